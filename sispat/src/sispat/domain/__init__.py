@@ -1,0 +1,1 @@
+"""The asset domain: entities, transitions, numbering, permissions. Pure: no I/O, no framework, no driver."""
