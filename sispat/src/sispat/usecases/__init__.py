@@ -1,0 +1,1 @@
+"""What people do in SISPAT, one file per verb group. Transactions and permissions live here; no HTTP does."""
