@@ -1,0 +1,58 @@
+"""What a pool says about itself, and the events of its life."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from esteio.events import Event
+
+__all__ = ["DatabaseLost", "DatabaseRestored", "PoolStats"]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """A pool's numbers at one moment; counters run since the pool was opened."""
+
+    name: str
+    min_size: int
+    max_size: int
+    size: int
+    """Open connections, idle or in use."""
+    idle: int
+    in_use: int
+    connecting: int
+    waiting: int
+    """Callers in the queue."""
+    max_waiting: int
+    acquired: int
+    """Connections handed out."""
+    queued: int
+    """Callers that had to wait."""
+    wait_seconds: float
+    """Sum of their waits."""
+    timeouts: int
+    """Callers that waited in vain."""
+    rejected: int
+    """Callers turned away by a full queue."""
+    connects: int
+    connect_failures: int
+    lost: int
+    """Connections found broken."""
+    down_for: float | None
+    """Seconds since the server was last reachable, or None while it is."""
+    last_error: str | None
+    """Why the last attempt to connect failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseLost(Event):
+    """The server can no longer be reached."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseRestored(Event):
+    """The server can be reached again after `seconds`."""
+
+    seconds: float
