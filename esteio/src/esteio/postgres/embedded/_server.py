@@ -1,0 +1,258 @@
+"""A PostgreSQL server that this program owns.
+
+Promises: `start` returns when the server answers; it makes the data directory when there is none, takes
+over a server that a crashed supervisor left running, and is not stopped by what such a crash left behind.
+The server has a session of its own, so an interrupt at the terminal does not reach it before `stop` does.
+Every failure is an `EmbeddedError` that says what to do.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import signal
+import subprocess
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres._dsn import Dsn
+from esteio.postgres.embedded._account import resolve_account
+from esteio.postgres.embedded._binaries import find_binaries, reachable_by
+from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate
+from esteio.postgres.embedded._errors import StartFailed
+from esteio.postgres.embedded._process import Postmaster, read_postmaster_file
+from esteio.postgres.embedded._settings import hba_file, ident_file, server_settings, settings_file
+from esteio.postgres.embedded._socket import socket_directory
+
+__all__ = ["Embedded"]
+
+_logger = logging.getLogger("esteio.postgres")
+
+_POLL = 0.02
+_SETTINGS_FILE = "esteio.conf"
+_ROLES_FILE = "esteio.roles"
+_CONSOLE = "console.log"
+
+
+class Embedded:
+    """A server on `data_dir`, of PostgreSQL `major`, on a private Unix socket named by `port`.
+
+    `binaries` is the directory of its programs (None: the wheel of the extra `embedded`, else Debian's);
+    `account` the one it runs under when we are root (None: postgres, else nobody); `settings` go before
+    ours. `start_timeout`, in seconds, includes the recovery after a crash.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        *,
+        major: int = 18,
+        binaries: Path | None = None,
+        account: str | None = None,
+        port: int = 5432,
+        settings: Mapping[str, str] | None = None,
+        start_timeout: float = 60.0,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.requested = Path(data_dir).absolute()
+        self.binaries = find_binaries(major, binaries)
+        self.account = resolve_account(account)
+        self.port = port
+        self._settings = {**server_settings(), **(settings or {})}
+        self._start_timeout = start_timeout
+        self._clock = clock
+        self._directory = self.requested
+        self._socket_dir = Path()
+        self._postmaster: Postmaster | None = None
+
+    @property
+    def data_dir(self) -> Path:
+        """Where the data really lies, once started."""
+        return self._directory
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server's main process, or None when none was started."""
+        return self._postmaster.pid if self._postmaster else None
+
+    @property
+    def adopted(self) -> bool:
+        """Whether `start` found the server running."""
+        return self._postmaster is not None and self._postmaster.adopted
+
+    def is_alive(self) -> bool:
+        """Whether the main process runs."""
+        return self._postmaster is not None and self._postmaster.is_alive()
+
+    def start(self) -> None:
+        """Start the server, or adopt the one that runs; returns when it answers."""
+        if self.is_alive():
+            return
+        deadline = self._clock.monotonic() + self._start_timeout
+        programs = reachable_by(self.account, self.binaries)
+        self._directory = locate(self.requested, self.account)
+        create_cluster(self._directory, programs, self.account, sync=self._settings.get("fsync") != "off")
+        if self._adopt(deadline):
+            return
+        self._socket_dir = socket_directory(self._directory, self.account)
+        self._configure()
+        while True:
+            child = self._spawn(programs.program("postgres"))
+            self._postmaster = Postmaster(self._directory, child.pid, child)
+            if self._await_answer(deadline):
+                return
+            # Processes of a killed server hold its shared memory until they notice, which takes a moment.
+            if "shared memory block" not in self._log_tail() or self._clock.monotonic() > deadline:
+                raise StartFailed(self._directory, f"it ended with {child.returncode}", self._log_tail())
+            self._clock.sleep(5 * _POLL)
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Stop the server, rolling back open transactions; after `timeout` seconds it is cut off, losing no commit."""
+        for number, patience in ((signal.SIGINT, timeout), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0)):
+            if self._postmaster is None or not self._postmaster.is_alive():
+                break
+            self._postmaster.signal(number)
+            deadline = self._clock.monotonic() + patience
+            while self._postmaster.is_alive() and self._clock.monotonic() < deadline:
+                self._clock.sleep(_POLL)
+            if self._postmaster.is_alive():
+                _logger.warning("PostgreSQL %d still runs %g s after %s", self._postmaster.pid, patience, number.name)
+        self._postmaster = None
+        with suppress(OSError):  # never made, or another server's socket is in it
+            self._socket_dir.rmdir()
+
+    def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> Dsn:
+        """The address of `database` for `user`, for processes of the account that runs us; the server was started."""
+        return Dsn(hosts=((str(self._socket_dir), self.port),), database=database, user=user)
+
+    def ensure_database(self, name: str, owner: str) -> None:
+        """Make the role `owner` and the database `name`, each unless it exists."""
+        self._allow(owner)
+        with psycopg.connect(self.dsn().conninfo, autocommit=True) as conn:
+            with suppress(psycopg.errors.DuplicateObject):
+                if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [owner]).fetchone():
+                    conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(owner)))
+            with suppress(psycopg.errors.DuplicateDatabase):
+                if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
+                    command = sql.SQL("CREATE DATABASE {} OWNER {}")
+                    conn.execute(command.format(sql.Identifier(name), sql.Identifier(owner)))
+
+    # Starting
+
+    def _adopt(self, deadline: float) -> bool:
+        """Whether a server runs on the data directory already; forgets a pid file that names another program."""
+        found = read_postmaster_file(self._directory)
+        if found is None:
+            return False
+        running = Postmaster(self._directory, found.pid)
+        if not running.is_alive():
+            if running.is_another():  # the server would take the other program for itself; a dead one it handles
+                (self._directory / "postmaster.pid").unlink(missing_ok=True)
+            return False
+        self._postmaster, self._socket_dir, self.port = running, found.socket_dir, found.port
+        if self._await_answer(deadline):
+            _logger.warning("PostgreSQL %d was already running on %s: adopted", found.pid, self._directory)
+            return True
+        return False
+
+    def _configure(self) -> None:
+        main = self._read("postgresql.conf")
+        include = f"include_if_exists = '{_SETTINGS_FILE}'\n"
+        if include not in main:
+            self._write("postgresql.conf", f"{main}\n# the settings esteio starts the server with\n{include}")
+        self._write(_SETTINGS_FILE, settings_file(self._settings))
+        self._write("pg_hba.conf", hba_file())
+        self._write_ident(self._roles())
+
+    def _write_ident(self, roles: list[str]) -> None:
+        accounts = (_our_name(), self.account.name)
+        self._write("pg_ident.conf", ident_file(accounts, roles, self.binaries.major))
+
+    def _roles(self) -> list[str]:
+        try:
+            return [SUPERUSER, *self._read(_ROLES_FILE).splitlines()]
+        except FileNotFoundError:
+            return [SUPERUSER]
+
+    def _allow(self, role: str) -> None:
+        """Let local accounts log in as `role`; before PostgreSQL 16 each role is listed by name."""
+        roles = self._roles()
+        if self.binaries.major >= 16 or role in roles:
+            return
+        self._write(_ROLES_FILE, "\n".join([*roles[1:], role]) + "\n")
+        self._write_ident([*roles, role])
+        with psycopg.connect(self.dsn().conninfo, autocommit=True) as conn:
+            conn.execute("SELECT pg_reload_conf()")
+
+    def _read(self, name: str) -> str:
+        # The directory belongs to the account; a link it placed there must not make root read another file.
+        handle = os.open(self._directory / name, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(handle) as file:
+            return file.read()
+
+    def _write(self, name: str, text: str) -> None:
+        """Replace a configuration file whole, so that a crash leaves the old one or the new one."""
+        unfinished = self._directory / f".{name}.new"
+        unfinished.unlink(missing_ok=True)
+        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(text)
+        self.account.own(unfinished)
+        unfinished.rename(self._directory / name)
+
+    def _spawn(self, program: Path) -> subprocess.Popen[bytes]:
+        self._write(_CONSOLE, "")
+        command = [str(program), "-D", str(self._directory), "-k", str(self._socket_dir), "-p", str(self.port)]
+        handle = os.open(self._directory / _CONSOLE, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
+        with os.fdopen(handle, "ab") as console:
+            return subprocess.Popen(  # noqa: S603
+                command,
+                cwd=self._directory,
+                env={"PATH": os.defpath, "LC_ALL": "C"},
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=console,
+                start_new_session=True,
+                umask=0o077,
+                **self.account.popen,
+            )
+
+    def _await_answer(self, deadline: float) -> bool:
+        """Whether the server answers before it ends; StartFailed when it does neither in time."""
+        assert self._postmaster is not None
+        problem = ""
+        while self._postmaster.is_alive():
+            try:
+                psycopg.connect(self.dsn().conninfo, connect_timeout=2).close()
+            except psycopg.OperationalError as error:
+                problem = str(error)
+            else:
+                return True
+            if self._clock.monotonic() > deadline:
+                log = self._log_tail()
+                if not self._postmaster.adopted:
+                    self.stop(0.0)
+                raise StartFailed(
+                    self._directory, f"no answer within {self._start_timeout:g} s ({problem.strip()})", log
+                )
+            self._clock.sleep(_POLL)
+        return False
+
+    def _log_tail(self, lines: int = 12) -> str:
+        logs = sorted(self._directory.glob("log/*.log"), key=lambda path: path.stat().st_mtime)[-1:]
+        text: list[str] = []
+        for path in [*logs, self._directory / _CONSOLE]:
+            with suppress(OSError), path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - 8192))
+                text += file.read().decode(errors="replace").splitlines()[-lines:]
+        return "\n".join(text)
+
+
+def _our_name() -> str:
+    return pwd.getpwuid(os.geteuid()).pw_name

@@ -1,0 +1,270 @@
+"""The settings themselves: name, type, unit, default, limits and meaning of each, in one place.
+
+docs/reference/settings.md is made from here (`make docs`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from platformdirs import user_data_path
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints, model_validator
+
+from esteio.postgres import Dsn
+from sispat.settings._origem import Origem
+from sispat.settings._valores import (
+    DURACAO,
+    TAMANHO,
+    ler_bool,
+    ler_dsn,
+    ler_duracao,
+    ler_enderecos,
+    ler_fuso,
+    ler_tamanho,
+    ler_url,
+)
+from sispat.settings._variavel import Variavel
+
+__all__ = ["Settings"]
+
+Sim = Annotated[bool, BeforeValidator(ler_bool)]
+Segundos = Annotated[float, BeforeValidator(ler_duracao)]
+Bytes = Annotated[int, BeforeValidator(ler_tamanho)]
+Caminho = Annotated[Path, BeforeValidator(lambda valor: Path(valor).expanduser())]
+
+
+class Settings(BaseModel):
+    """What is in force. Frozen; durations in seconds, sizes in bytes. `Settings()` is all defaults."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, hide_input_in_errors=True)
+
+    # The guide's own names
+
+    database_url: Annotated[
+        Dsn | None,
+        BeforeValidator(ler_dsn),
+        Variavel(
+            "DATABASE_URL",
+            "Endereço do PostgreSQL. Sem ele, o SISPAT inicia um PostgreSQL próprio em SISPAT_DATA_DIR/postgres.",
+            aceita="postgresql://usuario:senha@servidor:5432/banco, com os parâmetros connection_limit, "
+            "pool_timeout (s), statement_timeout (ms) e os da libpq",
+            padrao="PostgreSQL embutido",
+            secreta=True,
+        ),
+    ] = None
+    redis_url: Annotated[
+        SecretStr | None,
+        BeforeValidator(ler_url("redis", "rediss", "unix")),
+        Variavel(
+            "REDIS_URL",
+            "Endereço do Redis, para limites de requisições comuns a todas as instâncias.",
+            aceita="redis://, rediss:// ou unix://",
+            secreta=True,
+            reservada=True,
+        ),
+    ] = None
+    redis_password: Annotated[
+        SecretStr | None,
+        Variavel("REDIS_PASSWORD", "Senha do Redis.", aceita="qualquer texto", secreta=True, reservada=True),
+    ] = None
+    backup_dir: Annotated[
+        Caminho | None,
+        Variavel("BACKUP_DIR", "Onde ficam as cópias de segurança.", aceita="uma pasta", reservada=True),
+    ] = None
+    retention_days: Annotated[
+        int,
+        Field(ge=1, le=3650),
+        Variavel("RETENTION_DAYS", "Por quantos dias uma cópia é guardada.", unidade="dias", reservada=True),
+    ] = 30
+    enable_health_monitor: Annotated[
+        Sim,
+        Variavel("ENABLE_HEALTH_MONITOR", "Liga as medições periódicas de saúde.", reservada=True),
+    ] = True
+    health_check_interval: Annotated[
+        int,
+        Field(ge=1000, le=3_600_000),
+        Variavel("HEALTH_CHECK_INTERVAL", "Intervalo entre duas medições de saúde.", unidade="ms", reservada=True),
+    ] = 60_000
+    webhook_url: Annotated[
+        SecretStr | None,
+        BeforeValidator(ler_url("http", "https")),
+        Variavel(
+            "WEBHOOK_URL",
+            "Para onde vão os avisos (Slack, Discord ou outro).",
+            aceita="http:// ou https://",
+            secreta=True,
+            reservada=True,
+        ),
+    ] = None
+    aws_s3_bucket: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
+        Variavel(
+            "AWS_S3_BUCKET",
+            "Bucket S3 para onde as cópias são enviadas.",
+            aceita="de 3 a 63 letras minúsculas, algarismos, pontos e hifens",
+            reservada=True,
+        ),
+    ] = None
+    sentry_dsn: Annotated[
+        SecretStr | None,
+        BeforeValidator(ler_url("http", "https")),
+        Variavel(
+            "SENTRY_DSN",
+            "Projeto do Sentry que recebe os erros.",
+            aceita="http:// ou https://",
+            secreta=True,
+            reservada=True,
+        ),
+    ] = None
+
+    # Our own
+
+    data_dir: Annotated[
+        Caminho,
+        Variavel(
+            "SISPAT_DATA_DIR",
+            "Onde ficam os dados desta máquina: o PostgreSQL embutido e a trava contra um segundo início.",
+            aceita="uma pasta em que se possa gravar",
+            padrao="a pasta de dados do usuário (no Linux, ~/.local/share/sispat)",
+        ),
+    ] = Field(default_factory=lambda: user_data_path("sispat", appauthor=False))
+    host: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=253, pattern=r"^\S+$"),
+        Variavel(
+            "SISPAT_HOST",
+            "Endereço em que o serviço escuta: 127.0.0.1 só esta máquina, 0.0.0.0 toda a rede.",
+            aceita="um endereço IP ou nome desta máquina",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(ge=0, le=65535),
+        Variavel("SISPAT_PORT", "Porta em que o serviço escuta; 0 escolhe uma livre.", unidade="porta TCP"),
+    ] = 8000
+    workers: Annotated[
+        int,
+        Field(ge=1, le=64),
+        Variavel("SISPAT_WORKERS", "Quantos processos atendem.", unidade="processos"),
+    ] = 2
+    session_idle: Annotated[
+        Segundos,
+        Field(ge=60, le=7 * 86400),
+        Variavel(
+            "SISPAT_SESSION_IDLE",
+            "Sem uso por este tempo, a sessão termina. No máximo SISPAT_SESSION_MAX.",
+            unidade=DURACAO,
+        ),
+    ] = 8 * 3600.0
+    session_max: Annotated[
+        Segundos,
+        Field(ge=300, le=30 * 86400),
+        Variavel("SISPAT_SESSION_MAX", "Depois deste tempo a sessão termina, mesmo em uso.", unidade=DURACAO),
+    ] = 24 * 3600.0
+    body_limit: Annotated[
+        Bytes,
+        Field(ge=16 * 1024, le=100 * 1024**2),
+        Variavel(
+            "SISPAT_BODY_LIMIT",
+            "Maior corpo aceito num pedido; acima disso a resposta é 413. 1MB são 1024 x 1024 bytes.",
+            unidade=TAMANHO,
+        ),
+    ] = 1024**2
+    secure_cookies: Annotated[
+        Literal["auto", "sim", "não"],
+        BeforeValidator(lambda valor: valor if valor == "auto" else "sim" if ler_bool(valor) else "não"),
+        Variavel(
+            "SISPAT_SECURE_COOKIES",
+            "Se o cookie da sessão só viaja por HTTPS; auto: sim quando o pedido chegou por HTTPS.",
+            aceita="auto, sim ou não",
+        ),
+    ] = "auto"
+    forwarded_allow_ips: Annotated[
+        str,
+        BeforeValidator(ler_enderecos),
+        Variavel(
+            "SISPAT_FORWARDED_ALLOW_IPS",
+            "Proxies em cujos cabeçalhos X-Forwarded-* se acredita; * acredita em todos (só atrás de um proxy).",
+            aceita="endereços IP e redes separados por vírgulas, ou *",
+        ),
+    ] = "127.0.0.1,::1"
+    graceful_timeout: Annotated[
+        Segundos,
+        Field(ge=1, le=3600),
+        Variavel(
+            "SISPAT_GRACEFUL_TIMEOUT",
+            "Ao encerrar, quanto se espera pelos pedidos em andamento; depois são interrompidos.",
+            unidade=DURACAO,
+        ),
+    ] = 30.0
+    drain_delay: Annotated[
+        Segundos,
+        Field(ge=0, le=300),
+        Variavel(
+            "SISPAT_DRAIN_DELAY",
+            "Ao encerrar, por quanto tempo ainda se aceitam pedidos enquanto /api/health/ready já diz não; "
+            "para uso atrás de um balanceador.",
+            unidade=DURACAO,
+        ),
+    ] = 0.0
+    worker_timeout: Annotated[
+        Segundos,
+        Field(ge=1, le=600),
+        Variavel(
+            "SISPAT_WORKER_TIMEOUT",
+            "Um processo que não dá sinal por este tempo é encerrado e substituído.",
+            unidade=DURACAO,
+        ),
+    ] = 10.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda valor: str(valor).strip().lower()),
+        Variavel("SISPAT_LOG_LEVEL", "A partir de que gravidade se registra.", aceita="debug, info, warning ou error"),
+    ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        BeforeValidator(lambda valor: str(valor).strip().lower()),
+        Variavel("SISPAT_LOG_FORMAT", "Registro para pessoas (text) ou para programas (json).", aceita="text ou json"),
+    ] = "text"
+    timezone: Annotated[
+        str,
+        BeforeValidator(ler_fuso),
+        Variavel(
+            "SISPAT_TIMEZONE",
+            "Fuso em que datas e horas são mostradas.",
+            aceita="um nome da base IANA, como America/Sao_Paulo ou America/Manaus",
+        ),
+    ] = "America/Sao_Paulo"
+    city_name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
+        Variavel("SISPAT_CITY_NAME", "Nome no alto das telas.", aceita="de 1 a 120 letras"),
+    ] = "Prefeitura Municipal"
+    pg_account: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$"),
+        Variavel(
+            "SISPAT_PG_ACCOUNT",
+            "Conta do sistema que roda o PostgreSQL embutido quando o SISPAT é iniciado como root.",
+            aceita="o nome de uma conta do sistema que não seja root",
+            padrao="uma conta sem privilégios",
+        ),
+    ] = None
+    debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
+
+    # Not from the environment
+
+    origens: Annotated[dict[str, Origem], Field(exclude=True, repr=False)] = Field(default_factory=dict)
+    avisos: Annotated[tuple[str, ...], Field(exclude=True, repr=False)] = ()
+
+    @model_validator(mode="after")
+    def _ociosa_cabe_na_maxima(self) -> Self:
+        if self.session_idle > self.session_max:
+            raise ValueError("SISPAT_SESSION_IDLE")
+        return self
+
+    def origem(self, campo: str) -> Origem:
+        """Where the value of a field came from."""
+        return self.origens.get(campo, Origem.PADRAO)

@@ -1,0 +1,141 @@
+"""How a text becomes a value, and a value a text again: durations, sizes, yes and no, addresses.
+
+Promises: each reader takes what the environment holds and raises ValueError, whose message says what is wrong in
+Portuguese and never repeats the value (it may be a secret).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from esteio.postgres import Dsn, DsnError
+
+__all__ = [
+    "DURACAO",
+    "TAMANHO",
+    "em_texto",
+    "ler_bool",
+    "ler_dsn",
+    "ler_duracao",
+    "ler_enderecos",
+    "ler_fuso",
+    "ler_tamanho",
+    "ler_url",
+]
+
+DURACAO = "duração"
+TAMANHO = "tamanho"
+
+_SEGUNDOS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
+_BYTES = {"b": 1, "kb": 1024, "mb": 1024**2}
+_QUANTIA = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([A-Za-z]*)\s*")
+_SIM = frozenset({"sim", "s", "true", "t", "yes", "y", "on", "1"})
+_NAO = frozenset({"não", "nao", "n", "false", "f", "no", "off", "0"})
+
+
+def ler_duracao(valor: Any) -> Any:
+    """Seconds from `90s`, `30min`, `8h`, `1d`, `500ms`, or a bare number of seconds."""
+    return _quantia(valor, _SEGUNDOS, "s", "a unidade deve ser ms, s, min, h ou d")
+
+
+def ler_tamanho(valor: Any) -> Any:
+    """Bytes from `1MB`, `512kB`, or a bare number of bytes; 1 MB is 1024 x 1024 bytes."""
+    bytes_ = _quantia(valor, _BYTES, "b", "a unidade deve ser B, kB ou MB")
+    return round(bytes_) if isinstance(bytes_, float) else bytes_
+
+
+def _quantia(valor: Any, fatores: Mapping[str, float], sem_unidade: str, erro: str) -> Any:
+    if not isinstance(valor, str):
+        return valor
+    achado = _QUANTIA.fullmatch(valor)
+    if achado is None:
+        raise ValueError("não é um número com a sua unidade")
+    fator = fatores.get((achado[2] or sem_unidade).lower())
+    if fator is None:
+        raise ValueError(erro)
+    return float(achado[1].replace(",", ".")) * fator
+
+
+def ler_bool(valor: Any) -> Any:
+    """`sim`/`não` and their relatives."""
+    if not isinstance(valor, str):
+        return valor
+    if valor.strip().lower() in _SIM:
+        return True
+    if valor.strip().lower() in _NAO:
+        return False
+    raise ValueError("não é sim nem não")
+
+
+def ler_dsn(valor: Any) -> Any:
+    """A PostgreSQL URL; what is wrong with it comes from `DsnError`, which shows no password."""
+    if not isinstance(valor, str):
+        return valor
+    try:
+        return Dsn.parse(valor)
+    except DsnError as erro:
+        if "@" in valor.partition("://")[2].partition("/")[2]:  # what looks like a port may be half a password
+            raise ValueError("há um / antes do @; na senha, escreva / como %2F, @ como %40 e : como %3A") from None
+        raise ValueError(f"{erro.part}: {erro.value!r}; allowed: {erro.allowed}") from None
+
+
+def ler_url(*esquemas: str) -> Any:
+    """A reader of URLs with one of these schemes and a host (or, for `unix`, a path)."""
+
+    def ler(valor: Any) -> Any:
+        esquema, separador, resto = str(valor).partition("://")
+        if not separador or esquema not in esquemas:
+            raise ValueError(f"deve começar com {' ou '.join(f'{nome}://' for nome in esquemas)}")
+        if not resto or (resto.startswith(("/", "?", "#")) and esquema != "unix"):
+            raise ValueError("falta o servidor depois de ://")
+        if any(letra.isspace() for letra in resto):
+            raise ValueError("contém espaço")
+        return valor
+
+    return ler
+
+
+def ler_enderecos(valor: Any) -> Any:
+    """Addresses and networks separated by commas, or `*`."""
+    partes = [parte.strip() for parte in str(valor).split(",")]
+    if partes == ["*"]:
+        return "*"
+    for parte in partes:
+        try:
+            ipaddress.ip_network(parte, strict=False)
+        except ValueError:
+            raise ValueError(f"“{parte}” não é um endereço IP nem uma rede") from None
+    return ",".join(partes)
+
+
+def ler_fuso(valor: Any) -> Any:
+    """The name of a time zone of the IANA data base."""
+    try:
+        ZoneInfo(str(valor))
+    except (KeyError, OSError, ValueError):  # unknown, a folder of the data base, not a name at all
+        raise ValueError("não é um fuso conhecido") from None
+    return valor
+
+
+def em_texto(unidade: str, valor: Any) -> str:
+    """A value as one would write it."""
+    if valor is None:
+        return ""
+    if isinstance(valor, bool):
+        return "sim" if valor else "não"
+    if unidade == DURACAO:
+        return _maior_unidade(float(valor), _SEGUNDOS, "s")
+    if unidade == TAMANHO:
+        return _maior_unidade(float(valor), {"B": 1, "kB": 1024, "MB": 1024**2}, "B")
+    return str(valor)
+
+
+def _maior_unidade(valor: float, fatores: Mapping[str, float], se_zero: str) -> str:
+    for nome, fator in sorted(fatores.items(), key=lambda par: -par[1]):
+        if valor and (valor / fator).is_integer():
+            return f"{valor / fator:.0f}{nome}"
+    return f"{valor:g}{se_zero}"
