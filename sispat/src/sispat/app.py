@@ -1,6 +1,6 @@
 """The composition root: `sispat.app:app` runs under `sispat serve` and under plain `uvicorn sispat.app:app` alike.
 
-Promises: importing it reads the settings and touches nothing; opening it never fails because the database
+Promises: making the application touches nothing; opening it never fails because the database
 is away. What the routes may do is decided in the use cases (sispat.domain.permissoes holds the matrix).
 """
 
@@ -20,13 +20,12 @@ from starlette.responses import Response
 from esteio import EsteioError
 from esteio.web import BodyLimit, RequestId, health_routes
 from sispat import __version__, api, pages
-from sispat.api.documentos import ProblemaJson
 from sispat.domain.erros import SispatError
 from sispat.settings import Settings, carregar
 from sispat.web.erros import problema_de, resposta_problema
 from sispat.web.servico import Servico
 
-__all__ = ["app", "criar_app"]
+__all__ = ["criar_app"]
 
 
 def criar_app(settings: Settings) -> FastAPI:
@@ -70,4 +69,9 @@ async def _mostrar_erro(request: Request, erro: Exception) -> Response:
     return await pages.pagina_de_erro(request, problema)
 
 
-app = criar_app(carregar())
+def __getattr__(nome: str) -> FastAPI:
+    """`app`, made when a server asks for it: importing this module for `criar_app` reads no settings."""
+    if nome == "app":
+        aplicacao: FastAPI = globals().setdefault("app", criar_app(carregar()))
+        return aplicacao
+    raise AttributeError(nome)

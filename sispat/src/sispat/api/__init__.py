@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from sispat.api import auditoria, auth, cadastros, patrimonios
+from sispat.api.seguranca import Sessao
 
 __all__ = ["rotas"]
 
 rotas = APIRouter(prefix="/api")
-for _recurso in (auth, patrimonios, cadastros, auditoria):
-    rotas.include_router(_recurso.rotas)
+rotas.include_router(auth.rotas)  # the only ones that answer without a session, and only for /login
+for _recurso in (patrimonios, cadastros, auditoria):
+    rotas.include_router(_recurso.rotas, dependencies=[Depends(Sessao())])

@@ -1,6 +1,6 @@
 """Setores, locais, agentes, classes, for programs: four resources of one shape."""
 
-from __future__ import annotations
+# No `from __future__ import annotations` here: FastAPI must see the entry types, which are local names.
 
 from typing import Annotated, Any
 from uuid import UUID

@@ -198,7 +198,9 @@ class Cidade:
         postos += self._rng.choices([s.codigo for s in vocabulario.SETORES], pesos, k=AGENTES - len(postos))
         escolher, cpfs = self._rng.choice, set[str]()
         for n, codigo in enumerate(postos):
-            nome = f"{escolher(vocabulario.NOMES)} {escolher(vocabulario.SOBRENOMES)} {escolher(vocabulario.SOBRENOMES)}"
+            nome = (
+                f"{escolher(vocabulario.NOMES)} {escolher(vocabulario.SOBRENOMES)} {escolher(vocabulario.SOBRENOMES)}"
+            )
             cpf = self._cpf() if self._rng.random() < 0.6 else None
             if cpf in cpfs:
                 cpf = None

@@ -68,7 +68,7 @@ async def listar(
     if ativos:
         onde.append("ativo")
     sql = f"""select id, {", ".join(tabela.campos)}, versao from {tabela.nome}
-              where {" and ".join(onde)} order by {tabela.ordem}, id limit %s"""  # noqa: S608
+              where {" and ".join(onde)} order by {tabela.ordem}, id limit %s"""
     async with conn.cursor(row_factory=dict_row) as cursor:
         return await (await cursor.execute(sql, [*valores, limite])).fetchall()
 
@@ -85,7 +85,7 @@ async def obter(
     alcance = f"and {tabela.setor} = any(%s)" if tabela.setor and setores is not None else ""
     valores: list[Any] = [id_, list(setores)] if alcance and setores is not None else [id_]
     sql = f"""select id, {", ".join(tabela.campos)}, versao, criado_em, atualizado_em from {tabela.nome}
-              where id = %s {alcance} {"for no key update" if travar else ""}"""  # noqa: S608
+              where id = %s {alcance} {"for no key update" if travar else ""}"""
     async with conn.cursor(row_factory=dict_row) as cursor:
         return await (await cursor.execute(sql, valores)).fetchone()
 
@@ -93,7 +93,7 @@ async def obter(
 async def inserir(conn: AsyncConnection[Any], tabela: Tabela, dados: Mapping[str, Any]) -> UUID:
     """Insert one row; its id."""
     marcas = ", ".join(["%s"] * len(tabela.campos))
-    sql = f"insert into {tabela.nome} ({', '.join(tabela.campos)}) values ({marcas}) returning id"  # noqa: S608
+    sql = f"insert into {tabela.nome} ({', '.join(tabela.campos)}) values ({marcas}) returning id"
     linha = await (await conn.execute(sql, [dados[campo] for campo in tabela.campos])).fetchone()
     assert linha is not None
     return UUID(str(linha[0]))
@@ -102,10 +102,10 @@ async def inserir(conn: AsyncConnection[Any], tabela: Tabela, dados: Mapping[str
 async def atualizar(conn: AsyncConnection[Any], tabela: Tabela, id_: UUID, mudancas: Mapping[str, Any]) -> None:
     """Change columns of a locked row and count its version up."""
     colunas = ", ".join(f"{campo} = %s" for campo in mudancas)
-    sql = f"update {tabela.nome} set {colunas}, versao = versao + 1, atualizado_em = now() where id = %s"  # noqa: S608
+    sql = f"update {tabela.nome} set {colunas}, versao = versao + 1, atualizado_em = now() where id = %s"
     await conn.execute(sql, [*mudancas.values(), id_])
 
 
 async def excluir(conn: AsyncConnection[Any], tabela: Tabela, id_: UUID) -> None:
     """Remove a locked row; psycopg's ForeignKeyViolation when something refers to it."""
-    await conn.execute(f"delete from {tabela.nome} where id = %s", [id_])  # noqa: S608
+    await conn.execute(f"delete from {tabela.nome} where id = %s", [id_])

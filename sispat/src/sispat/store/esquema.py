@@ -57,7 +57,7 @@ def migrar(dsn: Dsn, migracoes: Path = MIGRACOES) -> tuple[str, str]:
 
     Raises `MigracaoFalhou`, or psycopg's `OperationalError` when the server cannot be reached.
     """
-    from alembic import command  # noqa: PLC0415 - a second of imports that a worker never needs
+    from alembic import command
     from alembic.config import Config
     from sqlalchemy import create_engine, pool
 

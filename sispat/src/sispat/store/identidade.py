@@ -17,8 +17,8 @@ from sispat.domain.permissoes import Acesso, Papel
 __all__ = [
     "Credencial",
     "abrir_sessao",
-    "criar_usuario",
     "credencial",
+    "criar_usuario",
     "encerrar_sessao",
     "limpar_vencidos",
     "sessao",
@@ -110,7 +110,7 @@ async def limpar_vencidos(conn: AsyncConnection[Any], lote: int = 5000) -> int:
         ("idempotencia", "(usuario_id, chave)", "criado_em < now() - interval '1 day'"),
     ):
         cursor = await conn.execute(
-            f"delete from {tabela} where {chave} in (select {chave.strip('()')} from {tabela} where {vencida} limit %s)",  # noqa: S608
+            f"delete from {tabela} where {chave} in (select {chave.strip('()')} from {tabela} where {vencida} limit %s)",
             [lote],
         )
         removidas += cursor.rowcount

@@ -226,7 +226,7 @@ with n as (
     insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
     select %s, %s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
 )
-select {objeto(*_FICHA)} from p {_JUNCOES} order by p.numero"""  # noqa: S608
+select {objeto(*_FICHA)} from p {_JUNCOES} order by p.numero"""
 
 
 async def criar(
@@ -245,7 +245,7 @@ async def gravar(
     """Change the given columns of a locked asset, count its version up, and write what changed into the audit."""
     colunas = ", ".join(f"{campo} = %s" for campo in mudancas)
     await conn.execute(
-        f"update patrimonio set {colunas}, versao = versao + 1, atualizado_em = now() where id = %s",  # noqa: S608
+        f"update patrimonio set {colunas}, versao = versao + 1, atualizado_em = now() where id = %s",
         [*mudancas.values(), id_],
         prepare=False,
     )

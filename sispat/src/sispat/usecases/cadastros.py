@@ -10,26 +10,26 @@ from uuid import UUID
 from psycopg import errors
 from pydantic import Field
 
-from sispat.domain.erros import Conflito, DadosInvalidos, EmUso, NaoEncontrado
 from sispat.domain.documentos import mascarar_cpf
+from sispat.domain.erros import Conflito, DadosInvalidos, EmUso, NaoEncontrado
 from sispat.domain.permissoes import Acao
 from sispat.store import cadastros as store
 from sispat.store import eventos, restricoes
 from sispat.usecases.contexto import Contexto
-from sispat.usecases.entradas import Cpf, Entrada, Opcional, Texto
+from sispat.usecases.entradas import Cpf, Entrada, Legivel, Opcional
 
 __all__ = [
     "ENTRADAS", "NOMES", "Agente", "Classe", "Local", "Setor", "criar", "editar", "excluir", "historico", "listar",
     "obter",
 ]  # fmt: skip
 
-Nome = Annotated[Texto, Field(min_length=1, max_length=120)]
+Nome = Annotated[str, Field(min_length=1, max_length=120), Legivel]
 
 
 class Setor(Entrada):
     """A unit of the city hall."""
 
-    codigo: Annotated[Texto, Field(pattern=r"^[0-9A-Z][0-9A-Z.\-]{0,19}$", examples=["SEMED"])]
+    codigo: Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z.\-]{0,19}$", examples=["SEMED"]), Legivel]
     nome: Nome
     pai_id: Annotated[UUID | None, Opcional] = None
     ativo: bool = True
@@ -47,8 +47,8 @@ class Agente(Entrada):
     """A person who can answer for assets (Lei 4.320/64, art. 94)."""
 
     nome: Nome
-    matricula: Annotated[Texto, Field(pattern=r"^[0-9A-Z.\-]{1,20}$", examples=["12345-6"])]
-    cargo: Annotated[Texto, Field(max_length=120)] = ""
+    matricula: Annotated[str, Field(pattern=r"^[0-9A-Z.\-]{1,20}$", examples=["12345-6"]), Legivel]
+    cargo: Annotated[str, Field(max_length=120), Legivel] = ""
     setor_id: UUID
     cpf: Annotated[Cpf | None, Opcional] = None
     ativo: bool = True
@@ -57,7 +57,7 @@ class Agente(Entrada):
 class Classe(Entrada):
     """An account of assets with its useful life."""
 
-    conta: Annotated[Texto, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,8}$", examples=["1.2.3.1.1.03.01"])]
+    conta: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,8}$", examples=["1.2.3.1.1.03.01"]), Legivel]
     nome: Nome
     vida_util_meses: Annotated[int, Field(ge=1, le=1200)]
     residual_pct: Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)]

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from sispat.domain.documentos import cnpj_valido, cpf_valido, normalizar
 from sispat.domain.erros import DadosInvalidos
 
-__all__ = ["Cpf", "Data", "Dinheiro", "Documento", "Entrada", "Opcional", "Texto", "campos_invalidos"]
+__all__ = ["Cpf", "Data", "Dinheiro", "Documento", "Entrada", "Legivel", "Opcional", "campos_invalidos"]
 
 
 class Entrada(BaseModel):
@@ -41,7 +41,7 @@ def _legivel(texto: str) -> str:
         raise PydanticCustomError("nul", "Contém um caractere nulo (NUL), que não pode ser guardado. Apague-o.")
     if "\ufffd" in texto or any("\ud800" <= c <= "\udfff" for c in texto):
         raise PydanticCustomError("codificacao", "Contém caracteres que não são UTF-8 válido. Digite de novo.")
-    if any(ord(c) < 32 and c not in "\r\n\t" or ord(c) == 127 for c in texto):
+    if any((ord(c) < 32 and c not in "\r\n\t") or ord(c) == 127 for c in texto):
         raise PydanticCustomError("controle", "Contém um caractere de controle, invisível. Apague-o.")
     return texto
 
@@ -87,7 +87,7 @@ def _documento(valor: str) -> str:
     return documento
 
 
-Texto = Annotated[str, AfterValidator(_legivel)]
+Legivel = AfterValidator(_legivel)
 Dinheiro = Annotated[
     Decimal,
     BeforeValidator(_dinheiro),

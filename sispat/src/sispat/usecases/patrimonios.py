@@ -23,7 +23,7 @@ from sispat.domain.situacoes import Conservacao, Posse, Situacao
 from sispat.store import eventos, restricoes
 from sispat.store import patrimonios as store
 from sispat.usecases.contexto import Contexto
-from sispat.usecases.entradas import Data, Dinheiro, Documento, Entrada, Opcional, Texto
+from sispat.usecases.entradas import Data, Dinheiro, Documento, Entrada, Legivel, Opcional
 
 __all__ = [
     "EdicaoDePatrimonio",
@@ -47,21 +47,21 @@ LOTE_MAXIMO = 500  # equal assets registered at once
 class EdicaoDePatrimonio(Entrada):
     """What describes an asset and may be corrected."""
 
-    descricao: Annotated[Texto, Field(min_length=3, max_length=500)]
+    descricao: Annotated[str, Field(min_length=3, max_length=500), Legivel]
     classe_id: UUID
     valor: Dinheiro
     data_aquisicao: Data
     data_disponivel: Annotated[Data | None, Opcional] = None
     conservacao: Conservacao = Conservacao.BOM
     posse: Posse = Posse.PROPRIO
-    marca: Annotated[Texto, Field(max_length=80)] = ""
-    modelo: Annotated[Texto, Field(max_length=80)] = ""
-    numero_serie: Annotated[Texto, Field(max_length=80)] = ""
+    marca: Annotated[str, Field(max_length=80), Legivel] = ""
+    modelo: Annotated[str, Field(max_length=80), Legivel] = ""
+    numero_serie: Annotated[str, Field(max_length=80), Legivel] = ""
     fornecedor_doc: Annotated[Documento | None, Opcional] = None
-    nota_fiscal: Annotated[Texto, Field(max_length=60)] = ""
-    empenho: Annotated[Texto, Field(max_length=60)] = ""
-    licitacao: Annotated[Texto, Field(max_length=60)] = ""
-    observacao: Annotated[Texto, Field(max_length=2000)] = ""
+    nota_fiscal: Annotated[str, Field(max_length=60), Legivel] = ""
+    empenho: Annotated[str, Field(max_length=60), Legivel] = ""
+    licitacao: Annotated[str, Field(max_length=60), Legivel] = ""
+    observacao: Annotated[str, Field(max_length=2000), Legivel] = ""
 
     @model_validator(mode="after")
     def _disponivel_apos_aquisicao(self) -> Self:
@@ -96,7 +96,7 @@ class NovoPatrimonio(EdicaoDePatrimonio):
 class ListaDePatrimonios(Entrada):
     """What a list may be asked for; `pagina` is the opaque key an earlier page gave."""
 
-    q: Annotated[Texto, Field(max_length=100)] = ""
+    q: Annotated[str, Field(max_length=100), Legivel] = ""
     setor: Annotated[UUID | None, Opcional] = None
     local: Annotated[UUID | None, Opcional] = None
     classe: Annotated[UUID | None, Opcional] = None

@@ -19,7 +19,7 @@ from sispat.domain.erros import NaoAutenticado
 from sispat.domain.permissoes import Acesso
 from sispat.identity import senhas, tokens
 from sispat.store import eventos, identidade
-from sispat.usecases.entradas import Entrada, Texto
+from sispat.usecases.entradas import Entrada, Legivel
 
 __all__ = ["Credenciais", "Validade", "entrar", "quem", "sair"]
 
@@ -27,7 +27,7 @@ __all__ = ["Credenciais", "Validade", "entrar", "quem", "sair"]
 class Credenciais(Entrada):
     """What a person types to sign in."""
 
-    email: Annotated[Texto, Field(min_length=1, max_length=254, examples=["admin@demo.local"])]
+    email: Annotated[str, Field(min_length=1, max_length=254, examples=["admin@demo.local"]), Legivel]
     senha: Annotated[str, Field(min_length=1, max_length=200, alias="password", examples=["demo"])]
 
 

@@ -13,7 +13,7 @@ __all__ = ["apagar_cookie", "gravar_cookie", "seguro"]
 def seguro(request: Request) -> bool:
     """Whether cookies of this answer are for TLS only; the setting decides, or else how the request came."""
     escolha = servico_de(request).settings.secure_cookies
-    return request.url.scheme == "https" if escolha is None else escolha
+    return request.url.scheme == "https" if escolha == "auto" else escolha == "sim"
 
 
 def gravar_cookie(request: Request, resposta: Response, token: str) -> None:

@@ -13,22 +13,35 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from esteio import EsteioError
 from esteio.health import Check, Monitor
 from esteio.postgres import Database
 from esteio.serve import lifecycle
+from sispat.domain.erros import SispatError
 from sispat.settings import Settings
 from sispat.store import esquema, identidade
 from sispat.usecases.sessoes import Validade
 
-__all__ = ["PAPEL_DO_BANCO", "Servico"]
+__all__ = ["PAPEL_DO_BANCO", "SemBanco", "Servico"]
 
 PAPEL_DO_BANCO = "sispat_app"  # the application's role: see migration 0001
 _ESPERA_MAXIMA = 5.0
 _FAXINA = 3600.0
 
 _logger = logging.getLogger("sispat.servico")
+
+
+class SemBanco(SispatError):
+    """The application alone starts no database."""
+
+    codigo = "sem-banco"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio."
+        )
 
 
 @dataclass(slots=True)
@@ -43,13 +56,20 @@ class Servico:
     @classmethod
     def montar(cls, settings: Settings) -> Servico:
         """Put the parts together; nothing connects yet."""
+        if settings.database_url is None:
+            raise SemBanco
         db = Database(settings.database_url, name="sispat", settings={"role": PAPEL_DO_BANCO})
 
         async def banco() -> float:
             return await db.ping(timeout=0.9) * 1000
 
         saude = Monitor([Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)])
-        return cls(settings, db, saude, Validade(settings.session_idle, settings.session_max))
+        return cls(
+            settings,
+            db,
+            saude,
+            Validade(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
+        )
 
     @contextlib.asynccontextmanager
     async def aberto(self) -> AsyncIterator[None]:

@@ -1,0 +1,80 @@
+"""A migrated database per test, a small demo city, and the application on top, all real."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import httpx
+import pytest
+
+from esteio.postgres import Dsn
+from esteio.testing.pytest_plugin import postgres_database, postgres_server
+from sispat.app import criar_app
+from sispat.demo import popular
+from sispat.settings import Settings
+from sispat.store.esquema import migrar
+
+__all__ = ["postgres_database", "postgres_server"]
+
+_numeros = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def _modelo(postgres_server) -> str:
+    """Name of a migrated, empty database to copy from."""
+    migrar(postgres_server.create_database("modelo"))
+    return "modelo"
+
+
+@pytest.fixture(scope="session")
+def _modelo_cidade(postgres_server, _modelo) -> str:
+    """Name of a database with a small demo city to copy from."""
+    popular(postgres_server.create_database("modelo_cidade", template=_modelo), tamanho=300)
+    return "modelo_cidade"
+
+
+def _copia(postgres_server, modelo: str) -> Iterator[Dsn]:
+    nome = f"sispat_{os.getpid()}_{next(_numeros)}"
+    yield postgres_server.create_database(nome, template=modelo)
+    postgres_server.drop_database(nome)
+
+
+@pytest.fixture
+def banco(postgres_server, _modelo) -> Iterator[Dsn]:
+    """A migrated database without data."""
+    yield from _copia(postgres_server, _modelo)
+
+
+@pytest.fixture
+def cidade(postgres_server, _modelo_cidade) -> Iterator[Dsn]:
+    """A migrated database with a demo city of 300 assets."""
+    yield from _copia(postgres_server, _modelo_cidade)
+
+
+Cliente = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+@asynccontextmanager
+async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
+    """The application over `dsn`; with `email`, signed in by token."""
+    aplicacao = criar_app(Settings(database_url=dsn, **ajustes))
+    transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
+    async with (
+        aplicacao.router.lifespan_context(aplicacao),
+        httpx.AsyncClient(transport=transporte, base_url="http://sispat.test") as cliente,
+    ):
+        if email is not None:
+            resposta = await cliente.post("/api/auth/login", json={"email": email, "password": "demo"})
+            assert resposta.status_code == 200, resposta.text
+            cliente.headers["Authorization"] = f"Bearer {resposta.json()['token']}"
+            cliente.cookies.clear()
+        yield cliente
+
+
+@pytest.fixture
+def cliente(cidade: Dsn) -> Cliente:
+    """`async with cliente("gestor@demo.local") as c:` - an HTTP client of the demo city."""
+    return lambda email=None, **ajustes: abrir(cidade, email, **ajustes)
