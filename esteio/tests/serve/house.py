@@ -149,12 +149,13 @@ class Load:
     port: int
     keep_alive: bool
     rate: float = 100.0
+    connections: int = 30  # used in turn, so each is idle for 0.3 s between two requests
     sent: int = 0
     pids: set = field(default_factory=set)
     lost: list = field(default_factory=list)  # (when it was sent, why)
 
     async def __aenter__(self):
-        self._idle: deque[Connection] = deque()
+        self._idle = deque([await connect(self.port) for _ in range(self.connections if self.keep_alive else 0)])
         self._running = True
         self._requests: set[asyncio.Task] = set()
         self._pacer = asyncio.create_task(self._pace())

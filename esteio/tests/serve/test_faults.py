@@ -260,6 +260,26 @@ async def test_a_worker_that_is_sent_sigterm_is_replaced_without_loss(build):
     assert house.seen("WorkerDied") == []
 
 
+async def test_workers_that_reach_their_limit_of_requests_are_replaced_without_loss(build):
+    house = build(options={"limit_max_requests": 60})
+    await house.until("WorkerReady", 2)
+    async with Load(house.port, keep_alive=True) as kept, Load(house.port, keep_alive=False) as fresh:
+        await house.until("WorkerStopped", 2)
+    assert kept.lost == fresh.lost == []
+    assert house.seen("WorkerDied") == []
+
+
+async def test_a_worker_that_hangs_when_the_supervisor_is_gone_ends_itself(build):
+    house = build(workers=1, timeouts={"graceful_shutdown": 0.5, "lifespan_shutdown": 0.5})
+    pid = (await house.until("WorkerReady"))[0]["pid"]
+    request = asyncio.create_task(get(house.port, "/block"))
+    await asyncio.sleep(0.2)
+    house.signal(signal.SIGKILL)
+    await gone([pid])
+    with pytest.raises((OSError, EOFError)):
+        await request
+
+
 async def test_behind_a_load_balancer_accepting_goes_on_for_the_drain_delay(build):
     house = build(workers=1, timeouts={"drain_delay": 1.0})
     await house.until("WorkerReady")

@@ -9,6 +9,7 @@ moment an idle connection closes. WebSockets are closed at once with code 1012 (
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
@@ -60,15 +61,14 @@ class Drain:
         return date + self._config.encoded_headers
 
     def _attend(self, connection: Any, now: float, grace: float) -> None:
-        if not hasattr(connection, "cycle"):
-            connection.shutdown()
-            return
-        cycle = _last_cycle(connection)
+        is_websocket = not hasattr(connection, "cycle")
+        cycle = None if is_websocket else _last_cycle(connection)
         if cycle is not None and not cycle.response_complete:
             self._idle_since.pop(connection, None)
             if not cycle.response_started:
                 cycle.default_headers = self._state.default_headers
-        elif now - self._idle_since.setdefault(connection, now) >= grace:
+        elif now - self._idle_since.setdefault(connection, now) >= (0.0 if is_websocket else grace):
+            self._idle_since[connection] = math.inf  # once: a second call would cut off what the first one says
             connection.shutdown()
 
 

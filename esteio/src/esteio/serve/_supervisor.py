@@ -39,14 +39,15 @@ __all__ = ["Supervisor"]
 _logger = logging.getLogger("esteio.serve")
 _TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, words of workers, ends of service calls
 _DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
+_EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
 _BAD_NEWS = (WorkerDied, WorkerHung, RollAborted, ServiceDied, ServiceFailed)
 
 
 class Supervisor:
     """Serves `app` ("package.module:attribute") with `workers` processes.
 
-    Listens on `sockets` when given, else on `host`:`port`. `on_ready` is called once, in the loop, when the first
-    worker is ready. Raises InvalidServeSetting for unusable arguments.
+    Listens on `sockets` when given (and closes them at the end), else on `host`:`port`. `on_ready` is called once,
+    in the loop, when the first worker is ready. Raises InvalidServeSetting for unusable arguments.
     """
 
     def __init__(
@@ -74,7 +75,9 @@ class Supervisor:
         self._given = sockets
         self._size = workers
         self._services = tuple(services)
+        self._running: tuple[Service, ...] = ()
         self._on_ready = on_ready
+        self._announced = False
         self._backoff = backoff or Backoff()
         self._clock = clock
         self._processes: dict[int, WorkerProcess] = {}
@@ -119,10 +122,12 @@ class Supervisor:
             now=self._clock.monotonic(),
         )
         self._stack = self._stacked(signals)
+        self._running = self._services
         _logger.info("serving %s on %s with %d workers", self._spec.app, self._addresses(), self._size)
         while not self._turn(signals):
             heard = [each for process in self._processes.values() for each in process.waitables]
             wait([signals.waitable, *heard], _TICK)
+        self._running = ()
         _logger.info("stopped%s", " by force" if self._forced else "")
 
     def _turn(self, signals: Signals) -> bool:
@@ -146,10 +151,18 @@ class Supervisor:
             self._crew.tick(now)
         for action in self._crew.take():
             self._carry_out(action, now)
-        if self._crew.ever_ready and self._on_ready is not None:
-            on_ready, self._on_ready = self._on_ready, None
-            notify("READY=1")
-            on_ready()
+        if self._crew.ever_ready and not self._announced:
+            self._announced = True
+            self._announce()
+
+    def _announce(self) -> None:
+        notify("READY=1")
+        if self._on_ready is None:
+            return
+        try:
+            self._on_ready()
+        except Exception:
+            _logger.exception("on_ready failed; serving goes on")
 
     def _handle(self, number: int, now: float) -> None:
         name = signal.Signals(number).name
@@ -227,11 +240,16 @@ class Supervisor:
         return ServiceStack(made)
 
     def _abandon(self) -> None:
-        """After an error of our own: leave no process behind."""
+        """After an error of our own: leave no process behind. After an orderly end there is nothing left to do."""
         for process in self._processes.values():
             process.kill()
             process.close()
         self._processes.clear()
+        for service in reversed(self._running):
+            try:
+                service.stop(_EMERGENCY_STOP)
+            except Exception:
+                _logger.exception("service %s could not be stopped", service.name)
 
     def _addresses(self) -> str:
         return ", ".join(_address(sock.getsockname()) for sock in self._sockets)
