@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -79,8 +78,9 @@ class House:
         self.process.send_signal(number)
         return time.monotonic()
 
-    def ctrl_c(self):
-        os.killpg(self.process.pid, signal.SIGINT)
+    def signal_group(self, number):
+        """As the terminal does for Ctrl-C, and systemd for a stop."""
+        os.killpg(self.process.pid, number)
         return time.monotonic()
 
     def family(self):

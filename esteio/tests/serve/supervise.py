@@ -46,18 +46,29 @@ def say(record):
     sys.stdout.flush()
 
 
+def defect(now):
+    raise RuntimeError("a defect")
+
+
 def main():
     arguments = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     events.subscribe(lambda event: say({"event": type(event).__name__, **dataclasses.asdict(event)}))
     sock = bind("127.0.0.1", 0)
     say({"event": "bound", "port": sock.getsockname()[1]})
+
+    def on_ready():
+        say({"event": "on_ready"})
+        if arguments.get("defect"):
+            supervisor._crew.tick = defect
+            raise ValueError("of the callback")
+
     supervisor = Supervisor(
         "served_app:app",
         sockets=[sock],
         workers=arguments.get("workers", 2),
         services=[Sleeper(name) for name in arguments.get("services", [])],
-        on_ready=lambda: say({"event": "on_ready"}),
+        on_ready=on_ready,
         options=ServerOptions(**arguments.get("options", {})),
         timeouts=Timeouts(**arguments.get("timeouts", {})),
         backoff=Backoff(**arguments.get("backoff", {})),

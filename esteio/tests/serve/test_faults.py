@@ -30,6 +30,7 @@ async def gone(pids):
 async def test_a_killed_worker_takes_only_its_own_requests_along_and_is_replaced(build, figure):
     house = build()
     first = {r["pid"] for r in await house.until("WorkerReady", 2)}
+    slow = [asyncio.create_task(get(house.port, "/slow?1")) for _ in range(8)]
     async with Load(house.port, keep_alive=False) as load:
         await asyncio.sleep(0.5)
         os.kill(min(first), signal.SIGKILL)
@@ -37,8 +38,11 @@ async def test_a_killed_worker_takes_only_its_own_requests_along_and_is_replaced
         died = (await house.until("WorkerDied"))[0]
         ready = (await house.until("WorkerReady", 3))[-1]
         await asyncio.sleep(0.3)
+    answers = await asyncio.gather(*slow, return_exceptions=True)
+    survivors = {int(answer[2].split()[0]) for answer in answers if isinstance(answer, tuple)}
     figure(
-        f"kill -9 of 1 of 2 workers under 100/s: lost {len(load.lost)} of {load.sent}, seen after "
+        f"kill -9 of 1 of 2 workers under 100/s: lost {len(load.lost)} of {load.sent}, "
+        f"and {sum(isinstance(a, Exception) for a in answers)} of 8 slow ones in flight; seen after "
         f"{(died['at'] - killed_at) * 1000:.0f} ms, whole again after {ready['at'] - killed_at:.2f} s"
     )
     assert died["pid"] == min(first)
@@ -46,6 +50,8 @@ async def test_a_killed_worker_takes_only_its_own_requests_along_and_is_replaced
     assert died["at"] - killed_at < 0.5
     assert all(sent_at <= killed_at + 0.05 for sent_at, _ in load.lost), load.lost
     assert len(load.lost) <= 10
+    assert survivors <= first - {min(first)}
+    assert all(isinstance(answer, (tuple, OSError, EOFError)) for answer in answers)
     assert ready["pid"] not in first
 
 
@@ -70,19 +76,27 @@ async def test_a_roll_loses_no_request(build, figure, http):
     await gone(first)
 
 
-async def test_a_response_begun_before_the_drain_ends_and_its_connection_serves_one_more(build):
-    house = build(workers=1)
+@pytest.mark.parametrize("http", ["httptools", "h11"])
+async def test_in_a_drain_a_connection_ends_only_after_a_response_that_says_so(build, http):
+    house = build(workers=1, options={"http": http})
     await house.until("WorkerReady")
-    connection = await connect(house.port)
-    streaming = asyncio.create_task(ask(connection, "/stream?2.5"))
+    begun, waiting, idle = [await connect(house.port) for _ in range(3)]
+    await ask(idle)
+    streaming = asyncio.create_task(ask(begun, "/stream?2"))
+    slow = asyncio.create_task(ask(waiting, "/slow?2"))
     await asyncio.sleep(0.1)
     house.signal(signal.SIGHUP)
     await house.until("WorkerReplaced")
-    assert (await streaming)[2] == "az"
-    status, headers, body = await ask(connection)
-    assert (status, headers["connection"]) == (200, "close")
-    assert body.split()[2] == "True"  # draining
-    await connection.close()
+    await asyncio.sleep(0.3)
+    answers = [await ask(idle), await slow]
+    assert (await streaming)[2] == "az"  # its head was sent before the drain: it could not say "close"
+    answers.append(await ask(begun))
+    for status, headers, body in answers:
+        assert (status, headers["connection"]) == (200, "close")
+        assert body.split()[2] == "True"  # all by the worker that drains
+    for connection in (begun, waiting, idle):
+        assert await connection.reader.read() == b""
+        await connection.close()
 
 
 async def test_a_blocked_loop_is_seen_and_the_worker_replaced(build, figure):
@@ -143,7 +157,8 @@ async def test_a_start_up_failure_leaves_the_supervisor_alive_until_it_is_repair
     await house.until("on_ready")
 
 
-async def test_ctrl_c_finishes_requests_then_stops_services_in_reverse_order(build, figure):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_to_the_whole_group_ends_requests_then_workers_then_services_in_reverse(build, figure, number):
     house = build(services=["below", "above"])
     await house.until("WorkerReady", 2)
     order = [r["name"] for r in house.records if r["event"] in ("ServiceStarted", "WorkerStarted")]
@@ -151,11 +166,12 @@ async def test_ctrl_c_finishes_requests_then_stops_services_in_reverse_order(bui
     family = [p.pid for p in house.family()]
     slow = asyncio.create_task(get(house.port, "/slow?1.5"))
     await asyncio.sleep(0.3)
-    asked_at = house.ctrl_c()
+    asked_at = house.signal_group(number)
     status, headers, _ = await slow
     assert (status, headers["connection"]) == (200, "close")
     assert await asyncio.to_thread(house.end) == 0
-    figure(f"Ctrl-C with a request of 1.5 s in flight: ended after {time.monotonic() - asked_at:.2f} s")
+    seconds = time.monotonic() - asked_at
+    figure(f"{signal.Signals(number).name} to all with a request of 1.5 s in flight: ended after {seconds:.2f} s")
     assert (house.switches / "order").read_text().split() == ["app", "app", "above", "below"]
     await gone(family)
 
@@ -166,9 +182,9 @@ async def test_a_second_ctrl_c_ends_at_once(build):
     family = [p.pid for p in house.family()]
     slow = asyncio.create_task(get(house.port, "/slow?30"))
     await asyncio.sleep(0.2)
-    house.ctrl_c()
+    house.signal_group(signal.SIGINT)
     await asyncio.sleep(0.7)
-    asked_at = house.ctrl_c()
+    asked_at = house.signal_group(signal.SIGINT)
     assert await asyncio.to_thread(house.end) == 1
     assert time.monotonic() - asked_at < 2.0
     with pytest.raises((OSError, EOFError)):
@@ -288,6 +304,14 @@ async def test_behind_a_load_balancer_accepting_goes_on_for_the_drain_delay(buil
     assert (await get(house.port))[2].split()[2] == "True"  # answered, while readiness says no
     assert await asyncio.to_thread(house.end) == 0
     assert 1.0 <= time.monotonic() - asked_at < 4.0
+
+
+async def test_a_supervisor_that_fails_itself_leaves_nothing_running(build):
+    house = build(services=["below"], defect=True)
+    assert await asyncio.to_thread(house.end) == 1
+    assert "on_ready failed" in house.log()
+    assert "RuntimeError: a defect" in house.log()
+    await gone([r["pid"] for r in house.records if "pid" in r])
 
 
 def test_the_supervisor_does_without_uvicorn():
