@@ -1,0 +1,55 @@
+"""Worker processes and services that are kept alive, replaced without losing a request, and ended in order."""
+
+from __future__ import annotations
+
+from esteio.serve._backoff import Backoff
+from esteio.serve._bind import bind
+from esteio.serve._errors import AddressDenied, AddressInUse, AddressUnusable, InvalidServeSetting, ServerMissing
+from esteio.serve._events import (
+    RollAborted,
+    RollFinished,
+    ServiceDied,
+    ServiceFailed,
+    ServiceRestarted,
+    ServiceStarted,
+    ServiceStopped,
+    WorkerDied,
+    WorkerHung,
+    WorkerReady,
+    WorkerReplaced,
+    WorkerStarted,
+    WorkerStopped,
+)
+from esteio.serve._lifecycle import Lifecycle, lifecycle
+from esteio.serve._service import Service
+from esteio.serve._settings import ServerOptions, Timeouts
+from esteio.serve._supervisor import Supervisor
+
+__all__ = [
+    "AddressDenied",
+    "AddressInUse",
+    "AddressUnusable",
+    "Backoff",
+    "InvalidServeSetting",
+    "Lifecycle",
+    "RollAborted",
+    "RollFinished",
+    "ServerMissing",
+    "ServerOptions",
+    "Service",
+    "ServiceDied",
+    "ServiceFailed",
+    "ServiceRestarted",
+    "ServiceStarted",
+    "ServiceStopped",
+    "Supervisor",
+    "Timeouts",
+    "WorkerDied",
+    "WorkerHung",
+    "WorkerReady",
+    "WorkerReplaced",
+    "WorkerStarted",
+    "WorkerStopped",
+    "bind",
+    "lifecycle",
+]

@@ -1,0 +1,306 @@
+"""What to do with the workers, decided without doing it.
+
+Promises: pure and synchronous. Time, chance, what workers say and how they end come in; actions go out through
+`take`, in order. Each slot always has a member, or a moment when it gets one, until `stop`; it never gives up.
+A worker whose loop stands still, that does not start, or does not end in time, is killed once. A roll has at
+most one worker more than there are slots and never retires a member before its successor is ready.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+from esteio.events import Event
+from esteio.serve._backoff import Backoff
+from esteio.serve._events import (
+    RollAborted,
+    RollFinished,
+    WorkerDied,
+    WorkerHung,
+    WorkerReady,
+    WorkerReplaced,
+    WorkerStarted,
+    WorkerStopped,
+    described,
+)
+from esteio.serve._settings import Timeouts
+from esteio.serve._slot import Action, Kill, Note, Order, Phase, Role, Slot, Spawn, Tell, Worker
+
+__all__ = ["Crew"]
+
+_PAUSE = 2.0  # a gap between ticks beyond this many seconds: we were stopped ourselves, silence proves nothing
+_BOOT_STOP = 5.0  # a worker without requests gets no more than this to end
+
+
+@dataclass(slots=True)
+class _Roll:
+    queue: deque[Slot]
+    began_at: float
+    candidate: Worker | None = None
+    leaving: Worker | None = None
+
+
+class Crew:
+    """All workers; `now` is always monotonic seconds, `chance` gives random numbers from 0 to 1."""
+
+    def __init__(
+        self, size: int, *, timeouts: Timeouts, backoff: Backoff, chance: Callable[[], float], now: float
+    ) -> None:
+        self._timeouts = timeouts
+        self._backoff = backoff
+        self._chance = chance
+        self._slots = [Slot(index, start_at=now) for index in range(size)]
+        self._workers: dict[int, Worker] = {}
+        self._numbers = count(1)
+        self._indexes = count(size)
+        self._roll: _Roll | None = None
+        self._actions: list[Action] = []
+        self._ticked_at = now
+        self.stopping = False
+        self.ever_ready = False
+
+    @property
+    def size(self) -> int:
+        """How many workers there should be."""
+        return len(self._slots)
+
+    @property
+    def empty(self) -> bool:
+        """Whether no process is left."""
+        return not self._workers
+
+    @property
+    def rolling(self) -> bool:
+        """Whether a roll is under way."""
+        return self._roll is not None
+
+    def take(self) -> list[Action]:
+        """The actions decided since the last call."""
+        taken, self._actions = self._actions, []
+        return taken
+
+    # What happened
+
+    def spawned(self, number: int, pid: int) -> None:
+        """The process of a `Spawn` runs."""
+        worker = self._workers[number]
+        worker.pid = pid
+        self._note(WorkerStarted(worker.slot.name, pid))
+
+    def heard(self, number: int, phase: Phase, now: float) -> None:
+        """A worker's loop turned, and this is what it says of itself."""
+        worker = self._workers.get(number)
+        if worker is None:
+            return
+        worker.heard_at = now
+        if phase is worker.phase:
+            return
+        worker.phase = phase
+        worker.ready_at = now if phase is Phase.READY else None
+        if phase is Phase.READY:
+            self.ever_ready = True
+            self._note(WorkerReady(worker.slot.name, worker.pid, now - worker.born_at))
+        if phase is Phase.DRAINING and worker.role is Role.MEMBER and not self.stopping:
+            # On its own account: somebody's SIGTERM, or its limit of requests. Its place is free already.
+            self._vacate(worker, now)
+
+    def exited(self, number: int, exitcode: int | None, now: float, *, reason: str | None = None) -> None:
+        """A process is gone; `exitcode` None when it could not even be started."""
+        worker = self._workers.pop(number)
+        why = worker.condemned or reason or described(exitcode)
+        if worker.role is Role.LEAVING or self.stopping:
+            self._note(WorkerStopped(worker.slot.name, worker.pid, exitcode, why))
+            return
+        if worker.role is Role.CANDIDATE:
+            self._abort_roll(worker, f"died: {why}", now)
+            return
+        worker.slot.member = None
+        delay = self._charge(worker, now)
+        self._note(
+            WorkerDied(
+                worker.slot.name,
+                pid=worker.pid,
+                exitcode=exitcode,
+                reason=why,
+                uptime=now - worker.born_at,
+                failures=worker.slot.failures,
+                restart_in=delay,
+                ever_ready=self.ever_ready,
+            )
+        )
+
+    def tick(self, now: float) -> None:
+        """Time has passed; call it after all that happened was told."""
+        gap = now - self._ticked_at
+        self._ticked_at = now
+        if gap > _PAUSE:
+            for worker in self._workers.values():
+                worker.heard_at += gap
+        for worker in list(self._workers.values()):
+            self._judge(worker, now)
+        if self.stopping:
+            return
+        self._advance_roll(now)
+        for slot in self._slots:
+            if slot.member is None and now >= slot.start_at and self._candidate_slot() is not slot:
+                slot.member = self._spawn(slot, Role.MEMBER, now).number
+
+    # What is wanted
+
+    def roll(self, now: float) -> None:
+        """Replace every worker, one at a time; a roll under way begins again, for the code changed again."""
+        if self.stopping:
+            return
+        leaving = None
+        if self._roll is not None:
+            leaving = self._roll.leaving
+            self._dismiss_candidate("no longer wanted")
+        self._roll = _Roll(deque(self._slots), now, leaving=leaving)
+
+    def grow(self, now: float) -> None:
+        """One worker more."""
+        if not self.stopping:
+            self._slots.append(Slot(next(self._indexes), start_at=now))
+
+    def shrink(self, now: float) -> bool:
+        """One worker fewer; False when there is only one."""
+        if self.stopping or len(self._slots) == 1:
+            return False
+        slot = self._slots.pop()
+        if self._candidate_slot() is slot:
+            self._dismiss_candidate("its slot was removed")
+        if self._roll is not None and slot in self._roll.queue:
+            self._roll.queue.remove(slot)
+        if slot.member is not None:
+            self._retire(self._workers[slot.member], now)
+        return True
+
+    def stop(self, now: float) -> None:
+        """End all; ready when `empty`."""
+        self.stopping = True
+        self._roll = None
+        for worker in self._workers.values():
+            if worker.condemned is None:
+                self._order(worker, Order.STOP, now)
+
+    def force(self) -> None:
+        """Kill all that is left."""
+        for worker in self._workers.values():
+            self._condemn(worker, "killed: the stop was forced")
+
+    # How it is decided
+
+    def _judge(self, worker: Worker, now: float) -> None:
+        if worker.condemned is not None:
+            return
+        silent = now - worker.heard_at
+        if worker.kill_at is not None and now >= worker.kill_at:
+            self._condemn(worker, "killed: did not end in time")
+        elif worker.loop_runs and silent >= self._timeouts.healthcheck:
+            self._note(WorkerHung(worker.slot.name, worker.pid, silent))
+            self._condemn(worker, f"hung for {silent:.1f} s")
+        elif not worker.loop_runs and now - worker.born_at >= self._timeouts.startup:
+            self._condemn(worker, f"killed: did not start within {self._timeouts.startup:g} s")
+
+    def _advance_roll(self, now: float) -> None:
+        roll = self._roll
+        if roll is None or (roll.leaving is not None and roll.leaving.number in self._workers):
+            return
+        roll.leaving = None
+        candidate = roll.candidate
+        if candidate is not None:
+            if candidate.phase is Phase.READY:
+                self._swap(roll, candidate, now)
+            elif candidate.condemned is None and now - candidate.born_at >= self._timeouts.ready:
+                self._condemn(candidate, f"was not ready within {self._timeouts.ready:g} s")
+                self._abort_roll(candidate, candidate.condemned or "", now)
+        elif not roll.queue:
+            self._note(RollFinished("workers", now - roll.began_at))
+            self._roll = None
+        else:
+            self._begin_step(roll, roll.queue.popleft(), now)
+
+    def _begin_step(self, roll: _Roll, slot: Slot, now: float) -> None:
+        if slot.member is not None:
+            roll.candidate = self._spawn(slot, Role.CANDIDATE, now)
+            return
+        slot.failures = 0  # an empty slot has nothing to lose, and what made it fail may be repaired now
+        slot.start_at = now
+
+    def _swap(self, roll: _Roll, candidate: Worker, now: float) -> None:
+        slot = candidate.slot
+        old = self._workers.get(slot.member) if slot.member is not None else None
+        candidate.role = Role.MEMBER
+        slot.member = candidate.number
+        slot.failures = 0
+        roll.candidate = None
+        if old is not None:
+            self._note(WorkerReplaced(slot.name, old_pid=old.pid, pid=candidate.pid))
+            self._retire(old, now)
+            roll.leaving = old
+
+    def _abort_roll(self, candidate: Worker, reason: str, now: float) -> None:
+        candidate.role = Role.LEAVING
+        self._roll = None
+        slot = candidate.slot
+        if slot.member is None:
+            slot.start_at = max(slot.start_at, now)
+        self._note(RollAborted(slot.name, candidate.pid, reason))
+
+    def _candidate_slot(self) -> Slot | None:
+        if self._roll is None or self._roll.candidate is None:
+            return None
+        return self._roll.candidate.slot
+
+    def _dismiss_candidate(self, reason: str) -> None:
+        if self._roll is None or self._roll.candidate is None:
+            return
+        self._roll.candidate.role = Role.LEAVING
+        self._condemn(self._roll.candidate, reason)
+        self._roll.candidate = None
+
+    def _spawn(self, slot: Slot, role: Role, now: float) -> Worker:
+        worker = Worker(next(self._numbers), slot, role, born_at=now, heard_at=now)
+        self._workers[worker.number] = worker
+        self._actions.append(Spawn(worker.number, slot.index))
+        return worker
+
+    def _charge(self, worker: Worker, now: float) -> float:
+        slot = worker.slot
+        if worker.ready_at is not None and now - worker.ready_at >= self._timeouts.stable_after:
+            slot.failures = 0
+        slot.failures += 1
+        delay = self._backoff.delay(slot.failures, self._chance())
+        slot.start_at = now + delay
+        return delay
+
+    def _vacate(self, worker: Worker, now: float) -> None:
+        worker.role = Role.LEAVING
+        worker.kill_at = now + self._timeouts.retire_budget
+        if worker.slot.member == worker.number:
+            worker.slot.member = None
+            worker.slot.start_at = now
+
+    def _retire(self, worker: Worker, now: float) -> None:
+        worker.role = Role.LEAVING
+        if worker.condemned is None:
+            self._order(worker, Order.RETIRE, now)
+
+    def _order(self, worker: Worker, order: Order, now: float) -> None:
+        budget = self._timeouts.stop_budget if order is Order.STOP else self._timeouts.retire_budget
+        if not worker.loop_runs:
+            budget = min(budget, _BOOT_STOP)
+        # An earlier deadline stands: a worker that drains already gets no more time by being told again.
+        worker.kill_at = min(now + budget, worker.kill_at) if worker.kill_at is not None else now + budget
+        self._actions.append(Tell(worker.number, order))
+
+    def _condemn(self, worker: Worker, reason: str) -> None:
+        if worker.condemned is None:
+            worker.condemned = reason
+        self._actions.append(Kill(worker.number))
+
+    def _note(self, event: Event) -> None:
+        self._actions.append(Note(event))

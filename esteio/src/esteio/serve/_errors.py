@@ -1,0 +1,61 @@
+"""What can be wrong before anything is started."""
+
+from __future__ import annotations
+
+from esteio.errors import EsteioError
+
+__all__ = ["AddressDenied", "AddressInUse", "AddressUnusable", "InvalidServeSetting", "ServerMissing"]
+
+
+class AddressInUse(EsteioError):  # noqa: N818 - named after what is the case
+    """Another program listens on this address."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"cannot listen on {host}:{port}: another program already does; "
+            f"stop it (find it with: ss -ltnp 'sport = :{port}') or choose another port"
+        )
+
+
+class AddressDenied(EsteioError):  # noqa: N818 - named after what is the case
+    """The operating system does not let this user listen there."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"cannot listen on {host}:{port}: permission denied; ports below 1024 are for the administrator - "
+            f"choose a port from 1024 to 65535, or grant CAP_NET_BIND_SERVICE"
+        )
+
+
+class AddressUnusable(EsteioError):  # noqa: N818 - named after what is the case
+    """The address is not one of this machine's, or not an address."""
+
+    def __init__(self, host: str, port: int, cause: str) -> None:
+        self.host = host
+        self.port = port
+        self.cause = cause
+        super().__init__(
+            f"cannot listen on {host}:{port}: {cause}; use 127.0.0.1 (this machine only), 0.0.0.0 (all networks) "
+            f"or an address this machine has, and a port from 0 to 65535"
+        )
+
+
+class InvalidServeSetting(EsteioError):  # noqa: N818 - named after what is the case
+    """A setting of the supervisor is outside what is allowed."""
+
+    def __init__(self, setting: str, value: object, allowed: str) -> None:
+        self.setting = setting
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"serve setting {setting}={value!r} is not usable: allowed is {allowed}")
+
+
+class ServerMissing(EsteioError):  # noqa: N818 - named after what is the case
+    """uvicorn is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("serving needs uvicorn, which is not installed: pip install 'esteio[serve]'")

@@ -1,0 +1,101 @@
+"""One worker process, seen from the supervisor.
+
+Promises: no call here waits for the worker. The channel is a pair of sockets that carries single bytes (`Phase`
+one way, `Order` the other), so a message is never half there; the worker holds only its own end, and reads end
+of file the moment the supervisor is gone, however it went.
+
+uvicorn's own `Process` is not used: it hands both ends of its pipe to the child, answers its health check in a
+thread whether or not the event loop turns, and waits for the answer.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import socket
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from esteio.serve._entry import work
+from esteio.serve._settings import ServerOptions, Timeouts
+from esteio.serve._signals import sigint_held
+from esteio.serve._slot import Order, Phase
+
+__all__ = ["WorkerProcess", "WorkerSpec"]
+
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What every worker is told at birth."""
+
+    app: str
+    options: ServerOptions
+    timeouts: Timeouts
+
+
+class WorkerProcess:
+    """A started process; OSError when the system could not start one."""
+
+    def __init__(self, spec: WorkerSpec, slot: int, sockets: Sequence[socket.socket]) -> None:
+        self._channel, theirs = socket.socketpair()
+        self._channel.setblocking(False)
+        self._process = _SPAWN.Process(target=work, args=(spec, slot, list(sockets), theirs), name=f"worker-{slot}")
+        try:
+            with sigint_held():
+                self._process.start()
+        except BaseException:
+            self._channel.close()
+            raise
+        finally:
+            theirs.close()
+        self._deaf = False
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid or 0
+
+    @property
+    def sentinel(self) -> int:
+        """Readable once the process has ended."""
+        return self._process.sentinel
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while it runs; minus the signal's number when one killed it."""
+        return self._process.exitcode
+
+    @property
+    def waitables(self) -> list[int | socket.socket]:
+        """What to wait on: its end, and its words until it closes its side (it may live on for a while)."""
+        return [self.sentinel] if self._deaf else [self.sentinel, self._channel]
+
+    def hear(self) -> list[Phase]:
+        """What it said since the last call, oldest first."""
+        if self._deaf:
+            return []
+        try:
+            said = self._channel.recv(4096)
+        except BlockingIOError:
+            return []
+        except OSError:
+            said = b""
+        self._deaf = not said
+        return [Phase(said[i : i + 1]) for i in range(len(said))]
+
+    def tell(self, order: Order) -> None:
+        """Send the order; one that is gone does not hear it."""
+        with suppress(OSError):
+            self._channel.send(order.value)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+
+    def close(self) -> None:
+        """Give back what is held, after its end."""
+        self._channel.close()
+        self._process.join()
+        self._process.close()

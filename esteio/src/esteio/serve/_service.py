@@ -1,0 +1,243 @@
+"""Services: what stands below the workers, such as a database server of our own.
+
+Promises: started in order before the first worker, each after the one before it is up; restarted with back-off
+when they die, each by itself; stopped in reverse order after the last worker. `start` and `stop` run in threads
+of their own, so a slow one keeps no signal and no worker waiting.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Protocol
+
+from esteio.events import Event
+from esteio.serve._backoff import Backoff
+from esteio.serve._events import ServiceDied, ServiceFailed, ServiceRestarted, ServiceStarted, ServiceStopped
+
+__all__ = ["Job", "Keeper", "Service", "ServiceStack", "in_thread"]
+
+_STOP_MARGIN = 5.0  # seconds beyond its own limit that `stop` is waited for
+_logger = logging.getLogger("esteio.serve")
+
+
+class Service(Protocol):
+    """What the supervisor asks of a service.
+
+    Its processes belong in a process group of their own (`start_new_session=True`): Ctrl-C reaches the whole
+    group of the supervisor, and would end them before the workers.
+    """
+
+    @property
+    def name(self) -> str:
+        """For people; unique."""
+        ...
+
+    def start(self) -> None:
+        """Return when it is usable, raise when it can't be; called again after a death."""
+        ...
+
+    def is_alive(self) -> bool:
+        """Asked ten times a second: answers at once, without I/O that can wait."""
+        ...
+
+    def stop(self, timeout: float) -> None:
+        """End it in order within `timeout` seconds, hard after that; 0 means hard at once. Dead already: return.
+
+        May be called with 0 from another thread while one call still waits.
+        """
+        ...
+
+
+class Job:
+    """A call under way; `error` is valid once `done`."""
+
+    def __init__(self) -> None:
+        self.done = False
+        self.error: Exception | None = None
+
+
+Launch = Callable[[Callable[[], None]], Job]
+
+
+def in_thread(wake: Callable[[], None]) -> Launch:
+    """How calls are made outside tests; `wake` is called at the end of each."""
+
+    def launch(call: Callable[[], None]) -> Job:
+        job = Job()
+
+        def run() -> None:
+            try:
+                call()
+            except Exception as exc:  # noqa: BLE001 - whatever a service raises is its failure, not ours
+                job.error = exc
+            finally:
+                job.done = True
+                wake()
+
+        threading.Thread(target=run, name="esteio-service", daemon=True).start()
+        return job
+
+    return launch
+
+
+class _State(Enum):
+    DOWN = "down"
+    STARTING = "starting"
+    UP = "up"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+
+
+class Keeper:
+    """Keeps one service up; `poll` moves it on, and is told the time in monotonic seconds."""
+
+    def __init__(
+        self,
+        service: Service,
+        *,
+        backoff: Backoff,
+        stable_after: float,
+        chance: Callable[[], float],
+        launch: Launch,
+        note: Callable[[Event], None],
+    ) -> None:
+        self._service = service
+        self._backoff = backoff
+        self._stable_after = stable_after
+        self._chance = chance
+        self._launch = launch
+        self._note = note
+        self._state = _State.DOWN
+        self._job: Job | None = None
+        self._start_at = 0.0
+        self._since = 0.0
+        self._down_since = 0.0
+        self._stop_limit = 0.0
+        self._failures = 0
+        self._asked = False
+        self.ever_up = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its `stop` has returned."""
+        return self._state is _State.STOPPED
+
+    def poll(self, now: float) -> None:
+        """Start it when it is down and due; see whether it died."""
+        if self._state is _State.DOWN and now >= self._start_at:
+            self._enter(_State.STARTING, now)
+            self._asked = True
+            self._job = self._launch(self._service.start)
+        elif self._state is _State.STARTING and self._job is not None and self._job.done:
+            self._started(self._job.error, now)
+        elif self._state is _State.UP and not self._alive():
+            if now - self._since >= self._stable_after:
+                self._failures = 0
+            self._down_since = now
+            self._note(ServiceDied(self._service.name, self._failures + 1, self._charge(now)))
+
+    def stop(self, timeout: float, now: float) -> None:
+        """Bring it one step nearer its end; call until `stopped`. A start under way is waited for."""
+        if self._state is _State.STOPPING:
+            self._watch_stop(now)
+        elif self._starting and now - self._since < timeout:
+            return
+        elif self._state is not _State.STOPPED:
+            self._begin_stop(timeout, now)
+
+    def force(self, now: float) -> None:
+        """End it hard, even while an orderly stop still waits."""
+        if self._state is not _State.STOPPED:
+            self._begin_stop(0.0, now)
+
+    @property
+    def _starting(self) -> bool:
+        return self._state is _State.STARTING and self._job is not None and not self._job.done
+
+    def _begin_stop(self, timeout: float, now: float) -> None:
+        if not self._asked:
+            self._enter(_State.STOPPED, now)
+            return
+        self._enter(_State.STOPPING, now)
+        self._stop_limit = timeout + _STOP_MARGIN
+        self._job = self._launch(lambda: self._service.stop(timeout))
+
+    def _watch_stop(self, now: float) -> None:
+        assert self._job is not None
+        if self._job.done and self._job.error is None:
+            self._note(ServiceStopped(self._service.name, now - self._since))
+        elif self._job.done:
+            self._note(ServiceFailed(self._service.name, f"stop: {self._job.error!r}", None))
+        elif now - self._since >= self._stop_limit:
+            error = f"stop has not returned after {self._stop_limit:g} s; left behind"
+            self._note(ServiceFailed(self._service.name, error, None))
+        else:
+            return
+        self._enter(_State.STOPPED, now)
+
+    def _started(self, error: Exception | None, now: float) -> None:
+        seconds = now - self._since
+        if error is not None:
+            delay = self._charge(now)
+            self._note(ServiceFailed(self._service.name, f"start: {error!r}", delay))
+            return
+        self._enter(_State.UP, now)
+        if self.ever_up:
+            self._note(ServiceRestarted(self._service.name, now - self._down_since))
+        else:
+            self._note(ServiceStarted(self._service.name, seconds))
+        self.ever_up = True
+
+    def _charge(self, now: float) -> float:
+        self._failures += 1
+        delay = self._backoff.delay(self._failures, self._chance())
+        self._enter(_State.DOWN, now)
+        self._start_at = now + delay
+        return delay
+
+    def _enter(self, state: _State, now: float) -> None:
+        self._state = state
+        self._since = now
+        self._job = None
+
+    def _alive(self) -> bool:
+        try:
+            return self._service.is_alive()
+        except Exception:
+            _logger.exception("service %s: is_alive raised; taken as dead", self._service.name)
+            return False
+
+
+class ServiceStack:
+    """All services, in order."""
+
+    def __init__(self, keepers: Sequence[Keeper]) -> None:
+        self._keepers = tuple(keepers)
+
+    @property
+    def all_started(self) -> bool:
+        """Whether each was up at least once; the workers may start."""
+        return all(keeper.ever_up for keeper in self._keepers)
+
+    def poll(self, now: float) -> None:
+        """Move all on; the next one waits for the first start of the one before."""
+        for keeper in self._keepers:
+            keeper.poll(now)
+            if not keeper.ever_up:
+                break
+
+    def stop(self, timeout: float, now: float) -> bool:
+        """Move on towards the end, last first; whether all are stopped."""
+        for keeper in reversed(self._keepers):
+            keeper.stop(timeout, now)
+            if not keeper.stopped:
+                return False
+        return True
+
+    def force(self, now: float) -> None:
+        """End all hard."""
+        for keeper in reversed(self._keepers):
+            keeper.force(now)

@@ -1,0 +1,90 @@
+"""The settings of serving, with their units, defaults and limits.
+
+Promises: nothing waits without a ceiling; a value outside its range is refused by name before anything starts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from esteio.serve._errors import InvalidServeSetting
+
+__all__ = ["ServerOptions", "Timeouts"]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """All in seconds. At the limit: the worker is killed and replaced, unless said otherwise."""
+
+    startup: float = 60.0
+    """From process start until it listens: importing the application and its lifespan start-up."""
+    ready: float = 60.0
+    """In a roll, from process start until ready; at the limit the roll is aborted and the old worker stays."""
+    healthcheck: float = 10.0
+    """Longest time the event loop of a worker may stand still."""
+    graceful_shutdown: float = 30.0
+    """For requests in flight when a worker ends; at the limit they are cancelled."""
+    lifespan_shutdown: float = 10.0
+    """For the application's own shutdown after the last request."""
+    keep_alive_grace: float = 1.0
+    """In a roll, how long an idle connection may still send one more request before it is closed."""
+    drain_delay: float = 0.0
+    """When all stops, how long to go on accepting while readiness says no; set it behind a load balancer."""
+    service_stop: float = 60.0
+    """For each service's orderly stop."""
+    stable_after: float = 30.0
+    """A worker that was ready, or a service that was up, for so long is forgiven its earlier failures."""
+
+    def __post_init__(self) -> None:
+        may_be_zero = {"keep_alive_grace", "drain_delay"}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            least = 0.0 if each.name in may_be_zero else 0.1
+            if not (math.isfinite(value) and value >= least):
+                raise InvalidServeSetting(each.name, value, f"seconds, at least {least}, finite")
+
+    @property
+    def retire_budget(self) -> float:
+        """Seconds from the order to drain until a worker of a roll is killed."""
+        return self.graceful_shutdown + self.lifespan_shutdown
+
+    @property
+    def stop_budget(self) -> float:
+        """Seconds from the order to stop until a worker is killed."""
+        return self.drain_delay + self.retire_budget
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """What each worker's HTTP server is given.
+
+    `keep_alive`: seconds an idle connection lives; longer than a proxy keeps its own (nginx: 60), so that the
+    proxy is the one that closes. `limit_concurrency`: connections per worker, idle ones too, beyond which 503 is
+    answered; below the usual limit of 1024 open files. `backlog`: connections waiting to be accepted.
+    `log_config`: a `logging.config` dictionary for the workers, None leaves logging to the application.
+    `extra`: further arguments of `uvicorn.Config`.
+    """
+
+    keep_alive: int = 65
+    backlog: int = 2048
+    limit_concurrency: int | None = 1000
+    limit_max_requests: int | None = None
+    loop: str = "auto"
+    http: str = "auto"
+    access_log: bool = False
+    log_level: str | None = None
+    log_config: Mapping[str, Any] | None = None
+    proxy_headers: bool = True
+    forwarded_allow_ips: str = "127.0.0.1,::1"
+    root_path: str = ""
+    factory: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("keep_alive", "backlog", "limit_concurrency", "limit_max_requests"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise InvalidServeSetting(name, value, "a whole number from 1")

@@ -1,0 +1,264 @@
+"""The supervisor: keeps workers and services alive, rolls them, and ends them in order.
+
+Promises: one thread, one loop, nothing in it waits for a worker or a service. A death wakes it at once. It
+outlives whatever its workers do: it ends only by SIGTERM, SIGINT or `stop`. Exit code 0 after an orderly end, 1
+when the end was forced. If it dies itself, workers see it and end.
+
+Signals: TERM, INT end (a second INT, half a second later or more, forces); HUP rolls; TTIN, TTOU change the
+number of workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from multiprocessing.connection import wait
+from typing import Any
+
+from esteio import events
+from esteio.clock import SYSTEM, Clock
+from esteio.events import Event
+from esteio.serve._backoff import Backoff
+from esteio.serve._bind import bind
+from esteio.serve._crew import Crew
+from esteio.serve._errors import InvalidServeSetting, ServerMissing
+from esteio.serve._events import RollAborted, ServiceDied, ServiceFailed, WorkerDied, WorkerHung
+from esteio.serve._notify import notify
+from esteio.serve._process import WorkerProcess, WorkerSpec
+from esteio.serve._service import Keeper, Service, ServiceStack, in_thread
+from esteio.serve._settings import ServerOptions, Timeouts
+from esteio.serve._signals import Signals
+from esteio.serve._slot import Action, Kill, Note, Spawn, Tell
+
+__all__ = ["Supervisor"]
+
+_logger = logging.getLogger("esteio.serve")
+_TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, words of workers, ends of service calls
+_DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
+_EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
+_BAD_NEWS = (WorkerDied, WorkerHung, RollAborted, ServiceDied, ServiceFailed)
+
+
+class Supervisor:
+    """Serves `app` ("package.module:attribute") with `workers` processes.
+
+    Listens on `sockets` when given (and closes them at the end), else on `host`:`port`. `on_ready` is called once,
+    in the loop, when the first worker is ready. Raises InvalidServeSetting for unusable arguments.
+    """
+
+    def __init__(
+        self,
+        app: str,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        sockets: Sequence[socket.socket] | None = None,
+        workers: int = 2,
+        services: Sequence[Service] = (),
+        on_ready: Callable[[], None] | None = None,
+        options: ServerOptions | None = None,
+        timeouts: Timeouts | None = None,
+        backoff: Backoff | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        if app.count(":") != 1 or not all(app.split(":")):
+            raise InvalidServeSetting("app", app, '"package.module:attribute"')
+        if workers < 1:
+            raise InvalidServeSetting("workers", workers, "a whole number from 1")
+        self._spec = WorkerSpec(app, options or ServerOptions(), timeouts or Timeouts())
+        self._host = host
+        self._port = port
+        self._given = sockets
+        self._size = workers
+        self._services = tuple(services)
+        self._running: tuple[Service, ...] = ()
+        self._on_ready = on_ready
+        self._announced = False
+        self._backoff = backoff or Backoff()
+        self._clock = clock
+        self._processes: dict[int, WorkerProcess] = {}
+        self._sockets: list[socket.socket] = []
+        self._asked_at: float | None = None
+        self._forced = False
+        self._stop_wanted = False
+        self._wake: Callable[[], None] = lambda: None
+
+    def run(self) -> int:
+        """Supervise until told to end; the exit code. Main thread only.
+
+        Raises ServerMissing, or what `bind` raises, before anything is started.
+        """
+        if find_spec("uvicorn") is None:
+            raise ServerMissing
+        backlog = self._spec.options.backlog
+        self._sockets = (
+            list(self._given) if self._given is not None else [bind(self._host, self._port, backlog=backlog)]
+        )
+        try:
+            with Signals() as signals:
+                self._wake = signals.wake
+                self._supervise(signals)
+        finally:
+            self._abandon()
+            for sock in self._sockets:
+                sock.close()
+        return 1 if self._forced else 0
+
+    def stop(self) -> None:
+        """As SIGTERM; any thread may call it."""
+        self._stop_wanted = True
+        self._wake()
+
+    def _supervise(self, signals: Signals) -> None:
+        self._crew = Crew(
+            self._size,
+            timeouts=self._spec.timeouts,
+            backoff=self._backoff,
+            chance=random.random,
+            now=self._clock.monotonic(),
+        )
+        self._stack = self._stacked(signals)
+        self._running = self._services
+        _logger.info("serving %s on %s with %d workers", self._spec.app, self._addresses(), self._size)
+        while not self._turn(signals):
+            heard = [each for process in self._processes.values() for each in process.waitables]
+            wait([signals.waitable, *heard], _TICK)
+        self._running = ()
+        _logger.info("stopped%s", " by force" if self._forced else "")
+
+    def _turn(self, signals: Signals) -> bool:
+        """One pass of the loop; True at the end."""
+        now = self._clock.monotonic()
+        for number in signals.take():
+            self._handle(number, now)
+        if self._stop_wanted:
+            self._ask_to_stop(now)
+        self._listen(now)
+        self._crew_turn(now)
+        if not self._crew.stopping:
+            self._stack.poll(now)
+            return False
+        if not self._crew.empty:
+            return False
+        return self._stack.stop(self._spec.timeouts.service_stop, now)
+
+    def _crew_turn(self, now: float) -> None:
+        if self._stack.all_started or self._crew.stopping:
+            self._crew.tick(now)
+        for action in self._crew.take():
+            self._carry_out(action, now)
+        if self._crew.ever_ready and not self._announced:
+            self._announced = True
+            self._announce()
+
+    def _announce(self) -> None:
+        notify("READY=1")
+        if self._on_ready is None:
+            return
+        try:
+            self._on_ready()
+        except Exception:
+            _logger.exception("on_ready failed; serving goes on")
+
+    def _handle(self, number: int, now: float) -> None:
+        name = signal.Signals(number).name
+        _logger.info("received %s", name)
+        if name == "SIGHUP":
+            self._crew.roll(now)
+        elif name == "SIGTTIN":
+            self._crew.grow(now)
+        elif name == "SIGTTOU":
+            if not self._crew.shrink(now):
+                _logger.warning("there is only one worker left; SIGTTOU takes none away")
+        elif name == "SIGINT" and self._asked_at is not None:
+            if now - self._asked_at >= _DEBOUNCE:
+                self._force(now)
+        else:
+            self._ask_to_stop(now)
+
+    def _ask_to_stop(self, now: float) -> None:
+        if self._asked_at is not None:
+            return
+        self._asked_at = now
+        notify("STOPPING=1")
+        _logger.info("stopping: workers first, then services; Ctrl-C once more ends all at once")
+        self._crew.stop(now)
+
+    def _force(self, now: float) -> None:
+        if self._forced:
+            return
+        self._forced = True
+        _logger.warning("forced: killing what is left")
+        self._crew.force()
+        self._stack.force(now)
+
+    def _listen(self, now: float) -> None:
+        for number, process in list(self._processes.items()):
+            for phase in process.hear():
+                self._crew.heard(number, phase, now)
+            exitcode = process.exitcode
+            if exitcode is not None:
+                del self._processes[number]
+                process.close()
+                self._crew.exited(number, exitcode, now)
+
+    def _carry_out(self, action: Action, now: float) -> None:
+        match action:
+            case Spawn(number, slot):
+                self._spawn(number, slot, now)
+            case Tell(number, order) if number in self._processes:
+                self._processes[number].tell(order)
+            case Kill(number) if number in self._processes:
+                self._processes[number].kill()
+            case Note(event):
+                _tell(event)
+
+    def _spawn(self, number: int, slot: int, now: float) -> None:
+        try:
+            self._processes[number] = WorkerProcess(self._spec, slot, self._sockets)
+        except OSError as exc:
+            self._crew.exited(number, None, now, reason=f"could not be started: {exc}")
+        else:
+            self._crew.spawned(number, self._processes[number].pid)
+
+    def _stacked(self, signals: Signals) -> ServiceStack:
+        made: list[Keeper] = [
+            Keeper(
+                service,
+                backoff=self._backoff,
+                stable_after=self._spec.timeouts.stable_after,
+                chance=random.random,
+                launch=in_thread(signals.wake),
+                note=_tell,
+            )
+            for service in self._services
+        ]
+        return ServiceStack(made)
+
+    def _abandon(self) -> None:
+        """After an error of our own: leave no process behind. After an orderly end there is nothing left to do."""
+        for process in self._processes.values():
+            process.kill()
+            process.close()
+        self._processes.clear()
+        for service in reversed(self._running):
+            try:
+                service.stop(_EMERGENCY_STOP)
+            except Exception:
+                _logger.exception("service %s could not be stopped", service.name)
+
+    def _addresses(self) -> str:
+        return ", ".join(_address(sock.getsockname()) for sock in self._sockets)
+
+
+def _address(name: Any) -> str:
+    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
+
+
+def _tell(event: Event) -> None:
+    _logger.log(logging.WARNING if isinstance(event, _BAD_NEWS) else logging.INFO, "%s", event)
+    events.emit(event)

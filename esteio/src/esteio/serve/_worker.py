@@ -1,0 +1,150 @@
+"""A uvicorn server that is one of a crew.
+
+Promises: it says once in half a second *from its event loop* that it lives, so silence means a loop that stands
+still. It ends in order when told, on SIGTERM, and when the supervisor is gone; if it can't within its budget
+after that last case, it ends itself hard, for nobody else would. SIGINT and SIGHUP, which a terminal sends to
+all, are left to the supervisor. Ending: readiness says no; it stops accepting (what waits in the shared backlog
+goes to siblings); each further response says `Connection: close`; idle connections get their grace; requests in
+flight get `graceful_shutdown` seconds and are cancelled then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from esteio.clock import SYSTEM
+from esteio.serve._drain import Drain
+from esteio.serve._lifecycle import lifecycle
+from esteio.serve._slot import Order, Phase
+
+if TYPE_CHECKING:
+    from esteio.serve._process import WorkerSpec
+    from esteio.serve._settings import Timeouts
+
+__all__ = ["WorkerServer", "ignore_terminal_signals", "serve"]
+
+_TURN = 0.1  # seconds between two looks at the own state
+_TURNS_PER_BEAT = 5
+_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)  # a stopped supervisor must not stop us
+
+
+def ignore_terminal_signals() -> None:
+    """Called first in the process, which was born with SIGINT held back."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def serve(spec: WorkerSpec, sockets: list[socket.socket], channel: socket.socket) -> None:
+    """Run until the end of this worker."""
+    server = WorkerServer(_config(spec), channel, spec.timeouts)
+    threading.Thread(target=server.obey, name="esteio-orders", daemon=True).start()
+    server.run(sockets)
+
+
+def _config(spec: WorkerSpec) -> uvicorn.Config:
+    options = spec.options
+    arguments: dict[str, Any] = {
+        "loop": options.loop,
+        "http": options.http,
+        "backlog": options.backlog,
+        "limit_concurrency": options.limit_concurrency,
+        "limit_max_requests": options.limit_max_requests,
+        "timeout_keep_alive": options.keep_alive,
+        "timeout_graceful_shutdown": max(1, round(spec.timeouts.graceful_shutdown)),
+        "access_log": options.access_log,
+        "log_level": options.log_level,
+        "log_config": dict(options.log_config) if options.log_config is not None else None,
+        "proxy_headers": options.proxy_headers,
+        "forwarded_allow_ips": options.forwarded_allow_ips,
+        "root_path": options.root_path,
+        "factory": options.factory,
+        "server_header": False,
+        "workers": 1,
+    }
+    return uvicorn.Config(spec.app, **{**arguments, **options.extra})
+
+
+class WorkerServer(uvicorn.Server):
+    """`channel` is this worker's end of the socket pair to the supervisor."""
+
+    def __init__(self, config: uvicorn.Config, channel: socket.socket, timeouts: Timeouts) -> None:
+        super().__init__(config)
+        self._channel = channel
+        self._timeouts = timeouts
+        self._order = Order.RETIRE  # SIGTERM to this worker alone: siblings take over
+        self._beating: asyncio.Task[None] | None = None
+
+    def obey(self) -> None:
+        """Follow the supervisor's orders; runs in a thread, so that it works while the loop does not."""
+        while True:
+            try:
+                said = self._channel.recv(1)
+            except OSError:
+                said = b""
+            self._order = Order.RETIRE if said == Order.RETIRE.value else Order.STOP
+            self.should_exit = True
+            if not said:
+                break
+        SYSTEM.sleep(self._timeouts.stop_budget)
+        os._exit(1)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """SIGTERM only; and it is not raised again after the end, so an orderly end has exit code 0."""
+        signal.signal(signal.SIGTERM, self.handle_exit)
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, unless the order to end came first."""
+        self._beating = asyncio.create_task(self._beat())
+        if not self.should_exit:
+            await super().startup(sockets)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, then let uvicorn end what is left and the application."""
+        lifecycle.draining = True
+        drain = Drain(self.config, self.server_state)
+        if self._order is Order.STOP and self._timeouts.drain_delay:
+            await drain.wait(self._timeouts.drain_delay)
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        ended = await drain.run(self._grace, self._timeouts.graceful_shutdown)
+        # uvicorn waits once more, then cancels: nothing is left to wait for, or the time is up already.
+        self.config.timeout_graceful_shutdown = 1 if ended else 0
+        await super().shutdown(sockets)
+
+    def _grace(self) -> float:
+        grace = self._timeouts.keep_alive_grace
+        return grace if self._order is Order.RETIRE else min(grace, 0.2)
+
+    def _phase(self) -> Phase:
+        if lifecycle.draining:
+            return Phase.DRAINING
+        if not self.started:
+            return Phase.STARTING
+        return Phase.READY if lifecycle.ready else Phase.SERVING
+
+    async def _beat(self) -> None:
+        said, turns = Phase.BOOTING, 0
+        while True:
+            phase = self._phase()
+            if phase is not said or turns % _TURNS_PER_BEAT == 0:
+                with suppress(OSError):  # full or closed: the thread that obeys sees the end of the supervisor
+                    self._channel.send(phase.value, _DONTWAIT)
+                said = phase
+            turns += 1
+            await asyncio.sleep(_TURN)

@@ -1,0 +1,321 @@
+"""What is decided about workers, with time moved by hand and no process at all."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esteio.serve import Backoff, Timeouts
+from esteio.serve._crew import Crew
+from esteio.serve._slot import Kill, Note, Order, Phase, Role, Spawn, Tell
+from esteio.testing import ManualClock
+
+
+class Stage:
+    """A crew whose workers are names in lists."""
+
+    def __init__(self, size=2, **timeouts):
+        self.clock = ManualClock()
+        self.crew = Crew(size, timeouts=Timeouts(**timeouts), backoff=Backoff(jitter=0.0), chance=lambda: 0.0, now=0.0)
+        self.living: list[int] = []
+        self.slots: dict[int, int] = {}
+        self.told: list[tuple[int, Order]] = []
+        self.killed: list[int] = []
+        self.events: list = []
+        self.step()
+
+    def step(self, seconds=0.0):
+        """Let time pass in turns of 1/8 s, which floats add up exactly."""
+        for _ in range(round(seconds * 8)):
+            self.clock.advance(0.125)
+            self._turn()
+        self._turn()
+
+    def _turn(self):
+        self.crew.tick(self.now)
+        for action in self.crew.take():
+            match action:
+                case Spawn(number, slot):
+                    self.living.append(number)
+                    self.slots[number] = slot
+                    self.crew.spawned(number, 1000 + number)
+                case Tell(number, order):
+                    self.told.append((number, order))
+                case Kill(number):
+                    self.killed.append(number)
+                case Note(event):
+                    self.events.append(event)
+
+    @property
+    def now(self):
+        return self.clock.monotonic()
+
+    def says(self, phase, *numbers):
+        for number in numbers or self.living:
+            self.crew.heard(number, phase, self.now)
+        self.step()
+
+    def ends(self, number, exitcode):
+        self.living.remove(number)
+        self.crew.exited(number, exitcode, self.now)
+        self.step()
+
+    def pass_with_beats(self, seconds):
+        for _ in range(round(seconds * 2)):
+            self.step(0.5)
+            for number in self.living:
+                self.crew.heard(number, self.crew._workers[number].phase, self.now)
+
+    def named(self, name):
+        return [e for e in self.events if type(e).__name__ == name]
+
+
+def test_every_slot_gets_a_worker_at_once():
+    assert Stage(3).living == [1, 2, 3]
+
+
+def test_deaths_in_a_row_wait_longer_each_time_and_stability_forgives():
+    stage = Stage(1)
+    waits = []
+    for _ in range(4):
+        stage.says(Phase.READY)
+        stage.ends(stage.living[0], -signal.SIGKILL)
+        waits.append(stage.named("WorkerDied")[-1].restart_in)
+        stage.step(waits[-1])
+        assert len(stage.living) == 1
+    assert waits == [0.0, 0.5, 1.0, 2.0]
+    stage.says(Phase.READY)
+    stage.pass_with_beats(31)
+    stage.ends(stage.living[0], 1)
+    assert stage.named("WorkerDied")[-1].failures == 1
+
+
+def test_the_event_of_a_death_says_why_and_whether_anybody_was_ever_ready():
+    stage = Stage(1)
+    stage.ends(1, 3)
+    event = stage.named("WorkerDied")[0]
+    assert "failed to start" in event.reason
+    assert not event.ever_ready
+    assert "no worker has been ready yet" in str(event)
+
+
+def test_a_process_the_system_refuses_counts_as_a_death():
+    stage = Stage(1)
+    stage.living.clear()
+    stage.crew.exited(1, None, stage.now, reason="could not be started: out of memory")
+    stage.step()
+    assert "out of memory" in stage.named("WorkerDied")[0].reason
+    assert stage.living == [2]
+
+
+def test_silence_is_judged_only_once_the_loop_runs_and_kills_once():
+    stage = Stage(1, healthcheck=10, startup=60)
+    stage.step(30)
+    assert stage.killed == []
+    stage.says(Phase.READY)
+    stage.step(9.9)
+    assert stage.killed == []
+    stage.step(5)
+    assert stage.killed == [1]
+    assert 10 <= stage.named("WorkerHung")[0].silent < 10.2
+    stage.ends(1, -9)
+    assert stage.named("WorkerDied")[0].reason.startswith("hung for 10")
+    assert stage.living == [2]
+
+
+def test_a_worker_that_does_not_start_in_time_is_killed():
+    stage = Stage(1, startup=5)
+    stage.step(5)
+    assert stage.killed == [1]
+
+
+def test_silence_while_the_supervisor_itself_was_stopped_proves_nothing():
+    stage = Stage(1, healthcheck=10)
+    stage.says(Phase.READY)
+    stage.clock.advance(3600)
+    stage.step()
+    assert stage.killed == []
+    stage.step(10.1)
+    assert stage.killed == [1]
+
+
+def test_a_roll_retires_each_member_only_after_its_successor_is_ready_and_one_at_a_time():
+    stage = Stage(2)
+    stage.says(Phase.READY)
+    stage.crew.roll(stage.now)
+    stage.step()
+    assert stage.living == [1, 2, 3]
+    assert stage.told == []
+    stage.says(Phase.SERVING, 3)
+    assert stage.told == []
+    stage.says(Phase.READY, 3)
+    assert stage.told == [(1, Order.RETIRE)]
+    stage.says(Phase.DRAINING, 1)
+    assert stage.living == [1, 2, 3]  # the second step waits until the first is over
+    stage.ends(1, 0)
+    stage.step()
+    assert stage.living == [2, 3, 4]
+    stage.says(Phase.READY, 4)
+    stage.ends(2, 0)
+    stage.step()
+    assert not stage.crew.rolling
+    assert stage.named("RollFinished")
+    assert stage.named("WorkerDied") == []
+    assert [stage.slots[n] for n in stage.living] == [0, 1]
+
+
+@pytest.mark.parametrize("end", ["dies", "late"])
+def test_a_roll_whose_candidate_fails_is_aborted_and_the_old_stay(end):
+    stage = Stage(2, ready=5)
+    stage.says(Phase.READY)
+    stage.crew.roll(stage.now)
+    stage.step()
+    if end == "dies":
+        stage.ends(3, 3)
+    else:
+        stage.step(5)
+        assert stage.killed == [3]
+        stage.ends(3, -9)
+    assert len(stage.named("RollAborted")) == 1
+    assert not stage.crew.rolling
+    stage.pass_with_beats(5)
+    assert stage.living == [1, 2]
+    assert stage.told == []
+
+
+def test_a_member_that_dies_during_its_roll_is_followed_by_the_candidate():
+    stage = Stage(1)
+    stage.says(Phase.READY)
+    stage.crew.roll(stage.now)
+    stage.step()
+    stage.ends(1, -9)
+    stage.step(1)
+    assert stage.living == [2]
+    stage.says(Phase.READY, 2)
+    stage.step()
+    assert not stage.crew.rolling
+    stage.pass_with_beats(3)
+    assert stage.living == [2]
+
+
+def test_a_second_hup_begins_the_roll_again():
+    stage = Stage(2)
+    stage.says(Phase.READY)
+    stage.crew.roll(stage.now)
+    stage.step()
+    stage.crew.roll(stage.now)
+    stage.step()
+    assert stage.killed == [3]
+    assert [stage.slots[n] for n in stage.living] == [0, 1, 0, 0]
+    stage.ends(3, -9)
+    assert stage.named("RollAborted") == []
+
+
+def test_a_roll_gives_a_crash_loop_its_next_attempt_at_once():
+    stage = Stage(1)
+    for _ in range(6):
+        stage.ends(stage.living[0], 3)
+        stage.step(stage.named("WorkerDied")[-1].restart_in)
+    stage.ends(stage.living[0], 3)
+    assert stage.living == []
+    stage.crew.roll(stage.now)
+    stage.step()
+    assert len(stage.living) == 1
+
+
+def test_the_stop_tells_all_and_kills_those_that_exceed_their_budget():
+    stage = Stage(2, graceful_shutdown=30, lifespan_shutdown=10, drain_delay=5)
+    stage.says(Phase.READY)
+    stage.crew.stop(stage.now)
+    stage.step()
+    assert stage.told == [(1, Order.STOP), (2, Order.STOP)]
+    stage.says(Phase.DRAINING)
+    stage.ends(1, 0)
+    stage.pass_with_beats(44.5)
+    assert stage.killed == []
+    stage.pass_with_beats(1)
+    assert stage.killed == [2]
+    stage.ends(2, -9)
+    assert stage.crew.empty
+
+
+def test_a_worker_that_still_boots_gets_little_time_to_end():
+    stage = Stage(1)
+    stage.crew.stop(stage.now)
+    stage.step(5)
+    assert stage.killed == [1]
+
+
+def test_a_worker_that_drains_on_its_own_account_is_replaced_before_it_has_ended():
+    stage = Stage(1)
+    stage.says(Phase.READY)
+    stage.says(Phase.DRAINING)
+    assert stage.living == [1, 2]
+    stage.ends(1, 0)
+    assert stage.named("WorkerDied") == []
+
+
+def test_growing_and_shrinking_keep_at_least_one():
+    stage = Stage(1)
+    stage.says(Phase.READY)
+    stage.crew.grow(stage.now)
+    stage.step()
+    stage.says(Phase.READY)
+    assert stage.crew.size == 2
+    assert stage.crew.shrink(stage.now)
+    stage.step()
+    assert stage.told == [(2, Order.RETIRE)]
+    assert not stage.crew.shrink(stage.now)
+
+
+_COMMANDS = st.lists(
+    st.tuples(st.sampled_from(["say", "die", "roll", "grow", "shrink", "wait"]), st.integers(0, 9), st.integers(0, 4)),
+    max_size=40,
+)
+_PHASES = [Phase.STARTING, Phase.SERVING, Phase.READY, Phase.READY, Phase.DRAINING]
+
+
+def _do(stage, command, which, how):
+    number = stage.living[which % len(stage.living)] if stage.living else None
+    if command == "say" and number:
+        stage.says(_PHASES[how], number)
+    elif command == "die" and number:
+        stage.ends(number, [0, 1, 3, -9, -15][how])
+    elif command in ("roll", "grow", "shrink"):
+        getattr(stage.crew, command)(stage.now)
+    else:
+        stage.step(which / 2)
+    for each in [n for n in stage.killed if n in stage.living]:
+        stage.ends(each, -9)
+
+
+def _behave(stage):
+    """Every worker gets ready, or ends when it shall."""
+    for number in list(stage.living):
+        leaving = number in stage.killed or stage.crew._workers[number].role is Role.LEAVING
+        if leaving:
+            stage.ends(number, 0)
+        else:
+            stage.crew.heard(number, Phase.READY, stage.now)
+    stage.step(0.125)
+
+
+@settings(max_examples=150, deadline=None)
+@given(_COMMANDS)
+def test_whatever_happens_no_slot_is_forgotten_and_the_stop_ends_all(commands):
+    stage = Stage(2, ready=5, startup=5, healthcheck=5, graceful_shutdown=5, lifespan_shutdown=1)
+    for command, which, how in commands:
+        _do(stage, command, which, how)
+        roles = [worker.role for worker in stage.crew._workers.values()]
+        assert roles.count(Role.CANDIDATE) <= 1
+        assert roles.count(Role.MEMBER) <= stage.crew.size
+    for _ in range(400):
+        _behave(stage)
+    assert not stage.crew.rolling
+    assert len(stage.living) == len({stage.slots[n] for n in stage.living}) == stage.crew.size
+    stage.crew.stop(stage.now)
+    stage.step(10)
+    assert set(stage.living) <= set(stage.killed)
