@@ -1,6 +1,6 @@
 """Assets in the database.
 
-Promises: an asset leaves as the JSON document PostgreSQL built (`LISTA`, `FICHA`); API and pages show that
+Promises: an asset leaves as the JSON document PostgreSQL built (`_LISTA`, `_FICHA`); API and pages show that
 same document. Every list is filtered by the reader's setores and walked by key, never by offset; a page
 costs the same wherever it lies. A number is taken from `numeracao` in the statement that creates the
 asset and writes its audit record: distinct, consecutive, and gone if that statement fails.
@@ -18,6 +18,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from sispat.store import eventos
+from sispat.store.documento import cru, nulavel, objeto, simples, texto
 
 __all__ = [
     "CAMPOS",
@@ -49,19 +50,35 @@ ORDENS = {
 }
 FILTROS = ("setor_id", "local_id", "classe_id", "agente_id", "situacao", "conservacao")
 
-_LISTA = """
-    'id', p.id, 'numero', p.numero, 'descricao', p.descricao, 'valor', p.valor::text,
-    'data_aquisicao', p.data_aquisicao, 'situacao', p.situacao, 'conservacao', p.conservacao,
-    'classe', json_build_object('id', c.id, 'nome', c.nome),
-    'setor', json_build_object('id', s.id, 'codigo', s.codigo, 'nome', s.nome),
-    'local', json_build_object('id', l.id, 'nome', l.nome),
-    'agente', json_build_object('id', a.id, 'nome', a.nome, 'matricula', a.matricula),
-    'versao', p.versao"""
-_FICHA = f"""{_LISTA},
-    'data_disponivel', p.data_disponivel, 'posse', p.posse, 'marca', p.marca, 'modelo', p.modelo,
-    'numero_serie', p.numero_serie, 'fornecedor_doc', p.fornecedor_doc, 'nota_fiscal', p.nota_fiscal,
-    'empenho', p.empenho, 'licitacao', p.licitacao, 'observacao', p.observacao,
-    'criado_em', p.criado_em, 'atualizado_em', p.atualizado_em"""
+_LISTA = (
+    simples("id", "p.id"),
+    cru("numero", "p.numero"),
+    texto("descricao", "p.descricao"),
+    simples("valor", "p.valor"),
+    simples("data_aquisicao", "p.data_aquisicao"),
+    simples("situacao", "p.situacao"),
+    simples("conservacao", "p.conservacao"),
+    cru("classe", objeto(simples("id", "c.id"), texto("nome", "c.nome"))),
+    cru("setor", objeto(simples("id", "s.id"), simples("codigo", "s.codigo"), texto("nome", "s.nome"))),
+    cru("local", objeto(simples("id", "l.id"), texto("nome", "l.nome"))),
+    cru("agente", objeto(simples("id", "a.id"), texto("nome", "a.nome"), simples("matricula", "a.matricula"))),
+    cru("versao", "p.versao"),
+)
+_FICHA = (
+    *_LISTA,
+    simples("data_disponivel", "p.data_disponivel"),
+    simples("posse", "p.posse"),
+    texto("marca", "p.marca"),
+    texto("modelo", "p.modelo"),
+    texto("numero_serie", "p.numero_serie"),
+    nulavel("fornecedor_doc", "p.fornecedor_doc"),
+    texto("nota_fiscal", "p.nota_fiscal"),
+    texto("empenho", "p.empenho"),
+    texto("licitacao", "p.licitacao"),
+    texto("observacao", "p.observacao"),
+    texto("criado_em", "p.criado_em"),
+    texto("atualizado_em", "p.atualizado_em"),
+)
 _JUNCOES = """
     join classe c on c.id = p.classe_id join setor s on s.id = p.setor_id
     join local l on l.id = p.local_id join agente a on a.id = p.agente_id"""
@@ -134,7 +151,7 @@ def _sql_da_lista(consulta: Consulta) -> tuple[str, list[Any]]:
             onde.append(f"(p.{coluna}, p.numero) {compara} (%s::{tipo}, %s)")
             valores += [chave, numero]
     filtro = f"where {' and '.join(onde)}" if onde else ""
-    sql = f"""select json_build_object({_LISTA})::text, p.{coluna}::text, p.numero
+    sql = f"""select {objeto(*_LISTA)}, p.{coluna}::text, p.numero
         from (select * from patrimonio p {filtro} order by {ordem} limit %s) p {_JUNCOES} order by {ordem}"""
     return sql, [*valores, consulta.limite]
 
@@ -177,7 +194,7 @@ async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_:
     alcance = "" if setores is None else "and p.setor_id = any(%s)"
     valores: list[Any] = [id_] if setores is None else [id_, list(setores)]
     cursor = await conn.execute(
-        f"select json_build_object({_FICHA})::text from patrimonio p {_JUNCOES} where p.id = %s {alcance}",
+        f"select {objeto(*_FICHA)} from patrimonio p {_JUNCOES} where p.id = %s {alcance}",
         valores,
     )
     linha = await cursor.fetchone()
@@ -209,7 +226,7 @@ with n as (
     insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
     select %s, %s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
 )
-select json_build_object({_FICHA})::text from p {_JUNCOES} order by p.numero"""  # noqa: S608
+select {objeto(*_FICHA)} from p {_JUNCOES} order by p.numero"""  # noqa: S608
 
 
 async def criar(

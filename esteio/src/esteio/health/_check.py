@@ -1,0 +1,100 @@
+"""One thing that can be well or not.
+
+Promises: a check never takes longer than its own time limit, is asked at most once per `cache` seconds
+however many ask, and a probe that raises is an answer, not an error. Before the first answer the status is
+`UNKNOWN`: not a number, and not zero.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from esteio.clock import SYSTEM, Clock
+
+__all__ = ["Check", "Result", "Status"]
+
+_logger = logging.getLogger("esteio.health")
+
+
+class Status(StrEnum):
+    """As draft-inadarei-api-health-check-06 names them, and `unknown` for what has not been asked."""
+
+    PASS = "pass"  # noqa: S105 - the draft's word, no secret
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """An answer: how well, the observed value in `unit`, when (Unix seconds), and why not."""
+
+    status: Status
+    observed: float | None
+    unit: str
+    time: float
+    reason: str = ""
+
+
+Probe = Callable[[], Awaitable[float]]
+
+
+@dataclass(slots=True)
+class Check:
+    """Asks `probe`, which returns an observed value or raises.
+
+    `name` is `component:measurement`. `timeout` and `cache` in seconds. Above `warn_above` the status is
+    WARN. `essential`: whether the service is useless without it, so that its failure is the service's.
+    """
+
+    name: str
+    probe: Probe
+    unit: str = "ms"
+    timeout: float = 1.0
+    cache: float = 1.0
+    warn_above: float | None = None
+    essential: bool = True
+    clock: Clock = SYSTEM
+    _last: Result | None = field(default=None, init=False)
+    _asked_at: float = field(default=0.0, init=False)
+    _running: asyncio.Task[Result] | None = field(default=None, init=False)
+
+    @property
+    def last(self) -> Result:
+        """The newest answer, without asking."""
+        return self._last or Result(Status.UNKNOWN, None, self.unit, self.clock.time(), "not asked yet")
+
+    async def ask(self) -> Result:
+        """The newest answer, asked for if older than `cache`; callers at the same time share one probe."""
+        if self._last is not None and self.clock.monotonic() - self._asked_at < self.cache:
+            return self._last
+        if self._running is None:
+            self._running = asyncio.create_task(self._probe(), name=f"health {self.name}")
+            self._running.add_done_callback(self._forget)
+        # Shielded: one caller that gives up must not take the answer from the others.
+        return await asyncio.shield(self._running)
+
+    def _forget(self, _: asyncio.Task[Result]) -> None:
+        self._running = None
+
+    async def _probe(self) -> Result:
+        status, observed, reason = Status.PASS, None, ""
+        try:
+            async with asyncio.timeout(self.timeout):
+                observed = await self.probe()
+        except TimeoutError:
+            status, reason = Status.FAIL, f"no answer within {self.timeout:g} s"
+        except Exception as error:  # noqa: BLE001 - whatever a probe raises is the answer
+            # The report is public: it names the kind of error; the log has the rest.
+            status, reason = Status.FAIL, type(error).__name__
+            _logger.warning("health check %s failed: %s", self.name, error)
+        else:
+            if self.warn_above is not None and observed > self.warn_above:
+                status, reason = Status.WARN, f"above {self.warn_above:g} {self.unit}"
+        self._asked_at = self.clock.monotonic()
+        self._last = Result(status, observed, self.unit, self.clock.time(), reason)
+        return self._last

@@ -1,0 +1,64 @@
+"""An upper limit on request bodies.
+
+Promises: a body that says it is larger is refused before any of it is read; one that lies, or comes in
+chunks, is refused at the byte that crosses the line. The refusal is an exception raised to the
+application from its own `receive` (`BodyTooLarge`), so that the application words the 413 itself; nothing
+is buffered here.
+"""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from esteio.errors import EsteioError
+
+__all__ = ["BodyLimit", "BodyTooLarge"]
+
+
+class BodyTooLarge(EsteioError):
+    """The request body is over the limit, both in bytes."""
+
+    def __init__(self, limit: int, announced: int | None) -> None:
+        self.limit = limit
+        self.announced = announced
+        size = "more" if announced is None else f"{announced} bytes"
+        super().__init__(f"request body is {size}, the limit is {limit} bytes; send less or raise the limit")
+
+
+class BodyLimit:
+    """ASGI middleware; `limit` in bytes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        if limit < 1:
+            msg = f"BodyLimit: limit={limit}; pass at least 1 byte"
+            raise ValueError(msg)
+        self.app = app
+        self.limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what the application receives; requests without a body cost one comparison."""
+        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+            await self.app(scope, receive, send)
+            return
+        announced = _content_length(scope)
+        received = 0
+
+        async def receive_counted() -> Message:
+            nonlocal received
+            if announced is not None and announced > self.limit:
+                raise BodyTooLarge(self.limit, announced)
+            message = await receive()
+            if message["type"] == "http.request":
+                received += len(message.get("body", b""))
+                if received > self.limit:
+                    raise BodyTooLarge(self.limit, None)
+            return message
+
+        await self.app(scope, receive_counted, send)
+
+
+def _content_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else None
+    return None

@@ -1,0 +1,67 @@
+"""The three questions a probe can ask, as routes.
+
+- `{prefix}/live`: does the process answer? Touches nothing; restart it when it does not.
+- `{prefix}/ready`: should a load balancer send requests here? Says no before the application is ready and
+  while it drains - never because a dependency is away: that would take every instance out at once.
+- `{prefix}`: how is everything? health+json (draft-inadarei-api-health-check-06); 503 when an essential
+  check fails.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from esteio.health import Monitor, Report, Result, Status
+from esteio.serve import lifecycle
+
+__all__ = ["health_routes"]
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+def health_routes(monitor: Monitor, *, prefix: str = "/health", version: str = "", service: str = "") -> list[Route]:
+    """Routes for `monitor`; `service` and `version` go into the report."""
+
+    async def live(_: Request) -> Response:
+        return PlainTextResponse("live\n", headers=_NO_STORE)
+
+    async def ready(_: Request) -> Response:
+        if lifecycle.accepting:
+            return PlainTextResponse("ready\n", headers=_NO_STORE)
+        why = "draining" if lifecycle.draining else "starting"
+        return PlainTextResponse(f"{why}\n", 503, headers={**_NO_STORE, "Retry-After": "1"})
+
+    async def health(_: Request) -> Response:
+        report = await monitor.report()
+        body = {"status": report.status, "serviceId": service, "version": version, "checks": _checks(report)}
+        return Response(
+            json.dumps(body),
+            503 if report.status is Status.FAIL else 200,
+            media_type="application/health+json",
+            headers=_NO_STORE,
+        )
+
+    return [Route(f"{prefix}/live", live), Route(f"{prefix}/ready", ready), Route(prefix, health)]
+
+
+def _checks(report: Report) -> dict[str, list[dict[str, Any]]]:
+    return {name: [_check(result)] for name, result in report.results.items()}
+
+
+def _check(result: Result) -> dict[str, Any]:
+    check: dict[str, Any] = {
+        "status": result.status,
+        "time": datetime.fromtimestamp(result.time, UTC).isoformat(timespec="milliseconds"),
+        "observedUnit": result.unit,
+    }
+    if result.observed is not None:
+        check["observedValue"] = round(result.observed, 3)
+    if result.reason:
+        check["output"] = result.reason
+    return check

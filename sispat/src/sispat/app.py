@@ -1,0 +1,73 @@
+"""The composition root: `sispat.app:app` runs under `sispat serve` and under plain `uvicorn sispat.app:app` alike.
+
+Promises: importing it reads the settings and touches nothing; opening it never fails because the database
+is away. What the routes may do is decided in the use cases (sispat.domain.permissoes holds the matrix).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from esteio import EsteioError
+from esteio.web import BodyLimit, RequestId, health_routes
+from sispat import __version__, api, pages
+from sispat.api.documentos import ProblemaJson
+from sispat.domain.erros import SispatError
+from sispat.settings import Settings, carregar
+from sispat.web.erros import problema_de, resposta_problema
+from sispat.web.servico import Servico
+
+__all__ = ["app", "criar_app"]
+
+
+def criar_app(settings: Settings) -> FastAPI:
+    """The application for these settings."""
+    servico = Servico.montar(settings)
+
+    @contextlib.asynccontextmanager
+    async def vida(_: FastAPI) -> AsyncIterator[None]:
+        async with servico.aberto():
+            yield
+
+    aplicacao = FastAPI(
+        title="SISPAT",
+        version=__version__,
+        description="Gestão patrimonial: os mesmos casos de uso das telas, em JSON.",
+        docs_url="/api/docs",
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+        lifespan=vida,
+        middleware=[
+            Middleware(RequestId),
+            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
+            Middleware(BodyLimit, limit=settings.body_limit),
+        ],
+    )
+    aplicacao.state.servico = servico
+    for tipo in (SispatError, EsteioError, HTTPException, RequestValidationError, Exception):
+        aplicacao.add_exception_handler(tipo, _mostrar_erro)
+    aplicacao.router.routes.extend(
+        health_routes(servico.saude, prefix="/api/health", version=__version__, service="sispat")
+    )
+    aplicacao.include_router(api.rotas)
+    pages.montar(aplicacao)
+    return aplicacao
+
+
+async def _mostrar_erro(request: Request, erro: Exception) -> Response:
+    problema = problema_de(erro)
+    if request.url.path.startswith("/api"):
+        return resposta_problema(request, problema)
+    return await pages.pagina_de_erro(request, problema)
+
+
+app = criar_app(carregar())

@@ -1,0 +1,128 @@
+"""Errors as HTTP: one table from error to status, problem+json (RFC 9457) for the API.
+
+Promises: everything the service raises on purpose has a row here; what it does not is a 500 that names
+the request and nothing else - the server logs the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from esteio import EsteioError
+from esteio.postgres import StatementTimeout
+from esteio.web import BodyTooLarge
+from sispat.domain import erros
+from sispat.usecases.entradas import campos_invalidos
+from sispat.web.porta import id_da_requisicao
+
+__all__ = ["Problema", "problema_de", "resposta_problema"]
+
+_logger = logging.getLogger("sispat.erros")
+
+# The status of each of our errors, and the title of the page that shows it.
+ESTADOS: dict[type[erros.SispatError], tuple[int, str]] = {
+    erros.NaoAutenticado: (401, "Entre para continuar"),
+    erros.SemPermissao: (403, "Sem permissão"),
+    erros.PedidoForjado: (403, "Pedido não confirmado"),
+    erros.NaoEncontrado: (404, "Não encontrado"),
+    erros.Conflito: (409, "Alterado por outra pessoa"),
+    erros.EmUso: (409, "Em uso"),
+    erros.ChaveReutilizada: (422, "Chave já usada"),
+    erros.DadosInvalidos: (422, "Confira os dados"),
+}
+_DO_HTTP = {
+    400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
+    404: ("nao-encontrado", "Página não encontrada", "Este endereço não existe. Confira-o ou volte ao início."),
+    405: ("metodo-nao-aceito", "Método não aceito", "Este endereço não aceita esse método."),
+    413: ("grande-demais", "Grande demais", "O que foi enviado passa do limite."),
+}
+
+
+class Problema:
+    """What went wrong, ready to be shown: to programs as problem+json, to people as a page."""
+
+    __slots__ = ("cabecalhos", "codigo", "estado", "extras", "mensagem", "titulo")
+
+    def __init__(
+        self, estado: int, codigo: str, titulo: str, mensagem: str, *,
+        extras: dict[str, Any] | None = None, cabecalhos: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        self.estado = estado
+        self.codigo = codigo
+        self.titulo = titulo
+        self.mensagem = mensagem
+        self.extras = extras or {}
+        self.cabecalhos = cabecalhos or {}
+
+
+def problema_de(erro: Exception) -> Problema:
+    """`erro` as a `Problema`; the unexpected is logged here."""
+    if isinstance(erro, erros.SispatError):
+        return _nosso(erro)
+    if isinstance(erro, RequestValidationError):
+        return _nosso(erros.DadosInvalidos(campos_invalidos(erro.errors())))
+    if isinstance(erro, BodyTooLarge):
+        limite = f"{erro.limit // 1024} KiB"
+        return Problema(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limite}.")
+    if isinstance(erro, StatementTimeout):
+        return Problema(
+            503, "demorou-demais", "Demorou demais",
+            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
+            cabecalhos={"Retry-After": "5"},
+        )  # fmt: skip
+    if isinstance(erro, EsteioError):
+        _logger.warning("indisponível: %s", erro)
+        return Problema(
+            503, "indisponivel", "Um momento, por favor",
+            "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
+            cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
+        )  # fmt: skip
+    if isinstance(erro, HTTPException) and isinstance(erro.__cause__, EsteioError | UnicodeDecodeError):
+        return problema_de(erro.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
+    if isinstance(erro, UnicodeDecodeError):
+        return _nosso(erros.DadosInvalidos({"corpo": "O conteúdo enviado não é UTF-8 válido."}))
+    if isinstance(erro, HTTPException):
+        codigo, titulo, mensagem = _DO_HTTP.get(erro.status_code, ("erro-http", "Não deu certo", str(erro.detail)))
+        return Problema(erro.status_code, codigo, titulo, mensagem, cabecalhos=dict(erro.headers or {}))
+    return Problema(
+        500, "erro-interno", "Algo falhou do nosso lado",
+        "O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte.",
+    )  # fmt: skip
+
+
+def _nosso(erro: erros.SispatError) -> Problema:
+    estado, titulo = ESTADOS.get(type(erro), (400, "Não deu certo"))
+    extras: dict[str, Any] = {}
+    cabecalhos: dict[str, str] = {}
+    if isinstance(erro, erros.DadosInvalidos):
+        extras["erros"] = [{"campo": campo, "mensagem": mensagem} for campo, mensagem in erro.campos.items()]
+    elif isinstance(erro, erros.Conflito):
+        extras |= {"atual": erro.atual, "enviado": erro.enviado}
+    elif isinstance(erro, erros.NaoAutenticado):
+        cabecalhos["WWW-Authenticate"] = "Bearer"
+    return Problema(estado, erro.codigo, titulo, erro.mensagem, extras=extras, cabecalhos=cabecalhos)
+
+
+def resposta_problema(request: Request, problema: Problema) -> Response:
+    """`problema` as application/problem+json."""
+    corpo = {
+        "type": f"urn:sispat:erro:{problema.codigo}",
+        "title": problema.titulo,
+        "status": problema.estado,
+        "detail": problema.mensagem,
+        "instance": request.url.path,
+        "codigo": problema.codigo,
+        "requisicao": id_da_requisicao(request),
+        **problema.extras,
+    }
+    return Response(
+        orjson.dumps(corpo, default=str), problema.estado, {**problema.cabecalhos, "Cache-Control": "no-store"},
+        "application/problem+json",
+    )  # fmt: skip

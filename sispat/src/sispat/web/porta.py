@@ -1,0 +1,89 @@
+"""The door: every request that needs a person comes through `Atendimento`.
+
+Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the
+whole request and is given back however it ends. A write that was authorised by the cookie alone needs the
+CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to whoever asks.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
+
+from starlette.requests import Request
+
+from esteio.postgres import Database
+from sispat.domain.erros import NaoAutenticado, PedidoForjado
+from sispat.identity import tokens
+from sispat.usecases import sessoes
+from sispat.usecases.contexto import Contexto
+from sispat.web.servico import Servico
+
+__all__ = ["COOKIE", "Atendimento", "endereco_de", "id_da_requisicao", "servico_de", "token_de"]
+
+COOKIE = "sispat_sessao"
+_SEGUROS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def servico_de(request: Request) -> Servico:
+    """The process' own things."""
+    servico: Servico = request.app.state.servico
+    return servico
+
+
+def id_da_requisicao(request: Request) -> str:
+    """What logs and audit call this request."""
+    return str(request.scope["state"]["request_id"])
+
+
+def endereco_de(request: Request) -> str:
+    """The client's address, as far as the server trusts its proxies."""
+    return request.client.host if request.client else ""
+
+
+def token_de(request: Request) -> tuple[str, bool]:
+    """The session token and whether a cookie brought it; raises `NaoAutenticado` where there is none."""
+    esquema, _, valor = request.headers.get("authorization", "").partition(" ")
+    if esquema.lower() == "bearer" and valor:
+        return valor.strip(), False
+    cookie = request.cookies.get(COOKIE)
+    if cookie:
+        return cookie, True
+    raise NaoAutenticado
+
+
+class Atendimento:
+    """`async with Atendimento(request) as ctx:` - a connection and whose request it is."""
+
+    __slots__ = ("_conexao", "_csrf", "_request")
+
+    def __init__(self, request: Request, csrf: str | None = None) -> None:
+        self._request = request
+        self._csrf = csrf
+        self._conexao: AbstractAsyncContextManager[object] | None = None
+
+    async def __aenter__(self) -> Contexto:
+        request = self._request
+        token, do_cookie = token_de(request)
+        servico = servico_de(request)
+        db: Database = servico.db
+        emprestada = db.connection()
+        conn = await emprestada.__aenter__()
+        try:
+            acesso = await sessoes.quem(conn, token, servico.validade)
+            # After the session: an expired one must lead to signing in, not to a complaint about CSRF.
+            if do_cookie and request.method not in _SEGUROS:
+                csrf = self._csrf if self._csrf is not None else request.headers.get("x-csrf-token", "")
+                if not tokens.csrf_confere(token, csrf):
+                    raise PedidoForjado
+        except BaseException as erro:
+            await emprestada.__aexit__(type(erro), erro, erro.__traceback__)
+            raise
+        self._conexao = emprestada
+        return Contexto(conn, acesso, id_da_requisicao(request))
+
+    async def __aexit__(
+        self, tipo: type[BaseException] | None, erro: BaseException | None, rastro: TracebackType | None
+    ) -> None:
+        assert self._conexao is not None
+        await self._conexao.__aexit__(tipo, erro, rastro)
