@@ -20,6 +20,7 @@ __all__ = [
     "credencial",
     "criar_usuario",
     "encerrar_sessao",
+    "encerrar_sessoes",
     "limpar_vencidos",
     "sessao",
     "trocar_hash",
@@ -100,6 +101,11 @@ async def sessao(conn: AsyncConnection[Any], token_hash: bytes, ociosa: timedelt
 async def encerrar_sessao(conn: AsyncConnection[Any], token_hash: bytes) -> None:
     """End a session at once, for every worker."""
     await conn.execute("delete from sessao where token_hash = %s", [token_hash])
+
+
+async def encerrar_sessoes(conn: AsyncConnection[Any], usuario_id: UUID) -> None:
+    """End every session of a user at once."""
+    await conn.execute("delete from sessao where usuario_id = %s", [usuario_id])
 
 
 async def limpar_vencidos(conn: AsyncConnection[Any], lote: int = 5000) -> int:

@@ -1,0 +1,47 @@
+"""How a failed command ends: one clear block on stderr and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from esteio.errors import EsteioError
+from sispat.domain.erros import SispatError
+
+__all__ = ["Encerrado", "relatar"]
+
+
+class Encerrado(BaseException):
+    """SIGTERM came before there was a supervisor to take it; cleaned up on the way out like Ctrl-C."""
+
+
+@contextmanager
+def relatar() -> Iterator[None]:
+    """Turn what the block raises into a message and an exit."""
+    try:
+        yield
+    except (SispatError, EsteioError) as erro:
+        _sair(f"Erro: {erro}", 1, erro)
+    except KeyboardInterrupt:
+        _sair("Interrompido.", 130)
+    except Encerrado:
+        _sair("Encerrado.", 143)
+    except Exception as erro:
+        if not _do_banco(erro):
+            raise
+        _sair(f"Erro: o banco de dados recusou ou não respondeu: {str(erro).strip()}", 1, erro)
+
+
+def _do_banco(erro: Exception) -> bool:
+    """Whether it is psycopg's; asked without importing it where nothing else did."""
+    psycopg = sys.modules.get("psycopg")
+    return psycopg is not None and isinstance(erro, psycopg.Error)
+
+
+def _sair(mensagem: str, codigo: int, erro: BaseException | None = None) -> None:
+    if erro is not None and os.environ.get("SISPAT_DEBUG", "").lower() in ("1", "true", "sim", "on", "yes"):
+        raise erro
+    print(mensagem, file=sys.stderr, flush=True)
+    sys.exit(codigo)

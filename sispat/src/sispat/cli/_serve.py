@@ -1,0 +1,167 @@
+"""`sispat serve`: from nothing configured to a running service.
+
+Promises, in this order: bad settings and a taken port fail before anything is started; our own PostgreSQL runs when
+DATABASE_URL is not set; the schema is brought up to date; the workers start. With a DATABASE_URL that does not answer
+the workers start all the same and say "not ready" until it does. Whatever ends the command - Ctrl-C, SIGTERM, an
+error - ends everything it started.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from esteio.postgres import Dsn
+from sispat.domain.erros import SispatError
+from sispat.settings import Settings, carregar
+
+if TYPE_CHECKING:
+    from esteio.serve import Service, Supervisor
+
+__all__ = ["DemoExposta", "PortaOcupada", "serve"]
+
+
+class PortaOcupada(SispatError):
+    """Another program listens where we should."""
+
+    codigo = "porta-ocupada"
+
+    def __init__(self, host: str, port: int) -> None:
+        self.host, self.port = host, port
+        super().__init__(
+            f"A porta {port} de {host} já está em uso, talvez por outro SISPAT "
+            f"(quem a tem: ss -ltnp 'sport = :{port}'). Encerre-o, ou escolha outra porta: "
+            f"`make run PORT={port + 1 if port < 65535 else 8000}` ou `sispat serve --port ...`."
+        )
+
+
+class DemoExposta(SispatError):
+    """The demo's passwords are public, so only this machine may reach it."""
+
+    codigo = "demo-exposta"
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"A demonstração tem senhas conhecidas e só atende nesta máquina; “{host}” a abriria à rede. "
+            "Use --host 127.0.0.1, ou inicie sem --demo."
+        )
+
+
+def serve(
+    demo: Annotated[bool, typer.Option("--demo", help="Com uma cidade inventada; só atende nesta máquina.")] = False,
+    host: Annotated[str | None, typer.Option("--host", help="Endereço em que escutar (SISPAT_HOST).")] = None,
+    port: Annotated[
+        int | None, typer.Option("--port", help="Porta em que escutar; 0: uma livre (SISPAT_PORT).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Quantos processos (SISPAT_WORKERS).")] = None,
+    size: Annotated[int, typer.Option("--size", min=1, max=10_000_000, help="Quantos bens a demonstração tem.")] = 5000,
+) -> None:
+    """Inicia o serviço; sem DATABASE_URL, com um PostgreSQL próprio."""
+    settings = carregar(linha={"host": host, "port": port, "workers": workers})
+    if demo and not _so_esta_maquina(settings.host):
+        raise DemoExposta(settings.host)
+    codigo = _servir(settings, size if demo else None)
+    if codigo:
+        raise typer.Exit(codigo)
+
+
+def _servir(settings: Settings, demo: int | None) -> int:
+    import logging
+
+    from sispat import logs
+    from sispat.cli._preparo import Preparo
+    from sispat.cli._servidor import banco, encerravel
+
+    logs.configurar(settings.log_level, settings.log_format)
+    for aviso in settings.avisos:
+        logging.getLogger("sispat").warning("%s", aviso)
+    with encerravel(), _escutar(settings) as tomada, banco(settings) as (dsn, embutido):
+        _ambiente_dos_processos(settings, dsn, tomada)
+        preparo = Preparo(dsn, demo)
+        pronto = preparo.fazer()
+        supervisor = _supervisor(settings, tomada, [embutido] if embutido else [], _anuncio(settings, tomada, demo))
+        if not pronto:
+            preparo.continuar(supervisor.stop)
+        try:
+            codigo = supervisor.run()
+        finally:
+            preparo.desistir()
+        if preparo.erro is not None:
+            raise preparo.erro
+        return codigo
+
+
+def _escutar(settings: Settings) -> socket.socket:
+    from esteio.serve import AddressInUse, bind
+
+    try:
+        return bind(settings.host, settings.port)
+    except AddressInUse:
+        raise PortaOcupada(settings.host, settings.port) from None
+
+
+def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:
+    """Workers read the environment; what the command line or this start decided goes there."""
+    if settings.database_url is None:
+        os.environ["DATABASE_URL"] = dsn.url  # a local socket: there is no password in it
+    os.environ.update(
+        SISPAT_HOST=settings.host,
+        SISPAT_PORT=str(tomada.getsockname()[1]),
+        SISPAT_WORKERS=str(settings.workers),
+    )
+
+
+def _anuncio(settings: Settings, tomada: socket.socket, demo: int | None) -> Callable[[], None]:
+    porta = tomada.getsockname()[1]
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+
+    def anunciar() -> None:
+        print(f"SISPAT pronto em http://{host}:{porta} (Ctrl-C encerra)", flush=True)
+        if demo is None:
+            return
+        from sispat.demo import LOGINS
+
+        print("Demonstração: dados inventados, senhas públicas; só esta máquina alcança este endereço.")
+        for email, senha, papel in LOGINS:
+            print(f"  {email}  senha: {senha}  ({papel})", flush=True)
+
+    return anunciar
+
+
+def _supervisor(
+    settings: Settings, tomada: socket.socket, servicos: Sequence[Service], anunciar: Callable[[], None]
+) -> Supervisor:
+    from esteio.serve import ServerOptions, Supervisor, Timeouts
+    from sispat import logs
+
+    return Supervisor(
+        "sispat.app:app",
+        sockets=[tomada],
+        workers=settings.workers,
+        services=servicos,
+        on_ready=anunciar,
+        options=ServerOptions(
+            forwarded_allow_ips=settings.forwarded_allow_ips,
+            log_config=logs.dicionario(settings.log_level, settings.log_format),
+        ),
+        timeouts=Timeouts(
+            healthcheck=settings.worker_timeout,
+            graceful_shutdown=settings.graceful_timeout,
+            drain_delay=settings.drain_delay,
+        ),
+    )
+
+
+def _so_esta_maquina(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

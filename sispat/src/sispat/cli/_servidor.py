@@ -1,0 +1,119 @@
+"""The database a command works on: the one of DATABASE_URL, or our own PostgreSQL in the data directory.
+
+Promises: `banco` yields its address, made for the owner of the schema. Our own server is ended with the block; one
+that a running service holds is used and left running. Two services never share a data directory.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from esteio.postgres import Dsn
+from sispat.cli._falhas import Encerrado
+from sispat.cli._trava import DadosEmUso, Trava
+from sispat.settings import Settings
+
+if TYPE_CHECKING:
+    from esteio.postgres.embedded import Embedded
+
+__all__ = ["BancoEmbutido", "banco", "banco_em_uso", "encerravel"]
+
+NOME = "sispat"  # of the database and of its owner
+PAPEL_DO_SERVICO = "sispat_app"  # what the workers act as; see migration 0001
+
+
+class BancoEmbutido:
+    """Our own server, as the supervisor wants its services."""
+
+    name = "PostgreSQL"
+
+    def __init__(self, servidor: Embedded, trava: Trava) -> None:
+        self._servidor = servidor
+        self._trava = trava
+
+    def start(self) -> None:
+        """Start it, or start it again after it died."""
+        self._servidor.start()
+
+    def is_alive(self) -> bool:
+        """Whether its main process runs."""
+        return self._servidor.is_alive()
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """End it; open transactions are rolled back."""
+        self._servidor.stop(timeout)
+
+    def preparar(self) -> Dsn:
+        """The address of our database, made when it is not there; for processes of the account that runs us."""
+        self._servidor.ensure_database(NOME, owner=NOME)
+        _conceder(self._servidor.dsn())
+        dsn = self._servidor.dsn(NOME, NOME)
+        self._trava.anotar(dsn.url)
+        return dsn
+
+
+@contextmanager
+def banco(settings: Settings) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
+    """The address, and the server where it is ours to keep up."""
+    if settings.database_url is not None:
+        yield settings.database_url, None
+        return
+    from esteio.postgres.embedded import Embedded
+
+    with Trava(settings.data_dir) as trava:
+        servidor = Embedded(settings.data_dir / "postgres", account=settings.pg_account)
+        embutido = BancoEmbutido(servidor, trava)
+        try:
+            embutido.start()
+            yield embutido.preparar(), embutido
+        finally:
+            embutido.stop()
+
+
+@contextmanager
+def banco_em_uso(settings: Settings) -> Iterator[Dsn]:
+    """As `banco`, but where a service runs already, the database of that service."""
+    with ExitStack() as pilha:
+        try:
+            dsn, _ = pilha.enter_context(banco(settings))
+        except DadosEmUso as erro:
+            if erro.url is None:
+                raise
+            dsn = Dsn.parse(erro.url)
+        yield dsn
+
+
+@contextmanager
+def encerravel() -> Iterator[None]:
+    """Let SIGTERM (and SIGHUP) end the block as Ctrl-C does, so that what was started is ended."""
+
+    def encerrar(_numero: int, _quadro: FrameType | None) -> None:
+        raise Encerrado
+
+    antes = {numero: signal.signal(numero, encerrar) for numero in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for numero, tratador in antes.items():
+            signal.signal(numero, tratador)
+
+
+def _conceder(dsn: Dsn) -> None:
+    """The owner is no superuser and may make no role, so the role of migration 0001 is made for it."""
+    import psycopg
+    from psycopg import errors
+
+    with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
+        tem = conn.execute(
+            "select pg_has_role(%s, oid, 'member') from pg_roles where rolname = %s", [NOME, PAPEL_DO_SERVICO]
+        )
+        linha = tem.fetchone()
+        if linha is None:
+            with suppress(errors.DuplicateObject, errors.UniqueViolation):
+                conn.execute(f"create role {PAPEL_DO_SERVICO} nologin")
+        if linha is None or not linha[0]:
+            conn.execute(f"grant {PAPEL_DO_SERVICO} to {NOME}")
