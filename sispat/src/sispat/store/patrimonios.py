@@ -214,27 +214,34 @@ async def bloquear(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, i
     return registro if setores is None or registro["setor_id"] in setores else None
 
 
-_COLUNAS = ", ".join(CAMPOS)
-_CRIAR = f"""
+def _sql_de_criar(numero: str, serie: str) -> str:
+    return f"""
 with n as (
-    update numeracao set ultimo = ultimo + %s where escopo = 'patrimonio' and exercicio = 0 returning ultimo
+    update numeracao set ultimo = ultimo + %(quantidade)s where escopo = 'patrimonio' and exercicio = 0
+    returning ultimo
 ), p as (
-    insert into patrimonio (numero, {_COLUNAS})
-    select n.ultimo - %s + i, {", ".join(["%s"] * len(CAMPOS))} from n, generate_series(1, %s) i
+    insert into patrimonio (numero, {", ".join(CAMPOS)})
+    select {numero}, {", ".join(f"%({campo})s" for campo in CAMPOS)} from n {serie}
     returning *
 ), e as (
     insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
-    select %s, %s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
+    select %(ator)s, %(requisicao)s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
 )
 select {objeto(*_FICHA)} from p {_JUNCOES} order by p.numero"""
+
+
+# Apart, because a series of unknown length makes PostgreSQL plan anew each time, which costs more than the insert.
+_CRIAR_UM = _sql_de_criar("n.ultimo", "")
+_CRIAR_VARIOS = _sql_de_criar("n.ultimo - %(quantidade)s + i", ", generate_series(1, %(quantidade)s) i")
 
 
 async def criar(
     conn: AsyncConnection[Any], dados: Mapping[str, Any], quantidade: int, ator: UUID, requisicao: str
 ) -> list[str]:
     """Create `quantidade` equal assets with consecutive numbers and their audit records; their documents (JSON)."""
-    valores = [quantidade, quantidade, *(dados[campo] for campo in CAMPOS), quantidade, ator, requisicao]
-    cursor = await conn.execute(_CRIAR, valores)
+    sql = _CRIAR_UM if quantidade == 1 else _CRIAR_VARIOS
+    valores = {**dados, "quantidade": quantidade, "ator": ator, "requisicao": requisicao}
+    cursor = await conn.execute(sql, valores)
     return [linha[0] for linha in await cursor.fetchall()]
 
 
