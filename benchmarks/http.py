@@ -133,7 +133,7 @@ def drive(url: str, dsn: Dsn, seconds: int) -> dict[str, float]:
     }
     script = Path(tempfile.mkstemp(suffix=".lua")[1])
     script.write_text(
-        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n' f"wrk.body = [[{json.dumps(body)}]]\n"
+        f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[{json.dumps(body)}]]\n'
     )
     try:
         rates["create"] = wrk(f"{url}/api/patrimonios", headers, seconds, script)
