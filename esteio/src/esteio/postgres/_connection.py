@@ -2,19 +2,29 @@
 
 Promises: `stale` costs microseconds and never blocks: an idle PostgreSQL session has nothing to say,
 so a socket that is readable or closed belongs to a session that ended. A connection that died without
-a word (a cut cable) is found by TCP keepalives, not here.
+a word (a cut cable) is found by TCP keepalives, not here. A cancelled statement is stopped on the server,
+or its connection closed, within a second.
 """
 
 from __future__ import annotations
 
+import asyncio
 import select
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError, waiting
+from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
 
 __all__ = ["Connection"]
+
+_Result = TypeVar("_Result")
+
+_INTERVAL = 0.1
+_CANCEL_SECONDS = 1.0
+_CANCEL_AGAIN = 0.1
 
 
 class Connection(AsyncConnection[Any]):
@@ -24,6 +34,26 @@ class Connection(AsyncConnection[Any]):
     """Monotonic seconds after which the pool replaces it."""
     idle_since: float = 0.0
     _watched: Any = None
+
+    async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
+        """Drive a driver's operation to its end."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except asyncio.CancelledError:
+            await self._stop_statement(gen)
+            raise
+
+    async def _stop_statement(self, gen: PQGen[Any]) -> None:
+        # The driver's own way asks once and waits for five seconds; but a request that overtakes its
+        # statement is ignored by the server, so it is asked again.
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    await self.cancel_safe(timeout=_CANCEL_SECONDS)
+                    with suppress(OperationalError):  # cancelled as wanted, or not yet
+                        await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
+        except (TimeoutError, OperationalError):
+            self.drop()
 
     def stale(self) -> bool:
         """Whether this idle connection can no longer be used."""

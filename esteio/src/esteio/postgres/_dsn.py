@@ -22,9 +22,7 @@ from esteio.errors import EsteioError
 __all__ = ["Dsn", "DsnError"]
 
 _EXAMPLE = "postgresql://user:password@host:5432/database?connection_limit=10"
-_URL = re.compile(
-    r"(?P<scheme>[^:/?#]*)://(?:(?P<userinfo>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<database>[^?#]*))?(?:\?(?P<query>[^#]*))?"
-)
+_REST = re.compile(r"(?:(?P<userinfo>[^/?#]*)@)?(?P<hosts>[^/?#@]*)(?:/(?P<database>[^?#]*))?(?:\?(?P<query>[^#]*))?")
 _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^:\[\]]*)(?::(?P<port>[^:]*))?")
 _ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # name: unit, default, minimum, maximum
@@ -73,18 +71,29 @@ class Dsn:
     @classmethod
     def parse(cls, url: str) -> Dsn:
         """Read a `postgresql://` URL; DsnError when it is malformed."""
-        match = _URL.fullmatch(url)
-        if match is None or match["scheme"] not in ("postgresql", "postgres"):
-            scheme = url.partition("://")[0] if "://" in url else ""
-            raise DsnError("the scheme", scheme if scheme.isalnum() else "", "postgresql:// or postgres://")
+        scheme, separator, rest = url.partition("://")
+        if not separator or scheme not in ("postgresql", "postgres"):
+            shown = scheme if separator and scheme.isalnum() else ""
+            raise DsnError("the scheme", shown, "postgresql:// or postgres://")
+        match = _REST.fullmatch(rest)
+        if match is None:
+            raise DsnError("a part", "#...", "# only as %23")
+        if match["userinfo"] is None and "@" in rest:
+            try:
+                return cls._of(match)
+            except DsnError:  # it may show what is really a piece of the password
+                raise DsnError("the user or the password", "***", "/ ? # and @ in it only as %2F %3F %23 %40") from None
+        return cls._of(match)
+
+    @classmethod
+    def _of(cls, match: re.Match[str]) -> Dsn:
         user, _, password = (match["userinfo"] or "").partition(":")
         query = _query(match["query"] or "")
         limits = {name: _number(name, query.pop(name)) for name in _LIMITS if name in query}
         own = {name: query.pop(name) for name in _OWN if name in query}
-        hosts = _hosts(match["hosts"], own)
         secret = own.get("password", _decode("the password", password, secret=True))
         return cls(
-            hosts=hosts,
+            hosts=_hosts(match["hosts"], own),
             database=own.get("dbname", _decode("the database name", match["database"] or "")) or None,
             user=own.get("user", _decode("the user", user)) or None,
             password=secret or None,

@@ -86,7 +86,7 @@ def is_connection_loss(error: BaseException) -> bool:
         return False
     state = error.sqlstate
     if state is None:  # libpq's own errors carry none
-        return isinstance(error, psycopg.OperationalError)
+        return isinstance(error, psycopg.OperationalError) and not isinstance(error, psycopg.errors.PipelineAborted)
     return state.startswith("08") or state in _AWAY
 
 

@@ -72,6 +72,8 @@ class Pool:
 
     def open(self) -> None:
         """Begin to connect; returns at once, whether or not there is a server."""
+        if not self._closed:
+            return
         self._loop = asyncio.get_running_loop()
         self._closed = ""
         self._grow()
