@@ -170,9 +170,7 @@ def _copiar(
     conn: psycopg.Connection[Any], tabela: str, colunas: Iterable[str], linhas: Iterable[tuple[Any, ...]]
 ) -> None:
     """COPY as text, joined here: the demo's words need no escaping, and psycopg's row by row costs twice the time."""
-    texto = "".join(
-        ["\t".join(["\\N" if valor is None else str(valor) for valor in linha]) + "\n" for linha in linhas]
-    )
+    texto = "".join(["\t".join(["\\N" if valor is None else str(valor) for valor in linha]) + "\n" for linha in linhas])
     with conn.cursor().copy(f"copy {tabela} ({', '.join(colunas)}) from stdin") as copia:
         copia.write(texto)
 
