@@ -1,4 +1,4 @@
-"""Claim: SISPAT answers a list of 50 at >= 2,000 requests/s, one asset at >= 2,500, creates at >= 1,000 - each at least 3 x the usual stack.
+"""Claim: a list of 50 at >= 2,000 requests/s, one asset at >= 2,500, creates at >= 1,000, each >= 3 x the usual stack.
 
 Two workers, 32 connections, `wrk` on the same machine, 20,000 assets, fsync on, a session checked for
 every request. The peer (peers/orm_app.py) runs right before and after ours, over its own copy of the

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -165,4 +166,4 @@ class Carga:
     def maior_pausa(self, desde: float) -> float:
         """Longest time without a good answer after `desde`, in seconds."""
         marcas = [desde, *sorted(t for t in self.respondidos if t >= desde)]
-        return max(b - a for a, b in zip(marcas, marcas[1:], strict=False))
+        return max(b - a for a, b in pairwise(marcas))
