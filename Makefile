@@ -45,7 +45,7 @@ alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, pass
 	@PY=$(PY) .ci/alone $(CORE)
 
 bench: $(STAMP)  ## measure against the peers: all, or one with BENCH=name
-	@set -e; for each in $(if $(BENCH),benchmarks/$(BENCH).py,$(wildcard benchmarks/[a-z]*.py)); do $(PY) $$each; done
+	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
 
 lock: $(STAMP)  ## pin every dependency anew, with hashes
 	@PY=$(PY) .ci/lock

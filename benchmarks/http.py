@@ -1,4 +1,4 @@
-"""Claim: SISPAT answers a list of 50 at >= 2,000 requests/s, one asset at >= 2,500, creates at >= 1,000 - each at least 3 x the usual stack.
+"""Claim: a list of 50 at >= 2,000 requests/s, one asset at >= 2,500, creates at >= 1,000, each >= 3 x the usual stack.
 
 Two workers, 32 connections, `wrk` on the same machine, 20,000 assets, fsync on, a session checked for
 every request. The peer (peers/orm_app.py) runs right before and after ours, over its own copy of the
@@ -133,7 +133,7 @@ def drive(url: str, dsn: Dsn, seconds: int) -> dict[str, float]:
     }
     script = Path(tempfile.mkstemp(suffix=".lua")[1])
     script.write_text(
-        'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\n' f"wrk.body = [[{json.dumps(body)}]]\n"
+        f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[{json.dumps(body)}]]\n'
     )
     try:
         rates["create"] = wrk(f"{url}/api/patrimonios", headers, seconds, script)

@@ -206,7 +206,9 @@ async def create(db: Db, user: User, novo: Novo) -> Bem:
     await db.flush()
     depois = {"numero": bem.numero, **novo.model_dump(mode="json")}
     db.add(
-        Evento(ator_id=user.id, requisicao="peer", entidade="patrimonio", entidade_id=bem.id, acao="criar", depois=depois)
+        Evento(
+            ator_id=user.id, requisicao="peer", entidade="patrimonio", entidade_id=bem.id, acao="criar", depois=depois
+        )
     )
     await db.commit()
     row = await db.scalar(select(Patrimonio).options(*WITH_NAMES).where(Patrimonio.id == bem.id))

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from processos import Servico, comando, pasta_de_dados
 
-from esteio.testing._postgres import PostgresServer
+from esteio.testing.postgres import PostgresServer
 from sispat.store.esquema import versao_esperada
 
 pytestmark = pytest.mark.fault

@@ -119,22 +119,54 @@ def _condicoes(consulta: Consulta) -> tuple[list[str], list[Any]]:
         onde.append(f"p.{coluna} = %s")
         valores.append(valor)
     if consulta.q:
-        condicao, achados = _busca(consulta.q)
+        condicao, achados = _busca(consulta.q, _facetas(consulta))
         onde.append(condicao)
         valores += achados
     return onde, valores
 
 
-def _busca(q: str) -> tuple[str, list[Any]]:
-    """Each word may be the beginning of a word; digits alone may also be the asset's number."""
+def _facetas(consulta: Consulta) -> list[str]:
+    """The filters as the schema's function `facetas` writes them, for the index of words."""
+    setores = [consulta.filtros["setor_id"]] if "setor_id" in consulta.filtros else consulta.setores
+    lexemas = [] if not setores else [" | ".join(f"'s={str(setor)[:8]}'" for setor in setores)]
+    if "classe_id" in consulta.filtros:
+        lexemas.append(f"'c={str(consulta.filtros['classe_id'])[:8]}'")
+    for sinal, coluna in (("t", "situacao"), ("e", "conservacao")):
+        if coluna in consulta.filtros:
+            valor = re.sub("[^a-z_]", "", str(consulta.filtros[coluna]))
+            lexemas.append(f"'{sinal}={valor}'")
+    return lexemas
+
+
+_PREFIXO = 3  # letters: the beginnings that are shorter match half of the city
+
+
+def _busca(q: str, facetas: list[str]) -> tuple[str, list[Any]]:
+    """Each word of three letters or more may be the beginning of a word; digits alone may also be the asset's number."""
     limpo = unicodedata.normalize("NFKD", q.lower()).encode("ascii", "ignore").decode()
     palavras = re.findall("[a-z0-9]+", limpo)
     if not palavras:
         return "false", []
-    tsquery = " & ".join(f"'{palavra}':*" for palavra in palavras)
+    termos = [f"'{palavra}'" + (":*" if len(palavra) >= _PREFIXO else "") for palavra in palavras]
+    tsquery = " & ".join(f"({termo})" for termo in [*termos, *facetas])
     if len(palavras) == 1 and palavras[0].isdigit() and len(palavras[0]) <= 18:
         return "(p.numero = %s or p.busca @@ %s::tsquery)", [int(palavras[0]), tsquery]
     return "p.busca @@ %s::tsquery", [tsquery]
+
+
+_DESVIOS = {"bigint": "{} + 0", "text": "{} || ''", "numeric": "{} + 0", "date": "{} + 0"}
+
+
+def _pode_andar(consulta: Consulta) -> bool:
+    """Whether the planner may walk the index of the sort, testing row by row.
+
+    It then expects matches to be spread evenly. They are not where words, a local or an agente go with prices or names
+    (an empty page would cost the whole table); what these find is few enough to be sorted.
+    """
+    condicoes = len(consulta.filtros) + (consulta.setores is not None and "setor_id" not in consulta.filtros)
+    if consulta.q:
+        return condicoes == 0 and consulta.ordem in ("numero", "data_aquisicao")
+    return condicoes < 2 or not {"local_id", "agente_id"} & consulta.filtros.keys()
 
 
 def _sql_da_lista(consulta: Consulta) -> tuple[str, list[Any]]:
@@ -142,6 +174,12 @@ def _sql_da_lista(consulta: Consulta) -> tuple[str, list[Any]]:
     sentido, compara = ("desc", "<") if consulta.descendente else ("asc", ">")
     onde, valores = _condicoes(consulta)
     ordem = f"p.{coluna} {sentido}" if coluna == "numero" else f"p.{coluna} {sentido}, p.numero {sentido}"
+    # An expression no index is sorted by: what matches is collected first, then sorted.
+    por_dentro = (
+        ordem
+        if _pode_andar(consulta)
+        else f"({_DESVIOS[tipo].format(f'p.{coluna}')}) {sentido}, p.numero + 0 {sentido}"
+    )
     if consulta.apos is not None:
         chave, numero = consulta.apos
         if coluna == "numero":
@@ -152,7 +190,7 @@ def _sql_da_lista(consulta: Consulta) -> tuple[str, list[Any]]:
             valores += [chave, numero]
     filtro = f"where {' and '.join(onde)}" if onde else ""
     sql = f"""select {objeto(*_LISTA)}, p.{coluna}::text, p.numero
-        from (select * from patrimonio p {filtro} order by {ordem} limit %s) p {_JUNCOES} order by {ordem}"""
+        from (select * from patrimonio p {filtro} order by {por_dentro} limit %s) p {_JUNCOES} order by {ordem}"""
     return sql, [*valores, consulta.limite]
 
 

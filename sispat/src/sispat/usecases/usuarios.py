@@ -22,7 +22,7 @@ from sispat.usecases.entradas import Entrada, Legivel
 __all__ = ["NovoUsuario", "TrocaDeSenha", "criar", "trocar_senha"]
 
 Email = Annotated[
-    str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), Legivel, AfterValidator(str.lower)
+    str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(str.lower), Legivel
 ]
 Senha = Annotated[str, Field(min_length=8, max_length=200, repr=False)]
 
