@@ -58,7 +58,7 @@ def test_from_nothing_to_the_demo_and_again(dados: str, capsys: pytest.CaptureFi
         assert "demonstração criada" not in segundo.saida
         assert segundo.encerrar(signal.SIGTERM) == 0
     with capsys.disabled():
-        print(f"\nsispat serve --demo: first start {primeira:.1f} s, second start {segunda:.1f} s")  # noqa: T201
+        print(f"\nsispat serve --demo: first start {primeira:.1f} s, second start {segunda:.1f} s")
     assert segunda < 20
 
 
