@@ -51,6 +51,8 @@ def test_a_start_that_cannot_be_says_why_in_one_block(variaveis: dict[str, str],
 
 def test_debug_shows_the_traceback() -> None:
     assert "Traceback" in comando("--debug", "settings", SISPAT_PORT="x").stderr
+    url = "postgresql://u@127.0.0.1:1/b"
+    assert "Traceback" in comando("migrate", SISPAT_DEBUG="sim", DATABASE_URL=url).stderr
 
 
 def test_a_wrong_command_line_is_exit_code_two() -> None:
