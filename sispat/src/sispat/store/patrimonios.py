@@ -149,9 +149,10 @@ def _agrupado(consulta: Consulta) -> bool:
     """Whether matches may lie together somewhere in the order, where the planner expects them spread evenly.
 
     Words, a local, an agente go with prices and names: a page that walks the index of its sort may pass the whole
-    table before the first match. The other filters are few-valued and their combinations known to the planner.
+    table before the first match. Of the few-valued filters the planner's statistics know the pairs, not the rest.
     """
-    return bool(consulta.q) or not _RAROS.isdisjoint(consulta.filtros)
+    condicoes = consulta.filtros.keys() | ({"setor_id"} if consulta.setores is not None else set())
+    return bool(consulta.q) or len(condicoes) > 2 or not _RAROS.isdisjoint(condicoes)
 
 
 def _alem_da_chave(consulta: Consulta) -> tuple[list[str], list[Any]]:
