@@ -141,7 +141,7 @@ def _busca(q: str, facetas: list[str]) -> tuple[str, list[Any]]:
     return "p.busca @@ %s::tsquery", [tsquery]
 
 
-_TRECHO = 3000  # rows a page may be looked for along the index of its sort: a few milliseconds
+_TRECHO = 5000  # rows a page may be looked for along the index of its sort: a few milliseconds
 _DESVIO = {"bigint": "p.{} + 0", "text": "p.{} || ''", "numeric": "p.{} + 0", "date": "p.{} + 0"}
 
 
