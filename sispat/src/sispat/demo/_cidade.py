@@ -1,8 +1,8 @@
 """The demo city, as rows: the same seed and size give the same rows, ids included.
 
-Promises: pure, no clock and no database; documents (CPF, CNPJ) have right check digits; an asset's local and agente are of
-its setor; numbers are 1 to `tamanho`, and grow with the date of purchase as in a real register. All persons and companies are
-invented.
+Promises: pure, no clock and no database; documents (CPF, CNPJ) have right check digits; an asset's local and agente
+are of its setor; numbers are 1 to `tamanho`, and grow with the date of purchase as in a real register. All persons and
+companies are invented.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ class Cidade:
         reais = int(item.minimo * (item.maximo / item.minimo) ** sorteio())
         return _Compra(
             quantidade, destino, item.texto.format(escolher(item.variantes)), classe.serie and bool(marca), classe_id,
-            f"{reais}.{centavos:02}", aquisicao, disponivel, marca, escolher(modelos), self._fornecedor(aquisicao, posse),
-            self._papeis(aquisicao, posse), posse,
+            f"{reais}.{centavos:02}", aquisicao, disponivel, marca, escolher(modelos),
+            self._fornecedor(aquisicao, posse), self._papeis(aquisicao, posse), posse,
         )  # fmt: skip
 
     def _data(self, fracao: float) -> date:

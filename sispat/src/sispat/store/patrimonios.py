@@ -28,6 +28,7 @@ __all__ = [
     "bloquear",
     "contar",
     "criar",
+    "explicar",
     "ficha",
     "gravar",
     "listar",
@@ -49,6 +50,7 @@ ORDENS = {
     "data_aquisicao": ("data_aquisicao", "date"),
 }
 FILTROS = ("setor_id", "local_id", "classe_id", "agente_id", "situacao", "conservacao")
+_RAROS = frozenset({"local_id", "agente_id"})  # filters of many values, each of few assets
 
 _LISTA = (
     simples("id", "p.id"),
@@ -86,7 +88,7 @@ _JUNCOES = """
 
 @dataclass(frozen=True, slots=True)
 class Consulta:
-    """What a list asks for. `setores` None = the whole city; `apos` is the key to continue from: (sort value, numero)."""
+    """What a list asks for. `setores` None = the whole city; `apos` = the key to go on from: (sort value, numero)."""
 
     setores: tuple[UUID, ...] | None
     q: str = ""
@@ -108,15 +110,17 @@ class Linha(NamedTuple):
 def _condicoes(consulta: Consulta) -> tuple[list[str], list[Any]]:
     onde: list[str] = []
     valores: list[Any] = []
+    # Where there are words, their index answers for these filters too, and here they only weed out chance hits.
+    certeza = " is true" if consulta.q else ""
     if consulta.setores is not None and "setor_id" not in consulta.filtros:
-        onde.append("p.setor_id = any(%s)")
+        onde.append(f"(p.setor_id = any(%s)){certeza}")
         valores.append(list(consulta.setores))
     elif consulta.setores is not None and consulta.filtros["setor_id"] not in consulta.setores:
         onde.append("false")
     for coluna, valor in consulta.filtros.items():
         if coluna not in FILTROS:
             raise KeyError(coluna)
-        onde.append(f"p.{coluna} = %s")
+        onde.append(f"(p.{coluna} = %s){'' if coluna in _RAROS else certeza}")
         valores.append(valor)
     if consulta.q:
         condicao, achados = _busca(consulta.q, _facetas(consulta))
@@ -142,7 +146,7 @@ _PREFIXO = 3  # letters: the beginnings that are shorter match half of the city
 
 
 def _busca(q: str, facetas: list[str]) -> tuple[str, list[Any]]:
-    """Each word of three letters or more may be the beginning of a word; digits alone may also be the asset's number."""
+    """A word of three letters or more may be the beginning of one; digits alone may also be the asset's number."""
     limpo = unicodedata.normalize("NFKD", q.lower()).encode("ascii", "ignore").decode()
     palavras = re.findall("[a-z0-9]+", limpo)
     if not palavras:
@@ -154,53 +158,97 @@ def _busca(q: str, facetas: list[str]) -> tuple[str, list[Any]]:
     return "p.busca @@ %s::tsquery", [tsquery]
 
 
-_DESVIOS = {"bigint": "{} + 0", "text": "{} || ''", "numeric": "{} + 0", "date": "{} + 0"}
+_TRECHO = 5000  # rows a page may be looked for along the index of its sort: a few milliseconds
+_DESVIO = {"bigint": "p.{} + 0", "text": "p.{} || ''", "numeric": "p.{} + 0", "date": "p.{} + 0"}
 
 
-def _pode_andar(consulta: Consulta) -> bool:
-    """Whether the planner may walk the index of the sort, testing row by row.
+def _agrupado(consulta: Consulta) -> bool:
+    """Whether matches may lie together somewhere in the order, where the planner expects them spread evenly.
 
-    It then expects matches to be spread evenly. They are not where words, a local or an agente go with prices or names
-    (an empty page would cost the whole table); what these find is few enough to be sorted.
+    Words, a local, an agente go with prices and names: a page that walks the index of its sort may pass the whole
+    table before the first match. Of the few-valued filters the planner's statistics know the pairs, not the rest.
     """
-    condicoes = len(consulta.filtros) + (consulta.setores is not None and "setor_id" not in consulta.filtros)
-    if consulta.q:
-        return condicoes == 0 and consulta.ordem in ("numero", "data_aquisicao")
-    return condicoes < 2 or not {"local_id", "agente_id"} & consulta.filtros.keys()
+    condicoes = consulta.filtros.keys() | ({"setor_id"} if consulta.setores is not None else set())
+    return bool(consulta.q) or len(condicoes) > 2 or not _RAROS.isdisjoint(condicoes)
+
+
+def _alem_da_chave(consulta: Consulta) -> tuple[list[str], list[Any]]:
+    if consulta.apos is None:
+        return [], []
+    coluna, tipo = ORDENS[consulta.ordem]
+    compara = "<" if consulta.descendente else ">"
+    if coluna == "numero":
+        return [f"p.numero {compara} %s"], [consulta.apos[1]]
+    return [f"(p.{coluna}, p.numero) {compara} (%s::{tipo}, %s)"], list(consulta.apos)
+
+
+def _pagina(consulta: Consulta, de: str, onde: list[str], por_dentro: str, ordem: str) -> str:
+    filtro = f"where {' and '.join(onde)}" if onde else ""
+    coluna = ORDENS[consulta.ordem][0]
+    return f"""select {objeto(*_LISTA)}, p.{coluna}::text, p.numero
+        from (select * from {de} p {filtro} order by {por_dentro} limit %s) p {_JUNCOES} order by {ordem}"""
+
+
+def _ordem(consulta: Consulta) -> str:
+    coluna = ORDENS[consulta.ordem][0]
+    sentido = "desc" if consulta.descendente else "asc"
+    return ", ".join(f"p.{c} {sentido}" for c in dict.fromkeys((coluna, "numero")))
 
 
 def _sql_da_lista(consulta: Consulta) -> tuple[str, list[Any]]:
+    """The page of `consulta`; where matches may lie together, by collecting them all and sorting them."""
     coluna, tipo = ORDENS[consulta.ordem]
-    sentido, compara = ("desc", "<") if consulta.descendente else ("asc", ">")
+    ordem = por_dentro = _ordem(consulta)
+    if _agrupado(consulta):
+        # An expression that no index is sorted by, so that there is nothing to walk.
+        sentido = "desc" if consulta.descendente else "asc"
+        por_dentro = f"({_DESVIO[tipo].format(coluna)}) {sentido}, p.numero {sentido}"
     onde, valores = _condicoes(consulta)
-    ordem = f"p.{coluna} {sentido}" if coluna == "numero" else f"p.{coluna} {sentido}, p.numero {sentido}"
-    # An expression no index is sorted by: what matches is collected first, then sorted.
-    por_dentro = (
-        ordem
-        if _pode_andar(consulta)
-        else f"({_DESVIOS[tipo].format(f'p.{coluna}')}) {sentido}, p.numero + 0 {sentido}"
-    )
-    if consulta.apos is not None:
-        chave, numero = consulta.apos
-        if coluna == "numero":
-            onde.append(f"p.numero {compara} %s")
-            valores.append(numero)
-        else:
-            onde.append(f"(p.{coluna}, p.numero) {compara} (%s::{tipo}, %s)")
-            valores += [chave, numero]
-    filtro = f"where {' and '.join(onde)}" if onde else ""
-    sql = f"""select {objeto(*_LISTA)}, p.{coluna}::text, p.numero
-        from (select * from patrimonio p {filtro} order by {por_dentro} limit %s) p {_JUNCOES} order by {ordem}"""
-    return sql, [*valores, consulta.limite]
+    alem, chave = _alem_da_chave(consulta)
+    return _pagina(consulta, "patrimonio", onde + alem, por_dentro, ordem), [*valores, *chave, consulta.limite]
+
+
+def _sql_do_trecho(consulta: Consulta) -> tuple[str, list[Any]]:
+    """The page of `consulta`, looked for among the next `_TRECHO` rows of the order only: full pages are right."""
+    ordem = _ordem(consulta)
+    onde, valores = _condicoes(consulta)
+    alem, chave = _alem_da_chave(consulta)
+    setor = consulta.filtros.get("setor_id")
+    if setor is None and consulta.setores is not None and len(consulta.setores) == 1:
+        setor = consulta.setores[0]
+    if setor is not None:
+        alem.append("p.setor_id = %s")
+        chave.append(setor)
+    filtro = f"where {' and '.join(alem)}" if alem else ""
+    trecho = f"(select * from patrimonio p {filtro} order by {ordem} limit {_TRECHO})"
+    return _pagina(consulta, trecho, onde, ordem, ordem), [*chave, *valores, consulta.limite]
 
 
 async def listar(conn: AsyncConnection[Any], consulta: Consulta) -> list[Linha]:
     """At most `consulta.limite` assets, in order."""
-    sql, valores = _sql_da_lista(consulta)
+    if _agrupado(consulta) and consulta.limite <= _TRECHO // 10:
+        linhas = await _ler(conn, *_sql_do_trecho(consulta), prepare=False)
+        if len(linhas) == consulta.limite:
+            return linhas
     # The plain walk is planned once; what filters is planned for its values, whose frequency decides the plan.
     estavel = not consulta.filtros and not consulta.q and consulta.setores is None
-    cursor = await conn.execute(sql, valores, prepare=None if estavel else False)
+    return await _ler(conn, *_sql_da_lista(consulta), prepare=None if estavel else False)
+
+
+async def _ler(conn: AsyncConnection[Any], sql: str, valores: list[Any], prepare: bool | None) -> list[Linha]:
+    cursor = await conn.execute(sql, valores, prepare=prepare)
     return [Linha(*linha) for linha in await cursor.fetchall()]
+
+
+async def explicar(conn: AsyncConnection[Any], consulta: Consulta) -> list[dict[str, Any]]:
+    """The plans (as EXPLAIN's JSON has them) of the statements `listar` may run, in their order."""
+    partes = [_sql_do_trecho(consulta)] if _agrupado(consulta) else []
+    planos = []
+    for sql, valores in [*partes, _sql_da_lista(consulta)]:
+        linha = await (await conn.execute(f"explain (format json) {sql}", valores, prepare=False)).fetchone()
+        assert linha is not None
+        planos.append(linha[0][0]["Plan"])
+    return planos
 
 
 async def percorrer(conn: AsyncConnection[Any], consulta: Consulta, lote: int = 2000) -> AsyncIterator[list[Linha]]:
@@ -240,7 +288,7 @@ async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_:
 
 
 async def bloquear(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> dict[str, Any] | None:
-    """The editable columns, situacao and versao of one asset within reach, its row locked until the transaction ends."""
+    """The editable columns, situacao and versao of one asset within reach; its row is locked until the commit."""
     cursor = await conn.execute(
         f"select {', '.join(CAMPOS)}, situacao, numero, versao from patrimonio where id = %s for no key update",
         [id_],
