@@ -8,6 +8,7 @@ if it is not full there, everything that matches is collected and sorted.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
