@@ -12,14 +12,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 import esteio
 import sispat
+
+T = TypeVar("T")
 
 FONTES = os.pathsep.join(str(Path(modulo.__file__ or "").parents[1]) for modulo in (esteio, sispat))
 
@@ -101,14 +104,26 @@ class Servico:
         self._todos += [filho for filho in filhos if filho not in self._todos]
         return filhos
 
+    def postgres(self) -> list[psutil.Process]:
+        """The processes of the embedded server, the first one first."""
+        achados = []
+        for processo in self.descendentes():
+            try:
+                if "postgres" in processo.name():
+                    achados.append((processo.create_time(), processo.pid, processo))
+            except psutil.NoSuchProcess:  # it ended between the list and the look
+                continue
+        return [processo for _, _, processo in sorted(achados, key=lambda achado: achado[:2])]
+
     def endereco(self, prazo: float = 40) -> str:
         """Where it serves, as its log says once it does."""
-        achado = self._esperar(lambda: re.search(r"serving \S+ on ([\d.:]+) with", self.saida), prazo)
+        achado = self.esperar(lambda: re.search(r"serving \S+ on ([\d.:]+) with", self.saida), prazo)
+        assert achado is not None
         return f"http://{achado[1]}"
 
     def pronto(self, prazo: float = 40) -> float:
         """Wait for the first 200 of the readiness route; seconds since the process was started."""
-        self._esperar(lambda: self.estado("/api/health/ready") == 200, prazo)
+        self.esperar(lambda: self.estado("/api/health/ready") == 200, prazo)
         return time.monotonic() - self.nasceu
 
     def estado(self, caminho: str) -> int:
@@ -128,7 +143,8 @@ class Servico:
         assert not vivos, f"left running: {vivos}\n{self.saida}"
         return codigo
 
-    def _esperar(self, pergunta, prazo):  # type: ignore[no-untyped-def]
+    def esperar(self, pergunta: Callable[[], T], prazo: float) -> T:
+        """Ask until the answer is true, `prazo` seconds at most; the answer."""
         fim = time.monotonic() + prazo
         while not (resposta := pergunta()):
             assert self.processo.poll() is None, f"ended with {self.processo.poll()}:\n{self.saida}"

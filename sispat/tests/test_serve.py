@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 from processos import Servico, comando, pasta_de_dados
@@ -49,8 +48,7 @@ def test_from_nothing_to_the_demo_and_again(dados: str, capsys: pytest.CaptureFi
             assert resposta.status == 200
         assert f"SISPAT pronto em {primeiro.endereco()}" in primeiro.saida
         assert "consulta@demo.local  senha: demo" in primeiro.saida
-        postgres = [p for p in primeiro.descendentes() if "postgres" in p.name()]
-        assert postgres
+        assert primeiro.postgres()
         assert primeiro.encerrar(signal.SIGINT) == 0
     with Servico("--demo", "--size", "200", SISPAT_DATA_DIR=dados) as segundo:
         segunda = segundo.pronto()
@@ -107,8 +105,7 @@ def test_data_of_another_major_are_not_touched(dados: str) -> None:
 def test_sigterm_while_starting_leaves_nothing_running(dados: str) -> None:
     with Servico("--demo", "--size", "2000000", SISPAT_DATA_DIR=dados) as servico:
         # Millions of assets: the start is not over while we look.
-        fim = servico._esperar(lambda: any("postgres" in p.name() for p in servico.descendentes()), 30)
-        assert fim
+        servico.esperar(servico.postgres, 30)
         assert servico.encerrar(signal.SIGTERM) == 143
         assert "Traceback" not in servico.saida
 
@@ -117,7 +114,7 @@ def test_workers_wait_for_a_database_that_is_away_and_recover_alone(servidor: Po
     dsn = servidor.create_database("ausente")
     servidor.embedded.stop()
     with Servico(DATABASE_URL=dsn.url) as servico:
-        servico._esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
         assert servico.estado("/api/health/live") == 200
         assert "esperando pelo banco" in servico.saida
         servidor.start()
@@ -129,7 +126,7 @@ def test_workers_wait_for_a_database_that_is_away_and_recover_alone(servidor: Po
 
 def test_a_service_can_be_ended_while_it_waits_for_its_database() -> None:
     with Servico(DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b") as servico:
-        servico._esperar(lambda: "esperando pelo banco" in servico.saida, 30)
+        servico.esperar(lambda: "esperando pelo banco" in servico.saida, 30)
         assert servico.encerrar() == 0
         assert "segredo" not in servico.saida
 
@@ -150,8 +147,7 @@ def test_two_services_start_at_once_on_one_fresh_database(servidor: PostgresServ
 def test_a_database_of_our_own_that_dies_is_started_again(dados: str) -> None:
     with Servico(SISPAT_DATA_DIR=dados) as servico:
         servico.pronto()
-        postgres = min((p for p in servico.descendentes() if "postgres" in p.name()), key=psutil.Process.create_time)
-        postgres.kill()
-        servico._esperar(lambda: "PostgreSQL" in servico.saida.split("died", 1)[-1] and "died" in servico.saida, 20)
+        servico.postgres()[0].kill()
+        servico.esperar(lambda: "PostgreSQL died" in servico.saida, 20)
         servico.pronto()
         assert servico.encerrar() == 0

@@ -63,7 +63,7 @@ class ServicoReal:
     def trabalhadores(self) -> list[psutil.Process]:
         """The worker processes."""
         filhos = psutil.Process(self.processo.pid).children()
-        return [filho for filho in filhos if any("spawn_main" in parte for parte in filho.cmdline())]
+        return [filho for filho in filhos if any("spawn_main" in parte for parte in _linha_de_comando(filho))]
 
     def postmaster(self) -> int:
         """Pid of the embedded PostgreSQL."""
@@ -91,6 +91,13 @@ class ServicoReal:
             cliente.headers["Authorization"] = f"Bearer {resposta.json()['token']}"
             cliente.cookies.clear()
             yield cliente
+
+
+def _linha_de_comando(processo: psutil.Process) -> list[str]:
+    try:
+        return processo.cmdline()
+    except psutil.NoSuchProcess:  # it ended between the list and the look
+        return []
 
 
 async def corpo_de_bem(cliente: httpx.AsyncClient) -> dict[str, Any]:
