@@ -154,3 +154,12 @@ def test_any_text_is_a_dsn_or_a_dsn_error(text: str) -> None:
         except DsnError:
             continue
         assert Dsn.parse(dsn.url) == dsn
+
+
+@pytest.mark.parametrize("name", ["sslpassword", "scram_client_key"])
+def test_every_secret_of_libpq_is_masked_and_kept_out_of_repr(name: str) -> None:
+    dsn = Dsn.parse(f"postgresql://u:geheim@h/d?{name}=geheim&sslmode=require")
+    assert "geheim" not in dsn.masked
+    assert "geheim" not in repr(dsn)
+    assert "sslmode=require" in dsn.masked
+    assert "geheim" in dsn.conninfo
