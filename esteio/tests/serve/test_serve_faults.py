@@ -33,8 +33,8 @@ async def test_a_killed_worker_takes_only_its_own_requests_along_and_is_replaced
     slow = [asyncio.create_task(get(house.port, "/slow?1")) for _ in range(8)]
     async with Load(house.port, keep_alive=False) as load:
         await asyncio.sleep(0.5)
-        os.kill(min(first), signal.SIGKILL)
         killed_at = time.monotonic()
+        os.kill(min(first), signal.SIGKILL)
         died = (await house.until("WorkerDied"))[0]
         ready = (await house.until("WorkerReady", 3))[-1]
         await asyncio.sleep(0.3)
@@ -196,8 +196,8 @@ async def test_a_dead_service_is_seen_at_once_and_restarted_while_workers_go_on(
     house = build(workers=1, services=["below"])
     await house.until("WorkerReady")
     pid = house.seen("pid")[0]["pid"]
-    os.kill(pid, signal.SIGKILL)
     killed_at = time.monotonic()
+    os.kill(pid, signal.SIGKILL)
     died = (await house.until("ServiceDied"))[0]
     up = (await house.until("ServiceRestarted"))[0]
     figure(f"service killed: seen after {(died['at'] - killed_at) * 1000:.0f} ms, up after {up['seconds']:.2f} s")
