@@ -20,15 +20,21 @@ pytestmark = pytest.mark.fault
 _LIMIT = 3.0  # seconds after the server's return; half a second is aimed at
 
 
-@pytest.fixture
-def server() -> Iterator[PostgresServer]:
-    """A server of the test's own."""
+@pytest.fixture(scope="module")
+def breakable() -> Iterator[PostgresServer]:
+    """A server that only these tests use."""
     server = PostgresServer()
     try:
-        server.start()
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture
+def server(breakable: PostgresServer) -> PostgresServer:
+    """A running server that may be broken."""
+    breakable.start()
+    return breakable
 
 
 @pytest.fixture

@@ -107,8 +107,11 @@ class Embedded:
             self._postmaster = Postmaster(self._directory, child.pid, child)
             if self._await_answer(deadline):
                 return
+            if self._adopt(deadline):  # another process was faster
+                return
             # Processes of a killed server hold its shared memory until they notice, which takes a moment.
             if "shared memory block" not in self._log_tail() or self._clock.monotonic() > deadline:
+                self._postmaster = None
                 raise StartFailed(self._directory, f"it ended with {child.returncode}", self._log_tail())
             self._clock.sleep(5 * _POLL)
 
