@@ -15,7 +15,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-__all__ = ["TABELAS", "Tabela", "atualizar", "excluir", "inserir", "listar", "obter"]
+__all__ = ["TABELAS", "Tabela", "atualizar", "excluir", "inserir", "listar", "nomes", "obter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +109,15 @@ async def atualizar(conn: AsyncConnection[Any], tabela: Tabela, id_: UUID, mudan
 async def excluir(conn: AsyncConnection[Any], tabela: Tabela, id_: UUID) -> None:
     """Remove a locked row; psycopg's ForeignKeyViolation when something refers to it."""
     await conn.execute(f"delete from {tabela.nome} where id = %s", [id_])
+
+
+_NOMES = """
+    select id, codigo || ' · ' || nome from setor where id = any(%(ids)s)
+    union all select id, nome from local where id = any(%(ids)s)
+    union all select id, nome from agente where id = any(%(ids)s)
+    union all select id, nome from classe where id = any(%(ids)s)"""
+
+
+async def nomes(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What the given rows are called, whichever register holds them; unknown ids are left out."""
+    return dict(await (await conn.execute(_NOMES, {"ids": list(ids)})).fetchall())

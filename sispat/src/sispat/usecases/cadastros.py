@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from sispat.usecases.entradas import Cpf, Entrada, Legivel, Opcional
 
 __all__ = [
     "ENTRADAS", "NOMES", "Agente", "Classe", "Local", "Setor", "criar", "editar", "excluir", "historico", "listar",
-    "obter",
+    "nomes", "obter",
 ]  # fmt: skip
 
 Nome = Annotated[str, Field(min_length=1, max_length=120), Legivel]
@@ -147,6 +147,12 @@ async def historico(ctx: Contexto, tipo: str, id_: UUID) -> list[dict[str, Any]]
     """What happened to one row within reach, newest first."""
     await obter(ctx, tipo, id_)
     return await eventos.historico(ctx.conn, id_)
+
+
+async def nomes(ctx: Contexto, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What the rows that somebody's history refers to are called; also those now out of reach."""
+    ctx.acesso.exigir(Acao.CADASTRO_VER)
+    return await store.nomes(ctx.conn, ids) if ids else {}
 
 
 async def _travar(ctx: Contexto, tipo: str, id_: UUID, versao: int, dados: Entrada | None) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Setores, locais, agentes, classes: one set of screens, described four times."""

@@ -1,0 +1,1 @@
+"""The first page: where things stand, and the way to what a person does most."""

@@ -1,0 +1,1 @@
+"""Assets: list, card, and the forms that register, correct and hand over."""
