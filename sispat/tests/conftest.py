@@ -11,28 +11,25 @@ import httpx
 import pytest
 
 from esteio.postgres import Dsn
-from esteio.testing.pytest_plugin import postgres_database, postgres_server
 from sispat.app import criar_app
 from sispat.demo import popular
 from sispat.settings import Settings
 from sispat.store.esquema import migrar
 
-__all__ = ["postgres_database", "postgres_server"]
-
 _numeros = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def _modelo(postgres_server) -> str:
+def modelo(postgres_server) -> str:
     """Name of a migrated, empty database to copy from."""
     migrar(postgres_server.create_database("modelo"))
     return "modelo"
 
 
 @pytest.fixture(scope="session")
-def _modelo_cidade(postgres_server, _modelo) -> str:
+def _modelo_cidade(postgres_server, modelo) -> str:
     """Name of a database with a small demo city to copy from."""
-    popular(postgres_server.create_database("modelo_cidade", template=_modelo), tamanho=300)
+    popular(postgres_server.create_database("modelo_cidade", template=modelo), tamanho=300)
     return "modelo_cidade"
 
 
@@ -43,9 +40,9 @@ def _copia(postgres_server, modelo: str) -> Iterator[Dsn]:
 
 
 @pytest.fixture
-def banco(postgres_server, _modelo) -> Iterator[Dsn]:
+def banco(postgres_server, modelo) -> Iterator[Dsn]:
     """A migrated database without data."""
-    yield from _copia(postgres_server, _modelo)
+    yield from _copia(postgres_server, modelo)
 
 
 @pytest.fixture

@@ -154,3 +154,11 @@ def test_any_text_is_a_dsn_or_a_dsn_error(text: str) -> None:
         except DsnError:
             continue
         assert Dsn.parse(dsn.url) == dsn
+
+
+def test_the_key_files_password_is_masked_and_kept_out_of_repr() -> None:
+    dsn = Dsn.parse("postgresql://u:geheim@h/d?sslpassword=geheim&sslmode=require")
+    assert "geheim" not in dsn.masked
+    assert "geheim" not in repr(dsn)
+    assert "sslmode=require" in dsn.masked
+    assert "geheim" in dsn.conninfo

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import traceback
@@ -192,6 +193,23 @@ def test_a_server_left_running_by_a_crashed_supervisor_is_adopted(server: Server
     heir.stop()
     assert not crashed.is_alive()
     assert not heir.is_alive()
+
+
+@root_only
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="setpriv is not installed")
+def test_a_server_is_recognised_without_the_right_to_trace_processes(server: Servers, cluster: Path) -> None:
+    embedded = server()
+    embedded.start()
+    look = "import sys; from pathlib import Path; from esteio.postgres.embedded._process import _serves as s;"
+    look += "print(s(int(sys.argv[1]), Path(sys.argv[2])), s(1, Path(sys.argv[2])))"
+    said = subprocess.run(
+        ["setpriv", "--bounding-set=-sys_ptrace", sys.executable, "-c", look, str(embedded.pid), str(cluster)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout.split() == ["True", "False"]
 
 
 @pytest.mark.fault

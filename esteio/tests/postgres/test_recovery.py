@@ -13,7 +13,7 @@ import pytest
 
 from esteio import Event, events
 from esteio.postgres import Database, DatabaseLost, DatabaseRestored, DatabaseUnavailable, Dsn
-from esteio.testing._postgres import PostgresServer
+from esteio.testing.postgres import PostgresServer
 
 pytestmark = pytest.mark.fault
 

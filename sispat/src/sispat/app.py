@@ -57,7 +57,7 @@ def criar_app(settings: Settings) -> FastAPI:
     aplicacao.router.routes.extend(
         health_routes(servico.saude, prefix="/api/health", version=__version__, service="sispat")
     )
-    aplicacao.include_router(api.rotas)
+    api.montar(aplicacao)
     pages.montar(aplicacao)
     return aplicacao
 

@@ -33,6 +33,7 @@ def dicionario(nivel: str = "info", formato: str = "text") -> dict[str, Any]:
             # What uvicorn says of its own start and end, the supervisor says once for all workers.
             "uvicorn.error": {"level": nivel.upper() if nivel == "debug" else "WARNING"},
             "uvicorn.access": {"level": "CRITICAL"},
+            "alembic": {"level": nivel.upper() if nivel == "debug" else "WARNING"},
         },
     }
 

@@ -12,7 +12,7 @@ from random import random
 __all__ = ["reconnect_delay"]
 
 _FIRST = 0.05
-_CEILING = 0.5
+_CEILING = 0.3
 _LONG_OUTAGE = 60.0
 _LONG_CEILING = 1.5
 
@@ -20,7 +20,7 @@ _LONG_CEILING = 1.5
 def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float] = random) -> float:
     """Seconds to wait after `failures` failed attempts (1 or more) of an outage that lasts `outage` seconds.
 
-    Doubles from 0.05 s to a ceiling of 0.5 s (1.5 s once the outage is a minute old); between half and
+    Doubles from 0.05 s to a ceiling of 0.3 s (1.5 s once the outage is a minute old); between half and
     the whole of that by `random`.
     """
     ceiling = _CEILING if outage < _LONG_OUTAGE else _LONG_CEILING

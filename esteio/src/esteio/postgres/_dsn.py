@@ -31,6 +31,7 @@ _LIMITS: dict[str, tuple[str, float, float, float]] = {
     "pool_timeout": ("seconds", 20.0, 0.001, 3600.0),
     "statement_timeout": ("milliseconds, 0 for none", 5000, 0, 86_400_000),
 }
+_SECRET = frozenset({"sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
 _OWN = frozenset({"host", "port", "user", "password", "dbname"})
 
 
@@ -56,7 +57,7 @@ class Dsn:
     database: str | None = None
     user: str | None = None
     password: str | None = field(default=None, repr=False)
-    parameters: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     connection_limit: int = 10
     """Connections one process may have open, 1 to 1000."""
     pool_timeout: float = 20.0
@@ -119,8 +120,9 @@ class Dsn:
 
     @property
     def masked(self) -> str:
-        """The URL for people to read: the password is `***`."""
-        return self._url(None if self.password is None else "***")
+        """The URL for people to read: the password and libpq's other secrets are `***`."""
+        shown = tuple((name, "***" if name in _SECRET else value) for name, value in self.parameters)
+        return replace(self, parameters=shown)._url(None if self.password is None else "***")
 
     def with_(self, **changes: Any) -> Dsn:
         """A copy with some fields changed; DsnError when a limit is out of its range."""
@@ -161,7 +163,7 @@ def _query(text: str) -> dict[str, str]:
             raise DsnError(f"the parameter {name}", item, f"{name}=value")
         if name in found:
             raise DsnError(f"the parameter {name}", "given twice", "once")
-        found[name] = _decode(f"the parameter {name}", value, secret=name in ("password", "sslpassword"))
+        found[name] = _decode(f"the parameter {name}", value, secret=name == "password" or name in _SECRET)
     return found
 
 

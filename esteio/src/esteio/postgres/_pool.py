@@ -92,6 +92,7 @@ class Pool:
         for task in tuple(self._connectors):
             task.cancel()
         await asyncio.gather(*self._connectors, return_exceptions=True)
+        self._connectors.clear()
         while self._idle:
             self._idle.pop().drop()
         if self._used:
@@ -253,22 +254,25 @@ class Pool:
         while len(self._connectors) < min(limit, self._wanted()):
             task = self._loop.create_task(self._connector(), name=f"pool {self._name}: connect")
             self._connectors.add(task)
-            task.add_done_callback(self._connectors.discard)
 
     async def _connector(self) -> None:
         """Open connections while some are wanted; during an outage only one connector goes on trying."""
         me = asyncio.current_task()
-        while len(self._connectors) <= self._wanted():
-            try:
-                conn = await self._connect()
-            except Exception as error:  # noqa: BLE001 - whatever it is, callers hear of it and attempts go on
-                self._failed(error)
-                if next(iter(self._connectors)) is not me:
-                    return
-                outage = self._now() - (self._down_since or self._now())
-                await self._clock.sleep_async(reconnect_delay(self._failures, outage))
-            else:
-                self._connected(conn)
+        assert me is not None
+        try:
+            while len(self._connectors) <= self._wanted():
+                try:
+                    conn = await self._connect()
+                except Exception as error:  # noqa: BLE001 - whatever it is, callers hear of it and attempts go on
+                    self._failed(error)
+                    if next(iter(self._connectors)) is not me:
+                        return
+                    outage = self._now() - (self._down_since or self._now())
+                    await self._clock.sleep_async(reconnect_delay(self._failures, outage))
+                else:
+                    self._connected(conn)
+        finally:
+            self._connectors.discard(me)  # here and not when the task is done: who queues meanwhile counts on it
 
     def _connected(self, conn: Connection) -> None:
         now = self._now()

@@ -7,7 +7,7 @@ from esteio.errors import EsteioError
 __all__ = ["AddressDenied", "AddressInUse", "AddressUnusable", "InvalidServeSetting", "ServerMissing"]
 
 
-class AddressInUse(EsteioError):  # noqa: N818 - named after what is the case
+class AddressInUse(EsteioError):
     """Another program listens on this address."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -19,7 +19,7 @@ class AddressInUse(EsteioError):  # noqa: N818 - named after what is the case
         )
 
 
-class AddressDenied(EsteioError):  # noqa: N818 - named after what is the case
+class AddressDenied(EsteioError):
     """The operating system does not let this user listen there."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -31,7 +31,7 @@ class AddressDenied(EsteioError):  # noqa: N818 - named after what is the case
         )
 
 
-class AddressUnusable(EsteioError):  # noqa: N818 - named after what is the case
+class AddressUnusable(EsteioError):
     """The address is not one of this machine's, or not an address."""
 
     def __init__(self, host: str, port: int, cause: str) -> None:
@@ -44,7 +44,7 @@ class AddressUnusable(EsteioError):  # noqa: N818 - named after what is the case
         )
 
 
-class InvalidServeSetting(EsteioError):  # noqa: N818 - named after what is the case
+class InvalidServeSetting(EsteioError):
     """A setting of the supervisor is outside what is allowed."""
 
     def __init__(self, setting: str, value: object, allowed: str) -> None:
@@ -54,7 +54,7 @@ class InvalidServeSetting(EsteioError):  # noqa: N818 - named after what is the 
         super().__init__(f"serve setting {setting}={value!r} is not usable: allowed is {allowed}")
 
 
-class ServerMissing(EsteioError):  # noqa: N818 - named after what is the case
+class ServerMissing(EsteioError):
     """uvicorn is not installed."""
 
     def __init__(self) -> None:

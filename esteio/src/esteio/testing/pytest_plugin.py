@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from esteio.testing._postgres import PostgresServer
+    from esteio.testing.postgres import PostgresServer
 
 __all__ = ["postgres_database", "postgres_server"]
 
@@ -24,7 +24,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A running `PostgresServer`, shared by all tests of the session; a test that breaks one starts its own."""
-    from esteio.testing._postgres import PostgresServer
+    from esteio.testing.postgres import PostgresServer
 
     server = PostgresServer()
     try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from sispat.api.documentos import RESPOSTAS, Evento
+from sispat.api.seguranca import RotaComSessao
 from sispat.usecases import auditoria
 from sispat.web.porta import Atendimento
 from sispat.web.respostas import json_de
 
 __all__ = ["rotas"]
 
-rotas = APIRouter(prefix="/auditoria", tags=["auditoria"], responses=RESPOSTAS)
+rotas = APIRouter(prefix="/api/auditoria", tags=["auditoria"], responses=RESPOSTAS, route_class=RotaComSessao)
 
 
 @rotas.get("", response_model=list[Evento], summary="Últimos registros")

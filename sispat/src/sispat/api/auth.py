@@ -16,7 +16,7 @@ from sispat.web.respostas import json_de
 
 __all__ = ["rotas"]
 
-rotas = APIRouter(prefix="/auth", tags=["auth"], responses=RESPOSTAS)
+rotas = APIRouter(prefix="/api/auth", tags=["auth"], responses=RESPOSTAS)
 
 
 def _pessoa(acesso: Acesso, csrf: str | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, create_model
 
 from sispat.api.documentos import RESPOSTAS
+from sispat.api.seguranca import RotaComSessao
 from sispat.usecases import cadastros
 from sispat.usecases.entradas import Entrada
 from sispat.web.porta import Atendimento
@@ -16,8 +17,6 @@ from sispat.web.respostas import com_etag, json_de, versao_exigida
 from sispat.web.uma_vez import resumo_do_pedido, uma_vez
 
 __all__ = ["rotas"]
-
-rotas = APIRouter(responses=RESPOSTAS)
 
 PLURAIS = {"setor": "setores", "local": "locais", "agente": "agentes", "classe": "classes"}
 Chave = Annotated[str | None, Header(alias="Idempotency-Key")]
@@ -31,23 +30,23 @@ def _documento(tipo: str, entrada: type[Entrada]) -> type[BaseModel]:
     return create_model(f"{tipo.capitalize()}Gravado", id=(UUID, ...), versao=(int, ...), **campos)
 
 
-def _rotas_de(tipo: str, entrada: type[Entrada]) -> APIRouter:
+def _acrescentar(recurso: APIRouter, tipo: str, entrada: type[Entrada]) -> None:
     plural = PLURAIS[tipo]
-    recurso = APIRouter(prefix=f"/{plural}", tags=[plural])
+    raiz = f"/api/{plural}"
     gravado = _documento(tipo, entrada)
 
-    @recurso.get("", response_model=list[gravado], summary="Listar", name=f"listar_{plural}")  # type: ignore[valid-type]
+    @recurso.get(raiz, tags=[plural], response_model=list[gravado], summary="Listar", name=f"listar_{plural}")  # type: ignore[valid-type]
     async def listar(request: Request, q: Busca = "", setor: UUID | None = None, ativos: bool = False) -> Response:
         async with Atendimento(request) as ctx:
             return json_de(await cadastros.listar(ctx, tipo, q=q, setor_id=setor, ativos=ativos))
 
-    @recurso.get("/{id_}", response_model=gravado, summary="Obter", name=f"obter_{tipo}")
+    @recurso.get(raiz + "/{id_}", tags=[plural], response_model=gravado, summary="Obter", name=f"obter_{tipo}")
     async def obter(request: Request, id_: UUID) -> Response:
         async with Atendimento(request) as ctx:
             linha = await cadastros.obter(ctx, tipo, id_)
         return com_etag(request, bytes(json_de(linha).body), linha["versao"])
 
-    @recurso.post("", status_code=201, response_model=gravado, summary="Criar", name=f"criar_{tipo}")
+    @recurso.post(raiz, tags=[plural], status_code=201, response_model=gravado, summary="Criar", name=f"criar_{tipo}")
     async def criar(request: Request, dados: entrada, chave: Chave = None) -> Response:  # type: ignore[valid-type]
         pedido = resumo_do_pedido("POST", request.url.path, await request.body())
         async with Atendimento(request) as ctx:
@@ -58,22 +57,21 @@ def _rotas_de(tipo: str, entrada: type[Entrada]) -> APIRouter:
 
             return await uma_vez(ctx, chave, pedido, fazer)
 
-    @recurso.put("/{id_}", response_model=gravado, summary="Editar", name=f"editar_{tipo}")
+    @recurso.put(raiz + "/{id_}", tags=[plural], response_model=gravado, summary="Editar", name=f"editar_{tipo}")
     async def editar(request: Request, id_: UUID, dados: entrada, if_match: IfMatch = None) -> Response:  # type: ignore[valid-type]
         del if_match  # declared for the documentation
         async with Atendimento(request) as ctx:
             linha = await cadastros.editar(ctx, tipo, id_, dados, versao_exigida(request))
         return com_etag(request, bytes(json_de(linha).body), linha["versao"])
 
-    @recurso.delete("/{id_}", status_code=204, summary="Excluir", name=f"excluir_{tipo}")
+    @recurso.delete(raiz + "/{id_}", tags=[plural], status_code=204, summary="Excluir", name=f"excluir_{tipo}")
     async def excluir(request: Request, id_: UUID, if_match: IfMatch = None) -> Response:
         del if_match
         async with Atendimento(request) as ctx:
             await cadastros.excluir(ctx, tipo, id_, versao_exigida(request))
         return Response(status_code=204)
 
-    return recurso
 
-
+rotas = APIRouter(responses=RESPOSTAS, route_class=RotaComSessao)
 for _tipo, _entrada in cadastros.ENTRADAS.items():
-    rotas.include_router(_rotas_de(_tipo, _entrada))
+    _acrescentar(rotas, _tipo, _entrada)

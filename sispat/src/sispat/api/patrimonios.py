@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from sispat.api.documentos import RESPOSTAS, Evento, Ficha, Lista
+from sispat.api.seguranca import RotaComSessao
 from sispat.usecases import patrimonios
 from sispat.web.exportacao import csv_de_patrimonios
 from sispat.web.porta import Atendimento
@@ -17,7 +18,7 @@ from sispat.web.uma_vez import resumo_do_pedido, uma_vez
 
 __all__ = ["rotas"]
 
-rotas = APIRouter(prefix="/patrimonios", tags=["patrimonios"], responses=RESPOSTAS)
+rotas = APIRouter(prefix="/api/patrimonios", tags=["patrimonios"], responses=RESPOSTAS, route_class=RotaComSessao)
 
 Chave = Annotated[str | None, Header(alias="Idempotency-Key", description="O mesmo pedido repetido vale uma vez só")]
 IfMatch = Annotated[str | None, Header(alias="If-Match", description='A versão lida, como `"3"` ou o ETag inteiro')]

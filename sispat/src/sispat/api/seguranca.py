@@ -2,20 +2,49 @@
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.security import HTTPBearer
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute
 
 from sispat.web.porta import token_de
 
-__all__ = ["Sessao"]
+__all__ = ["RotaComSessao", "documentar"]
+
+_ESQUEMA = "Sessão"
 
 
-class Sessao(HTTPBearer):
-    """Refuses a request without any session token; whose it is, and whether it still holds, the use case asks."""
+class RotaComSessao(APIRoute):
+    """Refuses a request that brings no session token; whose it is, and whether it still holds, the use case asks."""
 
-    def __init__(self) -> None:
-        super().__init__(scheme_name="Sessão", description="O `token` de POST /api/auth/login")
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs["openapi_extra"] = {"security": [{_ESQUEMA: []}], **(kwargs.get("openapi_extra") or {})}
+        super().__init__(*args, **kwargs)
 
-    async def __call__(self, request: Request) -> None:  # type: ignore[override]
-        """Raise `NaoAutenticado` when neither cookie nor header brings a token."""
-        token_de(request)
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler behind the question for a token."""
+        atender = super().get_route_handler()
+
+        async def perguntar(request: Request) -> Response:
+            token_de(request)
+            return await atender(request)
+
+        return perguntar
+
+
+def documentar(aplicacao: FastAPI) -> None:
+    """Add the security scheme to the OpenAPI document."""
+    gerar = aplicacao.openapi
+
+    def com_sessao() -> dict[str, Any]:
+        documento = gerar()
+        esquemas = documento.setdefault("components", {}).setdefault("securitySchemes", {})
+        esquemas[_ESQUEMA] = {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "O `token` de POST /api/auth/login; um navegador pode usar o cookie da sessão.",
+        }
+        return documento
+
+    aplicacao.openapi = com_sessao  # type: ignore[method-assign]

@@ -40,8 +40,17 @@ def _do_banco(erro: Exception) -> bool:
     return psycopg is not None and isinstance(erro, psycopg.Error)
 
 
+def _depurar() -> bool:
+    from sispat.settings import ConfiguracaoInvalida, carregar
+
+    try:
+        return carregar().debug
+    except ConfiguracaoInvalida:  # perhaps the very error to be told
+        return os.environ.get("SISPAT_DEBUG") == "1"
+
+
 def _sair(mensagem: str, codigo: int, erro: BaseException | None = None) -> None:
-    if erro is not None and os.environ.get("SISPAT_DEBUG", "").lower() in ("1", "true", "sim", "on", "yes"):
+    if erro is not None and _depurar():
         raise erro
     print(mensagem, file=sys.stderr, flush=True)
     sys.exit(codigo)

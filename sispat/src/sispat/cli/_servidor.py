@@ -94,7 +94,8 @@ def encerravel() -> Iterator[None]:
     def encerrar(_numero: int, _quadro: FrameType | None) -> None:
         raise Encerrado
 
-    antes = {numero: signal.signal(numero, encerrar) for numero in (signal.SIGTERM, signal.SIGHUP)}
+    numeros = [getattr(signal, nome) for nome in ("SIGTERM", "SIGHUP") if hasattr(signal, nome)]
+    antes = {numero: signal.signal(numero, encerrar) for numero in numeros}
     try:
         yield
     finally:

@@ -1,8 +1,8 @@
 """The demo city, as rows: the same seed and size give the same rows, ids included.
 
-Promises: pure, no clock and no database; documents (CPF, CNPJ) have right check digits; an asset's local and agente are of
-its setor; numbers are 1 to `tamanho`, and grow with the date of purchase as in a real register. All persons and companies are
-invented.
+Promises: pure, no clock and no database; documents (CPF, CNPJ) have right check digits; an asset's local and agente
+are of its setor; numbers are 1 to `tamanho`, and grow with the date of purchase as in a real register. All persons and
+companies are invented.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FIM = date(2026, 9, 30)
 CNPJ_COM_LETRAS = date(2026, 7, 1)  # the day the first alphanumeric CNPJ could exist
 AGENTES = 300
 _FORNECEDORES = 120
-_EMAILS_DOS_SETORES = ("SEMED-EF", "SEMUS-AB")  # what the demo's responsavel answers for
+_SETORES_DO_RESPONSAVEL = ("SEMED-EF", "SEMUS-AB")  # what the demo's responsavel answers for
 
 COLUNAS = (
     "id", "numero", "descricao", "classe_id", "valor", "data_aquisicao", "data_disponivel", "conservacao", "situacao",
@@ -103,7 +103,7 @@ class Cidade:
                 ("consulta", "Controle interno da demonstração", "consulta"),
             )
         ]
-        self.setores_do_responsavel = [(self.usuarios[2][0], codigos[codigo]) for codigo in _EMAILS_DOS_SETORES]
+        self.setores_do_responsavel = [(self.usuarios[2][0], codigos[codigo]) for codigo in _SETORES_DO_RESPONSAVEL]
         self._fornecedores = [self._documento(n) for n in range(_FORNECEDORES)]
         self._novos = [self._cnpj("0123456789ABCDEFGHJKLMNPQRSTVWXYZ") for _ in range(8)]
         self._destinos = [self._destino(setor, codigos) for setor in vocabulario.SETORES]
@@ -153,8 +153,8 @@ class Cidade:
         reais = int(item.minimo * (item.maximo / item.minimo) ** sorteio())
         return _Compra(
             quantidade, destino, item.texto.format(escolher(item.variantes)), classe.serie and bool(marca), classe_id,
-            f"{reais}.{centavos:02}", aquisicao, disponivel, marca, escolher(modelos), self._fornecedor(aquisicao, posse),
-            self._papeis(aquisicao, posse), posse,
+            f"{reais}.{centavos:02}", aquisicao, disponivel, marca, escolher(modelos),
+            self._fornecedor(aquisicao, posse), self._papeis(aquisicao, posse), posse,
         )  # fmt: skip
 
     def _data(self, fracao: float) -> date:

@@ -1,8 +1,8 @@
 """Fill an empty, migrated database with the demo city.
 
 Promises: all or nothing, in one transaction; a database that holds anything else is refused untouched
-(`BancoNaoVazio`); a database that already holds this demo is left as it is, within milliseconds. Two that start at once: one
-fills, the other waits and finds it done. Runs as the owner of the tables.
+(`BancoNaoVazio`); a database that already holds this demo is left as it is, within milliseconds. Two that start at
+once: one fills, the other waits and finds it done. Runs as the owner of the tables.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the demo city is made of: names of people and places, the federal classes, what a city hall buys.
 
-Promises: plain text without tabs, line breaks or backslashes, within the lengths of the schema. Useful life and residual
-are those of the federal table (SIAFI macrofunção 020330), as defaults to be confirmed by each city.
+Promises: plain text without tabs, line breaks or backslashes, within the lengths of the schema. Useful life and
+residual are those of the federal table (SIAFI macrofunção 020330), as defaults to be confirmed by each city.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ CLASSES = (
         Item("Betoneira {} litros", ("150", "400"), (("CSM", ("CS 400",)), ("Menegotti", ("Prime",))), 2300, 6900),
         Item("Compressor de ar {}", ("10 pés", "20 pés"), (("Schulz", ("Pratic Air",)), ("Chiaperini", ("Red",))),
              1650, 7200),
-        Item("Motoniveladora {}", ("140 hp", "180 hp"), (("Caterpillar", ("120K",)), ("Case", ("845B",))), 580000, 980000),
+        Item("Motoniveladora {}", ("140 hp", "180 hp"), (("Caterpillar", ("120K",)), ("Case",
+             ("845B",))), 580000, 980000),
         Item("Retroescavadeira {}", ("4x2", "4x4"), (("JCB", ("3CX",)), ("Case", ("580N",))), 245000, 460000),
     )),
     Classe("ferramenta", "1.2.3.1.1.01.09", "Máquinas, ferramentas e utensílios de oficina", 10, 10, True, True, (
@@ -190,7 +191,8 @@ CLASSES = (
              ("Makita", ("HP1640", "DF333"))), 260, 1100),
         Item("Esmerilhadeira angular {}", ("4 1/2 polegadas", "7 polegadas"), (("Makita", ("9557HN",)),
              ("DeWalt", ("DWE4020",))), 280, 1050),
-        Item("Lavadora de alta pressão {}", ("1.800 libras", "2.500 libras"), (("Kärcher", ("K3", "HD 585")),), 480, 4200),
+        Item("Lavadora de alta pressão {}", ("1.800 libras", "2.500 libras"), (("Kärcher", ("K3",
+             "HD 585")),), 480, 4200),
         Item("Macaco hidráulico {}", ("jacaré 2 toneladas", "garrafa 20 toneladas"), (("Bovenau", ("J2000",)),),
              240, 1900),
         Item("Escada {}", ("de alumínio sete degraus", "extensível de fibra 7 m"), _SEM_MARCA, 190, 1700),
@@ -201,7 +203,8 @@ CLASSES = (
         Item("Trator agrícola {} cv", ("75", "105"), (("Massey Ferguson", ("MF 4275",)), ("Valtra", ("A950",))),
              125000, 310000),
         Item("Motosserra {}", ("35 cc", "60 cc"), (("Stihl", ("MS 170", "MS 361")),), 890, 3600),
-        Item("Pulverizador {}", ("costal 20 litros", "tratorizado 600 litros"), (("Jacto", ("PJH", "Condor")),), 290, 18500),
+        Item("Pulverizador {}", ("costal 20 litros", "tratorizado 600 litros"), (("Jacto", ("PJH",
+             "Condor")),), 290, 18500),
     )),
     Classe("livro", "1.2.3.1.1.04.02", "Coleções e materiais bibliográficos", 10, 0, True, False, (
         Item("Coleção de livros {}", ("de literatura brasileira", "de literatura infantil", "de história do Brasil",
@@ -259,11 +262,13 @@ SETORES = (
     Setor("SEMAD-TI", "Departamento de Tecnologia da Informação", "SEMAD", 4,
           ("Sala de servidores", "Laboratório", "Suporte", "Almoxarifado"), {"informatica": 70, "comunicacao": 14,
           "mobiliario": 12}),
-    Setor("SEMAD-PAT", "Divisão de Patrimônio e Almoxarifado", "SEMAD", 3, ("Depósito central", "Depósito de inservíveis",
+    Setor("SEMAD-PAT", "Divisão de Patrimônio e Almoxarifado", "SEMAD", 3, ("Depósito central",
+         "Depósito de inservíveis",
           "Sala administrativa"), _COMUM),
     Setor("SEMFAZ", "Secretaria Municipal da Fazenda", None, 4, (*_SALAS, "Atendimento ao contribuinte", "Tesouraria"),
           _COMUM),
-    Setor("SEMED", "Secretaria Municipal de Educação", None, 6, (*_SALAS, "Biblioteca pública"), {**_ESCOLA, "veiculo": 3}),
+    Setor("SEMED", "Secretaria Municipal de Educação", None, 6, (*_SALAS, "Biblioteca pública"), {**_ESCOLA,
+         "veiculo": 3}),
     Setor("SEMED-EF", "Coordenação do Ensino Fundamental", "SEMED", 24, _ESCOLAS, _ESCOLA),
     Setor("SEMED-EI", "Coordenação da Educação Infantil", "SEMED", 11, _CRECHES, _ESCOLA),
     Setor("SEMUS", "Secretaria Municipal de Saúde", None, 4, (*_SALAS, "Farmácia central"), {**_SAUDE, "veiculo": 4}),
@@ -272,14 +277,18 @@ SETORES = (
           "Observação", "Raio X", "Farmácia", "Almoxarifado"), _SAUDE),
     Setor("SEMOB", "Secretaria Municipal de Obras e Infraestrutura", None, 5, (*_SALAS, "Garagem", "Oficina",
           "Usina de asfalto"), _OBRAS),
-    Setor("SEMOB-TR", "Departamento de Trânsito e Transporte", "SEMOB", 2, ("Sede", "Pátio", "Terminal rodoviário"), _OBRAS),
+    Setor("SEMOB-TR", "Departamento de Trânsito e Transporte", "SEMOB", 2, ("Sede", "Pátio",
+         "Terminal rodoviário"), _OBRAS),
     Setor("SEMAS", "Secretaria Municipal de Assistência Social", None, 4, (*_SALAS, "CRAS Norte", "CRAS Sul", "CREAS",
           "Casa de acolhimento"), {**_COMUM, "domestico": 22}),
-    Setor("SEMAM", "Secretaria Municipal de Meio Ambiente e Agricultura", None, 2, (*_SALAS, "Viveiro municipal", "Patrulha "
+    Setor("SEMAM", "Secretaria Municipal de Meio Ambiente e Agricultura", None, 2, (*_SALAS, "Viveiro municipal",
+         "Patrulha "
           "agrícola"), _CAMPO),
     Setor("SEMCULT", "Secretaria Municipal de Cultura e Turismo", None, 2, ("Teatro municipal", "Museu da cidade",
-          "Casa da cultura", "Sala administrativa"), {**_COMUM, "musical": 16, "arte": 6, "livro": 8, "audiovisual": 14}),
-    Setor("SEMEL", "Secretaria Municipal de Esporte e Lazer", None, 2, ("Ginásio municipal", "Estádio", "Piscina pública",
+          "Casa da cultura", "Sala administrativa"), {**_COMUM, "musical": 16, "arte": 6, "livro": 8,
+          "audiovisual": 14}),
+    Setor("SEMEL", "Secretaria Municipal de Esporte e Lazer", None, 2, ("Ginásio municipal", "Estádio",
+         "Piscina pública",
           "Sala administrativa"), _COMUM),
     Setor("GCM", "Guarda Civil Municipal", "GABPREF", 1, ("Base central", "Base norte", "Central de monitoramento",
           "Reserva de armas"), {**_COMUM, "comunicacao": 20, "armamento": 14, "veiculo": 8}),
@@ -288,18 +297,23 @@ SETORES = (
 NOMES = (
     "Adriana", "Alessandro", "Aline", "Amanda", "Ana Paula", "André", "Antônio", "Beatriz", "Benedito", "Bruno",
     "Camila", "Carlos", "Cláudia", "Cristiane", "Daniel", "Débora", "Diego", "Edson", "Eduardo", "Elaine", "Fabiana",
-    "Fábio", "Fernanda", "Flávio", "Francisco", "Gabriela", "Geraldo", "Gustavo", "Helena", "Inês", "Isabel", "Jaqueline",
+    "Fábio", "Fernanda", "Flávio", "Francisco", "Gabriela", "Geraldo", "Gustavo", "Helena", "Inês", "Isabel",
+    "Jaqueline",
     "João", "Jorge", "José", "Juliana", "Júlio", "Larissa", "Leandro", "Letícia", "Lúcia", "Luís", "Marcelo", "Márcia",
     "Maria", "Mônica", "Natália", "Nelson", "Patrícia", "Paulo", "Rafael", "Raimunda", "Regina", "Ricardo", "Roberto",
     "Rosângela", "Sandra", "Sérgio", "Simone", "Sônia", "Tatiane", "Thiago", "Valéria", "Vera", "Vinícius", "Wagner",
 )  # fmt: skip
 SOBRENOMES = (
     "Albuquerque", "Almeida", "Alves", "Andrade", "Araújo", "Azevedo", "Barbosa", "Barros", "Batista", "Borges",
-    "Brandão", "Campos", "Cardoso", "Carvalho", "Castro", "Cavalcanti", "Conceição", "Correia", "Costa", "Cunha", "Dias",
-    "Duarte", "Farias", "Fernandes", "Ferreira", "Fonseca", "Freitas", "Gomes", "Gonçalves", "Guimarães", "Lima", "Lopes",
-    "Machado", "Magalhães", "Marques", "Martins", "Medeiros", "Melo", "Mendes", "Monteiro", "Moraes", "Moreira", "Moura",
+    "Brandão", "Campos", "Cardoso", "Carvalho", "Castro", "Cavalcanti", "Conceição", "Correia", "Costa", "Cunha",
+    "Dias",
+    "Duarte", "Farias", "Fernandes", "Ferreira", "Fonseca", "Freitas", "Gomes", "Gonçalves", "Guimarães", "Lima",
+    "Lopes",
+    "Machado", "Magalhães", "Marques", "Martins", "Medeiros", "Melo", "Mendes", "Monteiro", "Moraes", "Moreira",
+    "Moura",
     "Nascimento", "Nogueira", "Nunes", "Oliveira", "Pacheco", "Pereira", "Pinto", "Queiroz", "Ramos", "Reis", "Ribeiro",
-    "Rocha", "Rodrigues", "Santana", "Santos", "Silva", "Siqueira", "Soares", "Souza", "Tavares", "Teixeira", "Vasconcelos",
+    "Rocha", "Rodrigues", "Santana", "Santos", "Silva", "Siqueira", "Soares", "Souza", "Tavares", "Teixeira",
+    "Vasconcelos",
     "Vieira",
 )  # fmt: skip
 CARGOS = (

@@ -17,11 +17,13 @@ from sispat.domain.erros import DadosInvalidos, NaoEncontrado
 from sispat.domain.permissoes import Papel
 from sispat.identity import senhas
 from sispat.store import eventos, identidade
-from sispat.usecases.entradas import Entrada, Texto
+from sispat.usecases.entradas import Entrada, Legivel
 
 __all__ = ["NovoUsuario", "TrocaDeSenha", "criar", "trocar_senha"]
 
-Email = Annotated[Texto, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(str.lower)]
+Email = Annotated[
+    str, Field(min_length=3, max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(str.lower), Legivel
+]
 Senha = Annotated[str, Field(min_length=8, max_length=200, repr=False)]
 
 _REQUISICAO = "linha de comando"
@@ -31,7 +33,7 @@ class NovoUsuario(Entrada):
     """A person to be made; `setores` are codes."""
 
     email: Email
-    nome: Annotated[Texto, Field(min_length=1, max_length=120)]
+    nome: Annotated[str, Field(min_length=1, max_length=120), Legivel]
     papel: Papel
     senha: Senha
     setores: tuple[str, ...] = ()

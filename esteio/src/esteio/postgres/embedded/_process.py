@@ -88,6 +88,14 @@ def _serves(pid: int, directory: Path) -> bool:
         return True  # no way to look closer; whether it answers on its socket decides
     try:
         state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and (process / "cwd").readlink() == directory  # a server works in its data directory
+        return state != "Z" and _works_in(process, directory)
     except OSError:
         return False
+
+
+def _works_in(process: Path, directory: Path) -> bool:
+    """Whether `process` has the data `directory` as its own: a server's working directory is its data directory."""
+    try:
+        return (process / "cwd").readlink() == directory
+    except PermissionError:  # in containers even root may not look at another account's process that closely
+        return os.fsencode(directory) in (process / "cmdline").read_bytes().split(b"\0")

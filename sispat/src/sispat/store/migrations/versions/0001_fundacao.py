@@ -131,12 +131,19 @@ insert into numeracao values ('patrimonio', 0, 0);
 -- Lower case without accents: what is typed and what is stored meet here, for searching and sorting.
 create function sem_acento(texto text) returns text
     language sql immutable strict parallel safe
-    return translate(lower(texto), 'áàâãäéèêëíìîïóòôõöúùûüçñ', 'aaaaaeeeeiiiiooooouuuucn');
+    return translate(lower(texto), 'áàâãäéèêëíìîïóòôõöúùûüçñÁÀÂÃÄÉÈÊËÍÌÎÏÓÒÔÕÖÚÙÛÜÇÑ',
+                     'aaaaaeeeeiiiiooooouuuucnaaaaaeeeeiiiiooooouuuucn');  -- a database with locale C lowers ASCII only
 
 -- The words of a text, as search sees them; no parser that takes "mesa/cadeira" for a file name.
 create function palavras(texto text) returns tsvector
     language sql immutable strict parallel safe
     return array_to_tsvector(array_remove(regexp_split_to_array(sem_acento(texto), '[^a-z0-9]+'), ''));
+
+-- What lists are narrowed by, as lexemes no word can be: the index of words then answers "word and filter" alone.
+create function facetas(setor_id uuid, classe_id uuid, situacao text, conservacao text) returns tsvector
+    language sql immutable strict parallel safe
+    return array_to_tsvector(array['s=' || left(setor_id::text, 8), 'c=' || left(classe_id::text, 8),
+                                   't=' || situacao, 'e=' || conservacao]);
 
 create table patrimonio (
     id              uuid primary key default gen_random_uuid(),
@@ -164,16 +171,18 @@ create table patrimonio (
     versao          int not null default 1,
     criado_em       timestamptz not null default now(),
     atualizado_em   timestamptz not null default now(),
-    ordem           text not null generated always as (left(sem_acento(descricao), 100)) stored,
+    ordem           text collate "C" not null generated always as (left(sem_acento(descricao), 100)) stored,
     busca           tsvector not null generated always as (palavras(
-                        descricao || ' ' || marca || ' ' || modelo || ' ' || numero_serie)) stored,
+                        descricao || ' ' || marca || ' ' || modelo || ' ' || numero_serie)
+                        || facetas(setor_id, classe_id, situacao, conservacao)) stored,
     constraint patrimonio_numero_unico unique (numero),
     constraint patrimonio_disponivel_apos_aquisicao check (data_disponivel >= data_aquisicao),
     constraint patrimonio_local_fk foreign key (local_id, setor_id) references local (id, setor_id)
 );
 
--- Every offered sort can be walked, for the whole city and within one setor; the rarer filters
--- narrow by their own index. `numero` breaks ties.
+-- Every offered sort can be walked, for the whole city and within one setor; within a classe those that go
+-- with it, because a walk over all prices or names to find one kind of thing passes everything else first.
+-- The few values of the filters make small indexes. `numero` breaks ties.
 create index patrimonio_ordem_idx on patrimonio (ordem, numero);
 create index patrimonio_valor_idx on patrimonio (valor, numero);
 create index patrimonio_aquisicao_idx on patrimonio (data_aquisicao, numero);
@@ -181,12 +190,25 @@ create index patrimonio_setor_numero_idx on patrimonio (setor_id, numero);
 create index patrimonio_setor_ordem_idx on patrimonio (setor_id, ordem, numero);
 create index patrimonio_setor_valor_idx on patrimonio (setor_id, valor, numero);
 create index patrimonio_setor_aquisicao_idx on patrimonio (setor_id, data_aquisicao, numero);
+create index patrimonio_classe_ordem_idx on patrimonio (classe_id, ordem, numero);
+create index patrimonio_classe_valor_idx on patrimonio (classe_id, valor, numero);
 create index patrimonio_local_idx on patrimonio (local_id);
 create index patrimonio_agente_idx on patrimonio (agente_id);
-create index patrimonio_classe_idx on patrimonio (classe_id);
-create index patrimonio_situacao_idx on patrimonio (situacao) where situacao <> 'em_uso';
-create index patrimonio_conservacao_idx on patrimonio (conservacao);
+create index patrimonio_facetas_idx on patrimonio (setor_id, classe_id, situacao, conservacao);
+create index patrimonio_classe_idx on patrimonio (classe_id, situacao, conservacao);
+create index patrimonio_situacao_idx on patrimonio (situacao, conservacao) where situacao <> 'em_uso';
+create index patrimonio_conservacao_idx on patrimonio (conservacao, situacao);
 create index patrimonio_busca_idx on patrimonio using gin (busca) with (fastupdate = off);
+
+-- Which filters go together: without them an empty combination of two common values looks like a common one,
+-- and its page walks the whole table.
+create statistics patrimonio_setor_classe_stat (mcv) on setor_id, classe_id from patrimonio;
+create statistics patrimonio_setor_estado_stat (mcv) on setor_id, situacao, conservacao from patrimonio;
+create statistics patrimonio_classe_estado_stat (mcv) on classe_id, situacao, conservacao from patrimonio;
+create statistics patrimonio_estado_stat (mcv) on situacao, conservacao from patrimonio;
+alter statistics patrimonio_setor_classe_stat set statistics 500;
+alter statistics patrimonio_setor_estado_stat set statistics 500;
+alter statistics patrimonio_classe_estado_stat set statistics 500;
 
 create function patrimonio_numero_imutavel() returns trigger language plpgsql as $$
 begin

@@ -51,11 +51,8 @@ class PostgresServer:
 
     def create_database(self, name: str, *, template: str = "template1", owner: str = "postgres") -> Dsn:
         """Make database `name` as a copy of `template`, to which nobody may be connected; its address for `owner`."""
-        command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY {}").format(
-            sql.Identifier(name),
-            sql.Identifier(template),
-            sql.Identifier(owner),
-            sql.Identifier("file_copy"),  # without fsync the fastest
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+            sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)
         )
         self._run(command)
         return self.dsn(name, owner)

@@ -1,0 +1,62 @@
+# One readable line each; `make` alone lists them. Everything happens in .venv, made from requirements.lock.
+
+PORT  ?= 8000
+SIZE  ?= 5000
+BENCH ?=
+VENV  := .venv
+PY    := $(VENV)/bin/python
+STAMP := $(VENV)/.ready
+# What works without any extra: run again with Esteio's wheel installed alone.
+CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types contracts unit fault browser alone bench lock docs clean
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (PORT=8123, SIZE=5000)
+	@SISPAT_DATA_DIR="$${SISPAT_DATA_DIR:-$(CURDIR)/.sispat}" exec $(VENV)/bin/sispat serve --demo --port $(PORT) --size $(SIZE)
+
+test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone
+	@.ci/chromium; case $$? in 0) $(PY) -m pytest ;; 3) $(PY) -m pytest -m "not browser" ;; *) exit 1 ;; esac
+	@$(MAKE) --no-print-directory alone
+
+lint: $(STAMP)  ## ruff: rules and format
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+
+types: $(STAMP)  ## mypy --strict on both packages
+	@$(PY) -m mypy
+
+contracts: $(STAMP)  ## who may import whom
+	@$(VENV)/bin/lint-imports
+
+unit: $(STAMP)  ## only the tests that break nothing and need no browser
+	@$(PY) -m pytest -m "not fault and not browser"
+
+fault: $(STAMP)  ## only the tests that break a running system on purpose
+	@$(PY) -m pytest -m fault
+
+browser: $(STAMP)  ## only the tests that drive a real browser
+	@.ci/chromium && $(PY) -m pytest -m browser
+
+alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, passes its core tests
+	@PY=$(PY) .ci/alone $(CORE)
+
+bench: $(STAMP)  ## measure against the peers: all, or one with BENCH=name
+	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
+
+lock: $(STAMP)  ## pin every dependency anew, with hashes
+	@PY=$(PY) .ci/lock
+
+docs: $(STAMP)  ## write the pages that are made from code
+	@$(PY) -c 'from sispat.settings import pagina; print(pagina(), end="")' > docs/reference/settings.md
+
+clean:  ## remove the environment, builds and caches; data in .sispat stays
+	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find esteio sispat benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMP): requirements.lock esteio/pyproject.toml sispat/pyproject.toml
+	@.ci/environment $(VENV)
+	@touch $@

@@ -1,0 +1,209 @@
+"""Claim: a list of 50 at >= 2,000 requests/s, one asset at >= 2,500, creates at >= 1,000, each >= 3 x the usual stack.
+
+Two workers, 32 connections, `wrk` on the same machine, 20,000 assets, fsync on, a session checked for
+every request. The peer (peers/orm_app.py) runs right before and after ours, over its own copy of the
+same database; the median of the rounds counts. Also printed: start to first 200, memory of a worker, and
+with --million the latency of list pages at 1,000,000 assets and 20 requests/s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from benchmarks.report import Claim, publish
+
+from esteio.postgres import Dsn
+from esteio.postgres.embedded import Embedded
+from sispat.demo import popular
+from sispat.store.esquema import migrar
+
+HERE = Path(__file__).parent
+PEER = "FastAPI + SQLAlchemy ORM"
+CONNECTIONS = 32
+TARGETS = {"list of 50": 2000.0, "one asset": 2500.0, "create": 1000.0}
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--seconds", type=int, default=5)
+    arguments.add_argument("--size", type=int, default=20_000)
+    options = arguments.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("benchmarks/http.py needs the load generator wrk: apt-get install wrk")
+    home = Path(tempfile.mkdtemp(prefix="sispat-bench-"))
+    home.chmod(0o711)
+    server = Embedded(home / "data")
+    try:
+        server.start()
+        ours, peer = (database(server, name, options.size) for name in ("ours", "peer"))
+        claims = measure(ours, peer, options.rounds, options.seconds)
+    finally:
+        server.stop(timeout=10.0)
+        shutil.rmtree(home, ignore_errors=True)
+    publish("http", claims, ("fastapi", "uvicorn", "psycopg", "sqlalchemy", "uvloop", "httptools"))
+
+
+def database(server: Embedded, name: str, size: int) -> Dsn:
+    server.ensure_database(name, "postgres")
+    dsn = server.dsn(name, "postgres")
+    migrar(dsn)
+    popular(dsn, tamanho=size)
+    with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
+        conn.execute("vacuum analyze")
+    return dsn
+
+
+def measure(ours: Dsn, peer: Dsn, rounds: int, seconds: int) -> list[Claim]:
+    figures: dict[str, dict[str, list[float]]] = {claim: {"ours": [], PEER: []} for claim in TARGETS}
+    starts, memory = [], []
+    for _ in range(rounds):
+        for name, dsn in ((PEER, peer), ("ours", ours)):
+            with stack(name, dsn) as (url, pids, started):
+                if name == "ours":
+                    starts.append(started)
+                for claim, rate in drive(url, dsn, seconds).items():
+                    figures[claim][name].append(rate)
+                if name == "ours":
+                    memory.append(max(map(resident_mb, pids())))
+        print({claim: {k: round(v[-1]) for k, v in by.items()} for claim, by in figures.items()}, flush=True)
+    claims = [
+        Claim(
+            claim,
+            "requests/s",
+            "higher",
+            statistics.median(by["ours"]),
+            {PEER: statistics.median(by[PEER])},
+            target=TARGETS[claim],
+        )
+        for claim, by in figures.items()
+    ]
+    claims.append(Claim("memory of a worker", "MB", "lower", statistics.median(memory), target=150.0))
+    claims.append(Claim("app start to first 200", "s", "lower", statistics.median(starts), target=5.0))
+    return claims
+
+
+@contextmanager
+def stack(name: str, dsn: Dsn) -> Iterator[tuple[str, Any, float]]:
+    """Two workers of a stack on a free port: its address, its worker pids, seconds from start to the first 200."""
+    port = free_port()
+    application = "sispat.app:app" if name == "ours" else "orm_app:app"
+    environment = os.environ | {
+        "DATABASE_URL": dsn.url,
+        "PEER_DATABASE_URL": dsn.url.replace("postgresql://", "postgresql+psycopg://", 1),
+        "PYTHONPATH": os.pathsep.join([str(HERE / "peers"), *(p for p in sys.path if p and p != os.getcwd())]),
+    }
+    command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--workers", "2", "--no-access-log"]
+    begun = time.perf_counter()
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(url + ("/api/health/ready" if name == "ours" else "/openapi.json"))
+        yield url, lambda: workers_of(process.pid), time.perf_counter() - begun
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def drive(url: str, dsn: Dsn, seconds: int) -> dict[str, float]:
+    """Requests/s of each claim; any answer but 2xx is an error."""
+    token, asset, body = prepare(dsn)
+    headers = {"Authorization": f"Bearer {token}"}
+    wrk(f"{url}/api/patrimonios", headers, 1)  # warm: connections open, statements prepared
+    rates = {
+        "list of 50": wrk(f"{url}/api/patrimonios", headers, seconds),
+        "one asset": wrk(f"{url}/api/patrimonios/{asset}", headers, seconds),
+    }
+    script = Path(tempfile.mkstemp(suffix=".lua")[1])
+    script.write_text(
+        f'wrk.method = "POST"\nwrk.headers["Content-Type"] = "application/json"\nwrk.body = [[{json.dumps(body)}]]\n'
+    )
+    try:
+        rates["create"] = wrk(f"{url}/api/patrimonios", headers, seconds, script)
+    finally:
+        script.unlink()
+    return rates
+
+
+def prepare(dsn: Dsn) -> tuple[str, str, dict[str, str]]:
+    """A session made directly in the database (the peer has no login), an asset, and a body to create more."""
+    from sispat.identity import tokens
+
+    token = tokens.novo_token()
+    with psycopg.connect(dsn.conninfo) as conn:
+        conn.execute(
+            "insert into sessao (token_hash, usuario_id, expira_em)"
+            " select %s, id, now() + interval '1 hour' from usuario where papel = 'gestor' limit 1",
+            [tokens.hash_do_token(token)],
+        )
+        row = conn.execute(
+            "select id, classe_id, setor_id, local_id, agente_id from patrimonio order by numero limit 1 offset 9000"
+        ).fetchone()
+    assert row is not None
+    places = dict(zip(("classe_id", "setor_id", "local_id", "agente_id"), map(str, row[1:]), strict=True))
+    return token, str(row[0]), {"descricao": "Mesa", "valor": "10.00", "data_aquisicao": "2026-01-31", **places}
+
+
+def wrk(url: str, headers: dict[str, str], seconds: int, script: Path | None = None) -> float:
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    if script is not None:
+        command += ["-s", str(script)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 30).stdout
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise RuntimeError(f"{url}: {output}")
+    found = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    assert found is not None, output
+    return float(found[1])
+
+
+def wait_for(url: str, limit: float = 30.0) -> None:
+    end = time.monotonic() + limit
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=1) as response:
+                if response.status == 200:
+                    return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(0.02)
+
+
+def workers_of(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def resident_mb(pid: int) -> float:
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port: int = s.getsockname()[1]
+    return port
+
+
+if __name__ == "__main__":
+    main()

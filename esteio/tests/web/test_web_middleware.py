@@ -1,0 +1,105 @@
+"""The edge: health routes, request ids, body limits - over a bare Starlette application."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from esteio.health import Check, Monitor
+from esteio.serve import lifecycle
+from esteio.web import BodyLimit, BodyTooLarge, RequestId, health_routes
+
+
+async def echo(request: Request) -> Response:
+    body = await request.body()
+    return PlainTextResponse(f"{request.scope['state']['request_id']} {len(body)}")
+
+
+async def too_large(_: Request, error: Exception) -> Response:
+    return PlainTextResponse(str(error), 413)
+
+
+def client(well: bool = True) -> httpx.AsyncClient:
+    async def probe() -> float:
+        if not well:
+            raise OSError
+        return 1.25
+
+    routes = [Route("/echo", echo, methods=["GET", "POST"])]
+    routes += health_routes(Monitor([Check("db:responseTime", probe)]), prefix="/health", version="1", service="s")
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(RequestId), Middleware(BodyLimit, limit=100)],
+        exception_handlers={BodyTooLarge: too_large},
+    )
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+
+
+@pytest.fixture(autouse=True)
+def _own_life() -> Iterator[None]:
+    before = lifecycle.ready, lifecycle.draining
+    yield
+    lifecycle.ready, lifecycle.draining = before
+
+
+async def test_live_answers_whatever_else_is_down() -> None:
+    lifecycle.ready, lifecycle.draining = False, True
+    async with client(well=False) as c:
+        r = await c.get("/health/live")
+    assert (r.status_code, r.headers["cache-control"]) == (200, "no-store")
+
+
+@pytest.mark.parametrize(
+    ("ready", "draining", "status", "says"),
+    [(True, False, 200, "ready"), (False, False, 503, "starting"), (True, True, 503, "draining")],
+)
+async def test_ready_follows_the_process_and_not_its_dependencies(ready, draining, status, says) -> None:
+    lifecycle.ready, lifecycle.draining = ready, draining
+    async with client(well=False) as c:
+        r = await c.get("/health/ready")
+    assert (r.status_code, r.text.strip()) == (status, says)
+    assert ("retry-after" in r.headers) == (status == 503)
+
+
+@pytest.mark.parametrize(("well", "status", "word"), [(True, 200, "pass"), (False, 503, "fail")])
+async def test_health_tells_each_check(well: bool, status: int, word: str) -> None:
+    async with client(well) as c:
+        r = await c.get("/health")
+    assert (r.status_code, r.headers["content-type"]) == (status, "application/health+json")
+    assert r.json()["status"] == word
+    assert r.json()["checks"]["db:responseTime"][0].get("observedValue") == (1.25 if well else None)
+
+
+async def test_a_harmless_request_id_is_kept_and_anything_else_replaced() -> None:
+    async with client() as c:
+        kept = await c.get("/echo", headers={"X-Request-ID": "abc-12345"})
+        assert kept.headers["x-request-id"] == "abc-12345"
+        assert kept.text.startswith("abc-12345 ")
+        for bad in ("short", "x" * 65, "with space 123", "line\tbreak99", "<script>1234"):
+            replaced = await c.get("/echo", headers={"X-Request-ID": bad})
+            assert replaced.headers["x-request-id"] != bad
+            assert len(replaced.headers["x-request-id"]) == 16
+
+
+async def test_bodies_up_to_the_limit_pass_and_larger_ones_are_named() -> None:
+    async with client() as c:
+        assert (await c.post("/echo", content=b"x" * 100)).text.endswith(" 100")
+        announced = await c.post("/echo", content=b"x" * 101)
+        assert announced.status_code == 413
+        assert "101 bytes, the limit is 100" in announced.text
+
+        async def drip():
+            for _ in range(20):
+                yield b"x" * 10
+
+        assert (await c.post("/echo", content=drip())).status_code == 413
+
+
+def test_a_limit_below_one_byte_is_refused() -> None:
+    with pytest.raises(ValueError, match="limit=0"):
+        BodyLimit(echo, limit=0)

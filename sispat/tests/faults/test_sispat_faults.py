@@ -1,0 +1,135 @@
+"""SISPAT under load while it is being broken: what is lost, and for how long. The figures are printed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servico_real import Carga, ServicoReal, corpo_de_bem, criados_sob_carga
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
+
+
+@pytest.fixture(scope="module")
+def servico() -> Iterator[ServicoReal]:
+    pasta = Path(tempfile.mkdtemp(prefix="sispat-fault-"))
+    pasta.chmod(0o711)
+    real = ServicoReal(pasta)
+    try:
+        yield real
+    finally:
+        codigo, restantes = real.encerrar()
+        shutil.rmtree(pasta, ignore_errors=True)
+    assert (codigo, restantes) == (0, [])
+
+
+@pytest.fixture
+def mostrar(capsys):
+    def escrever(texto: str) -> None:
+        with capsys.disabled():
+            print(f"\n    {texto}")
+
+    return escrever
+
+
+async def test_fifty_creates_at_once_over_two_workers_give_fifty_consecutive_numbers(servico, mostrar) -> None:
+    async with servico.entrar() as cliente:
+        corpo = await corpo_de_bem(cliente)
+        respostas = await asyncio.gather(*(cliente.post("/api/patrimonios", json=corpo) for _ in range(50)))
+        assert [r.status_code for r in respostas] == [201] * 50
+        numeros = sorted(r.json()["numero"] for r in respostas)
+        assert numeros == list(range(numeros[0], numeros[0] + 50))
+    mostrar(f"50 creates at once over 2 workers: numbers {numeros[0]}-{numeros[-1]}, no 5xx")
+
+
+async def test_two_people_saving_the_same_version_over_two_workers_exactly_one_wins(servico) -> None:
+    async with servico.entrar() as cliente:
+        corpo = await corpo_de_bem(cliente)
+        bem = (await cliente.post("/api/patrimonios", json=corpo)).json()
+        edicao = {campo: corpo[campo] for campo in ("valor", "data_aquisicao", "classe_id")}
+        for versao in range(1, 6):
+            dois = await asyncio.gather(
+                *(
+                    cliente.put(
+                        f"/api/patrimonios/{bem['id']}",
+                        json={**edicao, "descricao": f"Mesa {versao} de {pessoa}"},
+                        headers={"If-Match": f'"{versao}"', "Connection": "close"},
+                    )
+                    for pessoa in ("Ana", "Rui")
+                )
+            )
+            assert sorted(r.status_code for r in dois) == [200, 409]
+
+
+async def test_kill_9_of_a_worker_loses_at_most_what_was_inside_it(servico, mostrar) -> None:
+    async with servico.entrar() as cliente, Carga(cliente, await corpo_de_bem(cliente)) as carga:
+        await asyncio.sleep(1.0)
+        vitima = servico.trabalhadores()[0]
+        golpe = time.monotonic()
+        vitima.kill()
+        await asyncio.sleep(3.0)
+        assert len(servico.trabalhadores()) == 2
+    tardios = [perda for perda in carga.perdidos if perda[0] > golpe + 0.25]
+    mostrar(f"kill -9 of a worker at 100/s: lost {len(carga.perdidos)} of {carga.enviados}, {carga.perdidos[:3]}")
+    assert not tardios
+    assert len(carga.perdidos) <= 10  # 100/s of some 20 ms: a worker holds one or two, a burst a few more
+    async with servico.entrar() as cliente:
+        assert set(carga.criados) <= await criados_sob_carga(cliente)
+
+
+async def test_a_roll_of_all_workers_loses_nothing(servico, mostrar) -> None:
+    async with servico.entrar() as cliente:
+        antes = {processo.pid for processo in servico.trabalhadores()}
+        async with Carga(cliente, await corpo_de_bem(cliente)) as carga:
+            await asyncio.sleep(0.5)
+            os.kill(servico.processo.pid, signal.SIGHUP)
+            fim = time.monotonic() + 30
+            while antes & {processo.pid for processo in servico.trabalhadores()}:
+                assert time.monotonic() < fim, servico.diario.read_text()
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(0.5)
+        mostrar(f"SIGHUP rolls both workers at 100/s: lost {len(carga.perdidos)} of {carga.enviados}")
+        assert carga.perdidos == []
+        assert len(servico.trabalhadores()) == 2
+
+
+async def test_kill_9_of_the_postmaster_is_over_within_3_seconds_and_loses_no_acknowledged_write(
+    servico, mostrar
+) -> None:
+    async with servico.entrar() as cliente, Carga(cliente, await corpo_de_bem(cliente)) as carga:
+        await asyncio.sleep(1.0)
+        golpe = time.monotonic()
+        os.kill(servico.postmaster(), signal.SIGKILL)
+        await asyncio.sleep(5.0)
+    pausa = carga.maior_pausa(golpe)
+    mostrar(
+        f"kill -9 of the postmaster at 100/s: longest pause {pausa:.2f} s, lost {len(carga.perdidos)} of "
+        f"{carga.enviados}, acknowledged creates {len(carga.criados)}"
+    )
+    assert pausa < 3.0
+    async with servico.entrar() as cliente:
+        assert set(carga.criados) <= await criados_sob_carga(cliente)
+        assert len(set(carga.criados)) == len(carga.criados)
+
+
+async def test_kill_9_of_a_backend_heals_by_itself(servico, mostrar) -> None:
+    import psutil
+
+    async with servico.entrar() as cliente, Carga(cliente, await corpo_de_bem(cliente)) as carga:
+        await asyncio.sleep(0.5)
+        sessoes = [p for p in psutil.Process(servico.postmaster()).children() if "sispat" in " ".join(p.cmdline())]
+        golpe = time.monotonic()
+        sessoes[0].kill()
+        await asyncio.sleep(4.0)
+    pausa = carga.maior_pausa(golpe)
+    mostrar(
+        f"kill -9 of a backend at 100/s: longest pause {pausa:.2f} s, lost {len(carga.perdidos)} of {carga.enviados}"
+    )
+    assert pausa < 3.0
