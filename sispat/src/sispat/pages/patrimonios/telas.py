@@ -35,9 +35,9 @@ _QUE = (
 )
 _ORIGEM = (
     Campo("valor", "moeda", dica="Em reais, como 1.234,56.", largura="curta"),
-    Campo("data_aquisicao", "data", dica="Dia, mês e ano.", largura="curta"),
+    Campo("data_aquisicao", "data", dica="Dia, mês e ano da compra.", largura="curta"),
     Campo(
-        "data_disponivel", "data", dica="Início da depreciação. Em branco, vale a de aquisição.", opcional=True,
+        "data_disponivel", "data", dica="Em branco, a de aquisição.", opcional=True,
         largura="curta",
     ),
     Campo("posse", "radio", grupos=opcoes(_rotulos.POSSES)),
