@@ -25,14 +25,14 @@ MESA, TELEFONE = {"width": 1200, "height": 800}, {"width": 390, "height": 800}
 LISTA = "/patrimonios?q=notebook&sort=-data_aquisicao"
 
 MONTAGEM = """<!doctype html><style>
-body {{ margin: 0; width: 1480px; height: 860px; background: #dfe7f3; position: relative; overflow: hidden }}
+body {{ margin: 0; width: 1480px; height: 960px; background: #dfe7f3; position: relative; overflow: hidden }}
 img {{ position: absolute; border-radius: 10px; box-shadow: 0 12px 32px rgb(7 29 65 / 28%), 0 0 0 1px rgb(7 29 65 / 14%) }}
 img.telefone {{ border-radius: 22px; border: 7px solid #071d41; box-sizing: border-box }}
 </style>
-<img src="{ficha_mesa}" style="left: 330px; top: 40px; width: 860px">
-<img src="{lista_mesa}" style="left: 40px; top: 210px; width: 900px">
-<img class="telefone" src="{lista_telefone}" style="left: 830px; top: 270px; width: 275px">
-<img class="telefone" src="{ficha_telefone}" style="left: 1135px; top: 150px; width: 305px">"""
+<img src="{lista_mesa}" style="left: 40px; top: 40px; width: 800px">
+<img src="{ficha_mesa}" style="left: 190px; top: 400px; width: 780px">
+<img class="telefone" src="{lista_telefone}" style="left: 885px; top: 70px; width: 260px">
+<img class="telefone" src="{ficha_telefone}" style="left: 1170px; top: 300px; width: 270px">"""
 
 
 def fotografar(navegador: Browser, endereco: str, tela: dict[str, int]) -> tuple[str, str]:
@@ -67,7 +67,7 @@ def main() -> None:
             navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
             lista_mesa, ficha_mesa = fotografar(navegador, endereco, MESA)
             lista_telefone, ficha_telefone = fotografar(navegador, endereco, TELEFONE)
-            pagina = navegador.new_page(viewport={"width": 1480, "height": 860})
+            pagina = navegador.new_page(viewport={"width": 1480, "height": 960})
             pagina.set_content(
                 MONTAGEM.format(
                     lista_mesa=lista_mesa, ficha_mesa=ficha_mesa, lista_telefone=lista_telefone,
