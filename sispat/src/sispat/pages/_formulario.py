@@ -7,6 +7,7 @@ saved over the new one), a record in use (409). A form that is sent twice is don
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -32,7 +33,7 @@ _JA_ENVIADO = (
 )
 
 
-class Tela:
+class Tela(ABC):
     """A form's screen: subclasses say what it asks, what it starts with and what it does."""
 
     modelo = "formulario.html"
@@ -43,12 +44,13 @@ class Tela:
     voltar = "/"
     usa_versao = False
 
+    @abstractmethod
     async def abrir(self, ctx: Contexto) -> None:
         """Load what the screen shows; raises what keeps the person from seeing it."""
 
+    @abstractmethod
     async def secoes(self, ctx: Contexto, valores: dict[str, str]) -> Sequence[Secao]:
         """The fields, their choices loaded."""
-        raise TypeError(type(self).__name__)
 
     async def iniciais(self, ctx: Contexto) -> dict[str, str]:
         """What the fields hold at first; with `versao` where the screen uses it."""
@@ -57,11 +59,12 @@ class Tela:
 
     def de_gravado(self, gravado: dict[str, Any]) -> dict[str, str]:
         """A stored record (as in `Conflito.atual`) as texts of the fields."""
-        raise TypeError(type(self).__name__)
+        del gravado
+        return {}
 
+    @abstractmethod
     async def gravar(self, ctx: Contexto, envio: Envio) -> Response:
         """Do it; the answer."""
-        raise TypeError(type(self).__name__)
 
 
 class Diferenca(NamedTuple):
@@ -115,7 +118,8 @@ async def receber(request: Request, tela: Tela) -> Response:
     envio = await ler_envio(request)
     async with Atendimento(request, csrf=envio.csrf) as ctx:
         request.state.acesso = ctx.acesso
-        estado, falha = 200, None
+        estado = 200
+        falha: SispatError | None = None
         if not envio.rever:
             try:
                 return await atender(ctx, request, envio, lambda: tela.gravar(ctx, envio))
@@ -128,9 +132,7 @@ async def receber(request: Request, tela: Tela) -> Response:
     return pagina(request, tela.modelo, estado, tela=tela, f=_de_novo(tela, secoes, envio, falha))
 
 
-async def atender(
-    ctx: Contexto, request: Request, envio: Envio, fazer: Callable[[], Awaitable[Response]]
-) -> Response:
+async def atender(ctx: Contexto, request: Request, envio: Envio, fazer: Callable[[], Awaitable[Response]]) -> Response:
     """`fazer`, once however often the same form is sent."""
     pedido = envio.resumo(request.url.path)
     try:

@@ -91,9 +91,9 @@ def _valor(campo: str, valor: Any, nomes: dict[UUID, str]) -> str:
     if isinstance(valor, bool):
         return "Sim" if valor else "Não"
     if campo in _REFERENCIAS:
-        return nomes.get(UUID(valor), valor)
+        return nomes.get(UUID(valor), str(valor))
     if campo in _LISTAS:
-        return _LISTAS[campo].get(valor, valor)
+        return _LISTAS[campo].get(valor, str(valor))
     if campo == "valor":
         return f"R$ {_formatos.moeda(valor)}"
     if campo == "fornecedor_doc":

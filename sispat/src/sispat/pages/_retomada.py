@@ -69,6 +69,7 @@ class Reapresentacao(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask our own form, and add the new session's cookie to its answer."""
+        del receive  # the sign-in form has been read; what the form gets is `valores`
         proprios = {b"cookie", b"content-length", b"content-type", b"transfer-encoding", b"authorization"}
         cabecalhos = [par for par in scope["headers"] if par[0] not in proprios]
         cabecalhos += [
@@ -79,7 +80,7 @@ class Reapresentacao(Response):
         interno = {
             "type": "http",
             **{n: scope[n] for n in ("asgi", "http_version", "scheme", "server", "client", "app") if n in scope},
-            **{n: v for n, v in scope.items() if n.startswith("starlette.")},
+            **{n: v for n, v in scope.items() if n.startswith(("starlette.", "fastapi_"))},
             "method": "POST",
             "path": self._caminho,
             "raw_path": self._caminho.encode(),

@@ -13,7 +13,7 @@ CAMPOS = {
     "classe_id": "Classe",
     "valor": "Valor",
     "data_aquisicao": "Data de aquisição",
-    "data_disponivel": "Disponível para uso em",
+    "data_disponivel": "Em uso desde",
     "conservacao": "Conservação",
     "situacao": "Situação",
     "posse": "Posse",

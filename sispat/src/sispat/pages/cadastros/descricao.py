@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from sispat.pages._campos import SIM_NAO, Campo, Secao
 from sispat.pages import _escolhas as escolhas
+from sispat.pages._campos import SIM_NAO, Campo, Secao
 from sispat.usecases.contexto import Contexto
 
 __all__ = ["CADASTROS", "Cadastro", "campos", "secoes"]
@@ -91,8 +91,8 @@ async def secoes(ctx: Contexto, tipo: str, valores: dict[str, str], id_: UUID | 
     """The fields with their choices; a setor is not offered as its own superior."""
     prontos = []
     for campo in campos(tipo, novo=id_ is None):
+        grupos = campo.grupos
         if campo.tipo == "escolha":
             grupos = await escolhas.setores(ctx, valores.get(campo.nome, ""), exceto=str(id_))
-            campo = Campo(campo.nome, "escolha", campo.dica, opcional=campo.opcional, grupos=grupos)
-        prontos.append(campo)
+        prontos.append(replace(campo, grupos=grupos))
     return (Secao("", tuple(prontos)),)

@@ -58,5 +58,3 @@ def _refazer(request: Request, problema: Problema) -> dict[str, str]:
     ocultos = envio.digitado() | ({"_chave": envio.chave} if envio.chave else {})
     # Whoever came without our token is shown the form before anything is saved: it may not be their doing.
     return ocultos | ({"_rever": "1"} if problema.codigo == "csrf" else {"_de_novo": "1"})
-
-

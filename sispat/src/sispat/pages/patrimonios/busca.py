@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from sispat.domain.erros import NaoEncontrado
+from sispat.pages import _escolhas as escolhas
 from sispat.pages import _rotulos
 from sispat.pages._campos import Campo, opcoes
-from sispat.pages import _escolhas as escolhas
 from sispat.usecases import cadastros
 from sispat.usecases.contexto import Contexto
 
@@ -52,7 +52,7 @@ class Busca:
         return bool(self.valores.keys() - {"q", "sort", "pagina"})
 
     def endereco(self, caminho: str = "/patrimonios", **mudancas: str | None) -> str:
-        """This list with `mudancas` (None takes a parameter away), from its first page unless they say otherwise."""
+        """The list with `mudancas` (None takes a parameter away), from its first page unless they say otherwise."""
         valores = {n: v for n, v in {**self.valores, "pagina": None, **mudancas}.items() if v}
         return f"{caminho}?{urlencode(valores)}" if valores else caminho
 

@@ -18,7 +18,7 @@ from sispat.pages._formulario import mostrar, receber
 from sispat.pages._historico import legivel
 from sispat.pages._modelos import pagina
 from sispat.pages._retomada import formulario
-from sispat.pages.patrimonios.busca import Busca, TETO, filtros
+from sispat.pages.patrimonios.busca import TETO, Busca, filtros
 from sispat.pages.patrimonios.telas import Carga, Edicao, Novo
 from sispat.usecases import patrimonios
 from sispat.usecases.patrimonios import ListaDePatrimonios, Pagina

@@ -6,6 +6,7 @@ Promises: a local implies its setor, so that the two can't contradict each other
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,12 @@ from starlette.responses import Response
 
 from sispat.domain.erros import DadosInvalidos, NaoEncontrado
 from sispat.domain.permissoes import Acao
+from sispat.pages import _escolhas as escolhas
 from sispat.pages import _formatos, _rotulos
 from sispat.pages._campos import Campo, Secao, opcoes
 from sispat.pages._envio import Envio
 from sispat.pages._formulario import Tela, versao_de
 from sispat.pages._modelos import ir_para
-from sispat.pages import _escolhas as escolhas
 from sispat.usecases import cadastros, patrimonios
 from sispat.usecases.contexto import Contexto
 
@@ -34,9 +35,9 @@ _QUE = (
 )
 _ORIGEM = (
     Campo("valor", "moeda", dica="Em reais, como 1.234,56.", largura="curta"),
-    Campo("data_aquisicao", "data", dica="Dia, mês e ano.", largura="curta"),
+    Campo("data_aquisicao", "data", dica="Dia, mês e ano da compra.", largura="curta"),
     Campo(
-        "data_disponivel", "data", dica="Início da depreciação. Em branco, vale a de aquisição.", opcional=True,
+        "data_disponivel", "data", dica="Em branco, a de aquisição.", opcional=True,
         largura="curta",
     ),
     Campo("posse", "radio", grupos=opcoes(_rotulos.POSSES)),
@@ -159,6 +160,7 @@ class _DeUmBem(Tela):
 
     async def iniciais(self, ctx: Contexto) -> dict[str, str]:
         """What is stored."""
+        del ctx
         return {**self.de_gravado(self.bem), "versao": str(self.bem["versao"])}
 
 
@@ -197,7 +199,7 @@ class Carga(_DeUmBem):
         if self.bem:
             atual = self.bem["agente"]
             grupos = escolhas.com_atual(agente.grupos, atual["id"], f"{atual['nome']} ({atual['matricula']})")
-            agente = Campo("agente_id", "escolha", grupos=grupos)
+            agente = replace(agente, grupos=grupos)
         return (Secao("", (local, agente)),)
 
     def de_gravado(self, gravado: dict[str, Any]) -> dict[str, str]:
