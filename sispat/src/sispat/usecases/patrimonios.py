@@ -31,6 +31,7 @@ __all__ = [
     "NovoPatrimonio",
     "Pagina",
     "TrocaDeCarga",
+    "chave_de_pagina",
     "contar",
     "criar",
     "editar",
@@ -157,12 +158,13 @@ async def listar(ctx: Contexto, pedido: ListaDePatrimonios) -> Pagina:
     ha_depois, ha_antes = (True, ha_mais) if para_tras else (ha_mais, bool(pedido.pagina))
     return Pagina(
         [linha.documento for linha in linhas],
-        _fechar_chave(pedido, linhas[-1], "d") if linhas and ha_depois else None,
-        _fechar_chave(pedido, linhas[0], "a") if linhas and ha_antes else None,
+        chave_de_pagina(pedido, linhas[-1], "d") if linhas and ha_depois else None,
+        chave_de_pagina(pedido, linhas[0], "a") if linhas and ha_antes else None,
     )
 
 
-def _fechar_chave(pedido: ListaDePatrimonios, linha: store.Linha, sentido: str) -> str:
+def chave_de_pagina(pedido: ListaDePatrimonios, linha: store.Linha, sentido: Literal["a", "d"]) -> str:
+    """The opaque key of the page before ("a") or after ("d") `linha`."""
     dados = json.dumps([pedido.sort, sentido, linha.chave, linha.numero], ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(dados.encode()).decode().rstrip("=")
 
