@@ -162,7 +162,7 @@ def prepare(dsn: Dsn) -> tuple[str, str, dict[str, str]]:
 
 
 def wrk(url: str, headers: dict[str, str], seconds: int, script: Path | None = None) -> float:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", url]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     if script is not None:

@@ -282,8 +282,8 @@ async def test_a_responsavel_hands_over_within_their_setores_only(navegar, cidad
         formulario = (await pessoa.ver(f"{ficha}/carga")).formulario(f"{ficha}/carga")
         with psycopg.connect(cidade.conninfo) as conn:
             (alheio,) = conn.execute(
-                """select id from local where setor_id not in (select us.setor_id from usuario_setor us
-                   join usuario u on u.id = us.usuario_id where u.email = 'responsavel@demo.local') limit 1"""
+                "select id from local where setor_id not in (select us.setor_id from usuario_setor us"
+                " join usuario u on u.id = us.usuario_id where u.papel = 'responsavel') limit 1"
             ).fetchone()
         assert str(alheio) not in (await pessoa.ver(f"{ficha}/carga")).html
         recusada = await pessoa.mandar(formulario, local_id=str(alheio))

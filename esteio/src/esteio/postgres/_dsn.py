@@ -116,20 +116,20 @@ class Dsn:
     @property
     def url(self) -> str:
         """The URL that `parse` reads back to an equal value; it contains the password."""
-        return self._url(None if self.password is None else _encode(self.password))
+        return self._url(None if self.password is None else _encode(self.password), self.parameters)
 
     @property
     def masked(self) -> str:
         """The URL for people to read: the password and libpq's other secrets are `***`."""
         shown = tuple((name, "***" if name in _SECRET else value) for name, value in self.parameters)
-        return replace(self, parameters=shown)._url(None if self.password is None else "***")
+        return self._url(None if self.password is None else "***", shown)
 
     def with_(self, **changes: Any) -> Dsn:
         """A copy with some fields changed; DsnError when a limit is out of its range."""
         return replace(self, **changes)
 
-    def _url(self, password: str | None) -> str:
-        query = [f"{name}={_encode(value)}" for name, value in self.parameters]
+    def _url(self, password: str | None, parameters: tuple[tuple[str, str], ...]) -> str:
+        query = [f"{name}={_encode(value)}" for name, value in parameters]
         if any(not _fits_authority(host) for host, _ in self.hosts):
             authority = ""
             query.insert(0, "host=" + _encode(",".join(host for host, _ in self.hosts)))

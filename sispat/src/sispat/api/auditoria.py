@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from sispat.api.documentos import RESPOSTAS, Evento
-from sispat.api.seguranca import RotaComSessao
+from sispat.api.rota import RotaComSessao
 from sispat.usecases import auditoria
 from sispat.web.porta import Atendimento
 from sispat.web.respostas import json_de

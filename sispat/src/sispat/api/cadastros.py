@@ -9,7 +9,7 @@ from fastapi import APIRouter, Header, Query, Request, Response
 from pydantic import BaseModel, create_model
 
 from sispat.api.documentos import RESPOSTAS
-from sispat.api.seguranca import RotaComSessao
+from sispat.api.rota import RotaComSessao
 from sispat.usecases import cadastros
 from sispat.usecases.entradas import Entrada
 from sispat.web.porta import Atendimento

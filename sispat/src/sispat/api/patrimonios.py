@@ -9,7 +9,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request, Response
 
 from sispat.api.documentos import RESPOSTAS, Evento, Ficha, Lista
-from sispat.api.seguranca import RotaComSessao
+from sispat.api.rota import RotaComSessao
 from sispat.usecases import patrimonios
 from sispat.web.exportacao import csv_de_patrimonios
 from sispat.web.porta import Atendimento

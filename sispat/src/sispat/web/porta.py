@@ -80,7 +80,7 @@ class Atendimento:
             await emprestada.__aexit__(type(erro), erro, erro.__traceback__)
             raise
         self._conexao = emprestada
-        return Contexto(conn, acesso, id_da_requisicao(request))
+        return Contexto(conn, acesso, id_da_requisicao(request), servico.fila_de_numeros)
 
     async def __aexit__(
         self, tipo: type[BaseException] | None, erro: BaseException | None, rastro: TracebackType | None

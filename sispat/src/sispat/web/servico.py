@@ -12,7 +12,7 @@ import logging
 import random
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from esteio import EsteioError
@@ -52,6 +52,7 @@ class Servico:
     db: Database
     saude: Monitor
     validade: Validade
+    fila_de_numeros: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
     def montar(cls, settings: Settings) -> Servico:

@@ -15,10 +15,10 @@ _CURTO = (
     simples("data_aquisicao", "p.data_aquisicao"),
     simples("situacao", "p.situacao"),
     simples("conservacao", "p.conservacao"),
-    cru("classe", objeto(simples("id", "c.id"), texto("nome", "c.nome"))),
-    cru("setor", objeto(simples("id", "s.id"), simples("codigo", "s.codigo"), texto("nome", "s.nome"))),
-    cru("local", objeto(simples("id", "l.id"), texto("nome", "l.nome"))),
-    cru("agente", objeto(simples("id", "a.id"), texto("nome", "a.nome"), simples("matricula", "a.matricula"))),
+    cru("classe", "c.referencia"),
+    cru("setor", "s.referencia"),
+    cru("local", "l.referencia"),
+    cru("agente", "a.referencia"),
     cru("versao", "p.versao"),
 )
 _INTEIRO = (

@@ -56,6 +56,12 @@ create index sessao_expira_idx on sessao (expira_em);
 """
 
 CADASTROS = """
+-- to_json(text) is immutable in fact, but declared for every type at once; generated columns want it said.
+create function json_texto(texto text) returns text
+    language sql immutable strict parallel safe
+    return to_json(texto)::text;
+
+-- `referencia` is how the row appears inside the documents of assets, made once per change instead of once per reading.
 create table setor (
     id            uuid primary key default gen_random_uuid(),
     codigo        text not null check (codigo ~ '^[0-9A-Z][0-9A-Z.-]{0,19}$'),
@@ -65,6 +71,8 @@ create table setor (
     versao        int not null default 1,
     criado_em     timestamptz not null default now(),
     atualizado_em timestamptz not null default now(),
+    referencia    text not null generated always as (
+                  '{"id":"' || id::text || '","codigo":"' || codigo || '","nome":' || json_texto(nome) || '}') stored,
     constraint setor_codigo_unico unique (codigo)
 );
 create index setor_pai_idx on setor (pai_id);
@@ -84,6 +92,8 @@ create table local (
     versao        int not null default 1,
     criado_em     timestamptz not null default now(),
     atualizado_em timestamptz not null default now(),
+    referencia    text not null generated always as (
+                  '{"id":"' || id::text || '","nome":' || json_texto(nome) || '}') stored,
     constraint local_nome_unico unique (setor_id, nome),
     constraint local_id_setor unique (id, setor_id)  -- target of patrimonio_local_fk
 );
@@ -99,6 +109,8 @@ create table agente (
     versao        int not null default 1,
     criado_em     timestamptz not null default now(),
     atualizado_em timestamptz not null default now(),
+    referencia    text not null generated always as (
+                  '{"id":"' || id::text || '","matricula":"' || matricula || '","nome":' || json_texto(nome) || '}') stored,
     constraint agente_matricula_unica unique (matricula),
     constraint agente_cpf_unico unique (cpf)
 );
@@ -115,6 +127,8 @@ create table classe (
     versao          int not null default 1,
     criado_em       timestamptz not null default now(),
     atualizado_em   timestamptz not null default now(),
+    referencia    text not null generated always as (
+                  '{"id":"' || id::text || '","nome":' || json_texto(nome) || '}') stored,
     constraint classe_conta_unica unique (conta)
 );
 """
