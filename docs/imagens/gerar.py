@@ -37,7 +37,8 @@ img.telefone {{ border-radius: 22px; border: 7px solid #071d41; box-sizing: bord
 
 def fotografar(navegador: Browser, endereco: str, tela: dict[str, int]) -> tuple[str, str]:
     """List and card at one size, as data addresses."""
-    pagina = navegador.new_context(viewport=tela, java_script_enabled=False, locale="pt-BR").new_page()
+    contexto = navegador.new_context(viewport=tela, java_script_enabled=False, locale="pt-BR")
+    pagina = contexto.new_page()
     pagina.goto(endereco + LISTA)
     pagina.get_by_label("E-mail").fill("gestor@demo.local")
     pagina.get_by_label("Senha").fill("demo")
@@ -45,7 +46,9 @@ def fotografar(navegador: Browser, endereco: str, tela: dict[str, int]) -> tuple
     lista = pagina.screenshot()
     pagina.locator("tbody .plaqueta").first.click()
     pagina.get_by_role("heading", name="Histórico").wait_for()
-    return _dados(lista), _dados(pagina.screenshot())
+    ficha = pagina.screenshot()
+    contexto.close()  # with two windows open, Chromium may refuse to picture one of them
+    return _dados(lista), _dados(ficha)
 
 
 def _dados(png: bytes) -> str:

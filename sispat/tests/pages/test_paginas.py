@@ -10,7 +10,6 @@ from fastapi.routing import APIRoute
 from leitor import Tela
 
 from sispat import pages
-from sispat.pages import _retomada
 
 
 def rotas_das_telas() -> set[tuple[str, str]]:
@@ -181,25 +180,20 @@ async def test_static_files_are_kept_for_good_under_their_hash(navegar) -> None:
         assert (await pessoa.http.get("/static/x/..%2Fapp.py")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    "caminho",
-    ["//evil.test", "https://evil.test/", "/\\evil.test", "\\\\evil.test", "javascript:alert(1)", "/\t/evil.test", "evil.test",
-     "/entrar", "/api/auth/logout", "//evil.test:80/x", "http:evil.test", ""],
+FORA = (
+    "//evil.test", "https://evil.test/", "/\\evil.test", "\\\\evil.test", "javascript:alert(1)", "/\t/evil.test", "evil.test",
+    "/entrar", "/api/auth/logout", "//evil.test:80/x", "http:evil.test", "",
 )  # fmt: skip
-async def test_signing_in_never_leads_to_another_site(navegar, caminho) -> None:
-    assert _retomada.caminho_local(caminho) == "/"
+
+
+async def test_signing_in_never_leads_to_another_site(navegar) -> None:
     async with navegar() as pessoa:
-        tela = await pessoa.ver("/entrar", proximo=caminho)
-        resposta = await pessoa.http.post(
-            "/entrar",
-            data={
-                **tela.formulario("/entrar").valores,
-                "proximo": caminho,
-                "email": "gestor@demo.local",
-                "password": "demo",
-            },
-        )
-        assert (resposta.status_code, resposta.headers["location"]) == (303, "/")
+        for caminho in FORA:
+            tela = await pessoa.ver("/entrar", proximo=caminho)
+            valores = {**tela.formulario("/entrar").valores, "email": "gestor@demo.local", "password": "demo"}
+            assert valores["proximo"] == "/", caminho
+            resposta = await pessoa.http.post("/entrar", data={**valores, "proximo": caminho})
+            assert (resposta.status_code, resposta.headers["location"]) == (303, "/"), caminho
 
 
 async def test_signing_in_goes_on_to_the_page_that_was_asked_for(navegar) -> None:
@@ -289,6 +283,18 @@ async def test_the_registers_can_be_kept(navegar) -> None:
         assert "está em uso" in recusa.texto
 
 
+async def test_a_long_register_shows_its_beginning_and_says_so(navegar, monkeypatch) -> None:
+    from sispat.pages.cadastros import rotas as cadastros
+
+    monkeypatch.setattr(cadastros, "MOSTRADOS", 100)
+    async with navegar("gestor") as pessoa:
+        tela = await pessoa.ver("/agentes")
+        assert "Os primeiros 100 de 300 registros" in tela.texto
+        assert len({x for x in tela.links if re.fullmatch(r"/agentes/[0-9a-f-]{36}", x)}) == 100
+        assert (await pessoa.ver("/agentes", q="a\x00")).estado == 422
+        assert "Nada corresponde" in (await pessoa.ver("/agentes", q="ninguém assim")).texto
+
+
 async def test_only_what_is_needed_of_a_cpf_is_shown(navegar) -> None:
     async with navegar("gestor") as pessoa:
         caminho = next(x for x in (await pessoa.ver("/agentes")).links if re.fullmatch(r"/agentes/[0-9a-f-]{36}", x))
@@ -314,3 +320,26 @@ def test_the_reader_of_these_tests_sees_broken_pages() -> None:
     ):
         with pytest.raises(AssertionError):
             tela(corpo).conferir()
+
+
+async def test_the_first_page_counts_what_the_person_reaches(navegar, cidade) -> None:
+    with psycopg.connect(cidade.conninfo) as conn:
+        (meus,) = conn.execute(
+            """select count(*) from patrimonio join usuario_setor using (setor_id) join usuario u on u.id = usuario_id
+               where u.email = 'responsavel@demo.local'"""
+        ).fetchone()
+    async with navegar("gestor") as pessoa:
+        assert "Há 300 bens no patrimônio da cidade." in (await pessoa.ver("/")).texto
+    async with navegar("responsavel") as pessoa:
+        assert f"Há {meus} bens nos seus setores." in (await pessoa.ver("/")).texto
+
+
+async def test_no_count_goes_beyond_its_ceiling(navegar, monkeypatch) -> None:
+    from sispat.pages.painel import rotas as painel
+    from sispat.pages.patrimonios import rotas as lista
+
+    monkeypatch.setattr(painel, "TETO", 100)
+    monkeypatch.setattr(lista, "TETO", 100)
+    async with navegar("gestor") as pessoa:
+        assert "Há mais de 100 bens" in (await pessoa.ver("/")).texto
+        assert "Mais de 100 bens" in (await pessoa.ver("/patrimonios")).texto

@@ -21,6 +21,7 @@ __all__ = ["Mudanca", "Registro", "legivel"]
 _REFERENCIAS = frozenset({"classe_id", "setor_id", "local_id", "agente_id", "pai_id"})
 _INTERNOS = frozenset({"id", "versao", "criado_em", "atualizado_em"})
 _TELAS = {"patrimonio": "patrimonios", "setor": "setores", "local": "locais", "agente": "agentes", "classe": "classes"}
+_POSICAO = {campo: posicao for posicao, campo in enumerate(_rotulos.CAMPOS)}
 _LISTAS = {"situacao": _rotulos.SITUACOES, "conservacao": _rotulos.CONSERVACOES, "posse": _rotulos.POSSES}
 
 
@@ -62,7 +63,7 @@ def _registro(evento: dict[str, Any], nomes: dict[UUID, str]) -> Registro:
     tela = _TELAS.get(evento["entidade"], "") if evento["acao"] != "excluir" else ""
     mudancas = [
         Mudanca(_rotulos.CAMPOS.get(campo, campo), _valor(campo, antes.get(campo), nomes), _valor(campo, valor, nomes))
-        for campo, valor in (depois or dict.fromkeys(antes)).items()
+        for campo, valor in sorted((depois or dict.fromkeys(antes)).items(), key=_ordem)
         if campo not in _INTERNOS and antes.get(campo) != valor and (antes.get(campo) or valor) not in (None, "")
     ]
     return Registro(
@@ -77,6 +78,11 @@ def _registro(evento: dict[str, Any], nomes: dict[UUID, str]) -> Registro:
         criacao=evento["antes"] is None,
         mudancas=mudancas,
     )
+
+
+def _ordem(par: tuple[str, Any]) -> int:
+    """Fields in the order of the forms; the unknown last."""
+    return _POSICAO.get(par[0], len(_POSICAO))
 
 
 def _nome(valores: dict[str, Any]) -> str:

@@ -24,6 +24,8 @@ from sispat.web.porta import Atendimento
 
 __all__ = ["rotas"]
 
+MOSTRADOS = 500  # rows on one page; the rest is for the search
+
 rotas = APIRouter()
 
 
@@ -76,17 +78,18 @@ for _cadastro in CADASTROS:
 async def _listar(request: Request, cadastro: Cadastro) -> Response:
     q = request.query_params.get("q", "")
     linhas: list[dict[str, Any]] = []
-    erro = ""
+    total, erro = 0, ""
     async with Atendimento(request) as ctx:
         request.state.acesso = ctx.acesso
         try:
             linhas = await cadastros.listar(ctx, cadastro.tipo, q=_Busca.ler({"q": q}).q)
         except DadosInvalidos as invalido:
             erro = next(iter(invalido.campos.values()))
+        total, linhas = len(linhas), linhas[:MOSTRADOS]
         nomes = await _nomes(ctx, linhas)
     return pagina(
         request, "cadastros/lista.html", 422 if erro else 200,
-        cadastro=cadastro, linhas=linhas, q=q, erro=erro, nomes=nomes, acao=acao_de(cadastro),
+        cadastro=cadastro, linhas=linhas, total=total, q=q, erro=erro, nomes=nomes, acao=acao_de(cadastro),
     )  # fmt: skip
 
 

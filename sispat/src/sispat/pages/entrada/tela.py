@@ -41,7 +41,7 @@ def tela_de_entrada(request: Request, *, problema: Problema | None = None, carre
         ocultos={PREFIXO + nome: valor for nome, valor in ocultos.items()},
         csrf_da_entrada=tokens.csrf_para(pre_sessao),
     )
-    resposta.set_cookie(PRE_SESSAO, pre_sessao, httponly=True, samesite="lax", secure=seguro(request), path="/entrar")
+    resposta.set_cookie(PRE_SESSAO, pre_sessao, httponly=True, samesite="lax", secure=seguro(request), path="/")
     return resposta
 
 

@@ -39,7 +39,7 @@ async def pagina_de_erro(request: Request, problema: Problema) -> Response:
         problema.cabecalhos,
         problema=problema,
         campos=[(CAMPOS.get(e["campo"], e["campo"]), e["mensagem"]) for e in problema.extras.get("erros", ())],
-        digitado={CAMPOS[n]: v for n, v in digitado.items() if n in CAMPOS and v},
+        digitado={CAMPOS[n]: v for n, v in digitado.items() if n in CAMPOS and v and not n.endswith("_id")},
         refazer=_refazer(request, problema),
         de_novo=_onde(request) if request.method == "GET" and problema.estado >= 500 else "",
     )
@@ -57,4 +57,4 @@ def _refazer(request: Request, problema: Problema) -> dict[str, str]:
         return {}
     ocultos = envio.digitado() | ({"_chave": envio.chave} if envio.chave else {})
     # Whoever came without our token is shown the form before anything is saved: it may not be their doing.
-    return ocultos | ({"_rever": "1"} if problema.codigo == "csrf" else {"_de_novo": "1"})
+    return ocultos | ({"_rever": "1"} if problema.codigo == "csrf" or envio.rever else {})

@@ -58,10 +58,10 @@ class Busca:
 
     def coluna(self, nome: str) -> Coluna:
         """The heading of a column that can be sorted by."""
-        descendente = self.ordem == nome
+        crescente = self.ordem == nome
         atual = self.ordem.lstrip("-") == nome
-        sentido = ("ascending" if descendente else "descending") if atual else ""
-        return Coluna(_COLUNAS[nome], self.endereco(sort=f"-{nome}" if descendente else nome), sentido)
+        sentido = ("ascending" if crescente else "descending") if atual else ""
+        return Coluna(_COLUNAS[nome], self.endereco(sort=f"-{nome}" if crescente else nome), sentido)
 
 
 async def filtros(ctx: Contexto, valores: Mapping[str, str]) -> list[Campo]:
