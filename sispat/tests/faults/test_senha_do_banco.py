@@ -1,0 +1,50 @@
+"""A DATABASE_URL with the wrong password: said without showing it, and right again as soon as the password is."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from processos import Servico
+
+from esteio.postgres import Dsn
+from esteio.testing.postgres import PostgresServer
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def com_senha() -> Iterator[tuple[PostgresServer, int]]:
+    """A server that asks for passwords over TCP, on a free port of the loopback."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        porta = s.getsockname()[1]
+    servidor = PostgresServer(settings={"listen_addresses": "127.0.0.1", "port": str(porta)})
+    servidor.start()
+    try:
+        regras = servidor.embedded.data_dir / "pg_hba.conf"
+        regras.write_text(regras.read_text() + "\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        with psycopg.connect(servidor.dsn().conninfo, autocommit=True) as conn:
+            conn.execute("select pg_reload_conf()")
+            conn.execute("create role dona login createrole password 'a-antiga'")
+            conn.execute("create database senhas owner dona")
+        yield servidor, porta
+    finally:
+        servidor.stop()
+
+
+def test_a_wrong_password_is_said_and_never_shown(com_senha) -> None:
+    servidor, porta = com_senha
+    url = f"postgresql://dona:segredo-novo@127.0.0.1:{porta}/senhas"
+    assert Dsn.parse(url).password == "segredo-novo"
+    with Servico("--workers", "1", DATABASE_URL=url) as servico:
+        servico.esperar(lambda: "password authentication failed" in servico.saida, 30)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
+        assert servico.estado("/api/health") == 503
+        with psycopg.connect(servidor.dsn().conninfo, autocommit=True) as conn:
+            conn.execute("alter role dona password 'segredo-novo'")
+        servico.pronto()
+        assert servico.encerrar() == 0
+        assert "segredo-novo" not in servico.saida
