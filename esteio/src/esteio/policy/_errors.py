@@ -30,6 +30,15 @@ class PolicyError(EsteioError):
 
     name: str
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[PolicyError], args: tuple[object, ...], fields: dict[str, object]) -> PolicyError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(fields)
+    return error
+
 
 class Rejected(PolicyError):
     """The call was not made. Not a failure of what would have been called, so no breaker counts it."""

@@ -6,7 +6,7 @@ cancelled or gives up leaves neither its ticket nor a slot behind.
 
 from __future__ import annotations
 
-from asyncio import Future, get_running_loop
+from asyncio import AbstractEventLoop, Future, _get_running_loop, get_running_loop
 from collections.abc import Callable
 from threading import Event as ThreadEvent
 from threading import Lock
@@ -87,7 +87,7 @@ class Compartment(Bound[Bulkhead]):
         patience = self._patience()
         loop = get_running_loop()
         woken: Future[None] = loop.create_future()
-        ticket = self._queue(slots, lambda: loop.call_soon_threadsafe(_set, woken))
+        ticket = self._queue(slots, lambda: _wake(loop, woken))
         timer = loop.call_later(patience, _set, woken)
         try:
             await woken
@@ -182,6 +182,13 @@ class Compartment(Bound[Bulkhead]):
                 slots.give_back()
 
         return limited
+
+
+def _wake(loop: AbstractEventLoop, woken: Future[None]) -> None:
+    if _get_running_loop() is loop:
+        _set(woken)
+    else:
+        loop.call_soon_threadsafe(_set, woken)
 
 
 def _set(woken: Future[None]) -> None:
