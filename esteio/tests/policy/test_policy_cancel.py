@@ -5,7 +5,19 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from esteio import Bulkhead, Cache, CircuitBreaker, Deadline, Fallback, Hedge, LoadShedder, Pipeline, Policy, Retry, Timeout
+from esteio import (
+    Bulkhead,
+    Cache,
+    CircuitBreaker,
+    Deadline,
+    Fallback,
+    Hedge,
+    LoadShedder,
+    Pipeline,
+    Policy,
+    Retry,
+    Timeout,
+)
 from esteio.policy import deadline
 from esteio.testing import VirtualClock, run_virtual
 
@@ -84,7 +96,13 @@ def test_each_policy_lets_cancellation_through_as_it_is(policy: Policy) -> None:
 
 def test_waiting_in_the_queue_and_between_attempts_are_await_points_too() -> None:
     async def main(clock: VirtualClock) -> None:
-        pipe = Pipeline("dep", Retry(3, 10.0, idempotent=True, jitter="none"), Bulkhead(1, queue=5, wait=50), clock=clock, registry=None)
+        pipe = Pipeline(
+            "dep",
+            Retry(3, 10.0, idempotent=True, jitter="none"),
+            Bulkhead(1, queue=5, wait=50),
+            clock=clock,
+            registry=None,
+        )
         waiting_to_retry = asyncio.create_task(pipe.call(failing))
         await asyncio.sleep(1)
         hog = asyncio.create_task(pipe.call(asyncio.sleep, 30))

@@ -119,7 +119,9 @@ def expected_hang(kinds: tuple[str, str]) -> tuple[Any, int | None]:
 @pytest.mark.parametrize("fused", [True, False])
 @pytest.mark.parametrize("work", [succeed, fail, fail_once, hang, reject], ids=lambda work: work.__name__)
 @pytest.mark.parametrize(("outer", "inner"), [pair for pair in PAIRS if possible(*pair)])
-def test_each_pair_ends_as_documented(outer: str, inner: str, work: Callable[[int], Awaitable[str]], fused: bool) -> None:
+def test_each_pair_ends_as_documented(
+    outer: str, inner: str, work: Callable[[int], Awaitable[str]], fused: bool
+) -> None:
     calls = 0
 
     async def counted() -> str:

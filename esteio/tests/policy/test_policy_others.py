@@ -107,7 +107,7 @@ def test_the_less_important_is_refused_first() -> None:
                 return False
 
     served = {}
-    for load in (0.4, 0.6, 0.9, 0.97, 1.0):  # noqa: B007
+    for load in (0.4, 0.6, 0.9, 0.97, 1.0):
         served[load] = [level.name for level in Priority if passes(level)]
     assert served == {
         0.4: ["BACKGROUND", "NORMAL", "HIGH", "CRITICAL"],

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import logging
 from functools import partial
 from typing import Any
 
@@ -90,7 +89,11 @@ def test_functions_keep_their_name_kind_and_signature() -> None:
 
     assert inspect.iscoroutinefunction(fetch)
     assert not inspect.iscoroutinefunction(load)
-    assert (fetch.__name__, fetch.__doc__, list(inspect.signature(fetch).parameters)) == ("fetch", "Look it up.", ["cep", "fresh"])
+    assert (fetch.__name__, fetch.__doc__, list(inspect.signature(fetch).parameters)) == (
+        "fetch",
+        "Look it up.",
+        ["cep", "fresh"],
+    )
     assert asyncio.run(fetch("01001000", fresh=True)) == "01001000"
 
 
@@ -211,13 +214,32 @@ def test_blocks_of_plain_code() -> None:
         with attempt:
             answer = dep()
     assert (answer, clock.slept) == ("ok", [1, 1])
-    with pytest.raises(OSError, match="down") as caught:
+
+    def always_fails() -> None:
         for attempt in pipe.attempts():
             with attempt:
                 raise OSError("down")
+
+    with pytest.raises(OSError, match="down") as caught:
+        always_fails()
     noted = attempts_of(caught.value)
     assert noted is not None
     assert noted.count == 3
+
+
+def test_a_circuit_that_opens_over_the_failures_does_not_hide_them() -> None:
+    for way in ("call", "attempts"):
+        pipe = Pipeline("p", SAFE, CircuitBreaker(failures=1), clock=ManualClock(), registry=None)
+
+        def blocks(pipe: Pipeline = pipe) -> None:
+            for attempt in pipe.attempts():
+                with attempt:
+                    raise OSError("the reason")
+
+        with pytest.raises(OSError, match="the reason"):
+            blocks() if way == "attempts" else pipe.call(flaky(OSError("the reason")))
+        with pytest.raises(CircuitOpen):
+            pipe.call(flaky("never"))
 
 
 def test_a_block_is_left_by_break_and_cancellation_without_a_trace() -> None:
@@ -250,10 +272,14 @@ def test_a_block_is_left_by_break_and_cancellation_without_a_trace() -> None:
 def test_blocks_end_at_an_open_circuit_and_need_the_usual_order() -> None:
     pipe = Pipeline("p", SAFE, CircuitBreaker(), registry=None, clock=ManualClock())
     pipe.circuit.isolate()
-    with pytest.raises(CircuitOpen):
+
+    def block() -> None:
         for attempt in pipe.attempts():
             with attempt:
                 pytest.fail("must not be reached")
+
+    with pytest.raises(CircuitOpen):
+        block()
     with pytest.raises(TypeError, match="in this order"):
         Pipeline("p", Fallback("x"), SAFE, registry=None).attempts()
 
@@ -271,7 +297,12 @@ def test_explain_shows_order_worst_case_and_what_to_think_about() -> None:
         "  4. Timeout(seconds=2)",
         "worst case: calls of the function: 3; time: 30 s",
     ]
-    assert Pipeline("x", Retry(3, 1.0, idempotent=True, jitter="none", retry_after_max=0), Timeout(2), registry=None).worst_case().seconds == 8
+    assert (
+        Pipeline("x", Retry(3, 1.0, idempotent=True, jitter="none", retry_after_max=0), Timeout(2), registry=None)
+        .worst_case()
+        .seconds
+        == 8
+    )
     notes = Pipeline("x", Bulkhead(), CircuitBreaker(), SAFE, registry=None).explain()
     assert "sees whole retried calls" in notes
     assert "a slot is held while a retry waits" in notes

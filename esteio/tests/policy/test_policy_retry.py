@@ -3,8 +3,8 @@
 import asyncio
 import pickle
 import socket
-from email.utils import format_datetime
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from itertools import islice, repeat
 from typing import Any
 

@@ -200,7 +200,7 @@ def test_one_pipeline_serves_several_loops() -> None:
 
 def test_outside_of_a_task_it_says_so() -> None:
     coroutine = Pipeline("dep", Timeout(1), registry=None).call(hang)
-    with pytest.raises(RuntimeError, match="no running event loop|need an asyncio task"):
+    with pytest.raises(RuntimeError, match=r"no running event loop|need an asyncio task"):
         coroutine.send(None)
 
 

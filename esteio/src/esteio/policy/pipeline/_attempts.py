@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 from esteio.clock import Clock
-from esteio.policy._errors import DeadlineExceeded, PolicyError
+from esteio.policy._errors import DeadlineExceeded, PolicyError, Rejected
 from esteio.policy._policy import Bound
 from esteio.policy._scope import SCOPE, leave
 from esteio.policy._waits import pause, pause_async
@@ -119,6 +119,7 @@ class Attempt:
                 self._undo.append(lambda _error: slots.give_back())
         except BaseException as error:
             self._give_back(error)
+            self._show_real(error)
             raise
         return self
 
@@ -131,6 +132,7 @@ class Attempt:
             self._start_watch()
         except BaseException as error:
             self._give_back(error)
+            self._show_real(error)
             raise
         return self
 
@@ -143,6 +145,12 @@ class Attempt:
         if of.circuit is not None:
             permit = of.circuit.permit()
             self._undo.append(lambda error: permit.success() if error is None else permit.failure(error))
+
+    def _show_real(self, error: BaseException) -> None:
+        """A rejection after failed attempts does not hide why they failed."""
+        run = self._of.run
+        if run is not None and isinstance(error, Rejected) and run.real is not None:
+            raise run.real
 
     def _start_watch(self) -> None:
         limit = self._of.timeout or self._of.deadline

@@ -77,6 +77,9 @@ class Retrying(Bound[Retry]):
         return result
 
     def _give_up(self, run: RetryRun, reason: str, error: Exception | None) -> None:
+        answer = run.answer(error)
+        if answer is not error:
+            error, reason = answer, "rejected"
         self._seen(run.attempt)
         elapsed = self._now() - run.started
         if error is not None and (reason != "final" or run.attempt > 1):
@@ -196,6 +199,7 @@ class Retrying(Bound[Retry]):
 
     def end(self, run: RetryRun, error: Exception | None, result: Any) -> Any:
         """Raise the last error or return the last result, or raise the wrapper that the definition asks for."""
+        error = run.answer(error)
         try:
             if self.definition.wrap and (error is None or self.definition.wants(error)):
                 raise RetriesExhausted(self.name, run.attempt, self._now() - run.started, result) from error

@@ -28,7 +28,7 @@ class GiveUp:
 class RetryRun:
     """Counts attempts and chooses the waits."""
 
-    __slots__ = ("_budget", "_random", "_waits", "attempt", "definition", "started")
+    __slots__ = ("_budget", "_random", "_waits", "attempt", "definition", "real", "started")
 
     def __init__(
         self, definition: Retry, started: float, random: Callable[[], float], budget: BudgetState | None
@@ -36,6 +36,7 @@ class RetryRun:
         self.definition = definition
         self.started = started
         self.attempt = 1
+        self.real: Exception | None = None  # the last error that was no rejection
         self._random = random
         self._budget = budget
         self._waits = waits(as_backoff(definition.backoff), definition.jitter, random)
@@ -46,6 +47,8 @@ class RetryRun:
         `failure` is the exception or the unacceptable result, `left` the seconds until the deadline.
         """
         made = self.definition
+        if isinstance(failure, Exception) and not isinstance(failure, Rejected):
+            self.real = failure
         if isinstance(failure, Exception) and not made.wants(failure):
             return GiveUp("final")
         if made.attempts is not None and self.attempt >= made.attempts:
@@ -64,3 +67,7 @@ class RetryRun:
             return GiveUp("budget")
         self.attempt += 1
         return wait
+
+    def answer(self, error: Exception | None) -> Exception | None:
+        """What the caller is to see: why it failed, not that the circuit has opened over it."""
+        return self.real if isinstance(error, Rejected) and self.real is not None else error
