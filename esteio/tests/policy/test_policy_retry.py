@@ -277,7 +277,7 @@ def test_our_own_rejections_are_retried_only_when_their_retry_after_fits_the_dea
             assert pipe.call(dep) == "ok"
             assert clock.monotonic() == pytest.approx(11, abs=1.5)
         else:
-            with pytest.raises(CircuitOpen):
+            with pytest.raises(OSError):  # noqa: PT011 - why it failed, not that the circuit opened over it
                 pipe.call(dep)
             assert clock.monotonic() == 1.0
     dep = flaky(CircuitOpen("x", "open", 1.0))
