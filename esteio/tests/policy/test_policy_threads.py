@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -113,6 +114,7 @@ def in_child(check: str, pipe: Pipeline) -> int:
         pid = os.fork()
     if pid == 0:
         code = 1
+        signal.alarm(10)  # a child that waits for a lock nobody holds must not wait for ever
         try:
             code = 0 if CHECKS[check](pipe) else 2
         finally:
