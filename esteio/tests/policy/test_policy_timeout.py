@@ -53,7 +53,8 @@ def test_the_callers_own_cancellation_stays_a_cancellation(policy: Policy) -> No
 def test_when_both_happen_at_once_cancellation_wins(policy: Policy) -> None:
     async def main(clock: VirtualClock) -> None:
         pipe = pipe_of(clock, policy)
-        for start in (0.0, 2.0):  # the first call sets the shared timer up, the second one finds it
+        for start in (0.0, 2.0):
+            await pipe.call(asyncio.sleep, 0)  # sets the shared timer up for the next call
             task = asyncio.create_task(pipe.call(hang))
             asyncio.get_running_loop().call_at(start + 2.0, task.cancel)
             with pytest.raises(asyncio.CancelledError):
