@@ -71,6 +71,15 @@ def test_half_open_admits_no_more_than_the_probes_and_two_successes_close_it() -
     assert pipe.circuit.state is CircuitState.CLOSED
 
 
+def test_a_probe_that_succeeded_frees_its_place_at_once() -> None:
+    clock = ManualClock()
+    pipe = guarded(CircuitBreaker(failures=1, probes=1, successes=2), clock)
+    fail(pipe)
+    clock.advance(30)
+    assert [pipe.call(ok), pipe.call(ok)] == ["ok", "ok"]
+    assert pipe.circuit.state is CircuitState.CLOSED
+
+
 async def test_a_thousand_callers_at_once_in_half_open_are_one_probe() -> None:
     clock = ManualClock()
     pipe = guarded(CircuitBreaker(failures=1), clock)
@@ -88,7 +97,8 @@ async def test_a_thousand_callers_at_once_in_half_open_are_one_probe() -> None:
     assert sum(isinstance(result, CircuitOpen) for result in results) == 999
 
 
-def test_a_lost_probe_gives_its_place_back_after_its_lease_and_its_late_result_is_discarded() -> None:
+@pytest.mark.parametrize("late_result", ["success", "failure"])
+def test_a_lost_probe_gives_its_place_back_after_its_lease_and_its_late_result_is_discarded(late_result: str) -> None:
     clock = ManualClock()
     pipe = guarded(CircuitBreaker(failures=1, successes=1, probe_lease=5), clock)
     fail(pipe)
@@ -96,7 +106,7 @@ def test_a_lost_probe_gives_its_place_back_after_its_lease_and_its_late_result_i
     lost = pipe.circuit.permit()
     clock.advance(5)
     second = pipe.circuit.permit()
-    lost.failure(OSError())
+    lost.success() if late_result == "success" else lost.failure(OSError())
     assert pipe.circuit.state is CircuitState.HALF_OPEN
     second.success()
     assert pipe.circuit.state is CircuitState.CLOSED

@@ -91,6 +91,12 @@ class Breaker(RuleBasedStateMachine):
         self.clock.advance(seconds)
 
     @rule()
+    def trip_and_wait(self) -> None:
+        for _ in range(FAILURES):
+            self.finish(self.begin(), "failure")
+        self.wait(OPEN_FOR)
+
+    @rule()
     def reset(self) -> None:
         self.circuit.reset()
         self.model.go("closed", self.clock.monotonic())
