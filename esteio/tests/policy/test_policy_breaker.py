@@ -279,6 +279,15 @@ def test_the_open_period_grows_up_to_its_cap_and_starts_again_after_closing() ->
     assert pipe.circuit.snapshot().values["retry_after"] == 10
 
 
+def test_an_outage_of_any_length_does_not_break_the_growing_period() -> None:
+    clock = ManualClock()
+    pipe = guarded(CircuitBreaker(failures=1, open_for=1, open_growth=10, open_max=5), clock)
+    for _ in range(2000):
+        fail(pipe)
+        clock.advance(5)
+    assert pipe.circuit.state is CircuitState.OPEN
+
+
 def test_the_open_period_has_jitter_and_is_measured_on_the_monotonic_clock() -> None:
     clock = ManualClock()
     pipe = Pipeline("dep", CircuitBreaker(failures=1, jitter=0.5), clock=clock, random=lambda: 1.0, registry=None)

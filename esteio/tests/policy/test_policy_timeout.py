@@ -201,6 +201,13 @@ def test_one_pipeline_serves_several_loops() -> None:
     assert results == [1, 1, 1]
 
 
+def test_loops_that_ended_are_forgotten() -> None:
+    pipe = Pipeline("dep", Timeout(60), registry=None)
+    for _ in range(20):
+        asyncio.run(pipe.call(asyncio.sleep, 0))
+    assert len(pipe._bounds[0].watches.others) <= 1  # type: ignore[attr-defined]
+
+
 def test_outside_of_a_task_it_says_so() -> None:
     coroutine = Pipeline("dep", Timeout(1), registry=None).call(hang)
     with pytest.raises(RuntimeError, match=r"no running event loop|need an asyncio task"):

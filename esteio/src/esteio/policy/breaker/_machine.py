@@ -58,7 +58,7 @@ class Machine:
         self.running: dict[Permit, None] = {}
         self.leases: dict[Permit, float] = {}
         self.probes_passed = 0
-        self.openings = 0  # in a row, for the growing open period
+        self.period = 0.0  # the last open period; 0 after closing, so that growth starts again
         self.shut_until = -inf  # below this moment nothing is let through: the whole check of a rejection
         self.suspect_until = -inf
         self.changes: list[Change] = []
@@ -145,7 +145,7 @@ class Machine:
             return
         self.probes_passed += 1
         if self.probes_passed >= self.definition.successes:
-            self.openings = 0
+            self.period = 0.0
             self._enter(CircuitState.CLOSED, f"{self.probes_passed} probes succeeded")
 
     # -- counting
@@ -208,11 +208,10 @@ class Machine:
 
     def _open(self, now: float, reason: str) -> None:
         made = self.definition
-        period = min(made.open_for * made.open_growth**self.openings, made.open_max)
-        self.openings += 1
+        self.period = min(self.period * made.open_growth, made.open_max) if self.period else made.open_for
         self.opened += 1
         self._enter(CircuitState.OPEN, reason)
-        self.shut_until = now + period * (1 + made.jitter * self.random())
+        self.shut_until = now + self.period * (1 + made.jitter * self.random())
 
     def _enter(self, state: CircuitState, reason: str) -> None:
         if state is not self.state:
@@ -232,7 +231,7 @@ class Machine:
 
     def force(self, state: CircuitState, reason: str) -> None:
         """Go to `state` because somebody says so; what still runs no longer counts."""
-        self.openings = 0
+        self.period = 0.0
         self.suspect_until = -inf
         self._enter(state, reason)
 

@@ -68,9 +68,14 @@ class Pipeline:
     # -- guarding functions
 
     def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
-        """`fn` guarded by all policies; same signature, `async def` stays `async def`."""
+        """`fn` guarded by all policies; same signature, `async def` stays `async def`.
+
+        The guarded function has the pipeline as its attribute `pipeline`, which keeps it in the registry.
+        """
         build = guard_async if is_async(fn) else guard
-        return cast("Callable[P, R]", update_wrapper(build(self._bounds, fn), fn))
+        guarded = update_wrapper(build(self._bounds, fn), fn)
+        guarded.__dict__["pipeline"] = self
+        return cast("Callable[P, R]", guarded)
 
     def call(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call `fn` through the pipeline; for an `async def` the result is to be awaited."""

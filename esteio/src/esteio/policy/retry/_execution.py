@@ -102,12 +102,15 @@ class Retrying(Bound[Retry]):
 
         def retried(*args: Any, **kwargs: Any) -> Any:
             outer = scope()
-            if outer[2] and not self.definition.nested:
+            if outer is OPEN_END:
+                token = enter(ONLY_RETRYING)
+            elif outer[2] and not self.definition.nested:
                 return call(*args, **kwargs)
+            else:
+                token = enter((outer[0], outer[1], True))
             if budget is not None:
                 budget.calls += 1
             failure = result = None
-            token = enter(ONLY_RETRYING if outer is OPEN_END else (outer[0], outer[1], True))
             try:
                 result = call(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - judged, and raised again by rest()
@@ -133,12 +136,15 @@ class Retrying(Bound[Retry]):
 
         async def retried(*args: Any, **kwargs: Any) -> Any:
             outer = scope()
-            if outer[2] and not self.definition.nested:
+            if outer is OPEN_END:
+                token = enter(ONLY_RETRYING)
+            elif outer[2] and not self.definition.nested:
                 return await call(*args, **kwargs)
+            else:
+                token = enter((outer[0], outer[1], True))
             if budget is not None:
                 budget.calls += 1
             failure = result = None
-            token = enter(ONLY_RETRYING if outer is OPEN_END else (outer[0], outer[1], True))
             try:
                 result = await call(*args, **kwargs)
             except Exception as error:  # noqa: BLE001 - judged, and raised again by rest()

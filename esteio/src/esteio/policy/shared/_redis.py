@@ -37,7 +37,8 @@ class SharedHints:
     """Exchanges openings with the other instances every `every` seconds, from `start()` to `close()`.
 
     `quorum` is the number of other instances that must have opened a circuit of the same name. `url` is a Redis
-    address; `key` a sorted set that all instances use. Both timeouts towards Redis are 0.5 s.
+    address; `key` a sorted set that all instances use. Both timeouts towards Redis are 0.5 s. Start it
+    after forking: its thread does not follow into children.
     """
 
     def __init__(

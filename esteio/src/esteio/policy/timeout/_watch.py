@@ -107,6 +107,9 @@ class Watches:
             if current is watch:
                 self.current = None
 
+        for key, other in list(self.others.items()):
+            if other.loop.is_closed():  # it ended before its timer fired
+                self.others.pop(key, None)
         watch = Watch(loop, self.limit, self.now, idle)
         self.others[id(loop)] = watch
         return watch
