@@ -80,6 +80,10 @@ def test_counts(name: str, make: Callable[[Any], object], value: object, error: 
         make(value)
 
 
+async def asynchronous(*_: object) -> bool:
+    return False
+
+
 @pytest.mark.parametrize(
     ("make", "error", "text"),
     [
@@ -91,6 +95,12 @@ def test_counts(name: str, make: Callable[[Any], object], value: object, error: 
         (lambda: Retry(idempotent=True, when=3), TypeError, "when=3 can't be called"),
         (lambda: Retry(idempotent=True, backoff=iter([1])), TypeError, "can't be started again"),
         (lambda: Retry(idempotent=True, backoff=[]), ValueError, "says nothing"),
+        (lambda: Retry(idempotent=True, when=asynchronous), TypeError, "when=.* is async"),
+        (lambda: Retry(idempotent=True, result=asynchronous), TypeError, "result=.* is async"),
+        (lambda: Retry(idempotent=True, backoff=asynchronous), TypeError, "backoff=.* is async"),
+        (lambda: CircuitBreaker(result=asynchronous), TypeError, "result=.* is async"),
+        (lambda: Cache(key=asynchronous), TypeError, "key=.* is async"),
+        (lambda: LoadShedder(signal=asynchronous), TypeError, "signal=.* is async"),
         (lambda: Exponential(5, 2, cap=1), ValueError, "cap=1 is below initial=5"),
         (lambda: Exponential(factor=0.5), ValueError, "factor=0.5 is below"),
         (lambda: CircuitBreaker(failure_rate=0), ValueError, r"failure_rate=0 is outside \(0, 1\]"),

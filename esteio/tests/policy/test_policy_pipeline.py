@@ -325,6 +325,8 @@ def test_a_registry_knows_names_states_and_changes_them_live() -> None:
         books.get("c")
     with pytest.raises(ValueError, match="can't become"):
         books.reconfigure("b", SAFE)
+    with pytest.raises(ValueError, match="retry with a budget"):
+        books.reconfigure("a", Retry(idempotent=True, budget=None))
     del other
     gc.collect()
     assert books.names() == ["b"]

@@ -165,6 +165,26 @@ def test_a_deadline_is_seen_below_and_never_extended() -> None:
     run_virtual(main)
 
 
+def test_background_work_can_be_detached_from_its_callers_deadline() -> None:
+    async def main(clock: VirtualClock) -> None:
+        pipe = pipe_of(clock, Deadline(1))
+        started: list[asyncio.Task[float | None]] = []
+
+        async def later() -> float | None:
+            await asyncio.sleep(5)
+            return deadline.remaining()
+
+        async def request() -> None:
+            started.append(asyncio.create_task(later()))
+            with deadline.detached():
+                started.append(asyncio.create_task(later()))
+
+        await pipe.call(request)
+        assert await asyncio.gather(*started) == [0.0, None]
+
+    run_virtual(main)
+
+
 def test_no_timer_is_left_behind() -> None:
     async def main(clock: VirtualClock) -> None:
         pipe = pipe_of(clock, Deadline(5), Timeout(2))

@@ -35,7 +35,7 @@ class Fallback(Policy):
     kind: ClassVar[str] = "fallback"
 
     def __post_init__(self) -> None:
-        function("Fallback", "using", self.using)
+        function("Fallback", "using", self.using, plain=False)
         object.__setattr__(self, "on", exception_types("Fallback", "on", self.on))
         if self.using is not None and self.value is not None:
             msg = f"Fallback: value={self.value!r} and using= say two things; pass one of them"

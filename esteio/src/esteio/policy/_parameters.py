@@ -7,9 +7,10 @@ wrong value) or `TypeError` that names the policy, the parameter, the value and 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from inspect import iscoroutinefunction
 from math import isfinite
 
-__all__ = ["count", "exception_types", "optional_seconds", "seconds", "share"]
+__all__ = ["ExceptionTypes", "count", "exception_types", "factor", "function", "optional_seconds", "seconds", "share"]
 
 ExceptionTypes = type[Exception] | tuple[type[Exception], ...]
 
@@ -78,8 +79,11 @@ def exception_types(owner: str, name: str, value: object) -> tuple[type[Exceptio
     return types
 
 
-def function(owner: str, name: str, value: object) -> None:
-    """None, or something callable."""
+def function(owner: str, name: str, value: object, *, plain: bool = True) -> None:
+    """None, or something callable; a coroutine function only where `plain` is false."""
+    if plain and (iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None))):  # noqa: B004
+        msg = f"{owner}: {name}={value!r} is async, and its coroutine would always count as true; pass a plain function"
+        raise TypeError(msg)
     if value is not None and not callable(value):
         msg = f"{owner}: {name}={value!r} can't be called; pass a function or None"
         raise TypeError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from esteio.policy.deadline._context import HEADER, check, from_headers, headers, remaining, within
+from esteio.policy.deadline._context import HEADER, check, detached, from_headers, headers, remaining, within
 from esteio.policy.deadline._definition import Deadline
 
-__all__ = ["HEADER", "Deadline", "check", "from_headers", "headers", "remaining", "within"]
+__all__ = ["HEADER", "Deadline", "check", "detached", "from_headers", "headers", "remaining", "within"]

@@ -13,9 +13,9 @@ from math import inf
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._errors import DeadlineExceeded
 from esteio.policy._parameters import seconds
-from esteio.policy._scope import SCOPE, leave, time_source
+from esteio.policy._scope import OPEN_END, SCOPE, leave, time_source
 
-__all__ = ["HEADER", "check", "from_headers", "headers", "remaining", "within"]
+__all__ = ["HEADER", "check", "detached", "from_headers", "headers", "remaining", "within"]
 
 HEADER = "Esteio-Deadline-Ms"
 
@@ -43,6 +43,16 @@ def within(limit: float, clock: Clock = SYSTEM) -> Iterator[None]:
     now = time_source(clock)
     left = min(limit, outer[0] - outer[1]())
     token = SCOPE.set((now() + left, now, outer[2]))
+    try:
+        yield
+    finally:
+        leave(token)
+
+
+@contextmanager
+def detached() -> Iterator[None]:
+    """No deadline and no outer retry for what is begun inside: for background tasks that outlive their caller."""
+    token = SCOPE.set(OPEN_END)
     try:
         yield
     finally:

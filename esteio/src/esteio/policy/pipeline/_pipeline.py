@@ -134,7 +134,7 @@ class Pipeline:
         """Guard a block: `async for attempt in pipe.attempts():`, in it `async with attempt:`; or both without async.
 
         For pipelines of Deadline, Retry, CircuitBreaker, Bulkhead and Timeout in this order. A rejection
-        on entering an attempt ends the loop.
+        on entering an attempt ends the loop. Without async nothing can end the block, so a Timeout does nothing.
         """
         return Attempting(self.name, self._bounds, self._clock)
 
@@ -171,11 +171,16 @@ class Pipeline:
     def reconfigure(self, *policies: Policy) -> None:
         """Other parameters for the same kinds in the same order, from the next call on; states are kept."""
         refuse_impossible(self.name, policies)
-        mine = [(policy.kind, policy.name) for policy in self.policies]
-        given = [(policy.kind, policy.name) for policy in policies]
+        mine, given = ([_structure(policy) for policy in made] for made in (self.policies, policies))
         if mine != given:
             msg = f"pipeline {self.name!r} consists of {mine} and can't become {given}; build another pipeline"
             raise ValueError(msg)
         for bound, policy in zip(self._bounds, policies, strict=True):
             if bound.definition != policy:
                 bound.reconfigure(policy)
+
+
+def _structure(policy: Policy) -> str:
+    """What can't change live: kind, name, and whether there is a budget."""
+    name = "" if policy.name is None else f" {policy.name!r}"
+    return policy.kind + name + (" with a budget" if getattr(policy, "budget", None) is not None else "")

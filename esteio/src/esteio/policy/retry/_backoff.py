@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import chain, islice, repeat
 from typing import Literal
 
-from esteio.policy._parameters import factor, seconds
+from esteio.policy._parameters import factor, function, seconds
 
 __all__ = ["Backoff", "Constant", "Exponential", "Jitter", "as_backoff", "longest", "waits"]
 
@@ -56,7 +56,10 @@ class Constant:
 
 def as_backoff(value: object) -> Backoff:
     """What a user passed, checked: an iterable that can be started again for each call, or a maker of them."""
-    if isinstance(value, Exponential | Constant) or callable(value):
+    if isinstance(value, Exponential | Constant):
+        return value
+    if callable(value):
+        function("Retry", "backoff", value)
         return value
     if isinstance(value, int | float):
         return Constant(value)
