@@ -227,6 +227,20 @@ def test_blocks_of_plain_code() -> None:
     assert noted.count == 3
 
 
+def test_a_block_waits_for_no_attempt_that_the_deadline_forbids() -> None:
+    clock = ManualClock()
+    pipe = Pipeline("p", Deadline(5), Retry(3, 10.0, idempotent=True, jitter="none"), clock=clock, registry=None)
+
+    def block() -> None:
+        for attempt in pipe.attempts():
+            with attempt:
+                raise OSError("down")
+
+    with pytest.raises(OSError, match="down"):
+        block()
+    assert clock.monotonic() == 0
+
+
 def test_a_circuit_that_opens_over_the_failures_does_not_hide_them() -> None:
     for way in ("call", "attempts"):
         pipe = Pipeline("p", SAFE, CircuitBreaker(failures=1), clock=ManualClock(), registry=None)

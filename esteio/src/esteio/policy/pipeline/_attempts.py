@@ -74,7 +74,7 @@ class Attempting:
         if self.retry is None or self.alone:
             return False
         self.run = self.run or self.retry.start()
-        self._wait = self.retry.next_wait(self.run, error)
+        self._wait = self.retry.next_wait(self.run, error, self.scope)
         return self._wait is not None
 
     def succeeded(self) -> None:

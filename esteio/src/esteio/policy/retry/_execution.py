@@ -14,7 +14,7 @@ from esteio.policy._errors import RetriesExhausted
 from esteio.policy._events import AttemptFailed, Recovered, RetriesGaveUp
 from esteio.policy._outcome import ATTEMPTS_SEEN, Attempts
 from esteio.policy._policy import AnyCall, Binding, Bound, Snapshot
-from esteio.policy._scope import ONLY_RETRYING, OPEN_END, SCOPE, leave, time_source
+from esteio.policy._scope import ONLY_RETRYING, OPEN_END, SCOPE, Scope, leave, time_source
 from esteio.policy._waits import pause, pause_async
 from esteio.policy.retry._definition import Retry
 from esteio.policy.retry._run import GiveUp, RetryRun
@@ -51,10 +51,9 @@ class Retrying(Bound[Retry]):
         """The run of a call whose first attempt begins now."""
         return RetryRun(self.definition, self._now(), self._random, self.budget)
 
-    def next_wait(self, run: RetryRun, failure: object) -> float | None:
+    def next_wait(self, run: RetryRun, failure: object, scope: Scope) -> float | None:
         """Seconds until the next attempt; None when `failure` is the end, which is then noted and told."""
-        expires, clock, _ = SCOPE.get()
-        left = inf if expires == inf else expires - clock()
+        left = inf if scope[0] == inf else scope[0] - scope[1]()
         verdict = run.after(failure, left, self.clock.time)
         error = failure if isinstance(failure, Exception) else None
         if isinstance(verdict, GiveUp):
@@ -169,7 +168,7 @@ class Retrying(Bound[Retry]):
             return result
         run = self.start()
         try:
-            while (wait := self.next_wait(run, result if error is None else error)) is not None:
+            while (wait := self.next_wait(run, result if error is None else error, SCOPE.get())) is not None:
                 pause(self.clock, wait)
                 error = None
                 try:
@@ -189,7 +188,7 @@ class Retrying(Bound[Retry]):
             return result
         run = self.start()
         try:
-            while (wait := self.next_wait(run, result if error is None else error)) is not None:
+            while (wait := self.next_wait(run, result if error is None else error, SCOPE.get())) is not None:
                 await pause_async(self.clock, wait)
                 error = None
                 try:
