@@ -389,6 +389,16 @@ def test_permits_by_hand_tell_once_and_as_context_managers() -> None:
     assert pipe.circuit.state is CircuitState.OPEN
 
 
+def test_a_permit_by_hand_has_no_result_to_judge() -> None:
+    pipe = guarded(CircuitBreaker(failures=1, result=lambda status: status >= 500))
+    with pipe.circuit.permit():
+        pass
+    for attempt in pipe.attempts():
+        with attempt:
+            pass
+    assert pipe.circuit.snapshot().values["passed"] == 2
+
+
 async def test_under_a_dead_dependency_only_the_probes_reach_it() -> None:
     clock = ManualClock()
     pipe = guarded(CircuitBreaker(failures=5, open_for=10), clock)

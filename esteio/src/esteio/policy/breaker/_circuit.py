@@ -121,22 +121,24 @@ class Circuit(Bound[CircuitBreaker]):
     def returned(self, permit: Permit, result: object) -> None:
         """The call came back with `result`."""
         judge = self.definition.result
-        bad = judge is not None and judge(result)
-        now = self._now()
-        with self._lock:
-            (self.machine.failure if bad else self.machine.succeeded)(permit, now)
-            changes = self._changes()
-        self._tell(changes)
+        self._settle(permit, failed=judge is not None and bool(judge(result)))
+
+    def succeeded(self, permit: Permit) -> None:
+        """The call came back, and its result is nobody's business."""
+        self._settle(permit, failed=False)
 
     def raised(self, permit: Permit, error: BaseException) -> None:
         """The call ended with `error`."""
-        bad = self.definition.is_failure(error)
+        if self.definition.is_failure(error):
+            self._settle(permit, failed=True)
+            return
+        with self._lock:
+            self.machine.ignore(permit)
+
+    def _settle(self, permit: Permit, *, failed: bool) -> None:
         now = self._now()
         with self._lock:
-            if bad:
-                self.machine.failure(permit, now)
-            else:
-                self.machine.ignore(permit)
+            (self.machine.failure if failed else self.machine.succeeded)(permit, now)
             changes = self._changes()
         self._tell(changes)
 
@@ -234,11 +236,11 @@ class ManualPermit:
         self._circuit = circuit
         self._permit: Permit | None = permit
 
-    def success(self, result: object = None) -> None:
-        """The call came back."""
+    def success(self) -> None:
+        """The call came back, with a result that is acceptable."""
         permit, self._permit = self._permit, None
         if permit is not None:
-            _returned(permit, result, self._circuit.returned, self._circuit.raised)
+            self._circuit.succeeded(permit)
 
     def failure(self, error: BaseException) -> None:
         """The call ended with `error`."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack
 from math import inf
 from types import TracebackType
 from typing import Any
@@ -105,7 +106,7 @@ class Attempt:
     def __init__(self, attempting: Attempting, number: int) -> None:
         self.number = number
         self._of = attempting
-        self._undo: list[Any] = []
+        self._held = ExitStack()
         self._watch: UnderWatch | None = None
         self._left = inf
 
@@ -115,8 +116,7 @@ class Attempt:
         try:
             self._admit()
             if self._of.bulkhead is not None:
-                slots = self._of.bulkhead.enter()
-                self._undo.append(lambda _error: slots.give_back())
+                self._held.callback(self._of.bulkhead.enter().give_back)
         except BaseException as error:
             self._give_back(error)
             self._show_real(error)
@@ -127,8 +127,7 @@ class Attempt:
         try:
             self._admit()
             if self._of.bulkhead is not None:
-                slots = await self._of.bulkhead.enter_async()
-                self._undo.append(lambda _error: slots.give_back())
+                self._held.callback((await self._of.bulkhead.enter_async()).give_back)
             self._start_watch()
         except BaseException as error:
             self._give_back(error)
@@ -138,13 +137,11 @@ class Attempt:
 
     def _admit(self) -> None:
         of = self._of
-        token = SCOPE.set(of.scope)
-        self._undo.append(lambda _error: leave(token))
+        self._held.callback(leave, SCOPE.set(of.scope))
         if of.left() <= 0:
             raise DeadlineExceeded(of.name) if of.deadline is None else of.deadline.passed()
         if of.circuit is not None:
-            permit = of.circuit.permit()
-            self._undo.append(lambda error: permit.success() if error is None else permit.failure(error))
+            self._held.enter_context(of.circuit.permit())
 
     def _show_real(self, error: BaseException) -> None:
         """A rejection after failed attempts does not hide why they failed."""
@@ -159,8 +156,7 @@ class Attempt:
             self._watch = UnderWatch(limit.watches, limit.now(), self._left)
 
     def _give_back(self, error: BaseException | None) -> None:
-        while self._undo:
-            self._undo.pop()(error)
+        self._held.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
     def _settle(self, error: BaseException | None) -> bool:
         self._give_back(error)
