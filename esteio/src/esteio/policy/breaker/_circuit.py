@@ -153,7 +153,7 @@ class Circuit(Bound[CircuitBreaker]):
             if permit is None:
                 permit = acquire()
             try:
-                result = call(*args, **kwargs)
+                result = call(*args, **kwargs) if kwargs else call(*args)
             except BaseException as error:
                 raised(permit, error)
                 raise
@@ -174,7 +174,7 @@ class Circuit(Bound[CircuitBreaker]):
             if permit is None:
                 permit = acquire()
             try:
-                result = await call(*args, **kwargs)
+                result = await (call(*args, **kwargs) if kwargs else call(*args))
             except BaseException as error:
                 raised(permit, error)
                 raise

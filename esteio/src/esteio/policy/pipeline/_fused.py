@@ -146,7 +146,7 @@ def fuse(run: Sequence[Bound[Any]], call: AnyCall, inside: AnyCall, general: Any
             token = enter((OPEN_END[0] if deadline is None else began + deadline.definition.seconds, clock, retries))
         result = failure = None
         try:
-            result = await call(*args, **kwargs)
+            result = await (call(*args, **kwargs) if kwargs else call(*args))
         except BaseException as error:  # noqa: BLE001 - told to the circuit and raised again by rest
             failure = error
         if pending.pop(task, None) is None:
