@@ -107,7 +107,7 @@ class Watches:
             if current is watch:
                 self.current = None
 
-        for key, other in list(self.others.items()):
+        for key, other in self.others.copy().items():
             if other.loop.is_closed():  # it ended before its timer fired
                 self.others.pop(key, None)
         watch = Watch(loop, self.limit, self.now, idle)
