@@ -123,11 +123,10 @@ class Watches:
 class UnderWatch:
     """The running task under a limit. `end()` must follow; `expired()` may come before it, on a CancelledError."""
 
-    __slots__ = ("_cancels", "_settled", "_task", "_watch", "_watches", "ends")
+    __slots__ = ("_cancels", "_settled", "_task", "_watch", "ends")
 
     def __init__(self, watches: Watches, now: float, left: float) -> None:
         self._task = task = running_task()
-        self._watches = watches
         self._watch = watch = watches.of(task) if left >= watches.limit else watches.alone(task, left)
         self._cancels = task.cancelling()
         self._settled = False
