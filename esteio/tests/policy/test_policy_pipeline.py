@@ -124,8 +124,16 @@ def test_a_plain_function_that_hands_out_a_coroutine_is_refused_instead_of_left_
     async def get() -> int:
         return 1
 
+    clock = ManualClock()
+    pipe = Pipeline("p", Fallback(1), SAFE, CircuitBreaker(failures=1), clock=clock, registry=None)
     with pytest.raises(TypeError, match="use acall"):
-        Pipeline("p", SAFE, registry=None).call(lambda: get())
+        pipe.call(lambda: get())
+    with pytest.raises(TypeError, match="use call"):
+        asyncio.run(pipe.acall(lambda: 1))  # type: ignore[arg-type, return-value]
+    assert (clock.slept, pipe.circuit.state) == (
+        [],
+        "closed",
+    )  # a mistake, not a failure
 
 
 def test_generators_are_refused() -> None:

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, ClassVar
 
 from esteio import events
+from esteio.policy._errors import NEVER_HANDLED
 from esteio.policy._events import StaleServed
 from esteio.policy._forks import renew_after_fork
 from esteio.policy._parameters import ExceptionTypes, count, exception_types, function, seconds
@@ -114,7 +115,7 @@ class BoundCache(Bound[Cache]):
 
     def _stale(self, key: Hashable | None, error: Exception) -> Any:
         kept = None
-        if key is not None and isinstance(error, self.definition.on):
+        if key is not None and isinstance(error, self.definition.on) and not isinstance(error, NEVER_HANDLED):
             kept = self._recall(key, self.definition.stale)
         if kept is None:
             raise error

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from esteio.errors import EsteioError
 
 __all__ = [
+    "NEVER_HANDLED",
     "BulkheadFull",
     "CircuitOpen",
     "DeadlineExceeded",
@@ -22,6 +23,7 @@ __all__ = [
     "Rejected",
     "RetriesExhausted",
     "TimeoutExceeded",
+    "Unguardable",
 ]
 
 
@@ -133,3 +135,11 @@ class RetriesExhausted(PolicyError):
 
     def __str__(self) -> str:
         return f"{self.name!r} failed {self.attempts} times in {self.elapsed:.3f} s; the last failure is the cause"
+
+
+class Unguardable(TypeError):
+    """A function that no policy can guard was called through one: the programmer's mistake, so nothing handles it."""
+
+
+NEVER_HANDLED = (StopIteration, StopAsyncIteration, Unguardable)
+"""Exceptions that are neither retried nor counted nor answered, whatever a definition says."""

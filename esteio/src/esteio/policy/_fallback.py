@@ -12,6 +12,7 @@ from inspect import iscoroutinefunction
 from typing import Any, ClassVar
 
 from esteio import events
+from esteio.policy._errors import NEVER_HANDLED
 from esteio.policy._events import FallbackUsed
 from esteio.policy._parameters import ExceptionTypes, exception_types, function
 from esteio.policy._policy import AnyCall, Binding, Bound, Policy, Snapshot
@@ -58,7 +59,7 @@ class BoundFallback(Bound[Fallback]):
         return Snapshot("fallback", self.name, {"used": self.used})
 
     def _answer(self, error: Exception) -> Any:
-        if not isinstance(error, self.definition.on) or isinstance(error, (StopIteration, StopAsyncIteration)):
+        if not isinstance(error, self.definition.on) or isinstance(error, NEVER_HANDLED):
             raise error
         self.used += 1
         if events.active():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from esteio.policy._errors import DeadlineExceeded, Rejected
+from esteio.policy._errors import NEVER_HANDLED, DeadlineExceeded, Rejected
 from esteio.policy._parameters import (
     ExceptionTypes,
     count,
@@ -120,7 +120,7 @@ class CircuitBreaker(Policy):
         """Whether `error` speaks against what was called."""
         return (
             isinstance(error, self.on)
-            and not isinstance(error, (Rejected, DeadlineExceeded, StopIteration, StopAsyncIteration))
+            and not isinstance(error, (Rejected, DeadlineExceeded, *NEVER_HANDLED))
             and not isinstance(error, self.ignore)
         )
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from inspect import CO_COROUTINE, isasyncgenfunction, iscoroutine, iscoroutinefunction, isgeneratorfunction
 from typing import Any
 
+from esteio.policy._errors import Unguardable
+
 __all__ = ["call_async", "call_plain", "is_async"]
 
 
@@ -32,10 +34,14 @@ def call_plain(fn: Any, /, *args: Any, **kwargs: Any) -> Any:
     if iscoroutine(result):
         result.close()
         msg = f"{fn!r} returned a coroutine: its policies would be over before it runs; use acall() or an async def"
-        raise TypeError(msg)
+        raise Unguardable(msg)
     return result
 
 
 async def call_async(fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-    """Await what `fn` returns."""
-    return await fn(*args, **kwargs)
+    """Await what `fn` returns; TypeError when it returns something else."""
+    awaitable = fn(*args, **kwargs)
+    if not hasattr(awaitable, "__await__"):
+        msg = f"{fn!r} returned {awaitable!r}, which can't be awaited; use call() for plain functions"
+        raise Unguardable(msg)
+    return await awaitable

@@ -8,7 +8,7 @@ from math import inf
 from socket import gaierror
 from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
-from esteio.policy._errors import DeadlineExceeded, Rejected
+from esteio.policy._errors import NEVER_HANDLED, DeadlineExceeded, Rejected
 from esteio.policy._parameters import ExceptionTypes, count, exception_types, function, seconds
 from esteio.policy._policy import Binding, Cost, Policy
 from esteio.policy.retry._backoff import Backoff, Exponential, Jitter, as_backoff, longest
@@ -75,7 +75,7 @@ class Retry(Policy):
 
     def wants(self, error: Exception) -> bool:
         """Whether `error` may be followed by another attempt."""
-        if isinstance(error, (DeadlineExceeded, StopIteration, StopAsyncIteration)):
+        if isinstance(error, (DeadlineExceeded, *NEVER_HANDLED)):
             return False
         if isinstance(error, Rejected):
             return error.retry_after is not None
