@@ -1,0 +1,91 @@
+"""Which combinations can't work, and why.
+
+Promises: each refusal is a `ValueError` or `TypeError` raised when a pipeline is built, and names both
+policies and the way out. Recommended, outermost first: LoadShedder, Cache, Fallback, Deadline, Retry,
+Hedge, CircuitBreaker, Bulkhead, Timeout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from esteio.policy._hedge import Hedge
+from esteio.policy._policy import Policy
+from esteio.policy.deadline import Deadline
+from esteio.policy.retry import Retry
+from esteio.policy.timeout import Timeout
+
+__all__ = ["refuse_impossible"]
+
+_MANY_IF_NAMED = ("breaker", "bulkhead")
+_MANY = ("timeout", "cache", "fallback")
+
+
+def refuse_impossible(name: str, policies: Sequence[object]) -> None:
+    """Raise for a combination that can't work."""
+    if not isinstance(name, str) or not name:
+        msg = f"Pipeline: name={name!r}; pass a name to find it by, such as 'viacep'"
+        raise ValueError(msg)
+    checked = [_as_policy(name, policy) for policy in policies]
+    if not checked:
+        msg = f"Pipeline {name!r}: no policies; pass at least one"
+        raise ValueError(msg)
+    _refuse_doubles(name, checked)
+    for place, policy in enumerate(checked):
+        outer, inner = checked[:place], checked[place + 1 :]
+        if isinstance(policy, Retry):
+            _check_retry(name, policy, outer, inner)
+        if isinstance(policy, Deadline):
+            _check_deadline(name, policy, outer, inner)
+
+
+def _as_policy(name: str, policy: object) -> Policy:
+    if not isinstance(policy, Policy):
+        msg = f"Pipeline {name!r}: {policy!r} is not a policy; pass Retry(...), CircuitBreaker(...) and so on"
+        raise TypeError(msg)
+    return policy
+
+
+def _refuse_doubles(name: str, policies: list[Policy]) -> None:
+    seen: set[tuple[str, str | None]] = set()
+    kinds: set[str] = set()
+    for policy in policies:
+        key = (policy.kind, policy.name)
+        named_apart = policy.kind in _MANY_IF_NAMED and policy.name is not None and key not in seen
+        if policy.kind in kinds and policy.kind not in _MANY and not named_apart:
+            msg = f"Pipeline {name!r}: two policies of kind {policy.kind} would multiply each other; keep one" + (
+                ", or give each a name= of its own" if policy.kind in _MANY_IF_NAMED else ""
+            )
+            raise ValueError(msg)
+        kinds.add(policy.kind)
+        seen.add(key)
+
+
+def _check_retry(name: str, retry: Retry, outer: list[Policy], inner: list[Policy]) -> None:
+    if retry.attempts is None and not any(isinstance(policy, Deadline) for policy in outer):
+        msg = f"Pipeline {name!r}: Retry(attempts=None) would never end; put a Deadline outside of it"
+        raise ValueError(msg)
+    for policy in (*outer, *inner):
+        if isinstance(policy, Hedge) and not retry.idempotent:
+            msg = f"Pipeline {name!r}: Retry says idempotent=False and Hedge says True; only one of them can be right"
+            raise ValueError(msg)
+        if isinstance(policy, Hedge) and policy.budget != retry.budget:
+            msg = f"Pipeline {name!r}: Retry and Hedge spend from one budget; give both the same budget="
+            raise ValueError(msg)
+
+
+def _check_deadline(name: str, deadline: Deadline, outer: list[Policy], inner: list[Policy]) -> None:
+    for policy in outer:
+        if isinstance(policy, Retry | Hedge):
+            kind = type(policy).__name__
+            msg = (
+                f"Pipeline {name!r}: a Deadline inside {kind} limits each attempt only; put it outside, or use Timeout"
+            )
+            raise ValueError(msg)
+    for policy in inner:
+        if isinstance(policy, Timeout) and policy.seconds > deadline.seconds:
+            msg = (
+                f"Pipeline {name!r}: Timeout of {policy.seconds:g} s is above the Deadline of {deadline.seconds:g} s "
+                "around it and would never be reached; lower it"
+            )
+            raise ValueError(msg)

@@ -1,0 +1,107 @@
+"""The original guide's numbers, ready to use.
+
+| preset | retry: attempts, first wait, factor | breaker: failures, successes, open for | timeout |
+|---|---|---|---|
+| database | 5, 2 s, 2 | 5, 2, 30 s | 5 s |
+| external_api | 3, 1 s, 2 | 3, 2, 60 s | 10 s |
+| filesystem | 4, 0.5 s, 1.5 | 4, 1, 20 s | 5 s |
+| retry_operation | 3, 1 s, 2 | - | - |
+
+Promises: `database`, `external_api` and `filesystem` build pipelines of Retry, CircuitBreaker, Timeout; the
+`retry_...` functions call one function at once with the retry alone, for plain and coroutine functions alike.
+`idempotent` must be said, as everywhere: see `Retry`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+from esteio.clock import SYSTEM, Clock
+from esteio.policy._policy import Policy
+from esteio.policy.breaker import CircuitBreaker
+from esteio.policy.pipeline import REGISTRY, Pipeline, Registry
+from esteio.policy.retry import Exponential, Retry
+from esteio.policy.timeout import Timeout
+
+__all__ = [
+    "database",
+    "external_api",
+    "filesystem",
+    "retry_database",
+    "retry_external_api",
+    "retry_filesystem",
+    "retry_operation",
+]
+
+R = TypeVar("R")
+
+_RETRIES: dict[str, tuple[int, Exponential]] = {
+    "operation": (3, Exponential(1.0, 2.0)),
+    "database": (5, Exponential(2.0, 2.0)),
+    "external_api": (3, Exponential(1.0, 2.0)),
+    "filesystem": (4, Exponential(0.5, 1.5)),
+}
+
+
+def _retry(kind: str, idempotent: bool) -> Retry:
+    attempts, backoff = _RETRIES[kind]
+    return Retry(attempts, backoff, idempotent=idempotent)
+
+
+def database(name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY) -> Pipeline:
+    """For calls to a database."""
+    policies: tuple[Policy, ...] = (
+        _retry("database", idempotent),
+        CircuitBreaker(failures=5, successes=2, open_for=30),
+        Timeout(5),
+    )
+    return Pipeline(name, *policies, clock=clock, registry=registry)
+
+
+def external_api(
+    name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY
+) -> Pipeline:
+    """For calls to somebody else's HTTP service."""
+    policies: tuple[Policy, ...] = (
+        _retry("external_api", idempotent),
+        CircuitBreaker(failures=3, successes=2, open_for=60),
+        Timeout(10),
+    )
+    return Pipeline(name, *policies, clock=clock, registry=registry)
+
+
+def filesystem(name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY) -> Pipeline:
+    """For files, above all on network file systems."""
+    policies: tuple[Policy, ...] = (
+        _retry("filesystem", idempotent),
+        CircuitBreaker(failures=4, successes=1, open_for=20),
+        Timeout(5),
+    )
+    return Pipeline(name, *policies, clock=clock, registry=registry)
+
+
+@cache
+def _only_retry(kind: str, idempotent: bool) -> Pipeline:
+    return Pipeline(f"retry_{kind}", _retry(kind, idempotent), registry=None)
+
+
+def retry_operation(fn: Callable[[], R], *, idempotent: bool) -> R:
+    """Call `fn` up to 3 times, 1 s and 2 s apart at most; the result of an `async def` is to be awaited."""
+    return _only_retry("operation", idempotent).call(fn)
+
+
+def retry_database(fn: Callable[[], R], *, idempotent: bool) -> R:
+    """Call `fn` up to 5 times, 2, 4, 8 and 16 s apart at most."""
+    return _only_retry("database", idempotent).call(fn)
+
+
+def retry_external_api(fn: Callable[[], R], *, idempotent: bool) -> R:
+    """Call `fn` up to 3 times, 1 s and 2 s apart at most."""
+    return _only_retry("external_api", idempotent).call(fn)
+
+
+def retry_filesystem(fn: Callable[[], R], *, idempotent: bool) -> R:
+    """Call `fn` up to 4 times, 0.5, 0.75 and 1.1 s apart at most."""
+    return _only_retry("filesystem", idempotent).call(fn)
