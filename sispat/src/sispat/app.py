@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
@@ -52,7 +52,7 @@ def criar_app(settings: Settings) -> FastAPI:
         ],
     )
     aplicacao.state.servico = servico
-    for tipo in (SispatError, EsteioError, HTTPException, RequestValidationError, Exception):
+    for tipo in (SispatError, EsteioError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
         aplicacao.add_exception_handler(tipo, _mostrar_erro)
     aplicacao.router.routes.extend(
         health_routes(servico.saude, prefix="/api/health", version=__version__, service="sispat")

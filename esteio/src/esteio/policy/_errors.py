@@ -6,7 +6,6 @@ a pipeline is the function's own exception, untouched but for a note. Messages a
 when read, so that a rejection costs no formatting. All of them survive pickling.
 """
 
-# ruff: noqa: N818 - named by what happened
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -5,11 +5,11 @@
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, create_model
 
 from sispat.api.documentos import RESPOSTAS
-from sispat.api.rota import RotaComSessao
+from sispat.api.rota import COM_CHAVE, COM_VERSAO, RotaComSessao
 from sispat.usecases import cadastros
 from sispat.usecases.entradas import Entrada
 from sispat.web.porta import Atendimento
@@ -19,8 +19,6 @@ from sispat.web.uma_vez import resumo_do_pedido, uma_vez
 __all__ = ["rotas"]
 
 PLURAIS = {"setor": "setores", "local": "locais", "agente": "agentes", "classe": "classes"}
-Chave = Annotated[str | None, Header(alias="Idempotency-Key")]
-IfMatch = Annotated[str | None, Header(alias="If-Match")]
 Busca = Annotated[str, Query(max_length=100)]
 
 
@@ -46,8 +44,17 @@ def _acrescentar(recurso: APIRouter, tipo: str, entrada: type[Entrada]) -> None:
             linha = await cadastros.obter(ctx, tipo, id_)
         return com_etag(request, bytes(json_de(linha).body), linha["versao"])
 
-    @recurso.post(raiz, tags=[plural], status_code=201, response_model=gravado, summary="Criar", name=f"criar_{tipo}")
-    async def criar(request: Request, dados: entrada, chave: Chave = None) -> Response:  # type: ignore[valid-type]
+    @recurso.post(
+        raiz,
+        tags=[plural],
+        status_code=201,
+        response_model=gravado,
+        summary="Criar",
+        openapi_extra=COM_CHAVE,
+        name=f"criar_{tipo}",
+    )
+    async def criar(request: Request, dados: entrada) -> Response:  # type: ignore[valid-type]
+        chave = request.headers.get("idempotency-key")
         pedido = resumo_do_pedido("POST", request.url.path, await request.body())
         async with Atendimento(request) as ctx:
 
@@ -57,16 +64,28 @@ def _acrescentar(recurso: APIRouter, tipo: str, entrada: type[Entrada]) -> None:
 
             return await uma_vez(ctx, chave, pedido, fazer)
 
-    @recurso.put(raiz + "/{id_}", tags=[plural], response_model=gravado, summary="Editar", name=f"editar_{tipo}")
-    async def editar(request: Request, id_: UUID, dados: entrada, if_match: IfMatch = None) -> Response:  # type: ignore[valid-type]
-        del if_match  # declared for the documentation
+    @recurso.put(
+        raiz + "/{id_}",
+        tags=[plural],
+        response_model=gravado,
+        summary="Editar",
+        openapi_extra=COM_VERSAO,
+        name=f"editar_{tipo}",
+    )
+    async def editar(request: Request, id_: UUID, dados: entrada) -> Response:  # type: ignore[valid-type]
         async with Atendimento(request) as ctx:
             linha = await cadastros.editar(ctx, tipo, id_, dados, versao_exigida(request))
         return com_etag(request, bytes(json_de(linha).body), linha["versao"])
 
-    @recurso.delete(raiz + "/{id_}", tags=[plural], status_code=204, summary="Excluir", name=f"excluir_{tipo}")
-    async def excluir(request: Request, id_: UUID, if_match: IfMatch = None) -> Response:
-        del if_match
+    @recurso.delete(
+        raiz + "/{id_}",
+        tags=[plural],
+        status_code=204,
+        summary="Excluir",
+        openapi_extra=COM_VERSAO,
+        name=f"excluir_{tipo}",
+    )
+    async def excluir(request: Request, id_: UUID) -> Response:
         async with Atendimento(request) as ctx:
             await cadastros.excluir(ctx, tipo, id_, versao_exigida(request))
         return Response(status_code=204)

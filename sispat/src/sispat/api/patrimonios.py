@@ -6,10 +6,10 @@ from typing import Annotated
 from uuid import UUID
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from sispat.api.documentos import RESPOSTAS, Evento, Ficha, Lista
-from sispat.api.rota import RotaComSessao
+from sispat.api.rota import COM_CHAVE, COM_VERSAO, RotaComSessao
 from sispat.usecases import patrimonios
 from sispat.web.exportacao import csv_de_patrimonios
 from sispat.web.porta import Atendimento
@@ -19,9 +19,6 @@ from sispat.web.uma_vez import resumo_do_pedido, uma_vez
 __all__ = ["rotas"]
 
 rotas = APIRouter(prefix="/api/patrimonios", tags=["patrimonios"], responses=RESPOSTAS, route_class=RotaComSessao)
-
-Chave = Annotated[str | None, Header(alias="Idempotency-Key", description="O mesmo pedido repetido vale uma vez só")]
-IfMatch = Annotated[str | None, Header(alias="If-Match", description='A versão lida, como `"3"` ou o ETag inteiro')]
 
 
 @rotas.get("", response_model=Lista, summary="Listar")
@@ -53,9 +50,10 @@ async def historico(request: Request, id_: UUID) -> Response:
         return json_de(await patrimonios.historico(ctx, id_))
 
 
-@rotas.post("", status_code=201, response_model=Ficha, summary="Cadastrar")
-async def criar(request: Request, dados: patrimonios.NovoPatrimonio, chave: Chave = None) -> Response:
+@rotas.post("", status_code=201, response_model=Ficha, summary="Cadastrar", openapi_extra=COM_CHAVE)
+async def criar(request: Request, dados: patrimonios.NovoPatrimonio) -> Response:
     """Um bem, ou `quantidade` iguais com números consecutivos (a resposta é o primeiro; `X-Numeros` diz todos)."""
+    chave = request.headers.get("idempotency-key")
     pedido = resumo_do_pedido("POST", request.url.path, await request.body()) if chave else b""
     async with Atendimento(request) as ctx:
 
@@ -66,23 +64,17 @@ async def criar(request: Request, dados: patrimonios.NovoPatrimonio, chave: Chav
         return await uma_vez(ctx, chave, pedido, fazer)
 
 
-@rotas.put("/{id_}", response_model=Ficha, summary="Editar")
-async def editar(
-    request: Request, id_: UUID, dados: patrimonios.EdicaoDePatrimonio, if_match: IfMatch = None
-) -> Response:
+@rotas.put("/{id_}", response_model=Ficha, summary="Editar", openapi_extra=COM_VERSAO)
+async def editar(request: Request, id_: UUID, dados: patrimonios.EdicaoDePatrimonio) -> Response:
     """Corrige a descrição do bem; exige If-Match com a versão lida (409 mostra as duas versões)."""
-    del if_match  # declared for the documentation
     async with Atendimento(request) as ctx:
         documento = await patrimonios.editar(ctx, id_, dados, versao_exigida(request))
     return _ficha(request, documento)
 
 
-@rotas.put("/{id_}/carga", response_model=Ficha, summary="Trocar a carga")
-async def trocar_carga(
-    request: Request, id_: UUID, dados: patrimonios.TrocaDeCarga, if_match: IfMatch = None
-) -> Response:
+@rotas.put("/{id_}/carga", response_model=Ficha, summary="Trocar a carga", openapi_extra=COM_VERSAO)
+async def trocar_carga(request: Request, id_: UUID, dados: patrimonios.TrocaDeCarga) -> Response:
     """Muda o responsável, o local ou o setor; exige If-Match com a versão lida."""
-    del if_match
     async with Atendimento(request) as ctx:
         documento = await patrimonios.trocar_carga(ctx, id_, dados, versao_exigida(request))
     return _ficha(request, documento)

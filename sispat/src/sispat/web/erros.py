@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
@@ -86,6 +86,8 @@ def problema_de(erro: Exception) -> Problema:
         )  # fmt: skip
     if isinstance(erro, HTTPException) and isinstance(erro.__cause__, EsteioError | UnicodeDecodeError):
         return problema_de(erro.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
+    if isinstance(erro, ClientDisconnect):
+        return Problema(400, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro; nada foi gravado.")
     if isinstance(erro, UnicodeDecodeError):
         return _nosso(erros.DadosInvalidos({"corpo": "O conteúdo enviado não é UTF-8 válido."}))
     if isinstance(erro, HTTPException):
