@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 
 import psycopg
@@ -16,30 +15,25 @@ pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
-def com_senha() -> Iterator[tuple[PostgresServer, int]]:
-    """A server that asks for passwords over TCP, on a free port of the loopback."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        porta = s.getsockname()[1]
-    servidor = PostgresServer(settings={"listen_addresses": "127.0.0.1", "port": str(porta)})
+def com_senha() -> Iterator[tuple[PostgresServer, Dsn]]:
+    """A server that asks the role `dona` for a password, and the address of her database."""
+    servidor = PostgresServer()
     servidor.start()
     try:
         regras = servidor.embedded.data_dir / "pg_hba.conf"
-        regras.write_text(regras.read_text() + "\nhost all all 127.0.0.1/32 scram-sha-256\n")
+        regras.write_text("local all dona scram-sha-256\n" + regras.read_text())
         with psycopg.connect(servidor.dsn().conninfo, autocommit=True) as conn:
             conn.execute("select pg_reload_conf()")
             conn.execute("create role dona login createrole password 'a-antiga'")
             conn.execute("create database senhas owner dona")
-        yield servidor, porta
+        yield servidor, servidor.dsn("senhas", "dona")
     finally:
         servidor.stop()
 
 
 def test_a_wrong_password_is_said_and_never_shown(com_senha) -> None:
-    servidor, porta = com_senha
-    url = f"postgresql://dona:segredo-novo@127.0.0.1:{porta}/senhas"
-    assert Dsn.parse(url).password == "segredo-novo"
-    with Servico("--workers", "1", DATABASE_URL=url) as servico:
+    servidor, dsn = com_senha
+    with Servico("--workers", "1", DATABASE_URL=dsn.with_(password="segredo-novo").url) as servico:
         servico.esperar(lambda: "password authentication failed" in servico.saida, 30)
         servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
         assert servico.estado("/api/health") == 503
