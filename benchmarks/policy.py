@@ -4,25 +4,22 @@ Every figure is the cost of one call of a function that returns at once, in nano
 and take turns between all candidates, so that whatever else the machine does hits all of them alike; the
 median of the rounds is shown. Peers that are not installed are left out (benchmarks/requirements.txt).
 
-Run: python benchmarks/policy.py [rounds]
+Run: python -m benchmarks.policy [rounds]
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import platform
 import statistics
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
+
+from benchmarks.report import Claim, publish
 
 from esteio import Bulkhead, CircuitBreaker, CircuitOpen, Deadline, Pipeline, Retry, Timeout
 
@@ -43,7 +40,7 @@ async def coroutine() -> int:
 
 
 @dataclass
-class Claim:
+class Row:
     """Candidates for one row; `asynchronous` says how they are called."""
 
     name: str
@@ -97,36 +94,36 @@ class HandWritten:
         return result
 
 
-# -- claims
+# -- rows
 
 
-def breaker_sync() -> Claim:
-    claim = Claim("breaker sync", 250, False)
-    claim.candidates = {FLOOR: HandWritten().plain, OURS: pipeline(CircuitBreaker())(plain)}
-    claim.offer("circuitbreaker", "circuitbreaker", lambda m: m.circuit(plain))
-    claim.offer("pybreaker", "pybreaker", lambda m: m.CircuitBreaker()(plain))
-    claim.offer("purgatory", "purgatory", lambda m: m.SyncCircuitBreakerFactory()("bench")(plain))
-    return claim
+def breaker_sync() -> Row:
+    row = Row("breaker sync", 250, False)
+    row.candidates = {FLOOR: HandWritten().plain, OURS: pipeline(CircuitBreaker())(plain)}
+    row.offer("circuitbreaker", "circuitbreaker", lambda m: m.circuit(plain))
+    row.offer("pybreaker", "pybreaker", lambda m: m.CircuitBreaker()(plain))
+    row.offer("purgatory", "purgatory", lambda m: m.SyncCircuitBreakerFactory()("bench")(plain))
+    return row
 
 
-def breaker_async() -> Claim:
-    claim = Claim("breaker async", 450, True)
-    claim.candidates = {FLOOR: HandWritten().coroutine, OURS: pipeline(CircuitBreaker())(coroutine)}
-    claim.offer("circuitbreaker", "circuitbreaker", lambda m: m.circuit(coroutine))
-    claim.offer("purgatory", "purgatory", lambda m: m.AsyncCircuitBreakerFactory()("bench")(coroutine))
-    claim.offer("aiobreaker", "aiobreaker", lambda m: m.CircuitBreaker()(coroutine))
-    claim.offer("hyx", "hyx.circuitbreaker", lambda m: m.consecutive_breaker(Exception, 5, 30, 2)(coroutine))
-    return claim
+def breaker_async() -> Row:
+    row = Row("breaker async", 450, True)
+    row.candidates = {FLOOR: HandWritten().coroutine, OURS: pipeline(CircuitBreaker())(coroutine)}
+    row.offer("circuitbreaker", "circuitbreaker", lambda m: m.circuit(coroutine))
+    row.offer("purgatory", "purgatory", lambda m: m.AsyncCircuitBreakerFactory()("bench")(coroutine))
+    row.offer("aiobreaker", "aiobreaker", lambda m: m.CircuitBreaker()(coroutine))
+    row.offer("hyx", "hyx.circuitbreaker", lambda m: m.consecutive_breaker(Exception, 5, 30, 2)(coroutine))
+    return row
 
 
-def retry_async() -> Claim:
-    claim = Claim("retry async", 450, True)
-    claim.candidates = {FLOOR: HandWritten().coroutine, OURS: pipeline(Retry(3, idempotent=True))(coroutine)}
-    claim.offer("tenacity", "tenacity", lambda m: m.retry(stop=m.stop_after_attempt(3))(coroutine))
-    claim.offer("stamina", "stamina", lambda m: m.retry(on=OSError, attempts=3)(coroutine))
-    claim.offer("backoff", "backoff", lambda m: m.on_exception(m.expo, OSError, max_tries=3)(coroutine))
-    claim.offer("hyx", "hyx.retry", lambda m: m.retry(on=OSError, attempts=3)(coroutine))
-    return claim
+def retry_async() -> Row:
+    row = Row("retry async", 450, True)
+    row.candidates = {FLOOR: HandWritten().coroutine, OURS: pipeline(Retry(3, idempotent=True))(coroutine)}
+    row.offer("tenacity", "tenacity", lambda m: m.retry(stop=m.stop_after_attempt(3))(coroutine))
+    row.offer("stamina", "stamina", lambda m: m.retry(on=OSError, attempts=3)(coroutine))
+    row.offer("backoff", "backoff", lambda m: m.on_exception(m.expo, OSError, max_tries=3)(coroutine))
+    row.offer("hyx", "hyx.retry", lambda m: m.retry(on=OSError, attempts=3)(coroutine))
+    return row
 
 
 def _three(retried: Any) -> Any:
@@ -141,16 +138,14 @@ def _three(retried: Any) -> Any:
     return retried(limited)
 
 
-def pipeline_async() -> Claim:
-    claim = Claim("pipeline async", 2500, True)
+def pipeline_async() -> Row:
+    row = Row("pipeline async", 2500, True)
     policies = (Deadline(10), Retry(3, idempotent=True), CircuitBreaker(), Bulkhead(10), Timeout(1))
-    claim.candidates = {FLOOR: HandWritten().coroutine, OURS: pipeline(*policies)(coroutine)}
-    claim.offer("stamina+purgatory+asyncio.timeout", "stamina", lambda m: _three(m.retry(on=OSError, attempts=3)))
-    claim.offer(
-        "tenacity+purgatory+asyncio.timeout", "tenacity", lambda m: _three(m.retry(stop=m.stop_after_attempt(3)))
-    )
-    claim.offer("hyx+purgatory+asyncio.timeout", "hyx.retry", lambda m: _three(m.retry(on=OSError, attempts=3)))
-    return claim
+    row.candidates = {FLOOR: HandWritten().coroutine, OURS: pipeline(*policies)(coroutine)}
+    row.offer("stamina+purgatory+asyncio.timeout", "stamina", lambda m: _three(m.retry(on=OSError, attempts=3)))
+    row.offer("tenacity+purgatory+asyncio.timeout", "tenacity", lambda m: _three(m.retry(stop=m.stop_after_attempt(3))))
+    row.offer("hyx+purgatory+asyncio.timeout", "hyx.retry", lambda m: _three(m.retry(on=OSError, attempts=3)))
+    return row
 
 
 def _refused(call: Plain, error: type[BaseException]) -> Plain:
@@ -181,22 +176,22 @@ def raise_at_once() -> None:
     raise RuntimeError
 
 
-def rejected() -> Claim:
-    claim = Claim("rejected", 1000, False)
-    claim.candidates = {
+def rejected() -> Row:
+    row = Row("rejected", 1000, False)
+    row.candidates = {
         FLOOR: _refused(raise_at_once, RuntimeError),
         OURS: _refused(_opened(pipeline(CircuitBreaker())(fail)), CircuitOpen),
     }
-    claim.offer("circuitbreaker", "circuitbreaker", lambda m: _refused(_opened(m.circuit(fail)), m.CircuitBreakerError))
-    claim.offer("pybreaker", "pybreaker", lambda m: _refused(_opened(m.CircuitBreaker()(fail)), m.CircuitBreakerError))
-    claim.offer(
+    row.offer("circuitbreaker", "circuitbreaker", lambda m: _refused(_opened(m.circuit(fail)), m.CircuitBreakerError))
+    row.offer("pybreaker", "pybreaker", lambda m: _refused(_opened(m.CircuitBreaker()(fail)), m.CircuitBreakerError))
+    row.offer(
         "purgatory",
         "purgatory",
         lambda m: _refused(
             _opened(m.SyncCircuitBreakerFactory()("bench")(fail)), import_module("purgatory.domain.model").OpenedState
         ),
     )
-    return claim
+    return row
 
 
 # -- measuring
@@ -216,72 +211,28 @@ async def time_coroutine(call: Coroutine) -> float:
     return (perf_counter_ns() - began) / CALLS
 
 
-async def measure(claims: list[Claim], rounds: int) -> None:
+async def measure(rows: list[Row], rounds: int) -> None:
     for number in range(rounds + 3):
-        for claim in claims:
-            for name, call in claim.candidates.items():
-                took = await time_coroutine(call) if claim.asynchronous else time_plain(call)
+        for row in rows:
+            for name, call in row.candidates.items():
+                took = await time_coroutine(call) if row.asynchronous else time_plain(call)
                 if number >= 3:  # the first rounds warm up
-                    claim.rounds.setdefault(name, []).append(took)
+                    row.rounds.setdefault(name, []).append(took)
 
 
-def report(claim: Claim) -> dict[str, Any]:
-    medians = {name: round(statistics.median(rounds), 1) for name, rounds in claim.rounds.items()}
-    ours = medians[OURS]
-    print(f"\n{claim.name} (ns per call, target {claim.target:g})")
-    for name, took in sorted(medians.items(), key=lambda item: item[1]):
-        ratio = (
-            f"{took / ours:6.2f} x ours"
-            if name != OURS
-            else f"{'':6} {'(met)' if ours <= claim.target else '(missed)'}"
-        )
-        print(f"  {name:36} {took:10,.0f}  {ratio}")
+def published(row: Row) -> Claim:
+    """A row as its medians."""
+    medians = {name: round(statistics.median(rounds), 1) for name, rounds in row.rounds.items()}
     peers = {name: took for name, took in medians.items() if name not in (OURS, FLOOR)}
-    return {
-        "claim": claim.name,
-        "unit": "ns per call",
-        "better": "lower",
-        "ours": ours,
-        "peers": peers,
-        "floor": medians[FLOOR],
-        "target": claim.target,
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
+    return Claim(row.name, "ns per call", "lower", medians[OURS], peers, floor=medians[FLOOR], target=row.target)
 
 
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 150
     logging.disable(logging.CRITICAL)
-    claims = [breaker_sync(), breaker_async(), retry_async(), pipeline_async(), rejected()]
-    asyncio.run(measure(claims, rounds))
-    results = [report(claim) for claim in claims]
-    about = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "machine": f"{platform.system()} {platform.machine()}, {_processor()}",
-        "python": platform.python_version(),
-        "rounds": rounds,
-        "versions": {name: found for name in PEERS if (found := _version(name))},
-        "results": results,
-    }
-    place = Path(__file__).parent / "results" / "policy.json"
-    place.parent.mkdir(exist_ok=True)
-    place.write_text(json.dumps(about, indent=2) + "\n", encoding="utf-8")
-    print()
-    print(json.dumps(results))
+    rows = [breaker_sync(), breaker_async(), retry_async(), pipeline_async(), rejected()]
+    asyncio.run(measure(rows, rounds))
+    publish("policy", [published(row) for row in rows], PEERS)
 
 
 if __name__ == "__main__":
