@@ -57,7 +57,7 @@ Cliente = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 @asynccontextmanager
 async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
     """The application over `dsn`; with `email`, signed in by token."""
-    aplicacao = criar_app(Settings(database_url=dsn, **ajustes))
+    aplicacao = criar_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
     transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
     async with (
         aplicacao.router.lifespan_context(aplicacao),

@@ -16,7 +16,9 @@ from sispat.pages._rotulos import CAMPOS
 
 __all__ = ["SIM_NAO", "Campo", "Grupo", "Opcao", "Secao", "opcoes", "todos"]
 
-Tipo = Literal["texto", "longo", "data", "moeda", "decimal", "inteiro", "codigo", "documento", "escolha", "radio"]
+Tipo = Literal[
+    "texto", "longo", "data", "moeda", "decimal", "inteiro", "codigo", "documento", "cep", "escolha", "radio"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,10 @@ SIM_NAO = opcoes({"true": "Sim", "false": "Não"})
 
 @dataclass(frozen=True, slots=True)
 class Campo:
-    """One field. `formato` says in words what the pattern of the field allows."""
+    """One field. `formato` says in words what the pattern of the field allows.
+
+    `botao` is the label of a button beside it that sends the form as `_acao` = `nome`, to be completed, not saved.
+    """
 
     nome: str
     tipo: Tipo = "texto"
@@ -55,6 +60,7 @@ class Campo:
     formato: str = ""
     largura: Literal["", "curta", "media"] = ""
     rotulo_proprio: str = ""
+    botao: str = ""
 
     @property
     def rotulo(self) -> str:
@@ -73,6 +79,8 @@ class Campo:
             return _formatos.decimal(valor)
         if self.tipo == "documento":
             return _formatos.documento(valor)
+        if self.tipo == "cep":
+            return _formatos.cep(valor)
         return str(valor)
 
     def lido(self, digitado: str) -> str:
