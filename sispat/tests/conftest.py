@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
+from viacep_falso import ViacepFalso
 
 from esteio.postgres import Dsn
 from sispat.app import criar_app
@@ -75,3 +76,11 @@ async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncI
 def cliente(cidade: Dsn) -> Cliente:
     """`async with cliente("gestor@demo.local") as c:` - an HTTP client of the demo city."""
     return lambda email=None, **ajustes: abrir(cidade, email, **ajustes)
+
+
+@pytest.fixture
+async def viacep(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ViacepFalso]:
+    """A ViaCEP on this machine that does as it is told."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # a proxy of the machine has no business between two of its ports
+    async with ViacepFalso() as falso:
+        yield falso

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sispat.domain.enderecos import cep_normal
 from sispat.pages import _formatos
 from sispat.pages._rotulos import CAMPOS
 
@@ -92,6 +93,8 @@ class Campo:
             return texto.replace(",", ".")
         if self.tipo == "codigo":
             return texto.upper()
+        if self.tipo == "cep":
+            return cep_normal(texto) or texto
         return digitado
 
     def mostrado(self, digitado: str) -> str:
