@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
+from viacep_falso import ViacepFalso
 
 from esteio.postgres import Dsn
 from sispat.app import criar_app
@@ -57,7 +58,7 @@ Cliente = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 @asynccontextmanager
 async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
     """The application over `dsn`; with `email`, signed in by token."""
-    aplicacao = criar_app(Settings(database_url=dsn, **ajustes))
+    aplicacao = criar_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
     transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
     async with (
         aplicacao.router.lifespan_context(aplicacao),
@@ -75,3 +76,11 @@ async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncI
 def cliente(cidade: Dsn) -> Cliente:
     """`async with cliente("gestor@demo.local") as c:` - an HTTP client of the demo city."""
     return lambda email=None, **ajustes: abrir(cidade, email, **ajustes)
+
+
+@pytest.fixture
+async def viacep(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ViacepFalso]:
+    """A ViaCEP on this machine that does as it is told."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")  # a proxy of the machine has no business between two of its ports
+    async with ViacepFalso() as falso:
+        yield falso

@@ -24,7 +24,9 @@ CHROMIUM = (
 def servir(dsn: Dsn, **ajustes: object) -> Iterator[str]:
     """The address of the application over `dsn`, for as long as the block lasts."""
     escuta = socket.create_server(("127.0.0.1", 0))
-    configuracao = uvicorn.Config(criar_app(Settings(database_url=dsn, **ajustes)), log_level="error", ws="none")
+    configuracao = uvicorn.Config(
+        criar_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes})), log_level="error", ws="none"
+    )
     servidor = uvicorn.Server(configuracao)
     linha = threading.Thread(target=servidor.run, kwargs={"sockets": [escuta]}, daemon=True)
     linha.start()

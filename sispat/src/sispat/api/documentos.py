@@ -141,5 +141,5 @@ RESPOSTAS: dict[int | str, dict[str, Any]] = {
     409: _problema("Alterado por outra pessoa, ou em uso"),
     413: _problema("Corpo acima do limite"),
     422: _problema("Campos inválidos, cada um nomeado"),
-    503: _problema("Banco de dados indisponível; tente de novo após Retry-After"),
+    503: _problema("Banco de dados ou serviço externo indisponível; tente de novo após Retry-After"),
 }

@@ -11,12 +11,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from sispat.domain.enderecos import cep_normal
 from sispat.pages import _formatos
 from sispat.pages._rotulos import CAMPOS
 
 __all__ = ["SIM_NAO", "Campo", "Grupo", "Opcao", "Secao", "opcoes", "todos"]
 
-Tipo = Literal["texto", "longo", "data", "moeda", "decimal", "inteiro", "codigo", "documento", "escolha", "radio"]
+Tipo = Literal[
+    "texto", "longo", "data", "moeda", "decimal", "inteiro", "codigo", "documento", "cep", "escolha", "radio"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ SIM_NAO = opcoes({"true": "Sim", "false": "Não"})
 
 @dataclass(frozen=True, slots=True)
 class Campo:
-    """One field. `formato` says in words what the pattern of the field allows."""
+    """One field. `formato` says in words what the pattern of the field allows.
+
+    `botao` is the label of a button beside it that sends the form as `_acao` = `nome`, to be completed, not saved.
+    """
 
     nome: str
     tipo: Tipo = "texto"
@@ -55,6 +61,7 @@ class Campo:
     formato: str = ""
     largura: Literal["", "curta", "media"] = ""
     rotulo_proprio: str = ""
+    botao: str = ""
 
     @property
     def rotulo(self) -> str:
@@ -73,6 +80,8 @@ class Campo:
             return _formatos.decimal(valor)
         if self.tipo == "documento":
             return _formatos.documento(valor)
+        if self.tipo == "cep":
+            return _formatos.cep(valor)
         return str(valor)
 
     def lido(self, digitado: str) -> str:
@@ -84,6 +93,8 @@ class Campo:
             return texto.replace(",", ".")
         if self.tipo == "codigo":
             return texto.upper()
+        if self.tipo == "cep":
+            return cep_normal(texto) or texto
         return digitado
 
     def mostrado(self, digitado: str) -> str:

@@ -43,7 +43,12 @@ class Envio:
     @property
     def rever(self) -> bool:
         """Whether to show the form again, filled, instead of saving."""
-        return bool(self.valores.get("_rever"))
+        return bool(self.valores.get("_rever") or self.acao)
+
+    @property
+    def acao(self) -> str:
+        """Which button that only helps to fill in was used; empty for the one that saves."""
+        return self.valores.get("_acao", "")
 
     def digitado(self) -> dict[str, str]:
         """What may be carried on: all but our own fields and secrets."""

@@ -11,7 +11,7 @@ import re
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-__all__ = ["VAZIO", "data", "decimal", "documento", "moeda", "momento", "numero_do_bem", "visivel"]
+__all__ = ["VAZIO", "cep", "data", "decimal", "documento", "moeda", "momento", "numero_do_bem", "visivel"]
 
 VAZIO = "—"
 _INVISIVEIS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -59,6 +59,11 @@ def documento(valor: str | None) -> str:
     if len(texto) == 14 and "*" not in texto:
         return f"{texto[:2]}.{texto[2:5]}.{texto[5:8]}/{texto[8:12]}-{texto[12:]}"
     return texto
+
+
+def cep(valor: str) -> str:
+    """`01001000` as 01001-000."""
+    return f"{valor[:5]}-{valor[5:]}" if len(valor) == 8 and valor.isdigit() else valor
 
 
 def visivel(texto: object) -> str:

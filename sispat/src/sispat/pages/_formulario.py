@@ -62,6 +62,10 @@ class Tela(ABC):
         del gravado
         return {}
 
+    async def completar(self, acao: str, formulario: Formulario) -> None:
+        """Do what the button `acao` of a field promises; called without a connection, it may take its time."""
+        del acao, formulario
+
     @abstractmethod
     async def gravar(self, ctx: Contexto, envio: Envio) -> Response:
         """Do it; the answer."""
@@ -90,6 +94,11 @@ class Formulario:
     def valor(self, campo: Campo) -> str:
         """What the input holds."""
         return self.valores.get(campo.nome, "")
+
+    @property
+    def tem_botoes(self) -> bool:
+        """Whether a button other than the one that saves comes first in the form."""
+        return any(campo.botao for campo in todos(self.secoes).values())
 
     @property
     def resumo(self) -> list[tuple[str, str, str]]:
@@ -129,7 +138,11 @@ async def receber(request: Request, tela: Tela) -> Response:
                 estado, falha = 409, erro
         await tela.abrir(ctx)
         secoes = await tela.secoes(ctx, envio.digitado())
-    return pagina(request, tela.modelo, estado, tela=tela, f=_de_novo(tela, secoes, envio, falha))
+    formulario = _de_novo(tela, secoes, envio, falha)
+    if envio.acao:
+        await tela.completar(envio.acao, formulario)
+        estado = 422 if formulario.erros else 200
+    return pagina(request, tela.modelo, estado, tela=tela, f=formulario)
 
 
 async def atender(ctx: Contexto, request: Request, envio: Envio, fazer: Callable[[], Awaitable[Response]]) -> Response:

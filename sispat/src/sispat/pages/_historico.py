@@ -73,7 +73,7 @@ def _registro(evento: dict[str, Any], nomes: dict[UUID, str]) -> Registro:
         acao=_rotulos.ACOES.get(evento["acao"], evento["acao"]),
         entidade=_rotulos.ENTIDADES.get(evento["entidade"], evento["entidade"]),
         endereco=f"/{tela}/{evento['entidade_id']}" if tela else "",
-        nome=_nome(antes | depois),
+        nome=_nome(evento["entidade"], antes | depois),
         requisicao=evento["requisicao"],
         criacao=evento["antes"] is None,
         mudancas=mudancas,
@@ -85,8 +85,8 @@ def _ordem(par: tuple[str, Any]) -> int:
     return _POSICAO.get(par[0], len(_POSICAO))
 
 
-def _nome(valores: dict[str, Any]) -> str:
-    if "numero" in valores:
+def _nome(entidade: str, valores: dict[str, Any]) -> str:
+    if entidade == "patrimonio" and "numero" in valores:
         return _formatos.numero_do_bem(valores["numero"])
     return str(valores.get("nome") or "")
 
@@ -104,4 +104,6 @@ def _valor(campo: str, valor: Any, nomes: dict[UUID, str]) -> str:
         return f"R$ {_formatos.moeda(valor)}"
     if campo == "fornecedor_doc":
         return _formatos.documento(valor)
+    if campo == "cep":
+        return _formatos.cep(valor)
     return _formatos.data(valor) if campo.startswith("data_") else str(valor)

@@ -45,6 +45,7 @@ def _ambiente() -> Environment:
         "decimal": _formatos.decimal,
         "data": _formatos.data,
         "documento": _formatos.documento,
+        "cep": _formatos.cep,
         "numero_do_bem": _formatos.numero_do_bem,
         "momento": _momento,
     }

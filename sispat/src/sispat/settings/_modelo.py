@@ -23,6 +23,7 @@ from sispat.settings._valores import (
     ler_fuso,
     ler_tamanho,
     ler_url,
+    ler_url_ou_nao,
 )
 from sispat.settings._variavel import Variavel
 
@@ -242,6 +243,15 @@ class Settings(BaseModel):
         StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
         Variavel("SISPAT_CITY_NAME", "Nome no alto das telas.", aceita="de 1 a 120 letras"),
     ] = "Prefeitura Municipal"
+    cep_url: Annotated[
+        str | None,
+        BeforeValidator(ler_url_ou_nao("http", "https")),
+        Variavel(
+            "SISPAT_CEP_URL",
+            "Serviço ViaCEP que preenche endereços pelo CEP; sem resposta dele, o endereço é digitado à mão.",
+            aceita="http:// ou https://, ou não para desligar a consulta",
+        ),
+    ] = "https://viacep.com.br"
     pg_account: Annotated[
         str | None,
         StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}\$?$"),

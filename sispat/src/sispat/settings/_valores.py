@@ -25,6 +25,7 @@ __all__ = [
     "ler_fuso",
     "ler_tamanho",
     "ler_url",
+    "ler_url_ou_nao",
 ]
 
 DURACAO = "duração"
@@ -97,6 +98,17 @@ def ler_url(*esquemas: str) -> Any:
         return valor
 
     return ler
+
+
+def ler_url_ou_nao(*esquemas: str) -> Any:
+    """As `ler_url`; `não`, or nothing, is None."""
+    ler = ler_url(*esquemas)
+
+    def ler_ou_nao(valor: Any) -> Any:
+        texto = "" if valor is None else str(valor).strip()
+        return None if not texto or texto.lower() in _NAO else ler(texto)
+
+    return ler_ou_nao
 
 
 def ler_enderecos(valor: Any) -> Any:

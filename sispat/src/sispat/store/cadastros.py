@@ -32,7 +32,11 @@ class Tabela:
 
 TABELAS = {
     "setor": Tabela("setor", ("codigo", "nome", "pai_id", "ativo"), "codigo", "codigo || ' ' || nome", setor="id"),
-    "local": Tabela("local", ("setor_id", "nome", "ativo"), "nome", "nome", setor="setor_id", fixos=("setor_id",)),
+    "local": Tabela(
+        "local",
+        ("setor_id", "nome", "ativo", "cep", "logradouro", "numero", "complemento", "bairro", "cidade", "uf"),
+        "nome", "nome", setor="setor_id", fixos=("setor_id",),
+    ),
     "agente": Tabela(
         "agente", ("nome", "matricula", "cargo", "setor_id", "cpf", "ativo"), "nome", "nome || ' ' || matricula",
         setor="setor_id",

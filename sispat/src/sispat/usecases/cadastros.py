@@ -16,7 +16,7 @@ from sispat.domain.permissoes import Acao
 from sispat.store import cadastros as store
 from sispat.store import eventos, restricoes
 from sispat.usecases.contexto import Contexto
-from sispat.usecases.entradas import Cpf, Entrada, Legivel, Opcional
+from sispat.usecases.entradas import Cep, Cpf, Entrada, Legivel, Opcional, Uf
 
 __all__ = [
     "ENTRADAS", "NOMES", "Agente", "Classe", "Local", "Setor", "criar", "editar", "excluir", "historico", "listar",
@@ -36,11 +36,18 @@ class Setor(Entrada):
 
 
 class Local(Entrada):
-    """A room or place of one setor; it stays with that setor."""
+    """A room or place of one setor; it stays with that setor. The address is optional, and so is each part of it."""
 
     setor_id: UUID
     nome: Nome
     ativo: bool = True
+    cep: Cep = ""
+    logradouro: Annotated[str, Field(max_length=200), Legivel] = ""
+    numero: Annotated[str, Field(max_length=20), Legivel] = ""
+    complemento: Annotated[str, Field(max_length=100), Legivel] = ""
+    bairro: Annotated[str, Field(max_length=200), Legivel] = ""
+    cidade: Annotated[str, Field(max_length=200), Legivel] = ""
+    uf: Uf = ""
 
 
 class Agente(Entrada):

@@ -17,9 +17,10 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from sispat.domain.documentos import cnpj_valido, cpf_valido, normalizar
+from sispat.domain.enderecos import CEP_INVALIDO, cep_normal
 from sispat.domain.erros import DadosInvalidos
 
-__all__ = ["Cpf", "Data", "Dinheiro", "Documento", "Entrada", "Legivel", "Opcional", "campos_invalidos"]
+__all__ = ["Cep", "Cpf", "Data", "Dinheiro", "Documento", "Entrada", "Legivel", "Opcional", "Uf", "campos_invalidos"]
 
 
 class Entrada(BaseModel):
@@ -80,6 +81,20 @@ def _cpf(valor: str) -> str:
     return cpf
 
 
+def _cep(valor: str) -> str:
+    cep = cep_normal(valor) if valor else ""
+    if cep is None:
+        raise PydanticCustomError("cep", CEP_INVALIDO)
+    return cep
+
+
+def _uf(valor: str) -> str:
+    uf = valor.upper()
+    if uf and not re.fullmatch("[A-Z]{2}", uf):
+        raise PydanticCustomError("uf", "Use as duas letras da UF, como SP.")
+    return uf
+
+
 def _documento(valor: str) -> str:
     documento = normalizar(valor)
     if not (cpf_valido(documento) or cnpj_valido(documento)):
@@ -94,6 +109,10 @@ Dinheiro = Annotated[
     Field(ge=0, max_digits=14, decimal_places=2, allow_inf_nan=False, examples=["1234.56"]),
 ]
 Data = Annotated[dt.date, AfterValidator(_data)]
+Cep = Annotated[str, AfterValidator(_cep), Field(examples=["01001-000"])]
+"""Eight digits, or nothing."""
+Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"])]
+"""Two letters, or nothing."""
 Cpf = Annotated[str, AfterValidator(_cpf)]
 Documento = Annotated[str, AfterValidator(_documento)]
 Opcional = BeforeValidator(_vazio_e_nada)

@@ -7,6 +7,7 @@ the request and nothing else - the server logs the rest.
 from __future__ import annotations
 
 import logging
+import math
 from typing import Any
 
 import orjson
@@ -18,6 +19,7 @@ from starlette.responses import Response
 from esteio import EsteioError
 from esteio.postgres import StatementTimeout
 from esteio.web import BodyTooLarge
+from sispat.cep import CepDesconhecido, CepIndisponivel
 from sispat.domain import erros
 from sispat.usecases.entradas import campos_invalidos
 from sispat.web.porta import id_da_requisicao
@@ -36,6 +38,8 @@ ESTADOS: dict[type[erros.SispatError], tuple[int, str]] = {
     erros.EmUso: (409, "Em uso"),
     erros.ChaveReutilizada: (422, "Chave já usada"),
     erros.DadosInvalidos: (422, "Confira os dados"),
+    CepDesconhecido: (404, "CEP não encontrado"),
+    CepIndisponivel: (503, "Consulta de CEP indisponível"),
 }
 _DO_HTTP = {
     400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
@@ -109,6 +113,8 @@ def _nosso(erro: erros.SispatError) -> Problema:
         extras |= {"atual": erro.atual, "enviado": erro.enviado}
     elif isinstance(erro, erros.NaoAutenticado):
         cabecalhos["WWW-Authenticate"] = "Bearer"
+    elif isinstance(erro, CepIndisponivel) and erro.retry_after is not None:
+        cabecalhos["Retry-After"] = str(max(1, math.ceil(erro.retry_after)))
     return Problema(estado, erro.codigo, titulo, erro.mensagem, extras=extras, cabecalhos=cabecalhos)
 
 

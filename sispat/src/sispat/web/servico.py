@@ -1,4 +1,4 @@
-"""What lives as long as the process: the database, its health, the settings.
+"""What lives as long as the process: the database, its health, the look-up of addresses, the settings.
 
 Promises: starting never fails because the database is away; the process says "not ready" until the schema
 is the one this code needs, migrating it if it is the first to get there, and recovers by itself.
@@ -19,6 +19,7 @@ from esteio import EsteioError
 from esteio.health import Check, Monitor
 from esteio.postgres import Database
 from esteio.serve import lifecycle
+from sispat.cep import ConsultaCep
 from sispat.domain.erros import SispatError
 from sispat.settings import Settings
 from sispat.store import esquema, identidade
@@ -52,6 +53,7 @@ class Servico:
     db: Database
     saude: Monitor
     validade: Validade
+    cep: ConsultaCep
     fila_de_numeros: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -70,6 +72,7 @@ class Servico:
             db,
             saude,
             Validade(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
+            ConsultaCep.montar(settings.cep_url),
         )
 
     @contextlib.asynccontextmanager
@@ -85,6 +88,7 @@ class Servico:
             for tarefa in tarefas:
                 tarefa.cancel()
             await asyncio.gather(*tarefas, return_exceptions=True)
+            await self.cep.fechar()
             await self.db.close()
 
     async def _primeira_olhada(self, preparo: asyncio.Task[None]) -> None:

@@ -9,7 +9,7 @@ from sispat.pages import _escolhas as escolhas
 from sispat.pages._campos import SIM_NAO, Campo, Secao
 from sispat.usecases.contexto import Contexto
 
-__all__ = ["CADASTROS", "Cadastro", "campos", "secoes"]
+__all__ = ["CADASTROS", "ENDERECO", "Cadastro", "campos", "secoes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,16 @@ CADASTROS = (
 
 _NOME = Campo("nome", dica="Até 120 caracteres.")
 _ATIVO = Campo("ativo", "radio", grupos=SIM_NAO, dica="O que não está em uso continua nos registros antigos.")
+_ENDERECO = (
+    Campo("cep", "cep", "Como 01001-000.", opcional=True, largura="media", botao="Buscar endereço pelo CEP"),
+    Campo("logradouro", opcional=True),
+    Campo("numero", opcional=True, largura="curta"),
+    Campo("complemento", opcional=True, largura="media"),
+    Campo("bairro", opcional=True, largura="media"),
+    Campo("cidade", opcional=True, largura="media"),
+    Campo("uf", "codigo", opcional=True, largura="curta"),
+)
+ENDERECO = frozenset(campo.nome for campo in _ENDERECO)
 _CODIGO = "Use letras, algarismos, ponto e hífen, começando por letra ou algarismo; no máximo 20 caracteres."
 _FIXOS = {
     "setor": (
@@ -59,7 +69,7 @@ _FIXOS = {
         Campo("pai_id", "escolha", "A unidade de que este setor faz parte.", opcional=True),
         _ATIVO,
     ),
-    "local": (Campo("setor_id", "escolha", "Não muda depois."), _NOME, _ATIVO),
+    "local": (Campo("setor_id", "escolha", "Não muda depois."), _NOME, _ATIVO, *_ENDERECO),
     "agente": (
         _NOME,
         Campo("matricula", "codigo", largura="curta", formato="Use letras, algarismos, ponto e hífen; no máximo 20."),
@@ -87,12 +97,15 @@ def campos(tipo: str, *, novo: bool) -> tuple[Campo, ...]:
     return tuple(campo for campo in _FIXOS[tipo] if novo or (tipo, campo.nome) != ("local", "setor_id"))
 
 
-async def secoes(ctx: Contexto, tipo: str, valores: dict[str, str], id_: UUID | None) -> tuple[Secao, ...]:
+async def secoes(
+    ctx: Contexto, tipo: str, valores: dict[str, str], id_: UUID | None, *, botoes: bool
+) -> tuple[Secao, ...]:
     """The fields with their choices; a setor is not offered as its own superior."""
     prontos = []
     for campo in campos(tipo, novo=id_ is None):
         grupos = campo.grupos
         if campo.tipo == "escolha":
             grupos = await escolhas.setores(ctx, valores.get(campo.nome, ""), exceto=str(id_))
-        prontos.append(replace(campo, grupos=grupos))
-    return (Secao("", tuple(prontos)),)
+        prontos.append(replace(campo, grupos=grupos, botao=campo.botao if botoes else ""))
+    partes = {titulo: [c for c in prontos if (c.nome in ENDERECO) == bool(titulo)] for titulo in ("", "Endereço")}
+    return tuple(Secao(titulo, tuple(parte)) for titulo, parte in partes.items() if parte)

@@ -15,12 +15,12 @@ from sispat.pages._formulario import mostrar, receber
 from sispat.pages._historico import legivel
 from sispat.pages._modelos import pagina
 from sispat.pages._retomada import formulario
-from sispat.pages.cadastros.descricao import CADASTROS, Cadastro, campos
+from sispat.pages.cadastros.descricao import CADASTROS, ENDERECO, Cadastro, campos
 from sispat.pages.cadastros.telas import Edicao, Exclusao, Novo, acao_de
 from sispat.usecases import cadastros
 from sispat.usecases.contexto import Contexto
 from sispat.usecases.entradas import Entrada, Legivel
-from sispat.web.porta import Atendimento
+from sispat.web.porta import Atendimento, servico_de
 
 __all__ = ["rotas"]
 
@@ -42,11 +42,11 @@ def _rotas_de(cadastro: Cadastro) -> APIRouter:
 
     @telas.get("/novo")
     async def novo(request: Request) -> Response:
-        return await mostrar(request, Novo(cadastro))
+        return await mostrar(request, Novo(cadastro, servico_de(request).cep))
 
     @formulario(telas, "/novo")
     async def criar(request: Request) -> Response:
-        return await receber(request, Novo(cadastro))
+        return await receber(request, Novo(cadastro, servico_de(request).cep))
 
     @telas.get("/{id_:uuid}")
     async def detalhe(request: Request) -> Response:
@@ -54,19 +54,19 @@ def _rotas_de(cadastro: Cadastro) -> APIRouter:
 
     @telas.get("/{id_:uuid}/editar")
     async def edicao(request: Request) -> Response:
-        return await mostrar(request, Edicao(cadastro, request.path_params["id_"]))
+        return await mostrar(request, Edicao(cadastro, servico_de(request).cep, request.path_params["id_"]))
 
     @formulario(telas, "/{id_:uuid}/editar")
     async def editar(request: Request) -> Response:
-        return await receber(request, Edicao(cadastro, request.path_params["id_"]))
+        return await receber(request, Edicao(cadastro, servico_de(request).cep, request.path_params["id_"]))
 
     @telas.get("/{id_:uuid}/excluir")
     async def exclusao(request: Request) -> Response:
-        return await mostrar(request, Exclusao(cadastro, request.path_params["id_"]))
+        return await mostrar(request, Exclusao(cadastro, servico_de(request).cep, request.path_params["id_"]))
 
     @formulario(telas, "/{id_:uuid}/excluir")
     async def excluir(request: Request) -> Response:
-        return await receber(request, Exclusao(cadastro, request.path_params["id_"]))
+        return await receber(request, Exclusao(cadastro, servico_de(request).cep, request.path_params["id_"]))
 
     return telas
 
@@ -103,7 +103,7 @@ async def _detalhe(request: Request, cadastro: Cadastro) -> Response:
     return pagina(
         request, "cadastros/detalhe.html",
         cadastro=cadastro, linha=linha, nomes=nomes, registros=registros, acao=acao_de(cadastro),
-        campos=campos(cadastro.tipo, novo=True),
+        campos=[c for c in campos(cadastro.tipo, novo=True) if c.nome not in ENDERECO or linha[c.nome]],
     )  # fmt: skip
 
 

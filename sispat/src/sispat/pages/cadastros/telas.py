@@ -8,12 +8,14 @@ from uuid import UUID
 
 from starlette.responses import Response
 
+from sispat.cep import ConsultaCep
 from sispat.domain.permissoes import Acao
 from sispat.pages._campos import Secao
 from sispat.pages._envio import Envio
-from sispat.pages._formulario import Tela, versao_de
+from sispat.pages._formulario import Formulario, Tela, versao_de
 from sispat.pages._modelos import ir_para
 from sispat.pages.cadastros.descricao import Cadastro, campos, secoes
+from sispat.pages.cadastros.endereco import preencher
 from sispat.usecases import cadastros
 from sispat.usecases.contexto import Contexto
 
@@ -26,8 +28,9 @@ def acao_de(cadastro: Cadastro) -> Acao:
 
 
 class _TelaDeCadastro(Tela):
-    def __init__(self, cadastro: Cadastro, id_: UUID | None = None) -> None:
+    def __init__(self, cadastro: Cadastro, cep: ConsultaCep, id_: UUID | None = None) -> None:
         self.cadastro = cadastro
+        self.cep = cep
         self.id = id_
         self.linha: dict[str, Any] = {}
         self.voltar = f"/{cadastro.plural}" + (f"/{id_}" if id_ else "")
@@ -43,7 +46,12 @@ class _TelaDeCadastro(Tela):
 
     async def secoes(self, ctx: Contexto, valores: dict[str, str]) -> Sequence[Secao]:
         """The fields of the register."""
-        return await secoes(ctx, self.cadastro.tipo, valores, self.id)
+        return await secoes(ctx, self.cadastro.tipo, valores, self.id, botoes=self.cep.ligada)
+
+    async def completar(self, acao: str, formulario: Formulario) -> None:
+        """Find the address of a CEP."""
+        if acao == "cep":
+            await preencher(self.cep, formulario)
 
     def de_gravado(self, gravado: dict[str, Any]) -> dict[str, str]:
         """Texts of the fields."""
@@ -67,8 +75,8 @@ class Novo(_TelaDeCadastro):
 
     salvar = "Cadastrar"
 
-    def __init__(self, cadastro: Cadastro) -> None:
-        super().__init__(cadastro)
+    def __init__(self, cadastro: Cadastro, cep: ConsultaCep) -> None:
+        super().__init__(cadastro, cep)
         self.titulo = cadastro.novo
 
     async def gravar(self, ctx: Contexto, envio: Envio) -> Response:
@@ -83,8 +91,8 @@ class Edicao(_TelaDeCadastro):
 
     usa_versao = True
 
-    def __init__(self, cadastro: Cadastro, id_: UUID) -> None:
-        super().__init__(cadastro, id_)
+    def __init__(self, cadastro: Cadastro, cep: ConsultaCep, id_: UUID) -> None:
+        super().__init__(cadastro, cep, id_)
         self.titulo = f"Editar {cadastro.nome}"
 
     async def gravar(self, ctx: Contexto, envio: Envio) -> Response:
@@ -104,8 +112,8 @@ class Exclusao(_TelaDeCadastro):
     usa_versao = True
     salvar = "Excluir"
 
-    def __init__(self, cadastro: Cadastro, id_: UUID) -> None:
-        super().__init__(cadastro, id_)
+    def __init__(self, cadastro: Cadastro, cep: ConsultaCep, id_: UUID) -> None:
+        super().__init__(cadastro, cep, id_)
         self.titulo = f"Excluir {cadastro.nome}"
 
     async def secoes(self, ctx: Contexto, valores: dict[str, str]) -> Sequence[Secao]:
