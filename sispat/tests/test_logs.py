@@ -44,3 +44,4 @@ def test_json_is_one_object_per_line_with_its_context() -> None:
 
 def test_one_line_per_request_is_never_written() -> None:
     assert dicionario()["loggers"]["uvicorn.access"]["level"] == "CRITICAL"
+    assert dicionario()["loggers"]["httpx"]["level"] == "WARNING"

@@ -72,6 +72,23 @@ def test_sizes_carry_their_unit(texto: str, tamanho: int) -> None:
     assert carregar({"SISPAT_BODY_LIMIT": texto}).body_limit == tamanho
 
 
+@pytest.mark.parametrize(
+    ("texto", "url"),
+    [
+        ("", "https://viacep.com.br"),
+        ("não", None),
+        ("off", None),
+        ("http://cep.interno:8080", "http://cep.interno:8080"),
+    ],
+)
+def test_the_look_up_of_addresses_can_be_pointed_elsewhere_or_switched_off(texto: str, url: str | None) -> None:
+    assert carregar({"SISPAT_CEP_URL": texto}).cep_url == url
+
+
+def test_an_address_look_up_that_is_no_url_is_refused() -> None:
+    assert "não para desligar" in problemas({"SISPAT_CEP_URL": "viacep.com.br"})["SISPAT_CEP_URL"]
+
+
 def test_all_bad_values_are_told_at_once() -> None:
     achados = problemas(
         {

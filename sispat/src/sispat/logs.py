@@ -34,6 +34,7 @@ def dicionario(nivel: str = "info", formato: str = "text") -> dict[str, Any]:
             "uvicorn.error": {"level": nivel.upper() if nivel == "debug" else "WARNING"},
             "uvicorn.access": {"level": "CRITICAL"},
             "alembic": {"level": nivel.upper() if nivel == "debug" else "WARNING"},
+            "httpx": {"level": nivel.upper() if nivel == "debug" else "WARNING"},  # else a line per question
         },
     }
 

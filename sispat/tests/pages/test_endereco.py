@@ -8,6 +8,8 @@ import time
 import pytest
 from viacep_falso import FALHAS
 
+from sispat.pages._envio import Envio
+
 NOVO = "/locais/novo"
 DIGITADO = {"nome": "Escola do Centro", "ativo": "false", "cep": "01001-000", "numero": "100", "complemento": "fundos"}
 A_MAO = {"logradouro": "Rua digitada", "bairro": "Centro", "cidade": "Campinas", "uf": "sp"}
@@ -127,3 +129,8 @@ async def test_whoever_may_not_edit_cannot_look_up_through_the_form(navegar, via
         r = await pessoa.http.post(NOVO, data={"_csrf": csrf, "_acao": "cep", "cep": "01001000"})
         assert r.status_code == 403
     assert viacep.pedidos == []
+
+
+def test_a_look_up_that_met_a_database_that_is_away_is_shown_again_never_saved() -> None:
+    assert Envio({"nome": "Escola", "_acao": "cep"}).rever
+    assert Envio({"nome": "Escola", "_acao": "cep"}).digitado() == {"nome": "Escola"}

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -117,3 +118,33 @@ def test_no_page_is_wider_than_its_screen(chromium, endereco, tela) -> None:
 
 def largura(pagina) -> int:
     return pagina.evaluate("Math.max(document.documentElement.scrollWidth, document.body.scrollWidth)")
+
+
+@pytest.mark.parametrize("tela", [MESA, TELEFONE], ids=["mesa", "telefone"])
+def test_the_button_beside_the_cep_looks_it_up_and_enter_saves(chromium, cidade, tela) -> None:
+    from playwright.sync_api import expect, sync_playwright
+
+    with socket.socket() as fechada, sync_playwright() as navegadores:
+        fechada.bind(("127.0.0.1", 0))  # and nobody listens: ViaCEP is away
+        navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
+        try:
+            with servir(cidade, cep_url=f"http://127.0.0.1:{fechada.getsockname()[1]}") as endereco:
+                pagina = navegador.new_context(viewport=tela, java_script_enabled=False, locale="pt-BR").new_page()
+                pagina.set_default_timeout(15_000)
+                pagina.goto(f"{endereco}/locais/novo")
+                pagina.get_by_label("E-mail").fill("gestor@demo.local")
+                pagina.get_by_label("Senha").fill("demo")
+                pagina.get_by_role("button", name="Entrar").click()
+
+                pagina.get_by_label("Setor").select_option(index=1)
+                pagina.get_by_label("Nome").fill("Posto do navegador")
+                pagina.get_by_label("CEP").fill("01001-000")
+                pagina.get_by_role("button", name="Buscar endereço pelo CEP").click()
+                expect(pagina.get_by_role("alert")).to_contain_text("Digite o endereço à mão")
+                expect(pagina.get_by_label("Nome")).to_have_value("Posto do navegador")
+                pagina.get_by_label("Logradouro").fill("Rua digitada")
+                pagina.get_by_label("Logradouro").press("Enter")
+                expect(pagina.get_by_role("status")).to_contain_text("Cadastro gravado.")
+                expect(pagina.locator("main")).to_contain_text("Rua digitada")
+        finally:
+            navegador.close()

@@ -61,6 +61,24 @@ def test_a_migration_that_fails_half_way_leaves_nothing(vazio: Dsn, tmp_path: Pa
     assert esquema.migrar(vazio)[1] == esquema.versao_esperada()
 
 
+def test_locais_that_were_there_before_addresses_get_empty_ones(vazio: Dsn, tmp_path: Path) -> None:
+    pasta = tmp_path / "migrations"
+    shutil.copytree(esquema.MIGRACOES, pasta)
+    for nova in pasta.glob("versions/0*.py"):
+        if nova.name >= "0002":
+            nova.unlink()
+    assert esquema.migrar(vazio, pasta) == ("", "0001")
+    with psycopg.connect(vazio.conninfo) as conn:
+        conn.execute("with s as (insert into setor (codigo, nome) values ('S', 'S') returning id)"
+                     " insert into local (setor_id, nome) select id, 'Sala' from s")  # fmt: skip
+    esquema.migrar(vazio)
+    with psycopg.connect(vazio.conninfo) as conn:
+        assert conn.execute("select nome, cep || logradouro || uf from local").fetchall() == [("Sala", "")]
+        for errado in ("cep = '0100100'", "cep = '01001-000'", "uf = 'sp'"):
+            with pytest.raises(psycopg.errors.CheckViolation), conn.transaction():
+                conn.execute(f"update local set {errado}")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

@@ -52,7 +52,7 @@ CADASTROS = (
 _NOME = Campo("nome", dica="Até 120 caracteres.")
 _ATIVO = Campo("ativo", "radio", grupos=SIM_NAO, dica="O que não está em uso continua nos registros antigos.")
 _ENDERECO = (
-    Campo("cep", "cep", "Como 01001-000.", opcional=True, largura="media", botao="Buscar endereço pelo CEP"),
+    Campo("cep", "cep", "Como 01001-000.", opcional=True, largura="curta", botao="Buscar endereço pelo CEP"),
     Campo("logradouro", opcional=True),
     Campo("numero", opcional=True, largura="curta"),
     Campo("complemento", opcional=True, largura="media"),
