@@ -41,7 +41,7 @@ def criar_app(settings: Settings) -> FastAPI:
         title="SISPAT",
         version=__version__,
         description="Gestão patrimonial: os mesmos casos de uso das telas, em JSON.",
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
         lifespan=vida,

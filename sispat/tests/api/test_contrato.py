@@ -1,5 +1,6 @@
 """The contract of the API: documented, authorised everywhere, true to its own description."""
 
+import re
 from typing import Any
 
 import httpx
@@ -19,7 +20,7 @@ CONFERENCIAS = [
     checks.content_type_conformance,
     checks.response_schema_conformance,
 ]
-PUBLICAS = {"/api/auth/login", "/api/docs", "/api/docs/oauth2-redirect", "/api/openapi.json"}
+PUBLICAS = {"/api/auth/login", "/api/docs", "/api/openapi.json"}
 
 
 def rotas(dsn: Dsn) -> list[tuple[str, str]]:
@@ -45,8 +46,15 @@ async def test_without_a_session_every_route_but_the_public_ones_is_401(cliente,
 async def test_openapi_describes_every_route_and_docs_are_served(cliente, cidade) -> None:
     async with cliente() as c:
         documento = (await c.get("/api/openapi.json")).json()
-        assert (await c.get("/api/docs")).status_code == 200
+        pagina = await c.get("/api/docs")
+        assert pagina.status_code == 200
+        enderecos = re.findall(r'(?:src|href)="([^"]+)"', pagina.text)
+        assert len(enderecos) >= 3
+        for endereco in enderecos:  # nothing comes from elsewhere
+            assert endereco.startswith("/")
+            assert (await c.get(endereco)).status_code == 200
     caminhos = {rota.path for rota in criar_app(Settings(database_url=cidade)).routes if isinstance(rota, APIRoute)}
+    caminhos.discard("/api/docs")
     assert {p for p in caminhos if p.startswith("/api")} == set(documento["paths"])
     assert "Sessão" in documento["components"]["securitySchemes"]
     for caminho, operacoes in documento["paths"].items():

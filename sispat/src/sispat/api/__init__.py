@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from sispat.api import auditoria, auth, cadastros, cep, patrimonios
-from sispat.api.rota import documentar
+from sispat.api.documentacao import documentar
 
 __all__ = ["montar"]
 

@@ -16,16 +16,16 @@ from urllib.parse import parse_qsl
 from uuid import UUID
 
 import orjson
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from sispat.domain.erros import DadosInvalidos
 from sispat.usecases.entradas import Entrada
 from sispat.web.porta import token_de
 
-__all__ = ["COM_CHAVE", "COM_VERSAO", "RotaComSessao", "documentar"]
+__all__ = ["COM_CHAVE", "COM_VERSAO", "ESQUEMA", "RotaComSessao"]
 
-_ESQUEMA = "Sessão"
+ESQUEMA = "Sessão"
 
 
 def _cabecalho(nome: str, descricao: str) -> dict[str, Any]:
@@ -43,7 +43,7 @@ class RotaComSessao(APIRoute):
     """A route that only answers to a session."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        kwargs["openapi_extra"] = {"security": [{_ESQUEMA: []}], **(kwargs.get("openapi_extra") or {})}
+        kwargs["openapi_extra"] = {"security": [{ESQUEMA: []}], **(kwargs.get("openapi_extra") or {})}
         super().__init__(*args, **kwargs)
 
     def get_route_handler(self) -> Atender:
@@ -106,20 +106,3 @@ def _ler(modelo: type[Entrada], query: bytes) -> Entrada:
     return modelo.ler(
         dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="replace"))
     )
-
-
-def documentar(aplicacao: FastAPI) -> None:
-    """Add the security scheme to the OpenAPI document."""
-    gerar = aplicacao.openapi
-
-    def com_sessao() -> dict[str, Any]:
-        documento = gerar()
-        esquemas = documento.setdefault("components", {}).setdefault("securitySchemes", {})
-        esquemas[_ESQUEMA] = {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "O `token` de POST /api/auth/login; um navegador pode usar o cookie da sessão.",
-        }
-        return documento
-
-    aplicacao.openapi = com_sessao  # type: ignore[method-assign]
