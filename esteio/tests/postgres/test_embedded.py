@@ -31,6 +31,7 @@ from esteio.postgres.embedded import (
     _data_dir,
     find_binaries,
 )
+from esteio.postgres.embedded._binaries import reachable_by
 from esteio.postgres.embedded._settings import ident_file, server_settings
 from esteio.postgres.embedded._socket import socket_directory
 
@@ -425,7 +426,10 @@ def test_programs_in_a_private_directory_are_copied_once(
 
 @root_only
 def test_a_normal_user_needs_no_other_account(home: Path) -> None:
-    nobody = Embedded(home / "data", account="nobody").account
+    as_nobody = Embedded(home / "data", account="nobody")
+    nobody = as_nobody.account
+    # A copy where only root can reach the programs themselves.
+    programs = reachable_by(nobody, as_nobody.binaries).directory
     os.chown(home, nobody.uid, nobody.gid)
     said = home / "said"
     # A fork and not a new interpreter: the one that runs us may lie where only root can go.
@@ -435,7 +439,7 @@ def test_a_normal_user_needs_no_other_account(home: Path) -> None:
         os.setgid(nobody.gid)
         os.setuid(nobody.uid)
         try:
-            said.write_text(_as_a_normal_user(home))
+            said.write_text(_as_a_normal_user(home, programs))
         except BaseException:  # noqa: BLE001 - the parent shows it
             said.write_text(traceback.format_exc())
         finally:
@@ -444,8 +448,8 @@ def test_a_normal_user_needs_no_other_account(home: Path) -> None:
     assert said.read_text() == "all is well"
 
 
-def _as_a_normal_user(home: Path) -> str:
-    embedded = Embedded(home / "data", settings=_FAST)
+def _as_a_normal_user(home: Path, programs: Path) -> str:
+    embedded = Embedded(home / "data", binaries=programs, settings=_FAST)
     embedded.start()
     try:
         embedded.ensure_database("app", "owner")
@@ -455,7 +459,7 @@ def _as_a_normal_user(home: Path) -> str:
     finally:
         embedded.stop()
     with pytest.raises(DataDirectoryError, match="no permission to write"):
-        Embedded("/usr/esteio-data").start()
+        Embedded("/usr/esteio-data", binaries=programs).start()
     with pytest.raises(AccountError, match="cannot be used by 'nobody'"):
-        Embedded(home / "x", account="root")
+        Embedded(home / "x", binaries=programs, account="root")
     return "all is well"

@@ -105,9 +105,11 @@ class Embedded:
         while True:
             child = self._spawn(programs.program("postgres"))
             self._postmaster = Postmaster(self._directory, child.pid, child)
-            if self._await_answer(deadline):
+            if self._await_answer(deadline) and self._is_answered_by(child.pid):
                 return
-            if self._adopt(deadline):  # another process was faster
+            # Ended already, or about to: another process was faster and holds the lock file.
+            child.wait(max(1.0, deadline - self._clock.monotonic()))
+            if self._adopt(deadline):
                 return
             # Processes of a killed server hold its shared memory until they notice, which takes a moment.
             if "shared memory block" not in self._log_tail() or self._clock.monotonic() > deadline:
@@ -163,6 +165,11 @@ class Embedded:
             _logger.warning("PostgreSQL %d was already running on %s: adopted", found.pid, self._directory)
             return True
         return False
+
+    def _is_answered_by(self, pid: int) -> bool:
+        """Whether the lock file names `pid`: in a race the socket may be the other server's while ours still lives."""
+        found = read_postmaster_file(self._directory)
+        return found is not None and found.pid == pid
 
     def _configure(self) -> None:
         main = self._read("postgresql.conf")

@@ -20,8 +20,16 @@ begin
 exception when duplicate_object or unique_violation then null;  -- another database of the cluster won the race
 end $$;
 do $$
+declare
+    pode boolean;
 begin
-    if not pg_has_role(current_user, 'sispat_app', 'member') then
+    -- From PostgreSQL 16 on, who creates a role may administer it and yet not become it.
+    if current_setting('server_version_num')::int >= 160000 then
+        pode := pg_has_role(current_user, 'sispat_app', 'set');
+    else
+        pode := pg_has_role(current_user, 'sispat_app', 'member');
+    end if;
+    if not pode then
         execute format('grant sispat_app to %I', current_user);
     end if;
 end $$;
