@@ -108,7 +108,12 @@ class Embedded:
             if self._await_answer(deadline) and self._is_answered_by(child.pid):
                 return
             # Ended already, or about to: another process was faster and holds the lock file.
-            child.wait(max(1.0, deadline - self._clock.monotonic()))
+            try:
+                child.wait(max(1.0, deadline - self._clock.monotonic()))
+            except subprocess.TimeoutExpired:
+                self.stop(0.0)
+                reason = f"another server answers in its place, and it does not end within {self._start_timeout:g} s"
+                raise StartFailed(self._directory, reason, self._log_tail()) from None
             if self._adopt(deadline):
                 return
             # Processes of a killed server hold its shared memory until they notice, which takes a moment.
