@@ -1,0 +1,34 @@
+"""Rate limits that are exact, fast, and shared by everyone who has to keep them.
+
+Promises: several limits are decided in one atomic step, all or nothing; memory per key is bounded; a decision
+says what is left and when more will be. Stores: `MemoryStore` for one process, `esteio.limit.redis` for all
+instances (needs the extra `redis`). The core has no dependencies. Errors: `LimitError` for values that can't be; a
+denial is an answer.
+"""
+
+from __future__ import annotations
+
+from esteio.limit._decision import Decision, Decisions
+from esteio.limit._errors import LimitError
+from esteio.limit._events import LimitDenied, LimitsDegraded, LimitsRestored
+from esteio.limit._limit import Hit, Limit
+from esteio.limit._limiter import RateLimiter
+from esteio.limit._memory import MemoryStore
+from esteio.limit._store import AsyncStore, Store
+from esteio.limit._sync import SyncRateLimiter
+
+__all__ = [
+    "AsyncStore",
+    "Decision",
+    "Decisions",
+    "Hit",
+    "Limit",
+    "LimitDenied",
+    "LimitError",
+    "LimitsDegraded",
+    "LimitsRestored",
+    "MemoryStore",
+    "RateLimiter",
+    "Store",
+    "SyncRateLimiter",
+]

@@ -1,0 +1,107 @@
+"""Denials that are known to hold for a while.
+
+Promises: a hit, or a group of hits, is answered from here only when the very same was denied before - same keys,
+costs and limits - and until the moment from which it could pass; a denial of one cost says nothing about another.
+What the rest of a denied group says is as of the denial. At most `size` denials of each kind, the oldest goes
+first. Safe across threads.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from esteio.limit._decision import Decision
+from esteio.limit._limit import Hit, Limit, bounded_key
+from esteio.limit.algorithms import NEVER
+
+__all__ = ["Denied"]
+
+_SHORT = 64  # characters; a longer key may have to be hashed
+
+Known = tuple[int, Limit, int, int, int]
+Group = tuple[tuple[str, Limit, int], ...]
+
+
+class Denied:
+    """Denials by scope and key, and by group; `now` reads microseconds. A `size` of 0 remembers nothing."""
+
+    def __init__(self, size: int, now: Callable[[], int]) -> None:
+        self._size = size
+        self._now = now
+        self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+        self._groups: OrderedDict[Group, tuple[int, list[Decision]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        """Denials that are held now."""
+        return len(self._known) + len(self._groups)
+
+    # -- one hit
+
+    def find(self, key: str, limit: Limit, cost: int) -> Decision | None:
+        """The denial of this very hit with what is left of its wait, or None when the store has to be asked."""
+        identity = (limit.scope, key if len(key) <= _SHORT else bounded_key(key))
+        known = self._known.get(identity)
+        if known is None:
+            return None
+        until, denied, denied_cost, remaining, after = known
+        if denied_cost != cost or (denied is not limit and denied != limit):
+            return None
+        left = until - self._now()
+        if left <= 0:
+            self._known.pop(identity, None)
+            return None
+        return Decision((False, limit, key, cost, remaining, left + after, left, "", False))
+
+    def note(self, denial: Decision) -> None:
+        """Remember what the store said just now; what is degraded or can never pass is not repeated from here."""
+        _, limit, key, cost, remaining, reset, retry, reason, _ = denial
+        if self._size and retry > 0 and not reason:
+            _make_room(self._known, self._size)
+            identity = (limit.scope, bounded_key(key))
+            self._known[identity] = self._now() + retry, limit, cost, remaining, reset - retry
+
+    # -- several
+
+    def find_group(self, hits: Sequence[Hit]) -> list[Decision] | None:
+        """The same for a group."""
+        group = _group(hits)
+        known = self._groups.get(group)
+        if known is None:
+            return None
+        until, decisions = known
+        left = until - self._now()
+        if left <= 0:
+            self._groups.pop(group, None)
+            return None
+        passed = max(each[6] for each in decisions) - left
+        return [_later(each, hit.key, passed) for each, hit in zip(decisions, hits, strict=True)]
+
+    def note_group(self, hits: Sequence[Hit], decisions: list[Decision]) -> None:
+        """The same for a group, until the last of its denials ends."""
+        waits = [each[6] for each in decisions if not each]
+        if self._size and waits and NEVER not in waits and not any(each[7] for each in decisions):
+            _make_room(self._groups, self._size)
+            self._groups[_group(hits)] = self._now() + max(waits), decisions
+
+    def forget(self, key: str, limit: Limit) -> None:
+        """The key was given something back; groups are few, so all of them are asked anew."""
+        self._known.pop((limit.scope, bounded_key(key)), None)
+        self._groups.clear()
+
+
+def _group(hits: Sequence[Hit]) -> Group:
+    return tuple((bounded_key(key), limit, cost) for key, limit, cost in hits)
+
+
+def _make_room(known: OrderedDict[Any, Any], size: int) -> None:
+    while len(known) >= size:
+        known.popitem(last=False)
+
+
+def _later(denied: Decision, key: str, passed: int) -> Decision:
+    """What `denied` says `passed` microseconds later; a member whose own wait is over would pass alone."""
+    _, limit, _, cost, remaining, reset, retry, reason, shadow = denied
+    retry = max(0, retry - passed)
+    return Decision((retry == 0, limit, key, cost, remaining, max(0, reset - passed), retry, reason, shadow))

@@ -1,0 +1,66 @@
+"""GCRA (ITU-T I.371), a leaky bucket: one hit every `per` / `rate`, and up to `capacity` of them at once.
+
+Never more than `capacity` + `rate` * t / `per` in any interval of t. State: (time, part, rate, per): when the
+bucket will be empty again, in microseconds and a `part` of one in `rate`, and the definition that holds for. When
+the definition changes, what is in the bucket is kept, rounded up to whole hits.
+
+One step is `per` / `rate` microseconds, so all is counted in ticks of 1 / `rate` microseconds, where a step has
+`per` of them. That exceeds 2**53: a script without large integers keeps (time, part) apart, and adds
+`cost` steps as `cost * (per // rate)` microseconds and `cost * (per % rate)` parts, which does not.
+"""
+
+from __future__ import annotations
+
+from esteio.limit.algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
+
+__all__ = ["GCRA"]
+
+
+def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
+    """Judge a hit of `cost`, and charge it when it passes."""
+    rate = limit.rate
+    per = limit.per_us
+    used = _used(state, now, limit) if state else 0
+    room = limit.capacity * per - used
+    left = room - cost * per
+    if left < 0:
+        retry = NEVER if cost > limit.capacity else -(left // rate)
+        return state, False, max(0, room // per), -(-used // rate), retry
+    if not cost:
+        return state, True, left // per, -(-used // rate), 0
+    used += cost * per
+    return (now + used // rate, used % rate, rate, per), True, left // per, -(-used // rate), 0
+
+
+def _used(state: State, now: int, limit: Numbers) -> int:
+    """Ticks in the bucket."""
+    time, part, rate, per = state
+    used = max(0, (time - now) * rate + part)
+    if rate != limit.rate or per != limit.per_us:
+        used = -(-used // per) * limit.per_us
+        rate = limit.rate
+    return min(used, (limit.capacity + rate) * limit.per_us)  # more was another clock's time
+
+
+def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
+    """Use `cost` whether or not there is room."""
+    rate = limit.rate
+    per = limit.per_us
+    used = (_used(state, now, limit) if state else 0) + cost * per
+    return now + used // rate, used % rate, rate, per
+
+
+def refund(state: State, now: int, cost: int, limit: Numbers) -> State:
+    """Give back steps that have not leaked away."""
+    used = (_used(state, now, limit) if state else 0) - cost * limit.per_us
+    if used <= 0:
+        return ()
+    return now + used // limit.rate, used % limit.rate, limit.rate, limit.per_us
+
+
+def until(state: State, _limit: Numbers) -> int:
+    """When the bucket is empty."""
+    return state[0] + 1 if state else 0
+
+
+GCRA = Algorithm(decide, charge, refund, until)
