@@ -8,5 +8,6 @@ from __future__ import annotations
 from esteio.limit.redis._errors import REASONS, RedisAddressError
 from esteio.limit.redis._lane import LaneSnapshot
 from esteio.limit.redis._store import RedisSnapshot, RedisStore
+from esteio.limit.redis._sync import SyncRedisStore
 
-__all__ = ["REASONS", "LaneSnapshot", "RedisAddressError", "RedisSnapshot", "RedisStore"]
+__all__ = ["REASONS", "LaneSnapshot", "RedisAddressError", "RedisSnapshot", "RedisStore", "SyncRedisStore"]

@@ -17,7 +17,7 @@ from esteio.limit._limit import Hit, Limit
 from esteio.limit.algorithms import NEVER, State
 from esteio.limit.redis._script import Mode, Unit
 
-__all__ = ["Debt", "Known", "Local", "Memory"]
+__all__ = ["Debt", "Known", "Local", "Memory", "worded"]
 
 _SOON = 1_000_000  # microseconds; when nobody knows, ask again then
 
@@ -132,7 +132,7 @@ class Local:
             for hit, name in zip(hits, names, strict=True):
                 self._owe(name, hit, instances, now)
         answers = iter(decisions)
-        return [_worded(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
+        return [worded(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
 
     def refund(self, hit: Hit, name: str, instances: int, now: int) -> None:
         """Give back here, and owe less."""
@@ -202,7 +202,7 @@ def _identity(hit: Hit) -> tuple[str, str]:
     return hit.key, ""
 
 
-def _worded(hit: Hit, local: Decision | None, reason: str) -> Decision:
+def worded(hit: Hit, local: Decision | None, reason: str) -> Decision:
     """The decision on `hit` itself: `local` is the one on this instance's share, None when nothing was counted."""
     key, limit, cost = hit
     if cost > limit.capacity:

@@ -99,6 +99,7 @@ class RedisStore:
         if "{" in prefix or "}" in prefix:
             raise LimitError("prefix", prefix, "text without braces, which mark hash tags")
         self.name = name
+        self.budget = budget
         self.address: Address = parse(url, password if password is not None else os.environ.get("REDIS_PASSWORD"))
         self._credentials = credentials_of(self.address, tls)
         self._sentinels = Credentials("", sentinel_password, 0, self._credentials.tls)
@@ -161,7 +162,7 @@ class RedisStore:
         latest, session = self._latest
         if latest is loop and session is not None:
             return session
-        for old in [each for each in self._sessions if each.is_closed()]:
+        for old in [each for each in tuple(self._sessions) if each.is_closed()]:
             self._sessions.pop(old, None)
         found = self._sessions.get(loop)
         if found is None:
