@@ -89,7 +89,8 @@ class RateLimiter(Limiter):
         if self._hit_now is not None:
             decision = self._hit_now(key, limit, cost)
         else:
-            decision = self._known(key, limit, cost) or await self._asked(key, limit, cost)
+            known = self._known(key, limit, cost)
+            decision = known if known is not None else await self._asked(key, limit, cost)
         return decision if decision[0] else self._refused(decision)
 
     async def hit_all(self, hits: Iterable[Hit]) -> Decisions:

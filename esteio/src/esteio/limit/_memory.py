@@ -22,7 +22,8 @@ from esteio.policy._forks import renew_after_fork
 
 __all__ = ["MemoryStore"]
 
-_LOOK = 8  # entries looked at to find a place
+_LOOK = 16  # entries looked at to find a place
+_STRIDE = 0x9E3779B1  # a prime: steps of it spread over a ring of any length and meet all of it
 _SWEEP = 2  # entries looked at for each new key while there is room
 _SHORT = 64  # characters; a longer key may have to be hashed
 
@@ -51,7 +52,7 @@ class MemoryStore:
         self._clock = microseconds(clock)
         self._lock = Lock()
         self._entries: dict[Identity, _Entry] = {}
-        self._ring: list[Identity] = []  # all identities once, in the order in which they are looked at
+        self._ring: list[Identity] = []  # all identities once, to look at some
         self._hand = 0
         renew_after_fork(self)
 
@@ -132,7 +133,7 @@ class MemoryStore:
         ring = self._ring
         best, soonest = None, 0
         for _ in range(min(looks, len(ring))):
-            self._hand = (self._hand + 1) % len(ring)
+            self._hand = (self._hand + _STRIDE) % len(ring)
             until = self._entries[ring[self._hand]].until
             if until <= now:
                 return self._hand

@@ -24,7 +24,8 @@ def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
     left = rate - counted - cost
     if left < 0:
         retry = _retry(start, used, before, now, cost, limit)
-        return state, False, max(0, rate - counted), _end(start, used, before, per, now), retry
+        kept = (start, used, before) if counted else ()
+        return kept, False, max(0, rate - counted), _end(start, used, before, per, now), retry
     if not cost:
         return state, True, left, _end(start, used, before, per, now), 0
     return (start, used + cost, before), True, left, start + 2 * per - now, 0
@@ -36,7 +37,7 @@ def _current(state: State, now: int, per: int) -> State:
         return now, 0, 0
     start, used, before = state
     passed = now - start
-    if passed >= 2 * per:
+    if passed >= 2 * per or (passed >= per and not used):
         return now, 0, 0
     if passed >= per:
         return start + per, 0, used

@@ -19,7 +19,7 @@ def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
     end = start + per - now if used else 0
     left = rate - used - cost
     if left < 0:
-        return state, False, max(0, rate - used), end, NEVER if cost > rate else end
+        return (start, used) if used else (), False, max(0, rate - used), end, NEVER if cost > rate else end
     if not cost:
         return state, True, left, end, 0
     return (start, used + cost), True, left, start + per - now, 0

@@ -25,11 +25,11 @@ def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
     left = room - cost * per
     if left < 0:
         retry = NEVER if cost > limit.capacity else -(left // rate)
-        return state, False, max(0, room // per), -(-used // rate), retry
+        return _kept(used, now, limit), False, max(0, room // per), -(-used // rate), retry
     if not cost:
         return state, True, left // per, -(-used // rate), 0
-    used += cost * per
-    return (now + used // rate, used % rate, rate, per), True, left // per, -(-used // rate), 0
+    whole, part = divmod(used + cost * per, rate)
+    return (now + whole, part, rate, per), True, left // per, whole + 1 if part else whole, 0
 
 
 def _used(state: State, now: int, limit: Numbers) -> int:
@@ -42,20 +42,20 @@ def _used(state: State, now: int, limit: Numbers) -> int:
     return min(used, (limit.capacity + rate) * limit.per_us)  # more was another clock's time
 
 
+def _kept(used: int, now: int, limit: Numbers) -> State:
+    return now + used // limit.rate, used % limit.rate, limit.rate, limit.per_us
+
+
 def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
     """Use `cost` whether or not there is room."""
-    rate = limit.rate
-    per = limit.per_us
-    used = (_used(state, now, limit) if state else 0) + cost * per
-    return now + used // rate, used % rate, rate, per
+    used = (_used(state, now, limit) if state else 0) + cost * limit.per_us
+    return _kept(used, now, limit)
 
 
 def refund(state: State, now: int, cost: int, limit: Numbers) -> State:
     """Give back steps that have not leaked away."""
     used = (_used(state, now, limit) if state else 0) - cost * limit.per_us
-    if used <= 0:
-        return ()
-    return now + used // limit.rate, used % limit.rate, limit.rate, limit.per_us
+    return _kept(used, now, limit) if used > 0 else ()
 
 
 def until(state: State, _limit: Numbers) -> int:

@@ -28,13 +28,16 @@ def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
         if cost > rate:
             return state, False, rate, 0, NEVER
         return ((0, now, cost), True, rate - cost, per, 0) if cost else (state, True, rate, 0, 0)
+    last = state[-2]
     total = state[-1] + cost
     left = rate + state[0] - total
     if left < 0:
-        return state, False, max(0, left + cost), state[-2] + per - now, _retry(state, now, cost, rate, per)
-    if cost:
-        state = _added(state, now, total, limit.grain_us)
-    return state, True, left, state[-2] + per - now, 0
+        return state, False, max(0, left + cost), last + per - now, _retry(state, now, cost, rate, per)
+    if not cost:
+        return state, True, left, last + per - now, 0
+    if now <= last:
+        return _added(state, now, total, 1), True, left, last + per - now, 0
+    return _added(state, now, total, limit.grain_us), True, left, per, 0
 
 
 def _current(state: State, now: int, per: int) -> State:
@@ -54,12 +57,13 @@ def _current(state: State, now: int, per: int) -> State:
 
 
 def _added(state: State, now: int, total: int, grain: int) -> State:
+    """With a cell for what was used now, or with it in the newest cell; concatenated, which is what is fastest."""
     last = state[-2]
     if now <= last:
-        return *state[:-1], total
+        return state[:-1] + (total,)  # noqa: RUF005
     if (now - last < grain and now // grain == last // grain) or len(state) > _FULL:
-        return *state[:-2], now, total
-    return *state, now, total
+        return state[:-2] + (now, total)  # noqa: RUF005
+    return state + (now, total)  # noqa: RUF005
 
 
 def _retry(state: State, now: int, cost: int, rate: int, per: int) -> int:
