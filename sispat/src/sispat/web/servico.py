@@ -1,4 +1,4 @@
-"""What lives as long as the process: the database, its health, the look-up of addresses, the settings.
+"""What lives as long as the process: the database, its health, the limits, the look-up of addresses, the settings.
 
 Promises: starting never fails because the database is away; the process says "not ready" until the schema
 is the one this code needs, migrating it if it is the first to get there, and recovers by itself.
@@ -17,13 +17,16 @@ from datetime import timedelta
 
 from esteio import EsteioError
 from esteio.health import Check, Monitor
+from esteio.limit import RateLimiter
 from esteio.postgres import Database
 from esteio.serve import lifecycle
 from sispat.cep import ConsultaCep
 from sispat.domain.erros import SispatError
 from sispat.settings import Settings
-from sispat.store import esquema, identidade
+from sispat.store import bloqueios, esquema, identidade
 from sispat.usecases.sessoes import Validade
+from sispat.usecases.tentativas import Guarda
+from sispat.web.armazem import armazem, limite
 
 __all__ = ["PAPEL_DO_BANCO", "SemBanco", "Servico"]
 
@@ -54,6 +57,8 @@ class Servico:
     saude: Monitor
     validade: Validade
     cep: ConsultaCep
+    limitador: RateLimiter
+    guarda: Guarda
     fila_de_numeros: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -67,12 +72,19 @@ class Servico:
             return await db.ping(timeout=0.9) * 1000
 
         saude = Monitor([Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)])
+        limitador = RateLimiter(armazem(settings))
         return cls(
             settings,
             db,
             saude,
             Validade(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
             ConsultaCep.montar(settings.cep_url),
+            limitador,
+            Guarda(
+                limitador,
+                limite("auth", settings.limit_auth),
+                limite("auth-address", settings.limit_auth_address),
+            ),
         )
 
     @contextlib.asynccontextmanager
@@ -126,5 +138,6 @@ class Servico:
             try:
                 async with self.db.connection() as conn:
                     await identidade.limpar_vencidos(conn)
+                    await bloqueios.limpar(conn)
             except EsteioError as erro:
                 _logger.warning("faxina adiada: %s", erro)
