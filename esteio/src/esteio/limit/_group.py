@@ -5,40 +5,40 @@ Promises: all or nothing. A key that occurs twice is charged twice. What does no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
 
 from esteio.limit._decision import Decision, decision
 from esteio.limit._limit import Hit
 from esteio.limit.algorithms import State
 
-__all__ = ["Kept", "decide_group", "peeked"]
+__all__ = ["decide_group"]
 
-Kept = dict[tuple[str, str], tuple[Hit, State, int]]
-"""(scope, key) of all that changed: the last hit on it, its new state and microseconds until it is unused."""
+Place = TypeVar("Place", bound=Hashable)
 
 
 def decide_group(
-    hits: Sequence[Hit],
-    identify: Callable[[Hit], tuple[str, str]],
-    read: Callable[[Hit], State],
-    now: int,
-    charge: bool,
-) -> tuple[list[Decision], Kept]:
-    """The decisions, and the states to keep: none unless all passed and `charge`."""
-    kept: Kept = {}
+    hits: Sequence[Hit], places: Sequence[Place], read: Callable[[Place], State], now: int, charge: bool
+) -> tuple[list[Decision], dict[Place, tuple[State, int]]]:
+    """The decisions, and what to keep: for each place its new state and the microseconds until that is unused.
+
+    `places` says where the state of each hit is. Nothing is to be kept unless all hits passed and `charge`.
+    """
+    kept: dict[Place, tuple[State, int]] = {}
     decisions = []
-    for hit in hits:
-        identity = identify(hit)
-        state = kept[identity][1] if identity in kept else read(hit)
+    for hit, place in zip(hits, places, strict=True):
+        state = kept[place][0] if place in kept else read(place)
         state, allowed, remaining, reset, retry = hit.limit.decide(state, now, hit.cost)
         decisions.append(decision(allowed, hit.limit, hit.key, hit.cost, remaining, reset, retry))
-        kept[identity] = hit, state, reset
+        kept[place] = state, reset
     if charge and all(decisions):
         return decisions, kept
-    return [peeked(each, read(hit), now) if each else each for hit, each in zip(hits, decisions, strict=True)], {}
+    return [
+        _uncharged(each, read(place), now) if each else each for each, place in zip(decisions, places, strict=True)
+    ], {}
 
 
-def peeked(passed: Decision, state: State, now: int) -> Decision:
+def _uncharged(passed: Decision, state: State, now: int) -> Decision:
     """A hit that would pass but is not charged: what is left is what was left before it."""
     _, _, remaining, reset, _ = passed.limit.decide(state, now, 0)
     return decision(True, passed.limit, passed.key, passed.cost, remaining, reset, 0)

@@ -85,8 +85,8 @@ class MemoryStore:
         """Decide several hits, all or nothing."""
         now = self._clock()
         with self._lock:
-            decisions, kept = decide_group(hits, _identity, self._state, now, charge)
-            for identity, (_, state, reset) in kept.items():
+            decisions, kept = decide_group(hits, [_identity(hit) for hit in hits], self._state, now, charge)
+            for identity, (state, reset) in kept.items():
                 entry = self._entries.get(identity) or self._new(identity, now)
                 entry.state = state
                 entry.until = now + reset
@@ -112,8 +112,8 @@ class MemoryStore:
 
     # -- places
 
-    def _state(self, hit: Hit) -> State:
-        entry = self._entries.get(_identity(hit))
+    def _state(self, identity: Identity) -> State:
+        entry = self._entries.get(identity)
         return () if entry is None else entry.state
 
     def _new(self, identity: Identity, now: int) -> _Entry:
