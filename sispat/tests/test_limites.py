@@ -80,7 +80,8 @@ async def test_pages_static_files_and_probes_are_not_counted(cidade) -> None:
         assert (await um.get("/api/health/ready")).status_code == 200
 
 
-async def test_while_the_database_is_away_nobody_is_counted_and_nobody_waits_twice(postgres_server) -> None:
+async def test_while_the_database_is_away_nobody_is_counted(monkeypatch) -> None:
+    monkeypatch.setattr("sispat.web.limites._PRAZO", 0.1)
     fora = Dsn.parse("postgresql://u@127.0.0.1:1/b").with_(pool_timeout=0.2)
     async with casa(fora, limit_global=Cota(1, 900.0)) as c, c.de("203.0.113.7", Authorization="Bearer qualquer") as um:
         assert {(await um.get("/api/patrimonios")).status_code for _ in range(3)} == {503}
