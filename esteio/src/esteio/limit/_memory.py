@@ -41,7 +41,7 @@ class _Entry:
 
 
 class MemoryStore:
-    """Holds at most `max_keys` pairs of key and limit (about 300 bytes each, up to 8 kB where the window is full)."""
+    """Holds at most `max_keys` pairs of key and limit: about 350 bytes each, up to 5 kB for a full `window`."""
 
     remote: Final = False
 
