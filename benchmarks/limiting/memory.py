@@ -1,0 +1,137 @@
+"""Claim: hits that pass, counted in the process's memory, cost a third of what they cost in limits.
+
+Each round is 50 hits on each of 40 new keys, limit 100 a minute: all of them pass. Candidates take turns; the
+median of the rounds is shown. The target is three times the exact window of limits, beside our exact window.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from time import perf_counter
+from typing import Any
+
+from benchmarks.report import Claim
+
+from esteio.limit import Limit, RateLimiter, SyncRateLimiter
+
+PEERS = ("limits", "pyrate-limiter", "throttled-py")
+KEYS, HITS, RATE = 40, 50, 100
+OURS, THEIRS = "esteio window", "limits moving window"
+
+Hit = Callable[[str], object]
+Awaited = Callable[[str], Awaitable[object]]
+
+
+def ours(algorithm: Any) -> Hit:
+    limiter, limit = SyncRateLimiter(), Limit(RATE, 60, algorithm=algorithm)
+    return lambda key: limiter.hit(key, limit)
+
+
+def limits(module: Any, strategy: str) -> Hit:
+    limiter = getattr(import_module("limits.strategies"), strategy)(import_module("limits.storage").MemoryStorage())
+    item = module.parse(f"{RATE}/minute")
+    return lambda key: limiter.hit(item, key)
+
+
+def throttled(module: Any, using: str) -> Hit:
+    limiter = module.Throttled(using=using, quota=module.per_min(RATE), store=module.MemoryStore({"MAX_SIZE": 100_000}))
+    throttle: Hit = limiter.limit
+    return throttle
+
+
+def pyrate(module: Any) -> Hit:
+    rates = [module.Rate(RATE, module.Duration.MINUTE)]
+
+    class Buckets(module.BucketFactory):  # type: ignore[misc]
+        """A bucket for each name, as its manual says."""
+
+        def __init__(self) -> None:
+            self.clock = module.MonotonicClock()
+            self.buckets: dict[str, Any] = {}
+
+        def wrap_item(self, name: str, weight: int = 1) -> Any:
+            return module.RateItem(name, self.clock.now(), weight=weight)
+
+        def get(self, item: Any) -> Any:
+            if item.name not in self.buckets:
+                self.buckets[item.name] = module.InMemoryBucket(rates)
+            return self.buckets[item.name]
+
+    limiter = module.Limiter(Buckets())
+    return lambda key: limiter.try_acquire(key, blocking=False)
+
+
+def candidates() -> dict[str, Hit]:
+    """Ours, and those of the peers that are installed."""
+    found = {f"esteio {name}": ours(name) for name in ("window", "counter", "gcra", "fixed")}
+    offers: dict[str, tuple[str, Callable[[Any], Hit]]] = {
+        THEIRS: ("limits", lambda m: limits(m, "MovingWindowRateLimiter")),
+        "limits sliding counter": ("limits", lambda m: limits(m, "SlidingWindowCounterRateLimiter")),
+        "limits fixed window": ("limits", lambda m: limits(m, "FixedWindowRateLimiter")),
+        "pyrate-limiter": ("pyrate_limiter", pyrate),
+        "throttled-py sliding": ("throttled", lambda m: throttled(m, "sliding_window")),
+        "throttled-py fixed": ("throttled", lambda m: throttled(m, "fixed_window")),
+        "throttled-py gcra": ("throttled", lambda m: throttled(m, "gcra")),
+    }
+    for name, (module, make) in offers.items():
+        try:
+            found[name] = make(import_module(module))
+        except ImportError:
+            continue
+    return found
+
+
+def time_round(hit: Hit, number: int) -> float:
+    """Hits a second on keys no round before had."""
+    keys = [f"192.0.2.{each} in round {number}" for each in range(KEYS)]
+    began = perf_counter()
+    for _ in range(HITS):
+        for key in keys:
+            hit(key)
+    return KEYS * HITS / (perf_counter() - began)
+
+
+async def time_awaited(hit: Awaited, number: int) -> float:
+    """The same for coroutines."""
+    keys = [f"192.0.2.{each} in round {number}" for each in range(KEYS)]
+    began = perf_counter()
+    for _ in range(HITS):
+        for key in keys:
+            await hit(key)
+    return KEYS * HITS / (perf_counter() - began)
+
+
+def awaited() -> dict[str, Awaited]:
+    """Ours and limits', for coroutines."""
+    limiter, limit = RateLimiter(), Limit(RATE, 60)
+    found: dict[str, Awaited] = {OURS: lambda key: limiter.hit(key, limit)}
+    try:
+        storage = import_module("limits.aio.storage").MemoryStorage()
+        peer = import_module("limits.aio.strategies").MovingWindowRateLimiter(storage)
+        item = import_module("limits").parse(f"{RATE}/minute")
+        found[THEIRS] = lambda key: peer.hit(item, key)
+    except ImportError:
+        pass
+    return found
+
+
+async def measure(rounds: int) -> list[Claim]:
+    """The claim `memory`, and the same awaited."""
+    plain, coroutines = candidates(), awaited()
+    figures: dict[str, list[float]] = {name: [] for name in plain}
+    awaited_figures: dict[str, list[float]] = {name: [] for name in coroutines}
+    for number in range(rounds + 2):
+        for name, hit in plain.items():
+            figures[name].append(time_round(hit, number))
+        for name, coroutine in coroutines.items():
+            awaited_figures[name].append(await time_awaited(coroutine, number))
+    return [published("memory", figures), published("memory, awaited", awaited_figures)]
+
+
+def published(claim: str, figures: dict[str, list[float]]) -> Claim:
+    """The medians, without the two rounds that warm up."""
+    medians = {name: round(statistics.median(each[2:]), 1) for name, each in figures.items()}
+    target = 3 * medians[THEIRS] if THEIRS in medians else None
+    return Claim(claim, "hits/s", "higher", medians.pop(OURS), medians, target=target)
