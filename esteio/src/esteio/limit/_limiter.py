@@ -82,6 +82,7 @@ class RateLimiter(Limiter):
         super().__init__(denied, shadow, clock)
         self.store = store if store is not None else MemoryStore(clock=clock)
         self._now: Store | None = self.store if isinstance(self.store, Store) else None
+        self._later: AsyncStore | None = self.store if isinstance(self.store, AsyncStore) else None
         self._hit_now = self._now.hit_now if self._now is not None else None
 
     async def hit(self, key: str, limit: Limit, cost: int = 1) -> Decision:
@@ -133,8 +134,8 @@ class RateLimiter(Limiter):
 
     @property
     def _remote(self) -> AsyncStore:
-        assert isinstance(self.store, AsyncStore)
-        return self.store
+        assert self._later is not None  # asking whether the store keeps the protocol costs more than the rest of a hit
+        return self._later
 
     def _known(self, key: str, limit: Limit, cost: int) -> Decision | None:
         if type(key) is not str or type(cost) is not int or cost < 1 or not key:

@@ -84,8 +84,7 @@ def test_any_sequence_of_hits_refunds_and_charges_is_decided_alike(
             mode = rnd.choice([Mode.DECIDE] * 8 + [Mode.REFUND, Mode.CHARGE])
             (row,) = ask(Unit([("k", limit, cost)], ["k"], mode), at=now)
             if mode == Mode.DECIDE:
-                after, *verdict = limit.decide(state, now, cost)
-                state = after if verdict[0] else state
+                state, *verdict = limit.decide(state, now, cost)
             else:
                 state = (limit.rule.refund if mode == Mode.REFUND else limit.rule.charge)(state, now, cost, limit)
                 _, *verdict = limit.decide(state, now, 0)
@@ -98,21 +97,15 @@ def test_any_sequence_of_hits_refunds_and_charges_is_decided_alike(
 def test_groups_are_all_or_nothing_and_say_what_the_memory_store_would_say(ask: Ask, client: Redis, seed: int) -> None:
     rnd = random.Random(seed)
     limits = [Limit(rnd.choice([3, 10, 100]), 60, algorithm=each, name=each) for each in ALGORITHMS]
-    states: dict[tuple[str, str], State] = {}
+    states: dict[str, State] = {}
     now = START
     for _ in range(60):
         now += rnd.choice([0, 1_000_000, 20_000_000])
         hits = [Hit(rnd.choice("ab"), rnd.choice(limits), rnd.choice([1, 2, 5])) for _ in range(rnd.randint(1, 6))]
         charge = rnd.random() < 0.8
-        decisions, kept = decide_group(
-            hits,
-            lambda hit: (hit.limit.scope, hit.key),
-            lambda hit: states.get((hit.limit.scope, hit.key), ()),
-            now,
-            charge,
-        )
-        states.update({identity: state for identity, (_, state, _) in kept.items()})
         names = [state_key("", hit.key, hit.limit) for hit in hits]
+        decisions, kept = decide_group(hits, names, lambda name: states.get(name, ()), now, charge)
+        states.update({name: state for name, (state, _) in kept.items()})
         rows = ask(Unit(hits, names, Mode.DECIDE if charge else Mode.PEEK), at=now)
         assert rows == [(each[0], *each[4:7]) for each in decisions]
 

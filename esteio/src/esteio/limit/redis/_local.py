@@ -116,18 +116,14 @@ class Local:
         self, hits: Sequence[Hit], names: Sequence[str], charge: bool, reason: str, instances: int, now: int
     ) -> list[Decision]:
         """Decide as `on_failure` of each limit says, all or nothing."""
-        closed = any(hit.limit.on_failure == "closed" or hit.cost > hit.limit.capacity for hit in hits)
-        counted = [
-            Hit(name, hit.limit.share(instances), hit.cost)
-            for hit, name in zip(hits, names, strict=True)
-            if hit.limit.on_failure == "local"
-        ]
-        for hit, name in zip(hits, names, strict=True):
-            if hit.limit.on_failure == "local":
-                self._entry(name, hit.limit, instances, now)
-        decisions, kept = decide_group(counted, _identity, self._state, now, charge and not closed)
-        if charge and not closed and all(decisions):
-            for name, (_, state, _) in ((identity[0], change) for identity, change in kept.items()):
+        charge = charge and not any(_refused(hit) for hit in hits)
+        pairs = [pair for pair in zip(hits, names, strict=True) if pair[0].limit.on_failure == "local"]
+        for hit, name in pairs:
+            self._entry(name, hit.limit, instances, now)
+        counted = [hit._replace(limit=hit.limit.share(instances)) for hit, _ in pairs]
+        decisions, kept = decide_group(counted, [name for _, name in pairs], self._state, now, charge)
+        if charge and all(decisions):
+            for name, (state, _) in kept.items():
                 self._entries[name].state = state
             for hit, name in zip(hits, names, strict=True):
                 self._owe(name, hit, instances, now)
@@ -189,8 +185,8 @@ class Local:
         used = share.capacity - part
         return share.rule.charge((), known.since(), used, share) if used > 0 else ()
 
-    def _state(self, hit: Hit) -> State:
-        return self._entries[hit.key].state
+    def _state(self, name: str) -> State:
+        return self._entries[name].state
 
     def _owe(self, name: str, hit: Hit, instances: int, now: int) -> None:
         entry = self._entries.get(name) or self._entry(name, hit.limit, instances, now)
@@ -198,8 +194,9 @@ class Local:
         entry.last = now
 
 
-def _identity(hit: Hit) -> tuple[str, str]:
-    return hit.key, ""
+def _refused(hit: Hit) -> bool:
+    """Whether it is denied whatever was used."""
+    return hit.limit.on_failure == "closed" or hit.cost > hit.limit.capacity
 
 
 def worded(hit: Hit, local: Decision | None, reason: str) -> Decision:

@@ -95,7 +95,7 @@ local function windows(s, now, per)
   if s == '' then return now, 0, 0 end
   local start, used, before = unpack('<ddd', s)
   local passed = now - start
-  if passed >= 2 * per then return now, 0, 0 end
+  if passed >= 2 * per or (passed >= per and used == 0) then return now, 0, 0 end
   if passed >= per then return start + per, 0, used end
   if -passed > per then return now, used, before end
   return start, used, before
@@ -107,18 +107,19 @@ function counter.decide(s, now, cost, limit)
   local grains = floor(per / grain)
   local counted = used
   if before > 0 then
-    counted = used + ceil(before * min(grains, ceil((start + per - max(now, start)) / grain)) / grains)
+    counted = used + ceil(before * min(grains, ceil((start + per - now) / grain)) / grains)
   end
   local left = rate - counted - cost
   local ends = used > 0 and start + 2 * per - now or before > 0 and start + per - now or 0
   if left < 0 then
     local retry = NEVER
+    local kept = counted > 0 and pack('<ddd', start, used, before) or ''
     if cost <= rate then
       local room = rate - used - cost
       if room < 0 then start, before, room = start + per, used, rate - cost end
       retry = start + per - floor(room * grains / before) * grain - now
     end
-    return s, false, max(0, rate - counted), ends, retry
+    return kept, false, max(0, rate - counted), ends, retry
   end
   if cost == 0 then return s, true, left, ends, 0 end
   return pack('<ddd', start, used + cost, before), true, left, start + 2 * per - now, 0
@@ -205,12 +206,16 @@ function gcra.decide(s, now, cost, limit)
   local rate = limit.rate
   local us, part = bucket(s, now, limit)
   local room, room_part = less(limit.full, limit.full_part, us, part, rate)
-  if cost > limit.capacity then
-    return s, false, room < 0 and 0 or hits(room, room_part, limit), emptied(us, part), NEVER
+  local left, left_part, retry = -1, 0, NEVER
+  local step, step_part = 0, 0
+  if cost <= limit.capacity then
+    step, step_part = steps(cost, limit)
+    left, left_part = less(room, room_part, step, step_part, rate)
+    retry = -left
   end
-  local step, step_part = steps(cost, limit)
-  local left, left_part = less(room, room_part, step, step_part, rate)
-  if left < 0 then return s, false, room < 0 and 0 or hits(room, room_part, limit), emptied(us, part), -left end
+  if left < 0 then
+    return kept(us, part, now, limit), false, room < 0 and 0 or hits(room, room_part, limit), emptied(us, part), retry
+  end
   if cost == 0 then return s, true, hits(left, left_part, limit), emptied(us, part), 0 end
   us, part = more(us, part, step, step_part, rate)
   return kept(us, part, now, limit), true, hits(left, left_part, limit), emptied(us, part), 0
@@ -249,7 +254,10 @@ function fixed.decide(s, now, cost, limit)
   local start, used = period(s, now, per)
   local ends = used > 0 and start + per - now or 0
   local left = rate - used - cost
-  if left < 0 then return s, false, max(0, rate - used), ends, cost > rate and NEVER or ends end
+  if left < 0 then
+    local kept = used > 0 and pack('<dd', start, used) or ''
+    return kept, false, max(0, rate - used), ends, cost > rate and NEVER or ends
+  end
   if cost == 0 then return s, true, left, ends, 0 end
   return pack('<dd', start, used + cost), true, left, start + per - now, 0
 end
@@ -361,7 +369,7 @@ while at <= size do
     amend(mode, k, limit, cost, now - age)
   elseif mode == DECIDE and follows == 0 then
     local s, allowed, remaining, reset, retry = limit.decide(state(k, limit), now, cost, limit)
-    if allowed then keep(k, s, limit) end
+    if allowed or s ~= states[k] then keep(k, s, limit) end
     say(allowed, remaining, reset, retry)
   else
     local members = {{k = k, limit = limit, cost = cost}}
