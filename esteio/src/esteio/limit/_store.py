@@ -20,7 +20,10 @@ __all__ = ["AsyncStore", "Store"]
 class Store(Protocol):
     """Answers at once; safe to call from several threads."""
 
-    remote: bool
+    @property
+    def remote(self) -> bool:
+        """Whether asking costs a round trip."""
+        ...
 
     def hit_now(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         """Decide one hit; LimitError for a key or cost that can't be."""
@@ -43,7 +46,10 @@ class Store(Protocol):
 class AsyncStore(Protocol):
     """Has to be waited for; belongs to one event loop."""
 
-    remote: bool
+    @property
+    def remote(self) -> bool:
+        """Whether asking costs a round trip."""
+        ...
 
     async def decide(self, hits: Sequence[Hit], *, charge: bool) -> list[Decision]:
         """Decide hits that `check_hit` has seen: all are charged or, when one is denied or not `charge`, none."""

@@ -25,6 +25,7 @@ from sispat.settings._valores import (
     ler_duracao,
     ler_enderecos,
     ler_fuso,
+    ler_redis,
     ler_tamanho,
     ler_url,
     ler_url_ou_nao,
@@ -63,12 +64,12 @@ class Settings(BaseModel):
     ] = None
     redis_url: Annotated[
         SecretStr | None,
-        BeforeValidator(ler_url("redis", "rediss", "unix")),
+        BeforeValidator(ler_redis),
         Variavel(
             "REDIS_URL",
             "Endereço do Redis, para limites de requisições comuns a todas as máquinas. Sem ele, cada máquina conta os "
             "seus; enquanto ele não responde, cada processo permite a sua parte.",
-            aceita="redis://, rediss:// ou unix://",
+            aceita="redis://, rediss:// (TLS), unix://, redis+sentinel://um:26379,outro:26379/servico ou redis+cluster://",
             secreta=True,
         ),
     ] = None

@@ -27,6 +27,7 @@ __all__ = [
     "ler_duracao",
     "ler_enderecos",
     "ler_fuso",
+    "ler_redis",
     "ler_tamanho",
     "ler_url",
     "ler_url_ou_nao",
@@ -135,6 +136,25 @@ def ler_url(*esquemas: str) -> Any:
         return valor
 
     return ler
+
+
+_ler_url_do_redis = ler_url(
+    *("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+)
+
+
+def ler_redis(valor: Any) -> Any:
+    """The address of a Redis, of Sentinels or of a Cluster; what is wrong with it is told without a password."""
+    if not isinstance(valor, str):
+        return valor
+    _ler_url_do_redis(valor)
+    from esteio.limit.redis import RedisAddressError, RedisStore
+
+    try:
+        RedisStore(valor)  # connects to nothing yet
+    except RedisAddressError as erro:
+        raise ValueError(f"{erro.part}: {erro.value!r}; allowed: {erro.allowed}") from None
+    return valor
 
 
 def ler_url_ou_nao(*esquemas: str) -> Any:

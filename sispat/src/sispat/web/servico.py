@@ -26,7 +26,7 @@ from sispat.settings import Settings
 from sispat.store import bloqueios, esquema, identidade
 from sispat.usecases.sessoes import Validade
 from sispat.usecases.tentativas import Guarda
-from sispat.web.armazem import armazem, limite
+from sispat.web.armazem import Armazem, armazem, encerrar, iniciar, limite, redis
 
 __all__ = ["PAPEL_DO_BANCO", "SemBanco", "Servico"]
 
@@ -57,6 +57,7 @@ class Servico:
     saude: Monitor
     validade: Validade
     cep: ConsultaCep
+    contagem: Armazem
     limitador: RateLimiter
     guarda: Guarda
     fila_de_numeros: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -71,14 +72,18 @@ class Servico:
         async def banco() -> float:
             return await db.ping(timeout=0.9) * 1000
 
-        saude = Monitor([Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)])
-        limitador = RateLimiter(armazem(settings))
+        contagem = armazem(settings)
+        limitador = RateLimiter(contagem)
+        verificacoes = [Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)]
+        if settings.redis_url is not None:
+            verificacoes.append(Check("redis:responseTime", redis(limitador), timeout=1.0, cache=1.0, essential=False))
         return cls(
             settings,
             db,
-            saude,
+            Monitor(verificacoes),
             Validade(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
             ConsultaCep.montar(settings.cep_url),
+            contagem,
             limitador,
             Guarda(
                 limitador,
@@ -92,6 +97,7 @@ class Servico:
         """Open for the life of the process; on leaving, everything is closed in order."""
         lifecycle.ready = False
         await self.db.open()
+        await iniciar(self.contagem)
         tarefas = [asyncio.create_task(self._preparar()), asyncio.create_task(self._faxina())]
         try:
             await self._primeira_olhada(tarefas[0])
@@ -101,6 +107,7 @@ class Servico:
                 tarefa.cancel()
             await asyncio.gather(*tarefas, return_exceptions=True)
             await self.cep.fechar()
+            await encerrar(self.contagem)
             await self.db.close()
 
     async def _primeira_olhada(self, preparo: asyncio.Task[None]) -> None:
