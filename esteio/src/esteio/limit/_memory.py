@@ -16,7 +16,7 @@ from esteio.limit._decision import Decision
 from esteio.limit._errors import LimitError
 from esteio.limit._group import decide_group
 from esteio.limit._limit import Hit, Limit, bounded_key, check_hit
-from esteio.limit._time import microseconds
+from esteio.limit._time import microseconds, nanoseconds
 from esteio.limit.algorithms import State
 from esteio.policy._forks import renew_after_fork
 
@@ -50,6 +50,7 @@ class MemoryStore:
             raise LimitError("max_keys", max_keys, f"a whole number, {_LOOK} or more")
         self._max_keys = max_keys
         self._clock = microseconds(clock)
+        self._clock_ns = nanoseconds(clock)
         self._lock = Lock()
         self._entries: dict[Identity, _Entry] = {}
         self._ring: list[Identity] = []  # all identities once, to look at some
@@ -71,12 +72,12 @@ class MemoryStore:
         if type(key) is not str or type(cost) is not int or cost < 1 or not key:
             check_hit(key, cost)
         identity = (limit.scope, key if len(key) <= _SHORT else bounded_key(key))
-        now = self._clock()
+        now = self._clock_ns() // 1000
         with self._lock:
             entry = self._entries.get(identity)
             if entry is None:
                 entry = self._new(identity, now)
-            state, allowed, remaining, reset, retry = limit.rule.decide(entry.state, now, cost, limit)
+            state, allowed, remaining, reset, retry = limit.judge(entry.state, now, cost, limit)
             entry.state = state
             entry.until = now + reset
         return Decision((allowed, limit, key, cost, remaining, reset, retry, "", False))
