@@ -14,6 +14,7 @@ from esteio.testing import ManualClock
 FIVE = Limit(5, 60, name="five")
 
 
+@pytest.mark.timeout(240)
 def test_a_million_distinct_keys_stay_within_the_bound() -> None:
     store = MemoryStore(max_keys=10_000)
     for number in range(1_000_000):

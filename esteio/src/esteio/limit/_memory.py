@@ -131,16 +131,19 @@ class MemoryStore:
 
     def _make_room(self, now: int, looks: int, *, must: bool) -> int | None:
         """The place of an entry to drop: the first that is stale, or when it `must` the soonest to be."""
-        ring = self._ring
-        best, soonest = None, 0
-        for _ in range(min(looks, len(ring))):
-            self._hand = (self._hand + _STRIDE) % len(ring)
-            until = self._entries[ring[self._hand]].until
+        ring, entries, hand = self._ring, self._entries, self._hand
+        size = len(ring)
+        best = soonest = -1
+        for _ in range(min(looks, size)):
+            hand = (hand + _STRIDE) % size
+            until = entries[ring[hand]].until
             if until <= now:
-                return self._hand
-            if best is None or until < soonest:
-                best, soonest = self._hand, until
-        return best if must else None
+                best = hand
+                break
+            if must and (best < 0 or until < soonest):
+                best, soonest = hand, until
+        self._hand = hand
+        return best if best >= 0 else None
 
 
 def _identity(hit: Hit) -> Identity:
