@@ -22,7 +22,7 @@ from esteio.policy._forks import renew_after_fork
 
 __all__ = ["MemoryStore"]
 
-_LOOK = 16  # entries looked at to find a place
+_LOOK = 8  # entries looked at to find a place
 _STRIDE = 0x9E3779B1  # a prime: steps of it spread over a ring of any length and meet all of it
 _SWEEP = 2  # entries looked at for each new key while there is room
 _SHORT = 64  # characters; a longer key may have to be hashed
