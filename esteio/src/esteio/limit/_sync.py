@@ -42,9 +42,10 @@ class SyncRateLimiter(Limiter):
         group = checked(hits)
         decisions = self._denied.find_group(group) if self._is_remote else None
         if decisions is None:
+            era = self._denied.era
             decisions = self.store.decide_now(group, charge=True)
             if self._is_remote:
-                self._denied.note_group(group, decisions)
+                self._denied.note_group(group, decisions, era)
         return self._answered(decisions)
 
     def peek(self, key: str, limit: Limit, cost: int = 1) -> Decision:
@@ -68,7 +69,8 @@ class SyncRateLimiter(Limiter):
         known = self._denied.find(key, limit, cost)
         if known is not None:
             return known
+        era = self._denied.era
         decision = self.store.hit_now(key, limit, cost)
         if not decision[0]:
-            self._denied.note(decision)
+            self._denied.note(decision, era)
         return decision
