@@ -15,8 +15,9 @@ import pytest
 
 if TYPE_CHECKING:
     from esteio.testing.postgres import PostgresServer
+    from esteio.testing.redis import RedisServer
 
-__all__ = ["postgres_database", "postgres_server"]
+__all__ = ["postgres_database", "postgres_server", "redis_server", "redis_url"]
 
 _numbers = itertools.count(1)
 
@@ -40,3 +41,27 @@ def postgres_database(postgres_server: PostgresServer) -> Iterator[str]:
     name = f"test_{os.getpid()}_{next(_numbers)}"
     yield postgres_server.create_database(name).url
     postgres_server.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """A running `RedisServer`, shared by all tests of the session; a test that breaks one starts its own."""
+    pytest.importorskip("redis")
+    from esteio.testing.redis import RedisServer, RedisServerMissing
+
+    server = RedisServer()
+    try:
+        server.start()
+        yield server
+    except RedisServerMissing as missing:
+        pytest.skip(str(missing))
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """The URL of the shared server, emptied for this test."""
+    with redis_server.client() as client:
+        client.flushall()
+    return redis_server.url

@@ -1,0 +1,13 @@
+"""Limits that all instances share through Redis; needs the extra `redis`.
+
+Promises: what `RedisStore` says. `REASONS` lists every `Decision.reason`, with what it means.
+"""
+
+from __future__ import annotations
+
+from esteio.limit.redis._errors import REASONS, RedisAddressError
+from esteio.limit.redis._lane import LaneSnapshot
+from esteio.limit.redis._store import RedisSnapshot, RedisStore
+from esteio.limit.redis._sync import SyncRedisStore
+
+__all__ = ["REASONS", "LaneSnapshot", "RedisAddressError", "RedisSnapshot", "RedisStore", "SyncRedisStore"]

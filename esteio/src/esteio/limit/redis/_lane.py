@@ -1,0 +1,422 @@
+"""The way to one server: open, away, and back again.
+
+Promises: while it is open, decisions are Redis'; from the first trouble on they are made here at once, and nobody
+waits for the connection. One task tries to come back, when the circuit breaker lets it. Before it is open again
+Redis knows what it may have lost, the instances that shared the limits have had their time to come back too, and all
+that was let pass meanwhile has been charged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import random
+from typing import Any
+
+import hiredis
+
+from esteio import events
+from esteio.limit._decision import Decision
+from esteio.limit._events import LimitsDegraded, LimitsRestored
+from esteio.limit.redis._batch import Batches
+from esteio.limit.redis._connect import ready_wire
+from esteio.limit.redis._errors import Trouble, trouble
+from esteio.limit.redis._local import Debt, Local, Memory
+from esteio.limit.redis._presence import Instances, beat, leave
+from esteio.limit.redis._script import Mode, Unit, answers, call
+from esteio.limit.redis._wire import Wire
+from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
+
+__all__ = ["Lane", "LaneSnapshot", "Shared", "Tuning", "decided_here"]
+
+_logger = logging.getLogger("esteio.limit")
+_CARRIED = 256  # debts or restorations of one call
+_PATIENCE = 1.0  # seconds for one answer when nobody waits for it
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The numbers of a `RedisStore`; see there."""
+
+    budget: float
+    connect_timeout: float
+    batch: int
+    waiting: int
+    instances: int
+    ttl: float
+    retry_after: float
+    retry_max: float
+
+    @property
+    def wait(self) -> float:
+        """Seconds of the budget that Redis may take."""
+        return self.budget * 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all lanes of one event loop share."""
+
+    name: str
+    prefix: str
+    me: str
+    now_us: Callable[[], int]
+    memory: Memory
+    local: Local
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSnapshot:
+    """One server at one moment.
+
+    `open`: it decides; else `reason` (see `REASONS`) since `away` seconds. `instances` share the limits. `waiting`
+    units wait to be sent; since the start `units` were sent in `batches`, `local` ones decided here, and there were
+    `outages`. `circuit` is the state of its circuit breaker.
+    """
+
+    label: str
+    open: bool
+    reason: str
+    away: float
+    instances: int
+    waiting: int
+    batches: int
+    units: int
+    local: int
+    outages: int
+    circuit: str
+
+
+class Lane:
+    """Decides by one server, reached by `connect`; `owns` says which state keys are its.
+
+    `on_moved` takes units that belong to another node; `verify` raises Trouble when this is not the right server
+    any more, whatever it believes itself.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        connect: Callable[[], Awaitable[Wire]],
+        shared: Shared,
+        tuning: Tuning,
+        *,
+        owns: Callable[[str], bool],
+        presence_key: Callable[[], str],
+        on_moved: Callable[[list[Unit]], bool] | None = None,
+        verify: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._label = label
+        self._connect = connect
+        self._shared = shared
+        self._tuning = tuning
+        self._owns = owns
+        self._presence_key = presence_key
+        self._on_moved = on_moved
+        self._verify = verify
+        self._loop = asyncio.get_running_loop()
+        self._batches = Batches(
+            shared.memory,
+            shared.now_us,
+            self._lost,
+            most=tuning.batch,
+            wait=tuning.wait,
+            declared=shared.declared,
+        )
+        self._circuit = Pipeline(
+            f"limits {label}",
+            CircuitBreaker(
+                failures=2,
+                successes=1,
+                open_for=tuning.retry_after,
+                open_growth=2.0,
+                open_max=tuning.retry_max,
+                jitter=0.5,
+                probe_lease=60.0,
+            ),
+            registry=None,
+        ).circuit
+        self._instances = Instances(tuning.instances, tuning.ttl)
+        self._joining = True  # callers may wait for the connection, since none has failed yet
+        self._down = asyncio.Event()
+        self._run_id = ""
+        self._trouble = Trouble("gone", "not connected yet")
+        self._away_since: float | None = None
+        self._carried = 0
+        self._outages = self._local_decisions = 0
+        self._keeper = self._loop.create_task(self._keep(), name=f"limits {label}: keep")
+
+    # -- deciding
+
+    @property
+    def open(self) -> bool:
+        """Whether Redis decides."""
+        return self._batches.wire is not None
+
+    def submit(self, unit: Unit) -> asyncio.Future[list[Decision]] | list[Decision]:
+        """Decide a unit: at once here, or a future when Redis is asked."""
+        if self._batches.wire is None and not self._joining:
+            return self._here(unit, self._trouble.reason)
+        if len(self._batches) >= self._tuning.waiting:
+            return self._here(unit, "busy")
+        if unit.future is None:
+            unit.future = self._loop.create_future()
+        self._batches.add(unit)
+        return unit.future
+
+    def resubmit(self, unit: Unit) -> None:
+        """Decide a unit that another lane could not, and whose caller waits."""
+        answer = self.submit(unit)
+        if isinstance(answer, list):
+            unit.settle(answer)
+
+    def _here(self, unit: Unit, reason: str) -> list[Decision]:
+        self._local_decisions += 1
+        return decided_here(unit, self._shared, reason, self._instances.count)
+
+    # -- losing
+
+    def _lost(self, error: Trouble) -> None:
+        """The connection, or the server behind it, is of no use any more."""
+        wire, self._batches.wire = self._batches.wire, None
+        units = self._batches.drain()
+        if wire is None and error.reason == "slow":
+            error = Trouble("gone", "not connected yet")
+        if error.reason == "moved" and self._on_moved is not None:
+            units = self._moved(units)
+        if units:
+            self._fell(error)
+            for unit in units:
+                unit.settle(self._here(unit, error.reason))
+        elif wire is not None:
+            self._joining = True  # nobody saw it: whoever comes now may wait for the next connection
+        if wire is not None:
+            wire.abort()
+        self._down.set()
+
+    def _moved(self, units: list[Unit]) -> list[Unit]:
+        assert self._on_moved is not None
+        again = [each for each in units if not each.moved]
+        for each in again:
+            each.moved = True
+        return [each for each in units if each not in again] if self._on_moved(again) else units
+
+    def _fell(self, error: Trouble) -> None:
+        """From now on decisions are made here."""
+        self._joining = False
+        self._trouble = error
+        for unit in self._batches.drain():
+            unit.settle(self._here(unit, error.reason))
+        if self._away_since is None:
+            self._away_since = self._loop.time()
+            self._outages += 1
+            _logger.warning("limits of %s: %s is %s; on_failure decides", self._shared.name, self._label, error)
+            events.emit(LimitsDegraded(self._shared.name, error.reason))
+
+    # -- coming back
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                permit = self._circuit.permit()
+            except CircuitOpen as refusal:
+                await asyncio.sleep((refusal.retry_after or self._tuning.retry_after) + 0.001)
+                continue
+            try:
+                wire = await self._joined()
+            except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
+                permit.failure(error)
+                self._fell(trouble(error))
+                await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
+                continue
+            except BaseException:
+                permit.ignore()
+                raise
+            permit.success()
+            try:
+                await self._serve(wire)
+            finally:
+                wire.on_lost = None
+                wire.abort()
+            if self._away_since is not None:
+                self._circuit.permit().failure(self._trouble)
+                await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
+
+    async def _joined(self) -> Wire:
+        """A connection over which Redis decides from now on."""
+        wire = await self._connect()
+        try:
+            run_id = await ready_wire(wire, _PATIENCE)
+            async with asyncio.timeout(self._tuning.wait):
+                await wire.ask("PING")
+            if not run_id or run_id != self._run_id:
+                await self._restore(wire)
+            await self._settled(wire)
+            await self._pay(wire)
+        except BaseException:
+            wire.abort()
+            raise
+        self._run_id = run_id
+        self._open(wire)
+        return wire
+
+    async def _restore(self, wire: Wire) -> None:
+        """Tell a server that may have lost it what it said last."""
+        shared = self._shared
+        told = [*shared.memory.restorations(self._owns, shared.now_us())]
+        for some in _slices(told):
+            await self._told(wire, some)
+
+    async def _settled(self, wire: Wire) -> None:
+        """Wait for the others, so that what they let pass is known before anybody is asked."""
+        end = self._loop.time() + self._tuning.ttl
+        while True:
+            seen = await self._beat(wire)
+            if seen >= self._instances.count or self._loop.time() >= end:
+                return
+            await asyncio.sleep(self._tuning.ttl / 20 * (0.5 + random()))  # noqa: S311 - jitter
+
+    async def _pay(self, wire: Wire) -> None:
+        """Charge what was let pass here until now."""
+        debts = self._shared.local.debts(self._owns, last=False)
+        for some in _slices(debts):
+            try:
+                await self._told(wire, self._bill(some))
+            except BaseException:
+                self._take_back(debts)
+                raise
+            debts = debts[len(some) :]
+            self._carried += sum(debt.cost for debt in some)
+
+    def _open(self, wire: Wire) -> None:
+        """Redis decides; what was let pass while the rest was charged goes first over the same connection."""
+        debts = self._shared.local.debts(self._owns, last=True)
+        for some in _slices(debts):
+            self._carried += sum(debt.cost for debt in some)
+            wire.send(self._call(self._bill(some)), partial(self._paid, some))
+        self._joining = False
+        self._down.clear()
+        wire.on_lost = lambda error: self._lost(trouble(error))
+        self._batches.wire = wire
+        self._batches.flush()
+        if self._away_since is not None:
+            away, self._away_since = self._loop.time() - self._away_since, None
+            carried, self._carried = self._carried, 0
+            _logger.warning("limits of %s: %s is back after %.2f s", self._shared.name, self._label, away)
+            events.emit(LimitsRestored(self._shared.name, away, carried))
+
+    async def _serve(self, wire: Wire) -> None:
+        """Beat until the connection is lost."""
+        if wire.error is not None:
+            self._lost(trouble(wire.error))
+        while True:
+            pause = self._tuning.ttl / 3 * (0.75 + 0.25 * random())  # noqa: S311 - jitter
+            try:
+                async with asyncio.timeout(pause):
+                    await self._down.wait()
+                return
+            except TimeoutError:
+                pass
+            try:
+                if self._verify is not None:
+                    await self._verify()
+                await self._beat(wire)
+                if len(self._shared.local):
+                    await self._pay(wire)
+            except (Trouble, OSError, hiredis.HiredisError, ValueError) as error:
+                if self._batches.wire is wire:
+                    self._lost(trouble(error))
+                return
+
+    # -- telling Redis
+
+    async def _beat(self, wire: Wire) -> int:
+        async with asyncio.timeout(_PATIENCE):
+            answer = await wire.ask_packed(beat(self._presence_key(), self._shared.me, self._tuning.ttl))
+        return self._instances.heard(answer, self._loop.time())
+
+    def _bill(self, debts: Sequence[Debt]) -> list[Unit]:
+        now = self._shared.now_us()
+        return [unit for debt in debts for unit in debt.units(now)]
+
+    def _call(self, units: Sequence[Unit]) -> bytes:
+        return call(units, declared=self._shared.declared, source=True)
+
+    async def _told(self, wire: Wire, units: Sequence[Unit]) -> None:
+        async with asyncio.timeout(_PATIENCE):
+            answer = await wire.ask_packed(self._call(units))
+        self._note(units, answer)
+
+    def _note(self, units: Sequence[Unit], answer: bytes) -> None:
+        now, known = self._shared.now_us(), self._shared.memory.young
+        for unit, row in zip(units, answers(answer), strict=True):
+            known[unit.names[0]] = (unit.hits[0][1], row[1], row[2], now)
+
+    def _paid(self, debts: Sequence[Debt], answer: Any) -> None:
+        if isinstance(answer, bytes):
+            self._note(self._bill(debts), answer)
+        else:
+            self._take_back(debts)
+
+    def _take_back(self, debts: Iterable[Debt]) -> None:
+        now = self._shared.now_us()
+        for debt in debts:
+            self._shared.local.take_back(debt, now)
+
+    # -- ending
+
+    async def close(self) -> None:
+        """Say good-bye, and decide here what still waits."""
+        wire = self._batches.wire
+        if wire is not None:
+            wire.on_lost = None
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    await wire.ask_packed(leave(self._presence_key(), self._shared.me))
+            except (Trouble, OSError, hiredis.HiredisError):
+                pass  # it is missed after `ttl` seconds, too
+        self._keeper.cancel()
+        await asyncio.gather(self._keeper, return_exceptions=True)
+        self._batches.wire = None
+        closed = Trouble("closed")
+        for unit in self._batches.drain():
+            unit.settle(self._here(unit, closed.reason))
+        self._joining, self._trouble = False, closed
+
+    def snapshot(self) -> LaneSnapshot:
+        """The numbers of this moment."""
+        return LaneSnapshot(
+            label=self._label,
+            open=self.open,
+            reason="" if self.open or self._joining else self._trouble.reason,
+            away=0.0 if self._away_since is None else self._loop.time() - self._away_since,
+            instances=self._instances.count,
+            waiting=len(self._batches),
+            batches=self._batches.batches,
+            units=self._batches.units,
+            local=self._local_decisions,
+            outages=self._outages,
+            circuit=str(self._circuit.state),
+        )
+
+
+def decided_here(unit: Unit, shared: Shared, reason: str, instances: int) -> list[Decision]:
+    """What `on_failure` says, or nothing for what only changes what was used."""
+    hits: Any = unit.hits
+    now = shared.now_us()
+    if unit.mode == Mode.REFUND:
+        shared.local.refund(hits[0], unit.names[0], instances, now)
+    elif unit.mode == Mode.RESET:
+        shared.local.reset(hits[0], unit.names[0], instances, now)
+    else:
+        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now)
+    return []
+
+
+def _slices(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    for start in range(0, len(items), _CARRIED):
+        yield items[start : start + _CARRIED]

@@ -1,0 +1,219 @@
+"""What is decided here while Redis can't be asked, so that nobody gets a second allowance. Pure.
+
+Promises: each key gets this instance's part of what Redis said was left of it, and nothing more until that has
+expired; afterwards this instance's part of the whole. What was let pass is a debt, kept until Redis has been charged.
+At most `most` keys of each kind; one that has to go because of that takes its debt with it, and is counted.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from esteio.limit._decision import Decision
+from esteio.limit._group import decide_group
+from esteio.limit._limit import Hit, Limit
+from esteio.limit.algorithms import NEVER, State
+from esteio.limit.redis._script import Mode, Unit
+
+__all__ = ["Debt", "Known", "Local", "Memory", "worded"]
+
+_SOON = 1_000_000  # microseconds; when nobody knows, ask again then
+
+
+class Known(NamedTuple):
+    """What Redis said last about a key: at `at_us`, `remaining` of `limit` was left and would be whole after `reset_us`."""
+
+    limit: Limit
+    remaining: int
+    reset_us: int
+    at_us: int
+
+    def counts(self, now: int) -> bool:
+        """Whether any of it is still used."""
+        return self.at_us + self.reset_us > now
+
+    def since(self) -> int:
+        """When all that was used must have been used, to count until Redis said, and no shorter."""
+        limit = self.limit
+        if limit.algorithm == "gcra":
+            return self.at_us
+        windows = 2 if limit.algorithm == "counter" and self.reset_us > limit.per_us else 1
+        return self.at_us + self.reset_us - windows * limit.per_us
+
+
+class Memory:
+    """What Redis said last, for the `most` keys asked for most recently (at least half as many)."""
+
+    def __init__(self, most: int) -> None:
+        self._half = max(1, most // 2)
+        self.young: dict[str, tuple[Limit, int, int, int]] = {}
+        """By state key the fields of `Known`: a plain tuple, since every decision makes one."""
+        self._old: dict[str, tuple[Limit, int, int, int]] = {}
+
+    def turn(self) -> None:
+        """Keep it bounded; after each batch."""
+        if len(self.young) > self._half:
+            self._old, self.young = self.young, {}
+
+    def get(self, name: str) -> Known | None:
+        """What is known of a state key."""
+        found = self.young.get(name) or self._old.get(name)
+        return None if found is None else Known(*found)
+
+    def forget(self, name: str) -> None:
+        """Nothing is used any more."""
+        self.young.pop(name, None)
+        self._old.pop(name, None)
+
+    def restorations(self, owns: Callable[[str], bool], now: int) -> Iterator[Unit]:
+        """What a server that lost everything has to be told."""
+        for name, fields in {**self._old, **self.young}.items():
+            known = Known(*fields)
+            used = known.limit.capacity - known.remaining
+            if used > 0 and known.counts(now) and owns(name):
+                yield Unit((("", known.limit, used),), (name,), Mode.RESTORE, now - known.since())
+
+
+class Debt(NamedTuple):
+    """`cost` was let pass, the last of it at `last_us`; `wiped` when a reset came before."""
+
+    name: str
+    limit: Limit
+    cost: int
+    last_us: int
+    wiped: bool
+
+    def units(self, now: int) -> list[Unit]:
+        """What Redis has to be told."""
+        hits = (("", self.limit, self.cost),)
+        wipe = [Unit(hits, (self.name,), Mode.RESET)] if self.wiped else []
+        return [*wipe, Unit(hits, (self.name,), Mode.CHARGE, now - self.last_us)] if self.cost else wipe
+
+
+class _Entry:
+    __slots__ = ("debt", "last", "limit", "state", "wiped")
+
+    def __init__(self, limit: Limit, state: State) -> None:
+        self.limit = limit
+        self.state = state
+        self.debt = 0
+        self.last = 0
+        self.wiped = False
+
+
+class Local:
+    """The share that this instance has of every limit, and its debts."""
+
+    def __init__(self, most: int, memory: Memory) -> None:
+        self._most = most
+        self._memory = memory
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self.forgotten = 0
+        """Hits that were let pass and will never be charged."""
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def decide(
+        self, hits: Sequence[Hit], names: Sequence[str], charge: bool, reason: str, instances: int, now: int
+    ) -> list[Decision]:
+        """Decide as `on_failure` of each limit says, all or nothing."""
+        charge = charge and not any(_refused(hit) for hit in hits)
+        pairs = [pair for pair in zip(hits, names, strict=True) if pair[0].limit.on_failure == "local"]
+        for hit, name in pairs:
+            self._entry(name, hit.limit, instances, now)
+        counted = [hit._replace(limit=hit.limit.share(instances)) for hit, _ in pairs]
+        decisions, kept = decide_group(counted, [name for _, name in pairs], self._state, now, charge)
+        if charge and all(decisions):
+            for name, (state, _) in kept.items():
+                self._entries[name].state = state
+            for hit, name in zip(hits, names, strict=True):
+                self._owe(name, hit, instances, now)
+        answers = iter(decisions)
+        return [worded(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
+
+    def refund(self, hit: Hit, name: str, instances: int, now: int) -> None:
+        """Give back here, and owe less."""
+        entry = self._entry(name, hit.limit, instances, now)
+        entry.state = hit.limit.rule.refund(entry.state, now, hit.cost, hit.limit.share(instances))
+        entry.debt = max(0, entry.debt - hit.cost)
+
+    def reset(self, hit: Hit, name: str, instances: int, now: int) -> None:
+        """Forget here, and have Redis forget."""
+        self._memory.forget(name)
+        entry = self._entry(name, hit.limit, instances, now)
+        entry.state, entry.debt, entry.wiped = (), 0, True
+
+    def debts(self, owns: Callable[[str], bool], *, last: bool) -> list[Debt]:
+        """What is owed for keys that `owns` says yes to; with `last` they begin anew here."""
+        found = []
+        for name in [each for each in self._entries if owns(each)]:
+            entry = self._entries.pop(name) if last else self._entries[name]
+            if entry.debt or entry.wiped:
+                found.append(Debt(name, entry.limit, entry.debt, entry.last, entry.wiped))
+            entry.debt, entry.wiped = 0, False
+        return found
+
+    def take_back(self, debt: Debt, now: int) -> None:
+        """It could not be paid, or nobody knows: better charged twice than never."""
+        fresh = debt.name not in self._entries
+        entry = self._entry(debt.name, debt.limit, 1, now)
+        if fresh and debt.cost:
+            entry.state = debt.limit.rule.charge(entry.state, now, debt.cost, debt.limit)
+        entry.debt = min(entry.debt + debt.cost, debt.limit.capacity)
+        entry.last = max(entry.last, debt.last_us)
+        entry.wiped = entry.wiped or debt.wiped
+
+    # -- one key
+
+    def _entry(self, name: str, limit: Limit, instances: int, now: int) -> _Entry:
+        entry = self._entries.get(name)
+        if entry is None:
+            while len(self._entries) >= self._most:
+                _, dropped = self._entries.popitem(last=False)
+                self.forgotten += dropped.debt
+            entry = self._entries[name] = _Entry(limit, self._inherited(name, limit.share(instances), instances, now))
+        else:
+            self._entries.move_to_end(name)
+            entry.limit = limit
+        return entry
+
+    def _inherited(self, name: str, share: Limit, instances: int, now: int) -> State:
+        """The share of this instance, less what is used already as far as Redis told."""
+        known = self._memory.get(name)
+        if known is None or not known.counts(now):
+            return ()
+        part = max(1, known.remaining // instances) if known.remaining else 0
+        used = share.capacity - part
+        return share.rule.charge((), known.since(), used, share) if used > 0 else ()
+
+    def _state(self, name: str) -> State:
+        return self._entries[name].state
+
+    def _owe(self, name: str, hit: Hit, instances: int, now: int) -> None:
+        entry = self._entries.get(name) or self._entry(name, hit.limit, instances, now)
+        entry.debt = min(entry.debt + hit.cost, hit.limit.capacity)
+        entry.last = now
+
+
+def _refused(hit: Hit) -> bool:
+    """Whether it is denied whatever was used."""
+    return hit.limit.on_failure == "closed" or hit.cost > hit.limit.capacity
+
+
+def worded(hit: Hit, local: Decision | None, reason: str) -> Decision:
+    """The decision on `hit` itself: `local` is the one on this instance's share, None when nothing was counted."""
+    key, limit, cost = hit
+    if cost > limit.capacity:
+        return Decision((False, limit, key, cost, 0, 0, NEVER, reason, False))
+    if local is None:
+        let = limit.on_failure == "open"
+        return Decision(
+            (let, limit, key, cost, limit.capacity - cost if let else 0, 0, 0 if let else _SOON, reason, False)
+        )
+    allowed, _, _, _, remaining, reset, retry, _, _ = local
+    if retry == NEVER:  # more than a share, but not more than the limit
+        retry = max(reset, _SOON)
+    return Decision((allowed, limit, key, cost, remaining, reset, retry, reason, False))

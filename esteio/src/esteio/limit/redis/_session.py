@@ -1,0 +1,221 @@
+"""A store at work in one event loop: its lanes, and what they share.
+
+Promises: one server has one lane, a Cluster one for each primary. The map of a Cluster is asked for anew when a node
+sends a key elsewhere or a connection is lost; nobody waits for it longer than for a decision.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from random import random
+
+import hiredis
+
+from esteio.limit._decision import Decision
+from esteio.limit._errors import LimitError
+from esteio.limit.redis._address import Address, Node
+from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
+from esteio.limit.redis._errors import Trouble
+from esteio.limit.redis._lane import Lane, Shared, Tuning, decided_here
+from esteio.limit.redis._script import Unit
+from esteio.limit.redis._slots import SlotMap, slot
+from esteio.limit.redis._wire import Wire
+
+__all__ = ["ClusterSession", "Session", "SingleSession"]
+
+Answer = asyncio.Future[list[Decision]] | list[Decision]
+
+
+class SingleSession:
+    """One server, or the primary that Sentinels name."""
+
+    def __init__(
+        self, address: Address, credentials: Credentials, sentinels: Credentials, shared: Shared, tuning: Tuning
+    ) -> None:
+        self._address = address
+        self._credentials = credentials
+        self._sentinels = sentinels
+        self._nodes = list(address.nodes)
+        self._timeout = tuning.connect_timeout
+        self._shared = shared
+        presence = f"{shared.prefix}instances"
+        self._primary: Node | None = None
+        self._lane = Lane(
+            str(address),
+            self._connect,
+            shared,
+            tuning,
+            owns=lambda _: True,
+            presence_key=lambda: presence,
+            verify=self._still_primary if address.kind == "sentinel" else None,
+        )
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """The only one."""
+        return (self._lane,)
+
+    def submit(self, unit: Unit) -> Answer:
+        """Decide a unit."""
+        return self._lane.submit(unit)
+
+    async def _connect(self) -> Wire:
+        node = self._nodes[0]
+        if self._address.kind == "sentinel":
+            node = self._primary = await self._named()
+        return await open_wire(node, self._credentials, self._timeout)
+
+    async def _named(self) -> Node:
+        return await primary_by_sentinels(self._nodes, self._address.service, self._sentinels)
+
+    async def _still_primary(self) -> None:
+        """Leave a server that was replaced without hearing of it: cut off from the Sentinels, but not from here."""
+        try:
+            named = await self._named()
+        except Trouble:
+            return  # that no Sentinel answers says nothing against the server
+        if named != self._primary:
+            raise Trouble("readonly", f"the Sentinels name {named[0]}:{named[1]} as the primary")
+
+    async def close(self) -> None:
+        """End it."""
+        await self._lane.close()
+
+
+class ClusterSession:
+    """The primaries of a Cluster."""
+
+    def __init__(self, address: Address, credentials: Credentials, shared: Shared, tuning: Tuning) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._address = address
+        self._credentials = credentials
+        self._shared = shared
+        self._tuning = tuning
+        self._map: SlotMap | None = None
+        self._lanes: dict[Node, Lane] = {}
+        self._homeless: list[Unit] = []
+        self._wanted = asyncio.Event()
+        self._learned = asyncio.Event()
+        self._endings: set[asyncio.Task[None]] = set()
+        self._learner = self._loop.create_task(self._learn(), name=f"limits {address}: map")
+        self._wanted.set()
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """One for each primary that is known."""
+        return tuple(self._lanes.values())
+
+    def submit(self, unit: Unit) -> Answer:
+        """Decide a unit; LimitError when its keys are in several slots."""
+        names = unit.names
+        if len(names) > 1 and len({slot(name) for name in names}) > 1:
+            shown = ", ".join(sorted({key for key, _, _ in unit.hits}))
+            raise LimitError("hits", shown, "keys with one hash tag in a Cluster, as in '{ana}:write' and '{ana}:read'")
+        lane = self._lane(names[0])
+        if lane is not None:
+            return lane.submit(unit)
+        self._wanted.set()
+        if len(self._homeless) >= self._tuning.waiting:
+            return self._here(unit)
+        unit.future = self._loop.create_future()
+        self._homeless.append(unit)
+        self._loop.call_later(self._tuning.wait, self._give_up, unit)
+        return unit.future
+
+    def _lane(self, name: str) -> Lane | None:
+        if self._map is None:
+            return None
+        node = self._map.owner(name)
+        return None if node is None else self._lanes.get(node)
+
+    def _give_up(self, unit: Unit) -> None:
+        if unit in self._homeless:
+            self._homeless.remove(unit)
+            unit.settle(self._here(unit))
+
+    def _here(self, unit: Unit) -> list[Decision]:
+        return decided_here(unit, self._shared, "moved", self._tuning.instances)
+
+    # -- the map
+
+    def _moved(self, units: list[Unit]) -> bool:
+        """Take units that a node would not decide; they go where the next map says, in at most half a wait."""
+        self._wanted.set()
+        self._homeless.extend(units)
+        for unit in units:
+            self._loop.call_later(self._tuning.wait / 2, self._give_up, unit)
+        return True
+
+    async def _learn(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                self._take(await self._asked())
+            except Trouble:
+                self._wanted.set()
+            await asyncio.sleep(0.05 * (0.5 + random()))  # noqa: S311 - jitter: at most forty times a second
+
+    async def _asked(self) -> SlotMap:
+        last = Trouble("gone", "no nodes")
+        for node in dict.fromkeys((*self._lanes, *self._address.nodes)):
+            try:
+                wire = await open_wire(node, self._credentials, min(0.5, self._tuning.connect_timeout))
+            except Trouble as error:
+                last = error
+                continue
+            try:
+                async with asyncio.timeout(0.5):
+                    return SlotMap(await wire.ask("CLUSTER", "SLOTS"), node)
+            except (OSError, hiredis.HiredisError, Trouble) as error:
+                last = Trouble("moved", str(error))
+            finally:
+                wire.abort()
+        raise last
+
+    def _take(self, found: SlotMap) -> None:
+        self._map = found
+        for node in found.nodes - self._lanes.keys():
+            self._lanes[node] = self._lane_to(node)
+        for node in self._lanes.keys() - found.nodes:
+            task = self._loop.create_task(self._lanes.pop(node).close())
+            self._endings.add(task)
+            task.add_done_callback(self._endings.discard)
+        homeless, self._homeless = self._homeless, []
+        for unit in (each for each in homeless if each.waits()):
+            lane = self._lane(unit.names[0])
+            if lane is not None:
+                lane.resubmit(unit)
+            else:
+                unit.settle(self._here(unit))
+
+    def _lane_to(self, node: Node) -> Lane:
+        first = True
+
+        async def connect() -> Wire:
+            nonlocal first
+            if not first:
+                self._wanted.set()  # it may not be the owner any more
+            first = False
+            return await open_wire(node, self._credentials, self._tuning.connect_timeout)
+
+        def owns(name: str) -> bool:
+            return self._map is not None and self._map.owner(name) == node
+
+        def presence() -> str:
+            assert self._map is not None
+            return self._map.key_on(node, f"{self._shared.prefix}instances:")
+
+        label = f"cluster {node[0]}:{node[1]}"
+        return Lane(label, connect, self._shared, self._tuning, owns=owns, presence_key=presence, on_moved=self._moved)
+
+    async def close(self) -> None:
+        """End all lanes."""
+        self._learner.cancel()
+        await asyncio.gather(self._learner, *(lane.close() for lane in self.lanes), return_exceptions=True)
+        for unit in tuple(self._homeless):
+            self._give_up(unit)
+        await asyncio.gather(*self._endings, return_exceptions=True)
+
+
+Session = SingleSession | ClusterSession
