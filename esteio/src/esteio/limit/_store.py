@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 from esteio.limit._decision import Decision
 from esteio.limit._limit import Hit, Limit
 
-__all__ = ["AsyncStore", "Store"]
+__all__ = ["Answered", "AsyncStore", "Store"]
 
 
 @runtime_checkable
@@ -62,3 +62,24 @@ class AsyncStore(Protocol):
     async def reset(self, key: str, limit: Limit) -> None:
         """Forget all that `key` used of `limit`."""
         ...
+
+
+class Answered:
+    """A `Store` as an `AsyncStore`: when it is awaited it has answered already."""
+
+    remote = False
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    async def decide(self, hits: Sequence[Hit], *, charge: bool) -> list[Decision]:
+        """`decide_now`."""
+        return self.store.decide_now(hits, charge=charge)
+
+    async def refund(self, key: str, limit: Limit, cost: int = 1) -> None:
+        """`refund_now`."""
+        self.store.refund_now(key, limit, cost)
+
+    async def reset(self, key: str, limit: Limit) -> None:
+        """`reset_now`."""
+        self.store.reset_now(key, limit)

@@ -92,7 +92,11 @@ class LaneSnapshot:
 
 
 class Lane:
-    """Decides by one server, reached by `connect`; `owns` says which state keys are its."""
+    """Decides by one server, reached by `connect`; `owns` says which state keys are its.
+
+    `on_moved` takes units that belong to another node; `verify` raises Trouble when this is not the right server
+    any more, whatever it believes itself.
+    """
 
     def __init__(
         self,
@@ -104,6 +108,7 @@ class Lane:
         owns: Callable[[str], bool],
         presence_key: Callable[[], str],
         on_moved: Callable[[list[Unit]], bool] | None = None,
+        verify: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._label = label
         self._connect = connect
@@ -112,6 +117,7 @@ class Lane:
         self._owns = owns
         self._presence_key = presence_key
         self._on_moved = on_moved
+        self._verify = verify
         self._loop = asyncio.get_running_loop()
         self._batches = Batches(
             shared.memory,
@@ -316,6 +322,8 @@ class Lane:
             except TimeoutError:
                 pass
             try:
+                if self._verify is not None:
+                    await self._verify()
                 await self._beat(wire)
                 if len(self._shared.local):
                     await self._pay(wire)

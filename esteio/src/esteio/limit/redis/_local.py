@@ -35,8 +35,12 @@ class Known(NamedTuple):
         return self.at_us + self.reset_us > now
 
     def since(self) -> int:
-        """When all that was used must have been used, to be free again just when Redis said."""
-        return self.at_us if self.limit.algorithm == "gcra" else self.at_us + self.reset_us - self.limit.per_us
+        """When all that was used must have been used, to count until Redis said, and no shorter."""
+        limit = self.limit
+        if limit.algorithm == "gcra":
+            return self.at_us
+        windows = 2 if limit.algorithm == "counter" and self.reset_us > limit.per_us else 1
+        return self.at_us + self.reset_us - windows * limit.per_us
 
 
 class Memory:

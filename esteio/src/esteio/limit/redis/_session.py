@@ -39,8 +39,15 @@ class SingleSession:
         self._timeout = tuning.connect_timeout
         self._shared = shared
         presence = f"{shared.prefix}instances"
+        self._primary: Node | None = None
         self._lane = Lane(
-            str(address), self._connect, shared, tuning, owns=lambda _: True, presence_key=lambda: presence
+            str(address),
+            self._connect,
+            shared,
+            tuning,
+            owns=lambda _: True,
+            presence_key=lambda: presence,
+            verify=self._still_primary if address.kind == "sentinel" else None,
         )
 
     @property
@@ -55,8 +62,20 @@ class SingleSession:
     async def _connect(self) -> Wire:
         node = self._nodes[0]
         if self._address.kind == "sentinel":
-            node = await primary_by_sentinels(self._nodes, self._address.service, self._sentinels)
+            node = self._primary = await self._named()
         return await open_wire(node, self._credentials, self._timeout)
+
+    async def _named(self) -> Node:
+        return await primary_by_sentinels(self._nodes, self._address.service, self._sentinels)
+
+    async def _still_primary(self) -> None:
+        """Leave a server that was replaced without hearing of it: cut off from the Sentinels, but not from here."""
+        try:
+            named = await self._named()
+        except Trouble:
+            return  # that no Sentinel answers says nothing against the server
+        if named != self._primary:
+            raise Trouble("readonly", f"the Sentinels name {named[0]}:{named[1]} as the primary")
 
     async def close(self) -> None:
         """End it."""

@@ -55,11 +55,11 @@ class RedisStore:
     else the environment's REDIS_PASSWORD, takes its place. `sentinel_password` is for the Sentinels themselves.
     `tls` is a context to use instead of the default one.
 
-    `budget`: seconds a decision may take; Redis is given four fifths of it. `prefix` begins every key. `batch`: hits of
-    one call. `waiting`: hits that may wait to be sent. `instances`: how many are assumed until Redis has been heard;
-    `ttl`: seconds after which a silent one is not counted, and for which an instance that comes back waits for the
-    others. `retry_after`, `retry_max`: seconds between attempts to come back, doubled each time up to the second.
-    `local_keys`: keys counted here in an outage; `remembered`: keys whose last answer is known. Raises
+    `budget`: seconds a decision may take; Redis is given four fifths of it. `prefix` begins every key. `batch`: hits
+    (or groups of them) of one call; `waiting`: how many may wait to be sent. `instances`: how many are assumed until
+    Redis has been heard; `ttl`: seconds after which a silent one is not counted, and for which one that comes back
+    waits for the others. `retry_after`, `retry_max`: seconds between attempts to come back, doubled each time up to
+    the second. `local_keys`: keys counted here in an outage; `remembered`: keys whose last answer is known. Raises
     `RedisAddressError`, and `LimitError` for a number outside its bounds.
     """
 
@@ -88,7 +88,7 @@ class RedisStore:
     ) -> None:
         _between("budget", budget, 0.001, 60.0)
         _between("connect_timeout", connect_timeout, 0.01, 60.0)
-        _between("batch", batch, 1, 4096, whole=True)
+        _between("batch", batch, 1, 1000, whole=True)
         _between("waiting", waiting, 1, 10_000_000, whole=True)
         _between("instances", instances, 1, 1_000_000, whole=True)
         _between("ttl", ttl, 0.1, 3600.0)
