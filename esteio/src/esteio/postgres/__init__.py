@@ -5,19 +5,52 @@ from __future__ import annotations
 from esteio.postgres._connection import Connection
 from esteio.postgres._database import Database
 from esteio.postgres._dsn import Dsn, DsnError
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, SerializationConflict, StatementTimeout
+from esteio.postgres._errors import (
+    AuthenticationFailed,
+    Category,
+    CommitUnknown,
+    DatabaseMissing,
+    DatabaseUnavailable,
+    LockTimeout,
+    OutOfResources,
+    PoolExhausted,
+    ReadOnlyServer,
+    SerializationConflict,
+    StatementTimeout,
+    TlsUnavailable,
+    TransactionTimeout,
+    category,
+    is_callers_fault,
+    is_configuration,
+    is_failover,
+    is_retryable,
+)
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
 __all__ = [
+    "AuthenticationFailed",
+    "Category",
+    "CommitUnknown",
     "Connection",
     "Database",
     "DatabaseLost",
+    "DatabaseMissing",
     "DatabaseRestored",
     "DatabaseUnavailable",
     "Dsn",
     "DsnError",
+    "LockTimeout",
+    "OutOfResources",
     "PoolExhausted",
     "PoolStats",
+    "ReadOnlyServer",
     "SerializationConflict",
     "StatementTimeout",
+    "TlsUnavailable",
+    "TransactionTimeout",
+    "category",
+    "is_callers_fault",
+    "is_configuration",
+    "is_failover",
+    "is_retryable",
 ]
