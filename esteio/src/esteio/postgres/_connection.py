@@ -12,11 +12,18 @@ import asyncio
 import select
 import sys
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import AsyncConnection, OperationalError, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.rows import tuple_row
+
+from esteio.postgres._watch import Cursor, Watch
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
+    from psycopg.rows import AsyncRowFactory
 
 __all__ = ["Connection"]
 
@@ -33,7 +40,13 @@ class Connection(AsyncConnection[Any]):
     expires_at: float = 0.0
     """Monotonic seconds after which the pool replaces it."""
     idle_since: float = 0.0
+    watch: Watch | None = None
+    """What looks at its statements."""
     _watched: Any = None
+
+    def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
+        super().__init__(pgconn, row_factory)
+        self.cursor_factory = Cursor
 
     async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
         """Drive a driver's operation to its end."""
