@@ -19,6 +19,7 @@ from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
+from esteio.postgres._leaks import Place
 from esteio.postgres._watch import Cursor, Watch
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class Connection(AsyncConnection[Any]):
     idle_since: float = 0.0
     watch: Watch | None = None
     """What looks at its statements."""
+    borrowed_at: float = 0.0
+    borrower: tuple[Place, ...] = ()
+    overdue: bool = False
+    """Whether it is out for so long that somebody was told."""
     _watched: Any = None
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
