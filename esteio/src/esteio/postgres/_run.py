@@ -20,8 +20,8 @@ from esteio.policy._scope import OPEN_END, SCOPE, leave
 from esteio.policy._waits import pause_async
 from esteio.postgres._attempts import Attempts, Trouble
 from esteio.postgres._connection import Connection
+from esteio.postgres._errors import CommitUnknown
 from esteio.postgres._events import TransactionRetried
-from esteio.postgres._outcome import CommitUnknown
 from esteio.postgres._transaction import Mode, Transaction
 
 if TYPE_CHECKING:
