@@ -152,6 +152,22 @@ def test_another_cluster_and_a_server_left_behind_know_nothing_of_us(status: str
     assert judge(5, None, origin, status, history) is Outcome.UNKNOWN
 
 
+def test_what_a_server_left_behind_went_through_says_nothing_of_its_successor() -> None:
+    history = History()
+    origin = history.witness(replace(FIRST, timeline=2), None)
+    history.witness(replace(FIRST, reset="tuesday"), Start(90, 12))
+    later = history.witness(replace(FIRST, timeline=2, reset="wednesday"), Start(200, 20))
+    assert judge(15, origin, later, "committed", history) is Outcome.COMMITTED
+
+
+def test_a_crash_of_another_copy_of_the_server_does_not_abort_what_ours_has_committed() -> None:
+    history = History()
+    origin = history.witness(FIRST, None)
+    history.witness(replace(FIRST, postmaster="copy"), Start(90, 12))
+    later = history.witness(replace(FIRST, reset="wednesday"), Start(200, 20))
+    assert judge(15, origin, later, "committed", history) is Outcome.UNKNOWN
+
+
 def test_within_one_life_the_server_is_believed() -> None:
     history = History()
     origin = history.witness(FIRST, None)
