@@ -23,7 +23,7 @@ from esteio.postgres import (
     Outcome,
     PoolExhausted,
 )
-from esteio.testing import recorded_events
+from esteio.testing import FlakyProxy, recorded_events
 from esteio.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
@@ -36,7 +36,7 @@ RATE = 200.0
 
 @pytest.fixture(scope="module")
 def breakable() -> Iterator[PostgresServer]:
-    server = PostgresServer(settings={"synchronous_commit": "on"})
+    server = PostgresServer(settings={"synchronous_commit": "on", "wal_writer_delay": "10s"})
     try:
         yield server
     finally:
@@ -141,6 +141,47 @@ async def test_transfers_under_kill_9_are_acknowledged_once_and_no_sum_is_lost(s
     assert moved <= acknowledged | unknown, "a transfer that failed was done all the same"
     assert total == ACCOUNTS * 100
     assert not unknown, "on the same server every outcome can be known"
+
+
+async def test_a_number_that_a_crash_gave_to_a_stranger_is_not_taken_for_our_commit(server: PostgresServer) -> None:
+    (directory, port), *_ = server.dsn().hosts
+    reused = False
+
+    def stranger(xid: int) -> bool:
+        """Take transaction ids until `xid` is gone; whether it was given out to us."""
+        with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+            taken = 0
+            while taken < xid:
+                (text,) = conn.execute("SELECT pg_current_xact_id()::text").fetchone() or ("0",)
+                taken = int(text)
+        return taken == xid
+
+    with FlakyProxy(f"{directory}/.s.PGSQL.{port}") as proxy:
+        dsn = server.dsn().with_(hosts=(proxy.address,), parameters=(("sslmode", "disable"),))
+        async with Database(dsn, min_size=1) as database:
+            for number in range(1, 6):
+                attempts = 0
+
+                async def write(conn: Connection, number: int = number) -> None:
+                    nonlocal attempts, reused
+                    attempts += 1
+                    await conn.execute("INSERT INTO written VALUES (%s)", [number])
+                    if attempts > 1:
+                        return
+                    row = await (await conn.execute("SELECT pg_current_xact_id()::text")).fetchone()
+                    proxy.cut_after(0, "up")  # the COMMIT that follows does not arrive
+                    await asyncio.to_thread(server.kill_backends)
+                    await asyncio.to_thread(_accepts, server)
+                    reused = await asyncio.to_thread(stranger, int(row[0]) if row else 0)
+                    proxy.heal()
+
+                with recorded_events() as events:
+                    await database.run(write)
+                assert [event.outcome for event in events if isinstance(event, CommitResolved)] == [Outcome.ABORTED]
+                assert await database.fetch_value("SELECT count(*) FROM written WHERE id = %s", [number]) == 1
+                if reused:
+                    break
+    assert reused, "the server did not give a lost number out again: nothing was tested"
 
 
 async def test_a_frozen_server_answers_nobody_late_and_is_used_at_once_when_it_goes_on(server: PostgresServer) -> None:
