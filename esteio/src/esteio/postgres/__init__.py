@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from esteio.postgres._causality import Session
 from esteio.postgres._connection import Connection
 from esteio.postgres._database import Database
 from esteio.postgres._dsn import Dsn, DsnError
@@ -25,11 +26,16 @@ from esteio.postgres._errors import (
     is_failover,
     is_retryable,
 )
+from esteio.postgres._events import CommitResolved, FailedOver, TransactionRetried
+from esteio.postgres._hosts import HostReport, Role
+from esteio.postgres._outcome import Outcome
+from esteio.postgres._replication import ReplicaReport
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
 __all__ = [
     "AuthenticationFailed",
     "Category",
+    "CommitResolved",
     "CommitUnknown",
     "Connection",
     "Database",
@@ -39,14 +45,21 @@ __all__ = [
     "DatabaseUnavailable",
     "Dsn",
     "DsnError",
+    "FailedOver",
+    "HostReport",
     "LockTimeout",
     "OutOfResources",
+    "Outcome",
     "PoolExhausted",
     "PoolStats",
     "ReadOnlyServer",
+    "ReplicaReport",
+    "Role",
     "SerializationConflict",
+    "Session",
     "StatementTimeout",
     "TlsUnavailable",
+    "TransactionRetried",
     "TransactionTimeout",
     "category",
     "is_callers_fault",
