@@ -27,10 +27,15 @@ from esteio.postgres._errors import (
     is_retryable,
 )
 from esteio.postgres._events import CommitResolved, FailedOver, TransactionRetried
+from esteio.postgres._histogram import Times
 from esteio.postgres._hosts import HostReport, Role
+from esteio.postgres._leaks import ConnectionLeaked
 from esteio.postgres._outcome import Outcome
 from esteio.postgres._replication import ReplicaReport
-from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
+from esteio.postgres._slow import SlowQuery
+from esteio.postgres._statements import StatementStats
+from esteio.postgres._stats import DatabaseLost, DatabaseRestored, DatabaseStats, PoolStats
+from esteio.postgres._tag import tagged
 
 __all__ = [
     "AuthenticationFailed",
@@ -38,10 +43,12 @@ __all__ = [
     "CommitResolved",
     "CommitUnknown",
     "Connection",
+    "ConnectionLeaked",
     "Database",
     "DatabaseLost",
     "DatabaseMissing",
     "DatabaseRestored",
+    "DatabaseStats",
     "DatabaseUnavailable",
     "Dsn",
     "DsnError",
@@ -57,7 +64,10 @@ __all__ = [
     "Role",
     "SerializationConflict",
     "Session",
+    "SlowQuery",
+    "StatementStats",
     "StatementTimeout",
+    "Times",
     "TlsUnavailable",
     "TransactionRetried",
     "TransactionTimeout",
@@ -66,4 +76,5 @@ __all__ = [
     "is_configuration",
     "is_failover",
     "is_retryable",
+    "tagged",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from functools import lru_cache
 
-__all__ = ["application_name", "current_tag", "tagged"]
+__all__ = ["application_name", "current_tag", "naming_command", "tagged"]
 
 _LIMIT = 63  # bytes; the server cuts off what is longer
 _tag: ContextVar[str] = ContextVar("esteio.postgres.tag", default="")
@@ -41,3 +41,10 @@ def application_name(base: str, tag: str = "") -> str:
     """What the server shows for work of `tag` in a program named `base`: at most 63 printable characters."""
     name = f"{base} {tag}" if tag else base
     return "".join(c if " " <= c <= "~" else "?" for c in name)[:_LIMIT]
+
+
+@lru_cache(maxsize=1024)
+def naming_command(base: str, tag: str) -> bytes:
+    """SQL that goes behind a BEGIN, in the same message, and names the session until the transaction ends."""
+    quoted = application_name(base, tag).replace("\\", "?").replace("'", "''")
+    return f"; SET LOCAL application_name = '{quoted}'".encode()

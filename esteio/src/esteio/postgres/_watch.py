@@ -37,8 +37,10 @@ class Watch:
         slow_warn: float | None = 1.0,
         slow_alert: float | None = 3.0,
         statements: int = 500,
+        application: str = "esteio",
         clock: Clock = SYSTEM,
     ) -> None:
+        self.application = application
         self.now: Callable[[], float] = monotonic if clock is SYSTEM else clock.monotonic
         self.statements = Statements(statements)
         self._slow = SlowLog(name, slow_warn, slow_alert)
