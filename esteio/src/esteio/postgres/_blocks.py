@@ -60,7 +60,8 @@ class InTransaction:
 
     async def __aenter__(self) -> Connection:
         try:
-            self._work = await self._database.begin(self._mode, self._timeout)
+            self._work = await self._database.transact(self._mode, self._timeout)
+            await self._work.begin()
         except psycopg.Error as error:
             self._database.in_our_words(error)
             raise

@@ -88,7 +88,8 @@ class Run:
 
     async def _once(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         self._transaction = None
-        self._transaction = work = await self._database.begin(self._mode, self._expires - monotonic())
+        self._transaction = work = await self._database.transact(self._mode, self._expires - monotonic())
+        await work.begin()
         outer = SCOPE.get()
         token = SCOPE.set((min(self._expires, inf), monotonic, True) if self._limit < inf else (*outer[:2], True))
         try:
