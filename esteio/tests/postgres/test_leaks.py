@@ -102,6 +102,17 @@ async def test_a_connection_in_use_is_never_taken_for_forgotten(
     assert seen == []
 
 
+async def test_a_connection_that_was_closed_in_a_block_goes_back_to_its_pool(postgres_database: str) -> None:
+    async with Database(Dsn.parse(postgres_database).with_(connection_limit=1)) as database:
+        for block in (database.connection, database.transaction):
+            with pytest.raises(KeyError):
+                async with block() as conn:
+                    conn.drop()  # as when a caller of a hung server is cancelled
+                    raise KeyError
+            assert database.stats().in_use == 0
+            assert await database.fetch_value("SELECT 1") == 1
+
+
 async def test_it_can_be_turned_off_and_an_impossible_threshold_is_refused(
     postgres_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -108,7 +108,10 @@ class Connection(AsyncConnection[Any]):
 
     def role_now(self) -> Role:
         """What its server says it is; the server tells with every answer, so this costs no round trip."""
-        return role_of(self.pgconn.parameter_status)
+        try:
+            return role_of(self.pgconn.parameter_status)
+        except OperationalError:  # closed in the meantime
+            return self.role
 
     def cut(self) -> None:
         """End it although somebody waits for an answer, who then gets an error at once."""
