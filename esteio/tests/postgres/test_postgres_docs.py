@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from esteio import EsteioError
-from esteio.postgres import _errors
+from esteio.postgres import ConnectionLeaked, Database, DatabaseStats, SlowQuery, StatementStats, Times, _errors
 from esteio.postgres._errors._sqlstate import CLASSES, CODES
+from esteio.postgres.report import IndexReport, Report, Session, TableReport
 
 REFERENCE = (Path(__file__).parents[3] / "docs/reference/postgres.md").read_text(encoding="utf-8")
 
@@ -45,3 +48,31 @@ def test_the_examples_of_the_reference_compile_and_their_imports_exist(block: st
     compile(block, "postgres.md", "exec")
     for line in re.findall(r"^from esteio.*", block, re.MULTILINE):
         exec(line, {})
+
+
+@pytest.mark.parametrize(
+    ("title", "record"),
+    [
+        ("Slow queries", SlowQuery),
+        ("Leaks", ConnectionLeaked),
+        ("Statistics", DatabaseStats),
+        ("Statistics", StatementStats),
+        ("Statistics", Times),
+        ("Reports", Report),
+        ("Reports", Session),
+        ("Reports", TableReport),
+        ("Reports", IndexReport),
+    ],
+)
+def test_each_field_and_property_of_a_record_is_in_its_section(title: str, record: type) -> None:
+    text = section(title)
+    names = [field.name for field in fields(record)]
+    names += [name for name, value in vars(record).items() if isinstance(value, property)]
+    assert [name for name in names if not re.search(rf"`{name}(\(\w+\))?`", text)] == []
+
+
+def test_the_parameters_that_watch_are_in_the_reference_with_their_defaults() -> None:
+    given = signature(Database).parameters
+    for name in ("slow_warn", "slow_alert", "leak_after"):
+        assert re.search(rf"^\| `{name}` \| [^|]+ \| {given[name].default} \|", REFERENCE, re.MULTILINE), name
+    assert f"`statements={given['statements'].default}`" in section("Statistics")
