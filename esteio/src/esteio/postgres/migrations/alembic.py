@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import psycopg
@@ -27,7 +28,7 @@ _GUARD = "esteio guard"
 
 
 def run_online(
-    context: EnvironmentContext,
+    context: EnvironmentContext | ModuleType,
     dsn: Dsn | str,
     *,
     each: bool = True,
@@ -38,6 +39,7 @@ def run_online(
 ) -> tuple[str, str]:
     """Run what Alembic was asked for on the database of `dsn`; its revision before and after ('' is none).
 
+    `context` is Alembic's.
     `each` commits every revision by itself, which CREATE INDEX CONCURRENTLY (in an `autocommit_block`) needs; without
     it all of them or none. `configure` goes to Alembic's `context.configure`, such as `target_metadata`. With `--sql`
     nothing is connected to and nothing checked.
@@ -76,7 +78,11 @@ def execute(sql: str) -> None:
 
 
 def _attempt(
-    context: EnvironmentContext, connection: Connection, rules: MigrationRules, each: bool, configure: dict[str, Any]
+    context: EnvironmentContext | ModuleType,
+    connection: Connection,
+    rules: MigrationRules,
+    each: bool,
+    configure: dict[str, Any],
 ) -> None:
     driver = _driver(connection)
     guard = Guard(driver, rules)
