@@ -9,14 +9,20 @@ or its connection closed, within a second.
 from __future__ import annotations
 
 import asyncio
+import os
 import select
+import socket
 import sys
 from contextlib import suppress
+from math import inf
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, OperationalError, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
+
+from esteio.postgres._hosts import Host, Role, role_of
+from esteio.postgres._outcome import Incarnation
 
 __all__ = ["Connection"]
 
@@ -33,6 +39,20 @@ class Connection(AsyncConnection[Any]):
     expires_at: float = 0.0
     """Monotonic seconds after which the pool replaces it."""
     idle_since: float = 0.0
+    generation: int = 0
+    """Of its pool when it was opened."""
+    role: Role = Role.UNKNOWN
+    """Of its server when it was opened."""
+    host: Host | None = None
+    life: Incarnation | None = None
+    """Of its server; None where its transactions have to ask for it, or nobody can tell."""
+    knows_origin: bool = False
+    """Whether its server answers such questions."""
+    pid: int = 0
+    """Of its backend."""
+    cut_at: float = inf
+    """Monotonic seconds after which its server has hung and whoever waits for it gets an error."""
+    is_cut: bool = False
     _watched: Any = None
 
     async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
@@ -44,6 +64,9 @@ class Connection(AsyncConnection[Any]):
             raise
 
     async def _stop_statement(self, gen: PQGen[Any]) -> None:
+        if self.is_cut:
+            self.drop()
+            return
         # The driver's own way asks once and waits for five seconds; but a request that overtakes its
         # statement is ignored by the server, so it is asked again.
         try:
@@ -65,6 +88,17 @@ class Connection(AsyncConnection[Any]):
     def reusable(self) -> bool:
         """Whether it is open, idle and outside of any transaction."""
         return self.pgconn.transaction_status == TransactionStatus.IDLE and self._pipeline is None
+
+    def role_now(self) -> Role:
+        """What its server says it is; the server tells with every answer, so this costs no round trip."""
+        return role_of(self.pgconn.parameter_status)
+
+    def cut(self) -> None:
+        """End it although somebody waits for an answer, who then gets an error at once."""
+        # Shutting down instead of closing: the descriptor's number must not be reused while it is waited for.
+        self.is_cut = True
+        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
 
     def drop(self) -> None:
         """Close at once, without waiting for anybody."""
