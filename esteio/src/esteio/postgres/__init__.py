@@ -6,15 +6,35 @@ from esteio.postgres._causality import Session
 from esteio.postgres._connection import Connection
 from esteio.postgres._database import Database
 from esteio.postgres._dsn import Dsn, DsnError
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, SerializationConflict, StatementTimeout
+from esteio.postgres._errors import (
+    AuthenticationFailed,
+    Category,
+    CommitUnknown,
+    DatabaseMissing,
+    DatabaseUnavailable,
+    LockTimeout,
+    OutOfResources,
+    PoolExhausted,
+    ReadOnlyServer,
+    SerializationConflict,
+    StatementTimeout,
+    TlsUnavailable,
+    TransactionTimeout,
+    category,
+    is_callers_fault,
+    is_configuration,
+    is_failover,
+    is_retryable,
+)
 from esteio.postgres._events import CommitResolved, FailedOver, TransactionRetried
 from esteio.postgres._hosts import HostReport, Role
-from esteio.postgres._outcome import CommitUnknown, Outcome
-from esteio.postgres._refusal import DatabaseMissing, LoginRefused, TlsRefused
+from esteio.postgres._outcome import Outcome
 from esteio.postgres._replication import ReplicaReport
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
 __all__ = [
+    "AuthenticationFailed",
+    "Category",
     "CommitResolved",
     "CommitUnknown",
     "Connection",
@@ -27,15 +47,23 @@ __all__ = [
     "DsnError",
     "FailedOver",
     "HostReport",
-    "LoginRefused",
+    "LockTimeout",
+    "OutOfResources",
     "Outcome",
     "PoolExhausted",
     "PoolStats",
+    "ReadOnlyServer",
     "ReplicaReport",
     "Role",
     "SerializationConflict",
     "Session",
     "StatementTimeout",
-    "TlsRefused",
+    "TlsUnavailable",
     "TransactionRetried",
+    "TransactionTimeout",
+    "category",
+    "is_callers_fault",
+    "is_configuration",
+    "is_failover",
+    "is_retryable",
 ]

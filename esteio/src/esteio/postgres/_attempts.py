@@ -14,12 +14,11 @@ from math import inf
 import psycopg
 
 from esteio.postgres._backoff import conflict_delay, reconnect_delay
-from esteio.postgres._errors import is_connection_loss
+from esteio.postgres._errors import Category, category
 from esteio.postgres._hosts import Role
 
 __all__ = ["Attempts", "Trouble", "trouble"]
 
-_CONFLICT = frozenset({"40001", "40P01"})
 _READ_ONLY = "25006"
 
 
@@ -38,17 +37,20 @@ class Trouble(StrEnum):
 
 
 def trouble(error: BaseException, role: Role = Role.UNKNOWN) -> Trouble:
-    """The kind of `error`, which came from the driver or from elsewhere, on a server that is a `role` now.
+    """The kind of `error`, which came from the driver or from a function of the caller, on a server that is a `role` now.
 
     A primary that refuses to write was told so by the caller's own statements.
     """
     if not isinstance(error, psycopg.Error):
-        return Trouble.OTHER
-    if error.sqlstate in _CONFLICT:
-        return Trouble.CONFLICT
-    if error.sqlstate == _READ_ONLY:
-        return Trouble.OTHER if role is Role.PRIMARY else Trouble.DEMOTED
-    return Trouble.LOST if is_connection_loss(error) else Trouble.OTHER
+        return Trouble.OTHER  # of another database, or the caller's own
+    match category(error):
+        case Category.CONFLICT:
+            return Trouble.CONFLICT
+        case Category.FAILOVER if error.sqlstate != _READ_ONLY:
+            return Trouble.LOST
+        case Category.FAILOVER if role is not Role.PRIMARY:
+            return Trouble.DEMOTED
+    return Trouble.OTHER
 
 
 class Attempts:

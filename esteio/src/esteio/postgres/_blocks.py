@@ -9,6 +9,7 @@ import psycopg
 
 from esteio.postgres._attempts import trouble
 from esteio.postgres._connection import Connection
+from esteio.postgres._errors import is_connection_loss
 from esteio.postgres._transaction import Mode
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Borrowed:
             return
         if trouble(error, self._conn.role_now()).ends_generation:
             self._database.broke(self._pool, self._conn, error)
+        if is_connection_loss(error):
             self._conn.drop()
         self._pool.release(self._conn)
         self._database.in_our_words(error)
@@ -58,7 +60,8 @@ class InTransaction:
 
     async def __aenter__(self) -> Connection:
         try:
-            self._work = await self._database.begin(self._mode, self._timeout)
+            self._work = await self._database.transact(self._mode, self._timeout)
+            await self._work.begin()
         except psycopg.Error as error:
             self._database.in_our_words(error)
             raise

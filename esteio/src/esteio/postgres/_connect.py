@@ -15,12 +15,11 @@ import psycopg
 from esteio import events
 from esteio.clock import Clock
 from esteio.postgres._connection import Connection
-from esteio.postgres._errors import DatabaseUnavailable, first_line
+from esteio.postgres._errors import DatabaseUnavailable, first_line, is_configuration, translate
 from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
-from esteio.postgres._refusal import refusal
 
 __all__ = ["Opener"]
 
@@ -119,7 +118,7 @@ class Opener:
         try:
             conn = await Connection.connect(host.conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
         except Exception as error:
-            self._fleet.failed(host, first_line(error), self._clock.monotonic(), refusal(error, self._name))
+            self._fleet.failed(host, first_line(error), self._clock.monotonic(), self._refusal_in(error))
             raise
         try:
             return await self._examine(conn, host)
@@ -128,6 +127,11 @@ class Opener:
             if isinstance(error, psycopg.Error | TimeoutError):
                 self._fleet.failed(host, first_line(error), self._clock.monotonic())
             raise
+
+    def _refusal_in(self, error: Exception) -> DatabaseUnavailable | None:
+        """What callers are told at once when the server answers, and does not want us."""
+        refusal = translate(error, self._name, 0) if is_configuration(error) else None
+        return refusal if isinstance(refusal, DatabaseUnavailable) else None
 
     async def _examine(self, conn: Connection, host: Host) -> Connection:
         """Find out what `conn` leads to; DatabaseUnavailable when that is not what was wanted."""

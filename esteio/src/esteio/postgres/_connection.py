@@ -15,14 +15,21 @@ import socket
 import sys
 from contextlib import suppress
 from math import inf
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import AsyncConnection, OperationalError, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.rows import tuple_row
 
 from esteio.postgres._hosts import Host, Role, role_of
+from esteio.postgres._leaks import Place
 from esteio.postgres._outcome import Incarnation
+from esteio.postgres._watch import Cursor, Watch
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
+    from psycopg.rows import AsyncRowFactory
 
 __all__ = ["Connection"]
 
@@ -53,7 +60,17 @@ class Connection(AsyncConnection[Any]):
     cut_at: float = inf
     """Monotonic seconds after which its server has hung and whoever waits for it gets an error."""
     is_cut: bool = False
+    watch: Watch | None = None
+    """What looks at its statements."""
+    borrowed_at: float = 0.0
+    borrower: tuple[Place, ...] = ()
+    overdue: bool = False
+    """Whether it is out for so long that somebody was told."""
     _watched: Any = None
+
+    def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
+        super().__init__(pgconn, row_factory)
+        self.cursor_factory = Cursor
 
     async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
         """Drive a driver's operation to its end."""

@@ -94,10 +94,10 @@ class Database:
                 only=only,
             )
 
-        def pool(source: Opener, smallest: int) -> Pool:
+        def pool(source: Opener, smallest: int, label: str = name) -> Pool:
             return Pool(
                 source,
-                name=name,
+                name=label,
                 min_size=min(smallest, self.dsn.connection_limit),
                 max_size=self.dsn.connection_limit,
                 timeout=self.dsn.pool_timeout,
@@ -114,7 +114,7 @@ class Database:
             self._fleet,
             self._pool,
             source,
-            {host: pool(opener(Target.ANY, only=host), 0) for host in follow},
+            {host: pool(opener(Target.ANY, only=host), 0, f"{name} {host.address}") for host in follow},
             Lag(max_lag, max_lag_bytes, _FRESHNESS),
             clock,
         )
@@ -310,15 +310,13 @@ class Database:
                 return found
         return self._pool, await self._pool.acquire(timeout)
 
-    async def begin(self, mode: Mode, timeout: float | None) -> Transaction:
-        """A transaction that has begun."""
+    async def transact(self, mode: Mode, timeout: float | None) -> Transaction:
+        """A transaction that can begin."""
         limit = self.dsn.pool_timeout if timeout is None else min(timeout, self.dsn.pool_timeout)
         pool, conn = await self.borrow(mode.read_only, limit)
         target = self._target if pool is self._pool else Target.ANY
         tell = self._replicated and CURRENT.get() is not None
-        work = Transaction(conn, pool, self._resolver, target, mode, tell=tell)
-        await work.begin()
-        return work
+        return Transaction(conn, pool, self._resolver, target, mode, tell=tell)
 
     def wrote(self, work: Transaction | None) -> None:
         """Writes went to the primary, in `work` when in a transaction: the session's reads have to see them."""

@@ -10,24 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from esteio.errors import EsteioError
-
-__all__ = ["CommitUnknown", "History", "Incarnation", "Outcome", "Start", "judge"]
+__all__ = ["History", "Incarnation", "Outcome", "Start", "judge"]
 
 _REMEMBERED = 32
-
-
-class CommitUnknown(EsteioError):
-    """A COMMIT was sent, its answer was lost, and nobody can tell any more whether it took effect."""
-
-    def __init__(self, name: str, xid: int | None, reason: str) -> None:
-        self.name = name
-        self.xid = xid
-        self.reason = reason
-        super().__init__(
-            f"database {name!r} did not answer a COMMIT and the outcome of transaction {xid} cannot be known: {reason}; "
-            "look for what it wrote before doing it again"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from esteio.policy._scope import OPEN_END, SCOPE, leave
 from esteio.policy._waits import pause_async
 from esteio.postgres._attempts import Attempts, Trouble
 from esteio.postgres._connection import Connection
+from esteio.postgres._errors import CommitUnknown
 from esteio.postgres._events import TransactionRetried
-from esteio.postgres._outcome import CommitUnknown
 from esteio.postgres._transaction import Mode, Transaction
 
 if TYPE_CHECKING:
@@ -88,7 +88,8 @@ class Run:
 
     async def _once(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         self._transaction = None
-        self._transaction = work = await self._database.begin(self._mode, self._expires - monotonic())
+        self._transaction = work = await self._database.transact(self._mode, self._expires - monotonic())
+        await work.begin()
         outer = SCOPE.get()
         token = SCOPE.set((min(self._expires, inf), monotonic, True) if self._limit < inf else (*outer[:2], True))
         try:

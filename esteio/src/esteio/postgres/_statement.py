@@ -22,7 +22,7 @@ from esteio.policy._scope import OPEN_END, SCOPE
 from esteio.policy._waits import pause_async
 from esteio.postgres._attempts import Attempts, Trouble, trouble
 from esteio.postgres._connection import Connection
-from esteio.postgres._errors import DatabaseUnavailable
+from esteio.postgres._errors import DatabaseUnavailable, is_connection_loss
 from esteio.postgres._events import TransactionRetried
 from esteio.postgres._run import time_left
 
@@ -95,6 +95,7 @@ def _ended(database: Database, pool: Pool, conn: Connection, error: BaseExceptio
     kind = trouble(error, conn.role_now())
     if kind.ends_generation:
         database.broke(pool, conn, error)
+    if kind.ends_generation or is_connection_loss(error):
         conn.drop()
     conn.cut_at = inf
     pool.release(conn)

@@ -22,10 +22,10 @@ from psycopg.pq.abc import PGconn, PGresult
 
 from esteio.postgres._attempts import Trouble, trouble
 from esteio.postgres._connection import Connection
-from esteio.postgres._errors import first_line
+from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
-from esteio.postgres._outcome import CommitUnknown, History, Incarnation, Outcome
+from esteio.postgres._outcome import History, Incarnation, Outcome
 from esteio.postgres._pool import Pool
 from esteio.postgres._replication import parse_lsn
 
@@ -131,7 +131,7 @@ class Transaction:
         conn = self.conn
         try:
             self._judge(error)
-            if conn.is_cut or conn.pgconn.transaction_status in _BEYOND_ROLLBACK:
+            if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in _BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
                 async with asyncio.timeout(_ROLLBACK_SECONDS):
