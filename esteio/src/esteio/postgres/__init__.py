@@ -31,6 +31,7 @@ from esteio.postgres._hosts import HostReport, Role
 from esteio.postgres._outcome import Outcome
 from esteio.postgres._replication import ReplicaReport
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
+from esteio.postgres.sync import SyncConnection, SyncDatabase
 
 __all__ = [
     "AuthenticationFailed",
@@ -58,6 +59,8 @@ __all__ = [
     "SerializationConflict",
     "Session",
     "StatementTimeout",
+    "SyncConnection",
+    "SyncDatabase",
     "TlsUnavailable",
     "TransactionRetried",
     "TransactionTimeout",

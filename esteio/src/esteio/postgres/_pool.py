@@ -28,7 +28,7 @@ from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_li
 from esteio.postgres._ledger import Ledger
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "anew"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -236,7 +236,7 @@ class Pool:
             raise self._refusal()
         hopeless = self._source.refusal()
         if hopeless is not None and not self._books.used:
-            raise _anew(hopeless)
+            raise anew(hopeless)
         if len(self._waiters) >= self._max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
@@ -292,7 +292,7 @@ class Pool:
     def _turn_away(self, error: DatabaseUnavailable) -> None:
         for waiter in self._waiters:
             if not waiter.done():
-                waiter.set_exception(_anew(error))
+                waiter.set_exception(anew(error))
 
     def _retired(self, reason: str) -> None:
         _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
@@ -388,7 +388,7 @@ class Pool:
         self._schedule_sweep()
 
 
-def _anew(error: DatabaseUnavailable) -> DatabaseUnavailable:
+def anew(error: DatabaseUnavailable) -> DatabaseUnavailable:
     """A copy of `error` for one caller: an exception that is raised carries that caller's traceback."""
     copy = error.__class__.__new__(error.__class__, *error.args)
     copy.args = error.args

@@ -36,7 +36,7 @@ __all__ = ["Mode", "Ticket", "Transaction"]
 
 _ROLLBACK_SECONDS = 2.0
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
-_COMMIT = b"COMMIT"
+COMMIT = b"COMMIT"
 _COMMIT_AND_TELL = b"COMMIT; SELECT pg_current_wal_insert_lsn()"
 
 
@@ -100,8 +100,8 @@ class Transaction:
                 msg = f"the server has become a {conn.role_now()}"
                 raise psycopg.errors.ReadOnlySqlTransaction(msg)
             if not self._mode.read_only:
-                life, pid = _origin(results[2], self._resolver.history) if ask else (conn.life, conn.pid)
-                self.ticket = Ticket(_xid(results[1]), life, pid)
+                life, pid = origin_of(results[2], self._resolver.history) if ask else (conn.life, conn.pid)
+                self.ticket = Ticket(xid_of(results[1]), life, pid)
         except BaseException as error:
             await self.roll_back(error)
             raise
@@ -114,7 +114,7 @@ class Transaction:
         self._refuse_halves()
         self.committing = True
         try:
-            results = await _exchange(self.conn, _COMMIT_AND_TELL if self._tell and self.ticket else _COMMIT)
+            results = await _exchange(self.conn, _COMMIT_AND_TELL if self._tell and self.ticket else COMMIT)
         except psycopg.Error as error:
             await self._unanswered(error, expires)
             return
@@ -131,7 +131,7 @@ class Transaction:
         conn = self.conn
         try:
             self._judge(error)
-            if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in _BEYOND_ROLLBACK:
+            if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
                 async with asyncio.timeout(_ROLLBACK_SECONDS):
@@ -157,7 +157,7 @@ class Transaction:
     def _refuse_halves(self) -> None:
         """Raise when there is no whole transaction to commit: it would look like success."""
         status = self.conn.pgconn.transaction_status
-        if status == TransactionStatus.INTRANS or status in _BEYOND_ROLLBACK:
+        if status == TransactionStatus.INTRANS or status in BEYOND_ROLLBACK:
             return
         self.conn.drop()
         self._release()
@@ -183,7 +183,7 @@ class Transaction:
             raise CommitUnknown(self._resolver.name, self.ticket.xid, reason) from error
 
 
-_BEYOND_ROLLBACK = (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN)
+BEYOND_ROLLBACK = (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN)
 
 
 @cache
@@ -199,11 +199,11 @@ def begin_command(mode: Mode, ask: bool) -> bytes:
 
 async def _exchange(conn: Connection, command: bytes) -> list[PGresult]:
     async with conn.lock:
-        results: list[PGresult] = await conn.wait(_exchanged(conn.pgconn, command))
+        results: list[PGresult] = await conn.wait(exchanged(conn.pgconn, command))
         return results
 
 
-def _exchanged(pgconn: PGconn, command: bytes) -> PQGen[list[PGresult]]:
+def exchanged(pgconn: PGconn, command: bytes) -> PQGen[list[PGresult]]:
     pgconn.send_query(command)
     results: list[PGresult] = yield from generators.execute(pgconn)
     for result in results:
@@ -216,11 +216,11 @@ def _text(result: PGresult, column: int = 0) -> str:
     return (result.get_value(0, column) or b"").decode()
 
 
-def _xid(result: PGresult) -> int:
+def xid_of(result: PGresult) -> int:
     return int(_text(result))
 
 
-def _origin(result: PGresult, history: History) -> tuple[Incarnation | None, int]:
+def origin_of(result: PGresult, history: History) -> tuple[Incarnation | None, int]:
     row = [_text(result, column) or None for column in range(result.nfields)]
     row[4] = row[4] or ""
     pid, life, start = read_origin(row)
