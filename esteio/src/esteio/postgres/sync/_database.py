@@ -288,10 +288,14 @@ class SyncDatabase:
         """Return `conn` after work that ended in `error`; what that says about its server."""
         kind = Trouble.OTHER if error is None else trouble(error, conn.role_now())
         if kind.ends_generation and error is not None:
-            self._pool.retire(conn, first_line(error))
+            self.broke(conn, error)
             conn.drop()
         self._pool.release(conn)
         return kind
+
+    def broke(self, conn: SyncConnection, error: BaseException) -> None:
+        """`error` on `conn` has shown that its server is gone or not what it was."""
+        self._pool.retire(conn, first_line(error))
 
     def begin(self, mode: Mode, timeout: float | None, expires: float = inf) -> SyncTransaction:
         """A transaction that has begun, and whose connection is cut at monotonic second `expires`."""

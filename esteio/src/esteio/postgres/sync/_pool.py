@@ -12,7 +12,7 @@ import logging
 from collections import OrderedDict
 from math import inf
 from random import random
-from threading import Event, Lock, Thread, current_thread
+from threading import Event, RLock, Thread, current_thread
 from typing import Protocol
 
 import psycopg
@@ -79,7 +79,9 @@ class SyncPool:
         self._timeout = timeout
         self._max_waiting = max_waiting
         self._now = clock.monotonic
-        self._lock = Lock()  # held while the books are kept, never while a server is waited for
+        # Held while the books are kept, never while a server is waited for. Reentrant because the garbage collector
+        # may run a finalizer that gives a connection back, in any thread at any moment.
+        self._lock = RLock()
         self._closed = "is not open"
         self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
         self._connectors: OrderedDict[Thread, None] = OrderedDict()
@@ -127,7 +129,7 @@ class SyncPool:
         """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
         self._inherited.append(self._books)  # dropping them would end the parent's sessions
         self._books = Ledger(self._books.min_size, self._books.max_size, self._books.max_idle)
-        self._lock, self._end, self._returned, self._alarm = Lock(), Event(), Event(), Event()
+        self._lock, self._end, self._returned, self._alarm = RLock(), Event(), Event(), Event()
         self._waiters.clear()
         self._connectors.clear()
         self._sweeper = None
