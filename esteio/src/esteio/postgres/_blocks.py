@@ -40,12 +40,13 @@ class Borrowed:
         if error is None:
             self._pool.release(self._conn)
             return
-        if trouble(error, self._conn.role_now()).ends_generation:
+        what = trouble(error, self._conn.role_now())
+        if what.ends_generation:
             self._database.broke(self._pool, self._conn, error)
         if is_connection_loss(error):
             self._conn.drop()
         self._pool.release(self._conn)
-        self._database.in_our_words(error)
+        self._database.in_our_words(error, what)
 
 
 class InTransaction:
@@ -63,7 +64,7 @@ class InTransaction:
             self._work = await self._database.transact(self._mode, self._timeout)
             await self._work.begin()
         except psycopg.Error as error:
-            self._database.in_our_words(error)
+            self._database.in_our_words(error, self._work.trouble)
             raise
         return self._work.conn
 
@@ -77,10 +78,10 @@ class InTransaction:
                 await self._work.commit()
                 self._database.wrote(self._work)
         except psycopg.Error as failure:
-            self._database.in_our_words(failure)
+            self._database.in_our_words(failure, self._work.trouble)
             raise
         if isinstance(error, psycopg.Rollback):
             return True
         if error is not None:
-            self._database.in_our_words(error)
+            self._database.in_our_words(error, self._work.trouble)
         return False

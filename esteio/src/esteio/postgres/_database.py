@@ -19,10 +19,12 @@ from typing import Any, Self, TypeVar, overload
 
 from psycopg import AsyncCursor, IsolationLevel
 from psycopg.abc import QueryNoTemplate
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import AsyncRowFactory, TupleRow, tuple_row
 
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import _causality
+from esteio.postgres._attempts import Trouble
 from esteio.postgres._blocks import Borrowed, InTransaction
 from esteio.postgres._causality import CURRENT, Session
 from esteio.postgres._connect import Opener
@@ -330,8 +332,10 @@ class Database:
         if pool is not self._pool:
             self._replicas.failed(pool)
 
-    def in_our_words(self, error: BaseException) -> None:
+    def in_our_words(self, error: BaseException, kind: Trouble) -> None:
         """Raise the Esteio error that `error` means, if it means any."""
+        if kind is Trouble.OTHER and isinstance(error, ReadOnlySqlTransaction):
+            return  # the server is as it should be; the transaction was to be read-only
         translated = translate(error, self.name, self.dsn.statement_timeout)
         if translated is not None:
             raise translated from error

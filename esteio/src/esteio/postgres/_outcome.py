@@ -62,11 +62,16 @@ class History:
             self._lives[known] = start
         return known
 
+    def start(self, life: Incarnation) -> Start | None:
+        """With what `life` began, if that was seen in time."""
+        return self._lives.get(life)
+
     def after(self, origin: Incarnation) -> list[Start | None]:
-        """The starts of the lives after `origin`."""
+        """The starts of the lives after `origin`, of whichever server that may have been one of its successors."""
         lives = list(self._lives)
-        later = lives[lives.index(origin) + 1 :] if origin in lives else [*lives, None]
-        return [self._lives[life] if life else None for life in later]
+        later = lives[lives.index(origin) + 1 :] if origin in lives else lives
+        found = [self._lives[life] for life in later if life.timeline >= origin.timeline]
+        return found if origin in lives else [*found, None]
 
     def _same(self, life: Incarnation, start: Start | None) -> Incarnation | None:
         if life in self._lives:
@@ -95,7 +100,7 @@ def judge(
         return Outcome.RUNNING
     if status != "committed":
         return Outcome.ABORTED  # no COMMIT of ours is in this history; a stranger in progress has our number
-    return _committed_later(xid, origin, current, starts)
+    return _committed_later(xid, starts, history.start(current) if current.timeline == origin.timeline else None)
 
 
 _SAME_LIFE = {
@@ -110,10 +115,10 @@ def _certainly_later(origin: Incarnation, current: Incarnation, starts: list[Sta
     return moved or any(start is not None for start in starts)
 
 
-def _committed_later(xid: int, origin: Incarnation, current: Incarnation, starts: list[Start | None]) -> Outcome:
+def _committed_later(xid: int, starts: list[Start | None], exact: Start | None) -> Outcome:
     """Somebody committed under our xid in a later life: it was us if the xid was not given out a second time."""
     if starts and all(start is not None and xid < start.first_xid for start in starts):
         return Outcome.COMMITTED
-    if current.timeline == origin.timeline and any(start is not None and xid >= start.first_xid for start in starts):
+    if exact is not None and xid >= exact.first_xid:
         return Outcome.ABORTED  # ours did not survive the crash, so its number was free again
     return Outcome.UNKNOWN

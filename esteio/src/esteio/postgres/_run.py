@@ -81,7 +81,7 @@ class Run:
                 if wait is None:
                     if kind is not Trouble.OTHER and now >= self._expires:
                         raise self._late() from error
-                    self._database.in_our_words(error)
+                    self._database.in_our_words(error, kind)
                     raise
                 self._tell(kind, wait)
             await pause_async(self._database.clock, wait)

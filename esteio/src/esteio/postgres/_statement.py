@@ -62,7 +62,7 @@ async def statement(
             if wait is None:
                 if conn.is_cut:
                     raise DatabaseUnavailable(database.name, "it did not answer in time: it hangs") from error
-                database.in_our_words(error)
+                database.in_our_words(error, kind)
                 raise
         else:
             conn.cut_at = inf
