@@ -36,6 +36,7 @@ from esteio.postgres._slow import SlowQuery
 from esteio.postgres._statements import StatementStats
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, DatabaseStats, PoolStats
 from esteio.postgres._tag import tagged
+from esteio.postgres.sync import SyncConnection, SyncDatabase
 
 __all__ = [
     "AuthenticationFailed",
@@ -67,6 +68,8 @@ __all__ = [
     "SlowQuery",
     "StatementStats",
     "StatementTimeout",
+    "SyncConnection",
+    "SyncDatabase",
     "Times",
     "TlsUnavailable",
     "TransactionRetried",

@@ -18,7 +18,7 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, waiting
+from psycopg import AsyncConnection, BaseConnection, OperationalError, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
     from psycopg.rows import AsyncRowFactory
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Remembered"]
 
 _Result = TypeVar("_Result")
 
@@ -40,8 +40,8 @@ _CANCEL_SECONDS = 1.0
 _CANCEL_AGAIN = 0.1
 
 
-class Connection(AsyncConnection[Any]):
-    """A psycopg connection with what its pool remembers about it."""
+class Remembered(BaseConnection[Any]):
+    """What a pool remembers about a connection, and finds out about it without asking its server; of either flavour."""
 
     expires_at: float = 0.0
     """Monotonic seconds after which the pool replaces it."""
@@ -67,33 +67,6 @@ class Connection(AsyncConnection[Any]):
     overdue: bool = False
     """Whether it is out for so long that somebody was told."""
     _watched: Any = None
-
-    def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
-        super().__init__(pgconn, row_factory)
-        self.cursor_factory = Cursor
-
-    async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
-        """Drive a driver's operation to its end."""
-        try:
-            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
-        except asyncio.CancelledError:
-            await self._stop_statement(gen)
-            raise
-
-    async def _stop_statement(self, gen: PQGen[Any]) -> None:
-        if self.is_cut:
-            self.drop()
-            return
-        # The driver's own way asks once and waits for five seconds; but a request that overtakes its
-        # statement is ignored by the server, so it is asked again.
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                    await self.cancel_safe(timeout=_CANCEL_SECONDS)
-                    with suppress(OperationalError):  # cancelled as wanted, or not yet
-                        await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
-        except (TimeoutError, OperationalError):
-            self.drop()
 
     def stale(self) -> bool:
         """Whether this idle connection can no longer be used."""
@@ -123,6 +96,37 @@ class Connection(AsyncConnection[Any]):
     def drop(self) -> None:
         """Close at once, without waiting for anybody."""
         self.pgconn.finish()
+
+
+class Connection(Remembered, AsyncConnection[Any]):
+    """A connection of asyncio's pool."""
+
+    def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
+        super().__init__(pgconn, row_factory)
+        self.cursor_factory = Cursor
+
+    async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
+        """Drive a driver's operation to its end."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except asyncio.CancelledError:
+            await self._stop_statement(gen)
+            raise
+
+    async def _stop_statement(self, gen: PQGen[Any]) -> None:
+        if self.is_cut:
+            self.drop()
+            return
+        # The driver's own way asks once and waits for five seconds; but a request that overtakes its
+        # statement is ignored by the server, so it is asked again.
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    await self.cancel_safe(timeout=_CANCEL_SECONDS)
+                    with suppress(OperationalError):  # cancelled as wanted, or not yet
+                        await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
+        except (TimeoutError, OperationalError):
+            self.drop()
 
 
 if sys.platform == "win32":

@@ -14,7 +14,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import fields
 from random import random
 from typing import Any, Self, TypeVar, overload
 
@@ -41,9 +40,9 @@ from esteio.postgres._resolution import Resolver
 from esteio.postgres._run import Run
 from esteio.postgres._session import session_conninfo, session_hosts
 from esteio.postgres._statement import statement
-from esteio.postgres._statements import StatementStats
+from esteio.postgres._statements import Statements, StatementStats
 from esteio.postgres._stats import DatabaseStats
-from esteio.postgres._tag import application_name as named
+from esteio.postgres._tag import application_of
 from esteio.postgres._transaction import Mode, Transaction
 from esteio.postgres._watch import Watch
 
@@ -90,14 +89,13 @@ class Database:
         self.clock = clock
         self.retried = 0
         """Transactions and statements that ran again."""
-        application = dict(self.dsn.parameters).get("application_name") or application_name
-        application = named(application or f"esteio {name} {os.getpid()}")
+        application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
         conninfo = session_conninfo(self.dsn, application, settings or {})
         self._watch = Watch(
             name,
             slow_warn=slow_warn,
             slow_alert=slow_alert,
-            statements=statements,
+            statements=Statements(statements),
             application=application,
             clock=clock,
         )
@@ -312,9 +310,8 @@ class Database:
 
     def stats(self) -> DatabaseStats:
         """The numbers of this moment: the pool for writes, and what it took to keep promises."""
-        pool = self._pool.stats()
-        return DatabaseStats(
-            **{field.name: getattr(pool, field.name) for field in fields(pool)},
+        return DatabaseStats.of(
+            self._pool.stats(),
             failovers=self._source.failovers,
             retried=self.retried,
             resolved_committed=self._resolver.committed,

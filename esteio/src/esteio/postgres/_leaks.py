@@ -8,19 +8,20 @@ which line, and no text.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from esteio import events
 from esteio.events import Event
 
 if TYPE_CHECKING:
-    from esteio.postgres._connection import Connection
+    from esteio.postgres._connection import Remembered
 
 __all__ = ["ConnectionLeaked", "Leaks"]
 
@@ -30,6 +31,9 @@ _SKIPPED = 4  # frames between noting and a block of ours
 _DEPTH = 6
 _REFERENCES = 4  # of a connection that only the pool knows: its set, our copy of it, the loop, the question itself
 _PACKAGE = str(Path(__file__).parent)
+_BLOCKS = contextlib.__file__
+
+C = TypeVar("C", bound="Remembered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +61,12 @@ class Leaks:
         self._now = now
         self.found = 0
 
-    def borrowed(self, conn: Connection) -> None:
+    def borrowed(self, conn: Remembered) -> None:
         """`conn` was just handed out to the caller of our caller."""
         conn.borrowed_at = self._now()
         conn.borrower = _places()
 
-    def returned(self, conn: Connection) -> None:
+    def returned(self, conn: Remembered) -> None:
         """`conn` came back although it was told of."""
         conn.overdue = False
         _logger.warning(
@@ -72,22 +76,29 @@ class Leaks:
             self._now() - conn.borrowed_at,
         )
 
-    def look(self, used: Collection[Connection]) -> list[Connection]:
-        """Tell of those that are out for too long; those that nobody refers to are returned, to be taken back."""
+    def look(self, used: Collection[C]) -> tuple[list[C], list[C]]:
+        """Those of `used` that nobody refers to, and those that are newly out for too long."""
         now = self._now()
-        forgotten = []
+        forgotten, late = [], []
         connections = list(used)
         for conn in connections:
             if sys.getrefcount(conn) <= _REFERENCES:
                 forgotten.append(conn)
-                self._tell(conn, now, forgotten=True)
             elif not conn.overdue and now - conn.borrowed_at > self._threshold:
                 conn.overdue = True
-                self._tell(conn, now, forgotten=False)
-        return forgotten
+                late.append(conn)
+        self.found += len(forgotten) + len(late)
+        return forgotten, late
 
-    def _tell(self, conn: Connection, now: float, *, forgotten: bool) -> None:
-        self.found += 1
+    def tell(self, forgotten: Iterable[Remembered], late: Iterable[Remembered]) -> None:
+        """Tell of what `look` has found."""
+        now = self._now()
+        for conn in forgotten:
+            self._tell(conn, now, forgotten=True)
+        for conn in late:
+            self._tell(conn, now, forgotten=False)
+
+    def _tell(self, conn: Remembered, now: float, *, forgotten: bool) -> None:
         lines = tuple(_lines(conn.borrower))
         pid = conn.pgconn.backend_pid
         _logger.warning(
@@ -123,7 +134,7 @@ def _lines(places: Sequence[Any]) -> Iterator[str]:
     for code, instruction in zip(places[::2], places[1::2], strict=True):
         if "asyncio" in Path(code.co_filename).parts:
             return
-        if code.co_filename.startswith(_PACKAGE):
+        if code.co_filename.startswith(_PACKAGE) or code.co_filename == _BLOCKS:
             continue
         line = next((line for start, end, line in code.co_lines() if start <= instruction < end), None)
         yield f"{code.co_filename}:{line or code.co_firstlineno} ({code.co_name})"

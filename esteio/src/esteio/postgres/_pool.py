@@ -30,7 +30,7 @@ from esteio.postgres._leaks import Leaks
 from esteio.postgres._ledger import Ledger
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "anew"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -248,7 +248,7 @@ class Pool:
             raise self._refusal()
         hopeless = self._source.refusal()
         if hopeless is not None and not self._books.used:
-            raise _anew(hopeless)
+            raise anew(hopeless)
         if len(self._waiters) >= self._max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
@@ -304,7 +304,7 @@ class Pool:
     def _turn_away(self, error: DatabaseUnavailable) -> None:
         for waiter in self._waiters:
             if not waiter.done():
-                waiter.set_exception(_anew(error))
+                waiter.set_exception(anew(error))
 
     def _retired(self, reason: str) -> None:
         _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
@@ -394,8 +394,10 @@ class Pool:
     def _sweep(self) -> None:
         self._cut_hung()
         if self._leaks is not None:
-            for forgotten in self._leaks.look(self._books.used):
-                self.release(forgotten)
+            forgotten, late = self._leaks.look(self._books.used)
+            self._leaks.tell(forgotten, late)
+            for conn in forgotten:
+                self.release(conn)
         self.check_idle()
         self._schedule_sweep()
 
@@ -406,7 +408,7 @@ class Pool:
                 conn.cut()
 
 
-def _anew(error: DatabaseUnavailable) -> DatabaseUnavailable:
+def anew(error: DatabaseUnavailable) -> DatabaseUnavailable:
     """A copy of `error` for one caller: an exception that is raised carries that caller's traceback."""
     copy = error.__class__.__new__(error.__class__, *error.args)
     copy.args = error.args

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from esteio.events import Event
 from esteio.postgres._histogram import Times
@@ -65,6 +66,12 @@ class DatabaseStats(PoolStats):
     """Commits whose answer was lost and that are not; `run` did them again."""
     unknown: int
     """Commits of which nobody can tell; each raised CommitUnknown."""
+
+    @classmethod
+    def of(cls, pool: PoolStats, **numbers: int) -> Self:
+        """The numbers of `pool` and these."""
+        every: dict[str, Any] = {field.name: getattr(pool, field.name) for field in fields(pool)} | numbers
+        return cls(**every)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from functools import lru_cache
 
-__all__ = ["application_name", "current_tag", "naming_command", "tagged"]
+from esteio.postgres._dsn import Dsn
+
+__all__ = ["application_name", "application_of", "current_tag", "naming_command", "tagged"]
 
 _LIMIT = 63  # bytes; the server cuts off what is longer
 _tag: ContextVar[str] = ContextVar("esteio.postgres.tag", default="")
@@ -34,6 +36,11 @@ class tagged:  # noqa: N801 - used like a function
 def current_tag() -> str:
     """The name of the innermost `tagged` block, or ''."""
     return _tag.get()
+
+
+def application_of(dsn: Dsn, name: str) -> str:
+    """What sessions of `dsn` are called: what the URL says, else `name`."""
+    return dict(dsn.parameters).get("application_name") or application_name(name)
 
 
 @lru_cache(maxsize=1024)
