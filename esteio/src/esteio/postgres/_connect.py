@@ -20,6 +20,7 @@ from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._watch import Watch
 
 __all__ = ["Opener"]
 
@@ -45,6 +46,7 @@ class Opener:
         prepare_threshold: int | None,
         clock: Clock,
         only: Host | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._fleet = fleet
         self._history = history
@@ -53,6 +55,8 @@ class Opener:
         self._prepare_threshold = prepare_threshold
         self._clock = clock
         self._only = only
+        self._watch = watch
+        self.failovers = 0
         self.last: Host | None = None
         """The server the last connection was opened to."""
 
@@ -119,9 +123,11 @@ class Opener:
         for host, began in outrun.values():
             if now - began >= _STAGGER:
                 self._fleet.failed(host, f"silent for {now - began:.2f} s while another server answered", now)
+        conn.watch = self._watch
         before, self.last = self.last, conn.host
         if before is not None and conn.host is not None and before is not conn.host and self._only is None:
             _logger.warning("database %s: %s takes over from %s", self._name, conn.host.address, before.address)
+            self.failovers += 1
             events.emit(FailedOver(self._name, before.address, conn.host.address))
         return conn
 

@@ -13,17 +13,17 @@ import os
 import select
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, waiting
+from psycopg import AsyncConnection, BaseConnection, OperationalError, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from esteio.postgres._hosts import Host, Role, role_of
-from esteio.postgres._leaks import Place
 from esteio.postgres._outcome import Incarnation
 from esteio.postgres._watch import Cursor, Watch
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
     from psycopg.rows import AsyncRowFactory
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "Remembered"]
 
 _Result = TypeVar("_Result")
 
@@ -40,8 +40,8 @@ _CANCEL_SECONDS = 1.0
 _CANCEL_AGAIN = 0.1
 
 
-class Connection(AsyncConnection[Any]):
-    """A psycopg connection with what its pool remembers about it."""
+class Remembered(BaseConnection[Any]):
+    """What a pool remembers about a connection, and finds out about it without asking its server; of either flavour."""
 
     expires_at: float = 0.0
     """Monotonic seconds after which the pool replaces it."""
@@ -63,10 +63,43 @@ class Connection(AsyncConnection[Any]):
     watch: Watch | None = None
     """What looks at its statements."""
     borrowed_at: float = 0.0
-    borrower: tuple[Place, ...] = ()
+    borrower: Sequence[Any] = ()
     overdue: bool = False
     """Whether it is out for so long that somebody was told."""
     _watched: Any = None
+
+    def stale(self) -> bool:
+        """Whether this idle connection can no longer be used."""
+        watched = self._watched
+        if watched is None:
+            watched = self._watched = _watch(self.pgconn.socket)
+        return bool(watched(0)) or self.pgconn.status != ConnStatus.OK
+
+    def reusable(self) -> bool:
+        """Whether it is open, idle and outside of any transaction."""
+        return self.pgconn.transaction_status == TransactionStatus.IDLE and self._pipeline is None
+
+    def role_now(self) -> Role:
+        """What its server says it is; the server tells with every answer, so this costs no round trip."""
+        try:
+            return role_of(self.pgconn.parameter_status)
+        except OperationalError:  # closed in the meantime
+            return self.role
+
+    def cut(self) -> None:
+        """End it although somebody waits for an answer, who then gets an error at once."""
+        # Shutting down instead of closing: the descriptor's number must not be reused while it is waited for.
+        self.is_cut = True
+        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
+
+    def drop(self) -> None:
+        """Close at once, without waiting for anybody."""
+        self.pgconn.finish()
+
+
+class Connection(Remembered, AsyncConnection[Any]):
+    """A connection of asyncio's pool."""
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
@@ -94,32 +127,6 @@ class Connection(AsyncConnection[Any]):
                         await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
         except (TimeoutError, OperationalError):
             self.drop()
-
-    def stale(self) -> bool:
-        """Whether this idle connection can no longer be used."""
-        watched = self._watched
-        if watched is None:
-            watched = self._watched = _watch(self.pgconn.socket)
-        return bool(watched(0)) or self.pgconn.status != ConnStatus.OK
-
-    def reusable(self) -> bool:
-        """Whether it is open, idle and outside of any transaction."""
-        return self.pgconn.transaction_status == TransactionStatus.IDLE and self._pipeline is None
-
-    def role_now(self) -> Role:
-        """What its server says it is; the server tells with every answer, so this costs no round trip."""
-        return role_of(self.pgconn.parameter_status)
-
-    def cut(self) -> None:
-        """End it although somebody waits for an answer, who then gets an error at once."""
-        # Shutting down instead of closing: the descriptor's number must not be reused while it is waited for.
-        self.is_cut = True
-        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as twin:
-            twin.shutdown(socket.SHUT_RDWR)
-
-    def drop(self) -> None:
-        """Close at once, without waiting for anybody."""
-        self.pgconn.finish()
 
 
 if sys.platform == "win32":

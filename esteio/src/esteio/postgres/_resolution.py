@@ -25,9 +25,9 @@ from esteio.postgres._transaction import Ticket
 
 __all__ = ["Resolver"]
 
-_PATIENCE = 1.0
-_STATUS = "SELECT pg_xact_status(%s::xid8)"
-_TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_xid = %s::xid8::xid"
+PATIENCE = 1.0
+STATUS = "SELECT pg_xact_status(%s::xid8)"
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_xid = %s::xid8::xid"
 
 
 class Resolver:
@@ -50,7 +50,7 @@ class Resolver:
         while outcome is Outcome.RUNNING and (now := self._clock.monotonic()) < expires:
             asked += 1
             try:
-                outcome, reason = await self._ask(ticket, expires - now, terminate=now - began > _PATIENCE)
+                outcome, reason = await self._ask(ticket, expires - now, terminate=now - began > PATIENCE)
             except (DatabaseUnavailable, PoolExhausted) as error:
                 reason = str(error)
             if outcome is Outcome.RUNNING:
@@ -76,7 +76,7 @@ class Resolver:
         finally:
             conn.cut_at = inf
             self._pool.release(conn)
-        return outcome, _reason(ticket, current, status)
+        return outcome, explained(ticket, current, status)
 
     async def _look(self, conn: Connection, xid: int) -> tuple[Incarnation | None, str | None]:
         if conn.life is not None:
@@ -98,7 +98,7 @@ class Resolver:
 
 async def _status(conn: Connection, xid: int) -> str | None:
     try:
-        row = await (await conn.execute(_STATUS, [str(xid)])).fetchone()
+        row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]
@@ -106,12 +106,12 @@ async def _status(conn: Connection, xid: int) -> str | None:
 
 async def _terminate(conn: Connection, ticket: Ticket) -> None:
     try:
-        await conn.execute(_TERMINATE, [ticket.pid, str(ticket.xid)])
+        await conn.execute(TERMINATE, [ticket.pid, str(ticket.xid)])
     except psycopg.errors.InsufficientPrivilege:
         return  # then it ends when it notices that nobody is there
 
 
-def _reason(ticket: Ticket, current: Incarnation | None, status: str | None) -> str:
+def explained(ticket: Ticket, current: Incarnation | None, status: str | None) -> str:
     if ticket.life is None or current is None:
         return "the server does not tell who it is"
     if current.system != ticket.life.system:

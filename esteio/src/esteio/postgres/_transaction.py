@@ -21,13 +21,14 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from esteio.postgres._attempts import Trouble, trouble
-from esteio.postgres._connection import Connection
+from esteio.postgres._connection import Connection, Remembered
 from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History, Incarnation, Outcome
 from esteio.postgres._pool import Pool
 from esteio.postgres._replication import parse_lsn
+from esteio.postgres._tag import current_tag, naming_command
 
 if TYPE_CHECKING:
     from esteio.postgres._resolution import Resolver
@@ -36,7 +37,7 @@ __all__ = ["Mode", "Ticket", "Transaction"]
 
 _ROLLBACK_SECONDS = 2.0
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
-_COMMIT = b"COMMIT"
+COMMIT = b"COMMIT"
 _COMMIT_AND_TELL = b"COMMIT; SELECT pg_current_wal_insert_lsn()"
 
 
@@ -95,13 +96,13 @@ class Transaction:
         conn = self.conn
         ask = conn.life is None and conn.knows_origin
         try:
-            results = await _exchange(conn, begin_command(self._mode, ask))
+            results = await _exchange(conn, begin_command(self._mode, ask) + tagging(conn))
             if not self._target.accepts(conn.role_now()):
                 msg = f"the server has become a {conn.role_now()}"
                 raise psycopg.errors.ReadOnlySqlTransaction(msg)
             if not self._mode.read_only:
-                life, pid = _origin(results[2], self._resolver.history) if ask else (conn.life, conn.pid)
-                self.ticket = Ticket(_xid(results[1]), life, pid)
+                life, pid = origin_of(results[2], self._resolver.history) if ask else (conn.life, conn.pid)
+                self.ticket = Ticket(xid_of(results[1]), life, pid)
         except BaseException as error:
             await self.roll_back(error)
             raise
@@ -114,7 +115,7 @@ class Transaction:
         self._refuse_halves()
         self.committing = True
         try:
-            results = await _exchange(self.conn, _COMMIT_AND_TELL if self._tell and self.ticket else _COMMIT)
+            results = await _exchange(self.conn, _COMMIT_AND_TELL if self._tell and self.ticket else COMMIT)
         except psycopg.Error as error:
             await self._unanswered(error, expires)
             return
@@ -131,7 +132,7 @@ class Transaction:
         conn = self.conn
         try:
             self._judge(error)
-            if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in _BEYOND_ROLLBACK:
+            if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
                 async with asyncio.timeout(_ROLLBACK_SECONDS):
@@ -157,7 +158,7 @@ class Transaction:
     def _refuse_halves(self) -> None:
         """Raise when there is no whole transaction to commit: it would look like success."""
         status = self.conn.pgconn.transaction_status
-        if status == TransactionStatus.INTRANS or status in _BEYOND_ROLLBACK:
+        if status == TransactionStatus.INTRANS or status in BEYOND_ROLLBACK:
             return
         self.conn.drop()
         self._release()
@@ -183,7 +184,7 @@ class Transaction:
             raise CommitUnknown(self._resolver.name, self.ticket.xid, reason) from error
 
 
-_BEYOND_ROLLBACK = (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN)
+BEYOND_ROLLBACK = (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN)
 
 
 @cache
@@ -197,13 +198,19 @@ def begin_command(mode: Mode, ask: bool) -> bytes:
     return f"{begin}; SELECT pg_current_xact_id()".encode() + (f"; {ORIGIN}".encode() if ask else b"")
 
 
+def tagging(conn: Remembered) -> bytes:
+    """What makes the server show what the transaction is for, until it ends; without a round trip of its own."""
+    tag = current_tag()
+    return naming_command(conn.watch.application, tag) if tag and conn.watch is not None else b""
+
+
 async def _exchange(conn: Connection, command: bytes) -> list[PGresult]:
     async with conn.lock:
-        results: list[PGresult] = await conn.wait(_exchanged(conn.pgconn, command))
+        results: list[PGresult] = await conn.wait(exchanged(conn.pgconn, command))
         return results
 
 
-def _exchanged(pgconn: PGconn, command: bytes) -> PQGen[list[PGresult]]:
+def exchanged(pgconn: PGconn, command: bytes) -> PQGen[list[PGresult]]:
     pgconn.send_query(command)
     results: list[PGresult] = yield from generators.execute(pgconn)
     for result in results:
@@ -216,11 +223,11 @@ def _text(result: PGresult, column: int = 0) -> str:
     return (result.get_value(0, column) or b"").decode()
 
 
-def _xid(result: PGresult) -> int:
+def xid_of(result: PGresult) -> int:
     return int(_text(result))
 
 
-def _origin(result: PGresult, history: History) -> tuple[Incarnation | None, int]:
+def origin_of(result: PGresult, history: History) -> tuple[Incarnation | None, int]:
     row = [_text(result, column) or None for column in range(result.nfields)]
     row[4] = row[4] or ""
     pid, life, start = read_origin(row)
