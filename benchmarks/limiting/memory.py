@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from importlib import import_module
 from time import perf_counter
 from typing import Any
@@ -20,28 +21,44 @@ PEERS = ("limits", "pyrate-limiter", "throttled-py")
 KEYS, HITS, RATE = 40, 50, 100
 OURS, THEIRS = "esteio window", "limits moving window"
 
-Hit = Callable[[str], object]
-Awaited = Callable[[str], Awaitable[object]]
+Run = Callable[[list[str]], object]
+"""Hits each of the keys once."""
+
+RunAwaited = Callable[[list[str]], Awaitable[object]]
 
 
-def ours(algorithm: Any) -> Hit:
+def ours(algorithm: Any) -> Run:
     limiter, limit = SyncRateLimiter(), Limit(RATE, 60, algorithm=algorithm)
-    return lambda key: limiter.hit(key, limit)
+
+    def run(keys: list[str]) -> None:
+        for key in keys:
+            limiter.hit(key, limit)
+
+    return run
 
 
-def limits(module: Any, strategy: str) -> Hit:
+def limits(module: Any, strategy: str) -> Run:
     limiter = getattr(import_module("limits.strategies"), strategy)(import_module("limits.storage").MemoryStorage())
     item = module.parse(f"{RATE}/minute")
-    return lambda key: limiter.hit(item, key)
+
+    def run(keys: list[str]) -> None:
+        for key in keys:
+            limiter.hit(item, key)
+
+    return run
 
 
-def throttled(module: Any, using: str) -> Hit:
+def throttled(module: Any, using: str) -> Run:
     limiter = module.Throttled(using=using, quota=module.per_min(RATE), store=module.MemoryStore({"MAX_SIZE": 100_000}))
-    throttle: Hit = limiter.limit
-    return throttle
+
+    def run(keys: list[str]) -> None:
+        for key in keys:
+            limiter.limit(key)
+
+    return run
 
 
-def pyrate(module: Any) -> Hit:
+def pyrate(module: Any) -> Run:
     rates = [module.Rate(RATE, module.Duration.MINUTE)]
 
     class Buckets(module.BucketFactory):  # type: ignore[misc]
@@ -60,13 +77,40 @@ def pyrate(module: Any) -> Hit:
             return self.buckets[item.name]
 
     limiter = module.Limiter(Buckets())
-    return lambda key: limiter.try_acquire(key, blocking=False)
+
+    def run(keys: list[str]) -> None:
+        for key in keys:
+            limiter.try_acquire(key, blocking=False)
+
+    return run
 
 
-def candidates() -> dict[str, Hit]:
+def ours_awaited() -> RunAwaited:
+    limiter, limit = RateLimiter(), Limit(RATE, 60)
+
+    async def run(keys: list[str]) -> None:
+        for key in keys:
+            await limiter.hit(key, limit)
+
+    return run
+
+
+def limits_awaited(module: Any) -> RunAwaited:
+    storage = import_module("limits.aio.storage").MemoryStorage()
+    limiter = import_module("limits.aio.strategies").MovingWindowRateLimiter(storage)
+    item = module.parse(f"{RATE}/minute")
+
+    async def run(keys: list[str]) -> None:
+        for key in keys:
+            await limiter.hit(item, key)
+
+    return run
+
+
+def candidates() -> dict[str, Run]:
     """Ours, and those of the peers that are installed."""
     found = {f"esteio {name}": ours(name) for name in ("window", "counter", "gcra", "fixed")}
-    offers: dict[str, tuple[str, Callable[[Any], Hit]]] = {
+    offers: dict[str, tuple[str, Callable[[Any], Run]]] = {
         THEIRS: ("limits", lambda m: limits(m, "MovingWindowRateLimiter")),
         "limits sliding counter": ("limits", lambda m: limits(m, "SlidingWindowCounterRateLimiter")),
         "limits fixed window": ("limits", lambda m: limits(m, "FixedWindowRateLimiter")),
@@ -83,38 +127,33 @@ def candidates() -> dict[str, Hit]:
     return found
 
 
-def time_round(hit: Hit, number: int) -> float:
-    """Hits a second on keys no round before had."""
-    keys = [f"192.0.2.{each} in round {number}" for each in range(KEYS)]
-    began = perf_counter()
-    for _ in range(HITS):
-        for key in keys:
-            hit(key)
-    return KEYS * HITS / (perf_counter() - began)
-
-
-async def time_awaited(hit: Awaited, number: int) -> float:
+def awaited() -> dict[str, RunAwaited]:
     """The same for coroutines."""
-    keys = [f"192.0.2.{each} in round {number}" for each in range(KEYS)]
+    found = {OURS: ours_awaited()}
+    with suppress(ImportError):
+        found[THEIRS] = limits_awaited(import_module("limits"))
+    return found
+
+
+def fresh(number: int) -> list[str]:
+    """Keys no round before had."""
+    return [f"192.0.2.{each} in round {number}" for each in range(KEYS)]
+
+
+def time_round(run: Run, keys: list[str]) -> float:
+    """Hits a second."""
     began = perf_counter()
     for _ in range(HITS):
-        for key in keys:
-            await hit(key)
+        run(keys)
     return KEYS * HITS / (perf_counter() - began)
 
 
-def awaited() -> dict[str, Awaited]:
-    """Ours and limits', for coroutines."""
-    limiter, limit = RateLimiter(), Limit(RATE, 60)
-    found: dict[str, Awaited] = {OURS: lambda key: limiter.hit(key, limit)}
-    try:
-        storage = import_module("limits.aio.storage").MemoryStorage()
-        peer = import_module("limits.aio.strategies").MovingWindowRateLimiter(storage)
-        item = import_module("limits").parse(f"{RATE}/minute")
-        found[THEIRS] = lambda key: peer.hit(item, key)
-    except ImportError:
-        pass
-    return found
+async def time_awaited(run: RunAwaited, keys: list[str]) -> float:
+    """Hits a second."""
+    began = perf_counter()
+    for _ in range(HITS):
+        await run(keys)
+    return KEYS * HITS / (perf_counter() - began)
 
 
 async def measure(rounds: int) -> list[Claim]:
@@ -123,10 +162,10 @@ async def measure(rounds: int) -> list[Claim]:
     figures: dict[str, list[float]] = {name: [] for name in plain}
     awaited_figures: dict[str, list[float]] = {name: [] for name in coroutines}
     for number in range(rounds + 2):
-        for name, hit in plain.items():
-            figures[name].append(time_round(hit, number))
+        for name, run in plain.items():
+            figures[name].append(time_round(run, fresh(number)))
         for name, coroutine in coroutines.items():
-            awaited_figures[name].append(await time_awaited(coroutine, number))
+            awaited_figures[name].append(await time_awaited(coroutine, fresh(number)))
     return [published("memory", figures), published("memory, awaited", awaited_figures)]
 
 

@@ -1,5 +1,6 @@
 """Denials of a remote store are repeated from memory while they hold, and only those."""
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
@@ -19,10 +20,14 @@ class Remote:
     def __init__(self, clock: ManualClock) -> None:
         self.store = MemoryStore(clock=clock)
         self.asked = 0
+        self.late: asyncio.Event | None = None  # answers leave when it is set
 
     async def decide(self, hits: Sequence[Hit], *, charge: bool) -> list[Decision]:
         self.asked += 1
-        return self.store.decide_now(hits, charge=charge)
+        decisions = self.store.decide_now(hits, charge=charge)
+        if self.late is not None:
+            await self.late.wait()
+        return decisions
 
     async def refund(self, key: str, limit: Limit, cost: int = 1) -> None:
         self.store.refund_now(key, limit, cost)
@@ -100,6 +105,23 @@ async def test_a_refund_and_a_reset_end_a_denial(house: House) -> None:
     assert (await house.limiter.hit("key", TWO)).allowed
 
 
+async def test_a_denial_that_arrives_after_a_reset_is_not_repeated(house: House) -> None:
+    for _ in range(2):
+        await house.limiter.hit("key", TWO)
+    house.remote.late = asyncio.Event()
+    hit = asyncio.create_task(house.limiter.hit("key", TWO))
+    group = asyncio.create_task(house.limiter.hit_all([Hit("key", TWO)]))
+    for _ in range(2):
+        await asyncio.sleep(0)
+    assert house.remote.asked == 4
+    await house.limiter.reset("key", TWO)
+    house.remote.late.set()
+    assert not await hit
+    assert not await group
+    assert await house.limiter.hit("key", TWO)
+    assert await house.limiter.hit_all([Hit("key", TWO)])
+
+
 async def test_what_can_never_pass_is_said_by_the_store(house: House) -> None:
     decision = await house.limiter.hit("key", TWO, 3)
     assert (decision.allowed, decision.impossible, decision.retry_after) == (False, True, None)
@@ -164,8 +186,8 @@ async def test_what_can_not_be_is_refused_before_the_store_is_asked(house: House
 
 async def test_a_degraded_denial_is_not_repeated(house: House) -> None:
     denial = Decision((False, TWO, "key", 1, 0, 10**7, 10**7, "redis is away", False))
-    house.limiter._denied.note(denial)
-    house.limiter._denied.note_group([Hit("key", TWO)], [denial])
+    house.limiter._denied.note(denial, 0)
+    house.limiter._denied.note_group([Hit("key", TWO)], [denial], 0)
     assert len(house.limiter._denied) == 0
 
 
@@ -186,3 +208,9 @@ def test_a_number_of_denials_that_is_none_is_refused(denied: int) -> None:
 def test_a_store_that_has_to_be_awaited_is_refused_for_threads() -> None:
     with pytest.raises(LimitError, match=r"store=.*RateLimiter takes"):
         SyncRateLimiter(Remote(ManualClock()))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("store", [RemoteNow(), object()], ids=["blocks", "is none"])
+def test_a_store_that_would_block_the_loop_is_refused_for_coroutines(store: object) -> None:
+    with pytest.raises(LimitError, match=r"store=.*SyncRateLimiter takes"):
+        RateLimiter(store)  # type: ignore[arg-type]

@@ -24,6 +24,7 @@ from esteio.limit import (
     RateLimiter,
     SyncRateLimiter,
 )
+from esteio.limit.host import _store
 from esteio.limit.host._layout import HEADER_BYTES, SET_BYTES, WAYS, Header
 from esteio.testing import ManualClock, recorded_events
 
@@ -229,6 +230,27 @@ def test_a_closed_store_says_so(path: Path) -> None:
 
 def test_a_place_is_chosen_that_can_be_written() -> None:
     assert os.access(HostStore.place("test").parent, os.W_OK)
+
+
+@pytest.mark.parametrize("name", ["", "../other", "a b", "a" * 65, None])
+def test_a_name_that_would_lead_elsewhere_is_refused(name: str) -> None:
+    with pytest.raises(LimitError, match="name="):
+        HostStore.place(name)
+
+
+def test_a_child_that_can_not_open_the_file_anew_refuses_to_count(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_descriptor: int) -> int:
+        raise FileNotFoundError
+
+    with HostStore.create(path) as store:
+        monkeypatch.setattr(_store, "open_again", fails)
+
+        def work() -> int:
+            with pytest.raises(HostStoreError):
+                store.hit_now("key", FIVE)
+            return 7
+
+        assert in_child(work) == 7
 
 
 def test_a_state_that_makes_no_sense_counts_as_none(path: Path) -> None:

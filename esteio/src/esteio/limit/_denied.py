@@ -2,8 +2,8 @@
 
 Promises: a hit, or a group of hits, is answered from here only when the very same was denied before - same keys,
 costs and limits - and until the moment from which it could pass; a denial of one cost says nothing about another.
-What the rest of a denied group says is as of the denial. At most `size` denials of each kind, the oldest goes
-first. Safe across threads.
+What the rest of a denied group says is as of the denial. What was asked before something was given back is not
+remembered after it. At most `size` denials of each kind, the oldest goes first. Safe across threads.
 """
 
 from __future__ import annotations
@@ -25,11 +25,15 @@ Group = tuple[tuple[str, Limit, int], ...]
 
 
 class Denied:
-    """Denials by scope and key, and by group; `now` reads microseconds. A `size` of 0 remembers nothing."""
+    """Denials by scope and key, and by group; `now` reads microseconds. A `size` of 0 remembers nothing.
+
+    `era` is to be read before the store is asked, and passed to what notes its answer.
+    """
 
     def __init__(self, size: int, now: Callable[[], int]) -> None:
         self._size = size
         self._now = now
+        self.era = 0
         self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._groups: OrderedDict[Group, tuple[int, list[Decision]]] = OrderedDict()
 
@@ -54,10 +58,10 @@ class Denied:
             return None
         return Decision((False, limit, key, cost, remaining, left + after, left, "", False))
 
-    def note(self, denial: Decision) -> None:
+    def note(self, denial: Decision, era: int) -> None:
         """Remember what the store said just now; what is degraded or can never pass is not repeated from here."""
         _, limit, key, cost, remaining, reset, retry, reason, _ = denial
-        if self._size and retry > 0 and not reason:
+        if self._size and era == self.era and retry > 0 and not reason:
             _make_room(self._known, self._size)
             identity = (limit.scope, bounded_key(key))
             self._known[identity] = self._now() + retry, limit, cost, remaining, reset - retry
@@ -78,15 +82,18 @@ class Denied:
         passed = max(each[6] for each in decisions) - left
         return [_later(each, hit.key, passed) for each, hit in zip(decisions, hits, strict=True)]
 
-    def note_group(self, hits: Sequence[Hit], decisions: list[Decision]) -> None:
+    def note_group(self, hits: Sequence[Hit], decisions: list[Decision], era: int) -> None:
         """The same for a group, until the last of its denials ends."""
         waits = [each[6] for each in decisions if not each]
-        if self._size and waits and NEVER not in waits and not any(each[7] for each in decisions):
+        if not self._size or era != self.era or not waits:
+            return
+        if NEVER not in waits and not any(each[7] for each in decisions):
             _make_room(self._groups, self._size)
             self._groups[_group(hits)] = self._now() + max(waits), decisions
 
     def forget(self, key: str, limit: Limit) -> None:
         """The key was given something back; groups are few, so all of them are asked anew."""
+        self.era += 1
         self._known.pop((limit.scope, bounded_key(key)), None)
         self._groups.clear()
 

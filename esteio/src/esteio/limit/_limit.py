@@ -13,7 +13,7 @@ from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
 from esteio.limit._errors import LimitError
-from esteio.limit.algorithms import ALGORITHMS, Algorithm, State, Verdict
+from esteio.limit.algorithms import ALGORITHMS, Algorithm, Judge, State, Verdict
 from esteio.limit.algorithms._counter import GRAINS
 from esteio.limit.algorithms._window import CELLS, STEPS
 
@@ -58,6 +58,7 @@ class Limit:
     capacity: int = field(init=False, repr=False, compare=False)
     grain_us: int = field(init=False, repr=False, compare=False)
     rule: Algorithm = field(init=False, repr=False, compare=False)
+    judge: Judge = field(init=False, repr=False, compare=False)  # rule.decide, one look-up nearer
 
     def __post_init__(self) -> None:
         _check_count("rate", self.rate)
@@ -74,6 +75,7 @@ class Limit:
             "grain_us": self._grain(per_us),
             "scope": f"{self.algorithm}:{self.name or str(self)}",
             "rule": ALGORITHMS[self.algorithm],
+            "judge": ALGORITHMS[self.algorithm].decide,
         }
         for name, value in known.items():
             object.__setattr__(self, name, value)
@@ -98,7 +100,7 @@ class Limit:
 
     def decide(self, state: State, now_us: int, cost: int) -> Verdict:
         """Judge a hit, and charge it when it passes; see `esteio.limit.algorithms`."""
-        return self.rule.decide(state, now_us, cost, self)
+        return self.judge(state, now_us, cost, self)
 
     def share(self, instances: int) -> Limit:
         """What one of `instances` may let pass by itself: an equal part, rounded down, but at least 1."""

@@ -7,7 +7,7 @@ hold.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from esteio import events
@@ -18,7 +18,7 @@ from esteio.limit._errors import LimitError
 from esteio.limit._events import LimitDenied
 from esteio.limit._limit import Hit, Limit, check_hit
 from esteio.limit._memory import MemoryStore
-from esteio.limit._store import AsyncStore, Store
+from esteio.limit._store import Answered, AsyncStore, Store
 from esteio.limit._time import microseconds
 
 __all__ = ["MOST_HITS", "Limiter", "RateLimiter"]
@@ -68,7 +68,8 @@ class RateLimiter(Limiter):
     """Decides hits of keys on limits, for coroutines.
 
     `store` keeps what was used (default: a new `MemoryStore`). `denied` is the number of known denials a remote
-    store is spared. With `shadow` everything is counted and told, and nothing denied.
+    store is spared. With `shadow` everything is counted and told, and nothing denied. Raises `LimitError` for a
+    store that would block the event loop.
     """
 
     def __init__(
@@ -81,9 +82,10 @@ class RateLimiter(Limiter):
     ) -> None:
         super().__init__(denied, shadow, clock)
         self.store = store if store is not None else MemoryStore(clock=clock)
-        self._now: Store | None = self.store if isinstance(self.store, Store) else None
-        self._later: AsyncStore | None = self.store if isinstance(self.store, AsyncStore) else None
-        self._hit_now = self._now.hit_now if self._now is not None else None
+        self._hit_now: Callable[[str, Limit, int], Decision] | None = None
+        self._remote = _awaitable(self.store)
+        if isinstance(self._remote, Answered):
+            self._hit_now = self._remote.store.hit_now
 
     async def hit(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         """Charge `cost` to `key` if `limit` has room for it. LimitError for an empty key or a cost below 1."""
@@ -97,45 +99,32 @@ class RateLimiter(Limiter):
     async def hit_all(self, hits: Iterable[Hit]) -> Decisions:
         """Charge all of them if all have room, else none: one atomic step of the store."""
         group = checked(hits)
-        if self._now is not None:
-            return self._answered(self._now.decide_now(group, charge=True))
+        if self._hit_now is not None:
+            return self._answered(await self._remote.decide(group, charge=True))
         decisions = self._denied.find_group(group)
         if decisions is None:
+            era = self._denied.era
             decisions = await self._remote.decide(group, charge=True)
-            self._denied.note_group(group, decisions)
+            self._denied.note_group(group, decisions, era)
         return self._answered(decisions)
 
     async def peek(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         """What `hit` would decide now, without charging: `remaining` is what is left before it."""
-        group = checked([Hit(key, limit, cost)])
-        if self._now is not None:
-            return self._now.decide_now(group, charge=False)[0]
-        return (await self._remote.decide(group, charge=False))[0]
+        return (await self._remote.decide(checked([Hit(key, limit, cost)]), charge=False))[0]
 
     async def refund(self, key: str, limit: Limit, cost: int = 1) -> None:
         """Give back what a hit charged, while it still counts; never below zero use."""
         check_hit(key, cost)
-        if self._now is not None:
-            self._now.refund_now(key, limit, cost)
-        else:
-            await self._remote.refund(key, limit, cost)
+        await self._remote.refund(key, limit, cost)
         self._denied.forget(key, limit)
 
     async def reset(self, key: str, limit: Limit) -> None:
         """Forget all that `key` used of `limit`."""
         check_hit(key, 1)
-        if self._now is not None:
-            self._now.reset_now(key, limit)
-        else:
-            await self._remote.reset(key, limit)
+        await self._remote.reset(key, limit)
         self._denied.forget(key, limit)
 
     # -- remote stores
-
-    @property
-    def _remote(self) -> AsyncStore:
-        assert self._later is not None  # asking whether the store keeps the protocol costs more than the rest of a hit
-        return self._later
 
     def _known(self, key: str, limit: Limit, cost: int) -> Decision | None:
         if type(key) is not str or type(cost) is not int or cost < 1 or not key:
@@ -143,8 +132,18 @@ class RateLimiter(Limiter):
         return self._denied.find(key, limit, cost)
 
     async def _asked(self, key: str, limit: Limit, cost: int) -> Decision:
-        hits: Sequence[Hit] = (Hit(key, limit, cost),)
-        decision = (await self._remote.decide(hits, charge=True))[0]
+        era = self._denied.era
+        decision = (await self._remote.decide((Hit(key, limit, cost),), charge=True))[0]
         if not decision[0]:
-            self._denied.note(decision)
+            self._denied.note(decision, era)
         return decision
+
+
+def _awaitable(store: Store | AsyncStore) -> AsyncStore:
+    if isinstance(store, AsyncStore):
+        return store
+    if not isinstance(store, Store) or store.remote:
+        raise LimitError(
+            "store", store, "one that is awaited or answers at once; SyncRateLimiter takes those that block"
+        )
+    return Answered(store)

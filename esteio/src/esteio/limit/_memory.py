@@ -16,13 +16,13 @@ from esteio.limit._decision import Decision
 from esteio.limit._errors import LimitError
 from esteio.limit._group import decide_group
 from esteio.limit._limit import Hit, Limit, bounded_key, check_hit
-from esteio.limit._time import microseconds
+from esteio.limit._time import microseconds, nanoseconds
 from esteio.limit.algorithms import State
 from esteio.policy._forks import renew_after_fork
 
 __all__ = ["MemoryStore"]
 
-_LOOK = 16  # entries looked at to find a place
+_LOOK = 8  # entries looked at to find a place
 _STRIDE = 0x9E3779B1  # a prime: steps of it spread over a ring of any length and meet all of it
 _SWEEP = 2  # entries looked at for each new key while there is room
 _SHORT = 64  # characters; a longer key may have to be hashed
@@ -50,6 +50,7 @@ class MemoryStore:
             raise LimitError("max_keys", max_keys, f"a whole number, {_LOOK} or more")
         self._max_keys = max_keys
         self._clock = microseconds(clock)
+        self._clock_ns = nanoseconds(clock)
         self._lock = Lock()
         self._entries: dict[Identity, _Entry] = {}
         self._ring: list[Identity] = []  # all identities once, to look at some
@@ -71,12 +72,12 @@ class MemoryStore:
         if type(key) is not str or type(cost) is not int or cost < 1 or not key:
             check_hit(key, cost)
         identity = (limit.scope, key if len(key) <= _SHORT else bounded_key(key))
-        now = self._clock()
+        now = self._clock_ns() // 1000
         with self._lock:
             entry = self._entries.get(identity)
             if entry is None:
                 entry = self._new(identity, now)
-            state, allowed, remaining, reset, retry = limit.rule.decide(entry.state, now, cost, limit)
+            state, allowed, remaining, reset, retry = limit.judge(entry.state, now, cost, limit)
             entry.state = state
             entry.until = now + reset
         return Decision((allowed, limit, key, cost, remaining, reset, retry, "", False))
@@ -130,16 +131,19 @@ class MemoryStore:
 
     def _make_room(self, now: int, looks: int, *, must: bool) -> int | None:
         """The place of an entry to drop: the first that is stale, or when it `must` the soonest to be."""
-        ring = self._ring
-        best, soonest = None, 0
-        for _ in range(min(looks, len(ring))):
-            self._hand = (self._hand + _STRIDE) % len(ring)
-            until = self._entries[ring[self._hand]].until
+        ring, entries, hand = self._ring, self._entries, self._hand
+        size = len(ring)
+        best = soonest = -1
+        for _ in range(min(looks, size)):
+            hand = (hand + _STRIDE) % size
+            until = entries[ring[hand]].until
             if until <= now:
-                return self._hand
-            if best is None or until < soonest:
-                best, soonest = self._hand, until
-        return best if must else None
+                best = hand
+                break
+            if must and (best < 0 or until < soonest):
+                best, soonest = hand, until
+        self._hand = hand
+        return best if best >= 0 else None
 
 
 def _identity(hit: Hit) -> Identity:

@@ -29,12 +29,12 @@ class SyncRateLimiter(Limiter):
         if store is not None and not isinstance(store, Store):
             raise LimitError("store", store, "a store that answers at once; RateLimiter takes the one that is awaited")
         self.store = store if store is not None else MemoryStore(clock=clock)
-        self._hit_now = self.store.hit_now
         self._is_remote = self.store.remote
+        self._answer = self._remote_hit if self._is_remote else self.store.hit_now
 
     def hit(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         """Charge `cost` to `key` if `limit` has room for it. LimitError for an empty key or a cost below 1."""
-        decision = self._remote_hit(key, limit, cost) if self._is_remote else self._hit_now(key, limit, cost)
+        decision = self._answer(key, limit, cost)
         return decision if decision[0] else self._refused(decision)
 
     def hit_all(self, hits: Iterable[Hit]) -> Decisions:
@@ -42,9 +42,10 @@ class SyncRateLimiter(Limiter):
         group = checked(hits)
         decisions = self._denied.find_group(group) if self._is_remote else None
         if decisions is None:
+            era = self._denied.era
             decisions = self.store.decide_now(group, charge=True)
             if self._is_remote:
-                self._denied.note_group(group, decisions)
+                self._denied.note_group(group, decisions, era)
         return self._answered(decisions)
 
     def peek(self, key: str, limit: Limit, cost: int = 1) -> Decision:
@@ -68,7 +69,8 @@ class SyncRateLimiter(Limiter):
         known = self._denied.find(key, limit, cost)
         if known is not None:
             return known
-        decision = self._hit_now(key, limit, cost)
+        era = self._denied.era
+        decision = self.store.hit_now(key, limit, cost)
         if not decision[0]:
-            self._denied.note(decision)
+            self._denied.note(decision, era)
         return decision

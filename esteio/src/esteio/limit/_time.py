@@ -7,7 +7,7 @@ from time import monotonic_ns
 
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["microseconds"]
+__all__ = ["microseconds", "nanoseconds"]
 
 
 def microseconds(clock: Clock) -> Callable[[], int]:
@@ -19,3 +19,8 @@ def microseconds(clock: Clock) -> Callable[[], int]:
 
 def _system() -> int:
     return monotonic_ns() // 1000
+
+
+def nanoseconds(clock: Clock) -> Callable[[], int]:
+    """The same in nanoseconds: of the system's clock the function itself, for who is in a hurry."""
+    return monotonic_ns if clock is SYSTEM else lambda: round(clock.monotonic() * 1_000_000) * 1000

@@ -17,14 +17,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
-from esteio.postgres import StatementTimeout
+from esteio.limit.headers import PROBLEM_TYPE, duration, language, policy_field, problem, rate_limit_field
+from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
 from esteio.web import BodyTooLarge
+from esteio.web.limits import Denial
 from sispat.cep import CepDesconhecido, CepIndisponivel
 from sispat.domain import erros
 from sispat.usecases.entradas import campos_invalidos
+from sispat.usecases.tentativas import MuitasTentativas
 from sispat.web.porta import id_da_requisicao
 
-__all__ = ["Problema", "problema_de", "resposta_problema"]
+__all__ = ["Problema", "problema_de", "problema_do_limite", "resposta_problema"]
 
 _logger = logging.getLogger("sispat.erros")
 
@@ -40,6 +43,7 @@ ESTADOS: dict[type[erros.SispatError], tuple[int, str]] = {
     erros.DadosInvalidos: (422, "Confira os dados"),
     CepDesconhecido: (404, "CEP não encontrado"),
     CepIndisponivel: (503, "Consulta de CEP indisponível"),
+    MuitasTentativas: (429, "Muitas tentativas"),
 }
 _DO_HTTP = {
     400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
@@ -50,13 +54,17 @@ _DO_HTTP = {
 
 
 class Problema:
-    """What went wrong, ready to be shown: to programs as problem+json, to people as a page."""
+    """What went wrong, ready to be shown: to programs as problem+json, to people as a page.
 
-    __slots__ = ("cabecalhos", "codigo", "estado", "extras", "mensagem", "titulo")
+    `ingles`: title and message for programs that ask for English. `tipo`: a registered problem type.
+    """
+
+    __slots__ = ("cabecalhos", "codigo", "estado", "extras", "ingles", "mensagem", "tipo", "titulo")
 
     def __init__(
         self, estado: int, codigo: str, titulo: str, mensagem: str, *,
         extras: dict[str, Any] | None = None, cabecalhos: dict[str, str] | None = None,
+        ingles: tuple[str, str] | None = None, tipo: str = "",
     ) -> None:  # fmt: skip
         self.estado = estado
         self.codigo = codigo
@@ -64,30 +72,21 @@ class Problema:
         self.mensagem = mensagem
         self.extras = extras or {}
         self.cabecalhos = cabecalhos or {}
+        self.ingles = ingles
+        self.tipo = tipo or f"urn:sispat:erro:{codigo}"
 
 
 def problema_de(erro: Exception) -> Problema:
     """`erro` as a `Problema`; the unexpected is logged here."""
     if isinstance(erro, erros.SispatError):
-        return _nosso(erro)
+        return _tentativas(erro) if isinstance(erro, MuitasTentativas) else _nosso(erro)
     if isinstance(erro, RequestValidationError):
         return _nosso(erros.DadosInvalidos(campos_invalidos(erro.errors())))
     if isinstance(erro, BodyTooLarge):
         limite = f"{erro.limit // 1024} KiB"
         return Problema(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limite}.")
-    if isinstance(erro, StatementTimeout):
-        return Problema(
-            503, "demorou-demais", "Demorou demais",
-            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
-            cabecalhos={"Retry-After": "5"},
-        )  # fmt: skip
     if isinstance(erro, EsteioError):
-        _logger.warning("indisponível: %s", erro)
-        return Problema(
-            503, "indisponivel", "Um momento, por favor",
-            "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
-            cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
-        )  # fmt: skip
+        return _do_banco(erro)
     if isinstance(erro, HTTPException) and isinstance(erro.__cause__, EsteioError | UnicodeDecodeError):
         return problema_de(erro.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
     if isinstance(erro, ClientDisconnect):
@@ -100,6 +99,33 @@ def problema_de(erro: Exception) -> Problema:
     return Problema(
         500, "erro-interno", "Algo falhou do nosso lado",
         "O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte.",
+    )  # fmt: skip
+
+
+def _do_banco(erro: EsteioError) -> Problema:
+    if isinstance(erro, StatementTimeout):
+        return Problema(
+            503, "demorou-demais", "Demorou demais",
+            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
+            cabecalhos={"Retry-After": "5"},
+        )  # fmt: skip
+    if isinstance(erro, CommitUnknown):
+        _logger.error("gravação incerta: %s", erro)
+        return Problema(
+            503, "gravacao-incerta", "Confira antes de repetir",
+            "A conexão com o banco de dados caiu na hora de gravar. Confira se a alteração foi feita antes de repeti-la.",
+        )  # fmt: skip
+    if isinstance(erro, LockTimeout):
+        return Problema(
+            503, "em-uso-agora", "Em uso neste instante",
+            "Outra pessoa está alterando o mesmo registro. Nada foi gravado: tente de novo em instantes.",
+            cabecalhos={"Retry-After": "1"},
+        )  # fmt: skip
+    _logger.warning("indisponível: %s", erro)
+    return Problema(
+        503, "indisponivel", "Um momento, por favor",
+        "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
+        cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
     )  # fmt: skip
 
 
@@ -118,13 +144,41 @@ def _nosso(erro: erros.SispatError) -> Problema:
     return Problema(estado, erro.codigo, titulo, erro.mensagem, extras=extras, cabecalhos=cabecalhos)
 
 
+def problema_do_limite(recusa: Denial) -> Problema:
+    """A request that the limits let not pass; who answers adds the fields that tell of them."""
+    portugues, ingles = (problem(recusa.denied, recusa.retry_after, lingua) for lingua in ("pt", "en"))
+    return Problema(
+        429, "limite-excedido", portugues["title"], portugues["detail"],
+        extras={nome: portugues[nome] for nome in ("violated-policies", "retry-after") if nome in portugues},
+        ingles=(ingles["title"], ingles["detail"]), tipo=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
+def _tentativas(erro: MuitasTentativas) -> Problema:
+    estado, titulo = ESTADOS[MuitasTentativas]
+    return Problema(
+        estado, erro.codigo, titulo, erro.mensagem,
+        extras={"violated-policies": [recusa.limit.name for recusa in erro.recusas], "retry-after": erro.espera},
+        cabecalhos={
+            "Retry-After": str(erro.espera),
+            "RateLimit-Policy": ", ".join(policy_field(recusa.limit) for recusa in erro.recusas),
+            "RateLimit": ", ".join(map(rate_limit_field, erro.recusas)),
+        },
+        ingles=("Too many attempts", f"Too many sign-ins failed. Wait {duration(erro.espera, 'en')} before you try again."),
+        tipo=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
 def resposta_problema(request: Request, problema: Problema) -> Response:
     """`problema` as application/problem+json."""
+    titulo, mensagem = problema.titulo, problema.mensagem
+    if problema.ingles and language(request.headers.get("accept-language", ""), "pt") == "en":
+        titulo, mensagem = problema.ingles
     corpo = {
-        "type": f"urn:sispat:erro:{problema.codigo}",
-        "title": problema.titulo,
+        "type": problema.tipo,
+        "title": titulo,
         "status": problema.estado,
-        "detail": problema.mensagem,
+        "detail": mensagem,
         "instance": request.url.path,
         "codigo": problema.codigo,
         "requisicao": id_da_requisicao(request),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, Protocol, TypeAlias
 
-__all__ = ["NEVER", "Algorithm", "Numbers", "State", "Verdict"]
+__all__ = ["NEVER", "Algorithm", "Judge", "Numbers", "State", "Verdict"]
 
 NEVER = -1
 """The `retry_us` of a cost that can't pass however long one waits."""
@@ -42,6 +42,9 @@ class Numbers(Protocol):
         ...
 
 
+Judge: TypeAlias = Callable[[State, int, int, Numbers], Verdict]
+
+
 class Algorithm(NamedTuple):
     """The four functions of an algorithm.
 
@@ -51,7 +54,7 @@ class Algorithm(NamedTuple):
     moment from which a state says no more than an empty one.
     """
 
-    decide: Callable[[State, int, int, Numbers], Verdict]
+    decide: Judge
     charge: Callable[[State, int, int, Numbers], State]
     refund: Callable[[State, int, int, Numbers], State]
     until: Callable[[State, Numbers], int]

@@ -22,22 +22,25 @@ def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
     """Judge a hit of `cost`, and charge it when it passes."""
     rate = limit.rate
     per = limit.per_us
-    if state and (state[1] <= now - per or state[-2] > now + per):
+    if state and (now - state[1] >= per or state[-2] > now + per):
         state = _current(state, now, per)
     if not state:
         if cost > rate:
             return state, False, rate, 0, NEVER
         return ((0, now, cost), True, rate - cost, per, 0) if cost else (state, True, rate, 0, 0)
-    last = state[-2]
     total = state[-1] + cost
     left = rate + state[0] - total
+    gap = now - state[-2]
     if left < 0:
-        return state, False, max(0, left + cost), last + per - now, _retry(state, now, cost, rate, per)
+        return state, False, max(0, left + cost), per - gap, _retry(state, now, cost, rate, per)
     if not cost:
-        return state, True, left, last + per - now, 0
-    if now <= last:
-        return _added(state, now, total, 1), True, left, last + per - now, 0
-    return _added(state, now, total, limit.grain_us), True, left, per, 0
+        return state, True, left, per - gap, 0
+    if gap <= 0:
+        return state[:-1] + (total,), True, left, per - gap, 0  # noqa: RUF005 - what is fastest, here and below
+    grain = limit.grain_us
+    if (gap < grain and now % grain >= gap) or len(state) > _FULL:  # the grain of the newest cell, or no room
+        return state[:-2] + (now, total), True, left, per, 0  # noqa: RUF005
+    return state + (now, total), True, left, per, 0  # noqa: RUF005
 
 
 def _current(state: State, now: int, per: int) -> State:
@@ -56,16 +59,6 @@ def _current(state: State, now: int, per: int) -> State:
     return 0, *(n - base if i % 2 else n for i, n in enumerate(state[first:]))
 
 
-def _added(state: State, now: int, total: int, grain: int) -> State:
-    """With a cell for what was used now, or with it in the newest cell; concatenated, which is what is fastest."""
-    last = state[-2]
-    if now <= last:
-        return state[:-1] + (total,)  # noqa: RUF005
-    if (now - last < grain and now // grain == last // grain) or len(state) > _FULL:
-        return state[:-2] + (now, total)  # noqa: RUF005
-    return state + (now, total)  # noqa: RUF005
-
-
 def _retry(state: State, now: int, cost: int, rate: int, per: int) -> int:
     """Until enough cells have left."""
     if cost > rate:
@@ -80,7 +73,13 @@ def _retry(state: State, now: int, cost: int, rate: int, per: int) -> int:
 def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
     """Use `cost` whether or not there is room."""
     state = _current(state, now, limit.per_us) if state else ()
-    return _added(state, now, state[-1] + cost, limit.grain_us) if state else (0, now, cost)
+    if not state:
+        return 0, now, cost
+    gap = now - state[-2]
+    total = state[-1] + cost
+    if gap < limit.grain_us and (gap <= 0 or now % limit.grain_us >= gap):
+        return *state[:-2], max(now, state[-2]), total
+    return (*state[:-2], now, total) if len(state) > _FULL else (*state, now, total)
 
 
 def refund(state: State, now: int, cost: int, limit: Numbers) -> State:

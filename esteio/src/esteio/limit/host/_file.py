@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_bytes, token_hex
 
@@ -35,7 +36,8 @@ def create(path: Path, keys: int, workers: int) -> None:
             os.close(descriptor)
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
         cause = error.strerror or str(error)
         remedy = f"it needs {header.size >> 20} MiB in a directory its user may write; choose another or fewer keys"
         raise HostStoreError(str(path), cause, remedy) from error

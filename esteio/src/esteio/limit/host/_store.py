@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from re import fullmatch
 from threading import Lock
 from time import monotonic
 from types import TracebackType
@@ -49,7 +50,7 @@ class HostStore:
 
     remote: Final = False
 
-    def __init__(self, path: str | Path, *, patience: float = 0.03, clock: Clock = SYSTEM) -> None:
+    def __init__(self, path: str | Path, *, patience: float = 0.045, clock: Clock = SYSTEM) -> None:
         if isinstance(patience, bool) or not isinstance(patience, int | float) or not 0 <= patience <= 60:
             raise LimitError("patience", patience, "seconds from 0 to 60")
         self.path = Path(path)
@@ -72,7 +73,7 @@ class HostStore:
         *,
         keys: int = 16_384,
         workers: int = 2,
-        patience: float = 0.03,
+        patience: float = 0.045,
         clock: Clock = SYSTEM,
     ) -> HostStore:
         """Make the file anew, in the parent of all that will open it; closing this store removes the file.
@@ -90,6 +91,8 @@ class HostStore:
     @staticmethod
     def place(name: str) -> Path:
         """A path for the file of the service `name`: in memory where the system has a directory for that."""
+        if not isinstance(name, str) or not fullmatch(r"[\w.-]{1,64}", name):
+            raise LimitError("name", name, "1 to 64 letters, digits, dots, dashes and underscores")
         private = os.environ.get("XDG_RUNTIME_DIR", "")
         for directory in ("/dev/shm", private, tempfile.gettempdir()):  # noqa: S108 - the file is private and checked
             if directory and os.access(directory, os.W_OK):
@@ -118,7 +121,10 @@ class HostStore:
         """In a forked child: the parent's threads are not there, and its locks must not be shared."""
         self._threads = Lock()
         if not self._closed:
-            self._descriptor = open_again(self._descriptor)
+            try:
+                self._descriptor = open_again(self._descriptor)
+            except OSError:
+                self._closed = True  # without /proc: better refused than counted twice
             self._locks = SetLocks(self._descriptor, self._patience)
 
     # -- what a Store does
