@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks.limiting import denied, memory, through_redis
+from benchmarks.limiting import denied, memory, middleware, through_redis
 from benchmarks.report import Claim, publish
 
-CLAIMS = (memory, denied, through_redis)
+CLAIMS = (memory, denied, through_redis, middleware)
 
 
 async def measure(rounds: int) -> list[Claim]:

@@ -24,6 +24,8 @@ import sispat
 
 T = TypeVar("T")
 
+SEM_LIMITES = {"SISPAT_LIMIT_WRITE": "não", "SISPAT_LIMIT_USER": "não"}  # for one person who does the work of many
+
 FONTES = os.pathsep.join(str(Path(modulo.__file__ or "").parents[1]) for modulo in (esteio, sispat))
 
 

@@ -16,13 +16,16 @@ from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from esteio import EsteioError
-from esteio.web import BodyLimit, RequestId, health_routes
+from esteio.web import BodyLimit, RateLimits, RequestId, health_routes
+from esteio.web.limits import Denial
 from sispat import __version__, api, pages
 from sispat.domain.erros import SispatError
 from sispat.settings import Settings, carregar
-from sispat.web.erros import problema_de, resposta_problema
+from sispat.web.erros import Problema, problema_de, problema_do_limite, resposta_problema
+from sispat.web.limites import Identificacao, regras
 from sispat.web.servico import Servico
 
 __all__ = ["criar_app"]
@@ -49,6 +52,8 @@ def criar_app(settings: Settings) -> FastAPI:
             Middleware(RequestId),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
+            Middleware(Identificacao, db=servico.db, validade=servico.validade),
+            Middleware(RateLimits, rules=regras(settings), limiter=servico.limitador, respond=_recusar),
         ],
     )
     aplicacao.state.servico = servico
@@ -63,7 +68,18 @@ def criar_app(settings: Settings) -> FastAPI:
 
 
 async def _mostrar_erro(request: Request, erro: Exception) -> Response:
-    problema = problema_de(erro)
+    return await _mostrar(request, problema_de(erro))
+
+
+def _recusar(_: Scope, recusa: Denial) -> ASGIApp:
+    async def responder(scope: Scope, receive: Receive, send: Send) -> None:
+        resposta = await _mostrar(Request(scope, receive, send), problema_do_limite(recusa))
+        await resposta(scope, receive, send)
+
+    return responder
+
+
+async def _mostrar(request: Request, problema: Problema) -> Response:
     if request.url.path.startswith("/api"):
         return resposta_problema(request, problema)
     return await pages.pagina_de_erro(request, problema)

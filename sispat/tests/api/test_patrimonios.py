@@ -54,7 +54,7 @@ async def test_n_equal_assets_get_consecutive_numbers(cliente) -> None:
 
 
 async def test_fifty_creates_at_once_get_fifty_consecutive_numbers(cliente) -> None:
-    async with cliente("gestor@demo.local") as c:
+    async with cliente("gestor@demo.local", limit_write=None) as c:
         corpo = await novo(c)
         respostas = await asyncio.gather(*(c.post("/api/patrimonios", json=corpo) for _ in range(50)))
         assert {r.status_code for r in respostas} == {201}

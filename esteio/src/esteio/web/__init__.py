@@ -1,9 +1,34 @@
-"""Esteio at the edge: ASGI middleware and routes for any Starlette-shaped application."""
+"""Esteio at the edge: ASGI middleware and routes for any ASGI application, Starlette-shaped or not."""
 
 from __future__ import annotations
 
 from esteio.web._body_limit import BodyLimit, BodyTooLarge
 from esteio.web._health import health_routes
 from esteio.web._request_id import RequestId
+from esteio.web.limits import (
+    QuotaExceeded,
+    RateLimits,
+    Rule,
+    RuleSet,
+    by_address,
+    by_header,
+    by_user,
+    limited,
+    quota_exceeded,
+)
 
-__all__ = ["BodyLimit", "BodyTooLarge", "RequestId", "health_routes"]
+__all__ = [
+    "BodyLimit",
+    "BodyTooLarge",
+    "QuotaExceeded",
+    "RateLimits",
+    "RequestId",
+    "Rule",
+    "RuleSet",
+    "by_address",
+    "by_header",
+    "by_user",
+    "health_routes",
+    "limited",
+    "quota_exceeded",
+]

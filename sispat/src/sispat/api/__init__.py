@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from sispat.api import auditoria, auth, cadastros, cep, patrimonios
+from sispat.api import auditoria, auth, bloqueios, cadastros, cep, patrimonios
 from sispat.api.documentacao import documentar
 
 __all__ = ["montar"]
@@ -16,6 +16,6 @@ def montar(aplicacao: FastAPI) -> None:
     The routes are added one by one: an included router is matched at every level on the way down,
     which was measured to cost as much as a query.
     """
-    for recurso in (patrimonios, auth, cadastros, auditoria, cep):
+    for recurso in (patrimonios, auth, cadastros, auditoria, bloqueios, cep):
         aplicacao.router.routes.extend(recurso.rotas.routes)
     documentar(aplicacao)

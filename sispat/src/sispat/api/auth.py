@@ -10,8 +10,8 @@ from sispat.api.documentos import RESPOSTAS, Pessoa, SessaoAberta
 from sispat.domain.permissoes import Acesso
 from sispat.identity import tokens
 from sispat.usecases import sessoes
-from sispat.web.cookies import apagar_cookie, gravar_cookie
-from sispat.web.porta import Atendimento, endereco_de, id_da_requisicao, servico_de, token_de
+from sispat.web.cookies import apagar_cookie, gravar_cookies, origem_de
+from sispat.web.porta import Atendimento, servico_de, token_de
 from sispat.web.respostas import json_de
 
 __all__ = ["rotas"]
@@ -34,17 +34,10 @@ def _pessoa(acesso: Acesso, csrf: str | None) -> dict[str, Any]:
 async def login(request: Request, credenciais: sessoes.Credenciais) -> Response:
     """E-mail e senha; responde com a sessão como cookie e como `token` para `Authorization: Bearer`."""
     servico = servico_de(request)
-    token, acesso = await sessoes.entrar(
-        servico.db,
-        credenciais,
-        servico.validade,
-        endereco=endereco_de(request),
-        navegador=request.headers.get("user-agent", ""),
-        requisicao=id_da_requisicao(request),
-    )
-    resposta = json_de({"token": token, "usuario": _pessoa(acesso, tokens.csrf_para(token))})
+    aberta = await sessoes.entrar(servico.db, servico.guarda, credenciais, servico.validade, origem_de(request))
+    resposta = json_de({"token": aberta.token, "usuario": _pessoa(aberta.acesso, tokens.csrf_para(aberta.token))})
     resposta.headers["Cache-Control"] = "no-store"
-    gravar_cookie(request, resposta, token)
+    gravar_cookies(request, resposta, aberta)
     return resposta
 
 

@@ -141,5 +141,6 @@ RESPOSTAS: dict[int | str, dict[str, Any]] = {
     409: _problema("Alterado por outra pessoa, ou em uso"),
     413: _problema("Corpo acima do limite"),
     422: _problema("Campos inválidos, cada um nomeado"),
+    429: _problema("Pedidos demais; tente de novo após Retry-After (segundos)"),
     503: _problema("Banco de dados ou serviço externo indisponível; tente de novo após Retry-After"),
 }

@@ -1,17 +1,20 @@
 """`sispat serve`: from nothing configured to a running service.
 
-Promises, in this order: bad settings and a taken port fail before anything is started; our own PostgreSQL runs when
-DATABASE_URL is not set; the schema is brought up to date; the workers start. With a DATABASE_URL that does not answer
-the workers start all the same and say "not ready" until it does. Whatever ends the command - Ctrl-C, SIGTERM, an
-error - ends everything it started.
+Promises, in this order: bad settings and a taken port fail before anything is started; without REDIS_URL the workers
+count the limits together in a file; our own PostgreSQL runs when DATABASE_URL is not set; the schema is brought up to
+date; the workers start. With a DATABASE_URL that does not answer the workers start all the same and say "not ready"
+until it does. Whatever ends the command - Ctrl-C, SIGTERM, an error - ends everything it started.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
+import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,8 +75,6 @@ def serve(
 
 
 def _servir(settings: Settings, demo: int | None) -> int:
-    import logging
-
     from sispat import logs
     from sispat.cli._preparo import Preparo
     from sispat.cli._servidor import banco, encerravel
@@ -81,7 +82,7 @@ def _servir(settings: Settings, demo: int | None) -> int:
     logs.configurar(settings.log_level, settings.log_format)
     for aviso in settings.avisos:
         logging.getLogger("sispat").warning("%s", aviso)
-    with encerravel(), _escutar(settings) as tomada, banco(settings) as (dsn, embutido):
+    with encerravel(), _escutar(settings) as tomada, _contagem(settings, tomada), banco(settings) as (dsn, embutido):
         _ambiente_dos_processos(settings, dsn, tomada)
         preparo = Preparo(dsn, demo)
         pronto = preparo.fazer()
@@ -104,6 +105,30 @@ def _escutar(settings: Settings) -> socket.socket:
         return bind(settings.host, settings.port)
     except AddressInUse:
         raise PortaOcupada(settings.host, settings.port) from None
+
+
+@contextmanager
+def _contagem(settings: Settings, tomada: socket.socket) -> Iterator[None]:
+    """Without Redis: the file in which the workers count the limits together, for as long as they run."""
+    from esteio.limit import HostStore, HostStoreError
+    from sispat.web.armazem import ARQUIVO
+
+    os.environ.pop(ARQUIVO, None)
+    if settings.redis_url is not None:
+        yield
+        return
+    try:
+        nome = re.sub(r"[^0-9A-Za-z.-]", "_", f"sispat-{settings.host}-{tomada.getsockname()[1]}")
+        contagem = HostStore.create(HostStore.place(nome), workers=settings.workers)
+    except HostStoreError as erro:
+        logging.getLogger("sispat").warning(
+            "cada processo conta os limites sozinho, e os %d juntos permitem mais: %s", settings.workers, erro
+        )
+        yield
+        return
+    with contagem:
+        os.environ[ARQUIVO] = str(contagem.path)
+        yield
 
 
 def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:

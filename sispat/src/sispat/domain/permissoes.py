@@ -36,6 +36,8 @@ class Acao(StrEnum):
     CADASTRO_EDITAR = "cadastro.editar"
     CLASSE_EDITAR = "classe.editar"
     AUDITORIA_VER = "auditoria.ver"
+    BLOQUEIO_VER = "bloqueio.ver"
+    BLOQUEIO_LIBERAR = "bloqueio.liberar"
 
 
 _TODOS = frozenset(Papel)
@@ -50,6 +52,8 @@ MATRIZ: dict[Acao, frozenset[Papel]] = {
     Acao.CADASTRO_EDITAR: _GESTAO,
     Acao.CLASSE_EDITAR: frozenset({Papel.ADMINISTRADOR}),
     Acao.AUDITORIA_VER: _GESTAO | {Papel.CONSULTA},
+    Acao.BLOQUEIO_VER: frozenset({Papel.ADMINISTRADOR}),
+    Acao.BLOQUEIO_LIBERAR: frozenset({Papel.ADMINISTRADOR}),
 }
 
 # An auditor (consulta) reads the whole city; a responsavel sees the setores assigned to them.

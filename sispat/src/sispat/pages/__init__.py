@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI
 
 from sispat.pages import _estaticos
 from sispat.pages.auditoria import rotas as auditoria
+from sispat.pages.bloqueios import rotas as bloqueios
 from sispat.pages.cadastros import rotas as cadastros
 from sispat.pages.entrada import rotas as entrada
 from sispat.pages.erro.pagina import pagina_de_erro
@@ -25,6 +26,6 @@ PUBLICAS = frozenset({"/entrar", "/sair", "/static/{resumo}/{nome}"})
 def montar(aplicacao: FastAPI) -> None:
     """Add the screens to the application."""
     rotas = APIRouter(include_in_schema=False)
-    for tela in (_estaticos, entrada, painel, patrimonios, cadastros, auditoria):
+    for tela in (_estaticos, entrada, painel, patrimonios, cadastros, auditoria, bloqueios):
         rotas.include_router(tela.rotas)
     aplicacao.include_router(rotas)

@@ -21,7 +21,8 @@ from starlette.types import Message, Receive, Scope, Send
 from sispat.identity import tokens
 from sispat.pages._cabecalhos import PESSOAL
 from sispat.pages._envio import Envio
-from sispat.web.cookies import gravar_cookie
+from sispat.usecases.sessoes import Aberta
+from sispat.web.cookies import gravar_cookies
 from sispat.web.porta import COOKIE
 
 __all__ = ["PREFIXO", "Reapresentacao", "caminho_local", "carregado", "formulario", "retomavel"]
@@ -60,12 +61,12 @@ def retomavel(caminho: str) -> bool:
 class Reapresentacao(Response):
     """The form at `caminho`, filled with `valores`, for the person who has just signed in."""
 
-    def __init__(self, request: Request, caminho: str, valores: dict[str, str], token: str) -> None:
+    def __init__(self, request: Request, caminho: str, valores: dict[str, str], aberta: Aberta) -> None:
         super().__init__(headers=PESSOAL)
-        gravar_cookie(request, self, token)
+        gravar_cookies(request, self, aberta)
         self._caminho = caminho
-        self._cookie = f"{COOKIE}={token}".encode()
-        self._corpo = urlencode({**valores, "_csrf": tokens.csrf_para(token), "_rever": "1"}).encode()
+        self._cookie = f"{COOKIE}={aberta.token}".encode()
+        self._corpo = urlencode({**valores, "_csrf": tokens.csrf_para(aberta.token), "_rever": "1"}).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Ask our own form, and add the new session's cookie to its answer."""

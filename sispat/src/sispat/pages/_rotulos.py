@@ -89,6 +89,7 @@ ACOES = {
     "excluir": "Excluiu",
     "entrar": "Entrou",
     "sair": "Saiu",
+    "liberar": "Liberou",
 }
 ENTIDADES = {
     "patrimonio": "Bem",
@@ -98,6 +99,7 @@ ENTIDADES = {
     "classe": "Classe",
     "usuario": "Usuário",
     "demo": "Demonstração",
+    "bloqueio": "Bloqueio",
 }
 ORDENS = {
     "numero": "Número, do menor ao maior",
@@ -114,4 +116,5 @@ FEITO = {
     "salvo": "Alterações gravadas.",
     "carga": "Carga trocada.",
     "excluido": "Registro excluído.",
+    "liberado": "Bloqueio encerrado: já é possível tentar entrar de novo.",
 }

@@ -11,9 +11,11 @@ from sispat.settings._erros import ConfiguracaoInvalida, Problema
 from sispat.settings._fontes import Origem, carregar
 from sispat.settings._modelo import Settings
 from sispat.settings._tabela import Linha, em_vigor, pagina, variaveis
+from sispat.settings._valores import Cota
 
 __all__ = [
     "ConfiguracaoInvalida",
+    "Cota",
     "Linha",
     "Origem",
     "Problema",

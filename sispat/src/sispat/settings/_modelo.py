@@ -14,13 +14,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, S
 from esteio.postgres import Dsn
 from sispat.settings._origem import Origem
 from sispat.settings._valores import (
+    COTA,
     DURACAO,
     TAMANHO,
+    Cota,
     ler_bool,
+    ler_cota,
+    ler_cota_ou_nao,
     ler_dsn,
     ler_duracao,
     ler_enderecos,
     ler_fuso,
+    ler_redis,
     ler_tamanho,
     ler_url,
     ler_url_ou_nao,
@@ -32,6 +37,9 @@ __all__ = ["Settings"]
 Sim = Annotated[bool, BeforeValidator(ler_bool)]
 Segundos = Annotated[float, BeforeValidator(ler_duracao)]
 Bytes = Annotated[int, BeforeValidator(ler_tamanho)]
+Limite = Annotated[Cota, BeforeValidator(ler_cota)]
+LimiteOuNao = Annotated[Cota | None, BeforeValidator(ler_cota_ou_nao)]
+OU_NAO = "de 1 a 1000000 por 1s a 1d, como 100/15min; não para desligar"
 Caminho = Annotated[Path, BeforeValidator(lambda valor: Path(valor).expanduser())]
 
 
@@ -56,18 +64,20 @@ class Settings(BaseModel):
     ] = None
     redis_url: Annotated[
         SecretStr | None,
-        BeforeValidator(ler_url("redis", "rediss", "unix")),
+        BeforeValidator(ler_redis),
         Variavel(
             "REDIS_URL",
-            "Endereço do Redis, para limites de requisições comuns a todas as instâncias.",
-            aceita="redis://, rediss:// ou unix://",
+            "Endereço do Redis, para limites de requisições comuns a todas as máquinas. Sem ele, cada máquina conta os "
+            "seus; enquanto ele não responde, cada processo permite a sua parte.",
+            aceita="redis://, rediss:// (TLS), unix://, redis+sentinel://um:26379,outro:26379/servico ou redis+cluster://",
             secreta=True,
-            reservada=True,
         ),
     ] = None
     redis_password: Annotated[
         SecretStr | None,
-        Variavel("REDIS_PASSWORD", "Senha do Redis.", aceita="qualquer texto", secreta=True, reservada=True),
+        Variavel(
+            "REDIS_PASSWORD", "Senha do Redis, se não estiver em REDIS_URL.", aceita="qualquer texto", secreta=True
+        ),
     ] = None
     backup_dir: Annotated[
         Caminho | None,
@@ -191,6 +201,54 @@ class Settings(BaseModel):
             aceita="endereços IP e redes separados por vírgulas, ou *",
         ),
     ] = "127.0.0.1,::1"
+    limit_global: Annotated[
+        LimiteOuNao,
+        Variavel(
+            "SISPAT_LIMIT_GLOBAL",
+            "Pedidos à API sem sessão válida, por endereço; telas, arquivos e /api/health não contam.",
+            unidade=COTA,
+            aceita=OU_NAO,
+        ),
+    ] = Cota(100, 900.0)
+    limit_user: Annotated[
+        LimiteOuNao,
+        Variavel(
+            "SISPAT_LIMIT_USER", "Pedidos à API de uma pessoa que entrou, por pessoa.", unidade=COTA, aceita=OU_NAO
+        ),
+    ] = Cota(9000, 900.0)
+    limit_auth: Annotated[
+        Limite,
+        Variavel(
+            "SISPAT_LIMIT_AUTH",
+            "Tentativas de entrar que falham, por conta; um navegador em que a pessoa já entrou tem as suas à parte.",
+            unidade=COTA,
+        ),
+    ] = Cota(5, 900.0)
+    limit_auth_address: Annotated[
+        Limite,
+        Variavel(
+            "SISPAT_LIMIT_AUTH_ADDRESS",
+            "Tentativas de entrar que falham, por endereço: uma prefeitura inteira pode estar atrás de um só.",
+            unidade=COTA,
+        ),
+    ] = Cota(100, 900.0)
+    limit_write: Annotated[
+        LimiteOuNao,
+        Variavel(
+            "SISPAT_LIMIT_WRITE",
+            "Gravações (POST, PUT, PATCH, DELETE), por pessoa; um lote de bens iguais é uma só.",
+            unidade=COTA,
+            aceita=OU_NAO,
+        ),
+    ] = Cota(30, 60.0)
+    limit_upload: Annotated[
+        LimiteOuNao,
+        Variavel("SISPAT_LIMIT_UPLOAD", "Envios de arquivos, por pessoa.", unidade=COTA, aceita=OU_NAO, reservada=True),
+    ] = Cota(10, 3600.0)
+    limit_report: Annotated[
+        LimiteOuNao,
+        Variavel("SISPAT_LIMIT_REPORT", "Relatórios e exportações (CSV), por pessoa.", unidade=COTA, aceita=OU_NAO),
+    ] = Cota(20, 3600.0)
     graceful_timeout: Annotated[
         Segundos,
         Field(ge=1, le=3600),

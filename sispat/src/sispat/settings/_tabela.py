@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from esteio.postgres import Dsn
 from sispat.settings._modelo import Settings
 from sispat.settings._origem import Origem
-from sispat.settings._valores import em_texto
+from sispat.settings._valores import COTA, em_texto
 from sispat.settings._variavel import Variavel, da, permitido
 
 __all__ = ["Linha", "em_vigor", "pagina", "variaveis"]
@@ -64,7 +64,7 @@ def pagina() -> str:
         padrao = variavel.padrao or _mostrado(campo.get_default(), variavel)
         descricao = f"{variavel.descricao} {RESERVADA}" if variavel.reservada else variavel.descricao
         permitida = permitido(campo)
-        if variavel.unidade and variavel.unidade not in permitida:
+        if variavel.unidade not in ("", COTA) and variavel.unidade not in permitida:
             permitida += f" ({variavel.unidade})"
         codigo = padrao if variavel.padrao or padrao == "—" else f"`{padrao}`"
         linhas.append(f"| `{variavel.nome}` | {codigo} | {permitida} | {descricao} |\n")
@@ -72,7 +72,7 @@ def pagina() -> str:
 
 
 def _mostrado(valor: Any, variavel: Variavel) -> str:
-    if valor is None:
+    if valor is None and variavel.unidade != COTA:
         return variavel.padrao or "—"
     if isinstance(valor, Dsn):
         return valor.masked

@@ -9,20 +9,25 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from esteio.postgres import Dsn, DsnError
 
 __all__ = [
+    "COTA",
     "DURACAO",
     "TAMANHO",
+    "Cota",
     "em_texto",
     "ler_bool",
+    "ler_cota",
+    "ler_cota_ou_nao",
     "ler_dsn",
     "ler_duracao",
     "ler_enderecos",
     "ler_fuso",
+    "ler_redis",
     "ler_tamanho",
     "ler_url",
     "ler_url_ou_nao",
@@ -30,12 +35,45 @@ __all__ = [
 
 DURACAO = "duração"
 TAMANHO = "tamanho"
+COTA = "quantidade/duração"
 
 _SEGUNDOS = {"ms": 0.001, "s": 1, "min": 60, "h": 3600, "d": 86400}
 _BYTES = {"b": 1, "kb": 1024, "mb": 1024**2}
 _QUANTIA = re.compile(r"\s*(\d+(?:[.,]\d+)?)\s*([A-Za-z]*)\s*")
+_COTA_MAXIMA = 1_000_000
+_PERIODO_MAXIMO = 86400.0
 _SIM = frozenset({"sim", "s", "true", "t", "yes", "y", "on", "1"})
 _NAO = frozenset({"não", "nao", "n", "false", "f", "no", "off", "0"})
+
+
+class Cota(NamedTuple):
+    """So many within so many seconds."""
+
+    quantos: int
+    segundos: float
+
+    def __str__(self) -> str:
+        return f"{self.quantos}/{em_texto(DURACAO, self.segundos)}"
+
+
+def ler_cota(valor: Any) -> Any:
+    """A `Cota` from `100/15min`; the duration as in `ler_duracao`, from 1 s to 1 day."""
+    if not isinstance(valor, str):
+        return valor
+    quantos, _, periodo = (parte.strip() for parte in valor.partition("/"))
+    if not periodo or not (quantos.isascii() and quantos.isdigit()):
+        raise ValueError("não é quantidade/duração")
+    segundos = ler_duracao(periodo if periodo[:1].isdigit() else f"1{periodo}")
+    if not 1 <= int(quantos) <= _COTA_MAXIMA:
+        raise ValueError("a quantidade deve ser de 1 a 1000000")
+    if not 1 <= segundos <= _PERIODO_MAXIMO:
+        raise ValueError("a duração deve ser de 1s a 1d")
+    return Cota(int(quantos), segundos)
+
+
+def ler_cota_ou_nao(valor: Any) -> Any:
+    """As `ler_cota`; `não` is None: no limit."""
+    return None if isinstance(valor, str) and valor.strip().lower() in _NAO else ler_cota(valor)
 
 
 def ler_duracao(valor: Any) -> Any:
@@ -100,6 +138,25 @@ def ler_url(*esquemas: str) -> Any:
     return ler
 
 
+_ler_url_do_redis = ler_url(
+    *("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster")
+)
+
+
+def ler_redis(valor: Any) -> Any:
+    """The address of a Redis, of Sentinels or of a Cluster; what is wrong with it is told without a password."""
+    if not isinstance(valor, str):
+        return valor
+    _ler_url_do_redis(valor)
+    from esteio.limit.redis import RedisAddressError, RedisStore
+
+    try:
+        RedisStore(valor)  # connects to nothing yet
+    except RedisAddressError as erro:
+        raise ValueError(f"{erro.part}: {erro.value!r}; allowed: {erro.allowed}") from None
+    return valor
+
+
 def ler_url_ou_nao(*esquemas: str) -> Any:
     """As `ler_url`; `não`, or nothing, is None."""
     ler = ler_url(*esquemas)
@@ -136,7 +193,7 @@ def ler_fuso(valor: Any) -> Any:
 def em_texto(unidade: str, valor: Any) -> str:
     """A value as one would write it."""
     if valor is None:
-        return ""
+        return "não" if unidade == COTA else ""
     if isinstance(valor, bool):
         return "sim" if valor else "não"
     if unidade == DURACAO:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
-from sispat.settings._valores import DURACAO, TAMANHO, em_texto
+from sispat.settings._valores import COTA, DURACAO, TAMANHO, em_texto
 
 __all__ = ["Variavel", "da", "limites", "permitido"]
 
@@ -49,6 +49,8 @@ def permitido(campo: FieldInfo) -> str:
         return variavel.aceita
     if campo.annotation is bool:
         return "sim ou não (também true/false, 1/0)"
+    if variavel.unidade == COTA:
+        return "de 1 a 1000000 por 1s a 1d, como 100/15min"
     minimo, maximo = limites(campo)
     faixa = f"de {em_texto(variavel.unidade, minimo)} a {em_texto(variavel.unidade, maximo)}"
     if variavel.unidade == DURACAO:

@@ -1,7 +1,8 @@
 """Signing in and out.
 
-Promises: wrong e-mail, wrong password and retired user look the same, in words and in time. A password
-hash made with older parameters is renewed at the next sign-in. Both are audited.
+Promises: wrong e-mail, wrong password and retired user look the same, in words and in time. How often one may fail is
+limited (usecases.tentativas). A password hash made with older parameters is renewed at the next sign-in. Both are
+audited.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from psycopg import AsyncConnection
 from pydantic import Field
@@ -17,11 +18,12 @@ from pydantic import Field
 from esteio.postgres import Database
 from sispat.domain.erros import NaoAutenticado
 from sispat.domain.permissoes import Acesso
-from sispat.identity import senhas, tokens
+from sispat.identity import dispositivos, senhas, tokens
 from sispat.store import eventos, identidade
 from sispat.usecases.entradas import Entrada, Legivel
+from sispat.usecases.tentativas import Guarda
 
-__all__ = ["Credenciais", "Validade", "entrar", "quem", "sair"]
+__all__ = ["Aberta", "Credenciais", "Origem", "Validade", "entrar", "quem", "sair"]
 
 
 class Credenciais(Entrada):
@@ -39,39 +41,59 @@ class Validade:
     absoluta: timedelta = timedelta(hours=24)
 
 
-async def entrar(
-    db: Database, credenciais: Credenciais, validade: Validade, *, endereco: str, navegador: str, requisicao: str
-) -> tuple[str, Acesso]:
-    """Check the credentials and open a session; its token and whose it is. Raises `NaoAutenticado`.
+@dataclass(frozen=True, slots=True)
+class Origem:
+    """Where an attempt comes from; `dispositivos` is what the browser kept of earlier sign-ins."""
+
+    endereco: str
+    navegador: str
+    requisicao: str
+    dispositivos: str = ""
+
+
+class Aberta(NamedTuple):
+    """A session that was opened: its token, whose it is, and what the browser is to keep."""
+
+    token: str
+    acesso: Acesso
+    dispositivos: str
+
+
+async def entrar(db: Database, guarda: Guarda, credenciais: Credenciais, validade: Validade, origem: Origem) -> Aberta:
+    """Check the credentials and open a session. Raises `NaoAutenticado`, or `MuitasTentativas` where too many failed.
 
     No connection is held while the password is being checked: that takes tens of milliseconds.
     """
+    email = credenciais.email.lower()
     async with db.connection() as conn:
-        credencial = await identidade.credencial(conn, credenciais.email.lower())
+        credencial = await identidade.credencial(conn, email)
+        prova = dispositivos.reconhecer(origem.dispositivos, email, credencial and credencial.senha_hash)
+        tentativa = await guarda.comecar(conn, email, origem.endereco, prova)
     certa = await senhas.confere(credenciais.senha, credencial and credencial.senha_hash)
     if not certa or credencial is None or not credencial.ativo:
         raise NaoAutenticado("E-mail ou senha incorretos.")
+    await guarda.desculpar(tentativa)
     token = tokens.novo_token()
-    resumo = tokens.hash_do_token(token)
-    novo_hash = None
-    if senhas.precisa_de_novo_hash(credencial.senha_hash):
-        novo_hash = await asyncio.to_thread(senhas.gerar_hash, credenciais.senha)
+    senha_hash = credencial.senha_hash
+    if senhas.precisa_de_novo_hash(senha_hash):
+        senha_hash = await asyncio.to_thread(senhas.gerar_hash, credenciais.senha)
     async with db.transaction() as conn:
         await identidade.abrir_sessao(
             conn,
-            token_hash=resumo,
+            token_hash=tokens.hash_do_token(token),
             usuario_id=credencial.usuario_id,
             duracao=validade.absoluta,
-            endereco=endereco,
-            navegador=navegador,
+            endereco=origem.endereco,
+            navegador=origem.navegador,
         )
-        if novo_hash is not None:
-            await identidade.trocar_hash(conn, credencial.usuario_id, novo_hash)
-        acesso = await identidade.sessao(conn, resumo, validade.ociosa)
+        if senha_hash is not credencial.senha_hash:
+            await identidade.trocar_hash(conn, credencial.usuario_id, senha_hash)
+        acesso = await identidade.sessao(conn, tokens.hash_do_token(token), validade.ociosa)
         if acesso is None:  # retired between the two looks
             raise NaoAutenticado("E-mail ou senha incorretos.")
-        await _auditar(conn, acesso, requisicao, "entrar")
-    return token, acesso
+        await _auditar(conn, acesso, origem.requisicao, "entrar")
+    nova = dispositivos.emitir(email, senha_hash)
+    return Aberta(token, acesso, dispositivos.juntar(origem.dispositivos, nova, prova))
 
 
 async def quem(conn: AsyncConnection[Any], token: str, validade: Validade) -> Acesso:

@@ -17,14 +17,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
+from esteio.limit.headers import PROBLEM_TYPE, duration, language, policy_field, problem, rate_limit_field
 from esteio.postgres import StatementTimeout
 from esteio.web import BodyTooLarge
+from esteio.web.limits import Denial
 from sispat.cep import CepDesconhecido, CepIndisponivel
 from sispat.domain import erros
 from sispat.usecases.entradas import campos_invalidos
+from sispat.usecases.tentativas import MuitasTentativas
 from sispat.web.porta import id_da_requisicao
 
-__all__ = ["Problema", "problema_de", "resposta_problema"]
+__all__ = ["Problema", "problema_de", "problema_do_limite", "resposta_problema"]
 
 _logger = logging.getLogger("sispat.erros")
 
@@ -40,6 +43,7 @@ ESTADOS: dict[type[erros.SispatError], tuple[int, str]] = {
     erros.DadosInvalidos: (422, "Confira os dados"),
     CepDesconhecido: (404, "CEP não encontrado"),
     CepIndisponivel: (503, "Consulta de CEP indisponível"),
+    MuitasTentativas: (429, "Muitas tentativas"),
 }
 _DO_HTTP = {
     400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
@@ -50,13 +54,17 @@ _DO_HTTP = {
 
 
 class Problema:
-    """What went wrong, ready to be shown: to programs as problem+json, to people as a page."""
+    """What went wrong, ready to be shown: to programs as problem+json, to people as a page.
 
-    __slots__ = ("cabecalhos", "codigo", "estado", "extras", "mensagem", "titulo")
+    `ingles`: title and message for programs that ask for English. `tipo`: a registered problem type.
+    """
+
+    __slots__ = ("cabecalhos", "codigo", "estado", "extras", "ingles", "mensagem", "tipo", "titulo")
 
     def __init__(
         self, estado: int, codigo: str, titulo: str, mensagem: str, *,
         extras: dict[str, Any] | None = None, cabecalhos: dict[str, str] | None = None,
+        ingles: tuple[str, str] | None = None, tipo: str = "",
     ) -> None:  # fmt: skip
         self.estado = estado
         self.codigo = codigo
@@ -64,12 +72,14 @@ class Problema:
         self.mensagem = mensagem
         self.extras = extras or {}
         self.cabecalhos = cabecalhos or {}
+        self.ingles = ingles
+        self.tipo = tipo or f"urn:sispat:erro:{codigo}"
 
 
 def problema_de(erro: Exception) -> Problema:
     """`erro` as a `Problema`; the unexpected is logged here."""
     if isinstance(erro, erros.SispatError):
-        return _nosso(erro)
+        return _tentativas(erro) if isinstance(erro, MuitasTentativas) else _nosso(erro)
     if isinstance(erro, RequestValidationError):
         return _nosso(erros.DadosInvalidos(campos_invalidos(erro.errors())))
     if isinstance(erro, BodyTooLarge):
@@ -118,13 +128,41 @@ def _nosso(erro: erros.SispatError) -> Problema:
     return Problema(estado, erro.codigo, titulo, erro.mensagem, extras=extras, cabecalhos=cabecalhos)
 
 
+def problema_do_limite(recusa: Denial) -> Problema:
+    """A request that the limits let not pass; who answers adds the fields that tell of them."""
+    portugues, ingles = (problem(recusa.denied, recusa.retry_after, lingua) for lingua in ("pt", "en"))
+    return Problema(
+        429, "limite-excedido", portugues["title"], portugues["detail"],
+        extras={nome: portugues[nome] for nome in ("violated-policies", "retry-after") if nome in portugues},
+        ingles=(ingles["title"], ingles["detail"]), tipo=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
+def _tentativas(erro: MuitasTentativas) -> Problema:
+    estado, titulo = ESTADOS[MuitasTentativas]
+    return Problema(
+        estado, erro.codigo, titulo, erro.mensagem,
+        extras={"violated-policies": [recusa.limit.name for recusa in erro.recusas], "retry-after": erro.espera},
+        cabecalhos={
+            "Retry-After": str(erro.espera),
+            "RateLimit-Policy": ", ".join(policy_field(recusa.limit) for recusa in erro.recusas),
+            "RateLimit": ", ".join(map(rate_limit_field, erro.recusas)),
+        },
+        ingles=("Too many attempts", f"Too many sign-ins failed. Wait {duration(erro.espera, 'en')} before you try again."),
+        tipo=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
 def resposta_problema(request: Request, problema: Problema) -> Response:
     """`problema` as application/problem+json."""
+    titulo, mensagem = problema.titulo, problema.mensagem
+    if problema.ingles and language(request.headers.get("accept-language", ""), "pt") == "en":
+        titulo, mensagem = problema.ingles
     corpo = {
-        "type": f"urn:sispat:erro:{problema.codigo}",
-        "title": problema.titulo,
+        "type": problema.tipo,
+        "title": titulo,
         "status": problema.estado,
-        "detail": problema.mensagem,
+        "detail": mensagem,
         "instance": request.url.path,
         "codigo": problema.codigo,
         "requisicao": id_da_requisicao(request),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from esteio.postgres import Database
 from sispat.domain.erros import NaoAutenticado, PedidoForjado
@@ -41,7 +41,7 @@ def endereco_de(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def token_de(request: Request) -> tuple[str, bool]:
+def token_de(request: HTTPConnection) -> tuple[str, bool]:
     """The session token and whether a cookie brought it; raises `NaoAutenticado` where there is none."""
     esquema, _, valor = request.headers.get("authorization", "").partition(" ")
     if esquema.lower() == "bearer" and valor:

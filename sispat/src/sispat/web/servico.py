@@ -1,4 +1,4 @@
-"""What lives as long as the process: the database, its health, the look-up of addresses, the settings.
+"""What lives as long as the process: the database, its health, the limits, the look-up of addresses, the settings.
 
 Promises: starting never fails because the database is away; the process says "not ready" until the schema
 is the one this code needs, migrating it if it is the first to get there, and recovers by itself.
@@ -17,13 +17,16 @@ from datetime import timedelta
 
 from esteio import EsteioError
 from esteio.health import Check, Monitor
+from esteio.limit import RateLimiter
 from esteio.postgres import Database
 from esteio.serve import lifecycle
 from sispat.cep import ConsultaCep
 from sispat.domain.erros import SispatError
 from sispat.settings import Settings
-from sispat.store import esquema, identidade
+from sispat.store import bloqueios, esquema, identidade
 from sispat.usecases.sessoes import Validade
+from sispat.usecases.tentativas import Guarda
+from sispat.web.armazem import Armazem, armazem, encerrar, iniciar, limite, redis
 
 __all__ = ["PAPEL_DO_BANCO", "SemBanco", "Servico"]
 
@@ -54,6 +57,9 @@ class Servico:
     saude: Monitor
     validade: Validade
     cep: ConsultaCep
+    contagem: Armazem
+    limitador: RateLimiter
+    guarda: Guarda
     fila_de_numeros: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -66,13 +72,24 @@ class Servico:
         async def banco() -> float:
             return await db.ping(timeout=0.9) * 1000
 
-        saude = Monitor([Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)])
+        contagem = armazem(settings)
+        limitador = RateLimiter(contagem)
+        verificacoes = [Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)]
+        if settings.redis_url is not None:
+            verificacoes.append(Check("redis:responseTime", redis(limitador), timeout=1.0, cache=1.0, essential=False))
         return cls(
             settings,
             db,
-            saude,
+            Monitor(verificacoes),
             Validade(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
             ConsultaCep.montar(settings.cep_url),
+            contagem,
+            limitador,
+            Guarda(
+                limitador,
+                limite("auth", settings.limit_auth),
+                limite("auth-address", settings.limit_auth_address),
+            ),
         )
 
     @contextlib.asynccontextmanager
@@ -80,6 +97,7 @@ class Servico:
         """Open for the life of the process; on leaving, everything is closed in order."""
         lifecycle.ready = False
         await self.db.open()
+        await iniciar(self.contagem)
         tarefas = [asyncio.create_task(self._preparar()), asyncio.create_task(self._faxina())]
         try:
             await self._primeira_olhada(tarefas[0])
@@ -89,6 +107,7 @@ class Servico:
                 tarefa.cancel()
             await asyncio.gather(*tarefas, return_exceptions=True)
             await self.cep.fechar()
+            await encerrar(self.contagem)
             await self.db.close()
 
     async def _primeira_olhada(self, preparo: asyncio.Task[None]) -> None:
@@ -126,5 +145,6 @@ class Servico:
             try:
                 async with self.db.connection() as conn:
                     await identidade.limpar_vencidos(conn)
+                    await bloqueios.limpar(conn)
             except EsteioError as erro:
                 _logger.warning("faxina adiada: %s", erro)

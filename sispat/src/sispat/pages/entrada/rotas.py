@@ -15,8 +15,8 @@ from sispat.pages._modelos import ir_para
 from sispat.pages._retomada import Reapresentacao, caminho_local, carregado, retomavel
 from sispat.pages.entrada.tela import PRE_SESSAO, tela_de_entrada
 from sispat.usecases import sessoes
-from sispat.web.cookies import apagar_cookie, gravar_cookie
-from sispat.web.porta import Atendimento, endereco_de, id_da_requisicao, servico_de, token_de
+from sispat.web.cookies import apagar_cookie, gravar_cookies, origem_de
+from sispat.web.porta import Atendimento, servico_de, token_de
 
 __all__ = ["rotas"]
 
@@ -36,20 +36,19 @@ async def entrar(request: Request) -> Response:
     if not tokens.csrf_confere(request.cookies.get(PRE_SESSAO, ""), envio.csrf):
         raise PedidoForjado
     servico = servico_de(request)
-    token, _ = await sessoes.entrar(
+    aberta = await sessoes.entrar(
         servico.db,
+        servico.guarda,
         sessoes.Credenciais.ler({nome: envio.valores.get(nome, "") for nome in ("email", "password")}),
         servico.validade,
-        endereco=endereco_de(request),
-        navegador=request.headers.get("user-agent", ""),
-        requisicao=id_da_requisicao(request),
+        origem_de(request),
     )
     proximo = caminho_local(envio.valores.get("proximo", "/"))
     digitado = carregado(envio)
     if digitado and retomavel(proximo):
-        return Reapresentacao(request, proximo, digitado, token)
+        return Reapresentacao(request, proximo, digitado, aberta)
     resposta = ir_para(proximo)
-    gravar_cookie(request, resposta, token)
+    gravar_cookies(request, resposta, aberta)
     return resposta
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,6 +37,7 @@ def tela_de_entrada(request: Request, *, problema: Problema | None = None, carre
         problema.estado if problema else 200,
         problema.cabecalhos if problema else None,
         problema=problema,
+        de_novo_em=_de_novo_em(problema),
         erros={CAMPOS.get(campo, campo): mensagem for campo, mensagem in erros.items()},
         email=envio.valores.get("email", "") if envio and not carregar else "",
         proximo=caminho_local(proximo),
@@ -43,6 +46,14 @@ def tela_de_entrada(request: Request, *, problema: Problema | None = None, carre
     )
     resposta.set_cookie(PRE_SESSAO, pre_sessao, httponly=True, samesite="lax", secure=seguro(request), path="/")
     return resposta
+
+
+def _de_novo_em(problema: Problema | None) -> dt.datetime | None:
+    """When a person who has to wait may try again, a minute later rather than earlier."""
+    if problema is None or problema.estado != 429:
+        return None
+    espera = int(problema.cabecalhos["Retry-After"])
+    return dt.datetime.now(dt.UTC) + dt.timedelta(seconds=espera + 59)
 
 
 def _chave(chave: str) -> dict[str, str]:

@@ -1,0 +1,63 @@
+"""The rules in force, replaced whole, and what they did.
+
+Promises: a request is judged by one version of the rules, the one in force when it came; replacing them loses
+neither a count nor what was already used under a limit that stays the same. Counts are kept per rule, never per key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from esteio.web.limits._rule import Rule, RuleError
+
+__all__ = ["RuleCounts", "RuleSet"]
+
+_MOST = 100  # each request looks at each rule
+
+
+@dataclass(slots=True)
+class RuleCounts:
+    """What a rule decided: `shadowed` would have been denied; `degraded` were decided without the store."""
+
+    allowed: int = 0
+    denied: int = 0
+    shadowed: int = 0
+    degraded: int = 0
+
+
+class RuleSet:
+    """`rules = RuleSet([Rule(...)])`, given to `RateLimits`; `rules.replace([...])` changes them while it runs."""
+
+    __slots__ = ("_counts", "_rules")
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._rules: tuple[Rule, ...] = ()
+        self._counts: dict[str, RuleCounts] = {}
+        self.replace(rules)
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Those in force."""
+        return self._rules
+
+    def replace(self, rules: Iterable[Rule]) -> None:
+        """Put `rules` in force from the next request on; raises `RuleError` and changes nothing when they clash."""
+        new = tuple(rules)
+        if len(new) > _MOST:
+            raise RuleError(new[_MOST].name, f"is number {_MOST + 1}", f"keep to {_MOST} rules")
+        seen: set[str] = set()
+        for rule in new:
+            if rule.name in seen:
+                raise RuleError(rule.name, "the name is taken by another rule", "name each limit differently")
+            seen.add(rule.name)
+        self._counts = {rule.name: self._counts.get(rule.name, RuleCounts()) for rule in new}
+        self._rules = new
+
+    def counts(self) -> Mapping[str, RuleCounts]:
+        """What each rule in force decided since it was first put in force, by name; live, not a copy."""
+        return self._counts
+
+    def count(self, rule: Rule) -> RuleCounts:
+        """The counts of one rule; of one that was replaced meanwhile, counts nobody reads any more."""
+        return self._counts.get(rule.name) or RuleCounts()

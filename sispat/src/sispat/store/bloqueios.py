@@ -1,0 +1,93 @@
+"""Blocks of signing in: kept where every process of every machine sees them.
+
+Promises: a row says that attempts were refused and until when; the counting itself is the limiter's. Lifting a block
+raises its generation, which is part of the limiter's key: from then on, everywhere, nothing counts that was counted
+before. Rows go two days after they end; no window of attempts is longer than a day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+__all__ = ["Alvo", "Situacao", "anotar", "liberar", "limpar", "situacoes", "vigentes"]
+
+Tipo = Literal["conta", "endereco", "navegador"]
+
+MOSTRADOS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Alvo:
+    """What can be blocked: `chave` identifies it, `conta` is the sha256 of an e-mail."""
+
+    chave: bytes
+    tipo: Tipo
+    conta: bytes | None = None
+    endereco: str | None = None
+
+
+class Situacao(NamedTuple):
+    """How often it was lifted; whether it is noted as blocked now."""
+
+    geracao: int = 0
+    vigente: bool = False
+
+
+async def situacoes(conn: AsyncConnection[Any], chaves: Sequence[bytes]) -> dict[bytes, Situacao]:
+    """How each of `chaves` stands; those never blocked are missing."""
+    cursor = await conn.execute(
+        "select chave, geracao, ate > now() from bloqueio where chave = any(%s::bytea[])", [list(chaves)]
+    )
+    return {bytes(linha[0]): Situacao(linha[1], linha[2]) for linha in await cursor.fetchall()}
+
+
+async def anotar(conn: AsyncConnection[Any], alvo: Alvo, espera: float) -> None:
+    """Note that `alvo` is refused for `espera` seconds from now."""
+    await conn.execute(
+        """insert into bloqueio as b (chave, tipo, conta, endereco, ate) values (%s, %s, %s, %s, now() + %s)
+           on conflict (chave) do update
+           set desde = case when b.ate > now() then b.desde else now() end, ate = excluded.ate""",
+        [alvo.chave, alvo.tipo, alvo.conta, alvo.endereco, timedelta(seconds=espera)],
+    )
+
+
+async def vigentes(conn: AsyncConnection[Any]) -> list[dict[str, Any]]:
+    """What is blocked now, the newest first; `nome` and `email` are null where the account does not exist."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """select b.id, b.tipo, b.endereco, u.id as usuario_id, u.nome, u.email, b.desde, b.ate
+               from bloqueio b left join usuario u on b.conta = sha256(convert_to(u.email, 'UTF8'))
+               where b.ate > now() order by b.desde desc, b.id limit %s""",
+            [MOSTRADOS],
+        )
+        return await cursor.fetchall()
+
+
+async def liberar(conn: AsyncConnection[Any], id_: UUID) -> dict[str, Any] | None:
+    """End a block for everybody at once; what it was, or None where there is none now."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """with b as (
+                   update bloqueio set geracao = geracao + 1, ate = now() where id = %s and ate > now()
+                   returning tipo, endereco, conta)
+               select b.tipo, b.endereco, u.nome, u.email
+               from b left join usuario u on b.conta = sha256(convert_to(u.email, 'UTF8'))""",
+            [id_],
+        )
+        return await cursor.fetchone()
+
+
+async def limpar(conn: AsyncConnection[Any], lote: int = 5000) -> int:
+    """Remove rows that ended two days ago; rows removed."""
+    cursor = await conn.execute(
+        "delete from bloqueio where id in (select id from bloqueio where ate < now() - interval '2 days' limit %s)",
+        [lote],
+    )
+    return cursor.rowcount
