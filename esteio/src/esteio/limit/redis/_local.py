@@ -67,10 +67,11 @@ class Memory:
         self.young.pop(name, None)
         self._old.pop(name, None)
 
-    def restorations(self, owns: Callable[[str], bool], now: int) -> Iterator[Unit]:
-        """What a server that lost everything has to be told."""
-        for name, fields in {**self._old, **self.young}.items():
-            known = Known(*fields)
+    def restorations(self, owns: Callable[[str], bool], now_us: Callable[[], int]) -> Iterator[Unit]:
+        """What a server that lost everything has to be told, made one by one."""
+        older = [item for item in self._old.items() if item[0] not in self.young]
+        for name, fields in [*older, *self.young.items()]:
+            known, now = Known(*fields), now_us()
             used = known.limit.capacity - known.remaining
             if used > 0 and known.counts(now) and owns(name):
                 yield Unit((("", known.limit, used),), (name,), Mode.RESTORE, now - known.since())
@@ -146,15 +147,18 @@ class Local:
         entry = self._entry(name, hit.limit, instances, now)
         entry.state, entry.debt, entry.wiped = (), 0, True
 
-    def debts(self, owns: Callable[[str], bool], *, last: bool) -> list[Debt]:
-        """What is owed for keys that `owns` says yes to; with `last` they begin anew here."""
-        found = []
-        for name in [each for each in self._entries if owns(each)]:
-            entry = self._entries.pop(name) if last else self._entries[name]
-            if entry.debt or entry.wiped:
-                found.append(Debt(name, entry.limit, entry.debt, entry.last, entry.wiped))
+    def debts(self, owns: Callable[[str], bool], *, last: bool) -> Iterator[Debt]:
+        """What is owed for keys that `owns` says yes to, one by one; with `last` they begin anew here."""
+        for name in tuple(self._entries):
+            entry = self._entries.get(name)
+            if entry is None or not owns(name):
+                continue
+            if last:
+                del self._entries[name]
+            cost, wiped = entry.debt, entry.wiped
             entry.debt, entry.wiped = 0, False
-        return found
+            if cost or wiped:
+                yield Debt(name, entry.limit, cost, entry.last, wiped)
 
     def take_back(self, debt: Debt, now: int) -> None:
         """It could not be paid, or nobody knows: better charged twice than never."""

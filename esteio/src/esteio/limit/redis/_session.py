@@ -23,6 +23,8 @@ from esteio.limit.redis._wire import Wire
 
 __all__ = ["ClusterSession", "Session", "SingleSession"]
 
+_REST = 0.05  # seconds between two looks at the map, about; longer while nobody knows it
+
 Answer = asyncio.Future[list[Decision]] | list[Decision]
 
 
@@ -95,7 +97,6 @@ class ClusterSession:
         self._lanes: dict[Node, Lane] = {}
         self._homeless: list[Unit] = []
         self._wanted = asyncio.Event()
-        self._learned = asyncio.Event()
         self._endings: set[asyncio.Task[None]] = set()
         self._learner = self._loop.create_task(self._learn(), name=f"limits {address}: map")
         self._wanted.set()
@@ -131,6 +132,7 @@ class ClusterSession:
     def _give_up(self, unit: Unit) -> None:
         if unit in self._homeless:
             self._homeless.remove(unit)
+        if unit.waits():
             unit.settle(self._here(unit))
 
     def _here(self, unit: Unit) -> list[Decision]:
@@ -138,23 +140,25 @@ class ClusterSession:
 
     # -- the map
 
-    def _moved(self, units: list[Unit]) -> bool:
-        """Take units that a node would not decide; they go where the next map says, in at most half a wait."""
+    def _moved(self, units: list[Unit]) -> None:
+        """Take units that a node would not decide; they go where the next map says, in what is left of the budget."""
         self._wanted.set()
         self._homeless.extend(units)
         for unit in units:
-            self._loop.call_later(self._tuning.wait / 2, self._give_up, unit)
-        return True
+            self._loop.call_later(self._tuning.wait / 4, self._give_up, unit)
 
     async def _learn(self) -> None:
+        pause = _REST
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
                 self._take(await self._asked())
+                pause = _REST
             except Trouble:
                 self._wanted.set()
-            await asyncio.sleep(0.05 * (0.5 + random()))  # noqa: S311 - jitter: at most forty times a second
+                pause = min(2 * pause, self._tuning.retry_max)
+            await asyncio.sleep(pause * (0.5 + random()))  # noqa: S311 - jitter
 
     async def _asked(self) -> SlotMap:
         last = Trouble("gone", "no nodes")
