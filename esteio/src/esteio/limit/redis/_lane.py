@@ -25,7 +25,7 @@ from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit.redis._batch import Batches
 from esteio.limit.redis._connect import ready_wire
 from esteio.limit.redis._errors import Trouble, trouble
-from esteio.limit.redis._local import Debt, Local, Memory
+from esteio.limit.redis._local import Debt, Era, Local, Memory
 from esteio.limit.redis._presence import Instances, beat, leave
 from esteio.limit.redis._script import Mode, Unit, answers, call
 from esteio.limit.redis._wire import Wire
@@ -151,6 +151,7 @@ class Lane:
         self._run_id = ""
         self._trouble = Trouble("gone", "not connected yet")
         self._away_since: float | None = None
+        self._era = Era()
         self._carried = self._flaps = 0
         self._outages = self._local_decisions = 0
         self._keeper = self._loop.create_task(self._keep(), name=f"limits {label}: keep")
@@ -181,7 +182,7 @@ class Lane:
 
     def _here(self, unit: Unit, reason: str) -> list[Decision]:
         self._local_decisions += 1
-        return decided_here(unit, self._shared, reason, self._instances.count)
+        return decided_here(unit, self._shared, reason, self._instances.count, self._era)
 
     # -- losing
 
@@ -272,7 +273,7 @@ class Lane:
             if not run_id or run_id != self._run_id:
                 await self._restore(wire)
             await self._settled(wire)
-            await self._pay(wire, last=False)
+            await self._pay(wire)
         except BaseException:
             wire.abort()
             raise
@@ -295,9 +296,9 @@ class Lane:
                 return
             await asyncio.sleep(self._tuning.ttl / 20 * (0.5 + random()))  # noqa: S311 - jitter
 
-    async def _pay(self, wire: Wire, *, last: bool) -> None:
-        """Charge what was let pass here until now; with `last` it begins anew here."""
-        for some in _slices(self._shared.local.debts(self._owns, last=last)):
+    async def _pay(self, wire: Wire) -> None:
+        """Charge what was let pass here until now."""
+        for some in _slices(self._shared.local.debts(self._owns)):
             try:
                 await self._told(wire, self._bill(some))
             except BaseException:
@@ -307,7 +308,7 @@ class Lane:
 
     def _open(self, wire: Wire) -> None:
         """Redis decides; what was let pass while the rest was charged goes first over the same connection."""
-        for some in _slices(self._shared.local.debts(self._owns, last=True)):
+        for some in _slices(self._shared.local.debts(self._owns)):
             self._carried += sum(debt.cost for debt in some)
             wire.send(self._call(self._bill(some)), partial(self._paid, some))
         self._joining = False
@@ -326,6 +327,7 @@ class Lane:
         if wire.error is not None:
             self._lost(trouble(wire.error))
         while True:
+            await self._sweep()
             pause = self._tuning.ttl / 3 * (0.75 + 0.25 * random())  # noqa: S311 - jitter
             try:
                 async with asyncio.timeout(pause):
@@ -337,11 +339,17 @@ class Lane:
                 if self._verify is not None:
                     await self._verify()
                 await self._beat(wire)
-                await self._pay(wire, last=True)
+                await self._pay(wire)
             except (Trouble, OSError, hiredis.HiredisError, ValueError) as error:
                 if self._batches.wire is wire:
                     self._lost(trouble(error))
                 return
+
+    async def _sweep(self) -> None:
+        """A new era, since Redis knows everything; the keys of the old one go, a few at a time."""
+        old, self._era = self._era, Era()
+        for _ in self._shared.local.sweep(old):
+            await asyncio.sleep(0)
 
     # -- telling Redis
 
@@ -376,7 +384,7 @@ class Lane:
     def _take_back(self, debts: Iterable[Debt]) -> None:
         now = self._shared.now_us()
         for debt in debts:
-            self._shared.local.take_back(debt, now)
+            self._shared.local.take_back(debt, now, self._era)
 
     # -- ending
 
@@ -387,7 +395,7 @@ class Lane:
             wire.on_lost = None
             try:
                 async with asyncio.timeout(_PATIENCE):
-                    await self._pay(wire, last=True)
+                    await self._pay(wire)
                     await wire.ask_packed(leave(self._presence_key(), self._shared.me))
             except (Trouble, OSError, hiredis.HiredisError, ValueError):
                 pass  # it is missed after `ttl` seconds, too
@@ -416,16 +424,16 @@ class Lane:
         )
 
 
-def decided_here(unit: Unit, shared: Shared, reason: str, instances: int) -> list[Decision]:
+def decided_here(unit: Unit, shared: Shared, reason: str, instances: int, era: Era) -> list[Decision]:
     """What `on_failure` says, or nothing for what only changes what was used."""
     hits: Any = unit.hits
     now = shared.now_us()
     if unit.mode == Mode.REFUND:
-        shared.local.refund(hits[0], unit.names[0], instances, now)
+        shared.local.refund(hits[0], unit.names[0], instances, now, era)
     elif unit.mode == Mode.RESET:
-        shared.local.reset(hits[0], unit.names[0], instances, now)
+        shared.local.reset(hits[0], unit.names[0], instances, now, era)
     else:
-        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now)
+        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, era)
     return []
 
 

@@ -17,6 +17,7 @@ from esteio.limit.redis._address import Address, Node
 from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
 from esteio.limit.redis._errors import Trouble
 from esteio.limit.redis._lane import Lane, Shared, Tuning, decided_here
+from esteio.limit.redis._local import Era
 from esteio.limit.redis._script import Unit
 from esteio.limit.redis._slots import SlotMap, slot
 from esteio.limit.redis._wire import Wire
@@ -93,6 +94,7 @@ class ClusterSession:
         self._credentials = credentials
         self._shared = shared
         self._tuning = tuning
+        self._era = Era()
         self._map: SlotMap | None = None
         self._lanes: dict[Node, Lane] = {}
         self._homeless: list[Unit] = []
@@ -136,7 +138,7 @@ class ClusterSession:
             unit.settle(self._here(unit))
 
     def _here(self, unit: Unit) -> list[Decision]:
-        return decided_here(unit, self._shared, "moved", self._tuning.instances)
+        return decided_here(unit, self._shared, "moved", self._tuning.instances, self._era)
 
     # -- the map
 
@@ -178,7 +180,7 @@ class ClusterSession:
         raise last
 
     def _take(self, found: SlotMap) -> None:
-        self._map = found
+        self._map, self._era = found, Era()
         for node in found.nodes - self._lanes.keys():
             self._lanes[node] = self._lane_to(node)
         for node in self._lanes.keys() - found.nodes:
