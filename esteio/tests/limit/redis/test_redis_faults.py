@@ -481,6 +481,42 @@ async def test_a_cluster_decides_by_shard_and_one_dead_shard_degrades_only_its_k
         cluster.servers[0].resume()
 
 
+async def test_a_cluster_that_stands_still_because_a_node_is_down_costs_no_waiting(make: Any) -> None:
+    limit = Limit(100, DAY)
+    with RedisCluster(whole=True) as cluster:
+        limiter = RateLimiter(make(cluster.url, **QUICK), denied=0)
+        keys = [f"user {n}" for n in range(30)]
+
+        async def all_asked() -> bool:
+            return not any([(await limiter.peek(key, limit)).degraded for key in keys])
+
+        await until(all_asked, "the cluster is asked")
+        cluster.servers[1].kill()
+
+        async def all_refused() -> bool:
+            return {(await limiter.peek(key, limit)).reason for key in keys} <= {"gone", "masterdown"}
+
+        await until(all_refused, "the cluster stands still")
+        took = []
+        for key in keys * 4:
+            began = time.perf_counter()
+            assert (await limiter.hit(key, limit)).degraded
+            took.append(time.perf_counter() - began)
+        assert statistics.median(took) < 0.005
+
+
+async def test_a_cluster_that_is_away_from_the_start_costs_no_waiting(make: Any) -> None:
+    limiter = RateLimiter(make("redis+cluster://127.0.0.1:1", **QUICK), denied=0)
+    limit = Limit(5, DAY)
+    await limiter.hit("ana", limit)
+    took = []
+    for _ in range(50):
+        began = time.perf_counter()
+        assert (await limiter.hit("ana", limit)).reason == "gone"
+        took.append(time.perf_counter() - began)
+    assert statistics.median(took) < 0.005
+
+
 async def test_a_slot_that_moved_is_followed(make: Any) -> None:
     limit = Limit(10, DAY)
     with RedisCluster() as cluster:

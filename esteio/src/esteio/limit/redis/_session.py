@@ -15,7 +15,7 @@ from esteio.limit._decision import Decision
 from esteio.limit._errors import LimitError
 from esteio.limit.redis._address import Address, Node
 from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
-from esteio.limit.redis._errors import Trouble
+from esteio.limit.redis._errors import Trouble, trouble
 from esteio.limit.redis._lane import Lane, Shared, Tuning, decided_here
 from esteio.limit.redis._local import Era
 from esteio.limit.redis._script import Unit
@@ -96,6 +96,7 @@ class ClusterSession:
         self._tuning = tuning
         self._era = Era()
         self._map: SlotMap | None = None
+        self._unreachable: Trouble | None = None
         self._lanes: dict[Node, Lane] = {}
         self._homeless: list[Unit] = []
         self._wanted = asyncio.Event()
@@ -118,7 +119,7 @@ class ClusterSession:
         if lane is not None:
             return lane.submit(unit)
         self._wanted.set()
-        if len(self._homeless) >= self._tuning.waiting:
+        if self._unreachable is not None or len(self._homeless) >= self._tuning.waiting:
             return self._here(unit)
         unit.future = self._loop.create_future()
         self._homeless.append(unit)
@@ -138,7 +139,8 @@ class ClusterSession:
             unit.settle(self._here(unit))
 
     def _here(self, unit: Unit) -> list[Decision]:
-        return decided_here(unit, self._shared, "moved", self._tuning.instances, self._era)
+        reason = "moved" if self._unreachable is None else self._unreachable.reason
+        return decided_here(unit, self._shared, reason, self._tuning.instances, self._era)
 
     # -- the map
 
@@ -157,7 +159,10 @@ class ClusterSession:
             try:
                 self._take(await self._asked())
                 pause = _REST
-            except Trouble:
+            except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
+                self._unreachable = trouble(error)
+                for unit in tuple(self._homeless):
+                    self._give_up(unit)
                 self._wanted.set()
                 pause = min(2 * pause, self._tuning.retry_max)
             await asyncio.sleep(pause * (0.5 + random()))  # noqa: S311 - jitter
@@ -180,7 +185,7 @@ class ClusterSession:
         raise last
 
     def _take(self, found: SlotMap) -> None:
-        self._map, self._era = found, Era()
+        self._map, self._unreachable, self._era = found, None, Era()
         for node in found.nodes - self._lanes.keys():
             self._lanes[node] = self._lane_to(node)
         for node in self._lanes.keys() - found.nodes:
