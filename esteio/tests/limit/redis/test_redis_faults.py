@@ -371,6 +371,26 @@ async def test_sentinels_fail_over_and_limits_go_on_with_what_was_used(make: Any
         assert used(trio.primary, limit, "ana")
 
 
+async def test_a_server_the_sentinels_no_longer_name_is_left_although_it_answers(make: Any) -> None:
+    limit = Limit(10, DAY)
+    with SentinelTrio() as trio:
+        limiter = RateLimiter(store := make(trio.url, **QUICK), denied=0)
+        await asked(limiter, limit)
+        before = trio.primary
+        (session, _) = next(iter(store._sessions.values()))
+        with RedisServer() as lonely:  # a primary of its own, as one that was cut off from the Sentinels would be
+            session._primary = ("127.0.0.1", lonely.port)
+            await away_or_back(session, before)
+            assert not (await limiter.hit("ana", limit)).degraded
+
+
+async def away_or_back(session: Any, primary: RedisServer) -> None:
+    async def back() -> bool:
+        return bool(session._primary == ("127.0.0.1", primary.port))
+
+    await until(back, "the server the Sentinels name is asked again")
+
+
 async def test_a_hung_primary_is_left_for_the_one_that_took_over(make: Any) -> None:
     limit = Limit(10, DAY)
     with SentinelTrio() as trio:

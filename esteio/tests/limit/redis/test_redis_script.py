@@ -161,3 +161,15 @@ def test_a_cost_beyond_all_numbers_is_denied_for_ever(ask: Ask, client: Redis) -
     for algorithm in ALGORITHMS:
         limit = Limit(5, 60, algorithm=algorithm)  # type: ignore[arg-type]
         assert ask(Unit([("k", limit, 10**30)], [algorithm])) == [(0, 5, 0, -1)]
+
+
+def test_what_the_server_still_knows_is_not_restored_on_top(ask: Ask, client: Redis) -> None:
+    limit = Limit(10, 100)
+    for step in range(5):
+        ask(Unit([("k", limit, 1)], ["k"]), at=START + step * 1_000_000)
+    newest = START + 4_000_000
+    now = START + 102_500_000  # three of the five have expired since
+    known = Unit([("k", limit, 5)], ["k"], Mode.RESTORE, now - newest)
+    assert ask(known, at=now)[0][1] == 8
+    lost = Unit([("k", limit, 6)], ["k"], Mode.RESTORE, now - newest - 1_000_000)  # a hit the server never saw
+    assert ask(lost, at=now)[0][1] == 7

@@ -7,6 +7,7 @@ decision made without Redis carries it. `RedisAddressError` is the only error a 
 from __future__ import annotations
 
 import asyncio
+import ssl
 
 import hiredis
 
@@ -22,7 +23,7 @@ REASONS = {
     "loading": "it reads its data from disk after a start",
     "masterdown": "it is a replica without its primary",
     "moved": "the cluster hands slots to other nodes, or has none for this one",
-    "refused": "wrong password, or an ACL that does not allow what is needed",
+    "refused": "wrong password, an ACL that does not allow what is needed, or a certificate that is not trusted",
     "corrupt": "what it sends is not an answer",
     "busy": "more hits wait than the store keeps waiting",
     "error": "it answers with an error that is none of these",
@@ -78,6 +79,8 @@ def trouble(error: BaseException) -> Trouble:
         return Trouble(next((reason for mark, reason in _BY_REPLY if mark in text), "error"), text)
     if isinstance(error, asyncio.TimeoutError | TimeoutError):
         return Trouble("slow", text)
-    if isinstance(error, hiredis.ProtocolError | ValueError):
-        return Trouble("corrupt", text)
-    return Trouble("gone", text)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Trouble("refused", text)
+    if isinstance(error, OSError):
+        return Trouble("gone", text)
+    return Trouble("corrupt", text)

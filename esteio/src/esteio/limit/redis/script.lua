@@ -85,10 +85,6 @@ function window.refund(s, now, cost, limit)
   return pack('<d', base) .. string.sub(s, first)
 end
 
-local SURE = 20000  -- microseconds by which two clocks may see the same hit apart
-
-function window.knows(s, at, limit) return s ~= '' and unpack('<d', s, #s - 15) >= at - SURE end
-
 function window.ends(s, limit) return unpack('<d', s, #s - 15) + limit.per end
 
 -- counter: start, used, used in the window before
@@ -331,7 +327,7 @@ local function amend(mode, k, limit, cost, at)
   if mode == REFUND then s = rule.refund(s, now, cost, limit)
   elseif mode == RESET then s = ''
   elseif mode == CHARGE then s = rule.charge(s, at, cost, limit)
-  elseif not (rule.knows and rule.knows(s, at, limit)) then  -- its newest hit is missing: at least `cost` is used
+  else  -- at least `cost` was used then
     local _, _, remaining = rule.decide(s, at, 0, limit)
     local missing = cost - (limit.capacity - remaining)
     if missing > 0 then s = rule.charge(s, at, missing, limit) end
