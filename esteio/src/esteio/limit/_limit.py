@@ -121,10 +121,16 @@ class Limit:
         return self if instances <= 1 else _share(self, instances)
 
 
+def _most_burst(rate: int, per: float) -> int:
+    return int(rate * LONGEST / per)
+
+
 @lru_cache(maxsize=1024)
 def _share(limit: Limit, instances: int) -> Limit:
-    burst = None if limit.burst is None else max(1, limit.burst // instances)
-    return replace(limit, rate=max(1, limit.rate // instances), burst=burst)
+    rate = max(1, limit.rate // instances)
+    if limit.burst is None:
+        return replace(limit, rate=rate)
+    return replace(limit, rate=rate, burst=max(1, min(limit.burst // instances, _most_burst(rate, limit.per))))
 
 
 class Hit(NamedTuple):
