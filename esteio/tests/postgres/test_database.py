@@ -127,8 +127,7 @@ async def test_a_serialization_failure_says_try_again(database: Database) -> Non
     await database.execute("CREATE TABLE counter (n int)")
     await database.execute("INSERT INTO counter VALUES (0)")
     with pytest.raises(SerializationConflict) as caught:  # noqa: PT012
-        async with database.transaction() as conn:
-            await conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        async with database.transaction(isolation=psycopg.IsolationLevel.REPEATABLE_READ) as conn:
             await conn.execute("SELECT n FROM counter")
             await database.execute("UPDATE counter SET n = n + 1")
             await conn.execute("UPDATE counter SET n = n + 1")

@@ -32,6 +32,7 @@ from esteio.postgres.embedded import (
     find_binaries,
 )
 from esteio.postgres.embedded._binaries import reachable_by
+from esteio.postgres.embedded._process import read_postmaster_file
 from esteio.postgres.embedded._settings import ident_file, server_settings
 from esteio.postgres.embedded._socket import socket_directory
 
@@ -46,6 +47,12 @@ def _has(major: int) -> bool:
     except BinariesMissing:
         return False
     return True
+
+
+needs_15 = pytest.mark.skipif(
+    not _has(15) and os.environ.get("CI") != "true",
+    reason="no PostgreSQL 15 is installed here (apt-get install postgresql-15 gives Debian's)",
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,11 @@ def _ask(embedded: Embedded, query: str, database: str = "postgres", user: str =
         return row[0] if row else None
 
 
+def _run(program: Path, *arguments: str, given: str = "") -> str:
+    done = subprocess.run([program, *arguments], input=given, capture_output=True, text=True, check=True, timeout=30)
+    return done.stdout
+
+
 def test_the_first_start_makes_a_durable_private_server(server: Servers) -> None:
     embedded = server()
     embedded.start()
@@ -162,25 +174,74 @@ def test_a_database_and_its_owner_are_made_once(server: Servers, cluster: Path) 
     assert _ask(embedded, "SELECT current_user", "app", 'the "owner"') == 'the "owner"'
 
 
-@pytest.mark.skipif(not _has(15), reason="no PostgreSQL 15 is installed here")
+@needs_15
 def test_an_installed_older_major_works_too(server: Servers) -> None:
     embedded = server(major=15)
     embedded.start()
     embedded.ensure_database("app", "owner")
     assert _ask(embedded, "SHOW server_version_num", "app", "owner").startswith("15")
+    assert _ask(embedded, "SHOW data_checksums") == "on"
     embedded.stop()
     embedded.start()
     assert _ask(embedded, "SELECT current_user", "app", "owner") == "owner"
+    heir = server(major=15)
+    heir.start()
+    assert (heir.adopted, heir.pid) == (True, embedded.pid)
 
 
-@pytest.mark.skipif(not _has(15), reason="no PostgreSQL 15 is installed here")
-def test_data_of_another_major_is_refused_and_left_alone(server: Servers, home: Path) -> None:
+def test_data_of_another_major_is_refused_and_left_alone(server: Servers, cluster: Path) -> None:
+    embedded = server()
+    version = cluster / "PG_VERSION"
+    version.write_text("17\n")
+    before = sorted((path, path.stat().st_mtime_ns) for path in cluster.rglob("*"))
+    with pytest.raises(MajorMismatch) as caught:
+        embedded.start()
+    assert (caught.value.found, caught.value.wanted, caught.value.data_dir) == ("17", 18, cluster)
+    for told in (str(cluster), "made by PostgreSQL 17", "binaries are of PostgreSQL 18", "major=17", "pg_dumpall"):
+        assert told in str(caught.value)
+    assert sorted((path, path.stat().st_mtime_ns) for path in cluster.rglob("*")) == before
+    version.write_text("18\n")
+    embedded.start()
+    assert _ask(embedded, "SELECT 1") == 1
+
+
+@needs_15
+def test_the_way_out_of_an_older_major_leads_to_the_newer_one(server: Servers, home: Path) -> None:
     older = server(major=15)
     older.start()
-    older.stop()
-    with pytest.raises(MajorMismatch, match="made by PostgreSQL 15, the binaries are of PostgreSQL 18"):
+    older.ensure_database("app", "owner")
+    _ask(older, "CREATE TABLE kept AS SELECT 'ação' AS word", "app", "owner")
+    with pytest.raises(MajorMismatch, match="major=15"):
         server(major=18).start()
-    older.start()
+    programs = find_binaries(18)
+    dump = _run(programs.program("pg_dumpall"), "--no-role-passwords", f"--dbname={older.dsn().conninfo}")
+    older.stop()
+    older.data_dir.rename(home / "data-15")
+    newer = server(major=18)
+    newer.start()
+    _run(programs.program("psql"), "--no-psqlrc", f"--dbname={newer.dsn().conninfo}", given=dump)
+    assert _ask(newer, "SELECT word FROM kept", "app", "owner") == "ação"
+
+
+@pytest.mark.fault
+def test_the_server_outlives_a_killed_supervisor_and_its_successor_takes_it_over(
+    server: Servers, cluster: Path
+) -> None:
+    heir = server()
+    supervisor = os.fork()
+    if supervisor == 0:
+        try:
+            Embedded(cluster, settings=_FAST).start()
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(supervisor, 0)
+    running = read_postmaster_file(cluster)
+    heir.start()
+    assert running is not None
+    assert (heir.adopted, heir.pid) == (True, running.pid)
+    assert _ask(heir, "SELECT 1") == 1
+    heir.stop()
+    assert read_postmaster_file(cluster) is None
 
 
 @pytest.mark.fault

@@ -9,16 +9,29 @@ or its connection closed, within a second.
 from __future__ import annotations
 
 import asyncio
+import os
 import select
+import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from math import inf
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import AsyncConnection, OperationalError, waiting
+from psycopg import AsyncConnection, BaseConnection, OperationalError, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.rows import tuple_row
 
-__all__ = ["Connection"]
+from esteio.postgres._hosts import Host, Role, role_of
+from esteio.postgres._outcome import Incarnation
+from esteio.postgres._watch import Cursor, Watch
+
+if TYPE_CHECKING:
+    from psycopg.pq.abc import PGconn
+    from psycopg.rows import AsyncRowFactory
+
+__all__ = ["Connection", "Remembered"]
 
 _Result = TypeVar("_Result")
 
@@ -27,33 +40,33 @@ _CANCEL_SECONDS = 1.0
 _CANCEL_AGAIN = 0.1
 
 
-class Connection(AsyncConnection[Any]):
-    """A psycopg connection with what its pool remembers about it."""
+class Remembered(BaseConnection[Any]):
+    """What a pool remembers about a connection, and finds out about it without asking its server; of either flavour."""
 
     expires_at: float = 0.0
     """Monotonic seconds after which the pool replaces it."""
     idle_since: float = 0.0
+    generation: int = 0
+    """Of its pool when it was opened."""
+    role: Role = Role.UNKNOWN
+    """Of its server when it was opened."""
+    host: Host | None = None
+    life: Incarnation | None = None
+    """Of its server; None where its transactions have to ask for it, or nobody can tell."""
+    knows_origin: bool = False
+    """Whether its server answers such questions."""
+    pid: int = 0
+    """Of its backend."""
+    cut_at: float = inf
+    """Monotonic seconds after which its server has hung and whoever waits for it gets an error."""
+    is_cut: bool = False
+    watch: Watch | None = None
+    """What looks at its statements."""
+    borrowed_at: float = 0.0
+    borrower: Sequence[Any] = ()
+    overdue: bool = False
+    """Whether it is out for so long that somebody was told."""
     _watched: Any = None
-
-    async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
-        """Drive a driver's operation to its end."""
-        try:
-            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
-        except asyncio.CancelledError:
-            await self._stop_statement(gen)
-            raise
-
-    async def _stop_statement(self, gen: PQGen[Any]) -> None:
-        # The driver's own way asks once and waits for five seconds; but a request that overtakes its
-        # statement is ignored by the server, so it is asked again.
-        try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
-                while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                    await self.cancel_safe(timeout=_CANCEL_SECONDS)
-                    with suppress(OperationalError):  # cancelled as wanted, or not yet
-                        await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
-        except (TimeoutError, OperationalError):
-            self.drop()
 
     def stale(self) -> bool:
         """Whether this idle connection can no longer be used."""
@@ -66,9 +79,54 @@ class Connection(AsyncConnection[Any]):
         """Whether it is open, idle and outside of any transaction."""
         return self.pgconn.transaction_status == TransactionStatus.IDLE and self._pipeline is None
 
+    def role_now(self) -> Role:
+        """What its server says it is; the server tells with every answer, so this costs no round trip."""
+        try:
+            return role_of(self.pgconn.parameter_status)
+        except OperationalError:  # closed in the meantime
+            return self.role
+
+    def cut(self) -> None:
+        """End it although somebody waits for an answer, who then gets an error at once."""
+        # Shutting down instead of closing: the descriptor's number must not be reused while it is waited for.
+        self.is_cut = True
+        with suppress(OSError, OperationalError), socket.socket(fileno=os.dup(self.pgconn.socket)) as twin:
+            twin.shutdown(socket.SHUT_RDWR)
+
     def drop(self) -> None:
         """Close at once, without waiting for anybody."""
         self.pgconn.finish()
+
+
+class Connection(Remembered, AsyncConnection[Any]):
+    """A connection of asyncio's pool."""
+
+    def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
+        super().__init__(pgconn, row_factory)
+        self.cursor_factory = Cursor
+
+    async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
+        """Drive a driver's operation to its end."""
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
+        except asyncio.CancelledError:
+            await self._stop_statement(gen)
+            raise
+
+    async def _stop_statement(self, gen: PQGen[Any]) -> None:
+        if self.is_cut:
+            self.drop()
+            return
+        # The driver's own way asks once and waits for five seconds; but a request that overtakes its
+        # statement is ignored by the server, so it is asked again.
+        try:
+            async with asyncio.timeout(_CANCEL_SECONDS):
+                while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                    await self.cancel_safe(timeout=_CANCEL_SECONDS)
+                    with suppress(OperationalError):  # cancelled as wanted, or not yet
+                        await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
+        except (TimeoutError, OperationalError):
+            self.drop()
 
 
 if sys.platform == "win32":

@@ -3,35 +3,56 @@
 Promises: opening never fails because the server is away; a connection is autocommit, its limits
 (statement, lock, idle transaction) are set on the session, so the server itself enforces them; what a
 caller can react to arrives as `DatabaseUnavailable`, `PoolExhausted`, `StatementTimeout` or
-`SerializationConflict`, every other driver error unchanged. After an outage it serves again within half a
-second of the server's return. A block is never run twice by itself.
+`SerializationConflict`, every other driver error unchanged. After an outage it serves again within a tenth
+of a second of the server's return. `run` goes on until its function is committed exactly once; a block is
+never run twice by itself, a statement only when it was not executed or may be repeated.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
-from types import TracebackType
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from random import random
 from typing import Any, Self, TypeVar, overload
 
-from psycopg import AsyncTransaction
+from psycopg import AsyncCursor, IsolationLevel
 from psycopg.abc import QueryNoTemplate
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import AsyncRowFactory, TupleRow, tuple_row
 
 from esteio.clock import SYSTEM, Clock
+from esteio.postgres import _causality
+from esteio.postgres._attempts import Trouble
+from esteio.postgres._blocks import Borrowed, InTransaction
+from esteio.postgres._causality import CURRENT, Session
+from esteio.postgres._connect import Opener
 from esteio.postgres._connection import Connection
 from esteio.postgres._dsn import Dsn
-from esteio.postgres._errors import DatabaseUnavailable, is_connection_loss, translate
+from esteio.postgres._errors import DatabaseUnavailable, first_line, translate
+from esteio.postgres._hosts import Fleet, Host, HostReport, Target
+from esteio.postgres._outcome import History
 from esteio.postgres._pool import Pool
-from esteio.postgres._session import session_conninfo
-from esteio.postgres._stats import PoolStats
+from esteio.postgres._replicas import Replicas
+from esteio.postgres._replication import Lag, ReplicaReport
+from esteio.postgres._resolution import Resolver
+from esteio.postgres._run import Run
+from esteio.postgres._session import session_conninfo, session_hosts
+from esteio.postgres._statement import statement
+from esteio.postgres._statements import Statements, StatementStats
+from esteio.postgres._stats import DatabaseStats
+from esteio.postgres._tag import application_of
+from esteio.postgres._transaction import Mode, Transaction
+from esteio.postgres._watch import Watch
 
 __all__ = ["Database"]
 
 _Params = Sequence[Any] | Mapping[str, Any] | None
 _Row = TypeVar("_Row")
+R = TypeVar("R")
+
+_FRESHNESS = 3.0
 
 
 class Database:
@@ -39,7 +60,9 @@ class Database:
 
     `settings` are PostgreSQL settings of each session, such as `{"role": "app"}`. `max_waiting` bounds
     the queue for a connection. `prepare_threshold` is psycopg's: 0 prepares a statement the first time
-    it runs on a connection, None never does (for PgBouncer in transaction mode).
+    it runs on a connection, None never does (for PgBouncer in transaction mode). A statement slower than
+    `slow_warn` seconds is logged, one slower than `slow_alert` an event too, and a connection that is out
+    for more than `leak_after` seconds both; None turns each off. At most `statements` are counted by name.
     """
 
     def __init__(
@@ -52,22 +75,72 @@ class Database:
         min_size: int = 2,
         prepare_threshold: int | None = 0,
         max_waiting: int = 1000,
+        ping_after: float = 30.0,
+        max_lag: float = 10.0,
+        max_lag_bytes: int = 64 * 1024 * 1024,
+        slow_warn: float | None = 1.0,
+        slow_alert: float | None = 3.0,
+        leak_after: float | None = 60.0,
+        statements: int = 500,
         clock: Clock = SYSTEM,
     ) -> None:
         self.dsn = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
         self.name = name
-        self._prepare_threshold = prepare_threshold
-        self._clock = clock
-        self._conninfo = session_conninfo(self.dsn, application_name or f"esteio {name} {os.getpid()}", settings or {})
-        self._pool = Pool(
-            self._connect,
-            name=name,
-            min_size=min(min_size, self.dsn.connection_limit),
-            max_size=self.dsn.connection_limit,
-            timeout=self.dsn.pool_timeout,
-            max_waiting=max_waiting,
+        self.clock = clock
+        self.retried = 0
+        """Transactions and statements that ran again."""
+        application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
+        conninfo = session_conninfo(self.dsn, application, settings or {})
+        self._watch = Watch(
+            name,
+            slow_warn=slow_warn,
+            slow_alert=slow_alert,
+            statements=Statements(statements),
+            application=application,
             clock=clock,
         )
+        self._target, hosts = session_hosts(self.dsn, conninfo)
+        self._fleet = Fleet(hosts, random)
+        history = History()
+
+        def opener(target: Target, only: Host | None = None) -> Opener:
+            return Opener(
+                self._fleet,
+                history,
+                target,
+                name=name,
+                prepare_threshold=prepare_threshold,
+                clock=clock,
+                only=only,
+                watch=self._watch,
+            )
+
+        def pool(source: Opener, smallest: int, label: str = name) -> Pool:
+            return Pool(
+                source,
+                name=label,
+                min_size=min(smallest, self.dsn.connection_limit),
+                max_size=self.dsn.connection_limit,
+                timeout=self.dsn.pool_timeout,
+                max_waiting=max_waiting,
+                ping_after=ping_after,
+                leak_after=leak_after,
+                clock=clock,
+            )
+
+        source = self._source = opener(self._target)
+        self._pool = pool(source, min_size)
+        self._resolver = Resolver(self._pool, history, name=name, limit=self.dsn.pool_timeout, clock=clock)
+        follow = hosts if len(hosts) > 1 and self._target in (Target.READ_WRITE, Target.PRIMARY) else []
+        self._replicas = Replicas(
+            self._fleet,
+            self._pool,
+            source,
+            {host: pool(opener(Target.ANY, only=host), 0, f"{name} {host.address}") for host in follow},
+            Lag(max_lag, max_lag_bytes, _FRESHNESS),
+            clock,
+        )
+        self._replicated = bool(follow)
 
     async def open(self, wait: float | None = None) -> None:
         """Begin to connect and return; with `wait`, return when a connection works.
@@ -76,13 +149,19 @@ class Database:
         goes on trying.
         """
         self._pool.open()
+        self._replicas.open()
         if wait is not None:
             async with self.connection(timeout=wait):
                 pass
 
+    async def drain(self, timeout: float = 5.0) -> bool:
+        """Refuse new work; whether all running work ended within `timeout` seconds."""
+        main, replicas = await asyncio.gather(self._pool.drain(timeout), self._replicas.drain(timeout))
+        return main and replicas
+
     async def close(self, timeout: float = 5.0) -> None:
         """Refuse new work, let running blocks finish for `timeout` seconds, close all connections."""
-        await self._pool.close(timeout)
+        await asyncio.gather(self._replicas.close(timeout), self._pool.close(timeout))
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -91,56 +170,126 @@ class Database:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def connection(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
+    def connection(
+        self, timeout: float | None = None, *, read_only: bool = False
+    ) -> AbstractAsyncContextManager[Connection]:
         """A block with an autocommit connection, waited for at most `timeout` seconds (None: pool_timeout).
 
-        `async with conn.pipeline():` inside it sends statements in batches.
+        `async with conn.pipeline():` inside it sends statements in batches. With `read_only` it may be one
+        to a replica.
         """
-        return _Borrowed(self, timeout)
+        return Borrowed(self, timeout, read_only)
 
-    def transaction(self, timeout: float | None = None) -> AbstractAsyncContextManager[Connection]:
-        """A block between BEGIN and COMMIT, rolled back when it raises; `conn.transaction()` in it is a savepoint."""
-        return _InTransaction(self, timeout)
+    def transaction(
+        self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None
+    ) -> AbstractAsyncContextManager[Connection]:
+        """A block between BEGIN and COMMIT, rolled back when it raises; `conn.transaction()` in it is a savepoint.
 
-    @overload
-    async def fetch_one(self, sql: QueryNoTemplate, params: _Params = None) -> TupleRow | None: ...
+        Its first statement is ours, so `isolation` and `read_only` are said here and not by SET TRANSACTION.
+        When the answer to COMMIT is lost, what became of it is looked up: the block ends well when it was
+        committed, with DatabaseUnavailable when it was not, and with CommitUnknown when nobody knows.
+        """
+        return InTransaction(self, timeout, Mode(read_only, isolation))
+
+    async def run(
+        self,
+        function: Callable[[Connection], Awaitable[R]],
+        *,
+        read_only: bool = False,
+        isolation: IsolationLevel | None = None,
+        deadline: float | None = None,
+        attempts: int | None = None,
+    ) -> R:
+        """What `function(conn)` returns, once all it did on `conn` is committed - exactly once.
+
+        It runs again after a serialization failure, a deadlock, or a connection or server lost before COMMIT,
+        so it must have no effects but those on `conn`. At most `attempts` times (None: 10, or 1 inside of
+        another retry), all within `deadline` seconds (None: the policy's around it, else only the wait for
+        a connection is bounded). A read-only transaction may go to a replica.
+
+        DeadlineExceeded when time was up, DatabaseUnavailable, PoolExhausted or SerializationConflict when
+        attempts were, all with nothing committed; CommitUnknown when nobody can tell.
+        """
+        return await Run(self, Mode(read_only, isolation), deadline, attempts)(function)
+
+    def session(self, token: str | None = None) -> AbstractContextManager[Session]:
+        """Inside this block reads from replicas see what was written in it, and before by whom `token` is from.
+
+        Hand `session.token` to the next request of the same reader. ValueError for a malformed token.
+        """
+        return _causality.session(token)
+
     @overload
     async def fetch_one(
-        self, sql: QueryNoTemplate, params: _Params = None, *, row_factory: AsyncRowFactory[_Row]
+        self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
+    ) -> TupleRow | None: ...
+    @overload
+    async def fetch_one(
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: AsyncRowFactory[_Row],
+        read_only: bool = False,
+        idempotent: bool = False,
     ) -> _Row | None: ...
     async def fetch_one(
-        self, sql: QueryNoTemplate, params: _Params = None, *, row_factory: AsyncRowFactory[Any] = tuple_row
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: AsyncRowFactory[Any] = tuple_row,
+        read_only: bool = False,
+        idempotent: bool = False,
     ) -> Any:
-        """The first row, or None when there is none."""
-        async with _Borrowed(self, None) as conn:
-            cursor = conn.cursor(row_factory=row_factory)
-            await cursor.execute(sql, params)
-            return await cursor.fetchone()
+        """The first row, or None when there is none.
+
+        `read_only`: the statement changes nothing, so it may go to a replica and through an outage, on which
+        it is repeated for as long as a connection may be waited for; `idempotent`: the latter only.
+        """
+        return await statement(self, sql, params, row_factory, AsyncCursor.fetchone, read_only, idempotent)
 
     @overload
-    async def fetch_all(self, sql: QueryNoTemplate, params: _Params = None) -> list[TupleRow]: ...
+    async def fetch_all(
+        self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
+    ) -> list[TupleRow]: ...
     @overload
     async def fetch_all(
-        self, sql: QueryNoTemplate, params: _Params = None, *, row_factory: AsyncRowFactory[_Row]
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: AsyncRowFactory[_Row],
+        read_only: bool = False,
+        idempotent: bool = False,
     ) -> list[_Row]: ...
     async def fetch_all(
-        self, sql: QueryNoTemplate, params: _Params = None, *, row_factory: AsyncRowFactory[Any] = tuple_row
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: AsyncRowFactory[Any] = tuple_row,
+        read_only: bool = False,
+        idempotent: bool = False,
     ) -> list[Any]:
-        """All rows; the statement should bound their number."""
-        async with _Borrowed(self, None) as conn:
-            cursor = conn.cursor(row_factory=row_factory)
-            await cursor.execute(sql, params)
-            return await cursor.fetchall()
+        """All rows; the statement should bound their number. For the rest see `fetch_one`."""
+        rows: list[Any] = await statement(self, sql, params, row_factory, AsyncCursor.fetchall, read_only, idempotent)
+        return rows
 
-    async def fetch_value(self, sql: QueryNoTemplate, params: _Params = None) -> Any:
-        """The first column of the first row, or None when there is no row."""
-        row = await self.fetch_one(sql, params)
+    async def fetch_value(
+        self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
+    ) -> Any:
+        """The first column of the first row, or None when there is no row. For the rest see `fetch_one`."""
+        row = await statement(self, sql, params, tuple_row, AsyncCursor.fetchone, read_only, idempotent)
         return None if row is None else row[0]
 
-    async def execute(self, sql: QueryNoTemplate, params: _Params = None) -> int:
-        """Run a statement outside of any transaction; the number of rows it touched (-1 where that means nothing)."""
-        async with _Borrowed(self, None) as conn:
-            return (await conn.execute(sql, params)).rowcount
+    async def execute(self, sql: QueryNoTemplate, params: _Params = None, *, idempotent: bool = False) -> int:
+        """Run a statement outside of any transaction; the number of rows it touched (-1 where that means nothing).
+
+        `idempotent`: it may run twice, so it is repeated through an outage.
+        """
+        count: int = await statement(self, sql, params, tuple_row, _row_count, False, idempotent)
+        return count
 
     async def ping(self, timeout: float = 1.0) -> float:
         """Seconds that a round trip to the server takes, the wait for a connection included.
@@ -148,7 +297,7 @@ class Database:
         DatabaseUnavailable or PoolExhausted when it takes longer than `timeout` seconds, even when the
         server hangs.
         """
-        began = self._clock.monotonic()
+        began = self.clock.monotonic()
         task = asyncio.ensure_future(self._round_trip(timeout))
         try:
             done, _ = await asyncio.wait({task}, timeout=timeout + 0.05)
@@ -157,80 +306,78 @@ class Database:
         if not done:
             raise DatabaseUnavailable(self.name, f"no answer within {timeout:g} s")
         await task
-        return self._clock.monotonic() - began
+        return self.clock.monotonic() - began
 
-    def stats(self) -> PoolStats:
-        """The pool's numbers of this moment."""
-        return self._pool.stats()
+    def stats(self) -> DatabaseStats:
+        """The numbers of this moment: the pool for writes, and what it took to keep promises."""
+        return DatabaseStats.of(
+            self._pool.stats(),
+            failovers=self._source.failovers,
+            retried=self.retried,
+            resolved_committed=self._resolver.committed,
+            resolved_aborted=self._resolver.aborted,
+            unknown=self._resolver.unknown,
+        )
 
-    async def _round_trip(self, timeout: float) -> None:
-        async with _Borrowed(self, timeout) as conn:
-            await conn.execute("SELECT 1")
+    def statements(self) -> tuple[StatementStats, ...]:
+        """What ran, by fingerprint, the most expensive first; on all pools, since this was made."""
+        return self._watch.statements.snapshot()
 
-    async def _connect(self) -> Connection:
-        return await Connection.connect(self._conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
+    def hosts(self) -> tuple[HostReport, ...]:
+        """What is known of each server of the URL."""
+        return self._fleet.report(self.clock.monotonic())
 
-    def _give_back(self, conn: Connection, error: BaseException | None) -> None:
-        """Return `conn` after a block that ended in `error`, which is raised again in our words if it has any."""
-        if error is None:
-            self._pool.release(conn)
-            return
-        if is_connection_loss(error):
-            conn.drop()
-        self._pool.release(conn)
+    def replicas(self) -> tuple[ReplicaReport, ...]:
+        """How far each replica is behind; empty with a single server."""
+        return self._replicas.replication.report(self.clock.monotonic())
+
+    # For the blocks and runs of this package
+
+    async def borrow(self, read_only: bool, timeout: float | None) -> tuple[Pool, Connection]:
+        """A connection, and the pool it has to go back to."""
+        if read_only and self._replicated:
+            session = CURRENT.get()
+            token = 0 if session is None else session.needed(self._replicas.replication)
+            found = None if token is None else await self._replicas.acquire(token)
+            if found is not None:
+                return found
+        return self._pool, await self._pool.acquire(timeout)
+
+    async def transact(self, mode: Mode, timeout: float | None) -> Transaction:
+        """A transaction that can begin."""
+        limit = self.dsn.pool_timeout if timeout is None else min(timeout, self.dsn.pool_timeout)
+        pool, conn = await self.borrow(mode.read_only, limit)
+        target = self._target if pool is self._pool else Target.ANY
+        tell = self._replicated and CURRENT.get() is not None
+        return Transaction(conn, pool, self._resolver, target, mode, tell=tell)
+
+    def wrote(self, work: Transaction | None) -> None:
+        """Writes went to the primary, in `work` when in a transaction: the session's reads have to see them."""
+        session = CURRENT.get()
+        if session is not None and self._replicated and (work is None or work.ticket is not None):
+            session.wrote(None if work is None else work.lsn, self.clock.monotonic())
+
+    def broke(self, pool: Pool, conn: Connection, error: BaseException) -> None:
+        """`error` on `conn` has shown that its server is gone or not what it was."""
+        pool.retire(conn, first_line(error))
+        if pool is not self._pool:
+            self._replicas.failed(pool)
+
+    def in_our_words(self, error: BaseException, kind: Trouble) -> None:
+        """Raise the Esteio error that `error` means, if it means any."""
+        if kind is Trouble.OTHER and isinstance(error, ReadOnlySqlTransaction):
+            return  # the server is as it should be; the transaction was to be read-only
         translated = translate(error, self.name, self.dsn.statement_timeout)
         if translated is not None:
             raise translated from error
 
-
-class _Borrowed:
-    """A block with a connection; a class because it runs for every statement and is half the cost of a generator."""
-
-    __slots__ = ("_conn", "_database", "_timeout")
-
-    def __init__(self, database: Database, timeout: float | None) -> None:
-        self._database = database
-        self._timeout = timeout
-
-    async def __aenter__(self) -> Connection:
-        self._conn = await self._database._pool.acquire(self._timeout)  # noqa: SLF001 - one concept in two classes
-        return self._conn
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._database._give_back(self._conn, error)  # noqa: SLF001
+    async def _round_trip(self, timeout: float) -> None:
+        async with Borrowed(self, timeout, read_only=False) as conn:
+            await conn.execute("SELECT 1")
 
 
-class _InTransaction:
-    """A block in a transaction."""
-
-    __slots__ = ("_conn", "_database", "_timeout", "_transaction")
-
-    def __init__(self, database: Database, timeout: float | None) -> None:
-        self._database = database
-        self._timeout = timeout
-
-    async def __aenter__(self) -> Connection:
-        self._conn = conn = await self._database._pool.acquire(self._timeout)  # noqa: SLF001
-        self._transaction = AsyncTransaction(conn)
-        try:
-            await self._transaction.__aenter__()
-        except BaseException as error:
-            self._database._give_back(conn, error)  # noqa: SLF001
-            raise
-        return conn
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> bool:
-        try:
-            swallowed = bool(await self._transaction.__aexit__(kind, error, trace))
-        except BaseException as failure:
-            self._database._give_back(self._conn, failure)  # noqa: SLF001
-            raise
-        self._database._give_back(self._conn, None if swallowed else error)  # noqa: SLF001
-        return swallowed
+async def _row_count(cursor: AsyncCursor[Any]) -> int:
+    return cursor.rowcount
 
 
 async def _abandon(task: asyncio.Task[None]) -> None:

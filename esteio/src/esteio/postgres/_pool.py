@@ -2,8 +2,10 @@
 
 Promises: a connection that ended while idle is replaced, never handed out; every wait has a limit and
 the queue a length; after an outage the first connection is there within the reconnect delay, and a dead
-server sees one attempt at a time from each pool. Belongs to one event loop. A handed-out connection must
-come back through `release`.
+server sees one attempt at a time from each pool. One sign that the server is gone or has changed its role
+ends the whole generation of connections. A connection that idled for long is asked before it is handed out.
+Belongs to one event loop; after a fork the child has to open it anew. A handed-out connection must come back
+through `release`.
 """
 
 from __future__ import annotations
@@ -11,19 +13,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable
+from collections import OrderedDict
 from random import random
 from time import monotonic
+from typing import Protocol
+
+import psycopg
 
 from esteio import events
 from esteio.clock import SYSTEM, Clock
-from esteio.postgres._backoff import reconnect_delay
+from esteio.policy._forks import renew_after_fork
 from esteio.postgres._connection import Connection
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
+from esteio.postgres._histogram import Histogram
+from esteio.postgres._leaks import Leaks
+from esteio.postgres._ledger import Ledger
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
-__all__ = ["Pool"]
+__all__ = ["Pool", "anew"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -31,44 +38,76 @@ _CONNECTORS = 4  # parallel attempts while the server answers; one while it does
 _MAX_LIFETIME = 3600.0
 _MAX_IDLE = 600.0
 _SWEEP_EVERY = 1.0
+_SPREAD = 0.1  # seconds over which the processes of a service refill their pools
+_PING_SECONDS = 2.0
+
+
+class Source(Protocol):
+    """Where a pool gets its connections."""
+
+    async def open(self) -> Connection:
+        """A connection; any exception says that there is none now."""
+        ...
+
+    def wait(self) -> float:
+        """Seconds until it makes sense to ask again."""
+        ...
+
+    def refusal(self) -> DatabaseUnavailable | None:
+        """Why it makes no sense to wait, if that is so."""
+        ...
 
 
 class Pool:
-    """Hands out connections made by `connect`, at most `max_size` of them at a time."""
+    """Hands out connections from `source`, at most `max_size` of them at a time.
+
+    One that idled for `ping_after` seconds is asked for an answer first; none lives longer than `max_lifetime`
+    seconds, less up to a tenth at random; those above `min_size` end after `max_idle` idle seconds.
+    """
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Connection]],
+        source: Source,
         *,
         name: str,
         min_size: int,
         max_size: int,
         timeout: float,
         max_waiting: int,
+        ping_after: float = 30.0,
+        max_lifetime: float = _MAX_LIFETIME,
+        max_idle: float = _MAX_IDLE,
+        leak_after: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
-        self._connect = connect
+        self._source = source
         self._name = name
-        self._min_size = min_size
-        self._max_size = max_size
+        self._books: Ledger[Connection] = Ledger(min_size, max_size, max_idle)
+        self._ping_after = ping_after
+        self._max_lifetime = max_lifetime
         self._timeout = timeout
         self._max_waiting = max_waiting
         self._clock = clock
         self._now = monotonic if clock is SYSTEM else clock.monotonic
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = "is not open"
-        self._idle: deque[Connection] = deque()  # the most recently used at the right
-        self._used: set[Connection] = set()
         self._waiters: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
         self._connectors: set[asyncio.Task[None]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
         self._down_since: float | None = None
-        self._failures = 0
         self._last_error: str | None = None
-        self._acquired = self._queued = self._timeouts = self._rejected = 0
-        self._connects = self._connect_failures = self._lost = 0
-        self._wait_seconds = 0.0
+        self._acquired = self._queued = self._served = self._timeouts = self._rejected = 0
+        self._connects = self._connect_failures = 0
+        self._waits = Histogram()
+        self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
+        self._inherited: list[Ledger[Connection]] = []
+        renew_after_fork(self)
+
+    @property
+    def in_use(self) -> int:
+        """Connections handed out."""
+        return len(self._books.used)
 
     def open(self) -> None:
         """Begin to connect; returns at once, whether or not there is a server."""
@@ -81,106 +120,135 @@ class Pool:
 
     async def close(self, timeout: float) -> None:
         """Turn callers away, wait up to `timeout` seconds for those who have a connection, close everything."""
-        if self._closed:
+        if self._closed == "is closed":
             return
-        self._closed = "is closed"
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(self._refusal())
-        for task in tuple(self._connectors):
-            task.cancel()
-        await asyncio.gather(*self._connectors, return_exceptions=True)
-        self._connectors.clear()
-        while self._idle:
-            self._idle.pop().drop()
-        if self._used:
-            self._drained = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._drained.wait()
-        for conn in self._used:
+        await self._shut("is closed", timeout)
+        for conn in self._books.used:
             _logger.warning("pool %s: a connection still in use after %g s is closed", self._name, timeout)
             conn.drop()
+
+    async def drain(self, timeout: float) -> bool:
+        """Turn callers away and close what is idle; whether within `timeout` seconds all others came back."""
+        await self._shut("is draining", timeout)
+        return not self._books.used
+
+    def renew(self) -> None:
+        """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
+        self._inherited.append(self._books)  # dropping them would end the parent's sessions
+        self._books = Ledger(self._books.min_size, self._books.max_size, self._books.max_idle)
+        self._waiters.clear()
+        self._connectors.clear()
+        self._sweeper = self._drained = self._loop = None
+        if not self._closed:
+            self._closed = "was opened before this process was forked: open a database in each process"
 
     async def acquire(self, timeout: float | None = None) -> Connection:
         """A connection, within `timeout` seconds (the pool's own when None).
 
         DatabaseUnavailable when the server is away or the pool not open; PoolExhausted when all are in use.
         """
-        conn = self._take()
+        conn = self._books.take()
+        while conn is not None and self._now() - conn.idle_since > self._ping_after and not await self._answers(conn):
+            conn = self._books.take()
         if conn is None:
             conn = await self._queue(self._timeout if timeout is None else timeout)
+            self._served += 1
         self._acquired += 1
+        if self._leaks is not None:
+            self._leaks.borrowed(conn)
         return conn
 
     def release(self, conn: Connection) -> None:
         """Give `conn` back; one that is broken or in the middle of something is replaced."""
-        self._used.discard(conn)
+        books = self._books
+        if conn.overdue and self._leaks is not None:
+            self._leaks.returned(conn)
         if self._closed:
+            books.used.discard(conn)
             conn.drop()
-            if self._drained is not None and not self._used:
+            if self._drained is not None and not books.used:
                 self._drained.set()
-        elif not conn.reusable() or (self._waiters and conn.stale()):
-            self._discard(conn)
-        elif conn.expires_at <= self._now():
-            conn.drop()
-            self._grow()
-        else:
+            return
+        generation, lost = books.generation, books.lost
+        if books.returned(conn, self._now(), wanted=bool(self._waiters)):
             self._offer(conn)
+            return
+        if books.generation != generation:
+            self._retired("a server changed its role")
+        elif books.lost != lost:
+            self.check_idle()  # what ended this one may have ended others
+        else:
+            self._grow()
+
+    def retire(self, conn: Connection, reason: str) -> None:
+        """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
+        if conn.generation == self._books.generation and not self._closed:
+            self._books.lost += 1
+            self._books.retire()
+            self._retired(reason)
+
+    def retire_all(self, reason: str) -> None:
+        """The server is no longer the one wanted."""
+        self._books.retire()
+        self._retired(reason)
 
     def stats(self) -> PoolStats:
         """The numbers of this moment."""
         return PoolStats(
             name=self._name,
-            min_size=self._min_size,
-            max_size=self._max_size,
-            size=len(self._idle) + len(self._used),
-            idle=len(self._idle),
-            in_use=len(self._used),
+            min_size=self._books.min_size,
+            max_size=self._books.max_size,
+            size=self._books.size,
+            idle=len(self._books.idle),
+            in_use=len(self._books.used),
             connecting=len(self._connectors),
             waiting=len(self._waiters),
             max_waiting=self._max_waiting,
             acquired=self._acquired,
             queued=self._queued,
-            wait_seconds=self._wait_seconds,
+            wait_seconds=self._waits.seconds,
             timeouts=self._timeouts,
             rejected=self._rejected,
             connects=self._connects,
             connect_failures=self._connect_failures,
-            lost=self._lost,
+            lost=self._books.lost,
             down_for=None if self._down_since is None else self._now() - self._down_since,
             last_error=self._last_error,
+            waits=self._waits.times(immediate=self._acquired - self._served),
+            overdue=sum(conn.overdue for conn in self._books.used),
+            leaks=0 if self._leaks is None else self._leaks.found,
         )
 
     def check_idle(self) -> None:
         """Replace every idle connection that has ended, and those past their time."""
-        now = self._now()
-        for conn in tuple(self._idle):
-            if conn.stale():
-                self._lost += 1
-            elif conn.expires_at > now and not self._superfluous(conn, now):
-                continue
-            self._idle.remove(conn)
-            conn.drop()
+        self._books.sweep(self._now())
         self._grow()
 
     # Handing out
 
-    def _take(self) -> Connection | None:
-        while self._idle:
-            conn = self._idle.pop()
-            if not conn.stale():
-                self._used.add(conn)
-                return conn
-            self._lost += 1
+    async def _answers(self, conn: Connection) -> bool:
+        """Whether a connection that idled for long still has a server at its other end."""
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await conn.execute("SELECT 1")
+        except (psycopg.Error, TimeoutError) as error:
+            self.retire(conn, f"no answer after idling: {first_line(error)}")
             conn.drop()
-        return None
+        except BaseException:
+            self.release(conn)
+            raise
+        else:
+            if conn.generation == self._books.generation and conn.role_now() is conn.role:
+                return True
+        self.release(conn)
+        return False
 
     async def _queue(self, timeout: float) -> Connection:
         if self._closed:
             raise self._refusal()
+        hopeless = self._source.refusal()
+        if hopeless is not None and not self._books.used:
+            raise anew(hopeless)
         if len(self._waiters) >= self._max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
@@ -200,7 +268,7 @@ class Pool:
         finally:
             timer.cancel()
             self._waiters.pop(waiter, None)
-            self._wait_seconds += self._now() - began
+            self._waits.observe(self._now() - began)
 
     def _expire(self, waiter: asyncio.Future[Connection], timeout: float) -> None:
         if not waiter.done():
@@ -211,47 +279,65 @@ class Pool:
         while self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
             if not waiter.done():
-                self._used.add(conn)
+                self._books.used.add(conn)
                 waiter.set_result(conn)
                 return
         conn.idle_since = self._now()
-        self._idle.append(conn)
+        self._books.idle.append(conn)
 
-    def _discard(self, conn: Connection) -> None:
-        self._lost += 1
-        conn.drop()
-        self.check_idle()  # what ended this one has probably ended the others
+    async def _shut(self, why: str, timeout: float) -> None:
+        self._closed = why
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._turn_away(self._refusal())
+        connectors = tuple(self._connectors)
+        for task in connectors:
+            task.cancel()
+        await asyncio.gather(*connectors, return_exceptions=True)
+        self._books.retire()
+        if self._books.used:
+            self._drained = asyncio.Event()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout):
+                    await self._drained.wait()
+
+    def _turn_away(self, error: DatabaseUnavailable) -> None:
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_exception(anew(error))
+
+    def _retired(self, reason: str) -> None:
+        _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
+        if self._waiters:
+            self._grow()
+        elif self._loop is not None:
+            self._loop.call_later(_SPREAD * random(), self._grow)  # noqa: S311 - jitter
 
     def _refusal(self) -> DatabaseUnavailable:
-        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None)
+        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None, not_sent=True)
 
     def _in_vain(self, waited: float) -> DatabaseUnavailable | PoolExhausted:
         if self._down_since is not None:
             away = self._now() - self._down_since
             reason = f"not reachable for {away:.1f} s ({self._last_error}), no connection within {waited:g} s"
-            return DatabaseUnavailable(self._name, reason)
+            return DatabaseUnavailable(self._name, reason, not_sent=True)
         return PoolExhausted(
             self._name,
             waited=waited,
-            in_use=len(self._used),
-            size=len(self._idle) + len(self._used),
-            max_size=self._max_size,
+            in_use=len(self._books.used),
+            size=self._books.size,
+            max_size=self._books.max_size,
             waiting=len(self._waiters),
             max_waiting=self._max_waiting,
         )
 
     # Growing and shrinking
 
-    def _wanted(self) -> int:
-        """Connections to be opened now, those being opened included."""
-        size = len(self._idle) + len(self._used)
-        return min(max(self._min_size - size, len(self._waiters)), self._max_size - size)
-
     def _grow(self) -> None:
         if self._closed or self._loop is None:
             return
         limit = 1 if self._down_since is not None else _CONNECTORS
-        while len(self._connectors) < min(limit, self._wanted()):
+        while len(self._connectors) < min(limit, self._books.wanted(len(self._waiters))):
             task = self._loop.create_task(self._connector(), name=f"pool {self._name}: connect")
             self._connectors.add(task)
 
@@ -260,49 +346,71 @@ class Pool:
         me = asyncio.current_task()
         assert me is not None
         try:
-            while len(self._connectors) <= self._wanted():
+            while len(self._connectors) <= self._books.wanted(len(self._waiters)):
+                generation = self._books.generation
                 try:
-                    conn = await self._connect()
+                    conn = await self._source.open()
                 except Exception as error:  # noqa: BLE001 - whatever it is, callers hear of it and attempts go on
                     self._failed(error)
                     if next(iter(self._connectors)) is not me:
                         return
-                    outage = self._now() - (self._down_since or self._now())
-                    await self._clock.sleep_async(reconnect_delay(self._failures, outage))
+                    await self._clock.sleep_async(max(0.001, self._source.wait()))
                 else:
-                    self._connected(conn)
+                    self._connected(conn, generation)
         finally:
             self._connectors.discard(me)  # here and not when the task is done: who queues meanwhile counts on it
 
-    def _connected(self, conn: Connection) -> None:
+    def _connected(self, conn: Connection, generation: int) -> None:
+        if generation != self._books.generation:
+            conn.drop()  # opened before the sign came that ended its generation: it may lead to the old server
+            return
         now = self._now()
         self._connects += 1
-        conn.expires_at = now + _MAX_LIFETIME * (0.9 + 0.1 * random())  # noqa: S311 - jitter
+        conn.generation = generation
+        conn.expires_at = now + self._max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
         if self._down_since is not None:
             seconds = now - self._down_since
             self._down_since = None
             _logger.warning("database %s is back after %.2f s", self._name, seconds)
             events.emit(DatabaseRestored(self._name, seconds))
-        self._failures = 0
         self._offer(conn)
         self._grow()
 
     def _failed(self, error: Exception) -> None:
         self._connect_failures += 1
-        self._failures += 1
         self._last_error = first_line(error)
         if self._down_since is None:
             self._down_since = self._now()
             _logger.warning("database %s cannot be reached: %s", self._name, self._last_error)
             events.emit(DatabaseLost(self._name, self._last_error))
-
-    def _superfluous(self, conn: Connection, now: float) -> bool:
-        return now - conn.idle_since > _MAX_IDLE and len(self._idle) + len(self._used) > self._min_size
+        hopeless = self._source.refusal()
+        if hopeless is not None and not self._books.used:
+            self._turn_away(hopeless)
 
     def _schedule_sweep(self) -> None:
         assert self._loop is not None
         self._sweeper = self._loop.call_later(_SWEEP_EVERY * (0.75 + 0.5 * random()), self._sweep)  # noqa: S311
 
     def _sweep(self) -> None:
+        self._cut_hung()
+        if self._leaks is not None:
+            forgotten, late = self._leaks.look(self._books.used)
+            self._leaks.tell(forgotten, late)
+            for conn in forgotten:
+                self.release(conn)
         self.check_idle()
         self._schedule_sweep()
+
+    def _cut_hung(self) -> None:
+        now = self._now()
+        for conn in self._books.used:
+            if conn.cut_at < now:
+                conn.cut()
+
+
+def anew(error: DatabaseUnavailable) -> DatabaseUnavailable:
+    """A copy of `error` for one caller: an exception that is raised carries that caller's traceback."""
+    copy = error.__class__.__new__(error.__class__, *error.args)
+    copy.args = error.args
+    copy.__dict__.update(error.__dict__)
+    return copy

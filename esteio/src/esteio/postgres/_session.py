@@ -11,9 +11,10 @@ from collections.abc import Mapping
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from esteio.postgres._dsn import Dsn
+from esteio.postgres._dsn import Dsn, DsnError
+from esteio.postgres._hosts import Host, Target
 
-__all__ = ["session_conninfo"]
+__all__ = ["session_conninfo", "session_hosts"]
 
 _LOCK_TIMEOUT_MS = 3000
 _IDLE_TRANSACTION_MS = 30_000
@@ -25,7 +26,45 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",  # milliseconds that sent data may stay unacknowledged
 }
+_PORT = 5432
+_OURS = ("target_session_attrs", "load_balance_hosts")  # decided here, so that every server's role is seen
 _SETTING = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
+
+
+def session_hosts(dsn: Dsn, conninfo: str) -> tuple[Target, list[Host]]:
+    """The servers of `dsn`, each with the part of `conninfo` that leads to it, and which of them are wanted.
+
+    One server is taken as it is, of several the writable one, unless the URL has `target_session_attrs`.
+    DsnError when that is none of libpq's.
+    """
+    given = {name: str(value) for name, value in conninfo_to_dict(conninfo).items() if value is not None}
+    for name in _OURS:
+        given.pop(name, None)
+    wanted = dict(dsn.parameters).get("target_session_attrs", "read-write" if len(dsn.hosts) > 1 else "any")
+    try:
+        target = Target(wanted)
+    except ValueError:
+        raise DsnError("the parameter target_session_attrs", wanted, ", ".join(Target)) from None
+    if len(dsn.hosts) < 2:
+        return target, [Host(_address(*(dsn.hosts or (("", None),))[0]), make_conninfo("", **given))]
+    addresses = given.pop("hostaddr", "").split(",")
+    if len(addresses) not in (1, len(dsn.hosts)):
+        raise DsnError("the parameter hostaddr", ",".join(addresses), f"one for each of the {len(dsn.hosts)} hosts")
+    if dict(dsn.parameters).get("load_balance_hosts") == "random":
+        raise DsnError(
+            "the parameter load_balance_hosts", "random", "disable; reads go to replicas with read_only=True"
+        )
+    hosts = []
+    for number, (host, port) in enumerate(dsn.hosts):
+        own = {**given, "host": host, "port": str(port or _PORT)}
+        if len(addresses) > 1 and addresses[number]:
+            own["hostaddr"] = addresses[number]
+        hosts.append(Host(_address(host, port), make_conninfo("", **own)))
+    return target, hosts
+
+
+def _address(host: str, port: int | None) -> str:
+    return f"{host or 'localhost'}:{port or _PORT}"
 
 
 def session_conninfo(dsn: Dsn, application_name: str, settings: Mapping[str, str]) -> str:

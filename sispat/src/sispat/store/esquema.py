@@ -1,13 +1,14 @@
 """The schema's version: what this code needs, what a database has, and the way from one to the other.
 
-Promises: `migrar` takes every pending migration in one transaction under an advisory lock. Two instances
-that start at once: one migrates, the other waits and finds nothing left to do. A migration that fails
+Promises: `migrar` takes every pending migration in one transaction under an advisory lock, watched by
+`esteio.postgres.migrations`: it does not make a running service queue behind it, nor block a big table unsaid. Two
+instances that start at once: one migrates, the other waits and finds nothing left to do. A migration that fails
 leaves the database as it was and raises `MigracaoFalhou`.
 """
 
 from __future__ import annotations
 
-import logging
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -20,8 +21,7 @@ __all__ = ["MigracaoFalhou", "esta_em_dia", "migrar", "versao_esperada"]
 
 MIGRACOES = Path(__file__).parent / "migrations"
 TRAVA = 0x515_9A7  # advisory lock key of this service's migrations
-
-_logger = logging.getLogger("sispat.esquema")
+_UMA_DE_CADA_VEZ = threading.Lock()  # Alembic's context is one for the whole process
 
 
 class MigracaoFalhou(SispatError):
@@ -59,34 +59,20 @@ def migrar(dsn: Dsn, migracoes: Path = MIGRACOES) -> tuple[str, str]:
     """
     from alembic import command
     from alembic.config import Config
-    from sqlalchemy import create_engine, pool
 
-    engine = create_engine(
-        "postgresql+psycopg://", creator=lambda: psycopg.connect(dsn.conninfo), poolclass=pool.NullPool
-    )
     config = Config()
     config.set_main_option("script_location", str(migracoes))
     config.set_main_option("path_separator", "os")
-    de = "?"
-    with psycopg.connect(dsn.conninfo) as sonda:
-        sonda.execute("select 1")  # an unreachable server is not a failed migration
+    config.attributes.update(dsn=dsn, key=TRAVA)
+    with psycopg.connect(dsn.conninfo) as sonda:  # an unreachable server is not a failed migration
+        de = _versao(sonda)
     try:
-        with engine.begin() as conexao:
-            crua = conexao.connection.driver_connection
-            assert crua is not None
-            crua.execute("set local statement_timeout = 0")
-            if not crua.execute("select pg_try_advisory_xact_lock(%s)", [TRAVA]).fetchone()[0]:
-                _logger.info("outra instância está migrando o banco; esperando por ela")
-                crua.execute("select pg_advisory_xact_lock(%s)", [TRAVA])
-            de = _versao(crua)
-            config.attributes["connection"] = conexao
+        with _UMA_DE_CADA_VEZ:
             command.upgrade(config, "head")
-            para = _versao(crua)
     except Exception as causa:
         raise MigracaoFalhou(de or "vazia", causa) from causa
-    finally:
-        engine.dispose()
-    return de, para
+    versoes: tuple[str, str] = config.attributes["versoes"]
+    return versoes
 
 
 def _versao(crua: psycopg.Connection[tuple[object, ...]]) -> str:

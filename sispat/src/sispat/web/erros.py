@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from esteio import EsteioError
 from esteio.limit.headers import PROBLEM_TYPE, duration, language, policy_field, problem, rate_limit_field
-from esteio.postgres import StatementTimeout
+from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
 from esteio.web import BodyTooLarge
 from esteio.web.limits import Denial
 from sispat.cep import CepDesconhecido, CepIndisponivel
@@ -85,19 +85,8 @@ def problema_de(erro: Exception) -> Problema:
     if isinstance(erro, BodyTooLarge):
         limite = f"{erro.limit // 1024} KiB"
         return Problema(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limite}.")
-    if isinstance(erro, StatementTimeout):
-        return Problema(
-            503, "demorou-demais", "Demorou demais",
-            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
-            cabecalhos={"Retry-After": "5"},
-        )  # fmt: skip
     if isinstance(erro, EsteioError):
-        _logger.warning("indisponível: %s", erro)
-        return Problema(
-            503, "indisponivel", "Um momento, por favor",
-            "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
-            cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
-        )  # fmt: skip
+        return _do_banco(erro)
     if isinstance(erro, HTTPException) and isinstance(erro.__cause__, EsteioError | UnicodeDecodeError):
         return problema_de(erro.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
     if isinstance(erro, ClientDisconnect):
@@ -110,6 +99,33 @@ def problema_de(erro: Exception) -> Problema:
     return Problema(
         500, "erro-interno", "Algo falhou do nosso lado",
         "O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte.",
+    )  # fmt: skip
+
+
+def _do_banco(erro: EsteioError) -> Problema:
+    if isinstance(erro, StatementTimeout):
+        return Problema(
+            503, "demorou-demais", "Demorou demais",
+            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
+            cabecalhos={"Retry-After": "5"},
+        )  # fmt: skip
+    if isinstance(erro, CommitUnknown):
+        _logger.error("gravação incerta: %s", erro)
+        return Problema(
+            503, "gravacao-incerta", "Confira antes de repetir",
+            "A conexão com o banco de dados caiu na hora de gravar. Confira se a alteração foi feita antes de repeti-la.",
+        )  # fmt: skip
+    if isinstance(erro, LockTimeout):
+        return Problema(
+            503, "em-uso-agora", "Em uso neste instante",
+            "Outra pessoa está alterando o mesmo registro. Nada foi gravado: tente de novo em instantes.",
+            cabecalhos={"Retry-After": "1"},
+        )  # fmt: skip
+    _logger.warning("indisponível: %s", erro)
+    return Problema(
+        503, "indisponivel", "Um momento, por favor",
+        "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
+        cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
     )  # fmt: skip
 
 

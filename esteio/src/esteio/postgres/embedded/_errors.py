@@ -60,8 +60,10 @@ class MajorMismatch(DataDirectoryError):
         self.wanted = wanted
         super().__init__(
             data_dir,
-            f"made by PostgreSQL {found}, the binaries are of PostgreSQL {wanted}",
-            f"use the binaries of major {found} (and dump with them to move on), or another data directory",
+            f"made by PostgreSQL {found}, the binaries are of PostgreSQL {wanted}, and neither reads the other's files",
+            f"go on with major={found}; or start it with major={found}, write a dump of everything with pg_dumpall "
+            f"of the newer of the two, stop it, move the directory away, start PostgreSQL {wanted} on an empty one "
+            "and feed the dump to psql",
         )
 
 

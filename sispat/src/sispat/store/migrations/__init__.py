@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from alembic import op
+from esteio.postgres.migrations.alembic import execute as executar
 
 __all__ = ["executar"]
-
-
-def executar(sql: str) -> None:
-    """Run `sql` (any number of statements) as PostgreSQL reads it: no placeholder of any layer is interpreted."""
-    op.get_bind().connection.driver_connection.execute(sql)  # type: ignore[union-attr]

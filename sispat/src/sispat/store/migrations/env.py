@@ -1,8 +1,10 @@
-"""Alembic's entry: the caller has opened the transaction and holds the lock (see sispat.store.esquema)."""
+"""Alembic's entry; `sispat.store.esquema` says which database, and is told the versions before and after."""
 
 from __future__ import annotations
 
 from alembic import context
 
-context.configure(connection=context.config.attributes["connection"])
-context.run_migrations()
+from esteio.postgres.migrations.alembic import run_online
+
+dados = context.config.attributes
+dados["versoes"] = run_online(context, dados["dsn"], each=False, key=dados["key"])

@@ -1,0 +1,188 @@
+"""Opening a connection to the server that is wanted, of all there are.
+
+Promises: the likeliest server is asked first; when it is silent for a moment the next is asked as well, and
+when it fails the next at once; who answers first as wanted is taken, and no attempt outlives the call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+
+import psycopg
+
+from esteio import events
+from esteio.clock import Clock
+from esteio.postgres._connection import Connection
+from esteio.postgres._errors import DatabaseUnavailable, first_line, is_configuration, translate
+from esteio.postgres._events import FailedOver
+from esteio.postgres._hosts import Fleet, Host, Role, Target
+from esteio.postgres._identity import ORIGIN, read_origin
+from esteio.postgres._outcome import History
+from esteio.postgres._watch import Watch
+
+__all__ = ["Opener"]
+
+_logger = logging.getLogger("esteio.postgres")
+
+_STAGGER = 0.25
+_IDENTITY_SECONDS = 3.0
+
+_Attempts = dict[asyncio.Task[Connection], tuple[Host, float]]
+"""Attempts under way: to which server, and since when."""
+
+
+class Opener:
+    """Opens connections for one purpose: to whichever of `fleet` is `target`, or to `only` this host."""
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        history: History,
+        target: Target,
+        *,
+        name: str,
+        prepare_threshold: int | None,
+        clock: Clock,
+        only: Host | None = None,
+        watch: Watch | None = None,
+    ) -> None:
+        self._fleet = fleet
+        self._history = history
+        self._target = target
+        self._name = name
+        self._prepare_threshold = prepare_threshold
+        self._clock = clock
+        self._only = only
+        self._watch = watch
+        self.failovers = 0
+        self.last: Host | None = None
+        """The server the last connection was opened to."""
+
+    def wait(self) -> float:
+        """Seconds until an attempt makes sense."""
+        now = self._clock.monotonic()
+        return self._fleet.wait(now) if self._only is None else max(0.0, self._only.retry_at - now)
+
+    def refusal(self) -> DatabaseUnavailable | None:
+        """Why no attempt makes sense for now."""
+        return self._fleet.refusal() if self._only is None else self._only.refusal
+
+    async def open(self) -> Connection:
+        """A connection; psycopg's error, or DatabaseUnavailable, when there is none to be had now."""
+        hosts = self._candidates()
+        running: _Attempts = {}
+        error: Exception = DatabaseUnavailable(self._name, self._why_not())
+        second_best: Connection | None = None
+        try:
+            while hosts or running:
+                if hosts:
+                    host = hosts.pop(0)
+                    running[asyncio.ensure_future(self._attempt(host))] = host, self._clock.monotonic()
+                patience = _STAGGER if hosts or second_best else None
+                done, _ = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    del running[task]
+                    if (failure := task.exception()) is not None:
+                        error = failure if isinstance(failure, Exception) else error
+                    elif self._is_best(conn := task.result()):
+                        return self._arrived(conn, running)
+                    elif second_best is None:
+                        second_best = conn
+                    else:
+                        conn.drop()
+                if not done and not hosts:
+                    break
+            if second_best is None:
+                raise error
+            conn, second_best = second_best, None
+            return self._arrived(conn, running)
+        finally:
+            if second_best is not None:
+                second_best.drop()
+            await _end(running)
+
+    def _candidates(self) -> list[Host]:
+        now = self._clock.monotonic()
+        if self._only is None:
+            return self._fleet.candidates(self._target, now)
+        return [self._only] if self._only.retry_at <= now else []
+
+    def _why_not(self) -> str:
+        hosts = self._fleet.hosts if self._only is None else (self._only,)
+        return (
+            "; ".join(f"{host.address}: {host.error}" for host in hosts if host.error) or "no server may be asked yet"
+        )
+
+    def _is_best(self, conn: Connection) -> bool:
+        return self._target is not Target.PREFER_STANDBY or conn.role is Role.STANDBY
+
+    def _arrived(self, conn: Connection, outrun: _Attempts) -> Connection:
+        now = self._clock.monotonic()
+        for host, began in outrun.values():
+            if now - began >= _STAGGER:
+                self._fleet.failed(host, f"silent for {now - began:.2f} s while another server answered", now)
+        conn.watch = self._watch
+        before, self.last = self.last, conn.host
+        if before is not None and conn.host is not None and before is not conn.host and self._only is None:
+            _logger.warning("database %s: %s takes over from %s", self._name, conn.host.address, before.address)
+            self.failovers += 1
+            events.emit(FailedOver(self._name, before.address, conn.host.address))
+        return conn
+
+    async def _attempt(self, host: Host) -> Connection:
+        try:
+            conn = await Connection.connect(host.conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
+        except Exception as error:
+            self._fleet.failed(host, first_line(error), self._clock.monotonic(), self._refusal_in(error))
+            raise
+        try:
+            return await self._examine(conn, host)
+        except BaseException as error:
+            conn.drop()
+            if isinstance(error, psycopg.Error | TimeoutError):
+                self._fleet.failed(host, first_line(error), self._clock.monotonic())
+            raise
+
+    def _refusal_in(self, error: Exception) -> DatabaseUnavailable | None:
+        """What callers are told at once when the server answers, and does not want us."""
+        refusal = translate(error, self._name, 0) if is_configuration(error) else None
+        return refusal if isinstance(refusal, DatabaseUnavailable) else None
+
+    async def _examine(self, conn: Connection, host: Host) -> Connection:
+        """Find out what `conn` leads to; DatabaseUnavailable when that is not what was wanted."""
+        async with asyncio.timeout(_IDENTITY_SECONDS):
+            await self._identify(conn)
+        now = self._clock.monotonic()
+        conn.host, conn.role = host, conn.role_now()
+        if self._left_behind(conn, now):
+            self._fleet.failed(host, "its timeline was left behind by a promotion", now)
+            raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+        if not self._fleet.connected(host, conn.role, self._target, now):
+            raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+        return conn
+
+    def _left_behind(self, conn: Connection, now: float) -> bool:
+        if conn.life is None or conn.role is not Role.PRIMARY or self._target is not Target.READ_WRITE:
+            return False
+        return not self._fleet.leads(conn.life.system, conn.life.timeline, now)
+
+    async def _identify(self, conn: Connection) -> None:
+        conn.pid = conn.info.backend_pid
+        with suppress(psycopg.errors.InsufficientPrivilege, psycopg.errors.UndefinedFunction, TypeError, ValueError):
+            row = await (await conn.execute(ORIGIN, prepare=False)).fetchone()
+            if row is None:
+                return
+            pid, life, start = read_origin(row)
+            conn.knows_origin = True
+            if life is not None and pid == conn.pid:  # another pid: a proxy, behind which servers may change
+                conn.life = self._history.witness(life, start)
+
+
+async def _end(attempts: _Attempts) -> None:
+    for task in attempts:
+        task.cancel()
+    for result in await asyncio.gather(*attempts, return_exceptions=True):
+        if isinstance(result, Connection):
+            result.drop()

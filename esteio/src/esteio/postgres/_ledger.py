@@ -1,0 +1,119 @@
+"""Who has which connection, and which of them still count. Pure; asyncio's pool and the threads' keep their books here.
+
+Promises: at most `max_size` connections; one that ended while idle, that is of an older generation or whose
+server changed its role is never handed out again. A new generation closes what is idle at once and what is in
+use when it comes back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Generic, Protocol, TypeVar
+
+from esteio.postgres._hosts import Role
+
+__all__ = ["Kept", "Ledger"]
+
+
+class Kept(Protocol):
+    """What the books must know of a connection."""
+
+    generation: int
+    expires_at: float
+    idle_since: float
+    role: Role
+
+    def stale(self) -> bool:
+        """Whether it ended while idle."""
+        ...
+
+    def reusable(self) -> bool:
+        """Whether it is open, idle and outside of any transaction."""
+        ...
+
+    def role_now(self) -> Role:
+        """What its server says it is."""
+        ...
+
+    def drop(self) -> None:
+        """Close it at once."""
+        ...
+
+
+C = TypeVar("C", bound=Kept)
+
+
+class Ledger(Generic[C]):
+    """The books of one pool; the caller serialises."""
+
+    def __init__(self, min_size: int, max_size: int, max_idle: float) -> None:
+        self.min_size = min_size
+        self.max_size = max_size
+        self.max_idle = max_idle
+        self.generation = 0
+        self.idle: deque[C] = deque()  # the most recently used at the right
+        self.used: set[C] = set()
+        self.lost = 0
+
+    @property
+    def size(self) -> int:
+        """Open connections."""
+        return len(self.idle) + len(self.used)
+
+    def take(self) -> C | None:
+        """An idle connection that can be used, now in use; None when there is none."""
+        while self.idle:
+            conn = self.idle.pop()
+            if not conn.stale():
+                self.used.add(conn)
+                return conn
+            self.lost += 1
+            conn.drop()
+        return None
+
+    def wanted(self, waiting: int) -> int:
+        """Connections to be opened now for `waiting` callers, those being opened included."""
+        return min(max(self.min_size - self.size, waiting), self.max_size - self.size)
+
+    def returned(self, conn: C, now: float, *, wanted: bool) -> bool:
+        """`conn` is no longer in use; whether it may go on. If not, it is closed.
+
+        `wanted`: the next caller waits for it already, so it is looked at now and not when it is taken.
+        """
+        self.used.discard(conn)
+        if conn.generation != self.generation:
+            conn.drop()
+            return False
+        if not conn.reusable() or (wanted and conn.stale()):
+            self.lost += 1
+            conn.drop()
+            return False
+        if conn.role_now() is not conn.role:
+            conn.drop()
+            self.retire()
+            return False
+        if conn.expires_at <= now:
+            conn.drop()
+            return False
+        return True
+
+    def retire(self) -> None:
+        """The server is not what it was: a new generation."""
+        self.generation += 1
+        while self.idle:
+            conn = self.idle.pop()
+            self.lost += conn.stale()
+            conn.drop()
+
+    def sweep(self, now: float) -> None:
+        """Close idle connections that have ended, are past their time, or have long been superfluous."""
+        for conn in tuple(self.idle):
+            if conn.stale():
+                self.lost += 1
+            elif conn.expires_at > now and not self._superfluous(conn, now):
+                continue
+            self.idle.remove(conn)
+            conn.drop()
+
+    def _superfluous(self, conn: C, now: float) -> bool:
+        return now - conn.idle_since > self.max_idle and self.size > self.min_size

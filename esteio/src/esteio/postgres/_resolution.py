@@ -1,0 +1,121 @@
+"""Finding out what became of a COMMIT whose answer was lost.
+
+Promises: asks the database, over a new connection, until it is certain or time is up; a backend of ours that
+still holds the transaction is given a second to finish, then told to end, where that is permitted.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from random import random
+
+import psycopg
+
+from esteio import events
+from esteio.clock import Clock
+from esteio.postgres._attempts import trouble
+from esteio.postgres._backoff import reconnect_delay
+from esteio.postgres._connection import Connection
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted
+from esteio.postgres._events import CommitResolved
+from esteio.postgres._identity import ORIGIN, read_origin
+from esteio.postgres._outcome import History, Incarnation, Outcome, judge
+from esteio.postgres._pool import Pool
+from esteio.postgres._transaction import Ticket
+
+__all__ = ["Resolver"]
+
+PATIENCE = 1.0
+STATUS = "SELECT pg_xact_status(%s::xid8)"
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_xid = %s::xid8::xid"
+
+
+class Resolver:
+    """Settles the lost commits of one database."""
+
+    def __init__(self, pool: Pool, history: History, *, name: str, limit: float, clock: Clock) -> None:
+        self.name = name
+        self.history = history
+        self.committed = self.aborted = self.unknown = 0
+        self._pool = pool
+        self._limit = limit
+        self._clock = clock
+
+    async def outcome(self, ticket: Ticket, expires: float = inf) -> tuple[Outcome, str]:
+        """What became of it, and why not more is known; by `expires`, or within the pool's timeout."""
+        began = self._clock.monotonic()
+        expires = min(expires, began + self._limit)
+        outcome, reason = Outcome.RUNNING, "the server was not reachable again in time"
+        asked = 0
+        while outcome is Outcome.RUNNING and (now := self._clock.monotonic()) < expires:
+            asked += 1
+            try:
+                outcome, reason = await self._ask(ticket, expires - now, terminate=now - began > PATIENCE)
+            except (DatabaseUnavailable, PoolExhausted) as error:
+                reason = str(error)
+            if outcome is Outcome.RUNNING:
+                await self._clock.sleep_async(reconnect_delay(asked, now - began, random=random))
+        self._count(outcome)
+        if events.active():
+            events.emit(CommitResolved(self.name, ticket.xid, outcome))
+        return outcome, reason
+
+    async def _ask(self, ticket: Ticket, left: float, *, terminate: bool) -> tuple[Outcome, str]:
+        conn = await self._pool.acquire(min(left, self._limit))
+        conn.cut_at = self._clock.monotonic() + left
+        try:
+            current, status = await self._look(conn, ticket.xid)
+            outcome = judge(ticket.xid, ticket.life, current, status, self.history)
+            if outcome is Outcome.RUNNING and terminate:
+                await _terminate(conn, ticket)
+        except psycopg.Error as error:
+            if not trouble(error).ends_generation:
+                return Outcome.UNKNOWN, str(error)
+            self._pool.retire(conn, str(error))
+            return Outcome.RUNNING, str(error)
+        finally:
+            conn.cut_at = inf
+            self._pool.release(conn)
+        return outcome, explained(ticket, current, status)
+
+    async def _look(self, conn: Connection, xid: int) -> tuple[Incarnation | None, str | None]:
+        if conn.life is not None:
+            return conn.life, await _status(conn, xid)
+        if not conn.knows_origin:
+            return None, None
+        async with conn.transaction():  # behind a proxy both answers must come from one server
+            row = await (await conn.execute(ORIGIN, prepare=False)).fetchone()
+            _, life, start = read_origin(row or ())
+            current = None if life is None else self.history.witness(life, start)
+            async with conn.transaction():
+                return current, await _status(conn, xid)
+
+    def _count(self, outcome: Outcome) -> None:
+        self.committed += outcome is Outcome.COMMITTED
+        self.aborted += outcome is Outcome.ABORTED
+        self.unknown += outcome in (Outcome.UNKNOWN, Outcome.RUNNING)
+
+
+async def _status(conn: Connection, xid: int) -> str | None:
+    try:
+        row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
+    except psycopg.errors.InvalidParameterValue:
+        return "future"
+    return None if row is None else row[0]
+
+
+async def _terminate(conn: Connection, ticket: Ticket) -> None:
+    try:
+        await conn.execute(TERMINATE, [ticket.pid, str(ticket.xid)])
+    except psycopg.errors.InsufficientPrivilege:
+        return  # then it ends when it notices that nobody is there
+
+
+def explained(ticket: Ticket, current: Incarnation | None, status: str | None) -> str:
+    if ticket.life is None or current is None:
+        return "the server does not tell who it is"
+    if current.system != ticket.life.system:
+        return f"another cluster answers (system {current.system}, the COMMIT went to {ticket.life.system})"
+    if current.timeline != ticket.life.timeline:
+        return f"timeline {current.timeline} answers {status!r}, the COMMIT went to timeline {ticket.life.timeline}"
+    return f"the server has restarted and answers {status!r}" if current != ticket.life else f"it answers {status!r}"

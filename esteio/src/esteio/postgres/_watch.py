@@ -1,0 +1,131 @@
+"""One look at every statement: counted, timed, and told of when it was slow.
+
+Promises: about a microsecond for a statement whose text was seen before. A failed or cancelled statement
+counts too. Statements of COPY and `stream()` are not timed; those of a pipeline are, from being sent until
+their result is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Self
+
+import psycopg
+from psycopg import AsyncCursor
+from psycopg.abc import Params, Query
+from psycopg.rows import Row
+from psycopg.sql import Composable
+
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres._slow import SlowLog
+from esteio.postgres._statements import Statements
+
+if TYPE_CHECKING:
+    from psycopg._cursor_base import BaseCursor
+    from psycopg.pq.abc import PGresult
+
+    _Base = BaseCursor[Any, Any]
+else:
+    _Base = object  # psycopg does not export what its cursors have in common
+
+__all__ = ["Cursor", "Watch", "Watched"]
+
+
+class Watch:
+    """What one database knows of its statements."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        slow_warn: float | None = 1.0,
+        slow_alert: float | None = 3.0,
+        statements: Statements,
+        application: str = "esteio",
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.application = application
+        self.now: Callable[[], float] = monotonic if clock is SYSTEM else clock.monotonic
+        self.statements = statements
+        self._slow = SlowLog(name, slow_warn, slow_alert)
+        self._patience = self._slow.patience
+
+    def note(self, cursor: Watched, query: Query, params: object, began: float, error: BaseException | None) -> None:
+        """A statement that began at `began` has ended."""
+        ended = self.now()
+        took = ended - began
+        sql = query if type(query) is str else _text_of(cursor, query)
+        self.statements.observe(sql, took, failed=error is not None)
+        if took >= self._patience:
+            self._slow.tell(sql, params, took, ended, error)
+
+
+def _text_of(cursor: Watched, query: Query) -> str:
+    """The text of a statement that is not simply text; one that was put together is put together again."""
+    if isinstance(query, bytes):
+        return query.decode("utf-8", "replace")
+    return query.as_string(cursor) if isinstance(query, Composable) else str(query)
+
+
+class Watched(_Base):
+    """What both flavours of cursors know: who watches, and what a pipeline has sent."""
+
+    _sent: tuple[Query, object, float] | None = None
+
+    @property
+    def _watch(self) -> Watch | None:
+        watch: Watch | None = getattr(self._conn, "watch", None)
+        return watch
+
+    def _check_results(self, results: list[PGresult]) -> None:
+        # Where the driver hands over the result of a statement that was sent in a pipeline.
+        sent = self._sent
+        if sent is None or (watch := self._watch) is None:
+            return super()._check_results(results)
+        (query, params, began), self._sent = sent, None
+        try:
+            super()._check_results(results)
+        except psycopg.Error as error:
+            watch.note(self, query, params, began, error)
+            raise
+        watch.note(self, query, params, began, None)
+        return None
+
+
+class Cursor(Watched, AsyncCursor[Row]):
+    """A psycopg cursor whose connection's `watch`, if it has one, sees its statements."""
+
+    async def execute(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> Self:
+        """Run a statement."""
+        execution = super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
+        watch = self._watch
+        if watch is None:
+            return await execution
+        began = watch.now()
+        if self._conn._pipeline is not None:  # noqa: SLF001
+            self._sent = (query, params, began)
+            return await execution
+        try:
+            await execution
+        except BaseException as error:
+            watch.note(self, query, params, began, error)
+            raise
+        watch.note(self, query, params, began, None)
+        return self
+
+    async def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        """Run a statement with each of `params_seq`; timed as one."""
+        watch = self._watch
+        if watch is None:
+            return await super().executemany(query, params_seq, returning=returning)
+        began = watch.now()
+        try:
+            await super().executemany(query, params_seq, returning=returning)
+        except BaseException as error:
+            watch.note(self, query, params_seq, began, error)
+            raise
+        watch.note(self, query, params_seq, began, None)
+        return None

@@ -1,0 +1,31 @@
+"""Schema changes beside a running service: one migrator, no queue behind it, nothing big blocked unsaid."""
+
+from __future__ import annotations
+
+from esteio.postgres.migrations._errors import (
+    MigrationBlocked,
+    MigrationError,
+    MigrationInProgress,
+    MigrationTooLong,
+    UnsafeMigration,
+)
+from esteio.postgres.migrations._guard import Guard, blocking
+from esteio.postgres.migrations._patience import KEY, only_migrator, patiently
+from esteio.postgres.migrations._plain import Migration, migrate
+from esteio.postgres.migrations._rules import MigrationRules
+
+__all__ = [
+    "KEY",
+    "Guard",
+    "Migration",
+    "MigrationBlocked",
+    "MigrationError",
+    "MigrationInProgress",
+    "MigrationRules",
+    "MigrationTooLong",
+    "UnsafeMigration",
+    "blocking",
+    "migrate",
+    "only_migrator",
+    "patiently",
+]

@@ -1,0 +1,397 @@
+"""A PostgreSQL database as a service of threads sees it.
+
+Promises: what `Database` promises, waited for by blocking: opening never fails because the server is away; limits are
+set on the session; after an outage it serves again within a tenth of a second of the server's return; `run` goes on
+until its function is committed exactly once; a block is never run twice, a statement only when it was not executed or
+may be repeated. Reads go to the primary: replicas are for `Database`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import inf
+from random import random
+from threading import Lock
+from typing import Any, Self, TypeVar, overload
+
+import psycopg
+from psycopg import Cursor, IsolationLevel
+from psycopg.abc import QueryNoTemplate
+from psycopg.rows import RowFactory, TupleRow, tuple_row
+
+from esteio import events
+from esteio.clock import SYSTEM, Clock
+from esteio.policy._waits import pause
+from esteio.postgres._attempts import Attempts, Trouble, trouble
+from esteio.postgres._dsn import Dsn
+from esteio.postgres._errors import DatabaseUnavailable, first_line, translate
+from esteio.postgres._events import TransactionRetried
+from esteio.postgres._hosts import Fleet, HostReport
+from esteio.postgres._outcome import History
+from esteio.postgres._run import time_left
+from esteio.postgres._session import session_conninfo, session_hosts
+from esteio.postgres._statements import StatementStats
+from esteio.postgres._stats import DatabaseStats
+from esteio.postgres._tag import application_of
+from esteio.postgres._transaction import Mode
+from esteio.postgres._watch import Watch
+from esteio.postgres.sync._connect import SyncOpener
+from esteio.postgres.sync._connection import SyncConnection
+from esteio.postgres.sync._cursor import SharedStatements
+from esteio.postgres.sync._pool import SyncPool
+from esteio.postgres.sync._resolution import SyncResolver
+from esteio.postgres.sync._run import SyncRun
+from esteio.postgres.sync._transaction import SyncTransaction
+
+__all__ = ["SyncDatabase"]
+
+_Params = Sequence[Any] | Mapping[str, Any] | None
+_Row = TypeVar("_Row")
+R = TypeVar("R")
+
+_STATEMENT_ATTEMPTS = 100  # the time is what bounds them
+_HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
+
+
+class SyncDatabase:
+    """One database, reached through one pool of this process, by any number of threads.
+
+    The parameters are those of `Database`.
+    """
+
+    def __init__(
+        self,
+        dsn: Dsn | str,
+        *,
+        name: str = "main",
+        application_name: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        min_size: int = 2,
+        prepare_threshold: int | None = 0,
+        max_waiting: int = 1000,
+        ping_after: float = 30.0,
+        slow_warn: float | None = 1.0,
+        slow_alert: float | None = 3.0,
+        leak_after: float | None = 60.0,
+        statements: int = 500,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.dsn = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
+        self.name = name
+        self.clock = clock
+        self.retried = 0
+        """Transactions and statements that ran again."""
+        self._counting = Lock()
+        application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
+        conninfo = session_conninfo(self.dsn, application, settings or {})
+        self._watch = Watch(
+            name,
+            slow_warn=slow_warn,
+            slow_alert=slow_alert,
+            statements=SharedStatements(statements),
+            application=application,
+            clock=clock,
+        )
+        self._target, hosts = session_hosts(self.dsn, conninfo)
+        self._fleet = Fleet(hosts, random)
+        history = History()
+        source = self._source = SyncOpener(
+            self._fleet,
+            history,
+            self._target,
+            name=name,
+            prepare_threshold=prepare_threshold,
+            clock=clock,
+            watch=self._watch,
+        )
+        self._pool = SyncPool(
+            source,
+            name=name,
+            min_size=min(min_size, self.dsn.connection_limit),
+            max_size=self.dsn.connection_limit,
+            timeout=self.dsn.pool_timeout,
+            max_waiting=max_waiting,
+            ping_after=ping_after,
+            leak_after=leak_after,
+            clock=clock,
+        )
+        self._resolver = SyncResolver(self._pool, history, name=name, limit=self.dsn.pool_timeout, clock=clock)
+
+    def open(self, wait: float | None = None) -> None:
+        """Begin to connect and return; with `wait`, return when a connection works.
+
+        DatabaseUnavailable when `wait` seconds did not suffice; the database is open all the same and
+        goes on trying.
+        """
+        self._pool.open()
+        if wait is not None:
+            with self.connection(timeout=wait):
+                pass
+
+    def drain(self, timeout: float = 5.0) -> bool:
+        """Refuse new work; whether all running work ended within `timeout` seconds."""
+        return self._pool.drain(timeout)
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Refuse new work, let running blocks finish for `timeout` seconds, close all connections."""
+        self._pool.close(timeout)
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def connection(self, timeout: float | None = None) -> Iterator[SyncConnection]:
+        """A block with an autocommit connection, waited for at most `timeout` seconds (None: pool_timeout)."""
+        conn = self.borrow(timeout)
+        try:
+            yield conn
+        except BaseException as error:
+            self.give_back(conn, error)
+            self.in_our_words(error)
+            raise
+        self.give_back(conn, None)
+
+    @contextmanager
+    def transaction(
+        self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None
+    ) -> Iterator[SyncConnection]:
+        """A block between BEGIN and COMMIT, rolled back when it raises; `conn.transaction()` in it is a savepoint.
+
+        When the answer to COMMIT is lost, what became of it is looked up: the block ends well when it was
+        committed, with DatabaseUnavailable when it was not, and with CommitUnknown when nobody knows.
+        """
+        try:
+            work = self.begin(Mode(read_only, isolation), timeout)
+            try:
+                yield work.conn
+            except BaseException as error:
+                work.roll_back(error)
+                if isinstance(error, psycopg.Rollback):
+                    return
+                raise
+            work.commit()
+        except psycopg.Error as error:
+            self.in_our_words(error)
+            raise
+
+    def run(
+        self,
+        function: Callable[[SyncConnection], R],
+        *,
+        read_only: bool = False,
+        isolation: IsolationLevel | None = None,
+        deadline: float | None = None,
+        attempts: int | None = None,
+    ) -> R:
+        """What `function(conn)` returns, once all it did on `conn` is committed - exactly once.
+
+        It runs again after a serialization failure, a deadlock, or a connection or server lost before COMMIT,
+        so it must have no effects but those on `conn`. At most `attempts` times (None: 10, or 1 inside of
+        another retry), all within `deadline` seconds (None: the policy's around it, else only the wait for
+        a connection is bounded). A thread cannot be stopped: at the deadline its wait for the server ends.
+
+        DeadlineExceeded when time was up, DatabaseUnavailable, PoolExhausted or SerializationConflict when
+        attempts were, all with nothing committed; CommitUnknown when nobody can tell.
+        """
+        return SyncRun(self, Mode(read_only, isolation), deadline, attempts)(function)
+
+    @overload
+    def fetch_one(
+        self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
+    ) -> TupleRow | None: ...
+    @overload
+    def fetch_one(
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: RowFactory[_Row],
+        read_only: bool = False,
+        idempotent: bool = False,
+    ) -> _Row | None: ...
+    def fetch_one(
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: RowFactory[Any] = tuple_row,
+        read_only: bool = False,
+        idempotent: bool = False,
+    ) -> Any:
+        """The first row, or None when there is none.
+
+        `read_only`, `idempotent`: the statement may run twice, so on an outage it is repeated for as long as a
+        connection may be waited for.
+        """
+        return self._statement(sql, params, row_factory, Cursor.fetchone, read_only or idempotent)
+
+    @overload
+    def fetch_all(
+        self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
+    ) -> list[TupleRow]: ...
+    @overload
+    def fetch_all(
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: RowFactory[_Row],
+        read_only: bool = False,
+        idempotent: bool = False,
+    ) -> list[_Row]: ...
+    def fetch_all(
+        self,
+        sql: QueryNoTemplate,
+        params: _Params = None,
+        *,
+        row_factory: RowFactory[Any] = tuple_row,
+        read_only: bool = False,
+        idempotent: bool = False,
+    ) -> list[Any]:
+        """All rows; the statement should bound their number. For the rest see `fetch_one`."""
+        rows: list[Any] = self._statement(sql, params, row_factory, Cursor.fetchall, read_only or idempotent)
+        return rows
+
+    def fetch_value(
+        self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
+    ) -> Any:
+        """The first column of the first row, or None when there is no row. For the rest see `fetch_one`."""
+        row = self._statement(sql, params, tuple_row, Cursor.fetchone, read_only or idempotent)
+        return None if row is None else row[0]
+
+    def execute(self, sql: QueryNoTemplate, params: _Params = None, *, idempotent: bool = False) -> int:
+        """Run a statement outside of any transaction; the number of rows it touched (-1 where that means nothing).
+
+        `idempotent`: it may run twice, so it is repeated through an outage.
+        """
+        count: int = self._statement(sql, params, tuple_row, _row_count, idempotent)
+        return count
+
+    def ping(self, timeout: float = 1.0) -> float:
+        """Seconds that a round trip to the server takes, the wait for a connection included.
+
+        DatabaseUnavailable or PoolExhausted when it takes longer than `timeout` seconds, even when the
+        server hangs.
+        """
+        began = self.clock.monotonic()
+        conn = self.borrow(timeout)
+        self._pool.bound(conn, began + timeout)
+        try:
+            conn.execute("SELECT 1")
+        except BaseException as error:
+            hung = conn.is_cut
+            self.give_back(conn, error)
+            if hung:
+                raise DatabaseUnavailable(self.name, f"no answer within {timeout:g} s") from error
+            self.in_our_words(error)
+            raise
+        self.give_back(conn, None)
+        return self.clock.monotonic() - began
+
+    def stats(self) -> DatabaseStats:
+        """The numbers of this moment: the pool, and what it took to keep promises."""
+        return DatabaseStats.of(
+            self._pool.stats(),
+            failovers=self._source.failovers,
+            retried=self.retried,
+            resolved_committed=self._resolver.committed,
+            resolved_aborted=self._resolver.aborted,
+            unknown=self._resolver.unknown,
+        )
+
+    def statements(self) -> tuple[StatementStats, ...]:
+        """What ran, by fingerprint, the most expensive first, since this was made."""
+        return self._watch.statements.snapshot()
+
+    def hosts(self) -> tuple[HostReport, ...]:
+        """What is known of each server of the URL."""
+        return self._fleet.report(self.clock.monotonic())
+
+    # For the blocks and runs of this package
+
+    def borrow(self, timeout: float | None) -> SyncConnection:
+        """A connection that has to come back by `give_back`."""
+        return self._pool.acquire(timeout)
+
+    def give_back(self, conn: SyncConnection, error: BaseException | None) -> Trouble:
+        """Return `conn` after work that ended in `error`; what that says about its server."""
+        kind = Trouble.OTHER if error is None else trouble(error, conn.role_now())
+        if kind.ends_generation and error is not None:
+            self.broke(conn, error)
+            conn.drop()
+        self._pool.release(conn)
+        return kind
+
+    def broke(self, conn: SyncConnection, error: BaseException) -> None:
+        """`error` on `conn` has shown that its server is gone or not what it was."""
+        self._pool.retire(conn, first_line(error))
+
+    def begin(self, mode: Mode, timeout: float | None, expires: float = inf) -> SyncTransaction:
+        """A transaction that has begun, and whose connection is cut at monotonic second `expires`."""
+        limit = self.dsn.pool_timeout if timeout is None else min(timeout, self.dsn.pool_timeout)
+        conn = self.borrow(limit)
+        if expires < inf:
+            self._pool.bound(conn, expires)
+        work = SyncTransaction(conn, self._pool, self._resolver, self._target, mode, self.clock)
+        work.begin()
+        return work
+
+    def in_our_words(self, error: BaseException) -> None:
+        """Raise the Esteio error that `error` means, if it means any."""
+        translated = translate(error, self.name, self.dsn.statement_timeout)
+        if translated is not None:
+            raise translated from error
+
+    def tell(self, attempt: int, kind: Trouble, wait: float) -> None:
+        """Something runs again."""
+        with self._counting:
+            self.retried += 1
+        if events.active():
+            events.emit(TransactionRetried(self.name, attempt, kind, wait))
+
+    def _statement(
+        self, sql: Any, params: Any, row_factory: RowFactory[Any], fetch: Callable[[Cursor[Any]], Any], harmless: bool
+    ) -> Any:
+        """Execute `sql` and return what `fetch` makes of its cursor."""
+        plan: Attempts | None = None
+        while True:
+            left = time_left(None)
+            conn = self.borrow(min(self.dsn.pool_timeout, left))
+            self._bound(conn, left)
+            try:
+                cursor = conn.cursor(row_factory=row_factory)
+                cursor.execute(sql, params)
+                result = fetch(cursor)
+            except BaseException as error:
+                hung = conn.is_cut
+                kind = self.give_back(conn, error)
+                now = self.clock.monotonic()
+                plan = plan or Attempts(_STATEMENT_ATTEMPTS, now + min(self.dsn.pool_timeout, time_left(None)), random)
+                wait = plan.again(kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER, now)
+                if wait is None:
+                    if hung:
+                        raise DatabaseUnavailable(self.name, "it did not answer in time: it hangs") from error
+                    self.in_our_words(error)
+                    raise
+            else:
+                self.give_back(conn, None)
+                return result
+            self.tell(plan.attempt, kind, wait)
+            pause(self.clock, wait)
+
+    def _bound(self, conn: SyncConnection, left: float) -> None:
+        """See to it that nobody waits for a hung server for ever."""
+        if self.dsn.statement_timeout:
+            left = min(left, self.dsn.statement_timeout / 1000 + _HUNG_SECONDS)
+        if left < inf:
+            self._pool.bound(conn, self.clock.monotonic() + left)
+
+
+def _row_count(cursor: Cursor[Any]) -> int:
+    return cursor.rowcount

@@ -1,0 +1,441 @@
+"""A bounded set of connections for threads, which heals itself.
+
+Promises: what asyncio's pool promises: a connection that ended while idle is replaced, never handed out; every wait
+has a limit and the queue a length, first come first served; a dead server sees one attempt at a time; one sign that
+the server is gone or has changed its role ends the whole generation. Background threads are daemons and end with
+`close`. After a fork the child has to open it anew. A handed-out connection must come back through `release`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import OrderedDict
+from math import inf
+from random import random
+from threading import Event, RLock, Thread, current_thread
+from typing import Protocol
+
+import psycopg
+
+from esteio import events
+from esteio.clock import SYSTEM, Clock
+from esteio.policy._forks import renew_after_fork
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
+from esteio.postgres._histogram import Histogram
+from esteio.postgres._leaks import Leaks
+from esteio.postgres._ledger import Ledger
+from esteio.postgres._pool import anew
+from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
+from esteio.postgres.sync._connection import SyncConnection
+
+__all__ = ["SyncPool"]
+
+_logger = logging.getLogger("esteio.postgres")
+
+_CONNECTORS = 4  # parallel attempts while the server answers; one while it does not
+_MAX_LIFETIME = 3600.0
+_MAX_IDLE = 600.0
+_SWEEP_EVERY = 1.0
+_PING_SECONDS = 2.0
+
+
+class _Source(Protocol):
+    def open(self) -> SyncConnection: ...
+    def wait(self) -> float: ...
+    def refusal(self) -> DatabaseUnavailable | None: ...
+
+
+class _Waiter:
+    """A caller in the queue, until it has a connection or an error."""
+
+    __slots__ = ("conn", "done", "error")
+
+    def __init__(self) -> None:
+        self.done = Event()
+        self.conn: SyncConnection | None = None
+        self.error: DatabaseUnavailable | None = None
+
+
+class SyncPool:
+    """Hands out connections from `source`, at most `max_size` of them at a time; for any number of threads."""
+
+    def __init__(
+        self,
+        source: _Source,
+        *,
+        name: str,
+        min_size: int,
+        max_size: int,
+        timeout: float,
+        max_waiting: int,
+        ping_after: float = 30.0,
+        max_lifetime: float = _MAX_LIFETIME,
+        max_idle: float = _MAX_IDLE,
+        leak_after: float | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._source = source
+        self._name = name
+        self._books: Ledger[SyncConnection] = Ledger(min_size, max_size, max_idle)
+        self._ping_after = ping_after
+        self._max_lifetime = max_lifetime
+        self._timeout = timeout
+        self._max_waiting = max_waiting
+        self._now = clock.monotonic
+        # Held while the books are kept, never while a server is waited for. Reentrant because the garbage collector
+        # may run a finalizer that gives a connection back, in any thread at any moment.
+        self._lock = RLock()
+        self._closed = "is not open"
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._connectors: OrderedDict[Thread, None] = OrderedDict()
+        self._sweeper: Thread | None = None
+        self._end = Event()
+        self._returned = Event()
+        self._alarm = Event()
+        self._next_look = 0.0
+        self._down_since: float | None = None
+        self._last_error: str | None = None
+        self._acquired = self._queued = self._timeouts = self._rejected = 0
+        self._connects = self._connect_failures = 0
+        self._waits = Histogram()
+        self._served = 0
+        self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
+        self._inherited: list[Ledger[SyncConnection]] = []
+        renew_after_fork(self)
+
+    def open(self) -> None:
+        """Begin to connect; returns at once, whether or not there is a server."""
+        with self._lock:
+            if not self._closed:
+                return
+            self._closed = ""
+            self._end = Event()
+            self._sweeper = Thread(target=self._sweep, args=(self._end,), name=f"pool {self._name}: sweep", daemon=True)
+            self._sweeper.start()
+            self._grow()
+
+    def close(self, timeout: float) -> None:
+        """Turn callers away, wait up to `timeout` seconds for those who have a connection, close everything."""
+        if self._closed == "is closed":
+            return
+        self._shut("is closed", timeout)
+        with self._lock:
+            left = tuple(self._books.used)
+        for conn in left:
+            _logger.warning("pool %s: a connection still in use after %g s is cut", self._name, timeout)
+            conn.cut()  # its thread closes it when it gives it back
+
+    def drain(self, timeout: float) -> bool:
+        """Turn callers away and close what is idle; whether within `timeout` seconds all others came back."""
+        self._shut("is draining", timeout)
+        return not self._books.used
+
+    def renew(self) -> None:
+        """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
+        self._inherited.append(self._books)  # dropping them would end the parent's sessions
+        self._books = Ledger(self._books.min_size, self._books.max_size, self._books.max_idle)
+        self._lock, self._end, self._returned, self._alarm = RLock(), Event(), Event(), Event()
+        self._waiters.clear()
+        self._connectors.clear()
+        self._sweeper = None
+        if not self._closed:
+            self._closed = "was opened before this process was forked: open a database in each process"
+
+    def acquire(self, timeout: float | None = None) -> SyncConnection:
+        """A connection, within `timeout` seconds (the pool's own when None).
+
+        DatabaseUnavailable when the server is away or the pool not open; PoolExhausted when all are in use.
+        """
+        with self._lock:
+            conn = self._books.take()
+        while conn is not None and self._now() - conn.idle_since > self._ping_after and not self._answers(conn):
+            with self._lock:
+                conn = self._books.take()
+        if conn is None:
+            conn = self._queue(self._timeout if timeout is None else timeout)
+        with self._lock:
+            self._acquired += 1
+        if self._leaks is not None:
+            self._leaks.borrowed(conn)
+        return conn
+
+    def release(self, conn: SyncConnection) -> None:
+        """Give `conn` back; one that is broken or in the middle of something is replaced."""
+        if conn.overdue and self._leaks is not None:
+            self._leaks.returned(conn)
+        with self._lock:
+            books = self._books
+            conn.cut_at = inf
+            if self._closed:
+                books.used.discard(conn)
+                conn.drop()
+                if not books.used:
+                    self._returned.set()
+                return
+            generation, lost = books.generation, books.lost
+            if books.returned(conn, self._now(), wanted=bool(self._waiters)):
+                self._offer(conn)
+                return
+            if books.lost != lost:
+                books.sweep(self._now())  # what ended this one may have ended others
+            self._grow()
+        if books.generation != generation:
+            self._retired("a server changed its role")
+
+    def bound(self, conn: SyncConnection, cut_at: float) -> None:
+        """From monotonic second `cut_at` on whoever waits for `conn`, in use, gets an error; until it comes back."""
+        with self._lock:
+            conn.cut_at = cut_at
+        if cut_at < self._next_look:
+            self._alarm.set()
+
+    def retire(self, conn: SyncConnection, reason: str) -> None:
+        """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
+        with self._lock:
+            if conn.generation != self._books.generation or self._closed:
+                return
+            self._books.lost += 1
+            self._books.retire()
+            self._grow()
+        self._retired(reason)
+
+    def stats(self) -> PoolStats:
+        """The numbers of this moment."""
+        with self._lock:
+            books = self._books
+            return PoolStats(
+                name=self._name,
+                min_size=books.min_size,
+                max_size=books.max_size,
+                size=books.size,
+                idle=len(books.idle),
+                in_use=len(books.used),
+                connecting=len(self._connectors),
+                waiting=len(self._waiters),
+                max_waiting=self._max_waiting,
+                acquired=self._acquired,
+                queued=self._queued,
+                wait_seconds=self._waits.seconds,
+                timeouts=self._timeouts,
+                rejected=self._rejected,
+                connects=self._connects,
+                connect_failures=self._connect_failures,
+                lost=books.lost,
+                down_for=None if self._down_since is None else self._now() - self._down_since,
+                last_error=self._last_error,
+                waits=self._waits.times(immediate=self._acquired - self._served),
+                overdue=sum(conn.overdue for conn in books.used),
+                leaks=0 if self._leaks is None else self._leaks.found,
+            )
+
+    # Handing out
+
+    def _answers(self, conn: SyncConnection) -> bool:
+        """Whether a connection that idled for long still has a server at its other end."""
+        self.bound(conn, self._now() + _PING_SECONDS)
+        try:
+            conn.execute("SELECT 1")
+        except psycopg.Error as error:
+            self.retire(conn, f"no answer after idling: {first_line(error)}")
+            conn.drop()
+        except BaseException:
+            self.release(conn)
+            raise
+        else:
+            self.bound(conn, inf)
+            if conn.generation == self._books.generation and conn.role_now() is conn.role:
+                return True
+        self.release(conn)
+        return False
+
+    def _queue(self, timeout: float) -> SyncConnection:
+        hopeless = self._source.refusal()
+        with self._lock:
+            waiter = self._enter(hopeless)
+        began = self._now()
+        try:
+            waiter.done.wait(timeout)
+        except BaseException:
+            with self._lock:
+                self._waiters.pop(waiter, None)
+            if waiter.conn is not None:
+                self.release(waiter.conn)  # handed over in the moment in which the caller was interrupted
+            raise
+        with self._lock:
+            self._waiters.pop(waiter, None)
+            self._waits.observe(self._now() - began)
+            if waiter.conn is not None:
+                self._served += 1
+                return waiter.conn
+            if waiter.error is not None:
+                raise waiter.error
+            self._timeouts += 1
+            raise self._in_vain(timeout)
+
+    def _enter(self, hopeless: DatabaseUnavailable | None) -> _Waiter:
+        if self._closed:
+            raise self._refusal()
+        if hopeless is not None and not self._books.used:
+            raise anew(hopeless)
+        waiter = _Waiter()
+        conn = self._books.take()  # one that came back since the first look
+        if conn is not None:
+            waiter.conn = conn
+            waiter.done.set()
+            return waiter
+        if len(self._waiters) >= self._max_waiting:
+            self._rejected += 1
+            raise self._in_vain(0.0)
+        self._waiters[waiter] = None
+        self._queued += 1
+        self._grow()
+        return waiter
+
+    def _offer(self, conn: SyncConnection) -> None:
+        if self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            self._books.used.add(conn)
+            waiter.conn = conn
+            waiter.done.set()
+            return
+        conn.idle_since = self._now()
+        self._books.idle.append(conn)
+
+    def _shut(self, why: str, timeout: float) -> None:
+        with self._lock:
+            self._closed = why
+            self._end.set()
+            self._alarm.set()
+            self._turn_away(self._refusal())
+            self._returned.clear()
+            self._books.retire()
+            busy = bool(self._books.used)
+            threads = [*self._connectors, *([self._sweeper] if self._sweeper else [])]
+        if busy:
+            self._returned.wait(timeout)
+        for thread in threads:
+            thread.join(timeout)
+
+    def _turn_away(self, error: DatabaseUnavailable) -> None:
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            waiter.error = anew(error)
+            waiter.done.set()
+
+    def _retired(self, reason: str) -> None:
+        _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
+
+    def _refusal(self) -> DatabaseUnavailable:
+        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None, not_sent=True)
+
+    def _in_vain(self, waited: float) -> DatabaseUnavailable | PoolExhausted:
+        if self._down_since is not None:
+            away = self._now() - self._down_since
+            reason = f"not reachable for {away:.1f} s ({self._last_error}), no connection within {waited:g} s"
+            return DatabaseUnavailable(self._name, reason, not_sent=True)
+        return PoolExhausted(
+            self._name,
+            waited=waited,
+            in_use=len(self._books.used),
+            size=self._books.size,
+            max_size=self._books.max_size,
+            waiting=len(self._waiters),
+            max_waiting=self._max_waiting,
+        )
+
+    # Growing and shrinking
+
+    def _grow(self) -> None:
+        if self._closed:
+            return
+        limit = 1 if self._down_since is not None else _CONNECTORS
+        while len(self._connectors) < min(limit, self._books.wanted(len(self._waiters))):
+            thread = Thread(target=self._connector, args=(self._end,), name=f"pool {self._name}: connect", daemon=True)
+            self._connectors[thread] = None
+            thread.start()
+
+    def _connector(self, end: Event) -> None:
+        """Open connections while some are wanted; during an outage only one connector goes on trying."""
+        me = current_thread()
+        while (generation := self._generation_to_fill(me)) is not None:
+            try:
+                conn = self._source.open()
+            except Exception as error:  # noqa: BLE001 - whatever it is, callers hear of it and attempts go on
+                if not self._failed(error, me):
+                    return
+                end.wait(max(0.001, self._source.wait()))
+            else:
+                self._connected(conn, generation)
+
+    def _generation_to_fill(self, me: Thread) -> int | None:
+        """The generation of the next connection, or None when no more are wanted and `me` is at its end."""
+        with self._lock:
+            if not self._closed and len(self._connectors) <= self._books.wanted(len(self._waiters)):
+                return self._books.generation
+            self._connectors.pop(me, None)
+            return None
+
+    def _connected(self, conn: SyncConnection, generation: int) -> None:
+        restored = None
+        with self._lock:
+            if self._closed or generation != self._books.generation:
+                conn.drop()  # too late, or opened before the sign came that ended its generation
+                return
+            now = self._now()
+            self._connects += 1
+            conn.generation = generation
+            conn.expires_at = now + self._max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
+            if self._down_since is not None:
+                restored, self._down_since = now - self._down_since, None
+            self._offer(conn)
+            self._grow()
+        if restored is not None:
+            _logger.warning("database %s is back after %.2f s", self._name, restored)
+            events.emit(DatabaseRestored(self._name, restored))
+
+    def _failed(self, error: Exception, me: Thread) -> bool:
+        """Take note of `error`; whether `me` is the one that goes on trying."""
+        hopeless = self._source.refusal()
+        with self._lock:
+            self._connect_failures += 1
+            self._last_error = first_line(error)
+            lost = self._down_since is None
+            if lost:
+                self._down_since = self._now()
+            if hopeless is not None and not self._books.used:
+                self._turn_away(hopeless)
+            goes_on = next(iter(self._connectors), None) is me
+            if not goes_on:
+                self._connectors.pop(me, None)
+        if lost and not self._closed:
+            _logger.warning("database %s cannot be reached: %s", self._name, self._last_error)
+            events.emit(DatabaseLost(self._name, self._last_error))
+        return goes_on
+
+    def _sweep(self, end: Event) -> None:
+        while not end.is_set():
+            with self._lock:
+                now = self._now()
+                self._cut_hung(now)
+                self._books.sweep(now)
+                self._grow()
+                soonest = min((conn.cut_at for conn in self._books.used if not conn.is_cut), default=inf)
+                self._next_look = min(soonest, now + _SWEEP_EVERY * (0.75 + 0.5 * random()))  # noqa: S311 - jitter
+            self._take_back()
+            self._alarm.wait(max(0.001, self._next_look - now))
+            self._alarm.clear()
+
+    def _cut_hung(self, now: float) -> None:
+        for conn in self._books.used:
+            if conn.cut_at <= now and not conn.is_cut:
+                conn.cut()
+
+    def _take_back(self) -> None:
+        """Tell of connections that are out for too long, and take back those that nobody refers to."""
+        if self._leaks is None:
+            return
+        with self._lock:
+            forgotten, late = self._leaks.look(self._books.used)
+        self._leaks.tell(forgotten, late)
+        for conn in forgotten:
+            self.release(conn)
