@@ -1,53 +1,44 @@
-"""Claim: a key that a remote store has denied is denied again 500,000 times a second.
+"""Claim: a key that Redis has denied is denied again 500,000 times a second; a peer asks Redis each time.
 
-The store is one that has to be awaited, and is asked twice in all: which one it is makes no difference to what is
-measured, the way of a hit through `RateLimiter`. The median of the rounds is shown.
+All candidates have used up the same limit of the same server, and take turns in hitting it again, one after
+another on one event loop. Medians of the rounds.
 """
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from time import perf_counter
 
+from benchmarks.limiting.through_redis import OURS, RATE, RAW, Hit, candidates
 from benchmarks.report import Claim
 
-from esteio.limit import Decision, Hit, Limit, MemoryStore, RateLimiter
+from esteio.testing.redis import RedisServer
 
-PEERS: tuple[str, ...] = ()
-HITS = 5_000
+PEERS = ("limits", "throttled-py", "pyrate-limiter")
+KEY, HITS, HITS_OF_PEERS = "denied", 4_000, 40
 
 
-class Remote:
-    """Has to be awaited."""
-
-    remote = True
-
-    def __init__(self) -> None:
-        self.store = MemoryStore()
-        self.asked = 0
-
-    async def decide(self, hits: Sequence[Hit], *, charge: bool) -> list[Decision]:
-        self.asked += 1
-        return self.store.decide_now(hits, charge=charge)
-
-    async def refund(self, key: str, limit: Limit, cost: int = 1) -> None:
-        self.store.refund_now(key, limit, cost)
-
-    async def reset(self, key: str, limit: Limit) -> None:
-        self.store.reset_now(key, limit)
+async def time_denials(hit: Hit, hits: int) -> float:
+    """Denials a second."""
+    began = perf_counter()
+    for _ in range(hits):
+        await hit(KEY)
+    return hits / (perf_counter() - began)
 
 
 async def measure(rounds: int) -> list[Claim]:
     """The claim `denied`."""
-    store = Remote()
-    limiter, limit = RateLimiter(store), Limit(1, 3_600, name="login")
-    await limiter.hit("key", limit)
-    figures = []
-    for _ in range(rounds + 2):
-        began = perf_counter()
-        for _ in range(HITS):
-            await limiter.hit("key", limit)
-        figures.append(HITS / (perf_counter() - began))
-    assert store.asked == 2
-    return [Claim("denied", "hits/s", "higher", round(statistics.median(figures[2:]), 1), target=500_000)]
+    with RedisServer() as server:
+        async with AsyncExitStack() as stack:
+            hits = await candidates(server.url, stack)
+            del hits[RAW]
+            figures: dict[str, list[float]] = {name: [] for name in hits}
+            for hit in hits.values():
+                for _ in range(RATE + 1):
+                    await hit(KEY)
+            for _ in range(rounds):
+                for name, hit in hits.items():
+                    figures[name].append(await time_denials(hit, HITS if name.startswith("esteio") else HITS_OF_PEERS))
+    medians = {name: round(statistics.median(each), 1) for name, each in figures.items()}
+    return [Claim("denied", "denials/s", "higher", medians.pop(OURS), medians, target=500_000)]

@@ -143,6 +143,12 @@ async def test_a_denied_group_is_not_asked_again_until_it_ends(house: House) -> 
     assert await house.limiter.hit_all(group)
 
 
+async def test_a_group_with_a_limit_that_was_raised_is_asked_at_once(house: House) -> None:
+    for _ in range(3):
+        await house.limiter.hit_all([Hit("key", TWO), Hit("all", MANY)])
+    assert await house.limiter.hit_all([Hit("key", Limit(9, 10, name="two")), Hit("all", MANY)])
+
+
 async def test_a_group_with_two_denials_stays_denied_until_the_last_ends(house: House) -> None:
     group = [Hit("a", Limit(1, 5)), Hit("b", Limit(1, 9))]
     await house.limiter.hit_all(group)

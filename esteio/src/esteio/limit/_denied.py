@@ -21,7 +21,7 @@ __all__ = ["Denied"]
 _SHORT = 64  # characters; a longer key may have to be hashed
 
 Known = tuple[int, Limit, int, int, int]
-Group = tuple[tuple[str, Limit, int], ...]
+Group = tuple[tuple[str, str, int], ...]
 
 
 class Denied:
@@ -35,7 +35,7 @@ class Denied:
         self._now = now
         self.era = 0
         self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
-        self._groups: OrderedDict[Group, tuple[int, list[Decision]]] = OrderedDict()
+        self._groups: OrderedDict[Group, tuple[int, int, list[Decision]]] = OrderedDict()
 
     def __len__(self) -> int:
         """Denials that are held now."""
@@ -74,13 +74,17 @@ class Denied:
         known = self._groups.get(group)
         if known is None:
             return None
-        until, decisions = known
-        left = until - self._now()
-        if left <= 0:
+        until, wait, decisions = known
+        passed = self._now() - until + wait
+        if passed >= wait:
             self._groups.pop(group, None)
             return None
-        passed = max(each[6] for each in decisions) - left
-        return [_later(each, hit.key, passed) for each, hit in zip(decisions, hits, strict=True)]
+        later = []
+        for each, hit in zip(decisions, hits, strict=True):
+            if each[1] is not hit[1] and each[1] != hit[1]:
+                return None
+            later.append(_later(each, hit[0], passed))
+        return later
 
     def note_group(self, hits: Sequence[Hit], decisions: list[Decision], era: int) -> None:
         """The same for a group, until the last of its denials ends."""
@@ -89,7 +93,8 @@ class Denied:
             return
         if NEVER not in waits and not any(each[7] for each in decisions):
             _make_room(self._groups, self._size)
-            self._groups[_group(hits)] = self._now() + max(waits), decisions
+            wait = max(waits)
+            self._groups[_group(hits)] = self._now() + wait, wait, decisions
 
     def forget(self, key: str, limit: Limit) -> None:
         """The key was given something back; groups are few, so all of them are asked anew."""
@@ -99,7 +104,7 @@ class Denied:
 
 
 def _group(hits: Sequence[Hit]) -> Group:
-    return tuple((bounded_key(key), limit, cost) for key, limit, cost in hits)
+    return tuple([(key if len(key) <= _SHORT else bounded_key(key), limit.scope, cost) for key, limit, cost in hits])
 
 
 def _make_room(known: OrderedDict[Any, Any], size: int) -> None:
@@ -109,6 +114,8 @@ def _make_room(known: OrderedDict[Any, Any], size: int) -> None:
 
 def _later(denied: Decision, key: str, passed: int) -> Decision:
     """What `denied` says `passed` microseconds later; a member whose own wait is over would pass alone."""
-    _, limit, _, cost, remaining, reset, retry, reason, shadow = denied
-    retry = max(0, retry - passed)
-    return Decision((retry == 0, limit, key, cost, remaining, max(0, reset - passed), retry, reason, shadow))
+    _, limit, _, cost, remaining, reset, retry, _, _ = denied
+    reset = reset - passed if reset > passed else 0
+    if retry <= passed:
+        return Decision((True, limit, key, cost, remaining, reset, 0, "", False))
+    return Decision((False, limit, key, cost, remaining, reset, retry - passed, "", False))

@@ -56,7 +56,7 @@ def _denial(denial: Decision, shadow: bool) -> LimitDenied:
 
 def checked(hits: Iterable[Hit]) -> list[Hit]:
     """The hits of one group, each of them possible."""
-    group = [Hit(*hit) for hit in hits]
+    group = [hit if type(hit) is Hit else Hit(*hit) for hit in hits]
     if not 1 <= len(group) <= MOST_HITS:
         raise LimitError("hits", f"{len(group)} hits", f"1 to {MOST_HITS} of them")
     for hit in group:

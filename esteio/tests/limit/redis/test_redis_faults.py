@@ -286,6 +286,45 @@ async def test_while_redis_is_away_each_of_three_instances_lets_its_share_pass_a
         assert (await limiter.peek("new", limit)).remaining == 0
 
 
+async def test_who_is_back_first_waits_for_the_others_so_that_nothing_passes_twice(
+    make: Any, server: RedisServer, proxy: FlakyProxy
+) -> None:
+    limit = Limit(10, DAY)
+    settings = {**QUICK, "ttl": 20.0, "budget": 0.2}
+    with FlakyProxy(("127.0.0.1", server.port)) as other:
+        second, first = (RateLimiter(make(url(each), **settings), denied=0) for each in (other, proxy))
+        for limiter in (second, first):  # in this order, so that the first has heard of both
+            await asked(limiter, limit)
+        await first.peek("ana", limit)
+        await second.hit("ana", limit, 8)  # of this the first has not heard
+        await asyncio.to_thread(other.stop)
+        await asyncio.to_thread(server.restart)
+        await away(first, limit)
+
+        async def connected() -> bool:
+            with server.client() as client:
+                return bool(client.exists("esteio:limit:instances"))
+
+        await until(connected, "the first is back")
+        await asyncio.sleep(0.3)
+        assert (await first.peek("ana", limit)).degraded  # connected, and waiting
+        other.start()
+        for limiter in (first, second):
+            await asked(limiter, limit)
+        assert (await first.peek("ana", limit)).remaining == 2
+
+
+async def test_who_is_back_first_does_not_wait_for_ever(make: Any, server: RedisServer, proxy: FlakyProxy) -> None:
+    limit = Limit(10, DAY)
+    with FlakyProxy(("127.0.0.1", server.port)) as other:
+        first, second = (RateLimiter(make(url(each), **QUICK), denied=0) for each in (proxy, other))
+        for limiter in (first, second):
+            await asked(limiter, limit)
+        await asyncio.to_thread(other.stop)
+        await asyncio.to_thread(server.restart)
+        await asked(first, limit)
+
+
 async def test_an_instance_that_ends_is_not_counted_any_more(make: Any, server: RedisServer) -> None:
     stores = [make(server.url, **{**QUICK, "budget": 5.0}) for _ in range(2)]
     limit = Limit(10, DAY)

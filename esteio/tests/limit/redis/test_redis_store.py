@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -279,3 +280,18 @@ def test_an_address_is_read_or_refused_with_the_part_that_is_wrong() -> None:
 def test_a_setting_outside_its_bounds_is_refused_by_name(settings: dict[str, Any]) -> None:
     with pytest.raises(LimitError, match=next(iter(settings))):
         RedisStore("redis://127.0.0.1:1", **settings)
+
+
+async def test_a_user_may_do_with_what_the_page_says(make: Any) -> None:
+    page = (Path(__file__).parents[4] / "docs/how-to/limits-with-redis.md").read_text(encoding="utf-8")
+    needed = re.findall(r"\+[a-z|]+", page.partition("A user with an ACL needs")[2].partition(" on `~")[0])
+    needed = [each for each in needed if each != "+cluster|slots"]
+    limit = Limit(10, 60)
+    with RedisServer() as server:
+        for user, rules in (("full", needed), ("less", [each for each in needed if each not in ("+role", "+info")])):
+            with server.client() as client:
+                client.execute_command("ACL", "SETUSER", user, "on", ">pw", "~esteio:limit:*", *rules)
+            limiter = RateLimiter(store := make(f"redis://{user}:pw@127.0.0.1:{server.port}"))
+            assert not (await limiter.hit(user, limit)).degraded
+            await limiter.reset(user, limit)
+            await store.close()
