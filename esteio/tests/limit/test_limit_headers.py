@@ -94,6 +94,10 @@ def test_where_waiting_never_helps_no_time_is_told() -> None:
     assert items(h.rate_limit_field(impossible))[0][1]["r"] == 5
 
 
+def test_an_exhausted_limit_can_be_told_without_a_decision() -> None:
+    assert h.exhausted_field(Limit(5, 900, name="auth"), 12.1) == '"auth";r=0;t=13'
+
+
 def test_the_older_fields_count_seconds_from_now() -> None:
     fields = dict(h.legacy_fields(spent(Limit(100, 30), 50)))
     assert fields == {"x-ratelimit-limit": "100", "x-ratelimit-remaining": "50", "x-ratelimit-reset": "30"}

@@ -62,5 +62,5 @@ def _recente(emitido: str, agora: float) -> bool:
 
 def _selo(email: str, senha_hash: str, nome: str, emitido: str) -> str:
     chave = hmac.digest(b"dispositivo", senha_hash.encode(), "sha256")
-    dito = "\0".join((email, nome, emitido)).encode("utf-8", "surrogateescape")
+    dito = "\0".join((email, nome, emitido)).encode("utf-8", "surrogatepass")
     return base64.urlsafe_b64encode(hmac.digest(chave, dito, "sha256")[:24]).decode()
