@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
-from esteio.postgres import StatementTimeout
+from esteio.postgres import CommitUnknown, StatementTimeout
 from esteio.web import BodyTooLarge
 from sispat.cep import CepDesconhecido, CepIndisponivel
 from sispat.domain import erros
@@ -75,19 +75,8 @@ def problema_de(erro: Exception) -> Problema:
     if isinstance(erro, BodyTooLarge):
         limite = f"{erro.limit // 1024} KiB"
         return Problema(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limite}.")
-    if isinstance(erro, StatementTimeout):
-        return Problema(
-            503, "demorou-demais", "Demorou demais",
-            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
-            cabecalhos={"Retry-After": "5"},
-        )  # fmt: skip
     if isinstance(erro, EsteioError):
-        _logger.warning("indisponível: %s", erro)
-        return Problema(
-            503, "indisponivel", "Um momento, por favor",
-            "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
-            cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
-        )  # fmt: skip
+        return _do_banco(erro)
     if isinstance(erro, HTTPException) and isinstance(erro.__cause__, EsteioError | UnicodeDecodeError):
         return problema_de(erro.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
     if isinstance(erro, ClientDisconnect):
@@ -100,6 +89,28 @@ def problema_de(erro: Exception) -> Problema:
     return Problema(
         500, "erro-interno", "Algo falhou do nosso lado",
         "O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte.",
+    )  # fmt: skip
+
+
+def _do_banco(erro: EsteioError) -> Problema:
+    if isinstance(erro, StatementTimeout):
+        return Problema(
+            503, "demorou-demais", "Demorou demais",
+            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
+            cabecalhos={"Retry-After": "5"},
+        )  # fmt: skip
+    if isinstance(erro, CommitUnknown):
+        _logger.error("resultado desconhecido: %s", erro)
+        return Problema(
+            503, "resultado-desconhecido", "Confira antes de repetir",
+            "O banco de dados parou no instante de gravar, e não se sabe se gravou. Confira se o que enviou está lá "
+            "antes de enviar de novo; repetir o mesmo formulário é seguro, ele vale uma vez só.",
+        )  # fmt: skip
+    _logger.warning("indisponível: %s", erro)
+    return Problema(
+        503, "indisponivel", "Um momento, por favor",
+        "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
+        cabecalhos={"Retry-After": str(max(1, round(erro.retry_after or 1)))},
     )  # fmt: skip
 
 
