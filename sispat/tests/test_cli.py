@@ -137,3 +137,18 @@ def test_a_data_directory_has_one_holder_and_the_lock_dies_with_it() -> None:
             assert erro.value.url == "postgresql:///sispat"
         with Trava(pasta):
             pass
+
+
+def test_the_report_shows_the_database_and_changes_nothing(postgres_database: str) -> None:
+    comando("migrate", DATABASE_URL=postgres_database)
+    feito = comando("banco", "relatorio", DATABASE_URL=postgres_database)
+    assert feito.returncode == 0, feito.stderr
+    assert "PostgreSQL 18" in feito.stdout
+    assert "patrimonio: " in feito.stdout
+    todo = json.loads(comando("banco", "relatorio", "--json", DATABASE_URL=postgres_database).stdout)
+    assert {"patrimonio", "setor", "usuario"} <= {tabela["name"] for tabela in todo["tables"]}
+    assert todo["sessions"] == []
+    fora = comando("banco", "relatorio", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b?pool_timeout=0.3")
+    assert fora.returncode == 1
+    assert "segredo" not in fora.stderr
+    assert "Traceback" not in fora.stderr

@@ -224,17 +224,19 @@ async def test_a_write_on_a_read_only_server_is_told_from_a_lost_one(database: D
 
 
 async def test_a_plan_that_the_schema_outdated_is_a_conflict_and_a_new_connection_has_none(
-    database: Database, postgres_database: str
+    postgres_database: str,
 ) -> None:
-    await database.execute("CREATE TABLE item (id int)")
-    await database.execute("INSERT INTO item VALUES (1)")
-    assert await database.fetch_all("SELECT * FROM item") == [(1,)]
-    async with await psycopg.AsyncConnection.connect(Dsn.parse(postgres_database).conninfo, autocommit=True) as other:
-        await other.execute("ALTER TABLE item ADD COLUMN name text")
-    with pytest.raises(SerializationConflict) as caught:
-        await database.fetch_all("SELECT * FROM item")
-    assert caught.value.sqlstate == "0A000"
-    assert await database.fetch_all("SELECT * FROM item") == [(1, None)]
+    dsn = Dsn.parse(postgres_database).with_(connection_limit=1)
+    async with Database(dsn) as database:
+        await database.execute("CREATE TABLE item (id int)")
+        await database.execute("INSERT INTO item VALUES (1)")
+        assert await database.fetch_all("SELECT * FROM item") == [(1,)]
+        async with await psycopg.AsyncConnection.connect(dsn.conninfo, autocommit=True) as other:
+            await other.execute("ALTER TABLE item ADD COLUMN name text")
+        with pytest.raises(SerializationConflict) as caught:
+            await database.fetch_all("SELECT * FROM item")
+        assert caught.value.sqlstate == "0A000"
+        assert await database.fetch_all("SELECT * FROM item") == [(1, None)]
 
 
 # Refusals of a real server over TCP

@@ -15,7 +15,7 @@ BOUND = Lag(seconds=10.0, bytes=1000, freshness=3.0)
 def measured(primary: list[tuple[int, float]], **replicas: tuple[int, float]) -> Replication:
     replication = Replication(BOUND)
     for lsn, asked in primary:
-        replication.primary_at(lsn, asked)
+        replication.primary_at(lsn, lsn, asked)
     for name, (lsn, now) in replicas.items():
         replication.replica_at(name, lsn, now)
     return replication
@@ -85,10 +85,17 @@ def test_a_write_at_an_unknown_place_keeps_reads_at_the_primary_until_it_was_mea
     reader = Session("0/10")
     reader.wrote(None, 1.0)
     assert reader.needed(replication) is None
-    replication.primary_at(150, 1.0)
+    replication.primary_at(150, 155, 1.0)
     assert reader.needed(replication) is None, "asked in the moment of the write: it may have been before it"
-    replication.primary_at(160, 1.1)
+    replication.primary_at(150, 160, 1.1)
     assert (reader.needed(replication), reader.token) == (160, "0/A0")
+
+
+def test_a_primary_that_rests_at_the_border_of_a_page_does_not_wait_for_its_replicas() -> None:
+    replication = Replication(BOUND)
+    replication.primary_at(0x3000000, 0x3000028, 1.0)
+    replication.replica_at("replica", 0x3000000, 1.0)
+    assert replication.usable(0, 1.0) == ["replica"]
 
 
 def test_sessions_nest_and_end() -> None:

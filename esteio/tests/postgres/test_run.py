@@ -321,7 +321,7 @@ async def test_commits_whose_answers_are_cut_at_any_byte_are_applied_exactly_onc
         through = dsn.with_(hosts=(proxy.address,), parameters=(("sslmode", "disable"), ("gssencmode", "disable")))
         async with Database(through.with_(connection_limit=2), name="cut", min_size=1) as cut:
             await cut.fetch_value("SELECT 1")
-            for number in range(46):
+            for number in range(33):
                 first = True
 
                 async def write(conn: Connection, number: int = number) -> None:
@@ -338,7 +338,7 @@ async def test_commits_whose_answers_are_cut_at_any_byte_are_applied_exactly_onc
                     asyncio.get_running_loop().call_later(0.03, proxy.heal)
 
                 await cut.run(write)
-        assert await database.fetch_value("SELECT count(*) FROM done") == 46
+        assert await database.fetch_value("SELECT count(*) FROM done") == 33
     outcomes = [event.outcome for event in events if isinstance(event, CommitResolved)]
     assert {Outcome.COMMITTED, Outcome.ABORTED} == set(outcomes), "both have happened, and nothing was unknown"
 

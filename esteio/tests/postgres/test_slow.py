@@ -12,9 +12,10 @@ import pytest
 from psycopg import sql
 
 from esteio import Event, events
-from esteio.postgres import Dsn
+from esteio.postgres import Database, Dsn
 from esteio.postgres._connection import Connection
 from esteio.postgres._slow import SlowLog, SlowQuery, masked
+from esteio.postgres._statements import Statements
 from esteio.postgres._tag import application_name, current_tag, tagged
 from esteio.postgres._watch import Watch
 
@@ -31,7 +32,7 @@ def seen() -> Iterator[list[Event]]:
 async def connection(postgres_database: str) -> AsyncIterator[Connection]:
     conninfo = Dsn.parse(postgres_database).conninfo
     async with await Connection.connect(conninfo, autocommit=True, prepare_threshold=0) as conn:
-        conn.watch = Watch("main", slow_warn=0.02, slow_alert=0.05)
+        conn.watch = Watch("main", statements=Statements(), slow_warn=0.02, slow_alert=0.05)
         yield conn
 
 
@@ -69,7 +70,7 @@ async def test_a_very_slow_statement_is_an_event(connection: Connection, seen: l
 
 async def test_a_fast_statement_is_counted_and_nothing_is_said(connection: Connection, seen: list[Event]) -> None:
     assert connection.watch is not None
-    connection.watch = Watch("main")
+    connection.watch = Watch("main", statements=Statements())
     for number in range(3):
         await connection.execute("SELECT %s::int", [number])
     await connection.cursor().executemany("SELECT %s::int + 1", [[1], [2]])
@@ -175,3 +176,18 @@ def test_an_application_name_fits_the_server() -> None:
     assert check("sispat w1") == "sispat w1"
     assert check("sispat w1", "GET /bens") == "sispat w1 GET /bens"
     assert check("sispat w1", "ç\n'" + "x" * 100) == "sispat w1 ??'" + "x" * 50
+
+
+async def test_sqlalchemy_in_between_does_not_hide_the_caller(postgres_database: str, seen: list[Event]) -> None:
+    from sqlalchemy import text
+
+    from esteio.postgres.sqlalchemy import async_engine
+
+    async with Database(postgres_database, slow_alert=0.02) as database:
+        engine = async_engine(database)
+        async with engine.connect() as conn:
+            await conn.execute(text("SELECT pg_sleep(:long)"), {"long": 0.03})  # through SQLAlchemy
+        await engine.dispose()
+    (event,) = [event for event in seen if isinstance(event, SlowQuery)]
+    assert f"test_slow.py:{_line('through SQLAlchemy')} (test_sqlalchemy_in_between" in event.caller
+    assert event.parameters == "1 parameter (long float)"

@@ -27,10 +27,15 @@ from esteio.postgres._errors import (
     is_retryable,
 )
 from esteio.postgres._events import CommitResolved, FailedOver, TransactionRetried
+from esteio.postgres._histogram import Times
 from esteio.postgres._hosts import HostReport, Role
+from esteio.postgres._leaks import ConnectionLeaked
 from esteio.postgres._outcome import Outcome
 from esteio.postgres._replication import ReplicaReport
-from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
+from esteio.postgres._slow import SlowQuery
+from esteio.postgres._statements import StatementStats
+from esteio.postgres._stats import DatabaseLost, DatabaseRestored, DatabaseStats, PoolStats
+from esteio.postgres._tag import tagged
 from esteio.postgres.sync import SyncConnection, SyncDatabase
 
 __all__ = [
@@ -39,10 +44,12 @@ __all__ = [
     "CommitResolved",
     "CommitUnknown",
     "Connection",
+    "ConnectionLeaked",
     "Database",
     "DatabaseLost",
     "DatabaseMissing",
     "DatabaseRestored",
+    "DatabaseStats",
     "DatabaseUnavailable",
     "Dsn",
     "DsnError",
@@ -58,9 +65,12 @@ __all__ = [
     "Role",
     "SerializationConflict",
     "Session",
+    "SlowQuery",
+    "StatementStats",
     "StatementTimeout",
     "SyncConnection",
     "SyncDatabase",
+    "Times",
     "TlsUnavailable",
     "TransactionRetried",
     "TransactionTimeout",
@@ -69,4 +79,5 @@ __all__ = [
     "is_configuration",
     "is_failover",
     "is_retryable",
+    "tagged",
 ]

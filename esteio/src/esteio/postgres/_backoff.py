@@ -16,7 +16,7 @@ _CEILINGS = ((5.0, 0.08), (60.0, 0.3), (float("inf"), 1.5))  # by the age of the
 _CONFLICT_FIRST = 0.004
 _CONFLICT_CEILING = 0.25
 _RECHECK_FIRST = 2.0
-_RECHECK_CEILING = 30.0
+_RECHECK_CEILING = 10.0
 
 
 def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float] = random) -> float:
@@ -30,7 +30,7 @@ def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float]
 
 
 def recheck_delay(failures: int, *, random: Callable[[], float] = random) -> float:
-    """Seconds until a server that refused our login is asked again, in case its configuration has changed: 2 to 30."""
+    """Seconds until a server that refused our login is asked again, in case its configuration has changed: 1 to 10."""
     return _jittered(_RECHECK_FIRST, failures, _RECHECK_CEILING, random)
 
 

@@ -20,6 +20,7 @@ from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._watch import Watch
 
 __all__ = ["Opener"]
 
@@ -27,6 +28,9 @@ _logger = logging.getLogger("esteio.postgres")
 
 _STAGGER = 0.25
 _IDENTITY_SECONDS = 3.0
+
+_Attempts = dict[asyncio.Task[Connection], tuple[Host, float]]
+"""Attempts under way: to which server, and since when."""
 
 
 class Opener:
@@ -42,6 +46,7 @@ class Opener:
         prepare_threshold: int | None,
         clock: Clock,
         only: Host | None = None,
+        watch: Watch | None = None,
     ) -> None:
         self._fleet = fleet
         self._history = history
@@ -50,6 +55,8 @@ class Opener:
         self._prepare_threshold = prepare_threshold
         self._clock = clock
         self._only = only
+        self._watch = watch
+        self.failovers = 0
         self.last: Host | None = None
         """The server the last connection was opened to."""
 
@@ -65,24 +72,35 @@ class Opener:
     async def open(self) -> Connection:
         """A connection; psycopg's error, or DatabaseUnavailable, when there is none to be had now."""
         hosts = self._candidates()
-        running: dict[asyncio.Task[Connection], Host] = {}
+        running: _Attempts = {}
         error: Exception = DatabaseUnavailable(self._name, self._why_not())
+        second_best: Connection | None = None
         try:
             while hosts or running:
                 if hosts:
                     host = hosts.pop(0)
-                    running[asyncio.ensure_future(self._attempt(host))] = host
-                done, _ = await asyncio.wait(
-                    running, timeout=_STAGGER if hosts else None, return_when=asyncio.FIRST_COMPLETED
-                )
+                    running[asyncio.ensure_future(self._attempt(host))] = host, self._clock.monotonic()
+                patience = _STAGGER if hosts or second_best else None
+                done, _ = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     del running[task]
-                    if task.exception() is None:
-                        self._outrun(running)
-                        return self._arrived(task.result())
-                    error = self._worse(error, task.exception())
-            raise error
+                    if (failure := task.exception()) is not None:
+                        error = failure if isinstance(failure, Exception) else error
+                    elif self._is_best(conn := task.result()):
+                        return self._arrived(conn, running)
+                    elif second_best is None:
+                        second_best = conn
+                    else:
+                        conn.drop()
+                if not done and not hosts:
+                    break
+            if second_best is None:
+                raise error
+            conn, second_best = second_best, None
+            return self._arrived(conn, running)
         finally:
+            if second_best is not None:
+                second_best.drop()
             await _end(running)
 
     def _candidates(self) -> list[Host]:
@@ -97,22 +115,21 @@ class Opener:
             "; ".join(f"{host.address}: {host.error}" for host in hosts if host.error) or "no server may be asked yet"
         )
 
-    def _arrived(self, conn: Connection) -> Connection:
+    def _is_best(self, conn: Connection) -> bool:
+        return self._target is not Target.PREFER_STANDBY or conn.role is Role.STANDBY
+
+    def _arrived(self, conn: Connection, outrun: _Attempts) -> Connection:
+        now = self._clock.monotonic()
+        for host, began in outrun.values():
+            if now - began >= _STAGGER:
+                self._fleet.failed(host, f"silent for {now - began:.2f} s while another server answered", now)
+        conn.watch = self._watch
         before, self.last = self.last, conn.host
         if before is not None and conn.host is not None and before is not conn.host and self._only is None:
             _logger.warning("database %s: %s takes over from %s", self._name, conn.host.address, before.address)
+            self.failovers += 1
             events.emit(FailedOver(self._name, before.address, conn.host.address))
         return conn
-
-    def _outrun(self, running: dict[asyncio.Task[Connection], Host]) -> None:
-        for host in running.values():
-            self._fleet.failed(
-                host, f"silent for {_STAGGER:g} s while another server answered", self._clock.monotonic()
-            )
-
-    @staticmethod
-    def _worse(before: Exception, error: BaseException | None) -> Exception:
-        return error if isinstance(error, Exception) else before
 
     async def _attempt(self, host: Host) -> Connection:
         try:
@@ -163,7 +180,7 @@ class Opener:
                 conn.life = self._history.witness(life, start)
 
 
-async def _end(attempts: dict[asyncio.Task[Connection], Host]) -> None:
+async def _end(attempts: _Attempts) -> None:
     for task in attempts:
         task.cancel()
     for result in await asyncio.gather(*attempts, return_exceptions=True):

@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,6 @@ from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
 from esteio.postgres._hosts import Host, Role, role_of
-from esteio.postgres._leaks import Place
 from esteio.postgres._outcome import Incarnation
 from esteio.postgres._watch import Cursor, Watch
 
@@ -63,7 +63,7 @@ class Remembered(BaseConnection[Any]):
     watch: Watch | None = None
     """What looks at its statements."""
     borrowed_at: float = 0.0
-    borrower: tuple[Place, ...] = ()
+    borrower: Sequence[Any] = ()
     overdue: bool = False
     """Whether it is out for so long that somebody was told."""
     _watched: Any = None
@@ -81,7 +81,10 @@ class Remembered(BaseConnection[Any]):
 
     def role_now(self) -> Role:
         """What its server says it is; the server tells with every answer, so this costs no round trip."""
-        return role_of(self.pgconn.parameter_status)
+        try:
+            return role_of(self.pgconn.parameter_status)
+        except OperationalError:  # closed in the meantime
+            return self.role
 
     def cut(self) -> None:
         """End it although somebody waits for an answer, who then gets an error at once."""

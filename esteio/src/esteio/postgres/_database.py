@@ -40,8 +40,11 @@ from esteio.postgres._resolution import Resolver
 from esteio.postgres._run import Run
 from esteio.postgres._session import session_conninfo, session_hosts
 from esteio.postgres._statement import statement
-from esteio.postgres._stats import PoolStats
+from esteio.postgres._statements import Statements, StatementStats
+from esteio.postgres._stats import DatabaseStats
+from esteio.postgres._tag import application_of
 from esteio.postgres._transaction import Mode, Transaction
+from esteio.postgres._watch import Watch
 
 __all__ = ["Database"]
 
@@ -57,7 +60,9 @@ class Database:
 
     `settings` are PostgreSQL settings of each session, such as `{"role": "app"}`. `max_waiting` bounds
     the queue for a connection. `prepare_threshold` is psycopg's: 0 prepares a statement the first time
-    it runs on a connection, None never does (for PgBouncer in transaction mode).
+    it runs on a connection, None never does (for PgBouncer in transaction mode). A statement slower than
+    `slow_warn` seconds is logged, one slower than `slow_alert` an event too, and a connection that is out
+    for more than `leak_after` seconds both; None turns each off. At most `statements` are counted by name.
     """
 
     def __init__(
@@ -73,6 +78,10 @@ class Database:
         ping_after: float = 30.0,
         max_lag: float = 10.0,
         max_lag_bytes: int = 64 * 1024 * 1024,
+        slow_warn: float | None = 1.0,
+        slow_alert: float | None = 3.0,
+        leak_after: float | None = 60.0,
+        statements: int = 500,
         clock: Clock = SYSTEM,
     ) -> None:
         self.dsn = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
@@ -80,7 +89,16 @@ class Database:
         self.clock = clock
         self.retried = 0
         """Transactions and statements that ran again."""
-        conninfo = session_conninfo(self.dsn, application_name or f"esteio {name} {os.getpid()}", settings or {})
+        application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
+        conninfo = session_conninfo(self.dsn, application, settings or {})
+        self._watch = Watch(
+            name,
+            slow_warn=slow_warn,
+            slow_alert=slow_alert,
+            statements=Statements(statements),
+            application=application,
+            clock=clock,
+        )
         self._target, hosts = session_hosts(self.dsn, conninfo)
         self._fleet = Fleet(hosts, random)
         history = History()
@@ -94,6 +112,7 @@ class Database:
                 prepare_threshold=prepare_threshold,
                 clock=clock,
                 only=only,
+                watch=self._watch,
             )
 
         def pool(source: Opener, smallest: int, label: str = name) -> Pool:
@@ -105,10 +124,11 @@ class Database:
                 timeout=self.dsn.pool_timeout,
                 max_waiting=max_waiting,
                 ping_after=ping_after,
+                leak_after=leak_after,
                 clock=clock,
             )
 
-        source = opener(self._target)
+        source = self._source = opener(self._target)
         self._pool = pool(source, min_size)
         self._resolver = Resolver(self._pool, history, name=name, limit=self.dsn.pool_timeout, clock=clock)
         follow = hosts if len(hosts) > 1 and self._target in (Target.READ_WRITE, Target.PRIMARY) else []
@@ -288,9 +308,20 @@ class Database:
         await task
         return self.clock.monotonic() - began
 
-    def stats(self) -> PoolStats:
-        """The pool's numbers of this moment."""
-        return self._pool.stats()
+    def stats(self) -> DatabaseStats:
+        """The numbers of this moment: the pool for writes, and what it took to keep promises."""
+        return DatabaseStats.of(
+            self._pool.stats(),
+            failovers=self._source.failovers,
+            retried=self.retried,
+            resolved_committed=self._resolver.committed,
+            resolved_aborted=self._resolver.aborted,
+            unknown=self._resolver.unknown,
+        )
+
+    def statements(self) -> tuple[StatementStats, ...]:
+        """What ran, by fingerprint, the most expensive first; on all pools, since this was made."""
+        return self._watch.statements.snapshot()
 
     def hosts(self) -> tuple[HostReport, ...]:
         """What is known of each server of the URL."""

@@ -25,6 +25,8 @@ from esteio.clock import SYSTEM, Clock
 from esteio.policy._forks import renew_after_fork
 from esteio.postgres._connection import Connection
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
+from esteio.postgres._histogram import Histogram
+from esteio.postgres._leaks import Leaks
 from esteio.postgres._ledger import Ledger
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
@@ -75,6 +77,7 @@ class Pool:
         ping_after: float = 30.0,
         max_lifetime: float = _MAX_LIFETIME,
         max_idle: float = _MAX_IDLE,
+        leak_after: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._source = source
@@ -94,9 +97,10 @@ class Pool:
         self._drained: asyncio.Event | None = None
         self._down_since: float | None = None
         self._last_error: str | None = None
-        self._acquired = self._queued = self._timeouts = self._rejected = 0
+        self._acquired = self._queued = self._served = self._timeouts = self._rejected = 0
         self._connects = self._connect_failures = 0
-        self._wait_seconds = 0.0
+        self._waits = Histogram()
+        self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
         self._inherited: list[Ledger[Connection]] = []
         renew_after_fork(self)
 
@@ -148,12 +152,17 @@ class Pool:
             conn = self._books.take()
         if conn is None:
             conn = await self._queue(self._timeout if timeout is None else timeout)
+            self._served += 1
         self._acquired += 1
+        if self._leaks is not None:
+            self._leaks.borrowed(conn)
         return conn
 
     def release(self, conn: Connection) -> None:
         """Give `conn` back; one that is broken or in the middle of something is replaced."""
         books = self._books
+        if conn.overdue and self._leaks is not None:
+            self._leaks.returned(conn)
         if self._closed:
             books.used.discard(conn)
             conn.drop()
@@ -197,7 +206,7 @@ class Pool:
             max_waiting=self._max_waiting,
             acquired=self._acquired,
             queued=self._queued,
-            wait_seconds=self._wait_seconds,
+            wait_seconds=self._waits.seconds,
             timeouts=self._timeouts,
             rejected=self._rejected,
             connects=self._connects,
@@ -205,6 +214,9 @@ class Pool:
             lost=self._books.lost,
             down_for=None if self._down_since is None else self._now() - self._down_since,
             last_error=self._last_error,
+            waits=self._waits.times(immediate=self._acquired - self._served),
+            overdue=sum(conn.overdue for conn in self._books.used),
+            leaks=0 if self._leaks is None else self._leaks.found,
         )
 
     def check_idle(self) -> None:
@@ -256,7 +268,7 @@ class Pool:
         finally:
             timer.cancel()
             self._waiters.pop(waiter, None)
-            self._wait_seconds += self._now() - began
+            self._waits.observe(self._now() - began)
 
     def _expire(self, waiter: asyncio.Future[Connection], timeout: float) -> None:
         if not waiter.done():
@@ -302,13 +314,13 @@ class Pool:
             self._loop.call_later(_SPREAD * random(), self._grow)  # noqa: S311 - jitter
 
     def _refusal(self) -> DatabaseUnavailable:
-        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None)
+        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None, not_sent=True)
 
     def _in_vain(self, waited: float) -> DatabaseUnavailable | PoolExhausted:
         if self._down_since is not None:
             away = self._now() - self._down_since
             reason = f"not reachable for {away:.1f} s ({self._last_error}), no connection within {waited:g} s"
-            return DatabaseUnavailable(self._name, reason)
+            return DatabaseUnavailable(self._name, reason, not_sent=True)
         return PoolExhausted(
             self._name,
             waited=waited,
@@ -380,12 +392,20 @@ class Pool:
         self._sweeper = self._loop.call_later(_SWEEP_EVERY * (0.75 + 0.5 * random()), self._sweep)  # noqa: S311
 
     def _sweep(self) -> None:
+        self._cut_hung()
+        if self._leaks is not None:
+            forgotten, late = self._leaks.look(self._books.used)
+            self._leaks.tell(forgotten, late)
+            for conn in forgotten:
+                self.release(conn)
+        self.check_idle()
+        self._schedule_sweep()
+
+    def _cut_hung(self) -> None:
         now = self._now()
         for conn in self._books.used:
             if conn.cut_at < now:
                 conn.cut()
-        self.check_idle()
-        self._schedule_sweep()
 
 
 def anew(error: DatabaseUnavailable) -> DatabaseUnavailable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from random import random
+from typing import Any
 
 import psycopg
 
@@ -26,7 +27,7 @@ __all__ = ["Replicas"]
 
 _INTERVAL = 0.5
 _ACQUIRE_SECONDS = 0.25
-_POSITION = "SELECT pg_current_wal_insert_lsn()::text"
+_POSITION = "SELECT pg_current_wal_flush_lsn()::text, pg_current_wal_insert_lsn()::text"
 _REPLAYED = "SELECT pg_last_wal_replay_lsn()::text"
 
 
@@ -100,15 +101,14 @@ class Replicas:
 
     async def _measure_primary(self) -> None:
         asked = self._clock.monotonic()
-        position = await _ask(self._main, _POSITION, self._note)
-        if position is not None:
-            self.replication.primary_at(parse_lsn(position), asked)
+        flushed, inserted = await _ask(self._main, _POSITION, self._note)
+        self.replication.primary_at(parse_lsn(flushed), parse_lsn(inserted), asked)
 
     async def _measure(self, host: Host, pool: Pool) -> None:
         if host is self._opener.last:
             self.replication.forget(host.address)
             return
-        replayed = await _ask(pool, _REPLAYED, self._note)
+        (replayed,) = await _ask(pool, _REPLAYED, self._note)
         if replayed is None or host.role is not Role.STANDBY:
             self.replication.forget(host.address)
         else:
@@ -122,7 +122,7 @@ class Replicas:
             self._main.retire_all(f"{conn.host and conn.host.address} was promoted to timeline {conn.life.timeline}")
 
 
-async def _ask(pool: Pool, sql: str, note: Callable[[Connection], None]) -> str | None:
+async def _ask(pool: Pool, sql: str, note: Callable[[Connection], None]) -> tuple[Any, ...]:
     conn = await pool.acquire(_INTERVAL)
     try:
         row = await (await conn.execute(sql)).fetchone()
@@ -132,4 +132,4 @@ async def _ask(pool: Pool, sql: str, note: Callable[[Connection], None]) -> str 
         raise
     finally:
         pool.release(conn)
-    return None if row is None else row[0]
+    return row or ()

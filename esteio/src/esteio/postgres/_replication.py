@@ -11,6 +11,7 @@ import re
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 __all__ = ["Lag", "ReplicaReport", "Replication", "format_lsn", "parse_lsn"]
 
@@ -58,13 +59,19 @@ class Replication:
     def __init__(self, bound: Lag) -> None:
         self._bound = bound
         self._primary: deque[tuple[int, float]] = deque(maxlen=_SAMPLES)  # position, when it was asked for
+        self._end = (0, -inf)
         self._replayed: dict[str, tuple[int, float]] = {}
 
-    def primary_at(self, lsn: int, asked: float) -> None:
-        """The primary's log ended at `lsn` when asked at `asked` or later."""
-        if self._primary and lsn < self._primary[-1][0]:
+    def primary_at(self, flushed: int, inserted: int, asked: float) -> None:
+        """Up to where the primary's log was on disk, and was written at all, when asked at `asked` or later.
+
+        Replicas get what is on disk. The end of what is written lies after it, and on the border of two pages
+        after the next page's header, where no replica gets before there is more.
+        """
+        if self._primary and flushed < self._primary[-1][0]:
             self._primary.clear()  # another server, which has lost the end of the log
-        self._primary.append((lsn, asked))
+        self._primary.append((flushed, asked))
+        self._end = (inserted, asked)
 
     def replica_at(self, address: str, lsn: int, now: float) -> None:
         """A replica has replayed up to `lsn`."""
@@ -76,7 +83,8 @@ class Replication:
 
     def passed(self, since: float) -> int | None:
         """A position that all written before `since` lies before, or None as long as none is known."""
-        return self._primary[-1][0] if self._primary and self._primary[-1][1] > since else None
+        position, asked = self._end
+        return position if asked > since else None
 
     def usable(self, token: int, now: float) -> list[str]:
         """The replicas that may answer who has seen `token`, the one that is furthest first."""

@@ -28,7 +28,7 @@ _LINES = 20
 _WINDOW = 10.0
 _TYPES_SHOWN = 12
 _FRAMES = 40
-_OURS = ("esteio.postgres", "psycopg", "contextlib")
+_OURS = ("esteio.postgres", "psycopg", "sqlalchemy", "contextlib")
 _LOOPS = ("asyncio", "uvloop", "concurrent.futures", "threading")
 
 
@@ -120,7 +120,7 @@ def _first(parameters: Any) -> list[Any]:
 
 
 def calling_line(frame: FrameType | None) -> str:
-    """The innermost line outside of the driver and of this package among `frame` and those that wait for it.
+    """The innermost line outside of the driver, SQLAlchemy and this package among `frame` and those that wait for it.
 
     While a coroutine runs, those that await it are its callers, so nothing has to be noted beforehand.
     """

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 from esteio.events import Event
+from esteio.postgres._histogram import Times
 
-__all__ = ["DatabaseLost", "DatabaseRestored", "PoolStats"]
+__all__ = ["DatabaseLost", "DatabaseRestored", "DatabaseStats", "PoolStats"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,34 @@ class PoolStats:
     """Seconds since the server was last reachable, or None while it is."""
     last_error: str | None
     """Why the last attempt to connect failed."""
+    waits: Times
+    """How long callers waited for a connection; most do not wait."""
+    overdue: int
+    """Connections that are out for too long."""
+    leaks: int
+    """Connections that were out for too long, or were forgotten and taken back."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseStats(PoolStats):
+    """The numbers of the pool for writes, and of what it took to keep promises."""
+
+    failovers: int
+    """Times that another server became the one for writes."""
+    retried: int
+    """Transactions and statements that ran again."""
+    resolved_committed: int
+    """Commits whose answer was lost and that are committed."""
+    resolved_aborted: int
+    """Commits whose answer was lost and that are not; `run` did them again."""
+    unknown: int
+    """Commits of which nobody can tell; each raised CommitUnknown."""
+
+    @classmethod
+    def of(cls, pool: PoolStats, **numbers: int) -> Self:
+        """The numbers of `pool` and these."""
+        every: dict[str, Any] = {field.name: getattr(pool, field.name) for field in fields(pool)} | numbers
+        return cls(**every)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from __future__ import annotations
 from contextvars import ContextVar, Token
 from functools import lru_cache
 
-__all__ = ["application_name", "current_tag", "tagged"]
+from esteio.postgres._dsn import Dsn
+
+__all__ = ["application_name", "application_of", "current_tag", "naming_command", "tagged"]
 
 _LIMIT = 63  # bytes; the server cuts off what is longer
 _tag: ContextVar[str] = ContextVar("esteio.postgres.tag", default="")
@@ -36,8 +38,20 @@ def current_tag() -> str:
     return _tag.get()
 
 
+def application_of(dsn: Dsn, name: str) -> str:
+    """What sessions of `dsn` are called: what the URL says, else `name`."""
+    return dict(dsn.parameters).get("application_name") or application_name(name)
+
+
 @lru_cache(maxsize=1024)
 def application_name(base: str, tag: str = "") -> str:
     """What the server shows for work of `tag` in a program named `base`: at most 63 printable characters."""
     name = f"{base} {tag}" if tag else base
     return "".join(c if " " <= c <= "~" else "?" for c in name)[:_LIMIT]
+
+
+@lru_cache(maxsize=1024)
+def naming_command(base: str, tag: str) -> bytes:
+    """SQL that goes behind a BEGIN, in the same message, and names the session until the transaction ends."""
+    quoted = application_name(base, tag).replace("\\", "?").replace("'", "''")
+    return f"; SET LOCAL application_name = '{quoted}'".encode()

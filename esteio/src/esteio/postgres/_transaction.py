@@ -21,13 +21,14 @@ from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
 from esteio.postgres._attempts import Trouble, trouble
-from esteio.postgres._connection import Connection
+from esteio.postgres._connection import Connection, Remembered
 from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History, Incarnation, Outcome
 from esteio.postgres._pool import Pool
 from esteio.postgres._replication import parse_lsn
+from esteio.postgres._tag import current_tag, naming_command
 
 if TYPE_CHECKING:
     from esteio.postgres._resolution import Resolver
@@ -95,7 +96,7 @@ class Transaction:
         conn = self.conn
         ask = conn.life is None and conn.knows_origin
         try:
-            results = await _exchange(conn, begin_command(self._mode, ask))
+            results = await _exchange(conn, begin_command(self._mode, ask) + tagging(conn))
             if not self._target.accepts(conn.role_now()):
                 msg = f"the server has become a {conn.role_now()}"
                 raise psycopg.errors.ReadOnlySqlTransaction(msg)
@@ -195,6 +196,12 @@ def begin_command(mode: Mode, ask: bool) -> bytes:
     if mode.read_only:
         return f"{begin} READ ONLY".encode()
     return f"{begin}; SELECT pg_current_xact_id()".encode() + (f"; {ORIGIN}".encode() if ask else b"")
+
+
+def tagging(conn: Remembered) -> bytes:
+    """What makes the server show what the transaction is for, until it ends; without a round trip of its own."""
+    tag = current_tag()
+    return naming_command(conn.watch.application, tag) if tag and conn.watch is not None else b""
 
 
 async def _exchange(conn: Connection, command: bytes) -> list[PGresult]:

@@ -22,9 +22,14 @@ from esteio.postgres._slow import SlowLog
 from esteio.postgres._statements import Statements
 
 if TYPE_CHECKING:
+    from psycopg._cursor_base import BaseCursor
     from psycopg.pq.abc import PGresult
 
-__all__ = ["Cursor", "Watch"]
+    _Base = BaseCursor[Any, Any]
+else:
+    _Base = object  # psycopg does not export what its cursors have in common
+
+__all__ = ["Cursor", "Watch", "Watched"]
 
 
 class Watch:
@@ -36,17 +41,17 @@ class Watch:
         *,
         slow_warn: float | None = 1.0,
         slow_alert: float | None = 3.0,
-        statements: int = 500,
+        statements: Statements,
+        application: str = "esteio",
         clock: Clock = SYSTEM,
     ) -> None:
+        self.application = application
         self.now: Callable[[], float] = monotonic if clock is SYSTEM else clock.monotonic
-        self.statements = Statements(statements)
+        self.statements = statements
         self._slow = SlowLog(name, slow_warn, slow_alert)
         self._patience = self._slow.patience
 
-    def note(
-        self, cursor: Cursor[Any], query: Query, params: object, began: float, error: BaseException | None
-    ) -> None:
+    def note(self, cursor: Watched, query: Query, params: object, began: float, error: BaseException | None) -> None:
         """A statement that began at `began` has ended."""
         ended = self.now()
         took = ended - began
@@ -56,15 +61,15 @@ class Watch:
             self._slow.tell(sql, params, took, ended, error)
 
 
-def _text_of(cursor: Cursor[Any], query: Query) -> str:
+def _text_of(cursor: Watched, query: Query) -> str:
     """The text of a statement that is not simply text; one that was put together is put together again."""
     if isinstance(query, bytes):
         return query.decode("utf-8", "replace")
     return query.as_string(cursor) if isinstance(query, Composable) else str(query)
 
 
-class Cursor(AsyncCursor[Row]):
-    """A psycopg cursor whose connection's `watch`, if it has one, sees its statements."""
+class Watched(_Base):
+    """What both flavours of cursors know: who watches, and what a pipeline has sent."""
 
     _sent: tuple[Query, object, float] | None = None
 
@@ -72,6 +77,24 @@ class Cursor(AsyncCursor[Row]):
     def _watch(self) -> Watch | None:
         watch: Watch | None = getattr(self._conn, "watch", None)
         return watch
+
+    def _check_results(self, results: list[PGresult]) -> None:
+        # Where the driver hands over the result of a statement that was sent in a pipeline.
+        sent = self._sent
+        if sent is None or (watch := self._watch) is None:
+            return super()._check_results(results)
+        (query, params, began), self._sent = sent, None
+        try:
+            super()._check_results(results)
+        except psycopg.Error as error:
+            watch.note(self, query, params, began, error)
+            raise
+        watch.note(self, query, params, began, None)
+        return None
+
+
+class Cursor(Watched, AsyncCursor[Row]):
+    """A psycopg cursor whose connection's `watch`, if it has one, sees its statements."""
 
     async def execute(
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
@@ -105,18 +128,4 @@ class Cursor(AsyncCursor[Row]):
             watch.note(self, query, params_seq, began, error)
             raise
         watch.note(self, query, params_seq, began, None)
-        return None
-
-    def _check_results(self, results: list[PGresult]) -> None:
-        # Where the driver hands over the result of a statement that was sent in a pipeline.
-        sent = self._sent
-        if sent is None or (watch := self._watch) is None:
-            return super()._check_results(results)
-        (query, params, began), self._sent = sent, None
-        try:
-            super()._check_results(results)
-        except psycopg.Error as error:
-            watch.note(self, query, params, began, error)
-            raise
-        watch.note(self, query, params, began, None)
         return None

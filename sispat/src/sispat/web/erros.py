@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
-from esteio.postgres import CommitUnknown, StatementTimeout
+from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
 from esteio.web import BodyTooLarge
 from sispat.cep import CepDesconhecido, CepIndisponivel
 from sispat.domain import erros
@@ -100,11 +100,16 @@ def _do_banco(erro: EsteioError) -> Problema:
             cabecalhos={"Retry-After": "5"},
         )  # fmt: skip
     if isinstance(erro, CommitUnknown):
-        _logger.error("resultado desconhecido: %s", erro)
+        _logger.error("gravação incerta: %s", erro)
         return Problema(
-            503, "resultado-desconhecido", "Confira antes de repetir",
-            "O banco de dados parou no instante de gravar, e não se sabe se gravou. Confira se o que enviou está lá "
-            "antes de enviar de novo; repetir o mesmo formulário é seguro, ele vale uma vez só.",
+            503, "gravacao-incerta", "Confira antes de repetir",
+            "A conexão com o banco de dados caiu na hora de gravar. Confira se a alteração foi feita antes de repeti-la.",
+        )  # fmt: skip
+    if isinstance(erro, LockTimeout):
+        return Problema(
+            503, "em-uso-agora", "Em uso neste instante",
+            "Outra pessoa está alterando o mesmo registro. Nada foi gravado: tente de novo em instantes.",
+            cabecalhos={"Retry-After": "1"},
         )  # fmt: skip
     _logger.warning("indisponível: %s", erro)
     return Problema(

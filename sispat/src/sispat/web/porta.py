@@ -1,10 +1,16 @@
 """The door: every request that needs a person comes through `Atendimento`.
 
 Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the
+<<<<<<< HEAD
 whole request and is given back however it ends. A request that may write is one transaction: an error undoes
 it all, and when the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where
 nobody knows). A write that was authorised by the cookie alone needs the CSRF token (form field or
 `X-CSRF-Token`), because a browser sends cookies to whoever asks.
+=======
+whole request and is given back however it ends; what is slow on it is told with the name of the route. A
+write that was authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a
+browser sends cookies to whoever asks.
+>>>>>>> pg-core
 """
 
 from __future__ import annotations
@@ -14,14 +20,14 @@ from types import TracebackType
 
 from starlette.requests import Request
 
-from esteio.postgres import Database
+from esteio.postgres import Database, tagged
 from sispat.domain.erros import NaoAutenticado, PedidoForjado
 from sispat.identity import tokens
 from sispat.usecases import sessoes
 from sispat.usecases.contexto import Contexto, Vez
 from sispat.web.servico import Servico
 
-__all__ = ["COOKIE", "Atendimento", "endereco_de", "id_da_requisicao", "servico_de", "token_de"]
+__all__ = ["COOKIE", "Atendimento", "endereco_de", "id_da_requisicao", "rota_de", "servico_de", "token_de"]
 
 COOKIE = "sispat_sessao"
 _SEGUROS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -43,6 +49,11 @@ def endereco_de(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
+def rota_de(request: Request) -> str:
+    """Method and path pattern, such as `GET /api/patrimonios/{id}`: what a request asked for, but not of whom."""
+    return f"{request.method} {getattr(request.scope.get('route'), 'path', '?')}"
+
+
 def token_de(request: Request) -> tuple[str, bool]:
     """The session token and whether a cookie brought it; raises `NaoAutenticado` where there is none."""
     esquema, _, valor = request.headers.get("authorization", "").partition(" ")
@@ -57,15 +68,24 @@ def token_de(request: Request) -> tuple[str, bool]:
 class Atendimento:
     """`async with Atendimento(request) as ctx:` - a connection (for what may write, a transaction) and whose request it is."""
 
-    __slots__ = ("_conexao", "_csrf", "_request", "_vez")
+    __slots__ = ("_conexao", "_csrf", "_nome", "_request", "_vez")
 
     def __init__(self, request: Request, csrf: str | None = None) -> None:
         self._request = request
         self._csrf = csrf
         self._conexao: AbstractAsyncContextManager[object] | None = None
+        self._nome = tagged(rota_de(request))
         self._vez = Vez()
 
     async def __aenter__(self) -> Contexto:
+        self._nome.__enter__()
+        try:
+            return await self._entrar()
+        except BaseException:
+            self._nome.__exit__()
+            raise
+
+    async def _entrar(self) -> Contexto:
         request = self._request
         token, do_cookie = token_de(request)
         servico = servico_de(request)
@@ -95,3 +115,4 @@ class Atendimento:
             await self._conexao.__aexit__(tipo, erro, rastro)
         finally:
             self._vez.devolver()
+            self._nome.__exit__()

@@ -45,6 +45,11 @@ class SemBanco(SispatError):
         )
 
 
+def _nome() -> str:
+    """Which worker this is, for the server's list of sessions."""
+    return "sispat" if lifecycle.slot is None else f"sispat w{lifecycle.slot}"
+
+
 @dataclass(slots=True)
 class Servico:
     """The process' own; `app.state.servico`."""
@@ -61,7 +66,7 @@ class Servico:
         """Put the parts together; nothing connects yet."""
         if settings.database_url is None:
             raise SemBanco
-        db = Database(settings.database_url, name="sispat", settings={"role": PAPEL_DO_BANCO})
+        db = Database(settings.database_url, name="sispat", application_name=_nome(), settings={"role": PAPEL_DO_BANCO})
 
         async def banco() -> float:
             return await db.ping(timeout=0.9) * 1000

@@ -7,20 +7,26 @@ server stays silent ends with libpq's connect_timeout and closes what it may hav
 
 from __future__ import annotations
 
+import logging
 import queue
 from contextlib import suppress
 from threading import Lock, Thread, Timer
 
 import psycopg
 
+from esteio import events
 from esteio.clock import Clock
 from esteio.postgres._errors import DatabaseUnavailable, first_line, is_configuration, translate
+from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._watch import Watch
 from esteio.postgres.sync._connection import SyncConnection
 
 __all__ = ["SyncOpener"]
+
+_logger = logging.getLogger("esteio.postgres")
 
 _STAGGER = 0.25
 _IDENTITY_SECONDS = 3.0
@@ -39,6 +45,7 @@ class SyncOpener:
         name: str,
         prepare_threshold: int | None,
         clock: Clock,
+        watch: Watch | None = None,
     ) -> None:
         self._fleet = fleet
         self._history = history
@@ -46,6 +53,9 @@ class SyncOpener:
         self._name = name
         self._prepare_threshold = prepare_threshold
         self._clock = clock
+        self._watch = watch
+        self._last: Host | None = None
+        self.failovers = 0
         self._lock = Lock()  # the fleet and the history are pure and know nothing of threads
 
     def wait(self) -> float:
@@ -141,7 +151,17 @@ class SyncOpener:
                 raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
             if not self._fleet.connected(host, conn.role, self._target, now):
                 raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+            before, self._last = self._last, host
+        conn.watch = self._watch
+        if before is not None and before is not host:
+            self._took_over(before, host)
         return conn
+
+    def _took_over(self, before: Host, host: Host) -> None:
+        with self._lock:
+            self.failovers += 1
+        _logger.warning("database %s: %s takes over from %s", self._name, host.address, before.address)
+        events.emit(FailedOver(self._name, before.address, host.address))
 
     def _identify(self, conn: SyncConnection) -> None:
         limit = Timer(_IDENTITY_SECONDS, conn.cut)

@@ -32,10 +32,14 @@ from esteio.postgres._hosts import Fleet, HostReport
 from esteio.postgres._outcome import History
 from esteio.postgres._run import time_left
 from esteio.postgres._session import session_conninfo, session_hosts
-from esteio.postgres._stats import PoolStats
+from esteio.postgres._statements import StatementStats
+from esteio.postgres._stats import DatabaseStats
+from esteio.postgres._tag import application_of
 from esteio.postgres._transaction import Mode
+from esteio.postgres._watch import Watch
 from esteio.postgres.sync._connect import SyncOpener
 from esteio.postgres.sync._connection import SyncConnection
+from esteio.postgres.sync._cursor import SharedStatements
 from esteio.postgres.sync._pool import SyncPool
 from esteio.postgres.sync._resolution import SyncResolver
 from esteio.postgres.sync._run import SyncRun
@@ -68,6 +72,10 @@ class SyncDatabase:
         prepare_threshold: int | None = 0,
         max_waiting: int = 1000,
         ping_after: float = 30.0,
+        slow_warn: float | None = 1.0,
+        slow_alert: float | None = 3.0,
+        leak_after: float | None = 60.0,
+        statements: int = 500,
         clock: Clock = SYSTEM,
     ) -> None:
         self.dsn = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
@@ -76,12 +84,27 @@ class SyncDatabase:
         self.retried = 0
         """Transactions and statements that ran again."""
         self._counting = Lock()
-        conninfo = session_conninfo(self.dsn, application_name or f"esteio {name} {os.getpid()}", settings or {})
+        application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
+        conninfo = session_conninfo(self.dsn, application, settings or {})
+        self._watch = Watch(
+            name,
+            slow_warn=slow_warn,
+            slow_alert=slow_alert,
+            statements=SharedStatements(statements),
+            application=application,
+            clock=clock,
+        )
         self._target, hosts = session_hosts(self.dsn, conninfo)
         self._fleet = Fleet(hosts, random)
         history = History()
-        source = SyncOpener(
-            self._fleet, history, self._target, name=name, prepare_threshold=prepare_threshold, clock=clock
+        source = self._source = SyncOpener(
+            self._fleet,
+            history,
+            self._target,
+            name=name,
+            prepare_threshold=prepare_threshold,
+            clock=clock,
+            watch=self._watch,
         )
         self._pool = SyncPool(
             source,
@@ -91,6 +114,7 @@ class SyncDatabase:
             timeout=self.dsn.pool_timeout,
             max_waiting=max_waiting,
             ping_after=ping_after,
+            leak_after=leak_after,
             clock=clock,
         )
         self._resolver = SyncResolver(self._pool, history, name=name, limit=self.dsn.pool_timeout, clock=clock)
@@ -270,9 +294,20 @@ class SyncDatabase:
         self.give_back(conn, None)
         return self.clock.monotonic() - began
 
-    def stats(self) -> PoolStats:
-        """The pool's numbers of this moment."""
-        return self._pool.stats()
+    def stats(self) -> DatabaseStats:
+        """The numbers of this moment: the pool, and what it took to keep promises."""
+        return DatabaseStats.of(
+            self._pool.stats(),
+            failovers=self._source.failovers,
+            retried=self.retried,
+            resolved_committed=self._resolver.committed,
+            resolved_aborted=self._resolver.aborted,
+            unknown=self._resolver.unknown,
+        )
+
+    def statements(self) -> tuple[StatementStats, ...]:
+        """What ran, by fingerprint, the most expensive first, since this was made."""
+        return self._watch.statements.snapshot()
 
     def hosts(self) -> tuple[HostReport, ...]:
         """What is known of each server of the URL."""

@@ -21,6 +21,8 @@ from esteio import events
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._forks import renew_after_fork
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
+from esteio.postgres._histogram import Histogram
+from esteio.postgres._leaks import Leaks
 from esteio.postgres._ledger import Ledger
 from esteio.postgres._pool import anew
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
@@ -69,6 +71,7 @@ class SyncPool:
         ping_after: float = 30.0,
         max_lifetime: float = _MAX_LIFETIME,
         max_idle: float = _MAX_IDLE,
+        leak_after: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._source = source
@@ -94,7 +97,9 @@ class SyncPool:
         self._last_error: str | None = None
         self._acquired = self._queued = self._timeouts = self._rejected = 0
         self._connects = self._connect_failures = 0
-        self._wait_seconds = 0.0
+        self._waits = Histogram()
+        self._served = 0
+        self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
         self._inherited: list[Ledger[SyncConnection]] = []
         renew_after_fork(self)
 
@@ -150,10 +155,14 @@ class SyncPool:
             conn = self._queue(self._timeout if timeout is None else timeout)
         with self._lock:
             self._acquired += 1
+        if self._leaks is not None:
+            self._leaks.borrowed(conn)
         return conn
 
     def release(self, conn: SyncConnection) -> None:
         """Give `conn` back; one that is broken or in the middle of something is replaced."""
+        if conn.overdue and self._leaks is not None:
+            self._leaks.returned(conn)
         with self._lock:
             books = self._books
             conn.cut_at = inf
@@ -206,7 +215,7 @@ class SyncPool:
                 max_waiting=self._max_waiting,
                 acquired=self._acquired,
                 queued=self._queued,
-                wait_seconds=self._wait_seconds,
+                wait_seconds=self._waits.seconds,
                 timeouts=self._timeouts,
                 rejected=self._rejected,
                 connects=self._connects,
@@ -214,6 +223,9 @@ class SyncPool:
                 lost=books.lost,
                 down_for=None if self._down_since is None else self._now() - self._down_since,
                 last_error=self._last_error,
+                waits=self._waits.times(immediate=self._acquired - self._served),
+                overdue=sum(conn.overdue for conn in books.used),
+                leaks=0 if self._leaks is None else self._leaks.found,
             )
 
     # Handing out
@@ -251,8 +263,9 @@ class SyncPool:
             raise
         with self._lock:
             self._waiters.pop(waiter, None)
-            self._wait_seconds += self._now() - began
+            self._waits.observe(self._now() - began)
             if waiter.conn is not None:
+                self._served += 1
                 return waiter.conn
             if waiter.error is not None:
                 raise waiter.error
@@ -313,13 +326,13 @@ class SyncPool:
         _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
 
     def _refusal(self) -> DatabaseUnavailable:
-        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None)
+        return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None, not_sent=True)
 
     def _in_vain(self, waited: float) -> DatabaseUnavailable | PoolExhausted:
         if self._down_since is not None:
             away = self._now() - self._down_since
             reason = f"not reachable for {away:.1f} s ({self._last_error}), no connection within {waited:g} s"
-            return DatabaseUnavailable(self._name, reason)
+            return DatabaseUnavailable(self._name, reason, not_sent=True)
         return PoolExhausted(
             self._name,
             waited=waited,
@@ -403,12 +416,26 @@ class SyncPool:
         while not end.is_set():
             with self._lock:
                 now = self._now()
-                for conn in self._books.used:
-                    if conn.cut_at <= now and not conn.is_cut:
-                        conn.cut()
+                self._cut_hung(now)
                 self._books.sweep(now)
                 self._grow()
                 soonest = min((conn.cut_at for conn in self._books.used if not conn.is_cut), default=inf)
                 self._next_look = min(soonest, now + _SWEEP_EVERY * (0.75 + 0.5 * random()))  # noqa: S311 - jitter
+            self._take_back()
             self._alarm.wait(max(0.001, self._next_look - now))
             self._alarm.clear()
+
+    def _cut_hung(self, now: float) -> None:
+        for conn in self._books.used:
+            if conn.cut_at <= now and not conn.is_cut:
+                conn.cut()
+
+    def _take_back(self) -> None:
+        """Tell of connections that are out for too long, and take back those that nobody refers to."""
+        if self._leaks is None:
+            return
+        with self._lock:
+            forgotten, late = self._leaks.look(self._books.used)
+        self._leaks.tell(forgotten, late)
+        for conn in forgotten:
+            self.release(conn)

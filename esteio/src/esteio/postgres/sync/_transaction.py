@@ -27,6 +27,7 @@ from esteio.postgres._transaction import (
     begin_command,
     exchanged,
     origin_of,
+    tagging,
     xid_of,
 )
 from esteio.postgres.sync._connection import SyncConnection
@@ -62,7 +63,7 @@ class SyncTransaction:
         conn = self.conn
         ask = conn.life is None and conn.knows_origin
         try:
-            results = _exchange(conn, begin_command(self._mode, ask))
+            results = _exchange(conn, begin_command(self._mode, ask) + tagging(conn))
             if not self._target.accepts(conn.role_now()):
                 msg = f"the server has become a {conn.role_now()}"
                 raise psycopg.errors.ReadOnlySqlTransaction(msg)

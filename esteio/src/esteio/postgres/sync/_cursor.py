@@ -1,0 +1,74 @@
+"""Statements of threads are counted and timed like those of asyncio.
+
+Promises: what `Cursor` promises; counts are exact with any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import Lock
+from typing import Self
+
+import psycopg
+from psycopg.abc import Params, Query
+from psycopg.rows import Row
+
+from esteio.postgres._statements import Statements, StatementStats
+from esteio.postgres._watch import Watched
+
+__all__ = ["SharedStatements", "SyncCursor"]
+
+
+class SharedStatements(Statements):
+    """`Statements` that threads share."""
+
+    def __init__(self, limit: int = 500) -> None:
+        super().__init__(limit)
+        self._lock = Lock()
+
+    def observe(self, sql: str, seconds: float, *, failed: bool = False) -> None:
+        """Count one execution of `sql`."""
+        with self._lock:
+            super().observe(sql, seconds, failed=failed)
+
+    def snapshot(self) -> tuple[StatementStats, ...]:
+        """All statements, those that took the most time first."""
+        with self._lock:
+            return super().snapshot()
+
+
+class SyncCursor(Watched, psycopg.Cursor[Row]):
+    """A psycopg cursor whose connection's `watch`, if it has one, sees its statements."""
+
+    def execute(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> Self:
+        """Run a statement."""
+        watch = self._watch
+        began = 0.0 if watch is None else watch.now()
+        if watch is not None and self._conn._pipeline is not None:  # noqa: SLF001
+            self._sent = (query, params, began)
+            watch = None
+        try:
+            super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
+        except BaseException as error:
+            if watch is not None:
+                watch.note(self, query, params, began, error)
+            raise
+        if watch is not None:
+            watch.note(self, query, params, began, None)
+        return self
+
+    def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
+        """Run a statement with each of `params_seq`; timed as one."""
+        watch = self._watch
+        if watch is None:
+            return super().executemany(query, params_seq, returning=returning)
+        began = watch.now()
+        try:
+            super().executemany(query, params_seq, returning=returning)
+        except BaseException as error:
+            watch.note(self, query, params_seq, began, error)
+            raise
+        watch.note(self, query, params_seq, began, None)
+        return None
