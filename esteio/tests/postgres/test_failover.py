@@ -9,10 +9,11 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from steady_load import Load, until
+from patience import until
 
 from esteio.postgres import Connection, Database, Dsn, FailedOver, Role
 from esteio.testing import FlakyProxy, recorded_events
+from esteio.testing.load import Load
 from esteio.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]

@@ -11,7 +11,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from steady_load import Load, until
+from patience import until
 
 from esteio.policy import DeadlineExceeded
 from esteio.postgres import (
@@ -24,6 +24,7 @@ from esteio.postgres import (
     PoolExhausted,
 )
 from esteio.testing import FlakyProxy, recorded_events
+from esteio.testing.load import Load
 from esteio.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]

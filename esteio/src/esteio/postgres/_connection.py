@@ -101,6 +101,8 @@ class Remembered(BaseConnection[Any]):
 class Connection(Remembered, AsyncConnection[Any]):
     """A connection of asyncio's pool."""
 
+    _stopping: asyncio.Timeout | None = None
+
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = Cursor
@@ -120,13 +122,21 @@ class Connection(Remembered, AsyncConnection[Any]):
         # The driver's own way asks once and waits for five seconds; but a request that overtakes its
         # statement is ignored by the server, so it is asked again.
         try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
+            async with asyncio.timeout(_CANCEL_SECONDS) as self._stopping:
                 while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                     await self.cancel_safe(timeout=_CANCEL_SECONDS)
                     with suppress(OperationalError):  # cancelled as wanted, or not yet
                         await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
         except (TimeoutError, OperationalError):
             self.drop()
+        finally:
+            self._stopping = None
+
+    def cut(self) -> None:
+        """End it although somebody waits for an answer, or for the statement to be stopped."""
+        super().cut()
+        if self._stopping is not None:
+            self._stopping.reschedule(asyncio.get_running_loop().time())
 
 
 if sys.platform == "win32":

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["statement"]
 
 _ATTEMPTS = 100  # the time is what bounds them
+_GRACE = 0.1  # the policy cancels us first, and a server that lives is told to stop
 _HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
@@ -60,7 +61,7 @@ async def statement(
             plan = plan or Attempts(_ATTEMPTS, monotonic() + min(database.dsn.pool_timeout, time_left(None)), random)
             wait = plan.again(_repeatable(kind, read_only or idempotent), monotonic())
             if wait is None:
-                if conn.is_cut:
+                if conn.is_cut and isinstance(error, Exception):
                     raise DatabaseUnavailable(database.name, "it did not answer in time: it hangs") from error
                 database.in_our_words(error, kind)
                 raise
@@ -88,7 +89,7 @@ def _guard(database: Database, conn: Connection, timed: bool) -> asyncio.TimerHa
     if database.dsn.statement_timeout:
         conn.cut_at = monotonic() + database.dsn.statement_timeout / 1000 + _HUNG_SECONDS
     left = time_left(None) if timed else inf
-    return None if left == inf else asyncio.get_running_loop().call_later(left, conn.cut)
+    return None if left == inf else asyncio.get_running_loop().call_later(left + _GRACE, conn.cut)
 
 
 def _ended(database: Database, pool: Pool, conn: Connection, error: BaseException) -> Trouble:
