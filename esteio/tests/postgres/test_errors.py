@@ -227,18 +227,30 @@ async def test_a_write_on_a_read_only_server_is_told_from_one_in_a_transaction_t
             await conn.execute("CREATE TABLE item (id int)")
 
 
-async def test_a_plan_that_the_schema_outdated_is_a_conflict_and_a_new_connection_has_none(
-    postgres_database: str,
-) -> None:
-    dsn = Dsn.parse(postgres_database).with_(connection_limit=1)
-    async with Database(dsn) as database:
+async def test_a_schema_that_changes_under_prepared_statements_costs_no_request(postgres_database: str) -> None:
+    dsn = Dsn.parse(postgres_database).with_(connection_limit=3)
+
+    async def rows(conn: psycopg.AsyncConnection[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        return await (await conn.execute("SELECT * FROM item")).fetchall()
+
+    async with Database(dsn, min_size=3) as database:
         await database.execute("CREATE TABLE item (id int)")
         await database.execute("INSERT INTO item VALUES (1)")
-        assert await database.fetch_all("SELECT * FROM item") == [(1,)]
+        for change, read, row in (
+            ("ADD COLUMN a int", database.fetch_all("SELECT * FROM item"), (1, None)),
+            ("ADD COLUMN b int", database.run(rows), (1, None, None)),
+        ):
+            async with database.connection() as one, database.connection() as two, database.connection() as three:
+                for conn in (one, two, three):  # all of them have a plan
+                    await rows(conn)
+            async with await psycopg.AsyncConnection.connect(dsn.conninfo, autocommit=True) as other:
+                await other.execute(f"ALTER TABLE item {change}")
+            assert await read == [row]
         async with await psycopg.AsyncConnection.connect(dsn.conninfo, autocommit=True) as other:
-            await other.execute("ALTER TABLE item ADD COLUMN name text")
-        with pytest.raises(SerializationConflict) as caught:
-            await database.fetch_all("SELECT * FROM item")
+            await other.execute("ALTER TABLE item DROP COLUMN b")
+        with pytest.raises(SerializationConflict) as caught:  # a block can't run again by itself
+            async with database.transaction() as conn:
+                await rows(conn)
         assert caught.value.sqlstate == "0A000"
         assert await database.fetch_all("SELECT * FROM item") == [(1, None)]
 

@@ -104,4 +104,4 @@ def _ended(database: Database, pool: Pool, conn: Connection, error: BaseExceptio
 
 
 def _repeatable(kind: Trouble, harmless: bool) -> Trouble:
-    return kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER
+    return kind if harmless or kind.before_it_ran else Trouble.OTHER
