@@ -62,7 +62,8 @@ class Remembered(BaseConnection[Any]):
     is_cut: bool = False
     watch: Watch | None = None
     """What looks at its statements."""
-    borrowed_at: float = 0.0
+    borrowed_at: float = inf
+    """Monotonic seconds at which a caller got it; infinite while none has it."""
     borrower: Sequence[Any] = ()
     overdue: bool = False
     """Whether it is out for so long that somebody was told."""
