@@ -412,6 +412,18 @@ def test_alembics_revisions_are_watched(scripts: Path, database: str) -> None:
     assert _upgrade(scripts, database) == ("1", "2")
 
 
+def test_alembics_sql_is_written_without_a_database(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _revise(scripts, "op.create_table('a', sa.Column('x', sa.Integer))", "execute('SELECT 1')")
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(dsn="postgresql://nobody@/nothing", rules=_SMALL)
+    command.upgrade(config, "head", sql=True)
+    written = capsys.readouterr().out
+    assert "CREATE TABLE a" in written
+    assert "SELECT 1;" in written
+
+
 def test_alembics_revisions_may_be_all_or_none(scripts: Path, database: str) -> None:
     _revise(scripts, "op.create_table('a', sa.Column('x', sa.Integer))", "execute('CREATE TABLE b (); DROP TABLE big')")
     with pytest.raises(UnsafeMigration, match="DROP TABLE big"):

@@ -19,6 +19,7 @@ from sqlalchemy import Connection, ExceptionContext, create_engine, event, pool
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres._dsn import Dsn
 from esteio.postgres.migrations._guard import Guard, blocking
+from esteio.postgres.migrations._lexer import statements
 from esteio.postgres.migrations._patience import KEY, only_migrator, patiently
 from esteio.postgres.migrations._rules import MigrationRules
 
@@ -69,6 +70,11 @@ def execute(sql: str) -> None:
 
     Unlike `op.execute`, no layer looks for parameters in it, and each statement is looked at by itself.
     """
+    context = op.get_context()
+    if context.as_sql:
+        for statement in statements(sql):
+            context.impl.static_output(statement.text + ";")
+        return
     connection = op.get_bind()
     guard: Guard | None = connection.info.get(_GUARD)
     if guard is not None:
