@@ -361,7 +361,8 @@ from alembic import context
 from esteio.postgres.migrations import MigrationRules
 from esteio.postgres.migrations.alembic import run_online
 given = context.config.attributes
-given["versions"] = run_online(context, given["dsn"], each=given.get("each", True), rules=given["rules"])
+rest = {name: given[name] for name in ("each", "version_table") if name in given}
+given["versions"] = run_online(context, given["dsn"], rules=given["rules"], **rest)
 """
 
 
@@ -434,6 +435,9 @@ def test_alembics_revisions_may_be_all_or_none(scripts: Path, database: str) -> 
     )
     assert _upgrade(scripts, database, each=False) == ("", "2")
     assert _upgrade(scripts, database, each=False) == ("2", "2")
+    (scripts / "versions/1.py").write_text("revision, down_revision = '1', None\ndef upgrade(): pass\n")
+    (scripts / "versions/2.py").unlink()
+    assert _upgrade(scripts, database, version_table="elsewhere") == ("", "1")
 
 
 def test_alembic_builds_an_index_beside(scripts: Path, database: str) -> None:
