@@ -20,6 +20,7 @@ from esteio.postgres import (
     Dsn,
     Outcome,
     PoolExhausted,
+    ReadOnlyServer,
     SerializationConflict,
     TransactionRetried,
 )
@@ -171,6 +172,36 @@ async def test_a_deadline_ends_a_statement_a_wait_and_a_function_that_does_somet
             await database.run(work, deadline=0.2)
         assert asyncio.get_running_loop().time() - began < 2.0
     assert database.stats().in_use == 0
+
+
+async def test_a_deadline_costs_one_connection_and_the_server_no_more_work(database: Database) -> None:
+    await asyncio.gather(*(database.fetch_value("SELECT 1 FROM pg_sleep(0.05)") for _ in range(4)))
+    before = database.stats()
+    with pytest.raises(DeadlineExceeded):
+        await database.run(lambda conn: conn.execute("SELECT pg_sleep(4.321)"), deadline=0.2)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(4.321)'"
+    for _ in range(200):
+        if await database.fetch_value(running) == 0:
+            break
+        await asyncio.sleep(0.01)
+    else:
+        pytest.fail("the statement goes on although nobody waits for it")
+    assert database.stats().lost == before.lost + 1
+
+
+async def test_a_write_to_a_server_that_only_reads_is_an_error_soon_and_reads_go_on(
+    database: Database, postgres_database: str
+) -> None:
+    await database.execute(
+        f"ALTER DATABASE {Dsn.parse(postgres_database).database} SET default_transaction_read_only = on"
+    )
+    async with Database(postgres_database) as reading:
+        with pytest.raises(ReadOnlyServer):
+            await reading.execute("INSERT INTO account VALUES (3, 7)")
+        with pytest.raises(ReadOnlyServer):
+            await reading.run(insert)
+        assert await reading.fetch_value("SELECT count(*) FROM account") == 2
+        assert reading.stats().connects < 20
 
 
 async def test_a_deadline_around_the_call_counts_and_the_function_sees_what_is_left(database: Database) -> None:

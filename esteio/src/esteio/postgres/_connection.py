@@ -18,7 +18,7 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import AsyncConnection, BaseConnection, OperationalError, waiting
+from psycopg import AsyncConnection, BaseConnection, Error, OperationalError, generators, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
@@ -28,7 +28,7 @@ from esteio.postgres._outcome import Incarnation
 from esteio.postgres._watch import Cursor, Watch
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import PGconn
+    from psycopg.pq.abc import PGcancelConn, PGconn
     from psycopg.rows import AsyncRowFactory
 
 __all__ = ["Connection", "Remembered"]
@@ -101,6 +101,8 @@ class Remembered(BaseConnection[Any]):
 class Connection(Remembered, AsyncConnection[Any]):
     """A connection of asyncio's pool."""
 
+    _ending: set[asyncio.Task[None]] = set()  # noqa: RUF012 - of all connections: the loop itself keeps no task alive
+
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = Cursor
@@ -112,6 +114,15 @@ class Connection(Remembered, AsyncConnection[Any]):
         except asyncio.CancelledError:
             await self._stop_statement(gen)
             raise
+
+    def abandon(self) -> None:
+        """End it now, as `cut` does, and ask the server to end what it still works on, without waiting for that."""
+        with suppress(OperationalError):
+            request = self.pgconn.cancel_conn()
+            task = asyncio.get_running_loop().create_task(_send(request))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        self.cut()
 
     async def _stop_statement(self, gen: PQGen[Any]) -> None:
         if self.is_cut:
@@ -127,6 +138,13 @@ class Connection(Remembered, AsyncConnection[Any]):
                         await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
         except (TimeoutError, OperationalError):
             self.drop()
+
+
+async def _send(request: PGcancelConn) -> None:
+    """Send a request to cancel; nobody waits for it, so a server that does not take it has a second."""
+    with suppress(Error):
+        request.start()
+        await waiting.wait_conn_async(generators.cancel(request), interval=_INTERVAL, timeout=_CANCEL_SECONDS)
 
 
 if sys.platform == "win32":

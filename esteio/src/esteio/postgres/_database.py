@@ -360,6 +360,10 @@ class Database:
     def broke(self, pool: Pool, conn: Connection, error: BaseException) -> None:
         """`error` on `conn` has shown that its server is gone or not what it was."""
         pool.retire(conn, first_line(error))
+        self.suspect(pool)
+
+    def suspect(self, pool: Pool) -> None:
+        """An attempt on `pool` failed: if it is a replica's, the next one goes elsewhere."""
         if pool is not self._pool:
             self._replicas.failed(pool)
 

@@ -141,11 +141,6 @@ class Fleet:
         )
         host.retry_at = now + pause
 
-    def demoted(self, host: Host) -> None:
-        """`host` no longer is what it was: ask the others first."""
-        host.role = Role.UNKNOWN if host.role is Role.PRIMARY else host.role
-        host.failures = max(host.failures, 1)
-
     def leads(self, system: int, timeline: int, now: float) -> bool:
         """Whether a writable server with this identity is the primary, not one that a promotion left behind.
 

@@ -192,10 +192,8 @@ class SyncPool:
     def retire(self, conn: SyncConnection, reason: str) -> None:
         """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
         with self._lock:
-            if conn.generation != self._books.generation or self._closed:
+            if self._closed or not self._books.condemn(conn, self._now()):
                 return
-            self._books.lost += 1
-            self._books.retire()
             self._grow()
         self._retired(reason)
 
