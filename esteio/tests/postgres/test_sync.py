@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import threading
@@ -263,6 +264,64 @@ def test_a_role_that_does_not_exist_is_said_at_once(dsn: Dsn) -> None:
         with pytest.raises(DatabaseUnavailable, match="nobody at all"):
             database.fetch_value("SELECT 1")
         assert time.monotonic() - began < 10
+
+
+@pytest.mark.fault
+def test_a_switchover_fails_no_thread_and_the_new_primary_gets_the_writes() -> None:
+    primary = PostgresServer(settings={"synchronous_commit": "on"})
+    standby = None
+    failed: list[BaseException] = []
+    acknowledged: list[int] = []
+    stop = threading.Event()
+    numbers = itertools.count(1)
+
+    def work(_: int) -> None:
+        while not stop.is_set():
+            number = next(numbers)
+            try:
+                database.run(lambda conn: conn.execute("INSERT INTO entry VALUES (%s)", [number]))  # noqa: B023
+                acknowledged.append(number)
+                database.fetch_value("SELECT count(*) FROM entry", read_only=True)
+            except Exception as error:  # noqa: BLE001 - counted
+                failed.append(error)
+            time.sleep(0.005)
+
+    try:
+        primary.start()
+        with psycopg.connect(primary.dsn().conninfo) as conn:
+            conn.execute("CREATE TABLE entry (id int)")
+        standby = primary.standby()
+        both = primary.dsn().with_(hosts=primary.dsn().hosts + standby.dsn().hosts)
+        with SyncDatabase(both) as database, recorded_events() as seen, ThreadPoolExecutor(4) as pool:
+            workers = [pool.submit(work, number) for number in range(4)]
+            time.sleep(0.5)
+            primary.set_read_only()
+            _replayed(primary, standby)
+            standby.promote()
+            promoted = len(acknowledged)
+            _until(lambda: len(acknowledged) > promoted + 50)
+            stop.set()
+            for worker in workers:
+                worker.result(30)
+            assert [host.role for host in database.hosts()][1] == "primary"
+        assert failed == []
+        assert "FailedOver" in [type(event).__name__ for event in seen]
+        with psycopg.connect(standby.dsn().conninfo) as conn:
+            assert sorted(acknowledged) == [row[0] for row in conn.execute("SELECT id FROM entry ORDER BY id")]
+    finally:
+        stop.set()
+        primary.stop()
+        if standby is not None:
+            standby.stop()
+
+
+def _replayed(primary: PostgresServer, standby: PostgresServer) -> None:
+    """Return when the standby has replayed what the primary has written."""
+    with psycopg.connect(primary.dsn().conninfo) as conn:
+        position = conn.execute("SELECT pg_current_wal_insert_lsn()").fetchone() or ("",)
+    with psycopg.connect(standby.dsn().conninfo, autocommit=True) as conn:
+        query = "SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn"
+        _until(lambda: conn.execute(query, position).fetchone() == (True,))
 
 
 # Exactly once
