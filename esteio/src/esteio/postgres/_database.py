@@ -345,8 +345,7 @@ class Database:
 
     async def transact(self, mode: Mode, timeout: float | None) -> Transaction:
         """A transaction that can begin."""
-        limit = self.dsn.pool_timeout if timeout is None else min(timeout, self.dsn.pool_timeout)
-        pool, conn = await self.borrow(mode.read_only, limit)
+        pool, conn = await self.borrow(mode.read_only, timeout)
         target = self._target if pool is self._pool else Target.ANY
         tell = self._replicated and CURRENT.get() is not None
         return Transaction(conn, pool, self._resolver, target, mode, tell=tell)

@@ -90,7 +90,9 @@ class Run:
 
     async def _once(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         self._transaction = None
-        self._transaction = work = await self._database.transact(self._mode, self._expires - self._now())
+        self._transaction = work = await self._database.transact(
+            self._mode, min(self._expires - self._now(), self._database.dsn.pool_timeout)
+        )
         await work.begin()
         outer = SCOPE.get()
         token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
