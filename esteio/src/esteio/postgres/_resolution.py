@@ -89,8 +89,7 @@ class Resolver:
             row = await (await conn.execute(ORIGIN, prepare=False)).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
-            async with conn.transaction():
-                return current, await _status(conn, xid)
+            return current, await _status(conn, xid)
 
     def _count(self, outcome: Outcome) -> None:
         self.committed += outcome is Outcome.COMMITTED
@@ -100,7 +99,8 @@ class Resolver:
 
 async def _status(conn: Connection, xid: int) -> str | None:
     try:
-        row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
+        async with conn.transaction():  # a savepoint, where one is open already
+            row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]

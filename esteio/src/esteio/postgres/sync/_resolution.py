@@ -87,8 +87,7 @@ class SyncResolver:
             row = conn.execute(ORIGIN, prepare=False).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
-            with conn.transaction():
-                return current, _status(conn, xid)
+            return current, _status(conn, xid)
 
     def _count(self, outcome: Outcome) -> None:
         with self._lock:
@@ -99,7 +98,8 @@ class SyncResolver:
 
 def _status(conn: SyncConnection, xid: int) -> str | None:
     try:
-        row = conn.execute(STATUS, [str(xid)]).fetchone()
+        with conn.transaction():  # a savepoint, where one is open already
+            row = conn.execute(STATUS, [str(xid)]).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]
