@@ -25,10 +25,10 @@ from esteio.limit._limit import Hit, Limit, check_hit
 from esteio.limit._time import microseconds
 from esteio.limit.redis._address import Address, parse
 from esteio.limit.redis._connect import Credentials, credentials_of
-from esteio.limit.redis._lane import LaneSnapshot, Shared, Tuning
 from esteio.limit.redis._local import Local, Memory
 from esteio.limit.redis._script import Mode, Unit, state_key
 from esteio.limit.redis._session import ClusterSession, Session, SingleSession
+from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning
 
 __all__ = ["RedisSnapshot", "RedisStore"]
 
