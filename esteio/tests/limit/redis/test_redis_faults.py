@@ -11,8 +11,8 @@ import pytest
 pytest.importorskip("redis")
 pytest.importorskip("hiredis")
 
-from esteio.limit import Decision, Hit, Limit, LimitsDegraded, LimitsRestored, RateLimiter
-from esteio.limit.redis import RedisStore
+from esteio.limit import Decision, Hit, Limit, LimitsDegraded, LimitsRestored, RateLimiter, SyncRateLimiter
+from esteio.limit.redis import RedisStore, SyncRedisStore
 from esteio.limit.redis._script import state_key
 from esteio.testing import FlakyProxy, recorded_events
 from esteio.testing.redis import RedisCluster, RedisServer, SentinelTrio
@@ -249,6 +249,35 @@ async def test_one_of_many_waiting_callers_is_enough_to_find_out_and_none_waits_
     assert time.perf_counter() - began < 1.0
     assert all(each.degraded for each in decisions)
     await asyncio.to_thread(proxy.heal)
+
+
+def test_threads_are_answered_while_redis_is_away_and_even_when_their_own_thread_is_stuck(server: RedisServer) -> None:
+    store = SyncRedisStore(RedisStore(server.url, **QUICK))  # type: ignore[arg-type]
+    limiter = SyncRateLimiter(store, denied=0)
+    limit = Limit(10, DAY)
+    end = time.monotonic() + SOON
+    while limiter.hit("warm", Limit(10**6, DAY)).degraded:
+        assert time.monotonic() < end
+    assert limiter.hit("ana", limit, 4)
+    server.kill()
+    while not limiter.peek("ana", limit).degraded:
+        assert time.monotonic() < end
+    assert limiter.hit("ana", limit, 5)
+    assert not limiter.hit("ana", limit, 5)
+    server.restart()
+    while limiter.peek("ana", limit).degraded:
+        assert time.monotonic() < end
+    assert limiter.peek("ana", limit).remaining == 1
+    assert store._engine is not None
+    store._patience = 0.05
+    store._engine.loop.call_soon_threadsafe(time.sleep, 0.5)
+    stuck = limiter.hit("ana", limit)
+    assert (bool(stuck), stuck.reason) == (False, "busy")
+    limiter.refund("ana", limit)
+    limiter.reset("ana", limit)
+    store._patience = SOON
+    assert limiter.peek("ana", limit).remaining == 10  # what was asked for meanwhile was done
+    store.close()
 
 
 # -- instances
