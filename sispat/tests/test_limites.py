@@ -46,7 +46,7 @@ async def test_whoever_signed_in_is_not_counted_with_strangers_of_the_same_addre
         token = (await um.post("/api/auth/login", json=GESTOR)).json()["token"]
         um.cookies.clear()
         r = await um.get("/api/patrimonios", headers={"Authorization": f"Bearer {token}"})
-        assert (r.status_code, r.headers["ratelimit-policy"]) == (200, '"user";q=9000;w=900')
+        assert (r.status_code, r.headers["ratelimit-policy"]) == (200, '"user";q=90000;w=900')
         assert (await um.get("/api/patrimonios")).status_code == 429
 
 
@@ -98,7 +98,7 @@ async def test_a_person_writes_thirty_times_a_minute_and_reads_on(cliente) -> No
     async with cliente("gestor@demo.local") as c:
         respostas = [await setor(c, n) for n in range(31)]
         assert [r.status_code for r in respostas] == [201] * 30 + [429]
-        assert respostas[0].headers["ratelimit-policy"] == '"user";q=9000;w=900, "write";q=30;w=60'
+        assert respostas[0].headers["ratelimit-policy"] == '"user";q=90000;w=900, "write";q=30;w=60'
         assert problema(respostas[-1], "limite-excedido")["violated-policies"] == ["write"]
         assert (await c.get("/api/setores")).status_code == 200
         assert (await c.post("/api/auth/logout")).status_code == 204

@@ -195,6 +195,17 @@ async def test_only_administrators_see_and_lift_blocks(cliente, email: str) -> N
         assert (await c.post(f"/api/bloqueios/{zero}/liberacao")).status_code == 403
 
 
+async def test_a_block_outlives_the_process_that_counted(cidade) -> None:
+    async with casa(cidade) as c:
+        for _ in range(6):
+            await c.entrar("203.0.113.7", ERRADA)
+    async with casa(cidade) as de_novo:
+        assert problema(await de_novo.entrar("198.51.100.1"), "muitas-tentativas")["violated-policies"] == ["auth"]
+        with psycopg.connect(cidade.conninfo, autocommit=True) as conn:
+            conn.execute("update bloqueio set ate = now()")
+        assert (await de_novo.entrar("198.51.100.1")).status_code == 200
+
+
 async def test_a_repeated_refusal_writes_once(cidade) -> None:
     async with casa(cidade, limit_auth=Cota(1, 900.0)) as c:
         for _ in range(2):

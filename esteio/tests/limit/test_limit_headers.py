@@ -2,7 +2,6 @@
 
 import json
 
-import http_sf
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +9,8 @@ from hypothesis import strategies as st
 from esteio.limit import Limit, MemoryStore
 from esteio.limit import headers as h
 from esteio.testing import ManualClock
+
+http_sf = pytest.importorskip("http_sf")  # the parser; the tests of the wheel alone go without
 
 
 def spent(limit: Limit, times: int, key: str = "k", cost: int = 1):
@@ -91,6 +92,10 @@ def test_where_waiting_never_helps_no_time_is_told() -> None:
     assert "can never pass" in body["detail"]
     assert "retry-after" not in body
     assert items(h.rate_limit_field(impossible))[0][1]["r"] == 5
+
+
+def test_an_exhausted_limit_can_be_told_without_a_decision() -> None:
+    assert h.exhausted_field(Limit(5, 900, name="auth"), 12.1) == '"auth";r=0;t=13'
 
 
 def test_the_older_fields_count_seconds_from_now() -> None:

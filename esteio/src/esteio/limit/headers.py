@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PROBLEM_TYPE",
+    "duration",
+    "exhausted_field",
     "language",
+    "later",
     "legacy_fields",
     "policy_field",
     "problem",
@@ -73,6 +76,11 @@ def rate_limit_field(decision: Decision) -> str:
     return f"{_name(decision.limit)};r={min(max(decision.remaining, 0), _INTEGER)};t={_seconds(wait)}"
 
 
+def exhausted_field(limit: Limit, wait: float) -> str:
+    """The item of a limit of which nothing is left for `wait` seconds, where no decision is at hand."""
+    return f"{_name(limit)};r=0;t={_seconds(wait)}"
+
+
 def legacy_fields(decision: Decision) -> list[tuple[str, str]]:
     """The older X-RateLimit-Limit, -Remaining and -Reset (seconds from now) of one decision."""
     return [
@@ -84,9 +92,12 @@ def legacy_fields(decision: Decision) -> list[tuple[str, str]]:
 
 def retry_after(decision: Decision, draw: Callable[[], float] = random.random) -> int | None:
     """Seconds for Retry-After, at least 1; None where waiting never helps. `draw` gives numbers in [0, 1)."""
-    if decision.retry_after is None:
-        return None
-    return max(1, _seconds(decision.retry_after * (1 + JITTER * draw())))
+    return None if decision.retry_after is None else later(decision.retry_after, draw)
+
+
+def later(wait: float, draw: Callable[[], float] = random.random) -> int:
+    """`wait` seconds as whole ones, at least 1 and up to a tenth later, so that not all come back together."""
+    return max(1, _seconds(wait * (1 + JITTER * draw())))
 
 
 def language(accept_language: str, default: Language = "en") -> Language:

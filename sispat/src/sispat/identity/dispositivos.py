@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import re
 import secrets
 import time
 
@@ -18,6 +19,7 @@ VALIDADE = 180 * 86400  # seconds
 
 _MAXIMO = 4  # accounts that one browser remembers: the counter shared by colleagues
 _LONGO = 400  # characters of a whole cookie, at most
+_PROVA = re.compile(r"[\w-]{16}\.[0-9a-f]{1,16}\.[\w-]{32}", re.ASCII)
 _NINGUEM = "$ninguém"  # in place of the hash of an account that does not exist
 
 
@@ -48,9 +50,9 @@ def juntar(cookie: str, nova: str, usada: str | None) -> str:
 
 
 def _provas(cookie: str) -> list[str]:
-    if len(cookie) > _LONGO or not cookie.isascii():
+    if len(cookie) > _LONGO:
         return []
-    return [prova for prova in cookie.split("~") if prova][:_MAXIMO]
+    return [prova for prova in cookie.split("~") if _PROVA.fullmatch(prova)][:_MAXIMO]
 
 
 def _recente(emitido: str, agora: float) -> bool:
@@ -60,5 +62,5 @@ def _recente(emitido: str, agora: float) -> bool:
 
 def _selo(email: str, senha_hash: str, nome: str, emitido: str) -> str:
     chave = hmac.digest(b"dispositivo", senha_hash.encode(), "sha256")
-    dito = "\0".join((email, nome, emitido)).encode("utf-8", "surrogateescape")
+    dito = "\0".join((email, nome, emitido)).encode("utf-8", "surrogatepass")
     return base64.urlsafe_b64encode(hmac.digest(chave, dito, "sha256")[:24]).decode()

@@ -215,7 +215,7 @@ class Settings(BaseModel):
         Variavel(
             "SISPAT_LIMIT_USER", "Pedidos à API de uma pessoa que entrou, por pessoa.", unidade=COTA, aceita=OU_NAO
         ),
-    ] = Cota(9000, 900.0)
+    ] = Cota(90_000, 900.0)
     limit_auth: Annotated[
         Limite,
         Variavel(

@@ -1,7 +1,7 @@
 """Blocks of signing in: kept where every process of every machine sees them.
 
-Promises: a row says that attempts were refused and until when; the counting itself is the limiter's. Lifting a block
-raises its generation, which is part of the limiter's key: from then on, everywhere, nothing counts that was counted
+Promises: a row says that attempts are refused and until when, whatever becomes of the limiter that counted them. Lifting
+a block raises its generation, which is part of the limiter's key: from then on, everywhere, nothing counts that was counted
 before. Rows go two days after they end; no window of attempts is longer than a day.
 """
 
@@ -34,16 +34,18 @@ class Alvo:
 
 
 class Situacao(NamedTuple):
-    """How often it was lifted; whether it is noted as blocked now."""
+    """How often it was lifted; for how many seconds it is still blocked."""
 
     geracao: int = 0
-    vigente: bool = False
+    espera: float = 0.0
 
 
 async def situacoes(conn: AsyncConnection[Any], chaves: Sequence[bytes]) -> dict[bytes, Situacao]:
     """How each of `chaves` stands; those never blocked are missing."""
     cursor = await conn.execute(
-        "select chave, geracao, ate > now() from bloqueio where chave = any(%s::bytea[])", [list(chaves)]
+        "select chave, geracao, greatest(extract(epoch from ate - now()), 0)::float8"
+        " from bloqueio where chave = any(%s::bytea[])",
+        [list(chaves)],
     )
     return {bytes(linha[0]): Situacao(linha[1], linha[2]) for linha in await cursor.fetchall()}
 

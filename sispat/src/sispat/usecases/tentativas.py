@@ -4,7 +4,8 @@ Promises: only failures count, and they are charged before the password is looke
 do not slip through; a success is given back. An account and an address are charged in one step, or neither: whoever
 is refused for one account uses up nothing of the address, behind which a whole city hall may sit. A browser that the
 account has signed in with before has attempts of its own and touches neither. It is the same, in words and in time,
-whether the account exists. A refusal says how long to wait; an administrator sees it (usecases.bloqueios).
+whether the account exists. A refusal says how long to wait; it is noted, holds for every process and over restarts, and
+an administrator sees it (usecases.bloqueios).
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import Any
 
 from psycopg import AsyncConnection
 
-from esteio.limit import Decision, Hit, Limit, RateLimiter
-from esteio.limit.headers import duration, retry_after
+from esteio.limit import Hit, Limit, RateLimiter
+from esteio.limit.headers import duration, later
 from esteio.limit.keys import address_key
 from sispat.domain.erros import SispatError
 from sispat.store import bloqueios
@@ -27,12 +28,12 @@ __all__ = ["Guarda", "MuitasTentativas", "Tentativa"]
 
 
 class MuitasTentativas(SispatError):
-    """Too many sign-ins failed; `espera` in whole seconds, `recusas` are the limits that say so."""
+    """Too many sign-ins failed; `espera` in whole seconds, `limites` are those that were reached."""
 
     codigo = "muitas-tentativas"
 
-    def __init__(self, espera: int, recusas: Sequence[Decision]) -> None:
-        self.espera, self.recusas = espera, tuple(recusas)
+    def __init__(self, espera: int, limites: Sequence[Limit]) -> None:
+        self.espera, self.limites = espera, tuple(limites)
         super().__init__(
             f"Muitas tentativas de entrar falharam. Por segurança, espere {duration(espera, 'pt')} antes de tentar de "
             "novo, ou peça a um administrador que libere a entrada."
@@ -60,11 +61,14 @@ class Guarda:
         """Charge an attempt as if it failed; raises `MuitasTentativas`. `dispositivo`: proof of an earlier sign-in."""
         alvos = _alvos(email, endereco, dispositivo)
         situacoes = await bloqueios.situacoes(conn, [alvo.chave for alvo in alvos])
+        em_vigor = {alvo: situacoes[alvo.chave].espera for alvo in alvos if alvo.chave in situacoes}
+        self._recusar({alvo: espera for alvo, espera in em_vigor.items() if espera})
         hits = tuple(self._hit(alvo, situacoes.get(alvo.chave, Situacao())) for alvo in alvos)
         decisoes = await self._limitador.hit_all(hits)
-        if not decisoes:
-            await self._anotar(conn, alvos, decisoes, situacoes)
-            raise MuitasTentativas(retry_after(decisoes.tightest) or 1, [d for d in decisoes if not d])
+        recusas = {alvo: d.retry_after or 0.0 for alvo, d in zip(alvos, decisoes, strict=True) if not d}
+        for alvo, espera in recusas.items():
+            await bloqueios.anotar(conn, alvo, espera)
+        self._recusar(recusas)
         return Tentativa(hits)
 
     async def desculpar(self, tentativa: Tentativa) -> None:
@@ -72,21 +76,16 @@ class Guarda:
         for hit in tentativa.hits:
             await self._limitador.refund(*hit)
 
-    def _hit(self, alvo: Alvo, situacao: Situacao) -> Hit:
-        limite = self._endereco if alvo.tipo == "endereco" else self._conta
-        # One hash tag: in a Redis Cluster, keys that are decided together have to lie together.
-        return Hit(f"{{entrar}}{alvo.chave.hex()}.{situacao.geracao}", limite)
+    def _recusar(self, recusas: dict[Alvo, float]) -> None:
+        if recusas:
+            raise MuitasTentativas(later(max(recusas.values())), [self._limite(alvo) for alvo in recusas])
 
-    async def _anotar(
-        self,
-        conn: AsyncConnection[Any],
-        alvos: Sequence[Alvo],
-        decisoes: Sequence[Decision],
-        situacoes: dict[bytes, Situacao],
-    ) -> None:
-        for alvo, decisao in zip(alvos, decisoes, strict=True):
-            if not decisao and not situacoes.get(alvo.chave, Situacao()).vigente:
-                await bloqueios.anotar(conn, alvo, decisao.retry_after or 1.0)
+    def _limite(self, alvo: Alvo) -> Limit:
+        return self._endereco if alvo.tipo == "endereco" else self._conta
+
+    def _hit(self, alvo: Alvo, situacao: Situacao) -> Hit:
+        # One hash tag: in a Redis Cluster, keys that are decided together have to lie together.
+        return Hit(f"{{entrar}}{alvo.chave.hex()}.{situacao.geracao}", self._limite(alvo))
 
 
 def _alvos(email: str, endereco: str, dispositivo: str | None) -> list[Alvo]:

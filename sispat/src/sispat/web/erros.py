@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
-from esteio.limit.headers import PROBLEM_TYPE, duration, language, policy_field, problem, rate_limit_field
+from esteio.limit.headers import PROBLEM_TYPE, duration, exhausted_field, language, policy_field, problem
 from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
 from esteio.web import BodyTooLarge
 from esteio.web.limits import Denial
@@ -158,11 +158,11 @@ def _tentativas(erro: MuitasTentativas) -> Problema:
     estado, titulo = ESTADOS[MuitasTentativas]
     return Problema(
         estado, erro.codigo, titulo, erro.mensagem,
-        extras={"violated-policies": [recusa.limit.name for recusa in erro.recusas], "retry-after": erro.espera},
+        extras={"violated-policies": [limite.name for limite in erro.limites], "retry-after": erro.espera},
         cabecalhos={
             "Retry-After": str(erro.espera),
-            "RateLimit-Policy": ", ".join(policy_field(recusa.limit) for recusa in erro.recusas),
-            "RateLimit": ", ".join(map(rate_limit_field, erro.recusas)),
+            "RateLimit-Policy": ", ".join(map(policy_field, erro.limites)),
+            "RateLimit": ", ".join(exhausted_field(limite, erro.espera) for limite in erro.limites),
         },
         ingles=("Too many attempts", f"Too many sign-ins failed. Wait {duration(erro.espera, 'en')} before you try again."),
         tipo=PROBLEM_TYPE,

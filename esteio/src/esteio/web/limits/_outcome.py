@@ -14,9 +14,9 @@ from starlette.types import Scope
 from esteio.limit import Decision, Hit, RateLimiter
 from esteio.limit.headers import legacy_fields, rate_limit_field, retry_after
 from esteio.web.limits._rule import Rule
-from esteio.web.limits._rules import RuleSet
+from esteio.web.limits._rules import Entry, RuleSet
 
-__all__ = ["Denial", "Judge", "Outcome"]
+__all__ = ["Denial", "Fields", "Judge", "Outcome"]
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -32,16 +32,12 @@ class Denial:
 class Outcome:
     """The rules that were asked and their decisions, in the same order."""
 
-    __slots__ = ("decisions", "rules")
+    __slots__ = ("allowed", "decisions", "rules")
 
-    def __init__(self, rules: Sequence[Rule], decisions: Sequence[Decision]) -> None:
+    def __init__(self, rules: Sequence[Rule], decisions: Sequence[Decision], allowed: bool) -> None:
         self.rules = rules
         self.decisions = decisions
-
-    @property
-    def allowed(self) -> bool:
-        """Whether the request may pass."""
-        return all(self.decisions)
+        self.allowed = allowed
 
     def denial(self) -> Denial:
         """Of a request that may not pass: which rules say so, and when to come back."""
@@ -52,11 +48,11 @@ class Outcome:
 
     def fields(self, legacy: bool = False) -> Fields:
         """RateLimit-Policy and RateLimit, and with `legacy` the X-RateLimit-* of the tightest."""
-        told = [(rule, each) for rule, each in zip(self.rules, self.decisions, strict=True) if not rule.shadow]
+        told = [(rule.policy, each) for rule, each in zip(self.rules, self.decisions, strict=True) if not rule.shadow]
         if not told:
             return []
         fields = [
-            (b"ratelimit-policy", ", ".join([rule.policy for rule, _ in told]).encode()),
+            (b"ratelimit-policy", ", ".join([policy for policy, _ in told]).encode()),
             (b"ratelimit", ", ".join([rate_limit_field(each) for _, each in told]).encode()),
         ]
         if legacy:
@@ -75,28 +71,29 @@ class Judge:
 
     async def __call__(self, scope: Scope) -> Outcome | None:
         """Ask every rule that is about this request; None where none is."""
-        rules = self.rules
-        asked: list[Rule] = []
+        asked: list[Entry] = []
         hits: list[Hit] = []
-        shadows: list[tuple[Rule, Hit]] = []
-        for rule in rules.rules:
-            hit = _hit(rule, scope)
+        shadows: list[tuple[Entry, Hit]] = []
+        for entry in self.rules.entries():
+            hit = _hit(entry[0], scope)
             if hit is None:
                 continue
-            if rule.shadow:
-                shadows.append((rule, hit))
+            if entry[0].shadow:
+                shadows.append((entry, hit))
             else:
-                asked.append(rule)
+                asked.append(entry)
                 hits.append(hit)
         if not hits and not shadows:
             return None
         decisions = await self._ask(hits)
-        if shadows and all(decisions):
-            for rule, hit in shadows:
-                asked.append(rule)
+        allowed = all(decisions)
+        if allowed:
+            for entry, hit in shadows:
+                asked.append(entry)
                 decisions.append(await self._shadow.hit(*hit))
-        _count(rules, asked, decisions)
-        return Outcome(asked, decisions)
+        for (_, counts), decision in zip(asked, decisions, strict=True):
+            counts.add(decision)
+        return Outcome([rule for rule, _ in asked], decisions, allowed)
 
     async def _ask(self, hits: list[Hit]) -> list[Decision]:
         if len(hits) == 1:
@@ -112,16 +109,3 @@ def _hit(rule: Rule, scope: Scope) -> Hit | None:
         return None
     price = rule.price(scope)
     return Hit(key, rule.limit, price) if price else None
-
-
-def _count(rules: RuleSet, asked: list[Rule], decisions: list[Decision]) -> None:
-    for rule, each in zip(asked, decisions, strict=True):
-        counts = rules.count(rule)
-        if each.shadow:
-            counts.shadowed += 1
-        elif each:
-            counts.allowed += 1
-        else:
-            counts.denied += 1
-        if each.degraded:
-            counts.degraded += 1

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from esteio.limit import Decision
 from esteio.web.limits._rule import Rule, RuleError
 
 __all__ = ["RuleCounts", "RuleSet"]
+
+Entry = tuple[Rule, "RuleCounts"]
 
 _MOST = 100  # each request looks at each rule
 
@@ -25,14 +28,26 @@ class RuleCounts:
     shadowed: int = 0
     degraded: int = 0
 
+    def add(self, decision: Decision) -> None:
+        """Count one more."""
+        if decision.shadow:
+            self.shadowed += 1
+        elif decision:
+            self.allowed += 1
+        else:
+            self.denied += 1
+        if decision.degraded:
+            self.degraded += 1
+
 
 class RuleSet:
     """`rules = RuleSet([Rule(...)])`, given to `RateLimits`; `rules.replace([...])` changes them while it runs."""
 
-    __slots__ = ("_counts", "_rules")
+    __slots__ = ("_counts", "_entries", "_rules")
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules: tuple[Rule, ...] = ()
+        self._entries: tuple[Entry, ...] = ()
         self._counts: dict[str, RuleCounts] = {}
         self.replace(rules)
 
@@ -51,13 +66,14 @@ class RuleSet:
             if rule.name in seen:
                 raise RuleError(rule.name, "the name is taken by another rule", "name each limit differently")
             seen.add(rule.name)
-        self._counts = {rule.name: self._counts.get(rule.name, RuleCounts()) for rule in new}
+        self._counts = {rule.name: self._counts.get(rule.name) or RuleCounts() for rule in new}
         self._rules = new
+        self._entries = tuple((rule, self._counts[rule.name]) for rule in new)
 
     def counts(self) -> Mapping[str, RuleCounts]:
         """What each rule in force decided since it was first put in force, by name; live, not a copy."""
         return self._counts
 
-    def count(self, rule: Rule) -> RuleCounts:
-        """The counts of one rule; of one that was replaced meanwhile, counts nobody reads any more."""
-        return self._counts.get(rule.name) or RuleCounts()
+    def entries(self) -> tuple[Entry, ...]:
+        """The rules in force, each with the counts to add to."""
+        return self._entries
