@@ -158,7 +158,7 @@ def loading(server: RedisServer, proxy: FlakyProxy) -> None:
 
 def refuses(client: Redis) -> bool:
     try:
-        client.get("ballast 1")
+        client.exists("ballast 1")
     except BusyLoadingError:
         return True
     return False
