@@ -1,7 +1,8 @@
 """`RedisStore` for threads and plain functions.
 
 Promises: the answers of the `RedisStore` it was made of. One thread of its own talks to Redis, so what several threads
-ask at once is one call; nobody waits longer than a decision may take. A forked child starts its own.
+ask at once is one call; a thread waits as long as a decision may take, or a second more when that one is stuck. A
+forked child starts its own.
 """
 
 from __future__ import annotations
