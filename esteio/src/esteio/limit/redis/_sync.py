@@ -1,7 +1,8 @@
 """`RedisStore` for threads and plain functions.
 
 Promises: the answers of the `RedisStore` it was made of. One thread of its own talks to Redis, so what several threads
-ask at once is one call; nobody waits longer than a decision may take. A forked child starts its own.
+ask at once is one call; a thread waits as long as a decision may take, or a second more when that one is stuck. A
+forked child starts its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any, Final
 
@@ -79,12 +81,14 @@ class SyncRedisStore:
     def refund_now(self, key: str, limit: Limit, cost: int = 1) -> None:
         """Give back `cost`."""
         check_hit(key, cost)
-        self._ask(lambda: self.store.refund(key, limit, cost))
+        with suppress(TimeoutError):  # it is done, only later
+            self._ask(lambda: self.store.refund(key, limit, cost))
 
     def reset_now(self, key: str, limit: Limit) -> None:
         """Forget what `key` used."""
         check_hit(key, 1)
-        self._ask(lambda: self.store.reset(key, limit))
+        with suppress(TimeoutError):
+            self._ask(lambda: self.store.reset(key, limit))
 
     # -- its thread
 
