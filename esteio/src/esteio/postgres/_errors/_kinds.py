@@ -63,8 +63,8 @@ class _Misconfigured(DatabaseUnavailable):
     category = Category.CONFIGURATION
     remedy: ClassVar[str]
 
-    def __init__(self, name: str, reason: str, *, sqlstate: str | None = None) -> None:
-        super().__init__(name, reason, sqlstate=sqlstate, retry_after=None, not_sent=True)
+    def __init__(self, name: str, reason: str, *, sqlstate: str | None = None, not_sent: bool = True) -> None:
+        super().__init__(name, reason, sqlstate=sqlstate, retry_after=None, not_sent=not_sent)
 
     def _advice(self) -> str:
         return f"; {self.remedy}"
