@@ -373,7 +373,7 @@ class SyncDatabase:
                 kind = self.give_back(conn, error)
                 now = self.clock.monotonic()
                 plan = plan or Attempts(_STATEMENT_ATTEMPTS, now + min(self.dsn.pool_timeout, time_left(None)), random)
-                wait = plan.again(kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER, now)
+                wait = plan.again(kind if harmless or kind.before_it_ran else Trouble.OTHER, now)
                 if wait is None:
                     if hung:
                         raise DatabaseUnavailable(self.name, "it did not answer in time: it hangs") from error
