@@ -1,7 +1,10 @@
 """The pages on bridges, migrations and the embedded server run, and leave no parameter out."""
 
 import inspect
+import os
 import re
+import subprocess
+import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,14 @@ def test_the_examples_run(page: str, postgres_database: str, monkeypatch: pytest
     names: dict[str, Any] = {"__name__": "example"}
     for number, block in enumerate(blocks, 1):
         exec(compile(block, f"{page}, example {number}", "exec"), names)
+
+
+def test_who_uses_no_bridge_needs_none_of_what_they_lead_to() -> None:
+    look = "import sys, esteio.postgres, esteio.postgres.migrations, esteio.postgres.sync, esteio.web;"
+    look += "print(sorted({'alembic', 'sqlalchemy', 'fastapi'} & set(sys.modules)))"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    said = subprocess.run([sys.executable, "-c", look], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "[]"
 
 
 def test_each_rule_of_migrations_is_there_with_its_default() -> None:

@@ -16,7 +16,7 @@ from esteio import events
 from esteio.clock import Clock
 from esteio.postgres._attempts import trouble
 from esteio.postgres._backoff import reconnect_delay
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._events import CommitResolved
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History, Incarnation, Outcome, judge
@@ -52,6 +52,8 @@ class SyncResolver:
                 outcome, reason = self._ask(ticket, expires - now, terminate=now - began > PATIENCE)
             except (DatabaseUnavailable, PoolExhausted) as error:
                 reason = str(error)
+                if not self._pool.is_open:
+                    break
             if outcome is Outcome.RUNNING:
                 self._clock.sleep(reconnect_delay(asked, now - began, random=random))
         self._count(outcome)
@@ -69,9 +71,9 @@ class SyncResolver:
                 _terminate(conn, ticket)
         except psycopg.Error as error:
             if not trouble(error).ends_generation:
-                return Outcome.UNKNOWN, str(error)
-            self._pool.retire(conn, str(error))
-            return Outcome.RUNNING, str(error)
+                return Outcome.UNKNOWN, first_line(error)
+            self._pool.retire(conn, first_line(error))
+            return Outcome.RUNNING, first_line(error)
         finally:
             self._pool.release(conn)
         return outcome, explained(ticket, current, status)
