@@ -133,6 +133,14 @@ def test_what_libpq_says_without_a_code_is_told_apart(text: str, kind: type[Este
     assert type(ours) is kind
 
 
+async def test_a_statement_about_databases_is_no_refusal_of_ours(database: Database) -> None:
+    with pytest.raises(errors.InvalidCatalogName):
+        await database.execute("DROP DATABASE nowhere")
+    dropped = translate(errors.DatabaseDropped("gone"), "main", 0)
+    assert isinstance(dropped, DatabaseMissing)
+    assert not dropped.not_sent
+
+
 def test_one_refusal_among_several_hosts_is_not_the_last_word() -> None:
     refused = 'FATAL:  password authentication failed for user "u"'
     several = "{0}\nMultiple connection attempts failed. All failures were:\n- host: 'a': {0}\n- host: 'b': {1}"

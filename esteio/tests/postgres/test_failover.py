@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from until import until
+from patience import until
 
 from esteio.postgres import Connection, Database, Dsn, FailedOver, Role
 from esteio.testing import FlakyProxy, recorded_events
@@ -118,15 +118,15 @@ async def test_a_switchover_fails_no_request_and_the_new_primary_gets_the_writes
         return time.monotonic()
 
     with recorded_events() as events:
-        async with Load(200.0, {"read": (0.8, read), "write": (0.2, write_one)}) as load:
+        async with Load(lambda number: read() if number % 5 else write_one(), 200.0) as load:
             await asyncio.sleep(0.5)
             promoted = await asyncio.to_thread(switch)
             await until(lambda: address(new) in went)
             print(f"\nwrites on the new primary {(time.monotonic() - promoted) * 1000:.0f} ms after promotion")
             assert time.monotonic() - promoted < 5.0
             await asyncio.sleep(0.5)
-    print(f"{len(load.answers)} requests, {len(load.failed)} failed, slowest {load.longest():.2f} s")
-    assert load.failed == []
+    print(f"{len(load.answers)} requests, {len(load.failures)} failed, slowest {load.slowest:.2f} s")
+    assert load.failures == []
     assert count(new) == len(went)
     assert [(event.before, event.now) for event in events if isinstance(event, FailedOver)] == [
         (address(old), address(new))
@@ -237,11 +237,11 @@ async def test_reads_fall_back_to_the_primary_when_the_replica_dies(pair: Pair, 
     async def read() -> None:
         await database.fetch_value("SELECT 1", read_only=True)
 
-    async with Load(100.0, {"read": (1.0, read)}) as load:
+    async with Load(lambda _: read(), 100.0) as load:
         await asyncio.sleep(0.3)
         new.kill()
         await asyncio.sleep(1.0)
-    assert load.failed == []
+    assert load.failures == []
     assert await database.run(where, read_only=True) == address(old)
 
 

@@ -44,7 +44,8 @@ _READ_ONLY = "25006"
 _STALE_PLAN = "0A000"
 _TOO_MANY_CONNECTIONS = "53300"
 _ENDS_TRANSACTION = frozenset({"25P03", "25P04"})
-_ENDS_SESSION = _ENDS_TRANSACTION | {_TOO_MANY_CONNECTIONS, "57P04"}
+_DROPPED = "57P04"
+_ENDS_SESSION = _ENDS_TRANSACTION | {_TOO_MANY_CONNECTIONS, _DROPPED}
 
 _REFUSED: tuple[tuple[str, re.Pattern[str]], ...] = (
     # What may follow "FATAL:", and libpq's own words, and the SQLSTATE that the server sent with it.
@@ -124,7 +125,7 @@ def translate(error: BaseException, name: str, statement_timeout_ms: int) -> Est
         case Category.TIMEOUT:
             return _too_long(name, text, str(state), statement_timeout_ms)
         case Category.CONFIGURATION:
-            return _misconfigured(name, text, state)
+            return _misconfigured(name, text, str(state), connecting=error.sqlstate is None)
         case Category.RESOURCES if state != _TOO_MANY_CONNECTIONS:
             return OutOfResources(name, text, sqlstate=str(state))
         case Category.RESOURCES:
@@ -150,11 +151,13 @@ def _too_long(name: str, text: str, state: str, statement_timeout_ms: int) -> Es
     return LockTimeout(name, text)
 
 
-def _misconfigured(name: str, text: str, state: str | None) -> EsteioError | None:
+def _misconfigured(name: str, text: str, state: str, *, connecting: bool) -> EsteioError | None:
+    if state == _DROPPED:
+        return DatabaseMissing(name, text, sqlstate=state, not_sent=False)
+    if not connecting:  # a statement about roles or databases: its caller's business
+        return None
     if state == _TLS:
         return TlsUnavailable(name, text)
-    if state is None or state.startswith("F0"):
-        return None
     kind = AuthenticationFailed if state.startswith("28") else DatabaseMissing
     return kind(name, text, sqlstate=state)
 
