@@ -281,6 +281,17 @@ def test_a_migration_gives_up_and_names_the_oldest_transaction(database: str, ot
     assert _value(database, "SELECT to_regclass('beside')") is None
 
 
+@pytest.mark.fault
+@pytest.mark.parametrize("sql", ["VACUUM FULL little", "ALTER TABLE little ADD x int", "TRUNCATE little"])
+def test_whatever_locks_others_out_gives_up_waiting(database: str, other: psycopg.Connection[Any], sql: str) -> None:
+    other.execute("SELECT count(*) FROM little")
+    rules = MigrationRules(lock_timeout=0.05, patience=0.2)
+    with pytest.raises(MigrationBlocked):
+        _migrate(database, sql, rules=rules)
+    other.commit()
+    assert other.execute("SELECT count(*) FROM little").fetchone() == (1,)
+
+
 def test_of_two_migrators_one_works_and_the_other_finds_it_done(database: str) -> None:
     changes = [Migration("slow", "CREATE TABLE once (); SELECT pg_sleep(0.3)")]
     with ThreadPoolExecutor(2) as pool:
