@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from until import until
+from patience import until
 
 from esteio.postgres import Connection, Database, Dsn, FailedOver, Role
 from esteio.testing import FlakyProxy, recorded_events

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from until import until
+from patience import until
 
 from esteio.postgres import (
     AuthenticationFailed,

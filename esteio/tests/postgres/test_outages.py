@@ -15,7 +15,7 @@ from functools import partial
 
 import psycopg
 import pytest
-from until import until
+from patience import until
 
 from esteio.policy import DeadlineExceeded
 from esteio.postgres import (

@@ -62,7 +62,8 @@ class Remembered(BaseConnection[Any]):
     is_cut: bool = False
     watch: Watch | None = None
     """What looks at its statements."""
-    borrowed_at: float = 0.0
+    borrowed_at: float = inf
+    """Monotonic seconds at which a caller got it; infinite while none has it."""
     borrower: Sequence[Any] = ()
     overdue: bool = False
     """Whether it is out for so long that somebody was told."""
@@ -101,6 +102,7 @@ class Remembered(BaseConnection[Any]):
 class Connection(Remembered, AsyncConnection[Any]):
     """A connection of asyncio's pool."""
 
+    _stopping: asyncio.Timeout | None = None
     _ending: set[asyncio.Task[None]] = set()  # noqa: RUF012 - of all connections: the loop itself keeps no task alive
 
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
@@ -131,13 +133,21 @@ class Connection(Remembered, AsyncConnection[Any]):
         # The driver's own way asks once and waits for five seconds; but a request that overtakes its
         # statement is ignored by the server, so it is asked again.
         try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
+            async with asyncio.timeout(_CANCEL_SECONDS) as self._stopping:
                 while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                     await self.cancel_safe(timeout=_CANCEL_SECONDS)
                     with suppress(OperationalError):  # cancelled as wanted, or not yet
                         await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
         except (TimeoutError, OperationalError):
             self.drop()
+        finally:
+            self._stopping = None
+
+    def cut(self) -> None:
+        """End it although somebody waits for an answer, or for the statement to be stopped."""
+        super().cut()
+        if self._stopping is not None:
+            self._stopping.reschedule(asyncio.get_running_loop().time())
 
 
 async def _send(request: PGcancelConn) -> None:

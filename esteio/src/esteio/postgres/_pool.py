@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from math import inf
 from random import random
 from time import monotonic
 from typing import Protocol
@@ -168,6 +169,7 @@ class Pool:
         books = self._books
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
+        conn.borrowed_at = inf
         if self._closed:
             books.used.discard(conn)
             conn.drop()

@@ -33,6 +33,7 @@ __all__ = ["statement"]
 
 _ATTEMPTS = 100  # the time is what bounds them
 _REFUSALS = 10  # by a server that only reads, until the address leads to another
+_GRACE = 0.1  # the policy cancels us first, and a server that lives is told to stop
 _HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
@@ -62,7 +63,7 @@ async def statement(
             plan = plan or Attempts(_ATTEMPTS if harmless else _REFUSALS, now + _timeout(database), random)
             wait = plan.again(_repeatable(kind, harmless), now)
             if wait is None:
-                if conn.is_cut:
+                if conn.is_cut and isinstance(error, Exception):
                     raise DatabaseUnavailable(database.name, "it did not answer in time: it hangs") from error
                 database.in_our_words(error, kind)
                 raise
@@ -90,7 +91,7 @@ def _guard(database: Database, conn: Connection, timed: bool) -> asyncio.TimerHa
     if database.dsn.statement_timeout:
         conn.cut_at = database.clock.monotonic() + database.dsn.statement_timeout / 1000 + _HUNG_SECONDS
     left = time_left(None) if timed else inf
-    return None if left == inf else asyncio.get_running_loop().call_later(left, conn.abandon)
+    return None if left == inf else asyncio.get_running_loop().call_later(left + _GRACE, conn.abandon)
 
 
 def _ended(database: Database, pool: Pool, conn: Connection, error: BaseException) -> Trouble:
@@ -105,4 +106,4 @@ def _ended(database: Database, pool: Pool, conn: Connection, error: BaseExceptio
 
 
 def _repeatable(kind: Trouble, harmless: bool) -> Trouble:
-    return kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER
+    return kind if harmless or kind.before_it_ran else Trouble.OTHER

@@ -375,7 +375,7 @@ class SyncDatabase:
                 now = self.clock.monotonic()
                 limit = _STATEMENT_ATTEMPTS if harmless else _REFUSALS
                 plan = plan or Attempts(limit, now + min(self.dsn.pool_timeout, time_left(None)), random)
-                wait = plan.again(kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER, now)
+                wait = plan.again(kind if harmless or kind.before_it_ran else Trouble.OTHER, now)
                 if wait is None:
                     if hung:
                         raise DatabaseUnavailable(self.name, "it did not answer in time: it hangs") from error

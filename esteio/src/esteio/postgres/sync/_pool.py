@@ -168,6 +168,7 @@ class SyncPool:
         """Give `conn` back; one that is broken or in the middle of something is replaced."""
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
+        conn.borrowed_at = inf
         with self._lock:
             books = self._books
             conn.cut_at = inf

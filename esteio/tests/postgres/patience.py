@@ -1,4 +1,4 @@
-"""Waiting for what another process does."""
+"""Waiting for what other processes do."""
 
 from __future__ import annotations
 
