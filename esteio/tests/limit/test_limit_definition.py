@@ -97,3 +97,20 @@ def test_a_named_limit_is_known_by_its_name_and_algorithm() -> None:
 def test_a_share_is_rounded_down_but_never_nothing(instances: int, rate: int) -> None:
     share = Limit(10, 60, algorithm="gcra", burst=20, name="n").share(instances)
     assert (share.rate, share.burst, share.name) == (rate, max(1, 20 // instances), "n")
+
+
+@given(
+    st.integers(1, 1 << 26),
+    st.floats(0.001, 366 * 86400),
+    st.integers(1, 1 << 26),
+    st.integers(1, 10_000),
+    st.booleans(),
+)
+def test_every_limit_has_a_share(rate: int, per: float, burst: int, instances: int, bursts: bool) -> None:
+    try:
+        limit = Limit(rate, per, algorithm="gcra", burst=burst if bursts else None)
+    except LimitError:
+        return
+    share = limit.share(instances)
+    assert share.rate * instances <= rate or share.rate == 1
+    assert share.capacity * instances <= limit.capacity or share.capacity == 1

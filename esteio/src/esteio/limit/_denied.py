@@ -13,12 +13,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from esteio.limit._decision import Decision
-from esteio.limit._limit import Hit, Limit, bounded_key
+from esteio.limit._limit import SHORT_KEY, Hit, Limit, bounded_key
 from esteio.limit.algorithms import NEVER
 
 __all__ = ["Denied"]
-
-_SHORT = 64  # characters; a longer key may have to be hashed
 
 Known = tuple[int, Limit, int, int, int]
 Group = tuple[tuple[str, str, int], ...]
@@ -45,7 +43,7 @@ class Denied:
 
     def find(self, key: str, limit: Limit, cost: int) -> Decision | None:
         """The denial of this very hit with what is left of its wait, or None when the store has to be asked."""
-        identity = (limit.scope, key if len(key) <= _SHORT else bounded_key(key))
+        identity = (limit.scope, key if len(key) <= SHORT_KEY else bounded_key(key))
         known = self._known.get(identity)
         if known is None:
             return None
@@ -104,7 +102,7 @@ class Denied:
 
 
 def _group(hits: Sequence[Hit]) -> Group:
-    return tuple([(key if len(key) <= _SHORT else bounded_key(key), limit.scope, cost) for key, limit, cost in hits])
+    return tuple([(key if len(key) <= SHORT_KEY else bounded_key(key), limit.scope, cost) for key, limit, cost in hits])
 
 
 def _make_room(known: OrderedDict[Any, Any], size: int) -> None:

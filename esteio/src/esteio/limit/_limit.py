@@ -17,7 +17,18 @@ from esteio.limit.algorithms import ALGORITHMS, Algorithm, Judge, State, Verdict
 from esteio.limit.algorithms._counter import GRAINS
 from esteio.limit.algorithms._window import CELLS, STEPS
 
-__all__ = ["LONGEST", "MOST", "AlgorithmName", "Hit", "Limit", "OnFailure", "bounded_key", "check_hit"]
+__all__ = [
+    "LONGEST",
+    "MOST",
+    "SHORT_KEY",
+    "AlgorithmName",
+    "Hit",
+    "Limit",
+    "OnFailure",
+    "bounded_key",
+    "check_count",
+    "check_hit",
+]
 
 AlgorithmName = Literal["window", "counter", "gcra", "fixed"]
 OnFailure = Literal["local", "closed", "open"]
@@ -28,9 +39,12 @@ MOST: Final = 1 << 26
 LONGEST: Final = 366 * 86400.0
 """The longest `per`, and the longest time a burst may take to come back, in seconds."""
 
+SHORT_KEY: Final = 64
+"""Characters that are within the bytes a store keeps of a key, whatever they are."""
+
+_KEY_BYTES = 4 * SHORT_KEY
 _SHORTEST = 0.001
-_KEY_BYTES = 256
-_KEY_LENGTH = 64  # characters that are at most _KEY_BYTES, whatever they are
+_NAME_LENGTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class Limit:
     judge: Judge = field(init=False, repr=False, compare=False)  # rule.decide, one look-up nearer
 
     def __post_init__(self) -> None:
-        _check_count("rate", self.rate)
+        check_count("rate", self.rate, 1, MOST)
         _check_seconds("per", self.per)
         _check_choice("algorithm", self.algorithm, tuple(ALGORITHMS))
         _check_choice("on_failure", self.on_failure, ("local", "closed", "open"))
@@ -83,7 +97,7 @@ class Limit:
     def _check_burst(self, burst: int) -> None:
         if self.algorithm != "gcra":
             raise LimitError("burst", burst, f"None: {self.algorithm!r} has no burst, only 'gcra' has")
-        _check_count("burst", burst)
+        check_count("burst", burst, 1, MOST)
         if burst * self.per > self.rate * LONGEST:
             raise LimitError(
                 "burst", burst, f"at most {int(self.rate * LONGEST / self.per)}, what comes back in 366 days"
@@ -107,10 +121,16 @@ class Limit:
         return self if instances <= 1 else _share(self, instances)
 
 
+def _most_burst(rate: int, per: float) -> int:
+    return int(rate * LONGEST / per)
+
+
 @lru_cache(maxsize=1024)
 def _share(limit: Limit, instances: int) -> Limit:
-    burst = None if limit.burst is None else max(1, limit.burst // instances)
-    return replace(limit, rate=max(1, limit.rate // instances), burst=burst)
+    rate = max(1, limit.rate // instances)
+    if limit.burst is None:
+        return replace(limit, rate=rate)
+    return replace(limit, rate=rate, burst=max(1, min(limit.burst // instances, _most_burst(rate, limit.per))))
 
 
 class Hit(NamedTuple):
@@ -131,15 +151,20 @@ def check_hit(key: object, cost: object) -> None:
 
 def bounded_key(key: str) -> str:
     """`key` itself up to 256 bytes of UTF-8, else a hash of it: what a store keeps is bounded."""
-    if len(key) <= _KEY_LENGTH:
+    if len(key) <= SHORT_KEY:
         return key
     raw = key.encode("utf-8", "surrogatepass")
     return key if len(raw) <= _KEY_BYTES else f"#{blake2b(raw, digest_size=16).hexdigest()}"
 
 
-def _check_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-        raise LimitError(name, value, f"a whole number from 1 to {MOST}; count in larger units when that is too few")
+def check_count(name: str, value: object, least: int, most: int | None = None) -> None:
+    """Raise `LimitError` unless `value` is a whole number from `least` to `most`."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < least or (most is not None and value > most):
+        raise LimitError(
+            name,
+            value,
+            f"a whole number, {least} or more" if most is None else f"a whole number from {least} to {most}",
+        )
 
 
 def _check_seconds(name: str, value: object) -> None:
@@ -153,5 +178,5 @@ def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:
 
 
 def _check_name(value: object) -> None:
-    if not isinstance(value, str) or len(value) > _KEY_LENGTH or not value.isprintable():
-        raise LimitError("name", value, f"at most {_KEY_LENGTH} printable characters")
+    if not isinstance(value, str) or len(value) > _NAME_LENGTH or not value.isprintable():
+        raise LimitError("name", value, f"at most {_NAME_LENGTH} printable characters")

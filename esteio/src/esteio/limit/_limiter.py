@@ -16,7 +16,7 @@ from esteio.limit._decision import Decision, Decisions
 from esteio.limit._denied import Denied
 from esteio.limit._errors import LimitError
 from esteio.limit._events import LimitDenied
-from esteio.limit._limit import Hit, Limit, check_hit
+from esteio.limit._limit import Hit, Limit, check_count, check_hit
 from esteio.limit._memory import MemoryStore
 from esteio.limit._store import Answered, AsyncStore, Store
 from esteio.limit._time import microseconds
@@ -31,8 +31,7 @@ class Limiter:
     """What both limiters do around their store."""
 
     def __init__(self, denied: int, shadow: bool, clock: Clock) -> None:
-        if isinstance(denied, bool) or not isinstance(denied, int) or denied < 0:
-            raise LimitError("denied", denied, "a whole number, 0 (remember none) or more")
+        check_count("denied", denied, 0)
         self.shadow = shadow
         self._denied = Denied(denied, microseconds(clock))
 

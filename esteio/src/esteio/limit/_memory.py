@@ -13,9 +13,8 @@ from typing import Final
 
 from esteio.clock import SYSTEM, Clock
 from esteio.limit._decision import Decision
-from esteio.limit._errors import LimitError
 from esteio.limit._group import decide_group
-from esteio.limit._limit import Hit, Limit, bounded_key, check_hit
+from esteio.limit._limit import SHORT_KEY, Hit, Limit, bounded_key, check_count, check_hit
 from esteio.limit._time import microseconds, nanoseconds
 from esteio.limit.algorithms import State
 from esteio.policy._forks import renew_after_fork
@@ -25,7 +24,6 @@ __all__ = ["MemoryStore"]
 _LOOK = 8  # entries looked at to find a place
 _STRIDE = 0x9E3779B1  # a prime: steps of it spread over a ring of any length and meet all of it
 _SWEEP = 2  # entries looked at for each new key while there is room
-_SHORT = 64  # characters; a longer key may have to be hashed
 
 Identity = tuple[str, str]
 
@@ -46,8 +44,7 @@ class MemoryStore:
     remote: Final = False
 
     def __init__(self, max_keys: int = 100_000, *, clock: Clock = SYSTEM) -> None:
-        if isinstance(max_keys, bool) or not isinstance(max_keys, int) or max_keys < _LOOK:
-            raise LimitError("max_keys", max_keys, f"a whole number, {_LOOK} or more")
+        check_count("max_keys", max_keys, _LOOK)
         self._max_keys = max_keys
         self._clock = microseconds(clock)
         self._clock_ns = nanoseconds(clock)
@@ -71,7 +68,7 @@ class MemoryStore:
         """Decide one hit."""
         if type(key) is not str or type(cost) is not int or cost < 1 or not key:
             check_hit(key, cost)
-        identity = (limit.scope, key if len(key) <= _SHORT else bounded_key(key))
+        identity = (limit.scope, key if len(key) <= SHORT_KEY else bounded_key(key))
         now = self._clock_ns() // 1000
         with self._lock:
             entry = self._entries.get(identity)

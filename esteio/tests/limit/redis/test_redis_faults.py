@@ -20,7 +20,9 @@ from esteio.testing.redis import RedisCluster, RedisServer, SentinelTrio
 pytestmark = pytest.mark.fault
 
 DAY = 86_400
-QUICK = {"budget": 0.05, "ttl": 0.5, "retry_after": 0.05, "retry_max": 0.2}
+# the budget is five times the default, since a busy machine may stand still for as long as Redis is given; an answer
+# that comes too late is charged twice, so where that can happen the checks allow for less, never for more
+QUICK = {"budget": 0.25, "ttl": 0.5, "retry_after": 0.05, "retry_max": 0.2}
 SOON = 20.0  # seconds that a busy machine may take for what takes half a second
 
 
@@ -172,19 +174,19 @@ async def test_whatever_redis_does_decisions_come_say_why_and_are_charged_when_i
             took.append(time.perf_counter() - began)
             reasons.add(decision.reason)
             admitted += bool(decision)
-        assert admitted == 7  # not one more than Redis had left
+        assert 5 <= admitted <= 7  # not one more than Redis had left
         closed = await limiter.hit("ben", Limit(10, DAY, name="closed", on_failure="closed"))
         opened = await limiter.hit("ben", Limit(1, DAY, name="open", on_failure="open"))
         assert (bool(closed), bool(opened), closed.degraded, opened.degraded) == (False, True, True, True)
         assert not (await limiter.hit_all([Hit("eva", limit), Hit("eva", Limit(9, DAY, on_failure="closed"))]))
-        assert (await limiter.hit("eva", limit)).remaining == 9  # nothing was charged by the group
+        assert (await limiter.hit("eva", limit)).remaining in (8, 9)  # nothing was charged by the group
         assert reasons <= FAILURES[failure] | {""}
         assert max(took) < 1.0
         assert statistics.median(took) < 0.02  # away, a decision costs microseconds
         await asyncio.to_thread(mended, server, proxy)
         await asked(limiter, limit)
     assert (await limiter.peek("ana", limit)).remaining == 0
-    assert (await limiter.peek("eva", limit)).remaining == 9
+    assert (await limiter.peek("eva", limit)).remaining in (8, 9)
     assert not await limiter.hit("ben", Limit(1, DAY, name="open"))
     lost = [each for each in seen if isinstance(each, LimitsDegraded)]
     back = [each for each in seen if isinstance(each, LimitsRestored)]
@@ -199,15 +201,15 @@ async def test_a_server_that_comes_back_empty_is_told_what_it_said(
 ) -> None:
     limit = Limit(10, DAY, algorithm=algorithm)
     await limiter.hit("ana", limit, 6)
-    await asyncio.to_thread(server.restart)
+    await asyncio.to_thread(server.kill)
     await away(limiter, limit)
     assert await limiter.hit("ana", limit, 3)
+    await asyncio.to_thread(server.restart)
     await asked(limiter, limit)
     assert (await limiter.peek("ana", limit)).remaining == 1
     await asyncio.to_thread(server.restart)  # once more, with nothing decided here
     await asked(limiter, limit)
-    await asyncio.sleep(0)
-    assert (await limiter.peek("ana", limit)).remaining <= 1
+    assert (await limiter.peek("ana", limit)).remaining == 1
 
 
 async def test_a_reset_while_redis_is_away_holds_when_it_is_back(limiter: RateLimiter, proxy: FlakyProxy) -> None:
@@ -298,8 +300,9 @@ async def test_who_is_back_first_waits_for_the_others_so_that_nothing_passes_twi
         await first.peek("ana", limit)
         await second.hit("ana", limit, 8)  # of this the first has not heard
         await asyncio.to_thread(other.stop)
-        await asyncio.to_thread(server.restart)
+        await asyncio.to_thread(server.kill)
         await away(first, limit)
+        await asyncio.to_thread(server.restart)
 
         async def connected() -> bool:
             with server.client() as client:
@@ -342,7 +345,7 @@ async def test_an_instance_that_ends_is_not_counted_any_more(make: Any, server: 
 async def test_killed_and_returned_under_load_no_key_gets_more_than_the_stated_bound(
     make: Any, server: RedisServer
 ) -> None:
-    limiters = [RateLimiter(make(server.url, **QUICK), denied=0) for _ in range(2)]
+    limiters = [RateLimiter(make(server.url, **{**QUICK, "budget": 0.05}), denied=0) for _ in range(2)]
     rate, keys = 400, [f"key {n}" for n in range(5)]
     limit = Limit(rate, DAY)
     for limiter in limiters:
@@ -476,6 +479,42 @@ async def test_a_cluster_decides_by_shard_and_one_dead_shard_degrades_only_its_k
         degraded = [(await limiter.hit(key, limit)).degraded for key in keys]
         assert 0 < sum(degraded) < 40
         cluster.servers[0].resume()
+
+
+async def test_a_cluster_that_stands_still_because_a_node_is_down_costs_no_waiting(make: Any) -> None:
+    limit = Limit(100, DAY)
+    with RedisCluster(whole=True) as cluster:
+        limiter = RateLimiter(make(cluster.url, **QUICK), denied=0)
+        keys = [f"user {n}" for n in range(30)]
+
+        async def all_asked() -> bool:
+            return not any([(await limiter.peek(key, limit)).degraded for key in keys])
+
+        await until(all_asked, "the cluster is asked")
+        cluster.servers[1].kill()
+
+        async def all_refused() -> bool:
+            return {(await limiter.peek(key, limit)).reason for key in keys} <= {"gone", "masterdown"}
+
+        await until(all_refused, "the cluster stands still")
+        took = []
+        for key in keys * 4:
+            began = time.perf_counter()
+            assert (await limiter.hit(key, limit)).degraded
+            took.append(time.perf_counter() - began)
+        assert statistics.median(took) < 0.005
+
+
+async def test_a_cluster_that_is_away_from_the_start_costs_no_waiting(make: Any) -> None:
+    limiter = RateLimiter(make("redis+cluster://127.0.0.1:1", **QUICK), denied=0)
+    limit = Limit(5, DAY)
+    await limiter.hit("ana", limit)
+    took = []
+    for _ in range(50):
+        began = time.perf_counter()
+        assert (await limiter.hit("ana", limit)).reason == "gone"
+        took.append(time.perf_counter() - began)
+    assert statistics.median(took) < 0.005
 
 
 async def test_a_slot_that_moved_is_followed(make: Any) -> None:

@@ -9,13 +9,14 @@ pytest.importorskip("hiredis")
 
 from esteio.limit import Hit, Limit
 from esteio.limit.algorithms import State
-from esteio.limit.redis._local import Local, Memory
+from esteio.limit.redis._local import Era, Local, Memory
 from esteio.limit.redis._presence import Instances
 from esteio.limit.redis._script import Mode, Unit
 
 ALGORITHMS = ("window", "counter", "gcra", "fixed")
 DAY = 86_400
 NOW = 1_000_000_000_000
+ERA = Era()
 
 
 class Instance:
@@ -29,7 +30,7 @@ class Instance:
         self.memory.young["k"] = (limit, remaining, reset, now)
 
     def hit(self, limit: Limit, count: int, now: int, cost: int = 1) -> bool:
-        return bool(self.local.decide([Hit("k", limit, cost)], ["k"], True, "gone", count, now)[0])
+        return bool(self.local.decide([Hit("k", limit, cost)], ["k"], True, "gone", count, now, ERA)[0])
 
 
 def charged(state: State, unit: Unit, now: int) -> State:
@@ -66,9 +67,10 @@ def test_no_key_gets_more_than_the_limit_and_the_share_error_and_all_of_it_is_ch
     if count == 1:
         assert total <= limit.rate
     for each in instances:  # and back
-        for debt in each.local.debts(lambda _: True, last=True):
+        for debt in each.local.debts(lambda _: True):
             for unit in debt.units(now):
                 state = charged(state, unit, now)
+        list(each.local.sweep(ERA))
         assert len(each.local) == 0
     assert limit.decide(state, now, 0)[2] == max(0, limit.rate - total)
 
@@ -88,14 +90,14 @@ def test_what_was_used_is_free_again_when_redis_said(algorithm: Any) -> None:
 def test_a_share_is_at_least_one_and_a_cost_above_it_waits_but_is_not_impossible() -> None:
     limit = Limit(3, DAY)
     local = Local(1000, Memory(10))
-    assert local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW)[0]
-    second = local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW)[0]
+    assert local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW, ERA)[0]
+    second = local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW, ERA)[0]
     assert (bool(second), second.reason, second.degraded) == (False, "gone", True)
-    wide = local.decide([Hit("b", limit, 2)], ["b"], True, "gone", 8, NOW)[0]
+    wide = local.decide([Hit("b", limit, 2)], ["b"], True, "gone", 8, NOW, ERA)[0]
     assert not wide
     assert not wide.impossible
     assert wide.retry_after
-    never = local.decide([Hit("b", limit, 4)], ["b"], True, "gone", 8, NOW)[0]
+    never = local.decide([Hit("b", limit, 4)], ["b"], True, "gone", 8, NOW, ERA)[0]
     assert never.impossible
 
 
@@ -103,11 +105,15 @@ def test_open_passes_and_is_owed_closed_denies_and_its_group_charges_nothing() -
     opened, closed, local_ = (Limit(5, DAY, name=name, on_failure=name) for name in ("open", "closed", "local"))  # type: ignore[arg-type]
     local = Local(1000, Memory(10))
     for _ in range(9):
-        assert local.decide([Hit("k", opened)], ["open"], True, "slow", 1, NOW)[0]
+        assert local.decide([Hit("k", opened)], ["open"], True, "slow", 1, NOW, ERA)[0]
     hits = [Hit("k", opened), Hit("k", local_), Hit("k", closed)]
-    assert [bool(each) for each in local.decide(hits, ["open", "local", "closed"], True, "slow", 1, NOW)] == [1, 1, 0]
-    assert local.decide(hits[2:], ["closed"], True, "slow", 1, NOW)[0].retry_after == 1.0
-    debts = {debt.name: debt.cost for debt in local.debts(lambda _: True, last=True)}
+    assert [bool(each) for each in local.decide(hits, ["open", "local", "closed"], True, "slow", 1, NOW, ERA)] == [
+        1,
+        1,
+        0,
+    ]
+    assert local.decide(hits[2:], ["closed"], True, "slow", 1, NOW, ERA)[0].retry_after == 1.0
+    debts = {debt.name: debt.cost for debt in local.debts(lambda _: True)}
     assert debts == {"open": 5}  # never more than the limit: it would be denied for longer than it says
 
 
@@ -115,11 +121,11 @@ def test_a_reset_is_owed_too_and_a_refund_is_owed_less() -> None:
     limit = Limit(5, DAY)
     local = Local(1000, Memory(10))
     hit = Hit("k", limit, 2)
-    local.decide([hit], ["k"], True, "gone", 1, NOW)
-    local.reset(hit, "k", 1, NOW)
-    local.decide([hit], ["k"], True, "gone", 1, NOW)
-    local.refund(Hit("k", limit, 1), "k", 1, NOW)
-    (debt,) = local.debts(lambda _: True, last=True)
+    local.decide([hit], ["k"], True, "gone", 1, NOW, ERA)
+    local.reset(hit, "k", 1, NOW, ERA)
+    local.decide([hit], ["k"], True, "gone", 1, NOW, ERA)
+    local.refund(Hit("k", limit, 1), "k", 1, NOW, ERA)
+    (debt,) = local.debts(lambda _: True)
     assert [unit.mode for unit in debt.units(NOW)] == [Mode.RESET, Mode.CHARGE]
     assert debt.cost == 1
 
@@ -127,18 +133,18 @@ def test_a_reset_is_owed_too_and_a_refund_is_owed_less() -> None:
 def test_a_debt_nobody_took_is_owed_again_and_counts_here() -> None:
     limit = Limit(5, DAY)
     local = Local(1000, Memory(10))
-    local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW)
-    (debt,) = local.debts(lambda _: True, last=True)
-    local.take_back(debt, NOW)
-    assert not local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW)[0]
-    assert [each.cost for each in local.debts(lambda _: True, last=True)] == [3]
+    local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW, ERA)
+    (debt,) = local.debts(lambda _: True)
+    local.take_back(debt, NOW, ERA)
+    assert not local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW, ERA)[0]
+    assert [each.cost for each in local.debts(lambda _: True)] == [3]
 
 
 def test_keys_are_bounded_and_what_is_lost_by_that_is_counted() -> None:
     limit = Limit(5, DAY)
     local = Local(128, Memory(10))
     for number in range(1000):
-        local.decide([Hit(f"k{number}", limit)], [f"k{number}"], True, "gone", 1, NOW)
+        local.decide([Hit(f"k{number}", limit)], [f"k{number}"], True, "gone", 1, NOW, ERA)
     assert len(local) == 128
     assert local.forgotten == 1000 - 128
 

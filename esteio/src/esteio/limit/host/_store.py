@@ -25,7 +25,7 @@ from esteio.limit._decision import Decision
 from esteio.limit._errors import HostStoreError, LimitError
 from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit._group import decide_group
-from esteio.limit._limit import Hit, Limit, check_hit
+from esteio.limit._limit import Hit, Limit, check_count, check_hit
 from esteio.limit._memory import MemoryStore
 from esteio.limit._time import microseconds
 from esteio.limit.algorithms import State
@@ -81,8 +81,8 @@ class HostStore:
         `keys` pairs of key and limit have room (about 1.2 KiB each); `workers` is what a limit is divided by
         while a lock can't be had.
         """
-        _check("keys", keys, _MOST_KEYS)
-        _check("workers", workers, 10_000)
+        check_count("keys", keys, 1, _MOST_KEYS)
+        check_count("workers", workers, 1, 10_000)
         create(Path(path), keys, workers)
         store = cls(path, patience=patience, clock=clock)
         store._made_by = os.getpid()
@@ -208,8 +208,3 @@ class HostStore:
     def _check_open(self) -> None:
         if self._closed:
             raise HostStoreError(str(self.path), "this store was closed", "open it again with HostStore(path)")
-
-
-def _check(name: str, value: object, most: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        raise LimitError(name, value, f"a whole number from 1 to {most}")

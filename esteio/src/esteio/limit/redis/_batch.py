@@ -42,6 +42,7 @@ class Batches:
         memory: Memory,
         now_us: Callable[[], int],
         on_trouble: Callable[[Trouble], None],
+        on_moved: Callable[[list[Unit]], None],
         *,
         most: int,
         wait: float,
@@ -51,10 +52,12 @@ class Batches:
         self._memory = memory
         self._now_us = now_us
         self._on_trouble = on_trouble
+        self._on_moved = on_moved
         self._most = most
         self._wait = wait
         self._declared = declared
         self._queue: list[Unit] = []
+        self._alone: list[Unit] = []  # once sent elsewhere in vain, so that they do not spoil another batch
         self._since = 0.0
         self._flying: list[_Batch] = []
         self._scheduled = False
@@ -65,15 +68,15 @@ class Batches:
 
     def __len__(self) -> int:
         """Units that wait to be sent."""
-        return len(self._queue)
+        return len(self._queue) + len(self._alone)
 
     def add(self, unit: Unit) -> None:
         """Send it with whatever else comes in this turn."""
-        if not self._queue:
+        if not self._queue and not self._alone:
             self._since = self._loop.time()
             if self._timer is None:
                 self._set_timer(self._since + self._wait)
-        self._queue.append(unit)
+        (self._alone if unit.moved else self._queue).append(unit)
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self.flush)
@@ -81,9 +84,8 @@ class Batches:
     def flush(self) -> None:
         """Send what waits, as far as it may be on its way."""
         self._scheduled = False
-        while self._queue and self.wire is not None and len(self._flying) < IN_FLIGHT:
-            taken, self._queue = self._queue[: self._most], self._queue[self._most :]
-            units = [each for each in taken if each.waits()]
+        while self.wire is not None and len(self._flying) < IN_FLIGHT and (self._queue or self._alone):
+            units = [each for each in self._taken() if each.waits()]
             if units:
                 batch = _Batch(units, self._since)
                 self._flying.append(batch)
@@ -91,10 +93,16 @@ class Batches:
                 self.units += len(units)
                 self._send(batch, source=False)
 
+    def _taken(self) -> list[Unit]:
+        if self._alone:
+            return [self._alone.pop(0)]
+        taken, self._queue = self._queue[: self._most], self._queue[self._most :]
+        return taken
+
     def drain(self) -> list[Unit]:
         """All units, no longer waiting here; what was on its way may have been charged or not."""
-        units = [each for batch in self._flying for each in batch.units] + self._queue
-        self._flying, self._queue = [], []
+        units = [each for batch in self._flying for each in batch.units] + self._alone + self._queue
+        self._flying, self._alone, self._queue = [], [], []
         self._stop_timer()
         return [each for each in units if each.waits()]
 
@@ -113,15 +121,28 @@ class Batches:
                 self._on_trouble(Trouble("corrupt", str(error) or "too few answers"))
                 return
             self._flying.remove(batch)
-            if self._queue and not self._scheduled:
-                self._scheduled = True
-                self._loop.call_soon(self.flush)  # after those who were answered, so that their next hits come along
+            self._flush_soon()  # after those who were answered, so that their next hits come along
         elif isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT") and self.wire is not None:
             self._send(batch, source=True)
-        elif isinstance(answer, Exception):
-            self._on_trouble(trouble(answer))
         else:
+            self._refused(batch, answer)
+
+    def _refused(self, batch: _Batch, answer: Any) -> None:
+        if not isinstance(answer, Exception):
             self._on_trouble(Trouble("corrupt", f"{answer!r:.80}"))
+            return
+        found = trouble(answer)
+        if found.reason != "moved":
+            self._on_trouble(found)
+            return
+        self._flying.remove(batch)  # a refusal on account of one key; nothing was charged
+        self._on_moved([each for each in batch.units if each.waits()])
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if (self._queue or self._alone) and not self._scheduled:
+            self._scheduled = True
+            self._loop.call_soon(self.flush)
 
     def _answer(self, batch: _Batch, answer: bytes) -> None:
         rows = answers(answer)
@@ -150,7 +171,7 @@ class Batches:
     def _oldest(self) -> float | None:
         if self._flying:
             return self._flying[0].since
-        return self._since if self._queue else None
+        return self._since if self._queue or self._alone else None
 
     def _check(self) -> None:
         self._timer = None

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from random import random
-from typing import Any
+from typing import Any, TypeVar
 
 import hiredis
 
@@ -24,7 +25,7 @@ from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit.redis._batch import Batches
 from esteio.limit.redis._connect import ready_wire
 from esteio.limit.redis._errors import Trouble, trouble
-from esteio.limit.redis._local import Debt, Local, Memory
+from esteio.limit.redis._local import Debt, Era, Local, Memory
 from esteio.limit.redis._presence import Instances, beat, leave
 from esteio.limit.redis._script import Mode, Unit, answers, call
 from esteio.limit.redis._wire import Wire
@@ -32,8 +33,11 @@ from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
 
 __all__ = ["Lane", "LaneSnapshot", "Shared", "Tuning", "decided_here"]
 
+T = TypeVar("T")
+
 _logger = logging.getLogger("esteio.limit")
 _CARRIED = 256  # debts or restorations of one call
+_STEADY = 1.0  # seconds after which a connection is held for good
 _PATIENCE = 1.0  # seconds for one answer when nobody waits for it
 
 
@@ -107,7 +111,7 @@ class Lane:
         *,
         owns: Callable[[str], bool],
         presence_key: Callable[[], str],
-        on_moved: Callable[[list[Unit]], bool] | None = None,
+        on_moved: Callable[[list[Unit]], None] | None = None,
         verify: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._label = label
@@ -123,6 +127,7 @@ class Lane:
             shared.memory,
             shared.now_us,
             self._lost,
+            self._moved,
             most=tuning.batch,
             wait=tuning.wait,
             declared=shared.declared,
@@ -146,7 +151,8 @@ class Lane:
         self._run_id = ""
         self._trouble = Trouble("gone", "not connected yet")
         self._away_since: float | None = None
-        self._carried = 0
+        self._era = Era()
+        self._carried = self._flaps = 0
         self._outages = self._local_decisions = 0
         self._keeper = self._loop.create_task(self._keep(), name=f"limits {label}: keep")
 
@@ -176,7 +182,7 @@ class Lane:
 
     def _here(self, unit: Unit, reason: str) -> list[Decision]:
         self._local_decisions += 1
-        return decided_here(unit, self._shared, reason, self._instances.count)
+        return decided_here(unit, self._shared, reason, self._instances.count, self._era)
 
     # -- losing
 
@@ -186,8 +192,6 @@ class Lane:
         units = self._batches.drain()
         if wire is None and error.reason == "slow":
             error = Trouble("gone", "not connected yet")
-        if error.reason == "moved" and self._on_moved is not None:
-            units = self._moved(units)
         if units:
             self._fell(error)
             for unit in units:
@@ -198,12 +202,17 @@ class Lane:
             wire.abort()
         self._down.set()
 
-    def _moved(self, units: list[Unit]) -> list[Unit]:
-        assert self._on_moved is not None
-        again = [each for each in units if not each.moved]
-        for each in again:
-            each.moved = True
-        return [each for each in units if each not in again] if self._on_moved(again) else units
+    def _moved(self, units: list[Unit]) -> None:
+        """Some of their keys are not at this node; each may try another one, once."""
+        again = []
+        for unit in units:
+            if unit.moved or self._on_moved is None:
+                unit.settle(self._here(unit, "moved"))
+            else:
+                unit.moved = True
+                again.append(unit)
+        if again and self._on_moved is not None:
+            self._on_moved(again)
 
     def _fell(self, error: Trouble) -> None:
         """From now on decisions are made here."""
@@ -237,6 +246,7 @@ class Lane:
                 permit.ignore()
                 raise
             permit.success()
+            opened = self._loop.time()
             try:
                 await self._serve(wire)
             finally:
@@ -244,7 +254,14 @@ class Lane:
                 wire.abort()
             if self._away_since is not None:
                 self._circuit.permit().failure(self._trouble)
-                await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
+                await asyncio.sleep(self._breath(self._loop.time() - opened))
+
+    def _breath(self, lasted: float) -> float:
+        """Seconds until the next attempt: none to speak of, but ever more after connections that did not last."""
+        self._flaps = self._flaps + 1 if lasted < _STEADY else 0
+        tuning = self._tuning
+        pause = min(tuning.retry_max, tuning.retry_after * 2 ** (self._flaps - 2)) if self._flaps > 1 else 0.02
+        return pause * (0.5 + random())  # noqa: S311 - jitter
 
     async def _joined(self) -> Wire:
         """A connection over which Redis decides from now on."""
@@ -267,8 +284,7 @@ class Lane:
     async def _restore(self, wire: Wire) -> None:
         """Tell a server that may have lost it what it said last."""
         shared = self._shared
-        told = [*shared.memory.restorations(self._owns, shared.now_us())]
-        for some in _slices(told):
+        for some in _slices(shared.memory.restorations(self._owns, shared.now_us)):
             await self._told(wire, some)
 
     async def _settled(self, wire: Wire) -> None:
@@ -282,20 +298,17 @@ class Lane:
 
     async def _pay(self, wire: Wire) -> None:
         """Charge what was let pass here until now."""
-        debts = self._shared.local.debts(self._owns, last=False)
-        for some in _slices(debts):
+        for some in _slices(self._shared.local.debts(self._owns)):
             try:
                 await self._told(wire, self._bill(some))
             except BaseException:
-                self._take_back(debts)
+                self._take_back(some)
                 raise
-            debts = debts[len(some) :]
             self._carried += sum(debt.cost for debt in some)
 
     def _open(self, wire: Wire) -> None:
         """Redis decides; what was let pass while the rest was charged goes first over the same connection."""
-        debts = self._shared.local.debts(self._owns, last=True)
-        for some in _slices(debts):
+        for some in _slices(self._shared.local.debts(self._owns)):
             self._carried += sum(debt.cost for debt in some)
             wire.send(self._call(self._bill(some)), partial(self._paid, some))
         self._joining = False
@@ -314,6 +327,7 @@ class Lane:
         if wire.error is not None:
             self._lost(trouble(wire.error))
         while True:
+            await self._sweep()
             pause = self._tuning.ttl / 3 * (0.75 + 0.25 * random())  # noqa: S311 - jitter
             try:
                 async with asyncio.timeout(pause):
@@ -325,12 +339,17 @@ class Lane:
                 if self._verify is not None:
                     await self._verify()
                 await self._beat(wire)
-                if len(self._shared.local):
-                    await self._pay(wire)
+                await self._pay(wire)
             except (Trouble, OSError, hiredis.HiredisError, ValueError) as error:
                 if self._batches.wire is wire:
                     self._lost(trouble(error))
                 return
+
+    async def _sweep(self) -> None:
+        """A new era, since Redis knows everything; the keys of the old one go, a few at a time."""
+        old, self._era = self._era, Era()
+        for _ in self._shared.local.sweep(old):
+            await asyncio.sleep(0)
 
     # -- telling Redis
 
@@ -357,15 +376,15 @@ class Lane:
             known[unit.names[0]] = (unit.hits[0][1], row[1], row[2], now)
 
     def _paid(self, debts: Sequence[Debt], answer: Any) -> None:
-        if isinstance(answer, bytes):
+        try:
             self._note(self._bill(debts), answer)
-        else:
+        except (TypeError, ValueError):  # an error, or no answer of the script
             self._take_back(debts)
 
     def _take_back(self, debts: Iterable[Debt]) -> None:
         now = self._shared.now_us()
         for debt in debts:
-            self._shared.local.take_back(debt, now)
+            self._shared.local.take_back(debt, now, self._era)
 
     # -- ending
 
@@ -376,8 +395,9 @@ class Lane:
             wire.on_lost = None
             try:
                 async with asyncio.timeout(_PATIENCE):
+                    await self._pay(wire)
                     await wire.ask_packed(leave(self._presence_key(), self._shared.me))
-            except (Trouble, OSError, hiredis.HiredisError):
+            except (Trouble, OSError, hiredis.HiredisError, ValueError):
                 pass  # it is missed after `ttl` seconds, too
         self._keeper.cancel()
         await asyncio.gather(self._keeper, return_exceptions=True)
@@ -404,19 +424,20 @@ class Lane:
         )
 
 
-def decided_here(unit: Unit, shared: Shared, reason: str, instances: int) -> list[Decision]:
+def decided_here(unit: Unit, shared: Shared, reason: str, instances: int, era: Era) -> list[Decision]:
     """What `on_failure` says, or nothing for what only changes what was used."""
     hits: Any = unit.hits
     now = shared.now_us()
     if unit.mode == Mode.REFUND:
-        shared.local.refund(hits[0], unit.names[0], instances, now)
+        shared.local.refund(hits[0], unit.names[0], instances, now, era)
     elif unit.mode == Mode.RESET:
-        shared.local.reset(hits[0], unit.names[0], instances, now)
+        shared.local.reset(hits[0], unit.names[0], instances, now, era)
     else:
-        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now)
+        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, era)
     return []
 
 
-def _slices(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    for start in range(0, len(items), _CARRIED):
-        yield items[start : start + _CARRIED]
+def _slices(items: Iterable[T]) -> Iterator[list[T]]:
+    rest = iter(items)
+    while some := list(islice(rest, _CARRIED)):
+        yield some

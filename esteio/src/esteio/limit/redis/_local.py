@@ -17,7 +17,7 @@ from esteio.limit._limit import Hit, Limit
 from esteio.limit.algorithms import NEVER, State
 from esteio.limit.redis._script import Mode, Unit
 
-__all__ = ["Debt", "Known", "Local", "Memory", "worded"]
+__all__ = ["Debt", "Era", "Known", "Local", "Memory", "worded"]
 
 _SOON = 1_000_000  # microseconds; when nobody knows, ask again then
 
@@ -67,10 +67,11 @@ class Memory:
         self.young.pop(name, None)
         self._old.pop(name, None)
 
-    def restorations(self, owns: Callable[[str], bool], now: int) -> Iterator[Unit]:
-        """What a server that lost everything has to be told."""
-        for name, fields in {**self._old, **self.young}.items():
-            known = Known(*fields)
+    def restorations(self, owns: Callable[[str], bool], now_us: Callable[[], int]) -> Iterator[Unit]:
+        """What a server that lost everything has to be told, made one by one."""
+        older = [item for item in self._old.items() if item[0] not in self.young]
+        for name, fields in [*older, *self.young.items()]:
+            known, now = Known(*fields), now_us()
             used = known.limit.capacity - known.remaining
             if used > 0 and known.counts(now) and owns(name):
                 yield Unit((("", known.limit, used),), (name,), Mode.RESTORE, now - known.since())
@@ -92,12 +93,19 @@ class Debt(NamedTuple):
         return [*wipe, Unit(hits, (self.name,), Mode.CHARGE, now - self.last_us)] if self.cost else wipe
 
 
-class _Entry:
-    __slots__ = ("debt", "last", "limit", "state", "wiped")
+class Era:
+    """From one moment to the next at which Redis knew everything; what was counted in another era is void."""
 
-    def __init__(self, limit: Limit, state: State) -> None:
+    __slots__ = ()
+
+
+class _Entry:
+    __slots__ = ("debt", "era", "last", "limit", "state", "wiped")
+
+    def __init__(self, limit: Limit, state: State, era: Era) -> None:
         self.limit = limit
         self.state = state
+        self.era = era
         self.debt = 0
         self.last = 0
         self.wiped = False
@@ -110,6 +118,7 @@ class Local:
         self._most = most
         self._memory = memory
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._owing: dict[str, None] = {}
         self.forgotten = 0
         """Hits that were let pass and will never be charged."""
 
@@ -117,68 +126,87 @@ class Local:
         return len(self._entries)
 
     def decide(
-        self, hits: Sequence[Hit], names: Sequence[str], charge: bool, reason: str, instances: int, now: int
+        self, hits: Sequence[Hit], names: Sequence[str], charge: bool, reason: str, instances: int, now: int, era: Era
     ) -> list[Decision]:
         """Decide as `on_failure` of each limit says, all or nothing."""
         charge = charge and not any(_refused(hit) for hit in hits)
         pairs = [pair for pair in zip(hits, names, strict=True) if pair[0].limit.on_failure == "local"]
         for hit, name in pairs:
-            self._entry(name, hit.limit, instances, now)
+            self._entry(name, hit.limit, instances, now, era)
         counted = [hit._replace(limit=hit.limit.share(instances)) for hit, _ in pairs]
         decisions, kept = decide_group(counted, [name for _, name in pairs], self._state, now, charge)
         if charge and all(decisions):
+            for hit, name in zip(hits, names, strict=True):
+                self._owe(name, self._entry(name, hit.limit, instances, now, era), hit, now)
             for name, (state, _) in kept.items():
                 self._entries[name].state = state
-            for hit, name in zip(hits, names, strict=True):
-                self._owe(name, hit, instances, now)
         answers = iter(decisions)
         return [worded(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
 
-    def refund(self, hit: Hit, name: str, instances: int, now: int) -> None:
+    def refund(self, hit: Hit, name: str, instances: int, now: int, era: Era) -> None:
         """Give back here, and owe less."""
-        entry = self._entry(name, hit.limit, instances, now)
+        entry = self._entry(name, hit.limit, instances, now, era)
         entry.state = hit.limit.rule.refund(entry.state, now, hit.cost, hit.limit.share(instances))
         entry.debt = max(0, entry.debt - hit.cost)
 
-    def reset(self, hit: Hit, name: str, instances: int, now: int) -> None:
+    def reset(self, hit: Hit, name: str, instances: int, now: int, era: Era) -> None:
         """Forget here, and have Redis forget."""
         self._memory.forget(name)
-        entry = self._entry(name, hit.limit, instances, now)
+        entry = self._entry(name, hit.limit, instances, now, era)
         entry.state, entry.debt, entry.wiped = (), 0, True
+        self._owing[name] = None
 
-    def debts(self, owns: Callable[[str], bool], *, last: bool) -> list[Debt]:
-        """What is owed for keys that `owns` says yes to; with `last` they begin anew here."""
-        found = []
-        for name in [each for each in self._entries if owns(each)]:
-            entry = self._entries.pop(name) if last else self._entries[name]
-            if entry.debt or entry.wiped:
-                found.append(Debt(name, entry.limit, entry.debt, entry.last, entry.wiped))
+    # -- debts
+
+    def debts(self, owns: Callable[[str], bool]) -> Iterator[Debt]:
+        """What is owed for keys that `owns` says yes to, one by one; whoever takes a debt pays it or gives it back."""
+        for name in [each for each in tuple(self._owing) if owns(each)]:
+            self._owing.pop(name, None)
+            entry = self._entries.get(name)
+            if entry is None or not (entry.debt or entry.wiped):
+                continue
+            cost, wiped = entry.debt, entry.wiped
             entry.debt, entry.wiped = 0, False
-        return found
+            yield Debt(name, entry.limit, cost, entry.last, wiped)
 
-    def take_back(self, debt: Debt, now: int) -> None:
+    def take_back(self, debt: Debt, now: int, era: Era) -> None:
         """It could not be paid, or nobody knows: better charged twice than never."""
-        fresh = debt.name not in self._entries
-        entry = self._entry(debt.name, debt.limit, 1, now)
-        if fresh and debt.cost:
+        known = self._entries.get(debt.name)
+        entry = self._entry(debt.name, debt.limit, 1, now, era)
+        if debt.cost and (known is None or entry is not known):
             entry.state = debt.limit.rule.charge(entry.state, now, debt.cost, debt.limit)
         entry.debt = min(entry.debt + debt.cost, debt.limit.capacity)
         entry.last = max(entry.last, debt.last_us)
         entry.wiped = entry.wiped or debt.wiped
+        self._owing[debt.name] = None
+
+    def sweep(self, era: Era) -> Iterator[None]:
+        """Drop what was counted in `era`, a thousand keys a step."""
+        for number, name in enumerate(tuple(self._entries), 1):
+            entry = self._entries.get(name)
+            if entry is not None and entry.era is era and not (entry.debt or entry.wiped):
+                del self._entries[name]
+            if number % 1000 == 0:
+                yield
 
     # -- one key
 
-    def _entry(self, name: str, limit: Limit, instances: int, now: int) -> _Entry:
+    def _entry(self, name: str, limit: Limit, instances: int, now: int, era: Era) -> _Entry:
         entry = self._entries.get(name)
-        if entry is None:
-            while len(self._entries) >= self._most:
-                _, dropped = self._entries.popitem(last=False)
-                self.forgotten += dropped.debt
-            entry = self._entries[name] = _Entry(limit, self._inherited(name, limit.share(instances), instances, now))
-        else:
+        if entry is not None and entry.era is era:
             self._entries.move_to_end(name)
             entry.limit = limit
-        return entry
+            return entry
+        fresh = _Entry(limit, self._inherited(name, limit.share(instances), instances, now), era)
+        if entry is not None:
+            fresh.debt, fresh.last, fresh.wiped = entry.debt, entry.last, entry.wiped
+            del self._entries[name]
+        while len(self._entries) >= self._most:
+            gone, dropped = self._entries.popitem(last=False)
+            self._owing.pop(gone, None)
+            self.forgotten += dropped.debt
+        self._entries[name] = fresh
+        return fresh
 
     def _inherited(self, name: str, share: Limit, instances: int, now: int) -> State:
         """The share of this instance, less what is used already as far as Redis told."""
@@ -192,10 +220,10 @@ class Local:
     def _state(self, name: str) -> State:
         return self._entries[name].state
 
-    def _owe(self, name: str, hit: Hit, instances: int, now: int) -> None:
-        entry = self._entries.get(name) or self._entry(name, hit.limit, instances, now)
+    def _owe(self, name: str, entry: _Entry, hit: Hit, now: int) -> None:
         entry.debt = min(entry.debt + hit.cost, hit.limit.capacity)
         entry.last = now
+        self._owing[name] = None
 
 
 def _refused(hit: Hit) -> bool:

@@ -15,13 +15,16 @@ from esteio.limit._decision import Decision
 from esteio.limit._errors import LimitError
 from esteio.limit.redis._address import Address, Node
 from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
-from esteio.limit.redis._errors import Trouble
+from esteio.limit.redis._errors import Trouble, trouble
 from esteio.limit.redis._lane import Lane, Shared, Tuning, decided_here
+from esteio.limit.redis._local import Era
 from esteio.limit.redis._script import Unit
 from esteio.limit.redis._slots import SlotMap, slot
 from esteio.limit.redis._wire import Wire
 
 __all__ = ["ClusterSession", "Session", "SingleSession"]
+
+_REST = 0.05  # seconds between two looks at the map, about; longer while nobody knows it
 
 Answer = asyncio.Future[list[Decision]] | list[Decision]
 
@@ -91,11 +94,12 @@ class ClusterSession:
         self._credentials = credentials
         self._shared = shared
         self._tuning = tuning
+        self._era = Era()
         self._map: SlotMap | None = None
+        self._unreachable: Trouble | None = None
         self._lanes: dict[Node, Lane] = {}
         self._homeless: list[Unit] = []
         self._wanted = asyncio.Event()
-        self._learned = asyncio.Event()
         self._endings: set[asyncio.Task[None]] = set()
         self._learner = self._loop.create_task(self._learn(), name=f"limits {address}: map")
         self._wanted.set()
@@ -115,7 +119,7 @@ class ClusterSession:
         if lane is not None:
             return lane.submit(unit)
         self._wanted.set()
-        if len(self._homeless) >= self._tuning.waiting:
+        if self._unreachable is not None or len(self._homeless) >= self._tuning.waiting:
             return self._here(unit)
         unit.future = self._loop.create_future()
         self._homeless.append(unit)
@@ -131,30 +135,37 @@ class ClusterSession:
     def _give_up(self, unit: Unit) -> None:
         if unit in self._homeless:
             self._homeless.remove(unit)
+        if unit.waits():
             unit.settle(self._here(unit))
 
     def _here(self, unit: Unit) -> list[Decision]:
-        return decided_here(unit, self._shared, "moved", self._tuning.instances)
+        reason = "moved" if self._unreachable is None else self._unreachable.reason
+        return decided_here(unit, self._shared, reason, self._tuning.instances, self._era)
 
     # -- the map
 
-    def _moved(self, units: list[Unit]) -> bool:
-        """Take units that a node would not decide; they go where the next map says, in at most half a wait."""
+    def _moved(self, units: list[Unit]) -> None:
+        """Take units that a node would not decide; they go where the next map says, in what is left of the budget."""
         self._wanted.set()
         self._homeless.extend(units)
         for unit in units:
-            self._loop.call_later(self._tuning.wait / 2, self._give_up, unit)
-        return True
+            self._loop.call_later(self._tuning.wait / 4, self._give_up, unit)
 
     async def _learn(self) -> None:
+        pause = _REST
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
                 self._take(await self._asked())
-            except Trouble:
+                pause = _REST
+            except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
+                self._unreachable = trouble(error)
+                for unit in tuple(self._homeless):
+                    self._give_up(unit)
                 self._wanted.set()
-            await asyncio.sleep(0.05 * (0.5 + random()))  # noqa: S311 - jitter: at most forty times a second
+                pause = min(2 * pause, self._tuning.retry_max)
+            await asyncio.sleep(pause * (0.5 + random()))  # noqa: S311 - jitter
 
     async def _asked(self) -> SlotMap:
         last = Trouble("gone", "no nodes")
@@ -174,7 +185,7 @@ class ClusterSession:
         raise last
 
     def _take(self, found: SlotMap) -> None:
-        self._map = found
+        self._map, self._unreachable, self._era = found, None, Era()
         for node in found.nodes - self._lanes.keys():
             self._lanes[node] = self._lane_to(node)
         for node in self._lanes.keys() - found.nodes:

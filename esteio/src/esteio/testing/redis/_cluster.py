@@ -12,10 +12,18 @@ _SLOTS = 16_384
 
 
 class RedisCluster:
-    """Three servers that share the slots evenly; also a context manager. `servers` are in the order of their slots."""
+    """Three servers that share the slots evenly; also a context manager. `servers` are in the order of their slots.
 
-    def __init__(self, *, password: str | None = None) -> None:
-        settings = {"cluster-enabled": "yes", "cluster-node-timeout": "2000", "cluster-require-full-coverage": "no"}
+    With `whole` all of them stop serving within about a second when one is down, which is Redis' own default.
+    """
+
+    def __init__(self, *, password: str | None = None, whole: bool = False) -> None:
+        coverage = "yes" if whole else "no"
+        settings = {
+            "cluster-enabled": "yes",
+            "cluster-node-timeout": "1000",
+            "cluster-require-full-coverage": coverage,
+        }
         self.servers = [RedisServer(password=password, settings=settings) for _ in range(3)]
         self._stack = ExitStack()
 

@@ -8,7 +8,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from esteio.testing.redis._server import RedisServer, binary, free_port, wait_until
 
@@ -117,7 +119,14 @@ class SentinelTrio:
 
 
 def _sentinel(port: int) -> Redis:
-    return Redis(host="127.0.0.1", port=port, decode_responses=True, socket_timeout=2.0, socket_connect_timeout=2.0)
+    return Redis(
+        host="127.0.0.1",
+        port=port,
+        decode_responses=True,
+        socket_timeout=2.0,
+        socket_connect_timeout=2.0,
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 def _linked(replica: RedisServer) -> bool:

@@ -14,7 +14,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.retry import Retry
 
 from esteio.errors import EsteioError
 
@@ -156,6 +158,7 @@ class RedisServer:
             decode_responses=True,
             socket_timeout=5.0,
             socket_connect_timeout=5.0,
+            retry=Retry(NoBackoff(), 0),
         )
 
     def answers(self) -> bool:
