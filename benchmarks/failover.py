@@ -18,6 +18,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -35,21 +36,29 @@ ACCOUNTS, BALANCE, WRITERS = 20, 1000, 8
 SAFE = {"synchronous_commit": "on"}  # an acknowledged commit survives kill -9; the disk itself is not at stake
 READ, WRITE = "SELECT n FROM counter WHERE id = 1", "UPDATE counter SET n = n + 1 WHERE id = 1"
 
-Requests = dict[str, Callable[[], Awaitable[object]]]
-Candidate = Callable[[Dsn], AbstractAsyncContextManager[Requests]]
+Request = Callable[[int], Awaitable[object]]
+Candidate = Callable[[Dsn], AbstractAsyncContextManager[Request]]
 
 
 # -- candidates
 
 
 @asynccontextmanager
-async def esteio(dsn: Dsn) -> AsyncIterator[Requests]:
+async def esteio(dsn: Dsn) -> AsyncIterator[Request]:
     async with Database(dsn.with_(connection_limit=POOL), min_size=POOL) as db:
         await db.open(wait=10)
         yield requests(db)
 
 
-def requests(db: Database, deadline: float | None = None) -> Requests:
+def is_write(number: int) -> bool:
+    return number % 5 == 0
+
+
+def mixed(read: Callable[[], Awaitable[object]], write: Callable[[], Awaitable[object]]) -> Request:
+    return lambda number: write() if is_write(number) else read()
+
+
+def requests(db: Database, deadline: float | None = None) -> Request:
     async def write(conn: Any) -> None:
         await conn.execute(WRITE)
 
@@ -58,12 +67,12 @@ def requests(db: Database, deadline: float | None = None) -> Requests:
 
     if deadline is not None:
         read = Pipeline("read", Deadline(deadline), registry=None)(read)
-    return {"read": read, "write": lambda: db.run(write, deadline=deadline)}
+    return mixed(read, lambda: db.run(write, deadline=deadline))
 
 
 def psycopg_pool(check: bool) -> Candidate:
     @asynccontextmanager
-    async def candidate(dsn: Dsn) -> AsyncIterator[Requests]:
+    async def candidate(dsn: Dsn) -> AsyncIterator[Request]:
         from psycopg_pool import AsyncConnectionPool
 
         checked = AsyncConnectionPool.check_connection if check else None
@@ -77,13 +86,13 @@ def psycopg_pool(check: bool) -> Candidate:
                 async with pool.connection() as conn:
                     await conn.execute(WRITE)
 
-            yield {"read": read, "write": write}
+            yield mixed(read, write)
 
     return candidate
 
 
 @asynccontextmanager
-async def asyncpg_pool(dsn: Dsn) -> AsyncIterator[Requests]:
+async def asyncpg_pool(dsn: Dsn) -> AsyncIterator[Request]:
     import asyncpg
 
     ((host, port),) = dsn.hosts
@@ -91,7 +100,7 @@ async def asyncpg_pool(dsn: Dsn) -> AsyncIterator[Requests]:
         host=host, port=port, user=dsn.user, database=dsn.database, min_size=POOL, max_size=POOL
     )
     try:
-        yield {"read": lambda: pool.fetchrow(READ), "write": lambda: pool.execute(WRITE)}
+        yield mixed(lambda: pool.fetchrow(READ), lambda: pool.execute(WRITE))
     finally:
         pool.terminate()
 
@@ -107,20 +116,14 @@ CANDIDATES: dict[str, Candidate] = {
 # -- faults under load
 
 
-def load(asked: Requests) -> Load:
-    return Load(RATE, {"read": (0.8, asked["read"]), "write": (0.2, asked["write"])})
-
-
-async def under_load(asked: Requests, fault: Callable[[], Awaitable[float]]) -> tuple[Load, float | None]:
-    """The load after `fault`, which returns when the server was well again, and how long success took from then."""
-    async with load(asked) as running:
+async def under_load(asked: Request, fault: Callable[[], Awaitable[float]]) -> tuple[Load, float]:
+    """The load after `fault`, and when that returned: the moment at which the server was well again."""
+    async with Load(asked, RATE) as running:
         await asyncio.sleep(BEFORE)
         well = await fault()
         await asyncio.sleep(AFTER)
-    print(
-        f"    {len(running.answers)} requests, {dict(running.errors())}, slowest {running.longest():.2f} s", flush=True
-    )
-    return running, running.first_success_after(well)
+    print(f"    {running.sent} requests, {dict(running.errors())}, slowest {running.slowest:.2f} s", flush=True)
+    return running, well
 
 
 async def restart(server: PostgresServer) -> float:
@@ -151,12 +154,12 @@ async def faults(server: PostgresServer) -> list[Claim]:
             print(f"{title}: {name}", flush=True)
             try:
                 async with candidate(server.dsn()) as asked:
-                    running, first = await under_load(asked, lambda fault=fault: fault(server))
+                    running, well = await under_load(asked, partial(fault, server))
             except ImportError:
                 continue
-            failed[name] = len(running.failed)
+            failed[name] = len(running.failures)
             if name == "esteio":
-                success = float("inf") if first is None else first
+                success = running.first_success_after(well)
         ours = failed.pop("esteio")
         claims.append(Claim(f"{title}: failed", "requests", "lower", ours, failed, target=0))
         claims.append(Claim(f"{title}: first success", "ms", "lower", 1000 * success, target=100))
@@ -167,23 +170,19 @@ async def switchover(primary: PostgresServer) -> list[Claim]:
     standby = await asyncio.to_thread(primary.standby)
     try:
         both = primary.dsn().with_(hosts=(*primary.dsn().hosts, *standby.dsn().hosts))
-        promoted = 0.0
 
         async def fault() -> float:
-            nonlocal promoted
             await asyncio.to_thread(primary.set_read_only)
             await asyncio.to_thread(until_it_has_all, standby, primary)
             await asyncio.to_thread(standby.promote)
-            promoted = time.monotonic()
-            return promoted
+            return time.monotonic()
 
         print("switchover", flush=True)
         async with esteio(both) as asked:
-            running, _ = await under_load(asked, fault)
-        writes = [a.answered for a in running.answers if a.kind == "write" and not a.error and a.answered >= promoted]
-        delay = 1000 * (min(writes) - promoted) if writes else float("inf")
+            running, promoted = await under_load(asked, fault)
+        delay = 1000 * running.first_success_after(promoted, is_write)
         return [
-            Claim("switchover: failed", "requests", "lower", len(running.failed), target=0),
+            Claim("switchover: failed", "requests", "lower", len(running.failures), target=0),
             Claim("switchover: first write", "ms", "lower", delay, target=1000),
         ]
     finally:
@@ -216,17 +215,16 @@ async def frozen(server: PostgresServer, seconds: float) -> list[Claim]:
     async with Database(server.dsn().with_(connection_limit=POOL), min_size=POOL) as db:
         await db.open(wait=10)
         asked = requests(db, deadline=PATIENCE)
-        async with load(asked) as running:
+        async with Load(asked, RATE) as running:
             await asyncio.sleep(BEFORE)
             well = await fault()
             await asyncio.sleep(AFTER)
-    print(f"    {len(running.answers)} requests, {dict(running.errors())}, most under way {most}", flush=True)
-    first = running.first_success_after(well)
-    late = max(0.0, running.longest() - PATIENCE)
+    print(f"    {running.sent} requests, {dict(running.errors())}, most under way {most}", flush=True)
+    late = max(0.0, running.slowest - PATIENCE)
     return [
         Claim("frozen: answer after the deadline", "ms", "lower", 1000 * late, target=500),
         Claim("frozen: requests under way", "requests", "lower", most, target=RATE * (PATIENCE + 1)),
-        Claim("frozen: first success", "ms", "lower", 1000 * (float("inf") if first is None else first), target=1000),
+        Claim("frozen: first success", "ms", "lower", 1000 * running.first_success_after(well), target=1000),
     ]
 
 
@@ -265,9 +263,9 @@ class Transfers:
 
     async def verdict(self) -> tuple[int, int, int]:
         """How many acknowledged transfers are missing, how many were applied twice, and the error of the sum."""
-        rows: Any = await self.db.fetch_all("SELECT number, count(*) FROM ledger GROUP BY number")
-        counts = dict(rows)
-        balances = dict(await self.db.fetch_all("SELECT id, balance FROM account"))
+        rows = await self.db.fetch_all("SELECT number, count(*) FROM ledger GROUP BY number")
+        counts: dict[int, int] = dict(rows)
+        balances: dict[int, int] = dict(await self.db.fetch_all("SELECT id, balance FROM account"))
         moves = await self.db.fetch_all("SELECT giver, taker FROM ledger")
         for giver, taker in moves:
             balances[giver] += 1

@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from esteio.testing.load import Load
 
 
-async def test_every_request_is_accounted_for_and_the_shares_are_kept() -> None:
-    async def good() -> None:
+async def test_every_request_is_accounted_for() -> None:
+    async def request(number: int) -> None:
         await asyncio.sleep(0)
+        if number % 4 == 0:
+            raise KeyError(number)
 
-    async def bad() -> None:
-        raise KeyError
-
-    async with Load(500, {"good": (0.75, good), "bad": (0.25, bad)}) as load:
+    async with Load(request, 500) as load:
         async with asyncio.timeout(20):
             while len(load.answers) < 100:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.01)
     assert load.under_way == 0
-    share = len(load.failed) / len(load.answers)
-    assert 0.2 <= share <= 0.3
-    assert load.errors() == {"KeyError": len(load.failed)}
-    assert {answer.kind for answer in load.failed} == {"bad"}
+    assert sorted(answer.number for answer in load.answers) == list(range(load.sent))
+    assert sorted(error.args[0] for error in load.failures) == list(range(0, load.sent, 4))
+    assert load.errors() == {"KeyError": len(load.failures)}
 
 
 async def test_it_goes_on_asking_while_nothing_is_answered_and_what_is_too_much_fails() -> None:
-    async def never() -> None:
+    async def never(_: int) -> None:
         await asyncio.Event().wait()
 
-    async with Load(1000, {"never": (1.0, never)}, outstanding=10, patience=0.01) as load:
+    async with Load(never, 1000, outstanding=10, patience=0.01) as load:
         async with asyncio.timeout(20):
             while len(load.answers) < 5:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -39,21 +35,22 @@ async def test_it_goes_on_asking_while_nothing_is_answered_and_what_is_too_much_
     assert load.under_way == 0
     assert load.errors()["OverflowError"] >= 5
     assert load.errors()["CancelledError"] == 10
-    assert load.first_success_after(0.0) is None
+    assert load.first_success_after(0.0) == float("inf")
 
 
 async def test_the_first_success_after_a_moment_is_told() -> None:
     loop = asyncio.get_running_loop()
     healed = loop.time() + 0.2
 
-    async def request() -> None:
+    async def request(_: int) -> None:
         if loop.time() < healed:
             raise ConnectionError
 
-    async with Load(200, {"request": (1.0, request)}) as load:
-        await asyncio.sleep(0.5)
-    after = load.first_success_after(load.answers[0].asked)
-    assert after is not None
-    assert after >= 0.15
-    assert load.longest() < 5.0
-    assert load.failed[0].took == pytest.approx(0.0, abs=1.0)
+    async with Load(request, 200) as load:
+        async with asyncio.timeout(20):
+            while load.first_success_after(0.0) == float("inf"):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    began = load.answers[0].asked
+    assert load.first_success_after(began) >= 0.15
+    assert load.first_success_after(began, among=lambda _: False) == float("inf")
+    assert load.slowest >= 0.0

@@ -41,8 +41,9 @@ def test_a_primary_that_refuses_to_write_was_told_so_by_the_caller() -> None:
     assert trouble(error, Role.READ_ONLY) is Trouble.DEMOTED
 
 
-def test_only_lost_and_demoted_say_something_of_the_other_connections() -> None:
-    assert [kind for kind in Trouble if kind.ends_generation] == [Trouble.LOST, Trouble.DEMOTED]
+def test_a_conflict_alone_says_nothing_of_the_other_connections() -> None:
+    assert [kind for kind in Trouble if not kind.ends_generation] == [Trouble.CONFLICT, Trouble.OTHER]
+    assert [kind for kind in Trouble if kind.before_it_ran] == [Trouble.DEMOTED, Trouble.OUTDATED]
 
 
 def test_the_first_loss_is_tried_again_at_once_and_conflicts_wait() -> None:

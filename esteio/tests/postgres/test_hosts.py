@@ -90,9 +90,12 @@ def test_a_primary_that_a_promotion_left_behind_is_not_written_to_until_the_new_
     assert fleet.superseded_by(7, 2)
     assert fleet.leads(7, 2, 1.0)
     assert not fleet.leads(7, 1, 20.0)
+    fleet.heard_of(7, 2, 25.0)
+    fleet.heard_of(7, 1, 50.0)
+    assert not fleet.leads(7, 1, 50.0)
     assert not fleet.superseded_by(7, 1)
-    assert fleet.leads(7, 1, 40.0), "a backup was restored"
-    assert fleet.leads(8, 1, 41.0), "another cluster took its place"
+    assert fleet.leads(7, 1, 60.0), "a backup was restored"
+    assert fleet.leads(8, 1, 61.0), "another cluster took its place"
 
 
 def test_callers_are_told_at_once_only_when_every_server_refuses_us() -> None:

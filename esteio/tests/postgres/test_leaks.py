@@ -12,7 +12,7 @@ import pytest
 
 from esteio import Event, events
 from esteio.postgres import Database, Dsn
-from esteio.postgres._leaks import ConnectionLeaked
+from esteio.postgres._leaks import ConnectionLeaked, Leaks
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
@@ -111,6 +111,28 @@ async def test_a_connection_that_was_closed_in_a_block_goes_back_to_its_pool(pos
                     raise KeyError
             assert database.stats().in_use == 0
             assert await database.fetch_value("SELECT 1") == 1
+
+
+async def test_an_overdue_connection_that_was_closed_comes_back_too(postgres_database: str) -> None:
+    async with Database(Dsn.parse(postgres_database).with_(connection_limit=1), leak_after=0.01) as database:
+        async with database.connection() as conn:
+            await _until(lambda: database.stats().overdue)
+            conn.drop()
+        assert (database.stats().in_use, database.stats().overdue) == (0, 0)
+        assert await database.fetch_value("SELECT 1") == 1
+
+
+async def test_a_connection_on_its_way_to_a_caller_is_not_overdue(postgres_database: str) -> None:
+    now = 1000.0
+    leaks = Leaks("main", 60.0, lambda: now)
+    async with Database(postgres_database) as database:
+        async with database.connection() as conn:
+            pass
+        assert leaks.look({conn}) == ([], []), "it idled for long, and is asked for an answer"
+        leaks.borrowed(conn)
+        now += 61.0
+        assert leaks.look({conn}) == ([], [conn])
+        assert leaks.look({conn}) == ([], []), "told of once"
 
 
 async def test_it_can_be_turned_off_and_an_impossible_threshold_is_refused(

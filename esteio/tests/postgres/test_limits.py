@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from steady_load import until
+from until import until
 
 from esteio.postgres import (
     AuthenticationFailed,

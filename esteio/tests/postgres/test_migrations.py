@@ -361,7 +361,8 @@ from alembic import context
 from esteio.postgres.migrations import MigrationRules
 from esteio.postgres.migrations.alembic import run_online
 given = context.config.attributes
-given["versions"] = run_online(context, given["dsn"], each=given.get("each", True), rules=given["rules"])
+rest = {name: given[name] for name in ("each", "version_table") if name in given}
+given["versions"] = run_online(context, given["dsn"], rules=given["rules"], **rest)
 """
 
 
@@ -412,6 +413,18 @@ def test_alembics_revisions_are_watched(scripts: Path, database: str) -> None:
     assert _upgrade(scripts, database) == ("1", "2")
 
 
+def test_alembics_sql_is_written_without_a_database(scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _revise(scripts, "op.create_table('a', sa.Column('x', sa.Integer))", "execute('SELECT 1')")
+    config = Config()
+    config.set_main_option("script_location", str(scripts))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(dsn="postgresql://nobody@/nothing", rules=_SMALL)
+    command.upgrade(config, "head", sql=True)
+    written = capsys.readouterr().out
+    assert "CREATE TABLE a" in written
+    assert "SELECT 1;" in written
+
+
 def test_alembics_revisions_may_be_all_or_none(scripts: Path, database: str) -> None:
     _revise(scripts, "op.create_table('a', sa.Column('x', sa.Integer))", "execute('CREATE TABLE b (); DROP TABLE big')")
     with pytest.raises(UnsafeMigration, match="DROP TABLE big"):
@@ -422,6 +435,9 @@ def test_alembics_revisions_may_be_all_or_none(scripts: Path, database: str) -> 
     )
     assert _upgrade(scripts, database, each=False) == ("", "2")
     assert _upgrade(scripts, database, each=False) == ("2", "2")
+    (scripts / "versions/1.py").write_text("revision, down_revision = '1', None\ndef upgrade(): pass\n")
+    (scripts / "versions/2.py").unlink()
+    assert _upgrade(scripts, database, version_table="elsewhere") == ("", "1")
 
 
 def test_alembic_builds_an_index_beside(scripts: Path, database: str) -> None:

@@ -62,7 +62,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(before=st.integers(0, 3), beside=st.integers(0, 3), arrived=st.booleans(), actions=ACTIONS)
 def test_a_lost_commit_is_never_taken_for_what_it_is_not(
     before: int, beside: int, arrived: bool, actions: list[tuple[str, int, bool]]

@@ -20,10 +20,13 @@ from esteio.postgres import (
     Dsn,
     Outcome,
     PoolExhausted,
+    ReadOnlyServer,
     SerializationConflict,
     TransactionRetried,
 )
+from esteio.postgres._connect import Opener
 from esteio.testing import FlakyProxy, recorded_events
+from esteio.testing._proxy import Direction
 
 
 @pytest.fixture
@@ -171,6 +174,36 @@ async def test_a_deadline_ends_a_statement_a_wait_and_a_function_that_does_somet
             await database.run(work, deadline=0.2)
         assert asyncio.get_running_loop().time() - began < 2.0
     assert database.stats().in_use == 0
+
+
+async def test_a_deadline_costs_one_connection_and_the_server_no_more_work(database: Database) -> None:
+    await asyncio.gather(*(database.fetch_value("SELECT 1 FROM pg_sleep(0.05)") for _ in range(4)))
+    before = database.stats()
+    with pytest.raises(DeadlineExceeded):
+        await database.run(lambda conn: conn.execute("SELECT pg_sleep(4.321)"), deadline=0.2)
+    running = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query = 'SELECT pg_sleep(4.321)'"
+    for _ in range(200):
+        if await database.fetch_value(running) == 0:
+            break
+        await asyncio.sleep(0.01)
+    else:
+        pytest.fail("the statement goes on although nobody waits for it")
+    assert database.stats().lost == before.lost + 1
+
+
+async def test_a_write_to_a_server_that_only_reads_is_an_error_soon_and_reads_go_on(
+    database: Database, postgres_database: str
+) -> None:
+    await database.execute(
+        f"ALTER DATABASE {Dsn.parse(postgres_database).database} SET default_transaction_read_only = on"
+    )
+    async with Database(postgres_database) as reading:
+        with pytest.raises(ReadOnlyServer):
+            await reading.execute("INSERT INTO account VALUES (3, 7)")
+        with pytest.raises(ReadOnlyServer):
+            await reading.run(insert)
+        assert await reading.fetch_value("SELECT count(*) FROM account") == 2
+        assert reading.stats().connects < 20
 
 
 async def test_a_deadline_around_the_call_counts_and_the_function_sees_what_is_left(database: Database) -> None:
@@ -389,3 +422,64 @@ async def test_a_commit_that_cannot_be_looked_up_before_the_deadline_is_unknown_
             assert [caught.value.xid] == xids
         status = await database.fetch_value("SELECT pg_xact_status(%s::text::xid8)", [str(xids[0])])
         assert status == "committed", "so it is right not to say that it failed"
+
+
+@pytest.mark.fault
+async def test_behind_a_proxy_that_hides_the_server_each_transaction_asks_where_it_is(
+    postgres_database: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hide_server(monkeypatch, answers=True)
+    with recorded_events() as events:
+        for direction in ("down", "up"):
+            await _commit_through_a_cut(postgres_database, direction)
+    outcomes = [event.outcome for event in events if isinstance(event, CommitResolved)]
+    assert outcomes == [Outcome.COMMITTED, Outcome.ABORTED]
+    assert await database.fetch_value("SELECT sum FROM account WHERE id = 1") == 102
+
+
+@pytest.mark.fault
+async def test_a_server_that_does_not_tell_who_it_is_leaves_a_lost_commit_unknown(
+    postgres_database: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _hide_server(monkeypatch, answers=False)
+    with pytest.raises(CommitUnknown, match="does not tell who it is"):
+        await _commit_through_a_cut(postgres_database, "down")
+    assert await database.fetch_value("SELECT sum FROM account WHERE id = 1") == 101
+
+
+async def test_a_number_not_given_out_yet_is_told_as_such_with_a_proxy_or_without(database: Database) -> None:
+    async with database.connection() as conn:
+        assert await database._resolver._look(conn, 10**12) == (conn.life, "future")
+        life, conn.life = conn.life, None
+        assert await database._resolver._look(conn, 10**12) == (life, "future")
+        assert conn.reusable()
+
+
+def _hide_server(monkeypatch: pytest.MonkeyPatch, *, answers: bool) -> None:
+    """Let connections look as they do behind PgBouncer, or to a role that may not ask."""
+    identify = Opener._identify
+
+    async def blind(opener: Opener, conn: Connection) -> None:
+        await identify(opener, conn)
+        conn.life, conn.knows_origin = None, answers
+
+    monkeypatch.setattr(Opener, "_identify", blind)
+
+
+async def _commit_through_a_cut(url: str, direction: Direction) -> None:
+    dsn = Dsn.parse(url)
+    (directory, port), *_ = dsn.hosts
+    first = True
+    with FlakyProxy(f"{directory}/.s.PGSQL.{port}") as proxy:
+        through = dsn.with_(hosts=(proxy.address,), parameters=(("sslmode", "disable"), ("gssencmode", "disable")))
+
+        async def write(conn: Connection) -> None:
+            nonlocal first
+            await conn.execute("UPDATE account SET sum = sum + 1 WHERE id = 1")
+            if first:
+                first = False
+                proxy.cut_after(0, direction)
+                asyncio.get_running_loop().call_later(0.05, proxy.heal)
+
+        async with Database(through, name="hidden", min_size=1) as hidden:
+            await hidden.run(write)

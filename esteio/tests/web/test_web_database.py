@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import httpx
 import psycopg
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, HTTPException
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
@@ -42,6 +42,11 @@ def app(database: Database) -> FastAPI:
     async def fail(n: int, conn: within) -> None:
         await conn.execute("INSERT INTO done VALUES (%s)", [n])
         raise RuntimeError
+
+    @app.post("/refuse/{n}")
+    async def refuse(n: int, conn: within) -> None:
+        await conn.execute("INSERT INTO done VALUES (%s)", [n])
+        raise HTTPException(409)
 
     @app.get("/stream")
     async def stream(conn: Annotated[Connection, connection(database)]) -> StreamingResponse:
@@ -87,6 +92,7 @@ async def test_a_route_reads_and_writes(client: httpx.AsyncClient, database: Dat
 
 async def test_a_route_that_raises_has_written_nothing(client: httpx.AsyncClient, database: Database) -> None:
     assert (await client.post("/fail/1")).status_code == 500
+    assert (await client.post("/refuse/2")).status_code == 409
     assert await _done(database) == []
     assert database.stats().in_use == 0
 

@@ -20,6 +20,7 @@ from esteio.postgres._hosts import Role
 __all__ = ["Attempts", "Trouble", "trouble"]
 
 _READ_ONLY = "25006"
+_STALE_PLAN = "0A000"
 
 
 class Trouble(StrEnum):
@@ -27,13 +28,19 @@ class Trouble(StrEnum):
 
     LOST = "connection lost"
     DEMOTED = "the server only reads"
+    OUTDATED = "the schema changed under a prepared statement"
     CONFLICT = "conflict"
     OTHER = "other"
 
     @property
     def ends_generation(self) -> bool:
         """Whether the other connections to that server are no better."""
-        return self in (Trouble.LOST, Trouble.DEMOTED)
+        return self in (Trouble.LOST, Trouble.DEMOTED, Trouble.OUTDATED)
+
+    @property
+    def before_it_ran(self) -> bool:
+        """Whether the server refused the statement, so that it may be sent again whatever it does."""
+        return self in (Trouble.DEMOTED, Trouble.OUTDATED)
 
 
 def trouble(error: BaseException, role: Role = Role.UNKNOWN) -> Trouble:
@@ -45,7 +52,7 @@ def trouble(error: BaseException, role: Role = Role.UNKNOWN) -> Trouble:
         return Trouble.OTHER  # of another database, or the caller's own
     match category(error):
         case Category.CONFLICT:
-            return Trouble.CONFLICT
+            return Trouble.OUTDATED if error.sqlstate == _STALE_PLAN else Trouble.CONFLICT
         case Category.FAILOVER if error.sqlstate != _READ_ONLY:
             return Trouble.LOST
         case Category.FAILOVER if role is not Role.PRIMARY:

@@ -164,7 +164,7 @@ class Opener:
         return conn
 
     def _left_behind(self, conn: Connection, now: float) -> bool:
-        if conn.life is None or conn.role is not Role.PRIMARY or self._target is not Target.READ_WRITE:
+        if conn.life is None or self._target not in (Target.READ_WRITE, Target.PRIMARY):
             return False
         return not self._fleet.leads(conn.life.system, conn.life.timeline, now)
 

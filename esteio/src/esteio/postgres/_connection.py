@@ -18,7 +18,7 @@ from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import AsyncConnection, BaseConnection, OperationalError, waiting
+from psycopg import AsyncConnection, BaseConnection, Error, OperationalError, generators, waiting
 from psycopg.abc import PQGen
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
@@ -28,7 +28,7 @@ from esteio.postgres._outcome import Incarnation
 from esteio.postgres._watch import Cursor, Watch
 
 if TYPE_CHECKING:
-    from psycopg.pq.abc import PGconn
+    from psycopg.pq.abc import PGcancelConn, PGconn
     from psycopg.rows import AsyncRowFactory
 
 __all__ = ["Connection", "Remembered"]
@@ -62,7 +62,8 @@ class Remembered(BaseConnection[Any]):
     is_cut: bool = False
     watch: Watch | None = None
     """What looks at its statements."""
-    borrowed_at: float = 0.0
+    borrowed_at: float = inf
+    """Monotonic seconds at which a caller got it; infinite while none has it."""
     borrower: Sequence[Any] = ()
     overdue: bool = False
     """Whether it is out for so long that somebody was told."""
@@ -101,6 +102,9 @@ class Remembered(BaseConnection[Any]):
 class Connection(Remembered, AsyncConnection[Any]):
     """A connection of asyncio's pool."""
 
+    _stopping: asyncio.Timeout | None = None
+    _ending: set[asyncio.Task[None]] = set()  # noqa: RUF012 - of all connections: the loop itself keeps no task alive
+
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = Cursor
@@ -113,6 +117,15 @@ class Connection(Remembered, AsyncConnection[Any]):
             await self._stop_statement(gen)
             raise
 
+    def abandon(self) -> None:
+        """End it now, as `cut` does, and ask the server to end what it still works on, without waiting for that."""
+        with suppress(OperationalError):
+            request = self.pgconn.cancel_conn()
+            task = asyncio.get_running_loop().create_task(_send(request))
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        self.cut()
+
     async def _stop_statement(self, gen: PQGen[Any]) -> None:
         if self.is_cut:
             self.drop()
@@ -120,13 +133,28 @@ class Connection(Remembered, AsyncConnection[Any]):
         # The driver's own way asks once and waits for five seconds; but a request that overtakes its
         # statement is ignored by the server, so it is asked again.
         try:
-            async with asyncio.timeout(_CANCEL_SECONDS):
+            async with asyncio.timeout(_CANCEL_SECONDS) as self._stopping:
                 while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                     await self.cancel_safe(timeout=_CANCEL_SECONDS)
                     with suppress(OperationalError):  # cancelled as wanted, or not yet
                         await waiting.wait_async(gen, self.pgconn.socket, interval=_INTERVAL, timeout=_CANCEL_AGAIN)
         except (TimeoutError, OperationalError):
             self.drop()
+        finally:
+            self._stopping = None
+
+    def cut(self) -> None:
+        """End it although somebody waits for an answer, or for the statement to be stopped."""
+        super().cut()
+        if self._stopping is not None:
+            self._stopping.reschedule(asyncio.get_running_loop().time())
+
+
+async def _send(request: PGcancelConn) -> None:
+    """Send a request to cancel; nobody waits for it, so a server that does not take it has a second."""
+    with suppress(Error):
+        request.start()
+        await waiting.wait_conn_async(generators.cancel(request), interval=_INTERVAL, timeout=_CANCEL_SECONDS)
 
 
 if sys.platform == "win32":

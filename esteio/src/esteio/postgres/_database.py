@@ -345,8 +345,7 @@ class Database:
 
     async def transact(self, mode: Mode, timeout: float | None) -> Transaction:
         """A transaction that can begin."""
-        limit = self.dsn.pool_timeout if timeout is None else min(timeout, self.dsn.pool_timeout)
-        pool, conn = await self.borrow(mode.read_only, limit)
+        pool, conn = await self.borrow(mode.read_only, timeout)
         target = self._target if pool is self._pool else Target.ANY
         tell = self._replicated and CURRENT.get() is not None
         return Transaction(conn, pool, self._resolver, target, mode, tell=tell)
@@ -360,6 +359,10 @@ class Database:
     def broke(self, pool: Pool, conn: Connection, error: BaseException) -> None:
         """`error` on `conn` has shown that its server is gone or not what it was."""
         pool.retire(conn, first_line(error))
+        self.suspect(pool)
+
+    def suspect(self, pool: Pool) -> None:
+        """An attempt on `pool` failed: if it is a replica's, the next one goes elsewhere."""
         if pool is not self._pool:
             self._replicas.failed(pool)
 

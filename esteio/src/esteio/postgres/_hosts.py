@@ -141,20 +141,20 @@ class Fleet:
         )
         host.retry_at = now + pause
 
-    def demoted(self, host: Host) -> None:
-        """`host` no longer is what it was: ask the others first."""
-        host.role = Role.UNKNOWN if host.role is Role.PRIMARY else host.role
-        host.failures = max(host.failures, 1)
-
     def leads(self, system: int, timeline: int, now: float) -> bool:
         """Whether a writable server with this identity is the primary, not one that a promotion left behind.
 
-        After 30 s without the newer one the older is believed: somebody has restored a backup.
+        When the newer one was last heard of 30 s ago the older is believed: somebody has restored a backup.
         """
         if system == self._system and timeline < self._timeline and now - self._led_at < _TRUST_SECONDS:
             return False
         self._system, self._timeline, self._led_at = system, timeline, now
         return True
+
+    def heard_of(self, system: int, timeline: int, now: float) -> None:
+        """A writable server with this identity has answered."""
+        if (system, timeline) == (self._system, self._timeline):
+            self._led_at = now
 
     def superseded_by(self, system: int, timeline: int) -> bool:
         """Whether a writable server with this identity was promoted after the one we write to."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ _logger = logging.getLogger("esteio.postgres.leaks")
 _SKIPPED = 4  # frames between noting and a block of ours
 _DEPTH = 6
 _REFERENCES = 4  # of a connection that only the pool knows: its set, our copy of it, the loop, the question itself
-_PACKAGE = str(Path(__file__).parent)
+_PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _BLOCKS = contextlib.__file__
 
 C = TypeVar("C", bound="Remembered")
@@ -72,7 +73,7 @@ class Leaks:
         _logger.warning(
             "pool %s: the connection to backend %d is back after %.1f s",
             self._name,
-            conn.info.backend_pid,
+            conn.pid,
             self._now() - conn.borrowed_at,
         )
 
@@ -100,16 +101,15 @@ class Leaks:
 
     def _tell(self, conn: Remembered, now: float, *, forgotten: bool) -> None:
         lines = tuple(_lines(conn.borrower))
-        pid = conn.pgconn.backend_pid
         _logger.warning(
             "pool %s: the connection to backend %d %s after %.1f s; borrowed at %s",
             self._name,
-            pid,
+            conn.pid,
             "was forgotten and is taken back" if forgotten else "has not come back",
             now - conn.borrowed_at,
             " < ".join(lines) or "an unknown place",
         )
-        events.emit(ConnectionLeaked(self._name, now - conn.borrowed_at, pid, lines, forgotten))
+        events.emit(ConnectionLeaked(self._name, now - conn.borrowed_at, conn.pid, lines, forgotten))
 
 
 def _places() -> list[Any]:

@@ -8,6 +8,7 @@ use when it comes back.
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 from typing import Generic, Protocol, TypeVar
 
 from esteio.postgres._hosts import Role
@@ -22,6 +23,7 @@ class Kept(Protocol):
     expires_at: float
     idle_since: float
     role: Role
+    is_cut: bool
 
     def stale(self) -> bool:
         """Whether it ended while idle."""
@@ -42,6 +44,9 @@ class Kept(Protocol):
 
 C = TypeVar("C", bound=Kept)
 
+_READ_ONLY = (Role.READ_ONLY, Role.STANDBY)
+_CONDEMN_SECONDS = 1.0
+
 
 class Ledger(Generic[C]):
     """The books of one pool; the caller serialises."""
@@ -54,6 +59,7 @@ class Ledger(Generic[C]):
         self.idle: deque[C] = deque()  # the most recently used at the right
         self.used: set[C] = set()
         self.lost = 0
+        self._condemned_at = -inf
 
     @property
     def size(self) -> int:
@@ -95,6 +101,21 @@ class Ledger(Generic[C]):
         if conn.expires_at <= now:
             conn.drop()
             return False
+        return True
+
+    def condemn(self, conn: C, now: float) -> bool:
+        """`conn`, in use, has shown that its server is gone or only reads; whether that is a new generation.
+
+        It is none when we have cut `conn` ourselves, nor more than once a second when the server only read
+        already as `conn` was opened: then who only reads can go on, and a changed address is found all the same.
+        """
+        if conn.is_cut or conn.generation != self.generation:
+            return False
+        if conn.role in _READ_ONLY and now - self._condemned_at < _CONDEMN_SECONDS:
+            return False
+        self._condemned_at = now
+        self.lost += 1
+        self.retire()
         return True
 
     def retire(self) -> None:

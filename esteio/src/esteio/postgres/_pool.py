@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from math import inf
 from random import random
 from time import monotonic
 from typing import Protocol
@@ -105,6 +106,11 @@ class Pool:
         renew_after_fork(self)
 
     @property
+    def is_open(self) -> bool:
+        """Whether it hands out connections."""
+        return not self._closed
+
+    @property
     def in_use(self) -> int:
         """Connections handed out."""
         return len(self._books.used)
@@ -163,6 +169,7 @@ class Pool:
         books = self._books
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
+        conn.borrowed_at = inf
         if self._closed:
             books.used.discard(conn)
             conn.drop()
@@ -182,9 +189,7 @@ class Pool:
 
     def retire(self, conn: Connection, reason: str) -> None:
         """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
-        if conn.generation == self._books.generation and not self._closed:
-            self._books.lost += 1
-            self._books.retire()
+        if not self._closed and self._books.condemn(conn, self._now()):
             self._retired(reason)
 
     def retire_all(self, reason: str) -> None:

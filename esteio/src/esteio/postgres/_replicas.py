@@ -118,8 +118,12 @@ class Replicas:
         """What a server says of itself when it is measured: a promotion is news for the pool of writes."""
         if conn.host is not None:
             conn.host.role = conn.role_now()
-        if conn.life is not None and self._fleet.superseded_by(conn.life.system, conn.life.timeline):
-            self._main.retire_all(f"{conn.host and conn.host.address} was promoted to timeline {conn.life.timeline}")
+        if conn.life is None:
+            return
+        system, timeline = conn.life.system, conn.life.timeline
+        self._fleet.heard_of(system, timeline, self._clock.monotonic())
+        if self._fleet.superseded_by(system, timeline):
+            self._main.retire_all(f"{conn.host and conn.host.address} was promoted to timeline {timeline}")
 
 
 async def _ask(pool: Pool, sql: str, note: Callable[[Connection], None]) -> tuple[Any, ...]:

@@ -16,7 +16,7 @@ from esteio.clock import Clock
 from esteio.postgres._attempts import trouble
 from esteio.postgres._backoff import reconnect_delay
 from esteio.postgres._connection import Connection
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._events import CommitResolved
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History, Incarnation, Outcome, judge
@@ -53,6 +53,8 @@ class Resolver:
                 outcome, reason = await self._ask(ticket, expires - now, terminate=now - began > PATIENCE)
             except (DatabaseUnavailable, PoolExhausted) as error:
                 reason = str(error)
+                if not self._pool.is_open:
+                    break
             if outcome is Outcome.RUNNING:
                 await self._clock.sleep_async(reconnect_delay(asked, now - began, random=random))
         self._count(outcome)
@@ -70,9 +72,9 @@ class Resolver:
                 await _terminate(conn, ticket)
         except psycopg.Error as error:
             if not trouble(error).ends_generation:
-                return Outcome.UNKNOWN, str(error)
-            self._pool.retire(conn, str(error))
-            return Outcome.RUNNING, str(error)
+                return Outcome.UNKNOWN, first_line(error)
+            self._pool.retire(conn, first_line(error))
+            return Outcome.RUNNING, first_line(error)
         finally:
             conn.cut_at = inf
             self._pool.release(conn)
@@ -87,8 +89,7 @@ class Resolver:
             row = await (await conn.execute(ORIGIN, prepare=False)).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
-            async with conn.transaction():
-                return current, await _status(conn, xid)
+            return current, await _status(conn, xid)
 
     def _count(self, outcome: Outcome) -> None:
         self.committed += outcome is Outcome.COMMITTED
@@ -98,7 +99,8 @@ class Resolver:
 
 async def _status(conn: Connection, xid: int) -> str | None:
     try:
-        row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
+        async with conn.transaction():  # a savepoint, where one is open already
+            row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]

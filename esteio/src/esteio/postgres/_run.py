@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 from random import random
-from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
 from esteio import events
@@ -49,7 +48,8 @@ class Run:
         self._database = database
         self._mode = mode
         self._limit = time_left(deadline)
-        self._expires = monotonic() + self._limit
+        self._now = database.clock.monotonic
+        self._expires = self._now() + self._limit
         nested = SCOPE.get()[2]
         self._plan = Attempts(attempts or (1 if nested else _ATTEMPTS), self._expires, random)
         self._transaction: Transaction | None = None
@@ -75,7 +75,7 @@ class Run:
             except CommitUnknown:
                 raise
             except Exception as error:
-                now = monotonic()
+                now = self._now()
                 kind = Trouble.OTHER if self._transaction is None else self._transaction.trouble
                 wait = self._plan.again(kind, now)
                 if wait is None:
@@ -83,15 +83,19 @@ class Run:
                         raise self._late() from error
                     self._database.in_our_words(error, kind)
                     raise
+                if self._transaction is not None:
+                    self._database.suspect(self._transaction.pool)
                 self._tell(kind, wait)
             await pause_async(self._database.clock, wait)
 
     async def _once(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         self._transaction = None
-        self._transaction = work = await self._database.transact(self._mode, self._expires - monotonic())
+        self._transaction = work = await self._database.transact(
+            self._mode, min(self._expires - self._now(), self._database.dsn.pool_timeout)
+        )
         await work.begin()
         outer = SCOPE.get()
-        token = SCOPE.set((min(self._expires, inf), monotonic, True) if self._limit < inf else (*outer[:2], True))
+        token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
         try:
             result = await function(work.conn)
         except BaseException as error:
@@ -106,7 +110,7 @@ class Run:
     def _cut(self) -> None:
         work = self._transaction
         if work is not None and work.held:
-            work.conn.cut()
+            work.conn.abandon()
 
     def _late(self) -> Exception:
         work = self._transaction

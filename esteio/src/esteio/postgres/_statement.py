@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 from random import random
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from psycopg import AsyncCursor
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["statement"]
 
 _ATTEMPTS = 100  # the time is what bounds them
+_REFUSALS = 10  # by a server that only reads, until the address leads to another
+_GRACE = 0.1  # the policy cancels us first, and a server that lives is told to stop
 _HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
@@ -57,10 +58,12 @@ async def statement(
             result = await fetch(cursor)
         except BaseException as error:
             kind = _ended(database, pool, conn, error)
-            plan = plan or Attempts(_ATTEMPTS, monotonic() + min(database.dsn.pool_timeout, time_left(None)), random)
-            wait = plan.again(_repeatable(kind, read_only or idempotent), monotonic())
+            now = database.clock.monotonic()
+            harmless = read_only or idempotent
+            plan = plan or Attempts(_ATTEMPTS if harmless else _REFUSALS, now + _timeout(database), random)
+            wait = plan.again(_repeatable(kind, harmless), now)
             if wait is None:
-                if conn.is_cut:
+                if conn.is_cut and isinstance(error, Exception):
                     raise DatabaseUnavailable(database.name, "it did not answer in time: it hangs") from error
                 database.in_our_words(error, kind)
                 raise
@@ -86,9 +89,9 @@ def _timeout(database: Database) -> float:
 def _guard(database: Database, conn: Connection, timed: bool) -> asyncio.TimerHandle | None:
     """See to it that nobody waits for ever; the pool looks after `cut_at` once a second."""
     if database.dsn.statement_timeout:
-        conn.cut_at = monotonic() + database.dsn.statement_timeout / 1000 + _HUNG_SECONDS
+        conn.cut_at = database.clock.monotonic() + database.dsn.statement_timeout / 1000 + _HUNG_SECONDS
     left = time_left(None) if timed else inf
-    return None if left == inf else asyncio.get_running_loop().call_later(left, conn.cut)
+    return None if left == inf else asyncio.get_running_loop().call_later(left + _GRACE, conn.abandon)
 
 
 def _ended(database: Database, pool: Pool, conn: Connection, error: BaseException) -> Trouble:
@@ -103,4 +106,4 @@ def _ended(database: Database, pool: Pool, conn: Connection, error: BaseExceptio
 
 
 def _repeatable(kind: Trouble, harmless: bool) -> Trouble:
-    return kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER
+    return kind if harmless or kind.before_it_ran else Trouble.OTHER

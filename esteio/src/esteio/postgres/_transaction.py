@@ -63,7 +63,6 @@ class Transaction:
 
     __slots__ = (
         "_mode",
-        "_pool",
         "_resolver",
         "_target",
         "_tell",
@@ -71,6 +70,7 @@ class Transaction:
         "conn",
         "held",
         "lsn",
+        "pool",
         "ticket",
         "trouble",
     )
@@ -79,7 +79,7 @@ class Transaction:
         self, conn: Connection, pool: Pool, resolver: Resolver, target: Target, mode: Mode, *, tell: bool = False
     ) -> None:
         self.conn = conn
-        self._pool = pool
+        self.pool = pool
         self._resolver = resolver
         self._target = target
         self._mode = mode
@@ -113,6 +113,10 @@ class Transaction:
         The driver's error: nothing is committed. CommitUnknown: nobody knows.
         """
         self._refuse_halves()
+        if self.conn.pgconn.transaction_status == TransactionStatus.UNKNOWN:
+            error = psycopg.OperationalError("the connection broke before COMMIT was sent")
+            await self.roll_back(error)
+            raise error
         self.committing = True
         try:
             results = await _exchange(self.conn, _COMMIT_AND_TELL if self._tell and self.ticket else COMMIT)
@@ -147,13 +151,13 @@ class Transaction:
 
     def _release(self) -> None:
         self.held = False
-        self._pool.release(self.conn)
+        self.pool.release(self.conn)
 
     def _judge(self, error: BaseException) -> None:
         role = Role.PRIMARY if self._mode.read_only else self.conn.role_now()
         self.trouble = trouble(error, role)
         if self.trouble.ends_generation:
-            self._pool.retire(self.conn, first_line(error))
+            self.pool.retire(self.conn, first_line(error))
 
     def _refuse_halves(self) -> None:
         """Raise when there is no whole transaction to commit: it would look like success."""

@@ -18,6 +18,7 @@ from prometheus_client.registry import Collector
 
 from esteio.postgres._database import Database
 from esteio.postgres._histogram import BOUNDS, Times
+from esteio.postgres.sync import SyncDatabase
 
 __all__ = ["COUNTERS", "GAUGES", "export_database"]
 
@@ -33,7 +34,7 @@ _PREFIX = "esteio_postgres_"
 
 
 class _Database(Collector):
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database | SyncDatabase) -> None:
         self._database = database
 
     def collect(self) -> Iterator[Metric]:
@@ -75,7 +76,7 @@ def _cumulative(times: Times) -> list[tuple[str, float]]:
     return list(zip(bounds, map(float, accumulate(times.buckets)), strict=True))
 
 
-def export_database(database: Database, to: CollectorRegistry = PROMETHEUS) -> Callable[[], None]:
+def export_database(database: Database | SyncDatabase, to: CollectorRegistry = PROMETHEUS) -> Callable[[], None]:
     """Export `database` with each scrape; the returned function ends that. Names of databases must differ."""
     collector = _Database(database)
     to.register(collector)

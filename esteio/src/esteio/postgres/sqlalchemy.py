@@ -129,9 +129,14 @@ class AsyncDialect(PGDialectAsync_psycopg):
     def do_close(self, dbapi_connection: Any) -> None:
         """Give it back."""
         conn: Connection = _driver(dbapi_connection)
-        if _may_go_on(conn):
-            await_only(_as_it_was(conn))
-        self.give_back(conn)
+        try:
+            if _may_go_on(conn):
+                await_only(_as_it_was(conn))
+        except BaseException:
+            conn.drop()
+            raise
+        finally:
+            self.give_back(conn)
 
     def do_terminate(self, dbapi_connection: Any) -> None:
         """Give it back as broken; also from where nothing can be awaited."""

@@ -10,21 +10,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Self
 
 __all__ = ["Answer", "Load"]
 
-Request = Callable[[], Awaitable[object]]
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of one request; times are seconds of `time.monotonic`."""
+    """What became of request `number`; times are seconds of `time.monotonic`."""
 
-    kind: str
+    number: int
     asked: float
     answered: float
     error: BaseException | None
@@ -36,25 +33,25 @@ class Answer:
 
 
 class Load:
-    """`async with Load(200, {"read": (0.8, read), "write": (0.2, write)}) as load:` - 200 requests a second.
+    """`async with Load(request, 200) as load:` - awaits `request(number)` 200 times a second, numbered from 0.
 
-    `kinds` gives each kind its share of the requests and the coroutine function to call. Leaving the block
-    stops asking and waits at most `patience` seconds for the answers that are still out.
+    Leaving the block stops asking and waits at most `patience` seconds for the answers that are still out.
     """
 
     def __init__(
         self,
+        request: Callable[[int], Awaitable[object]],
         rate: float,
-        kinds: Mapping[str, tuple[float, Request]],
         *,
         outstanding: int = 5000,
         patience: float = 15.0,
     ) -> None:
+        self._request = request
         self._rate = rate
-        self._kinds = dict(kinds)
         self._outstanding = outstanding
         self._patience = patience
         self._under_way: set[asyncio.Task[None]] = set()
+        self.sent = 0
         self.answers: list[Answer] = []
 
     async def __aenter__(self) -> Self:
@@ -76,54 +73,49 @@ class Load:
         return len(self._under_way)
 
     @property
-    def failed(self) -> list[Answer]:
-        """Those that ended in an error."""
-        return [answer for answer in self.answers if answer.error is not None]
+    def failures(self) -> list[BaseException]:
+        """The errors of those that failed."""
+        return [answer.error for answer in self.answers if answer.error is not None]
 
-    def errors(self) -> Counter[str]:
-        """How often each kind of error came."""
-        return Counter(type(answer.error).__name__ for answer in self.failed)
-
-    def first_success_after(self, moment: float) -> float | None:
-        """Seconds from `moment` until a request was answered well; None when none was."""
-        good = [answer.answered for answer in self.answers if answer.error is None and answer.answered >= moment]
-        return min(good) - moment if good else None
-
-    def longest(self) -> float:
+    @property
+    def slowest(self) -> float:
         """Seconds that the slowest answer took."""
         return max((answer.took for answer in self.answers), default=0.0)
 
-    async def _ask(self) -> None:
-        names = list(self._kinds)
-        bounds = list(accumulate(share for share, _ in self._kinds.values()))
-        due, number = time.monotonic(), 0
-        while True:
-            # Spread evenly, so that every run asks the same.
-            point = (number * 0.6180339887498949) % 1.0 * bounds[-1]
-            name = next((name for name, bound in zip(names, bounds, strict=True) if point < bound), names[-1])
-            self._start(name)
-            number += 1
-            due += 1.0 / self._rate
-            await asyncio.sleep(max(0.0, due - time.monotonic()))
+    def errors(self) -> Counter[str]:
+        """How often each kind of error came."""
+        return Counter(type(error).__name__ for error in self.failures)
 
-    def _start(self, name: str) -> None:
+    def first_success_after(self, moment: float, among: Callable[[int], bool] = lambda _: True) -> float:
+        """Seconds from `moment` to the first good answer, of the numbers that `among` accepts; infinite without one."""
+        good = (a.answered for a in self.answers if a.error is None and a.answered >= moment and among(a.number))
+        return min(good, default=float("inf")) - moment
+
+    async def _ask(self) -> None:
+        began = time.monotonic()
+        while True:
+            self._start(self.sent)
+            self.sent += 1
+            await asyncio.sleep(max(0.0, began + self.sent / self._rate - time.monotonic()))
+
+    def _start(self, number: int) -> None:
         if len(self._under_way) >= self._outstanding:
             now = time.monotonic()
-            self.answers.append(Answer(name, now, now, OverflowError("too many requests are under way")))
+            self.answers.append(Answer(number, now, now, OverflowError("too many requests are under way")))
             return
-        task = asyncio.create_task(self._one(name))
+        task = asyncio.create_task(self._one(number))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _one(self, name: str) -> None:
+    async def _one(self, number: int) -> None:
         asked = time.monotonic()
         error: BaseException | None = None
         try:
-            await self._kinds[name][1]()
+            await self._request(number)
         except asyncio.CancelledError as cut:
             error = cut
             raise
         except Exception as failure:  # noqa: BLE001 - accounted for, whatever it is
             error = failure
         finally:
-            self.answers.append(Answer(name, asked, time.monotonic(), error))
+            self.answers.append(Answer(number, asked, time.monotonic(), error))

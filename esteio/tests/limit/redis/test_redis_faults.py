@@ -1,7 +1,10 @@
 """Redis slow, gone, empty, read-only, full, loading, hung, cut, lying: every decision comes, says why, and is paid for."""
 
 import asyncio
+import contextlib
+import os
 import statistics
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
@@ -11,11 +14,15 @@ import pytest
 pytest.importorskip("redis")
 pytest.importorskip("hiredis")
 
-from esteio.limit import Decision, Hit, Limit, LimitsDegraded, LimitsRestored, RateLimiter
-from esteio.limit.redis import RedisStore
+from redis import Redis
+from redis.exceptions import BusyLoadingError, RedisError
+
+from esteio.limit import Decision, Hit, Limit, LimitsDegraded, LimitsRestored, RateLimiter, SyncRateLimiter
+from esteio.limit.redis import RedisStore, SyncRedisStore
 from esteio.limit.redis._script import state_key
 from esteio.testing import FlakyProxy, recorded_events
 from esteio.testing.redis import RedisCluster, RedisServer, SentinelTrio
+from esteio.testing.redis._server import wait_until
 
 pytestmark = pytest.mark.fault
 
@@ -132,6 +139,36 @@ def garbled_requests(server: RedisServer, proxy: FlakyProxy) -> None:
     proxy.corrupt(1 << 20, "up")
 
 
+def without_its_primary(server: RedisServer, proxy: FlakyProxy) -> None:
+    with server.client() as client:
+        client.config_set("replica-serve-stale-data", "no")
+        client.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+def loading(server: RedisServer, proxy: FlakyProxy) -> None:
+    with server.client() as client:
+        for number in range(40):
+            client.set(f"ballast {number}", os.urandom(1 << 20))  # it looks up from loading every two megabytes
+        client.config_set("rdbcompression", "no")
+        client.config_set("key-load-delay", "80000")  # microseconds: more than three seconds in all
+    threading.Thread(target=reload, args=(server,), daemon=True).start()
+    with server.client() as client:
+        wait_until(lambda: refuses(client), "the server loads")
+
+
+def refuses(client: Redis) -> bool:
+    try:
+        client.exists("ballast 1")
+    except BusyLoadingError:
+        return True
+    return False
+
+
+def reload(server: RedisServer) -> None:
+    with contextlib.suppress(RedisError, OSError), server.client() as client:
+        client.execute_command("DEBUG", "RELOAD")
+
+
 def mended(server: RedisServer, proxy: FlakyProxy) -> None:
     proxy.start()
     proxy.heal()
@@ -139,6 +176,9 @@ def mended(server: RedisServer, proxy: FlakyProxy) -> None:
     if not server.answers():
         server.restart()
     with server.client() as client:
+        client.config_set("key-load-delay", "0")
+        with contextlib.suppress(BusyLoadingError):
+            wait_until(lambda: not client.info("persistence")["loading"], "the end of loading")
         client.execute_command("REPLICAOF", "NO", "ONE")
         client.config_set("maxmemory", "0")
 
@@ -151,6 +191,8 @@ FAILURES: dict[Callable[[RedisServer, FlakyProxy], None], set[str]] = {
     refused: {"gone"},
     killed: {"gone"},
     demoted: {"readonly"},
+    without_its_primary: {"masterdown", "readonly"},
+    loading: {"loading", "slow"},
     full: {"full"},
     cut_in_a_reply: {"gone", "slow"},
     garbled: {"corrupt", "gone", "slow", "error"},
@@ -249,6 +291,35 @@ async def test_one_of_many_waiting_callers_is_enough_to_find_out_and_none_waits_
     assert time.perf_counter() - began < 1.0
     assert all(each.degraded for each in decisions)
     await asyncio.to_thread(proxy.heal)
+
+
+def test_threads_are_answered_while_redis_is_away_and_even_when_their_own_thread_is_stuck(server: RedisServer) -> None:
+    store = SyncRedisStore(RedisStore(server.url, **QUICK))  # type: ignore[arg-type]
+    limiter = SyncRateLimiter(store, denied=0)
+    limit = Limit(10, DAY)
+    end = time.monotonic() + SOON
+    while limiter.hit("warm", Limit(10**6, DAY)).degraded:
+        assert time.monotonic() < end
+    assert limiter.hit("ana", limit, 4)
+    server.kill()
+    while not limiter.peek("ana", limit).degraded:
+        assert time.monotonic() < end
+    assert limiter.hit("ana", limit, 5)
+    assert not limiter.hit("ana", limit, 5)
+    server.restart()
+    while limiter.peek("ana", limit).degraded:
+        assert time.monotonic() < end
+    assert limiter.peek("ana", limit).remaining == 1
+    assert store._engine is not None
+    store._patience = 0.05
+    store._engine.loop.call_soon_threadsafe(time.sleep, 0.5)
+    stuck = limiter.hit("ana", limit)
+    assert (bool(stuck), stuck.reason) == (False, "busy")
+    limiter.refund("ana", limit)
+    limiter.reset("ana", limit)
+    store._patience = SOON
+    assert limiter.peek("ana", limit).remaining == 10  # what was asked for meanwhile was done
+    store.close()
 
 
 # -- instances

@@ -15,6 +15,7 @@ from redis import Redis
 from esteio.limit import Hit, Limit
 from esteio.limit._group import decide_group
 from esteio.limit.algorithms import State
+from esteio.limit.redis._local import Memory
 from esteio.limit.redis._script import Mode, Row, Unit, answers, call, state_key
 
 ALGORITHMS = ("window", "counter", "gcra", "fixed")
@@ -173,3 +174,32 @@ def test_what_the_server_still_knows_is_not_restored_on_top(ask: Ask, client: Re
     assert ask(known, at=now)[0][1] == 8
     lost = Unit([("k", limit, 6)], ["k"], Mode.RESTORE, now - newest - 1_000_000)  # a hit the server never saw
     assert ask(lost, at=now)[0][1] == 7
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("seed", range(10))
+def test_what_a_server_lost_is_restored_and_never_more_generous_than_it_was(
+    ask: Ask, client: Redis, algorithm: Any, seed: int
+) -> None:
+    rnd = random.Random(f"{algorithm} {seed}")
+    limit, now = Limit(rnd.choice([5, 40, 200]), 100, algorithm=algorithm), START
+    for _ in range(rnd.randint(1, 30)):
+        now += rnd.randint(0, limit.per_us // 8)
+        (row,) = ask(Unit([("k", limit, rnd.randint(1, 3))], ["k"]), at=now)
+    memory = Memory(10)
+    memory.young["k"] = (limit, row[1], row[2], now)
+    lost: Any = client.get("k")
+    now += rnd.randint(0, limit.per_us // 2)
+    client.delete("k")
+    for unit in memory.restorations(lambda _: True, lambda: now):
+        ask(unit, at=now)
+    restored: Any = client.get("k")
+    for later in range(0, 3 * limit.per_us, limit.per_us // 5):
+        left = []
+        for state in (restored, lost):
+            client.delete("k")
+            if state is not None:
+                client.set("k", state)
+            left.append(ask(Unit([("k", limit, 1)], ["k"], Mode.PEEK), at=now + later)[0][1])
+        assert left[0] <= left[1], later
+    assert left == [limit.rate, limit.rate]  # and not for longer than twice the window

@@ -238,6 +238,9 @@ async def test_password_and_unix_socket(make: Any, monkeypatch: pytest.MonkeyPat
         assert (await RateLimiter(make(plain)).hit("ana", limit)).reason == "refused"
         monkeypatch.setenv("REDIS_PASSWORD", "s:e@cr/et")
         assert (await RateLimiter(make(plain)).hit("ana", limit)).remaining == 7
+        monkeypatch.setenv("REDIS_PASSWORD", "of another Redis")
+        assert (await RateLimiter(make(server.url)).hit("ana", limit)).remaining == 6
+        assert (await RateLimiter(make(plain, password="s:e@cr/et")).hit("ana", limit)).remaining == 5
 
 
 async def test_long_and_strange_keys(make: Any, redis_server: RedisServer, redis_url: str) -> None:

@@ -11,12 +11,13 @@ from sispat.domain.permissoes import Acesso
 from sispat.identity import tokens
 from sispat.usecases import sessoes
 from sispat.web.cookies import apagar_cookie, gravar_cookies, origem_de
+from sispat.web.de_novo import RotaQueInsiste
 from sispat.web.porta import Atendimento, servico_de, token_de
 from sispat.web.respostas import json_de
 
 __all__ = ["rotas"]
 
-rotas = APIRouter(prefix="/api/auth", tags=["auth"], responses=RESPOSTAS)
+rotas = APIRouter(prefix="/api/auth", tags=["auth"], responses=RESPOSTAS, route_class=RotaQueInsiste)
 
 
 def _pessoa(acesso: Acesso, csrf: str | None) -> dict[str, Any]:

@@ -3,13 +3,13 @@
 Promises: without any session token the answer is 401, before a body is looked at; whose token it is, and
 whether it still holds, the use case asks. A function that takes only ids of the path and one `Entrada` - of the
 query for GET, of the JSON body otherwise - is called directly: FastAPI's general way there was measured to cost
-more than the query itself. What is accepted, refused and documented is the same either way.
+more than the query itself. What is accepted, refused and documented is the same either way. A function whose
+database went away under it is run again (`web/de_novo.py`).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
@@ -21,6 +21,7 @@ from fastapi.routing import APIRoute
 
 from sispat.domain.erros import DadosInvalidos
 from sispat.usecases.entradas import Entrada
+from sispat.web.de_novo import Atender, insistir
 from sispat.web.porta import token_de
 
 __all__ = ["COM_CHAVE", "COM_VERSAO", "ESQUEMA", "RotaComSessao"]
@@ -36,8 +37,6 @@ def _cabecalho(nome: str, descricao: str) -> dict[str, Any]:
 COM_CHAVE = {"parameters": [_cabecalho("Idempotency-Key", "O mesmo pedido repetido vale uma vez só")]}
 COM_VERSAO = {"parameters": [_cabecalho("If-Match", 'A versão lida, como `"3"` ou o ETag inteiro')]}
 
-Atender = Callable[[Request], Coroutine[Any, Any, Response]]
-
 
 class RotaComSessao(APIRoute):
     """A route that only answers to a session."""
@@ -48,7 +47,7 @@ class RotaComSessao(APIRoute):
 
     def get_route_handler(self) -> Atender:
         """The handler behind the question for a token."""
-        atender = _direto(self) or super().get_route_handler()
+        atender = insistir(_direto(self) or super().get_route_handler())
 
         async def perguntar(request: Request) -> Response:
             token_de(request)

@@ -61,7 +61,10 @@ class Envio:
 
 
 async def ler_envio(request: Request) -> Envio:
-    """The submission of `request`, also kept for whoever has to show it again (`enviado`)."""
+    """The submission of `request`, also kept for whoever has to show it again (`enviado`), or to do it again."""
+    lido = enviado(request)
+    if lido is not None:
+        return lido
     tipo = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if tipo == "application/x-www-form-urlencoded":
         pares = _pares(await request.body())

@@ -214,8 +214,8 @@ async def criar(ctx: Contexto, dados: NovoPatrimonio) -> list[str]:
     ctx.acesso.exigir(Acao.PATRIMONIO_CRIAR)
     _exigir_alcance(ctx, dados.setor_id)
     try:
-        async with ctx.fila_de_numeros:
-            return await store.criar(ctx.conn, dados.colunas(), dados.quantidade, ctx.ator, ctx.requisicao)
+        await ctx.vez.tomar()
+        return await store.criar(ctx.conn, dados.colunas(), dados.quantidade, ctx.ator, ctx.requisicao)
     except errors.IntegrityError as erro:
         raise restricoes.traduzir(erro) or erro from erro
 

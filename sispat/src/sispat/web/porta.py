@@ -1,9 +1,16 @@
 """The door: every request that needs a person comes through `Atendimento`.
 
 Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the
+<<<<<<< HEAD
+whole request and is given back however it ends. A request that may write is one transaction: an error undoes
+it all, and when the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where
+nobody knows). A write that was authorised by the cookie alone needs the CSRF token (form field or
+`X-CSRF-Token`), because a browser sends cookies to whoever asks.
+=======
 whole request and is given back however it ends; what is slow on it is told with the name of the route. A
 write that was authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a
 browser sends cookies to whoever asks.
+>>>>>>> pg-core
 """
 
 from __future__ import annotations
@@ -17,7 +24,7 @@ from esteio.postgres import Database, tagged
 from sispat.domain.erros import NaoAutenticado, PedidoForjado
 from sispat.identity import tokens
 from sispat.usecases import sessoes
-from sispat.usecases.contexto import Contexto
+from sispat.usecases.contexto import Contexto, Vez
 from sispat.web.servico import Servico
 
 __all__ = ["COOKIE", "Atendimento", "endereco_de", "id_da_requisicao", "rota_de", "servico_de", "token_de"]
@@ -59,15 +66,16 @@ def token_de(request: HTTPConnection) -> tuple[str, bool]:
 
 
 class Atendimento:
-    """`async with Atendimento(request) as ctx:` - a connection and whose request it is."""
+    """`async with Atendimento(request) as ctx:` - a connection (for what may write, a transaction) and whose request it is."""
 
-    __slots__ = ("_conexao", "_csrf", "_nome", "_request")
+    __slots__ = ("_conexao", "_csrf", "_nome", "_request", "_vez")
 
     def __init__(self, request: Request, csrf: str | None = None) -> None:
         self._request = request
         self._csrf = csrf
         self._conexao: AbstractAsyncContextManager[object] | None = None
         self._nome = tagged(rota_de(request))
+        self._vez = Vez()
 
     async def __aenter__(self) -> Contexto:
         self._nome.__enter__()
@@ -82,12 +90,13 @@ class Atendimento:
         token, do_cookie = token_de(request)
         servico = servico_de(request)
         db: Database = servico.db
-        emprestada = db.connection()
+        escreve = request.method not in _SEGUROS
+        emprestada = db.transaction() if escreve else db.connection()
         conn = await emprestada.__aenter__()
         try:
             acesso = await sessoes.quem(conn, token, servico.validade)
             # After the session: an expired one must lead to signing in, not to a complaint about CSRF.
-            if do_cookie and request.method not in _SEGUROS:
+            if do_cookie and escreve:
                 csrf = self._csrf if self._csrf is not None else request.headers.get("x-csrf-token", "")
                 if not tokens.csrf_confere(token, csrf):
                     raise PedidoForjado
@@ -95,7 +104,8 @@ class Atendimento:
             await emprestada.__aexit__(type(erro), erro, erro.__traceback__)
             raise
         self._conexao = emprestada
-        return Contexto(conn, acesso, id_da_requisicao(request), servico.fila_de_numeros)
+        self._vez = Vez(servico.fila_de_numeros)
+        return Contexto(conn, acesso, id_da_requisicao(request), self._vez)
 
     async def __aexit__(
         self, tipo: type[BaseException] | None, erro: BaseException | None, rastro: TracebackType | None
@@ -104,4 +114,5 @@ class Atendimento:
         try:
             await self._conexao.__aexit__(tipo, erro, rastro)
         finally:
+            self._vez.devolver()
             self._nome.__exit__()

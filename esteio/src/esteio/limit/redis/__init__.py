@@ -6,7 +6,7 @@ Promises: what `RedisStore` says. `REASONS` lists every `Decision.reason`, with 
 from __future__ import annotations
 
 from esteio.limit.redis._errors import REASONS, RedisAddressError
-from esteio.limit.redis._lane import LaneSnapshot
+from esteio.limit.redis._shared import LaneSnapshot
 from esteio.limit.redis._store import RedisSnapshot, RedisStore
 from esteio.limit.redis._sync import SyncRedisStore
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from random import random
@@ -25,13 +24,14 @@ from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit.redis._batch import Batches
 from esteio.limit.redis._connect import ready_wire
 from esteio.limit.redis._errors import Trouble, trouble
-from esteio.limit.redis._local import Debt, Era, Local, Memory
+from esteio.limit.redis._local import Debt, Era
 from esteio.limit.redis._presence import Instances, beat, leave
-from esteio.limit.redis._script import Mode, Unit, answers, call
+from esteio.limit.redis._script import Unit, answers, call
+from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning, decided_here
 from esteio.limit.redis._wire import Wire
 from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
 
-__all__ = ["Lane", "LaneSnapshot", "Shared", "Tuning", "decided_here"]
+__all__ = ["Lane"]
 
 T = TypeVar("T")
 
@@ -39,60 +39,6 @@ _logger = logging.getLogger("esteio.limit")
 _CARRIED = 256  # debts or restorations of one call
 _STEADY = 1.0  # seconds after which a connection is held for good
 _PATIENCE = 1.0  # seconds for one answer when nobody waits for it
-
-
-@dataclass(frozen=True, slots=True)
-class Tuning:
-    """The numbers of a `RedisStore`; see there."""
-
-    budget: float
-    connect_timeout: float
-    batch: int
-    waiting: int
-    instances: int
-    ttl: float
-    retry_after: float
-    retry_max: float
-
-    @property
-    def wait(self) -> float:
-        """Seconds of the budget that Redis may take."""
-        return self.budget * 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all lanes of one event loop share."""
-
-    name: str
-    prefix: str
-    me: str
-    now_us: Callable[[], int]
-    memory: Memory
-    local: Local
-    declared: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LaneSnapshot:
-    """One server at one moment.
-
-    `open`: it decides; else `reason` (see `REASONS`) since `away` seconds. `instances` share the limits. `waiting`
-    units wait to be sent; since the start `units` were sent in `batches`, `local` ones decided here, and there were
-    `outages`. `circuit` is the state of its circuit breaker.
-    """
-
-    label: str
-    open: bool
-    reason: str
-    away: float
-    instances: int
-    waiting: int
-    batches: int
-    units: int
-    local: int
-    outages: int
-    circuit: str
 
 
 class Lane:
@@ -422,19 +368,6 @@ class Lane:
             outages=self._outages,
             circuit=str(self._circuit.state),
         )
-
-
-def decided_here(unit: Unit, shared: Shared, reason: str, instances: int, era: Era) -> list[Decision]:
-    """What `on_failure` says, or nothing for what only changes what was used."""
-    hits: Any = unit.hits
-    now = shared.now_us()
-    if unit.mode == Mode.REFUND:
-        shared.local.refund(hits[0], unit.names[0], instances, now, era)
-    elif unit.mode == Mode.RESET:
-        shared.local.reset(hits[0], unit.names[0], instances, now, era)
-    else:
-        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, era)
-    return []
 
 
 def _slices(items: Iterable[T]) -> Iterator[list[T]]:

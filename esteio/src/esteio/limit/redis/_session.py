@@ -16,9 +16,10 @@ from esteio.limit._errors import LimitError
 from esteio.limit.redis._address import Address, Node
 from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
 from esteio.limit.redis._errors import Trouble, trouble
-from esteio.limit.redis._lane import Lane, Shared, Tuning, decided_here
+from esteio.limit.redis._lane import Lane
 from esteio.limit.redis._local import Era
 from esteio.limit.redis._script import Unit
+from esteio.limit.redis._shared import Shared, Tuning, decided_here
 from esteio.limit.redis._slots import SlotMap, slot
 from esteio.limit.redis._wire import Wire
 

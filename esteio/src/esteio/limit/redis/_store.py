@@ -25,10 +25,10 @@ from esteio.limit._limit import Hit, Limit, check_hit
 from esteio.limit._time import microseconds
 from esteio.limit.redis._address import Address, parse
 from esteio.limit.redis._connect import Credentials, credentials_of
-from esteio.limit.redis._lane import LaneSnapshot, Shared, Tuning
 from esteio.limit.redis._local import Local, Memory
 from esteio.limit.redis._script import Mode, Unit, state_key
 from esteio.limit.redis._session import ClusterSession, Session, SingleSession
+from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning
 
 __all__ = ["RedisSnapshot", "RedisStore"]
 
@@ -51,9 +51,9 @@ class RedisStore:
     """Keeps what was used in Redis: one server, a primary named by Sentinels, or a Cluster.
 
     `url`: `redis://`, `rediss://` (TLS), `unix:///path?db=0`, `redis+sentinel://host:port,host:port/service` or
-    `redis+cluster://host:port,host:port`, each with `user:password@` in front of the hosts if wanted; `password`, or
-    else the environment's REDIS_PASSWORD, takes its place. `sentinel_password` is for the Sentinels themselves.
-    `tls` is a context to use instead of the default one.
+    `redis+cluster://host:port,host:port`, each with `user:password@` in front of the hosts if wanted; `password` takes
+    its place, and where there is neither, the environment's REDIS_PASSWORD. `sentinel_password` is for the Sentinels
+    themselves. `tls` is a context to use instead of the default one.
 
     `budget`: seconds a decision may take; Redis is given four fifths of it. `prefix` begins every key. `batch`: hits
     (or groups of them) of one call; `waiting`: how many may wait to be sent. `instances`: how many are assumed until
@@ -100,7 +100,7 @@ class RedisStore:
             raise LimitError("prefix", prefix, "text without braces, which mark hash tags")
         self.name = name
         self.budget = budget
-        self.address: Address = parse(url, password if password is not None else os.environ.get("REDIS_PASSWORD"))
+        self.address: Address = _address(url, password)
         self._credentials = credentials_of(self.address, tls)
         self._sentinels = Credentials("", sentinel_password, 0, self._credentials.tls)
         self._prefix = prefix
@@ -185,6 +185,11 @@ class RedisStore:
         if cluster:
             return ClusterSession(self.address, self._credentials, shared, self._tuning), shared
         return SingleSession(self.address, self._credentials, self._sentinels, shared, self._tuning), shared
+
+
+def _address(url: str, password: str | None) -> Address:
+    found = parse(url, password)
+    return found if found.password or password is not None else parse(url, os.environ.get("REDIS_PASSWORD"))
 
 
 def _between(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Lock, Thread
 from typing import Any, Final
 
@@ -79,12 +80,14 @@ class SyncRedisStore:
     def refund_now(self, key: str, limit: Limit, cost: int = 1) -> None:
         """Give back `cost`."""
         check_hit(key, cost)
-        self._ask(lambda: self.store.refund(key, limit, cost))
+        with suppress(TimeoutError):  # it is done, only later
+            self._ask(lambda: self.store.refund(key, limit, cost))
 
     def reset_now(self, key: str, limit: Limit) -> None:
         """Forget what `key` used."""
         check_hit(key, 1)
-        self._ask(lambda: self.store.reset(key, limit))
+        with suppress(TimeoutError):
+            self._ask(lambda: self.store.reset(key, limit))
 
     # -- its thread
 

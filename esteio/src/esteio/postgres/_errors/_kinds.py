@@ -73,19 +73,21 @@ class _Misconfigured(DatabaseUnavailable):
 class AuthenticationFailed(_Misconfigured):
     """The server refused the account or its password."""
 
-    remedy = "check user and password of the URL and the server's pg_hba.conf; it is not tried again by itself"
+    remedy = "check user and password of the URL and the server's pg_hba.conf; it is asked again only now and then"
 
 
 class DatabaseMissing(_Misconfigured):
     """The server has no such database."""
 
-    remedy = "create it or correct the name in the URL; it is not tried again by itself"
+    remedy = "create it or correct the name in the URL; it is asked again only now and then"
 
 
 class TlsUnavailable(_Misconfigured):
     """The connection could not be encrypted as the URL demands."""
 
-    remedy = "check sslmode and sslrootcert of the URL and the server's certificate; it is not tried again by itself"
+    remedy = (
+        "check sslmode and sslrootcert of the URL and the server's certificate; it is asked again only now and then"
+    )
 
 
 class PoolExhausted(EsteioError):

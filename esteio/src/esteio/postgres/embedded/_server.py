@@ -72,6 +72,11 @@ class Embedded:
         self._postmaster: Postmaster | None = None
 
     @property
+    def name(self) -> str:
+        """What a supervisor calls it."""
+        return "PostgreSQL"
+
+    @property
     def data_dir(self) -> Path:
         """Where the data really lies, once started."""
         return self._directory

@@ -14,11 +14,13 @@ from typing import Any
 import psycopg
 from alembic import op
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, ExceptionContext, create_engine, event, pool
 
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres._dsn import Dsn
 from esteio.postgres.migrations._guard import Guard, blocking
+from esteio.postgres.migrations._lexer import statements
 from esteio.postgres.migrations._patience import KEY, only_migrator, patiently
 from esteio.postgres.migrations._rules import MigrationRules
 
@@ -39,10 +41,9 @@ def run_online(
 ) -> tuple[str, str]:
     """Run what Alembic was asked for on the database of `dsn`; its revision before and after ('' is none).
 
-    `context` is Alembic's.
-    `each` commits every revision by itself, which CREATE INDEX CONCURRENTLY (in an `autocommit_block`) needs; without
-    it all of them or none. `configure` goes to Alembic's `context.configure`, such as `target_metadata`. With `--sql`
-    nothing is connected to and nothing checked.
+    `context` is Alembic's. `each` commits every revision by itself, which CREATE INDEX CONCURRENTLY (in an
+    `autocommit_block`) needs; without it all of them or none. `configure` goes to Alembic's `context.configure`, such
+    as `target_metadata`. With `--sql` nothing is connected to and nothing checked. Several heads are joined by commas.
     """
     address = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
     if context.is_offline_mode():
@@ -59,9 +60,9 @@ def run_online(
     with engine.connect() as connection:
         driver = _driver(connection)
         with only_migrator(driver, key, rules, clock):
-            before = _revision(driver)
+            before = _revision(connection, configure)
             patiently(lambda: _attempt(context, connection, rules, each, configure), driver, rules, clock)
-            return before, _revision(driver)
+            return before, _revision(connection, configure)
 
 
 def execute(sql: str) -> None:
@@ -69,6 +70,11 @@ def execute(sql: str) -> None:
 
     Unlike `op.execute`, no layer looks for parameters in it, and each statement is looked at by itself.
     """
+    context = op.get_context()
+    if context.as_sql:
+        for statement in statements(sql):
+            context.impl.static_output(statement.text + ";")
+        return
     connection = op.get_bind()
     guard: Guard | None = connection.info.get(_GUARD)
     if guard is not None:
@@ -130,13 +136,10 @@ def _driver(connection: Connection) -> psycopg.Connection[Any]:
     return driver
 
 
-def _revision(conn: psycopg.Connection[Any]) -> str:
-    """The newest revision the database has."""
+def _revision(connection: Connection, configure: dict[str, Any]) -> str:
+    """The revision the database has."""
+    where = {name: configure[name] for name in ("version_table", "version_table_schema") if name in configure}
     try:
-        found = conn.execute("SELECT to_regclass('alembic_version') IS NOT NULL").fetchone()
-        if not found or not found[0]:
-            return ""
-        newest = conn.execute("SELECT coalesce(max(version_num), '') FROM alembic_version").fetchone()
-        return str(newest[0]) if newest else ""
+        return ",".join(sorted(MigrationContext.configure(connection, opts=where).get_current_heads()))
     finally:
-        conn.commit()
+        connection.rollback()

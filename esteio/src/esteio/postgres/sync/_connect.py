@@ -78,25 +78,41 @@ class SyncOpener:
 
     def _race(self, hosts: list[Host]) -> SyncConnection:
         race = _Race()
-        running: list[Host] = []
-        error: Exception | None = None
+        running: dict[Host, float] = {}
+        second_best: SyncConnection | None = None
+        error: Exception = DatabaseUnavailable(self._name, self._why_not())
         try:
             while hosts or running:
                 if hosts:
-                    running.append(hosts.pop(0))
-                    self._begin(running[-1], race)
-                answer = race.wait(_STAGGER if hosts else None)
+                    running[hosts[0]] = self._clock.monotonic()
+                    self._begin(hosts.pop(0), race)
+                answer = race.wait(_STAGGER if hosts or second_best else None)
                 if answer is None:
+                    if not hosts:
+                        break
                     continue
                 host, result = answer
-                running.remove(host)
-                if isinstance(result, SyncConnection):
+                del running[host]
+                if isinstance(result, Exception):
+                    error = result
+                elif self._is_best(result):
                     self._outrun(running)
                     return result
-                error = result
+                elif second_best is None:
+                    second_best = result
+                else:
+                    result.drop()
+            if second_best is None:
+                raise error
+            result, second_best = second_best, None
+            return result
         finally:
+            if second_best is not None:
+                second_best.drop()
             race.end()
-        raise error or DatabaseUnavailable(self._name, self._why_not())
+
+    def _is_best(self, conn: SyncConnection) -> bool:
+        return self._target is not Target.PREFER_STANDBY or conn.role is Role.STANDBY
 
     def _begin(self, host: Host, race: _Race) -> None:
         def attempt() -> None:
@@ -107,9 +123,11 @@ class SyncOpener:
 
         Thread(target=attempt, name=f"{self._name}: connect to {host.address}", daemon=True).start()
 
-    def _outrun(self, running: list[Host]) -> None:
-        for host in running:
-            self._failed(host, f"silent for {_STAGGER:g} s while another server answered")
+    def _outrun(self, running: dict[Host, float]) -> None:
+        now = self._clock.monotonic()
+        for host, began in running.items():
+            if now - began >= _STAGGER:
+                self._failed(host, f"silent for {now - began:.2f} s while another server answered")
 
     def _why_not(self) -> str:
         hosts = self._fleet.hosts

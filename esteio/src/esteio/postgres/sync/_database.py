@@ -52,6 +52,7 @@ _Row = TypeVar("_Row")
 R = TypeVar("R")
 
 _STATEMENT_ATTEMPTS = 100  # the time is what bounds them
+_REFUSALS = 10  # by a server that only reads, until the address leads to another
 _HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
@@ -372,8 +373,9 @@ class SyncDatabase:
                 hung = conn.is_cut
                 kind = self.give_back(conn, error)
                 now = self.clock.monotonic()
-                plan = plan or Attempts(_STATEMENT_ATTEMPTS, now + min(self.dsn.pool_timeout, time_left(None)), random)
-                wait = plan.again(kind if harmless or kind is Trouble.DEMOTED else Trouble.OTHER, now)
+                limit = _STATEMENT_ATTEMPTS if harmless else _REFUSALS
+                plan = plan or Attempts(limit, now + min(self.dsn.pool_timeout, time_left(None)), random)
+                wait = plan.again(kind if harmless or kind.before_it_ran else Trouble.OTHER, now)
                 if wait is None:
                     if hung:
                         raise DatabaseUnavailable(self.name, "it did not answer in time: it hangs") from error

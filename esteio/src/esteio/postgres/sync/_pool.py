@@ -103,6 +103,11 @@ class SyncPool:
         self._inherited: list[Ledger[SyncConnection]] = []
         renew_after_fork(self)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether callers are served."""
+        return not self._closed
+
     def open(self) -> None:
         """Begin to connect; returns at once, whether or not there is a server."""
         with self._lock:
@@ -123,7 +128,7 @@ class SyncPool:
             left = tuple(self._books.used)
         for conn in left:
             _logger.warning("pool %s: a connection still in use after %g s is cut", self._name, timeout)
-            conn.cut()  # its thread closes it when it gives it back
+            conn.abandon()  # its thread closes it when it gives it back
 
     def drain(self, timeout: float) -> bool:
         """Turn callers away and close what is idle; whether within `timeout` seconds all others came back."""
@@ -163,6 +168,7 @@ class SyncPool:
         """Give `conn` back; one that is broken or in the middle of something is replaced."""
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
+        conn.borrowed_at = inf
         with self._lock:
             books = self._books
             conn.cut_at = inf
@@ -192,10 +198,8 @@ class SyncPool:
     def retire(self, conn: SyncConnection, reason: str) -> None:
         """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
         with self._lock:
-            if conn.generation != self._books.generation or self._closed:
+            if self._closed or not self._books.condemn(conn, self._now()):
                 return
-            self._books.lost += 1
-            self._books.retire()
             self._grow()
         self._retired(reason)
 
@@ -311,10 +315,11 @@ class SyncPool:
             self._books.retire()
             busy = bool(self._books.used)
             threads = [*self._connectors, *([self._sweeper] if self._sweeper else [])]
+        until = self._now() + timeout
         if busy:
             self._returned.wait(timeout)
         for thread in threads:
-            thread.join(timeout)
+            thread.join(max(0.1, until - self._now()))
 
     def _turn_away(self, error: DatabaseUnavailable) -> None:
         while self._waiters:
@@ -428,7 +433,7 @@ class SyncPool:
     def _cut_hung(self, now: float) -> None:
         for conn in self._books.used:
             if conn.cut_at <= now and not conn.is_cut:
-                conn.cut()
+                conn.abandon()
 
     def _take_back(self) -> None:
         """Tell of connections that are out for too long, and take back those that nobody refers to."""

@@ -16,7 +16,7 @@ from esteio import events
 from esteio.clock import Clock
 from esteio.postgres._attempts import trouble
 from esteio.postgres._backoff import reconnect_delay
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._events import CommitResolved
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History, Incarnation, Outcome, judge
@@ -52,6 +52,8 @@ class SyncResolver:
                 outcome, reason = self._ask(ticket, expires - now, terminate=now - began > PATIENCE)
             except (DatabaseUnavailable, PoolExhausted) as error:
                 reason = str(error)
+                if not self._pool.is_open:
+                    break
             if outcome is Outcome.RUNNING:
                 self._clock.sleep(reconnect_delay(asked, now - began, random=random))
         self._count(outcome)
@@ -69,9 +71,9 @@ class SyncResolver:
                 _terminate(conn, ticket)
         except psycopg.Error as error:
             if not trouble(error).ends_generation:
-                return Outcome.UNKNOWN, str(error)
-            self._pool.retire(conn, str(error))
-            return Outcome.RUNNING, str(error)
+                return Outcome.UNKNOWN, first_line(error)
+            self._pool.retire(conn, first_line(error))
+            return Outcome.RUNNING, first_line(error)
         finally:
             self._pool.release(conn)
         return outcome, explained(ticket, current, status)
@@ -85,8 +87,7 @@ class SyncResolver:
             row = conn.execute(ORIGIN, prepare=False).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
-            with conn.transaction():
-                return current, _status(conn, xid)
+            return current, _status(conn, xid)
 
     def _count(self, outcome: Outcome) -> None:
         with self._lock:
@@ -97,7 +98,8 @@ class SyncResolver:
 
 def _status(conn: SyncConnection, xid: int) -> str | None:
     try:
-        row = conn.execute(STATUS, [str(xid)]).fetchone()
+        with conn.transaction():  # a savepoint, where one is open already
+            row = conn.execute(STATUS, [str(xid)]).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]

@@ -16,7 +16,7 @@ from psycopg.pq.abc import PGresult
 
 from esteio.clock import Clock
 from esteio.postgres._attempts import Trouble, trouble
-from esteio.postgres._errors import CommitUnknown, first_line
+from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._outcome import Outcome
 from esteio.postgres._transaction import (
@@ -80,6 +80,10 @@ class SyncTransaction:
         The driver's error: nothing is committed. CommitUnknown: nobody knows.
         """
         self._refuse_halves()
+        if self.conn.pgconn.transaction_status == TransactionStatus.UNKNOWN:
+            lost = psycopg.OperationalError("the connection broke before COMMIT was sent")
+            self.roll_back(lost)
+            raise lost
         try:
             _exchange(self.conn, COMMIT)
         except psycopg.Error as error:
@@ -96,7 +100,7 @@ class SyncTransaction:
         conn = self.conn
         try:
             self._judge(error)
-            if conn.is_cut or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
+            if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
                 self._pool.bound(conn, self._clock.monotonic() + _ROLLBACK_SECONDS)

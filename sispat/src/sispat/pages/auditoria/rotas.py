@@ -13,11 +13,12 @@ from sispat.pages._historico import legivel
 from sispat.pages._modelos import pagina
 from sispat.usecases import auditoria
 from sispat.usecases.entradas import Entrada, Opcional
+from sispat.web.de_novo import RotaQueInsiste
 from sispat.web.porta import Atendimento
 
 __all__ = ["rotas"]
 
-rotas = APIRouter()
+rotas = APIRouter(route_class=RotaQueInsiste)
 
 
 class _Pedido(Entrada):

@@ -20,13 +20,14 @@ from sispat.pages.cadastros.telas import Edicao, Exclusao, Novo, acao_de
 from sispat.usecases import cadastros
 from sispat.usecases.contexto import Contexto
 from sispat.usecases.entradas import Entrada, Legivel
+from sispat.web.de_novo import RotaQueInsiste
 from sispat.web.porta import Atendimento, servico_de
 
 __all__ = ["rotas"]
 
 MOSTRADOS = 500  # rows on one page; the rest is for the search
 
-rotas = APIRouter()
+rotas = APIRouter(route_class=RotaQueInsiste)
 
 
 class _Busca(Entrada):
@@ -34,7 +35,7 @@ class _Busca(Entrada):
 
 
 def _rotas_de(cadastro: Cadastro) -> APIRouter:
-    telas = APIRouter(prefix=cadastro.endereco)
+    telas = APIRouter(prefix=cadastro.endereco, route_class=RotaQueInsiste)
 
     @telas.get("")
     async def listar(request: Request) -> Response:

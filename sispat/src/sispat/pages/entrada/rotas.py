@@ -16,11 +16,12 @@ from sispat.pages._retomada import Reapresentacao, caminho_local, carregado, ret
 from sispat.pages.entrada.tela import PRE_SESSAO, tela_de_entrada
 from sispat.usecases import sessoes
 from sispat.web.cookies import apagar_cookie, gravar_cookies, origem_de
+from sispat.web.de_novo import RotaQueInsiste
 from sispat.web.porta import Atendimento, servico_de, token_de
 
 __all__ = ["rotas"]
 
-rotas = APIRouter()
+rotas = APIRouter(route_class=RotaQueInsiste)
 
 
 @rotas.get("/entrar")

@@ -14,13 +14,14 @@ from sispat.domain.situacoes import Situacao
 from sispat.pages._modelos import pagina
 from sispat.usecases import patrimonios
 from sispat.usecases.patrimonios import ListaDePatrimonios
+from sispat.web.de_novo import RotaQueInsiste
 from sispat.web.porta import Atendimento
 
 __all__ = ["TETO", "rotas"]
 
 TETO = 1000  # counted no further: "mais de 1.000"
 
-rotas = APIRouter()
+rotas = APIRouter(route_class=RotaQueInsiste)
 
 
 @rotas.get("/")

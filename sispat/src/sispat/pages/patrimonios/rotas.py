@@ -22,12 +22,13 @@ from sispat.pages.patrimonios.busca import TETO, Busca, filtros
 from sispat.pages.patrimonios.telas import Carga, Edicao, Novo
 from sispat.usecases import patrimonios
 from sispat.usecases.patrimonios import ListaDePatrimonios, Pagina
+from sispat.web.de_novo import RotaQueInsiste
 from sispat.web.exportacao import csv_de_patrimonios
 from sispat.web.porta import Atendimento
 
 __all__ = ["rotas"]
 
-rotas = APIRouter()
+rotas = APIRouter(route_class=RotaQueInsiste)
 
 
 @rotas.get("/patrimonios")

@@ -1,0 +1,80 @@
+"""What the lanes of one event loop are told, share, and show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from esteio.limit._decision import Decision
+from esteio.limit.redis._local import Era, Local, Memory
+from esteio.limit.redis._script import Mode, Unit
+
+__all__ = ["LaneSnapshot", "Shared", "Tuning", "decided_here"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The numbers of a `RedisStore`; see there."""
+
+    budget: float
+    connect_timeout: float
+    batch: int
+    waiting: int
+    instances: int
+    ttl: float
+    retry_after: float
+    retry_max: float
+
+    @property
+    def wait(self) -> float:
+        """Seconds of the budget that Redis may take."""
+        return self.budget * 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What all lanes of one event loop share."""
+
+    name: str
+    prefix: str
+    me: str
+    now_us: Callable[[], int]
+    memory: Memory
+    local: Local
+    declared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSnapshot:
+    """One server at one moment.
+
+    `open`: it decides; else `reason` (see `REASONS`) since `away` seconds. `instances` share the limits. `waiting`
+    units wait to be sent; since the start `units` were sent in `batches`, `local` ones decided here, and there were
+    `outages`. `circuit` is the state of its circuit breaker.
+    """
+
+    label: str
+    open: bool
+    reason: str
+    away: float
+    instances: int
+    waiting: int
+    batches: int
+    units: int
+    local: int
+    outages: int
+    circuit: str
+
+
+def decided_here(unit: Unit, shared: Shared, reason: str, instances: int, era: Era) -> list[Decision]:
+    """What `on_failure` says, or nothing for what only changes what was used."""
+    hits: Any = unit.hits
+    now = shared.now_us()
+    if unit.mode == Mode.REFUND:
+        shared.local.refund(hits[0], unit.names[0], instances, now, era)
+    elif unit.mode == Mode.RESET:
+        shared.local.reset(hits[0], unit.names[0], instances, now, era)
+    else:
+        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, era)
+    return []
