@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import shutil
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -264,12 +266,11 @@ async def test_a_schema_that_changes_under_prepared_statements_costs_no_request(
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dsn]:
+def guarded() -> Iterator[Dsn]:
     """A server that asks for passwords and speaks no TLS; the address of a user who has one."""
-    home = tmp_path_factory.mktemp("guarded")
-    for directory in (home, home.parent, home.parent.parent):
-        directory.chmod(0o755)  # as root, the server's account has to pass
-    rules: Path = home / "hba.conf"
+    home = Path(tempfile.mkdtemp(prefix="esteio-test-"))
+    home.chmod(0o711)  # as root, the server's account has to pass
+    rules = home / "hba.conf"
     rules.write_text("local all all peer map=esteio\nhost all all 127.0.0.1/32 scram-sha-256\n")
     rules.chmod(0o644)
     with socket.create_server(("127.0.0.1", 0)) as taken:
@@ -284,6 +285,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dsn]:
         yield Dsn(hosts=(("127.0.0.1", port),), database="postgres", user="clerk", password="right")
     finally:
         server.stop(5.0)
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.mark.parametrize(
