@@ -21,6 +21,7 @@ import psutil
 
 import esteio
 import sispat
+from sispat.cli._contagem import varrer
 
 T = TypeVar("T")
 
@@ -91,6 +92,7 @@ class Servico:
                 continue
         self.processo.wait(10)
         self._pasta.cleanup()
+        varrer()  # killed, it had no time to
 
     @property
     def saida(self) -> str:

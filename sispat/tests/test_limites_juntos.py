@@ -13,6 +13,7 @@ from processos import Servico
 
 from esteio.limit import HostStore
 from esteio.testing.redis import RedisServer
+from sispat.cli._contagem import contagem, varrer
 from sispat.settings import ConfiguracaoInvalida, Cota, Settings, carregar
 from sispat.web.armazem import ARQUIVO, armazem
 
@@ -38,7 +39,7 @@ async def test_two_workers_do_not_double_a_limit_and_forget_nothing_when_they_ar
     with Servico("--workers", "2", DATABASE_URL=cidade.url, **ajustes) as servico:
         servico.pronto()
         base = servico.endereco()
-        arquivo = HostStore.place(f"sispat-127.0.0.1-{base.rpartition(':')[2]}")
+        arquivo = HostStore.place(f"sispat-{base.rpartition(':')[2]}-127.0.0.1")
         assert arquivo.exists()
         assert await estados(base, 60, "GET", "/api/openapi.json") == [200] * 20 + [429] * 40
         assert await estados(base, 15, "POST", "/api/auth/login", json=ERRADA) == [401] * 5 + [429] * 10
@@ -48,6 +49,20 @@ async def test_two_workers_do_not_double_a_limit_and_forget_nothing_when_they_ar
         assert set(await estados(base, 4, "POST", "/api/auth/login", json=ERRADA)) == {429}
         assert servico.encerrar() == 0
         assert not arquivo.exists()
+
+
+def test_the_file_of_a_service_that_was_killed_is_removed_and_that_of_a_living_one_stays() -> None:
+    def nomes() -> set[str]:
+        return {arquivo.name for arquivo in HostStore.place("x").parent.glob("esteio-*-sispat-*-teste*.limits")}
+
+    with contagem(Settings(host="teste-vivo"), 1):
+        morta = HostStore.create(HostStore.place("sispat-1-teste-morta"), keys=64)
+        assert len(nomes()) == 2
+        varrer()
+        assert [nome for nome in nomes() if "morta" in nome] == []
+        assert [nome for nome in nomes() if "vivo" in nome] != []
+        morta.close()
+    assert nomes() == set()
 
 
 def test_a_file_that_is_not_there_leaves_each_process_counting_alone_and_says_so(monkeypatch, caplog) -> None:

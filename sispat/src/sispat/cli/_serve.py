@@ -11,10 +11,8 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
-import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,13 +74,19 @@ def serve(
 
 def _servir(settings: Settings, demo: int | None) -> int:
     from sispat import logs
+    from sispat.cli._contagem import contagem
     from sispat.cli._preparo import Preparo
     from sispat.cli._servidor import banco, encerravel
 
     logs.configurar(settings.log_level, settings.log_format)
     for aviso in settings.avisos:
         logging.getLogger("sispat").warning("%s", aviso)
-    with encerravel(), _escutar(settings) as tomada, _contagem(settings, tomada), banco(settings) as (dsn, embutido):
+    with (
+        encerravel(),
+        _escutar(settings) as tomada,
+        contagem(settings, tomada.getsockname()[1]),
+        banco(settings) as (dsn, embutido),
+    ):
         _ambiente_dos_processos(settings, dsn, tomada)
         preparo = Preparo(dsn, demo)
         pronto = preparo.fazer()
@@ -105,30 +109,6 @@ def _escutar(settings: Settings) -> socket.socket:
         return bind(settings.host, settings.port)
     except AddressInUse:
         raise PortaOcupada(settings.host, settings.port) from None
-
-
-@contextmanager
-def _contagem(settings: Settings, tomada: socket.socket) -> Iterator[None]:
-    """Without Redis: the file in which the workers count the limits together, for as long as they run."""
-    from esteio.limit import HostStore, HostStoreError
-    from sispat.web.armazem import ARQUIVO
-
-    os.environ.pop(ARQUIVO, None)
-    if settings.redis_url is not None:
-        yield
-        return
-    try:
-        nome = re.sub(r"[^0-9A-Za-z.-]", "_", f"sispat-{settings.host}-{tomada.getsockname()[1]}")
-        contagem = HostStore.create(HostStore.place(nome), workers=settings.workers)
-    except HostStoreError as erro:
-        logging.getLogger("sispat").warning(
-            "cada processo conta os limites sozinho, e os %d juntos permitem mais: %s", settings.workers, erro
-        )
-        yield
-        return
-    with contagem:
-        os.environ[ARQUIVO] = str(contagem.path)
-        yield
 
 
 def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:
