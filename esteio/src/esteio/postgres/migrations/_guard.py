@@ -117,10 +117,10 @@ class Guard:
         """Have the server stop a statement that keeps others waiting for too long."""
         locked = any(seen.lock for seen in self._before.values())
         brief = locked or any(changes_definition(statement) for statement in found)
-        alone = any(runs_alone(statement) for statement in found)
-        limit = 0.0 if alone or not brief or _reason.get() is not None else self._rules.hold
-        # CONCURRENTLY waits for others without anybody waiting behind it.
-        lock_timeout = 0.0 if alone else self._rules.lock_timeout
+        # CONCURRENTLY, and a plain VACUUM, wait for others without anybody waiting behind them.
+        beside = any(runs_alone(statement) and not changes_definition(statement) for statement in found)
+        limit = 0.0 if beside or not brief or _reason.get() is not None else self._rules.hold
+        lock_timeout = 0.0 if beside else self._rules.lock_timeout
         query = "SELECT set_config('statement_timeout', %s, false), set_config('lock_timeout', %s, false)"
         self._conn.execute(query, [f"{limit * 1000:.0f}", f"{lock_timeout * 1000:.0f}"])
 

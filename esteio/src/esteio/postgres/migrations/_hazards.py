@@ -62,6 +62,8 @@ def runs_alone(statement: Statement) -> bool:
 def changes_definition(statement: Statement) -> bool:
     """Whether it may lock a table that others use, and so has to be brief."""
     words = statement.words
+    if "concurrently" in words and runs_alone(statement):
+        return False
     if words[0] == "create":
         return bool(_LOCKING_CREATIONS.intersection(words[1:4]))
     return words[0] in _LOCKING or (words[0] == "vacuum" and "full" in words)
