@@ -1,0 +1,1 @@
+"""Backups that have been restored before they are believed."""
