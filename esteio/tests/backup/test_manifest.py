@@ -32,7 +32,7 @@ MANIFEST = Manifest(
     database=DATABASE,
     roles=("dona",),
     extensions={"plpgsql": "1.0"},
-    tables={"public.bens": TableDigest(3, 1, 3, "12")},
+    tables={"public.bens": TableDigest(3, 1, "12")},
     lsn="0/1",
     details={"x": 1},
 )

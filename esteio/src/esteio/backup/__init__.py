@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from esteio.backup._backups import Backups, Run
+from esteio.backup._catalogue import Entry
 from esteio.backup._errors import (
     AlreadyRunning,
     BackupDamaged,
@@ -15,20 +17,36 @@ from esteio.backup._errors import (
     ToolMissing,
     VerificationFailed,
 )
+from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
+from esteio.backup._proof import Proof
+from esteio.backup._retention import Decision, Retention
+from esteio.backup._status import Status
+from esteio.backup.restore import Restored
 
 __all__ = [
     "AlreadyRunning",
     "BackupDamaged",
     "BackupError",
+    "BackupFailed",
+    "BackupMade",
     "BackupNotFound",
+    "BackupVerified",
+    "Backups",
     "Database",
+    "Decision",
+    "Entry",
     "Grant",
     "Manifest",
     "ManifestError",
     "NotConfirmed",
     "Part",
+    "Proof",
     "RestoreRefused",
+    "Restored",
+    "Retention",
+    "Run",
+    "Status",
     "TableDigest",
     "ToolError",
     "ToolFailed",

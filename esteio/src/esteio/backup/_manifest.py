@@ -6,7 +6,6 @@ other programs read too. A manifest of a later format is refused, never guessed 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from esteio.backup._errors import ManifestError
+from esteio.backup._sealed import seal, unseal
 
 __all__ = ["FORMAT", "Database", "Grant", "Manifest", "Part", "TableDigest", "backup_id", "taken_at"]
 
@@ -41,7 +41,6 @@ class TableDigest:
 
     rows: int
     one_in: int
-    sampled: int
     hash: str
 
 
@@ -125,16 +124,18 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
-        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+        return seal(asdict(self))
 
     @classmethod
     def from_json(cls, text: str | bytes, *, backup: str = "?") -> Manifest:
         """Read what `to_json` wrote; ManifestError when it is anything else."""
         try:
-            given = json.loads(text)
+            given = unseal(text)
             found = given["format"]
         except (ValueError, TypeError, KeyError) as error:
-            raise ManifestError(backup, f"cannot be read ({error!r})", "it is damaged; use another backup") from error
+            raise ManifestError(
+                backup, f"damaged ({error})", "use another backup, or the copy in another store"
+            ) from error
         if found != FORMAT:
             raise ManifestError(backup, f"has format {found!r}, known is {FORMAT}", "use the version that wrote it")
         try:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -92,17 +92,29 @@ class Running:
         """Whether it runs."""
         return self._child.poll() is None
 
+    def read(self, size: int = CHUNK, /) -> bytes:
+        """Up to `size` bytes of its output; none when it has ended well, ToolFailed when it ended badly."""
+        data = self.stdout.read(size)
+        if not data:
+            self.wait()
+        return data
+
     def chunks(self) -> Iterator[bytes]:
         """Its output, piece by piece, then the check that it ended well: ToolFailed otherwise."""
-        while chunk := self.stdout.read(CHUNK):
+        while chunk := self.read():
             yield chunk
-        self.wait()
 
-    def feed(self, chunks: Iterator[bytes]) -> None:
-        """Write `chunks` to it and wait for its end; ToolFailed when it ended before, or badly."""
+    def write(self, data: bytes, /) -> int:
+        """Hand it `data` to read; ToolFailed when it has ended."""
         try:
-            for chunk in chunks:
-                self.stdin.write(chunk)
+            return self.stdin.write(data)
+        except BrokenPipeError:
+            self.wait()
+            raise ToolFailed(self.name, 0, "it ended before it had read everything") from None
+
+    def finish(self) -> None:
+        """End its input and wait for its end; ToolFailed when it ended before, or badly."""
+        try:
             self.stdin.close()
         except BrokenPipeError:
             self.wait()
@@ -130,6 +142,12 @@ class Running:
             if pipe is not None:
                 with suppress(OSError):  # what could not be written no longer matters
                     pipe.close()
+
+    def feed(self, chunks: Iterable[bytes]) -> None:
+        """Write `chunks` to it and wait for its end; ToolFailed when it ended before, or badly."""
+        for chunk in chunks:
+            self.write(chunk)
+        self.finish()
 
     def __enter__(self) -> Self:
         return self

@@ -65,7 +65,7 @@ class Toolbox:
     def run(self, program: str, arguments: Sequence[str] = (), *, dsn: Dsn | None = None, given: bytes = b"") -> None:
         """Run a program to its end with `given` as its input; ToolFailed when it fails."""
         with self.start(program, arguments, dsn=dsn, stdin=True) as running:
-            running.feed(iter((given,)))
+            running.feed((given,))
 
     def _probe(self, program: str) -> str:
         try:

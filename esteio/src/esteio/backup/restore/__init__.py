@@ -1,0 +1,9 @@
+"""A backup brought back: checked before anything is touched, swapped in by one rename, the old database kept."""
+
+from __future__ import annotations
+
+from esteio.backup.restore._checks import require_extensions, require_possible
+from esteio.backup.restore._swap import swap
+from esteio.backup.restore._whole import Restored, restore_in_place, restore_into
+
+__all__ = ["Restored", "require_extensions", "require_possible", "restore_in_place", "restore_into", "swap"]
