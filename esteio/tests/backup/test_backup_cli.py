@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from trial_database import names, query
 
-from esteio.cli._environment import EnvironmentProblem, backups_of, decryption, encryption
 from esteio.cli._show import age_text, size_text
 from esteio.cli._words import Words
+from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption
 from esteio.postgres import Dsn
 
 ROUNDS = int(os.environ.get("ESTEIO_BACKUP_INTERRUPTS", "4"))

@@ -5,18 +5,20 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esteio.backup import Backups, Decision
 from esteio.cli._bar import Bar
 from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json
 from esteio.cli._words import ENGLISH, Words
 
+if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
+    from esteio.backup import Backups, Decision
+
 __all__ = ["Opened", "backup_commands"]
 
-Opened = Callable[[bool], AbstractContextManager[Backups]]
+Opened = Callable[[bool], AbstractContextManager["Backups"]]
 """Called with whether the database itself is needed; the stores always are."""
 
 
@@ -102,7 +104,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
         raise typer.Exit(0 if found.ok else 1)
 
 
-def _report_run(backups: Backups, bar: Bar, words: Words, *, verify: bool) -> None:
+def _report_run(backups: "Backups", bar: Bar, words: Words, *, verify: bool) -> None:
     done = backups.run(bar, verify=verify)
     bar.pause()
     manifest = done.manifest
@@ -125,7 +127,9 @@ def _report_run(backups: Backups, bar: Bar, words: Words, *, verify: bool) -> No
 
 
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:
-    return words.proven.format(seconds=seconds, rows=rows, checked=", ".join(checked))
+    return words.proven.format(
+        seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked)
+    )
 
 
 def _confirmed(name: str, bar: Bar, words: Words) -> bool:
@@ -135,6 +139,6 @@ def _confirmed(name: str, bar: Bar, words: Words) -> bool:
     return bool(typer.prompt(words.type_name.format(name=name), err=True) == name)
 
 
-def _line(decision: Decision, words: Words, *, dry_run: bool) -> str:
+def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
     verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
     return f"{verb}\t{decision.id}\t{decision.reason}"

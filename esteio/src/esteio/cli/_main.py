@@ -8,13 +8,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import typer
 
-from esteio.backup import Backups
 from esteio.cli._backup import backup_commands
-from esteio.cli._environment import backups_of
 from esteio.errors import EsteioError
+
+if TYPE_CHECKING:
+    from esteio.backup import Backups
 
 __all__ = ["main"]
 
@@ -38,6 +40,8 @@ def _general() -> None:
 
 
 def _opened(database: bool) -> AbstractContextManager[Backups]:
+    from esteio.cli.environment import backups_of
+
     return backups_of(os.environ, database=database)
 
 

@@ -7,10 +7,12 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from esteio.backup import Entry, Status
 from esteio.cli._words import Words
+
+if TYPE_CHECKING:
+    from esteio.backup import Entry, Status
 
 __all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json"]
 

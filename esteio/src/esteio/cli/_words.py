@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 __all__ = ["ENGLISH", "Words"]
 
@@ -50,6 +51,9 @@ class Words:
     compare: str = "Comparing tables"
     amcheck: str = "Checking indexes"
     swap: str = "Swapping the databases"
+
+    checks: Mapping[str, str] = field(default_factory=dict)
+    """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
 
     def step(self, name: str) -> str:
         """The text for a step of `esteio.backup.Progress`."""
