@@ -6,7 +6,8 @@ a server that is away or refuses us is a `DatabaseUnavailable` that says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +15,7 @@ import psycopg
 
 from esteio.postgres import DatabaseUnavailable, Dsn
 
-__all__ = ["Connection", "connect", "one"]
+__all__ = ["Connection", "connect", "one", "undisturbed"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -57,3 +58,12 @@ def one(conn: Connection, statement: Any, parameters: Any = None) -> Any:
     """The first column of the first row, None when there is no row."""
     row = conn.execute(statement, parameters).fetchone()
     return None if row is None else row[0]
+
+
+def undisturbed(call: Callable[[], object]) -> None:
+    """Run `call` to its end in a thread of its own; an interrupt is raised only afterwards.
+
+    A statement that is interrupted may still be carried out by the server, and nobody would know.
+    """
+    with ThreadPoolExecutor(1, "esteio undisturbed") as pool:
+        pool.submit(call).result()

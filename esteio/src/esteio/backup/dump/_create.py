@@ -13,7 +13,8 @@ from psycopg import sql
 
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Database
-from esteio.backup._session import Connection
+from esteio.backup._session import Connection, connect, undisturbed
+from esteio.postgres import Dsn
 
 __all__ = ["create_database", "drop_database", "furnish"]
 
@@ -39,9 +40,11 @@ def create_database(conn: Connection, name: str, like: Database, *, any_collatio
         conn.execute(template.format(sql.Identifier(name), sql.Literal(like.encoding), sql.Identifier(like.owner)))
 
 
-def drop_database(conn: Connection, name: str) -> None:
+def drop_database(admin: Dsn, name: str) -> None:
     """Remove `name`, cutting off who is connected; nothing there: nothing happens."""
-    conn.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+    with connect(admin) as conn:
+        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        undisturbed(lambda: conn.execute(statement))
 
 
 def furnish(conn: Connection, name: str, like: Database) -> None:

@@ -10,7 +10,7 @@ from esteio.backup._errors import VerificationFailed
 from esteio.backup._folder import Folder
 from esteio.backup._manifest import Database
 from esteio.backup._progress import Progress, silent
-from esteio.backup._session import connect
+from esteio.backup._session import connect, undisturbed
 from esteio.backup.dump._create import create_database, drop_database, furnish
 from esteio.backup.dump._digests import compare, digest_tables
 from esteio.backup.dump._globals import for_missing_roles
@@ -37,14 +37,20 @@ def load(
     like = folder.manifest.database
     assert like is not None, "a dump has a database"
     _make_roles(admin, folder, toolbox)
-    with connect(admin) as conn:
-        create_database(conn, name, like, any_collation=any_collation)
+    made: list[str] = []
+
+    def make() -> None:
+        with connect(admin) as conn:
+            create_database(conn, name, like, any_collation=any_collation)
+        made.append(name)
+
     try:
+        undisturbed(make)
         _pour(admin.with_(database=name), folder, toolbox, progress)
         return _compared(admin.with_(database=name), folder, like, name, progress)
     except BaseException:
-        with connect(admin) as conn:
-            drop_database(conn, name)
+        if made:
+            drop_database(admin, name)
         raise
 
 

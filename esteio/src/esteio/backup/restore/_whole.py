@@ -96,8 +96,7 @@ def restore_in_place(
             swap(admin, new, name, kept)
     except BaseException:
         if kept is not None:  # after an interrupt that came too late there is no database of that name
-            with connect(admin) as conn:
-                drop_database(conn, new)
+            drop_database(admin, new)
         raise
     return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began)
 

@@ -1,0 +1,63 @@
+"""What the commands say, so that another program can say it in its own language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["ENGLISH", "Words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every text of `backup_commands`; names in braces are filled in."""
+
+    backup: str = "Backups that are restored for trial before they are believed."
+    run: str = "Make a backup, restore it for trial, remove old ones."
+    no_verify: str = "Restore it for trial afterwards; without, nothing old is removed."
+    list: str = "Show the backups."
+    json: str = "For programs."
+    verify: str = "Restore a backup on a server of its own and compare it."
+    restore: str = "Bring a backup back: into a new database, or in the place of the present one, which is kept."
+    id: str = "Its name, or latest."
+    into: str = "Name of the new database."
+    in_place: str = "Take the place of the present database."
+    yes: str = "Do not ask for the database's name."
+    one_of: str = "say either --into NAME or --in-place"
+    prune: str = "Remove old backups, each with its reason."
+    dry_run: str = "Only show what would be done."
+    status: str = "Whether somebody has to get up: exit code 0 when all is well, 1 when not."
+    max_age: str = "Hours after which the newest verified backup is too old."
+    type_name: str = "Database {name!r} is replaced, and kept beside. Type its name to confirm"
+    made: str = "Backup {id}: {content} in {seconds:.1f} s, {stored} stored in {stores}."
+    proven: str = "Restored for trial in {seconds:.1f} s: {rows} rows as they should be ({checked})."
+    not_proven: str = "Not verified; old backups were left alone."
+    restored: str = "Restored {id} as {database!r} in {seconds:.1f} s: {rows} rows as they should be."
+    kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
+    keep: str = "keep"
+    remove: str = "remove"
+    would_remove: str = "would remove"
+    nothing: str = "No backups in {where}."
+    ok: str = "All is well: {id} is verified and {age} old."
+    columns: tuple[str, ...] = ("Backup", "Kind", "Age", "Content", "Stored", "State", "Restore", "Where")
+    verified: str = "verified"
+    unverified: str = "not verified"
+    failed: str = "FAILED"
+    damaged: str = "DAMAGED"
+    unfinished: str = "unfinished"
+    database: str = "Dumping the database"
+    check: str = "Reading every file"
+    restoring: str = "Restoring"
+    compare: str = "Comparing tables"
+    amcheck: str = "Checking indexes"
+    swap: str = "Swapping the databases"
+
+    checks: Mapping[str, str] = field(default_factory=dict)
+    """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
+
+    def step(self, name: str) -> str:
+        """The text for a step of `esteio.backup.Progress`."""
+        return str(getattr(self, "restoring" if name == "restore" else name, name))
+
+
+ENGLISH = Words()
