@@ -195,7 +195,7 @@ def _roll_forward(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: 
         "fsync": "on",
         "shared_preload_libraries": "",
     }
-    if plan.target is not None:
+    if plan.target is not None and plan.log:
         settings["recovery_target_time"] = plan.target.isoformat(" ")
     server = Embedded(
         directory, major=toolbox.major, binaries=toolbox.directory, settings=settings, start_timeout=start_timeout
