@@ -1,6 +1,9 @@
 """A dump is one moment of the database, restorable by PostgreSQL's own programs, or it is nothing."""
 
+import contextlib
 import os
+import re
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable
@@ -349,3 +352,41 @@ def test_a_backup_that_lost_rows_fails_its_trial(backups: Backups, database: Dsn
     assert entry.proof is not None
     assert "failed its trial" in " ".join(backups.status().problems)
     assert names(database, "trial") == []
+
+
+# The documents
+
+
+DOCS = Path(__file__).parents[3] / "docs" / "how-to"
+
+
+@pytest.mark.skipif(shutil.which("zstd") is None, reason="zstd is not installed")
+def test_the_restore_without_our_software_works_as_documented(backups: Backups, database: Dsn, tmp_path: Path) -> None:
+    page = (DOCS / "backup.md").read_text()
+    script = re.search(r"## Restore without our software\n.*?```sh\n(.*?)```", page, re.S)
+    assert script is not None
+    folder = tmp_path / "cópias" / run(backups).manifest.id
+    name = f"{database.database} sem nós"
+    variables = environment(database) | {"NAME": name}
+    variables["PATH"] = f"{Toolbox(18).directory}{os.pathsep}{os.environ['PATH']}"
+    shell = ["bash", "-euo", "pipefail", "-c", script[1]]
+    done = subprocess.run(shell, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert query(database.with_(database=name), "select count(*) from conta") == [(5000,)]
+    assert "CREATE ROLE postgres" in (folder / "globals.sql").read_text()
+
+
+@pytest.mark.parametrize("page", ["backup.md", "restaurar-sob-pressao.md"])
+def test_every_command_in_the_documents_exists(page: str) -> None:
+    from typer.main import get_command
+
+    from esteio.cli import backup_commands
+
+    commands = get_command(backup_commands(lambda _database: contextlib.nullcontext())).commands  # type: ignore[attr-defined]
+    known = {name: {flag for each in command.params for flag in each.opts} for name, command in commands.items()}
+    text = (DOCS / page).read_text()
+    used = re.findall(r"(?:esteio|sispat) backup ([a-z]+)((?: --?[a-z-]+| [A-Za-z_]+\b)*)", text)
+    assert {name for name, _ in used} <= known.keys()
+    for name, rest in used:
+        assert set(re.findall(r"--[a-z-]+", rest)) <= known[name], (name, rest)
+    assert {name for name, _ in used} >= {"list", "restore", "status"}
