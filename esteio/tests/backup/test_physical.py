@@ -128,6 +128,8 @@ def test_a_base_backup_is_restored_alone_and_holds_what_was_committed(
     manifest = taken(stores, toolbox, server)
     assert (manifest.kind, manifest.major, manifest.details["needs"]) == ("base", 18, [])
     restored = recover(plan([manifest], [], None, name="x"), home / "new", stores, toolbox, no_key)
+    for name in ("postgresql.conf", "pg_hba.conf", "pg_ident.conf", "esteio.conf", "postgresql.auto.conf"):
+        assert (restored.directory / name).read_text() == (server.embedded.data_dir / name).read_text()
     assert started(restored.directory, lambda new: run(new, "SELECT count(*) FROM alone")) == 1000
 
 

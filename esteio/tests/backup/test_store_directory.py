@@ -100,6 +100,7 @@ def test_a_drive_that_is_not_mounted_is_not_made_up(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named(store: DirectoryStore) -> None:
     store.put("x", b"1")
+    assert store.list("y") == []
     with pytest.raises(ObjectMissing, match="'y'"), store.get("y"):
         pass
 

@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from esteio.backup._retention import Decision, Held, Retention, decide
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
+from esteio.backup.physical import KINDS, ClusterBackups, Recovered
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
@@ -85,23 +86,31 @@ class Backups:
         self._scratch = scratch
         self._clock = clock
         self.catalogue = Catalogue(stores, prefix)
+        self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
 
-    def run(self, progress: Progress = silent, *, verify: bool = True) -> Run:
-        """Dump the database, restore the dump for trial, then remove what need not be kept.
+    def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
+        """Make a backup, restore it for trial, then remove what need not be kept.
 
+        `kind` is dump (this database), base (the whole cluster) or incremental (what changed since the last of both).
         VerificationFailed when the trial found something; the backup stays and is marked.
         """
+        if kind not in ("dump", *KINDS):
+            msg = f"backup: kind is {kind!r}; allowed: dump, {', '.join(KINDS)}"
+            raise ValueError(msg)
         with self._locked():
             taken = [entry.id for entry in self.catalogue.entries()]
             name = backup_id(self._prefix, self._clock.time(), taken)
             draft = Draft(self._stores, name, self._packing())
             try:
-                manifest, stores = self._dump(draft, progress)
+                manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
+                stores = draft.finish(manifest)
             except BaseException as error:
                 draft.discard()
                 if events.active():
                     events.emit(BackupFailed(draft.id, error))
                 raise
+            if events.active():
+                events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
             proof = self._tried(manifest, progress) if verify else None
             return Run(manifest, stores, proof, tuple(self._prune()) if proof else ())
 
@@ -128,6 +137,15 @@ class Backups:
         with self._locked():
             return restore_in_place(self.dsn, self.folder(backup), self._toolbox, confirm, progress, clock=self._clock)
 
+    def recover(self, directory: Path, target: datetime | None = None, progress: Progress = silent) -> Recovered:
+        """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
+
+        It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
+        what can be reached.
+        """
+        with self._locked():
+            return self.cluster.recover(directory, target, progress)
+
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked():
@@ -136,18 +154,19 @@ class Backups:
     def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
         """Whether a verified backup younger than `max_age` is in every store."""
         names = [store.name for store in self._stores.stores]
-        return judge(self.catalogue.entries(), names, self._now(), max_age)
+        found = judge(self.catalogue.entries(), names, self._now(), max_age)
+        return replace(found, problems=(*found.problems, *self.cluster.problems()))
 
     def folder(self, backup: str = "latest") -> Folder:
-        """A backup's files."""
-        entry = self.catalogue.find(backup)
+        """The files of a dump."""
+        entry = self.catalogue.find(backup, "dump")
         assert entry.manifest is not None
         return Folder(self._stores, entry.manifest, self._key)
 
-    def _dump(self, draft: Draft, progress: Progress) -> tuple[Manifest, tuple[str, ...]]:
+    def _dump(self, draft: Draft, progress: Progress) -> Manifest:
         at, began = self._now(), self._clock.monotonic()
         found, version, tool_version = take(self.dsn, self._toolbox, draft, progress)
-        manifest = Manifest(
+        return Manifest(
             id=draft.id,
             kind="dump",
             began=at.isoformat(timespec="seconds"),
@@ -162,21 +181,19 @@ class Backups:
             tables=found.tables,
             lsn=found.lsn,
         )
-        stores = draft.finish(manifest)
-        if events.active():
-            events.emit(BackupMade(draft.id, "dump", manifest.size, manifest.stored, manifest.duration, stores))
-        return manifest, stores
 
     def _tried(self, manifest: Manifest, progress: Progress) -> Proof:
-        folder = Folder(self._stores, manifest, self._key)
-        proof = verify_dump(
-            folder,
-            self._toolbox,
-            progress,
-            directory=self._scratch,
-            binaries=self._binaries,
-            clock=self._clock,
-        )
+        if manifest.kind in KINDS:
+            proof = self.cluster.verify(manifest, self._scratch, progress)
+        else:
+            proof = verify_dump(
+                Folder(self._stores, manifest, self._key),
+                self._toolbox,
+                progress,
+                directory=self._scratch,
+                binaries=self._binaries,
+                clock=self._clock,
+            )
         self.catalogue.prove(proof)
         if events.active():
             events.emit(BackupVerified(proof.backup, proof.total_seconds, proof.problems))
@@ -194,11 +211,24 @@ class Backups:
             if entry not in unread
         ]
         decisions = [Decision(entry.id, True, f"cannot be read: {entry.problem}") for entry in unread]
-        return entries, sorted([*decisions, *decide(held, self.retention, self._now())], key=lambda each: each.id)
+        for whole_cluster in (False, True):  # neither kind stands in for the other
+            group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
+            decisions += decide(group, self.retention, self._now())
+        return entries, sorted(decisions, key=lambda each: each.id)
 
     def _prune(self) -> list[Decision]:
         entries, decisions = self._decided()
-        return [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
+        done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
+        if any(entry.problem for entry in entries.values()):
+            return done  # who knows which log a backup needs that cannot be read
+        kept = [entry.manifest for each in done if each.keep and (entry := entries[each.id]).manifest]
+        log = self.cluster.unneeded([manifest for manifest in kept if manifest])
+        failed = self.cluster.remove(log)
+        if not log:
+            return done
+        why = f"{len(log)} segments before the oldest base backup"
+        stays = "".join(f", but {store} keeps some: {error}" for store, error in failed.items())
+        return [*done, Decision("wal", bool(failed), why + stays)]
 
     def _removed(self, entry: Entry, decision: Decision) -> Decision:
         failed = self.catalogue.remove(entry)
@@ -224,6 +254,10 @@ class Backups:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)
+
+
+def _is_cluster(entry: Entry) -> bool:
+    return entry.manifest is not None and entry.manifest.kind in KINDS
 
 
 def _needs(entry: Entry) -> tuple[str, ...]:

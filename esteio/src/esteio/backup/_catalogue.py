@@ -69,12 +69,15 @@ class Catalogue:
         """The backups, the oldest first."""
         return [entry for entry in self.entries() if entry.complete]
 
-    def find(self, wanted: str) -> Entry:
-        """The backup of that name, or the newest for `latest`; BackupNotFound, or ManifestError for a damaged one."""
+    def find(self, wanted: str, kind: str | None = None) -> Entry:
+        """The backup of that name, or the newest (of `kind`) for `latest`; BackupNotFound, or ManifestError for a
+        damaged one.
+        """
         entries = self.entries()
         known = [entry for entry in entries if entry.complete]
-        if wanted == "latest" and known:
-            return known[-1]
+        fitting = [entry for entry in known if entry.manifest and kind in (None, entry.manifest.kind)]
+        if wanted == "latest" and fitting:
+            return fitting[-1]
         for entry in entries:
             if entry.id == wanted and entry.complete:
                 return entry

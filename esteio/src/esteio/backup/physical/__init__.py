@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from esteio.backup.physical._archive import ArchiveFailed, WalArchive
 from esteio.backup.physical._base import NotPossible, take_base
+from esteio.backup.physical._cluster import KINDS, ClusterBackups
 from esteio.backup.physical._events import WalGap, WalNotShipped, WalShipped
 from esteio.backup.physical._inventory import Wal, inventory
-from esteio.backup.physical._plan import Plan, Window, first_segment, plan, window
+from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover, swap
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._status import WalStatus
 
 __all__ = [
+    "KINDS",
     "ArchiveFailed",
+    "ClusterBackups",
     "NotPossible",
     "Plan",
     "Recovered",
@@ -35,5 +38,6 @@ __all__ = [
     "recover",
     "swap",
     "take_base",
+    "unneeded",
     "window",
 ]

@@ -22,7 +22,7 @@ from esteio.backup._errors import BackupError
 from esteio.backup._session import Connection, connect, one
 from esteio.backup.packing import Packing
 from esteio.backup.physical._events import WalGap, WalNotShipped
-from esteio.backup.physical._inventory import inventory
+from esteio.backup.physical._inventory import RECEIVED, inventory
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._shipping import PARTIAL, Shipping, fill_up
 from esteio.backup.physical._status import WalStatus
@@ -34,7 +34,6 @@ from esteio.postgres import DatabaseUnavailable, Dsn
 __all__ = ["ArchiveFailed", "WalArchive"]
 
 _POLL = 0.1
-_DIRECTORY = ".wal"
 
 
 class ArchiveFailed(BackupError):
@@ -71,7 +70,7 @@ class WalArchive:
         start_timeout: float = 30.0,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.directory = directory / _DIRECTORY
+        self.directory = directory / RECEIVED
         self._dsn = dsn
         self._stores = stores
         self._toolbox = toolbox
@@ -125,7 +124,7 @@ class WalArchive:
         waiting = self._shipping.waiting()
         now = self._clock.time()
         received = [path.stat().st_mtime for path in self.directory.iterdir()]
-        first = Segment.parse(since, size) if since else None
+        missing, error = self._missing(since, size)
         return WalStatus(
             at=now,
             receiving=self.is_alive(),
@@ -133,11 +132,19 @@ class WalArchive:
             received_at=max(received, default=None),
             waiting=len(waiting),
             waited=max((now - path.stat().st_mtime for path in waiting), default=0.0),
-            gaps=gaps((wal.segment for wal in inventory(self._stores, self.directory, size)), first),
+            gaps=missing,
             free=shutil.disk_usage(self.directory).free,
             slot=slot,
-            error=self._ship_error,
+            error=self._ship_error or error,
         )
+
+    def _missing(self, since: str | None, size: int) -> tuple[tuple[tuple[Segment, Segment], ...], str]:
+        """The gaps, and why they can't be known."""
+        try:
+            known = [wal.segment for wal in inventory(self._stores, self.directory, size)]
+        except AllStoresFailed as error:
+            return (), str(error)
+        return gaps(known, Segment.parse(since, size) if since else None), ""
 
     def _ask_server(self) -> tuple[int, str, int | None]:
         try:

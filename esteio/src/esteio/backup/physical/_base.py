@@ -137,5 +137,6 @@ def _about(conn: Connection) -> dict[str, Any]:
     return {
         "server_version": str(one(conn, "SHOW server_version")).split()[0],
         "system_identifier": str(one(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()")),
+        "checksums": one(conn, "SHOW data_checksums") == "on",
         "segment_size": one(conn, "SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()"),
     }

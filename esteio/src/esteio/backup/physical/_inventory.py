@@ -10,7 +10,10 @@ from esteio.backup.physical._segments import Segment
 from esteio.backup.physical._shipping import FOLDER, PARTIAL
 from esteio.backup.store import Stores
 
-__all__ = ["Wal", "inventory"]
+__all__ = ["RECEIVED", "Wal", "inventory"]
+
+RECEIVED = ".wal"
+"""Below a directory store: where the log is received, hidden from its list of objects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from esteio.backup._manifest import Manifest
 from esteio.backup.physical._inventory import Wal
 from esteio.backup.physical._segments import Segment, lsn_bytes, run_from
 
-__all__ = ["Plan", "Window", "first_segment", "plan", "window"]
+__all__ = ["Plan", "Window", "first_segment", "plan", "unneeded", "window"]
 
 _MARGIN = timedelta(hours=1)  # clocks of stores and server may differ
 
@@ -86,6 +86,19 @@ def plan(backups: Sequence[Manifest], log: Sequence[Wal], target: datetime | Non
     if target is not None and target > reach.ends:
         raise _unreachable(name, target, reach, _hole(base, log, followed))
     return Plan(_chain(base, backups, name), _needed(followed, target), target, reach)
+
+
+def unneeded(bases: Sequence[Manifest], log: Sequence[Wal]) -> tuple[Wal, ...]:
+    """The log that none of `bases` needs: before the first of its timeline, or on timelines before all of theirs."""
+    firsts: dict[int, Segment] = {}
+    for first in map(first_segment, bases):
+        firsts[first.timeline] = min(first, firsts.get(first.timeline, first))
+    oldest = min(firsts, default=0)
+    return tuple(
+        wal
+        for wal in log
+        if wal.segment.timeline < oldest or wal.segment < firsts.get(wal.segment.timeline, wal.segment)
+    )
 
 
 def _followed(base: Manifest, log: Sequence[Wal]) -> tuple[Wal, ...]:

@@ -41,6 +41,7 @@ Key = Callable[[bytes | None], Decryption | None]
 
 _LAST = re.compile(r"last completed transaction was at log time ([0-9:. -]+\S*)")
 _SPARE = 1.1
+_OWN_FILES = ("postgresql.conf", "pg_hba.conf", "pg_ident.conf", "esteio.conf")
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +195,13 @@ def _roll_forward(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: 
         "fsync": "on",
         "shared_preload_libraries": "",
     }
-    if plan.target is not None:
+    if plan.target is not None and plan.log:
         settings["recovery_target_time"] = plan.target.isoformat(" ")
     server = Embedded(
         directory, major=toolbox.major, binaries=toolbox.directory, settings=settings, start_timeout=start_timeout
     )
+    own = {name: _content(directory / name) for name in _OWN_FILES}
+    (directory / "postgresql.conf").touch(mode=0o600)  # elsewhere where Debian made the cluster
     _hand_over(server, directory)
     try:
         server.start()
@@ -208,13 +211,26 @@ def _roll_forward(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: 
         raise _explained(plan, directory, error) from error
     finally:
         server.stop()
-        for name in ("recovery.signal", "esteio.conf"):  # written again, without the target, at the next start
-            with suppress(FileNotFoundError):
-                (directory / name).unlink()
+        (directory / "recovery.signal").unlink(missing_ok=True)
+        for name, content in own.items():
+            _put_back(directory / name, content, server)
 
 
 def _hand_over(server: Embedded, directory: Path) -> None:
     for path in (directory, *directory.rglob("*")):
+        server.account.own(path)
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.exists() else None
+
+
+def _put_back(path: Path, content: bytes | None, server: Embedded) -> None:
+    """As it was in the backup: the settings of the trial, and who could connect to it, are no part of that."""
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.touch(mode=0o600)
+        path.write_bytes(content)
         server.account.own(path)
 
 

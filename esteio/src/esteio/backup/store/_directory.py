@@ -67,6 +67,8 @@ class DirectoryStore:
         top = self.path(prefix) if prefix else self.root
         found = []
         with self.translated(prefix):
+            if prefix and self.root.is_dir() and not top.exists():
+                return []
             for folder, folders, names in os.walk(top, onerror=_raise):
                 folders[:] = [name for name in folders if not name.startswith(".")]
                 relative = Path(folder).relative_to(self.root)
