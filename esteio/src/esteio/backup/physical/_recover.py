@@ -35,7 +35,7 @@ from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, StartFailed
 
-__all__ = ["Recovered", "recover", "swap"]
+__all__ = ["Recovered", "recover", "require_stopped", "swap"]
 
 Key = Callable[[bytes | None], Decryption | None]
 
@@ -92,8 +92,7 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
     RestoreRefused while a server runs on `data_dir`. The old directory keeps its name with `.before-` and the time.
     """
     data_dir = data_dir.resolve()
-    if _runs(data_dir):
-        raise RestoreRefused(str(data_dir), "a server runs on it", "stop the service first")
+    require_stopped(data_dir)
     kept = None
     if data_dir.exists():
         kept = data_dir.with_name(f"{data_dir.name}.before-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
@@ -105,6 +104,12 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
     finally:
         os.close(handle)
     return kept
+
+
+def require_stopped(data_dir: Path) -> None:
+    """RestoreRefused while a server runs on `data_dir`."""
+    if _runs(data_dir.resolve()):
+        raise RestoreRefused(str(data_dir), "a server runs on it", "stop the service first")
 
 
 # Before
