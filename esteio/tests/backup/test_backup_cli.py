@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from esteio.cli._show import age_text, size_text
 from esteio.cli._words import Words
 from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption
 from esteio.postgres import Dsn
-from esteio.testing.postgres import PostgresServer
 
 ROUNDS = int(os.environ.get("ESTEIO_BACKUP_INTERRUPTS", "4"))
 
@@ -197,55 +195,3 @@ def test_every_step_has_a_word() -> None:
     assert Words().step("restore") == "Restoring"
     for step in ("database", "check", "compare", "amcheck", "swap"):
         assert Words().step(step) != step
-
-
-# The whole cluster
-
-
-@pytest.mark.timeout(180)
-def test_a_base_backup_is_made_shown_and_brought_back_in_place(tmp_path: Path) -> None:
-    server = PostgresServer()
-    server.start()
-    data = server.embedded.data_dir
-    env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(tmp_path / "cópias")}
-    try:
-        query(server.dsn(), "create table t as select 7 as n")
-        done = esteio(env, "run", "--kind", "base")
-        assert done.returncode == 0, done.stderr
-        [entry] = json.loads(esteio(env, "list", "--json").stdout)
-        assert (entry["kind"], entry["verified"], len(entry["window"])) == ("base", True, 2)
-        assert re.search(r"Any second from 20\S+ \S+ to 20\S+ \S+ can be restored", esteio(env, "list").stdout)
-        wrong = esteio(env, "restore", entry["id"], "--into", "x")
-        assert wrong.returncode == 1
-        assert "it is of kind base: the whole cluster, not a database" in wrong.stderr
-        query(server.dsn(), "drop table t")
-        running = esteio(env, "restore", "--data-dir", str(data), "--yes")
-        assert (running.returncode, "stop the service first" in running.stderr) == (1, True)
-        server.embedded.stop()
-        asked = esteio(env, "restore", "--data-dir", str(data))
-        assert (asked.returncode, "was not confirmed" in asked.stderr) == (1, True)
-        done = esteio(env, "restore", "--data-dir", str(data), "--yes")
-        assert done.returncode == 0, done.stderr
-        assert f"The directory of before is kept as {data}.before-" in done.stdout
-        server.embedded.start()
-        assert query(server.dsn(), "select n from t") == [(7,)]
-        assert sorted(path.name.partition("-")[0] for path in data.parent.iterdir()) == ["data", "data.before"]
-    finally:
-        server.stop()
-
-
-@pytest.mark.parametrize("given", ["2026-03-01T14:30:00", "ontem", "14:30"])
-def test_a_moment_without_a_timezone_is_refused(given: str, env) -> None:
-    done = esteio(env, "restore", "--data-dir", "/nowhere", "--to", given)
-    assert done.returncode == 2
-    assert "is no moment with a timezone" in " ".join(done.stderr.replace("│", "").split())
-    assert esteio(env, "restore", "--into", "x", "--to", "2026-03-01T14:30:00Z").returncode == 2
-
-
-@pytest.mark.parametrize(
-    ("form", "said"), [("cron", "0 2 * * * "), ("systemd", "OnCalendar="), ("windows", "<CalendarTrigger>")]
-)
-def test_the_schedule_is_shown_for_each_system(env, form: str, said: str) -> None:
-    shown = esteio(env, "schedule", "--format", form).stdout
-    assert said in shown
-    assert "--kind" in shown

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from trial_database import CONTENT, names, query
 
-from esteio.backup import Backups, NotConfirmed, RestoreRefused, ToolFailed
+from esteio.backup import BackupNotFound, Backups, ManifestError, NotConfirmed, RestoreRefused, ToolFailed
 from esteio.backup.store import Stores, open_store
 from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
@@ -192,3 +192,12 @@ def test_a_real_older_major_goes_up_and_a_newer_one_does_not_come_down(
         assert names(old.dsn(), "nova") == []
     finally:
         old.stop()
+
+
+def test_a_base_backup_is_not_restored_as_a_database(made: Backups, tmp_path: Path) -> None:
+    change_manifest(made, tmp_path, kind="base")
+    [entry] = made.entries()
+    with pytest.raises(ManifestError, match="it is of kind base: the whole cluster, not a database"):
+        made.restore_into("x", entry.id)
+    with pytest.raises(BackupNotFound, match="'latest'"):
+        made.restore_into("x")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,9 +13,8 @@ from esteio.cli._words import Words
 
 if TYPE_CHECKING:
     from esteio.backup import Entry, Status
-    from esteio.backup.physical import Window
 
-__all__ = ["age_text", "entries_json", "entries_table", "moment_text", "scheduled", "size_text", "status_json"]
+__all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json"]
 
 
 def size_text(size: int) -> str:
@@ -36,30 +35,9 @@ def age_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if abs(seconds) < 48 * 3600 else f"{seconds / 86400:.1f} d"
 
 
-def moment_text(moment: datetime) -> str:
-    """To the second, in this machine's timezone, which is named."""
-    return moment.astimezone().isoformat(" ", "seconds")
-
-
-def scheduled(form: str, command: Sequence[str]) -> str:
-    """What `form` (cron, systemd, windows) needs to run `command` with the kind of the backup as its last word."""
-    from esteio.backup.schedule import DAILY, EVERY_SIX_HOURS, cron_line, systemd_units, windows_task
-
-    texts = []
-    for task in (DAILY, EVERY_SIX_HOURS):
-        whole = [*command, task.kind]
-        if form == "cron":
-            texts.append(cron_line(task, whole))
-        elif form == "windows":
-            texts.append(f"<!-- {task.name}.xml -->\n{windows_task(task, whole)}")
-        else:
-            texts += [f"# {name}\n{text}\n" for name, text in systemd_units(task, whole).items()]
-    return "".join(texts)
-
-
-def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str:
-    """One object for each folder; `windows` has what can be reached from each base backup."""
-    return json.dumps([_plain(entry, windows.get(entry.id)) for entry in entries], ensure_ascii=False, indent=2)
+def entries_json(entries: Sequence[Entry]) -> str:
+    """One object for each folder."""
+    return json.dumps([_plain(entry) for entry in entries], ensure_ascii=False, indent=2)
 
 
 def status_json(status: Status) -> str:
@@ -109,7 +87,7 @@ def _state(entry: Entry, words: Words) -> str:
     return words.verified if entry.proof.ok else words.failed
 
 
-def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
+def _plain(entry: Entry) -> dict[str, Any]:
     manifest, proof = entry.manifest, entry.proof
     return {
         "id": entry.id,
@@ -123,7 +101,6 @@ def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
         "duration": manifest.duration if manifest else None,
         "server_version": manifest.server_version if manifest else None,
         "lsn": manifest.lsn if manifest else None,
-        "window": [window.begins.isoformat(), window.ends.isoformat()] if window else None,
         "verified": entry.verified,
         "proof": asdict(proof) if proof else None,
     }
