@@ -231,7 +231,7 @@ def test_a_memory_that_cannot_be_read_does_not_stop_the_backups(
     make: Callable[[], Scheduler], clock: ManualClock, runs: Runs, tmp_path: Path
 ) -> None:
     for text in ("", "[]", '{"daily": "soon"}', "{"):
-        (tmp_path / "schedule.json").write_text(text)
+        (tmp_path / ".schedule.json").write_text(text)
         make().tick()
     clock.advance(24 * HOUR)
     make().tick()
@@ -254,7 +254,7 @@ def test_there_is_one_scheduler_for_a_directory(make: Callable[[], Scheduler]) -
 
 def test_as_a_service_it_runs_what_is_due(tmp_path: Path) -> None:
     done = threading.Event()
-    (tmp_path / "schedule.json").write_text('{"daily": 0}')
+    (tmp_path / ".schedule.json").write_text('{"daily": 0}')
     scheduler = Scheduler([DAILY], lambda task: done.set(), tmp_path)
     scheduler.start()
     try:

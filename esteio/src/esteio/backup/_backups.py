@@ -10,7 +10,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,11 +25,13 @@ from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Held, Retention, decide
+from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
-from esteio.backup.physical import KINDS, ClusterBackups, Recovered, require_stopped, swap
+from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
 from esteio.backup.restore import Restored, restore_in_place, restore_into
+from esteio.backup.schedule import Scheduler, Task
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify import verify_dump
@@ -158,6 +160,7 @@ class Backups:
 
         `confirm` is asked with the directory's name when there is one.
         """
+        data_dir = data_dir.resolve()
         require_stopped(data_dir)
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
@@ -171,6 +174,20 @@ class Backups:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
             return replace(done, directory=data_dir), kept
+
+    def archive(self) -> WalArchive:
+        """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
+        with connect(self.dsn) as conn:
+            major = int(one(conn, "SHOW server_version_num")) // 10000
+        root = self._root()
+        if root is None:
+            raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
+        return WalArchive(lambda: self.dsn, root, self._stores, self._toolbox(major), self._packing())
+
+    def scheduler(self, tasks: Sequence[Task]) -> Scheduler:
+        """The service that makes backups when `tasks` are due."""
+        root = self._root() or Path(tempfile.gettempdir())
+        return Scheduler(tasks, lambda task: self.run(kind=task.kind), root, clock=self._clock)
 
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
@@ -274,12 +291,15 @@ class Backups:
 
     def _lock_file(self) -> Path:
         """In the first directory among the stores, so that all who share it share the lock; else on this machine."""
-        for store in self._stores.stores:
-            root = getattr(store, "root", None)
-            if isinstance(root, Path):
-                return root / ".lock"
+        if (root := self._root()) is not None:
+            return root / ".lock"
         names = "\n".join(store.name for store in self._stores.stores)
         return Path(tempfile.gettempdir()) / f"esteio-backup-{hashlib.sha256(names.encode()).hexdigest()[:16]}.lock"
+
+    def _root(self) -> Path | None:
+        """The first directory among the stores."""
+        roots = (getattr(store, "root", None) for store in self._stores.stores)
+        return next((root for root in roots if isinstance(root, Path)), None)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)

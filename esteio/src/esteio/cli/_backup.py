@@ -1,15 +1,20 @@
-"""`backup run|list|verify|restore|prune|status`, for any program that can open its `Backups`."""
+"""`backup run|list|verify|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esteio.cli._bar import Bar
+from esteio.cli._cluster import moment, recover_cluster
+from esteio.cli._keep import keep
+from esteio.cli._schedule import Form, scheduled, show, written
 from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json
 from esteio.cli._words import ENGLISH, Words
 
@@ -18,6 +23,15 @@ if TYPE_CHECKING:  # a program that only has these commands among others should 
 
 __all__ = ["Opened", "backup_commands"]
 
+
+class Kind(StrEnum):
+    """What `run` makes."""
+
+    dump = "dump"
+    base = "base"
+    incremental = "incremental"
+
+
 Opened = Callable[[bool], AbstractContextManager["Backups"]]
 """Called with whether the database itself is needed; the stores always are."""
 
@@ -25,16 +39,20 @@ Opened = Callable[[bool], AbstractContextManager["Backups"]]
 def backup_commands(opened: Opened, words: Words = ENGLISH) -> typer.Typer:
     """The commands, saying `words`."""
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
-    for add in (_add_run, _add_list, _add_verify, _add_restore, _add_prune, _add_status):
+    commands = (_add_run, _add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive, _add_schedule)
+    for add in commands:
         add(app, opened, words)
     return app
 
 
 def _add_run(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("run", help=words.run)
-    def run(verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True) -> None:
+    def run(
+        verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True,
+        kind: Annotated[Kind, typer.Option("--kind", help=words.kind)] = Kind.dump,
+    ) -> None:
         with opened(True) as backups, Bar(words) as bar:
-            _report_run(backups, bar, words, verify=verify)
+            _report_run(backups, bar, words, kind=kind.value, verify=verify)
 
 
 def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -42,10 +60,11 @@ def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
     def list_(as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False) -> None:
         with opened(False) as backups:
             entries = backups.entries()
+            windows = backups.cluster.windows()
         if as_json:
-            typer.echo(entries_json(entries))
+            typer.echo(entries_json(entries, windows))
         elif entries:
-            entries_table(entries, words)
+            entries_table(entries, windows, words)
         else:
             typer.echo(words.nothing.format(where=backups.catalogue.where))
 
@@ -65,7 +84,18 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
         into: Annotated[str | None, typer.Option("--into", help=words.into)] = None,
         in_place: Annotated[bool, typer.Option("--in-place", help=words.in_place)] = False,
         yes: Annotated[bool, typer.Option("--yes", help=words.yes)] = False,
+        to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
+        directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
+        data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
     ) -> None:
+        if to is not None:
+            if (directory is None) == (data_dir is None) or into is not None or in_place:
+                raise typer.BadParameter(words.one_of_directories)
+            target = moment(to, words)
+            with opened(False) as backups, Bar(words) as bar:
+                confirmed = None if data_dir is None else lambda name: yes or _confirmed(name, bar, words)
+                recover_cluster(backups, target, (directory or data_dir or Path()).absolute(), confirmed, bar, words)
+            return
         if (into is None) == (not in_place):
             raise typer.BadParameter(words.one_of)
         with opened(True) as backups, Bar(words) as bar:
@@ -104,8 +134,37 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
         raise typer.Exit(0 if found.ok else 1)
 
 
-def _report_run(backups: "Backups", bar: Bar, words: Words, *, verify: bool) -> None:
-    done = backups.run(bar, verify=verify)
+def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("archive", help=words.archive)
+    def archive() -> None:
+        with opened(True) as backups:
+            service = backups.archive()
+            typer.echo(words.archiving.format(directory=service.directory))
+            keep(service)
+
+
+def _add_schedule(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("schedule", help=words.schedule)
+    def schedule(
+        base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
+        dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
+        timezone: Annotated[str, typer.Option("--timezone", help=words.timezone)] = "UTC",
+        form: Annotated[Form | None, typer.Option("--for", help=words.form)] = None,
+        write: Annotated[Path | None, typer.Option("--write", help=words.write)] = None,
+        run: Annotated[bool, typer.Option("--run", help=words.keep_to)] = False,
+    ) -> None:
+        tasks = scheduled(base, dump, timezone)
+        if form is not None:
+            written(tasks, form, write)
+            return
+        show(tasks, words)
+        if run:
+            with opened(True) as backups:
+                keep(backups.scheduler(tasks))
+
+
+def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool) -> None:
+    done = backups.run(bar, kind=kind, verify=verify)
     bar.pause()
     manifest = done.manifest
     typer.echo(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from esteio.cli._words import Words
 
 if TYPE_CHECKING:
     from esteio.backup import Entry, Status
+    from esteio.backup.physical import Window
 
 __all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json"]
 
@@ -35,9 +36,9 @@ def age_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h" if abs(seconds) < 48 * 3600 else f"{seconds / 86400:.1f} d"
 
 
-def entries_json(entries: Sequence[Entry]) -> str:
+def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str:
     """One object for each folder."""
-    return json.dumps([_plain(entry) for entry in entries], ensure_ascii=False, indent=2)
+    return json.dumps([_plain(entry, windows.get(entry.id)) for entry in entries], ensure_ascii=False, indent=2)
 
 
 def status_json(status: Status) -> str:
@@ -45,10 +46,10 @@ def status_json(status: Status) -> str:
     return json.dumps({"ok": status.ok, **asdict(status)}, ensure_ascii=False, indent=2)
 
 
-def entries_table(entries: Sequence[Entry], words: Words) -> None:
+def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words: Words) -> None:
     """A table on a terminal; lines with tabs elsewhere."""
     now = datetime.now(UTC)
-    rows = [_row(entry, words, now) for entry in entries]
+    rows = [(*_row(entry, words, now), str(windows.get(entry.id, ""))) for entry in entries]
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(row))
@@ -87,7 +88,7 @@ def _state(entry: Entry, words: Words) -> str:
     return words.verified if entry.proof.ok else words.failed
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
     manifest, proof = entry.manifest, entry.proof
     return {
         "id": entry.id,
@@ -103,4 +104,5 @@ def _plain(entry: Entry) -> dict[str, Any]:
         "lsn": manifest.lsn if manifest else None,
         "verified": entry.verified,
         "proof": asdict(proof) if proof else None,
+        "reachable": [window.begins.isoformat(), window.ends.isoformat()] if window else None,
     }

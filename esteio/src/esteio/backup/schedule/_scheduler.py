@@ -25,8 +25,8 @@ from esteio.clock import SYSTEM, Clock
 __all__ = ["Scheduler"]
 
 _logger = logging.getLogger("esteio.backup")
-_LOCK = "schedule.lock"
-_STATE = "schedule.json"
+_LOCK = ".schedule.lock"
+_STATE = ".schedule.json"
 _LONGEST_WAIT = 30.0  # seconds, so that a clock that was set is noticed
 
 
