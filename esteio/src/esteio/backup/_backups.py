@@ -38,13 +38,13 @@ from esteio.backup.verify import verify_dump
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 
-__all__ = ["Backups", "Run"]
+__all__ = ["Backups", "Run", "default_packing"]
 
 Key = Callable[[bytes | None], Decryption | None]
 
 
 def default_packing() -> Packing:
-    """Fast rather than small, and never more than half of a large machine's work."""
+    """Fast rather than small: zstd 1 in at most four threads, not encrypted."""
     return Packing(level=1, threads=min(4, os.cpu_count() or 1))
 
 
