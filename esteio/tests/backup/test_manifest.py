@@ -1,13 +1,12 @@
 """The record of a backup: read back as written, refused when it is not ours, named in the order of time."""
 
-import json
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import Database, Grant, Manifest, ManifestError, Part, TableDigest
 from esteio.backup._manifest import backup_id, taken_at
+from esteio.backup._sealed import seal, unseal
 
 DATABASE = Database(
     name="cidade são joão",
@@ -47,12 +46,12 @@ def test_a_manifest_is_read_back_as_it_was_written() -> None:
 OPTIONAL = {"compression", "encryption", "extensions", "lsn", "details"}
 
 
-@pytest.mark.parametrize("name", sorted({*json.loads(MANIFEST.to_json())} - OPTIONAL))
+@pytest.mark.parametrize("name", sorted({*unseal(MANIFEST.to_json())} - OPTIONAL))
 def test_a_manifest_without_what_it_needs_is_refused(name: str) -> None:
-    given = json.loads(MANIFEST.to_json())
+    given = unseal(MANIFEST.to_json())
     del given[name]
-    with pytest.raises(ManifestError, match=r"sispat_backup_x.*use another backup"):
-        Manifest.from_json(json.dumps(given), backup="sispat_backup_x")
+    with pytest.raises(ManifestError, match=r"sispat_backup_x.*(lacks|damaged).*use another backup"):
+        Manifest.from_json(seal(given), backup="sispat_backup_x")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '"x"', '{"format": 1}', "\x00"])
@@ -63,7 +62,7 @@ def test_what_is_no_manifest_is_refused(text: str) -> None:
 
 def test_a_manifest_of_a_later_format_is_not_guessed_at() -> None:
     with pytest.raises(ManifestError, match="format 2, known is 1; use the version that wrote it"):
-        Manifest.from_json(MANIFEST.to_json().replace('"format": 1', '"format": 2'))
+        Manifest.from_json(seal({**unseal(MANIFEST.to_json()), "format": 2}))
 
 
 def test_two_backups_of_one_second_have_different_names_in_the_order_of_time() -> None:
@@ -87,3 +86,9 @@ def test_the_time_of_a_backup_is_in_its_name(at: float, prefix: str) -> None:
 @pytest.mark.parametrize("name", ["", "x", "a_20261399_000000", "sispat_backup_2026", "lost+found"])
 def test_a_name_that_is_not_ours_has_no_time(name: str) -> None:
     assert taken_at(name) is None
+
+
+@given(st.dictionaries(st.text(), st.text() | st.lists(st.integers()) | st.none()))
+def test_what_is_sealed_comes_back(content) -> None:
+    content.pop("seal", None)
+    assert unseal(seal(content)) == content

@@ -170,7 +170,7 @@ def _database(given: dict[str, Any]) -> Database:
 
 def backup_id(prefix: str, at: float, taken: Collection[str] = ()) -> str:
     """A name for the backup begun `at` (seconds since the epoch) that is not `taken`, in the order of time."""
-    stamp = f"{prefix}_{datetime.fromtimestamp(at, UTC):%Y%m%d_%H%M%S}"
+    stamp = f"{prefix}_{datetime.fromtimestamp(int(at), UTC):%Y%m%d_%H%M%S}"
     name, number = stamp, 1
     while name in taken:
         number += 1
