@@ -211,14 +211,14 @@ class Backups:
 
     def _dump(self, draft: Draft, progress: Progress) -> Manifest:
         at, began = self._now(), self._clock.monotonic()
-        found, version, tool_version = take(self.dsn, self._toolbox, draft, progress)
+        found = take(self.dsn, self._toolbox, draft, progress)
         return Manifest(
             id=draft.id,
             kind="dump",
             began=at.isoformat(timespec="seconds"),
             duration=round(self._clock.monotonic() - began, 3),
-            server_version=version,
-            tool_version=tool_version,
+            server_version=found.server_version,
+            tool_version=found.tool_version,
             parts=tuple(draft.parts),
             encryption=draft.encryption,
             database=found.database,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from esteio.backup.dump._digests import compare, digest_tables
 from esteio.backup.dump._globals import for_missing_roles
 from esteio.backup.dump._load import load
-from esteio.backup.dump._look import extensions, server_version
+from esteio.backup.dump._look import server_version
 from esteio.backup.dump._take import Dumped, Sink, take
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Sink",
     "compare",
     "digest_tables",
-    "extensions",
     "for_missing_roles",
     "load",
     "server_version",

@@ -45,14 +45,15 @@ class Dumped:
     extensions: dict[str, str]
     tables: dict[str, TableDigest]
     lsn: str
+    server_version: str
+    tool_version: str
 
 
-def take(
-    dsn: Dsn, toolbox: Callable[[int], Toolbox], sink: Sink, progress: Progress = silent
-) -> tuple[Dumped, str, str]:
-    """Dump the database `dsn` into `sink`; what was found, the server's and the tool's version.
+def take(dsn: Dsn, toolbox: Callable[[int], Toolbox], sink: Sink, progress: Progress = silent) -> Dumped:
+    """Dump the database `dsn` into `sink`; what was found.
 
-    DatabaseUnavailable, ToolMissing (no programs of the server's major), ToolFailed, or the sink's own errors.
+    DatabaseUnavailable, DatabaseRefused, ToolMissing (no programs of the server's major), ToolFailed, or the sink's
+    own errors.
     """
     with connect(dsn) as conn:
         version = server_version(conn)
@@ -62,9 +63,10 @@ def take(
         with conn.transaction():
             conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             snapshot = str(one(conn, "SELECT pg_export_snapshot()"))
-            found = Dumped(describe(conn), needed_roles(conn), extensions(conn), {}, log_position(conn))
+            database, roles, lsn = describe(conn), needed_roles(conn), log_position(conn)
+            installed = extensions(conn)
             tables = _content_and_digests(tools, dsn, conn, snapshot, sink, progress)
-    return Dumped(found.database, found.roles, found.extensions, tables, found.lsn), version, tool_version
+    return Dumped(database, roles, installed, tables, lsn, version, tool_version)
 
 
 def _globals(tools: Toolbox, dsn: Dsn, sink: Sink, *, passwords: bool) -> None:
@@ -113,7 +115,7 @@ class _Counted:
         self._done = 0
 
     def read(self, size: int = -1, /) -> bytes:
-        data = self._running.read(size) if size >= 0 else b"".join(self._running.chunks())
+        data = self._running.read(size)
         self._done += len(data)
         if not self._done:
             raise ToolFailed(self._running.name, 0, "it wrote nothing")

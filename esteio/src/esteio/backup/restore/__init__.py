@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from esteio.backup.restore._checks import require_extensions, require_possible
-from esteio.backup.restore._swap import swap
+from esteio.backup.restore._checks import require_extensions
 from esteio.backup.restore._whole import Restored, restore_in_place, restore_into
 
-__all__ = ["Restored", "require_extensions", "require_possible", "restore_in_place", "restore_into", "swap"]
+__all__ = ["Restored", "require_extensions", "restore_in_place", "restore_into"]
