@@ -14,7 +14,9 @@ import pytest
 import zstandard
 from trial_database import names, query
 
-from esteio.backup import AlreadyRunning, Backups, ToolFailed, VerificationFailed
+from esteio import events
+from esteio.backup import AlreadyRunning, BackupFailed, Backups, DatabaseRefused, ToolFailed, VerificationFailed
+from esteio.backup._session import connect
 from esteio.backup.dump import compare, digest_tables, for_missing_roles
 from esteio.backup.packing import Encryption, Packing
 from esteio.backup.store import AllStoresFailed, Stores, open_store
@@ -156,6 +158,28 @@ def test_a_dump_cut_off_by_the_server_leaves_no_backup_and_removes_none(
         run(backups, lambda: query(database, cut))
     assert [entry.id for entry in backups.entries()] == [good]
     assert files(tmp_path) == ["database.dump.zst", "globals.sql.zst", "manifest.json"]
+
+
+def test_a_table_that_may_not_be_read_is_named_and_leaves_nothing(
+    backups: Backups, database: Dsn, tmp_path: Path
+) -> None:
+    query(database, "create role curiosa login")
+    told: list[events.Event] = []
+    end = events.subscribe(told.append)
+    try:
+        with pytest.raises((ToolFailed, DatabaseRefused), match="permission denied for table"):
+            run(Backups(database.with_(user="curiosa"), backups.catalogue._stores))
+    finally:
+        end()
+        query(database, "drop role curiosa")
+    assert [type(event) for event in told] == [BackupFailed]
+    assert "permission denied" in str(told[0])
+    assert files(tmp_path) == []
+
+
+def test_a_statement_the_server_refuses_is_an_error_of_ours(database: Dsn) -> None:
+    with pytest.raises(DatabaseRefused, match="must be owner of table"), connect(database) as conn:
+        conn.execute("set role pg_monitor; drop table public.conta")
 
 
 @pytest.mark.fault

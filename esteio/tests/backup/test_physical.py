@@ -381,6 +381,9 @@ def test_the_swap_keeps_the_old_directory_and_refuses_under_a_running_server(hom
     kept = swap(new, old, now=0.0)
     assert kept == home / "data.before-19700101_000000"
     assert ((old / "which").read_text(), (kept / "which").read_text(), new.exists()) == ("new", "old", False)
+    with pytest.raises(FileNotFoundError):
+        swap(home / "nothing", old, now=1.0)
+    assert (old / "which").read_text() == "new"
     shutil.rmtree(old)
     (home / "newer").mkdir()
     assert swap(home / "newer", old, now=0.0) is None

@@ -115,12 +115,16 @@ def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
         backups.recover(home / "new", datetime.now(UTC) + timedelta(days=1))
     done = backups.recover(home / "new", row[0])
     assert done.last_commit is None or done.last_commit <= row[0]
-    swap(done.directory, home / "data", now=0.0)
+    assert swap(done.directory, home / "data", now=0.0) is None
     back = Embedded(home / "data", settings={"shared_buffers": "64MB"})
     back.start()
     try:
         with psycopg.connect(back.dsn().conninfo) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
+        again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), ship_every=0.1)
+        again.start()
+        again.stop(10.0)
+        assert "timeline 2 after a restore" in backups.status().problems[-1]
     finally:
         back.stop()
 

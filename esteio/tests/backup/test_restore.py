@@ -7,10 +7,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from trial_database import names, query
+from trial_database import CONTENT, names, query
 
-from esteio.backup import Backups, NotConfirmed, RestoreRefused, ToolFailed
+from esteio.backup import BackupNotFound, Backups, ManifestError, NotConfirmed, RestoreRefused, ToolFailed
+from esteio.backup.store import Stores, open_store
 from esteio.postgres import Dsn
+from esteio.testing.postgres import PostgresServer
 
 COUNT = "select count(*) from conta"
 
@@ -155,8 +157,6 @@ def test_who_writes_meanwhile_is_cut_off_and_finds_the_restored_database(made: B
 
 
 def test_a_name_at_its_longest_is_shortened_within_no_letter(postgres_server, tmp_path: Path) -> None:
-    from esteio.backup.store import Stores, open_store
-
     name = "ã" * 31
     dsn = postgres_server.create_database(name)
     try:
@@ -169,3 +169,35 @@ def test_a_name_at_its_longest_is_shortened_within_no_letter(postgres_server, tm
     finally:
         for found in names(postgres_server.dsn(), "ã"):
             postgres_server.drop_database(found)
+
+
+@pytest.mark.skipif(not Path("/usr/lib/postgresql/15/bin/postgres").exists(), reason="PostgreSQL 15 is not installed")
+def test_a_real_older_major_goes_up_and_a_newer_one_does_not_come_down(
+    made: Backups, tmp_path: Path, database: Dsn
+) -> None:
+    old = PostgresServer(major=15)
+    old.start()
+    try:
+        source = old.create_database("velha")
+        query(source, CONTENT)
+        before = Backups(source, Stores([open_store(str(tmp_path / "de 15"))]))
+        done = before.run()
+        assert done.proof is not None
+        assert "amcheck" in done.proof.checked
+        up = Backups(database.with_(database=f"{database.database} nova"), before.catalogue._stores)
+        assert up.restore_in_place(lambda _name: True).rows == 5105
+        down = Backups(old.dsn("nova"), made.catalogue._stores)
+        with pytest.raises(RestoreRefused, match="the server is the older 15; restore on PostgreSQL 18 or newer"):
+            down.restore_in_place(lambda _name: True)
+        assert names(old.dsn(), "nova") == []
+    finally:
+        old.stop()
+
+
+def test_a_base_backup_is_not_restored_as_a_database(made: Backups, tmp_path: Path) -> None:
+    change_manifest(made, tmp_path, kind="base")
+    [entry] = made.entries()
+    with pytest.raises(ManifestError, match="it is of kind base: the whole cluster, not a database"):
+        made.restore_into("x", entry.id)
+    with pytest.raises(BackupNotFound, match="'latest'"):
+        made.restore_into("x")

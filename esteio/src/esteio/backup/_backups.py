@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pathlib import Path
 
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
-from esteio.backup._errors import VerificationFailed
+from esteio.backup._errors import ManifestError, NotConfirmed, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
@@ -28,7 +29,15 @@ from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
-from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive
+from esteio.backup.physical import (
+    KINDS,
+    ClusterBackups,
+    NotPossible,
+    Recovered,
+    WalArchive,
+    require_stopped,
+    swap,
+)
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Scheduler, Task
 from esteio.backup.store import Stores
@@ -148,6 +157,32 @@ class Backups:
         with self._locked():
             return self.cluster.recover(directory, target, progress)
 
+    def recover_in_place(
+        self,
+        data_dir: Path,
+        confirm: Callable[[str], bool],
+        target: datetime | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Recovered, Path | None]:
+        """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
+
+        `confirm` is asked with the directory's name when there is one.
+        """
+        require_stopped(data_dir)
+        data_dir = data_dir.resolve()  # the new one has to lie on the same disk
+        if data_dir.exists() and not confirm(data_dir.name):
+            raise NotConfirmed(data_dir.name)
+        with self._locked():
+            now = self._clock.time()
+            new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
+            done = self.cluster.recover(new, target, progress)
+            try:
+                kept = swap(new, data_dir, now=now)
+            except BaseException:
+                shutil.rmtree(new, ignore_errors=True)
+                raise
+            return replace(done, directory=data_dir), kept
+
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
         with connect(self.dsn) as conn:
@@ -177,6 +212,9 @@ class Backups:
         """The files of a dump."""
         entry = self.catalogue.find(backup, "dump")
         assert entry.manifest is not None
+        if entry.manifest.kind != "dump":
+            reason = f"it is of kind {entry.manifest.kind}: the whole cluster, not a database"
+            raise ManifestError(backup, reason, "restore it into a data directory, or take a dump")
         return Folder(self._stores, entry.manifest, self._key)
 
     def _dump(self, draft: Draft, progress: Progress) -> Manifest:

@@ -15,6 +15,7 @@ __all__ = [
     "BackupDamaged",
     "BackupError",
     "BackupNotFound",
+    "DatabaseRefused",
     "ManifestError",
     "NotConfirmed",
     "RestoreRefused",
@@ -72,6 +73,15 @@ class VerificationFailed(BackupError):
             f"backup {backup!r} did not pass its verification: {'; '.join(problems[:5])}{more}; "
             "do not count on it, make a new one"
         )
+
+
+class DatabaseRefused(BackupError):
+    """The server did not carry out a statement: rights are missing, or something is there that should not be."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database = database
+        self.reason = reason
+        super().__init__(f"database {database} refused: {reason}; use its owner or a superuser, or see the reason")
 
 
 class RestoreRefused(BackupError):

@@ -47,7 +47,7 @@ class Draft:
     def add(self, name: str, role: str, source: Readable) -> Part:
         """Pack `source` to its end into every store that has failed at nothing yet."""
         file = name + self._packing.suffix
-        with self._stores.open(f"{self.id}/{file}") as upload:
+        with self._whole().open(f"{self.id}/{file}") as upload:
             packed = self._packing.pack(source, upload)
             self.failed.update(upload.commit().failed)
         part = Part(file, role, packed.size, packed.packed_size, packed.packed_sha256)
@@ -56,10 +56,7 @@ class Draft:
 
     def finish(self, manifest: Manifest) -> tuple[str, ...]:
         """Make it a backup; the names of the stores that have it."""
-        whole = [store for store in self._stores.stores if store.name not in self.failed]
-        if not whole:
-            raise AllStoresFailed(self.id, self.failed)
-        placed = Stores(whole).put(f"{self.id}/{MANIFEST}", manifest.to_json().encode())
+        placed = self._whole().put(f"{self.id}/{MANIFEST}", manifest.to_json().encode())
         self.failed.update(placed.failed)
         return tuple(placed.stored)
 
@@ -68,6 +65,13 @@ class Draft:
         for name in [MANIFEST, *(part.name for part in self.parts), KEY_FILE]:
             with suppress(StoreError, AllStoresFailed):
                 self._stores.delete(f"{self.id}/{name}")
+
+    def _whole(self) -> Stores:
+        """The stores that have failed at nothing yet."""
+        whole = [store for store in self._stores.stores if store.name not in self.failed]
+        if not whole:
+            raise AllStoresFailed(self.id, self.failed)
+        return Stores(whole)
 
     def _keep(self, name: str, content: bytes) -> None:
         placed = self._stores.put(f"{self.id}/{name}", content)

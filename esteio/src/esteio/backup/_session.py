@@ -1,7 +1,8 @@
 """A connection for looking at a database: nothing about it changes how values are written as text.
 
 Promises: waits for an answer are bounded (10 s to connect, unless the address says otherwise), statements are not;
-a server that is away or refuses us is a `DatabaseUnavailable` that says why.
+a server that is away or lets us not in is a `DatabaseUnavailable` that says why, a statement it refuses a
+`DatabaseRefused`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import psycopg
 
+from esteio.backup._errors import DatabaseRefused
 from esteio.postgres import DatabaseUnavailable, Dsn
 
 __all__ = ["Connection", "connect", "one", "undisturbed"]
@@ -40,7 +42,7 @@ _SETTINGS = {
 
 @contextmanager
 def connect(dsn: Dsn) -> Iterator[Connection]:
-    """An autocommit connection; DatabaseUnavailable when there is none to be had or it is lost."""
+    """An autocommit connection; DatabaseUnavailable when there is none to be had or it is lost, DatabaseRefused."""
     parameters = dict(dsn.parameters)
     parameters.setdefault("connect_timeout", _CONNECT_TIMEOUT)
     dsn = dsn.with_(parameters=tuple(parameters.items()))
@@ -52,6 +54,8 @@ def connect(dsn: Dsn) -> Iterator[Connection]:
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise DatabaseUnavailable(dsn.masked, reason, sqlstate=error.sqlstate, retry_after=None) from error
+    except psycopg.Error as error:
+        raise DatabaseRefused(dsn.masked, " ".join(str(error).split())) from error
 
 
 def one(conn: Connection, statement: Any, parameters: Any = None) -> Any:

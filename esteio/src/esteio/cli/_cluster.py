@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,21 +42,13 @@ def recover_cluster(
     words: Words,
 ) -> None:
     """Restore the new data directory `into`; with `confirmed`, put it in the place of the data directory `into`."""
-    from esteio.backup import NotConfirmed
-    from esteio.backup.physical import swap
-
+    kept = None
     if confirmed is None:
         done = backups.recover(into, target, bar)
-        bar.pause()
     else:
-        if not confirmed(into.name):
-            raise NotConfirmed(into.name)
-        real = into.resolve()
-        new = real.with_name(f"{real.name}.restored-{datetime.now(UTC):%Y%m%d_%H%M%S}")
-        done = backups.recover(new, target, bar)
-        bar.pause()
-        kept = swap(new, real, now=time.time())
-        if kept is not None:
-            typer.echo(words.kept_directory.format(kept=kept))
+        done, kept = backups.recover_in_place(into, confirmed, target, bar)
+    bar.pause()
     last = done.last_commit.isoformat(" ", "seconds") if done.last_commit else done.plan.base.details["ended"]
     typer.echo(words.recovered.format(id=done.plan.base.id, directory=into, seconds=done.seconds, last=last))
+    if kept is not None:
+        typer.echo(words.kept_directory.format(kept=kept))

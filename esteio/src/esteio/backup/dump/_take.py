@@ -92,6 +92,11 @@ def _content_and_digests(
         try:
             with tools.start("pg_dump", arguments, dsn=dsn, stdout=True) as running:
                 sink.add("database.dump", "database", _Counted(running, "database", progress))
+        except ToolFailed as error:
+            if digests.done() and (cause := digests.exception()):
+                raise cause from error  # it ended the transaction, and with it the snapshot under pg_dump
+            conn.cancel_safe(timeout=5.0)
+            raise
         except BaseException:
             conn.cancel_safe(timeout=5.0)
             raise

@@ -12,7 +12,7 @@ from esteio.backup.physical._cluster import KINDS, ClusterBackups
 from esteio.backup.physical._events import WalGap, WalNotShipped, WalShipped
 from esteio.backup.physical._inventory import Wal, inventory
 from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
-from esteio.backup.physical._recover import Recovered, recover, swap
+from esteio.backup.physical._recover import Recovered, recover, require_stopped, swap
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._status import WalStatus
 
@@ -36,6 +36,7 @@ __all__ = [
     "inventory",
     "plan",
     "recover",
+    "require_stopped",
     "swap",
     "take_base",
     "unneeded",

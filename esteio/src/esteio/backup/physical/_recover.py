@@ -35,7 +35,7 @@ from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, StartFailed
 
-__all__ = ["Recovered", "recover", "swap"]
+__all__ = ["Recovered", "recover", "require_stopped", "swap"]
 
 Key = Callable[[bytes | None], Decryption | None]
 
@@ -92,19 +92,29 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
     RestoreRefused while a server runs on `data_dir`. The old directory keeps its name with `.before-` and the time.
     """
     data_dir = data_dir.resolve()
-    if _runs(data_dir):
-        raise RestoreRefused(str(data_dir), "a server runs on it", "stop the service first")
+    require_stopped(data_dir)
     kept = None
     if data_dir.exists():
         kept = data_dir.with_name(f"{data_dir.name}.before-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
         data_dir.rename(kept)
-    new.rename(data_dir)
+    try:
+        new.rename(data_dir)
+    except OSError:
+        if kept is not None:
+            kept.rename(data_dir)
+        raise
     handle = os.open(data_dir.parent, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
     return kept
+
+
+def require_stopped(data_dir: Path) -> None:
+    """RestoreRefused while a server runs on `data_dir`."""
+    if _runs(data_dir.resolve()):
+        raise RestoreRefused(str(data_dir), "a server runs on it", "stop the service first")
 
 
 # Before
