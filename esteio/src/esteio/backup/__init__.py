@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from esteio.backup._backups import Backups, Run
+from esteio.backup._backups import Backups, Run, default_packing
 from esteio.backup._catalogue import Entry
 from esteio.backup._errors import (
     AlreadyRunning,
@@ -54,4 +54,5 @@ __all__ = [
     "ToolFailed",
     "ToolMissing",
     "VerificationFailed",
+    "default_packing",
 ]

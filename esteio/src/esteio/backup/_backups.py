@@ -29,15 +29,7 @@ from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
-from esteio.backup.physical import (
-    KINDS,
-    ClusterBackups,
-    NotPossible,
-    Recovered,
-    WalArchive,
-    require_stopped,
-    swap,
-)
+from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Scheduler, Task
 from esteio.backup.store import Stores
@@ -46,13 +38,13 @@ from esteio.backup.verify import verify_dump
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 
-__all__ = ["Backups", "Run"]
+__all__ = ["Backups", "Run", "default_packing"]
 
 Key = Callable[[bytes | None], Decryption | None]
 
 
 def default_packing() -> Packing:
-    """Fast rather than small, and never more than half of a large machine's work."""
+    """Fast rather than small: zstd 1 in at most four threads, not encrypted."""
     return Packing(level=1, threads=min(4, os.cpu_count() or 1))
 
 
@@ -168,8 +160,8 @@ class Backups:
 
         `confirm` is asked with the directory's name when there is one.
         """
+        data_dir = data_dir.resolve()
         require_stopped(data_dir)
-        data_dir = data_dir.resolve()  # the new one has to lie on the same disk
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
         with self._locked():

@@ -26,7 +26,9 @@ class Lock:
     def __enter__(self) -> Self:
         try:
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            # In a directory of everybody's, somebody else may have put a link there.
+            flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+            self._handle = os.open(self._path, flags, 0o600)
         except OSError as error:
             msg = f"lock {self._path}: {error.strerror}; let this account write to that directory, or choose another"
             raise BackupError(msg) from error

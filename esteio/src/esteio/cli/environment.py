@@ -20,15 +20,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
-from esteio.backup import Backups, Retention
+from esteio.backup import Backups, Retention, default_packing
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
 from esteio.backup.store import Stores, stores_from_settings
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
 
-__all__ = ["EnvironmentProblem", "backups_of", "decryption", "encryption"]
+__all__ = ["EnvironmentProblem", "backups_of", "decryption", "encryption", "packing"]
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -54,17 +55,21 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
     prefix = variables.get("BACKUP_PREFIX", "backup")
     if not _PREFIX.fullmatch(prefix):
         raise EnvironmentProblem("BACKUP_PREFIX", f"is {prefix!r}", "1 to 100 letters, digits, _ . and -")
-    encrypt = encryption(variables)
-    default = Packing(level=1, threads=2)
     yield Backups(
         Dsn.parse(url) if url else Dsn(),
         Stores(found),
         prefix=prefix,
-        packing=lambda: Packing(default.level, default.threads, encrypt()),
+        packing=packing(variables),
         key=decryption(variables),
         retention=Retention(days=_days(variables)),
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
+
+
+def packing(variables: Mapping[str, str]) -> Callable[[], Packing]:
+    """How files are packed, asked before each run."""
+    encrypt = encryption(variables)
+    return lambda: replace(default_packing(), encryption=encrypt())
 
 
 def encryption(variables: Mapping[str, str]) -> Callable[[], Encryption | None]:

@@ -95,23 +95,21 @@ _TEXTOS = Words(
 @contextmanager
 def _abrir(com_banco: bool) -> Iterator[Backups]:
     from esteio.backup import Backups, Retention
-    from esteio.backup.packing import Packing
     from esteio.backup.store import Stores, stores_from_settings
-    from esteio.cli.environment import decryption, encryption
+    from esteio.cli.environment import decryption, packing
     from sispat.cli._servidor import encerravel
 
     settings = carregar()
     if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
         (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
     variaveis = _variaveis(settings)
-    cifrar = encryption(variaveis)
     with ExitStack() as pilha:
         pilha.enter_context(encerravel())
         yield Backups(
             pilha.enter_context(_banco(settings, com_banco)),
             Stores(stores_from_settings(variaveis)),
             prefix=_PREFIXO,
-            packing=lambda: Packing(level=1, threads=2, encryption=cifrar()),
+            packing=packing(variaveis),
             key=decryption(variaveis),
             retention=Retention(days=settings.retention_days),
         )
