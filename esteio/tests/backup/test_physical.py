@@ -352,16 +352,13 @@ def test_a_lost_slot_is_a_gap_that_a_new_base_heals(stores: Stores, home: Path, 
 def test_while_no_store_answers_the_log_stays_here_and_is_shipped_later(
     server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
 ) -> None:
-    archive.start()
-    away = home / "away"
-    (home / "disk").rename(away)
-    archive.directory.parent.mkdir()
-    (away / ".wal").rename(archive.directory)
+    (home / "disk").mkdir()
     (home / "disk" / "wal").write_text("in the way")
     with recorded_events() as seen:
+        archive.start()
         run(server, "SELECT pg_switch_wal()", "SELECT pg_current_xact_id()")
         until(lambda: any(isinstance(event, WalNotShipped) for event in seen))
-    assert archive._shipping.waiting()
+    until(lambda: archive.status().waiting and archive.status().error)
     (home / "disk" / "wal").unlink()
     until(lambda: not archive._shipping.waiting())
 
@@ -381,6 +378,9 @@ def test_the_swap_keeps_the_old_directory_and_refuses_under_a_running_server(hom
     kept = swap(new, old, now=0.0)
     assert kept == home / "data.before-19700101_000000"
     assert ((old / "which").read_text(), (kept / "which").read_text(), new.exists()) == ("new", "old", False)
+    with pytest.raises(FileNotFoundError):
+        swap(home / "nothing", old, now=1.0)
+    assert (old / "which").read_text() == "new"
     shutil.rmtree(old)
     (home / "newer").mkdir()
     assert swap(home / "newer", old, now=0.0) is None

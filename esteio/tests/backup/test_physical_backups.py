@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 import time
@@ -13,9 +14,10 @@ import psycopg
 import pytest
 from test_physical_log import base, segment, wal
 
-from esteio.backup import BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
+from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
 from esteio.backup.packing import Packing
-from esteio.backup.physical import NotPossible, WalArchive, swap, unneeded
+from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
+from esteio.backup.physical._recover import _place
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock
@@ -115,12 +117,16 @@ def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
         backups.recover(home / "new", datetime.now(UTC) + timedelta(days=1))
     done = backups.recover(home / "new", row[0])
     assert done.last_commit is None or done.last_commit <= row[0]
-    swap(done.directory, home / "data", now=0.0)
+    assert swap(done.directory, home / "data", now=0.0) is None
     back = Embedded(home / "data", settings={"shared_buffers": "64MB"})
     back.start()
     try:
         with psycopg.connect(back.dsn().conninfo) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
+        again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), ship_every=0.1)
+        again.start()
+        again.stop(10.0)
+        assert "timeline 2 after a restore" in backups.status().problems[-1]
     finally:
         back.stop()
 
@@ -163,6 +169,24 @@ def test_thinning_out_keeps_dumps_and_bases_apart_and_drops_the_log_nobody_needs
     assert [each.id.partition("_")[0] for each in removed] == ["backup", "wal"]
     assert [entry.manifest.kind for entry in backups.entries() if entry.manifest] == ["dump", "base"]
     assert backups.cluster.problems() == ()
+
+
+def test_log_that_is_shipped_while_a_restore_reads_it_is_found_in_the_store(home: Path) -> None:
+    stores = Stores([open_store(str(home / "disk"))])
+    size = 1 << 20
+    name = Segment(1, 5, size).name
+    packed = io.BytesIO()
+    Packing(level=1).pack(io.BytesIO(b"x" * size), packed)
+    gone = Wal(Segment(1, 5, size), 0.0, True, path=home / f"{name}.partial")
+    stores.put("wal/00000001/other.zst", b"")
+    with pytest.raises(BackupDamaged, match=name):
+        _place(gone, home / "target", stores, lambda: None)
+    stores.put(f"wal/00000001/{name}.zst", packed.getvalue())
+    _place(gone, home / "target", stores, lambda: None)
+    assert (home / "target").read_bytes() == b"x" * size
+    (home / name).write_bytes(b"y" * size)  # completed, and not shipped yet
+    _place(gone, home / "target", stores, lambda: None)
+    assert (home / "target").read_bytes() == b"y" * size
 
 
 def test_log_is_unneeded_only_before_the_oldest_base_of_its_timeline() -> None:

@@ -95,13 +95,12 @@ def test_the_whole_way_from_a_base_to_a_moment(env: dict[str, str], server: Post
         def listed() -> list[dict[str, str]]:
             return json.loads(esteio(env, "list", "--json"))
 
+        time.sleep(1.0)  # so that the first look is enough
         until(lambda: listed()[-1]["reachable"][1] > row[0].isoformat(), archive)
         assert [each["kind"] for each in listed()] == ["base", "incremental"]
     finally:
         assert "Receiving the log" in ended(archive)
     assert "2099" in esteio(env, "restore", "--to", "2099-01-01T00:00:00Z", "--directory", str(home / "x"), code=1)
-    done = esteio(env, "restore", "--to", row[0].isoformat(), "--directory", str(home / "new"))
-    assert f"as {home / 'new'} in" in done
     (home / "data").mkdir()
     again = esteio(env, "restore", "--to", row[0].isoformat(), "--data-dir", str(home / "data"), "--yes")
     assert "is kept as" in again
@@ -129,6 +128,7 @@ def test_a_moment_needs_a_timezone_and_a_place(env: dict[str, str], arguments: l
 
 
 def test_a_directory_is_not_replaced_without_its_name(env: dict[str, str], home: Path) -> None:
+    (home / "data").mkdir()
     said = esteio(env, "restore", "--to", "last", "--data-dir", str(home / "data"), code=1)
     assert "nothing was changed" in said
 

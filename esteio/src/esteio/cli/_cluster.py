@@ -42,12 +42,13 @@ def recover_cluster(
     words: Words,
 ) -> None:
     """Restore the new data directory `into`; with `confirmed`, put it in the place of the data directory `into`."""
+    kept = None
     if confirmed is None:
-        done, kept = backups.recover(into, target, bar), None
+        done = backups.recover(into, target, bar)
     else:
         done, kept = backups.recover_in_place(into, confirmed, target, bar)
     bar.pause()
-    if kept is not None:
-        typer.echo(words.kept_directory.format(kept=kept))
     last = done.last_commit.isoformat(" ", "seconds") if done.last_commit else done.plan.base.details["ended"]
     typer.echo(words.recovered.format(id=done.plan.base.id, directory=into, seconds=done.seconds, last=last))
+    if kept is not None:
+        typer.echo(words.kept_directory.format(kept=kept))

@@ -123,7 +123,7 @@ class WalArchive:
         size, slot, lag = self._ask_server()
         waiting = self._shipping.waiting()
         now = self._clock.time()
-        received = [path.stat().st_mtime for path in self.directory.iterdir()]
+        received = self._shipping.written(self.directory.iterdir())
         missing, error = self._missing(since, size)
         return WalStatus(
             at=now,
@@ -131,7 +131,7 @@ class WalArchive:
             lag=lag,
             received_at=max(received, default=None),
             waiting=len(waiting),
-            waited=max((now - path.stat().st_mtime for path in waiting), default=0.0),
+            waited=max((now - written for written in self._shipping.written(waiting)), default=0.0),
             gaps=missing,
             free=shutil.disk_usage(self.directory).free,
             slot=slot,
@@ -197,7 +197,7 @@ class WalArchive:
         try:
             self._shipping.ship()
             self._shipping.ship_partial(every=self._partial_every)
-        except (AllStoresFailed, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on being received, and it is told
             if not self._ship_error:
                 events.emit(WalNotShipped(self.name, error))
             self._ship_error = str(error)

@@ -117,8 +117,13 @@ class ClusterBackups:
         bases = self._bases()
         if not bases:
             return ()
-        missing = gaps((wal.segment for wal in self._log(bases[-1])), first_segment(bases[-1]))
-        return tuple(f"log missing from {first.name} to {last.name}: make a base backup" for first, last in missing)
+        segments = [wal.segment for wal in self._log(bases[-1])]
+        missing = gaps(segments, first_segment(bases[-1]))
+        said = [f"log missing from {first.name} to {last.name}: make a base backup" for first, last in missing]
+        newest = max((segment.timeline for segment in segments), default=0)
+        if newest > bases[-1].details["timeline"]:
+            said.append(f"the log went on to timeline {newest} after a restore: make a base backup")
+        return tuple(said)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""

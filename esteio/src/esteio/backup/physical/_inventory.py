@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,8 @@ class Wal:
 def inventory(stores: Stores, received: Path, size: int) -> Sequence[Wal]:
     """Every segment once, in the best form there is: complete before partial, here before elsewhere."""
     found: dict[Segment, Wal] = {}
-    for wal in (*_stored(stores, size), *_received(received, size)):
+    here = _received(received, size)  # first: what is shipped meanwhile is then in the stores' list
+    for wal in (*_stored(stores, size), *here):
         known = found.get(wal.segment)
         if known is None or known.partial or (wal.path is not None and not wal.partial):
             found[wal.segment] = wal
@@ -52,6 +54,7 @@ def _received(directory: Path, size: int) -> list[Wal]:
     found = []
     for path in directory.iterdir() if directory.is_dir() else ():
         segment = Segment.parse(path.name.removesuffix(PARTIAL), size)
-        if segment is not None:
-            found.append(Wal(segment, path.stat().st_mtime, path.name.endswith(PARTIAL), path=path))
+        with suppress(FileNotFoundError):  # shipped meanwhile
+            if segment is not None:
+                found.append(Wal(segment, path.stat().st_mtime, path.name.endswith(PARTIAL), path=path))
     return found

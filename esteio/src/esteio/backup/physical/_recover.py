@@ -28,7 +28,7 @@ from esteio.backup.physical._base import FILES
 from esteio.backup.physical._files import problems
 from esteio.backup.physical._inventory import Wal
 from esteio.backup.physical._plan import Plan
-from esteio.backup.physical._shipping import fill_up
+from esteio.backup.physical._shipping import FOLDER, PARTIAL, fill_up
 from esteio.backup.physical._unpacking import unpack_tar
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
@@ -97,7 +97,12 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
     if data_dir.exists():
         kept = data_dir.with_name(f"{data_dir.name}.before-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
         data_dir.rename(kept)
-    new.rename(data_dir)
+    try:
+        new.rename(data_dir)
+    except OSError:
+        if kept is not None:
+            kept.rename(data_dir)
+        raise
     handle = os.open(data_dir.parent, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -161,16 +166,31 @@ def _check(directory: Path, files: bytes, backup: Manifest) -> None:
 
 
 def _place(wal: Wal, target: Path, stores: Stores, opener: Callable[[], Decryption | None]) -> None:
-    if wal.path is not None:
-        shutil.copyfile(wal.path, target)
-    else:
-        assert wal.key is not None
-        with stores.get(wal.key) as source, target.open("wb") as sink:
-            unpack(source, sink, opener() if wal.key.endswith(".age") else None)
+    if wal.path is None or not _copied(wal.path, target):
+        key = wal.key or _shipped(wal, stores)
+        with stores.get(key) as source, target.open("wb") as sink:
+            unpack(source, sink, opener() if key.endswith(".age") else None)
     if wal.partial:
         fill_up(target, wal.segment.size)
     if target.stat().st_size not in {wal.segment.size, 0 if wal.partial else wal.segment.size}:
         raise BackupDamaged("the log", wal.segment.name, f"{target.stat().st_size} bytes, not {wal.segment.size}")
+
+
+def _copied(path: Path, target: Path) -> bool:
+    """Whether a received file was still there; meanwhile it may have been completed, then shipped."""
+    for each in (path, path.with_name(path.name.removesuffix(PARTIAL))):
+        with suppress(FileNotFoundError):
+            shutil.copyfile(each, target)
+            return True
+    return False
+
+
+def _shipped(wal: Wal, stores: Stores) -> str:
+    name = wal.segment.name
+    for key in stores.list(f"{FOLDER}/{name[:8]}"):
+        if key.rpartition("/")[2].startswith(f"{name}.zst"):
+            return key
+    raise BackupDamaged("the log", name, "it is missing")
 
 
 def _opener(stores: Stores, key: Key) -> Decryption | None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from esteio import events
@@ -52,6 +54,14 @@ class Shipping:
         """Complete files that are in no store yet, oldest first."""
         found = (path for path in self._directory.iterdir() if not path.name.endswith((PARTIAL, ".tmp")))
         return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+    def written(self, paths: Iterable[Path]) -> list[float]:
+        """When each of `paths` that is still there was last written, in seconds since the epoch."""
+        found = []
+        for path in paths:
+            with suppress(FileNotFoundError):
+                found.append(path.stat().st_mtime)
+        return found
 
     def ship(self) -> None:
         """Ship what is complete; AllStoresFailed leaves it where it is."""
