@@ -81,12 +81,21 @@ class Settings(BaseModel):
     ] = None
     backup_dir: Annotated[
         Caminho | None,
-        Variavel("BACKUP_DIR", "Onde ficam as cópias de segurança.", aceita="uma pasta", reservada=True),
+        Variavel(
+            "BACKUP_DIR",
+            "Onde ficam as cópias de segurança; de preferência noutro disco.",
+            aceita="uma pasta cuja pasta-mãe exista",
+            padrao="SISPAT_DATA_DIR/backup",
+        ),
     ] = None
     retention_days: Annotated[
         int,
         Field(ge=1, le=3650),
-        Variavel("RETENTION_DAYS", "Por quantos dias uma cópia é guardada.", unidade="dias", reservada=True),
+        Variavel(
+            "RETENTION_DAYS",
+            "Por quantos dias toda cópia é guardada; as duas últimas provadas ficam sempre.",
+            unidade="dias",
+        ),
     ] = 30
     enable_health_monitor: Annotated[
         Sim,
@@ -113,9 +122,8 @@ class Settings(BaseModel):
         StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"),
         Variavel(
             "AWS_S3_BUCKET",
-            "Bucket S3 para onde as cópias são enviadas.",
+            "Bucket S3 para onde as cópias também vão; credenciais em AWS_ACCESS_KEY_ID e AWS_SECRET_ACCESS_KEY.",
             aceita="de 3 a 63 letras minúsculas, algarismos, pontos e hifens",
-            reservada=True,
         ),
     ] = None
     sentry_dsn: Annotated[
@@ -318,6 +326,40 @@ class Settings(BaseModel):
             "Conta do sistema que roda o PostgreSQL embutido quando o SISPAT é iniciado como root.",
             aceita="o nome de uma conta do sistema que não seja root",
             padrao="uma conta sem privilégios",
+        ),
+    ] = None
+    backup_stores: Annotated[
+        str,
+        Variavel(
+            "SISPAT_BACKUP_STORES",
+            "Outros lugares para as cópias, separados por espaços.",
+            aceita="pastas, s3://bucket/pasta?endpoint=..., gs://bucket, az://conta/contêiner",
+        ),
+    ] = ""
+    backup_passphrase: Annotated[
+        SecretStr | None,
+        Field(min_length=8),
+        Variavel(
+            "SISPAT_BACKUP_PASSPHRASE",
+            "Frase que cifra as cópias e as abre de novo. Sem ela as cópias não abrem: guarde-a também fora daqui.",
+            aceita="8 letras ou mais; não junto com SISPAT_BACKUP_RECIPIENTS",
+            secreta=True,
+        ),
+    ] = None
+    backup_recipients: Annotated[
+        str,
+        Variavel(
+            "SISPAT_BACKUP_RECIPIENTS",
+            "Chaves públicas para as quais as cópias são cifradas, separadas por vírgulas.",
+            aceita="age1..., ssh-ed25519 ... ou ssh-rsa ...",
+        ),
+    ] = ""
+    backup_identity: Annotated[
+        Caminho | None,
+        Variavel(
+            "SISPAT_BACKUP_IDENTITY",
+            "Arquivo com a chave age que abre as cópias.",
+            aceita="um arquivo que se possa ler",
         ),
     ] = None
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False

@@ -1,0 +1,58 @@
+"""Backups that have been restored before they are believed."""
+
+from __future__ import annotations
+
+from esteio.backup._backups import Backups, Run, default_packing
+from esteio.backup._catalogue import Entry
+from esteio.backup._errors import (
+    AlreadyRunning,
+    BackupDamaged,
+    BackupError,
+    BackupNotFound,
+    DatabaseRefused,
+    ManifestError,
+    NotConfirmed,
+    RestoreRefused,
+    ToolError,
+    ToolFailed,
+    ToolMissing,
+    VerificationFailed,
+)
+from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
+from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
+from esteio.backup._proof import Proof
+from esteio.backup._retention import Decision, Retention
+from esteio.backup._status import Status
+from esteio.backup.restore import Restored
+
+__all__ = [
+    "AlreadyRunning",
+    "BackupDamaged",
+    "BackupError",
+    "BackupFailed",
+    "BackupMade",
+    "BackupNotFound",
+    "BackupVerified",
+    "Backups",
+    "Database",
+    "DatabaseRefused",
+    "Decision",
+    "Entry",
+    "Grant",
+    "Manifest",
+    "ManifestError",
+    "NotConfirmed",
+    "Part",
+    "Proof",
+    "RestoreRefused",
+    "Restored",
+    "Retention",
+    "Run",
+    "Status",
+    "TableDigest",
+    "ToolError",
+    "ToolFailed",
+    "ToolMissing",
+    "VerificationFailed",
+    "default_packing",
+]

@@ -1,0 +1,314 @@
+"""Backups of one database: made, listed, tried, brought back, thinned out.
+
+Promises: one run, restore or prune at a time on the same stores. A run that fails leaves no backup and removes none;
+old ones are removed only after the new one was restored for trial. Every failure is an `EsteioError`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from esteio import events
+from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._errors import ManifestError, NotConfirmed, VerificationFailed
+from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
+from esteio.backup._folder import Draft, Folder
+from esteio.backup._lock import Lock
+from esteio.backup._manifest import Manifest, backup_id
+from esteio.backup._progress import Progress, silent
+from esteio.backup._proof import Proof
+from esteio.backup._retention import Decision, Held, Retention, decide
+from esteio.backup._session import connect, one
+from esteio.backup._status import Status, judge
+from esteio.backup.dump import take
+from esteio.backup.packing import Decryption, Packing
+from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
+from esteio.backup.restore import Restored, restore_in_place, restore_into
+from esteio.backup.schedule import Scheduler, Task
+from esteio.backup.store import Stores
+from esteio.backup.tools import Toolbox
+from esteio.backup.verify import verify_dump
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres import Dsn
+
+__all__ = ["Backups", "Run", "default_packing"]
+
+Key = Callable[[bytes | None], Decryption | None]
+
+
+def default_packing() -> Packing:
+    """Fast rather than small: zstd 1 in at most four threads, not encrypted."""
+    return Packing(level=1, threads=min(4, os.cpu_count() or 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run did: `proof` is None when no trial was asked for, and nothing is removed then."""
+
+    manifest: Manifest
+    stores: tuple[str, ...]
+    proof: Proof | None
+    decisions: tuple[Decision, ...]
+
+
+class Backups:
+    """Backups of the database `dsn` in `stores`, in folders named `prefix`_YYYYMMDD_HHMMSS (UTC).
+
+    `packing` is asked before each run how files are packed; `key` makes what opens encrypted backups from their key
+    file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
+    `embedded`); trials are held below `scratch` (None: the temporary directory).
+    """
+
+    def __init__(
+        self,
+        dsn: Dsn,
+        stores: Stores,
+        *,
+        prefix: str = "backup",
+        packing: Callable[[], Packing] = default_packing,
+        key: Key = lambda _key_file: None,
+        retention: Retention | None = None,
+        binaries: Path | None = None,
+        scratch: Path | None = None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.dsn = dsn
+        self.retention = retention or Retention()
+        self._stores = stores
+        self._prefix = prefix
+        self._packing = packing
+        self._key = key
+        self._binaries = binaries
+        self._scratch = scratch
+        self._clock = clock
+        self.catalogue = Catalogue(stores, prefix)
+        self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
+
+    def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
+        """Make a backup, restore it for trial, then remove what need not be kept.
+
+        `kind` is dump (this database), base (the whole cluster) or incremental (what changed since the last of both).
+        VerificationFailed when the trial found something; the backup stays and is marked.
+        """
+        if kind not in ("dump", *KINDS):
+            msg = f"backup: kind is {kind!r}; allowed: dump, {', '.join(KINDS)}"
+            raise ValueError(msg)
+        with self._locked():
+            taken = [entry.id for entry in self.catalogue.entries()]
+            name = backup_id(self._prefix, self._clock.time(), taken)
+            draft = Draft(self._stores, name, self._packing())
+            try:
+                manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
+                stores = draft.finish(manifest)
+            except BaseException as error:
+                draft.discard()
+                if events.active():
+                    events.emit(BackupFailed(draft.id, error))
+                raise
+            if events.active():
+                events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
+            proof = self._tried(manifest, progress) if verify else None
+            return Run(manifest, stores, proof, tuple(self._prune()) if proof else ())
+
+    def entries(self) -> list[Entry]:
+        """Everything in the stores, the oldest first."""
+        return self.catalogue.entries()
+
+    def verify(self, backup: str = "latest", progress: Progress = silent) -> Proof:
+        """Restore a backup for trial and keep the proof; VerificationFailed when something is wrong with it."""
+        with self._locked():
+            entry = self.catalogue.find(backup)
+            assert entry.manifest is not None
+            return self._tried(entry.manifest, progress)
+
+    def restore_into(self, name: str, backup: str = "latest", progress: Progress = silent) -> Restored:
+        """Restore as the new database `name`."""
+        with self._locked():
+            return restore_into(self.dsn, self.folder(backup), name, self._toolbox, progress, clock=self._clock)
+
+    def restore_in_place(
+        self, confirm: Callable[[str], bool], backup: str = "latest", progress: Progress = silent
+    ) -> Restored:
+        """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name."""
+        with self._locked():
+            return restore_in_place(self.dsn, self.folder(backup), self._toolbox, confirm, progress, clock=self._clock)
+
+    def recover(self, directory: Path, target: datetime | None = None, progress: Progress = silent) -> Recovered:
+        """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
+
+        It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
+        what can be reached.
+        """
+        with self._locked():
+            return self.cluster.recover(directory, target, progress)
+
+    def recover_in_place(
+        self,
+        data_dir: Path,
+        confirm: Callable[[str], bool],
+        target: datetime | None = None,
+        progress: Progress = silent,
+    ) -> tuple[Recovered, Path | None]:
+        """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
+
+        `confirm` is asked with the directory's name when there is one.
+        """
+        data_dir = data_dir.resolve()
+        require_stopped(data_dir)
+        if data_dir.exists() and not confirm(data_dir.name):
+            raise NotConfirmed(data_dir.name)
+        with self._locked():
+            now = self._clock.time()
+            new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
+            done = self.cluster.recover(new, target, progress)
+            try:
+                kept = swap(new, data_dir, now=now)
+            except BaseException:
+                shutil.rmtree(new, ignore_errors=True)
+                raise
+            return replace(done, directory=data_dir), kept
+
+    def archive(self) -> WalArchive:
+        """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
+        with connect(self.dsn) as conn:
+            major = int(one(conn, "SHOW server_version_num")) // 10000
+        root = self._root()
+        if root is None:
+            raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
+        return WalArchive(lambda: self.dsn, root, self._stores, self._toolbox(major), self._packing())
+
+    def scheduler(self, tasks: Sequence[Task]) -> Scheduler:
+        """The service that makes backups when `tasks` are due."""
+        root = self._root() or Path(tempfile.gettempdir())
+        return Scheduler(tasks, lambda task: self.run(kind=task.kind), root, clock=self._clock)
+
+    def prune(self, *, dry_run: bool = False) -> list[Decision]:
+        """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
+        with self._locked():
+            return self._decided()[1] if dry_run else self._prune()
+
+    def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
+        """Whether a verified backup younger than `max_age` is in every store."""
+        names = [store.name for store in self._stores.stores]
+        found = judge(self.catalogue.entries(), names, self._now(), max_age)
+        return replace(found, problems=(*found.problems, *self.cluster.problems()))
+
+    def folder(self, backup: str = "latest") -> Folder:
+        """The files of a dump."""
+        entry = self.catalogue.find(backup, "dump")
+        assert entry.manifest is not None
+        if entry.manifest.kind != "dump":
+            reason = f"it is of kind {entry.manifest.kind}: the whole cluster, not a database"
+            raise ManifestError(backup, reason, "restore it into a data directory, or take a dump")
+        return Folder(self._stores, entry.manifest, self._key)
+
+    def _dump(self, draft: Draft, progress: Progress) -> Manifest:
+        at, began = self._now(), self._clock.monotonic()
+        found = take(self.dsn, self._toolbox, draft, progress)
+        return Manifest(
+            id=draft.id,
+            kind="dump",
+            began=at.isoformat(timespec="seconds"),
+            duration=round(self._clock.monotonic() - began, 3),
+            server_version=found.server_version,
+            tool_version=found.tool_version,
+            parts=tuple(draft.parts),
+            encryption=draft.encryption,
+            database=found.database,
+            roles=found.roles,
+            extensions=found.extensions,
+            tables=found.tables,
+            lsn=found.lsn,
+        )
+
+    def _tried(self, manifest: Manifest, progress: Progress) -> Proof:
+        if manifest.kind in KINDS:
+            proof = self.cluster.verify(manifest, self._scratch, progress)
+        else:
+            proof = verify_dump(
+                Folder(self._stores, manifest, self._key),
+                self._toolbox,
+                progress,
+                directory=self._scratch,
+                binaries=self._binaries,
+                clock=self._clock,
+            )
+        self.catalogue.prove(proof)
+        if events.active():
+            events.emit(BackupVerified(proof.backup, proof.total_seconds, proof.problems))
+        if not proof.ok:
+            raise VerificationFailed(proof.backup, proof.problems)
+        return proof
+
+    def _decided(self) -> tuple[dict[str, Entry], list[Decision]]:
+        entries = {entry.id: entry for entry in self.catalogue.entries()}
+        # What cannot be read now may be sound in a store that does not answer now.
+        unread = [entry for entry in entries.values() if entry.problem and not entry.complete]
+        held = [
+            Held(entry.id, entry.began, entry.complete, entry.verified, _needs(entry))
+            for entry in entries.values()
+            if entry not in unread
+        ]
+        decisions = [Decision(entry.id, True, f"cannot be read: {entry.problem}") for entry in unread]
+        for whole_cluster in (False, True):  # neither kind stands in for the other
+            group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
+            decisions += decide(group, self.retention, self._now())
+        return entries, sorted(decisions, key=lambda each: each.id)
+
+    def _prune(self) -> list[Decision]:
+        entries, decisions = self._decided()
+        done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
+        if any(entry.problem for entry in entries.values()):
+            return done  # who knows which log a backup needs that cannot be read
+        kept = [entry.manifest for each in done if each.keep and (entry := entries[each.id]).manifest]
+        log = self.cluster.unneeded([manifest for manifest in kept if manifest])
+        failed = self.cluster.remove(log)
+        if not log:
+            return done
+        why = f"{len(log)} segments before the oldest base backup"
+        stays = "".join(f", but {store} keeps some: {error}" for store, error in failed.items())
+        return [*done, Decision("wal", bool(failed), why + stays)]
+
+    def _removed(self, entry: Entry, decision: Decision) -> Decision:
+        failed = self.catalogue.remove(entry)
+        if not failed:
+            return decision
+        why = "; ".join(str(error) for error in failed.values())
+        return Decision(entry.id, True, f"{decision.reason}, but a store keeps it: {why}")
+
+    def _toolbox(self, major: int) -> Toolbox:
+        return Toolbox(major, self._binaries)
+
+    def _locked(self) -> Lock:
+        return Lock(self._lock_file())
+
+    def _lock_file(self) -> Path:
+        """In the first directory among the stores, so that all who share it share the lock; else on this machine."""
+        if (root := self._root()) is not None:
+            return root / ".lock"
+        names = "\n".join(store.name for store in self._stores.stores)
+        return Path(tempfile.gettempdir()) / f"esteio-backup-{hashlib.sha256(names.encode()).hexdigest()[:16]}.lock"
+
+    def _root(self) -> Path | None:
+        """The first directory among the stores."""
+        roots = (getattr(store, "root", None) for store in self._stores.stores)
+        return next((root for root in roots if isinstance(root, Path)), None)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), UTC)
+
+
+def _is_cluster(entry: Entry) -> bool:
+    return entry.manifest is not None and entry.manifest.kind in KINDS
+
+
+def _needs(entry: Entry) -> tuple[str, ...]:
+    needs = entry.manifest.details.get("needs", ()) if entry.manifest else ()
+    return tuple(needs)

@@ -1,0 +1,143 @@
+"""What can go wrong with a backup or a restore, and what to do about it.
+
+Promises: each error derives from `BackupError` and says whether anything was changed where that is in doubt. No
+password is ever in a message: the tools get theirs by the environment, and addresses are shown masked.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from esteio.errors import EsteioError
+
+__all__ = [
+    "AlreadyRunning",
+    "BackupDamaged",
+    "BackupError",
+    "BackupNotFound",
+    "DatabaseRefused",
+    "ManifestError",
+    "NotConfirmed",
+    "RestoreRefused",
+    "ToolError",
+    "ToolFailed",
+    "ToolMissing",
+    "VerificationFailed",
+]
+
+
+class BackupError(EsteioError):
+    """Base of the errors of backups and restores."""
+
+
+class ManifestError(BackupError):
+    """A manifest that cannot be read: damaged, or written by a later version."""
+
+    def __init__(self, backup: str, problem: str, advice: str) -> None:
+        self.backup = backup
+        self.problem = problem
+        super().__init__(f"manifest of backup {backup!r}: {problem}; {advice}")
+
+
+class BackupNotFound(BackupError):
+    """No complete backup of that name, or none at all."""
+
+    def __init__(self, wanted: str, known: tuple[str, ...], where: str) -> None:
+        self.wanted = wanted
+        self.known = known
+        self.where = where
+        some = ", ".join(known[-3:]) or "none yet: make one with `backup run`"
+        super().__init__(f"backup {wanted!r} is not in {where}; the newest there: {some}")
+
+
+class BackupDamaged(BackupError):
+    """A stored file is not what the manifest says."""
+
+    def __init__(self, backup: str, file: str, problem: str) -> None:
+        self.backup = backup
+        self.file = file
+        self.problem = problem
+        super().__init__(
+            f"backup {backup!r} is damaged: {file}: {problem}; restore another backup, or this one from another store"
+        )
+
+
+class VerificationFailed(BackupError):
+    """A backup was restored, and what came out is not what went in."""
+
+    def __init__(self, backup: str, problems: tuple[str, ...]) -> None:
+        self.backup = backup
+        self.problems = problems
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        super().__init__(
+            f"backup {backup!r} did not pass its verification: {'; '.join(problems[:5])}{more}; "
+            "do not count on it, make a new one"
+        )
+
+
+class DatabaseRefused(BackupError):
+    """The server did not carry out a statement: rights are missing, or something is there that should not be."""
+
+    def __init__(self, database: str, reason: str) -> None:
+        self.database = database
+        self.reason = reason
+        super().__init__(f"database {database} refused: {reason}; use its owner or a superuser, or see the reason")
+
+
+class RestoreRefused(BackupError):
+    """A restore that would fail or harm was not begun: nothing was changed."""
+
+    def __init__(self, database: str, reason: str, advice: str) -> None:
+        self.database = database
+        self.reason = reason
+        super().__init__(f"restore into {database!r} refused, nothing was changed: {reason}; {advice}")
+
+
+class NotConfirmed(BackupError):
+    """The name that was typed is not the one of the database: nothing was changed."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"restore into {database!r} was not confirmed, nothing was changed; type its name, or pass --yes"
+        )
+
+
+class AlreadyRunning(BackupError):
+    """Another process backs up, restores or prunes with the same directory."""
+
+    def __init__(self, lock: Path, pid: int | None) -> None:
+        self.lock = lock
+        self.pid = pid
+        self.retry_after = 60.0
+        who = f"process {pid}" if pid else "another process"
+        super().__init__(
+            f"backups under {lock.parent}: {who} is at work there; wait until it has ended, then try again"
+        )
+
+
+class ToolError(BackupError):
+    """Base of the errors of PostgreSQL's own programs."""
+
+
+class ToolMissing(ToolError):
+    """A program of PostgreSQL is not where the server's are, or is of another major."""
+
+    def __init__(self, program: str, major: int, problem: str) -> None:
+        self.program = program
+        self.major = major
+        super().__init__(
+            f"{program} of PostgreSQL {major}: {problem}; install the client programs of PostgreSQL {major}, "
+            "or name the directory they are in"
+        )
+
+
+class ToolFailed(ToolError):
+    """A program of PostgreSQL ended with an error; `stderr` is the end of what it said."""
+
+    def __init__(self, program: str, code: int, stderr: str) -> None:
+        self.program = program
+        self.code = code
+        self.stderr = stderr
+        ended = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+        super().__init__(f"{program} {ended}: {stderr.strip() or 'it said nothing'}")

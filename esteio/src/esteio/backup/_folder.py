@@ -1,0 +1,152 @@
+"""One backup's folder in every store: written so that nobody takes half of it for a backup, read so that what was
+changed is named.
+
+Promises: the manifest is the last file, and goes only to the stores that took all the others. A file read back is
+compared with the manifest to the byte; what differs is `BackupDamaged` with the file's name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
+
+from esteio.backup._errors import BackupDamaged
+from esteio.backup._manifest import Manifest, Part
+from esteio.backup._progress import Progress, silent
+from esteio.backup.packing import Decryption, Packing, PackUnreadable, Readable, Writable, unpack
+from esteio.backup.store import AllStoresFailed, Download, ObjectMissing, StoreError, Stores
+
+__all__ = ["KEY_FILE", "MANIFEST", "PROOF", "Draft", "Folder"]
+
+MANIFEST = "manifest.json"
+PROOF = "proof.json"
+KEY_FILE = "key.age"
+_CHUNK = 1024 * 1024
+
+
+class Draft:
+    """A backup being written: `add` its files, then `finish`; anything else ends with `discard`."""
+
+    def __init__(self, stores: Stores, backup: str, packing: Packing) -> None:
+        self.id = backup
+        self.parts: list[Part] = []
+        self.failed: dict[str, StoreError] = {}
+        self._stores = stores
+        self._packing = packing
+        encryption = packing.encryption
+        if encryption is not None and encryption.key_file is not None:
+            self._keep(KEY_FILE, encryption.key_file)
+
+    @property
+    def encryption(self) -> str | None:
+        """What the manifest says of it."""
+        return None if self._packing.encryption is None else "age"
+
+    def add(self, name: str, role: str, source: Readable) -> Part:
+        """Pack `source` to its end into every store that has failed at nothing yet."""
+        file = name + self._packing.suffix
+        with self._whole().open(f"{self.id}/{file}") as upload:
+            packed = self._packing.pack(source, upload)
+            self.failed.update(upload.commit().failed)
+        part = Part(file, role, packed.size, packed.packed_size, packed.packed_sha256)
+        self.parts.append(part)
+        return part
+
+    def finish(self, manifest: Manifest) -> tuple[str, ...]:
+        """Make it a backup; the names of the stores that have it."""
+        placed = self._whole().put(f"{self.id}/{MANIFEST}", manifest.to_json().encode())
+        self.failed.update(placed.failed)
+        return tuple(placed.stored)
+
+    def discard(self) -> None:
+        """Remove what was written; what a store does not let go of stays an unfinished folder. Never raises."""
+        for name in [MANIFEST, *(part.name for part in self.parts), KEY_FILE]:
+            with suppress(StoreError, AllStoresFailed):
+                self._stores.delete(f"{self.id}/{name}")
+
+    def _whole(self) -> Stores:
+        """The stores that have failed at nothing yet."""
+        whole = [store for store in self._stores.stores if store.name not in self.failed]
+        if not whole:
+            raise AllStoresFailed(self.id, self.failed)
+        return Stores(whole)
+
+    def _keep(self, name: str, content: bytes) -> None:
+        placed = self._stores.put(f"{self.id}/{name}", content)
+        self.failed.update(placed.failed)
+        digest = hashlib.sha256(content).hexdigest()
+        self.parts.append(Part(name, "key", len(content), len(content), digest))
+
+
+class Folder:
+    """A complete backup. `key` makes what opens it from its key file (None where it has none)."""
+
+    def __init__(self, stores: Stores, manifest: Manifest, key: Callable[[bytes | None], Decryption | None]) -> None:
+        self.manifest = manifest
+        self._stores = stores
+        self._key = key
+
+    def check(self, progress: Progress = silent) -> None:
+        """Read every file once; BackupDamaged names the first that is not as it was written."""
+        done = 0
+        for part in self.manifest.parts:
+            digest, size = hashlib.sha256(), 0
+            with self._open(part) as source:
+                while data := source.read(_CHUNK):
+                    digest.update(data)
+                    size += len(data)
+                    progress("check", done + size, self.manifest.stored, "bytes")
+            if size != part.stored:
+                raise self._damaged(part, f"{size} bytes, the manifest says {part.stored}")
+            if digest.hexdigest() != part.sha256:
+                raise self._damaged(part, "its sha256 is not the manifest's")
+            done += size
+
+    def read(self, part: Part, sink: Writable) -> None:
+        """Unpack a file into `sink`; BackupDamaged when it was changed, WrongKey when it cannot be opened."""
+        try:
+            with self._open(part) as source:
+                packed = unpack(source, sink, self._decryption if self.manifest.encryption else None)
+        except PackUnreadable as error:
+            raise self._damaged(part, error.reason) from error
+        if packed.packed_sha256 != part.sha256 or packed.size != part.size:
+            raise self._damaged(part, "its sha256 is not the manifest's")
+
+    def text(self, role: str) -> str:
+        """The content of a small text file, such as the globals."""
+        collected = bytearray()
+
+        class Sink:
+            def write(self, data: bytes, /) -> int:
+                collected.extend(data)
+                return len(data)
+
+        self.read(self.manifest.part(role), Sink())
+        return collected.decode()
+
+    @contextmanager
+    def _open(self, part: Part) -> Iterator[Download]:
+        reading = self._stores.get(f"{self.manifest.id}/{part.name}")
+        try:
+            download = reading.__enter__()
+        except AllStoresFailed as error:
+            if all(isinstance(failure, ObjectMissing) for failure in error.failures.values()):
+                raise self._damaged(part, "it is missing") from error
+            raise
+        with ExitStack() as stack:
+            stack.push(reading)
+            yield download
+
+    @cached_property
+    def _decryption(self) -> Decryption | None:
+        """Made once: a passphrase takes a second."""
+        key_file = next((part for part in self.manifest.parts if part.role == "key"), None)
+        if key_file is None:
+            return self._key(None)
+        with self._open(key_file) as source:
+            return self._key(source.read())
+
+    def _damaged(self, part: Part, problem: str) -> BackupDamaged:
+        return BackupDamaged(self.manifest.id, part.name, problem)

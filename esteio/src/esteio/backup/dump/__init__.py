@@ -1,0 +1,20 @@
+"""Kind `dump`: one database as PostgreSQL's own archive, with the roles it needs; restored by any major from its own on."""
+
+from __future__ import annotations
+
+from esteio.backup.dump._digests import compare, digest_tables
+from esteio.backup.dump._globals import for_missing_roles
+from esteio.backup.dump._load import load
+from esteio.backup.dump._look import server_version
+from esteio.backup.dump._take import Dumped, Sink, take
+
+__all__ = [
+    "Dumped",
+    "Sink",
+    "compare",
+    "digest_tables",
+    "for_missing_roles",
+    "load",
+    "server_version",
+    "take",
+]

@@ -1,0 +1,160 @@
+"""Base backups and log of one cluster, as `Backups` keeps them: taken, tried, brought back, thinned out.
+
+Promises: a trial restores the whole chain into a temporary directory, starts it and reads every page against its
+checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that is kept could
+need it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from esteio.backup._catalogue import Catalogue
+from esteio.backup._errors import BackupDamaged, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._folder import Draft, Folder
+from esteio.backup._manifest import Manifest
+from esteio.backup._progress import Progress, silent
+from esteio.backup._proof import Proof
+from esteio.backup._session import connect, one
+from esteio.backup.packing import Decryption
+from esteio.backup.physical._base import NotPossible, take_base
+from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
+from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
+from esteio.backup.physical._recover import Recovered, recover
+from esteio.backup.physical._segments import gaps
+from esteio.backup.store import StoreError, Stores
+from esteio.backup.tools import Toolbox
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres import Dsn
+from esteio.postgres.embedded import StartFailed
+
+__all__ = ["KINDS", "ClusterBackups"]
+
+KINDS = ("base", "incremental")
+_LONGEST_CHAIN = 14  # incrementals on one base: each costs a restore its time
+
+
+class ClusterBackups:
+    """The base backups in `catalogue` and the log in `stores`; `toolbox` makes the programs of a major."""
+
+    def __init__(
+        self,
+        dsn: Dsn,
+        stores: Stores,
+        catalogue: Catalogue,
+        key: Callable[[bytes | None], Decryption | None],
+        toolbox: Callable[[int], Toolbox],
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._dsn = dsn
+        self._stores = stores
+        self._catalogue = catalogue
+        self._key = key
+        self._toolbox = toolbox
+        self._clock = clock
+
+    def take(self, draft: Draft, kind: str) -> Manifest:
+        """Write a backup of `kind` base or incremental into `draft`; NotPossible when there is nothing to build on."""
+        with connect(self._dsn) as conn:
+            major = int(one(conn, "SHOW server_version_num")) // 10000
+        parent = self._parent() if kind == "incremental" else None
+        files = self._folder(parent).text("files").encode() if parent else b""
+        return take_base(draft, self._toolbox(major), self._dsn, parent=parent, parent_files=files, clock=self._clock)
+
+    def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
+        """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
+        began = self._clock.monotonic()
+        checked, restored = ["sha256 of each file"], 0.0
+        problems: tuple[str, ...] = ()
+        home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
+        home.chmod(0o711)  # as root, the server's account has to pass
+        try:
+            till = [base for base in self._bases() if base.details["ended"] <= backup.details["ended"]]
+            chain = plan(till, (), None, name=backup.id)
+            for each in chain.chain:
+                self._folder(each).check(progress)
+            tools = self._toolbox(backup.major)
+            restored = recover(chain, home / "data", self._stores, tools, self._key, progress=progress).seconds
+            checked += ["restore", "list of files"]
+            if backup.details["checksums"] and tools.has("pg_checksums"):
+                tools.run("pg_checksums", ["--check", f"--pgdata={home / 'data'}"])
+                checked.append("checksums")
+        except BackupDamaged as error:
+            problems = (f"{error.file}: {error.problem}",)
+        except VerificationFailed as error:
+            problems = error.problems
+        except (ToolFailed, StartFailed) as error:
+            problems = (str(error),)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+        at = datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds")
+        took = round(self._clock.monotonic() - began, 3)
+        return Proof(backup.id, at, round(restored, 3), took, backup.server_version, 0, tuple(checked), problems)
+
+    def windows(self) -> Mapping[str, Window]:
+        """What can be reached from each base backup, by its name, the oldest first."""
+        return {base.id: window(base, self._log(base)) for base in self._bases()}
+
+    def recover(self, directory: Path, target: datetime | None, progress: Progress = silent) -> Recovered:
+        """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
+
+        RestoreRefused with what can be reached when `target` is not in it. `swap` then puts it in place.
+        """
+        bases = self._bases()
+        if not bases:
+            raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
+        found = plan(bases, self._log(bases[-1]), target, name=str(directory))
+        tools = self._toolbox(found.base.major)
+        return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
+
+    def problems(self) -> tuple[str, ...]:
+        """What is missing of the log after the newest base backup; nothing where no log is kept."""
+        bases = self._bases()
+        if not bases:
+            return ()
+        segments = [wal.segment for wal in self._log(bases[-1])]
+        missing = gaps(segments, first_segment(bases[-1]))
+        said = [f"log missing from {first.name} to {last.name}: make a base backup" for first, last in missing]
+        newest = max((segment.timeline for segment in segments), default=0)
+        if newest > bases[-1].details["timeline"]:
+            said.append(f"the log went on to timeline {newest} after a restore: make a base backup")
+        return tuple(said)
+
+    def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
+        """The log in the stores that none of the backups that are `kept` needs."""
+        bases = [backup for backup in kept if backup.kind in KINDS]
+        return unneeded(bases, self._log(bases[-1])) if bases else ()
+
+    def remove(self, log: Sequence[Wal]) -> dict[str, StoreError]:
+        """Remove log from the stores; what still holds some, and why."""
+        failed: dict[str, StoreError] = {}
+        for wal in log:
+            if wal.key is not None:
+                failed.update(self._stores.delete(wal.key))
+        return failed
+
+    def _parent(self) -> Manifest:
+        bases = self._bases()
+        if not bases:
+            raise NotPossible("incremental", "there is no base backup", "make a backup of kind base")
+        if len(bases[-1].details["needs"]) >= _LONGEST_CHAIN:
+            reason = f"{_LONGEST_CHAIN} incrementals were made on one base, which is the most"
+            raise NotPossible("incremental", reason, "make a backup of kind base")
+        return bases[-1]
+
+    def _bases(self) -> list[Manifest]:
+        found = [entry.manifest for entry in self._catalogue.entries() if entry.manifest]
+        return sorted((each for each in found if each.kind in KINDS), key=lambda each: str(each.details["ended"]))
+
+    def _folder(self, backup: Manifest) -> Folder:
+        return Folder(self._stores, backup, self._key)
+
+    def _log(self, base: Manifest) -> Sequence[Wal]:
+        size = int(base.details["segment_size"])
+        roots = [root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)]
+        return inventory(self._stores, roots[0] / RECEIVED if roots else Path(RECEIVED), size)

@@ -1,0 +1,8 @@
+"""A backup brought back: checked before anything is touched, swapped in by one rename, the old database kept."""
+
+from __future__ import annotations
+
+from esteio.backup.restore._checks import require_extensions
+from esteio.backup.restore._whole import Restored, restore_in_place, restore_into
+
+__all__ = ["Restored", "require_extensions", "restore_in_place", "restore_into"]

@@ -1,0 +1,117 @@
+"""The restore of a dump from first check to last rename.
+
+Promises: the database of that name is untouched until the new one is complete and compared; an error or an interrupt
+at any moment leaves it as it was and removes the new one. The old database stays beside it under a dated name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from esteio.backup._errors import NotConfirmed, RestoreRefused
+from esteio.backup._folder import Folder
+from esteio.backup._progress import Progress, silent
+from esteio.backup._session import connect
+from esteio.backup.dump import load
+from esteio.backup.dump._create import drop_database
+from esteio.backup.restore._checks import database_exists, require_possible
+from esteio.backup.restore._swap import swap
+from esteio.backup.tools import Toolbox
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres import Dsn
+
+__all__ = ["Confirm", "Restored", "restore_in_place", "restore_into"]
+
+_LONGEST = 63  # bytes of a name in PostgreSQL
+
+Confirm = Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What a restore did: `kept` is the name of the database that was there before, if one was."""
+
+    backup: str
+    database: str
+    kept: str | None
+    rows: int
+    seconds: float
+
+
+def restore_into(
+    server: Dsn,
+    folder: Folder,
+    name: str,
+    toolbox: Callable[[int], Toolbox],
+    progress: Progress = silent,
+    *,
+    clock: Clock = SYSTEM,
+) -> Restored:
+    """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists."""
+    began = clock.monotonic()
+    admin = _admin(server, name)
+    if not 0 < len(name.encode()) <= _LONGEST:
+        raise RestoreRefused(name, f"the name has {len(name.encode())} bytes", f"give it 1 to {_LONGEST}")
+    with connect(admin) as conn:
+        if database_exists(conn, name):
+            raise RestoreRefused(name, "it exists", "choose another name, or restore in place")
+        require_possible(conn, folder.manifest, name)
+        major = conn.info.server_version // 10000
+    folder.check(progress)
+    rows = load(admin, folder, name, toolbox(major), progress)
+    return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began)
+
+
+def restore_in_place(
+    server: Dsn,
+    folder: Folder,
+    toolbox: Callable[[int], Toolbox],
+    confirm: Confirm,
+    progress: Progress = silent,
+    *,
+    clock: Clock = SYSTEM,
+) -> Restored:
+    """Put the backup in the place of the database that `server` names; the old one is kept beside it.
+
+    `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no.
+    """
+    name = _named(server, folder)
+    admin = _admin(server, name)
+    with connect(admin) as conn:
+        there = database_exists(conn, name)
+        require_possible(conn, folder.manifest, name)
+        tools = toolbox(conn.info.server_version // 10000)
+    if not confirm(name):
+        raise NotConfirmed(name)
+    began = clock.monotonic()
+    folder.check(progress)
+    stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
+    new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
+    try:
+        rows = load(admin, folder, new, tools, progress)
+        if kept is not None:
+            progress("swap", 0, 0, "")
+            swap(admin, new, name, kept)
+    except BaseException:
+        if kept is not None:  # after an interrupt that came too late there is no database of that name
+            drop_database(admin, new)
+        raise
+    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began)
+
+
+def _named(server: Dsn, folder: Folder) -> str:
+    like = folder.manifest.database
+    assert like is not None, "a dump has a database"
+    return server.database or like.name
+
+
+def _admin(server: Dsn, name: str) -> Dsn:
+    """An address on the same server that is not the database to be replaced."""
+    return server.with_(database="template1" if name == "postgres" else "postgres")
+
+
+def _beside(name: str, suffix: str) -> str:
+    """`name` with `suffix`, cut where PostgreSQL would cut it, but never within a letter."""
+    return name.encode()[: _LONGEST - len(suffix)].decode(errors="ignore") + suffix

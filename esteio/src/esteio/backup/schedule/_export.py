@@ -1,0 +1,133 @@
+"""The same schedule in other schedulers' words: systemd, cron, the Task Scheduler of Windows. Pure.
+
+Promises: what a scheduler cannot say is refused, not approximated. Each is told to make up for missed runs where it
+can (systemd, Windows) and not to start a second one beside a first.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Iterable, Sequence
+from xml.sax.saxutils import escape
+
+from esteio.backup.schedule._cron import Cron, ScheduleError
+from esteio.backup.schedule._decision import Task
+
+__all__ = ["cron_line", "systemd_units", "windows_task"]
+
+_WEEKDAYS = ("Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+_MOST_TRIGGERS = 48  # of one task of Windows
+_ALL = {"minutes": 60, "hours": 24, "days": 31, "months": 12}
+
+
+def cron_line(task: Task, command: Sequence[str]) -> str:
+    """A line for a user's crontab; cron has only the machine's own timezone."""
+    return f"{task.cron.expression} {shlex.join(command)}".replace("%", "\\%") + f"  # esteio backup: {task.name}\n"
+
+
+def systemd_units(task: Task, command: Sequence[str]) -> dict[str, str]:
+    """A service and its timer, by the file's name."""
+    name = f"esteio-backup-{task.name}"
+    words = " ".join(_unit_word(word) for word in command)
+    moments = "".join(f"OnCalendar={moment}\n" for moment in _calendar(task.cron))
+    return {
+        f"{name}.service": (
+            f"[Unit]\nDescription=Backup {task.name} ({task.kind})\nWants=network-online.target\n"
+            "After=network-online.target\n\n"
+            f"[Service]\nType=oneshot\nEnvironmentFile=-/etc/esteio/backup.env\nExecStart={words}\nNice=10\nIOSchedulingClass=idle\n"
+        ),
+        f"{name}.timer": (
+            f"[Unit]\nDescription=When to make backup {task.name}\n\n"
+            f"[Timer]\n{moments}Persistent=true\nRandomizedDelaySec=30\n\n[Install]\nWantedBy=timers.target\n"
+        ),
+    }
+
+
+def windows_task(task: Task, command: Sequence[str]) -> str:
+    """XML for `schtasks /create /xml`; ScheduleError when the expression depends on days of the month or months."""
+    triggers = "".join(_trigger(task.cron, hour, minute) for hour, minute in _times(task.cron))
+    program, *arguments = command
+    return (
+        '<?xml version="1.0" encoding="UTF-16"?>\n'
+        '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\n'
+        f"  <RegistrationInfo><Description>esteio backup: {escape(task.name)}</Description></RegistrationInfo>\n"
+        f"  <Triggers>\n{triggers}  </Triggers>\n"
+        '  <Principals><Principal id="Author"><UserId>S-1-5-18</UserId></Principal></Principals>\n'
+        "  <Settings>\n"
+        "    <MultipleInstancesPolicy>IgnoreNew</MultipleInstancesPolicy>\n"
+        "    <DisallowStartIfOnBatteries>false</DisallowStartIfOnBatteries>\n"
+        "    <StopIfGoingOnBatteries>false</StopIfGoingOnBatteries>\n"
+        "    <StartWhenAvailable>true</StartWhenAvailable>\n"
+        "    <ExecutionTimeLimit>PT12H</ExecutionTimeLimit>\n"
+        "  </Settings>\n"
+        '  <Actions Context="Author">\n'
+        f"    <Exec><Command>{escape(program)}</Command>"
+        f"<Arguments>{escape(subprocess.list2cmdline(arguments))}</Arguments></Exec>\n"
+        "  </Actions>\n"
+        "</Task>\n"
+    )
+
+
+# systemd
+
+
+def _calendar(cron: Cron) -> Iterable[str]:
+    """Calendar events; two where cron means either a day of the month or a weekday."""
+    fields = cron.fields()
+    time = f"{_numbers(fields.hours, 24)}:{_numbers(fields.minutes, 60)}:00 {cron.timezone}"
+    month = _numbers(fields.months, 12)
+    days = _numbers({day for day in fields.days if isinstance(day, int)}, 31)
+    week = "" if len(_weekdays(cron)) == 7 else ",".join(_WEEKDAYS[day][:3] for day in _weekdays(cron)) + " "
+    _refuse_special(cron)
+    if week and days != "*" and not fields.day_and:
+        return f"*-{month}-{days} {time}", f"{week}*-{month}-* {time}"
+    return (f"{week}*-{month}-{days} {time}",)
+
+
+def _numbers(values: Iterable[int], all_: int) -> str:
+    found = sorted(values)
+    return "*" if len(found) == all_ else ",".join(f"{value:02d}" for value in found)
+
+
+def _unit_word(word: str) -> str:
+    """Quoted as systemd.syntax(7) and systemd.service(5) want it."""
+    for sign, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
+        word = word.replace(sign, written)
+    return f'"{word}"'
+
+
+# Windows
+
+
+def _times(cron: Cron) -> list[tuple[int, int]]:
+    fields = cron.fields()
+    _refuse_special(cron)
+    if len(fields.days) != _ALL["days"] or len(fields.months) != _ALL["months"]:
+        raise ScheduleError("expression for Windows", cron.expression, "every day and month, as in 0 2 * * 1-5")
+    times = [(hour, minute) for hour in sorted(fields.hours) for minute in sorted(fields.minutes)]
+    if len(times) > _MOST_TRIGGERS:
+        raise ScheduleError("expression for Windows", cron.expression, f"at most {_MOST_TRIGGERS} times a day")
+    return times
+
+
+def _trigger(cron: Cron, hour: int, minute: int) -> str:
+    weekdays = _weekdays(cron)
+    when = "<ScheduleByDay><DaysInterval>1</DaysInterval></ScheduleByDay>"
+    if len(weekdays) < 7:
+        days = "".join(f"<{_WEEKDAYS[day]} />" for day in weekdays)
+        when = f"<ScheduleByWeek><WeeksInterval>1</WeeksInterval><DaysOfWeek>{days}</DaysOfWeek></ScheduleByWeek>"
+    start = f"<StartBoundary>2026-01-01T{hour:02d}:{minute:02d}:00</StartBoundary>"
+    return f"    <CalendarTrigger>{start}<Enabled>true</Enabled>{when}</CalendarTrigger>\n"
+
+
+def _weekdays(cron: Cron) -> list[int]:
+    return sorted({day % 7 for day in cron.fields().weekdays if isinstance(day, int)})
+
+
+def _refuse_special(cron: Cron) -> None:
+    """What cronsim knows beyond numbers: the last day, the third Friday."""
+    fields = cron.fields()
+    odd = [day for day in fields.weekdays if not isinstance(day, int)] + [day for day in fields.days if day < 1]
+    if odd:
+        raise ScheduleError("expression", cron.expression, "plain days here; L and # only in the built-in scheduler")

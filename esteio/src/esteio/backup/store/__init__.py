@@ -1,0 +1,47 @@
+"""Where backups are kept: directories, S3 and its friends, Google Cloud, Azure; several at once.
+
+Promises: an object appears under its name only when it is whole and durable, and its size was asked back; what
+fails for a moment is tried again; a store that fails leaves the others unharmed and is named. Every failure is a
+`StoreError` with the store, the object and what to do; no secret is in it.
+"""
+
+from __future__ import annotations
+
+from esteio.backup.store._errors import (
+    AllStoresFailed,
+    InvalidKeyName,
+    ObjectLocked,
+    ObjectMissing,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+    StoreUrlError,
+    UploadTruncated,
+)
+from esteio.backup.store._events import StoreFailed
+from esteio.backup.store._several import Placement, Stores
+from esteio.backup.store._store import Download, Store, Stored, Upload
+from esteio.backup.store._url import open_store, stores_from_settings
+
+__all__ = [
+    "AllStoresFailed",
+    "Download",
+    "InvalidKeyName",
+    "ObjectLocked",
+    "ObjectMissing",
+    "Placement",
+    "Store",
+    "StoreDenied",
+    "StoreError",
+    "StoreFailed",
+    "StoreFull",
+    "StoreUnavailable",
+    "StoreUrlError",
+    "Stored",
+    "Stores",
+    "Upload",
+    "UploadTruncated",
+    "open_store",
+    "stores_from_settings",
+]

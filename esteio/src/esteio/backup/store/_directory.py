@@ -1,0 +1,196 @@
+"""A directory as a store: a disk, a network share, a USB drive.
+
+Promises: an object is written under a temporary name, synchronised, and renamed; then the directory is
+synchronised too. After a crash it is whole or absent. A directory that does not exist is not made when its parent
+is missing as well: a drive that is not mounted must not be filled in memory of its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from esteio.backup.store._errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreUnavailable
+from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
+
+__all__ = ["DirectoryStore"]
+
+_UNFINISHED = ".unfinished-"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+class DirectoryStore:
+    """Objects as files below `root`."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).absolute()
+        self.name = str(self.root)
+
+    def open(self, key: str) -> Upload:
+        """Begin a file."""
+        with self.translated(key):
+            if not self.root.is_dir():
+                self.root.mkdir(mode=0o700)
+            return _FileUpload(self, checked_key(key))
+
+    def put(self, key: str, source: Path | bytes) -> Stored:
+        """Write a file."""
+        with self.open(key) as upload:
+            for data in pieces(source):
+                upload.write(data)
+            return upload.commit()
+
+    @contextmanager
+    def get(self, key: str) -> Iterator[Download]:
+        """Open a file."""
+        with self.translated(key):
+            file = self.path(key).open("rb")
+        with file:
+            yield _FileDownload(self, key, file)
+
+    def head(self, key: str) -> Stored | None:
+        """Look at a file."""
+        try:
+            with self.translated(key):
+                return self._stored(key)
+        except ObjectMissing:
+            return None
+
+    def list(self, prefix: str = "") -> list[Stored]:
+        """The files below a folder."""
+        top = self.path(prefix) if prefix else self.root
+        found = []
+        with self.translated(prefix):
+            if prefix and self.root.is_dir() and not top.exists():
+                return []
+            for folder, folders, names in os.walk(top, onerror=_raise):
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                relative = Path(folder).relative_to(self.root)
+                for name in names:
+                    with suppress(FileNotFoundError):  # removed meanwhile
+                        if not name.startswith("."):
+                            found.append(self._stored((relative / name).as_posix()))
+        return sorted(found, key=lambda stored: stored.key)
+
+    def delete(self, key: str) -> None:
+        """Remove a file, and its folder when that is empty then."""
+        with self.translated(key), suppress(FileNotFoundError):
+            path = self.path(key)
+            path.unlink()
+            sync_directory(path.parent)
+            with suppress(OSError):
+                if path.parent != self.root:
+                    path.parent.rmdir()
+
+    def path(self, key: str) -> Path:
+        """Where `key` lies."""
+        return self.root / checked_key(key)
+
+    def _stored(self, key: str) -> Stored:
+        found = self.path(key).stat()
+        return Stored(key, found.st_size, found.st_mtime)
+
+    @contextmanager
+    def translated(self, key: str) -> Iterator[None]:
+        """Turn what the system refuses inside into a StoreError about `key`."""
+        try:
+            yield
+        except OSError as error:
+            raise self._error(key, error) from error
+
+    def _error(self, key: str, error: OSError) -> StoreError:
+        reason = error.strerror or str(error)
+        if error.errno in _FULL:
+            return StoreFull(self.name, key, reason)
+        if error.errno in _DENIED:
+            return StoreDenied(self.name, key, reason)
+        if error.errno == errno.ENOENT and self.root.is_dir():
+            return ObjectMissing(self.name, key, "there is no such file")
+        return StoreUnavailable(self.name, key, reason)
+
+
+class _FileDownload:
+    """A file being read."""
+
+    def __init__(self, store: DirectoryStore, key: str, file: BinaryIO) -> None:
+        self._store = store
+        self._key = key
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        with self._store.translated(self._key):
+            return self._file.read(size)
+
+
+class _FileUpload(UploadBlock):
+    """A file under a temporary name."""
+
+    def __init__(self, store: DirectoryStore, key: str) -> None:
+        self._store = store
+        self._key = key
+        self._target = store.path(key)
+        self._made = _make_folders(self._target.parent, store.root)
+        handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=self._target.parent)
+        self._unfinished = Path(name)
+        self._file = os.fdopen(handle, "wb", buffering=0)
+
+    def write(self, data: bytes, /) -> int:
+        """Append."""
+        with self._store.translated(self._key):
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        return len(data)
+
+    def commit(self) -> Stored:
+        """Synchronise and rename."""
+        with self._store.translated(self._key):
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._unfinished.replace(self._target)
+            for folder in (self._target.parent, *self._made):
+                sync_directory(folder)
+            self._done = True
+            found = self._target.stat()
+        return Stored(self._key, found.st_size, found.st_mtime)
+
+    def abort(self) -> None:
+        """Remove it."""
+        self._done = True
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._unfinished.unlink()
+        with suppress(OSError):  # somebody else's file is in it
+            if self._target.parent != self._store.root:
+                self._target.parent.rmdir()
+
+
+def _make_folders(folder: Path, root: Path) -> list[Path]:
+    """Make `folder` below `root`; the directories that got a new entry by that."""
+    missing = []
+    while folder != root and not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(mode=0o700, exist_ok=True)
+    return [path.parent for path in missing]
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the entries of `directory` durable."""
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _raise(error: OSError) -> None:
+    raise error

@@ -1,0 +1,109 @@
+"""What can go wrong with a store, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from esteio.errors import EsteioError
+
+__all__ = [
+    "AllStoresFailed",
+    "InvalidKeyName",
+    "ObjectLocked",
+    "ObjectMissing",
+    "StoreDenied",
+    "StoreError",
+    "StoreFull",
+    "StoreUnavailable",
+    "StoreUrlError",
+    "UploadTruncated",
+]
+
+
+class StoreError(EsteioError):
+    """Base of the errors of stores: `store` is the name of the one that failed, `key` the object."""
+
+    advice = "see the reason"
+
+    def __init__(self, store: str, key: str, reason: str) -> None:
+        self.store = store
+        self.key = key
+        self.reason = reason
+        what = f"object {key!r}: " if key else ""
+        super().__init__(f"backup store {store}: {what}{reason}; {self.advice}")
+
+
+class StoreUnavailable(StoreError):
+    """It does not answer, or answers that it cannot now."""
+
+    advice = "it was tried several times; the next run tries again"
+    retry_after = 60.0
+
+
+class StoreDenied(StoreError):
+    """It does not know us, or does not let us."""
+
+    advice = "check the credentials and the permissions (list, read, write, delete)"
+
+
+class StoreFull(StoreError):
+    """No space or quota is left."""
+
+    advice = "make room or prune; nothing that is complete was removed"
+
+
+class ObjectMissing(StoreError):
+    """There is no such object, or no such bucket."""
+
+    advice = "look at what `list` shows, and check the bucket's name"
+
+
+class ObjectLocked(StoreError):
+    """It may not be removed before its retention ends: as wanted, and no failure of the store."""
+
+    advice = "it is kept until its retention ends, and removed by a later prune"
+
+
+class UploadTruncated(StoreError):
+    """The store has less, or more, than was sent."""
+
+    advice = "it was removed again where that was possible; check what is between us and the store"
+
+    def __init__(self, store: str, key: str, *, sent: int, kept: int) -> None:
+        self.sent = sent
+        self.kept = kept
+        super().__init__(store, key, f"{sent} bytes were sent, it has {kept}")
+
+
+class AllStoresFailed(EsteioError):
+    """Not one store has it; `failures` says why, by the store's name."""
+
+    def __init__(self, key: str, failures: Mapping[str, Exception]) -> None:
+        self.key = key
+        self.failures = dict(failures)
+        reasons = "; ".join(str(error) for error in failures.values()) or "no store is set"
+        super().__init__(f"object {key!r} is in none of the backup stores: {reasons}")
+
+
+class StoreUrlError(EsteioError, ValueError):
+    """A store's address that cannot be used."""
+
+    def __init__(self, part: str, value: str, allowed: str) -> None:
+        self.part = part
+        self.value = value
+        self.allowed = allowed
+        super().__init__(
+            f"backup store: {part} is {value!r}; allowed: {allowed}. "
+            "Examples: /srv/backup, s3://bucket/folder?endpoint=http://minio:9000, gs://bucket, az://account/container"
+        )
+
+
+class InvalidKeyName(EsteioError, ValueError):
+    """An object's name that could leave its store."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        super().__init__(
+            f"object name {key!r} cannot be used; allowed: parts of 1 to 200 bytes joined by /, none of them . or .. "
+            "or beginning with a dot, no control characters and no backslash"
+        )

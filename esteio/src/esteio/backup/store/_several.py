@@ -1,0 +1,176 @@
+"""Several stores as one: three copies, on two kinds of medium, one of them elsewhere.
+
+Promises: what at least one store took is kept; a store that fails is left out for the rest of that object, told as
+`StoreFailed` and named in the `Placement`, and `mirror` brings it what it missed. Only when every store failed is
+it an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from esteio import events
+from esteio.backup.store._errors import AllStoresFailed, StoreError
+from esteio.backup.store._events import StoreFailed
+from esteio.backup.store._store import CHUNK, Download, Store, Stored, Upload, UploadBlock
+
+__all__ = ["Placement", "Stores"]
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where an object is now: `stored` by the store's name, and why it is not in the `failed` ones."""
+
+    key: str
+    stored: dict[str, Stored]
+    failed: dict[str, StoreError] = field(default_factory=dict)
+
+
+class Stores:
+    """`stores` in the order they are read from; the nearest first."""
+
+    def __init__(self, stores: Sequence[Store]) -> None:
+        if not stores:
+            msg = "Stores: none given; allowed: one or more. Set BACKUP_DIR, AWS_S3_BUCKET or BACKUP_STORES"
+            raise ValueError(msg)
+        self.stores = tuple(stores)
+
+    def open(self, key: str) -> _Everywhere:
+        """Begin to write an object to all."""
+        return _Everywhere(key, self.stores)
+
+    def put(self, key: str, source: Path | bytes) -> Placement:
+        """Write a file or bytes to all, each with its own retries."""
+        stored, failed = self._each(key, lambda store: store.put(key, source))
+        return _placed(key, stored, failed)
+
+    @contextmanager
+    def get(self, key: str) -> Iterator[Download]:
+        """Read an object from the first store that has it; once it is being read, a failure is a failure."""
+        failed: dict[str, StoreError] = {}
+        with ExitStack() as stack:
+            for store in self.stores:
+                try:
+                    download = stack.enter_context(store.get(key))
+                except StoreError as error:
+                    failed[store.name] = error
+                else:
+                    break
+            else:
+                raise AllStoresFailed(key, failed)
+            yield download
+
+    def list(self, prefix: str = "") -> dict[str, dict[str, Stored]]:
+        """By name, in which stores it is; AllStoresFailed when not one can be asked."""
+        answers, failed = self._each(prefix, lambda store: store.list(prefix))
+        if not answers:
+            raise AllStoresFailed(prefix, failed)
+        found: dict[str, dict[str, Stored]] = {}
+        for name, objects in answers.items():
+            for stored in objects:
+                found.setdefault(stored.key, {})[name] = stored
+        return dict(sorted(found.items()))
+
+    def delete(self, key: str) -> dict[str, StoreError]:
+        """Remove an object from all; why it is still in some, by the store's name."""
+        return self._each(key, lambda store: store.delete(key))[1]
+
+    def mirror(self, prefix: str = "") -> Sequence[Placement]:
+        """Copy what some stores have and others lack, or have in another size; one placement for each copy."""
+        found = self.list(prefix)
+        done = []
+        for key, holders in found.items():
+            best = max(holders.values(), key=lambda stored: stored.modified)
+            origin = next(store for store in self.stores if holders.get(store.name) == best)
+            lacking = [s for s in self.stores if s.name not in holders or holders[s.name].size != best.size]
+            if lacking:
+                done.append(_copied(key, origin, lacking))
+        return done
+
+    def _each(self, key: str, call: Callable[[Store], R]) -> tuple[dict[str, R], dict[str, StoreError]]:
+        answers: dict[str, R] = {}
+        failed: dict[str, StoreError] = {}
+        for store in self.stores:
+            try:
+                answers[store.name] = call(store)
+            except StoreError as error:
+                failed[store.name] = error
+                _tell(store, key, error)
+        return answers, failed
+
+
+class _Everywhere(UploadBlock):
+    """One upload to each store that has not failed."""
+
+    def __init__(self, key: str, stores: Sequence[Store]) -> None:
+        self._key = key
+        self._failed: dict[str, StoreError] = {}
+        self._uploads: dict[Store, Upload] = {}
+        for store in stores:
+            try:
+                self._uploads[store] = store.open(key)
+            except StoreError as error:
+                self._drop(store, error)
+        self._some()
+
+    def write(self, data: bytes, /) -> int:
+        """Hand `data` to each; as fast as the slowest."""
+        for store, upload in list(self._uploads.items()):
+            try:
+                upload.write(data)
+            except StoreError as error:
+                self._drop(store, error)
+        self._some()
+        return len(data)
+
+    def commit(self) -> Placement:
+        """Make it appear in each; AllStoresFailed when it appears in none."""
+        self._done = True
+        stored: dict[str, Stored] = {}
+        for store, upload in list(self._uploads.items()):
+            try:
+                stored[store.name] = upload.commit()
+            except StoreError as error:
+                self._drop(store, error)
+        return _placed(self._key, stored, self._failed)
+
+    def abort(self) -> None:
+        """Forget it everywhere."""
+        self._done = True
+        for upload in self._uploads.values():
+            upload.abort()
+
+    def _drop(self, store: Store, error: StoreError) -> None:
+        upload = self._uploads.pop(store, None)
+        if upload is not None:
+            upload.abort()
+        self._failed[store.name] = error
+        _tell(store, self._key, error)
+
+    def _some(self) -> None:
+        if not self._uploads:
+            raise AllStoresFailed(self._key, self._failed)
+
+
+def _placed(key: str, stored: dict[str, Stored], failed: dict[str, StoreError]) -> Placement:
+    if not stored:
+        raise AllStoresFailed(key, failed)
+    return Placement(key, stored, failed)
+
+
+def _copied(key: str, origin: Store, lacking: Sequence[Store]) -> Placement:
+    with origin.get(key) as source, _Everywhere(key, lacking) as upload:
+        while data := source.read(CHUNK):
+            upload.write(data)
+        return upload.commit()
+
+
+def _tell(store: Store, key: str, error: StoreError) -> None:
+    if events.active():
+        events.emit(StoreFailed(store.name, key, error))

@@ -1,0 +1,91 @@
+"""Stores from their addresses.
+
+Promises: credentials come from the environment in each vendor's own names (AWS_ACCESS_KEY_ID, GOOGLE_..., AZURE_...),
+never from the address, which is shown to people. What is not understood is a `StoreUrlError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from obstore.exceptions import BaseError
+from obstore.store import AzureStore, GCSStore, S3Store
+
+from esteio.backup.store._directory import DirectoryStore
+from esteio.backup.store._errors import StoreUrlError
+from esteio.backup.store._object import ObjectStore
+from esteio.backup.store._store import Store
+
+__all__ = ["open_store", "stores_from_settings"]
+
+_KINDS: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+_OPTIONS = {"s3": ("endpoint", "region", "checksum"), "gs": (), "az": ("endpoint",)}
+
+
+def open_store(url: str, *, timeout: float = 30.0) -> Store:
+    """The store at `url`; nothing is asked of it yet. `timeout` is that of one request, in seconds.
+
+    `/folder`, `file:///folder`, `s3://bucket/folder?endpoint=...&region=...&checksum=none`, `gs://bucket/folder`,
+    `az://account/container/folder?endpoint=...`.
+    """
+    if "://" not in url:
+        return DirectoryStore(Path(url).expanduser())
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return DirectoryStore(unquote(parts.path))
+    if parts.scheme not in _KINDS:
+        raise StoreUrlError("the scheme", parts.scheme, "a path, file, s3, gs, az")
+    if "@" in parts.netloc:
+        raise StoreUrlError("the host", "***@" + parts.netloc.rpartition("@")[2], "no credentials in the address")
+    if not parts.netloc:
+        raise StoreUrlError("the bucket", "", "s3://bucket")
+    bare = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
+    options = _options(parts.scheme, parts.query)
+    return ObjectStore(bare, _inner(parts.scheme, bare, options, timeout))
+
+
+def stores_from_settings(settings: Mapping[str, str]) -> tuple[Store, ...]:
+    """What `BACKUP_DIR`, `AWS_S3_BUCKET` and `BACKUP_STORES` (addresses, separated by blanks) say, in this order."""
+    urls = [settings[name] for name in ("BACKUP_DIR",) if settings.get(name)]
+    if bucket := settings.get("AWS_S3_BUCKET"):
+        urls.append(bucket if "://" in bucket else f"s3://{bucket}")
+    urls += settings.get("BACKUP_STORES", "").split()
+    return tuple(open_store(url) for url in dict.fromkeys(urls))
+
+
+def _options(scheme: str, query: str) -> dict[str, str]:
+    found = dict(parse_qsl(query, keep_blank_values=True))
+    for name in found:
+        if name not in _OPTIONS[scheme]:
+            allowed = ", ".join(_OPTIONS[scheme]) or "none"
+            raise StoreUrlError(f"an option of {scheme}://", name, allowed)
+    if found.get("checksum", "sha256") not in ("sha256", "none"):
+        raise StoreUrlError("checksum", found["checksum"], "sha256, none")
+    return found
+
+
+def _inner(scheme: str, url: str, options: dict[str, str], timeout: float) -> Any:
+    config: dict[str, Any] = {name: options[name] for name in ("endpoint", "region") if name in options}
+    if scheme == "s3" and options.get("checksum") != "none":
+        config["checksum_algorithm"] = "SHA256"
+    plain = options.get("endpoint", "").startswith("http://")
+    seconds = timedelta(seconds=timeout)
+    client = {"timeout": seconds, "connect_timeout": min(seconds, timedelta(seconds=5)), "allow_http": plain}
+    retries = {"max_retries": 2, "retry_timeout": 2 * seconds}
+    if scheme == "az":  # obstore itself would take the account for the container
+        config["account_name"], url = _azure(url)
+    try:
+        return _KINDS[scheme].from_url(url, client_options=client, retry_config=retries, **config)
+    except (BaseError, ValueError) as error:
+        raise StoreUrlError("the address", url, str(error).splitlines()[0]) from None
+
+
+def _azure(url: str) -> tuple[str, str]:
+    account, _, path = url.removeprefix("az://").partition("/")
+    if not path:
+        raise StoreUrlError("the container", "", "az://account/container")
+    return account, f"az://{path}"

@@ -1,0 +1,8 @@
+"""A backup restored on a server of its own, and looked at, before anybody counts on it."""
+
+from __future__ import annotations
+
+from esteio.backup.verify._scratch import Scratch
+from esteio.backup.verify._trial import verify_dump
+
+__all__ = ["Scratch", "verify_dump"]

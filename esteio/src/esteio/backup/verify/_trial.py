@@ -1,0 +1,99 @@
+"""The trial of a dump: every file read, restored on a scratch server, compared with the manifest, its indexes checked.
+
+Promises: a `Proof` comes back whether the backup is sound or not, with what was wrong; an error comes out only when
+the trial itself could not be held (no server of that major, no space, no key), which says nothing about the backup.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from esteio.backup._errors import BackupDamaged, BackupError, ToolFailed, VerificationFailed
+from esteio.backup._folder import Folder
+from esteio.backup._progress import Progress, silent
+from esteio.backup._proof import Proof
+from esteio.backup._session import connect, one
+from esteio.backup.dump import load, server_version
+from esteio.backup.restore import require_extensions
+from esteio.backup.tools import Toolbox
+from esteio.backup.verify._scratch import Scratch
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres import Dsn
+
+__all__ = ["verify_dump"]
+
+_NAME = "trial"
+_ROOM = 1.2  # times the size the database had
+
+
+def verify_dump(
+    folder: Folder,
+    toolbox: Callable[[int], Toolbox],
+    progress: Progress = silent,
+    *,
+    directory: Path | None = None,
+    binaries: Path | None = None,
+    clock: Clock = SYSTEM,
+) -> Proof:
+    """Restore the dump in `folder` on a scratch server in `directory` and say what was found."""
+    began = clock.monotonic()
+    checked, rows, restored = ["sha256 of each file"], 0, 0.0
+    problems: tuple[str, ...] = ()
+    version = folder.manifest.server_version
+    try:
+        folder.check(progress)
+        _require_space(folder, directory)
+        with Scratch(folder.manifest.major, directory=directory, binaries=binaries) as scratch:
+            with connect(scratch.dsn) as conn:
+                version = server_version(conn)
+                require_extensions(conn, folder.manifest, _NAME)
+            start = clock.monotonic()
+            tools = toolbox(folder.manifest.major)
+            rows = load(scratch.dsn, folder, _NAME, tools, progress, any_collation=True)
+            restored = clock.monotonic() - start
+            checked += ["restore", "number of rows of each table", "sampled rows of each table"]
+            if _amcheck(scratch.dsn.with_(database=_NAME), tools, progress):
+                checked.append("amcheck")
+    except BackupDamaged as error:
+        problems = (f"{error.file}: {error.problem}",)
+    except VerificationFailed as error:
+        problems = error.problems
+    except ToolFailed as error:
+        problems = (str(error),)
+    return Proof(
+        folder.manifest.id,
+        datetime.fromtimestamp(clock.time(), UTC).isoformat(timespec="seconds"),
+        round(restored, 3),
+        round(clock.monotonic() - began, 3),
+        version,
+        rows,
+        tuple(checked),
+        problems,
+    )
+
+
+def _amcheck(dsn: Dsn, tools: Toolbox, progress: Progress) -> bool:
+    """Look at the structure of tables and indexes; False where the programs or the extension are not installed."""
+    with connect(dsn) as conn:
+        available = one(conn, "SELECT count(*) FROM pg_available_extensions WHERE name = 'amcheck'")
+    if not available or not tools.has("pg_amcheck"):
+        return False
+    progress("amcheck", 0, 0, "tables")
+    tools.run("pg_amcheck", ["--install-missing", "--no-password", f"--database={_NAME}"], dsn=dsn)
+    return True
+
+
+def _require_space(folder: Folder, directory: Path | None) -> None:
+    where = directory or Path(tempfile.gettempdir())
+    free = shutil.disk_usage(where).free
+    needed = int(folder.manifest.database.size * _ROOM) if folder.manifest.database else 0
+    if free < needed:
+        msg = (
+            f"trial of backup {folder.manifest.id!r} not held: {where} has {free >> 20} MB free, {needed >> 20} MB are "
+            "needed; name another directory (TMPDIR)"
+        )
+        raise BackupError(msg)

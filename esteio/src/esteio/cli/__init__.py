@@ -1,0 +1,14 @@
+"""The commands: `esteio backup COMMAND`, the same as `python -m esteio backup COMMAND`.
+
+Promises: exit code 0 when it was done, 1 when it was not, 2 when the command line itself is wrong, 130 and 143 when it
+was interrupted. What went wrong is one block on stderr, without a traceback. A password is never an argument.
+`backup_commands` gives the same commands to another program, in its language and with its settings.
+"""
+
+from __future__ import annotations
+
+from esteio.cli._backup import Opened, backup_commands
+from esteio.cli._main import main
+from esteio.cli._words import ENGLISH, Words
+
+__all__ = ["ENGLISH", "Opened", "Words", "backup_commands", "main"]

@@ -1,0 +1,203 @@
+"""`backup run|list|verify|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
+
+# Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from esteio.cli._bar import Bar
+from esteio.cli._cluster import moment, recover_cluster
+from esteio.cli._keep import keep
+from esteio.cli._schedule import Form, scheduled, show, written
+from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json
+from esteio.cli._words import ENGLISH, Words
+
+if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
+    from esteio.backup import Backups, Decision
+
+__all__ = ["Opened", "backup_commands"]
+
+
+class Kind(StrEnum):
+    """What `run` makes."""
+
+    dump = "dump"
+    base = "base"
+    incremental = "incremental"
+
+
+Opened = Callable[[bool], AbstractContextManager["Backups"]]
+"""Called with whether the database itself is needed; the stores always are."""
+
+
+def backup_commands(opened: Opened, words: Words = ENGLISH) -> typer.Typer:
+    """The commands, saying `words`."""
+    app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
+    commands = (_add_run, _add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive, _add_schedule)
+    for add in commands:
+        add(app, opened, words)
+    return app
+
+
+def _add_run(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("run", help=words.run)
+    def run(
+        verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True,
+        kind: Annotated[Kind, typer.Option("--kind", help=words.kind)] = Kind.dump,
+    ) -> None:
+        with opened(True) as backups, Bar(words) as bar:
+            _report_run(backups, bar, words, kind=kind.value, verify=verify)
+
+
+def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("list", help=words.list)
+    def list_(as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False) -> None:
+        with opened(False) as backups:
+            entries = backups.entries()
+            windows = backups.cluster.windows()
+        if as_json:
+            typer.echo(entries_json(entries, windows))
+        elif entries:
+            entries_table(entries, windows, words)
+        else:
+            typer.echo(words.nothing.format(where=backups.catalogue.where))
+
+
+def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("verify", help=words.verify)
+    def verify(backup: Annotated[str, typer.Argument(help=words.id)] = "latest") -> None:
+        with opened(False) as backups, Bar(words) as bar:
+            proof = backups.verify(backup, bar)
+        typer.echo(_proven(words, proof.restore_seconds, proof.rows, proof.checked))
+
+
+def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("restore", help=words.restore)
+    def restore(
+        backup: Annotated[str, typer.Argument(help=words.id)] = "latest",
+        into: Annotated[str | None, typer.Option("--into", help=words.into)] = None,
+        in_place: Annotated[bool, typer.Option("--in-place", help=words.in_place)] = False,
+        yes: Annotated[bool, typer.Option("--yes", help=words.yes)] = False,
+        to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
+        directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
+        data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
+    ) -> None:
+        if to is not None:
+            if (directory is None) == (data_dir is None) or into is not None or in_place:
+                raise typer.BadParameter(words.one_of_directories)
+            target = moment(to, words)
+            with opened(False) as backups, Bar(words) as bar:
+                confirmed = None if data_dir is None else lambda name: yes or _confirmed(name, bar, words)
+                recover_cluster(backups, target, (directory or data_dir or Path()).absolute(), confirmed, bar, words)
+            return
+        if (into is None) == (not in_place):
+            raise typer.BadParameter(words.one_of)
+        with opened(True) as backups, Bar(words) as bar:
+            if into is not None:
+                done = backups.restore_into(into, backup, bar)
+            else:
+                done = backups.restore_in_place(lambda name: yes or _confirmed(name, bar, words), backup, bar)
+        found = words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows)
+        typer.echo(found)
+        if done.kept is not None:
+            typer.echo(words.kept.format(kept=done.kept))
+
+
+def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("prune", help=words.prune)
+    def prune(dry_run: Annotated[bool, typer.Option("--dry-run", help=words.dry_run)] = False) -> None:
+        with opened(False) as backups:
+            for decision in backups.prune(dry_run=dry_run):
+                typer.echo(_line(decision, words, dry_run=dry_run))
+
+
+def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("status", help=words.status)
+    def status(
+        max_age: Annotated[float, typer.Option("--max-age", min=0.1, max=87600, help=words.max_age)] = 26.0,
+        as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False,
+    ) -> None:
+        with opened(False) as backups:
+            found = backups.status(timedelta(hours=max_age))
+        if as_json:
+            typer.echo(status_json(found))
+        elif found.ok:
+            typer.echo(words.ok.format(id=found.verified, age=age_text(found.verified_age or 0)))
+        for problem in () if as_json else found.problems:
+            typer.echo(problem, err=True)
+        raise typer.Exit(0 if found.ok else 1)
+
+
+def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("archive", help=words.archive)
+    def archive() -> None:
+        with opened(True) as backups:
+            service = backups.archive()
+            typer.echo(words.archiving.format(directory=service.directory))
+            keep(service)
+
+
+def _add_schedule(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("schedule", help=words.schedule)
+    def schedule(
+        base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
+        dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
+        timezone: Annotated[str, typer.Option("--timezone", help=words.timezone)] = "UTC",
+        form: Annotated[Form | None, typer.Option("--for", help=words.form)] = None,
+        write: Annotated[Path | None, typer.Option("--write", help=words.write)] = None,
+        run: Annotated[bool, typer.Option("--run", help=words.keep_to)] = False,
+    ) -> None:
+        tasks = scheduled(base, dump, timezone)
+        if form is not None:
+            written(tasks, form, write)
+            return
+        show(tasks, words)
+        if run:
+            with opened(True) as backups:
+                keep(backups.scheduler(tasks))
+
+
+def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool) -> None:
+    done = backups.run(bar, kind=kind, verify=verify)
+    bar.pause()
+    manifest = done.manifest
+    typer.echo(
+        words.made.format(
+            id=manifest.id,
+            content=size_text(manifest.size),
+            stored=size_text(manifest.stored),
+            seconds=manifest.duration,
+            stores=", ".join(done.stores),
+        )
+    )
+    if done.proof is None:
+        typer.echo(words.not_proven)
+    else:
+        typer.echo(_proven(words, done.proof.restore_seconds, done.proof.rows, done.proof.checked))
+    for decision in done.decisions:
+        if not decision.keep:
+            typer.echo(_line(decision, words, dry_run=False))
+
+
+def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:
+    return words.proven.format(
+        seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked)
+    )
+
+
+def _confirmed(name: str, bar: Bar, words: Words) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    bar.pause()
+    return bool(typer.prompt(words.type_name.format(name=name), err=True) == name)
+
+
+def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
+    verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
+    return f"{verb}\t{decision.id}\t{decision.reason}"

@@ -1,0 +1,77 @@
+"""All commands of `esteio`, and how a failed one ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from esteio.cli._backup import backup_commands
+from esteio.errors import EsteioError
+
+if TYPE_CHECKING:
+    from esteio.backup import Backups
+
+__all__ = ["main"]
+
+_app = typer.Typer(
+    name="esteio",
+    help="High availability for Python services.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class _Ended(BaseException):
+    """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
+
+
+@_app.callback()
+def _general() -> None:
+    """Keep `backup` a command of its own."""
+
+
+def _opened(database: bool) -> AbstractContextManager[Backups]:
+    from esteio.cli.environment import backups_of
+
+    return backups_of(os.environ, database=database)
+
+
+_app.add_typer(backup_commands(_opened), name="backup")
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit."""
+    with _endable():
+        try:
+            _app()
+        except EsteioError as error:
+            _exit(f"Error: {error}", 1)
+        except KeyboardInterrupt:
+            _exit("Interrupted.", 130)
+        except _Ended:
+            _exit("Ended.", 143)
+
+
+@contextmanager
+def _endable() -> Iterator[None]:
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise _Ended
+
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), end)
+    yield
+
+
+def _exit(message: str, code: int) -> None:
+    print(message, file=sys.stderr, flush=True)
+    sys.exit(code)

@@ -1,0 +1,108 @@
+"""How backups are shown to people and to programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from esteio.cli._words import Words
+
+if TYPE_CHECKING:
+    from esteio.backup import Entry, Status
+    from esteio.backup.physical import Window
+
+__all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json"]
+
+
+def size_text(size: int) -> str:
+    """Such as `12.3 MB`; 1 MB is 1,000,000 bytes."""
+    if size < 1000:
+        return f"{size} B"
+    amount, units = size / 1000, ["kB", "MB", "GB", "TB"]
+    while amount >= 999.95 and len(units) > 1:
+        amount /= 1000
+        del units[0]
+    return f"{amount:.1f} {units[0]}"
+
+
+def age_text(seconds: float) -> str:
+    """Such as `5 min`, `3.2 h` or `12.0 d`."""
+    if abs(seconds) < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if abs(seconds) < 48 * 3600 else f"{seconds / 86400:.1f} d"
+
+
+def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str:
+    """One object for each folder."""
+    return json.dumps([_plain(entry, windows.get(entry.id)) for entry in entries], ensure_ascii=False, indent=2)
+
+
+def status_json(status: Status) -> str:
+    """The status with its verdict."""
+    return json.dumps({"ok": status.ok, **asdict(status)}, ensure_ascii=False, indent=2)
+
+
+def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words: Words) -> None:
+    """A table on a terminal; lines with tabs elsewhere."""
+    now = datetime.now(UTC)
+    rows = [(*_row(entry, words, now), str(windows.get(entry.id, ""))) for entry in entries]
+    if not sys.stdout.isatty():
+        for row in rows:
+            print("\t".join(row))
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(*words.columns)
+    for entry, row in zip(entries, rows, strict=True):
+        table.add_row(*map(escape, row), style="green" if entry.verified and not entry.problem else "yellow")
+    Console().print(table)
+
+
+def _row(entry: Entry, words: Words, now: datetime) -> tuple[str, ...]:
+    manifest, proof = entry.manifest, entry.proof
+    return (
+        entry.id,
+        manifest.kind if manifest else "",
+        age_text((now - entry.began).total_seconds()),
+        size_text(manifest.size) if manifest else "",
+        size_text(manifest.stored) if manifest else "",
+        _state(entry, words),
+        f"{proof.restore_seconds:.1f} s" if proof and proof.ok else "",
+        ", ".join(entry.stores),
+    )
+
+
+def _state(entry: Entry, words: Words) -> str:
+    if entry.problem:
+        return words.damaged
+    if not entry.complete:
+        return words.unfinished
+    if entry.proof is None:
+        return words.unverified
+    return words.verified if entry.proof.ok else words.failed
+
+
+def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
+    manifest, proof = entry.manifest, entry.proof
+    return {
+        "id": entry.id,
+        "began": entry.began.isoformat(),
+        "complete": entry.complete,
+        "problem": entry.problem,
+        "stores": entry.stores,
+        "kind": manifest.kind if manifest else None,
+        "size": manifest.size if manifest else None,
+        "stored": manifest.stored if manifest else None,
+        "duration": manifest.duration if manifest else None,
+        "server_version": manifest.server_version if manifest else None,
+        "lsn": manifest.lsn if manifest else None,
+        "verified": entry.verified,
+        "proof": asdict(proof) if proof else None,
+        "reachable": [window.begins.isoformat(), window.ends.isoformat()] if window else None,
+    }

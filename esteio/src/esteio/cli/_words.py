@@ -1,0 +1,83 @@
+"""What the commands say, so that another program can say it in its own language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["ENGLISH", "Words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Every text of `backup_commands`; names in braces are filled in."""
+
+    backup: str = "Backups that are restored for trial before they are believed."
+    run: str = "Make a backup, restore it for trial, remove old ones."
+    no_verify: str = "Restore it for trial afterwards; without, nothing old is removed."
+    kind: str = "dump: this database; base: the whole cluster; incremental: what changed in it since."
+    list: str = "Show the backups, and what can be reached from each base."
+    json: str = "For programs."
+    verify: str = "Restore a backup on a server of its own and compare it."
+    restore: str = "Bring a backup back: into a new database, or in the place of the present one, which is kept."
+    id: str = "Its name, or latest."
+    into: str = "Name of the new database."
+    in_place: str = "Take the place of the present database."
+    yes: str = "Do not ask for the database's name."
+    one_of: str = "say either --into NAME or --in-place"
+    to: str = "The whole cluster as of a moment with its timezone (2026-03-01T14:30:00-03:00), or last."
+    bad_moment: str = "--to wants a moment with its timezone, such as 2026-03-01T14:30:00-03:00, or last"
+    directory: str = "With --to: the new data directory."
+    data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
+    one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR"
+    archive: str = "Receive the log of the cluster as it is written, until interrupted."
+    schedule: str = "Show when backups are made, write it for another scheduler, or keep to it until interrupted."
+    base_cron: str = "When a base is made, as in crontab; empty for never."
+    dump_cron: str = "When a dump is made, as in crontab; empty for never."
+    timezone: str = "The timezone of both, such as America/Sao_Paulo."
+    form: str = "Print it for this scheduler."
+    write: str = "Write it into this directory instead."
+    keep_to: str = "Keep to it until interrupted; what was missed is made up for."
+    prune: str = "Remove old backups, each with its reason."
+    dry_run: str = "Only show what would be done."
+    status: str = "Whether somebody has to get up: exit code 0 when all is well, 1 when not."
+    max_age: str = "Hours after which the newest verified backup is too old."
+    type_name: str = "Database {name!r} is replaced, and kept beside. Type its name to confirm"
+    made: str = "Backup {id}: {content} in {seconds:.1f} s, {stored} stored in {stores}."
+    proven: str = "Restored for trial in {seconds:.1f} s: {rows} rows as they should be ({checked})."
+    not_proven: str = "Not verified; old backups were left alone."
+    restored: str = "Restored {id} as {database!r} in {seconds:.1f} s: {rows} rows as they should be."
+    kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
+    recovered: str = "Restored {id} and the log as {directory} in {seconds:.1f} s; the last commit in it: {last}."
+    kept_directory: str = "The data directory of before is kept as {kept}; remove it when it is no longer needed."
+    archiving: str = "Receiving the log into {directory}; interrupt to end."
+    scheduled: str = "{kind}: {cron}, next {next}"
+    keep: str = "keep"
+    remove: str = "remove"
+    would_remove: str = "would remove"
+    nothing: str = "No backups in {where}."
+    ok: str = "All is well: {id} is verified and {age} old."
+    columns: tuple[str, ...] = ("Backup", "Kind", "Age", "Content", "Stored", "State", "Restore", "Where", "Reachable")
+    verified: str = "verified"
+    unverified: str = "not verified"
+    failed: str = "FAILED"
+    damaged: str = "DAMAGED"
+    unfinished: str = "unfinished"
+    database: str = "Dumping the database"
+    check: str = "Reading every file"
+    restoring: str = "Restoring"
+    compare: str = "Comparing tables"
+    amcheck: str = "Checking indexes"
+    unpack: str = "Unpacking"
+    log: str = "Fetching the log"
+    swap: str = "Swapping the databases"
+
+    checks: Mapping[str, str] = field(default_factory=dict)
+    """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
+
+    def step(self, name: str) -> str:
+        """The text for a step of `esteio.backup.Progress`."""
+        return str(getattr(self, "restoring" if name == "restore" else name, name))
+
+
+ENGLISH = Words()

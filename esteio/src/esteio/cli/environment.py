@@ -1,0 +1,107 @@
+"""Backups as the environment describes them.
+
+Promises: everything comes from variables, so no secret is ever an argument; what is missing or wrong is an
+`EnvironmentProblem` that names the variable and what is allowed.
+
+| variable | meaning | default |
+|---|---|---|
+| DATABASE_URL | the database | needed by run and restore |
+| BACKUP_DIR, AWS_S3_BUCKET, BACKUP_STORES | where backups are kept: a directory, a bucket, more addresses | one is needed |
+| BACKUP_PREFIX | what names begin with | backup |
+| BACKUP_RECIPIENTS | age recipients, separated by commas | not encrypted |
+| BACKUP_PASSPHRASE | encrypts, and opens again | not encrypted |
+| BACKUP_IDENTITY | the file of the age identity that opens | none |
+| RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
+| PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from esteio.backup import Backups, Retention, default_packing
+from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
+from esteio.backup.store import Stores, stores_from_settings
+from esteio.errors import EsteioError
+from esteio.postgres import Dsn
+
+__all__ = ["EnvironmentProblem", "backups_of", "decryption", "encryption", "packing"]
+
+_PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+class EnvironmentProblem(EsteioError, ValueError):
+    """A variable that is missing or cannot be used."""
+
+    def __init__(self, variable: str, problem: str, allowed: str) -> None:
+        self.variable = variable
+        self.problem = problem
+        super().__init__(f"{variable} {problem}; set it to {allowed}")
+
+
+@contextmanager
+def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Backups]:
+    """The `Backups` that `variables` describe; `database` says whether DATABASE_URL has to be there."""
+    url = variables.get("DATABASE_URL", "")
+    if database and not url:
+        raise EnvironmentProblem("DATABASE_URL", "is not set", "postgresql://user:password@host:5432/database")
+    found = stores_from_settings(variables)
+    if not found:
+        raise EnvironmentProblem("BACKUP_DIR", "is not set", "a directory (or AWS_S3_BUCKET or BACKUP_STORES)")
+    prefix = variables.get("BACKUP_PREFIX", "backup")
+    if not _PREFIX.fullmatch(prefix):
+        raise EnvironmentProblem("BACKUP_PREFIX", f"is {prefix!r}", "1 to 100 letters, digits, _ . and -")
+    yield Backups(
+        Dsn.parse(url) if url else Dsn(),
+        Stores(found),
+        prefix=prefix,
+        packing=packing(variables),
+        key=decryption(variables),
+        retention=Retention(days=_days(variables)),
+        binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
+    )
+
+
+def packing(variables: Mapping[str, str]) -> Callable[[], Packing]:
+    """How files are packed, asked before each run."""
+    encrypt = encryption(variables)
+    return lambda: replace(default_packing(), encryption=encrypt())
+
+
+def encryption(variables: Mapping[str, str]) -> Callable[[], Encryption | None]:
+    """How backups are locked; asked when one is made, because a passphrase takes a second."""
+    recipients = [each.strip() for each in variables.get("BACKUP_RECIPIENTS", "").split(",") if each.strip()]
+    phrase = variables.get("BACKUP_PASSPHRASE", "")
+    if recipients and phrase:
+        raise EnvironmentProblem("BACKUP_PASSPHRASE", "is set together with BACKUP_RECIPIENTS", "one of the two")
+    if recipients:
+        return lambda: Encryption.to(recipients)
+    return lambda: Encryption.passphrase(phrase) if phrase else None
+
+
+def decryption(variables: Mapping[str, str]) -> Callable[[bytes | None], Decryption | None]:
+    """What opens backups, given their key file where they have one."""
+
+    def key(key_file: bytes | None) -> Decryption | None:
+        if key_file is not None and (phrase := variables.get("BACKUP_PASSPHRASE")):
+            return Decryption.passphrase(phrase, key_file)
+        path = variables.get("BACKUP_IDENTITY")
+        if not path:
+            return None
+        try:
+            return Decryption.of(Path(path).expanduser().read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise InvalidKey("identity file", path, f"a readable file ({error})") from error
+
+    return key
+
+
+def _days(variables: Mapping[str, str]) -> int:
+    given = variables.get("RETENTION_DAYS", "") or "30"
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 3650):
+        raise EnvironmentProblem("RETENTION_DAYS", f"is {given!r}", "a number from 1 to 3650")
+    return int(given)

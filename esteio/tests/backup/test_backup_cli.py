@@ -1,0 +1,197 @@
+"""`esteio backup`: exit codes, one clear block on stderr, plain lines for programs, an interrupt that harms nothing."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from trial_database import names, query
+
+from esteio.cli._show import age_text, size_text
+from esteio.cli._words import Words
+from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption
+from esteio.postgres import Dsn
+
+ROUNDS = int(os.environ.get("ESTEIO_BACKUP_INTERRUPTS", "4"))
+
+
+@pytest.fixture
+def env(database: Dsn, tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "DATABASE_URL": database.url,
+        "BACKUP_DIR": str(tmp_path / "cópias"),
+        "NO_COLOR": "1",
+        "TMPDIR": str(short_directory(tmp_path)),
+    }
+
+
+def short_directory(tmp_path: Path) -> Path:
+    """Where trials are held; the server's account has to pass."""
+    place = tmp_path / "t"
+    place.mkdir(exist_ok=True)
+    for each in (place, *list(place.parents)[:3]):
+        if each != Path("/tmp"):
+            each.chmod(0o711 | (each.stat().st_mode & 0o777))
+    return place
+
+
+def esteio(env: dict[str, str], *arguments: str, before: list[str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*(before or []), sys.executable, "-m", "esteio", "backup", *arguments]
+    return subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+def test_the_whole_way_from_run_to_restore(env, database: Dsn) -> None:
+    done = esteio(env, "run")
+    assert done.returncode == 0, done.stderr
+    assert "Dumping the database ...\n" in done.stderr
+    assert "Restored for trial" in done.stdout
+    listed = json.loads(esteio(env, "list", "--json").stdout)
+    assert [(each["verified"], each["kind"], each["stores"]) for each in listed] == [
+        (True, "dump", [env["BACKUP_DIR"]])
+    ]
+    line = esteio(env, "list").stdout.split("\t")
+    assert line[0] == listed[0]["id"]
+    assert line[5] == "verified"
+    status = esteio(env, "status")
+    assert (status.returncode, status.stderr) == (0, "")
+    assert json.loads(esteio(env, "status", "--json").stdout)["ok"] is True
+    assert esteio(env, "prune", "--dry-run").stdout == f"keep\t{listed[0]['id']}\tyounger than 30 days\n"
+    query(database, "delete from conta")
+    restored = esteio(env, "restore", "latest", "--in-place", "--yes")
+    assert restored.returncode == 0, restored.stderr
+    assert "The database of before is kept as" in restored.stdout
+    assert query(database, "select count(*) from conta") == [(5000,)]
+
+
+def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_path: Path) -> None:
+    for changes, arguments, said in (
+        ({"DATABASE_URL": ""}, ["run"], "Error: DATABASE_URL is not set; set it to postgresql://"),
+        ({"BACKUP_DIR": ""}, ["list"], "Error: BACKUP_DIR is not set"),
+        ({"RETENTION_DAYS": "0"}, ["run"], "Error: RETENTION_DAYS is '0'; set it to a number from 1 to 3650"),
+        ({"BACKUP_PREFIX": "../x"}, ["run"], "Error: BACKUP_PREFIX is '../x'"),
+        ({"PG_BIN": str(tmp_path)}, ["run"], "Error: pg_dump of PostgreSQL 18: does not run in"),
+        ({"DATABASE_URL": database.with_(database="nenhum").url}, ["run"], 'database "nenhum" does not exist'),
+        ({}, ["restore", "backup_x", "--into", "y"], "Error: backup 'backup_x' is not in"),
+    ):
+        (tmp_path / "cópias").mkdir(exist_ok=True)
+        done = esteio({**env, **changes}, *arguments)
+        assert done.returncode == 1, arguments
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not list((tmp_path / "cópias").glob("backup_*"))
+
+
+def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
+    (tmp_path / "cópias").mkdir()
+    done = esteio(env, "status")
+    assert (done.returncode, done.stderr) == (1, "there is no backup\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["--into", "x", "--in-place"]])
+def test_a_restore_has_to_say_where(env, arguments) -> None:
+    assert esteio(env, "restore", *arguments).returncode == 2
+
+
+def test_a_restore_in_place_without_a_terminal_needs_yes(env, database: Dsn) -> None:
+    assert esteio(env, "run", "--no-verify").returncode == 0
+    done = esteio(env, "restore", "--in-place")
+    assert done.returncode == 1
+    assert "nothing was changed; type its name, or pass --yes" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ulimit is of POSIX shells")
+def test_a_full_disk_leaves_no_half_file_and_removes_nothing(env, database: Dsn, tmp_path: Path) -> None:
+    query(
+        database, "create table grande as select md5(g::text) || md5((g + 7)::text) t from generate_series(1, 40000) g"
+    )
+    full = ["/bin/sh", "-c", 'ulimit -f 256; exec "$@"', "sh"]  # 128 kB, the most a file may have
+    done = esteio(env, "run", before=full)
+    assert done.returncode == 1
+    assert "make room or prune; nothing that is complete was removed" in done.stderr
+    assert not [path for path in (tmp_path / "cópias").rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(180)
+def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, database: Dsn) -> None:
+    assert esteio(env, "run", "--no-verify").returncode == 0
+    query(database, "delete from conta where id > 10")
+    before = names(database)
+    command = [sys.executable, "-m", "esteio", "backup", "restore", "--in-place", "--yes"]
+    ended = set()
+    for number in range(ROUNDS):
+        with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as restore:
+            assert restore.stderr is not None
+            assert restore.stderr.readline() == b"Reading every file ...\n"
+            time.sleep(0.8 * number / ROUNDS)
+            restore.send_signal(signal.SIGINT if number % 2 else signal.SIGTERM)
+            ended.add(restore.wait())
+        if names(database) == before:
+            assert query(database, "select count(*) from conta") == [(10,)]
+        else:  # it was done already; the old one is beside it
+            [kept] = [name for name in names(database) if "_before_" in name]
+            assert query(database.with_(database=kept), "select count(*) from conta") == [(10,)]
+            break
+    assert ended <= {0, 130, 143, -signal.SIGINT, -signal.SIGTERM}  # the last two: after all was done
+
+
+# The environment
+
+
+def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) -> None:
+    import io
+
+    import pyrage
+
+    from esteio.backup.packing import Packing, unpack
+
+    identity = pyrage.x25519.Identity.generate()
+    (tmp_path / "chave").write_text(f"{identity}\n")
+    for variables in (
+        {"BACKUP_RECIPIENTS": f" {identity.to_public()} ,", "BACKUP_IDENTITY": str(tmp_path / "chave")},
+        {"BACKUP_PASSPHRASE": "correto cavalo"},
+        {},
+    ):
+        locked = encryption(variables)()
+        packed, opened = io.BytesIO(), io.BytesIO()
+        Packing(encryption=locked).pack(io.BytesIO(b"dado"), packed)
+        packed.seek(0)
+        unpack(packed, opened, decryption(variables)(locked.key_file if locked else None))
+        assert opened.getvalue() == b"dado"
+
+
+def test_two_ways_to_lock_at_once_are_refused() -> None:
+    with pytest.raises(EnvironmentProblem, match="BACKUP_PASSPHRASE is set together with BACKUP_RECIPIENTS"):
+        encryption({"BACKUP_RECIPIENTS": "age1x", "BACKUP_PASSPHRASE": "correto cavalo"})
+
+
+def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:
+    variables = {"BACKUP_DIR": str(tmp_path / "a"), "BACKUP_STORES": str(tmp_path / "b"), "RETENTION_DAYS": "7"}
+    with backups_of(variables, database=False) as backups:
+        assert backups.catalogue.where == f"{tmp_path / 'a'} and {tmp_path / 'b'}"
+        assert backups.retention.days == 7
+
+
+# What is shown
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (10**15, "1000.0 TB")]
+)
+def test_sizes_are_short(size: int, text: str) -> None:
+    assert size_text(size) == text
+
+
+def test_ages_are_short() -> None:
+    assert [age_text(seconds) for seconds in (30, 7200, 86400 * 12)] == ["0 min", "2.0 h", "12.0 d"]
+
+
+def test_every_step_has_a_word() -> None:
+    assert Words().step("restore") == "Restoring"
+    for step in ("database", "check", "compare", "amcheck", "swap"):
+        assert Words().step(step) != step

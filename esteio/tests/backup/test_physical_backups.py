@@ -1,0 +1,198 @@
+"""Base backups and log among the others: tried, kept apart, thinned out, brought back."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from test_physical_log import base, segment, wal
+
+from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
+from esteio.backup.packing import Packing
+from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
+from esteio.backup.physical._recover import _place
+from esteio.backup.store import Stores, open_store
+from esteio.backup.tools import Toolbox
+from esteio.clock import SystemClock
+from esteio.postgres.embedded import Embedded
+from esteio.testing.postgres import PostgresServer
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    made = PostgresServer(settings={"summarize_wal": "on"})
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="esteio-test-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture
+def backups(server: PostgresServer, home: Path) -> Backups:
+    return Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home)
+
+
+def test_a_base_and_an_incremental_are_tried_before_they_are_believed(backups: Backups, home: Path) -> None:
+    full = backups.run(kind="base")
+    assert full.proof is not None
+    assert full.proof.checked == ("sha256 of each file", "restore", "list of files", "checksums")
+    more = backups.run(kind="incremental")
+    assert more.proof is not None
+    assert more.proof.ok
+    assert more.manifest.details["needs"] == [full.manifest.id]
+    assert [entry.verified for entry in backups.entries()] == [True, True]
+    assert backups.status().ok
+    assert [path.name for path in home.iterdir()] == ["disk"]
+
+
+def test_a_base_of_which_a_byte_was_changed_fails_its_trial_and_is_named(backups: Backups, home: Path) -> None:
+    made = backups.run(kind="base", verify=False).manifest
+    path = home / "disk" / made.id / "backup_manifest.zst"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(VerificationFailed, match=r"backup_manifest\.zst"):
+        backups.verify()
+    assert "failed its trial" in str(backups.status().problems)
+
+
+def test_without_a_base_there_is_no_incremental_and_no_way_back(backups: Backups, home: Path) -> None:
+    with pytest.raises(NotPossible, match="no base backup"):
+        backups.run(kind="incremental")
+    with pytest.raises(RestoreRefused, match="no base backup"):
+        backups.recover(home / "new")
+    with pytest.raises(ValueError, match="dump, base, incremental"):
+        backups.run(kind="full")
+    assert backups.entries() == []
+
+
+def test_a_base_is_not_taken_for_the_latest_dump(backups: Backups) -> None:
+    backups.run(kind="base", verify=False)
+    with pytest.raises(BackupNotFound):
+        backups.folder()
+
+
+def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
+    backups: Backups, server: PostgresServer, home: Path
+) -> None:
+    archive = WalArchive(
+        server.dsn,
+        home / "disk",
+        Stores([open_store(str(home / "disk"))]),
+        Toolbox(18),
+        Packing(level=1),
+        heartbeat=0.2,
+    )
+    archive.start()
+    try:
+        made = backups.run(kind="base", verify=False).manifest
+        with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+            conn.execute("CREATE TABLE precious ()")
+            row = conn.execute("SELECT clock_timestamp()").fetchone()
+            conn.execute("DROP TABLE precious")
+        assert row is not None
+        dropped = time.time()
+        while backups.cluster.windows()[made.id].ends.timestamp() < dropped + 0.5:
+            time.sleep(0.05)
+    finally:
+        archive.stop(10.0)
+    assert backups.status(timedelta(days=1)).problems == ("no backup was ever verified",)
+    with pytest.raises(RestoreRefused, match="what can be reached"):
+        backups.recover(home / "new", datetime.now(UTC) + timedelta(days=1))
+    done = backups.recover(home / "new", row[0])
+    assert done.last_commit is None or done.last_commit <= row[0]
+    assert swap(done.directory, home / "data", now=0.0) is None
+    back = Embedded(home / "data", settings={"shared_buffers": "64MB"})
+    back.start()
+    try:
+        with psycopg.connect(back.dsn().conninfo) as conn:
+            assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
+        again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), ship_every=0.1)
+        again.start()
+        again.stop(10.0)
+        assert "timeline 2 after a restore" in backups.status().problems[-1]
+    finally:
+        back.stop()
+
+
+class Later(SystemClock):
+    """The machine's clock, some days from now."""
+
+    days = 0
+
+    def time(self) -> float:
+        return super().time() + self.days * 86400
+
+
+def test_thinning_out_keeps_dumps_and_bases_apart_and_drops_the_log_nobody_needs(
+    server: PostgresServer, home: Path
+) -> None:
+    stores = Stores([open_store(str(home / "disk"))])
+    archive = WalArchive(server.dsn, home / "disk", stores, Toolbox(18), Packing(level=1), slot="thin", ship_every=0.1)
+    clock = Later()
+    backups = Backups(server.dsn(), stores, retention=Retention(days=1, verified=1), scratch=home, clock=clock)
+    archive.start()
+    try:
+        for kind in ("base", "dump"):
+            backups.run(kind=kind, verify=False)
+        with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+            for _ in range(3):
+                conn.execute("SELECT pg_current_xact_id()")
+                conn.execute("SELECT pg_switch_wal()")
+        deadline = time.monotonic() + 60
+        while sum(key.startswith("wal/0") for key in stores.list("wal")) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        clock.days = 3
+        done = backups.run(kind="base")
+    finally:
+        archive.stop(10.0)
+        with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+            conn.execute("SELECT pg_drop_replication_slot('thin')")
+    removed = [each for each in done.decisions if not each.keep]
+    assert [each.id.partition("_")[0] for each in removed] == ["backup", "wal"]
+    assert [entry.manifest.kind for entry in backups.entries() if entry.manifest] == ["dump", "base"]
+    assert backups.cluster.problems() == ()
+
+
+def test_log_that_is_shipped_while_a_restore_reads_it_is_found_in_the_store(home: Path) -> None:
+    stores = Stores([open_store(str(home / "disk"))])
+    size = 1 << 20
+    name = Segment(1, 5, size).name
+    packed = io.BytesIO()
+    Packing(level=1).pack(io.BytesIO(b"x" * size), packed)
+    gone = Wal(Segment(1, 5, size), 0.0, True, path=home / f"{name}.partial")
+    stores.put("wal/00000001/other.zst", b"")
+    with pytest.raises(BackupDamaged, match=name):
+        _place(gone, home / "target", stores, lambda: None)
+    stores.put(f"wal/00000001/{name}.zst", packed.getvalue())
+    _place(gone, home / "target", stores, lambda: None)
+    assert (home / "target").read_bytes() == b"x" * size
+    (home / name).write_bytes(b"y" * size)  # completed, and not shipped yet
+    _place(gone, home / "target", stores, lambda: None)
+    assert (home / "target").read_bytes() == b"y" * size
+
+
+def test_log_is_unneeded_only_before_the_oldest_base_of_its_timeline() -> None:
+    log = [wal(number, 0) for number in range(8)]
+    assert [each.segment.number for each in unneeded([base(0, 4), base(9, 6)], log)] == [0, 1, 2, 3, 4]
+    assert unneeded([], log) == ()
+    later = [type(log[0])(segment(number, 2), 0.0, False, key="x") for number in (1, 9)]
+    assert unneeded([base(0, 4)], later) == ()
+    assert unneeded([base(0, 4, timeline=2)], [*log, *later]) == (*log, later[0])

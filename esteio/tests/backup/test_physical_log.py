@@ -1,0 +1,186 @@
+"""The arithmetic of the log: names, gaps, windows, plans. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esteio.backup import Manifest, Part, RestoreRefused
+from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
+from esteio.backup.physical._segments import lsn_bytes
+from esteio.backup.physical._tar import Picking
+
+MIB = 1 << 20
+SIZE = 16 * MIB
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def segment(number: int, timeline: int = 1) -> Segment:
+    return Segment(timeline, number, SIZE)
+
+
+def wal(number: int, minutes: float, *, partial: bool = False) -> Wal:
+    return Wal(segment(number), (NOON + timedelta(minutes=minutes)).timestamp(), partial, key=f"wal/{number}")
+
+
+def base(minutes: float, number: int, chain: tuple[str, ...] = (), **changes: Any) -> Manifest:
+    """A backup that ended so many minutes after noon, in segment `number`."""
+    ended = NOON + timedelta(minutes=minutes)
+    details = {
+        "ended": ended.isoformat(),
+        "timeline": 1,
+        "segment_size": SIZE,
+        "start_lsn": f"0/{number * SIZE + 40:X}",
+        "end_lsn": f"0/{number * SIZE + 400:X}",
+        "needs": list(chain),
+    }
+    return Manifest(
+        id=f"b{minutes:g}",
+        kind="incremental" if chain else "base",
+        began=ended.isoformat(),
+        duration=1.0,
+        server_version="18.4",
+        tool_version="18.4",
+        parts=(Part("base.tar.zst", "base", 1000, 100, ""),),
+        details={**details, **changes},
+    )
+
+
+@given(st.integers(1, 0xFFFFFFFF), st.integers(0, 1 << 40), st.sampled_from([MIB, SIZE, 1024 * MIB]))
+def test_a_segments_name_is_read_back(timeline: int, number: int, size: int) -> None:
+    number %= 0xFFFFFFFF * (0x1_0000_0000 // size)
+    made = Segment(timeline, number, size)
+    assert len(made.name) == 24
+    assert Segment.parse(made.name, size) == made
+
+
+def test_names_and_positions_are_postgresqls_own() -> None:
+    """As `pg_walfile_name` says them."""
+    assert Segment.holding(1, lsn_bytes("0/2000028"), SIZE).name == "000000010000000000000002"
+    assert Segment.holding(3, lsn_bytes("2A/FF000000"), SIZE).name == "000000030000002A000000FF"
+    assert Segment.holding(3, lsn_bytes("2A/FF000000"), SIZE).next.name == "000000030000002B00000000"
+    for name in ("000000010000000000000002.partial", "00000002.history", "0000000100000000000001FF"):
+        assert Segment.parse(name, SIZE) is None
+    with pytest.raises(ValueError, match="0/2000028"):
+        lsn_bytes("12")
+
+
+@given(st.sets(st.integers(0, 60), max_size=40), st.integers(0, 60))
+def test_gaps_are_exactly_what_is_missing_in_between(numbers: set[int], since: int) -> None:
+    found = gaps((segment(number) for number in numbers), segment(since))
+    missing = {n for first, last in found for n in range(first.number, last.number + 1)}
+    later = {number for number in numbers if number >= since}
+    assert missing == (set(range(since, max(later))) - later if later else set())
+
+
+def test_timelines_have_gaps_of_their_own() -> None:
+    assert gaps([segment(1), segment(2), segment(9, 2), segment(10, 2)]) == ()
+    assert gaps([segment(1), segment(3), segment(9, 2)]) == ((segment(2), segment(2)),)
+
+
+def test_the_window_ends_where_the_log_has_a_gap() -> None:
+    log = [wal(3, 10), wal(4, 20), wal(6, 40)]
+    found = window(base(0, 2), log)
+    assert (found.begins, found.ends) == (NOON, NOON + timedelta(minutes=20))
+
+
+def test_without_log_only_the_end_of_the_backup_can_be_reached() -> None:
+    made = base(0, 2)
+    assert first_segment(made) == segment(3)
+    assert plan([made], [], None, name="city").log == ()
+    with pytest.raises(RestoreRefused, match="12:00:00"):
+        plan([made], [], NOON + timedelta(minutes=1), name="city")
+
+
+def test_the_newest_base_before_the_target_is_taken() -> None:
+    backups = [base(0, 2), base(30, 5)]
+    log = [wal(number, (number - 2) * 10) for number in range(3, 10)]
+    assert plan(backups, log, NOON + timedelta(minutes=29), name="city").base.id == "b0"
+    assert plan(backups, log, NOON + timedelta(minutes=31), name="city").base.id == "b30"
+    assert plan(backups, log, None, name="city").base.id == "b30"
+
+
+def test_a_target_beyond_the_window_is_refused_with_the_window_and_the_missing_segment() -> None:
+    log = [wal(3, 10), wal(5, 30)]
+    with pytest.raises(RestoreRefused) as refused:
+        plan([base(0, 2)], log, NOON + timedelta(minutes=25), name="city")
+    assert "2026-03-01 12:00:00+00:00 to 2026-03-01 12:10:00+00:00" in str(refused.value)
+    assert "segment 000000010000000000000004 is missing" in str(refused.value)
+    assert "nothing was changed" in str(refused.value)
+    with pytest.raises(RestoreRefused, match="12:00:00"):
+        plan([base(0, 2)], log, NOON - timedelta(minutes=1), name="city")
+    with pytest.raises(RestoreRefused, match="no base backup"):
+        plan([], log, None, name="city")
+
+
+def test_a_target_without_a_timezone_is_refused_and_others_are_converted() -> None:
+    log = [wal(3, 10)]
+    with pytest.raises(ValueError, match="timezone"):
+        plan([base(0, 2)], log, datetime(2026, 3, 1, 12, 5), name="city")  # noqa: DTZ001
+    brasilia = datetime(2026, 3, 1, 9, 5, tzinfo=timezone(timedelta(hours=-3)))
+    assert plan([base(0, 2)], log, brasilia, name="city").log == (log[0],)
+
+
+def test_only_the_log_that_is_needed_is_taken() -> None:
+    log = [wal(number, (number - 2) * 60) for number in range(3, 20)]
+    taken = plan([base(0, 2)], log, NOON + timedelta(minutes=90), name="city").log
+    assert [each.segment.number for each in taken] == [3, 4, 5]  # an hour more, as clocks differ
+
+
+def test_nothing_follows_an_unfinished_segment() -> None:
+    log = [wal(3, 10), wal(4, 20, partial=True), wal(5, 30)]
+    assert window(base(0, 2), log).ends == NOON + timedelta(minutes=20)
+
+
+def test_an_incremental_brings_its_whole_chain_or_is_refused() -> None:
+    chain = [base(0, 2), base(10, 3, ("b0",)), base(20, 4, ("b0", "b10"))]
+    assert [each.id for each in plan(chain, [], None, name="city").chain] == ["b0", "b10", "b20"]
+    with pytest.raises(RestoreRefused, match="b10, which is gone"):
+        plan([chain[0], chain[2]], [], None, name="city")
+
+
+def test_the_status_is_green_only_when_nothing_is_bad() -> None:
+    fields: dict[str, Any] = {
+        "at": 1000.0,
+        "receiving": True,
+        "lag": 0,
+        "received_at": 990.0,
+        "waiting": 0,
+        "waited": 0.0,
+        "gaps": (),
+        "free": 2 << 30,
+        "slot": "reserved",
+    }
+    assert WalStatus(**fields).problems == ()
+    for change, said in {
+        ("receiving", False): "not being received",
+        ("received_at", 900.0): "nothing was received for 100 s",
+        ("waited", 61.0): "the oldest for 61 s",
+        ("free", 100 << 20): "100 MiB",
+        ("slot", "lost"): "slot is lost",
+        ("slot", "missing"): "slot is missing",
+        ("error", "bucket away"): "bucket away",
+        ("gaps", ((segment(4), segment(5)),)): "000000010000000000000004 to 000000010000000000000005",
+    }.items():
+        (problem,) = WalStatus(**{**fields, change[0]: change[1]}).problems
+        assert said in problem
+
+
+@given(st.integers(1, 3000), st.binary(max_size=3000))
+def test_one_file_is_picked_from_a_tar_stream_cut_anywhere(step: int, content: bytes) -> None:
+    import io
+    import tarfile
+
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, data in (("a/b", b"x" * 700), ("backup_manifest", content), ("z", b"")):
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            tar.addfile(member, io.BytesIO(data))
+    picking = Picking(io.BytesIO(made.getvalue()), "backup_manifest")
+    assert b"".join(iter(lambda: picking.read(step), b"")) == made.getvalue()
+    assert bytes(picking.found) == content

@@ -1,0 +1,203 @@
+"""A restore is checked before anything is touched, and the old database is there until somebody removes it."""
+
+import contextlib
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import psycopg
+import pytest
+from trial_database import CONTENT, names, query
+
+from esteio.backup import BackupNotFound, Backups, ManifestError, NotConfirmed, RestoreRefused, ToolFailed
+from esteio.backup.store import Stores, open_store
+from esteio.postgres import Dsn
+from esteio.testing.postgres import PostgresServer
+
+COUNT = "select count(*) from conta"
+
+
+@pytest.fixture
+def made(backups: Backups) -> Backups:
+    """`backups` with one in it."""
+    backups.run(verify=False)
+    return backups
+
+
+def change_manifest(backups: Backups, tmp_path: Path, **changes) -> None:
+    manifest = backups.entries()[-1].manifest
+    assert manifest is not None
+    (tmp_path / "cópias" / manifest.id / "manifest.json").write_text(replace(manifest, **changes).to_json())
+
+
+def test_a_restore_in_place_brings_the_past_back_and_keeps_the_present(made: Backups, database: Dsn) -> None:
+    query(database, "delete from conta where id > 10; drop table dividida")
+    asked = []
+    done = made.restore_in_place(lambda name: not asked.append(name))
+    assert asked == [database.database]
+    assert query(database, COUNT) == [(5000,)]
+    assert done.rows == 5105
+    assert done.kept is not None
+    assert query(database.with_(database=done.kept), COUNT) == [(10,)]
+    assert names(database, database.database or "") == sorted([database.database or "", done.kept])
+
+
+def test_a_restore_into_a_new_database_leaves_the_present_one_alone(made: Backups, database: Dsn) -> None:
+    query(database, "delete from conta")
+    name = f"{database.database} 'cópia\" de ontem'"
+    assert made.restore_into(name).kept is None
+    assert query(database, COUNT) == [(0,)]
+    assert query(database.with_(database=name), COUNT) == [(5000,)]
+    with pytest.raises(RestoreRefused, match="it exists; choose another name"):
+        made.restore_into(name)
+
+
+def test_nothing_happens_without_the_name(made: Backups, database: Dsn) -> None:
+    before = names(database)
+    with pytest.raises(NotConfirmed, match="nothing was changed; type its name, or pass --yes"):
+        made.restore_in_place(lambda _name: False)
+    assert names(database) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"server_version": "19.0"}, r"the backup is of PostgreSQL 19\.0, the server is the older 18"),
+        ({"extensions": {"postgis": "3"}}, "lacks the extensions postgis"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_touched(
+    made: Backups, database: Dsn, tmp_path: Path, changes, said: str
+) -> None:
+    change_manifest(made, tmp_path, **changes)
+    before = names(database)
+    with pytest.raises(RestoreRefused, match=said):
+        made.restore_in_place(lambda _name: pytest.fail("asked although it cannot work"))
+    assert names(database) == before
+
+
+def test_an_older_major_is_restored_on_a_newer_server(made: Backups, database: Dsn, tmp_path: Path) -> None:
+    change_manifest(made, tmp_path, server_version="16.9")
+    assert made.restore_into(f"{database.database} de 16").rows == 5105
+
+
+def test_a_role_that_may_make_no_databases_is_told_so(made: Backups, database: Dsn) -> None:
+    query(database, "create role fraca login")
+    try:
+        weak = Backups(database.with_(user="fraca"), made.catalogue._stores)
+        with pytest.raises(RestoreRefused, match="role 'fraca' may make no databases; use a role with CREATEDB"):
+            weak.restore_into("x")
+    finally:
+        query(database, "drop role fraca")
+
+
+@pytest.mark.parametrize("step", ["check", "restore", "compare", "swap"])
+def test_an_interrupt_in_any_step_leaves_the_old_database_as_it_was(made: Backups, database: Dsn, step: str) -> None:
+    query(database, "delete from conta where id > 10")
+    before = names(database)
+
+    def interrupt(now: str, done: int, total: int, unit: str) -> None:
+        if now == step:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        made.restore_in_place(lambda _name: True, progress=interrupt)
+    assert names(database) == before
+    assert query(database, COUNT) == [(10,)]
+
+
+def test_a_restore_cut_off_by_the_server_leaves_the_old_database_as_it_was(made: Backups, database: Dsn) -> None:
+    before = names(database)
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname like '%_restoring_%'"
+
+    killed: list[tuple] = []
+
+    def progress(step: str, done: int, total: int, unit: str) -> None:
+        # Once it has read more than a pipe and a block hold, pg_restore is connected.
+        if step == "restore" and done > 400_000 and not killed:
+            killed.extend(query(database, cut))
+
+    with pytest.raises(ToolFailed, match=r"(?s)pg_restore failed.*terminat"):
+        made.restore_in_place(lambda _name: True, progress=progress)
+    assert names(database) == before
+
+
+def test_who_writes_meanwhile_is_cut_off_and_finds_the_restored_database(made: Backups, database: Dsn) -> None:
+    stop = threading.Event()
+    written, found = [0], threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            with (
+                contextlib.suppress(psycopg.OperationalError),
+                psycopg.connect(database.conninfo, autocommit=True) as conn,
+            ):
+                while not stop.is_set():
+                    conn.execute("insert into conta (id, nome) values (10000 + nextval('seq'), 'nova')")
+                    written[0] += 1
+                    if conn.execute("select 1 from pg_database where datname like '%_before_%'").fetchone():
+                        found.set()
+
+    writers = [threading.Thread(target=write) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    try:
+        done = made.restore_in_place(lambda _name: True)
+        assert found.wait(30)
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert done.kept is not None
+    assert written[0] > 0
+    old = query(database.with_(database=done.kept), COUNT)[0][0]
+    new = query(database, COUNT)[0][0]
+    assert old > 5000 or new > 5000
+    assert new >= 5000
+
+
+def test_a_name_at_its_longest_is_shortened_within_no_letter(postgres_server, tmp_path: Path) -> None:
+    name = "ã" * 31
+    dsn = postgres_server.create_database(name)
+    try:
+        backups = Backups(dsn, Stores([open_store(str(tmp_path / "cópias"))]))
+        backups.run(verify=False)
+        kept = backups.restore_in_place(lambda _name: True).kept
+        assert kept is not None
+        assert len(kept.encode()) <= 63
+        assert names(dsn, "ã") == sorted([name, kept])
+    finally:
+        for found in names(postgres_server.dsn(), "ã"):
+            postgres_server.drop_database(found)
+
+
+@pytest.mark.skipif(not Path("/usr/lib/postgresql/15/bin/postgres").exists(), reason="PostgreSQL 15 is not installed")
+def test_a_real_older_major_goes_up_and_a_newer_one_does_not_come_down(
+    made: Backups, tmp_path: Path, database: Dsn
+) -> None:
+    old = PostgresServer(major=15)
+    old.start()
+    try:
+        source = old.create_database("velha")
+        query(source, CONTENT)
+        before = Backups(source, Stores([open_store(str(tmp_path / "de 15"))]))
+        done = before.run()
+        assert done.proof is not None
+        assert "amcheck" in done.proof.checked
+        up = Backups(database.with_(database=f"{database.database} nova"), before.catalogue._stores)
+        assert up.restore_in_place(lambda _name: True).rows == 5105
+        down = Backups(old.dsn("nova"), made.catalogue._stores)
+        with pytest.raises(RestoreRefused, match="the server is the older 15; restore on PostgreSQL 18 or newer"):
+            down.restore_in_place(lambda _name: True)
+        assert names(old.dsn(), "nova") == []
+    finally:
+        old.stop()
+
+
+def test_a_base_backup_is_not_restored_as_a_database(made: Backups, tmp_path: Path) -> None:
+    change_manifest(made, tmp_path, kind="base")
+    [entry] = made.entries()
+    with pytest.raises(ManifestError, match="it is of kind base: the whole cluster, not a database"):
+        made.restore_into("x", entry.id)
+    with pytest.raises(BackupNotFound, match="'latest'"):
+        made.restore_into("x")

@@ -1,0 +1,119 @@
+"""What is kept and what is removed is decided without looking at anything but the list, and each with its reason."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esteio.backup import Retention
+from esteio.backup._retention import Held, decide
+
+NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
+
+
+def held(*days: float, verified: bool = True, **more) -> list[Held]:
+    return [Held(f"d{day:g}", NOW - timedelta(days=day), verified=verified, **more) for day in days]
+
+
+def kept(decisions) -> dict[str, str]:
+    return {each.id: each.reason for each in decisions if each.keep}
+
+
+def removed(decisions) -> dict[str, str]:
+    return {each.id: each.reason for each in decisions if not each.keep}
+
+
+def test_what_is_younger_than_the_days_is_kept_and_the_rest_removed() -> None:
+    decisions = decide(held(1, 29.9, 30.1, 400), Retention(days=30, verified=1), NOW)
+    assert kept(decisions) == {"d1": "younger than 30 days", "d29.9": "younger than 30 days"}
+    assert removed(decisions) == {"d30.1": "older than 30 days", "d400": "older than 30 days"}
+
+
+def test_the_newest_verified_are_kept_however_old() -> None:
+    decisions = decide([*held(100, 200, 300), *held(90, verified=False)], Retention(verified=2), NOW)
+    assert kept(decisions) == {
+        "d90": "the newest",
+        "d100": "one of the newest 2 verified",
+        "d200": "one of the newest 2 verified",
+    }
+
+
+def test_nothing_is_removed_while_too_few_are_verified() -> None:
+    decisions = decide([*held(100), *held(200, 300, verified=False)], Retention(verified=2), NOW)
+    assert removed(decisions) == {}
+    assert kept(decisions)["d300"] == "only 1 of 2 verified backups exist"
+
+
+def test_counts_keep_the_newest_of_each_day_week_month_and_year() -> None:
+    at = [datetime(2026, 3, day, hour, tzinfo=UTC) for day in range(1, 15) for hour in (2, 14)]
+    at += [datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 9, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)]
+    all_ = [Held(f"{each:%Y-%m-%d %H}", each, verified=True) for each in at]
+    decisions = decide(all_, Retention(days=1, daily=3, weekly=2, monthly=2, yearly=2, verified=1), NOW)
+    assert kept(decisions) == {
+        "2026-03-14 14": "younger than 1 days",
+        "2026-03-13 14": "the newest of its day",
+        "2026-03-12 14": "the newest of its day",
+        "2026-03-08 14": "the newest of its week",
+        "2026-01-09 00": "the newest of its month",
+        "2024-07-01 00": "the newest of its year",
+    }
+
+
+def test_what_a_kept_backup_needs_is_kept_as_long() -> None:
+    chain = [
+        Held("full", NOW - timedelta(days=50), verified=True),
+        Held("inc1", NOW - timedelta(days=40), verified=True, needs=("full",)),
+        Held("inc2", NOW - timedelta(days=2), verified=True, needs=("inc1", "full")),
+        Held("other", NOW - timedelta(days=45), verified=True),
+    ]
+    decisions = decide(chain, Retention(verified=1), NOW)
+    assert kept(decisions)["full"] == "needed by inc2"
+    assert kept(decisions)["inc1"] == "needed by inc2"
+    assert list(removed(decisions)) == ["other"]
+
+
+def test_unfinished_folders_go_after_a_day() -> None:
+    decisions = decide([*held(0.5, 2, complete=False, verified=False), *held(1, 1.5)], Retention(), NOW)
+    assert kept(decisions)["d0.5"] == "unfinished, but less than a day old"
+    assert removed(decisions) == {"d2": "unfinished, and more than a day old"}
+
+
+def test_a_backup_from_the_future_is_kept_when_the_clock_was_set_back() -> None:
+    decisions = decide(held(-400, 100, 200, 300), Retention(verified=2), NOW)
+    assert kept(decisions)["d-400"] == "begun in the future of this clock"
+
+
+@given(
+    st.lists(st.tuples(st.integers(-50, 900), st.booleans(), st.booleans()), max_size=30),
+    st.builds(
+        Retention,
+        days=st.integers(1, 400),
+        daily=st.integers(0, 9),
+        weekly=st.integers(0, 9),
+        monthly=st.integers(0, 9),
+        yearly=st.integers(0, 9),
+        verified=st.integers(1, 5),
+    ),
+)
+def test_never_fewer_verified_than_asked_for_and_one_decision_each(given, retention) -> None:
+    all_ = [
+        Held(f"{number}", NOW - timedelta(days=days), complete, complete and verified)
+        for number, (days, complete, verified) in enumerate(given)
+    ]
+    decisions = decide(all_, retention, NOW)
+    assert sorted(each.id for each in decisions) == sorted(each.id for each in all_)
+    proven = {each.id for each in all_ if each.verified}
+    left = proven & kept(decisions).keys()
+    assert len(left) >= min(len(proven), retention.verified)
+    if len(proven) < retention.verified:
+        assert not [each for each in all_ if each.complete and each.id in removed(decisions)]
+    whole = sorted((each for each in all_ if each.complete), key=lambda each: (each.began, each.id))
+    assert not whole or whole[-1].id in kept(decisions)
+    assert all(each.reason for each in decisions)
+
+
+@pytest.mark.parametrize("wrong", [{"days": 0}, {"verified": 0}, {"daily": -1}, {"yearly": 36501}])
+def test_a_retention_that_would_keep_nothing_is_refused(wrong) -> None:
+    with pytest.raises(ValueError, match=rf"Retention: {next(iter(wrong))} is .*; allowed: "):
+        Retention(**wrong)

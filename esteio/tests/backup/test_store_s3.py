@@ -1,0 +1,298 @@
+"""S3 spoken for real on loopback: down, slow, cut, forbidding, forgetful; and several stores at once."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from esteio.backup.store import (
+    AllStoresFailed,
+    ObjectLocked,
+    ObjectMissing,
+    Store,
+    StoreDenied,
+    StoreFailed,
+    Stores,
+    StoreUnavailable,
+    UploadTruncated,
+    open_store,
+)
+from esteio.testing import FlakyProxy, no_waits, recorded_events
+
+BIG = 20 * 2**20  # three parts
+
+
+class Misbehaving:
+    """moto's application, with a hook before it that may answer or change the request."""
+
+    def __init__(self) -> None:
+        self._app = DomainDispatcherApplication(create_backend_app)
+        self.before: Callable[[dict[str, Any]], tuple[str, str] | None] | None = None
+
+    def __call__(self, environ: dict[str, Any], start: Any) -> Any:
+        answer = self.before(environ) if self.before else None
+        if answer is None:
+            return self._app(environ, start)
+        status, code = answer
+        environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        start(status, [("Content-Type", "application/xml")])
+        return [f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()]
+
+
+class Silent(WSGIRequestHandler):
+    def log(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[tuple[BaseWSGIServer, Misbehaving]]:
+    app = Misbehaving()
+    made = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Silent)
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made, app
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def s3(server: tuple[BaseWSGIServer, Misbehaving], monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    httpx.post(_endpoint(server[0].port) + "/moto-api/reset")
+    assert httpx.put(_endpoint(server[0].port) + "/bucket").status_code == 200
+    with no_waits():
+        yield server[1]
+    server[1].before = None
+
+
+@pytest.fixture
+def proxy(server: tuple[BaseWSGIServer, Misbehaving]) -> Iterator[FlakyProxy]:
+    with FlakyProxy(("127.0.0.1", server[0].port)) as made:
+        yield made
+
+
+@pytest.fixture
+def store(s3: Misbehaving, proxy: FlakyProxy) -> Store:
+    return at(proxy)
+
+
+def at(proxy: FlakyProxy, bucket: str = "bucket/folder", timeout: float = 30.0) -> Store:
+    return open_store(f"s3://{bucket}?region=us-east-1&endpoint={_endpoint(proxy.address[1])}", timeout=timeout)
+
+
+def _endpoint(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
+
+
+def content(store: Store, key: str) -> bytes:
+    with store.get(key) as download:
+        return b"".join(iter(lambda: download.read(1_000_000), b""))
+
+
+def test_small_large_and_empty_objects_come_back(store: Store) -> None:
+    for size in (0, 1, BIG):
+        data = os.urandom(size)
+        assert store.put(f"id/part {size} ção", data).size == size
+        assert content(store, f"id/part {size} ção") == data
+    assert [(stored.key, stored.size) for stored in store.list("id")] == [
+        ("id/part 0 ção", 0),
+        ("id/part 1 ção", 1),
+        (f"id/part {BIG} ção", BIG),
+    ]
+    assert store.list("i") == []
+
+
+def test_a_stream_appears_at_the_commit_only(store: Store) -> None:
+    with store.open("id/x") as upload:
+        for _ in range(BIG // 2**20):
+            upload.write(os.urandom(2**20))
+        assert store.head("id/x") is None
+        assert upload.commit().size == BIG
+    with store.open("id/y") as upload:
+        upload.write(os.urandom(BIG))
+    assert [stored.key for stored in store.list()] == ["id/x"]
+
+
+def test_what_is_missing_is_named(store: Store, proxy: FlakyProxy) -> None:
+    assert store.head("nothing") is None
+    with pytest.raises(ObjectMissing, match="nothing"), store.get("nothing"):
+        pass
+    store.delete("nothing")
+    with pytest.raises(ObjectMissing, match="no such bucket"):
+        at(proxy, "elsewhere").put("x", b"1")
+
+
+def test_a_server_that_is_down_is_named_after_some_attempts(s3: Misbehaving, proxy: FlakyProxy) -> None:
+    store = at(proxy, timeout=2)
+    proxy.stop()
+    for call in (lambda: store.put("x", b"1"), store.list, lambda: store.head("x"), lambda: store.delete("x")):
+        with pytest.raises(StoreUnavailable, match="s3://bucket/folder"):
+            call()
+    proxy.start()
+    assert store.put("x", b"1").size == 1
+
+
+def test_a_server_that_never_answers_is_given_up(s3: Misbehaving, proxy: FlakyProxy) -> None:
+    proxy.freeze()
+    with pytest.raises(StoreUnavailable):
+        at(proxy, timeout=0.3).put("x", b"1")
+
+
+def test_a_slow_server_is_waited_for(store: Store, proxy: FlakyProxy) -> None:
+    proxy.delay(0.1)
+    data = os.urandom(500_000)
+    store.put("x", data)
+    assert content(store, "x") == data
+
+
+@pytest.mark.fault
+def test_an_upload_that_is_cut_is_made_again(store: Store, proxy: FlakyProxy, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.write_bytes(os.urandom(BIG))
+    proxy.cut_after(3_000_000, "up")
+    healer = threading.Timer(0.5, proxy.heal)
+    healer.start()
+    assert store.put("x", source).size == BIG
+    healer.join()
+    assert content(store, "x") == source.read_bytes()
+
+
+@pytest.mark.fault
+def test_a_download_that_is_cut_goes_on_where_it_was(store: Store, proxy: FlakyProxy) -> None:
+    data = os.urandom(BIG)
+    store.put("x", data)
+    before = proxy.passed["down"]
+    proxy.cut_after(BIG - 2_000_000)
+    healer = threading.Timer(0.5, proxy.heal)
+    healer.start()
+    assert content(store, "x") == data
+    healer.join()
+    assert proxy.passed["down"] - before < 2 * BIG
+
+
+def test_a_refusal_is_told_at_once_and_names_the_permissions(store: Store, s3: Misbehaving) -> None:
+    asked = []
+    s3.before = lambda environ: (asked.append(environ["REQUEST_METHOD"]), ("403 Forbidden", "AccessDenied"))[1]
+    for call in (lambda: store.put("x", b"1"), store.list, lambda: store.delete("x")):
+        asked.clear()
+        with pytest.raises(StoreDenied, match="permissions"):
+            call()
+        assert len(asked) == 1
+
+
+def test_a_server_error_that_passes_is_ridden_out(store: Store, s3: Misbehaving) -> None:
+    left = [2]
+
+    def busy(environ: dict[str, Any]) -> tuple[str, str] | None:
+        left[0] -= 1
+        return ("503 Slow Down", "SlowDown") if left[0] >= 0 else None
+
+    s3.before = busy
+    assert store.put("x", b"1").size == 1
+
+
+def test_an_upload_of_which_the_server_lost_a_part_is_found_and_removed(store: Store, s3: Misbehaving) -> None:
+    def forgetful(environ: dict[str, Any]) -> None:
+        if environ["REQUEST_METHOD"] == "PUT":
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            environ["wsgi.input"] = io.BytesIO(body[: len(body) // 2])
+            environ["CONTENT_LENGTH"] = str(len(body) // 2)
+            environ.pop("HTTP_X_AMZ_CHECKSUM_SHA256", None)
+
+    s3.before = forgetful
+    with pytest.raises(UploadTruncated, match="1000 bytes were sent, it has 500") as error:
+        store.put("x", os.urandom(1000))
+    assert (error.value.sent, error.value.kept) == (1000, 500)
+    s3.before = None
+    assert store.list() == []
+
+
+def test_a_checksum_goes_with_every_part(store: Store, s3: Misbehaving) -> None:
+    seen = []
+    s3.before = lambda environ: seen.append(environ.get("HTTP_X_AMZ_CHECKSUM_SHA256"))  # type: ignore[func-returns-value]
+    store.put("x", os.urandom(BIG))
+    assert sum(value is not None for value in seen) == 3
+
+
+def test_a_retained_object_is_no_failure_of_the_store(store: Store, s3: Misbehaving) -> None:
+    store.put("x", b"1")
+    s3.before = lambda environ: (
+        ("403 Forbidden", "AccessDenied: object protected by object lock") if "delete" in str(environ) else None
+    )
+    with pytest.raises(ObjectLocked, match="retention ends"):
+        store.delete("x")
+    assert store.head("x") is not None
+
+
+# Several at once
+
+
+@pytest.fixture
+def several(store: Store, tmp_path: Path) -> Stores:
+    return Stores([open_store(str(tmp_path / "disk")), store])
+
+
+def test_all_stores_get_the_same(several: Stores) -> None:
+    with several.open("id/x") as upload:
+        upload.write(b"1234")
+        placed = upload.commit()
+    assert list(placed.stored) == [store.name for store in several.stores]
+    assert placed.failed == {}
+    assert [content(store, "id/x") for store in several.stores] == [b"1234", b"1234"]
+
+
+def test_a_store_that_fails_on_the_way_is_left_out_and_told(several: Stores, s3: Misbehaving) -> None:
+    s3.before = lambda environ: ("403 Forbidden", "AccessDenied")
+    with recorded_events() as seen, several.open("id/x") as upload:
+        for _ in range(4):
+            upload.write(os.urandom(10 * 2**20))
+        placed = upload.commit()
+    assert list(placed.stored) == [several.stores[0].name]
+    assert isinstance(placed.failed[several.stores[1].name], StoreDenied)
+    assert [(type(event), event.name) for event in seen if isinstance(event, StoreFailed)] == [
+        (StoreFailed, several.stores[1].name)
+    ]
+
+
+def test_what_a_store_missed_is_brought_to_it_later(several: Stores, s3: Misbehaving) -> None:
+    s3.before = lambda environ: ("403 Forbidden", "AccessDenied")
+    several.put("id/x", b"1234")
+    s3.before = None
+    several.put("id/y", b"5678")
+    assert [placed.key for placed in several.mirror("id")] == ["id/x"]
+    assert content(several.stores[1], "id/x") == b"1234"
+    assert several.mirror("id") == []
+
+
+def test_reading_takes_the_first_store_that_has_it(several: Stores) -> None:
+    several.stores[1].put("far", b"away")
+    with several.get("far") as download:
+        assert download.read() == b"away"
+    with pytest.raises(AllStoresFailed, match="nowhere"), several.get("nowhere"):
+        pass
+
+
+def test_only_when_all_fail_it_is_an_error(s3: Misbehaving, proxy: FlakyProxy, tmp_path: Path) -> None:
+    both = Stores([open_store(str(tmp_path / "missing" / "disk")), at(proxy)])
+    s3.before = lambda environ: ("403 Forbidden", "AccessDenied")
+    for call in (lambda: both.put("x", b"1"), lambda: both.open("x").commit(), both.list):
+        with pytest.raises(AllStoresFailed) as error:
+            call()
+        assert list(error.value.failures) == [store.name for store in both.stores]
+
+
+def test_deleting_reaches_all_and_tells_who_keeps_it(several: Stores, s3: Misbehaving) -> None:
+    several.put("x", b"1")
+    s3.before = lambda environ: ("403 Forbidden", "AccessDenied: object protected by object lock")
+    kept = several.delete("x")
+    assert [type(error) for error in kept.values()] == [ObjectLocked]
+    assert several.stores[0].head("x") is None

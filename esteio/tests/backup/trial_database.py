@@ -1,0 +1,38 @@
+"""A database with everything that gets lost easily, and questions to a server."""
+
+from __future__ import annotations
+
+import psycopg
+
+from esteio.postgres import Dsn
+
+CONTENT = """
+create table conta (
+    id int primary key, nome text not null, quando timestamptz default '2026-01-02 03:04:05+00', x float8);
+insert into conta (id, nome, x) select g, 'São João ' || g, g / 3.0 from generate_series(1, 5000) g;
+create table "sem chave" ("o nome" text, dado bytea, lista int[], j jsonb);
+insert into "sem chave" values ('ç', '\\x00ff', '{1,null}', '{"a": [1]}'), (null, null, null, null);
+insert into "sem chave" select * from "sem chave";
+create schema "Outro Esquema";
+create table "Outro Esquema".vazia (a int, b int, c int, primary key (c, a));
+create table dividida (id int, primary key (id)) partition by hash (id);
+create table dividida_0 partition of dividida for values with (modulus 2, remainder 0);
+create table dividida_1 partition of dividida for values with (modulus 2, remainder 1);
+insert into dividida select generate_series(1, 100);
+create view vista as select count(*) from conta;
+create sequence seq start 7;
+select nextval('seq');
+select lo_from_bytea(0, decode(repeat('00ff', 100000), 'hex'));
+"""
+
+
+def query(dsn: Dsn, statement: str) -> list[tuple]:
+    """All rows of a statement, committed."""
+    with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
+        cursor = conn.execute(statement.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def names(dsn: Dsn, beginning: str = "") -> list[str]:
+    """Databases on the server whose name begins so."""
+    return sorted(name for (name,) in query(dsn, "select datname from pg_database") if name.startswith(beginning))

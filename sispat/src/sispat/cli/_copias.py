@@ -1,0 +1,142 @@
+"""`sispat backup ...`: Esteio's commands, in Portuguese, for our own database.
+
+Promises: the embedded server is backed up as its superuser, so that roles and their passwords are in the copy; it is
+started only by the commands that need the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from esteio.cli import Words, backup_commands
+from sispat.settings import Settings, carregar
+
+if TYPE_CHECKING:
+    from esteio.backup import Backups
+    from esteio.postgres import Dsn
+
+__all__ = ["app"]
+
+_PREFIXO = "sispat_backup"
+_PASTA = "backup"
+_TEXTOS = Words(
+    backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
+    run="Faz uma cópia, restaura-a para prova e remove as antigas.",
+    no_verify="Restaurá-la depois para prova; sem isso, nada antigo é removido.",
+    kind="dump: este banco; base: o servidor inteiro; incremental: o que mudou nele desde então.",
+    list="Mostra as cópias, e até quando se chega a partir de cada base.",
+    json="Para programas.",
+    verify="Restaura uma cópia num servidor à parte e a compara.",
+    restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
+    id="O nome dela, ou latest para a mais nova.",
+    into="Nome do banco novo.",
+    in_place="Toma o lugar do banco atual.",
+    yes="Não pergunta o nome do banco.",
+    one_of="diga --into NOME ou --in-place",
+    to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last.",
+    bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, ou last",
+    directory="Com --to: a pasta de dados nova.",
+    data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
+    one_of_directories="com --to, diga --directory PASTA ou --data-dir PASTA",
+    archive="Recebe o log do servidor à medida que é escrito, até ser interrompido.",
+    schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
+    base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
+    dump_cron="Quando se faz um dump, como no crontab; vazio para nunca.",
+    timezone="O fuso horário de ambos, como America/Sao_Paulo.",
+    form="Imprime para este agendador.",
+    write="Em vez disso, escreve nesta pasta.",
+    keep_to="Cumpre-o até ser interrompido; o que se perdeu é recuperado.",
+    recovered="{id} e o log restaurados em {directory} em {seconds:.1f} s; a última transação: {last}.",
+    kept_directory="A pasta de dados de antes está guardada em {kept}; remova-a quando não for mais precisa.",
+    archiving="Recebendo o log em {directory}; interrompa para terminar.",
+    scheduled="{kind}: {cron}, próxima {next}",
+    prune="Remove cópias antigas, cada uma com o motivo.",
+    dry_run="Só mostra o que seria feito.",
+    status="Se alguém precisa se levantar: código 0 quando está tudo bem, 1 quando não.",
+    max_age="Horas a partir das quais a cópia provada mais nova é velha demais.",
+    type_name="O banco {name!r} será substituído, e guardado ao lado. Digite o nome dele para confirmar",
+    made="Cópia {id}: {content} em {seconds:.1f} s, {stored} guardados em {stores}.",
+    proven="Restaurada para prova em {seconds:.1f} s: {rows} linhas como devem ser ({checked}).",
+    not_proven="Sem prova; as cópias antigas não foram tocadas.",
+    restored="{id} restaurada como {database!r} em {seconds:.1f} s: {rows} linhas como devem ser.",
+    kept="O banco de antes está guardado como {kept!r}; remova-o quando não for mais preciso.",
+    keep="fica",
+    remove="removida",
+    would_remove="seria removida",
+    nothing="Nenhuma cópia em {where}.",
+    ok="Está tudo bem: {id} tem prova e {age}.",
+    columns=("Cópia", "Tipo", "Idade", "Conteúdo", "Guardado", "Estado", "Restauração", "Onde", "Alcance"),
+    verified="provada",
+    unverified="sem prova",
+    failed="FALHOU",
+    damaged="DANIFICADA",
+    unfinished="inacabada",
+    database="Copiando o banco",
+    check="Lendo cada arquivo",
+    restoring="Restaurando",
+    compare="Comparando tabelas",
+    amcheck="Conferindo índices",
+    unpack="Desempacotando",
+    log="Buscando o log",
+    swap="Trocando os bancos",
+    checks={
+        "sha256 of each file": "sha256 de cada arquivo",
+        "restore": "restauração",
+        "number of rows of each table": "número de linhas de cada tabela",
+        "sampled rows of each table": "amostra de linhas de cada tabela",
+        "list of files": "lista dos arquivos",
+        "checksums": "somas de verificação das páginas",
+    },
+)
+
+
+@contextmanager
+def _abrir(com_banco: bool) -> Iterator[Backups]:
+    from esteio.backup import Backups, Retention
+    from esteio.backup.store import Stores, stores_from_settings
+    from esteio.cli.environment import decryption, packing
+    from sispat.cli._servidor import encerravel
+
+    settings = carregar()
+    if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
+        (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
+    variaveis = _variaveis(settings)
+    with ExitStack() as pilha:
+        pilha.enter_context(encerravel())
+        yield Backups(
+            pilha.enter_context(_banco(settings, com_banco)),
+            Stores(stores_from_settings(variaveis)),
+            prefix=_PREFIXO,
+            packing=packing(variaveis),
+            key=decryption(variaveis),
+            retention=Retention(days=settings.retention_days),
+        )
+
+
+@contextmanager
+def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
+    from esteio.postgres import Dsn
+    from sispat.cli._servidor import banco_em_uso
+
+    if not preciso:
+        yield settings.database_url or Dsn()
+        return
+    with banco_em_uso(settings) as dsn:
+        yield dsn if settings.database_url is not None else dsn.with_(user="postgres")
+
+
+def _variaveis(settings: Settings) -> dict[str, str]:
+    frase = settings.backup_passphrase
+    return {
+        "BACKUP_DIR": str(settings.backup_dir or settings.data_dir / _PASTA),
+        "AWS_S3_BUCKET": settings.aws_s3_bucket or "",
+        "BACKUP_STORES": settings.backup_stores,
+        "BACKUP_PASSPHRASE": frase.get_secret_value() if frase else "",
+        "BACKUP_RECIPIENTS": settings.backup_recipients,
+        "BACKUP_IDENTITY": str(settings.backup_identity or ""),
+    }
+
+
+app = backup_commands(_abrir, _TEXTOS)

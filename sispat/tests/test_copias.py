@@ -1,0 +1,69 @@
+"""`sispat backup` as an operator meets it: our own database, in Portuguese, while the service runs or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from processos import Servico, comando, pasta_de_dados
+
+from esteio.cli import ENGLISH
+from esteio.postgres import Dsn
+from sispat.cli._copias import _TEXTOS
+
+
+@pytest.fixture
+def dados() -> Iterator[str]:
+    with pasta_de_dados() as pasta:
+        yield str(pasta)
+
+
+def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) -> None:
+    vazia = comando("backup", "list", SISPAT_DATA_DIR=dados)
+    assert vazia.returncode == 0
+    assert vazia.stdout == f"Nenhuma cópia em {dados}/backup.\n"
+    assert comando("backup", "status", SISPAT_DATA_DIR=dados).returncode == 1
+
+
+@pytest.mark.timeout(180)
+def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) -> None:
+    with Servico("--workers", "1", "--demo", "--size", "150", SISPAT_DATA_DIR=dados) as servico:
+        servico.pronto()
+        feita = comando("backup", "run", SISPAT_DATA_DIR=dados)
+        assert feita.returncode == 0, feita.stderr
+        assert "Copiando o banco ..." in feita.stderr
+        assert "Restaurada para prova em" in feita.stdout
+        assert "número de linhas de cada tabela" in feita.stdout
+        [copia] = json.loads(comando("backup", "list", "--json", SISPAT_DATA_DIR=dados).stdout)
+        assert copia["id"].startswith("sispat_backup_")
+        assert copia["verified"]
+        url = json.loads((Path(dados) / "sispat.lock").read_text())["url"]
+        with psycopg.connect(Dsn.parse(url).with_(user="postgres").conninfo, autocommit=True) as conn:
+            conn.execute("delete from patrimonio")
+        volta = comando("backup", "restore", "--in-place", "--yes", SISPAT_DATA_DIR=dados)
+        assert volta.returncode == 0, volta.stderr
+        assert "O banco de antes está guardado como 'sispat_before_" in volta.stdout
+        with psycopg.connect(Dsn.parse(url).conninfo) as conn:
+            assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
+        assert servico.encerrar() == 0
+    assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("Está tudo bem: sispat_backup_")
+
+
+def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
+    aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
+    feita = comando("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
+    assert feita.returncode == 0, feita.stderr
+    assert "correto cavalo" not in feita.stdout + feita.stderr
+    assert list((tmp_path / "cópias").rglob("database.dump.zst.age"))
+    assert "no key was given" in comando("backup", "verify", **aqui).stderr
+    assert "do not fit" in comando("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+
+
+def test_every_text_is_in_portuguese() -> None:
+    iguais = [nome for nome in ENGLISH.__slots__ if getattr(_TEXTOS, nome) == getattr(ENGLISH, nome)]
+    assert iguais == []
+    assert len(_TEXTOS.columns) == len(ENGLISH.columns)
