@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from processos import Servico, comando, pasta_de_dados
 
+from esteio.backup import Why
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
 from sispat.cli._copias import _TEXTOS
@@ -67,3 +68,5 @@ def test_every_text_is_in_portuguese() -> None:
     iguais = [nome for nome in ENGLISH.__slots__ if getattr(_TEXTOS, nome) == getattr(ENGLISH, nome)]
     assert iguais == []
     assert len(_TEXTOS.columns) == len(ENGLISH.columns)
+    assert _TEXTOS.reasons.keys() == Why.__members__.keys()
+    assert all(("{about}" in _TEXTOS.reasons[why.name]) == ("{about}" in why.value) for why in Why)

@@ -42,7 +42,7 @@ def test_the_newest_verified_are_kept_however_old() -> None:
 def test_nothing_is_removed_while_too_few_are_verified() -> None:
     decisions = decide([*held(100), *held(200, 300, verified=False)], Retention(verified=2), NOW)
     assert removed(decisions) == {}
-    assert kept(decisions)["d300"] == "only 1 of 2 verified backups exist"
+    assert kept(decisions)["d300"] == "only 1/2 verified backups exist"
 
 
 def test_counts_keep_the_newest_of_each_day_week_month_and_year() -> None:

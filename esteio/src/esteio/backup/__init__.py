@@ -21,7 +21,7 @@ from esteio.backup._errors import (
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
 from esteio.backup._proof import Proof
-from esteio.backup._retention import Decision, Retention
+from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
 from esteio.backup.restore import Restored
 
@@ -54,5 +54,6 @@ __all__ = [
     "ToolFailed",
     "ToolMissing",
     "VerificationFailed",
+    "Why",
     "default_packing",
 ]

@@ -24,7 +24,7 @@ from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
-from esteio.backup._retention import Decision, Held, Retention, decide
+from esteio.backup._retention import Decision, Held, Retention, Why, decide
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
@@ -256,7 +256,7 @@ class Backups:
             for entry in entries.values()
             if entry not in unread
         ]
-        decisions = [Decision(entry.id, True, f"cannot be read: {entry.problem}") for entry in unread]
+        decisions = [Decision(entry.id, True, Why.UNREADABLE, str(entry.problem)) for entry in unread]
         for whole_cluster in (False, True):  # neither kind stands in for the other
             group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
             decisions += decide(group, self.retention, self._now())
@@ -272,16 +272,16 @@ class Backups:
         failed = self.cluster.remove(log)
         if not log:
             return done
-        why = f"{len(log)} segments before the oldest base backup"
-        stays = "".join(f", but {store} keeps some: {error}" for store, error in failed.items())
-        return [*done, Decision("wal", bool(failed), why + stays)]
+        if failed:
+            return [*done, Decision("wal", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
+        return [*done, Decision("wal", False, Why.LOG, str(len(log)))]
 
     def _removed(self, entry: Entry, decision: Decision) -> Decision:
         failed = self.catalogue.remove(entry)
         if not failed:
             return decision
         why = "; ".join(str(error) for error in failed.values())
-        return Decision(entry.id, True, f"{decision.reason}, but a store keeps it: {why}")
+        return Decision(entry.id, True, Why.HELD, why)
 
     def _toolbox(self, major: int) -> Toolbox:
         return Toolbox(major, self._binaries)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from enum import Enum
 
-__all__ = ["Decision", "Held", "Retention", "decide"]
+__all__ = ["Decision", "Held", "Retention", "Why", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +49,50 @@ class Held:
     needs: tuple[str, ...] = ()
 
 
+class Why(Enum):
+    """Every reason, as a sentence with `{about}` in it where it is about something."""
+
+    YOUNG = "younger than {about} days"
+    OLD = "older than {about} days"
+    NEWEST = "the newest"
+    PROVEN = "one of the newest {about} verified"
+    PERIOD_DAY = "the newest of its day"
+    PERIOD_WEEK = "the newest of its week"
+    PERIOD_MONTH = "the newest of its month"
+    PERIOD_YEAR = "the newest of its year"
+    NEEDED = "needed by {about}"
+    FUTURE = "begun in the future of this clock"
+    TOO_FEW = "only {about} verified backups exist"
+    UNFINISHED = "unfinished, but less than a day old"
+    ABANDONED = "unfinished, and more than a day old"
+    UNREADABLE = "cannot be read: {about}"
+    HELD = "it may go, but a store keeps it: {about}"
+    LOG = "{about} segments of log, older than any base backup needs"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of a folder."""
+    """What becomes of a folder, and why."""
 
     id: str
     keep: bool
-    reason: str
+    why: Why
+    about: str = ""
+
+    @property
+    def reason(self) -> str:
+        """The sentence."""
+        return self.why.value.format(about=self.about)
 
 
 _GRACE = timedelta(days=1)  # an unfinished folder may be somebody's work
-_PERIODS: tuple[tuple[str, str, Callable[[datetime], object]], ...] = (
-    ("daily", "day", lambda at: at.date()),
-    ("weekly", "week", lambda at: at.isocalendar()[:2]),
-    ("monthly", "month", lambda at: (at.year, at.month)),
-    ("yearly", "year", lambda at: at.year),
+_PERIODS: tuple[tuple[str, Why, Callable[[datetime], object]], ...] = (
+    ("daily", Why.PERIOD_DAY, lambda at: at.date()),
+    ("weekly", Why.PERIOD_WEEK, lambda at: at.isocalendar()[:2]),
+    ("monthly", Why.PERIOD_MONTH, lambda at: (at.year, at.month)),
+    ("yearly", Why.PERIOD_YEAR, lambda at: at.year),
 )
+_Reasons = dict[str, tuple[Why, str]]
 
 
 def decide(held: Sequence[Held], retention: Retention, now: datetime) -> list[Decision]:
@@ -76,42 +105,37 @@ def decide(held: Sequence[Held], retention: Retention, now: datetime) -> list[De
     decisions = []
     for each in ordered:
         if not each.complete:
-            decisions.append(_unfinished(each, now))
-        elif reason := reasons.get(each.id):
-            decisions.append(Decision(each.id, True, reason))
+            recent = abs(now - each.began) <= _GRACE
+            decisions.append(Decision(each.id, recent, Why.UNFINISHED if recent else Why.ABANDONED))
+        elif each.id in reasons:
+            decisions.append(Decision(each.id, True, *reasons[each.id]))
         elif proven < retention.verified:
-            decisions.append(Decision(each.id, True, f"only {proven} of {retention.verified} verified backups exist"))
+            decisions.append(Decision(each.id, True, Why.TOO_FEW, f"{proven}/{retention.verified}"))
         else:
-            decisions.append(Decision(each.id, False, f"older than {retention.days} days"))
+            decisions.append(Decision(each.id, False, Why.OLD, str(retention.days)))
     return decisions
 
 
-def _reasons(whole: Sequence[Held], retention: Retention, now: datetime) -> dict[str, str]:
-    reasons: dict[str, str] = {}
+def _reasons(whole: Sequence[Held], retention: Retention, now: datetime) -> _Reasons:
+    reasons: _Reasons = {}
     for each in whole:
         if each.began > now:
-            reasons[each.id] = "begun in the future of this clock"
+            reasons[each.id] = Why.FUTURE, ""
         elif now - each.began <= timedelta(days=retention.days):
-            reasons[each.id] = f"younger than {retention.days} days"
+            reasons[each.id] = Why.YOUNG, str(retention.days)
     if whole:
-        reasons.setdefault(whole[-1].id, "the newest")
+        reasons.setdefault(whole[-1].id, (Why.NEWEST, ""))
     for each in [each for each in whole if each.verified][-retention.verified :]:
-        reasons.setdefault(each.id, f"one of the newest {retention.verified} verified")
-    for name, period, of in _PERIODS:
+        reasons.setdefault(each.id, (Why.PROVEN, str(retention.verified)))
+    for name, why, of in _PERIODS:
         newest = {of(each.began): each for each in whole}  # later ones replace earlier ones
         for each in list(newest.values())[-count:] if (count := getattr(retention, name)) else []:
-            reasons.setdefault(each.id, f"the newest of its {period}")
+            reasons.setdefault(each.id, (why, ""))
     return reasons
 
 
-def _keep_needed(whole: Sequence[Held], reasons: dict[str, str]) -> None:
+def _keep_needed(whole: Sequence[Held], reasons: _Reasons) -> None:
     for each in reversed(whole):  # what is needed is older than what needs it
         if each.id in reasons:
             for needed in each.needs:
-                reasons.setdefault(needed, f"needed by {each.id}")
-
-
-def _unfinished(each: Held, now: datetime) -> Decision:
-    if abs(now - each.began) <= _GRACE:
-        return Decision(each.id, True, "unfinished, but less than a day old")
-    return Decision(each.id, False, "unfinished, and more than a day old")
+                reasons.setdefault(needed, (Why.NEEDED, each.id))

@@ -200,4 +200,5 @@ def _confirmed(name: str, bar: Bar, words: Words) -> bool:
 
 def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
     verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
-    return f"{verb}\t{decision.id}\t{decision.reason}"
+    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=decision.about)
+    return f"{verb}\t{decision.id}\t{reason}"

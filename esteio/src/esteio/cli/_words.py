@@ -75,6 +75,9 @@ class Words:
     checks: Mapping[str, str] = field(default_factory=dict)
     """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
 
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    """Why a backup is kept or removed, by the names of `esteio.backup.Why`; what is not here is said in English."""
+
     def step(self, name: str) -> str:
         """The text for a step of `esteio.backup.Progress`."""
         return str(getattr(self, "restoring" if name == "restore" else name, name))
