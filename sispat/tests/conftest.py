@@ -5,16 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 import pytest
+from aplicacao import abrir
 from viacep_falso import ViacepFalso
 
 from esteio.postgres import Dsn
-from sispat.app import criar_app
 from sispat.demo import popular
-from sispat.settings import Settings
 from sispat.store.esquema import migrar
 
 _numeros = itertools.count(1)
@@ -53,23 +52,6 @@ def cidade(postgres_server, _modelo_cidade) -> Iterator[Dsn]:
 
 
 Cliente = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
-
-
-@asynccontextmanager
-async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
-    """The application over `dsn`; with `email`, signed in by token."""
-    aplicacao = criar_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
-    transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
-    async with (
-        aplicacao.router.lifespan_context(aplicacao),
-        httpx.AsyncClient(transport=transporte, base_url="http://sispat.test") as cliente,
-    ):
-        if email is not None:
-            resposta = await cliente.post("/api/auth/login", json={"email": email, "password": "demo"})
-            assert resposta.status_code == 200, resposta.text
-            cliente.headers["Authorization"] = f"Bearer {resposta.json()['token']}"
-            cliente.cookies.clear()
-        yield cliente
 
 
 @pytest.fixture

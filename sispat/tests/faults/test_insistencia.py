@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from aplicacao import abrir
 from carga import corpo_de_bem
-from conftest import abrir
 
 from esteio.postgres import Dsn
 from esteio.testing import FlakyProxy

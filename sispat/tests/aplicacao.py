@@ -1,0 +1,31 @@
+"""The application in this process, for tests that ask it without a network."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from esteio.postgres import Dsn
+from sispat.app import criar_app
+from sispat.settings import Settings
+
+__all__ = ["abrir"]
+
+
+@asynccontextmanager
+async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
+    """The application over `dsn`; with `email`, signed in by token."""
+    aplicacao = criar_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
+    transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
+    async with (
+        aplicacao.router.lifespan_context(aplicacao),
+        httpx.AsyncClient(transport=transporte, base_url="http://sispat.test") as cliente,
+    ):
+        if email is not None:
+            resposta = await cliente.post("/api/auth/login", json={"email": email, "password": "demo"})
+            assert resposta.status_code == 200, resposta.text
+            cliente.headers["Authorization"] = f"Bearer {resposta.json()['token']}"
+            cliente.cookies.clear()
+        yield cliente
