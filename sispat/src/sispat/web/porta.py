@@ -1,16 +1,10 @@
 """The door: every request that needs a person comes through `Atendimento`.
 
 Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the
-<<<<<<< HEAD
-whole request and is given back however it ends. A request that may write is one transaction: an error undoes
-it all, and when the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where
-nobody knows). A write that was authorised by the cookie alone needs the CSRF token (form field or
-`X-CSRF-Token`), because a browser sends cookies to whoever asks.
-=======
-whole request and is given back however it ends; what is slow on it is told with the name of the route. A
-write that was authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a
-browser sends cookies to whoever asks.
->>>>>>> pg-core
+whole request and is given back however it ends; what is slow on it is told with the name of the route. A request
+that may write is one transaction: an error undoes it all, and when the answer to its COMMIT is lost, what became
+of it is looked up (`CommitUnknown` where nobody knows). A write that was authorised by the cookie alone needs the
+CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to whoever asks.
 """
 
 from __future__ import annotations
