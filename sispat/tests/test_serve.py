@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,9 @@ def test_from_nothing_to_the_demo_and_again(dados: str, capsys: pytest.CaptureFi
         )
         with urllib.request.urlopen(pedido, timeout=10) as resposta:
             assert resposta.status == 200
+        fim = time.monotonic() + 10
+        while "consulta@demo.local  senha: demo" not in primeiro.saida and time.monotonic() < fim:
+            time.sleep(0.05)  # a worker may answer before the supervisor has heard of it
         assert f"SISPAT pronto em {primeiro.endereco()}" in primeiro.saida
         assert "consulta@demo.local  senha: demo" in primeiro.saida
         assert primeiro.postgres()

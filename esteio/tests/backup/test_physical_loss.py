@@ -74,6 +74,9 @@ class Writing:
                 os.kill(pid, 9)
         self.child.wait()
         self._reader.join()
+        end = now + 30
+        while any(map(psutil.pid_exists, victims)) and time.monotonic() < end:
+            time.sleep(0.05)  # until who inherited them has buried them: PostgreSQL takes a dead one for alive
         assert self.child.stdout is not None
         self.child.stdout.close()
         return now

@@ -484,6 +484,7 @@ def test_ctrl_c_leaves_nothing_borrowed(counter: SyncDatabase, dsn: Dsn, where: 
         assert database.fetch_value("SELECT 1") == 1
         main = threading.main_thread().ident
         assert main is not None
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is born ignoring it
         threading.Timer(0.3, signal.pthread_kill, (main, signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             interrupted(database)
