@@ -19,7 +19,7 @@ run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (P
 	@SISPAT_DATA_DIR="$${SISPAT_DATA_DIR:-$(CURDIR)/.sispat}" exec $(VENV)/bin/sispat serve --demo --port $(PORT) --size $(SIZE)
 
 test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone
-	@.ci/servers
+	@.ci/debian
 	@.ci/chromium; case $$? in 0) $(PY) -m pytest ;; 3) $(PY) -m pytest -m "not browser" ;; *) exit 1 ;; esac
 	@$(MAKE) --no-print-directory alone
 
@@ -37,7 +37,7 @@ unit: $(STAMP)  ## only the tests that break nothing and need no browser
 	@$(PY) -m pytest -m "not fault and not browser"
 
 fault: $(STAMP)  ## only the tests that break a running system on purpose
-	@.ci/servers
+	@.ci/debian
 	@$(PY) -m pytest -m fault
 
 browser: $(STAMP)  ## only the tests that drive a real browser

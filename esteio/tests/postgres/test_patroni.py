@@ -22,7 +22,7 @@ _READERS = 4
 def trio() -> Iterator[Trio]:
     program = etcd()
     if program is None:
-        reason = "there is no etcd for Patroni: .ci/servers unpacks Debian's"
+        reason = "there is no etcd for Patroni: .ci/debian unpacks Debian's"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
