@@ -54,6 +54,13 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
     assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("Está tudo bem: sispat_backup_")
 
 
+def test_two_in_the_morning_is_the_citys(dados: str) -> None:
+    assert (
+        "02:00:00-04:00"
+        in comando("backup", "schedule", SISPAT_DATA_DIR=dados, SISPAT_TIMEZONE="America/Manaus").stdout
+    )
+
+
 def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
     aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
     feita = comando("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)

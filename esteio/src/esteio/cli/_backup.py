@@ -36,12 +36,13 @@ Opened = Callable[[bool], AbstractContextManager["Backups"]]
 """Called with whether the database itself is needed; the stores always are."""
 
 
-def backup_commands(opened: Opened, words: Words = ENGLISH) -> typer.Typer:
-    """The commands, saying `words`."""
+def backup_commands(opened: Opened, words: Words = ENGLISH, zone: Callable[[], str] = lambda: "UTC") -> typer.Typer:
+    """The commands, saying `words`; `zone` is asked for the timezone of a schedule that names none."""
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
-    commands = (_add_run, _add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive, _add_schedule)
+    commands = (_add_run, _add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive)
     for add in commands:
         add(app, opened, words)
+    _add_schedule(app, opened, words, zone)
     return app
 
 
@@ -143,17 +144,17 @@ def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
             keep(service)
 
 
-def _add_schedule(app: typer.Typer, opened: Opened, words: Words) -> None:
+def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable[[], str]) -> None:
     @app.command("schedule", help=words.schedule)
     def schedule(
         base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
         dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
-        timezone: Annotated[str, typer.Option("--timezone", help=words.timezone)] = "UTC",
+        timezone: Annotated[str | None, typer.Option("--timezone", help=words.timezone)] = None,
         form: Annotated[Form | None, typer.Option("--for", help=words.form)] = None,
         write: Annotated[Path | None, typer.Option("--write", help=words.write)] = None,
         run: Annotated[bool, typer.Option("--run", help=words.keep_to)] = False,
     ) -> None:
-        tasks = scheduled(base, dump, timezone)
+        tasks = scheduled(base, dump, timezone or zone())
         if form is not None:
             written(tasks, form, write)
             return

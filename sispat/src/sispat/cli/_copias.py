@@ -44,7 +44,7 @@ _TEXTOS = Words(
     schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
     base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
     dump_cron="Quando se faz um dump, como no crontab; vazio para nunca.",
-    timezone="O fuso horário de ambos, como America/Sao_Paulo.",
+    timezone="O fuso horário de ambos; sem ele, SISPAT_TIMEZONE.",
     form="Imprime para este agendador.",
     write="Em vez disso, escreve nesta pasta.",
     keep_to="Cumpre-o até ser interrompido; o que se perdeu é recuperado.",
@@ -157,4 +157,4 @@ def _variaveis(settings: Settings) -> dict[str, str]:
     }
 
 
-app = backup_commands(_abrir, _TEXTOS)
+app = backup_commands(_abrir, _TEXTOS, lambda: carregar().timezone)
