@@ -1,0 +1,63 @@
+"""Where notices go.
+
+Promises: an address that cannot be used is refused when it is given, not when it is needed. A channel's name is its
+address without secrets.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from esteio.alert._asking import ask
+from esteio.alert._errors import ChannelRefused, NotDelivered
+from esteio.alert._masking import masked
+from esteio.alert._notice import Notice
+
+__all__ = ["Channel", "Channels"]
+
+_CHECK = 20.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One address. `name` is for people, `key` for files: it tells addresses apart, and too little to guess one from."""
+
+    name: str
+    key: str
+    url: str = field(repr=False)
+
+
+class Channels:
+    """`urls` as apprise reads them; a plain https:// that it does not know receives JSON. Named `sender` where it shows.
+
+    ChannelRefused for the first that cannot be used, with `what` it was called. Making it takes half a second.
+    """
+
+    def __init__(self, urls: Sequence[str], *, sender: str = "Esteio", what: str = "notice address") -> None:
+        self._sender = sender
+        urls = list(dict.fromkeys(urls))
+        for url, reason in zip(urls, ask(urls, sender, _CHECK) if urls else (), strict=True):
+            if reason:
+                raise ChannelRefused(what, masked(url), reason)
+        self.channels = tuple(_named(urls))
+
+    def send(self, channel: Channel, notice: Notice, timeout: float = 15.0) -> None:
+        """Tell one channel, within `timeout` seconds; NotDelivered when it does not take it."""
+        fitted = notice.fitted()
+        [reason] = ask([channel.url], self._sender, timeout, fitted)
+        if reason:
+            raise NotDelivered(channel.name, fitted.subject, reason)
+
+
+def _named(urls: Sequence[str]) -> Iterator[Channel]:
+    taken: set[str] = set()
+    for url in urls:
+        key = digest = hashlib.sha256(url.encode()).hexdigest()[:4]
+        number = 1
+        while key in taken:
+            number += 1
+            key = f"{digest}{number}"
+        taken.add(key)
+        yield Channel(masked(url), key, url)
