@@ -20,6 +20,7 @@ class HttpReceiver:
     port: int
     status: int = 200
     wait: float = 0.0
+    asked: int = 0
     requests: list[tuple[str, str, bytes]] = field(default_factory=list)
 
     @property
@@ -42,6 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _any(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         status = self.receiver.status
+        self.receiver.asked += 1
         time.sleep(self.receiver.wait)
         if status < 300:
             self.receiver.requests.append((self.command, self.path, body))

@@ -6,7 +6,7 @@ no other waiting. Addresses hold secrets: they are shown masked, and never logge
 
 from __future__ import annotations
 
-from esteio.alert._backups import backup_notice, backup_notices
+from esteio.alert._backups import backup_notice, backup_notices, trial_notice
 from esteio.alert._channels import Channel, Channels
 from esteio.alert._errors import AlertError, ChannelRefused, NotDelivered
 from esteio.alert._heartbeat import Heartbeat
@@ -29,4 +29,5 @@ __all__ = [
     "Outbox",
     "backup_notice",
     "backup_notices",
+    "trial_notice",
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # notices of other things need nothing of backups
     from esteio.backup import BackupRunEnded, Manifest
     from esteio.backup.watch import BackupsRed
 
-__all__ = ["backup_notice", "backup_notices"]
+__all__ = ["backup_notice", "backup_notices", "trial_notice"]
 
 _PATIENCE = 30.0  # seconds
 _MOST_NAMES = 10
@@ -80,6 +80,12 @@ def backup_notice(event: Event, words: NoticeWords = ENGLISH, at: float | None =
     return _made(event, event.manifest, words, at)
 
 
+def trial_notice(words: NoticeWords = ENGLISH, at: float | None = None) -> Notice:
+    """A notice that says that it is only a test."""
+    at = SYSTEM.time() if at is None else at
+    return Notice(words.test, _filled(words, words.test_body, at), "success", at)
+
+
 def _deliver(outbox: Outbox | None, heartbeat: Heartbeat | None) -> None:
     if outbox is not None:
         outbox.deliver(_PATIENCE)
@@ -102,7 +108,7 @@ def _made(event: BackupRunEnded, manifest: Manifest, words: NoticeWords, at: flo
             words.made,
             at,
             kind=event.kind,
-            database=event.database,
+            database=event.database or event.name,
             content=words.size(manifest.size),
             stored=words.size(manifest.stored),
             duration=words.duration(manifest.duration),
@@ -134,11 +140,12 @@ def _removed(event: BackupRunEnded, words: NoticeWords) -> str:
 
 def _failed(event: BackupRunEnded, words: NoticeWords, at: float) -> Notice:
     error = str(event.error) or type(event.error).__name__
-    reason = _filled(words, words.reason, at, kind=event.kind, database=event.database, error=error)
+    database = event.database or event.name
+    reason = _filled(words, words.reason, at, kind=event.kind, database=database, error=error)
     left = words.nothing_left
     if event.proven is not None:
         left = words.left.format(id=event.proven, age=words.duration(event.proven_age or 0.0))
-    return Notice(words.failed.format(database=event.database), f"{reason}\n{left}\n{words.look}", "failure", at)
+    return Notice(words.failed.format(database=database), f"{reason}\n{left}\n{words.look}", "failure", at)
 
 
 def _red(event: BackupsRed, words: NoticeWords, at: float) -> Notice:

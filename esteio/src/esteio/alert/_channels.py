@@ -1,16 +1,17 @@
 """Where notices go.
 
-Promises: an address that cannot be used is refused when it is given, not when it is needed. A channel's name is its
-address without secrets.
+Promises: an address that cannot be used is refused when it is given, not when it is needed; one that could not be looked
+at is no reason to refuse anything. A channel's name is its address without secrets.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from esteio.alert._asking import ask
+from esteio.alert._asking import Unanswered, ask
 from esteio.alert._errors import ChannelRefused, NotDelivered
 from esteio.alert._masking import masked
 from esteio.alert._notice import Notice
@@ -18,6 +19,7 @@ from esteio.alert._notice import Notice
 __all__ = ["Channel", "Channels"]
 
 _CHECK = 20.0  # seconds
+_logger = logging.getLogger("esteio.alert")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Channels:
     def __init__(self, urls: Sequence[str], *, sender: str = "Esteio", what: str = "notice address") -> None:
         self._sender = sender
         urls = list(dict.fromkeys(urls))
-        for url, reason in zip(urls, ask(urls, sender, _CHECK) if urls else (), strict=True):
+        for url, reason in zip(urls, self._checked(urls), strict=True):
             if reason:
                 raise ChannelRefused(what, masked(url), reason)
         self.channels = tuple(_named(urls))
@@ -46,9 +48,19 @@ class Channels:
     def send(self, channel: Channel, notice: Notice, timeout: float = 15.0) -> None:
         """Tell one channel, within `timeout` seconds; NotDelivered when it does not take it."""
         fitted = notice.fitted()
-        [reason] = ask([channel.url], self._sender, timeout, fitted)
+        try:
+            [reason] = ask([channel.url], self._sender, timeout, fitted)
+        except Unanswered as error:
+            reason = error.reason
         if reason:
             raise NotDelivered(channel.name, fitted.subject, reason)
+
+    def _checked(self, urls: Sequence[str]) -> Sequence[str]:
+        try:
+            return ask(urls, self._sender, _CHECK) if urls else ()
+        except Unanswered as error:
+            _logger.warning("%s", error)  # what is told must not depend on it
+            return [""] * len(urls)
 
 
 def _named(urls: Sequence[str]) -> Iterator[Channel]:

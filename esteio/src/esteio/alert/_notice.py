@@ -15,7 +15,7 @@ _LONGEST_BODY = 1800  # characters; Discord takes 2,000 with the subject
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A message in plain text; `at` is when it became true, in seconds since the epoch."""
+    """A message in plain text; `at` is when it became true, in seconds since the epoch. Without a body, the subject is it."""
 
     subject: str
     body: str
@@ -25,7 +25,7 @@ class Notice:
     def fitted(self) -> Notice:
         """The same, cut to what every channel takes."""
         subject = _cut(" ".join(self.subject.split()), _LONGEST_SUBJECT)
-        return Notice(subject, _cut(self.body, _LONGEST_BODY), self.level, self.at)
+        return Notice(subject, _cut(self.body.strip() or subject, _LONGEST_BODY), self.level, self.at)
 
     def to_json(self) -> str:
         """As text."""
