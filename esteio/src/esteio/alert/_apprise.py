@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from apprise import NotifyBase
 
 _CONNECT, _READ = 5.0, 10.0  # seconds
-_MOST = 400  # characters of a reason
+_MOST = 4000  # characters of a reason; who asks takes the secrets out and cuts it shorter
 _TIME_IS_UP = 3
 
 

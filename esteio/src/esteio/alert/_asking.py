@@ -19,6 +19,7 @@ from esteio.alert._notice import Notice
 __all__ = ["Unanswered", "ask"]
 
 _PROGRAM = Path(__file__).with_name("_apprise.py")
+_LONGEST = 400  # characters of a reason
 _GRACE = 2.0  # seconds its own watchdog has before we end it
 
 
@@ -51,4 +52,4 @@ def ask(urls: Sequence[str], sender: str, timeout: float, notice: Notice | None 
         raise Unanswered(f"no answer within {timeout:.0f} s") from None
     except OSError as error:
         raise Unanswered(f"no process could be started: {error.strerror}") from error
-    return [redacted(answer, url) for answer, url in zip(answers, urls, strict=True)]
+    return [redacted(answer, url)[:_LONGEST] for answer, url in zip(answers, urls, strict=True)]

@@ -131,9 +131,9 @@ class Box:
         return []
 
     def _trim(self) -> None:
-        owed = self.owed()
-        if len(owed) <= MOST:
+        if len(self._files()) + len(self._unwritten) <= MOST:
             return
+        owed = self.owed()
         ordered = sorted(owed, key=lambda each: (_ORDER.index(each.notice.level), each.name))
         for each in ordered[: len(owed) - MOST]:
             _logger.warning("more than %d notices are owed: %r is dropped", MOST, each.notice.subject)

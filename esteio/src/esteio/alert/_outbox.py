@@ -8,7 +8,7 @@ next is passed over. What it has refused for three days is given up, and the log
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import random as system_random
@@ -16,13 +16,13 @@ from random import random as system_random
 from esteio.alert._box import Box
 from esteio.alert._channels import Channel, Channels
 from esteio.alert._notice import Notice
-from esteio.alert._telling import RETRY, Telling
+from esteio.alert._telling import RETRY, Telling, Told
 from esteio.clock import SYSTEM, Clock
 from esteio.policy import Retry
 
 __all__ = ["Delivery", "Outbox"]
 
-_ROUND = 60.0  # seconds
+_ROUND = 60.0  # seconds that one round of a channel may take
 _PAUSES = (10.0, 30.0, 60.0, 120.0, 300.0)  # seconds after the first, second ... round in vain
 
 
@@ -58,10 +58,9 @@ class Outbox:
         self._every = every
         self._random = random
         self._clock = clock
-        self._vain: dict[str, int] = {}
-        self._paused: dict[str, float] = {}
         self._ending = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._ending.set()
+        self._threads: list[threading.Thread] = []
 
     def put(self, notice: Notice) -> None:
         """Owe `notice` to every channel; returns at once, nobody is told yet. Never raises for a bad disk."""
@@ -74,57 +73,57 @@ class Outbox:
 
     def deliver(self, within: float = 30.0) -> Delivery:
         """Tell all channels what is owed to them; returns after `within` seconds at the latest, the rest stays owed."""
-        return self._deliver(self.channels.channels, within)
-
-    # As a service
-
-    def start(self) -> None:
-        """Begin to look."""
-        self.stop(0.0)
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._work, name=f"esteio {self.name}", daemon=True)
-        self._thread.start()
-
-    def is_alive(self) -> bool:
-        """Whether it looks."""
-        return self._thread is not None and self._thread.is_alive()
-
-    def stop(self, timeout: float) -> None:
-        """End it; a channel that is being told is waited for up to `timeout` seconds, what is owed stays owed."""
-        self._ending.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
-
-    def _work(self) -> None:
-        while not self._ending.is_set():
-            now = self._clock.monotonic()
-            self._deliver([each for each in self.channels.channels if self._paused.get(each.key, now) <= now], _ROUND)
-            self._ending.wait(self._every)
-
-    # A round
-
-    def _deliver(self, channels: Sequence[Channel], within: float) -> Delivery:
         until = self._clock.monotonic() + within
-        waiting = self._box.owed()
-        self._telling.forget([owed for owed in waiting if owed.key not in self._keys()])
-        due = [channel for channel in channels if any(owed.key == channel.key for owed in waiting)]
-        sent: list[int] = []
-        threads = [threading.Thread(target=self._tell, args=(each, until, sent), daemon=True) for each in due]
+        told: list[Told] = []
+        threads = [
+            threading.Thread(target=lambda each=channel: told.append(self._tell(each, until)), daemon=True)
+            for channel in self.channels.channels
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(max(0.0, until - self._clock.monotonic()))
-        return Delivery(sum(sent), self.owed())
+        return Delivery(sum(each.sent for each in told), self.owed())
 
-    def _tell(self, channel: Channel, until: float, sent: list[int]) -> None:
-        told = self._telling.tell(channel, until)
-        sent.append(told.sent)
-        if not told.stopped:
-            self._vain.pop(channel.key, None)
-            return
-        vain = self._vain[channel.key] = self._vain.get(channel.key, -1) + 1
-        pause = _PAUSES[min(vain, len(_PAUSES) - 1)] * (1 + 0.2 * self._random())
-        self._paused[channel.key] = self._clock.monotonic() + pause
+    # As a service
+
+    def start(self) -> None:
+        """Begin to look, for each channel in a thread of its own."""
+        self.stop(0.0)
+        self._ending = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._work, args=(channel, self._ending), name=f"esteio {self.name}", daemon=True)
+            for channel in self.channels.channels
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it looks."""
+        return not self._ending.is_set() and all(thread.is_alive() for thread in self._threads)
+
+    def stop(self, timeout: float) -> None:
+        """End it; a channel that is being told is waited for up to `timeout` seconds, what is owed stays owed."""
+        self._ending.set()
+        until = self._clock.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, until - self._clock.monotonic()))
+
+    def _work(self, channel: Channel, ending: threading.Event) -> None:
+        vain = 0
+        while not ending.is_set():
+            told = self._tell(channel, self._clock.monotonic() + _ROUND)
+            vain = vain + 1 if told.stopped else 0
+            pause = _PAUSES[min(vain, len(_PAUSES)) - 1] * (1 + 0.2 * self._random()) if vain else self._every
+            ending.wait(pause)
+
+    def _tell(self, channel: Channel, until: float) -> Told:
+        owed = self._box.owed()
+        keys = self._keys()
+        self._telling.forget([each for each in owed if each.key not in keys])
+        if not any(each.key == channel.key for each in owed):
+            return Told()
+        return self._telling.tell(channel, until)
 
     def _keys(self) -> set[str]:
         return {channel.key for channel in self.channels.channels}

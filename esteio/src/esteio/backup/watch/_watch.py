@@ -69,8 +69,10 @@ class Watch:
     def start(self) -> None:
         """Begin to look."""
         self.stop(0.0)
-        self._ending.clear()
-        self._thread = threading.Thread(target=self._work, name=f"esteio {self.name}", daemon=True)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(
+            target=self._work, args=(self._ending,), name=f"esteio {self.name}", daemon=True
+        )
         self._thread.start()
 
     def is_alive(self) -> bool:
@@ -83,10 +85,10 @@ class Watch:
         if self._thread is not None:
             self._thread.join(timeout)
 
-    def _work(self) -> None:
-        while not self._ending.is_set():
+    def _work(self, ending: threading.Event) -> None:
+        while not ending.is_set():
             self.look()
-            self._ending.wait(self._every)
+            ending.wait(self._every)
 
     def _problems(self) -> tuple[str, ...]:
         found: list[str] = []
