@@ -3,8 +3,10 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from esteio.backup.dump import _archives
 from esteio.backup.dump._archives import SMALL, archives
 from esteio.backup.dump._digests import Table
 from esteio.backup.dump._together import Halt, together
-from esteio.backup.store import Stores, open_store
+from esteio.backup.store import StoreFull, Stores, open_store
 from esteio.backup.tools import Toolbox, environment
 from esteio.postgres import Dsn
 
@@ -152,24 +154,64 @@ def test_the_restore_without_our_software_works_as_documented(made: Backups, lar
 # What must not be there afterwards
 
 
-BUSY = "select count(*) from pg_stat_activity where application_name = 'esteio backup' and datname = current_database()"
+def quiet(large: Dsn) -> bool:
+    """Whether nobody of us is connected to `large`, or soon nobody will be."""
+    busy = "select count(*) from pg_stat_activity where application_name = 'esteio backup' and datname = current_database()"
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        if query(large, busy) == [(0,)]:
+            return True
+        time.sleep(0.05)
+    return False
 
 
-def test_one_stream_cut_off_ends_the_others_and_leaves_nothing(backups: Backups, large: Dsn, tmp_path: Path) -> None:
-    cut = (
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
-        "and query like 'COPY public.outra%'"
-    )
+def cut(large: Dsn) -> None:
+    one = "select pg_terminate_backend(pid) from pg_stat_activity where query like 'COPY public.outra%'"
+    query(large, f"{one} and datname = current_database()")
 
+
+@pytest.mark.parametrize(
+    ("happens", "error", "said"),
+    [
+        (cut, ToolFailed, r"(?s)pg_dump failed with exit code 1: .*terminat"),
+        (lambda _large: os.kill(os.getpid(), signal.SIGINT), KeyboardInterrupt, None),
+    ],
+    ids=["server", "ctrl-c"],
+)
+def test_one_stream_cut_off_ends_the_others_and_leaves_nothing(
+    backups: Backups, large: Dsn, tmp_path: Path, happens, error: type[BaseException], said: str | None
+) -> None:
     def progress(step: str, done: int, total: int, unit: str) -> None:
         if step == "database":
-            query(large, cut)
+            happens(large)
 
-    with pytest.raises(ToolFailed, match=r"(?s)pg_dump failed with exit code 1: .*terminat"):
+    with pytest.raises(error, match=said):
         backups.run(progress, verify=False)
     assert backups.entries() == []
     assert [path.name for path in (tmp_path / "cópias").rglob("*")] == [".lock"]
-    assert query(large, BUSY) == [(0,)]
+    assert quiet(large)
+
+
+def test_a_store_that_fails_in_one_stream_has_no_manifest(large: Dsn, tmp_path: Path) -> None:
+    good, bad = open_store(str(tmp_path / "cópias")), open_store(str(tmp_path / "outra"))
+
+    class Half:
+        """A store that is full when the second stream comes."""
+
+        name = "half"
+
+        def __getattr__(self, name: str):
+            return getattr(bad, name)
+
+        def open(self, key: str):
+            if "data_2" in key:
+                raise StoreFull(self.name, key, "no space left")
+            return bad.open(key)
+
+    done = Backups(large, Stores([good, Half()]), jobs=3).run(verify=False)
+    assert done.stores == (good.name,)
+    assert len(done.manifest.parts) == 5
+    assert not list((tmp_path / "outra").rglob("manifest.json"))
 
 
 @pytest.mark.parametrize("step", ["restore", "indexes"])
