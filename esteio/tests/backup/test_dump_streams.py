@@ -165,30 +165,39 @@ def quiet(large: Dsn) -> bool:
     return False
 
 
-def cut(large: Dsn) -> None:
-    one = "select pg_terminate_backend(pid) from pg_stat_activity where query like 'COPY public.outra%'"
-    query(large, f"{one} and datname = current_database()")
+def left(tmp_path: Path) -> list[str]:
+    return [path.name for path in (tmp_path / "cópias").rglob("*")]
 
 
-@pytest.mark.parametrize(
-    ("happens", "error", "said"),
-    [
-        (cut, ToolFailed, r"(?s)pg_dump failed with exit code 1: .*terminat"),
-        (lambda _large: os.kill(os.getpid(), signal.SIGINT), KeyboardInterrupt, None),
-    ],
-    ids=["server", "ctrl-c"],
-)
-def test_one_stream_cut_off_ends_the_others_and_leaves_nothing(
-    backups: Backups, large: Dsn, tmp_path: Path, happens, error: type[BaseException], said: str | None
-) -> None:
+def test_one_stream_cut_off_ends_the_others_and_leaves_nothing(backups: Backups, large: Dsn, tmp_path: Path) -> None:
+    cut = (
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() "
+        "and query like 'COPY public.outra%'"
+    )
+
     def progress(step: str, done: int, total: int, unit: str) -> None:
         if step == "database":
-            happens(large)
+            query(large, cut)
 
-    with pytest.raises(error, match=said):
+    with pytest.raises(ToolFailed, match=r"(?s)pg_dump failed with exit code 1: .*terminat"):
         backups.run(progress, verify=False)
     assert backups.entries() == []
-    assert [path.name for path in (tmp_path / "cópias").rglob("*")] == [".lock"]
+    assert left(tmp_path) == [".lock"]
+    assert quiet(large)
+
+
+def test_an_interrupt_ends_all_streams_and_leaves_nothing(backups: Backups, large: Dsn, tmp_path: Path) -> None:
+    pressed = threading.Event()
+
+    def progress(step: str, done: int, total: int, unit: str) -> None:
+        if step == "database" and not pressed.is_set():
+            pressed.set()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        backups.run(progress, verify=False)
+    assert backups.entries() == []
+    assert left(tmp_path) == [".lock"]
     assert quiet(large)
 
 
@@ -245,19 +254,25 @@ def test_a_small_database_is_one_archive() -> None:
     assert len(archives([table("a", SMALL - 1)], 1, 4, 18)) > 1
 
 
-def test_each_table_is_in_exactly_one_archive_and_the_largest_come_first() -> None:
-    tables = [table(f"t{number}", number * MB) for number in range(1, 21)]
+def test_each_table_is_in_exactly_one_archive_and_all_have_about_as_much() -> None:
+    tables = [table(f"t{number}", number * 2 * MB, f"s{number % 2}") for number in range(1, 21)]
     schema, first, *others = archives(tables, 0, 3, 18)
     assert schema.arguments == ("--section=pre-data", "--section=post-data", "--statistics")
     assert first.arguments[:2] == ("--section=data", "--statistics")
-    named = [argument.removeprefix("--table=") for each in others for argument in each.arguments[2:]]
-    excluded = [argument.removeprefix("--exclude-table-data=") for argument in first.arguments[2:]]
-    assert sorted(named) == sorted(excluded)
-    assert len(set(named)) == len(named)
-    loads = [sum(int(name.strip('"').split('"."t')[1]) for name in each) for each in (named, excluded)]
-    assert max(loads) <= 2 / 3 * 210 + 20
     assert all(each.arguments[:2] == ("--section=data", "--strict-names") for each in others)
     assert [each.name for each in (first, *others)] == ["data_1.dump", "data_2.dump", "data_3.dump"]
+
+    def tables_of(arguments: tuple[str, ...], option: str) -> set[int]:
+        found = [re.fullmatch(rf'{option}="(s[01])"\.("t\d+"(?:\|"t\d+")*)', argument) for argument in arguments]
+        numbers = [(match[1], int(name[2:-1])) for match in found if match for name in match[2].split("|")]
+        assert all(schema == f"s{number % 2}" for schema, number in numbers)
+        return {number for _, number in numbers}
+
+    second, third = (tables_of(each.arguments[2:], "--table") for each in others)
+    assert not second & third
+    assert tables_of(first.arguments[2:], "--exclude-table-data") == second | third
+    rest = set(range(1, 21)) - second - third
+    assert [sum(each) for each in (rest, second, third)] == pytest.approx([70, 70, 70], abs=5)
 
 
 def test_one_job_is_one_archive_of_rows() -> None:
@@ -273,10 +288,12 @@ def test_a_name_is_given_as_it_is_or_not_at_all() -> None:
     assert not any("maçã" in argument for argument in (*first.arguments, *second.arguments))
 
 
-def test_a_command_line_names_no_more_than_fits() -> None:
-    many = [table(f"{number:050}", MB) for number in range(5000)]
+def test_a_command_line_names_no_more_than_fits_and_nothing_little() -> None:
+    many = [table(f"{number:050}", 2 * MB) for number in range(1900)]
     for each in archives(many, 0, 4, 18):
         assert sum(len(argument) + 1 for argument in each.arguments) < 30_000
+    _, first, second = archives([table("a", SMALL), table("b", SMALL), table("c", MB)], 0, 2, 18)
+    assert not any('"c"' in argument for argument in (*first.arguments, *second.arguments))
 
 
 # Together

@@ -17,6 +17,7 @@ __all__ = ["DATA", "SCHEMA", "SMALL", "WHOLE", "Archive", "archives"]
 WHOLE, SCHEMA, DATA = "database", "schema", "data"
 """Roles of the files: everything; all but the rows; rows."""
 SMALL = 32 * 1024 * 1024  # bytes of content below which one archive does
+_LITTLE = 1024 * 1024  # bytes of a table that is not worth a name on a command line
 _NAMES = 24_000  # characters of tables' names on one command line, which has 32 kB on Windows
 
 
@@ -37,9 +38,9 @@ def archives(tables: Sequence[Table], objects: int, jobs: int, major: int) -> li
         return [Archive("database.dump", WHOLE, statistics)]
     named = _spread(tables, objects, jobs)
     # The first has what no other names: small tables, sequences, large objects, what belongs to extensions.
-    apart = tuple(f"--exclude-table-data={_pattern(table)}" for group in named for table in group)
-    rest = [("--section=data", *statistics, *apart)]
-    rest += [("--section=data", "--strict-names", *(f"--table={_pattern(t)}" for t in group)) for group in named]
+    apart = [table for group in named for table in group]
+    rest = [("--section=data", *statistics, *_each("--exclude-table-data", apart))]
+    rest += [("--section=data", "--strict-names", *_each("--table", group)) for group in named]
     return [
         Archive("schema.dump", SCHEMA, ("--section=pre-data", "--section=post-data", *statistics)),
         *(Archive(f"data_{number}.dump", DATA, each) for number, each in enumerate(rest, 1)),
@@ -60,13 +61,21 @@ def _spread(tables: Sequence[Table], objects: int, jobs: int) -> list[list[Table
 
 def _worth_naming(tables: Sequence[Table]) -> list[Table]:
     """The largest first, as many as fit; not those that pg_dump might read as another name, or that are too small."""
-    smallest = sum(table.size for table in tables) // 2000
+    smallest = max(_LITTLE, sum(table.size for table in tables) // 2000)
     # It takes its arguments for the encoding of the database, which need not be that of ours.
-    plain = [table for table in tables if table.size > smallest and _pattern(table).isascii()]
+    plain = [table for table in tables if table.size > smallest and (table.schema + table.relation).isascii()]
     largest = sorted(plain, key=lambda table: -table.size)
-    lengths = accumulate(len(_pattern(table)) + len("--exclude-table-data= ") for table in largest)
+    lengths = accumulate(len(_quoted(table.relation)) + 1 for table in largest)
     return [table for table, length in zip(largest, lengths, strict=True) if length <= _NAMES]
 
 
-def _pattern(table: Table) -> str:
-    return ".".join('"' + part.replace('"', '""') + '"' for part in (table.schema, table.relation))
+def _each(option: str, tables: Sequence[Table]) -> list[str]:
+    """`option` for all tables of a schema at once: for each pattern pg_dump asks the server anew."""
+    schemas: dict[str, list[str]] = {}
+    for table in tables:
+        schemas.setdefault(table.schema, []).append(_quoted(table.relation))
+    return [f"{option}={_quoted(schema)}.{'|'.join(names)}" for schema, names in schemas.items()]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
