@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import sql
 
-from esteio.backup._errors import ToolFailed
+from esteio.backup._errors import DatabaseRefused, ToolFailed
 from esteio.backup._manifest import Database, Part, TableDigest
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
@@ -72,7 +72,7 @@ def take(
     DatabaseUnavailable, DatabaseRefused, ToolMissing (no programs of the server's major), ToolFailed, or the sink's
     own errors.
     """
-    with connect(dsn) as conn:
+    with connect(dsn) as conn, _patient(conn, dsn):
         version = server_version(conn)
         tools = toolbox(int(version.split(".")[0]))
         tool_version = tools.version("pg_dump")
@@ -90,15 +90,24 @@ def take(
 
 
 @contextmanager
+def _patient(conn: Connection, dsn: Dsn) -> Iterator[None]:
+    """Wait for locks, but not for ever."""
+    conn.execute(sql.SQL("SET lock_timeout = {}").format(_LOCK_WAIT))
+    try:
+        yield
+    except psycopg.errors.LockNotAvailable as error:
+        reason = f"a table stayed locked for {_LOCK_WAIT}; pg_locks and pg_blocking_pids() tell by whom"
+        raise DatabaseRefused(dsn.masked, reason) from error
+
+
+@contextmanager
 def _moment(conn: Connection, tables: Sequence[Table]) -> Iterator[str]:
     """A snapshot that others can take; the tables are locked before it, so that none is rewritten under it."""
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         if tables:
             names = sql.SQL(", ").join(sql.SQL("ONLY {}").format(sql.Identifier(t.schema, t.relation)) for t in tables)
-            conn.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(_LOCK_WAIT))
             conn.execute(sql.SQL("LOCK TABLE {} IN ACCESS SHARE MODE").format(names))
-            conn.execute("SET LOCAL lock_timeout = 0")
         yield str(one(conn, "SELECT pg_export_snapshot()"))
 
 
