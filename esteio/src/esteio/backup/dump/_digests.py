@@ -22,9 +22,9 @@ _SAMPLED = 1000  # rows that are hashed, at least and about
 
 _TABLES = """
 select format('%I.%I', n.nspname, c.relname), n.nspname, c.relname,
-       (pg_relation_size(c.oid) / current_setting('block_size')::int
+       (coalesce(pg_relation_size(c.oid), 0) / current_setting('block_size')::int
         * case when c.reltuples > 0 and c.relpages > 0 then c.reltuples / c.relpages else 50 end)::bigint,
-       pg_table_size(c.oid),
+       coalesce(pg_table_size(c.oid), 0),
        coalesce((select array_agg(a.attname::text order by k.place)
                    from pg_index i
                   cross join unnest(i.indkey::smallint[]) with ordinality as k (attnum, place)
