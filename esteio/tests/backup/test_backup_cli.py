@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from trial_database import names, query
 
+from esteio.backup import Backups, default_packing
+from esteio.backup.store import Stores, open_store
 from esteio.cli._show import age_text, size_text
 from esteio.cli._words import Words
-from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption
+from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption, jobs, packing
 from esteio.postgres import Dsn
 
 ROUNDS = int(os.environ.get("ESTEIO_BACKUP_INTERRUPTS", "4"))
@@ -170,6 +172,26 @@ def test_two_ways_to_lock_at_once_are_refused() -> None:
         encryption({"BACKUP_RECIPIENTS": "age1x", "BACKUP_PASSPHRASE": "correto cavalo"})
 
 
+def test_level_and_threads_come_from_the_environment() -> None:
+    found = packing({"BACKUP_LEVEL": "-5", "BACKUP_THREADS": "0"})()
+    assert (found.level, found.threads) == (-5, 0)
+    assert packing({})() == default_packing()
+    with pytest.raises(
+        EnvironmentProblem, match="BACKUP_LEVEL is '0'; set it to a number from 1 to 19, or from -1 to -20"
+    ):
+        packing({"BACKUP_LEVEL": "0"})
+    with pytest.raises(EnvironmentProblem, match="BACKUP_THREADS is 'many'; set it to a number from 0 to 64"):
+        packing({"BACKUP_THREADS": "many"})
+
+
+def test_so_does_how_much_is_done_at_once() -> None:
+    assert (jobs({"BACKUP_JOBS": "16"}), jobs({})) == (16, None)
+    with pytest.raises(EnvironmentProblem, match="BACKUP_JOBS is '17'; set it to a number from 1 to 16"):
+        jobs({"BACKUP_JOBS": "17"})
+    with pytest.raises(ValueError, match="jobs is 0; allowed: 1 to 16"):
+        Backups(Dsn(), Stores([open_store("/nowhere")]), jobs=0)
+
+
 def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:
     variables = {"BACKUP_DIR": str(tmp_path / "a"), "BACKUP_STORES": str(tmp_path / "b"), "RETENTION_DAYS": "7"}
     with backups_of(variables, database=False) as backups:
@@ -193,5 +215,5 @@ def test_ages_are_short() -> None:
 
 def test_every_step_has_a_word() -> None:
     assert Words().step("restore") == "Restoring"
-    for step in ("database", "check", "compare", "amcheck", "swap"):
+    for step in ("database", "check", "indexes", "compare", "amcheck", "swap"):
         assert Words().step(step) != step

@@ -71,6 +71,27 @@ def test_what_is_written_during_the_dump_is_neither_dumped_nor_counted(backups: 
     assert backups.verify().ok
 
 
+def test_a_table_that_is_being_rewritten_is_waited_for_and_dumped_as_it_is_then(
+    backups: Backups, database: Dsn
+) -> None:
+    with psycopg.connect(database.conninfo) as other:
+        other.execute(
+            "truncate conta; insert into conta (id, nome) values (1, 'nova')"
+        )  # a snapshot from now sees no row
+        threading.Timer(0.5, other.commit).start()
+        assert run(backups).manifest.tables["public.conta"].rows == 1
+
+
+def test_a_table_that_stays_locked_is_not_waited_for_for_ever(backups: Backups, database: Dsn, monkeypatch) -> None:
+    from esteio.backup.dump import _take
+
+    monkeypatch.setattr(_take, "_LOCK_WAIT", "100ms")
+    with psycopg.connect(database.conninfo) as other:
+        other.execute("lock table conta")
+        with pytest.raises(DatabaseRefused, match="a table stayed locked for 100ms"):
+            run(backups)
+
+
 def test_the_backup_is_restored_with_nothing_but_standard_programs(
     backups: Backups, database: Dsn, postgres_server, tmp_path: Path
 ) -> None:

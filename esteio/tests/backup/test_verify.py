@@ -131,7 +131,7 @@ def test_damage_within_a_file_that_has_the_right_sum_is_found_too(backups: Backu
             return len(data)
 
     changed = Folder(backups.catalogue._stores, replace(manifest, parts=parts), lambda _key_file: None)
-    with pytest.raises(BackupDamaged, match=r"globals\.sql\.zst"):
+    with pytest.raises(BackupDamaged, match=r"database\.dump\.zst"):
         changed.read(parts[0], Nowhere())
 
 

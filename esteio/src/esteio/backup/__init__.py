@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from esteio.backup._backups import Backups, Run, default_packing
+from esteio.backup._backups import MOST_JOBS, Backups, Run, default_jobs, default_packing
 from esteio.backup._catalogue import Entry
 from esteio.backup._errors import (
     AlreadyRunning,
@@ -26,6 +26,7 @@ from esteio.backup._status import Status
 from esteio.backup.restore import Restored
 
 __all__ = [
+    "MOST_JOBS",
     "AlreadyRunning",
     "BackupDamaged",
     "BackupError",
@@ -56,5 +57,6 @@ __all__ = [
     "ToolMissing",
     "VerificationFailed",
     "Why",
+    "default_jobs",
     "default_packing",
 ]

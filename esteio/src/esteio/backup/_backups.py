@@ -42,14 +42,20 @@ from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
 
-__all__ = ["Backups", "Run", "default_packing"]
+__all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
+MOST_JOBS = 16  # each is a connection, and a scratch server has few
 Key = Callable[[bytes | None], Decryption | None]
 
 
 def default_packing() -> Packing:
     """Fast rather than small: zstd 1 in at most four threads, not encrypted."""
-    return Packing(level=1, threads=min(4, os.cpu_count() or 1))
+    return Packing(level=1, threads=default_jobs())
+
+
+def default_jobs() -> int:
+    """As many as the machine has cores, and four at most: a backup is not the only thing that runs."""
+    return min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +71,8 @@ class Run:
 class Backups:
     """Backups of the database `dsn` in `stores`, in folders named `prefix`_YYYYMMDD_HHMMSS (UTC).
 
-    `packing` is asked before each run how files are packed; `key` makes what opens encrypted backups from their key
+    `packing` is asked before each run how files are packed; `jobs` streams of a dump, 1 to 16, are made and restored at
+    the same time (None: one for each core, 4 at most); `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
     `embedded`); trials are held below `scratch` (None: the temporary directory).
     """
@@ -77,17 +84,23 @@ class Backups:
         *,
         prefix: str = "backup",
         packing: Callable[[], Packing] = default_packing,
+        jobs: int | None = None,
         key: Key = lambda _key_file: None,
         retention: Retention | None = None,
         binaries: Path | None = None,
         scratch: Path | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        jobs = default_jobs() if jobs is None else jobs
+        if not 1 <= jobs <= MOST_JOBS:
+            msg = f"Backups: jobs is {jobs}; allowed: 1 to {MOST_JOBS}"
+            raise ValueError(msg)
         self.dsn = dsn
         self.retention = retention or Retention()
         self._stores = stores
         self._prefix = prefix
         self._packing = packing
+        self._jobs = jobs
         self._key = key
         self._binaries = binaries
         self._scratch = scratch
@@ -159,14 +172,18 @@ class Backups:
     def restore_into(self, name: str, backup: str = "latest", progress: Progress = silent) -> Restored:
         """Restore as the new database `name`."""
         with self._locked():
-            return restore_into(self.dsn, self.folder(backup), name, self._toolbox, progress, clock=self._clock)
+            folder = self.folder(backup)
+            return restore_into(self.dsn, folder, name, self._toolbox, progress, jobs=self._jobs, clock=self._clock)
 
     def restore_in_place(
         self, confirm: Callable[[str], bool], backup: str = "latest", progress: Progress = silent
     ) -> Restored:
         """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name."""
         with self._locked():
-            return restore_in_place(self.dsn, self.folder(backup), self._toolbox, confirm, progress, clock=self._clock)
+            folder = self.folder(backup)
+            return restore_in_place(
+                self.dsn, folder, self._toolbox, confirm, progress, jobs=self._jobs, clock=self._clock
+            )
 
     def recover(self, directory: Path, target: datetime | None = None, progress: Progress = silent) -> Recovered:
         """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
@@ -247,7 +264,7 @@ class Backups:
 
     def _dump(self, draft: Draft, progress: Progress) -> Manifest:
         at, began = self._now(), self._clock.monotonic()
-        found = take(self.dsn, self._toolbox, draft, progress)
+        found = take(self.dsn, self._toolbox, draft, progress, jobs=self._jobs)
         return Manifest(
             id=draft.id,
             kind="dump",
@@ -255,7 +272,7 @@ class Backups:
             duration=round(self._clock.monotonic() - began, 3),
             server_version=found.server_version,
             tool_version=found.tool_version,
-            parts=tuple(draft.parts),
+            parts=draft.parts,
             encryption=draft.encryption,
             database=found.database,
             roles=found.roles,
@@ -272,6 +289,7 @@ class Backups:
                 Folder(self._stores, manifest, self._key),
                 self._toolbox,
                 progress,
+                jobs=self._jobs,
                 directory=self._scratch,
                 binaries=self._binaries,
                 clock=self._clock,

@@ -23,7 +23,7 @@ _ID = re.compile(r".+_(\d{8}_\d{6})(?:_\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a backup. `role` says what is in it: database, globals, documents, base, wal ..."""
+    """One file of a backup. `role` says what is in it: database, schema, data, globals, documents, base, wal ..."""
 
     name: str
     role: str

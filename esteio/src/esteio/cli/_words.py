@@ -72,6 +72,7 @@ class Words:
     database: str = "Dumping the database"
     check: str = "Reading every file"
     restoring: str = "Restoring"
+    indexes: str = "Building indexes"
     compare: str = "Comparing tables"
     amcheck: str = "Checking indexes"
     unpack: str = "Unpacking"

@@ -83,6 +83,7 @@ _TEXTOS = Words(
     database="Copiando o banco",
     check="Lendo cada arquivo",
     restoring="Restaurando",
+    indexes="Criando os índices",
     compare="Comparando tabelas",
     amcheck="Conferindo índices",
     unpack="Desempacotando",
@@ -121,7 +122,7 @@ _TEXTOS = Words(
 def _abrir(com_banco: bool) -> Iterator[Backups]:
     from esteio.backup import Backups, Retention
     from esteio.backup.store import Stores, stores_from_settings
-    from esteio.cli.environment import decryption, packing
+    from esteio.cli.environment import decryption, jobs, packing
     from sispat.cli._servidor import encerravel
 
     settings = carregar()
@@ -135,6 +136,7 @@ def _abrir(com_banco: bool) -> Iterator[Backups]:
             Stores(stores_from_settings(variaveis)),
             prefix=_PREFIXO,
             packing=packing(variaveis),
+            jobs=jobs(variaveis),
             key=decryption(variaveis),
             retention=Retention(days=settings.retention_days),
         )
@@ -161,6 +163,9 @@ def _variaveis(settings: Settings) -> dict[str, str]:
         "BACKUP_PASSPHRASE": frase.get_secret_value() if frase else "",
         "BACKUP_RECIPIENTS": settings.backup_recipients,
         "BACKUP_IDENTITY": str(settings.backup_identity or ""),
+        "BACKUP_LEVEL": str(settings.backup_level),
+        "BACKUP_THREADS": "" if settings.backup_threads is None else str(settings.backup_threads),
+        "BACKUP_JOBS": str(settings.backup_jobs or ""),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pyrage  # type: ignore[import-untyped]
 import zstandard
 
@@ -23,7 +25,8 @@ def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> P
     reached `sink` before that is worthless.
     """
     failures = Failures()
-    reading, writing = Reading(source, failures), Writing(sink, failures)
+    digest = hashlib.sha256()
+    reading, writing = Reading(source, failures, digest.update), Writing(sink, failures)
     growing = _Growing(writing)
     with failures.restored():
         head = _exactly(reading, len(_AGE))
@@ -34,7 +37,7 @@ def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> P
             while data := reading.read(CHUNK):
                 growing.write(data)
         growing.finish()
-    return Packed(writing.size, writing.sha256, reading.size, reading.sha256)
+    return Packed(writing.size, reading.size, digest.hexdigest())
 
 
 def _decrypt(source: _Rewound, sink: _Growing, key: Decryption | None) -> None:

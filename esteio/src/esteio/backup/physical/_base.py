@@ -70,7 +70,7 @@ def take_base(
         duration=clock.monotonic() - started,
         server_version=about.pop("server_version"),
         tool_version=toolbox.version("pg_basebackup"),
-        parts=tuple(draft.parts),
+        parts=draft.parts,
         encryption=draft.encryption,
         lsn=log["End-LSN"],
         details={

@@ -47,6 +47,7 @@ def restore_into(
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists."""
@@ -60,7 +61,7 @@ def restore_into(
         require_possible(conn, folder.manifest, name)
         major = conn.info.server_version // 10000
     folder.check(progress)
-    rows = load(admin, folder, name, toolbox(major), progress)
+    rows = load(admin, folder, name, toolbox(major), progress, jobs=jobs)
     return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began)
 
 
@@ -71,6 +72,7 @@ def restore_in_place(
     confirm: Confirm,
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Put the backup in the place of the database that `server` names; the old one is kept beside it.
@@ -90,7 +92,7 @@ def restore_in_place(
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
     try:
-        rows = load(admin, folder, new, tools, progress)
+        rows = load(admin, folder, new, tools, progress, jobs=jobs)
         if kept is not None:
             progress("swap", 0, 0, "")
             swap(admin, new, name, kept)

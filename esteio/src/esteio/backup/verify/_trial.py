@@ -35,11 +35,12 @@ def verify_dump(
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     directory: Path | None = None,
     binaries: Path | None = None,
     clock: Clock = SYSTEM,
 ) -> Proof:
-    """Restore the dump in `folder` on a scratch server in `directory` and say what was found."""
+    """Restore the dump in `folder`, `jobs` things at a time, on a scratch server in `directory`; what was found."""
     began = clock.monotonic()
     checked, rows, restored = ["sha256 of each file"], 0, 0.0
     problems: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ def verify_dump(
                 require_extensions(conn, folder.manifest, _NAME)
             start = clock.monotonic()
             tools = toolbox(folder.manifest.major)
-            rows = load(scratch.dsn, folder, _NAME, tools, progress, any_collation=True)
+            rows = load(scratch.dsn, folder, _NAME, tools, progress, jobs=jobs, any_collation=True)
             restored = clock.monotonic() - start
             checked += ["restore", "number of rows of each table", "sampled rows of each table"]
             if _amcheck(scratch.dsn.with_(database=_NAME), tools, progress):
