@@ -17,7 +17,7 @@ from test_physical_log import base, segment, wal
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
 from esteio.backup.packing import Packing
 from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
-from esteio.backup.physical._recover import _place
+from esteio.backup.physical._log import _place
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._segments import lsn_bytes
-from esteio.backup.physical._tar import Picking
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -168,19 +167,3 @@ def test_the_status_is_green_only_when_nothing_is_bad() -> None:
     }.items():
         (problem,) = WalStatus(**{**fields, change[0]: change[1]}).problems
         assert said in problem
-
-
-@given(st.integers(1, 3000), st.binary(max_size=3000))
-def test_one_file_is_picked_from_a_tar_stream_cut_anywhere(step: int, content: bytes) -> None:
-    import io
-    import tarfile
-
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in (("a/b", b"x" * 700), ("backup_manifest", content), ("z", b"")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    picking = Picking(io.BytesIO(made.getvalue()), "backup_manifest")
-    assert b"".join(iter(lambda: picking.read(step), b"")) == made.getvalue()
-    assert bytes(picking.found) == content
