@@ -48,10 +48,15 @@ def backups(server: PostgresServer, home: Path) -> Backups:
     return Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home)
 
 
-def test_a_base_and_an_incremental_are_tried_before_they_are_believed(backups: Backups, home: Path) -> None:
+def test_a_base_and_an_incremental_are_tried_before_they_are_believed(
+    backups: Backups, server: PostgresServer, home: Path
+) -> None:
+    with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+        conn.execute("CREATE TABLE read AS SELECT n, repeat('x', 9000) FROM generate_series(1, 1000) n")
     full = backups.run(kind="base")
     assert full.proof is not None
-    assert full.proof.checked == ("sha256 of each file", "restore", "list of files", "checksums")
+    assert full.proof.checked == ("sha256 of each file", "list of files", "restore", "every table read", "checksums")
+    assert full.proof.rows == 1000
     more = backups.run(kind="incremental")
     assert more.proof is not None
     assert more.proof.ok

@@ -27,22 +27,29 @@ _FIRST_LINKING = 18  # the major whose pg_combinebackup can
 
 
 def unpack_chain(
-    chain: Sequence[Manifest], directory: Path, stores: Stores, toolbox: Toolbox, key: Key, progress: Progress
+    chain: Sequence[Manifest],
+    directory: Path,
+    stores: Stores,
+    toolbox: Toolbox,
+    key: Key,
+    progress: Progress,
+    *,
+    durable: bool,
 ) -> None:
-    """Make `directory` from `chain`: a base, then each incremental in order.
+    """Make `directory` from `chain`: a base, then each incremental in order. `durable`: it is to be on the disk soon.
 
     BackupDamaged, VerificationFailed, ToolFailed, and whatever the stores raise. What was written stays.
     """
     if len(chain) == 1:
         progress("unpack", 0, 1, "backups")
-        _unpack_one(chain[0], directory, stores, key)
+        _unpack_one(chain[0], directory, stores, key, durable=durable)
         return
     pieces = directory.with_name(directory.name + ".parts")
     pieces.mkdir(mode=0o700)
     try:
         for number, backup in enumerate(chain):
             progress("unpack", number, len(chain), "backups")
-            _unpack_one(backup, pieces / backup.id, stores, key)
+            _unpack_one(backup, pieces / backup.id, stores, key, durable=False)
         # The server synchronises all of a restored directory before it replays anything.
         given = ["--no-sync", "--manifest-checksums=SHA256", f"--output={directory}"]
         given += ["--link"] if toolbox.major >= _FIRST_LINKING else []
@@ -52,10 +59,10 @@ def unpack_chain(
     _require_none(problems(directory, (directory / FILES).read_bytes()), chain[-1])
 
 
-def _unpack_one(backup: Manifest, directory: Path, stores: Stores, key: Key) -> None:
+def _unpack_one(backup: Manifest, directory: Path, stores: Stores, key: Key, *, durable: bool) -> None:
     folder = Folder(stores, backup, key)
     compared = Comparison(folder.text("files").encode())
-    unpack_tar(folder, backup.part("base"), directory, compared)
+    unpack_tar(folder, backup.part("base"), directory, compared, write_back=durable)
     _require_none(compared.problems(), backup)
 
 

@@ -1,8 +1,8 @@
 """Base backups and log of one cluster, as `Backups` keeps them: taken, tried, brought back, thinned out.
 
-Promises: a trial restores the whole chain into a temporary directory, starts it and reads every page against its
-checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that is kept could
-need it.
+Promises: a trial restores the whole chain into a temporary directory, starts it, reads every table and compares every
+page with its checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that
+is kept could need it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue
-from esteio.backup._errors import BackupDamaged, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
@@ -26,10 +26,11 @@ from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
 from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import gaps
+from esteio.backup.physical._trial import Trial
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
-from esteio.postgres import Dsn
+from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.postgres.embedded import StartFailed
 
 __all__ = ["KINDS", "ClusterBackups"]
@@ -69,32 +70,36 @@ class ClusterBackups:
     def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
         """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
         began = self._clock.monotonic()
-        checked, restored = ["sha256 of each file"], 0.0
-        problems: tuple[str, ...] = ()
         home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
         home.chmod(0o711)  # as root, the server's account has to pass
+        problems: tuple[str, ...] = ()
         try:
             till = [base for base in self._bases() if base.details["ended"] <= backup.details["ended"]]
             chain = plan(till, (), None, name=backup.id)
-            for each in chain.chain:
-                self._folder(each).check(progress)
-            tools = self._toolbox(backup.major)
-            restored = recover(chain, home / "data", self._stores, tools, self._key, progress=progress).seconds
-            checked += ["restore", "list of files"]
-            if backup.details["checksums"] and tools.has("pg_checksums"):
-                tools.run("pg_checksums", ["--check", f"--pgdata={home / 'data'}"])
-                checked.append("checksums")
-        except BackupDamaged as error:
-            problems = (f"{error.file}: {error.problem}",)
-        except VerificationFailed as error:
-            problems = error.problems
-        except (ToolFailed, StartFailed) as error:
-            problems = (str(error),)
+            trial = Trial(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
+            try:
+                for each in chain.chain:
+                    self._folder(each).check(progress)
+                trial.checked.append("sha256 of each file")
+                trial.hold(self._stores, self._key)
+            except BackupDamaged as error:
+                problems = (f"{error.file}: {error.problem}",)
+            except VerificationFailed as error:
+                problems = error.problems
+            except (ToolFailed, StartFailed, DatabaseRefused, DatabaseUnavailable) as error:
+                problems = (str(error),)
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        at = datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds")
-        took = round(self._clock.monotonic() - began, 3)
-        return Proof(backup.id, at, round(restored, 3), took, backup.server_version, 0, tuple(checked), problems)
+        return Proof(
+            backup.id,
+            datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds"),
+            round(trial.restore_seconds, 3),
+            round(self._clock.monotonic() - began, 3),
+            backup.server_version,
+            trial.rows,
+            tuple(trial.checked),
+            problems,
+        )
 
     def windows(self) -> Mapping[str, Window]:
         """What can be reached from each base backup, by its name, the oldest first."""

@@ -2,7 +2,7 @@
 
 Promises: nothing that exists is touched. Versions, space, keys and the reachable window are checked before anything is
 written. PostgreSQL itself says when the log ends before the moment; then the new directory is removed and nothing has
-changed. What is returned is durable.
+changed.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def recover(
     toolbox: Toolbox,
     key: Key,
     *,
+    durable: bool = True,
     look_at_files: Callable[[Path], None] | None = None,
     look_at_server: Look | None = None,
     progress: Progress = silent,
@@ -54,19 +55,21 @@ def recover(
 ) -> Recovered:
     """Make `directory` from `plan` and leave it stopped, ready to be swapped in.
 
-    `look_at_files` is called with the directory before a server ever ran on it, `look_at_server` with the server when
-    all is replayed. RestoreRefused before anything is written, or when the log turns out to end too early;
-    BackupDamaged, VerificationFailed and whatever the stores raise on the way. In every such case `directory` is
-    removed again.
+    With `durable`, all of it is on the disk when this returns; a trial need not wait for that, nor make the service
+    wait for its disk. `look_at_files` is called with the directory before a server ever ran on it, `look_at_server`
+    with the server when all is replayed. RestoreRefused before anything is written, or when the log turns out to end
+    too early; BackupDamaged, VerificationFailed and whatever the stores raise on the way. In every such case
+    `directory` is removed again.
     """
     began = clock.monotonic()
     _refuse_early(plan, directory, toolbox)
     try:
-        unpack_chain(plan.chain, directory, stores, toolbox, key, progress)
+        unpack_chain(plan.chain, directory, stores, toolbox, key, progress, durable=durable)
         if look_at_files is not None:
             look_at_files(directory)
         place_log(plan.log, directory / "pg_wal", stores, key, progress)
-        last = replay(plan, directory, toolbox, start_timeout=start_timeout, look=look_at_server)
+        progress("restore", 0, 0, "")
+        last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise

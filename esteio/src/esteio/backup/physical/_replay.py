@@ -1,7 +1,7 @@
 """The log replayed over a restored directory, by PostgreSQL itself.
 
-Promises: it answers, it is the cluster it should be, and each of its databases lets itself be opened; it is left stopped,
-durable, with the settings it had. PostgreSQL says when the log ends before the moment: RestoreRefused with what can be
+Promises: it answers, it is the cluster it should be, and each of its databases lets itself be opened; it is left stopped
+with the settings it had. PostgreSQL says when the log ends before the moment: RestoreRefused with what can be
 reached.
 """
 
@@ -31,14 +31,14 @@ Look = Callable[[Embedded], None]
 
 
 def replay(
-    plan: Plan, directory: Path, toolbox: Toolbox, *, start_timeout: float, look: Look | None = None
+    plan: Plan, directory: Path, toolbox: Toolbox, *, start_timeout: float, durable: bool, look: Look | None = None
 ) -> datetime | None:
     """Replay the log in `directory`; when the last transaction in it was committed, None where its log does not say.
 
     `look` is called with the server while it runs. StartFailed when it does not start within `start_timeout` seconds,
     VerificationFailed when it is not what it should be, RestoreRefused when the log ends before the plan's moment.
     """
-    server = _server(plan, directory, toolbox, start_timeout)
+    server = _server(plan, directory, toolbox, start_timeout, durable)
     (directory / "recovery.signal").touch(mode=0o600)
     own = {name: _content(directory / name) for name in _OWN_FILES}
     (directory / "postgresql.conf").touch(mode=0o600)  # elsewhere where Debian made the cluster
@@ -65,7 +65,7 @@ def databases(server: Embedded) -> list[str]:
         return [name for (name,) in conn.execute("SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1")]
 
 
-def _server(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float) -> Embedded:
+def _server(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float, durable: bool) -> Embedded:
     settings = {
         "restore_command": "false",  # all of the log is in pg_wal already
         "recovery_target_timeline": "current",
@@ -74,7 +74,7 @@ def _server(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float)
         "archive_mode": "off",
         "autovacuum": "off",
         "logging_collector": "off",
-        "fsync": "on",
+        "fsync": "on" if durable else "off",
         "shared_preload_libraries": "",
     }
     if plan.target is not None and plan.log:

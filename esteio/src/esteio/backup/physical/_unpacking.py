@@ -2,8 +2,8 @@
 
 Promises: regular files and directories below the directory only, readable by their owner alone; a stream that ends too
 early, or was changed, raises what the reader of the backup says, and never passes for whole. Each byte is hashed on its
-way to the disk and not read again. The disk begins to write at once: making all of it durable is PostgreSQL's first act
-on such a directory, and finds little left to do.
+way to the disk and not read again. Making all of it durable is PostgreSQL's first act on such a directory, and finds
+little left to do where the disk began to write at once.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _SMALL = 256 << 10  # bytes: below, asking for it costs more than it gains
 _WRITE_BACK = 32 << 20
 
 
-def unpack_tar(folder: Folder, part: Part, directory: Path, compared: Comparison) -> None:
+def unpack_tar(folder: Folder, part: Part, directory: Path, compared: Comparison, *, write_back: bool) -> None:
     """Extract `part` of a backup into `directory`, which is made, and tell `compared` of each file.
 
-    BackupDamaged when the part was changed or is no tar file, and whatever the stores raise.
+    With `write_back` the disk begins to write at once. BackupDamaged when the part was changed or is no tar file, and whatever the stores raise.
     """
     directory.mkdir(mode=0o700)
-    with closing(_Extraction(directory, compared)) as extraction:
+    with closing(_Extraction(directory, compared, write_back)) as extraction:
         checked = _Checked(Tar(extraction))
         with Handing(checked) as handing:
             folder.read(part, handing)
@@ -67,9 +67,10 @@ class _Checked:
 class _Extraction:
     """Makes the files of a stream below `directory`."""
 
-    def __init__(self, directory: Path, compared: Comparison) -> None:
+    def __init__(self, directory: Path, compared: Comparison, write_back: bool) -> None:
         self._directory = directory
         self._compared = compared
+        self._writes_back = write_back and hasattr(os, "posix_fadvise")
         self._name = ""
         self._size = 0
         self._hash = hashlib.sha256()
@@ -119,6 +120,6 @@ class _Extraction:
             self._file = -1
 
     def _write_back(self) -> None:
-        if self._unwritten >= _SMALL and hasattr(os, "posix_fadvise"):
+        if self._writes_back and self._unwritten >= _SMALL:
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
         self._unwritten = 0
