@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._segments import lsn_bytes
+from esteio.backup.physical._wanted import why_base
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -79,6 +80,20 @@ def test_gaps_are_exactly_what_is_missing_in_between(numbers: set[int], since: i
 def test_timelines_have_gaps_of_their_own() -> None:
     assert gaps([segment(1), segment(2), segment(9, 2), segment(10, 2)]) == ()
     assert gaps([segment(1), segment(3), segment(9, 2)]) == ((segment(2), segment(2)),)
+    assert gaps([segment(1), segment(3), segment(9, 2), segment(11, 2)], segment(9, 2)) == ((segment(10, 2),) * 2,)
+
+
+def test_a_base_is_wanted_when_the_newest_does_not_bring_back_the_present() -> None:
+    log = [wal(1, 0), wal(3, 10), wal(4, 20)]
+    assert why_base(None, sound=True, log=log) == "there is no base backup"
+    assert why_base(base(0, 2), sound=True, log=log) is None
+    assert why_base(base(0, 2), sound=True, log=()) is None
+    assert why_base(base(0, 2), sound=False, log=log) == "b0 failed its trial"
+    missing = why_base(base(0, 2), sound=True, log=[*log, wal(6, 30), wal(8, 40)])
+    assert missing == "log missing from 000000010000000000000005 to 000000010000000000000007 after b0"
+    later = Wal(segment(3, 2), 0.0, True, key="x")
+    assert why_base(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
+    assert why_base(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
 
 
 def test_the_window_ends_where_the_log_has_a_gap() -> None:

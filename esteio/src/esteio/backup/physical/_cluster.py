@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from esteio.backup._catalogue import Catalogue
+from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
@@ -27,6 +27,7 @@ from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, 
 from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import gaps
 from esteio.backup.physical._trial import Trial
+from esteio.backup.physical._wanted import why_base
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
@@ -117,6 +118,20 @@ class ClusterBackups:
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
 
+    def wants_base(self) -> str | None:
+        """Why a base backup has to be made now; None when the newest one, with the log after it, reaches up to now.
+
+        There is none, it failed its trial, log is missing after it, or the log went on to another timeline after a
+        restore. Reads the catalogue and the list of the log once; AllStoresFailed when no store can be asked.
+        """
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
+        if not bases:
+            return why_base(None, sound=True, log=())
+        newest = bases[-1]
+        proof = next(entry.proof for entry in entries if entry.id == newest.id)
+        return why_base(newest, sound=proof is None or proof.ok, log=self._log(newest))
+
     def problems(self) -> tuple[str, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
         bases = self._bases()
@@ -152,8 +167,11 @@ class ClusterBackups:
             raise NotPossible("incremental", reason, "make a backup of kind base")
         return bases[-1]
 
-    def _bases(self) -> list[Manifest]:
-        found = [entry.manifest for entry in self._catalogue.entries() if entry.manifest]
+    def _bases(self, entries: Sequence[Entry] | None = None) -> list[Manifest]:
+        """By the time they ended, which is the moment each brings back."""
+        if entries is None:
+            entries = self._catalogue.entries()
+        found = [entry.manifest for entry in entries if entry.manifest]
         return sorted((each for each in found if each.kind in KINDS), key=lambda each: str(each.details["ended"]))
 
     def _folder(self, backup: Manifest) -> Folder:

@@ -29,7 +29,8 @@ _WRITE_BACK = 32 << 20
 def unpack_tar(folder: Folder, part: Part, directory: Path, compared: Comparison, *, write_back: bool) -> None:
     """Extract `part` of a backup into `directory`, which is made, and tell `compared` of each file.
 
-    With `write_back` the disk begins to write at once. BackupDamaged when the part was changed or is no tar file, and whatever the stores raise.
+    With `write_back` the disk begins to write at once. BackupDamaged when the part was changed or is no tar file, and
+    whatever the stores raise.
     """
     directory.mkdir(mode=0o700)
     with closing(_Extraction(directory, compared, write_back)) as extraction:
