@@ -93,7 +93,7 @@ def test_a_base_is_not_taken_for_the_latest_dump(backups: Backups) -> None:
         backups.folder()
 
 
-def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
+def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
     backups: Backups, server: PostgresServer, home: Path
 ) -> None:
     archive = WalArchive(
@@ -125,15 +125,39 @@ def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
     assert swap(done.directory, home / "data", now=0.0) is None
     back = Embedded(home / "data", settings={"shared_buffers": "64MB"})
     back.start()
+    again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), heartbeat=0.2)
     try:
-        with psycopg.connect(back.dsn().conninfo) as conn:
+        restored = Backups(back.dsn(), archive._stores, scratch=home)
+        with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
-        again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), ship_every=0.1)
-        again.start()
-        again.stop(10.0)
-        assert "timeline 2 after a restore" in backups.status().problems[-1]
+            again.start()
+            assert "timeline 2 after a restore" in backups.status().problems[-1]
+            assert restored.cluster.wants_base() == f"the log went on to timeline 2 after {made.id}"
+            restored.run(kind="base")
+            assert restored.cluster.wants_base() is None
+            conn.execute("CREATE TABLE afterwards ()")
+            written_until(again, time.time())
     finally:
+        again.stop(10.0)
         back.stop()
+    restored.recover(home / "newest")
+    last = Embedded(home / "newest", settings={"shared_buffers": "64MB"})
+    last.start()
+    try:
+        with psycopg.connect(last.dsn().conninfo) as conn:
+            row = conn.execute("SELECT to_regclass('precious')::text, to_regclass('afterwards')::text").fetchone()
+            assert row == ("precious", "afterwards")
+            assert conn.execute("SELECT timeline_id FROM pg_control_checkpoint()").fetchone() == (3,)
+    finally:
+        last.stop()
+
+
+def written_until(archive: WalArchive, moment: float) -> None:
+    """Wait until the archive has all that was committed before `moment`."""
+    deadline = time.monotonic() + 60
+    while (archive.status().received_at or 0.0) < moment + 0.5 or archive.status().lag:
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
 
 
 class Later(SystemClock):
