@@ -68,13 +68,14 @@ def _load(dsn: Dsn) -> Iterator[list[float]]:
 
 def _send(dsn: Dsn, latencies: list[float], ending: threading.Event) -> None:
     with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
+        assets = conn.execute("SELECT id FROM patrimonio TABLESAMPLE SYSTEM (1)").fetchall()
         first = time.perf_counter()
         number = 0
         while not ending.is_set():
             due = first + number / RATE
             time.sleep(max(0.0, due - time.perf_counter()))
             with conn.transaction():
-                conn.execute("SELECT * FROM patrimonios WHERE id = %s", [number])
+                conn.execute("SELECT * FROM patrimonio WHERE id = %s", assets[number % len(assets)]).fetchone()
                 conn.execute("INSERT INTO beside VALUES (%s) ON CONFLICT (n) DO UPDATE SET at = now()", [number])
             latencies.append(time.perf_counter() - due)
             number += 1
