@@ -75,11 +75,15 @@ def test_a_base_of_which_a_byte_was_changed_fails_its_trial_and_is_named(backups
     with pytest.raises(VerificationFailed, match=r"backup_manifest\.zst"):
         backups.verify()
     assert "failed its trial" in str(backups.status().problems)
+    assert backups.cluster.wants_base() == f"{made.id} failed its trial"
+    with pytest.raises(NotPossible, match="failed its trial"):
+        backups.run(kind="incremental")
 
 
 def test_without_a_base_there_is_no_incremental_and_no_way_back(backups: Backups, home: Path) -> None:
     with pytest.raises(NotPossible, match="no base backup"):
         backups.run(kind="incremental")
+    assert backups.cluster.wants_base() == "there is no base backup"
     with pytest.raises(RestoreRefused, match="no base backup"):
         backups.recover(home / "new")
     with pytest.raises(ValueError, match="dump, base, incremental"):

@@ -169,6 +169,13 @@ def test_the_newest_base_before_the_target_is_taken() -> None:
     assert plan(backups, log, None, name="city").base.id == "b30"
 
 
+def test_a_base_that_failed_its_trial_is_taken_only_when_there_is_no_other() -> None:
+    backups, log = [base(0, 2), base(30, 5)], [wal(number, (number - 2) * 10) for number in range(3, 10)]
+    found = plan(backups, log, None, name="city", failed={"b30"})
+    assert (found.base.id, found.log[-1]) == ("b0", log[-1])
+    assert plan(backups, log, None, name="city", failed={"b0", "b30"}).base.id == "b30"
+
+
 def test_a_target_beyond_the_window_is_refused_with_the_window_and_the_missing_segment() -> None:
     log = [wal(3, 10), wal(5, 30)]
     with pytest.raises(RestoreRefused) as refused:

@@ -7,7 +7,7 @@ shows the window which can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -74,11 +74,13 @@ def plan(
     *,
     name: str,
     branches: Mapping[int, Branch] | None = None,
+    failed: Collection[str] = (),
 ) -> Plan:
     """How to reach `target` (None: the last moment there is); RestoreRefused for cluster `name` when that can't be.
 
     After a restore the log goes on along a branch, one of `branches`; the one taken is the newest that had begun at
-    `target`. ValueError for a target without a timezone: two hours are lost that way, or replayed.
+    `target`. Of the backups that `failed` their trial one is taken only when there is no other. ValueError for a target
+    without a timezone: two hours are lost that way, or replayed.
     """
     if target is not None and target.tzinfo is None:
         msg = f"the target {target} has no timezone; write 2026-03-01 14:30:00-03:00, or +00:00 for UTC"
@@ -89,7 +91,8 @@ def plan(
     fitting = [b for b in bases if target is None or datetime.fromisoformat(b.details["ended"]) <= target]
     if not fitting:
         raise _unreachable(name, target, window(bases[0], log, branches), "")
-    way = _way(fitting, log, branches or {}, target)
+    sound = [base for base in fitting if base.id not in failed]
+    way = _way(sound or fitting, log, branches or {}, target)
     reach = _window(way.base, way.followed)
     if target is not None and target > reach.ends:
         raise _unreachable(name, target, reach, _hole(way, log))
