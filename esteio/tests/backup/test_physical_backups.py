@@ -15,10 +15,11 @@ import pytest
 from test_physical_log import base, segment, wal
 
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
+from esteio.backup._progress import silent
 from esteio.backup.packing import Packing
 from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
-from esteio.backup.physical._log import _place
-from esteio.backup.store import Stores, open_store
+from esteio.backup.physical._log import _place, place_log
+from esteio.backup.store import AllStoresFailed, Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock
 from esteio.postgres.embedded import Embedded
@@ -230,6 +231,29 @@ def test_log_that_is_shipped_while_a_restore_reads_it_is_found_in_the_store(home
     (home / name).write_bytes(b"y" * size)  # completed, and not shipped yet
     _place(gone, home / "target", stores, lambda: None)
     assert (home / "target").read_bytes() == b"y" * size
+
+
+def test_of_many_segments_the_one_that_is_damaged_or_missing_is_named(home: Path) -> None:
+    stores = Stores([open_store(str(home / "disk"))])
+    size = 1 << 20
+    packed = io.BytesIO()
+    Packing(level=1).pack(io.BytesIO(b"x" * size), packed)
+    log = [
+        Wal(each := Segment(1, number, size), 0.0, False, key=f"wal/00000001/{each.name}.zst") for number in range(9)
+    ]
+    for each in log:
+        stores.put(each.key or "", packed.getvalue())
+    told: list[int] = []
+    place_log(log, home, stores, lambda _: None, lambda step, done, total, unit: told.append(done))
+    assert told == list(range(1, 10))
+    assert all((home / each.segment.name).stat().st_size == size for each in log)
+    for content in (packed.getvalue()[:-9] + b"damaged!!", packed.getvalue()[:50], None):
+        if content is None:
+            stores.delete(log[5].key or "")
+        else:
+            stores.put(log[5].key or "", content)
+        with pytest.raises((BackupDamaged, AllStoresFailed), match=log[5].segment.name):
+            place_log(log, home, stores, lambda _: None, silent)
 
 
 def test_log_is_unneeded_only_before_the_oldest_base_of_its_timeline() -> None:
