@@ -141,6 +141,8 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
             conn.execute("CREATE TABLE at_once ()")
             written_until(again, time.time())
             assert tables_in(restored.recover(home / "early").directory) == ["at_once", "precious"]
+            along_the_old = restored.recover(home / "old", row[0]).directory
+            assert (along_the_old / "pg_wal/00000003.history").exists()  # the second is taken, there and for ever
             restored.run(kind="base")
             assert restored.cluster.wants_base() is None
             conn.execute("CREATE TABLE afterwards ()")

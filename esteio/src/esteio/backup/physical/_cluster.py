@@ -76,8 +76,8 @@ class ClusterBackups:
         home.chmod(0o711)  # as root, the server's account has to pass
         problems: tuple[str, ...] = ()
         try:
-            till = [base for base in self._bases() if base.details["ended"] <= backup.details["ended"]]
-            chain = plan(till, (), None, name=backup.id)
+            needed = {backup.id, *backup.details["needs"]}
+            chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
             trial = Trial(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
             try:
                 for each in chain.chain:
