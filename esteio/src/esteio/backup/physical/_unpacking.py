@@ -23,6 +23,7 @@ from esteio.backup.physical._tar import Member, NotTar, Tar
 
 __all__ = ["unpack_tar"]
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # Windows would write line ends its way
 _SMALL = 256 << 10  # bytes: below, asking for it costs more than it gains
 _WRITE_BACK = 32 << 20
 
@@ -114,7 +115,7 @@ class _Extraction:
         self._name, self._size = path.as_posix(), member.size
         self._wanted = self._compared.wants(self._name)
         self._hash = hashlib.sha256()
-        self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.open(target, _NEW, 0o600)
 
     def content(self, data: memoryview, /) -> None:
         """Write and hash it."""
