@@ -89,7 +89,7 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
 def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
     (tmp_path / "cópias").mkdir()
     done = esteio(env, "status")
-    assert (done.returncode, done.stderr) == (1, "there is no backup\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "PROBLEM - there is no backup\n", "")
 
 
 @pytest.mark.parametrize("arguments", [[], ["--into", "x", "--in-place"]])

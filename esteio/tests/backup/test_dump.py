@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import zstandard
-from trial_database import names, query
+from trial_database import names, query, red
 
 from esteio import events
 from esteio.backup import AlreadyRunning, BackupFailed, Backups, DatabaseRefused, ToolFailed, VerificationFailed
@@ -249,7 +249,7 @@ def test_a_store_that_fails_has_no_manifest_and_is_told(database: Dsn, tmp_path:
     done = run(backups)
     assert done.stores == (good.name,)
     assert not list((tmp_path / "outra").rglob("manifest.json"))
-    assert any("half" in problem for problem in backups.status().problems)
+    assert any("half" in str(problem) for problem in backups.status().problems)
     only_bad = Backups(database, Stores([Half()]))
     with pytest.raises(AllStoresFailed, match="no space left"):
         run(only_bad)
@@ -374,7 +374,7 @@ def test_a_backup_that_lost_rows_fails_its_trial(backups: Backups, database: Dsn
     [entry] = backups.entries()
     assert not entry.verified
     assert entry.proof is not None
-    assert "failed its trial" in " ".join(backups.status().problems)
+    assert "failed its trial" in red(backups)
     assert names(database, "trial") == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from esteio.backup._backups import Backups, Run, default_packing
 from esteio.backup._catalogue import Entry
+from esteio.backup._copies import Brought, Copies
 from esteio.backup._errors import (
     AlreadyRunning,
     BackupDamaged,
@@ -19,7 +20,9 @@ from esteio.backup._errors import (
     VerificationFailed,
 )
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
+from esteio.backup._flaws import Flaw
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
+from esteio.backup._problem import Problem, Trouble
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
@@ -34,15 +37,19 @@ __all__ = [
     "BackupNotFound",
     "BackupVerified",
     "Backups",
+    "Brought",
+    "Copies",
     "Database",
     "DatabaseRefused",
     "Decision",
     "Entry",
+    "Flaw",
     "Grant",
     "Manifest",
     "ManifestError",
     "NotConfirmed",
     "Part",
+    "Problem",
     "Proof",
     "RestoreRefused",
     "Restored",
@@ -53,6 +60,7 @@ __all__ = [
     "ToolError",
     "ToolFailed",
     "ToolMissing",
+    "Trouble",
     "VerificationFailed",
     "Why",
     "default_packing",

@@ -17,11 +17,13 @@ from pathlib import Path
 
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._copies import Brought, Copies, bring, brought_log, known_flaws, read_everywhere
 from esteio.backup._errors import ManifestError, NotConfirmed, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
+from esteio.backup._problem import Problem, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Held, Retention, Why, decide
@@ -32,7 +34,7 @@ from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Scheduler, Task
-from esteio.backup.store import Stores
+from esteio.backup.store import AllStoresFailed, Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify import verify_dump
 from esteio.clock import SYSTEM, Clock
@@ -50,12 +52,16 @@ def default_packing() -> Packing:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did: `proof` is None when no trial was asked for, and nothing is removed then."""
+    """What a run did: `proof` is None when no trial was asked for, and nothing is removed then.
+
+    `stores` hold every file of it, as their lists say; `lacking` tells what the others lack, and why.
+    """
 
     manifest: Manifest
     stores: tuple[str, ...]
     proof: Proof | None
     decisions: tuple[Decision, ...]
+    lacking: tuple[Problem, ...] = ()
 
 
 class Backups:
@@ -106,7 +112,7 @@ class Backups:
             draft = Draft(self._stores, name, self._packing())
             try:
                 manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
-                stores = draft.finish(manifest)
+                stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
                 draft.discard()
                 if events.active():
@@ -115,7 +121,8 @@ class Backups:
             if events.active():
                 events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
             proof = self._tried(manifest, progress) if verify else None
-            return Run(manifest, stores, proof, tuple(self._prune()) if proof else ())
+            decisions = tuple(self._prune()) if proof else ()
+            return Run(manifest, stores, proof, decisions, (*not_made(name, draft.failed), *lacking))
 
     def entries(self) -> list[Entry]:
         """Everything in the stores, the oldest first."""
@@ -127,6 +134,28 @@ class Backups:
             entry = self.catalogue.find(backup)
             assert entry.manifest is not None
             return self._tried(entry.manifest, progress)
+
+    def check_copies(self, backup: str = "latest", progress: Progress = silent) -> Copies:
+        """Read every file of a backup in every store; nothing is restored, and nothing is mended."""
+        with self._locked():
+            survey = self.catalogue.survey()
+            return read_everywhere(self._stores, self.catalogue.find(backup, survey=survey), survey, progress)
+
+    def copy(self, backup: str = "latest", progress: Progress = silent, *, read: bool = False) -> Brought:
+        """Bring a backup to the stores that lack files of it, by names and sizes; with `read`, every file is read first.
+
+        Each file is checked while it is copied, and comes from a store that has it right.
+        """
+        with self._locked():
+            survey = self.catalogue.survey()
+            entry = self.catalogue.find(backup, survey=survey)
+            flaws = read_everywhere(self._stores, entry, survey, progress).flaws if read else known_flaws(entry, survey)
+            return bring(self._stores, entry, flaws, progress)
+
+    def copy_log(self) -> list[tuple[str, str, Problem | None]]:
+        """Bring the log to the stores that lack some: each file with a store, and why it is not there (None: it is)."""
+        with self._locked():
+            return brought_log(self._stores)
 
     def restore_into(self, name: str, backup: str = "latest", progress: Progress = silent) -> Restored:
         """Restore as the new database `name`."""
@@ -195,9 +224,12 @@ class Backups:
             return self._decided()[1] if dry_run else self._prune()
 
     def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
-        """Whether a verified backup younger than `max_age` is in every store."""
-        names = [store.name for store in self._stores.stores]
-        found = judge(self.catalogue.entries(), names, self._now(), max_age)
+        """Whether a verified backup younger than `max_age` is whole in every store; a store that is away is a problem."""
+        try:
+            survey = self.catalogue.survey()
+        except AllStoresFailed as error:
+            return judge((), error.failures, self._now(), max_age, blind=True)
+        found = judge(survey.entries, survey.silent, self._now(), max_age)
         return replace(found, problems=(*found.problems, *self.cluster.problems()))
 
     def folder(self, backup: str = "latest") -> Folder:
@@ -256,7 +288,10 @@ class Backups:
             for entry in entries.values()
             if entry not in unread
         ]
-        decisions = [Decision(entry.id, True, Why.UNREADABLE, str(entry.problem)) for entry in unread]
+        decisions = [
+            Decision(entry.id, True, Why.UNREADABLE, str(entry.problem and entry.problem.fields.get("reason")))
+            for entry in unread
+        ]
         for whole_cluster in (False, True):  # neither kind stands in for the other
             group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
             decisions += decide(group, self.retention, self._now())

@@ -17,6 +17,7 @@ from esteio.backup._catalogue import Catalogue
 from esteio.backup._errors import BackupDamaged, RestoreRefused, ToolFailed, VerificationFailed
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
+from esteio.backup._problem import Problem, Trouble
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._session import connect, one
@@ -112,18 +113,18 @@ class ClusterBackups:
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
 
-    def problems(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
         bases = self._bases()
         if not bases:
             return ()
         segments = [wal.segment for wal in self._log(bases[-1])]
         missing = gaps(segments, first_segment(bases[-1]))
-        said = [f"log missing from {first.name} to {last.name}: make a base backup" for first, last in missing]
+        found = [Problem.of(Trouble.LOG_GAP, first=first.name, last=last.name) for first, last in missing]
         newest = max((segment.timeline for segment in segments), default=0)
         if newest > bases[-1].details["timeline"]:
-            said.append(f"the log went on to timeline {newest} after a restore: make a base backup")
-        return tuple(said)
+            found.append(Problem.of(Trouble.LOG_OTHER_TIMELINE, timeline=newest))
+        return tuple(found)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""

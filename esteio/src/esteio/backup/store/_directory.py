@@ -15,7 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from esteio.backup.store._errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreUnavailable
+from esteio.backup.store._errors import (
+    DirectoryMissing,
+    ObjectMissing,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
 
 __all__ = ["DirectoryStore"]
@@ -110,8 +117,10 @@ class DirectoryStore:
             return StoreFull(self.name, key, reason)
         if error.errno in _DENIED:
             return StoreDenied(self.name, key, reason)
-        if error.errno == errno.ENOENT and self.root.is_dir():
-            return ObjectMissing(self.name, key, "there is no such file")
+        if error.errno == errno.ENOENT:
+            if self.root.is_dir():
+                return ObjectMissing(self.name, key, "there is no such file")
+            return DirectoryMissing(self.name, key, "the directory does not exist")
         return StoreUnavailable(self.name, key, reason)
 
 

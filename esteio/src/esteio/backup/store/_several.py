@@ -68,6 +68,10 @@ class Stores:
 
     def list(self, prefix: str = "") -> dict[str, dict[str, Stored]]:
         """By name, in which stores it is; AllStoresFailed when not one can be asked."""
+        return self.look(prefix)[0]
+
+    def look(self, prefix: str = "") -> tuple[dict[str, dict[str, Stored]], dict[str, StoreError]]:
+        """As `list`, and why stores could not be asked, by the store's name."""
         answers, failed = self._each(prefix, lambda store: store.list(prefix))
         if not answers:
             raise AllStoresFailed(prefix, failed)
@@ -75,14 +79,17 @@ class Stores:
         for name, objects in answers.items():
             for stored in objects:
                 found.setdefault(stored.key, {})[name] = stored
-        return dict(sorted(found.items()))
+        return dict(sorted(found.items())), failed
 
     def delete(self, key: str) -> dict[str, StoreError]:
         """Remove an object from all; why it is still in some, by the store's name."""
         return self._each(key, lambda store: store.delete(key))[1]
 
     def mirror(self, prefix: str = "") -> Sequence[Placement]:
-        """Copy what some stores have and others lack, or have in another size; one placement for each copy."""
+        """Copy what some stores have and others lack, or have in another size; one placement for each object.
+
+        What cannot be copied is in `failed` of its placement.
+        """
         found = self.list(prefix)
         done = []
         for key, holders in found.items():
@@ -165,10 +172,15 @@ def _placed(key: str, stored: dict[str, Stored], failed: dict[str, StoreError]) 
 
 
 def _copied(key: str, origin: Store, lacking: Sequence[Store]) -> Placement:
-    with origin.get(key) as source, _Everywhere(key, lacking) as upload:
-        while data := source.read(CHUNK):
-            upload.write(data)
-        return upload.commit()
+    try:
+        with origin.get(key) as source, _Everywhere(key, lacking) as upload:
+            while data := source.read(CHUNK):
+                upload.write(data)
+            return upload.commit()
+    except StoreError as error:  # removed meanwhile, or not to be read: the others are copied all the same
+        return Placement(key, {}, {origin.name: error})
+    except AllStoresFailed as error:
+        return Placement(key, {}, {name: each for name, each in error.failures.items() if isinstance(each, StoreError)})
 
 
 def _tell(store: Store, key: str, error: StoreError) -> None:
