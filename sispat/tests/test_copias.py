@@ -26,7 +26,8 @@ def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) 
     vazia = comando("backup", "list", SISPAT_DATA_DIR=dados)
     assert vazia.returncode == 0
     assert vazia.stdout == f"Nenhuma cópia em {dados}/backup.\n"
-    assert comando("backup", "status", SISPAT_DATA_DIR=dados).returncode == 1
+    estado = comando("backup", "status", SISPAT_DATA_DIR=dados)
+    assert (estado.returncode, estado.stdout) == (1, "PROBLEMA - não há nenhuma cópia\n")
 
 
 @pytest.mark.timeout(180)
@@ -51,7 +52,7 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
             assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
         servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
         assert servico.encerrar() == 0
-    assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("Está tudo bem: sispat_backup_")
+    assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("OK - está tudo bem: sispat_backup_")
 
 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:
@@ -67,8 +68,36 @@ def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, 
     assert feita.returncode == 0, feita.stderr
     assert "correto cavalo" not in feita.stdout + feita.stderr
     assert list((tmp_path / "cópias").rglob("database.dump.zst.age"))
-    assert "no key was given" in comando("backup", "verify", **aqui).stderr
-    assert "do not fit" in comando("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+    assert "nenhuma chave foi dada" in comando("backup", "verify", **aqui).stderr
+    assert "não combinam" in comando("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+
+
+def test_a_damaged_copy_is_told_in_portuguese_and_mended_from_another_place(
+    dados: str, postgres_database: str, tmp_path: Path
+) -> None:
+    lugares = [tmp_path / "cópias", tmp_path / "outro"]
+    aqui = {
+        "SISPAT_DATA_DIR": dados,
+        "DATABASE_URL": postgres_database,
+        "BACKUP_DIR": str(lugares[0]),
+        "SISPAT_BACKUP_STORES": str(lugares[1]),
+    }
+    sumido = comando("backup", "list", **aqui)
+    assert sumido.returncode == 1
+    assert f"lugar das cópias {lugares[0]}: a pasta não existe; monte o disco" in sumido.stderr
+    assert comando("backup", "run", "--no-verify", **aqui).returncode == 0
+    [ferido] = lugares[0].rglob("database.dump.zst")
+    inteiro = ferido.read_bytes()
+    ferido.write_bytes(inteiro[:-1])
+    estado = comando("backup", "status", **aqui).stdout
+    assert f"está danificada: database.dump.zst tem {len(inteiro) - 1} bytes, e não {len(inteiro)}" in estado
+    assert "DANIFICADA" in comando("backup", "list", **aqui).stdout
+    lido = comando("backup", "verify", "--everywhere", **aqui)
+    assert lido.returncode == 1
+    assert f"(certo em {lugares[1]})" in lido.stderr
+    assert "está danificada: database.dump.zst" in comando("backup", "restore", "--into", "x", **aqui).stderr
+    assert f"database.dump.zst levado a {lugares[0]}." in comando("backup", "copy", **aqui).stdout
+    assert ferido.read_bytes() == inteiro
 
 
 def test_every_text_is_in_portuguese() -> None:

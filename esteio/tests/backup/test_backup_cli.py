@@ -173,7 +173,7 @@ def test_two_ways_to_lock_at_once_are_refused() -> None:
 def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:
     variables = {"BACKUP_DIR": str(tmp_path / "a"), "BACKUP_STORES": str(tmp_path / "b"), "RETENTION_DAYS": "7"}
     with backups_of(variables, database=False) as backups:
-        assert backups.catalogue.where == f"{tmp_path / 'a'} and {tmp_path / 'b'}"
+        assert backups.catalogue.where == f"{tmp_path / 'a'}, {tmp_path / 'b'}"
         assert backups.retention.days == 7
 
 

@@ -289,8 +289,7 @@ class Backups:
             if entry not in unread
         ]
         decisions = [
-            Decision(entry.id, True, Why.UNREADABLE, str(entry.problem and entry.problem.fields.get("reason")))
-            for entry in unread
+            Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else "") for entry in unread
         ]
         for whole_cluster in (False, True):  # neither kind stands in for the other
             group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]

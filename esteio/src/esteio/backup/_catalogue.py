@@ -16,7 +16,7 @@ from esteio.backup._errors import BackupDamaged, BackupError, BackupNotFound, Ma
 from esteio.backup._flaws import Flaw, flaws_by_size
 from esteio.backup._folder import MANIFEST, PROOF
 from esteio.backup._manifest import Manifest, taken_at
-from esteio.backup._problem import Problem, Trouble
+from esteio.backup._problem import Problem, Trouble, why
 from esteio.backup._proof import Proof
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 
@@ -71,7 +71,7 @@ class Catalogue:
     @property
     def where(self) -> str:
         """The stores' names, for people."""
-        return " and ".join(store.name for store in self._stores.stores)
+        return ", ".join(store.name for store in self._stores.stores)
 
     def survey(self) -> Survey:
         """All folders, with one question to each store; AllStoresFailed when no store can be asked."""
@@ -103,8 +103,7 @@ class Catalogue:
             if entry.id == wanted and entry.complete:
                 return entry
             if entry.id == wanted and entry.problem:
-                reason = str(entry.problem.fields.get("reason", entry.problem))
-                raise ManifestError(wanted, reason, "use another backup, or the copy in another store")
+                raise ManifestError(wanted, entry.problem.reason, "use another backup, or the copy in another store")
         raise BackupNotFound(wanted, tuple(entry.id for entry in known), self.where)
 
     def remove(self, entry: Entry) -> dict[str, StoreError]:
@@ -175,13 +174,13 @@ class Catalogue:
                     content = read_small(store, f"{folder}/{name}")
                     return read(content), len(content), None
                 except (BackupError, StoreError, ValueError) as error:
-                    reason = f"{name}: {error}" if name == PROOF else str(error)
-                    problem = problem or Problem.of(Trouble.DAMAGED, backup=folder, reason=reason)
+                    damaged = Problem.of(Trouble.DAMAGED, backup=folder, file=name, reason=why(error))
+                    problem = problem or damaged
         return None, 0, problem
 
 
 def _silent(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
-    return tuple(Problem.of(Trouble.STORE_SILENT, store=name, reason=str(error)) for name, error in failures.items())
+    return tuple(Problem.of(Trouble.STORE_SILENT, store=name, reason=why(error)) for name, error in failures.items())
 
 
 def read_small(store: Store, key: str) -> bytes:

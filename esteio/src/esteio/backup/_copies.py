@@ -16,7 +16,7 @@ from esteio.backup._errors import BackupError, ManifestError
 from esteio.backup._flaws import WHOLE, Flaw
 from esteio.backup._folder import MANIFEST, PROOF
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Problem, Trouble, not_made
+from esteio.backup._problem import Problem, Trouble, not_made, why
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup.store import ObjectMissing, Store, StoreError, Stores
@@ -133,10 +133,10 @@ def _copied(stores: Stores, backup: str, file: _Wanted, lacking: set[str], targe
                     return None
                 reasons.append(f"{file.name} in {origin.name} is not as it was written")
             except StoreError as error:
-                reasons.append(str(error))
+                reasons += why(error)
     reasons = reasons or ["no other store has it as it was written"]
     problem = Problem.of(
-        Trouble.COPY_NOT_MADE, backup=f"{backup}/{file.name}", store=target.name, reason="; ".join(reasons)
+        Trouble.COPY_NOT_MADE, backup=f"{backup}/{file.name}", store=target.name, reason=tuple(reasons)
     )
     return Flaw(target.name, file.name, problem)
 
@@ -203,4 +203,4 @@ def _lacking(file: str, flaws: Sequence[Flaw]) -> set[str]:
 
 
 def _unreadable(backup: str, store: str, file: str, error: Exception) -> Problem:
-    return Problem.of(Trouble.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=str(error))
+    return Problem.of(Trouble.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))

@@ -133,9 +133,7 @@ class Manifest:
             given = unseal(text)
             found = given["format"]
         except (ValueError, TypeError, KeyError) as error:
-            raise ManifestError(
-                backup, f"damaged ({error})", "use another backup, or the copy in another store"
-            ) from error
+            raise ManifestError(backup, str(error), "use another backup, or the copy in another store") from error
         if found != FORMAT:
             raise ManifestError(backup, f"has format {found!r}, known is {FORMAT}", "use the version that wrote it")
         try:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-__all__ = ["Problem", "Trouble", "Value", "not_made"]
+from esteio.backup._errors import ManifestError
+from esteio.backup.store import AllStoresFailed, StoreError
+
+__all__ = ["Problem", "Trouble", "Value", "not_made", "why"]
 
 Value = str | int | float | tuple[str, ...]
 
@@ -19,9 +22,9 @@ class Trouble(Enum):
     """Every kind of problem, as a sentence whose fields are in braces. Ages are hours, `seconds` seconds."""
 
     NO_BACKUP = "there is no backup"
-    DAMAGED = "{backup} is damaged: {reason}"
+    DAMAGED = "{backup} is damaged: {file}: {reason}"
     FILES_MISSING = "{backup} is damaged: {files} is missing in every store"
-    TRIAL_FAILED = "{backup} failed its trial: {reasons}"
+    TRIAL_FAILED = "{backup} failed its trial: {reason}"
     NEVER_PROVEN = "no backup was ever verified"
     TOO_OLD = "the newest verified backup, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h"
     IN_THE_FUTURE = "{backup} was begun in the future: the clock of this machine, or of that one, is wrong"
@@ -59,22 +62,39 @@ class Problem:
         """What it is about, by name."""
         return dict(self.about)
 
+    @property
+    def reason(self) -> str:
+        """Why, without what it is about; the whole sentence where it has no reason of its own."""
+        return "; ".join(self._reasons()) or str(self)
+
     def sentence(self, template: str, translated: Callable[[str], str] = str) -> str:
         """`template` with the fields filled in; those that are sentences themselves go through `translated`."""
         given: dict[str, Any] = dict(self.about)
-        for name in given.keys() & {"reason", "reasons"}:
-            reasons = (given[name],) if isinstance(given[name], str) else given[name]
-            given[name] = "; ".join(map(translated, reasons))
+        if "reason" in given:
+            given["reason"] = "; ".join(map(translated, self._reasons()))
         return template.format(**{name: _joined(value) for name, value in given.items()})
+
+    def _reasons(self) -> tuple[str, ...]:
+        found = self.fields.get("reason", ())
+        return found if isinstance(found, tuple) else (str(found),)
 
     def __str__(self) -> str:
         return self.sentence(self.code.value)
 
 
+def why(error: Exception) -> tuple[str, ...]:
+    """The reason of an error, without what the problem says already: which store or backup it is about."""
+    if isinstance(error, StoreError):
+        return (error.reason, error.advice)
+    if isinstance(error, AllStoresFailed):
+        return tuple(reason for each in error.failures.values() for reason in why(each))
+    return (error.problem,) if isinstance(error, ManifestError) else (str(error),)
+
+
 def not_made(backup: str, failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
     """Why a backup is not in stores, by their names."""
     return tuple(
-        Problem.of(Trouble.COPY_NOT_MADE, backup=backup, store=store, reason=str(error))
+        Problem.of(Trouble.COPY_NOT_MADE, backup=backup, store=store, reason=why(error))
         for store, error in failures.items()
     )
 

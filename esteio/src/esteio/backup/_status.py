@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from esteio.backup._catalogue import Entry
 from esteio.backup._flaws import WHOLE, Flaw
-from esteio.backup._problem import Problem, Trouble
+from esteio.backup._problem import Problem, Trouble, why
 
 __all__ = ["Status", "judge"]
 
@@ -42,7 +42,7 @@ def judge(
 
     `silent` are the stores that could not be asked, `blind` says that none could: then nothing is known of backups.
     """
-    problems = [Problem.of(Trouble.STORE_SILENT, store=name, reason=str(error)) for name, error in silent.items()]
+    problems = [Problem.of(Trouble.STORE_SILENT, store=name, reason=why(error)) for name, error in silent.items()]
     if blind:
         return Status(tuple(problems))
     whole = [entry for entry in entries if entry.complete]
@@ -53,7 +53,7 @@ def judge(
     newest = _newest_of_each_kind(whole)
     for entry in whole:
         if entry in newest and entry.proof is not None and not entry.proof.ok:
-            problems.append(Problem.of(Trouble.TRIAL_FAILED, backup=entry.id, reasons=entry.proof.problems))
+            problems.append(Problem.of(Trouble.TRIAL_FAILED, backup=entry.id, reason=entry.proof.problems))
         problems += [flaw.problem for flaw in entry.flaws if _counts(flaw, entry, newest=entry in newest)]
     if whole and not proven:
         problems.append(Problem.of(Trouble.NEVER_PROVEN))

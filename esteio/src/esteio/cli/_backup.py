@@ -214,5 +214,5 @@ def _confirmed(name: str, bar: Bar, words: Words) -> bool:
 
 def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
     verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
-    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=decision.about)
+    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=words.reason(decision.about))
     return f"{verb}\t{decision.id}\t{reason}"

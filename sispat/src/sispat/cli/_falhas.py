@@ -23,7 +23,7 @@ def relatar() -> Iterator[None]:
     try:
         yield
     except (SispatError, EsteioError) as erro:
-        _sair(f"Erro: {erro}", 1, erro)
+        _sair(f"Erro: {_dito(erro)}", 1, erro)
     except KeyboardInterrupt:
         _sair("Interrompido.", 130)
     except Encerrado:
@@ -32,6 +32,15 @@ def relatar() -> Iterator[None]:
         if not _do_banco(erro):
             raise
         _sair(f"Erro: o banco de dados recusou ou não respondeu: {str(erro).strip()}", 1, erro)
+
+
+def _dito(erro: SispatError | EsteioError) -> str:
+    """What is said of it; the errors of backups are Esteio's, in English."""
+    if isinstance(erro, EsteioError) and "esteio.backup" in sys.modules:
+        from sispat.cli._erros_de_copias import em_portugues
+
+        return em_portugues(erro)
+    return str(erro)
 
 
 def _do_banco(erro: Exception) -> bool:
