@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -112,19 +109,6 @@ def test_a_read_only_place_is_named_so(store: DirectoryStore) -> None:
     store.root.chmod(0o500)
     with pytest.raises(StoreDenied, match="permissions"):
         store.put("y", b"1")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid() != 0 or mount is None or umount is None:
-        pytest.skip("only root can mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True).returncode:
-        pytest.skip("this system lets nobody mount a small disk")
-    yield place
-    subprocess.run([umount, place], check=True)
 
 
 @pytest.mark.fault

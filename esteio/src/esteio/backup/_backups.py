@@ -107,19 +107,21 @@ class Backups:
             msg = f"backup: kind is {kind!r}; allowed: dump, {', '.join(KINDS)}"
             raise ValueError(msg)
         with self._locked():
-            taken = [entry.id for entry in self.catalogue.entries()]
-            name = backup_id(self._prefix, self._clock.time(), taken)
-            draft = Draft(self._stores, name, self._packing())
+            name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
+                taken = [entry.id for entry in self.catalogue.entries()]
+                name = backup_id(self._prefix, self._clock.time(), taken)
+                draft = Draft(self._stores, name, self._packing())
                 manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
                 stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
-                draft.discard()
+                if draft is not None:
+                    draft.discard()
                 if events.active():
-                    events.emit(BackupFailed(draft.id, error))
+                    events.emit(BackupFailed(name, error))
                 raise
             if events.active():
-                events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
+                events.emit(BackupMade(name, kind, manifest.size, manifest.stored, manifest.duration, stores))
             proof = self._tried(manifest, progress) if verify else None
             decisions = tuple(self._prune()) if proof else ()
             return Run(manifest, stores, proof, decisions, (*not_made(name, draft.failed), *lacking))
@@ -136,10 +138,15 @@ class Backups:
             return self._tried(entry.manifest, progress)
 
     def check_copies(self, backup: str = "latest", progress: Progress = silent) -> Copies:
-        """Read every file of a backup in every store; nothing is restored, and nothing is mended."""
+        """Read every file of a backup in every store; nothing is restored, and nothing is mended.
+
+        Of the whole cluster, the log is read too: WrongKey when it cannot be opened.
+        """
         with self._locked():
             survey = self.catalogue.survey()
-            return read_everywhere(self._stores, self.catalogue.find(backup, survey=survey), survey, progress)
+            entry = self.catalogue.find(backup, survey=survey)
+            found = read_everywhere(self._stores, entry, survey, progress)
+            return found.with_flaws(self.cluster.read_log(progress)) if _is_cluster(entry) else found
 
     def copy(self, backup: str = "latest", progress: Progress = silent, *, read: bool = False) -> Brought:
         """Bring a backup to the stores that lack files of it, by names and sizes; with `read`, every file is read first.

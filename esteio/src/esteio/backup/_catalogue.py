@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from esteio.backup._errors import BackupDamaged, BackupError, BackupNotFound, ManifestError
 from esteio.backup._flaws import Flaw, flaws_by_size
@@ -148,35 +148,58 @@ class Catalogue:
         stores = tuple(sorted(set.intersection(*holders))) if holders else ()
         if MANIFEST not in files:
             return Entry(folder, began, names, stores)
-        manifest, size, problem = self._first(folder, MANIFEST, files, asked, _manifest_of(folder))
+        read = self._first(folder, MANIFEST, files, asked, _manifest_of(folder))
+        manifest = read.value
         if manifest is None:
-            return Entry(folder, began, names, stores, problem=problem)
-        wanted = {MANIFEST: size} | {part.name: part.stored for part in manifest.parts}
-        flaws = flaws_by_size(folder, wanted, MANIFEST, files, [store.name for store in asked])
+            return Entry(folder, began, names, stores, problem=read.problem)
+        wanted = {MANIFEST: read.size} | {part.name: part.stored for part in manifest.parts}
+        flaws = [*read.flaws, *flaws_by_size(folder, wanted, MANIFEST, files, [store.name for store in asked])]
         flawed = {flaw.store for flaw in flaws}
         stores = tuple(sorted(store.name for store in asked if store.name not in flawed))
         missing = tuple(part.name for part in manifest.parts if part.name not in files)
         problem = Problem.of(Trouble.FILES_MISSING, backup=folder, files=missing) if missing else None
         proof = None
         if PROOF in files:
-            proof, _, unproven = self._first(folder, PROOF, files, asked, _proof_of(folder))
-            problem = problem or unproven
-        return Entry(folder, began, names, stores, manifest, proof, problem, flaws)
+            proven = self._first(folder, PROOF, files, asked, _proof_of(folder))
+            proof = proven.value
+            if proof is None:
+                problem = problem or proven.problem
+            else:
+                flaws += proven.flaws
+        return Entry(folder, began, names, stores, manifest, proof, problem, tuple(flaws))
 
-    def _first(
-        self, folder: str, name: str, files: _Sizes, asked: list[Store], read: Callable[[bytes], R]
-    ) -> tuple[R | None, int, Problem | None]:
-        """The first sound one and its size; or what is wrong with that of the nearest store."""
+    def _first(self, folder: str, name: str, files: _Sizes, asked: list[Store], read: Callable[[bytes], R]) -> _Read[R]:
+        """The first sound one, and what is wrong with those of nearer stores."""
+        flaws: list[Flaw] = []
         problem = None
         for store in asked:
             if store.name in files[name]:
                 try:
                     content = read_small(store, f"{folder}/{name}")
-                    return read(content), len(content), None
+                    return _Read(read(content), len(content), flaws, None)
                 except (BackupError, StoreError, ValueError) as error:
                     damaged = Problem.of(Trouble.DAMAGED, backup=folder, file=name, reason=why(error))
                     problem = problem or damaged
-        return None, 0, problem
+                    flaws.append(_unsound(folder, store.name, name, error))
+        return _Read(None, 0, flaws, problem)
+
+
+@dataclass(frozen=True, slots=True)
+class _Read(Generic[R]):
+    """A manifest or proof (None where no store has a sound one) and its size."""
+
+    value: R | None
+    size: int
+    flaws: list[Flaw]
+    problem: Problem | None
+
+
+def _unsound(backup: str, store: str, file: str, error: Exception) -> Flaw:
+    if isinstance(error, StoreError):
+        problem = Problem.of(Trouble.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))
+    else:
+        problem = Problem.of(Trouble.COPY_CHANGED, backup=backup, store=store, file=file)
+    return Flaw(store, file, problem)
 
 
 def _silent(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:

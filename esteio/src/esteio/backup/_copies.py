@@ -40,6 +40,12 @@ class Copies:
         """Whether all stores have it as it was written."""
         return not self.flaws
 
+    def with_flaws(self, flaws: Sequence[Flaw]) -> Copies:
+        """With those of the log."""
+        flawed = {flaw.store for flaw in flaws}
+        whole = tuple(store for store in self.whole if store not in flawed)
+        return Copies(self.backup, whole, (*self.flaws, *flaws))
+
 
 @dataclass(frozen=True, slots=True)
 class Brought:

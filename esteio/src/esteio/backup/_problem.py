@@ -35,6 +35,8 @@ class Trouble(Enum):
     COPY_SIZE = "{backup} in {store} is damaged: {file} has {found} bytes, not {written}"
     COPY_CHANGED = "{backup} in {store} is damaged: {file} is not as it was written"
     COPY_UNREADABLE = "{backup} in {store}: {file} cannot be read: {reason}"
+    LOG_ABSENT = "{file} is not in {store}: bring it there with `backup copy all`"
+    LOG_DAMAGED = "{file} in {store} is damaged: {reason}"
     LOG_GAP = "log missing from {first} to {last}: make a base backup"
     LOG_OTHER_TIMELINE = "the log went on to timeline {timeline} after a restore: make a base backup"
     LOG_NOT_RECEIVED = "the log is not being received"

@@ -127,6 +127,8 @@ _TEXTOS = Words(
         "COPY_SIZE": "{backup} em {store} está danificada: {file} tem {found} bytes, e não {written}",
         "COPY_CHANGED": "{backup} em {store} está danificada: {file} não está como foi escrito",
         "COPY_UNREADABLE": "{backup} em {store}: não se consegue ler {file}: {reason}",
+        "LOG_ABSENT": "{file} não está em {store}: leve-o com `backup copy all`",
+        "LOG_DAMAGED": "{file} em {store} está danificado: {reason}",
         "LOG_GAP": "falta o log de {first} a {last}: faça uma cópia do tipo base",
         "LOG_OTHER_TIMELINE": "o log seguiu na linha do tempo {timeline} depois de uma restauração: faça uma base",
         "LOG_NOT_RECEIVED": "o log não está sendo recebido",

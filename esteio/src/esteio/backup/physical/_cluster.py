@@ -15,6 +15,7 @@ from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue
 from esteio.backup._errors import BackupDamaged, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._flaws import Flaw
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
 from esteio.backup._problem import Problem, Trouble
@@ -24,8 +25,9 @@ from esteio.backup._session import connect, one
 from esteio.backup.packing import Decryption
 from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
+from esteio.backup.physical._log_copies import read_log
 from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
-from esteio.backup.physical._recover import Recovered, recover
+from esteio.backup.physical._recover import Recovered, log_key, recover
 from esteio.backup.physical._segments import gaps
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
@@ -125,6 +127,10 @@ class ClusterBackups:
         if newest > bases[-1].details["timeline"]:
             found.append(Problem.of(Trouble.LOG_OTHER_TIMELINE, timeline=newest))
         return tuple(found)
+
+    def read_log(self, progress: Progress = silent) -> Sequence[Flaw]:
+        """Read the log in every store; what is wrong with it, by segment and store."""
+        return read_log(self._stores, log_key(self._stores, self._key), progress)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""

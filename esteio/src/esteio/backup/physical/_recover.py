@@ -35,7 +35,7 @@ from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, StartFailed
 
-__all__ = ["Recovered", "recover", "require_stopped", "swap"]
+__all__ = ["Recovered", "log_key", "recover", "require_stopped", "swap"]
 
 Key = Callable[[bytes | None], Decryption | None]
 
@@ -75,7 +75,7 @@ def recover(
     _refuse_early(plan, directory, toolbox)
     try:
         _unpack_chain(plan, directory, stores, toolbox, key, progress)
-        opener = cache(partial(_opener, stores, key))
+        opener = cache(partial(log_key, stores, key))
         for number, wal in enumerate(plan.log):
             progress("log", number, len(plan.log), "segments")
             _place(wal, directory / "pg_wal" / wal.segment.name, stores, opener)
@@ -193,7 +193,7 @@ def _shipped(wal: Wal, stores: Stores) -> str:
     raise BackupDamaged("the log", name, "it is missing")
 
 
-def _opener(stores: Stores, key: Key) -> Decryption | None:
+def log_key(stores: Stores, key: Key) -> Decryption | None:
     """What opens the log: `key` alone, or with the key files that lie beside the log."""
     found = []
     for name in stores.list("wal/keys"):
