@@ -14,14 +14,13 @@ import pytest
 import zstandard
 from trial_database import names, query, red
 
-from esteio import events
-from esteio.backup import AlreadyRunning, BackupFailed, Backups, DatabaseRefused, ToolFailed, VerificationFailed
+from esteio.backup import AlreadyRunning, Backups, DatabaseRefused, VerificationFailed
 from esteio.backup._session import connect
 from esteio.backup.dump import compare, digest_tables, for_missing_roles
 from esteio.backup.packing import Encryption, Packing
 from esteio.backup.store import AllStoresFailed, Stores, open_store
 from esteio.backup.tools import Toolbox, environment
-from esteio.postgres import DatabaseUnavailable, Dsn
+from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
 
 TABLES = int(os.environ.get("ESTEIO_BACKUP_TABLES", "200"))  # 1000 in a full round
@@ -123,82 +122,9 @@ def test_an_empty_database_is_backed_up_and_verified(postgres_database: str, tmp
 # What must not be there afterwards
 
 
-def test_a_wrong_password_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    server = PostgresServer()
-    server.start()
-    try:
-        rules = server.embedded.data_dir / "pg_hba.conf"
-        rules.write_text("local all dona scram-sha-256\n" + rules.read_text())
-        query(server.dsn(), "select pg_reload_conf()")
-        query(server.dsn(), "create role dona login superuser password 'a-certa'")
-        stores = Stores([open_store(str(tmp_path / "cópias"))])
-        wrong = Backups(server.dsn("postgres", "dona").with_(password="a-errada"), stores)
-        with pytest.raises(DatabaseUnavailable, match="password authentication failed") as caught:
-            wrong.run()
-        assert "a-errada" not in str(caught.value)
-        assert files(tmp_path) == []
-        right = Backups(server.dsn("postgres", "dona").with_(password="a-certa"), stores)
-        run(right)
-        secret = tmp_path / "cópias" / right.entries()[0].id
-        assert b"a-certa" not in b"".join(path.read_bytes() for path in secret.iterdir())
-    finally:
-        server.stop()
-
-
-def test_a_dump_cut_off_by_the_server_leaves_no_backup_and_removes_none(
-    backups: Backups, database: Dsn, tmp_path: Path
-) -> None:
-    query(database, "create table grande as select repeat(md5(g::text), 30) t from generate_series(1, 20000) g")
-    good = run(backups).manifest.id
-    cut = (
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and query like 'COPY%'"
-    )
-    with pytest.raises(ToolFailed, match=r"(?s)pg_dump failed with exit code 1: .*terminat"):
-        run(backups, lambda: query(database, cut))
-    assert [entry.id for entry in backups.entries()] == [good]
-    assert files(tmp_path) == ["database.dump.zst", "globals.sql.zst", "manifest.json"]
-
-
-def test_a_table_that_may_not_be_read_is_named_and_leaves_nothing(
-    backups: Backups, database: Dsn, tmp_path: Path
-) -> None:
-    query(database, "create role curiosa login")
-    told: list[events.Event] = []
-    end = events.subscribe(told.append)
-    try:
-        with pytest.raises((ToolFailed, DatabaseRefused), match=r"permission denied for (table|schema)"):
-            run(Backups(database.with_(user="curiosa"), backups.catalogue._stores))
-    finally:
-        end()
-        query(database, "drop role curiosa")
-    assert [type(event) for event in told] == [BackupFailed]
-    assert "permission denied" in str(told[0])
-    assert files(tmp_path) == []
-
-
 def test_a_statement_the_server_refuses_is_an_error_of_ours(database: Dsn) -> None:
     with pytest.raises(DatabaseRefused, match="must be owner of table"), connect(database) as conn:
         conn.execute("set role pg_monitor; drop table public.conta")
-
-
-@pytest.mark.fault
-def test_a_server_killed_during_the_dump_leaves_no_backup(tmp_path: Path) -> None:
-    import signal
-
-    server = PostgresServer()
-    server.start()
-    try:
-        dsn = server.create_database("cidade")
-        query(dsn, "create table grande as select repeat(md5(g::text), 30) t from generate_series(1, 20000) g")
-        backups = Backups(dsn, Stores([open_store(str(tmp_path / "cópias"))]))
-        assert server.embedded.pid is not None
-        with pytest.raises((ToolFailed, DatabaseUnavailable)):
-            run(backups, lambda: os.kill(server.embedded.pid or 0, signal.SIGQUIT))
-        assert files(tmp_path) == []
-        assert backups.entries() == []
-    finally:
-        server.stop()
 
 
 def test_an_interrupted_dump_leaves_no_backup_and_no_process(backups: Backups, database: Dsn, tmp_path: Path) -> None:

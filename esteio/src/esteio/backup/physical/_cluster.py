@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue
@@ -130,7 +131,7 @@ class ClusterBackups:
 
     def read_log(self, progress: Progress = silent) -> Sequence[Flaw]:
         """Read the log in every store; what is wrong with it, by segment and store."""
-        return read_log(self._stores, log_key(self._stores, self._key), progress)
+        return read_log(self._stores, cache(partial(log_key, self._stores, self._key)), progress)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""

@@ -6,7 +6,7 @@ age's where it is encrypted, find what was changed or cut short. A segment that 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from esteio.backup._flaws import Flaw
@@ -19,8 +19,8 @@ from esteio.backup.store import ObjectMissing, Store, StoreError, Stores
 __all__ = ["read_log"]
 
 
-def read_log(stores: Stores, key: Decryption | None, progress: Progress = silent) -> Sequence[Flaw]:
-    """What is wrong with the log, by segment and store; WrongKey when `key` does not open it."""
+def read_log(stores: Stores, key: Callable[[], Decryption | None], progress: Progress = silent) -> Sequence[Flaw]:
+    """What is wrong with the log, by segment and store; WrongKey when what `key` makes does not open it."""
     objects, away = stores.look(FOLDER)
     asked = [store for store in stores.stores if store.name not in away]
     segments = {name: holders for name, holders in objects.items() if name.count("/") == 2}
@@ -43,14 +43,14 @@ def read_log(stores: Stores, key: Decryption | None, progress: Progress = silent
     return flaws
 
 
-def _problem(store: Store, name: str, key: Decryption | None, *, holds: bool) -> Problem | None:
+def _problem(store: Store, name: str, key: Callable[[], Decryption | None], *, holds: bool) -> Problem | None:
     about = {"file": name, "store": store.name}
     if not holds:
         # An unfinished segment is replaced by the whole one, and may be on its way.
         return None if PARTIAL in name else Problem.of(Trouble.LOG_ABSENT, **about)
     try:
         with store.get(name) as source:
-            unpack(source, _Nowhere(), key if name.endswith(".age") else None)
+            unpack(source, _Nowhere(), key() if name.endswith(".age") else None)
     except ObjectMissing:  # replaced or thinned out meanwhile
         return None
     except PackUnreadable as error:
