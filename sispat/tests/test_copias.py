@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from processos import Servico, comando, pasta_de_dados
+from processos import Servico, comando, pasta_de_dados, por_dentro
 
 from esteio.backup import Why
 from esteio.cli import ENGLISH
@@ -23,10 +23,10 @@ def dados() -> Iterator[str]:
 
 
 def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) -> None:
-    vazia = comando("backup", "list", SISPAT_DATA_DIR=dados)
+    vazia = por_dentro("backup", "list", SISPAT_DATA_DIR=dados)
     assert vazia.returncode == 0
     assert vazia.stdout == f"Nenhuma cópia em {dados}/backup.\n"
-    estado = comando("backup", "status", SISPAT_DATA_DIR=dados)
+    estado = por_dentro("backup", "status", SISPAT_DATA_DIR=dados)
     assert (estado.returncode, estado.stdout) == (1, "PROBLEMA - não há nenhuma cópia\n")
 
 
@@ -58,18 +58,18 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:
     assert (
         "02:00:00-04:00"
-        in comando("backup", "schedule", SISPAT_DATA_DIR=dados, SISPAT_TIMEZONE="America/Manaus").stdout
+        in por_dentro("backup", "schedule", SISPAT_DATA_DIR=dados, SISPAT_TIMEZONE="America/Manaus").stdout
     )
 
 
 def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
     aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
-    feita = comando("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
+    feita = por_dentro("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
     assert feita.returncode == 0, feita.stderr
     assert "correto cavalo" not in feita.stdout + feita.stderr
     assert list((tmp_path / "cópias").rglob("database.dump.zst.age"))
-    assert "nenhuma chave foi dada" in comando("backup", "verify", **aqui).stderr
-    assert "não combinam" in comando("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+    assert "nenhuma chave foi dada" in por_dentro("backup", "verify", **aqui).stderr
+    assert "não combinam" in por_dentro("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
 
 
 def test_a_damaged_copy_is_told_in_portuguese_and_mended_from_another_place(
@@ -82,21 +82,21 @@ def test_a_damaged_copy_is_told_in_portuguese_and_mended_from_another_place(
         "BACKUP_DIR": str(lugares[0]),
         "SISPAT_BACKUP_STORES": str(lugares[1]),
     }
-    sumido = comando("backup", "list", **aqui)
+    sumido = por_dentro("backup", "list", **aqui)
     assert sumido.returncode == 1
     assert f"lugar das cópias {lugares[0]}: a pasta não existe; monte o disco" in sumido.stderr
-    assert comando("backup", "run", "--no-verify", **aqui).returncode == 0
+    assert por_dentro("backup", "run", "--no-verify", **aqui).returncode == 0
     [ferido] = lugares[0].rglob("database.dump.zst")
     inteiro = ferido.read_bytes()
     ferido.write_bytes(inteiro[:-1])
-    estado = comando("backup", "status", **aqui).stdout
+    estado = por_dentro("backup", "status", **aqui).stdout
     assert f"está danificada: database.dump.zst tem {len(inteiro) - 1} bytes, e não {len(inteiro)}" in estado
-    assert "DANIFICADA" in comando("backup", "list", **aqui).stdout
-    lido = comando("backup", "verify", "--everywhere", **aqui)
+    assert "DANIFICADA" in por_dentro("backup", "list", **aqui).stdout
+    lido = por_dentro("backup", "verify", "--everywhere", **aqui)
     assert lido.returncode == 1
     assert f"(certo em {lugares[1]})" in lido.stderr
-    assert "está danificada: database.dump.zst" in comando("backup", "restore", "--into", "x", **aqui).stderr
-    assert f"database.dump.zst levado a {lugares[0]}." in comando("backup", "copy", **aqui).stdout
+    assert "está danificada: database.dump.zst" in por_dentro("backup", "restore", "--into", "x", **aqui).stderr
+    assert f"database.dump.zst levado a {lugares[0]}." in por_dentro("backup", "copy", **aqui).stdout
     assert ferido.read_bytes() == inteiro
 
 

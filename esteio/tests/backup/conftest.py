@@ -25,12 +25,26 @@ if TYPE_CHECKING:
 _numbers = itertools.count(1)
 
 
+@pytest.fixture(scope="session")
+def content(postgres_server) -> Dsn:
+    """The content, made once: databases are copied from it."""
+    dsn = postgres_server.create_database(f"são joão {os.getpid()}")
+    query(dsn, CONTENT)
+    return dsn
+
+
+@pytest.fixture(scope="session")
+def taken(content: Dsn, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a backup of it that nobody tried yet, made once."""
+    root = tmp_path_factory.mktemp("uma vez") / "cópias"
+    return root / Backups(content, Stores([open_store(str(root))])).run(verify=False).manifest.id
+
+
 @pytest.fixture
-def database(postgres_server) -> Iterator[Dsn]:
+def database(postgres_server, content: Dsn) -> Iterator[Dsn]:
     """A database with a name that has to be quoted."""
     name = f"são joão {os.getpid()} {next(_numbers)}."
-    dsn = postgres_server.create_database(name)
-    query(dsn, CONTENT)
+    dsn = postgres_server.create_database(name, template=content.database or "")
     yield dsn
     for found in names(postgres_server.dsn(), name):
         postgres_server.drop_database(found)
@@ -40,6 +54,12 @@ def database(postgres_server) -> Iterator[Dsn]:
 def backups(database: Dsn, tmp_path: Path) -> Backups:
     """Backups of `database` in the directory `tmp_path / "cópias"`."""
     return Backups(database, Stores([open_store(str(tmp_path / "cópias"))]))
+
+
+@pytest.fixture
+def folder(backups: Backups, taken: Path, tmp_path: Path) -> Path:
+    """The folder of a backup among `backups`, for a test of its own."""
+    return Path(shutil.copytree(taken, tmp_path / "cópias" / taken.name))
 
 
 @pytest.fixture(scope="session")

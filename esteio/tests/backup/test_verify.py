@@ -40,12 +40,6 @@ def middle(path: Path) -> int:
     return path.stat().st_size // 2
 
 
-@pytest.fixture
-def folder(backups: Backups, tmp_path: Path) -> Path:
-    """The folder of a backup that nobody tried yet."""
-    return tmp_path / "cópias" / backups.run(verify=False).manifest.id
-
-
 def test_a_run_ends_with_a_proof_and_tells_it(backups: Backups, tmp_path: Path) -> None:
     told: list[events.Event] = []
     end = events.subscribe(told.append)
