@@ -120,6 +120,22 @@ def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "PROBLEM - there is no backup\n", "")
 
 
+def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/backup.md").read_text().split("| field of `status --json`")[1]
+    rows = [line.split("|")[1] for line in page.split("\n\n")[0].splitlines()[2:]]
+    done = inside(env, "status", "--json")
+    found = json.loads(done.stdout)
+    assert {field for row in rows for field in row.split("`")[1::2]} == found.keys()
+    assert (done.returncode, found["ok"]) == (1, False)
+    [problem] = found["problems"]
+    assert problem["code"] == "STORE_SILENT"
+    assert problem["store"] == env["BACKUP_DIR"]
+    assert problem["text"].startswith(f"it is not known what is in {env['BACKUP_DIR']}: the directory does not exist")
+    assert inside(env, "status").stdout == f"PROBLEM - {problem['text']}\n"
+    for command in ("list", "verify", "copy"):
+        assert inside({**env, "BACKUP_DIR": str(tmp_path / "no" / "disk")}, command).returncode == 1
+
+
 @pytest.mark.parametrize("arguments", [[], ["--into", "x", "--in-place"]])
 def test_a_restore_has_to_say_where(env, arguments) -> None:
     assert inside(env, "restore", *arguments).returncode == 2

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -166,6 +168,24 @@ def test_a_store_without_any_of_it_gets_all_even_after_an_interrupt(two: Two) ->
     assert {store for _, store in two.backups.copy().files} == {str(two.far)}
     assert two.backups.check_copies().ok
     assert two.file(two.far, "proof.json").exists()
+
+
+def test_a_catalogue_that_is_asked_again_reads_only_what_is_new(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    from esteio.backup.store._directory import DirectoryStore
+
+    long_ago = time.time() - 3600
+    for path in two.near.rglob("*.json"):
+        os.utime(path, (long_ago, long_ago))
+    read: list[str] = []
+    get = DirectoryStore.get
+    monkeypatch.setattr(DirectoryStore, "get", lambda self, key: (read.append(key), get(self, key))[1])
+    assert two.backups.catalogue.entries() == two.backups.catalogue.entries()
+    assert sorted(read) == [f"{two.id}/manifest.json", f"{two.id}/proof.json"]
+    flip(two.file(two.near, "manifest.json"))
+    assert two.backups.catalogue.entries()[0].flaws
+    shutil.rmtree(two.near / two.id)
+    shutil.rmtree(two.far / two.id)
+    assert two.backups.catalogue.entries() == []
 
 
 def test_a_store_that_is_away_is_red_and_the_others_are_looked_at(two: Two) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from esteio.backup.store import (
     ObjectMissing,
     StoreDenied,
     StoreFull,
+    Stores,
     StoreUnavailable,
     StoreUrlError,
     open_store,
@@ -67,6 +69,21 @@ def test_file_and_directories_are_synchronised_around_the_rename(
     monkeypatch.setattr(Path, "replace", lambda self, target: (done.append("rename"), replace(self, target))[1])
     store.put("id/part", b"x")
     assert done == ["fsync .unfinished", "rename", "fsync id", f"fsync {store.root.name}"]
+
+
+def test_what_a_killed_upload_left_is_swept_away_and_nothing_else(store: DirectoryStore) -> None:
+    store.put("whole/part", b"1")
+    for folder, age in (("old", 2 * 86400), ("whole", 2 * 86400), ("new", 60)):
+        left = store.root / folder / ".unfinished-x"
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    Stores([store]).sweep(time.time() - 86400)
+    assert sorted(path.relative_to(store.root).parts[0] for path in store.root.rglob("*") if path.is_file()) == [
+        "new",
+        "whole",
+    ]
+    assert not (store.root / "old").exists()
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._problem import Problem, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
-from esteio.backup._retention import Decision, Held, Retention, Why, decide
+from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
@@ -304,6 +304,7 @@ class Backups:
         return entries, sorted(decisions, key=lambda each: each.id)
 
     def _prune(self) -> list[Decision]:
+        self._stores.sweep((self._now() - GRACE).timestamp())
         entries, decisions = self._decided()
         done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
         if any(entry.problem for entry in entries.values()):

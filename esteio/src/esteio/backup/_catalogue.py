@@ -18,14 +18,16 @@ from esteio.backup._folder import MANIFEST, PROOF
 from esteio.backup._manifest import Manifest, taken_at
 from esteio.backup._problem import Problem, Trouble, why
 from esteio.backup._proof import Proof
-from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
+from esteio.backup.store import AllStoresFailed, Store, Stored, StoreError, Stores
+from esteio.clock import SYSTEM
 
 __all__ = ["Catalogue", "Entry", "Survey", "read_small"]
 
 R = TypeVar("R")
 
+_SETTLED = 5.0  # seconds after which a time of modification tells one version from the next
 _LARGEST = 64 * 1024 * 1024  # bytes of a manifest or proof that are read
-_Sizes = Mapping[str, Mapping[str, int]]  # by file, then by store
+_Files = Mapping[str, Mapping[str, Stored]]  # by file, then by store
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Catalogue:
     def __init__(self, stores: Stores, prefix: str) -> None:
         self._stores = stores
         self._prefix = prefix
+        self._known: dict[tuple[str, str], tuple[Stored, bytes]] = {}  # by store and key, as they were when read
 
     @property
     def where(self) -> str:
@@ -76,12 +79,12 @@ class Catalogue:
     def survey(self) -> Survey:
         """All folders, with one question to each store; AllStoresFailed when no store can be asked."""
         objects, silent = self._stores.look()
-        folders: dict[str, dict[str, dict[str, int]]] = {}
+        folders: dict[str, dict[str, dict[str, Stored]]] = {}
         for key, holders in objects.items():
             folder, _, name = key.partition("/")
             if folder.startswith(f"{self._prefix}_") and name and taken_at(folder) is not None:
-                sizes = {store: stored.size for store, stored in holders.items()}
-                folders.setdefault(folder, {})[name] = sizes
+                folders.setdefault(folder, {})[name] = holders
+        self._known = {each: known for each, known in self._known.items() if each[1] in objects}
         asked = [store for store in self._stores.stores if store.name not in silent]
         entries = [self._entry(folder, files, asked) for folder, files in folders.items()]
         return Survey(tuple(sorted(entries, key=lambda entry: (entry.began, entry.id))), silent)
@@ -127,10 +130,7 @@ class Catalogue:
             objects, silent = stores.look(manifest.id)
         except AllStoresFailed as error:  # they took it; the trial will find out
             return tuple(took), _silent(error.failures)
-        files = {
-            key.partition("/")[2]: {store: stored.size for store, stored in holders.items()}
-            for key, holders in objects.items()
-        }
+        files = {key.partition("/")[2]: holders for key, holders in objects.items()}
         asked = [store for store in stores.stores if store.name not in silent]
         entry = self._entry(manifest.id, files, asked)
         if not entry.stores and not silent:
@@ -140,7 +140,7 @@ class Catalogue:
             )
         return tuple(entry.stores), (*(flaw.problem for flaw in entry.flaws), *_silent(silent))
 
-    def _entry(self, folder: str, files: _Sizes, asked: list[Store]) -> Entry:
+    def _entry(self, folder: str, files: _Files, asked: list[Store]) -> Entry:
         began = taken_at(folder)
         assert began is not None
         names = tuple(sorted(files))
@@ -153,7 +153,8 @@ class Catalogue:
         if manifest is None:
             return Entry(folder, began, names, stores, problem=read.problem)
         wanted = {MANIFEST: read.size} | {part.name: part.stored for part in manifest.parts}
-        flaws = [*read.flaws, *flaws_by_size(folder, wanted, MANIFEST, files, [store.name for store in asked])]
+        sizes = {file: {store: each.size for store, each in holders.items()} for file, holders in files.items()}
+        flaws = [*read.flaws, *flaws_by_size(folder, wanted, MANIFEST, sizes, [store.name for store in asked])]
         flawed = {flaw.store for flaw in flaws}
         stores = tuple(sorted(store.name for store in asked if store.name not in flawed))
         missing = tuple(part.name for part in manifest.parts if part.name not in files)
@@ -168,20 +169,30 @@ class Catalogue:
                 flaws += proven.flaws
         return Entry(folder, began, names, stores, manifest, proof, problem, tuple(flaws))
 
-    def _first(self, folder: str, name: str, files: _Sizes, asked: list[Store], read: Callable[[bytes], R]) -> _Read[R]:
+    def _first(self, folder: str, name: str, files: _Files, asked: list[Store], read: Callable[[bytes], R]) -> _Read[R]:
         """The first sound one, and what is wrong with those of nearer stores."""
         flaws: list[Flaw] = []
         problem = None
         for store in asked:
             if store.name in files[name]:
                 try:
-                    content = read_small(store, f"{folder}/{name}")
+                    content = self._content(store, files[name][store.name])
                     return _Read(read(content), len(content), flaws, None)
                 except (BackupError, StoreError, ValueError) as error:
                     damaged = Problem.of(Trouble.DAMAGED, backup=folder, file=name, reason=why(error))
                     problem = problem or damaged
                     flaws.append(_unsound(folder, store.name, name, error))
         return _Read(None, 0, flaws, problem)
+
+    def _content(self, store: Store, stored: Stored) -> bytes:
+        """Read once: a catalogue that is asked every minute must not read hundreds of manifests each time."""
+        known = self._known.get((store.name, stored.key))
+        if known is not None and known[0] == stored:
+            return known[1]
+        content = read_small(store, stored.key)
+        if SYSTEM.time() - stored.modified > _SETTLED:
+            self._known[store.name, stored.key] = stored, content
+        return content
 
 
 @dataclass(frozen=True, slots=True)

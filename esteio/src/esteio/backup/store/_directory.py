@@ -95,6 +95,20 @@ class DirectoryStore:
                 if path.parent != self.root:
                     path.parent.rmdir()
 
+    def sweep(self, before: float) -> int:
+        """Remove what uploads left behind that were killed and last written `before` (seconds since the epoch); how many."""
+        found = 0
+        with self.translated(""):
+            for path in list(self.root.rglob(f"{_UNFINISHED}*")):
+                with suppress(FileNotFoundError):  # its upload has just ended
+                    if path.stat().st_mtime < before:
+                        path.unlink()
+                        found += 1
+                        with suppress(OSError):  # something else is in it
+                            if path.parent != self.root:
+                                path.parent.rmdir()
+        return found
+
     def path(self, key: str) -> Path:
         """Where `key` lies."""
         return self.root / checked_key(key)

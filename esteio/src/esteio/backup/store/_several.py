@@ -16,7 +16,7 @@ from typing import TypeVar
 from esteio import events
 from esteio.backup.store._errors import AllStoresFailed, StoreError
 from esteio.backup.store._events import StoreFailed
-from esteio.backup.store._store import CHUNK, Download, Store, Stored, Upload, UploadBlock
+from esteio.backup.store._store import CHUNK, Download, Store, Stored, Sweeping, Upload, UploadBlock
 
 __all__ = ["Placement", "Stores"]
 
@@ -86,19 +86,26 @@ class Stores:
         return self._each(key, lambda store: store.delete(key))[1]
 
     def mirror(self, prefix: str = "") -> Sequence[Placement]:
-        """Copy what some stores have and others lack, or have in another size; one placement for each object.
+        """Copy what some stores have and others lack; one placement for each object, with what failed in it.
 
-        What cannot be copied is in `failed` of its placement.
+        What differs in size is left alone: nobody knows here which is right.
         """
-        found = self.list(prefix)
         done = []
-        for key, holders in found.items():
-            best = max(holders.values(), key=lambda stored: stored.modified)
-            origin = next(store for store in self.stores if holders.get(store.name) == best)
-            lacking = [s for s in self.stores if s.name not in holders or holders[s.name].size != best.size]
+        for key, holders in self.list(prefix).items():
+            origin = next(store for store in self.stores if store.name in holders)
+            lacking = [store for store in self.stores if store.name not in holders]
             if lacking:
                 done.append(_copied(key, origin, lacking))
         return done
+
+    def sweep(self, before: float) -> None:
+        """Remove what killed uploads left behind, last written `before`, where a store cannot do that by itself."""
+        for store in self.stores:
+            if isinstance(store, Sweeping):
+                try:
+                    store.sweep(before)
+                except StoreError as error:
+                    _tell(store, "", error)
 
     def _each(self, key: str, call: Callable[[Store], R]) -> tuple[dict[str, R], dict[str, StoreError]]:
         answers: dict[str, R] = {}
