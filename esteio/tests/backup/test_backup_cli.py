@@ -190,7 +190,7 @@ def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, da
 def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) -> None:
     import pyrage
 
-    from esteio.backup.packing import Packing, unpack
+    from esteio.backup.packing import Packing, WrongKey, unpack
 
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "chave").write_text(f"{identity}\n")
@@ -205,6 +205,9 @@ def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) 
         packed.seek(0)
         unpack(packed, opened, decryption(variables)(locked.key_file if locked else None))
         assert opened.getvalue() == b"dado"
+        if locked is not None and locked.key_file is not None:  # the passphrase locks it, and it opens the rest
+            with pytest.raises(WrongKey, match="passphrase"):
+                decryption({"BACKUP_PASSPHRASE": "errado cavalo"})(locked.key_file)
 
 
 def test_two_ways_to_lock_at_once_are_refused() -> None:
