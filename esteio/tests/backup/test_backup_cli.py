@@ -132,6 +132,9 @@ def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_pa
     assert problem["store"] == env["BACKUP_DIR"]
     assert problem["text"].startswith(f"it is not known what is in {env['BACKUP_DIR']}: the directory does not exist")
     assert inside(env, "status").stdout == f"PROBLEM - {problem['text']}\n"
+    partly = {**env, "BACKUP_STORES": str(tmp_path)}
+    listed = inside(partly, "list", "--json")
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "[]\n", problem["text"] + "\n")
     for command in ("list", "verify", "copy"):
         assert inside({**env, "BACKUP_DIR": str(tmp_path / "no" / "disk")}, command).returncode == 1
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from trial_database import query, red
 
-from esteio.backup import BackupDamaged, Backups, Flaw, Proof, Trouble
+from esteio.backup import BackupDamaged, Backups, Flaw, Proof, RestoreRefused, Trouble
 from esteio.backup._manifest import Manifest
 from esteio.backup.packing import Decryption, Encryption, Packing
 from esteio.backup.physical import first_segment
@@ -270,6 +270,8 @@ def test_a_missing_segment_is_red_and_a_damaged_one_is_named_with_its_store(two:
             open_store(str(place)).put(key, packed.getvalue())
     assert f"log missing from {first.next.name} to {first.next.name}: make a base backup" in red(two.backups)
     assert two.backups.check_copies(two.id).ok
+    with pytest.raises(RestoreRefused, match=f"segment {first.next.name} is missing; what can be reached is"):
+        two.backups.recover(two.near.with_name("de volta"), datetime.now(UTC) + timedelta(hours=1))
     flip(two.near / log[0])
     (two.far / log[1]).unlink()
     found = two.found()

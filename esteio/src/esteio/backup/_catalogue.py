@@ -7,26 +7,21 @@ told as the entry's `problem`. What a store lacks of a backup is told as its `fl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
 
-from esteio.backup._errors import BackupDamaged, BackupError, BackupNotFound, ManifestError
+from esteio.backup._errors import BackupDamaged, BackupNotFound, ManifestError
 from esteio.backup._flaws import Flaw, flaws_by_size
 from esteio.backup._folder import MANIFEST, PROOF
 from esteio.backup._manifest import Manifest, taken_at
-from esteio.backup._problem import Problem, Trouble, why
+from esteio.backup._problem import Problem, Trouble, silent_stores
 from esteio.backup._proof import Proof
+from esteio.backup._soundness import Reader
 from esteio.backup.store import AllStoresFailed, Store, Stored, StoreError, Stores
-from esteio.clock import SYSTEM
 
-__all__ = ["Catalogue", "Entry", "Survey", "read_small"]
+__all__ = ["Catalogue", "Entry", "Survey"]
 
-R = TypeVar("R")
-
-_SETTLED = 5.0  # seconds after which a time of modification tells one version from the next
-_LARGEST = 64 * 1024 * 1024  # bytes of a manifest or proof that are read
 _Files = Mapping[str, Mapping[str, Stored]]  # by file, then by store
 
 
@@ -62,6 +57,11 @@ class Survey:
     entries: tuple[Entry, ...]
     silent: Mapping[str, StoreError]
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is said of the silent ones."""
+        return silent_stores(self.silent)
+
 
 class Catalogue:
     """The backups in `stores` whose names begin with `prefix`."""
@@ -69,7 +69,7 @@ class Catalogue:
     def __init__(self, stores: Stores, prefix: str) -> None:
         self._stores = stores
         self._prefix = prefix
-        self._known: dict[tuple[str, str], tuple[Stored, bytes]] = {}  # by store and key, as they were when read
+        self._reader = Reader()
 
     @property
     def where(self) -> str:
@@ -84,7 +84,7 @@ class Catalogue:
             folder, _, name = key.partition("/")
             if folder.startswith(f"{self._prefix}_") and name and taken_at(folder) is not None:
                 folders.setdefault(folder, {})[name] = holders
-        self._known = {each: known for each, known in self._known.items() if each[1] in objects}
+        self._reader.forget_all_but(objects)
         asked = [store for store in self._stores.stores if store.name not in silent]
         entries = [self._entry(folder, files, asked) for folder, files in folders.items()]
         return Survey(tuple(sorted(entries, key=lambda entry: (entry.began, entry.id))), silent)
@@ -129,7 +129,7 @@ class Catalogue:
         try:
             objects, silent = stores.look(manifest.id)
         except AllStoresFailed as error:  # they took it; the trial will find out
-            return tuple(took), _silent(error.failures)
+            return tuple(took), silent_stores(error.failures)
         files = {key.partition("/")[2]: holders for key, holders in objects.items()}
         asked = [store for store in stores.stores if store.name not in silent]
         entry = self._entry(manifest.id, files, asked)
@@ -138,7 +138,7 @@ class Catalogue:
             raise BackupDamaged(
                 manifest.id, first.file if first else MANIFEST, "it is not in the stores as it was sent"
             )
-        return tuple(entry.stores), (*(flaw.problem for flaw in entry.flaws), *_silent(silent))
+        return tuple(entry.stores), (*(flaw.problem for flaw in entry.flaws), *silent_stores(silent))
 
     def _entry(self, folder: str, files: _Files, asked: list[Store]) -> Entry:
         began = taken_at(folder)
@@ -148,7 +148,7 @@ class Catalogue:
         stores = tuple(sorted(set.intersection(*holders))) if holders else ()
         if MANIFEST not in files:
             return Entry(folder, began, names, stores)
-        read = self._first(folder, MANIFEST, files, asked, _manifest_of(folder))
+        read = self._reader.manifest(folder, files[MANIFEST], asked)
         manifest = read.value
         if manifest is None:
             return Entry(folder, began, names, stores, problem=read.problem)
@@ -161,81 +161,10 @@ class Catalogue:
         problem = Problem.of(Trouble.FILES_MISSING, backup=folder, files=missing) if missing else None
         proof = None
         if PROOF in files:
-            proven = self._first(folder, PROOF, files, asked, _proof_of(folder))
+            proven = self._reader.proof(folder, files[PROOF], asked)
             proof = proven.value
             if proof is None:
                 problem = problem or proven.problem
             else:
                 flaws += proven.flaws
         return Entry(folder, began, names, stores, manifest, proof, problem, tuple(flaws))
-
-    def _first(self, folder: str, name: str, files: _Files, asked: list[Store], read: Callable[[bytes], R]) -> _Read[R]:
-        """The first sound one, and what is wrong with those of nearer stores."""
-        flaws: list[Flaw] = []
-        problem = None
-        for store in asked:
-            if store.name in files[name]:
-                try:
-                    content = self._content(store, files[name][store.name])
-                    return _Read(read(content), len(content), flaws, None)
-                except (BackupError, StoreError, ValueError) as error:
-                    damaged = Problem.of(Trouble.DAMAGED, backup=folder, file=name, reason=why(error))
-                    problem = problem or damaged
-                    flaws.append(_unsound(folder, store.name, name, error))
-        return _Read(None, 0, flaws, problem)
-
-    def _content(self, store: Store, stored: Stored) -> bytes:
-        """Read once: a catalogue that is asked every minute must not read hundreds of manifests each time."""
-        known = self._known.get((store.name, stored.key))
-        if known is not None and known[0] == stored:
-            return known[1]
-        content = read_small(store, stored.key)
-        if SYSTEM.time() - stored.modified > _SETTLED:
-            self._known[store.name, stored.key] = stored, content
-        return content
-
-
-@dataclass(frozen=True, slots=True)
-class _Read(Generic[R]):
-    """A manifest or proof (None where no store has a sound one) and its size."""
-
-    value: R | None
-    size: int
-    flaws: list[Flaw]
-    problem: Problem | None
-
-
-def _unsound(backup: str, store: str, file: str, error: Exception) -> Flaw:
-    if isinstance(error, StoreError):
-        problem = Problem.of(Trouble.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))
-    else:
-        problem = Problem.of(Trouble.COPY_CHANGED, backup=backup, store=store, file=file)
-    return Flaw(store, file, problem)
-
-
-def _silent(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
-    return tuple(Problem.of(Trouble.STORE_SILENT, store=name, reason=why(error)) for name, error in failures.items())
-
-
-def read_small(store: Store, key: str) -> bytes:
-    """A manifest or a proof from one store; what is too long for one comes back cut."""
-    collected = bytearray()
-    with store.get(key) as source:
-        while (data := source.read(1024 * 1024)) and len(collected) < _LARGEST:
-            collected += data
-    return bytes(collected)
-
-
-def _manifest_of(folder: str) -> Callable[[bytes], Manifest]:
-    return lambda text: Manifest.from_json(text, backup=folder)
-
-
-def _proof_of(folder: str) -> Callable[[bytes], Proof]:
-    def read(text: bytes) -> Proof:
-        proof = Proof.from_json(text)
-        if proof.backup != folder:
-            msg = f"it is of {proof.backup}"
-            raise ValueError(msg)
-        return proof
-
-    return read

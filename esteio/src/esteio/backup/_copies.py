@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from esteio.backup._catalogue import Entry, Survey, read_small
+from esteio.backup._catalogue import Entry, Survey
 from esteio.backup._errors import BackupError, ManifestError
 from esteio.backup._flaws import WHOLE, Flaw
 from esteio.backup._folder import MANIFEST, PROOF
@@ -19,6 +19,7 @@ from esteio.backup._manifest import Manifest
 from esteio.backup._problem import Problem, Trouble, not_made, why
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
+from esteio.backup._soundness import read_small
 from esteio.backup.store import ObjectMissing, Store, StoreError, Stores
 
 __all__ = ["Brought", "Copies", "bring", "brought_log", "known_flaws", "read_everywhere"]

@@ -13,7 +13,7 @@ from typing import Any
 from esteio.backup._errors import ManifestError
 from esteio.backup.store import AllStoresFailed, StoreError
 
-__all__ = ["Problem", "Trouble", "Value", "not_made", "why"]
+__all__ = ["Problem", "Trouble", "Value", "not_made", "silent_stores", "why"]
 
 Value = str | int | float | tuple[str, ...]
 
@@ -99,6 +99,11 @@ def not_made(backup: str, failures: Mapping[str, Exception]) -> tuple[Problem, .
         Problem.of(Trouble.COPY_NOT_MADE, backup=backup, store=store, reason=why(error))
         for store, error in failures.items()
     )
+
+
+def silent_stores(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
+    """That stores could not be asked, and why, by their names."""
+    return tuple(Problem.of(Trouble.STORE_SILENT, store=store, reason=why(error)) for store, error in failures.items())
 
 
 def _joined(value: Value) -> str | int | float:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from esteio.backup._catalogue import Entry
 from esteio.backup._flaws import WHOLE, Flaw
-from esteio.backup._problem import Problem, Trouble, why
+from esteio.backup._problem import Problem, Trouble, silent_stores
 
 __all__ = ["Status", "judge"]
 
@@ -42,7 +42,7 @@ def judge(
 
     `silent` are the stores that could not be asked, `blind` says that none could: then nothing is known of backups.
     """
-    problems = [Problem.of(Trouble.STORE_SILENT, store=name, reason=why(error)) for name, error in silent.items()]
+    problems = list(silent_stores(silent))
     if blind:
         return Status(tuple(problems))
     whole = [entry for entry in entries if entry.complete]

@@ -61,12 +61,14 @@ def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("list", help=words.list)
     def list_(as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False) -> None:
         with opened(False) as backups:
-            entries = backups.entries()
+            survey = backups.catalogue.survey()
             windows = backups.cluster.windows()
+        for problem in survey.problems:
+            typer.echo(words.problem(problem), err=True)
         if as_json:
-            typer.echo(entries_json(entries, windows))
-        elif entries:
-            entries_table(entries, windows, words)
+            typer.echo(entries_json(survey.entries, windows))
+        elif survey.entries:
+            entries_table(survey.entries, windows, words)
         else:
             typer.echo(words.nothing.format(where=backups.catalogue.where))
 
