@@ -116,6 +116,17 @@ def test_a_damaged_manifest_in_the_nearest_store_does_not_hide_the_backup(two: T
     assert two.backups.status().ok
 
 
+def test_a_later_trial_that_failed_counts_even_when_the_nearest_store_missed_it(two: Two) -> None:
+    day_before = time.time() - 86400
+    os.utime(two.file(two.near, "proof.json"), (day_before, day_before))
+    failed = Proof(two.id, datetime.now(UTC).isoformat(), 1.0, 1.0, "18.0", 3, ("restore",), ("bem is missing",))
+    two.file(two.far, "proof.json").write_text(failed.to_json())
+    assert not two.backups.entries()[0].verified
+    assert f"{two.id} failed its trial: bem is missing" in red(two.backups)
+    assert two.backups.copy(read=True).files == (("proof.json", str(two.near)),)
+    assert two.file(two.near, "proof.json").read_text() == failed.to_json()
+
+
 def test_what_is_missing_or_cut_short_is_red_at_once_and_brought_back(two: Two) -> None:
     database = two.file(two.near, "database.dump.zst.age")
     database.write_bytes(database.read_bytes()[:-1])
@@ -174,7 +185,7 @@ def test_a_catalogue_that_is_asked_again_reads_only_what_is_new(two: Two, monkey
     from esteio.backup.store._directory import DirectoryStore
 
     long_ago = time.time() - 3600
-    for path in two.near.rglob("*.json"):
+    for path in (*two.near.rglob("*.json"), *two.far.rglob("*.json")):
         os.utime(path, (long_ago, long_ago))
     read: list[str] = []
     get = DirectoryStore.get

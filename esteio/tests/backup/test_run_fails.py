@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -16,7 +17,7 @@ import pytest
 from s3_server import Misbehaving, at
 from trial_database import query, red
 
-from esteio.backup import BackupFailed, Backups, Proof, Retention, ToolFailed, Trouble
+from esteio.backup import AlreadyRunning, BackupFailed, Backups, Proof, Retention, ToolFailed, Trouble
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup.store import AllStoresFailed, StoreDenied, Stores, UploadTruncated, open_store
 from esteio.errors import EsteioError
@@ -155,6 +156,32 @@ def test_a_server_that_is_killed_is_said(server: PostgresServer, root: Path) -> 
     finally:
         server.embedded.stop(10.0)
         server.start()
+
+
+# Interrupts, and two at once
+
+
+def test_a_second_process_is_refused_and_an_interrupt_ends_the_first_without_a_trace(
+    server: PostgresServer, root: Path
+) -> None:
+    before = content(root)
+    env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(root)}
+    command = [sys.executable, "-m", "esteio", "backup", "run"]
+    with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as first:
+        assert first.stderr is not None
+        assert first.stderr.readline() == "Dumping the database ...\n"
+        first.send_signal(signal.SIGSTOP)  # so that it is still at it, however long the second takes
+        try:
+            with pytest.raises(AlreadyRunning, match=f"process {first.pid} is at work there"):
+                backups_of(server.dsn(), root).run()
+        finally:
+            first.send_signal(signal.SIGINT)
+            first.send_signal(signal.SIGCONT)
+        assert first.stderr.read().endswith("Interrupted.\n")
+    assert first.returncode == 130
+    assert content(root) == before
+    busy = "select count(*) from pg_stat_activity where application_name = 'esteio backup'"
+    assert query(server.dsn(), busy) == [(0,)]
 
 
 # S3 as the second store, and as the only one

@@ -24,6 +24,7 @@ __all__ = ["Read", "Reader", "read_small"]
 R = TypeVar("R")
 
 _SETTLED = 5.0  # seconds after which a time of modification tells one version from the next
+_SAME_TRIAL = 600.0  # seconds by which stores may differ that were given one proof
 _LARGEST = 64 * 1024 * 1024  # bytes of a manifest or proof that are read
 
 
@@ -53,8 +54,11 @@ class Reader:
         return self._first(backup, MANIFEST, holders, asked, lambda content: Manifest.from_json(content, backup=backup))
 
     def proof(self, backup: str, holders: Mapping[str, Stored], asked: Sequence[Store]) -> Read[Proof]:
-        """As `manifest`."""
-        return self._first(backup, PROOF, holders, asked, lambda content: _proof(content, backup))
+        """As `manifest`, but one that a store missed because it was away does not hide a later one."""
+        newest = max(stored.modified for stored in holders.values())
+        late = {name for name, stored in holders.items() if newest - stored.modified > _SAME_TRIAL}
+        ordered = sorted(asked, key=lambda store: store.name in late)
+        return self._first(backup, PROOF, holders, ordered, lambda content: _proof(content, backup))
 
     def _first(
         self,

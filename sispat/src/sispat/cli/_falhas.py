@@ -12,6 +12,8 @@ from sispat.domain.erros import SispatError
 
 __all__ = ["Encerrado", "relatar"]
 
+_INTERROMPIDO = 130
+
 
 class Encerrado(BaseException):
     """SIGTERM came before there was a supervisor to take it; cleaned up on the way out like Ctrl-C."""
@@ -24,8 +26,12 @@ def relatar() -> Iterator[None]:
         yield
     except (SispatError, EsteioError) as erro:
         _sair(f"Erro: {_dito(erro)}", 1, erro)
+    except SystemExit as fim:
+        if fim.code == _INTERROMPIDO:  # what typer makes of Ctrl-C, without a word
+            _sair("Interrompido.", _INTERROMPIDO)
+        raise
     except KeyboardInterrupt:
-        _sair("Interrompido.", 130)
+        _sair("Interrompido.", _INTERROMPIDO)
     except Encerrado:
         _sair("Encerrado.", 143)
     except Exception as erro:
