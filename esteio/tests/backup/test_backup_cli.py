@@ -1,12 +1,16 @@
 """`esteio backup`: exit codes, one clear block on stderr, plain lines for programs, an interrupt that harms nothing."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from trial_database import names, query
@@ -47,24 +51,48 @@ def esteio(env: dict[str, str], *arguments: str, before: list[str] | None = None
     return subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
+def inside(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `esteio`, in this process: a start of Python costs more than the command."""
+    from esteio.cli import main
+
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    ends = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with (
+        mock.patch.dict(os.environ, env, clear=True),
+        mock.patch.object(sys, "argv", ["esteio", "backup", *arguments]),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        mock.patch.object(tempfile, "tempdir", env["TMPDIR"]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            for number, handler in ends.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 def test_the_whole_way_from_run_to_restore(env, database: Dsn) -> None:
     done = esteio(env, "run")
     assert done.returncode == 0, done.stderr
     assert "Dumping the database ...\n" in done.stderr
     assert "Restored for trial" in done.stdout
-    listed = json.loads(esteio(env, "list", "--json").stdout)
+    listed = json.loads(inside(env, "list", "--json").stdout)
     assert [(each["verified"], each["kind"], each["stores"]) for each in listed] == [
         (True, "dump", [env["BACKUP_DIR"]])
     ]
-    line = esteio(env, "list").stdout.split("\t")
+    line = inside(env, "list").stdout.split("\t")
     assert line[0] == listed[0]["id"]
     assert line[5] == "verified"
-    status = esteio(env, "status")
+    status = inside(env, "status")
     assert (status.returncode, status.stderr) == (0, "")
-    assert json.loads(esteio(env, "status", "--json").stdout)["ok"] is True
-    assert esteio(env, "prune", "--dry-run").stdout == f"keep\t{listed[0]['id']}\tyounger than 30 days\n"
+    assert json.loads(inside(env, "status", "--json").stdout)["ok"] is True
+    assert inside(env, "prune", "--dry-run").stdout == f"keep\t{listed[0]['id']}\tyounger than 30 days\n"
     query(database, "delete from conta")
-    restored = esteio(env, "restore", "latest", "--in-place", "--yes")
+    restored = inside(env, "restore", "latest", "--in-place", "--yes")
     assert restored.returncode == 0, restored.stderr
     assert "The database of before is kept as" in restored.stdout
     assert query(database, "select count(*) from conta") == [(5000,)]
@@ -81,7 +109,7 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
         ({}, ["restore", "backup_x", "--into", "y"], "Error: backup 'backup_x' is not in"),
     ):
         (tmp_path / "cópias").mkdir(exist_ok=True)
-        done = esteio({**env, **changes}, *arguments)
+        done = inside({**env, **changes}, *arguments)
         assert done.returncode == 1, arguments
         assert said in done.stderr
         assert "Traceback" not in done.stderr
@@ -90,18 +118,37 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
 
 def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
     (tmp_path / "cópias").mkdir()
-    done = esteio(env, "status")
-    assert (done.returncode, done.stderr) == (1, "there is no backup\n")
+    done = inside(env, "status")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "PROBLEM - there is no backup\n", "")
+
+
+def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/backup.md").read_text().split("| field of `status --json`")[1]
+    rows = [line.split("|")[1] for line in page.split("\n\n")[0].splitlines()[2:]]
+    done = inside(env, "status", "--json")
+    found = json.loads(done.stdout)
+    assert {field for row in rows for field in row.split("`")[1::2]} == found.keys()
+    assert (done.returncode, found["ok"]) == (1, False)
+    [problem] = found["problems"]
+    assert problem["code"] == "STORE_SILENT"
+    assert problem["store"] == env["BACKUP_DIR"]
+    assert problem["text"].startswith(f"it is not known what is in {env['BACKUP_DIR']}: the directory does not exist")
+    assert inside(env, "status").stdout == f"PROBLEM - {problem['text']}\n"
+    partly = {**env, "BACKUP_STORES": str(tmp_path)}
+    listed = inside(partly, "list", "--json")
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "[]\n", problem["text"] + "\n")
+    for command in ("list", "verify", "copy"):
+        assert inside({**env, "BACKUP_DIR": str(tmp_path / "no" / "disk")}, command).returncode == 1
 
 
 @pytest.mark.parametrize("arguments", [[], ["--into", "x", "--in-place"]])
 def test_a_restore_has_to_say_where(env, arguments) -> None:
-    assert esteio(env, "restore", *arguments).returncode == 2
+    assert inside(env, "restore", *arguments).returncode == 2
 
 
 def test_a_restore_in_place_without_a_terminal_needs_yes(env, database: Dsn) -> None:
-    assert esteio(env, "run", "--no-verify").returncode == 0
-    done = esteio(env, "restore", "--in-place")
+    assert inside(env, "run", "--no-verify").returncode == 0
+    done = inside(env, "restore", "--in-place")
     assert done.returncode == 1
     assert "nothing was changed; type its name, or pass --yes" in done.stderr
 
@@ -121,7 +168,7 @@ def test_a_full_disk_leaves_no_half_file_and_removes_nothing(env, database: Dsn,
 @pytest.mark.fault
 @pytest.mark.timeout(180)
 def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, database: Dsn) -> None:
-    assert esteio(env, "run", "--no-verify").returncode == 0
+    assert inside(env, "run", "--no-verify").returncode == 0
     query(database, "delete from conta where id > 10")
     before = names(database)
     command = [sys.executable, "-m", "esteio", "backup", "restore", "--in-place", "--yes"]
@@ -146,11 +193,9 @@ def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, da
 
 
 def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) -> None:
-    import io
-
     import pyrage
 
-    from esteio.backup.packing import Packing, unpack
+    from esteio.backup.packing import Packing, WrongKey, unpack
 
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "chave").write_text(f"{identity}\n")
@@ -165,6 +210,9 @@ def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) 
         packed.seek(0)
         unpack(packed, opened, decryption(variables)(locked.key_file if locked else None))
         assert opened.getvalue() == b"dado"
+        if locked is not None and locked.key_file is not None:  # the passphrase locks it, and it opens the rest
+            with pytest.raises(WrongKey, match="passphrase"):
+                decryption({"BACKUP_PASSPHRASE": "errado cavalo"})(locked.key_file)
 
 
 def test_two_ways_to_lock_at_once_are_refused() -> None:
@@ -195,7 +243,7 @@ def test_so_does_how_much_is_done_at_once() -> None:
 def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:
     variables = {"BACKUP_DIR": str(tmp_path / "a"), "BACKUP_STORES": str(tmp_path / "b"), "RETENTION_DAYS": "7"}
     with backups_of(variables, database=False) as backups:
-        assert backups.catalogue.where == f"{tmp_path / 'a'} and {tmp_path / 'b'}"
+        assert backups.catalogue.where == f"{tmp_path / 'a'}, {tmp_path / 'b'}"
         assert backups.retention.days == 7
 
 

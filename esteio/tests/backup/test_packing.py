@@ -118,15 +118,6 @@ def test_an_error_of_either_end_reaches_the_caller_as_it_was_raised() -> None:
             packing.pack(Gone(), io.BytesIO())
 
 
-def test_a_passphrase_locks_a_key_file_that_opens_the_rest() -> None:
-    encryption = Encryption.passphrase("correct horse battery")
-    assert encryption.key_file is not None
-    data = packed(Packing(encryption=encryption))
-    assert unpacked(data, Decryption.passphrase("correct horse battery", encryption.key_file)) == DATA
-    with pytest.raises(WrongKey, match="passphrase"):
-        Decryption.passphrase("wrong horse battery", encryption.key_file)
-
-
 def test_keys_that_cannot_be_used_are_refused_without_showing_secrets() -> None:
     with pytest.raises(InvalidKey, match="age1nonsense"):
         Encryption.to(["age1nonsense"])

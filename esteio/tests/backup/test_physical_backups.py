@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from test_physical_log import base, segment, wal
+from trial_database import red
 
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
 from esteio.backup._progress import silent
@@ -75,7 +76,7 @@ def test_a_base_of_which_a_byte_was_changed_fails_its_trial_and_is_named(backups
     path.write_bytes(content)
     with pytest.raises(VerificationFailed, match=r"backup_manifest\.zst"):
         backups.verify()
-    assert "failed its trial" in str(backups.status().problems)
+    assert "failed its trial" in red(backups)
     assert backups.cluster.wants_base() == f"{made.id} failed its trial"
     with pytest.raises(NotPossible, match="failed its trial"):
         backups.run(kind="incremental")
@@ -122,7 +123,7 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
             time.sleep(0.05)
     finally:
         archive.stop(10.0)
-    assert backups.status(timedelta(days=1)).problems == ("no backup was ever verified",)
+    assert [str(problem) for problem in backups.status(timedelta(days=1)).problems] == ["no backup was ever verified"]
     with pytest.raises(RestoreRefused, match="what can be reached"):
         backups.recover(home / "new", datetime.now(UTC) + timedelta(days=1))
     done = backups.recover(home / "new", row[0])
@@ -136,7 +137,7 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
         with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
             again.start()
-            assert "timeline 2 after a restore" in backups.status().problems[-1]
+            assert "timeline 2 after a restore" in red(backups)
             assert restored.cluster.wants_base() == f"the log went on to timeline 2 after {made.id}"
             conn.execute("CREATE TABLE at_once ()")
             written_until(again, time.time())

@@ -60,6 +60,7 @@ class EnvironmentProblem(EsteioError, ValueError):
     def __init__(self, variable: str, problem: str, allowed: str) -> None:
         self.variable = variable
         self.problem = problem
+        self.allowed = allowed
         super().__init__(f"{variable} {problem}; set it to {allowed}")
 
 

@@ -18,6 +18,7 @@ from esteio.backup._session import Connection, one
 __all__ = ["LARGE_OBJECTS", "Table", "compare", "digest_tables", "list_tables"]
 
 LARGE_OBJECTS = "(large objects)"
+_PIECE = 256 * 1024  # bytes of a large object that are hashed at once
 _SAMPLED = 1000  # rows that are hashed, at least and about
 
 _TABLES = """
@@ -43,10 +44,18 @@ _SAMPLE = sql.SQL("""
 select (select count(*) from only {table}), coalesce(sum(hashtextextended(t::text collate "C", 0)), 0)::text
   from only {table} as t
  where hashtextextended(({key}) collate "C", 0) % {one_in} = 0""")
+# An object may have more bytes than a value can: it is hashed piece by piece, to its end.
 _OBJECTS_DIGEST = """
-select count(*), coalesce(sum(hashtextextended(oid::text || ' ' || encode(lo_get(oid, 0, 65536), 'base64'), 0))
-                          filter (where hashint8extended(oid::bigint, 0) %% %(one_in)s = 0), 0)::text
-  from pg_largeobject_metadata"""
+with recursive sampled (oid) as (
+    select oid from pg_largeobject_metadata where hashint8extended(oid::bigint, 0) %% %(one_in)s = 0
+), piece (oid, number, data) as (
+    select oid, 0::bigint, lo_get(oid, 0, %(size)s) from sampled
+    union all
+    select oid, number + 1, lo_get(oid, (number + 1) * %(size)s, %(size)s) from piece where length(data) = %(size)s
+)
+select (select count(*) from pg_largeobject_metadata),
+       coalesce(sum(hashtextextended(oid::text || ' ' || number::text || ' ' || encode(sha256(data), 'hex'), 0)), 0)::text
+  from piece"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,5 +133,5 @@ def _digest(conn: Connection, table: Table, one_in: int) -> TableDigest:
 
 
 def _digest_objects(conn: Connection, one_in: int) -> TableDigest:
-    rows, total = conn.execute(_OBJECTS_DIGEST, {"one_in": one_in}).fetchone() or (0, "0")
+    rows, total = conn.execute(_OBJECTS_DIGEST, {"one_in": one_in, "size": _PIECE}).fetchone() or (0, "0")
     return TableDigest(rows, one_in, total)

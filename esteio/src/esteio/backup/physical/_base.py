@@ -37,6 +37,7 @@ class NotPossible(BackupError):
     def __init__(self, kind: str, reason: str, advice: str) -> None:
         self.kind = kind
         self.reason = reason
+        self.advice = advice
         super().__init__(f"backup of kind {kind!r} is not possible: {reason}; {advice}")
 
 

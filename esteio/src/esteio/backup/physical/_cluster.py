@@ -11,18 +11,23 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._flaws import Flaw
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
+from esteio.backup._problem import Problem, Trouble
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._session import connect, one
 from esteio.backup.packing import Decryption
 from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
+from esteio.backup.physical._log import log_key
+from esteio.backup.physical._log_copies import read_log
 from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import gaps
@@ -136,18 +141,22 @@ class ClusterBackups:
         newest = bases[-1]
         return why_base(newest, sound=newest.id not in _failed(entries), log=self._log(newest))
 
-    def problems(self) -> tuple[str, ...]:
+    def problems(self) -> tuple[Problem, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
         bases = self._bases()
         if not bases:
             return ()
         segments = [wal.segment for wal in self._log(bases[-1])]
         missing = gaps(segments, first_segment(bases[-1]))
-        said = [f"log missing from {first.name} to {last.name}: make a base backup" for first, last in missing]
+        found = [Problem.of(Trouble.LOG_GAP, first=first.name, last=last.name) for first, last in missing]
         newest = max((segment.timeline for segment in segments), default=0)
         if newest > bases[-1].details["timeline"]:
-            said.append(f"the log went on to timeline {newest} after a restore: make a base backup")
-        return tuple(said)
+            found.append(Problem.of(Trouble.LOG_OTHER_TIMELINE, timeline=newest))
+        return tuple(found)
+
+    def read_log(self, progress: Progress = silent) -> Sequence[Flaw]:
+        """Read the log in every store; what is wrong with it, by segment and store."""
+        return read_log(self._stores, cache(partial(log_key, self._stores, self._key)), progress)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""

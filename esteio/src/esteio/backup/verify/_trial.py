@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from esteio.backup._errors import BackupDamaged, BackupError, ToolFailed, VerificationFailed
+from esteio.backup._errors import BackupDamaged, ToolFailed, TrialNotHeld, VerificationFailed
 from esteio.backup._folder import Folder
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
@@ -93,8 +93,4 @@ def _require_space(folder: Folder, directory: Path | None) -> None:
     free = shutil.disk_usage(where).free
     needed = int(folder.manifest.database.size * _ROOM) if folder.manifest.database else 0
     if free < needed:
-        msg = (
-            f"trial of backup {folder.manifest.id!r} not held: {where} has {free >> 20} MB free, {needed >> 20} MB are "
-            "needed; name another directory (TMPDIR)"
-        )
-        raise BackupError(msg)
+        raise TrialNotHeld(folder.manifest.id, where, free=free >> 20, needed=needed >> 20)
