@@ -31,7 +31,7 @@ from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
 from esteio.backup.restore import Restored, restore_in_place, restore_into
-from esteio.backup.schedule import Scheduler, Task
+from esteio.backup.schedule import Errand, Job, Scheduler, Task
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify import verify_dump
@@ -39,6 +39,8 @@ from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 
 __all__ = ["Backups", "Run", "default_packing"]
+
+_OPERATOR = ".operator.json"
 
 Key = Callable[[bytes | None], Decryption | None]
 
@@ -63,7 +65,8 @@ class Backups:
 
     `packing` is asked before each run how files are packed; `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
-    `embedded`); trials are held below `scratch` (None: the temporary directory).
+    `embedded`); trials are held below `scratch` (None: the temporary directory). An operator says in `operator_file`
+    how it is (None: in the first directory among the stores).
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Backups:
         retention: Retention | None = None,
         binaries: Path | None = None,
         scratch: Path | None = None,
+        operator_file: Path | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self.dsn = dsn
@@ -89,6 +93,7 @@ class Backups:
         self._scratch = scratch
         self._clock = clock
         self.catalogue = Catalogue(stores, prefix)
+        self._operator_file = operator_file
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
@@ -184,10 +189,28 @@ class Backups:
             raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
         return WalArchive(lambda: self.dsn, root, self._stores, self._toolbox(major), self._packing())
 
-    def scheduler(self, tasks: Sequence[Task]) -> Scheduler:
-        """The service that makes backups when `tasks` are due."""
+    @property
+    def directory(self) -> Path | None:
+        """The first directory among the stores, where the log is received and locks are; None when no store is one."""
+        return self._root()
+
+    @property
+    def operator_file(self) -> Path | None:
+        """Where whoever makes the backups by itself says how they are; None when there is no such place."""
+        return self._operator_file or (root / _OPERATOR if (root := self._root()) else None)
+
+    def scheduler(
+        self,
+        tasks: Sequence[Task],
+        run: Callable[[Job], object] | None = None,
+        *,
+        wanted: Callable[[], Errand | None] = lambda: None,
+        interrupt: Callable[[], object] = lambda: None,
+    ) -> Scheduler:
+        """The service that makes backups when `tasks` are due, by `run` (None: in this process); see `Scheduler`."""
         root = self._root() or Path(tempfile.gettempdir())
-        return Scheduler(tasks, lambda task: self.run(kind=task.kind), root, clock=self._clock)
+        made = run or (lambda job: self.run(kind=job.kind))
+        return Scheduler(tasks, made, root, wanted=wanted, interrupt=interrupt, clock=self._clock)
 
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""

@@ -9,6 +9,18 @@ from __future__ import annotations
 
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main
+from esteio.cli._operate import Operation, operating
+from esteio.cli._schedule import run_command, scheduled
 from esteio.cli._words import ENGLISH, Words
 
-__all__ = ["ENGLISH", "Opened", "Words", "backup_commands", "main"]
+__all__ = [
+    "ENGLISH",
+    "Opened",
+    "Operation",
+    "Words",
+    "backup_commands",
+    "main",
+    "operating",
+    "run_command",
+    "scheduled",
+]

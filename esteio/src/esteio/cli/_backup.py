@@ -15,7 +15,7 @@ from esteio.cli._bar import Bar
 from esteio.cli._cluster import moment, recover_cluster
 from esteio.cli._keep import keep
 from esteio.cli._schedule import Form, scheduled, show, written
-from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json
+from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json, with_operator
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
@@ -125,7 +125,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
         as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False,
     ) -> None:
         with opened(False) as backups:
-            found = backups.status(timedelta(hours=max_age))
+            found = with_operator(backups.status(timedelta(hours=max_age)), backups.operator_file)
         if as_json:
             typer.echo(status_json(found))
         elif found.ok:

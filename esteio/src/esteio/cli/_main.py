@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from esteio.cli._backup import backup_commands
+from esteio.cli._operate_command import add_operate
+from esteio.cli._words import ENGLISH
 from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
@@ -45,7 +47,9 @@ def _opened(database: bool) -> AbstractContextManager[Backups]:
     return backups_of(os.environ, database=database)
 
 
-_app.add_typer(backup_commands(_opened), name="backup")
+_backup = backup_commands(_opened)
+add_operate(_backup, _opened, ENGLISH)
+_app.add_typer(_backup, name="backup")
 
 
 def main() -> None:
@@ -54,7 +58,7 @@ def main() -> None:
         try:
             _app()
         except EsteioError as error:
-            _exit(f"Error: {error}", 1)
+            _exit(f"Error: {error}", getattr(error, "exit_code", 1))
         except KeyboardInterrupt:
             _exit("Interrupted.", 130)
         except _Ended:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esteio.cli._words import Words
+from esteio.clock import SYSTEM
 
 if TYPE_CHECKING:
     from esteio.backup import Entry, Status
     from esteio.backup.physical import Window
 
-__all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json"]
+__all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json", "with_operator"]
 
 
 def size_text(size: int) -> str:
@@ -44,6 +46,17 @@ def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str
 def status_json(status: Status) -> str:
     """The status with its verdict."""
     return json.dumps({"ok": status.ok, **asdict(status)}, ensure_ascii=False, indent=2)
+
+
+def with_operator(status: Status, path: Path | None) -> Status:
+    """With what the operator that writes `path` has seen, where there is one that makes the backups."""
+    from esteio.backup.operator import read_state
+
+    state = read_state(path) if path else None
+    if state is None or not state.active:
+        return status
+    said = (*status.problems, *state.problems(SYSTEM.time()))
+    return replace(status, problems=tuple(dict.fromkeys(said)))
 
 
 def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words: Words) -> None:

@@ -23,7 +23,7 @@ def relatar() -> Iterator[None]:
     try:
         yield
     except (SispatError, EsteioError) as erro:
-        _sair(f"Erro: {erro}", 1, erro)
+        _sair(f"Erro: {erro}", getattr(erro, "exit_code", 1), erro)
     except KeyboardInterrupt:
         _sair("Interrompido.", 130)
     except Encerrado:

@@ -1,0 +1,120 @@
+"""What makes backups without anybody: the archive and the schedule in one process, until told to end.
+
+Promises: none of them keeps another from running. A scheduled backup is a process of its own, the same command that a
+person would give. Of several machines that ask the same database, one makes the backups and another takes over. How
+everything is stands in a file that `backup status` reads. This is the one place that lists what an operator does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from esteio import events
+from esteio.clock import SYSTEM
+from esteio.events import Event
+
+if TYPE_CHECKING:
+    from esteio.backup import Backups
+    from esteio.backup.operator import Deferred
+    from esteio.backup.physical import WalArchive
+    from esteio.backup.schedule import Errand, Task
+    from esteio.serve import Caretaker, Service
+
+__all__ = ["Operation", "operating"]
+
+_FLOWS = 90.0  # seconds a base that is wanted waits for the archive, so that the log goes on where it ends
+_STOP = 20.0
+_logger = logging.getLogger("esteio.backup")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What is to be done: `tasks` by `command(kind)`, and the log received where `archive` says so.
+
+    `alone`: no other machine makes backups of this database. `max_age` is how old the newest verified backup may be.
+    """
+
+    tasks: Sequence[Task]
+    command: Callable[[str], Sequence[str]]
+    archive: bool = True
+    alone: bool = False
+    max_age: timedelta = timedelta(hours=26)
+
+
+@contextmanager
+def operating(backups: Backups, operation: Operation) -> Iterator[Caretaker]:
+    """What `operation` says, ready to `run()`; how it is can be read from `backups.operator_file` within the block."""
+    from esteio.backup.operator import ChildRun, Deferred, Reporter, Turn
+    from esteio.serve import Caretaker
+
+    directory = backups.directory
+    if operation.archive and directory is None:
+        _logger.warning("the log is not archived: it is received into a directory, and no store is one; set BACKUP_DIR")
+
+    def ask() -> None:
+        schedule.ask()  # another history of the cluster may have begun while the archive was away
+
+    archived = operation.archive and directory is not None
+    archive = Deferred("wal archive", backups.archive, started=ask) if archived else None
+    run = ChildRun(operation.command, directory or Path("the stores"))
+    wanted = _wanted(backups, operation, archive)
+    schedule = backups.scheduler(operation.tasks, run, wanted=wanted, interrupt=run.interrupt)
+    services: list[Service] = [*([archive] if archive else []), schedule]
+    with ExitStack() as stack:
+        stack.callback(events.subscribe(_log))
+        mine: Callable[[], bool] = lambda: True  # noqa: E731 - replaced where there is somebody to ask
+        if not operation.alone:
+            mine = stack.enter_context(Turn(backups.dsn, "backups")).mine
+        caretaker = Caretaker(services, stop_timeout=_STOP, may_run=mine)
+        if (path := backups.operator_file) is not None:
+            states = _states(caretaker)
+            reporter = Reporter(path, backups, archive, states, max_age=operation.max_age, active=mine)
+            reporter.start()
+            stack.callback(reporter.stop, _STOP)
+        yield caretaker
+
+
+def _wanted(
+    backups: Backups, operation: Operation, archive: Deferred[WalArchive] | None
+) -> Callable[[], Errand | None]:
+    """Whether a base should be made at once: where bases are made, or needed to make use of the log."""
+    from esteio.backup.schedule import Errand
+
+    began = SYSTEM.monotonic()
+    if archive is None and all(task.kind != "base" for task in operation.tasks):
+        return lambda: None
+
+    def wanted() -> Errand | None:
+        if archive is not None and not archive.is_alive() and SYSTEM.monotonic() - began < _FLOWS:
+            return None
+        reason = backups.cluster.wants_base()
+        return Errand("wanted-base", "base", reason) if reason else None
+
+    return wanted
+
+
+def _states(caretaker: Caretaker) -> Callable[[], Mapping[str, str]]:
+    def states() -> Mapping[str, str]:
+        return {
+            each.name: "" if each.up or not each.failures else each.error or f"it died {each.failures} times in a row"
+            for each in caretaker.states()
+        }
+
+    return states
+
+
+def _log(event: Event) -> None:
+    """What no service logs by itself."""
+    from esteio.backup.physical import WalGap, WalNotShipped
+    from esteio.backup.schedule import TaskBegun, TaskFinished
+
+    if isinstance(event, WalGap | WalNotShipped):
+        _logger.warning("%s", event)
+    elif isinstance(event, TaskBegun | TaskFinished):
+        _logger.info("%s", event)
