@@ -65,7 +65,8 @@ class Backups:
 
     `packing` is asked before each run how files are packed; `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
-    `embedded`); trials are held below `scratch` (None: the temporary directory). An operator says in `operator_file`
+    `embedded`); trials are held below `scratch` (None: the temporary directory). `max_age` is how old the newest
+    verified backup may be, unless `status` is asked otherwise. An operator says in `operator_file`
     how it is (None: in the first directory among the stores).
     """
 
@@ -80,6 +81,7 @@ class Backups:
         retention: Retention | None = None,
         binaries: Path | None = None,
         scratch: Path | None = None,
+        max_age: timedelta = timedelta(hours=26),
         operator_file: Path | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -93,6 +95,7 @@ class Backups:
         self._scratch = scratch
         self._clock = clock
         self.catalogue = Catalogue(stores, prefix)
+        self._max_age = max_age
         self._operator_file = operator_file
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
 
@@ -217,10 +220,10 @@ class Backups:
         with self._locked():
             return self._decided()[1] if dry_run else self._prune()
 
-    def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
-        """Whether a verified backup younger than `max_age` is in every store."""
+    def status(self, max_age: timedelta | None = None) -> Status:
+        """Whether a verified backup younger than `max_age` (None: that of the start) is in every store."""
         names = [store.name for store in self._stores.stores]
-        found = judge(self.catalogue.entries(), names, self._now(), max_age)
+        found = judge(self.catalogue.entries(), names, self._now(), max_age or self._max_age)
         return replace(found, problems=(*found.problems, *self.cluster.problems()))
 
     def folder(self, backup: str = "latest") -> Folder:

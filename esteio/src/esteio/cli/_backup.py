@@ -121,11 +121,11 @@ def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
 def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("status", help=words.status)
     def status(
-        max_age: Annotated[float, typer.Option("--max-age", min=0.1, max=87600, help=words.max_age)] = 26.0,
+        max_age: Annotated[float | None, typer.Option("--max-age", min=0.1, max=87600, help=words.max_age)] = None,
         as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False,
     ) -> None:
         with opened(False) as backups:
-            found = with_operator(backups.status(timedelta(hours=max_age)), backups.operator_file)
+            found = with_operator(backups.status(timedelta(hours=max_age) if max_age else None), backups.operator_file)
         if as_json:
             typer.echo(status_json(found))
         elif found.ok:

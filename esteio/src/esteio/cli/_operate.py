@@ -11,7 +11,6 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,14 +36,13 @@ _logger = logging.getLogger("esteio.backup")
 class Operation:
     """What is to be done: `tasks` by `command(kind)`, and the log received where `archive` says so.
 
-    `alone`: no other machine makes backups of this database. `max_age` is how old the newest verified backup may be.
+    `alone`: no other machine makes backups of this database, so none has to be asked.
     """
 
     tasks: Sequence[Task]
     command: Callable[[str], Sequence[str]]
     archive: bool = True
     alone: bool = False
-    max_age: timedelta = timedelta(hours=26)
 
 
 @contextmanager
@@ -74,7 +72,7 @@ def operating(backups: Backups, operation: Operation) -> Iterator[Caretaker]:
         caretaker = Caretaker(services, stop_timeout=_STOP, may_run=mine)
         if (path := backups.operator_file) is not None:
             states = _states(caretaker)
-            reporter = Reporter(path, backups, archive, states, max_age=operation.max_age, active=mine)
+            reporter = Reporter(path, backups, archive, states, active=mine)
             reporter.start()
             stack.callback(reporter.stop, _STOP)
         yield caretaker

@@ -4,7 +4,6 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,11 +33,10 @@ def add_operate(
         dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
         timezone: Annotated[str | None, typer.Option("--timezone", help=words.timezone)] = None,
         archive: Annotated[bool, typer.Option("--archive/--no-archive", help=words.with_archive)] = True,
-        max_age: Annotated[float, typer.Option("--max-age", min=0.1, max=87600, help=words.max_age)] = 26.0,
     ) -> None:
         tasks = scheduled(base, dump, timezone or zone())
         show(tasks, words)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
-        plan = Operation(tasks, run_command, archive=archive, max_age=timedelta(hours=max_age))
+        plan = Operation(tasks, run_command, archive=archive)
         with opened(True) as backups, operating(backups, plan) as caretaker:
             ended(caretaker)

@@ -12,6 +12,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_PASSPHRASE | encrypts, and opens again | not encrypted |
 | BACKUP_IDENTITY | the file of the age identity that opens | none |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
+| BACKUP_MAX_AGE | hours after which the newest verified backup is too old, 1 to 2160 | 26 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 """
 
@@ -21,6 +22,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from esteio.backup import Backups, Retention, default_packing
@@ -61,7 +63,8 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         prefix=prefix,
         packing=packing(variables),
         key=decryption(variables),
-        retention=Retention(days=_days(variables)),
+        retention=Retention(days=_whole(variables, "RETENTION_DAYS", 30, 3650)),
+        max_age=timedelta(hours=_whole(variables, "BACKUP_MAX_AGE", 26, 2160)),
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
 
@@ -100,8 +103,8 @@ def decryption(variables: Mapping[str, str]) -> Callable[[bytes | None], Decrypt
     return key
 
 
-def _days(variables: Mapping[str, str]) -> int:
-    given = variables.get("RETENTION_DAYS", "") or "30"
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 3650):
-        raise EnvironmentProblem("RETENTION_DAYS", f"is {given!r}", "a number from 1 to 3650")
+def _whole(variables: Mapping[str, str], name: str, default: int, most: int) -> int:
+    given = variables.get(name, "") or str(default)
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= most):
+        raise EnvironmentProblem(name, f"is {given!r}", f"a number from 1 to {most}")
     return int(given)

@@ -7,17 +7,19 @@ started only by the commands that need the database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from esteio.cli import Words, backup_commands
 from sispat.settings import Settings, carregar
+from sispat.web.copias import estado_do_operador
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
     from esteio.postgres import Dsn
 
-__all__ = ["app"]
+__all__ = ["app", "montar"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
@@ -47,6 +49,8 @@ _TEXTOS = Words(
     timezone="O fuso horário de ambos; sem ele, SISPAT_TIMEZONE.",
     form="Imprime para este agendador.",
     write="Em vez disso, escreve nesta pasta.",
+    operate="Faz tudo isso até ser interrompido: recebe o log, cumpre o horário, diz como está.",
+    with_archive="Recebe o log do servidor à medida que é escrito; o papel precisa de REPLICATION.",
     keep_to="Cumpre-o até ser interrompido; o que se perdeu é recuperado.",
     recovered="{id} e o log restaurados em {directory} em {seconds:.1f} s; a última transação: {last}.",
     kept_directory="A pasta de dados de antes está guardada em {kept}; remova-a quando não for mais precisa.",
@@ -110,27 +114,35 @@ _TEXTOS = Words(
 )
 
 
-@contextmanager
-def _abrir(com_banco: bool) -> Iterator[Backups]:
+def montar(settings: Settings, dsn: Dsn) -> Backups:
+    """The copies that `settings` describe, of the database `dsn` as its owner has it."""
     from esteio.backup import Backups, Retention
     from esteio.backup.store import Stores, stores_from_settings
     from esteio.cli.environment import decryption, packing
-    from sispat.cli._servidor import encerravel
 
-    settings = carregar()
     if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
         (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
     variaveis = _variaveis(settings)
-    with ExitStack() as pilha:
-        pilha.enter_context(encerravel())
-        yield Backups(
-            pilha.enter_context(_banco(settings, com_banco)),
-            Stores(stores_from_settings(variaveis)),
-            prefix=_PREFIXO,
-            packing=packing(variaveis),
-            key=decryption(variaveis),
-            retention=Retention(days=settings.retention_days),
-        )
+    return Backups(
+        # The embedded server has no passwords: who runs the service may be its superuser, and reads everything as that.
+        dsn if settings.database_url is not None else dsn.with_(user="postgres"),
+        Stores(stores_from_settings(variaveis)),
+        prefix=_PREFIXO,
+        packing=packing(variaveis),
+        key=decryption(variaveis),
+        retention=Retention(days=settings.retention_days),
+        max_age=timedelta(seconds=settings.backup_max_age),
+        operator_file=estado_do_operador(settings),
+    )
+
+
+@contextmanager
+def _abrir(com_banco: bool) -> Iterator[Backups]:
+    from sispat.cli._servidor import encerravel
+
+    settings = carregar()
+    with encerravel(), _banco(settings, com_banco) as dsn:
+        yield montar(settings, dsn)
 
 
 @contextmanager
@@ -142,7 +154,7 @@ def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
         yield settings.database_url or Dsn()
         return
     with banco_em_uso(settings) as dsn:
-        yield dsn if settings.database_url is not None else dsn.with_(user="postgres")
+        yield dsn
 
 
 def _variaveis(settings: Settings) -> dict[str, str]:

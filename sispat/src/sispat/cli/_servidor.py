@@ -9,21 +9,36 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from esteio.postgres import Dsn
 from sispat.cli._falhas import Encerrado
 from sispat.cli._trava import DadosEmUso, Trava
+from sispat.domain.erros import SispatError
 from sispat.settings import Settings
 
 if TYPE_CHECKING:
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["BancoEmbutido", "banco", "banco_em_uso", "encerravel"]
+__all__ = ["BancoEmbutido", "SemServico", "banco", "banco_do_servico", "banco_em_uso", "encerravel"]
 
 NOME = "sispat"  # of the database and of its owner
 PAPEL_DO_SERVICO = "sispat_app"  # what the workers act as; see migration 0001
+
+
+class SemServico(SispatError):
+    """No service runs on the data directory."""
+
+    codigo = "sem-servico"
+
+    def __init__(self, pasta: Path) -> None:
+        self.pasta = pasta
+        super().__init__(
+            f"Nenhum `sispat serve` usa a pasta de dados {pasta}; ele inicia o operador sozinho. "
+            "Inicie-o, ou defina DATABASE_URL."
+        )
 
 
 class BancoEmbutido:
@@ -65,7 +80,9 @@ def banco(settings: Settings) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
     from esteio.postgres.embedded import Embedded
 
     with Trava(settings.data_dir) as trava:
-        servidor = Embedded(settings.data_dir / "postgres", account=settings.pg_account)
+        # What changed is noted by the server, so that a backup can be of that alone.
+        registro = {"summarize_wal": "on"}
+        servidor = Embedded(settings.data_dir / "postgres", account=settings.pg_account, settings=registro)
         embutido = BancoEmbutido(servidor, trava)
         try:
             embutido.start()
@@ -85,6 +102,20 @@ def banco_em_uso(settings: Settings) -> Iterator[Dsn]:
                 raise
             dsn = Dsn.parse(erro.url)
         yield dsn
+
+
+def banco_do_servico(settings: Settings) -> Dsn:
+    """The database of the service that runs; nothing is started for it: `SemServico` when none runs."""
+    if settings.database_url is not None:
+        return settings.database_url
+    try:
+        with Trava(settings.data_dir):
+            pass
+    except DadosEmUso as erro:
+        if erro.url is None:
+            raise
+        return Dsn.parse(erro.url)
+    raise SemServico(settings.data_dir)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Writes how the backups are, every minute and after each run, as a service of `esteio.serve`.
 
 Promises: whatever fails while it looks is in what it writes, and nothing it meets ends it. In order ended, it takes its
-file away: who makes no backups claims nothing. A problem that is new, or gone, is logged once.
+file away: who makes no backups claims nothing. A problem is logged once, when it has lasted for two looks.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +35,8 @@ _NUMBER = re.compile(r"\b\d+(\.\d+)?\b")  # an age that grows does not make a pr
 class Reporter:
     """Looks at `backups`, at the `archive` where there is one, and at `services` (names and what is wrong with each).
 
-    Writes to `path` every `every` seconds; `max_age` is how old the newest verified backup may be. While `active` says
-    no, another machine makes the backups, and nothing is looked at.
+    Writes to `path` every `every` seconds. While `active` says no, another machine makes the backups, and nothing is
+    looked at.
     """
 
     name = "backup report"
@@ -49,7 +48,6 @@ class Reporter:
         archive: Deferred[WalArchive] | None,
         services: Callable[[], Mapping[str, str]],
         *,
-        max_age: timedelta,
         active: Callable[[], bool] = lambda: True,
         every: float = 60.0,
         clock: Clock = SYSTEM,
@@ -58,10 +56,10 @@ class Reporter:
         self._backups = backups
         self._archive = archive
         self._services = services
-        self._max_age = max_age
         self._active = active
         self._every = every
         self._clock = clock
+        self._seen: frozenset[str] = frozenset()
         self._told: frozenset[str] = frozenset()
         self._ending = threading.Event()
         self._look_now = threading.Event()
@@ -129,16 +127,17 @@ class Reporter:
 
     def _tell(self, problems: tuple[str, ...]) -> None:
         kinds = {_NUMBER.sub("", problem): problem for problem in problems}
-        for kind in kinds.keys() - self._told:
+        lasting = kinds.keys() & self._seen
+        for kind in lasting - self._told:
             _logger.warning("backups: %s", kinds[kind])
         if self._told and not kinds:
             _logger.info("backups: all is well again")
-        self._told = frozenset(kinds)
+        self._seen, self._told = frozenset(kinds), frozenset(lasting)
 
     # Looking
 
     def _of_backups(self, state: OperatorState) -> OperatorState:
-        status = self._backups.status(self._max_age)
+        status = self._backups.status()
         proof = next((each.proof for each in self._backups.entries() if each.id == status.verified), None)
         return replace(
             state,
