@@ -190,6 +190,10 @@ class Backups:
         root = self._root()
         if root is None:
             raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
+        try:
+            root.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:  # a disk that is not mounted must not be filled where it should be
+            raise NotPossible("wal", f"{root}: {error.strerror}", "make its parent, or mount that disk") from error
         return WalArchive(lambda: self.dsn, root, self._stores, self._toolbox(major), self._packing())
 
     @property

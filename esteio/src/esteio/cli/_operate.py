@@ -81,20 +81,25 @@ def operating(backups: Backups, operation: Operation) -> Iterator[Caretaker]:
 def _wanted(
     backups: Backups, operation: Operation, archive: Deferred[WalArchive] | None
 ) -> Callable[[], Errand | None]:
-    """Whether a base should be made at once: where bases are made, or needed to make use of the log."""
+    """What should be made at once: a base where bases are made, or needed to make use of the log; else a first dump."""
     from esteio.backup.schedule import Errand
 
     began = SYSTEM.monotonic()
-    if archive is None and all(task.kind != "base" for task in operation.tasks):
-        return lambda: None
 
-    def wanted() -> Errand | None:
+    def wanted_base() -> Errand | None:
         if archive is not None and not archive.is_alive() and SYSTEM.monotonic() - began < _FLOWS:
             return None
         reason = backups.cluster.wants_base()
         return Errand("wanted-base", "base", reason) if reason else None
 
-    return wanted
+    def wanted_dump() -> Errand | None:
+        if backups.catalogue.complete():
+            return None
+        return Errand("wanted-dump", "dump", "there is no backup")
+
+    if archive is not None or any(task.kind == "base" for task in operation.tasks):
+        return wanted_base
+    return wanted_dump if operation.tasks else lambda: None
 
 
 def _states(caretaker: Caretaker) -> Callable[[], Mapping[str, str]]:

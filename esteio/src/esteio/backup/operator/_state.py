@@ -50,6 +50,7 @@ class OperatorState:
 
 def write_state(path: Path, state: OperatorState) -> None:
     """Replace what `path` says; OSError when that can't be done."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.new")
     unfinished.write_text(json.dumps(asdict(state), ensure_ascii=False, indent=2) + "\n")
     unfinished.replace(path)

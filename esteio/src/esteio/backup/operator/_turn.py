@@ -1,9 +1,9 @@
 """One of several: whose turn it is to make backups of a database, decided by that database.
 
 Promises: at any time at most one of all who ask the same server holds the turn. It is a session's advisory lock, so it
-ends with whoever holds it, however that ended; another takes over within some seconds. One that loses its connection
-gives up its turn before the server can give it to another, unless the network between them is cut: then both hold it
-for up to half a minute. It needs a connection of its own to the primary, not one from a pool that changes sessions.
+ends with whoever holds it, however that ended; another takes over within some seconds. It waits a moment before it does,
+in which one that lost its session notices that; only when the network between them and the server is cut may both hold
+it, for up to half a minute. It needs a connection of its own to the primary, not one from a pool that changes sessions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from esteio.postgres import Dsn
 
 __all__ = ["Turn"]
 
-_EVERY = 5.0  # seconds between two looks
+_EVERY = 2.0  # seconds between two looks
+_GRACE = 2  # looks that whoever had the turn before us has to notice that it is over
 _NOTICED = {  # how the server notices that we are gone without a word, and we that it is
     "tcp_keepalives_idle": "10",
     "tcp_keepalives_interval": "5",
@@ -72,15 +73,17 @@ class Turn:
     def _hold(self, conn: Connection) -> None:
         for name, value in _NOTICED.items():
             conn.execute("SELECT pg_catalog.set_config(%s, %s, false)", [name, value])
-        while not self._ending.is_set():
-            if self._mine:
-                conn.execute("SELECT 1")
-            elif one(conn, "SELECT pg_catalog.pg_try_advisory_lock(%s)", [self._key]):
+        while not one(conn, "SELECT pg_catalog.pg_try_advisory_lock(%s)", [self._key]):
+            self._say(f"{self._what}: it is another one's turn; we wait for it", logging.INFO)
+            if self._ending.wait(self._every):
+                return
+        held = 0
+        while not self._ending.wait(self._every):
+            conn.execute("SELECT 1")
+            held += 1
+            if held == _GRACE:
                 self._mine = True
                 self._say(f"{self._what}: it is our turn", logging.INFO)
-            else:
-                self._say(f"{self._what}: it is another one's turn; we wait for it", logging.INFO)
-            self._ending.wait(self._every)
 
     def _say(self, text: str, level: int) -> None:
         if text != self._said:
