@@ -172,6 +172,7 @@ class Backups:
         require_stopped(data_dir)
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
+        data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
         with self._locked():
             now = self._clock.time()
             new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")

@@ -29,6 +29,7 @@ _LOCK = ".schedule.lock"
 _STATE = ".schedule.json"
 _LONGEST_WAIT = 30.0  # seconds, so that a clock that was set is noticed
 _ASKED_EVERY = 60.0  # seconds between two questions whether anything is wanted
+_CLOSELY = 10.0  # the same in the minute after something happened that may change the answer
 
 
 class Scheduler:
@@ -63,6 +64,7 @@ class Scheduler:
         self._clock = clock
         self._known: Mapping[str, Known] | None = None
         self._asked_at = float("-inf")
+        self._closely_until = float("-inf")
         self._cannot_ask = ""
         self._ending = threading.Event()
         self._look_now = threading.Event()
@@ -82,11 +84,12 @@ class Scheduler:
             return 0.0
         until = decision.next - self._clock.time()
         late = self._jitter * self._random() if until <= _LONGEST_WAIT else 0.0
-        return max(0.0, min(until, _LONGEST_WAIT)) + late
+        return min(max(0.0, min(until, _LONGEST_WAIT)) + late, self._question_every())
 
     def ask(self) -> None:
-        """Ask at once whether anything is wanted; any thread may call it."""
+        """Ask at once, and for a minute more often, whether anything is wanted; any thread may call it."""
         self._asked_at = float("-inf")
+        self._closely_until = self._clock.monotonic() + _ASKED_EVERY
         self._look_now.set()
 
     # As a service
@@ -150,7 +153,7 @@ class Scheduler:
 
     def _errand(self) -> Errand | None:
         now = self._clock.monotonic()
-        if now - self._asked_at < _ASKED_EVERY:
+        if now - self._asked_at < self._question_every():
             return None
         self._asked_at = now
         try:
@@ -162,6 +165,9 @@ class Scheduler:
             return None
         self._cannot_ask = ""
         return wanted
+
+    def _question_every(self) -> float:
+        return _CLOSELY if self._clock.monotonic() < self._closely_until else _ASKED_EVERY
 
     # Memory
 
