@@ -17,7 +17,7 @@ from test_physical_log import base, segment, wal
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
 from esteio.backup.packing import Packing
 from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
-from esteio.backup.physical._recover import _place
+from esteio.backup.physical._log import _place
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock
@@ -48,10 +48,15 @@ def backups(server: PostgresServer, home: Path) -> Backups:
     return Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home)
 
 
-def test_a_base_and_an_incremental_are_tried_before_they_are_believed(backups: Backups, home: Path) -> None:
+def test_a_base_and_an_incremental_are_tried_before_they_are_believed(
+    backups: Backups, server: PostgresServer, home: Path
+) -> None:
+    with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+        conn.execute("CREATE TABLE read AS SELECT n, repeat('x', 9000) FROM generate_series(1, 1000) n")
     full = backups.run(kind="base")
     assert full.proof is not None
-    assert full.proof.checked == ("sha256 of each file", "restore", "list of files", "checksums")
+    assert full.proof.checked == ("sha256 of each file", "list of files", "restore", "every table read", "checksums")
+    assert full.proof.rows == 1000
     more = backups.run(kind="incremental")
     assert more.proof is not None
     assert more.proof.ok
@@ -88,7 +93,7 @@ def test_a_base_is_not_taken_for_the_latest_dump(backups: Backups) -> None:
         backups.folder()
 
 
-def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
+def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
     backups: Backups, server: PostgresServer, home: Path
 ) -> None:
     archive = WalArchive(
@@ -120,15 +125,39 @@ def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
     assert swap(done.directory, home / "data", now=0.0) is None
     back = Embedded(home / "data", settings={"shared_buffers": "64MB"})
     back.start()
+    again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), heartbeat=0.2)
     try:
-        with psycopg.connect(back.dsn().conninfo) as conn:
+        restored = Backups(back.dsn(), archive._stores, scratch=home)
+        with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
-        again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), ship_every=0.1)
-        again.start()
-        again.stop(10.0)
-        assert "timeline 2 after a restore" in backups.status().problems[-1]
+            again.start()
+            assert "timeline 2 after a restore" in backups.status().problems[-1]
+            assert restored.cluster.wants_base() == f"the log went on to timeline 2 after {made.id}"
+            restored.run(kind="base")
+            assert restored.cluster.wants_base() is None
+            conn.execute("CREATE TABLE afterwards ()")
+            written_until(again, time.time())
     finally:
+        again.stop(10.0)
         back.stop()
+    restored.recover(home / "newest")
+    last = Embedded(home / "newest", settings={"shared_buffers": "64MB"})
+    last.start()
+    try:
+        with psycopg.connect(last.dsn().conninfo) as conn:
+            row = conn.execute("SELECT to_regclass('precious')::text, to_regclass('afterwards')::text").fetchone()
+            assert row == ("precious", "afterwards")
+            assert conn.execute("SELECT timeline_id FROM pg_control_checkpoint()").fetchone() == (3,)
+    finally:
+        last.stop()
+
+
+def written_until(archive: WalArchive, moment: float) -> None:
+    """Wait until the archive has all that was committed before `moment`."""
+    deadline = time.monotonic() + 60
+    while (archive.status().received_at or 0.0) < moment + 0.5 or archive.status().lag:
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
 
 
 class Later(SystemClock):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._segments import lsn_bytes
-from esteio.backup.physical._tar import Picking
+from esteio.backup.physical._wanted import why_base
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -80,6 +80,20 @@ def test_gaps_are_exactly_what_is_missing_in_between(numbers: set[int], since: i
 def test_timelines_have_gaps_of_their_own() -> None:
     assert gaps([segment(1), segment(2), segment(9, 2), segment(10, 2)]) == ()
     assert gaps([segment(1), segment(3), segment(9, 2)]) == ((segment(2), segment(2)),)
+    assert gaps([segment(1), segment(3), segment(9, 2), segment(11, 2)], segment(9, 2)) == ((segment(10, 2),) * 2,)
+
+
+def test_a_base_is_wanted_when_the_newest_does_not_bring_back_the_present() -> None:
+    log = [wal(1, 0), wal(3, 10), wal(4, 20)]
+    assert why_base(None, sound=True, log=log) == "there is no base backup"
+    assert why_base(base(0, 2), sound=True, log=log) is None
+    assert why_base(base(0, 2), sound=True, log=()) is None
+    assert why_base(base(0, 2), sound=False, log=log) == "b0 failed its trial"
+    missing = why_base(base(0, 2), sound=True, log=[*log, wal(6, 30), wal(8, 40)])
+    assert missing == "log missing from 000000010000000000000005 to 000000010000000000000007 after b0"
+    later = Wal(segment(3, 2), 0.0, True, key="x")
+    assert why_base(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
+    assert why_base(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
 
 
 def test_the_window_ends_where_the_log_has_a_gap() -> None:
@@ -168,19 +182,3 @@ def test_the_status_is_green_only_when_nothing_is_bad() -> None:
     }.items():
         (problem,) = WalStatus(**{**fields, change[0]: change[1]}).problems
         assert said in problem
-
-
-@given(st.integers(1, 3000), st.binary(max_size=3000))
-def test_one_file_is_picked_from_a_tar_stream_cut_anywhere(step: int, content: bytes) -> None:
-    import io
-    import tarfile
-
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in (("a/b", b"x" * 700), ("backup_manifest", content), ("z", b"")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    picking = Picking(io.BytesIO(made.getvalue()), "backup_manifest")
-    assert b"".join(iter(lambda: picking.read(step), b"")) == made.getvalue()
-    assert bytes(picking.found) == content

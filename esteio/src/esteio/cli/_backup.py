@@ -187,9 +187,8 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
 
 
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:
-    return words.proven.format(
-        seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked)
-    )
+    text = words.proven_whole if "every table read" in checked else words.proven
+    return text.format(seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked))
 
 
 def _confirmed(name: str, bar: Bar, words: Words) -> bool:

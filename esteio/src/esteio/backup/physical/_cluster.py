@@ -1,8 +1,8 @@
 """Base backups and log of one cluster, as `Backups` keeps them: taken, tried, brought back, thinned out.
 
-Promises: a trial restores the whole chain into a temporary directory, starts it and reads every page against its
-checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that is kept could
-need it.
+Promises: a trial restores the whole chain into a temporary directory, starts it, reads every table and compares every
+page with its checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that
+is kept could need it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from esteio.backup._catalogue import Catalogue
-from esteio.backup._errors import BackupDamaged, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
@@ -26,10 +26,12 @@ from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
 from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import gaps
+from esteio.backup.physical._trial import Trial
+from esteio.backup.physical._wanted import why_base
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
-from esteio.postgres import Dsn
+from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.postgres.embedded import StartFailed
 
 __all__ = ["KINDS", "ClusterBackups"]
@@ -69,32 +71,36 @@ class ClusterBackups:
     def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
         """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
         began = self._clock.monotonic()
-        checked, restored = ["sha256 of each file"], 0.0
-        problems: tuple[str, ...] = ()
         home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
         home.chmod(0o711)  # as root, the server's account has to pass
+        problems: tuple[str, ...] = ()
         try:
             till = [base for base in self._bases() if base.details["ended"] <= backup.details["ended"]]
             chain = plan(till, (), None, name=backup.id)
-            for each in chain.chain:
-                self._folder(each).check(progress)
-            tools = self._toolbox(backup.major)
-            restored = recover(chain, home / "data", self._stores, tools, self._key, progress=progress).seconds
-            checked += ["restore", "list of files"]
-            if backup.details["checksums"] and tools.has("pg_checksums"):
-                tools.run("pg_checksums", ["--check", f"--pgdata={home / 'data'}"])
-                checked.append("checksums")
-        except BackupDamaged as error:
-            problems = (f"{error.file}: {error.problem}",)
-        except VerificationFailed as error:
-            problems = error.problems
-        except (ToolFailed, StartFailed) as error:
-            problems = (str(error),)
+            trial = Trial(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
+            try:
+                for each in chain.chain:
+                    self._folder(each).check(progress)
+                trial.checked.append("sha256 of each file")
+                trial.hold(self._stores, self._key)
+            except BackupDamaged as error:
+                problems = (f"{error.file}: {error.problem}",)
+            except VerificationFailed as error:
+                problems = error.problems
+            except (ToolFailed, StartFailed, DatabaseRefused, DatabaseUnavailable) as error:
+                problems = (str(error),)
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        at = datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds")
-        took = round(self._clock.monotonic() - began, 3)
-        return Proof(backup.id, at, round(restored, 3), took, backup.server_version, 0, tuple(checked), problems)
+        return Proof(
+            backup.id,
+            datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds"),
+            round(trial.restore_seconds, 3),
+            round(self._clock.monotonic() - began, 3),
+            backup.server_version,
+            trial.rows,
+            tuple(trial.checked),
+            problems,
+        )
 
     def windows(self) -> Mapping[str, Window]:
         """What can be reached from each base backup, by its name, the oldest first."""
@@ -111,6 +117,20 @@ class ClusterBackups:
         found = plan(bases, self._log(bases[-1]), target, name=str(directory))
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
+
+    def wants_base(self) -> str | None:
+        """Why a base backup has to be made now; None when the newest one, with the log after it, reaches up to now.
+
+        There is none, it failed its trial, log is missing after it, or the log went on to another timeline after a
+        restore. Reads the catalogue and the list of the log once; AllStoresFailed when no store can be asked.
+        """
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
+        if not bases:
+            return why_base(None, sound=True, log=())
+        newest = bases[-1]
+        proof = next(entry.proof for entry in entries if entry.id == newest.id)
+        return why_base(newest, sound=proof is None or proof.ok, log=self._log(newest))
 
     def problems(self) -> tuple[str, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
@@ -153,8 +173,11 @@ class ClusterBackups:
             raise NotPossible("incremental", reason, "make a backup of kind base")
         return bases[-1]
 
-    def _bases(self) -> list[Manifest]:
-        found = [entry.manifest for entry in self._catalogue.entries() if entry.manifest]
+    def _bases(self, entries: Sequence[Entry] | None = None) -> list[Manifest]:
+        """By the time they ended, which is the moment each brings back."""
+        if entries is None:
+            entries = self._catalogue.entries()
+        found = [entry.manifest for entry in entries if entry.manifest]
         return sorted((each for each in found if each.kind in KINDS), key=lambda each: str(each.details["ended"]))
 
     def _folder(self, backup: Manifest) -> Folder:

@@ -62,9 +62,12 @@ def lsn_bytes(lsn: str) -> int:
 
 
 def gaps(segments: Iterable[Segment], since: Segment | None = None) -> tuple[tuple[Segment, Segment], ...]:
-    """First and last of each run that is missing between others of its timeline, from `since` on."""
+    """First and last of each run that is missing between others of its timeline, from `since` on.
+
+    Of timelines before that of `since`, nothing is looked at: whoever goes on from there does not need them.
+    """
     found = []
-    ordered = sorted(s for s in set(segments) if since is None or s.timeline != since.timeline or s >= since)
+    ordered = sorted(s for s in set(segments) if since is None or s >= since)
     if since is not None and ordered and any(s.timeline == since.timeline for s in ordered):
         ordered = sorted({*ordered, _before(since)})
     for one, other in pairwise(ordered):

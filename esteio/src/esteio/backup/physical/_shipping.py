@@ -18,11 +18,11 @@ from esteio.backup.physical._events import WalShipped
 from esteio.backup.store import Placement, Stores
 from esteio.clock import Clock
 
-__all__ = ["FOLDER", "PARTIAL", "Shipping", "fill_up", "wal_key"]
+__all__ = ["FOLDER", "KEYS", "PARTIAL", "Shipping", "fill_up", "wal_key"]
 
 FOLDER = "wal"
 PARTIAL = ".partial"
-_KEYS = "keys"
+KEYS = "keys"
 
 
 def wal_key(file: str, suffix: str) -> str:
@@ -97,7 +97,7 @@ class Shipping:
     def _keep_key_file(self) -> None:
         assert self._packing.encryption is not None
         content = self._packing.encryption.key_file or b""
-        self._stores.put(f"{FOLDER}/{_KEYS}/{hashlib.sha256(content).hexdigest()[:16]}.age", content)
+        self._stores.put(f"{FOLDER}/{KEYS}/{hashlib.sha256(content).hexdigest()[:16]}.age", content)
         self._sealed = True
 
     def _tell(self, file: str, placed: Placement, complete: float) -> None:
