@@ -329,7 +329,7 @@ def test_what_is_wanted_is_run_and_a_question_without_an_answer_stops_nothing(
 def test_a_disk_that_is_full_keeps_no_task_from_its_moment(
     make: Callable[[], Scheduler], clock: ManualClock, runs: Runs, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    (tmp_path / ".schedule.new").mkdir()  # what it would write cannot be written
+    (tmp_path / ".schedule.json").mkdir()  # what it would write cannot be written
     live(make(), clock, 24)
     assert len(runs.at) == 5
     assert "cannot be written" in caplog.text

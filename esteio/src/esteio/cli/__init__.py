@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main
+from esteio.cli._notify import Notices
 from esteio.cli._operate import Operation, operating
 from esteio.cli._schedule import run_command, scheduled
 from esteio.cli._words import ENGLISH, Words
 
 __all__ = [
     "ENGLISH",
+    "Notices",
     "Opened",
     "Operation",
     "Words",

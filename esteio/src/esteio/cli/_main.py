@@ -19,6 +19,7 @@ from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
+    from esteio.cli._notify import Notices
 
 __all__ = ["main"]
 
@@ -47,8 +48,14 @@ def _opened(database: bool) -> AbstractContextManager[Backups]:
     return backups_of(os.environ, database=database)
 
 
-_backup = backup_commands(_opened)
-add_operate(_backup, _opened, ENGLISH)
+def _notified() -> Notices:
+    from esteio.cli.environment import notices_of
+
+    return notices_of(os.environ)
+
+
+_backup = backup_commands(_opened, notified=_notified)
+add_operate(_backup, _opened, ENGLISH, notified=_notified)
 _app.add_typer(_backup, name="backup")
 
 

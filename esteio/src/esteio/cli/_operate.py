@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,12 @@ from esteio.clock import SYSTEM
 from esteio.events import Event
 
 if TYPE_CHECKING:
+    from esteio.alert import Outbox
     from esteio.backup import Backups
     from esteio.backup.operator import Deferred
     from esteio.backup.physical import WalArchive
     from esteio.backup.schedule import Errand, Task
+    from esteio.cli._notify import Notices
     from esteio.serve import Caretaker, Service
 
 __all__ = ["Operation", "operating"]
@@ -46,8 +48,12 @@ class Operation:
 
 
 @contextmanager
-def operating(backups: Backups, operation: Operation) -> Iterator[Caretaker]:
-    """What `operation` says, ready to `run()`; how it is can be read from `backups.operator_file` within the block."""
+def operating(backups: Backups, operation: Operation, notices: Notices | None = None) -> Iterator[Caretaker]:
+    """What `operation` says, ready to `run()`; how it is can be read from `backups.operator_file` within the block.
+
+    How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
+    again, and what could not be delivered is delivered from here.
+    """
     from esteio.backup.operator import ChildRun, Deferred, Reporter, Turn
     from esteio.serve import Caretaker
 
@@ -64,8 +70,13 @@ def operating(backups: Backups, operation: Operation) -> Iterator[Caretaker]:
     wanted = _wanted(backups, operation, archive)
     schedule = backups.scheduler(operation.tasks, run, wanted=wanted, interrupt=run.interrupt)
     services: list[Service] = [*([archive] if archive else []), schedule]
+    outbox = notices.outbox if notices else None
+    if outbox is not None:
+        services += [backups.watch(more=_problems(archive)), outbox]
     with ExitStack() as stack:
         stack.callback(events.subscribe(_log))
+        if notices is not None and outbox is not None:
+            stack.callback(events.subscribe(_telling(notices, outbox)))
         mine: Callable[[], bool] = lambda: True  # noqa: E731 - replaced where there is somebody to ask
         if not operation.alone:
             mine = stack.enter_context(Turn(backups.dsn, "backups")).mine
@@ -100,6 +111,27 @@ def _wanted(
     if archive is not None or any(task.kind == "base" for task in operation.tasks):
         return wanted_base
     return wanted_dump if operation.tasks else lambda: None
+
+
+def _problems(archive: Deferred[WalArchive] | None) -> Callable[[], Sequence[str]]:
+    """What is bad of the archive; gaps are said by the status of the backups, counted from the newest base on."""
+
+    def problems() -> Sequence[str]:
+        if archive is None or archive.service is None:
+            return ()
+        return replace(archive.service.status(), gaps=()).problems
+
+    return problems
+
+
+def _telling(notices: Notices, outbox: Outbox) -> events.Hook:
+    from esteio.alert import backup_notice
+
+    def hook(event: Event) -> None:
+        if (notice := backup_notice(event, notices.words)) is not None:
+            outbox.put(notice)
+
+    return hook
 
 
 def _states(caretaker: Caretaker) -> Callable[[], Mapping[str, str]]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from esteio.cli._keep import ended
+from esteio.cli._keep import kept
+from esteio.cli._notify import Notified, nobody
 from esteio.cli._operate import Operation, operating
 from esteio.cli._schedule import run_command, scheduled, show
 from esteio.cli._words import Words
@@ -24,6 +25,7 @@ def add_operate(
     opened: Callable[[bool], AbstractContextManager["Backups"]],
     words: Words,
     zone: Callable[[], str] = lambda: "UTC",
+    notified: Notified = nobody,
 ) -> None:
     """Add the command to those of `backup_commands`."""
 
@@ -38,5 +40,6 @@ def add_operate(
         show(tasks, words)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
         plan = Operation(tasks, run_command, archive=archive)
-        with opened(True) as backups, operating(backups, plan) as caretaker:
-            ended(caretaker)
+        with opened(True) as backups, operating(backups, plan, notified()) as caretaker:
+            code = kept(caretaker)
+        raise typer.Exit(code)

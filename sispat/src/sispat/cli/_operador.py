@@ -25,12 +25,13 @@ def operator() -> None:
     """Faz as cópias de segurança até ser encerrado; `sispat serve` o inicia sozinho."""
     from esteio.cli import operating
     from sispat import logs
-    from sispat.cli._copias import montar
+    from sispat.cli._copias import avisados, montar
     from sispat.cli._servidor import banco_do_servico, encerravel
 
     settings = carregar()
     logs.configurar(settings.log_level, settings.log_format)
-    with encerravel(), operating(montar(settings, banco_do_servico(settings)), operacao(settings)) as zelador:
+    copias = montar(settings, banco_do_servico(settings))
+    with encerravel(), operating(copias, operacao(settings), avisados(settings)) as zelador:
         zelador.run()
 
 

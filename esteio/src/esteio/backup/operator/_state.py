@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from esteio.durable import write_whole
+
 __all__ = ["OperatorState", "read_state", "write_state"]
 
 _SILENT = 300.0  # seconds after which an operator that wrote nothing is taken as gone
@@ -51,9 +53,7 @@ class OperatorState:
 def write_state(path: Path, state: OperatorState) -> None:
     """Replace what `path` says; OSError when that can't be done."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.new")
-    unfinished.write_text(json.dumps(asdict(state), ensure_ascii=False, indent=2) + "\n")
-    unfinished.replace(path)
+    write_whole(path, (json.dumps(asdict(state), ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def read_state(path: Path) -> OperatorState | None:

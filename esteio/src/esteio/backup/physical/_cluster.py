@@ -145,12 +145,6 @@ class ClusterBackups:
             said.append(f"the log went on to timeline {newest} after a restore: make a base backup")
         return tuple(said)
 
-    def wants_base(self) -> str | None:
-        """Why a base backup should be made now; None when none is wanted."""
-        if not self._bases():
-            return "there is no base backup"
-        return next(iter(self.problems()), None)
-
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""
         bases = [backup for backup in kept if backup.kind in KINDS]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from esteio.backup.schedule._decision import Known
+from esteio.durable import write_whole
 
 __all__ = ["recall", "remember"]
 
@@ -35,13 +35,8 @@ def recall(path: Path) -> dict[str, Known]:
 
 def remember(path: Path, known: Mapping[str, Known]) -> None:
     """Write it so that it is there after a crash."""
-    unfinished = path.with_suffix(".new")
     try:
-        with unfinished.open("w") as file:
-            json.dump({name: asdict(each) for name, each in known.items()}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+        write_whole(path, json.dumps({name: asdict(each) for name, each in known.items()}).encode())
     except OSError as error:
         _logger.warning("%s cannot be written: after a restart, what ran now may run again: %s", path, error)
 
