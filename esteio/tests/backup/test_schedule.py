@@ -183,16 +183,22 @@ def test_whatever_the_clock_does_what_did_not_end_well_runs_again_within_an_hour
             last = outcome
 
 
-def test_an_errand_is_run_at_once_but_not_again_within_five_minutes() -> None:
+def test_an_errand_is_run_at_once_and_each_time_later_when_it_comes_back_within_a_day() -> None:
     errand = Errand("wanted", "base", "there is none")
-    decision = decide([EVERY_SIX_HOURS], {}, NOON, errand)
-    assert decision.due == (errand,)
-    memory = {"wanted": after(errand, decision.known["wanted"], Outcome.DONE, NOON)}
-    assert decide([], memory, NOON + 299, errand).due == ()
-    assert decide([], memory, NOON + 301).due == ()
-    assert decide([], memory, NOON + 301, errand).due == (errand,)
-    failed = {"wanted": after(errand, Known(NOON, failures=1), Outcome.FAILED, NOON)}
-    assert decide([], failed, NOON + 899, errand).due == ()
+    assert decide([EVERY_SIX_HOURS], {}, NOON, errand).due == (errand,)
+    now, memory, waits = NOON, Known(NOON), []
+    for _ in range(5):
+        assert decide([], {"wanted": memory}, now, errand).due == (errand,)
+        memory = after(errand, memory, Outcome.DONE, now)
+        assert memory.again is not None
+        assert decide([], {"wanted": memory}, memory.again - 1, errand).due == ()
+        assert decide([], {"wanted": memory}, memory.again).due == ()
+        waits.append(memory.again - now)
+        now = memory.again
+    assert waits == [60, 300, 900, 3600, 3600]
+    assert after(errand, memory, Outcome.DONE, now + 25 * HOUR).failures == 1
+    failed = after(errand, Known(NOON, failures=1), Outcome.FAILED, NOON)
+    assert decide([], {"wanted": failed}, NOON + 899, errand).due == ()
 
 
 def test_a_task_that_is_due_anyway_does_the_errand() -> None:

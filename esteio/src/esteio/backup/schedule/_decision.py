@@ -2,7 +2,8 @@
 
 Promises: however many moments were missed, a task is due once. A task seen for the first time waits for its next
 moment. What failed is due again after 5, 15, then every 60 minutes, or at its next moment if that comes first; what
-was refused because another run was under way, after 2 minutes. When the clock was set back, what ran in the future
+was refused because another run was under way, after 2 minutes. An errand is run at once, but each time later when it
+comes back within a day. When the clock was set back, what ran in the future
 that was is forgotten.
 """
 
@@ -18,7 +19,8 @@ __all__ = ["DAILY", "EVERY_SIX_HOURS", "Decision", "Errand", "Job", "Known", "Ou
 
 _AFTER_FAILURES = (300.0, 900.0, 3600.0)  # seconds; the last one for all further failures
 _AFTER_REFUSAL = 120.0
-_AFTER_ERRAND = 300.0  # whoever wants the same again at once is mistaken, and would want it without end
+_AFTER_ERRANDS = (60.0, 300.0, 900.0, 3600.0)  # what is wanted again and again is perhaps wanted by mistake
+_DAY = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class Outcome(Enum):
 class Known:
     """What is remembered of a job; moments in seconds since the epoch.
 
-    Its moments up to `handled` are dealt with. It failed `failures` times in a row. `again` is when a task is due
-    without a moment of its own, and until when an errand is not run.
+    Its moments up to `handled` are dealt with. It failed `failures` times in a row; an errand that was run counts too,
+    for a day. `again` is when a task is due without a moment of its own, and until when an errand is not run.
     """
 
     handled: float
@@ -89,8 +91,11 @@ def decide(tasks: Sequence[Task], known: Mapping[str, Known], now: float, errand
 
 def after(job: Job, known: Known, outcome: Outcome, now: float) -> Known:
     """What to remember of `job`, which ended at `now`."""
+    if isinstance(job, Errand) and outcome is Outcome.DONE:
+        count = known.failures if now - known.handled < _DAY else 0
+        return Known(now, count + 1, now + _AFTER_ERRANDS[min(count, len(_AFTER_ERRANDS) - 1)])
     if outcome is Outcome.DONE:
-        return Known(now, again=now + _AFTER_ERRAND if isinstance(job, Errand) else None)
+        return Known(now)
     if outcome is Outcome.REFUSED:
         return Known(now, known.failures, now + _AFTER_REFUSAL)
     wait = _AFTER_FAILURES[min(known.failures, len(_AFTER_FAILURES) - 1)]
