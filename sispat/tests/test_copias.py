@@ -94,7 +94,7 @@ def test_the_webhook_hears_of_a_copy_that_failed_in_portuguese(dados: str, tmp_p
         aqui = {"SISPAT_DATA_DIR": dados, "WEBHOOK_URL": gancho}
         feita = comando("backup", "run", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/cidade", **aqui)
         servidor.shutdown()
-    assert (feita.returncode, "segredo" in feita.stdout + feita.stderr) == (1, False)
+    assert (feita.returncode, feita.stderr.count("\n"), "segredo" in feita.stdout + feita.stderr) == (1, 1, False)
     [aviso] = recebidos
     assert aviso["title"] == "A cópia de cidade FALHOU"
     assert "Não se conhece nenhuma cópia com que se possa contar." in aviso["message"]

@@ -77,10 +77,9 @@ def test_what_lasts_is_told_again_after_a_day_and_something_new_at_once() -> Non
     assert told(looks)[1] == (101, "red", {"velha", "disco cheio"})
 
 
-def test_an_age_that_grows_is_the_same_problem_and_another_backup_is_not() -> None:
-    looks = [
-        {f"the newest, sispat_backup_20260101_02000{number // 10}, is {26 + number}.5 h old"} for number in range(20)
-    ]
+def test_an_age_that_grows_or_a_file_that_changes_is_the_same_problem_and_another_sentence_is_not() -> None:
+    looks = [{f"shipping failed: object 'wal/{number:024X}.zst' after {number}.5 s"} for number in range(20)]
+    looks[10:] = [{f"the newest, city_2026010{number % 10}_020000, is {number} h old"} for number in range(10)]
     assert [number for number, _, _ in told(looks)] == [1, 11]
 
 

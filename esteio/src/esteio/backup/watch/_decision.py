@@ -2,7 +2,8 @@
 
 Promises: red only for what two looks in a row have found, and green only after red, when two looks in a row have found
 nothing. While it lasts a problem is told once in `AGAIN` seconds; one that comes and goes, once in `COOLDOWN`. One that
-stays is always told in the end. Numbers in a problem's text, such as an age, make no other problem of it.
+stays is always told in the end: words with a digit in them, such as an age that grows or a file that is another one at
+each look, make no other problem of it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ __all__ = ["AGAIN", "COOLDOWN", "Decision", "Memory", "decide"]
 AGAIN = 86400.0
 COOLDOWN = 3600.0
 _LOOKS = 2
-_NUMBER = re.compile(r"(?<![\w.])\d{1,9}(?:\.\d+)?(?![\w.]*\w)")  # but not a backup's name, nor a segment's
+_PARTICULAR = re.compile(r"\S*\d\S*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Decision:
 
 def decide(memory: Memory, problems: Sequence[str], now: float) -> Decision:
     """What a look that found `problems` at `now` (seconds since the epoch) leads to."""
-    found = {_NUMBER.sub("#", problem): problem for problem in problems}
+    found = {_PARTICULAR.sub("#", problem): problem for problem in problems}
     # When the clock was set back, nothing was told in the future.
     told = {each: min(when, now) for each, when in memory.told.items() if now - when < AGAIN}
     lasting = [each for each in found if each in memory.seen]
