@@ -19,6 +19,8 @@ from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
 from sispat.cli._avisos import PALAVRAS
 from sispat.cli._copias import _TEXTOS
+from sispat.cli._operador import operacao
+from sispat.settings import carregar
 
 
 @pytest.fixture
@@ -57,6 +59,36 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
         servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
         assert servico.encerrar() == 0
     assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("Está tudo bem: sispat_backup_")
+
+
+def test_an_operator_by_hand_says_who_starts_it(dados: str) -> None:
+    sozinho = comando("operator", SISPAT_DATA_DIR=dados)
+    assert sozinho.returncode == 1
+    assert "Nenhum `sispat serve` usa a pasta de dados" in sozinho.stderr
+    assert not (Path(dados) / "postgres").exists(), "it starts no database"
+
+
+@pytest.mark.parametrize(
+    ("variaveis", "tarefas", "recebe", "unica"),
+    [
+        ({}, ["base", "dump"], True, True),
+        ({"DATABASE_URL": "postgresql://u@h/b"}, ["dump"], False, False),
+        (
+            {"DATABASE_URL": "postgresql://u@h/b", "SISPAT_BACKUP_BASE": "0 3 * * *", "SISPAT_BACKUP_ARCHIVE": "sim"},
+            ["base", "dump"],
+            True,
+            False,
+        ),
+        ({"SISPAT_BACKUP_BASE": "não", "SISPAT_BACKUP_DUMP": "não", "SISPAT_BACKUP_ARCHIVE": "não"}, [], False, True),
+    ],
+)
+def test_what_the_operator_does_follows_from_whose_database_it_is(
+    variaveis: dict[str, str], tarefas: list[str], recebe: bool, unica: bool
+) -> None:
+    feita = operacao(carregar(variaveis))
+    assert [tarefa.kind for tarefa in feita.tasks] == tarefas
+    assert {tarefa.cron.timezone for tarefa in feita.tasks} <= {"America/Sao_Paulo"}
+    assert (feita.archive, feita.alone) == (recebe, unica)
 
 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:

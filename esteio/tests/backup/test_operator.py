@@ -19,11 +19,16 @@ import psutil
 import psycopg
 import pytest
 
+from esteio import events
+from esteio.alert import Channels, Outbox
 from esteio.backup import AlreadyRunning, Backups
+from esteio.backup._lock import Lock
 from esteio.backup.operator import ChildRun, Deferred, OperatorState, Reporter, ScheduledRunFailed, Turn, read_state
 from esteio.backup.operator._state import write_state
 from esteio.backup.schedule import Errand
 from esteio.backup.store import Stores, open_store
+from esteio.backup.watch import BackupsRed
+from esteio.cli import Notices, Operation, operating
 from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
 
@@ -149,6 +154,8 @@ def test_while_another_makes_the_backups_nothing_is_looked_at(tmp_path: Path) ->
 def server() -> Iterator[PostgresServer]:
     made = PostgresServer()
     made.start()
+    with psycopg.connect(made.dsn().conninfo, autocommit=True) as conn:
+        conn.execute("CREATE ROLE copier LOGIN REPLICATION")  # all that bases and the log need
     yield made
     made.stop()
 
@@ -177,7 +184,7 @@ class Operator:
         home.mkdir(mode=0o711)
         self.env = {
             **os.environ,
-            "DATABASE_URL": server.dsn().url,
+            "DATABASE_URL": server.dsn(user="copier").url,
             "BACKUP_DIR": str(home / "disk"),
             "TMPDIR": str(home),
         }
@@ -204,6 +211,26 @@ def home() -> Iterator[Path]:
     made.chmod(0o711)
     yield made
     shutil.rmtree(made)
+
+
+def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> None:
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    outbox = Outbox(tmp_path / "notices", Channels(["json://127.0.0.1:9"]))
+    with operating(backups, Operation((), lambda kind: [kind], alone=True), Notices(outbox)):
+        events.emit(BackupsRed("city", ("the disk is full",)))
+        assert outbox.owed() == 1
+    events.emit(BackupsRed("city", ("the disk is full",)))
+    assert outbox.owed() == 1
+
+
+def test_a_run_beside_another_is_refused_with_an_exit_code_of_its_own(server: PostgresServer, tmp_path: Path) -> None:
+    env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(tmp_path)}
+    with Lock(tmp_path / ".lock"):
+        done = subprocess.run(
+            [sys.executable, "-m", "esteio", "backup", "run"], env=env, capture_output=True, text=True
+        )
+    assert done.returncode == AlreadyRunning.exit_code == 75
+    assert f"process {os.getpid()} is at work there" in done.stderr
 
 
 @pytest.mark.fault

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._segments import lsn_bytes
+from esteio.backup.physical._timelines import Branch
 from esteio.backup.physical._wanted import why_base
 
 MIB = 1 << 20
@@ -94,6 +95,56 @@ def test_a_base_is_wanted_when_the_newest_does_not_bring_back_the_present() -> N
     later = Wal(segment(3, 2), 0.0, True, key="x")
     assert why_base(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
     assert why_base(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
+
+
+HISTORY = "1\t0/{:X}\tbefore 2026-03-01 12:25:00+00\n"
+
+
+def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun() -> None:
+    """Noon: base in 2. Restored at 13:00 to 12:25, in the middle of 4; a base of the abandoned future ended at 12:40."""
+    left = 4 * SIZE + 1000
+    branch = Branch.parse(2, HISTORY.format(left), (NOON + timedelta(minutes=60)).timestamp())
+    assert branch.ancestors == ((1, left),)
+    known = {2: branch}
+    second = [
+        Wal(segment(n, 2), (NOON + timedelta(minutes=m)).timestamp(), False, key="x") for n, m in ((4, 65), (5, 70))
+    ]
+    log = [*(wal(number, (number - 2) * 10) for number in range(3, 9)), *second]
+    bases = [base(0, 2), base(40, 6)]
+
+    def way(target: float | None) -> tuple[str, list[str], int | None]:
+        moment = None if target is None else NOON + timedelta(minutes=target)
+        found = plan(bases, log, moment, name="city", branches=known)
+        return (
+            found.base.id,
+            [w.segment.name[7:8] + w.segment.name[-1:] for w in found.log],
+            found.branch and found.branch.timeline,
+        )
+
+    assert way(None) == ("b0", ["13", "24", "25"], 2)
+    assert way(68) == ("b0", ["13", "24", "25"], 2)
+    assert way(30) == ("b0", ["13", "14", "15", "16", "17", "18"], None)
+    assert way(45) == ("b40", ["17", "18"], None)
+    with pytest.raises(RestoreRefused, match="to 2026-03-01 13:10:00"):
+        way(75)
+    assert window(bases[0], log, known).ends == NOON + timedelta(minutes=70)
+    assert window(bases[1], log, known).ends == NOON + timedelta(minutes=60)
+    log.remove(second[0])  # received from the next segment on only
+    assert way(None) == ("b40", ["17", "18"], None)
+    bases.append(base(80, 5, timeline=2))
+    assert way(None) == ("b80", [], None)
+
+
+def test_a_restore_of_a_restore_knows_all_it_comes_from() -> None:
+    third = Branch.parse(3, HISTORY.format(4 * SIZE + 8) + "2\t0/6000000\tno recovery target specified\n", 0.0)
+    assert [third.segment(number, SIZE) for number in (3, 4, 5, 6, 7)] == [
+        segment(3, 1),
+        segment(4, 2),
+        segment(5, 2),
+        segment(6, 3),
+        segment(7, 3),
+    ]
+    assert (third.file, third.left(1), third.left(3)) == ("00000003.history", 4 * SIZE + 8, None)
 
 
 def test_the_window_ends_where_the_log_has_a_gap() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pyrage  # type: ignore[import-untyped]
 import zstandard
 
+from esteio.backup.packing._blocks import Blocks
 from esteio.backup.packing._errors import PackUnreadable, WrongKey
 from esteio.backup.packing._keys import Decryption
 from esteio.backup.packing._pack import Packed
@@ -13,7 +14,6 @@ from esteio.backup.packing._streams import CHUNK, Failures, Readable, Reading, W
 __all__ = ["unpack"]
 
 _AGE = b"age-encryption.org/"
-_BITE = 1024  # bytes decompressed at once: zeros grow 30,000 times, and that must fit in memory
 
 
 def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> Packed:
@@ -78,14 +78,17 @@ class _Growing:
     def __init__(self, sink: Writing) -> None:
         self._sink = sink
         self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._blocks = Blocks()
         self.begun = False
         self.refusal: PackUnreadable | None = None
 
     def write(self, data: bytes, /) -> int:
         view = memoryview(data)
-        for start in range(0, len(view), _BITE):
-            self._bite(view[start : start + _BITE])
-        return len(view)
+        while view:
+            end = self._blocks.bite(view)
+            self._bite(view[:end])
+            view = view[end:]
+        return len(data)
 
     def flush(self) -> None:
         self._sink.flush()

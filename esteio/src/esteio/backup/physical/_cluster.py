@@ -26,6 +26,7 @@ from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
 from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import gaps
+from esteio.backup.physical._timelines import Branch, branches
 from esteio.backup.physical._trial import Trial
 from esteio.backup.physical._wanted import why_base
 from esteio.backup.store import StoreError, Stores
@@ -104,7 +105,9 @@ class ClusterBackups:
 
     def windows(self) -> Mapping[str, Window]:
         """What can be reached from each base backup, by its name, the oldest first."""
-        return {base.id: window(base, self._log(base)) for base in self._bases()}
+        bases = self._bases()
+        log, known = (self._log(bases[-1]), self._branches()) if bases else ((), {})
+        return {base.id: window(base, log, known) for base in bases}
 
     def recover(self, directory: Path, target: datetime | None, progress: Progress = silent) -> Recovered:
         """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
@@ -114,7 +117,7 @@ class ClusterBackups:
         bases = self._bases()
         if not bases:
             raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
-        found = plan(bases, self._log(bases[-1]), target, name=str(directory))
+        found = plan(bases, self._log(bases[-1]), target, name=str(directory), branches=self._branches())
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
 
@@ -178,6 +181,11 @@ class ClusterBackups:
         return Folder(self._stores, backup, self._key)
 
     def _log(self, base: Manifest) -> Sequence[Wal]:
-        size = int(base.details["segment_size"])
+        return inventory(self._stores, self._received(), int(base.details["segment_size"]))
+
+    def _branches(self) -> Mapping[int, Branch]:
+        return branches(self._stores, self._received())
+
+    def _received(self) -> Path:
         roots = [root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)]
-        return inventory(self._stores, roots[0] / RECEIVED if roots else Path(RECEIVED), size)
+        return roots[0] / RECEIVED if roots else Path(RECEIVED)

@@ -67,6 +67,8 @@ def recover(
         unpack_chain(plan.chain, directory, stores, toolbox, key, progress, durable=durable)
         if look_at_files is not None:
             look_at_files(directory)
+        if plan.branch is not None:
+            (directory / "pg_wal" / plan.branch.file).write_text(plan.branch.text)
         place_log(plan.log, directory / "pg_wal", stores, key, progress)
         progress("restore", 0, 0, "")
         last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)

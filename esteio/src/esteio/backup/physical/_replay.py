@@ -68,7 +68,7 @@ def databases(server: Embedded) -> list[str]:
 def _server(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float, durable: bool) -> Embedded:
     settings = {
         "restore_command": "false",  # all of the log is in pg_wal already
-        "recovery_target_timeline": "current",
+        "recovery_target_timeline": str(plan.branch.timeline) if plan.branch else "current",
         "recovery_target_action": "promote",
         "hot_standby": "off",  # it answers when it is done, and a smaller max_connections does not matter
         "archive_mode": "off",

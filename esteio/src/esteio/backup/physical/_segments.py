@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["Segment", "gaps", "lsn_bytes", "run_from"]
+__all__ = ["Segment", "gaps", "lsn_bytes"]
 
 _NAME = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})")
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
@@ -74,16 +74,6 @@ def gaps(segments: Iterable[Segment], since: Segment | None = None) -> tuple[tup
         if one.timeline == other.timeline and other.number > one.number + 1:
             found.append((one.next, _before(other)))
     return tuple(found)
-
-
-def run_from(first: Segment, segments: Iterable[Segment]) -> tuple[Segment, ...]:
-    """`first` and those that follow it without a gap; empty when `first` is not there."""
-    known = set(segments)
-    run = []
-    while first in known:
-        run.append(first)
-        first = first.next
-    return tuple(run)
 
 
 def _before(segment: Segment) -> Segment:

@@ -1,7 +1,8 @@
 """From the directory where the log is received into the stores.
 
 Promises: a file leaves the directory only after at least one store has it whole and durable. The unfinished segment
-is copied too, under its own name, so that distant stores are never more than a minute behind.
+is copied too, under its own name, so that distant stores are never more than a minute behind. History files are not
+encrypted: they hold numbers of timelines and positions, and are read before a key is needed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from esteio import events
@@ -18,10 +20,11 @@ from esteio.backup.physical._events import WalShipped
 from esteio.backup.store import Placement, Stores
 from esteio.clock import Clock
 
-__all__ = ["FOLDER", "KEYS", "PARTIAL", "Shipping", "fill_up", "wal_key"]
+__all__ = ["FOLDER", "HISTORY", "KEYS", "PARTIAL", "Shipping", "fill_up", "wal_key"]
 
 FOLDER = "wal"
 PARTIAL = ".partial"
+HISTORY = ".history"
 KEYS = "keys"
 
 
@@ -90,8 +93,9 @@ class Shipping:
             path.unlink()
 
     def _put(self, path: Path, file: str) -> Placement:
-        with path.open("rb") as source, self._stores.open(wal_key(file, self._packing.suffix)) as upload:
-            self._packing.pack(source, upload)
+        packing = replace(self._packing, encryption=None) if file.endswith(HISTORY) else self._packing
+        with path.open("rb") as source, self._stores.open(wal_key(file, packing.suffix)) as upload:
+            packing.pack(source, upload)
             return upload.commit()
 
     def _keep_key_file(self) -> None:
