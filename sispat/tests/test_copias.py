@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,12 +16,15 @@ from processos import Servico, comando, pasta_de_dados
 
 from esteio.alert import ENGLISH as AVISOS
 from esteio.backup import Why
+from esteio.backup.operator import OperatorState
+from esteio.backup.operator._state import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
 from sispat.cli._avisos import PALAVRAS
 from sispat.cli._copias import _TEXTOS
 from sispat.cli._operador import operacao
 from sispat.settings import carregar
+from sispat.web.copias import ESTADO, CopiasEmRisco, OperadorParado, idade_da_copia
 
 
 @pytest.fixture
@@ -89,6 +93,28 @@ def test_what_the_operator_does_follows_from_whose_database_it_is(
     assert [tarefa.kind for tarefa in feita.tasks] == tarefas
     assert {tarefa.cron.timezone for tarefa in feita.tasks} <= {"America/Sao_Paulo"}
     assert (feita.archive, feita.alone) == (recebe, unica)
+
+
+async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arquivo = tmp_path / "operator.json"
+    monkeypatch.setenv(ESTADO, str(arquivo))
+    agora = time.time()
+    write_state(arquivo, OperatorState(agora - 60, 1, True, verified="c", verified_age=7140.0))
+    assert await idade_da_copia() == pytest.approx(2.0, abs=0.1)
+    write_state(arquivo, OperatorState(agora, 1, False))
+    assert await idade_da_copia() == 0
+    write_state(arquivo, OperatorState(agora, 1, True, ("o disco está cheio",)))
+    with pytest.raises(CopiasEmRisco, match="o disco está cheio"):
+        await idade_da_copia()
+    write_state(arquivo, OperatorState(agora - 301, 1, True))
+    with pytest.raises(OperadorParado, match="há mais de 5 min"):
+        await idade_da_copia()
+    for conteudo in ("", "[]", "{"):
+        arquivo.write_text(conteudo)
+        with pytest.raises(OperadorParado):
+            await idade_da_copia()
 
 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:

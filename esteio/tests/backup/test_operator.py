@@ -25,6 +25,7 @@ from esteio.backup import AlreadyRunning, Backups
 from esteio.backup._lock import Lock
 from esteio.backup.operator import ChildRun, Deferred, OperatorState, Reporter, ScheduledRunFailed, Turn, read_state
 from esteio.backup.operator._state import write_state
+from esteio.backup.physical import NotPossible
 from esteio.backup.schedule import Errand
 from esteio.backup.store import Stores, open_store
 from esteio.backup.watch import BackupsRed
@@ -221,6 +222,13 @@ def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> No
         assert outbox.owed() == 1
     events.emit(BackupsRed("city", ("the disk is full",)))
     assert outbox.owed() == 1
+
+
+def test_the_log_is_not_received_where_a_disk_should_be_but_is_not(server: PostgresServer, tmp_path: Path) -> None:
+    backups = Backups(server.dsn(), Stores([open_store(str(tmp_path / "not mounted/disk"))]))
+    with pytest.raises(NotPossible, match="No such file or directory; make its parent, or mount that disk"):
+        backups.archive()
+    assert not (tmp_path / "not mounted").exists()
 
 
 def test_a_run_beside_another_is_refused_with_an_exit_code_of_its_own(server: PostgresServer, tmp_path: Path) -> None:

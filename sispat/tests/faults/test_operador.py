@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import shutil
+import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -134,11 +135,28 @@ async def test_kill_9_of_everything_and_the_loss_of_all_data_lose_no_asset_that_
     assert len(perdidos) <= carga.taxa / 10  # what was acknowledged in the last second may have been on its way
 
 
-def test_a_backup_directory_that_is_not_there_is_told_while_the_service_goes_on() -> None:
-    with pasta_de_dados() as dados, ComCopias(dados, BACKUP_DIR=str(dados.parent / "falta/copias")) as servico:
+@pytest.fixture
+def disco_cheio() -> Iterator[Path]:
+    """A data directory beside a backup directory that has room for less than one file of the log."""
+    with pasta_de_dados() as dados:
+        copias = dados.parent / "copias"
+        copias.mkdir()
+        mount, umount = shutil.which("mount"), shutil.which("umount")
+        if not mount or not umount:
+            pytest.skip("no mount")
+        if subprocess.run([mount, "-t", "tmpfs", "-o", "size=8m", "tmpfs", copias], capture_output=True).returncode:
+            pytest.skip("not allowed to mount")
+        try:
+            yield dados
+        finally:
+            subprocess.run([umount, copias], check=True)
+
+
+def test_a_full_disk_under_the_backups_is_told_while_the_service_goes_on(disco_cheio: Path) -> None:
+    with ComCopias(disco_cheio) as servico:
         servico.pronto()
-        servico.esperar(lambda: "falta" in servico.saida, 30)
+        servico.esperar(lambda: "No space left on device" in servico.saida, 60)
+        servico.esperar(lambda: "wal archive does not run" in str(servico.operador().get("found")), 60)
         assert servico.saude()["status"] == "warn"
         assert servico.estado("/api/health/ready") == 200
-        assert not (dados.parent / "falta").exists()
         assert servico.encerrar() == 0

@@ -55,7 +55,7 @@ def operating(backups: Backups, operation: Operation, notices: Notices | None = 
     again, and what could not be delivered is delivered from here.
     """
     from esteio.backup.operator import ChildRun, Deferred, Reporter, Turn
-    from esteio.serve import Caretaker
+    from esteio.serve import Caretaker, ServiceDied, ServiceFailed, ServiceRestarted
 
     directory = backups.directory
     if operation.archive and directory is None:
@@ -84,8 +84,10 @@ def operating(backups: Backups, operation: Operation, notices: Notices | None = 
         if (path := backups.operator_file) is not None:
             states = _states(caretaker)
             reporter = Reporter(path, backups, archive, states, active=mine)
+            changes = (ServiceDied, ServiceFailed, ServiceRestarted)
             reporter.start()
             stack.callback(reporter.stop, _STOP)
+            stack.callback(events.subscribe(lambda event: reporter.soon() if isinstance(event, changes) else None))
         yield caretaker
 
 

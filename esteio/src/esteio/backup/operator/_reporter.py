@@ -1,4 +1,4 @@
-"""Writes how the backups are, every minute and after each run, as a service of `esteio.serve`.
+"""Writes how the backups are, every minute, after each run and when told to, as a service of `esteio.serve`.
 
 Promises: whatever fails while it looks is in what it writes, and nothing it meets ends it. In order ended, it takes its
 file away: who makes no backups claims nothing. A problem is logged once, when it has lasted for two looks.
@@ -80,6 +80,10 @@ class Reporter:
         said += [f"{name} does not run: {why}" for name, why in found.services.items() if why]
         return replace(found, found=tuple(dict.fromkeys((*found.found, *said))))
 
+    def soon(self) -> None:
+        """Look at once: something has changed; any thread may call it."""
+        self._look_now.set()
+
     # As a service
 
     def start(self) -> None:
@@ -114,7 +118,7 @@ class Reporter:
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, TaskFinished | TaskFailed):
-            self._look_now.set()
+            self.soon()
 
     def _write(self, state: OperatorState) -> None:
         if self._ending.is_set():
