@@ -8,17 +8,32 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sispat.domain.erros import SispatError
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
     from esteio.cli import Operation
     from esteio.serve import Program
 
-__all__ = ["operacao", "operador", "operator"]
+__all__ = ["SemServico", "operacao", "operador", "operator"]
 
 _AS_DUAS = "0 2 * * *"
+
+
+class SemServico(SispatError):
+    """No service runs on the data directory."""
+
+    codigo = "sem-servico"
+
+    def __init__(self, pasta: Path) -> None:
+        self.pasta = pasta
+        super().__init__(
+            f"Nenhum `sispat serve` usa a pasta de dados {pasta}; ele inicia o operador sozinho. "
+            "Inicie-o, ou defina DATABASE_URL."
+        )
 
 
 def operator() -> None:
@@ -30,8 +45,10 @@ def operator() -> None:
 
     settings = carregar()
     logs.configurar(settings.log_level, settings.log_format)
-    copias = montar(settings, banco_do_servico(settings))
-    with encerravel(), operating(copias, operacao(settings), avisados(settings)) as zelador:
+    dsn = banco_do_servico(settings)
+    if dsn is None:
+        raise SemServico(settings.data_dir)
+    with encerravel(), operating(montar(settings, dsn), operacao(settings), avisados(settings)) as zelador:
         zelador.run()
 
 

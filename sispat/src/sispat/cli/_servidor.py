@@ -9,36 +9,21 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from esteio.postgres import Dsn
 from sispat.cli._falhas import Encerrado
 from sispat.cli._trava import DadosEmUso, Trava
-from sispat.domain.erros import SispatError
 from sispat.settings import Settings
 
 if TYPE_CHECKING:
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["BancoEmbutido", "SemServico", "banco", "banco_do_servico", "banco_em_uso", "encerravel"]
+__all__ = ["BancoEmbutido", "banco", "banco_do_servico", "banco_em_uso", "encerravel", "servidor_proprio"]
 
 NOME = "sispat"  # of the database and of its owner
 PAPEL_DO_SERVICO = "sispat_app"  # what the workers act as; see migration 0001
-
-
-class SemServico(SispatError):
-    """No service runs on the data directory."""
-
-    codigo = "sem-servico"
-
-    def __init__(self, pasta: Path) -> None:
-        self.pasta = pasta
-        super().__init__(
-            f"Nenhum `sispat serve` usa a pasta de dados {pasta}; ele inicia o operador sozinho. "
-            "Inicie-o, ou defina DATABASE_URL."
-        )
 
 
 class BancoEmbutido:
@@ -71,18 +56,23 @@ class BancoEmbutido:
         return dsn
 
 
+def servidor_proprio(settings: Settings) -> Embedded:
+    """Our own server, not started."""
+    from esteio.postgres.embedded import Embedded
+
+    # It notes what changes, so that a backup can be of that alone.
+    anotado = {"summarize_wal": "on"}
+    return Embedded(settings.data_dir / "postgres", account=settings.pg_account, settings=anotado)
+
+
 @contextmanager
 def banco(settings: Settings) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
     """The address, and the server where it is ours to keep up."""
     if settings.database_url is not None:
         yield settings.database_url, None
         return
-    from esteio.postgres.embedded import Embedded
-
     with Trava(settings.data_dir) as trava:
-        # What changed is noted by the server, so that a backup can be of that alone.
-        registro = {"summarize_wal": "on"}
-        servidor = Embedded(settings.data_dir / "postgres", account=settings.pg_account, settings=registro)
+        servidor = servidor_proprio(settings)
         embutido = BancoEmbutido(servidor, trava)
         try:
             embutido.start()
@@ -104,18 +94,15 @@ def banco_em_uso(settings: Settings) -> Iterator[Dsn]:
         yield dsn
 
 
-def banco_do_servico(settings: Settings) -> Dsn:
-    """The database of the service that runs; nothing is started for it: `SemServico` when none runs."""
+def banco_do_servico(settings: Settings) -> Dsn | None:
+    """The address of a database that is in use: the one of DATABASE_URL, or of whoever works on the data directory."""
     if settings.database_url is not None:
         return settings.database_url
     try:
         with Trava(settings.data_dir):
-            pass
+            return None
     except DadosEmUso as erro:
-        if erro.url is None:
-            raise
-        return Dsn.parse(erro.url)
-    raise SemServico(settings.data_dir)
+        return Dsn.parse(erro.url) if erro.url else None
 
 
 @contextmanager
