@@ -20,8 +20,8 @@ import psycopg
 import pytest
 
 from esteio import events
-from esteio.alert import Channels, Outbox
-from esteio.backup import AlreadyRunning, Backups
+from esteio.alert import Channels, Outbox, backup_notice
+from esteio.backup import AlreadyRunning, BackupRunEnded, Backups
 from esteio.backup._lock import Lock
 from esteio.backup.operator import ChildRun, Deferred, OperatorState, Reporter, ScheduledRunFailed, Turn, read_state
 from esteio.backup.operator._state import write_state
@@ -31,6 +31,7 @@ from esteio.backup.store import Stores, open_store
 from esteio.backup.watch import BackupsRed
 from esteio.cli import Notices, Operation, operating
 from esteio.postgres import Dsn
+from esteio.testing import recorded_events
 from esteio.testing.postgres import PostgresServer
 
 JOB = Errand("wanted", "base", "it is a test")
@@ -70,8 +71,17 @@ def test_a_run_that_fails_says_why_and_one_that_is_refused_is_no_failure() -> No
     assert caught.value.code == 1
     with pytest.raises(AlreadyRunning, match="backups under /backups"):
         child(f"import sys; sys.exit({AlreadyRunning.exit_code})")(JOB)
-    with pytest.raises(ScheduledRunFailed, match="-9"):
+
+
+def test_a_run_that_was_killed_is_told_by_us(tmp_path: Path) -> None:
+    with recorded_events() as seen, pytest.raises(ScheduledRunFailed, match="-9"):
         child("import os; os.kill(os.getpid(), 9)")(JOB)
+    [ended] = seen
+    assert isinstance(ended, BackupRunEnded)
+    notice = backup_notice(ended)
+    assert notice is not None
+    assert notice.level == "failure"
+    assert "backup of kind 'base' failed with exit code -9" in notice.body
 
 
 def test_a_run_under_way_can_be_interrupted(tmp_path: Path) -> None:
@@ -82,8 +92,9 @@ def test_a_run_under_way_can_be_interrupted(tmp_path: Path) -> None:
         run.interrupt()
 
     threading.Thread(target=interrupt).start()
-    with pytest.raises(ScheduledRunFailed, match="-15"):
+    with recorded_events() as seen, pytest.raises(ScheduledRunFailed, match="-15"):
         run(JOB)
+    assert seen == []
 
 
 # What is said

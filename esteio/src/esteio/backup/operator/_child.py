@@ -1,7 +1,8 @@
 """A scheduled backup as a process of its own.
 
 Promises: its memory goes back to the system at its end, and a crash in it is a failed run and nothing else. It stands
-back for everybody else (nice 10) and does not outlive us. What it says is logged line by line.
+back for everybody else (nice 10) and does not outlive us. What it says is logged line by line. It tells by itself how it
+ended (`BackupRunEnded`); for one that was killed that is done here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from esteio import events
 from esteio.backup._errors import AlreadyRunning, BackupError, ToolFailed
+from esteio.backup._events import BackupRunEnded
 from esteio.backup.schedule import Job
 from esteio.backup.tools import Running
 
@@ -54,7 +57,10 @@ class ChildRun:
         except ToolFailed as error:
             if error.code == AlreadyRunning.exit_code:
                 raise AlreadyRunning(self._directory / ".lock", None) from error
-            raise ScheduledRunFailed(job.kind, error.code, _last(error.stderr)) from error
+            failed = ScheduledRunFailed(job.kind, error.code, _last(error.stderr))
+            if error.code < 0 and not self._unwanted:  # killed, it could not tell how it ended
+                events.emit(BackupRunEnded("PostgreSQL", job.kind, "", error=failed))
+            raise failed from error
         finally:
             self._running = None
 
