@@ -54,25 +54,11 @@ def operating(backups: Backups, operation: Operation, notices: Notices | None = 
     How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
     again, and what could not be delivered is delivered from here.
     """
-    from esteio.backup.operator import ChildRun, Deferred, Reporter, Turn
+    from esteio.backup.operator import Reporter, Turn
     from esteio.serve import Caretaker, ServiceDied, ServiceFailed, ServiceRestarted
 
-    directory = backups.directory
-    if operation.archive and directory is None:
-        _logger.warning("the log is not archived: it is received into a directory, and no store is one; set BACKUP_DIR")
-
-    def ask() -> None:
-        schedule.ask()  # another history of the cluster may have begun while the archive was away
-
-    archived = operation.archive and directory is not None
-    archive = Deferred("wal archive", backups.archive, started=ask) if archived else None
-    run = ChildRun(operation.command, directory or Path("the stores"))
-    wanted = _wanted(backups, operation, archive)
-    schedule = backups.scheduler(operation.tasks, run, wanted=wanted, interrupt=run.interrupt)
-    services: list[Service] = [*([archive] if archive else []), schedule]
+    archive = _archive(backups) if operation.archive else None
     outbox = notices.outbox if notices else None
-    if outbox is not None:
-        services += [backups.watch(more=_problems(archive)), outbox]
     with ExitStack() as stack:
         stack.callback(events.subscribe(_log))
         if notices is not None and outbox is not None:
@@ -80,15 +66,43 @@ def operating(backups: Backups, operation: Operation, notices: Notices | None = 
         mine: Callable[[], bool] = lambda: True  # noqa: E731 - replaced where there is somebody to ask
         if not operation.alone:
             mine = stack.enter_context(Turn(backups.dsn, "backups")).mine
-        caretaker = Caretaker(services, stop_timeout=_STOP, may_run=mine)
+        caretaker = Caretaker(_services(backups, operation, archive, outbox), stop_timeout=_STOP, may_run=mine)
         if (path := backups.operator_file) is not None:
-            states = _states(caretaker)
-            reporter = Reporter(path, backups, archive, states, active=mine)
+            reporter = Reporter(path, backups, archive, _complaints(caretaker), active=mine)
             changes = (ServiceDied, ServiceFailed, ServiceRestarted)
             reporter.start()
             stack.callback(reporter.stop, _STOP)
             stack.callback(events.subscribe(lambda event: reporter.soon() if isinstance(event, changes) else None))
         yield caretaker
+
+
+def _services(
+    backups: Backups, operation: Operation, archive: Deferred[WalArchive] | None, outbox: Outbox | None
+) -> list[Service]:
+    """All that runs, in the order in which it starts; the outbox ends last, with what the others had to tell."""
+    from esteio.backup.operator import ChildRun
+
+    run = ChildRun(operation.command, backups.directory or Path("the stores"))
+    wanted = _wanted(backups, operation, archive)
+    schedule = backups.scheduler(operation.tasks, run, wanted=wanted, interrupt=run.interrupt)
+    if archive is not None:
+        archive.started = schedule.ask  # another history of the cluster may have begun while it was away
+    services: tuple[Service | None, ...] = (
+        outbox,
+        archive,
+        schedule,
+        backups.watch(more=_problems(archive)) if outbox else None,
+    )
+    return [service for service in services if service is not None]
+
+
+def _archive(backups: Backups) -> Deferred[WalArchive] | None:
+    from esteio.backup.operator import Deferred
+
+    if backups.directory is None:
+        _logger.warning("the log is not archived: it is received into a directory, and no store is one; set BACKUP_DIR")
+        return None
+    return Deferred("wal archive", backups.archive)
 
 
 def _wanted(
@@ -136,14 +150,16 @@ def _telling(notices: Notices, outbox: Outbox) -> events.Hook:
     return hook
 
 
-def _states(caretaker: Caretaker) -> Callable[[], Mapping[str, str]]:
-    def states() -> Mapping[str, str]:
+def _complaints(caretaker: Caretaker) -> Callable[[], Mapping[str, str]]:
+    """What is wrong with each service; empty where nothing is."""
+
+    def complaints() -> Mapping[str, str]:
         return {
             each.name: "" if each.up or not each.failures else each.error or f"it died {each.failures} times in a row"
             for each in caretaker.states()
         }
 
-    return states
+    return complaints
 
 
 def _log(event: Event) -> None:

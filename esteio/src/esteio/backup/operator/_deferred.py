@@ -24,12 +24,13 @@ S = TypeVar("S", bound=_Service)
 
 
 class Deferred(Generic[S]):
-    """The service `name`, which `make` makes anew at each start; `started` is called after each."""
+    """The service `name`, which `make` makes anew at each start."""
 
-    def __init__(self, name: str, make: Callable[[], S], *, started: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, name: str, make: Callable[[], S]) -> None:
         self._name = name
         self._make = make
-        self._started = started
+        self.started: Callable[[], object] = lambda: None
+        """Called after each start."""
         self.service: S | None = None
         """The one of the last start."""
 
@@ -43,7 +44,7 @@ class Deferred(Generic[S]):
         self.stop(0.0)
         self.service = self._make()
         self.service.start()
-        self._started()
+        self.started()
 
     def is_alive(self) -> bool:
         """Whether it is."""
