@@ -105,7 +105,7 @@ async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
     assert await idade_da_copia() == pytest.approx(2.0, abs=0.1)
     write_state(arquivo, OperatorState(agora, 1, False))
     assert await idade_da_copia() == 0
-    write_state(arquivo, OperatorState(agora, 1, True, ("o disco está cheio",)))
+    write_state(arquivo, OperatorState(agora, 1, True, amiss=("o disco está cheio",)))
     with pytest.raises(CopiasEmRisco, match="o disco está cheio"):
         await idade_da_copia()
     write_state(arquivo, OperatorState(agora - 301, 1, True))

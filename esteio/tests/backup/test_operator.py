@@ -101,7 +101,9 @@ def test_a_run_under_way_can_be_interrupted(tmp_path: Path) -> None:
 
 
 def test_what_an_operator_says_is_read_as_it_was_written_and_silence_is_a_problem(tmp_path: Path) -> None:
-    state = OperatorState(1000.0, 7, True, ("the disk is full",), newest="b", lag=3, services={"wal archive": "away"})
+    state = OperatorState(
+        1000.0, 7, True, ("old",), ("the disk is full",), "b", lag=3, services={"wal archive": "away"}
+    )
     write_state(tmp_path / "operator.json", state)
     assert read_state(tmp_path / "operator.json") == state
     assert state.problems(1299.0) == ("the disk is full",)
@@ -110,7 +112,9 @@ def test_what_an_operator_says_is_read_as_it_was_written_and_silence_is_a_proble
     assert full == "the disk is full"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "{}", '{"found": [], "at": 1}', '{"found": [], "more": 1}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "{}", '{"found": [], "at": 1}', '{"found": [], "amiss": [], "more": 1}']
+)
 def test_what_cannot_be_understood_says_nothing(text: str, tmp_path: Path) -> None:
     (tmp_path / "operator.json").write_text(text)
     assert read_state(tmp_path / "operator.json") is None
@@ -144,8 +148,8 @@ def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
     until(lambda: read_state(tmp_path / "state.json"))
     state = read_state(tmp_path / "state.json")
     assert state is not None
-    assert state.found == (
-        "there is no backup",
+    assert state.found == ("there is no backup",)
+    assert state.amiss == (
         "how the backups are cannot be seen: no server",
         "wal archive does not run: no server",
     )
@@ -156,7 +160,7 @@ def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
 def test_while_another_makes_the_backups_nothing_is_looked_at(tmp_path: Path) -> None:
     backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
     state = Reporter(tmp_path / "x", backups, None, dict, active=lambda: False).look()
-    assert (state.active, state.found) == (False, ())
+    assert (state.active, state.found, state.amiss) == (False, (), ())
 
 
 # Whose turn it is, and all of it at work, on one server
@@ -265,9 +269,12 @@ def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from
         until(lambda: "scheduled task wanted-base finished" in first.log(), first.log, 120)
         [base] = json.loads(first.asked("list", "--json").stdout)
         assert (base["kind"], base["verified"]) == ("base", True)
-        until(lambda: (state := first.state()) and state.verified == base["id"] and not state.found, first.log)
+        until(
+            lambda: (state := first.state()) and state.verified == base["id"] and not (state.found or state.amiss),
+            first.log,
+        )
         assert first.asked("status").returncode == 0
-        write_state(first.state_file, OperatorState(time.time(), 1, True, ("the archive is ill",)))
+        write_state(first.state_file, OperatorState(time.time(), 1, True, amiss=("the archive is ill",)))
         red = first.asked("status")
         assert (red.returncode, red.stderr) == (1, "the archive is ill\n")
 

@@ -156,7 +156,7 @@ def test_a_full_disk_under_the_backups_is_told_while_the_service_goes_on(disco_c
     with ComCopias(disco_cheio) as servico:
         servico.pronto()
         servico.esperar(lambda: "No space left on device" in servico.saida, 60)
-        servico.esperar(lambda: "wal archive does not run" in str(servico.operador().get("found")), 60)
+        servico.esperar(lambda: "wal archive does not run" in str(servico.operador().get("amiss")), 60)
         assert servico.saude()["status"] == "warn"
         assert servico.estado("/api/health/ready") == 200
         assert servico.encerrar() == 0

@@ -16,7 +16,7 @@ from esteio.cli._cluster import moment, recover_cluster
 from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._schedule import Form, scheduled, show, written
-from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json, with_operator
+from esteio.cli._show import age_text, entries_json, entries_table, operator_says, size_text, status_json
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
@@ -136,14 +136,15 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
         as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False,
     ) -> None:
         with opened(False) as backups:
-            found = with_operator(backups.status(timedelta(hours=max_age) if max_age else None), backups.operator_file)
+            found = backups.status(timedelta(hours=max_age) if max_age else None)
+            more = operator_says(backups.operator_file)
         if as_json:
-            typer.echo(status_json(found))
-        elif found.ok:
+            typer.echo(status_json(found, more))
+        elif found.ok and not more:
             typer.echo(words.ok.format(id=found.verified, age=age_text(found.verified_age or 0)))
-        for problem in () if as_json else found.problems:
+        for problem in () if as_json else (*found.problems, *more):
             typer.echo(problem, err=True)
-        raise typer.Exit(0 if found.ok else 1)
+        raise typer.Exit(1 if found.problems or more else 0)
 
 
 def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from esteio.backup import Entry, Status
     from esteio.backup.physical import Window
 
-__all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json", "with_operator"]
+__all__ = ["age_text", "entries_json", "entries_table", "operator_says", "size_text", "status_json"]
 
 
 def size_text(size: int) -> str:
@@ -43,20 +43,20 @@ def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str
     return json.dumps([_plain(entry, windows.get(entry.id)) for entry in entries], ensure_ascii=False, indent=2)
 
 
-def status_json(status: Status) -> str:
-    """The status with its verdict."""
-    return json.dumps({"ok": status.ok, **asdict(status)}, ensure_ascii=False, indent=2)
+def status_json(status: Status, operator: Sequence[str] = ()) -> str:
+    """The status with its verdict, and what the `operator` has seen beyond it."""
+    verdict = {"ok": status.ok and not operator, **asdict(status), "operator": operator}
+    return json.dumps(verdict, ensure_ascii=False, indent=2)
 
 
-def with_operator(status: Status, path: Path | None) -> Status:
-    """With what the operator that writes `path` has seen, where there is one that makes the backups."""
+def operator_says(path: Path | None) -> tuple[str, ...]:
+    """What is bad, as the operator that writes `path` says, where there is one that makes the backups."""
     from esteio.backup.operator import read_state
 
     state = read_state(path) if path else None
     if state is None or not state.active:
-        return status
-    said = (*status.problems, *state.problems(SYSTEM.time()))
-    return replace(status, problems=tuple(dict.fromkeys(said)))
+        return ()
+    return state.problems(SYSTEM.time())
 
 
 def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words: Words) -> None:

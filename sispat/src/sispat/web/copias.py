@@ -57,8 +57,8 @@ async def idade_da_copia() -> float:
         raise OperadorParado(arquivo)
     if not estado["active"]:
         return 0.0
-    if estado["found"]:
-        raise CopiasEmRisco(tuple(estado["found"]))
+    if problemas := (*estado["found"], *estado["amiss"]):
+        raise CopiasEmRisco(problemas)
     return (float(estado["verified_age"] or 0) + time.time() - escrito) / 3600
 
 

@@ -78,7 +78,7 @@ class Reporter:
             except Exception as error:  # noqa: BLE001 - what can't be seen is told
                 said.append(f"how the backups are cannot be seen: {error}")
         said += [f"{name} does not run: {why}" for name, why in found.services.items() if why]
-        return replace(found, found=tuple(dict.fromkeys((*found.found, *said))))
+        return replace(found, amiss=(*found.amiss, *said))
 
     def soon(self) -> None:
         """Look at once: something has changed; any thread may call it."""
@@ -123,7 +123,7 @@ class Reporter:
     def _write(self, state: OperatorState) -> None:
         if self._ending.is_set():
             return
-        self._tell(state.found)
+        self._tell((*state.found, *state.amiss))
         try:
             write_state(self._path, state)
         except OSError as error:
@@ -145,7 +145,7 @@ class Reporter:
         proof = next((each.proof for each in self._backups.entries() if each.id == status.verified), None)
         return replace(
             state,
-            found=(*state.found, *status.problems),
+            found=tuple(map(str, status.problems)),
             newest=status.newest,
             newest_age=status.newest_age,
             verified=status.verified,
@@ -158,4 +158,4 @@ class Reporter:
             return state
         status = self._archive.service.status()
         # Gaps are said by the status of the backups, counted from the newest base on.
-        return replace(state, lag=status.lag, found=(*state.found, *replace(status, gaps=()).problems))
+        return replace(state, lag=status.lag, amiss=tuple(map(str, replace(status, gaps=()).problems)))

@@ -28,7 +28,9 @@ class OperatorState:
     active: bool
     """False: another machine makes the backups now, and this one waits."""
     found: tuple[str, ...] = ()
-    """What is bad, in sentences."""
+    """What is bad of the backups, in sentences; anybody can find that out from the stores."""
+    amiss: tuple[str, ...] = ()
+    """What is bad of the archive and of what else runs here; only the operator knows."""
     newest: str | None = None
     newest_age: float | None = None
     verified: str | None = None
@@ -41,13 +43,10 @@ class OperatorState:
     """What runs in the operator, and why it does not; empty when it does."""
 
     def problems(self, now: float) -> tuple[str, ...]:
-        """What is bad at `now`."""
-        if now - self.at > _SILENT:
-            return (
-                f"the operator has said nothing for {(now - self.at) / 60:.0f} min: no backups are made",
-                *self.found,
-            )
-        return self.found
+        """What is bad at `now` beyond what the stores tell."""
+        if (silent := now - self.at) > _SILENT:
+            return (f"the operator has said nothing for {silent / 60:.0f} min: no backups are made", *self.amiss)
+        return self.amiss
 
 
 def write_state(path: Path, state: OperatorState) -> None:
@@ -60,6 +59,6 @@ def read_state(path: Path) -> OperatorState | None:
     """What an operator wrote; None when there is none, or it can't be understood."""
     try:
         found: dict[str, Any] = json.loads(path.read_text())
-        return OperatorState(**{**found, "found": tuple(found["found"])})
+        return OperatorState(**{**found, "found": tuple(found["found"]), "amiss": tuple(found["amiss"])})
     except (OSError, ValueError, TypeError, KeyError):
         return None
