@@ -28,6 +28,7 @@ ESTEIO = [sys.executable, "-m", "esteio", "backup"]
 
 def measure(dsn: Dsn, rounds: int, home: Path) -> list[Claim]:
     """Both claims, on the server at `dsn`, with `home` for all files."""
+    home.chmod(0o711)  # as root, the servers' account has to pass
     variables = environment(dsn) | {"DATABASE_URL": dsn.url, "BACKUP_DIR": str(home / "cluster")}
     programs = Toolbox(18).directory
     copies: dict[str, Callable[[], object]] = {

@@ -15,10 +15,11 @@ import pytest
 from test_physical_log import base, segment, wal
 
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
+from esteio.backup._progress import silent
 from esteio.backup.packing import Packing
 from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
-from esteio.backup.physical._log import _place
-from esteio.backup.store import Stores, open_store
+from esteio.backup.physical._log import _place, place_log
+from esteio.backup.store import AllStoresFailed, Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock
 from esteio.postgres.embedded import Embedded
@@ -75,11 +76,15 @@ def test_a_base_of_which_a_byte_was_changed_fails_its_trial_and_is_named(backups
     with pytest.raises(VerificationFailed, match=r"backup_manifest\.zst"):
         backups.verify()
     assert "failed its trial" in str(backups.status().problems)
+    assert backups.cluster.wants_base() == f"{made.id} failed its trial"
+    with pytest.raises(NotPossible, match="failed its trial"):
+        backups.run(kind="incremental")
 
 
 def test_without_a_base_there_is_no_incremental_and_no_way_back(backups: Backups, home: Path) -> None:
     with pytest.raises(NotPossible, match="no base backup"):
         backups.run(kind="incremental")
+    assert backups.cluster.wants_base() == "there is no base backup"
     with pytest.raises(RestoreRefused, match="no base backup"):
         backups.recover(home / "new")
     with pytest.raises(ValueError, match="dump, base, incremental"):
@@ -136,6 +141,8 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
             conn.execute("CREATE TABLE at_once ()")
             written_until(again, time.time())
             assert tables_in(restored.recover(home / "early").directory) == ["at_once", "precious"]
+            along_the_old = restored.recover(home / "old", row[0]).directory
+            assert (along_the_old / "pg_wal/00000003.history").exists()  # the second is taken, there and for ever
             restored.run(kind="base")
             assert restored.cluster.wants_base() is None
             conn.execute("CREATE TABLE afterwards ()")
@@ -226,6 +233,29 @@ def test_log_that_is_shipped_while_a_restore_reads_it_is_found_in_the_store(home
     (home / name).write_bytes(b"y" * size)  # completed, and not shipped yet
     _place(gone, home / "target", stores, lambda: None)
     assert (home / "target").read_bytes() == b"y" * size
+
+
+def test_of_many_segments_the_one_that_is_damaged_or_missing_is_named(home: Path) -> None:
+    stores = Stores([open_store(str(home / "disk"))])
+    size = 1 << 20
+    packed = io.BytesIO()
+    Packing(level=1).pack(io.BytesIO(b"x" * size), packed)
+    log = [
+        Wal(each := Segment(1, number, size), 0.0, False, key=f"wal/00000001/{each.name}.zst") for number in range(9)
+    ]
+    for each in log:
+        stores.put(each.key or "", packed.getvalue())
+    told: list[int] = []
+    place_log(log, home, stores, lambda _: None, lambda step, done, total, unit: told.append(done))
+    assert told == list(range(1, 10))
+    assert all((home / each.segment.name).stat().st_size == size for each in log)
+    for content in (packed.getvalue()[:-9] + b"damaged!!", packed.getvalue()[:50], None):
+        if content is None:
+            stores.delete(log[5].key or "")
+        else:
+            stores.put(log[5].key or "", content)
+        with pytest.raises((BackupDamaged, AllStoresFailed), match=log[5].segment.name):
+            place_log(log, home, stores, lambda _: None, silent)
 
 
 def test_log_is_unneeded_only_before_the_oldest_base_of_its_timeline() -> None:

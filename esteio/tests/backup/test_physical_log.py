@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._segments import lsn_bytes
-from esteio.backup.physical._timelines import Branch
+from esteio.backup.physical._timelines import Branch, history_file
 from esteio.backup.physical._wanted import why_base
 
 MIB = 1 << 20
@@ -129,6 +129,10 @@ def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun(
         way(75)
     assert window(bases[0], log, known).ends == NOON + timedelta(minutes=70)
     assert window(bases[1], log, known).ends == NOON + timedelta(minutes=60)
+    other = Wal(segment(1, 4), 0.0, False, key="x")
+    beyond = plan(bases, [*log, other], NOON + timedelta(minutes=30), name="city", branches=known).histories
+    assert list(beyond) == ["00000002.history", "00000003.history", "00000004.history"]
+    assert beyond["00000002.history"] == branch.text
     log.remove(second[0])  # received from the next segment on only
     assert way(None) == ("b40", ["17", "18"], None)
     bases.append(base(80, 5, timeline=2))
@@ -144,7 +148,7 @@ def test_a_restore_of_a_restore_knows_all_it_comes_from() -> None:
         segment(6, 3),
         segment(7, 3),
     ]
-    assert (third.file, third.left(1), third.left(3)) == ("00000003.history", 4 * SIZE + 8, None)
+    assert (history_file(3), third.left(1), third.left(3)) == ("00000003.history", 4 * SIZE + 8, None)
 
 
 def test_the_window_ends_where_the_log_has_a_gap() -> None:
@@ -167,6 +171,13 @@ def test_the_newest_base_before_the_target_is_taken() -> None:
     assert plan(backups, log, NOON + timedelta(minutes=29), name="city").base.id == "b0"
     assert plan(backups, log, NOON + timedelta(minutes=31), name="city").base.id == "b30"
     assert plan(backups, log, None, name="city").base.id == "b30"
+
+
+def test_a_base_that_failed_its_trial_is_taken_only_when_there_is_no_other() -> None:
+    backups, log = [base(0, 2), base(30, 5)], [wal(number, (number - 2) * 10) for number in range(3, 10)]
+    found = plan(backups, log, None, name="city", failed={"b30"})
+    assert (found.base.id, found.log[-1]) == ("b0", log[-1])
+    assert plan(backups, log, None, name="city", failed={"b0", "b30"}).base.id == "b30"
 
 
 def test_a_target_beyond_the_window_is_refused_with_the_window_and_the_missing_segment() -> None:

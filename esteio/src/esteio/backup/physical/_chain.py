@@ -40,16 +40,15 @@ def unpack_chain(
 
     BackupDamaged, VerificationFailed, ToolFailed, and whatever the stores raise. What was written stays.
     """
+    unpacking = _Unpacking(chain, stores, key, progress)
     if len(chain) == 1:
-        progress("unpack", 0, 1, "backups")
-        _unpack_one(chain[0], directory, stores, key, durable=durable)
+        unpacking.unpack(chain[0], directory, durable=durable)
         return
     pieces = directory.with_name(directory.name + ".parts")
     pieces.mkdir(mode=0o700)
     try:
-        for number, backup in enumerate(chain):
-            progress("unpack", number, len(chain), "backups")
-            _unpack_one(backup, pieces / backup.id, stores, key, durable=False)
+        for backup in chain:
+            unpacking.unpack(backup, pieces / backup.id, durable=False)
         # The server synchronises all of a restored directory before it replays anything.
         given = ["--no-sync", "--manifest-checksums=SHA256", f"--output={directory}"]
         given += ["--link"] if toolbox.major >= _FIRST_LINKING else []
@@ -59,11 +58,26 @@ def unpack_chain(
     _require_none(problems(directory, (directory / FILES).read_bytes()), chain[-1])
 
 
-def _unpack_one(backup: Manifest, directory: Path, stores: Stores, key: Key, *, durable: bool) -> None:
-    folder = Folder(stores, backup, key)
-    compared = Comparison(folder.text("files").encode())
-    unpack_tar(folder, backup.part("base"), directory, compared, write_back=durable)
-    _require_none(compared.problems(), backup)
+class _Unpacking:
+    """Of all backups in a chain, one after another; tells how much of all of them is done."""
+
+    def __init__(self, chain: Sequence[Manifest], stores: Stores, key: Key, progress: Progress) -> None:
+        self._stores = stores
+        self._key = key
+        self._progress = progress
+        self._done = 0
+        self._total = sum(backup.part("base").size for backup in chain)
+
+    def unpack(self, backup: Manifest, directory: Path, *, durable: bool) -> None:
+        """Make `directory` from one."""
+        folder = Folder(self._stores, backup, self._key)
+        compared = Comparison(folder.text("files").encode())
+        unpack_tar(folder, backup.part("base"), directory, compared, write_back=durable, tell=self._tell)
+        _require_none(compared.problems(), backup)
+
+    def _tell(self, size: int) -> None:
+        self._done += size
+        self._progress("unpack", self._done, self._total, "bytes")
 
 
 def _require_none(problems: list[str], backup: Manifest) -> None:

@@ -76,8 +76,8 @@ class ClusterBackups:
         home.chmod(0o711)  # as root, the server's account has to pass
         problems: tuple[str, ...] = ()
         try:
-            till = [base for base in self._bases() if base.details["ended"] <= backup.details["ended"]]
-            chain = plan(till, (), None, name=backup.id)
+            needed = {backup.id, *backup.details["needs"]}
+            chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
             trial = Trial(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
             try:
                 for each in chain.chain:
@@ -114,10 +114,12 @@ class ClusterBackups:
 
         RestoreRefused with what can be reached when `target` is not in it. `swap` then puts it in place.
         """
-        bases = self._bases()
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
         if not bases:
             raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
-        found = plan(bases, self._log(bases[-1]), target, name=str(directory), branches=self._branches())
+        log, known = self._log(bases[-1]), self._branches()
+        found = plan(bases, log, target, name=str(directory), branches=known, failed=_failed(entries))
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
 
@@ -132,8 +134,7 @@ class ClusterBackups:
         if not bases:
             return why_base(None, sound=True, log=())
         newest = bases[-1]
-        proof = next(entry.proof for entry in entries if entry.id == newest.id)
-        return why_base(newest, sound=proof is None or proof.ok, log=self._log(newest))
+        return why_base(newest, sound=newest.id not in _failed(entries), log=self._log(newest))
 
     def problems(self) -> tuple[str, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
@@ -162,9 +163,12 @@ class ClusterBackups:
         return failed
 
     def _parent(self) -> Manifest:
-        bases = self._bases()
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
         if not bases:
             raise NotPossible("incremental", "there is no base backup", "make a backup of kind base")
+        if bases[-1].id in _failed(entries):
+            raise NotPossible("incremental", f"{bases[-1].id} failed its trial", "make a backup of kind base")
         if len(bases[-1].details["needs"]) >= _LONGEST_CHAIN:
             reason = f"{_LONGEST_CHAIN} incrementals were made on one base, which is the most"
             raise NotPossible("incremental", reason, "make a backup of kind base")
@@ -189,3 +193,8 @@ class ClusterBackups:
     def _received(self) -> Path:
         roots = [root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)]
         return roots[0] / RECEIVED if roots else Path(RECEIVED)
+
+
+def _failed(entries: Sequence[Entry]) -> frozenset[str]:
+    """The names of those that did not pass their trial."""
+    return frozenset(entry.id for entry in entries if entry.proof is not None and not entry.proof.ok)

@@ -20,7 +20,7 @@ from esteio.backup.physical._inventory import Wal
 from esteio.backup.physical._shipping import FOLDER, KEYS, PARTIAL, fill_up
 from esteio.backup.store import Stores
 
-__all__ = ["Key", "place_log"]
+__all__ = ["Key", "log_key", "place_log"]
 
 Key = Callable[[bytes | None], Decryption | None]
 """Makes what opens encrypted files from their key file, None when they have none."""
@@ -35,7 +35,7 @@ def place_log(log: Sequence[Wal], directory: Path, stores: Stores, key: Key, pro
     """
     if not log:
         return
-    opened = cache(partial(_opened, stores, key))
+    opened = cache(partial(log_key, stores, key))
     if any(wal.path is None and wal.key is not None and wal.key.endswith(".age") for wal in log):
         opened()  # once, and not in each thread: a passphrase takes a second
     with ThreadPoolExecutor(_AT_ONCE, "esteio log") as pool:
@@ -80,7 +80,7 @@ def _shipped(wal: Wal, stores: Stores) -> str:
     raise BackupDamaged("the log", name, "it is missing")
 
 
-def _opened(stores: Stores, key: Key) -> Decryption | None:
+def log_key(stores: Stores, key: Key) -> Decryption | None:
     """What opens the log: `key` alone, or with the key files that lie beside the log."""
     found = []
     for name in stores.list(f"{FOLDER}/{KEYS}"):

@@ -7,18 +7,19 @@ shows the window which can.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Manifest
 from esteio.backup.physical._inventory import Wal
 from esteio.backup.physical._segments import Segment, lsn_bytes
-from esteio.backup.physical._timelines import Branch
+from esteio.backup.physical._timelines import Branch, history_file
 
 __all__ = ["Plan", "Window", "first_segment", "plan", "unneeded", "window"]
 
+_UNKNOWN = "# a timeline whose history is not known\n"
 _MARGIN = timedelta(hours=1)  # clocks of stores and server may differ
 
 
@@ -43,6 +44,8 @@ class Plan:
     window: Window
     branch: Branch | None = None
     """Along which the log goes on, where that is not the base's own timeline."""
+    histories: Mapping[str, str] = field(default_factory=dict)
+    """By name, the history files of all timelines known beyond the base's: the server must not use their numbers again."""
 
     @property
     def base(self) -> Manifest:
@@ -74,11 +77,13 @@ def plan(
     *,
     name: str,
     branches: Mapping[int, Branch] | None = None,
+    failed: Collection[str] = (),
 ) -> Plan:
     """How to reach `target` (None: the last moment there is); RestoreRefused for cluster `name` when that can't be.
 
     After a restore the log goes on along a branch, one of `branches`; the one taken is the newest that had begun at
-    `target`. ValueError for a target without a timezone: two hours are lost that way, or replayed.
+    `target`. Of the backups that `failed` their trial one is taken only when there is no other. ValueError for a target
+    without a timezone: two hours are lost that way, or replayed.
     """
     if target is not None and target.tzinfo is None:
         msg = f"the target {target} has no timezone; write 2026-03-01 14:30:00-03:00, or +00:00 for UTC"
@@ -89,11 +94,13 @@ def plan(
     fitting = [b for b in bases if target is None or datetime.fromisoformat(b.details["ended"]) <= target]
     if not fitting:
         raise _unreachable(name, target, window(bases[0], log, branches), "")
-    way = _way(fitting, log, branches or {}, target)
+    sound = [base for base in fitting if base.id not in failed]
+    way = _way(sound or fitting, log, branches or {}, target)
     reach = _window(way.base, way.followed)
     if target is not None and target > reach.ends:
         raise _unreachable(name, target, reach, _hole(way, log))
-    return Plan(_chain(way.base, backups, name), _needed(way.followed, target), target, reach, way.branch)
+    histories = _histories(way.base, log, branches or {})
+    return Plan(_chain(way.base, backups, name), _needed(way.followed, target), target, reach, way.branch, histories)
 
 
 def unneeded(bases: Sequence[Manifest], log: Sequence[Wal]) -> tuple[Wal, ...]:
@@ -161,6 +168,12 @@ def _needed(followed: tuple[Wal, ...], target: datetime | None) -> tuple[Wal, ..
     limit = (target + _MARGIN).timestamp()
     before = [wal for wal in followed if wal.until < limit]
     return followed[: len(before) + 1]
+
+
+def _histories(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch]) -> Mapping[str, str]:
+    own = int(base.details["timeline"])
+    known = max([own, *branches, *(wal.segment.timeline for wal in log)])
+    return {history_file(t): branches[t].text if t in branches else _UNKNOWN for t in range(own + 1, known + 1)}
 
 
 def _hole(way: _Way, log: Sequence[Wal]) -> str:

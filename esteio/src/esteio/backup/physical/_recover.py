@@ -23,7 +23,7 @@ from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["Recovered", "recover"]
+__all__ = ["Recovered", "recover", "refuse_early"]
 
 _SPARE = 1.1
 
@@ -62,13 +62,13 @@ def recover(
     `directory` is removed again.
     """
     began = clock.monotonic()
-    _refuse_early(plan, directory, toolbox)
+    refuse_early(plan, directory, toolbox)
     try:
         unpack_chain(plan.chain, directory, stores, toolbox, key, progress, durable=durable)
         if look_at_files is not None:
             look_at_files(directory)
-        if plan.branch is not None:
-            (directory / "pg_wal" / plan.branch.file).write_text(plan.branch.text)
+        for name, text in plan.histories.items():
+            (directory / "pg_wal" / name).write_text(text)
         place_log(plan.log, directory / "pg_wal", stores, key, progress)
         progress("restore", 0, 0, "")
         last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)
@@ -78,7 +78,8 @@ def recover(
     return Recovered(directory, plan, clock.monotonic() - began, last)
 
 
-def _refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
+def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
+    """RestoreRefused when `plan` can't become `directory`: version, programs, name, room. Nothing is touched."""
     name = str(directory)
     if toolbox.major != plan.base.major:
         reason = f"the backup is of PostgreSQL {plan.base.major}, the programs are of {toolbox.major}"

@@ -87,7 +87,8 @@ class Shipping:
                 self._partial_at = now
 
     def set_aside(self) -> None:
-        """Ship the unfinished segment for good: nothing will be added to it."""
+        """Ship all, the unfinished segment for good: nothing will be added to it, and nothing goes on from here."""
+        self.ship()
         for path in self._directory.glob("*" + PARTIAL):
             self._put(path, path.name)
             path.unlink()

@@ -17,7 +17,7 @@ from esteio.backup.physical._segments import Segment, lsn_bytes
 from esteio.backup.physical._shipping import FOLDER, HISTORY
 from esteio.backup.store import Stores
 
-__all__ = ["Branch", "branches"]
+__all__ = ["Branch", "branches", "history_file"]
 
 _NAME = re.compile(r"([0-9A-F]{8})\.history(?:\.zst)?")
 _LINE = re.compile(r"^\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)", re.MULTILINE)
@@ -40,11 +40,6 @@ class Branch:
         found = tuple((int(parent), lsn_bytes(left)) for parent, left in _LINE.findall(text))
         return cls(timeline, found, begun, text)
 
-    @property
-    def file(self) -> str:
-        """The name of its history file."""
-        return f"{self.timeline:08X}{HISTORY}"
-
     def left(self, timeline: int) -> int | None:
         """The position where it, or one it comes from, left `timeline`; None for one it does not come from."""
         return dict(self.ancestors).get(timeline)
@@ -53,6 +48,11 @@ class Branch:
         """The segment of that number as this branch replays it: of the latest timeline that had begun."""
         timeline = next((t for t, left in self.ancestors if number < left // size), self.timeline)
         return Segment(timeline, number, size)
+
+
+def history_file(timeline: int) -> str:
+    """The name of the history file of a timeline."""
+    return f"{timeline:08X}{HISTORY}"
 
 
 def branches(stores: Stores, received: Path) -> Mapping[int, Branch]:

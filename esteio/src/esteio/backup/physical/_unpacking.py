@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path, PurePosixPath
 
@@ -22,23 +23,45 @@ from esteio.backup.physical._tar import Member, NotTar, Tar
 
 __all__ = ["unpack_tar"]
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # Windows would write line ends its way
 _SMALL = 256 << 10  # bytes: below, asking for it costs more than it gains
 _WRITE_BACK = 32 << 20
 
 
-def unpack_tar(folder: Folder, part: Part, directory: Path, compared: Comparison, *, write_back: bool) -> None:
+def unpack_tar(
+    folder: Folder,
+    part: Part,
+    directory: Path,
+    compared: Comparison,
+    *,
+    write_back: bool,
+    tell: Callable[[int], None] = lambda _size: None,
+) -> None:
     """Extract `part` of a backup into `directory`, which is made, and tell `compared` of each file.
 
-    With `write_back` the disk begins to write at once. BackupDamaged when the part was changed or is no tar file, and
-    whatever the stores raise.
+    With `write_back` the disk begins to write at once; `tell` is called with the number of bytes of each piece.
+    BackupDamaged when the part was changed or is no tar file, and whatever the stores raise.
     """
     directory.mkdir(mode=0o700)
     with closing(_Extraction(directory, compared, write_back)) as extraction:
         checked = _Checked(Tar(extraction))
         with Handing(checked) as handing:
-            folder.read(part, handing)
+            folder.read(part, _Told(handing, tell))
         if wrong := checked.finish():
             raise BackupDamaged(folder.manifest.id, part.name, f"no whole tar file ({wrong})") from wrong
+
+
+class _Told:
+    """A sink that tells how much goes through it."""
+
+    def __init__(self, sink: Handing, tell: Callable[[int], None]) -> None:
+        self._sink = sink
+        self._tell = tell
+
+    def write(self, data: bytes, /) -> int:
+        size = self._sink.write(data)
+        self._tell(size)
+        return size
 
 
 class _Checked:
@@ -92,7 +115,7 @@ class _Extraction:
         self._name, self._size = path.as_posix(), member.size
         self._wanted = self._compared.wants(self._name)
         self._hash = hashlib.sha256()
-        self._file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._file = os.open(target, _NEW, 0o600)
 
     def content(self, data: memoryview, /) -> None:
         """Write and hash it."""
