@@ -95,7 +95,7 @@ class Servico:
         with self._saida.open("wb") as saida:
             self.processo = psutil.Popen(
                 [sys.executable, "-m", "sispat", "serve", "--port", "0", *argumentos],
-                env=ambiente(**variaveis),
+                env=ambiente(**{"SISPAT_BACKUP": "não"} | variaveis),
                 cwd=self._pasta.name,
                 stdin=subprocess.DEVNULL,
                 stdout=saida,

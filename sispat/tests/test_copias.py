@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,10 +16,15 @@ from processos import Servico, comando, pasta_de_dados, por_dentro
 
 from esteio.alert import ENGLISH as AVISOS
 from esteio.backup import Why
+from esteio.backup.operator import OperatorState
+from esteio.backup.operator._state import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
 from sispat.cli._avisos import PALAVRAS
-from sispat.cli._copias import _TEXTOS
+from sispat.cli._copias import TEXTOS_DOS_COMANDOS
+from sispat.cli._operador import operacao
+from sispat.settings import carregar
+from sispat.web.copias import ESTADO, CopiasEmRisco, OperadorParado, idade_da_copia
 
 
 @pytest.fixture
@@ -58,6 +64,58 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
         servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
         assert servico.encerrar() == 0
     assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("OK - está tudo bem: sispat_backup_")
+
+
+def test_an_operator_by_hand_says_who_starts_it(dados: str) -> None:
+    sozinho = comando("operator", SISPAT_DATA_DIR=dados)
+    assert sozinho.returncode == 1
+    assert "Nenhum `sispat serve` usa a pasta de dados" in sozinho.stderr
+    assert not (Path(dados) / "postgres").exists(), "it starts no database"
+
+
+@pytest.mark.parametrize(
+    ("variaveis", "tarefas", "recebe", "unica"),
+    [
+        ({}, ["base", "dump"], True, True),
+        ({"DATABASE_URL": "postgresql://u@h/b"}, ["dump"], False, False),
+        (
+            {"DATABASE_URL": "postgresql://u@h/b", "SISPAT_BACKUP_BASE": "0 3 * * *", "SISPAT_BACKUP_ARCHIVE": "sim"},
+            ["base", "dump"],
+            True,
+            False,
+        ),
+        ({"SISPAT_BACKUP_BASE": "não", "SISPAT_BACKUP_DUMP": "não", "SISPAT_BACKUP_ARCHIVE": "não"}, [], False, True),
+    ],
+)
+def test_what_the_operator_does_follows_from_whose_database_it_is(
+    variaveis: dict[str, str], tarefas: list[str], recebe: bool, unica: bool
+) -> None:
+    feita = operacao(carregar(variaveis))
+    assert [tarefa.kind for tarefa in feita.tasks] == tarefas
+    assert {tarefa.cron.timezone for tarefa in feita.tasks} <= {"America/Sao_Paulo"}
+    assert (feita.archive, feita.alone) == (recebe, unica)
+
+
+async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arquivo = tmp_path / "operator.json"
+    monkeypatch.setenv(ESTADO, str(arquivo))
+    agora = time.time()
+    write_state(arquivo, OperatorState(agora - 60, 1, True, verified="c", verified_age=7140.0))
+    assert await idade_da_copia() == pytest.approx(2.0, abs=0.1)
+    write_state(arquivo, OperatorState(agora, 1, False))
+    assert await idade_da_copia() == 0
+    write_state(arquivo, OperatorState(agora, 1, True, amiss=("o disco está cheio",)))
+    with pytest.raises(CopiasEmRisco, match="o disco está cheio"):
+        await idade_da_copia()
+    write_state(arquivo, OperatorState(agora - 301, 1, True))
+    with pytest.raises(OperadorParado, match="há mais de 5 min"):
+        await idade_da_copia()
+    for conteudo in ("", "[]", "{"):
+        arquivo.write_text(conteudo)
+        with pytest.raises(OperadorParado):
+            await idade_da_copia()
 
 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:
@@ -138,8 +196,8 @@ def test_every_text_is_in_portuguese() -> None:
     for nome in AVISOS.__slots__:
         campos = [set(re.findall(r"{\w+}", str(getattr(palavras, nome)))) for palavras in (AVISOS, PALAVRAS)]
         assert campos[0] == campos[1], nome
-    iguais = [nome for nome in ENGLISH.__slots__ if getattr(_TEXTOS, nome) == getattr(ENGLISH, nome)]
+    iguais = [nome for nome in ENGLISH.__slots__ if getattr(TEXTOS_DOS_COMANDOS, nome) == getattr(ENGLISH, nome)]
     assert iguais == []
-    assert len(_TEXTOS.columns) == len(ENGLISH.columns)
-    assert _TEXTOS.reasons.keys() == Why.__members__.keys()
-    assert all(("{about}" in _TEXTOS.reasons[why.name]) == ("{about}" in why.value) for why in Why)
+    assert len(TEXTOS_DOS_COMANDOS.columns) == len(ENGLISH.columns)
+    assert TEXTOS_DOS_COMANDOS.reasons.keys() == Why.__members__.keys()
+    assert all(("{about}" in TEXTOS_DOS_COMANDOS.reasons[why.name]) == ("{about}" in why.value) for why in Why)

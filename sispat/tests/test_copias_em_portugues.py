@@ -21,7 +21,7 @@ import esteio.backup.tools
 import esteio.cli.environment
 from esteio.backup import Trouble
 from esteio.errors import EsteioError
-from sispat.cli._copias import _TEXTOS
+from sispat.cli._copias import TEXTOS_DOS_COMANDOS
 from sispat.cli._erros_de_copias import TEXTOS, em_portugues
 from sispat.cli._frases import _FRASES, traduzir
 
@@ -86,7 +86,7 @@ def campos(texto: str) -> set[str | None]:
 
 @pytest.mark.parametrize("problema", Trouble, ids=lambda problema: problema.name)
 def test_every_problem_has_a_text_with_its_fields(problema: Trouble) -> None:
-    texto = _TEXTOS.problems[problema.name]
+    texto = TEXTOS_DOS_COMANDOS.problems[problema.name]
     assert texto != problema.value
     assert campos(texto) == campos(problema.value)
 
@@ -153,7 +153,7 @@ def test_the_page_for_bad_days_quotes_what_is_really_said() -> None:
     pagina = (Path(__file__).parents[2] / "docs/how-to/restaurar-sob-pressao.md").read_text()
     esquerda = [linha.split("|")[1] for linha in pagina.splitlines() if linha.startswith("| `")]
     citadas = [citada for celula in esquerda for citada in celula.split("`")[1::2]]
-    ditas = " ".join((*_FRASES.values(), *TEXTOS.values(), *_TEXTOS.problems.values()))
+    ditas = " ".join((*_FRASES.values(), *TEXTOS.values(), *TEXTOS_DOS_COMANDOS.problems.values()))
     assert len(citadas) >= 8
     for citada in citadas:
         for parte in citada.replace("ARQUIVO", "...").split("..."):

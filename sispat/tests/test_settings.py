@@ -89,6 +89,17 @@ def test_an_address_look_up_that_is_no_url_is_refused() -> None:
     assert "não para desligar" in problemas({"SISPAT_CEP_URL": "viacep.com.br"})["SISPAT_CEP_URL"]
 
 
+def test_when_backups_are_made_is_checked_when_the_settings_are_read() -> None:
+    lidas = carregar({"SISPAT_BACKUP_BASE": "30 1 * * 1-5", "SISPAT_BACKUP_DUMP": "Não", "SISPAT_BACKUP_MAX_AGE": "3d"})
+    assert (lidas.backup_base, lidas.backup_dump, lidas.backup_max_age) == ("30 1 * * 1-5", "não", 3 * 86400)
+    assert carregar({"SISPAT_BACKUP_BASE": "auto"}).backup_base == "auto"
+    achados = problemas(
+        {"SISPAT_BACKUP_BASE": "às duas", "SISPAT_BACKUP_DUMP": "auto", "SISPAT_BACKUP_ARCHIVE": "talvez"}
+    )
+    assert len(achados) == 3
+    assert "cinco campos" in achados["SISPAT_BACKUP_BASE"]
+
+
 def test_all_bad_values_are_told_at_once() -> None:
     achados = problemas(
         {

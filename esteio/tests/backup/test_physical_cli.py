@@ -149,6 +149,6 @@ def test_the_schedule_is_shown_written_and_kept(env: dict[str, str], home: Path)
     kept = start(env, "schedule", "--run", "--base", "")
     try:
         until(lambda: list(home.glob("disk/backup_*/proof.json")), kept)
-        assert "is at work there" in esteio(env, "schedule", "--run", code=1)
+        assert "is at work there" in esteio(env, "schedule", "--run", code=75)
     finally:
         ended(kept)

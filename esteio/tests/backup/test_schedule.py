@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import subprocess
 import threading
@@ -15,21 +16,28 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esteio.backup import AlreadyRunning
+from esteio.backup import AlreadyRunning, BackupError
 from esteio.backup.schedule import (
     DAILY,
     EVERY_SIX_HOURS,
     Cron,
+    Errand,
+    Known,
+    Outcome,
     ScheduleError,
     Scheduler,
     Task,
+    TaskBegun,
     TaskFailed,
     TaskFinished,
+    TaskRefused,
+    after,
     cron_line,
     decide,
     systemd_units,
     windows_task,
 )
+from esteio.backup.schedule._memory import recall
 from esteio.testing import ManualClock, recorded_events
 
 HOUR = 3600.0
@@ -94,24 +102,29 @@ def test_the_defaults_are_daily_at_two_and_every_six_hours() -> None:
 # The decision
 
 
+def known(**moments: float) -> dict[str, Known]:
+    return {name.replace("_", "-"): Known(moment) for name, moment in moments.items()}
+
+
 def test_a_task_seen_first_waits_for_its_next_moment() -> None:
     decision = decide([DAILY], {}, NOON)
     assert decision.due == ()
     assert decision.next == at("2026-03-02 02:00")
-    assert decide([DAILY], decision.handled, decision.next).due == (DAILY,)
+    assert decide([DAILY], decision.known, decision.next).due == (DAILY,)
 
 
 def test_however_many_moments_were_missed_it_is_due_once() -> None:
-    decision = decide([DAILY, EVERY_SIX_HOURS], {"daily": NOON, "every-six-hours": NOON}, NOON + 100 * 24 * HOUR + 60)
+    tasks = [DAILY, EVERY_SIX_HOURS]
+    decision = decide(tasks, known(daily=NOON, every_six_hours=NOON), NOON + 100 * 24 * HOUR + 60)
     assert decision.due == (DAILY, EVERY_SIX_HOURS)
     now = NOON + 100 * 24 * HOUR + 120
-    assert decide([DAILY, EVERY_SIX_HOURS], dict.fromkeys(("daily", "every-six-hours"), now), now + 1).due == ()
+    assert decide(tasks, known(daily=now, every_six_hours=now), now + 1).due == ()
 
 
 def test_a_clock_that_was_in_the_future_does_not_stop_the_backups() -> None:
-    decision = decide([DAILY], {"daily": NOON + 5 * 365 * 24 * HOUR}, NOON)
+    decision = decide([DAILY], known(daily=NOON + 5 * 365 * 24 * HOUR), NOON)
     assert decision.due == ()
-    assert decide([DAILY], decision.handled, NOON + 24 * HOUR).due == (DAILY,)
+    assert decide([DAILY], decision.known, NOON + 24 * HOUR).due == (DAILY,)
 
 
 @settings(max_examples=100, deadline=None)
@@ -119,13 +132,78 @@ def test_a_clock_that_was_in_the_future_does_not_stop_the_backups() -> None:
 def test_whatever_the_clock_does_one_moment_passed_is_one_run(jumps: list[float], zone: str) -> None:
     """A run happens exactly when, since the last look, the clock went over a moment of the task."""
     task = Task("t", Cron("0 2 * * *", zone), "base")
-    now, handled = NOON, {"t": NOON}
+    now, memory = NOON, known(t=NOON)
     for jump in jumps:
-        seen = min(handled["t"], now + jump)
+        seen = min(memory["t"].handled, now + jump)
         now += jump
-        decision = decide([task], handled, now)
+        decision = decide([task], memory, now)
         assert bool(decision.due) == (task.cron.next(seen) <= now)
-        handled = {**decision.handled, **{each.name: now for each in decision.due}}
+        memory = {**decision.known, **{each.name: after(each, memory["t"], Outcome.DONE, now) for each in decision.due}}
+
+
+def test_what_fails_is_due_again_after_5_15_and_then_every_60_minutes_and_a_success_forgets_that() -> None:
+    weekly = Task("weekly", Cron("0 2 * * 0"), "base")
+    now = at("2026-03-01 02:00")
+    memory, waits = Known(now - 1), []
+    for _ in range(5):
+        assert decide([weekly], {"weekly": memory}, now).due == (weekly,)
+        memory = after(weekly, memory, Outcome.FAILED, now)
+        assert memory.again is not None
+        assert decide([weekly], {"weekly": memory}, memory.again - 1).due == ()
+        assert decide([weekly], {"weekly": memory}, now).next == memory.again
+        waits.append(memory.again - now)
+        now = memory.again
+    assert waits == [300, 900, 3600, 3600, 3600]
+    memory = after(weekly, memory, Outcome.DONE, now)
+    assert decide([weekly], {"weekly": memory}, now + 24 * HOUR).due == ()
+    assert after(weekly, memory, Outcome.FAILED, now).failures == 1
+
+
+def test_what_was_refused_is_due_again_in_two_minutes_and_counts_as_no_failure() -> None:
+    memory = after(DAILY, Known(NOON - HOUR, failures=1, again=NOON), Outcome.REFUSED, NOON)
+    assert decide([DAILY], {"daily": memory}, NOON + 119).due == ()
+    assert decide([DAILY], {"daily": memory}, NOON + 120).due == (DAILY,)
+    assert memory.failures == 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.floats(-50 * HOUR, 50 * HOUR), st.sampled_from(Outcome)), max_size=30))
+def test_whatever_the_clock_does_what_did_not_end_well_runs_again_within_an_hour(
+    life: list[tuple[float, Outcome]],
+) -> None:
+    now, memory, last = NOON, known(daily=NOON), Outcome.DONE
+    for jump, outcome in life:
+        now += jump
+        decision = decide([DAILY], memory, now)
+        memory = dict(decision.known)
+        if last is not Outcome.DONE:
+            assert min(decision.next, now if decision.due else math.inf) <= now + HOUR
+        if decision.due:
+            memory["daily"] = after(DAILY, memory["daily"], outcome, now)
+            last = outcome
+
+
+def test_an_errand_is_run_at_once_and_each_time_later_when_it_comes_back_within_a_day() -> None:
+    errand = Errand("wanted", "base", "there is none")
+    assert decide([EVERY_SIX_HOURS], {}, NOON, errand).due == (errand,)
+    now, memory, waits = NOON, Known(NOON), []
+    for _ in range(5):
+        assert decide([], {"wanted": memory}, now, errand).due == (errand,)
+        memory = after(errand, memory, Outcome.DONE, now)
+        assert memory.again is not None
+        assert decide([], {"wanted": memory}, memory.again - 1, errand).due == ()
+        assert decide([], {"wanted": memory}, memory.again).due == ()
+        waits.append(memory.again - now)
+        now = memory.again
+    assert waits == [60, 300, 900, 3600, 3600]
+    assert after(errand, memory, Outcome.DONE, now + 25 * HOUR).failures == 1
+    failed = after(errand, Known(NOON, failures=1), Outcome.FAILED, NOON)
+    assert decide([], {"wanted": failed}, NOON + 899, errand).due == ()
+
+
+def test_a_task_that_is_due_anyway_does_the_errand() -> None:
+    errand = Errand("wanted", "base", "there is none")
+    assert decide([DAILY], known(daily=NOON), NOON + 24 * HOUR, errand).due == (DAILY,)
 
 
 # The scheduler
@@ -202,18 +280,82 @@ def test_a_long_run_is_not_started_again_beside_itself_nor_for_each_moment_it_co
     assert [name for name, _ in runs.at][2:] == ["daily"]
 
 
-def test_a_run_that_fails_is_told_and_runs_again_at_its_next_moment(
+def test_a_run_that_fails_is_told_and_tried_again_before_its_next_moment(
     make: Callable[[], Scheduler], clock: ManualClock, runs: Runs
 ) -> None:
     scheduler = make()
     scheduler.tick()
-    runs.error = OSError("the disk is full")
+    runs.error = BackupError("the disk is full")
     with recorded_events() as seen:
         live(scheduler, clock, 24)
         runs.error = None
-        live(scheduler, clock, 24)
-    daily = [type(event) for event in seen if event.name == "daily"]
-    assert daily == [TaskFailed, TaskFinished]
+        live(scheduler, clock, 1.1)
+    daily = [event for event in seen if event.name == "daily"]
+    failed = [event for event in daily if isinstance(event, TaskFailed)]
+    assert [event.failures for event in failed[:4]] == [1, 2, 3, 4]
+    assert "the disk is full; it runs again in 5 min" in str(failed[0])
+    assert sum(isinstance(event, TaskFinished) for event in daily) == 1
+
+
+def test_a_run_that_is_refused_waits_some_minutes_also_over_a_restart(
+    make: Callable[[], Scheduler], clock: ManualClock, runs: Runs, tmp_path: Path
+) -> None:
+    make().tick()
+    clock.advance(24 * HOUR)
+    runs.error = AlreadyRunning(tmp_path / ".lock", 1)
+    with recorded_events() as seen:
+        make().tick()
+    runs.error = None
+    assert [type(event) for event in seen] == [TaskBegun, TaskRefused] * 2
+    live(make(), clock, 0.1)
+    assert [name for name, _ in runs.at] == ["daily", "every-six-hours"] * 2
+    assert 120 <= runs.at[2][1] - runs.at[0][1] <= 200
+
+
+def test_what_is_wanted_is_run_and_a_question_without_an_answer_stops_nothing(
+    clock: ManualClock, runs: Runs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    answers: list[Errand | Exception | None] = [Errand("wanted", "base", "it is the first"), OSError("away"), None]
+
+    def wanted() -> Errand | None:
+        answer = answers.pop(0) if answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    scheduler = Scheduler([EVERY_SIX_HOURS], runs, tmp_path, wanted=wanted, random=lambda: 0.5, clock=clock)
+    with recorded_events() as seen:
+        live(scheduler, clock, 7)
+    assert [name for name, _ in runs.at] == ["wanted", "every-six-hours"]
+    assert "because it is the first" in str(seen[0])
+    assert answers == []
+    assert "whether a backup is wanted cannot be known: away" in caplog.text
+
+
+def test_a_disk_that_is_full_keeps_no_task_from_its_moment(
+    make: Callable[[], Scheduler], clock: ManualClock, runs: Runs, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / ".schedule.json").mkdir()  # what it would write cannot be written
+    live(make(), clock, 24)
+    assert len(runs.at) == 5
+    assert "cannot be written" in caplog.text
+
+
+def test_a_run_under_way_is_interrupted_at_the_end_and_due_again(tmp_path: Path) -> None:
+    begun, interrupted = threading.Event(), threading.Event()
+
+    def run(task: Task) -> None:
+        begun.set()
+        assert interrupted.wait(30)
+        raise BackupError("ended")
+
+    (tmp_path / ".schedule.json").write_text('{"daily": 0}')
+    scheduler = Scheduler([DAILY], run, tmp_path, interrupt=interrupted.set)
+    scheduler.start()
+    assert begun.wait(30)
+    scheduler.stop(10.0)
+    assert not scheduler.is_alive()
+    assert recall(tmp_path / ".schedule.json")["daily"].handled == 0
 
 
 def test_a_run_that_was_killed_is_due_again(make: Callable[[], Scheduler], clock: ManualClock, runs: Runs) -> None:
@@ -230,7 +372,7 @@ def test_a_run_that_was_killed_is_due_again(make: Callable[[], Scheduler], clock
 def test_a_memory_that_cannot_be_read_does_not_stop_the_backups(
     make: Callable[[], Scheduler], clock: ManualClock, runs: Runs, tmp_path: Path
 ) -> None:
-    for text in ("", "[]", '{"daily": "soon"}', "{"):
+    for text in ("", "[]", '{"daily": "soon"}', '{"daily": {}}', "{"):
         (tmp_path / ".schedule.json").write_text(text)
         make().tick()
     clock.advance(24 * HOUR)

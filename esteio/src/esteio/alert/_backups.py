@@ -139,7 +139,8 @@ def _removed(event: BackupRunEnded, words: NoticeWords) -> str:
 
 
 def _failed(event: BackupRunEnded, words: NoticeWords, at: float) -> Notice:
-    error = str(event.error) or type(event.error).__name__
+    error = words.error(event.error) if event.error is not None else ""
+    error = error or type(event.error).__name__
     database = event.database or event.name
     reason = _filled(words, words.reason, at, kind=event.kind, database=database, error=error)
     left = words.nothing_left

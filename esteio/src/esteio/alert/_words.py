@@ -5,7 +5,7 @@ Promises: pure; sizes and durations are written with the language's own sign for
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -45,6 +45,8 @@ class NoticeWords:
     days: str = "{amount} days"
     timezone: str = "UTC"
     moment: str = "%Y-%m-%d %H:%M %Z"
+    error: Callable[[BaseException], str] = str
+    """What is said of an error."""
     checks: Mapping[str, str] = field(default_factory=dict)
     """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
 

@@ -35,7 +35,7 @@ from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
 from esteio.backup.restore import Restored, restore_in_place, restore_into
-from esteio.backup.schedule import Scheduler, Task
+from esteio.backup.schedule import Errand, Job, Scheduler, Task
 from esteio.backup.store import AllStoresFailed, Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify import verify_dump
@@ -47,6 +47,8 @@ from esteio.postgres import Dsn
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
 MOST_JOBS = 16  # each is a connection, and a scratch server has few
+_OPERATOR = ".operator.json"
+
 Key = Callable[[bytes | None], Decryption | None]
 
 
@@ -80,7 +82,9 @@ class Backups:
     `packing` is asked before each run how files are packed; `jobs` streams of a dump, 1 to 16, are made and restored at
     the same time (None: one for each core, 4 at most); `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
-    `embedded`); trials are held below `scratch` (None: the temporary directory).
+    `embedded`); trials are held below `scratch` (None: the temporary directory). `max_age` is how old the newest
+    verified backup may be, unless `status` is asked otherwise. An operator says in `operator_file`
+    how it is (None: in the first directory among the stores).
     """
 
     def __init__(
@@ -95,6 +99,8 @@ class Backups:
         retention: Retention | None = None,
         binaries: Path | None = None,
         scratch: Path | None = None,
+        max_age: timedelta = timedelta(hours=26),
+        operator_file: Path | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         jobs = default_jobs() if jobs is None else jobs
@@ -112,6 +118,8 @@ class Backups:
         self._scratch = scratch
         self._clock = clock
         self.catalogue = Catalogue(stores, prefix)
+        self._max_age = max_age
+        self._operator_file = operator_file
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
@@ -245,6 +253,7 @@ class Backups:
         require_stopped(data_dir)
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
+        data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
         with self._locked():
             now = self._clock.time()
             new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
@@ -263,20 +272,46 @@ class Backups:
         root = self._root()
         if root is None:
             raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
+        try:
+            root.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:  # a disk that is not mounted must not be filled where it should be
+            raise NotPossible("wal", f"{root}: {error.strerror}", "make its parent, or mount that disk") from error
         return WalArchive(lambda: self.dsn, root, self._stores, self._toolbox(major), self._packing())
 
-    def scheduler(self, tasks: Sequence[Task]) -> Scheduler:
-        """The service that makes backups when `tasks` are due."""
+    @property
+    def directory(self) -> Path | None:
+        """The first directory among the stores, where the log is received and locks are; None when no store is one."""
+        return self._root()
+
+    @property
+    def operator_file(self) -> Path | None:
+        """Where whoever makes the backups by itself says how they are; None when there is no such place."""
+        return self._operator_file or (root / _OPERATOR if (root := self._root()) else None)
+
+    def scheduler(
+        self,
+        tasks: Sequence[Task],
+        run: Callable[[Job], object] | None = None,
+        *,
+        wanted: Callable[[], Errand | None] = lambda: None,
+        interrupt: Callable[[], object] = lambda: None,
+    ) -> Scheduler:
+        """The service that makes backups when `tasks` are due, by `run` (None: in this process); see `Scheduler`."""
         root = self._root() or Path(tempfile.gettempdir())
-        return Scheduler(tasks, lambda task: self.run(kind=task.kind), root, clock=self._clock)
+        made = run or (lambda job: self.run(kind=job.kind))
+        return Scheduler(tasks, made, root, wanted=wanted, interrupt=interrupt, clock=self._clock)
 
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked():
             return self._decided()[1] if dry_run else self._prune()
 
-    def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
-        """Whether a verified backup younger than `max_age` is whole in every store; a store that is away is a problem."""
+    def status(self, max_age: timedelta | None = None) -> Status:
+        """Whether a verified backup younger than `max_age` (None: that of the start) is whole in every store.
+
+        A store that is away is a problem.
+        """
+        max_age = max_age or self._max_age
         try:
             survey = self.catalogue.survey()
         except AllStoresFailed as error:
@@ -286,7 +321,7 @@ class Backups:
 
     def watch(
         self,
-        max_age: timedelta = timedelta(hours=26),
+        max_age: timedelta | None = None,
         more: Callable[[], Sequence[Problem]] = tuple,
         said: Callable[[Problem], str] = str,
     ) -> Watch:

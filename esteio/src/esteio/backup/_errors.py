@@ -108,7 +108,12 @@ class NotConfirmed(BackupError):
 
 
 class AlreadyRunning(BackupError):
-    """Another process backs up, restores or prunes with the same directory."""
+    """Another process backs up, restores or prunes with the same directory.
+
+    A command that ends with it exits with `exit_code`: EX_TEMPFAIL of sysexits.h, come again later.
+    """
+
+    exit_code = 75
 
     def __init__(self, lock: Path, pid: int | None) -> None:
         self.lock = lock

@@ -45,6 +45,9 @@ class Trouble(Enum):
     LOG_NOT_SHIPPED = "shipping failed: {reason}"
     LOG_NO_SPACE = "{free} MiB are left where the log is received"
     LOG_SLOT = "the replication slot is {slot}: the server may remove the log before it is received"
+    OPERATOR_SILENT = "the operator has said nothing for {minutes:.0f} min: no backups are made"
+    SERVICE_DOWN = "{service} does not run: {reason}"
+    UNSEEN = "it cannot be seen how the backups are: {reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,16 @@ class Problem:
     def reason(self) -> str:
         """Why, without what it is about; the whole sentence where it has no reason of its own."""
         return "; ".join(self._reasons()) or str(self)
+
+    def plain(self) -> dict[str, Any]:
+        """For JSON; `from_plain` is its reverse."""
+        return {"code": self.code.name, "text": str(self), "about": dict(self.about)}
+
+    @classmethod
+    def from_plain(cls, given: Mapping[str, Any]) -> Problem:
+        """Read what `plain` made; KeyError or TypeError when it is anything else."""
+        about = {name: tuple(value) if isinstance(value, list) else value for name, value in given["about"].items()}
+        return cls.of(Trouble[given["code"]], **about)
 
     def sentence(self, template: str, translated: Callable[[str], str] = str) -> str:
         """`template` with the fields filled in; those that are sentences themselves go through `translated`."""

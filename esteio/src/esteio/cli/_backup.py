@@ -4,6 +4,7 @@
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -14,10 +15,10 @@ import typer
 from esteio.cli._bar import Bar
 from esteio.cli._cluster import moment, recover_cluster
 from esteio.cli._copies import bring_copies, read_copies
-from esteio.cli._keep import keep, running
+from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._schedule import Form, scheduled, show, written
-from esteio.cli._show import entries_json, entries_table, size_text, status_json, status_lines
+from esteio.cli._show import entries_json, entries_table, operator_says, size_text, status_json, status_lines
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
@@ -150,11 +151,12 @@ def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
 def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("status", help=words.status)
     def status(
-        max_age: Annotated[float, typer.Option("--max-age", min=0.1, max=87600, help=words.max_age)] = 26.0,
+        max_age: Annotated[float | None, typer.Option("--max-age", min=0.1, max=87600, help=words.max_age)] = None,
         as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False,
     ) -> None:
         with opened(False) as backups:
-            found = backups.status(timedelta(hours=max_age))
+            found = backups.status(timedelta(hours=max_age) if max_age else None)
+            found = replace(found, problems=(*found.problems, *operator_says(backups.operator_file)))
         typer.echo(status_json(found) if as_json else "\n".join(status_lines(found, words)))
         raise typer.Exit(0 if found.ok else 1)
 
@@ -165,7 +167,8 @@ def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
         with opened(True) as backups:
             service = backups.archive()
             typer.echo(words.archiving.format(directory=service.directory))
-            keep(service)
+            code = keep(service)
+        raise typer.Exit(code)
 
 
 def _add_notify(app: typer.Typer, words: Words, notified: Notified) -> None:
@@ -194,11 +197,11 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
             kinds = ", ".join(task.kind for task in tasks)
             with (
                 told(notified, kinds) as notices,
-                running(notices.outbox),
                 opened(True) as backups,
-                running(backups.watch() if notices.outbox else None),
             ):
-                keep(backups.scheduler(tasks))
+                told_too = (notices.outbox, backups.watch(said=words.problem)) if notices.outbox else ()
+                code = keep(*told_too, backups.scheduler(tasks))
+            raise typer.Exit(code)
 
 
 def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool) -> None:

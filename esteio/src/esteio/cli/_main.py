@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from esteio.cli._backup import backup_commands
+from esteio.cli._operate_command import add_operate
+from esteio.cli._words import ENGLISH
 from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
@@ -54,7 +56,9 @@ def _notified() -> Notices:
     return notices_of(os.environ)
 
 
-_app.add_typer(backup_commands(_opened, notified=_notified), name="backup")
+_backup = backup_commands(_opened, notified=_notified)
+add_operate(_backup, _opened, ENGLISH, notified=_notified)
+_app.add_typer(_backup, name="backup")
 
 
 def main() -> None:
@@ -63,7 +67,7 @@ def main() -> None:
         try:
             _app()
         except EsteioError as error:
-            _exit(f"Error: {error}", 1)
+            _exit(f"Error: {error}", getattr(error, "exit_code", 1))
         except SystemExit as end:
             if end.code == _INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
                 _exit("Interrupted.", _INTERRUPTED)

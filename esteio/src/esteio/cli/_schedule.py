@@ -17,7 +17,7 @@ from esteio.cli._words import Words
 if TYPE_CHECKING:
     from esteio.backup.schedule import Task
 
-__all__ = ["Form", "scheduled", "show", "written"]
+__all__ = ["Form", "run_command", "scheduled", "show", "written"]
 
 
 class Form(StrEnum):
@@ -55,10 +55,15 @@ def written(tasks: tuple[Task, ...], form: Form, directory: Path | None) -> None
                 typer.echo(str(directory / name))
 
 
+def run_command(kind: str) -> list[str]:
+    """The command line that makes a backup of `kind`, called as we were."""
+    return [*_program(), "backup", "run", "--kind", kind]
+
+
 def _texts(task: Task, form: Form) -> dict[str, str]:
     from esteio.backup.schedule import cron_line, systemd_units, windows_task
 
-    command = [*_program(), "backup", "run", "--kind", task.kind]
+    command = run_command(task.kind)
     if form is Form.systemd:
         return systemd_units(task, command)
     if form is Form.cron:

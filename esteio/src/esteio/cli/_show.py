@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esteio.cli._words import Words
+from esteio.clock import SYSTEM
 
 if TYPE_CHECKING:
-    from esteio.backup import Entry, Status
+    from esteio.backup import Entry, Problem, Status
     from esteio.backup.physical import Window
 
-__all__ = ["age_text", "entries_json", "entries_table", "size_text", "status_json", "status_lines"]
+__all__ = ["age_text", "entries_json", "entries_table", "operator_says", "size_text", "status_json", "status_lines"]
 
 
 def size_text(size: int) -> str:
@@ -54,6 +56,16 @@ def status_lines(status: Status, words: Words) -> Iterator[str]:
         yield words.ok.format(id=status.verified, age=age_text(status.verified_age or 0))
     for number, problem in enumerate(map(words.problem, status.problems)):
         yield problem if number else words.red.format(problem=problem)
+
+
+def operator_says(path: Path | None) -> tuple[Problem, ...]:
+    """What is bad, as the operator that writes `path` says, where there is one that makes the backups."""
+    from esteio.backup.operator import read_state
+
+    state = read_state(path) if path else None
+    if state is None or not state.active:
+        return ()
+    return state.problems(SYSTEM.time())
 
 
 def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words: Words) -> None:

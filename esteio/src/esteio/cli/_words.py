@@ -45,6 +45,8 @@ class Words:
     timezone: str = "The timezone of both, such as America/Sao_Paulo."
     form: str = "Print it for this scheduler."
     write: str = "Write it into this directory instead."
+    operate: str = "Do all of it until interrupted: receive the log, keep to the schedule, say how it is."
+    with_archive: str = "Receive the log of the cluster as it is written; the role needs REPLICATION."
     keep_to: str = "Keep to it until interrupted; what was missed is made up for."
     prune: str = "Remove old backups, each with its reason."
     dry_run: str = "Only show what would be done."

@@ -15,6 +15,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_THREADS | zstd's threads, shared by the streams of a dump, 0 to 64 | one for each core, 4 at most |
 | BACKUP_JOBS | streams of a dump at the same time, and of its restore, 1 to 16 | one for each core, 4 at most |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
+| BACKUP_MAX_AGE | hours after which the newest verified backup is too old, 1 to 2160 | 26 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 | NOTIFY_URLS | who is told how runs end, as apprise writes addresses, separated by blanks | nobody |
 | WEBHOOK_URL | one more: Slack, Discord, or whoever receives JSON | none |
@@ -29,6 +30,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from esteio.alert import Channels, Heartbeat, Outbox
@@ -84,6 +86,7 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         key=decryption(variables),
         jobs=jobs(variables),
         retention=Retention(days=_number(variables, "RETENTION_DAYS", 1, 3650) or 30),
+        max_age=timedelta(hours=_number(variables, "BACKUP_MAX_AGE", 1, 2160) or 26),
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
 

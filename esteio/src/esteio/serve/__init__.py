@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
-from esteio.serve._errors import AddressDenied, AddressInUse, AddressUnusable, InvalidServeSetting, ServerMissing
+from esteio.serve._caretaker import Caretaker
+from esteio.serve._errors import (
+    AddressDenied,
+    AddressInUse,
+    AddressUnusable,
+    InvalidServeSetting,
+    ProgramMissing,
+    ServerMissing,
+)
 from esteio.serve._events import (
     RollAborted,
     RollFinished,
@@ -21,7 +29,8 @@ from esteio.serve._events import (
     WorkerStopped,
 )
 from esteio.serve._lifecycle import Lifecycle, lifecycle
-from esteio.serve._service import Service
+from esteio.serve._program import Program
+from esteio.serve._service import Service, ServiceState
 from esteio.serve._settings import ServerOptions, Timeouts
 from esteio.serve._supervisor import Supervisor
 
@@ -30,8 +39,11 @@ __all__ = [
     "AddressInUse",
     "AddressUnusable",
     "Backoff",
+    "Caretaker",
     "InvalidServeSetting",
     "Lifecycle",
+    "Program",
+    "ProgramMissing",
     "RollAborted",
     "RollFinished",
     "ServerMissing",
@@ -41,6 +53,7 @@ __all__ = [
     "ServiceFailed",
     "ServiceRestarted",
     "ServiceStarted",
+    "ServiceState",
     "ServiceStopped",
     "Supervisor",
     "Timeouts",

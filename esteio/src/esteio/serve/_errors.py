@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from esteio.errors import EsteioError
 
-__all__ = ["AddressDenied", "AddressInUse", "AddressUnusable", "InvalidServeSetting", "ServerMissing"]
+__all__ = ["AddressDenied", "AddressInUse", "AddressUnusable", "InvalidServeSetting", "ProgramMissing", "ServerMissing"]
 
 
 class AddressInUse(EsteioError):
@@ -59,3 +59,13 @@ class ServerMissing(EsteioError):
 
     def __init__(self) -> None:
         super().__init__("serving needs uvicorn, which is not installed: pip install 'esteio[serve]'")
+
+
+class ProgramMissing(EsteioError):
+    """What a service should run is not there, or can't be run."""
+
+    def __init__(self, name: str, program: str, cause: str) -> None:
+        self.name = name
+        self.program = program
+        self.cause = cause
+        super().__init__(f"service {name}: {program!r} cannot be run: {cause}; give a program of this machine")

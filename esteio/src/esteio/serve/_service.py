@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
@@ -17,7 +18,7 @@ from esteio.events import Event
 from esteio.serve._backoff import Backoff
 from esteio.serve._events import ServiceDied, ServiceFailed, ServiceRestarted, ServiceStarted, ServiceStopped
 
-__all__ = ["Job", "Keeper", "Service", "ServiceStack", "in_thread"]
+__all__ = ["Job", "Keeper", "Service", "ServiceStack", "ServiceState", "in_thread"]
 
 _STOP_MARGIN = 5.0  # seconds beyond its own limit that `stop` is waited for
 _logger = logging.getLogger("esteio.serve")
@@ -91,6 +92,16 @@ class _State(Enum):
     STOPPED = "stopped"
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """Of one service: whether it is up; if not, how often in a row it failed, and what its last start said."""
+
+    name: str
+    up: bool
+    failures: int
+    error: str
+
+
 class Keeper:
     """Keeps one service up; `poll` moves it on, and is told the time in monotonic seconds."""
 
@@ -119,11 +130,24 @@ class Keeper:
         self._failures = 0
         self._asked = False
         self.ever_up = False
+        self.error: Exception | None = None
+        """What its last start raised; None when that went well."""
+
+    @property
+    def state(self) -> ServiceState:
+        """How it is; any thread may ask."""
+        up = self._state is _State.UP
+        return ServiceState(self._service.name, up, 0 if up else self._failures, str(self.error or ""))
 
     @property
     def stopped(self) -> bool:
         """Whether its `stop` has returned."""
         return self._state is _State.STOPPED
+
+    @property
+    def ending(self) -> bool:
+        """Whether it was told to stop; it is not started again."""
+        return self._state in (_State.STOPPING, _State.STOPPED)
 
     def poll(self, now: float) -> None:
         """Start it when it is down and due; see whether it died."""
@@ -180,6 +204,7 @@ class Keeper:
 
     def _started(self, error: Exception | None, now: float) -> None:
         seconds = now - self._since
+        self.error = error
         if error is not None:
             delay = self._charge(now)
             self._note(ServiceFailed(self._service.name, f"start: {error!r}", delay))

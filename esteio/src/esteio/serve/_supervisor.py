@@ -19,20 +19,18 @@ from importlib.util import find_spec
 from multiprocessing.connection import wait
 from typing import Any
 
-from esteio import events
 from esteio.clock import SYSTEM, Clock
-from esteio.events import Event
 from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
 from esteio.serve._crew import Crew
 from esteio.serve._errors import InvalidServeSetting, ServerMissing
-from esteio.serve._events import RollAborted, ServiceDied, ServiceFailed, WorkerDied, WorkerHung
 from esteio.serve._notify import notify
 from esteio.serve._process import WorkerProcess, WorkerSpec
 from esteio.serve._service import Keeper, Service, ServiceStack, in_thread
 from esteio.serve._settings import ServerOptions, Timeouts
 from esteio.serve._signals import Signals
 from esteio.serve._slot import Action, Kill, Note, Spawn, Tell
+from esteio.serve._telling import tell
 
 __all__ = ["Supervisor"]
 
@@ -40,7 +38,6 @@ _logger = logging.getLogger("esteio.serve")
 _TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, words of workers, ends of service calls
 _DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
 _EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
-_BAD_NEWS = (WorkerDied, WorkerHung, RollAborted, ServiceDied, ServiceFailed)
 
 
 class Supervisor:
@@ -215,7 +212,7 @@ class Supervisor:
             case Kill(number) if number in self._processes:
                 self._processes[number].kill()
             case Note(event):
-                _tell(event)
+                tell(event)
 
     def _spawn(self, number: int, slot: int, now: float) -> None:
         try:
@@ -233,7 +230,7 @@ class Supervisor:
                 stable_after=self._spec.timeouts.stable_after,
                 chance=random.random,
                 launch=in_thread(signals.wake),
-                note=_tell,
+                note=tell,
             )
             for service in self._services
         ]
@@ -257,8 +254,3 @@ class Supervisor:
 
 def _address(name: Any) -> str:
     return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)
-
-
-def _tell(event: Event) -> None:
-    _logger.log(logging.WARNING if isinstance(event, _BAD_NEWS) else logging.INFO, "%s", event)
-    events.emit(event)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from esteio.alert import Channels, Heartbeat, NoticeWords, Outbox
 from esteio.cli import Notices
 from esteio.cli.environment import notices_directory
+from esteio.errors import EsteioError
+from sispat.cli._erros_de_copias import em_portugues
 
 if TYPE_CHECKING:
     from sispat.settings import Settings
@@ -47,6 +49,7 @@ PALAVRAS = NoticeWords(
     days="{amount} dias",
     timezone="America/Sao_Paulo",
     moment="%d/%m/%Y %H:%M",
+    error=lambda erro: em_portugues(erro) if isinstance(erro, EsteioError) else str(erro),
 )
 
 

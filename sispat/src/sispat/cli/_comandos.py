@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sispat.cli import _banco, _copias, _relatorio, _serve, _settings, _usuario
+from sispat.cli import _banco, _copias, _operador, _relatorio, _serve, _settings, _usuario
 from sispat.cli._falhas import relatar
 
 __all__ = ["executar"]
@@ -21,6 +21,7 @@ _app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _app.command("serve")(_serve.serve)
+_app.command("operator", hidden=True)(_operador.operator)
 _app.command("migrate")(_banco.migrate)
 _app.command("demo")(_banco.demo)
 _app.command("settings")(_settings.settings)

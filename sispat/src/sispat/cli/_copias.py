@@ -7,23 +7,25 @@ started only by the commands that need the database.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from esteio.cli import Words, backup_commands
 from sispat.cli._frases import traduzir
 from sispat.settings import Settings, carregar
+from sispat.web.copias import estado_do_operador
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
     from esteio.cli import Notices
     from esteio.postgres import Dsn
 
-__all__ = ["app", "avisados"]
+__all__ = ["TEXTOS_DOS_COMANDOS", "app", "avisados", "montar"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
-_TEXTOS = Words(
+TEXTOS_DOS_COMANDOS = Words(
     backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
     run="Faz uma cópia, restaura-a para prova e remove as antigas.",
     no_verify="Restaurá-la depois para prova; sem isso, nada antigo é removido.",
@@ -53,6 +55,8 @@ _TEXTOS = Words(
     timezone="O fuso horário de ambos; sem ele, SISPAT_TIMEZONE.",
     form="Imprime para este agendador.",
     write="Em vez disso, escreve nesta pasta.",
+    operate="Faz tudo isso até ser interrompido: recebe o log, cumpre o horário, diz como está.",
+    with_archive="Recebe o log do servidor à medida que é escrito; o papel precisa de REPLICATION.",
     keep_to="Cumpre-o até ser interrompido; o que se perdeu é recuperado.",
     recovered="{id} e o log restaurados em {directory} em {seconds:.1f} s; a última transação: {last}.",
     kept_directory="A pasta de dados de antes está guardada em {kept}; remova-a quando não for mais precisa.",
@@ -148,6 +152,9 @@ _TEXTOS = Words(
         "LOG_NOT_SHIPPED": "o envio falhou: {reason}",
         "LOG_NO_SPACE": "restam {free} MiB onde o log é recebido",
         "LOG_SLOT": "o slot de replicação está como {slot!r}: o servidor pode remover o log antes de ser recebido",
+        "OPERATOR_SILENT": "o operador não diz nada há {minutes:.0f} min: não se fazem cópias",
+        "SERVICE_DOWN": "{service} não está em execução: {reason}",
+        "UNSEEN": "não se consegue ver como estão as cópias: {reason}",
     },
     reason=traduzir,
     checks={
@@ -162,28 +169,36 @@ _TEXTOS = Words(
 )
 
 
-@contextmanager
-def _abrir(com_banco: bool) -> Iterator[Backups]:
+def montar(settings: Settings, dsn: Dsn) -> Backups:
+    """The copies that `settings` describe, of the database `dsn` as its owner has it."""
     from esteio.backup import Backups, Retention
     from esteio.backup.store import Stores, stores_from_settings
     from esteio.cli.environment import decryption, jobs, packing
-    from sispat.cli._servidor import encerravel
 
-    settings = carregar()
     if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
         (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
     variaveis = _variaveis(settings)
-    with ExitStack() as pilha:
-        pilha.enter_context(encerravel())
-        yield Backups(
-            pilha.enter_context(_banco(settings, com_banco)),
-            Stores(stores_from_settings(variaveis)),
-            prefix=_PREFIXO,
-            packing=packing(variaveis),
-            jobs=jobs(variaveis),
-            key=decryption(variaveis),
-            retention=Retention(days=settings.retention_days),
-        )
+    return Backups(
+        # The embedded server has no passwords: who runs the service may be its superuser, and reads everything as that.
+        dsn if settings.database_url is not None else dsn.with_(user="postgres"),
+        Stores(stores_from_settings(variaveis)),
+        prefix=_PREFIXO,
+        packing=packing(variaveis),
+        jobs=jobs(variaveis),
+        key=decryption(variaveis),
+        retention=Retention(days=settings.retention_days),
+        max_age=timedelta(seconds=settings.backup_max_age),
+        operator_file=estado_do_operador(settings),
+    )
+
+
+@contextmanager
+def _abrir(com_banco: bool) -> Iterator[Backups]:
+    from sispat.cli._servidor import encerravel
+
+    settings = carregar()
+    with encerravel(), _banco(settings, com_banco) as dsn:
+        yield montar(settings, dsn)
 
 
 @contextmanager
@@ -195,7 +210,7 @@ def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
         yield settings.database_url or Dsn()
         return
     with banco_em_uso(settings) as dsn:
-        yield dsn if settings.database_url is not None else dsn.with_(user="postgres")
+        yield dsn
 
 
 def _variaveis(settings: Settings) -> dict[str, str]:
@@ -218,7 +233,7 @@ def avisados(settings: Settings | None = None) -> Notices:
     from sispat.cli._avisos import avisos
 
     settings = settings or carregar()
-    return avisos(settings, _variaveis(settings), _TEXTOS.checks)
+    return avisos(settings, _variaveis(settings), TEXTOS_DOS_COMANDOS.checks)
 
 
-app = backup_commands(_abrir, _TEXTOS, lambda: carregar().timezone, avisados)
+app = backup_commands(_abrir, TEXTOS_DOS_COMANDOS, lambda: carregar().timezone, avisados)

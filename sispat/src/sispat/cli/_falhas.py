@@ -25,7 +25,7 @@ def relatar() -> Iterator[None]:
     try:
         yield
     except (SispatError, EsteioError) as erro:
-        _sair(f"Erro: {_dito(erro)}", 1, erro)
+        _sair(f"Erro: {_dito(erro)}", getattr(erro, "exit_code", 1), erro)
     except SystemExit as fim:
         if fim.code == _INTERROMPIDO:  # what typer makes of Ctrl-C, without a word
             _sair("Interrompido.", _INTERROMPIDO)

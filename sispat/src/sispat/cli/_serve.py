@@ -2,8 +2,9 @@
 
 Promises, in this order: bad settings and a taken port fail before anything is started; without REDIS_URL the workers
 count the limits together in a file; our own PostgreSQL runs when DATABASE_URL is not set; the schema is brought up to
-date; the workers start. With a DATABASE_URL that does not answer the workers start all the same and say "not ready"
-until it does. Whatever ends the command - Ctrl-C, SIGTERM, an error - ends everything it started.
+date; the operator, which makes the backups, and the workers start. With a DATABASE_URL that does not answer the
+workers start all the same and say "not ready" until it does. Whatever ends the command - Ctrl-C, SIGTERM, an error -
+ends everything it started.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ import typer
 from esteio.postgres import Dsn
 from sispat.domain.erros import SispatError
 from sispat.settings import Settings, carregar
+from sispat.web.copias import ESTADO, estado_do_operador
 
 if TYPE_CHECKING:
     from esteio.serve import Service, Supervisor
+    from sispat.cli._servidor import BancoEmbutido
 
 __all__ = ["DemoExposta", "PortaOcupada", "serve"]
 
@@ -90,7 +93,7 @@ def _servir(settings: Settings, demo: int | None) -> int:
         _ambiente_dos_processos(settings, dsn, tomada)
         preparo = Preparo(dsn, demo)
         pronto = preparo.fazer()
-        supervisor = _supervisor(settings, tomada, [embutido] if embutido else [], _anuncio(settings, tomada, demo))
+        supervisor = _supervisor(settings, tomada, _servicos(settings, embutido), _anuncio(settings, tomada, demo))
         if not pronto:
             preparo.continuar(supervisor.stop)
         try:
@@ -111,10 +114,20 @@ def _escutar(settings: Settings) -> socket.socket:
         raise PortaOcupada(settings.host, settings.port) from None
 
 
+def _servicos(settings: Settings, embutido: BancoEmbutido | None) -> list[Service]:
+    """In the order in which they start; the operator ends before the database, and has received its last commit."""
+    from sispat.cli._operador import operador
+
+    return [*([embutido] if embutido else []), *([operador(settings)] if settings.backup else [])]
+
+
 def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:
     """Workers read the environment; what the command line or this start decided goes there."""
     if settings.database_url is None:
         os.environ["DATABASE_URL"] = dsn.url  # a local socket: there is no password in it
+    os.environ.pop(ESTADO, None)
+    if settings.backup:
+        os.environ[ESTADO] = str(estado_do_operador(settings))
     os.environ.update(
         SISPAT_HOST=settings.host,
         SISPAT_PORT=str(tomada.getsockname()[1]),

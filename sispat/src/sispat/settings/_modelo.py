@@ -22,6 +22,7 @@ from sispat.settings._valores import (
     ler_canais,
     ler_cota,
     ler_cota_ou_nao,
+    ler_cron,
     ler_dsn,
     ler_duracao,
     ler_enderecos,
@@ -42,6 +43,10 @@ Limite = Annotated[Cota, BeforeValidator(ler_cota)]
 LimiteOuNao = Annotated[Cota | None, BeforeValidator(ler_cota_ou_nao)]
 OU_NAO = "de 1 a 1000000 por 1s a 1d, como 100/15min; não para desligar"
 Caminho = Annotated[Path, BeforeValidator(lambda valor: Path(valor).expanduser())]
+
+
+def _auto_sim_ou_nao(valor: object) -> str:
+    return "auto" if valor == "auto" else "sim" if ler_bool(valor) else "não"
 
 
 class Settings(BaseModel):
@@ -193,7 +198,7 @@ class Settings(BaseModel):
     ] = 1024**2
     secure_cookies: Annotated[
         Literal["auto", "sim", "não"],
-        BeforeValidator(lambda valor: valor if valor == "auto" else "sim" if ler_bool(valor) else "não"),
+        BeforeValidator(_auto_sim_ou_nao),
         Variavel(
             "SISPAT_SECURE_COOKIES",
             "Se o cookie da sessão só viaja por HTTPS; auto: sim quando o pedido chegou por HTTPS.",
@@ -328,6 +333,51 @@ class Settings(BaseModel):
             padrao="uma conta sem privilégios",
         ),
     ] = None
+    backup: Annotated[
+        Sim,
+        Variavel(
+            "SISPAT_BACKUP",
+            "Se `sispat serve` faz cópias de segurança sozinho, num processo à parte (o operador).",
+        ),
+    ] = True
+    backup_archive: Annotated[
+        Literal["auto", "sim", "não"],
+        BeforeValidator(_auto_sim_ou_nao),
+        Variavel(
+            "SISPAT_BACKUP_ARCHIVE",
+            "Se o operador recebe o log do banco à medida que é escrito, para que se volte a qualquer segundo; "
+            "auto: sim com o PostgreSQL embutido, não com DATABASE_URL, cujo papel precisaria de REPLICATION.",
+            aceita="auto, sim ou não",
+        ),
+    ] = "auto"
+    backup_base: Annotated[
+        str,
+        BeforeValidator(ler_cron("auto")),
+        Variavel(
+            "SISPAT_BACKUP_BASE",
+            "Quando o operador copia o servidor inteiro; auto: às 2h com o PostgreSQL embutido, nunca com DATABASE_URL, "
+            "cujo papel precisaria de REPLICATION. Com o log recebido, a primeira base é feita logo.",
+            aceita="cinco campos como no crontab, no fuso SISPAT_TIMEZONE; auto; não para nunca",
+        ),
+    ] = "auto"
+    backup_dump: Annotated[
+        str,
+        BeforeValidator(ler_cron()),
+        Variavel(
+            "SISPAT_BACKUP_DUMP",
+            "Quando o operador faz um dump deste banco.",
+            aceita="cinco campos como no crontab, no fuso SISPAT_TIMEZONE; não para nunca",
+        ),
+    ] = "0 */6 * * *"
+    backup_max_age: Annotated[
+        Segundos,
+        Field(ge=3600, le=90 * 86400),
+        Variavel(
+            "SISPAT_BACKUP_MAX_AGE",
+            "A partir de que idade a cópia provada mais nova é velha demais, e se avisa.",
+            unidade=DURACAO,
+        ),
+    ] = 26 * 3600.0
     backup_stores: Annotated[
         str,
         Variavel(

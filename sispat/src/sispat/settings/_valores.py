@@ -24,6 +24,7 @@ __all__ = [
     "ler_canais",
     "ler_cota",
     "ler_cota_ou_nao",
+    "ler_cron",
     "ler_dsn",
     "ler_duracao",
     "ler_enderecos",
@@ -188,6 +189,26 @@ def ler_enderecos(valor: Any) -> Any:
         except ValueError:
             raise ValueError(f"“{parte}” não é um endereço IP nem uma rede") from None
     return ",".join(partes)
+
+
+def ler_cron(*tambem: str) -> Any:
+    """A reader of cron expressions; `não`, and the words of `tambem`, stand for themselves."""
+
+    def ler(valor: Any) -> Any:
+        texto = str(valor).strip()
+        if texto.lower() in _NAO:
+            return "não"
+        if texto.lower() in tambem:
+            return texto.lower()
+        from esteio.backup.schedule import Cron, ScheduleError
+
+        try:
+            Cron(texto)
+        except ScheduleError:
+            raise ValueError("não são cinco campos que o cron entenda") from None
+        return texto
+
+    return ler
 
 
 def ler_fuso(valor: Any) -> Any:

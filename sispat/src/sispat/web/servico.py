@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import random
 import sys
 from collections.abc import AsyncIterator
@@ -27,6 +28,7 @@ from sispat.store import bloqueios, esquema, identidade
 from sispat.usecases.sessoes import Validade
 from sispat.usecases.tentativas import Guarda
 from sispat.web.armazem import Armazem, armazem, encerrar, iniciar, limite, redis
+from sispat.web.copias import ESTADO, idade_da_copia
 
 __all__ = ["PAPEL_DO_BANCO", "SemBanco", "Servico"]
 
@@ -82,6 +84,8 @@ class Servico:
         verificacoes = [Check("postgres:responseTime", banco, timeout=1.0, cache=1.0, warn_above=1000.0)]
         if settings.redis_url is not None:
             verificacoes.append(Check("redis:responseTime", redis(limitador), timeout=1.0, cache=1.0, essential=False))
+        if ESTADO in os.environ:
+            verificacoes.append(Check("backup:age", idade_da_copia, unit="h", timeout=1.0, cache=30.0, essential=False))
         return cls(
             settings,
             db,

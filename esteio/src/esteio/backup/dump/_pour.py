@@ -54,7 +54,7 @@ def _stream(
     told = Counting(progress, "restore", sum(part.size for part in parts))
 
     def one(part: Part, halt: Halt) -> None:
-        with toolbox.start("pg_restore", arguments, dsn=target, stdin=True) as running, halt.ends(running.end):
+        with toolbox.start("pg_restore", arguments, dsn=target, stdin=True) as running, halt.ends(running.ask_to_end):
 
             class Counted:
                 def write(self, data: bytes, /) -> int:

@@ -124,7 +124,7 @@ def _globals(tools: Toolbox, dsn: Dsn, sink: Sink, passwords: bool, halt: Halt) 
     arguments = ["--globals-only", "--no-password", "--lock-wait-timeout=" + _LOCK_WAIT]
     if not passwords:
         arguments.append("--no-role-passwords")
-    with tools.start("pg_dumpall", arguments, dsn=dsn, stdout=True) as running, halt.ends(running.end):
+    with tools.start("pg_dumpall", arguments, dsn=dsn, stdout=True) as running, halt.ends(running.ask_to_end):
         sink.add("globals.sql", "globals", _Content(running))
 
 
@@ -146,7 +146,7 @@ def _dump(
         f"--lock-wait-timeout={_LOCK_WAIT_AGAIN}",
         *archive.arguments,
     ]
-    with tools.start("pg_dump", arguments, dsn=dsn, stdout=True) as running, halt.ends(running.end):
+    with tools.start("pg_dump", arguments, dsn=dsn, stdout=True) as running, halt.ends(running.ask_to_end):
         sink.add(archive.name, archive.role, _Content(running, told), streams)
 
 

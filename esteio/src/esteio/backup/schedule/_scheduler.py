@@ -1,15 +1,12 @@
 """The built-in scheduler, as a service of `esteio.serve`.
 
-Promises: one in each directory, the next is refused with `AlreadyRunning`. Tasks run one after the other, so they
-never overlap. What was handled is remembered in a file that is replaced whole; a run that was killed on its way is due
-again at the next start.
+Promises: one in each directory, the next is refused with `AlreadyRunning`. Jobs run one after the other, so they never
+overlap. What was handled is remembered in a file; a run that was killed on its way is due again at the next start.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,10 +14,13 @@ from pathlib import Path
 from random import random as system_random
 
 from esteio import events
+from esteio.backup._errors import AlreadyRunning
 from esteio.backup._lock import Lock
-from esteio.backup.schedule._decision import Task, decide
-from esteio.backup.schedule._events import TaskFailed, TaskFinished
+from esteio.backup.schedule._decision import Errand, Job, Known, Outcome, Task, after, decide
+from esteio.backup.schedule._events import TaskBegun, TaskFailed, TaskFinished, TaskRefused
+from esteio.backup.schedule._memory import recall, remember
 from esteio.clock import SYSTEM, Clock
+from esteio.errors import EsteioError
 
 __all__ = ["Scheduler"]
 
@@ -28,12 +28,16 @@ _logger = logging.getLogger("esteio.backup")
 _LOCK = ".schedule.lock"
 _STATE = ".schedule.json"
 _LONGEST_WAIT = 30.0  # seconds, so that a clock that was set is noticed
+_ASKED_EVERY = 60.0  # seconds between two questions whether anything is wanted
+_CLOSELY = 10.0  # the same in the minute after something happened that may change the answer
 
 
 class Scheduler:
     """Calls `run` with each of `tasks` when it is due; `directory` holds the lock and the memory.
 
-    Each start is late by up to `jitter` seconds, so that many machines do not begin at the same moment.
+    Each start is late by up to `jitter` seconds, so that many machines do not begin at the same moment. `wanted` is
+    asked every minute, and after `ask`, for an errand beyond them. `interrupt`, where there is one, makes a `run` under
+    way end soon.
     """
 
     name = "backup schedule"
@@ -41,9 +45,11 @@ class Scheduler:
     def __init__(
         self,
         tasks: Sequence[Task],
-        run: Callable[[Task], object],
+        run: Callable[[Job], object],
         directory: Path,
         *,
+        wanted: Callable[[], Errand | None] = lambda: None,
+        interrupt: Callable[[], object] = lambda: None,
         jitter: float = 30.0,
         random: Callable[[], float] = system_random,
         clock: Clock = SYSTEM,
@@ -51,26 +57,40 @@ class Scheduler:
         self._tasks = tuple(tasks)
         self._run = run
         self._directory = directory
+        self._wanted = wanted
+        self._interrupt = interrupt
         self._jitter = jitter
         self._random = random
         self._clock = clock
+        self._known: Mapping[str, Known] | None = None
+        self._asked_at = float("-inf")
+        self._closely_until = float("-inf")
+        self._cannot_ask = ""
         self._ending = threading.Event()
+        self._look_now = threading.Event()
         self._thread: threading.Thread | None = None
 
     def tick(self) -> float:
         """Run what is due now; how many seconds until it is worth looking again."""
-        remembered = self._remembered()
-        decision = decide(self._tasks, remembered, self._clock.time())
-        if decision.handled != remembered:
-            self._remember(decision.handled)
-        for task in decision.due:
+        decision = decide(self._tasks, self._remembered(), self._clock.time(), self._errand())
+        self._remember(decision.known)
+        for job in decision.due:
             if self._ending.is_set():
                 break
-            self._one(task)
-            self._remember({**self._remembered(), task.name: self._clock.time()})
+            known = self._one(job, decision.known[job.name])
+            if known is not None:
+                self._remember({**self._remembered(), job.name: known})
+        if decision.due:
+            return 0.0
         until = decision.next - self._clock.time()
         late = self._jitter * self._random() if until <= _LONGEST_WAIT else 0.0
-        return max(0.0, min(until, _LONGEST_WAIT)) + late
+        return min(max(0.0, min(until, _LONGEST_WAIT)) + late, self._question_every())
+
+    def ask(self) -> None:
+        """Ask at once, and for a minute more often, whether anything is wanted; any thread may call it."""
+        self._asked_at = float("-inf")
+        self._closely_until = self._clock.monotonic() + _ASKED_EVERY
+        self._look_now.set()
 
     # As a service
 
@@ -80,6 +100,7 @@ class Scheduler:
         self._ending.clear()
         with ExitStack() as stack:
             stack.enter_context(Lock(self._directory / _LOCK))
+            self._known = None
             self._remembered()
             held = stack.pop_all()
         self._thread = threading.Thread(target=self._work, args=(held,), name=f"esteio {self.name}", daemon=True)
@@ -90,43 +111,72 @@ class Scheduler:
         return self._thread is not None and self._thread.is_alive()
 
     def stop(self, timeout: float) -> None:
-        """End it; a task that runs is waited for up to `timeout` seconds."""
+        """End it; a task that runs is interrupted, or else waited for, up to `timeout` seconds."""
         self._ending.set()
+        self._look_now.set()
         if self._thread is not None:
+            self._interrupt()
             self._thread.join(timeout)
 
     def _work(self, held: ExitStack) -> None:
         with held:
-            while not self._ending.is_set():
-                self._ending.wait(self.tick())
+            while True:
+                self._look_now.clear()
+                if self._ending.is_set():
+                    return
+                self._look_now.wait(self.tick())
 
-    def _one(self, task: Task) -> None:
+    def _one(self, job: Job, known: Known) -> Known | None:
+        """Run `job`; what to remember of it, None when it was interrupted."""
         began = self._clock.monotonic()
+        events.emit(TaskBegun(job.name, job.kind, job.reason if isinstance(job, Errand) else ""))
         try:
-            self._run(task)
-        except Exception as error:
-            _logger.exception("scheduled task %s failed", task.name)
-            events.emit(TaskFailed(task.name, error))
+            self._run(job)
+        except AlreadyRunning as error:
+            return self._ended(job, known, Outcome.REFUSED, error)
+        except Exception as error:  # noqa: BLE001 - told, and tried again
+            return None if self._ending.is_set() else self._ended(job, known, Outcome.FAILED, error)
+        events.emit(TaskFinished(job.name, self._clock.monotonic() - began))
+        return after(job, known, Outcome.DONE, self._clock.time())
+
+    def _ended(self, job: Job, known: Known, outcome: Outcome, error: Exception) -> Known:
+        now = self._clock.time()
+        found = after(job, known, outcome, now)
+        again = (found.again or now) - now
+        if outcome is Outcome.REFUSED:
+            told: TaskRefused | TaskFailed = TaskRefused(job.name, error, again)
         else:
-            events.emit(TaskFinished(task.name, self._clock.monotonic() - began))
+            told = TaskFailed(job.name, error, found.failures, again)
+        _logger.warning("%s", told, exc_info=None if isinstance(error, EsteioError) else error)
+        events.emit(told)
+        return found
+
+    def _errand(self) -> Errand | None:
+        now = self._clock.monotonic()
+        if now - self._asked_at < self._question_every():
+            return None
+        self._asked_at = now
+        try:
+            wanted = self._wanted()
+        except Exception as error:  # noqa: BLE001 - whatever keeps it from being known keeps no task from its moment
+            if str(error) != self._cannot_ask:
+                _logger.warning("whether a backup is wanted cannot be known: %s", error)
+            self._cannot_ask = str(error)
+            return None
+        self._cannot_ask = ""
+        return wanted
+
+    def _question_every(self) -> float:
+        return _CLOSELY if self._clock.monotonic() < self._closely_until else _ASKED_EVERY
 
     # Memory
 
-    def _remembered(self) -> dict[str, float]:
-        try:
-            found = json.loads((self._directory / _STATE).read_text())
-            return {str(name): float(moment) for name, moment in found.items()}
-        except FileNotFoundError:
-            return {}
-        except (ValueError, AttributeError, TypeError):
-            _logger.warning("%s cannot be read: tasks wait for their next moment", self._directory / _STATE)
-            return {}
+    def _remembered(self) -> Mapping[str, Known]:
+        if self._known is None:
+            self._known = recall(self._directory / _STATE)
+        return self._known
 
-    def _remember(self, handled: Mapping[str, float]) -> None:
-        path = self._directory / _STATE
-        unfinished = path.with_suffix(".new")
-        with unfinished.open("w") as file:
-            json.dump(dict(handled), file)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
+    def _remember(self, known: Mapping[str, Known]) -> None:
+        if known != self._known:
+            self._known = known
+            remember(self._directory / _STATE, known)

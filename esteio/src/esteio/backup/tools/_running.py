@@ -7,7 +7,6 @@ when it next reads or writes). Of what it says on stderr the last 16 kB are kept
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import threading
@@ -19,26 +18,20 @@ from types import TracebackType
 from typing import IO, Self
 
 from esteio.backup._errors import ToolFailed
+from esteio.leash import leashed
 
 __all__ = ["Running"]
 
 CHUNK = 256 * 1024  # bytes read from a program at once
 _KEPT = 16 * 1024
 _PATIENCE = 5.0  # seconds a program has to end after it was asked to
-# Run between us and the program: asks the kernel to end it with us. The look at the parent closes the gap before.
-_LEASH = (
-    "import ctypes,os,sys;"
-    "ctypes.CDLL(None).prctl(1,15,0,0,0);"
-    "os.getppid()==int(sys.argv[1]) or os._exit(143);"
-    "os.execv(sys.argv[2],sys.argv[2:])"
-)
 
 
 class Running:
     """A started program; `stdin` and `stdout` are there where they were asked for.
 
     `on_line` receives each line of stderr as it comes, in another thread. Enter and leave it in one thread, and
-    keep that thread while it runs: the kernel counts the end of the thread as ours.
+    keep that thread while it runs: the kernel counts the end of the thread as ours. `nice` as in `esteio.leash`.
     """
 
     def __init__(
@@ -50,13 +43,14 @@ class Running:
         stdin: bool = False,
         stdout: bool = False,
         on_line: Callable[[str], None] | None = None,
+        nice: int = 0,
     ) -> None:
         self.name = program.name
         self._on_line = on_line
         self._said: deque[str] = deque()
         self._kept = 0
         self._child = subprocess.Popen(  # noqa: S603
-            [*_leash(), str(program), *arguments],
+            leashed([str(program), *arguments], nice=nice),
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -130,9 +124,10 @@ class Running:
         if code != 0:
             raise ToolFailed(self.name, code, self.said)
 
-    def end(self) -> None:
-        """Ask it to end, from any thread; who reads from it or writes to it then sees ToolFailed."""
-        self._child.terminate()
+    def ask_to_end(self) -> None:
+        """Send it SIGTERM, and go on; any thread may. Who reads from it or writes to it then sees ToolFailed."""
+        if self.is_alive():
+            self._child.terminate()
 
     def stop(self) -> None:
         """End it, whatever it does."""
@@ -187,7 +182,3 @@ def _widen(pipe: IO[bytes] | None) -> None:
 
         with suppress(OSError):  # beyond what this account may have in pipes
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1024 * 1024)
-
-
-def _leash() -> list[str]:
-    return [sys.executable, "-ISc", _LEASH, str(os.getpid())] if sys.platform == "linux" else []

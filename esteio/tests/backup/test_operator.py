@@ -1,0 +1,301 @@
+"""Backups without anybody: runs as processes, whose turn it is, what is said of it, and all of it at work."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from esteio import events
+from esteio.alert import Channels, Outbox, backup_notice
+from esteio.backup import AlreadyRunning, BackupRunEnded, Backups
+from esteio.backup._lock import Lock
+from esteio.backup.operator import ChildRun, Deferred, OperatorState, Reporter, ScheduledRunFailed, Turn, read_state
+from esteio.backup.operator._state import write_state
+from esteio.backup.physical import NotPossible
+from esteio.backup.schedule import Errand
+from esteio.backup.store import Stores, open_store
+from esteio.backup.watch import BackupsRed
+from esteio.cli import Notices, Operation, operating
+from esteio.postgres import Dsn
+from esteio.testing import recorded_events
+from esteio.testing.postgres import PostgresServer
+
+JOB = Errand("wanted", "base", "it is a test")
+
+
+def until(true: Callable[[], object], what: Callable[[], object] = lambda: "", seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, f"it did not happen in time: {what()}"
+        time.sleep(0.05)
+
+
+# A run as a process
+
+
+def child(script: str) -> ChildRun:
+    def command(kind: str) -> Sequence[str]:
+        return [sys.executable, "-c", script, kind]
+
+    return ChildRun(command, Path("/backups"))
+
+
+def test_a_run_stands_back_and_what_it_says_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "esteio.backup")
+    child("import os, sys; print(sys.argv[1], os.nice(0)); print('step 1', file=sys.stderr)")(JOB)
+    assert sorted(record.message for record in caplog.records) == [
+        f"backup: base {min(19, os.nice(0) + 10)}",
+        "backup: step 1",
+    ]
+
+
+def test_a_run_that_fails_says_why_and_one_that_is_refused_is_no_failure() -> None:
+    with pytest.raises(
+        ScheduledRunFailed, match="kind 'base' failed with exit code 1: Error: the disk is full"
+    ) as caught:
+        child("import sys; print('step', file=sys.stderr); sys.exit('Error: the disk is full')")(JOB)
+    assert caught.value.code == 1
+    with pytest.raises(AlreadyRunning, match="backups under /backups"):
+        child(f"import sys; sys.exit({AlreadyRunning.exit_code})")(JOB)
+
+
+def test_a_run_that_was_killed_is_told_by_us(tmp_path: Path) -> None:
+    with recorded_events() as seen, pytest.raises(ScheduledRunFailed, match="-9"):
+        child("import os; os.kill(os.getpid(), 9)")(JOB)
+    [ended] = seen
+    assert isinstance(ended, BackupRunEnded)
+    notice = backup_notice(ended)
+    assert notice is not None
+    assert notice.level == "failure"
+    assert "backup of kind 'base' failed with exit code -9" in notice.body
+
+
+def test_a_run_under_way_can_be_interrupted(tmp_path: Path) -> None:
+    run = child(f"import pathlib, time; pathlib.Path({str(tmp_path / 'on')!r}).touch(); time.sleep(60)")
+
+    def interrupt() -> None:
+        until((tmp_path / "on").exists)
+        run.interrupt()
+
+    threading.Thread(target=interrupt).start()
+    with recorded_events() as seen, pytest.raises(ScheduledRunFailed, match="-15"):
+        run(JOB)
+    assert seen == []
+
+
+# What is said
+
+
+def test_what_an_operator_says_is_read_as_it_was_written_and_silence_is_a_problem(tmp_path: Path) -> None:
+    state = OperatorState(
+        1000.0, 7, True, ("old",), ("the disk is full",), "b", lag=3, services={"wal archive": "away"}
+    )
+    write_state(tmp_path / "operator.json", state)
+    assert read_state(tmp_path / "operator.json") == state
+    assert state.problems(1299.0) == ("the disk is full",)
+    silent, full = state.problems(1000.0 + 3600)
+    assert silent == "the operator has said nothing for 60 min: no backups are made"
+    assert full == "the disk is full"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", "{}", '{"found": [], "at": 1}', '{"found": [], "amiss": [], "more": 1}']
+)
+def test_what_cannot_be_understood_says_nothing(text: str, tmp_path: Path) -> None:
+    (tmp_path / "operator.json").write_text(text)
+    assert read_state(tmp_path / "operator.json") is None
+    assert read_state(tmp_path / "absent") is None
+
+
+class Away:
+    """An archive whose server does not answer."""
+
+    def start(self) -> None:
+        raise OSError("no server")
+
+    def is_alive(self) -> bool:
+        return False
+
+    def stop(self, timeout: float) -> None: ...
+
+    def status(self) -> object:
+        raise OSError("no server")
+
+
+def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    archive = Deferred("wal archive", Away)
+    with pytest.raises(OSError, match="no server"):
+        archive.start()
+    complaints = {"wal archive": "no server", "backup schedule": ""}
+    report = Reporter(tmp_path / "state.json", backups, archive, lambda: complaints, every=0.1)  # type: ignore[arg-type]
+    report.start()
+    until(lambda: read_state(tmp_path / "state.json"))
+    state = read_state(tmp_path / "state.json")
+    assert state is not None
+    assert state.found == ("there is no backup",)
+    assert state.amiss == (
+        "how the backups are cannot be seen: no server",
+        "wal archive does not run: no server",
+    )
+    report.stop(5.0)
+    assert not (tmp_path / "state.json").exists()
+
+
+def test_while_another_makes_the_backups_nothing_is_looked_at(tmp_path: Path) -> None:
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    state = Reporter(tmp_path / "x", backups, None, dict, active=lambda: False).look()
+    assert (state.active, state.found, state.amiss) == (False, (), ())
+
+
+# Whose turn it is, and all of it at work, on one server
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresServer]:
+    made = PostgresServer()
+    made.start()
+    with psycopg.connect(made.dsn().conninfo, autocommit=True) as conn:
+        conn.execute("CREATE ROLE copier LOGIN REPLICATION")  # all that bases and the log need
+    yield made
+    made.stop()
+
+
+def test_one_of_two_has_the_turn_and_the_other_takes_over_when_its_session_ends(server: PostgresServer) -> None:
+    def someone() -> bool:
+        assert not (one.mine() and other.mine())
+        return one.mine() or other.mine()
+
+    with Turn(server.dsn(), "t", every=0.1) as one, Turn(server.dsn(), "t", every=0.1) as other:
+        with Turn(server.dsn(), "another", every=0.1) as third:
+            until(lambda: someone() and third.mine())
+        for _ in range(3):
+            with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+                conn.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
+            until(lambda: not someone())
+            until(someone)
+    with Turn(server.dsn(), "t", every=0.1) as after:
+        until(after.mine)
+
+
+class Operator:
+    """`esteio backup operate` with a directory of its own."""
+
+    def __init__(self, server: PostgresServer, home: Path) -> None:
+        home.mkdir(mode=0o711)
+        self.env = {
+            **os.environ,
+            "DATABASE_URL": server.dsn(user="copier").url,
+            "BACKUP_DIR": str(home / "disk"),
+            "TMPDIR": str(home),
+        }
+        self.state_file = home / "disk/.operator.json"
+        self._log = home / "log"
+        with self._log.open("w") as log:
+            command = [sys.executable, "-m", "esteio", "backup", "operate", "--dump", "", "--base", "0 2 1 1 *"]
+            self.process = subprocess.Popen(command, env=self.env, stdout=log, stderr=log)
+
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def state(self) -> OperatorState | None:
+        return read_state(self.state_file)
+
+    def asked(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "esteio", "backup", *arguments]
+        return subprocess.run(command, env=self.env, capture_output=True, text=True)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="esteio-test-"))
+    made.chmod(0o711)
+    yield made
+    shutil.rmtree(made)
+
+
+def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> None:
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    outbox = Outbox(tmp_path / "notices", Channels(["json://127.0.0.1:9"]))
+    with operating(backups, Operation((), lambda kind: [kind], alone=True), Notices(outbox)) as caretaker:
+        names = [service.name for service in caretaker._services]
+        assert names == ["notices", "wal archive", "backup schedule", "backup watch"]  # what tells ends last
+        events.emit(BackupsRed("city", ("the disk is full",)))
+        assert outbox.owed() == 1
+    events.emit(BackupsRed("city", ("the disk is full",)))
+    assert outbox.owed() == 1
+
+
+def test_the_log_is_not_received_where_a_disk_should_be_but_is_not(server: PostgresServer, tmp_path: Path) -> None:
+    backups = Backups(server.dsn(), Stores([open_store(str(tmp_path / "not mounted/disk"))]))
+    with pytest.raises(NotPossible, match="No such file or directory; make its parent, or mount that disk"):
+        backups.archive()
+    assert not (tmp_path / "not mounted").exists()
+
+
+def test_a_run_beside_another_is_refused_with_an_exit_code_of_its_own(server: PostgresServer, tmp_path: Path) -> None:
+    env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(tmp_path)}
+    with Lock(tmp_path / ".lock"):
+        done = subprocess.run(
+            [sys.executable, "-m", "esteio", "backup", "run"], env=env, capture_output=True, text=True
+        )
+    assert done.returncode == AlreadyRunning.exit_code == 75
+    assert f"process {os.getpid()} is at work there" in done.stderr
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(180)
+def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from_a_killed_one(
+    server: PostgresServer, home: Path
+) -> None:
+    first = Operator(server, home / "first")
+    second = None
+    try:
+        until(lambda: "scheduled task wanted-base finished" in first.log(), first.log, 120)
+        [base] = json.loads(first.asked("list", "--json").stdout)
+        assert (base["kind"], base["verified"]) == ("base", True)
+        until(
+            lambda: (state := first.state()) and state.verified == base["id"] and not (state.found or state.amiss),
+            first.log,
+        )
+        assert first.asked("status").returncode == 0
+        write_state(first.state_file, OperatorState(time.time(), 1, True, amiss=("the archive is ill",)))
+        red = first.asked("status")
+        assert (red.returncode, red.stderr) == (1, "the archive is ill\n")
+
+        second = Operator(server, home / "second")
+        until(lambda: "it is another one's turn; we wait for it" in second.log(), second.log)
+        until(lambda: (state := second.state()) and not state.active, second.log)
+        assert "wal archive" not in second.log()
+
+        receivers = [p for p in psutil.Process(first.process.pid).children() if p.name() == "pg_receivewal"]
+        first.process.kill()
+        assert [p.name() for p in receivers] == ["pg_receivewal"]
+        until(lambda: "service wal archive started" in second.log(), second.log)
+        until(lambda: "wanted-base begins (base) because there is no base backup" in second.log(), second.log)
+        assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in receivers)
+        second.process.send_signal(signal.SIGTERM)  # in the midst of the run
+        assert second.process.wait(60) == 143
+        assert "Traceback" not in second.log()
+        assert not second.state_file.exists()
+        assert json.loads(second.asked("list", "--json").stdout) == []
+    finally:
+        for each in (first, second):
+            if each is not None:
+                each.process.kill()
+                each.process.wait()

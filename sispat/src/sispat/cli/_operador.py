@@ -1,0 +1,80 @@
+"""`sispat operator`: makes the backups, beside the workers. `sispat serve` starts it and keeps it running.
+
+Promises: what is done and how is Esteio's (`esteio.cli.operating`); here is what the settings make of it. It starts no
+database. With DATABASE_URL there may be other machines on it: one of them makes the backups.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sispat.domain.erros import SispatError
+from sispat.settings import Settings, carregar
+
+if TYPE_CHECKING:
+    from esteio.cli import Operation
+    from esteio.serve import Program
+
+__all__ = ["SemServico", "operacao", "operador", "operator"]
+
+_AS_DUAS = "0 2 * * *"
+
+
+class SemServico(SispatError):
+    """No service runs on the data directory."""
+
+    codigo = "sem-servico"
+
+    def __init__(self, pasta: Path) -> None:
+        self.pasta = pasta
+        super().__init__(
+            f"Nenhum `sispat serve` usa a pasta de dados {pasta}; ele inicia o operador sozinho. "
+            "Inicie-o, ou defina DATABASE_URL."
+        )
+
+
+def operator() -> None:
+    """Faz as cópias de segurança até ser encerrado; `sispat serve` o inicia sozinho."""
+    from esteio.cli import operating
+    from sispat import logs
+    from sispat.cli._copias import TEXTOS_DOS_COMANDOS, avisados, montar
+    from sispat.cli._servidor import banco_do_servico, encerravel
+
+    settings = carregar()
+    logs.configurar(settings.log_level, settings.log_format)
+    dsn = banco_do_servico(settings)
+    if dsn is None:
+        raise SemServico(settings.data_dir)
+    copias = montar(settings, dsn)
+    with (
+        encerravel(),
+        operating(copias, operacao(settings), avisados(settings), TEXTOS_DOS_COMANDOS.problem) as zelador,
+    ):
+        zelador.run()
+
+
+def operador(settings: Settings) -> Program:
+    """The command as a service of the supervisor."""
+    from esteio.serve import Program
+
+    # It finds our own database as any command does; an address would hide that the database is ours.
+    ambiente = {nome: valor for nome, valor in os.environ.items() if nome != "DATABASE_URL" or settings.database_url}
+    return Program("operator", [sys.executable, "-m", "sispat", "operator"], env=ambiente)
+
+
+def operacao(settings: Settings) -> Operation:
+    """What the settings want done."""
+    from esteio.cli import Operation, run_command, scheduled
+
+    embutido = settings.database_url is None
+    base = settings.backup_base if settings.backup_base != "auto" else _AS_DUAS if embutido else "não"
+    base, dump = ("" if vez == "não" else vez for vez in (base, settings.backup_dump))
+    return Operation(
+        scheduled(base, dump, settings.timezone),
+        run_command,
+        archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and embutido),
+        alone=embutido,
+    )
