@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from esteio.cli import Words, backup_commands
+from esteio.cli import Own, Words, backup_commands
+from sispat.cli._manutencao import fechado_para_restaurar
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
     from esteio.postgres import Dsn
+    from esteio.postgres.embedded import Embedded
 
 __all__ = ["app"]
 
@@ -32,14 +34,16 @@ _TEXTOS = Words(
     restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
     id="O nome dela, ou latest para a mais nova.",
     into="Nome do banco novo.",
-    in_place="Toma o lugar do banco atual.",
+    in_place="Toma o lugar do banco atual; com --to, o do nosso servidor, que pode estar ligado.",
     yes="Não pergunta o nome do banco.",
     one_of="diga --into NOME ou --in-place",
     to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last.",
     bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, ou last",
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
-    one_of_directories="com --to, diga --directory PASTA ou --data-dir PASTA",
+    one_of_directories=(
+        "com --to, diga --directory PASTA ou --data-dir PASTA; --in-place só sem DATABASE_URL, para o servidor próprio"
+    ),
     archive="Recebe o log do servidor à medida que é escrito, até ser interrompido.",
     schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
     base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
@@ -57,6 +61,7 @@ _TEXTOS = Words(
     status="Se alguém precisa se levantar: código 0 quando está tudo bem, 1 quando não.",
     max_age="Horas a partir das quais a cópia provada mais nova é velha demais.",
     type_name="O banco {name!r} será substituído, e guardado ao lado. Digite o nome dele para confirmar",
+    type_directory="A pasta de dados {name!r} será substituída, e guardada ao lado. Digite o nome dela para confirmar",
     made="Cópia {id}: {content} em {seconds:.1f} s, {stored} guardados em {stores}.",
     proven="Restaurada para prova em {seconds:.1f} s: {rows} linhas como devem ser ({checked}).",
     not_proven="Sem prova; as cópias antigas não foram tocadas.",
@@ -80,6 +85,7 @@ _TEXTOS = Words(
     amcheck="Conferindo índices",
     unpack="Desempacotando",
     log="Buscando o log",
+    stop="Parando o servidor",
     swap="Trocando os bancos",
     reasons={
         "YOUNG": "tem menos de {about} dias",
@@ -145,6 +151,14 @@ def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
         yield dsn if settings.database_url is not None else dsn.with_(user="postgres")
 
 
+def _servidor() -> Embedded | None:
+    """Our own server, whether it runs or not."""
+    from sispat.cli._servidor import servidor_proprio
+
+    settings = carregar()
+    return servidor_proprio(settings) if settings.database_url is None else None
+
+
 def _variaveis(settings: Settings) -> dict[str, str]:
     frase = settings.backup_passphrase
     return {
@@ -157,4 +171,6 @@ def _variaveis(settings: Settings) -> dict[str, str]:
     }
 
 
-app = backup_commands(_abrir, _TEXTOS, lambda: carregar().timezone)
+app = backup_commands(
+    _abrir, _TEXTOS, lambda: carregar().timezone, own=Own(quiet=fechado_para_restaurar, server=_servidor)
+)

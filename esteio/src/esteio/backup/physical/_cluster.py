@@ -23,8 +23,8 @@ from esteio.backup._session import connect, one
 from esteio.backup.packing import Decryption
 from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
-from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
-from esteio.backup.physical._recover import Recovered, recover
+from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
+from esteio.backup.physical._recover import Recovered, recover, refuse_early
 from esteio.backup.physical._segments import gaps
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
@@ -105,12 +105,17 @@ class ClusterBackups:
 
         RestoreRefused with what can be reached when `target` is not in it. `swap` then puts it in place.
         """
-        bases = self._bases()
-        if not bases:
-            raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
-        found = plan(bases, self._log(bases[-1]), target, name=str(directory))
+        found = self._plan(directory, target)
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
+
+    def require_reachable(self, data_dir: Path, target: datetime | None, *, major: int) -> None:
+        """RestoreRefused when `data_dir`, of a server of `major`, can't be brought to `target`, as far as is known."""
+        found = self._plan(data_dir, target)
+        if found.base.major != major:
+            reason = f"the backup is of PostgreSQL {found.base.major}, the server of {major}"
+            raise RestoreRefused(str(data_dir), reason, "restore a dump, which can change the major")
+        refuse_early(found, data_dir.with_name(f"{data_dir.name}.restoring"), self._toolbox(major))
 
     def problems(self) -> tuple[str, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
@@ -137,6 +142,12 @@ class ClusterBackups:
             if wal.key is not None:
                 failed.update(self._stores.delete(wal.key))
         return failed
+
+    def _plan(self, directory: Path, target: datetime | None) -> Plan:
+        bases = self._bases()
+        if not bases:
+            raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
+        return plan(bases, self._log(bases[-1]), target, name=str(directory))
 
     def _parent(self) -> Manifest:
         bases = self._bases()

@@ -34,8 +34,9 @@ from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, StartFailed
+from esteio.postgres.embedded._hold import hold_file
 
-__all__ = ["Recovered", "recover", "require_stopped", "swap"]
+__all__ = ["Recovered", "recover", "refuse_early", "require_stopped", "swap"]
 
 Key = Callable[[bytes | None], Decryption | None]
 
@@ -72,7 +73,7 @@ def recover(
     VerificationFailed and whatever the stores raise on the way. In every such case `directory` is removed again.
     """
     began = clock.monotonic()
-    _refuse_early(plan, directory, toolbox)
+    refuse_early(plan, directory, toolbox)
     try:
         _unpack_chain(plan, directory, stores, toolbox, key, progress)
         opener = cache(partial(_opener, stores, key))
@@ -120,7 +121,8 @@ def require_stopped(data_dir: Path) -> None:
 # Before
 
 
-def _refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
+def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
+    """RestoreRefused when `plan` can't become `directory`: version, programs, name, room. Nothing is touched."""
     name = str(directory)
     if toolbox.major != plan.base.major:
         reason = f"the backup is of PostgreSQL {plan.base.major}, the programs are of {toolbox.major}"
@@ -236,6 +238,7 @@ def _roll_forward(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: 
         raise _explained(plan, directory, error) from error
     finally:
         server.stop()
+        hold_file(directory).unlink(missing_ok=True)
         (directory / "recovery.signal").unlink(missing_ok=True)
         for name, content in own.items():
             _put_back(directory / name, content, server)
