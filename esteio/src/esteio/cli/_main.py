@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from esteio.cli import _maintenance
 from esteio.cli._backup import backup_commands
+from esteio.cli._own import Own
 from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
@@ -34,18 +36,14 @@ class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
 
-@_app.callback()
-def _general() -> None:
-    """Keep `backup` a command of its own."""
-
-
 def _opened(database: bool) -> AbstractContextManager[Backups]:
     from esteio.cli.environment import backups_of
 
     return backups_of(os.environ, database=database)
 
 
-_app.add_typer(backup_commands(_opened), name="backup")
+_app.add_typer(backup_commands(_opened, own=Own(quiet=_maintenance.closed_for_restore)), name="backup")
+_app.add_typer(_maintenance.app, name="maintenance")
 
 
 def main() -> None:
