@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import psycopg
 from casa import GESTOR, casa
 from leitor import Pessoa
 
@@ -32,6 +33,27 @@ async def test_what_was_typed_stays_in_the_page_and_is_saved_once_afterwards(cid
         for _ in range(2):
             assert "Garagem <do> Zé" in (await pessoa.mandar(de_novo)).texto
         assert (await pessoa.ver("/setores", q="Garagem")).texto.count("Garagem <do> Zé") == 1
+
+
+async def test_who_entered_after_what_was_brought_back_enters_again_and_finds_the_form_filled_in(
+    cidade, tmp_path: Path
+) -> None:
+    chave = Maintenance(tmp_path / "manutencao")
+    async with casa(cidade, data_dir=tmp_path) as c, c.de("203.0.113.7") as http:
+        pessoa = Pessoa(http)
+        await pessoa.entrar("gestor")
+        formulario = (await pessoa.ver("/setores/novo")).formulario("/setores/novo")
+        with chave.held():
+            tela = await pessoa.mandar(formulario, codigo="GARA", nome="Garagem do Zé")
+        with psycopg.connect(cidade.conninfo, autocommit=True) as conn:
+            conn.execute("delete from sessao")
+        await _aberto(pessoa)
+        entrada = await pessoa.mandar(tela.formulario("/setores/novo"))
+        assert entrada.estado == 401
+        volta = await pessoa.mandar(entrada.formulario("/entrar"), email="gestor@demo.local", password="demo")
+        revisto = volta.formulario("/setores/novo")
+        assert (revisto.valores["nome"], revisto.valores["_chave"]) == ("Garagem do Zé", formulario.valores["_chave"])
+        assert "Garagem do Zé" in (await pessoa.mandar(revisto)).texto
 
 
 async def test_a_page_that_was_asked_for_asks_again_by_itself(cidade, tmp_path: Path) -> None:

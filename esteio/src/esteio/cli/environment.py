@@ -11,6 +11,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_RECIPIENTS | age recipients, separated by commas | not encrypted |
 | BACKUP_PASSPHRASE | encrypts, and opens again | not encrypted |
 | BACKUP_IDENTITY | the file of the age identity that opens | none |
+| MAINTENANCE_FILE | the switch that closes the service around a restore in place | it is not closed |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 """

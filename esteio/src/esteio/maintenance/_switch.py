@@ -125,9 +125,11 @@ class Maintenance:
                 _lock(handle, exclusive=True)
             os.write(handle, notice.to_json().encode())
             unfinished.replace(path)
-        except BaseException:
+        except BaseException as error:
             os.close(handle)
             unfinished.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise MaintenanceError(self.path, error.strerror or str(error)) from error
             raise
         return handle
 
@@ -135,14 +137,14 @@ class Maintenance:
         """What a process says that lives."""
         try:
             handle = os.open(self._held, os.O_RDONLY)
-        except FileNotFoundError:
-            return None
         except OSError:
-            return _read(self._held)
+            return None
         try:
             _lock(handle, exclusive=False)
-        except OSError:
+        except BlockingIOError:
             return _read(self._held)
+        except OSError:
+            return None  # without locks nobody can have held it
         else:
             return None  # whoever held it is gone
         finally:

@@ -50,17 +50,17 @@ class Hold:
     def __enter__(self) -> Self:
         try:
             self._handle = _open(hold_file(self.directory))
+            try:
+                self._take(self._clock.monotonic() + _START_PATIENCE)
+                _finish(self._handle, self.directory)
+                self._say()
+            except BaseException:
+                os.close(self._handle)
+                raise
         except OSError as error:
             problem = f"{hold_file(self.directory)}: {error.strerror}"
-            advice = "let this account write to the directory above it"
+            advice = "let this account write to the directory above it, on a file system with locks"
             raise DataDirectoryError(self.directory, problem, advice) from error
-        try:
-            self._take(self._clock.monotonic() + _START_PATIENCE)
-            _finish(self._handle, self.directory)
-            self._say()
-        except BaseException:
-            os.close(self._handle)
-            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -149,6 +149,10 @@ def _locked(handle: int, kind: int) -> bool:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError:
+        if kind == fcntl.LOCK_SH:
+            return True  # without locks nobody can hold it, and it must start all the same
+        raise
     return True
 
 
