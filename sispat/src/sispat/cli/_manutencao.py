@@ -77,6 +77,7 @@ def fechado_para_restaurar() -> Iterator[None]:
     """Closed within the block; after a restore, until the database answers and its schema is up to date."""
     settings = carregar()
     with _chave(settings).held(_MOTIVO):
+        typer.echo("O sistema está fechado: quem o usa vê a página de manutenção.", err=True)
         yield
         _esperar(settings)
 

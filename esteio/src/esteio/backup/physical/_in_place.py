@@ -53,6 +53,8 @@ def recover_server(
     anything is written, or when the log turns out to end too early.
     """
     data_dir = server.locate()
+    if data_dir.is_mount():
+        raise RestoreRefused(str(data_dir), "it is a mount point, which can't be renamed", "use a directory below it")
     cluster.require_reachable(data_dir, target, major=server.binaries.major)
     if data_dir.exists() and not confirm(data_dir.name):
         raise NotConfirmed(data_dir.name)
