@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from esteio.maintenance import Maintenance, MaintenanceHeld
+from sispat.cli import _manutencao
 from sispat.cli._manutencao import app, hora
 
 _CUIABA = "America/Cuiaba"
@@ -42,6 +43,20 @@ def test_what_a_restore_keeps_closed_is_not_opened_by_hand(chave: Maintenance) -
     with chave.held("trazendo uma cópia"):
         assert "processo" in sispat("estado")
         assert isinstance(CliRunner().invoke(app, ["desligar"]).exception, MaintenanceHeld)
+    assert chave.look() is None
+
+
+def test_a_database_that_does_not_come_back_leaves_it_closed(
+    chave: Maintenance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://x@/x?host={tmp_path}")
+    monkeypatch.setattr(_manutencao, "_PRAZO", 0.0)
+    with pytest.raises(_manutencao.BancoNaoVoltou, match="continua fechado"), _manutencao.fechado_para_restaurar():
+        assert chave.look() is not None
+    assert "sendo conferida" in sispat("estado")
+    with pytest.raises(KeyboardInterrupt), _manutencao.fechado_para_restaurar():
+        raise KeyboardInterrupt
+    sispat("desligar")
     assert chave.look() is None
 
 

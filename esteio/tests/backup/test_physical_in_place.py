@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import threading
@@ -99,6 +100,17 @@ def test_what_cannot_be_reached_is_refused_before_the_service_is_closed(house: H
         house.backups.recover_server(house.ours(), lambda name: name != "data", quiet=house.quiet())
     assert house.closed == []
     assert house.server.pid == running
+
+
+def test_what_a_killed_restore_was_putting_in_place_is_no_leftover(house: House) -> None:
+    left = house.home / "other.restoring-20260101_000000"
+    left.mkdir()
+    (house.home / ".other.hold").write_text(json.dumps({"pid": 1, "reason": "a restore", "new": str(left)}))
+    with pytest.raises(NotConfirmed):
+        house.backups.recover_server(Embedded(house.home / "other"), lambda _: False)
+    assert (house.home / "other").is_dir()
+    shutil.rmtree(house.home / "other")
+    (house.home / ".other.hold").unlink()
 
 
 def test_an_interrupt_leaves_the_old_directory_and_a_server_that_comes_back(house: House) -> None:

@@ -1,7 +1,7 @@
 """`sispat manutencao`, and the same around a restore.
 
 Promises: what is turned on here stays until it is turned off, also through restarts; a restore turns it off by itself,
-even when it is killed. Only this machine's processes see it.
+even when it is killed; only a database that does not come back leaves it on. Only this machine's processes see it.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ __all__ = ["BancoNaoVoltou", "app", "fechado_para_restaurar", "hora"]
 
 _PRAZO = 300.0  # seconds for the restored database to answer, its recovery after a start included
 _MOTIVO = "estamos trazendo de volta uma cópia de segurança"
+_MOTIVO_DEPOIS = "a cópia de segurança voltou, e está sendo conferida"
 
 app = typer.Typer(
     help="Fecha o sistema por um tempo, com uma página que avisa, e o abre de novo.", no_args_is_help=True
@@ -40,7 +41,7 @@ class BancoNaoVoltou(SispatError):
         self.prazo, self.causa = prazo, causa
         super().__init__(
             f"A restauração terminou, mas o banco não respondeu em {prazo:g} s ({causa}). Veja o log de `sispat serve`; "
-            "o que havia antes está guardado."
+            "o que havia antes está guardado. O sistema continua fechado até `sispat manutencao desligar`."
         )
 
 
@@ -74,12 +75,20 @@ def estado() -> None:
 
 @contextmanager
 def fechado_para_restaurar() -> Iterator[None]:
-    """Closed within the block; after a restore, until the database answers and its schema is up to date."""
+    """Closed within the block; after a restore, until the database answers and its schema is up to date.
+
+    Where that doesn't come about it stays closed until somebody opens it: `BancoNaoVoltou`, `MigracaoFalhou`.
+    """
     settings = carregar()
-    with _chave(settings).held(_MOTIVO):
+    chave = _chave(settings)
+    with chave.held(_MOTIVO):
         typer.echo("O sistema está fechado: quem o usa vê a página de manutenção.", err=True)
         yield
-        _esperar(settings)
+        try:
+            _esperar(settings)
+        except Exception:
+            chave.turn_on(_MOTIVO_DEPOIS)
+            raise
 
 
 def hora(texto: str, fuso: str, agora: datetime | None = None) -> datetime:

@@ -55,6 +55,8 @@ def recover_server(
     data_dir = server.locate()
     if data_dir.is_mount():
         raise RestoreRefused(str(data_dir), "it is a mount point, which can't be renamed", "use a directory below it")
+    with Hold(data_dir, _REASON, clock=clock):
+        pass  # a replacement that was cut off is complete now: what it made is no leftover
     cluster.require_reachable(data_dir, target, major=server.binaries.major)
     if data_dir.exists() and not confirm(data_dir.name):
         raise NotConfirmed(data_dir.name)
