@@ -64,6 +64,17 @@ def test_what_a_process_holds_ends_with_it(tmp_path: Path, end: signal.Signals) 
     assert switch.look() is None
 
 
+def test_the_service_may_run_under_another_account(tmp_path: Path) -> None:
+    switch = Maintenance(tmp_path / "closed", every=0.0)
+    before = os.umask(0o077)
+    try:
+        switch.turn_on()
+        with switch.held():
+            assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}
+    finally:
+        os.umask(before)
+
+
 def test_what_a_person_turned_on_outlives_what_a_process_holds(tmp_path: Path) -> None:
     switch = Maintenance(tmp_path / "closed", every=0.0)
     switch.turn_on("mine")

@@ -121,6 +121,7 @@ class Maintenance:
         except OSError as error:
             raise MaintenanceError(self.path, error.strerror or str(error)) from error
         try:
+            os.fchmod(handle, 0o644)  # the service may run under another account, whatever our umask is
             if locked:
                 _lock(handle, exclusive=True)
             os.write(handle, notice.to_json().encode())
