@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main
+from esteio.cli._notify import Notices
 from esteio.cli._own import Own
 from esteio.cli._words import ENGLISH, Words
 
-__all__ = ["ENGLISH", "Opened", "Own", "Words", "backup_commands", "main"]
+__all__ = ["ENGLISH", "Notices", "Opened", "Own", "Words", "backup_commands", "main"]

@@ -19,6 +19,7 @@ from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
+    from esteio.cli._notify import Notices
 
 __all__ = ["main"]
 
@@ -42,7 +43,15 @@ def _opened(database: bool) -> AbstractContextManager[Backups]:
     return backups_of(os.environ, database=database)
 
 
-_app.add_typer(backup_commands(_opened, own=Own(quiet=_maintenance.closed_for_restore)), name="backup")
+def _notified() -> Notices:
+    from esteio.cli.environment import notices_of
+
+    return notices_of(os.environ)
+
+
+_app.add_typer(
+    backup_commands(_opened, notified=_notified, own=Own(quiet=_maintenance.closed_for_restore)), name="backup"
+)
 _app.add_typer(_maintenance.app, name="maintenance")
 
 
