@@ -31,12 +31,12 @@ import os, signal, sys
 momento = sys.argv.pop(1)
 def morrer(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
-from esteio.backup.physical import _in_place, _recover
+from esteio.backup.physical import _in_place, _replay
 from esteio.cli import _bar
 mostrar = _bar.Bar.__call__
 _bar.Bar.__call__ = lambda barra, passo, *resto: morrer() if passo == momento else mostrar(barra, passo, *resto)
 if momento == "prova":
-    _recover._look = morrer
+    _replay._require_same = morrer
 if momento == "meio":
     def meio(new, data_dir, *, now):
         data_dir.rename(data_dir.with_name("postgres.before-morto"))

@@ -1,4 +1,4 @@
-"""`backup run|list|verify|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
+"""`backup run|list|verify|copy|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
@@ -14,11 +14,12 @@ import typer
 
 from esteio.cli._bar import Bar
 from esteio.cli._cluster import moment, recover_cluster, replace_cluster
+from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep, running
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._own import Own
 from esteio.cli._schedule import Form, scheduled, show, written
-from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json
+from esteio.cli._show import entries_json, entries_table, size_text, status_json, status_lines
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
@@ -54,7 +55,7 @@ def backup_commands(
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_run(app, opened, words, notified)
     restore = partial(_add_restore, own=own or Own())
-    commands = (_add_list, _add_verify, restore, _add_prune, _add_status, _add_archive)
+    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_archive)
     for add in commands:
         add(app, opened, words)
     _add_schedule(app, opened, words, zone, notified)
@@ -76,22 +77,39 @@ def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("list", help=words.list)
     def list_(as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False) -> None:
         with opened(False) as backups:
-            entries = backups.entries()
+            survey = backups.catalogue.survey()
             windows = backups.cluster.windows()
+        for problem in survey.problems:
+            typer.echo(words.problem(problem), err=True)
         if as_json:
-            typer.echo(entries_json(entries, windows))
-        elif entries:
-            entries_table(entries, windows, words)
+            typer.echo(entries_json(survey.entries, windows))
+        elif survey.entries:
+            entries_table(survey.entries, windows, words)
         else:
             typer.echo(words.nothing.format(where=backups.catalogue.where))
 
 
 def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("verify", help=words.verify)
-    def verify(backup: Annotated[str, typer.Argument(help=words.id)] = "latest") -> None:
+    def verify(
+        backup: Annotated[str, typer.Argument(help=words.id)] = "latest",
+        everywhere: Annotated[bool, typer.Option("--everywhere", help=words.everywhere)] = False,
+    ) -> None:
         with opened(False) as backups, Bar(words) as bar:
+            if everywhere:
+                raise typer.Exit(read_copies(backups, backup, bar, words))
             proof = backups.verify(backup, bar)
         typer.echo(_proven(words, proof.restore_seconds, proof.rows, proof.checked))
+
+
+def _add_copy(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("copy", help=words.copy)
+    def copy(
+        backup: Annotated[str, typer.Argument(help=words.copy_id)] = "latest",
+        read: Annotated[bool, typer.Option("--read", help=words.read_first)] = False,
+    ) -> None:
+        with opened(False) as backups, Bar(words) as bar:
+            raise typer.Exit(bring_copies(backups, backup, bar, words, read=read))
 
 
 def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> None:
@@ -153,12 +171,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
     ) -> None:
         with opened(False) as backups:
             found = backups.status(timedelta(hours=max_age))
-        if as_json:
-            typer.echo(status_json(found))
-        elif found.ok:
-            typer.echo(words.ok.format(id=found.verified, age=age_text(found.verified_age or 0)))
-        for problem in () if as_json else found.problems:
-            typer.echo(problem, err=True)
+        typer.echo(status_json(found) if as_json else "\n".join(status_lines(found, words)))
         raise typer.Exit(0 if found.ok else 1)
 
 
@@ -217,6 +230,8 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
             stores=", ".join(done.stores),
         )
     )
+    for problem in done.lacking:
+        typer.echo(words.problem(problem), err=True)
     if done.proof is None:
         typer.echo(words.not_proven)
     else:
@@ -227,9 +242,8 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
 
 
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:
-    return words.proven.format(
-        seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked)
-    )
+    text = words.proven_whole if "every table read" in checked else words.proven
+    return text.format(seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked))
 
 
 def _confirmed(yes: bool, question: str, bar: Bar, name: str) -> bool:
@@ -241,5 +255,5 @@ def _confirmed(yes: bool, question: str, bar: Bar, name: str) -> bool:
 
 def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
     verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
-    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=decision.about)
+    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=words.reason(decision.about))
     return f"{verb}\t{decision.id}\t{reason}"

@@ -13,9 +13,10 @@ from esteio.backup.physical._events import WalGap, WalNotShipped, WalShipped
 from esteio.backup.physical._in_place import recover_server
 from esteio.backup.physical._inventory import Wal, inventory
 from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
-from esteio.backup.physical._recover import Recovered, recover, require_stopped, swap
+from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._status import WalStatus
+from esteio.backup.physical._swap import require_stopped, swap
 
 __all__ = [
     "KINDS",

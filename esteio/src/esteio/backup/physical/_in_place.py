@@ -21,7 +21,8 @@ import psycopg
 from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._progress import Progress, silent
 from esteio.backup.physical._cluster import ClusterBackups
-from esteio.backup.physical._recover import Recovered, swap
+from esteio.backup.physical._recover import Recovered
+from esteio.backup.physical._swap import swap
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, Hold
 

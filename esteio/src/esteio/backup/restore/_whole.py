@@ -49,6 +49,7 @@ def restore_into(
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists."""
@@ -62,7 +63,7 @@ def restore_into(
         require_possible(conn, folder.manifest, name)
         major = conn.info.server_version // 10000
     folder.check(progress)
-    rows = load(admin, folder, name, toolbox(major), progress)
+    rows = load(admin, folder, name, toolbox(major), progress, jobs=jobs)
     return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began)
 
 
@@ -73,6 +74,7 @@ def restore_in_place(
     confirm: Confirm,
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     quiet: AbstractContextManager[object] | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
@@ -90,7 +92,8 @@ def restore_in_place(
     if not confirm(name):
         raise NotConfirmed(name)
     with quiet or nullcontext():
-        return _replace(name, admin, folder, tools, progress, there, 0.0 if quiet is None else _PATIENCE, clock)
+        patience = 0.0 if quiet is None else _PATIENCE
+        return _replace(name, admin, folder, tools, progress, jobs, there, patience, clock)
 
 
 def _replace(
@@ -99,6 +102,7 @@ def _replace(
     folder: Folder,
     tools: Toolbox,
     progress: Progress,
+    jobs: int,
     there: bool,
     patience: float,
     clock: Clock,
@@ -108,7 +112,7 @@ def _replace(
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
     try:
-        rows = load(admin, folder, new, tools, progress)
+        rows = load(admin, folder, new, tools, progress, jobs=jobs)
         if kept is not None:
             progress("swap", 0, 0, "")
             swap(admin, new, name, kept, patience=patience, clock=clock)
