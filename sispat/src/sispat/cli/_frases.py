@@ -50,6 +50,9 @@ _FRASES = {
     "{a} has {b} rows, not {c}": "{a} tem {b} linhas, e não {c}",
     "{a} has as many rows ({b}), but other content": "{a} tem o mesmo número de linhas ({b}), mas outro conteúdo",
     "it is cluster {a}, another one": "é do servidor {a}, outro",
+    "a table stayed locked for {a}; pg_locks and pg_blocking_pids() tell by whom": (
+        "uma tabela ficou travada por {a}; pg_locks e pg_blocking_pids() dizem por quem"
+    ),
     # keys
     "no key was given": "nenhuma chave foi dada",
     "the key file and the passphrase do not fit ({a})": "o arquivo da chave e a frase não combinam ({a})",
@@ -117,6 +120,7 @@ _FRASES = {
     "make a backup of kind base": "faça uma cópia do tipo base",
     "summarize_wal is off": "summarize_wal está desligado",
     "set summarize_wal = on, then make a backup of kind base": "ligue summarize_wal, depois faça uma cópia do tipo base",
+    "{a} failed its trial": "{a} não passou na prova",
     "{a} is of another cluster": "{a} é de outro servidor",
     "{a} incrementals were made on one base, which is the most": "já há {a} incrementais sobre uma base, o máximo",
     "nothing came within {a} s": "nada chegou em {a} s",
@@ -180,7 +184,8 @@ _FRASES = {
     "is set together with BACKUP_RECIPIENTS": "está definida junto com BACKUP_RECIPIENTS",
     "is {a}": "é {a}",
     "one of the two": "uma das duas",
-    "a number from 1 to 3650": "um número de 1 a 3650",
+    "a number from 1 to 19, or from -1 to -20": "um número de 1 a 19, ou de -1 a -20",
+    "a number from {a} to {b}": "um número de {a} a {b}",
     "a directory (or AWS_S3_BUCKET or BACKUP_STORES)": "uma pasta (ou AWS_S3_BUCKET ou BACKUP_STORES)",
     "1 to 100 letters, digits, _ . and -": "1 a 100 letras, algarismos, _ . e -",
     # made of others
