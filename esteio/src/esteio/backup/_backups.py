@@ -11,7 +11,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -33,7 +33,16 @@ from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
-from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
+from esteio.backup.physical import (
+    KINDS,
+    ClusterBackups,
+    NotPossible,
+    Recovered,
+    WalArchive,
+    recover_server,
+    require_stopped,
+    swap,
+)
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Errand, Job, Scheduler, Task
 from esteio.backup.store import AllStoresFailed, Stores
@@ -43,6 +52,7 @@ from esteio.backup.watch import Watch
 from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
+from esteio.postgres.embedded import Embedded
 
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
@@ -220,13 +230,28 @@ class Backups:
             return restore_into(self.dsn, folder, name, self._toolbox, progress, jobs=self._jobs, clock=self._clock)
 
     def restore_in_place(
-        self, confirm: Callable[[str], bool], backup: str = "latest", progress: Progress = silent
+        self,
+        confirm: Callable[[str], bool],
+        backup: str = "latest",
+        progress: Progress = silent,
+        *,
+        quiet: AbstractContextManager[object] | None = None,
     ) -> Restored:
-        """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name."""
+        """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name.
+
+        What follows is done within `quiet`, such as `Maintenance.held`: who writes then would lose it.
+        """
         with self._locked():
             folder = self.folder(backup)
             return restore_in_place(
-                self.dsn, folder, self._toolbox, confirm, progress, jobs=self._jobs, clock=self._clock
+                self.dsn,
+                folder,
+                self._toolbox,
+                confirm,
+                progress,
+                jobs=self._jobs,
+                quiet=quiet,
+                clock=self._clock,
             )
 
     def recover(self, directory: Path, target: datetime | None = None, progress: Progress = silent) -> Recovered:
@@ -264,6 +289,23 @@ class Backups:
                 shutil.rmtree(new, ignore_errors=True)
                 raise
             return replace(done, directory=data_dir), kept
+
+    def recover_server(
+        self,
+        server: Embedded,
+        confirm: Callable[[str], bool],
+        target: datetime | None = None,
+        progress: Progress = silent,
+        *,
+        quiet: AbstractContextManager[object] | None = None,
+    ) -> tuple[Recovered, Path | None]:
+        """As `recover_in_place`, of an embedded server, which goes on until the new directory is ready.
+
+        Then it is stopped; whoever keeps it up starts the restored one at once. `quiet` is around all that is done after
+        `confirm`, such as `Maintenance.held`, and may wait at its end until that server answers.
+        """
+        with self._locked():
+            return recover_server(self.cluster, server, confirm, target, progress, quiet=quiet, clock=self._clock)
 
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""

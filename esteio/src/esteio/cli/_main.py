@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from esteio.cli import _maintenance
 from esteio.cli._backup import backup_commands
 from esteio.cli._operate_command import add_operate
+from esteio.cli._own import Own
 from esteio.cli._words import ENGLISH
 from esteio.errors import EsteioError
 
@@ -39,11 +41,6 @@ class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
 
-@_app.callback()
-def _general() -> None:
-    """Keep `backup` a command of its own."""
-
-
 def _opened(database: bool) -> AbstractContextManager[Backups]:
     from esteio.cli.environment import backups_of
 
@@ -56,9 +53,10 @@ def _notified() -> Notices:
     return notices_of(os.environ)
 
 
-_backup = backup_commands(_opened, notified=_notified)
+_backup = backup_commands(_opened, notified=_notified, own=Own(quiet=_maintenance.closed_for_restore))
 add_operate(_backup, _opened, ENGLISH, notified=_notified)
 _app.add_typer(_backup, name="backup")
+_app.add_typer(_maintenance.app, name="maintenance")
 
 
 def main() -> None:

@@ -11,8 +11,9 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from esteio.cli import Words, backup_commands
+from esteio.cli import Own, Words, backup_commands
 from sispat.cli._frases import traduzir
+from sispat.cli._manutencao import fechado_para_restaurar
 from sispat.settings import Settings, carregar
 from sispat.web.copias import estado_do_operador
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from esteio.backup import Backups
     from esteio.cli import Notices
     from esteio.postgres import Dsn
+    from esteio.postgres.embedded import Embedded
 
 __all__ = ["TEXTOS_DOS_COMANDOS", "app", "avisados", "montar"]
 
@@ -40,14 +42,16 @@ TEXTOS_DOS_COMANDOS = Words(
     restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
     id="O nome dela, ou latest para a mais nova.",
     into="Nome do banco novo.",
-    in_place="Toma o lugar do banco atual.",
+    in_place="Toma o lugar do banco atual; com --to, o do nosso servidor, que pode estar ligado.",
     yes="Não pergunta o nome do banco.",
     one_of="diga --into NOME ou --in-place",
     to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last.",
     bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, ou last",
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
-    one_of_directories="com --to, diga --directory PASTA ou --data-dir PASTA",
+    one_of_directories=(
+        "com --to, diga --directory PASTA ou --data-dir PASTA; --in-place só sem DATABASE_URL, para o servidor próprio"
+    ),
     archive="Recebe o log do servidor à medida que é escrito, até ser interrompido.",
     schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
     base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
@@ -73,6 +77,7 @@ TEXTOS_DOS_COMANDOS = Words(
     not_arrived="{channel} não aceitou: {reason}",
     delivered="{sent} entregues, {owed} por entregar.",
     type_name="O banco {name!r} será substituído, e guardado ao lado. Digite o nome dele para confirmar",
+    type_directory="A pasta de dados {name!r} será substituída, e guardada ao lado. Digite o nome dela para confirmar",
     made="Cópia {id}: {content} em {seconds:.1f} s, {stored} guardados em {stores}.",
     proven="Restaurada para prova em {seconds:.1f} s: {rows} linhas como devem ser ({checked}).",
     proven_whole="Restaurada para prova em {seconds:.1f} s: {rows} linhas lidas ({checked}).",
@@ -107,6 +112,7 @@ TEXTOS_DOS_COMANDOS = Words(
     checksums="Conferindo cada página",
     unpack="Desempacotando",
     log="Buscando o log",
+    stop="Parando o servidor",
     swap="Trocando os bancos",
     bring="Copiando entre os lugares",
     reasons={
@@ -213,6 +219,14 @@ def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
         yield dsn
 
 
+def _servidor() -> Embedded | None:
+    """Our own server, whether it runs or not."""
+    from sispat.cli._servidor import servidor_proprio
+
+    settings = carregar()
+    return servidor_proprio(settings) if settings.database_url is None else None
+
+
 def _variaveis(settings: Settings) -> dict[str, str]:
     frase = settings.backup_passphrase
     return {
@@ -236,4 +250,10 @@ def avisados(settings: Settings | None = None) -> Notices:
     return avisos(settings, _variaveis(settings), TEXTOS_DOS_COMANDOS.checks)
 
 
-app = backup_commands(_abrir, TEXTOS_DOS_COMANDOS, lambda: carregar().timezone, avisados)
+app = backup_commands(
+    _abrir,
+    TEXTOS_DOS_COMANDOS,
+    lambda: carregar().timezone,
+    avisados,
+    own=Own(quiet=fechado_para_restaurar, server=_servidor),
+)

@@ -7,6 +7,7 @@ at any moment leaves it as it was and removes the new one. The old database stay
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -25,6 +26,7 @@ from esteio.postgres import Dsn
 __all__ = ["Confirm", "Restored", "restore_in_place", "restore_into"]
 
 _LONGEST = 63  # bytes of a name in PostgreSQL
+_PATIENCE = 5.0  # seconds for what is under way when the service has become quiet
 
 Confirm = Callable[[str], bool]
 
@@ -73,11 +75,13 @@ def restore_in_place(
     progress: Progress = silent,
     *,
     jobs: int = 1,
+    quiet: AbstractContextManager[object] | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Put the backup in the place of the database that `server` names; the old one is kept beside it.
 
-    `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no.
+    `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no. Everything after
+    that is done within `quiet`, which keeps the service from writing what would be lost.
     """
     name = _named(server, folder)
     admin = _admin(server, name)
@@ -87,6 +91,22 @@ def restore_in_place(
         tools = toolbox(conn.info.server_version // 10000)
     if not confirm(name):
         raise NotConfirmed(name)
+    with quiet or nullcontext():
+        patience = 0.0 if quiet is None else _PATIENCE
+        return _replace(name, admin, folder, tools, progress, jobs, there, patience, clock)
+
+
+def _replace(
+    name: str,
+    admin: Dsn,
+    folder: Folder,
+    tools: Toolbox,
+    progress: Progress,
+    jobs: int,
+    there: bool,
+    patience: float,
+    clock: Clock,
+) -> Restored:
     began = clock.monotonic()
     folder.check(progress)
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
@@ -95,7 +115,7 @@ def restore_in_place(
         rows = load(admin, folder, new, tools, progress, jobs=jobs)
         if kept is not None:
             progress("swap", 0, 0, "")
-            swap(admin, new, name, kept)
+            swap(admin, new, name, kept, patience=patience, clock=clock)
     except BaseException:
         if kept is not None:  # after an interrupt that came too late there is no database of that name
             drop_database(admin, new)
