@@ -42,8 +42,11 @@ def tar(*members: tarfile.TarInfo, files: dict[str, bytes] = FILES) -> bytes:
     return made.getvalue()
 
 
-def listing(files: dict[str, bytes] = FILES) -> bytes:
-    entries = [{"Path": n, "Size": len(c), "Checksum": hashlib.sha256(c).hexdigest()} for n, c in files.items()]
+def listing(files: dict[str, bytes] = FILES, algorithm: str = "SHA256") -> bytes:
+    entries = [
+        {"Path": name, "Size": len(c), "Checksum-Algorithm": algorithm, "Checksum": hashlib.sha256(c).hexdigest()}
+        for name, c in files.items()
+    ]
     head = json.dumps({"Files": entries})[:-1] + ",\n"
     return f'{head}"Manifest-Checksum": "{hashlib.sha256(head.encode()).hexdigest()}"}}\n'.encode()
 
@@ -87,6 +90,11 @@ def test_every_difference_from_the_list_is_named(unpacked: Callable[..., list[st
     ]
     assert unpacked(tar(files=came)) == said
     assert sorted(problems(tmp_path / "new", listing())) == sorted(said)
+
+
+def test_of_a_list_without_sha256_names_and_sizes_are_compared(unpacked: Callable[..., list[str]]) -> None:
+    came = {**FILES, "base/1/112": b"y" * 70_000, "base/1/113": b"z"}
+    assert unpacked(tar(files=came), listing(algorithm="CRC32C")) == ["base/1/113: 1 bytes, listed are 0"]
 
 
 def test_a_changed_list_is_no_list(unpacked: Callable[..., list[str]]) -> None:

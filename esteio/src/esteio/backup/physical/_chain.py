@@ -50,7 +50,7 @@ def unpack_chain(
         for backup in chain:
             unpacking.unpack(backup, pieces / backup.id, durable=False)
         # The server synchronises all of a restored directory before it replays anything.
-        given = ["--no-sync", "--manifest-checksums=SHA256", f"--output={directory}"]
+        given = ["--no-sync", "--manifest-checksums=CRC32C", f"--output={directory}"]
         given += ["--link"] if toolbox.major >= _FIRST_LINKING else []
         toolbox.run("pg_combinebackup", [*given, *(str(pieces / backup.id) for backup in chain)])
     finally:

@@ -1,8 +1,8 @@
 """A tar stream back into a directory, its files compared with their list as they go by.
 
 Promises: regular files and directories below the directory only, readable by their owner alone; a stream that ends too
-early, or was changed, raises what the reader of the backup says, and never passes for whole. Each byte is hashed on its
-way to the disk and not read again. Making all of it durable is PostgreSQL's first act on such a directory, and finds
+early, or was changed, raises what the reader of the backup says, and never passes for whole. What was written is not
+read again. Making all of it durable is PostgreSQL's first act on such a directory, and finds
 little left to do where the disk began to write at once.
 """
 
@@ -97,8 +97,7 @@ class _Extraction:
         self._writes_back = write_back and hasattr(os, "posix_fadvise")
         self._name = ""
         self._size = 0
-        self._hash = hashlib.sha256()
-        self._wanted = False
+        self._hash: hashlib._Hash | None = None
         self._file = -1
         self._unwritten = 0
 
@@ -113,13 +112,12 @@ class _Extraction:
             target.mkdir(mode=0o700, exist_ok=True)
             return
         self._name, self._size = path.as_posix(), member.size
-        self._wanted = self._compared.wants(self._name)
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if self._compared.hashed(self._name) else None
         self._file = os.open(target, _NEW, 0o600)
 
     def content(self, data: memoryview, /) -> None:
-        """Write and hash it."""
-        if self._wanted:
+        """Write it, and hash it where its hash is known."""
+        if self._hash is not None:
             self._hash.update(data)
         while data:
             written = os.write(self._file, data)
@@ -134,8 +132,8 @@ class _Extraction:
             return
         self._write_back()
         self.close()
-        if self._wanted:
-            self._compared.tell(self._name, self._size, self._hash.hexdigest())
+        if self._compared.wants(self._name):
+            self._compared.tell(self._name, self._size, self._hash.hexdigest() if self._hash else None)
 
     def close(self) -> None:
         """Let go of the file."""
