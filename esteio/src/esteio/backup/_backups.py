@@ -25,8 +25,9 @@ from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Held, Retention, Why, decide
-from esteio.backup._session import connect, one
+from esteio.backup._session import connect, one, undisturbed
 from esteio.backup._status import Status, judge
+from esteio.backup.documents import SAMPLE, Documents, Untouched
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
@@ -63,7 +64,9 @@ class Backups:
 
     `packing` is asked before each run how files are packed; `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
-    `embedded`); trials are held below `scratch` (None: the temporary directory).
+    `embedded`); trials are held below `scratch` (None: the temporary directory). What people uploaded into the
+    directory `documents` belongs to each backup; the trial after a run reads what is new of it and `documents_sample`
+    bytes of the rest.
     """
 
     def __init__(
@@ -77,6 +80,8 @@ class Backups:
         retention: Retention | None = None,
         binaries: Path | None = None,
         scratch: Path | None = None,
+        documents: Path | None = None,
+        documents_sample: int = SAMPLE,
         clock: Clock = SYSTEM,
     ) -> None:
         self.dsn = dsn
@@ -87,9 +92,11 @@ class Backups:
         self._key = key
         self._binaries = binaries
         self._scratch = scratch
+        self._documents_sample = documents_sample
         self._clock = clock
         self.catalogue = Catalogue(stores, prefix)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
+        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._root(), clock=clock)
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
         """Make a backup, restore it for trial, then remove what need not be kept.
@@ -101,11 +108,13 @@ class Backups:
             msg = f"backup: kind is {kind!r}; allowed: dump, {', '.join(KINDS)}"
             raise ValueError(msg)
         with self._locked():
-            taken = [entry.id for entry in self.catalogue.entries()]
-            name = backup_id(self._prefix, self._clock.time(), taken)
+            taken = self.catalogue.entries()
+            before = next((entry.manifest for entry in reversed(taken) if entry.manifest), None)
+            name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
             draft = Draft(self._stores, name, self._packing())
             try:
                 manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
+                manifest = self.documents.take(draft, manifest, before, progress)
                 stores = draft.finish(manifest)
             except BaseException as error:
                 draft.discard()
@@ -114,7 +123,7 @@ class Backups:
                 raise
             if events.active():
                 events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
-            proof = self._tried(manifest, progress) if verify else None
+            proof = self._tried(manifest, progress, self._documents_sample) if verify else None
             return Run(manifest, stores, proof, tuple(self._prune()) if proof else ())
 
     def entries(self) -> list[Entry]:
@@ -128,26 +137,57 @@ class Backups:
             assert entry.manifest is not None
             return self._tried(entry.manifest, progress)
 
-    def restore_into(self, name: str, backup: str = "latest", progress: Progress = silent) -> Restored:
-        """Restore as the new database `name`."""
+    def restore_into(
+        self, name: str, backup: str = "latest", progress: Progress = silent, *, documents: Path | None = None
+    ) -> Restored:
+        """Restore as the new database `name`, and its documents into the new directory `documents` (None: not)."""
         with self._locked():
-            return restore_into(self.dsn, self.folder(backup), name, self._toolbox, progress, clock=self._clock)
+            folder = self.folder(backup)
+            beside = self.documents.of(folder.manifest, into=documents) if documents else Untouched()
+            return restore_into(self.dsn, folder, name, self._toolbox, progress, documents=beside, clock=self._clock)
 
     def restore_in_place(
-        self, confirm: Callable[[str], bool], backup: str = "latest", progress: Progress = silent
+        self,
+        confirm: Callable[[str], bool],
+        backup: str = "latest",
+        progress: Progress = silent,
+        *,
+        documents: bool = True,
     ) -> Restored:
-        """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name."""
-        with self._locked():
-            return restore_in_place(self.dsn, self.folder(backup), self._toolbox, confirm, progress, clock=self._clock)
+        """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name.
 
-    def recover(self, directory: Path, target: datetime | None = None, progress: Progress = silent) -> Recovered:
+        Its `documents` take the place of the present ones, which are kept too.
+        """
+        with self._locked():
+            folder = self.folder(backup)
+            beside = self.documents.of(folder.manifest) if documents else Untouched()
+            return restore_in_place(
+                self.dsn, folder, self._toolbox, confirm, progress, documents=beside, clock=self._clock
+            )
+
+    def recover(
+        self,
+        directory: Path,
+        target: datetime | None = None,
+        progress: Progress = silent,
+        *,
+        documents: Path | None = None,
+    ) -> Recovered:
         """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
 
         It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
-        what can be reached.
+        what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
         """
-        with self._locked():
-            return self.cluster.recover(directory, target, progress)
+        with self._locked(), self.documents.as_of(target, into=documents) if documents else Untouched() as beside:
+            done = self.cluster.recover(directory, target, progress)
+            try:
+                beside.fetch(progress)
+                beside.swap()
+            except BaseException:
+                shutil.rmtree(directory, ignore_errors=True)
+                raise
+            beside.settle()
+            return replace(done, documents=beside.returned)
 
     def recover_in_place(
         self,
@@ -155,25 +195,36 @@ class Backups:
         confirm: Callable[[str], bool],
         target: datetime | None = None,
         progress: Progress = silent,
+        *,
+        documents: bool = True,
     ) -> tuple[Recovered, Path | None]:
         """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
 
-        `confirm` is asked with the directory's name when there is one.
+        `confirm` is asked with the directory's name when there is one. The `documents` of that moment take the place of
+        the present ones, which are kept too.
         """
         data_dir = data_dir.resolve()
         require_stopped(data_dir)
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
-        with self._locked():
+        with self._locked(), self.documents.as_of(target) if documents else Untouched() as beside:
             now = self._clock.time()
             new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
             done = self.cluster.recover(new, target, progress)
+            kept: list[Path | None] = []
             try:
-                kept = swap(new, data_dir, now=now)
+                beside.fetch(progress)
+                progress("swap", 0, 2, "")
+                beside.swap()
+                progress("swap", 1, 2, "")
+                undisturbed(lambda: kept.append(swap(new, data_dir, now=now)))
             except BaseException:
+                if kept:
+                    beside.settle()  # an interrupt that came too late: the cluster has taken its place
                 shutil.rmtree(new, ignore_errors=True)
                 raise
-            return replace(done, directory=data_dir), kept
+            beside.settle()
+            return replace(done, directory=data_dir, documents=beside.returned), kept[0]
 
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
@@ -228,7 +279,7 @@ class Backups:
             lsn=found.lsn,
         )
 
-    def _tried(self, manifest: Manifest, progress: Progress) -> Proof:
+    def _tried(self, manifest: Manifest, progress: Progress, sample: int | None = None) -> Proof:
         if manifest.kind in KINDS:
             proof = self.cluster.verify(manifest, self._scratch, progress)
         else:
@@ -240,6 +291,7 @@ class Backups:
                 binaries=self._binaries,
                 clock=self._clock,
             )
+        proof = self.documents.tried(manifest, proof, progress, sample)
         self.catalogue.prove(proof)
         if events.active():
             events.emit(BackupVerified(proof.backup, proof.total_seconds, proof.problems))
@@ -267,8 +319,10 @@ class Backups:
         done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
         if any(entry.problem for entry in entries.values()):
             return done  # who knows which log a backup needs that cannot be read
-        kept = [entry.manifest for each in done if each.keep and (entry := entries[each.id]).manifest]
-        log = self.cluster.unneeded([manifest for manifest in kept if manifest])
+        kept = [manifest for each in done if each.keep and (manifest := entries[each.id].manifest)]
+        if not all(each.keep for each in done):
+            done += self.documents.prune(kept)
+        log = self.cluster.unneeded(kept)
         failed = self.cluster.remove(log)
         if not log:
             return done

@@ -15,7 +15,15 @@ from esteio.cli._bar import Bar
 from esteio.cli._cluster import moment, recover_cluster
 from esteio.cli._keep import keep
 from esteio.cli._schedule import Form, scheduled, show, written
-from esteio.cli._show import age_text, entries_json, entries_table, size_text, status_json
+from esteio.cli._show import (
+    age_text,
+    documents_taken,
+    documents_text,
+    entries_json,
+    entries_table,
+    size_text,
+    status_json,
+)
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
@@ -88,26 +96,43 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
         to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
         directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
+        documents: Annotated[Path | None, typer.Option("--documents", help=words.documents_into)] = None,
+        no_documents: Annotated[bool, typer.Option("--no-documents", help=words.no_documents)] = False,
     ) -> None:
+        replaces = in_place or data_dir is not None
+        if (documents is not None and replaces) or (no_documents and not replaces):
+            raise typer.BadParameter(words.documents_or_not)
         if to is not None:
             if (directory is None) == (data_dir is None) or into is not None or in_place:
                 raise typer.BadParameter(words.one_of_directories)
             target = moment(to, words)
             with opened(False) as backups, Bar(words) as bar:
-                confirmed = None if data_dir is None else lambda name: yes or _confirmed(name, bar, words)
-                recover_cluster(backups, target, (directory or data_dir or Path()).absolute(), confirmed, bar, words)
+                recover_cluster(
+                    backups,
+                    target,
+                    (directory or data_dir or Path()).absolute(),
+                    None if data_dir is None else lambda name: yes or _confirmed(name, bar, words),
+                    bar,
+                    words,
+                    documents=documents,
+                    no_documents=no_documents,
+                )
             return
         if (into is None) == (not in_place):
             raise typer.BadParameter(words.one_of)
         with opened(True) as backups, Bar(words) as bar:
             if into is not None:
-                done = backups.restore_into(into, backup, bar)
+                done = backups.restore_into(into, backup, bar, documents=documents)
             else:
-                done = backups.restore_in_place(lambda name: yes or _confirmed(name, bar, words), backup, bar)
+                done = backups.restore_in_place(
+                    lambda name: yes or _confirmed(name, bar, words), backup, bar, documents=not no_documents
+                )
         found = words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows)
         typer.echo(found)
         if done.kept is not None:
             typer.echo(words.kept.format(kept=done.kept))
+        for line in documents_text(done.documents, words):
+            typer.echo(line)
 
 
 def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -177,6 +202,8 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
             stores=", ".join(done.stores),
         )
     )
+    for line in documents_taken(manifest.details.get("documents", {}), words):
+        typer.echo(line)
     if done.proof is None:
         typer.echo(words.not_proven)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from esteio.cli._bar import Bar
+from esteio.cli._show import documents_text
 from esteio.cli._words import Words
 
 if TYPE_CHECKING:
@@ -40,15 +41,23 @@ def recover_cluster(
     confirmed: Callable[[str], bool] | None,
     bar: Bar,
     words: Words,
+    *,
+    documents: Path | None,
+    no_documents: bool,
 ) -> None:
-    """Restore the new data directory `into`; with `confirmed`, put it in the place of the data directory `into`."""
+    """Restore the new data directory `into`; with `confirmed`, put it in the place of the data directory `into`.
+
+    The documents go into the new directory `documents`, or take their place unless `no_documents`.
+    """
     kept = None
     if confirmed is None:
-        done = backups.recover(into, target, bar)
+        done = backups.recover(into, target, bar, documents=documents)
     else:
-        done, kept = backups.recover_in_place(into, confirmed, target, bar)
+        done, kept = backups.recover_in_place(into, confirmed, target, bar, documents=not no_documents)
     bar.pause()
     last = done.last_commit.isoformat(" ", "seconds") if done.last_commit else done.plan.base.details["ended"]
     typer.echo(words.recovered.format(id=done.plan.base.id, directory=into, seconds=done.seconds, last=last))
     if kept is not None:
         typer.echo(words.kept_directory.format(kept=kept))
+    for line in documents_text(done.documents, words):
+        typer.echo(line)

@@ -30,6 +30,11 @@ class Words:
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
     one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR"
+    documents_into: str = "With --into or --directory: the new directory that the documents are brought into."
+    no_documents: str = "With --in-place or --data-dir: leave the present documents as they are."
+    documents_or_not: str = (
+        "--documents DIR goes with --into or --directory, --no-documents with --in-place or --data-dir"
+    )
     archive: str = "Receive the log of the cluster as it is written, until interrupted."
     schedule: str = "Show when backups are made, write it for another scheduler, or keep to it until interrupted."
     base_cron: str = "When a base is made, as in crontab; empty for never."
@@ -50,6 +55,13 @@ class Words:
     kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
     recovered: str = "Restored {id} and the log as {directory} in {seconds:.1f} s; the last commit in it: {last}."
     kept_directory: str = "The data directory of before is kept as {kept}; remove it when it is no longer needed."
+    documents_made: str = "With it {files} documents, {size}; {new} of them were new, {new_size}."
+    documents_odd: str = (
+        "Of the documents {vanished} vanished meanwhile, {changed} were being written to, {unreadable} could not be read; "
+        "{special} links and devices were passed over."
+    )
+    documents_back: str = "Restored {files} documents, {size}, as they should be, into {directory}."
+    documents_kept: str = "The documents of before are kept in {kept}; remove them when they are no longer needed."
     archiving: str = "Receiving the log into {directory}; interrupt to end."
     scheduled: str = "{kind}: {cron}, next {next}"
     keep: str = "keep"
@@ -71,6 +83,7 @@ class Words:
     unpack: str = "Unpacking"
     log: str = "Fetching the log"
     swap: str = "Swapping the databases"
+    documents: str = "Going through the documents"
 
     checks: Mapping[str, str] = field(default_factory=dict)
     """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""

@@ -11,6 +11,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_RECIPIENTS | age recipients, separated by commas | not encrypted |
 | BACKUP_PASSPHRASE | encrypts, and opens again | not encrypted |
 | BACKUP_IDENTITY | the file of the age identity that opens | none |
+| BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 """
@@ -62,6 +63,7 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         packing=packing(variables),
         key=decryption(variables),
         retention=Retention(days=_days(variables)),
+        documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
 

@@ -21,6 +21,7 @@ __all__ = ["app"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
+_DOCUMENTOS = "documentos"
 _TEXTOS = Words(
     backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
     run="Faz uma cópia, restaura-a para prova e remove as antigas.",
@@ -40,6 +41,17 @@ _TEXTOS = Words(
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
     one_of_directories="com --to, diga --directory PASTA ou --data-dir PASTA",
+    documents_into="Com --into ou --directory: a pasta nova para onde vão os documentos.",
+    no_documents="Com --in-place ou --data-dir: deixa os documentos atuais como estão.",
+    documents_or_not="--documents PASTA vai com --into ou --directory, --no-documents com --in-place ou --data-dir",
+    documents_made="Com ela {files} documentos, {size}; {new} deles eram novos, {new_size}.",
+    documents_odd=(
+        "Dos documentos, {vanished} sumiram no meio, {changed} estavam sendo escritos, {unreadable} não se puderam ler; "
+        "{special} atalhos e dispositivos ficaram de fora."
+    ),
+    documents_back="{files} documentos restaurados, {size}, como devem ser, em {directory}.",
+    documents_kept="Os documentos de antes estão guardados em {kept}; remova-os quando não forem mais precisos.",
+    documents="Passando pelos documentos",
     archive="Recebe o log do servidor à medida que é escrito, até ser interrompido.",
     schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
     base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
@@ -98,6 +110,7 @@ _TEXTOS = Words(
         "UNREADABLE": "não se pode ler: {about}",
         "HELD": "poderia sair, mas um lugar não a solta: {about}",
         "LOG": "{about} segmentos de log de que nenhuma base precisa mais",
+        "DOCUMENTS": "{about} documentos de que nenhuma cópia precisa mais",
     },
     checks={
         "sha256 of each file": "sha256 de cada arquivo",
@@ -105,6 +118,7 @@ _TEXTOS = Words(
         "number of rows of each table": "número de linhas de cada tabela",
         "sampled rows of each table": "amostra de linhas de cada tabela",
         "list of files": "lista dos arquivos",
+        "documents": "documentos",
         "checksums": "somas de verificação das páginas",
     },
 )
@@ -130,6 +144,7 @@ def _abrir(com_banco: bool) -> Iterator[Backups]:
             packing=packing(variaveis),
             key=decryption(variaveis),
             retention=Retention(days=settings.retention_days),
+            documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
         )
 
 

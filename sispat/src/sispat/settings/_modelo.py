@@ -362,6 +362,15 @@ class Settings(BaseModel):
             aceita="um arquivo que se possa ler",
         ),
     ] = None
+    documents_dir: Annotated[
+        Caminho | None,
+        Variavel(
+            "SISPAT_DOCUMENTS_DIR",
+            "Onde ficam os documentos enviados; entram em cada cópia de segurança, e voltam com ela.",
+            aceita="uma pasta",
+            padrao="SISPAT_DATA_DIR/documentos",
+        ),
+    ] = None
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
 
     # Not from the environment

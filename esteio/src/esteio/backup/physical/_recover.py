@@ -23,6 +23,7 @@ from esteio.backup._errors import BackupDamaged, RestoreRefused, VerificationFai
 from esteio.backup._folder import Folder
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
+from esteio.backup.documents import Returned
 from esteio.backup.packing import Decryption, unpack
 from esteio.backup.physical._base import FILES
 from esteio.backup.physical._files import problems
@@ -53,6 +54,7 @@ class Recovered:
     seconds: float
     last_commit: datetime | None
     """When the last transaction in it was committed, where its log says so."""
+    documents: Returned | None = None
 
 
 def recover(

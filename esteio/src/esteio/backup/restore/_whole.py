@@ -1,7 +1,8 @@
 """The restore of a dump from first check to last rename.
 
 Promises: the database of that name is untouched until the new one is complete and compared; an error or an interrupt
-at any moment leaves it as it was and removes the new one. The old database stays beside it under a dated name.
+at any moment leaves it as it was and removes the new one. The old database stays beside it under a dated name. Its
+documents, where it has some, change places just before it does, and back when it does not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._folder import Folder
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import connect
+from esteio.backup.documents import Returned, Untouched
 from esteio.backup.dump import load
 from esteio.backup.dump._create import drop_database
 from esteio.backup.restore._checks import database_exists, require_possible
@@ -38,6 +40,7 @@ class Restored:
     kept: str | None
     rows: int
     seconds: float
+    documents: Returned | None = None
 
 
 def restore_into(
@@ -47,9 +50,13 @@ def restore_into(
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
+    documents: Untouched | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
-    """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists."""
+    """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists.
+
+    `documents` are brought where they are to lie, or not at all when anything fails.
+    """
     began = clock.monotonic()
     admin = _admin(server, name)
     if not 0 < len(name.encode()) <= _LONGEST:
@@ -60,8 +67,16 @@ def restore_into(
         require_possible(conn, folder.manifest, name)
         major = conn.info.server_version // 10000
     folder.check(progress)
-    rows = load(admin, folder, name, toolbox(major), progress)
-    return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began)
+    with documents or Untouched() as beside:
+        beside.fetch(progress)
+        rows = load(admin, folder, name, toolbox(major), progress)
+        try:
+            beside.swap()
+        except BaseException:
+            drop_database(admin, name)
+            raise
+        beside.settle()
+    return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began, beside.returned)
 
 
 def restore_in_place(
@@ -71,9 +86,12 @@ def restore_in_place(
     confirm: Confirm,
     progress: Progress = silent,
     *,
+    documents: Untouched | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Put the backup in the place of the database that `server` names; the old one is kept beside it.
+
+    `documents` take their place together with it.
 
     `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no.
     """
@@ -89,16 +107,29 @@ def restore_in_place(
     folder.check(progress)
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
-    try:
-        rows = load(admin, folder, new, tools, progress)
-        if kept is not None:
-            progress("swap", 0, 0, "")
-            swap(admin, new, name, kept)
-    except BaseException:
-        if kept is not None:  # after an interrupt that came too late there is no database of that name
-            drop_database(admin, new)
-        raise
-    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began)
+    rows = None
+    with documents or Untouched() as beside:
+        beside.fetch(progress)
+        try:
+            rows = load(admin, folder, new, tools, progress)
+            progress("swap", 0, 2, "")
+            beside.swap()
+            progress("swap", 1, 2, "")
+            if kept is not None:
+                swap(admin, new, name, kept)
+        except BaseException:
+            if kept is not None and rows is not None and _is_gone(admin, new):
+                beside.settle()  # an interrupt that came too late: the database has taken its place
+            elif kept is not None or rows is not None:
+                drop_database(admin, new)
+            raise
+        beside.settle()
+    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+
+
+def _is_gone(admin: Dsn, name: str) -> bool:
+    with connect(admin) as conn:
+        return not database_exists(conn, name)
 
 
 def _named(server: Dsn, folder: Folder) -> str:
