@@ -320,7 +320,8 @@ class Backups:
         if any(entry.problem for entry in entries.values()):
             return done  # who knows which log a backup needs that cannot be read
         kept = [manifest for each in done if each.keep and (manifest := entries[each.id].manifest)]
-        if not all(each.keep for each in done):
+        # Somebody who is making a backup elsewhere may count on an object of one that goes now.
+        if not all(each.keep for each in done) and not any(each.why is Why.UNFINISHED for each in done):
             done += self.documents.prune(kept)
         log = self.cluster.unneeded(kept)
         failed = self.cluster.remove(log)

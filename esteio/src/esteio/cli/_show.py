@@ -121,6 +121,7 @@ def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
         "duration": manifest.duration if manifest else None,
         "server_version": manifest.server_version if manifest else None,
         "lsn": manifest.lsn if manifest else None,
+        "documents": manifest.details.get("documents") if manifest else None,
         "verified": entry.verified,
         "proof": asdict(proof) if proof else None,
         "reachable": [window.begins.isoformat(), window.ends.isoformat()] if window else None,

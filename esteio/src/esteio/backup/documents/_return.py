@@ -2,8 +2,9 @@
 
 Promises: the present directory is untouched until the new one beside it is complete and compared; then it is renamed,
 and the new one takes its name. Until `settle` is called an error or an interrupt puts it back, and removes the new one:
-who changes the database calls `swap` just before, and `settle` once its own change cannot be undone. Space, names and
-rights are checked before anything is written.
+who changes the database calls `swap` just before, and `settle` once its own change cannot be undone. Killed outright
+between the two, the present directory lies beside under its dated name. Space, names and rights are checked before
+anything is written.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from esteio.backup.documents._sending import Sending
 
 __all__ = ["Taken", "Taking"]
 
-_SMALL = 8 * 1024 * 1024  # bytes of a file that is read into memory
+_SMALL = 4 * 1024 * 1024  # bytes of a file that is read into memory, eight of them at once
 _TRIES = 2
 _FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 Marks = tuple[os.stat_result, str]
