@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 __all__ = ["Document", "lines", "parse"]
 
@@ -41,7 +41,7 @@ _DEFAULTS = {field.name: field.default for field in fields(Document)}
 def lines(documents: Iterable[Document]) -> Iterator[bytes]:
     """The list as JSON lines, without what is as usual."""
     for document in documents:
-        given = {name: value for name, value in asdict(document).items() if value != _DEFAULTS[name]}
+        given = {name: value for name, usual in _DEFAULTS.items() if (value := getattr(document, name)) != usual}
         yield json.dumps(given).encode() + b"\n"
 
 

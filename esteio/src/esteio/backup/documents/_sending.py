@@ -27,7 +27,8 @@ class Sending:
         self._mutex = threading.Lock()
         self._under_way: set[str] = set()
         self._present: dict[str, set[str]] = {}
-        for store in draft.whole().stores:
+        self._stores = draft.whole().stores
+        for store in self._stores:
             try:
                 listed = [stored for folder in folders for stored in store.list(folder)]
             except StoreError as error:
@@ -38,7 +39,8 @@ class Sending:
 
     def lacking(self, name: str) -> list[Store]:
         """The stores that have failed at nothing yet and do not have it."""
-        return [store for store in self._draft.whole().stores if name not in self._present[store.name]]
+        failed = self._draft.failed
+        return [store for store in self._stores if store.name not in failed and name not in self._present[store.name]]
 
     def small(self, name: str, content: bytes, packing: Packing | None) -> bool:
         """Bring an object that fits in memory, tried again where that helps; whether it was anywhere missing."""

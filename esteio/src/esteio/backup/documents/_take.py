@@ -64,7 +64,8 @@ class Taking:
         """Bring what is new; AllStoresFailed when no store is left to bring it to. `now` is seconds since the epoch."""
         amount = Amount(progress, found.size)
         seen = {each.path: each for each in found.files}
-        taken = self._taken(found.files, amount)
+        taken = {document.path: document for each in found.files if (document := self._known(each, amount))}
+        taken |= self._taken([each for each in found.files if each.path not in taken], amount)
         # What another file's upload should have brought, and did not.
         again = [seen[path] for path, document in taken.items() if document.sha256 and self._absent(document.sha256)]
         taken |= self._taken(again, amount)
@@ -85,12 +86,16 @@ class Taking:
     def _absent(self, sha256: str) -> bool:
         return bool(self._sending.lacking(self._place.object(sha256)))
 
-    def _one(self, seen: Seen, amount: Amount) -> Document | None:
+    def _known(self, seen: Seen, amount: Amount) -> Document | None:
+        """What did not change and is everywhere."""
         known = self._memory.sha256(seen)
-        if known is not None and not self._absent(known):
-            size = seen.stat.st_size
-            amount.add(size)
-            return self._listed(seen.path, seen.stat, known, size=size, new=False)
+        if known is None or self._absent(known):
+            return None
+        size = seen.stat.st_size
+        amount.add(size)
+        return self._listed(seen.path, seen.stat, known, size=size, new=False)
+
+    def _one(self, seen: Seen, amount: Amount) -> Document | None:
         try:
             return self._read(seen, amount)
         except FileNotFoundError:
