@@ -304,9 +304,12 @@ def test_with_recipients_who_takes_the_backup_cannot_read_it(tmp_path: Path) -> 
 
 
 def test_a_passphrase_makes_one_key_that_lasts_and_another_phrase_another(tmp_path: Path) -> None:
-    first, second = (Encryption.passphrase("correto cavalo") for _ in range(2))
-    assert first.key_file is not None
-    opens = {first.key_file: Decryption.passphrase("correto cavalo", first.key_file)}
+    identities = [pyrage.x25519.Identity.generate() for _ in range(2)]
+    first, second = (  # as `Encryption.passphrase` makes them, without the seconds its locks take
+        replace(Encryption.to([str(each.to_public())]), key_file=b"key file %d" % number)
+        for number, each in enumerate(identities)
+    )
+    opens = {b"key file 0": Decryption.of(str(identities[0]))}
 
     def key(file: bytes | None) -> Decryption | None:
         if file not in opens:
@@ -360,6 +363,24 @@ def test_thinning_out_keeps_what_a_kept_backup_needs_and_what_is_young(desk: Des
     desk.key = lambda _: None
     assert desk.tried(second).ok
     assert sorted(name.split("/")[1] for name in desk.objects()) == ["backup", "other", "other"]
+
+
+def test_an_interrupted_run_leaves_no_backup_and_the_next_one_goes_on_from_there(desk: Desk) -> None:
+    for number in range(200):
+        desk.write(str(number), str(number))
+
+    def interrupt(step: str, done: int, total: int, unit: str) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        desk.run(interrupt)
+    sent = len(desk.objects())
+    assert 0 < sent < 200
+    assert [path.name for path in desk.root.iterdir() if not path.name.startswith(".")] == ["documents"]
+    made = desk.run()
+    assert details(made)["new"] == 200 - sent
+    assert desk.tried(made).ok
 
 
 @pytest.mark.parametrize("documents", [".", "cópias/documents/x"])

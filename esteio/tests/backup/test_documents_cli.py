@@ -29,6 +29,9 @@ def test_documents_go_the_whole_way_from_run_to_restore(database: Dsn, tmp_path:
     assert "With it 1 documents, 5 B; 1 of them were new, 5 B.\n" in made.stdout
     assert "Going through the documents ...\n" in made.stderr
     (uploads / "a.pdf").write_text("agora")
+    beside = esteio(env, "restore", "--documents", str(tmp_path / "conferir"))
+    assert beside.stdout == f"Restored 1 documents, 5 B, as they should be, into {tmp_path / 'conferir'}.\n"
+    assert tree(tmp_path / "conferir") == past
     restored = esteio(env, "restore", "--in-place", "--yes")
     assert restored.returncode == 0, restored.stderr
     assert f"Restored 1 documents, 5 B, as they should be, into {uploads}.\n" in restored.stdout
@@ -41,7 +44,7 @@ def test_options_for_documents_that_do_not_fit_are_refused() -> None:
     for options in ("--in-place --documents x", "--into x --no-documents", "--to last --directory x --no-documents"):
         refused = CliRunner(env={"COLUMNS": "200"}).invoke(commands, ["restore", *options.split()])
         assert refused.exit_code == 2
-        assert "--documents DIR goes with --into or --directory" in refused.output
+        assert "--documents DIR goes alone or with --into" in refused.output
 
 
 def test_what_is_odd_is_said_and_what_is_not_there_is_not() -> None:

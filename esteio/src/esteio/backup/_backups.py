@@ -27,7 +27,7 @@ from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Held, Retention, Why, decide
 from esteio.backup._session import connect, one, undisturbed
 from esteio.backup._status import Status, judge
-from esteio.backup.documents import SAMPLE, Documents, Untouched
+from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
@@ -164,6 +164,18 @@ class Backups:
             return restore_in_place(
                 self.dsn, folder, self._toolbox, confirm, progress, documents=beside, clock=self._clock
             )
+
+    def restore_documents(self, directory: Path, backup: str = "latest", progress: Progress = silent) -> Returned:
+        """Bring the documents of a backup of whatever kind into the new `directory`, and nothing else."""
+        with self._locked():
+            entry = self.catalogue.find(backup)
+            assert entry.manifest is not None
+            with self.documents.of(entry.manifest, into=directory) as beside:
+                beside.fetch(progress)
+                beside.swap()
+                beside.settle()
+            assert beside.returned is not None
+            return beside.returned
 
     def recover(
         self,

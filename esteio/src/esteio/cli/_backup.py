@@ -2,7 +2,7 @@
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from enum import StrEnum
@@ -27,7 +27,7 @@ from esteio.cli._show import (
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
-    from esteio.backup import Backups, Decision
+    from esteio.backup import Backups, Decision, Restored
 
 __all__ = ["Opened", "backup_commands"]
 
@@ -118,6 +118,10 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
                     no_documents=no_documents,
                 )
             return
+        if documents is not None and into is None:
+            with opened(False) as backups, Bar(words) as bar:
+                _say(documents_text(backups.restore_documents(documents, backup, bar), words))
+            return
         if (into is None) == (not in_place):
             raise typer.BadParameter(words.one_of)
         with opened(True) as backups, Bar(words) as bar:
@@ -127,12 +131,7 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
                 done = backups.restore_in_place(
                     lambda name: yes or _confirmed(name, bar, words), backup, bar, documents=not no_documents
                 )
-        found = words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows)
-        typer.echo(found)
-        if done.kept is not None:
-            typer.echo(words.kept.format(kept=done.kept))
-        for line in documents_text(done.documents, words):
-            typer.echo(line)
+        _report_restored(done, words)
 
 
 def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -202,8 +201,7 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
             stores=", ".join(done.stores),
         )
     )
-    for line in documents_taken(manifest.details.get("documents", {}), words):
-        typer.echo(line)
+    _say(documents_taken(manifest.details.get("documents", {}), words))
     if done.proof is None:
         typer.echo(words.not_proven)
     else:
@@ -211,6 +209,18 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
     for decision in done.decisions:
         if not decision.keep:
             typer.echo(_line(decision, words, dry_run=False))
+
+
+def _report_restored(done: "Restored", words: Words) -> None:
+    typer.echo(words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows))
+    if done.kept is not None:
+        typer.echo(words.kept.format(kept=done.kept))
+    _say(documents_text(done.documents, words))
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:

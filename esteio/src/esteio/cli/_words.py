@@ -30,10 +30,10 @@ class Words:
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
     one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR"
-    documents_into: str = "With --into or --directory: the new directory that the documents are brought into."
+    documents_into: str = "The new directory that the documents are brought into: alone, or with --into or --directory."
     no_documents: str = "With --in-place or --data-dir: leave the present documents as they are."
     documents_or_not: str = (
-        "--documents DIR goes with --into or --directory, --no-documents with --in-place or --data-dir"
+        "--documents DIR goes alone or with --into or --directory, --no-documents with --in-place or --data-dir"
     )
     archive: str = "Receive the log of the cluster as it is written, until interrupted."
     schedule: str = "Show when backups are made, write it for another scheduler, or keep to it until interrupted."

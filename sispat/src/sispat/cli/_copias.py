@@ -41,9 +41,9 @@ _TEXTOS = Words(
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
     one_of_directories="com --to, diga --directory PASTA ou --data-dir PASTA",
-    documents_into="Com --into ou --directory: a pasta nova para onde vão os documentos.",
+    documents_into="A pasta nova para onde vão os documentos: só eles, ou com --into ou --directory.",
     no_documents="Com --in-place ou --data-dir: deixa os documentos atuais como estão.",
-    documents_or_not="--documents PASTA vai com --into ou --directory, --no-documents com --in-place ou --data-dir",
+    documents_or_not="--documents PASTA vai sozinho ou com --into ou --directory, --no-documents com --in-place ou --data-dir",
     documents_made="Com ela {files} documentos, {size}; {new} deles eram novos, {new_size}.",
     documents_odd=(
         "Dos documentos, {vanished} sumiram no meio, {changed} estavam sendo escritos, {unreadable} não se puderam ler; "

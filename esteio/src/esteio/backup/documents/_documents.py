@@ -25,7 +25,7 @@ from esteio.backup.documents._document import lines
 from esteio.backup.documents._listed import DETAILS, KEY, LIST, NAMES, has_documents, listed
 from esteio.backup.documents._memory import Memory
 from esteio.backup.documents._moment import around, joined
-from esteio.backup.documents._place import Key, Place, find_place, folder_of
+from esteio.backup.documents._place import KEYS, Key, Place, find_place, folder_of
 from esteio.backup.documents._return import Returning, Untouched
 from esteio.backup.documents._scan import Scan, scan
 from esteio.backup.documents._sending import Sending
@@ -82,7 +82,7 @@ class Documents:
             return manifest
         place = find_place(draft.packing, draft.whole(), self._prefix, self._key)
         memory = Memory(self._root, self.directory)
-        keys = f"{folder_of(self._prefix)}/keys"
+        keys = f"{folder_of(self._prefix)}/{KEYS}"
         sending = Sending(draft, (place.folder, keys) if place.key_file else (place.folder,), memory.again)
         if place.key_file is not None:
             sending.small(place.key_name, place.key_file, None)

@@ -67,8 +67,10 @@ class Taking:
         taken = {document.path: document for each in found.files if (document := self._known(each, amount))}
         taken |= self._taken([each for each in found.files if each.path not in taken], amount)
         # What another file's upload should have brought, and did not.
-        again = [seen[path] for path, document in taken.items() if document.sha256 and self._absent(document.sha256)]
-        taken |= self._taken(again, amount)
+        lost = [path for path, document in taken.items() if document.sha256 and self._absent(document.sha256)]
+        for path in lost:
+            del taken[path]
+        taken |= self._taken([seen[path] for path in lost], amount)
         self._memory.again.clear()
         self._memory.keep(self._marks, now)
         directories = [Document(each.path, stat.S_IMODE(each.stat.st_mode)) for each in found.directories]
@@ -134,12 +136,15 @@ class Taking:
         return digest, len(content), new
 
     def _bring_large(self, file: BufferedReader, amount: Amount) -> tuple[str, int, bool]:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+        file.seek(0)
+        source = _Expected(file, digest, amount)
         with self._large:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            size = file.tell()
-            file.seek(0)
-            source = _Expected(file, digest, amount)
-            return digest, size, self._sending.large(self._place.object(digest), source, self._place.packing)
+            new = self._sending.large(self._place.object(digest), source, self._place.packing)
+        if not new:
+            amount.add(size)
+        return digest, size, new
 
     def _listed(
         self, path: str, about: os.stat_result, digest: str, *, size: int, new: bool, changed: bool = False
