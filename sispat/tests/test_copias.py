@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
 import pytest
 from processos import Servico, comando, pasta_de_dados
 
+from esteio.alert import ENGLISH as AVISOS
 from esteio.backup import Why
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
+from sispat.cli._avisos import PALAVRAS
 from sispat.cli._copias import _TEXTOS
 
 
@@ -78,7 +83,39 @@ def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, 
     assert "do not fit" in comando("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
 
 
+def test_the_webhook_hears_of_a_copy_that_failed_in_portuguese(dados: str, tmp_path: Path) -> None:
+    recebidos: list[dict[str, str]] = []
+
+    class Gancho(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            recebidos.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Be quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gancho) as servidor:
+        threading.Thread(target=servidor.serve_forever, args=(0.02,), daemon=True).start()
+        gancho = f"http://127.0.0.1:{servidor.server_port}/segredo"
+        aqui = {"SISPAT_DATA_DIR": dados, "WEBHOOK_URL": gancho}
+        feita = comando("backup", "run", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/cidade", **aqui)
+        servidor.shutdown()
+    assert (feita.returncode, feita.stderr.count("\n"), "segredo" in feita.stdout + feita.stderr) == (1, 1, False)
+    [aviso] = recebidos
+    assert aviso["title"] == "A cópia de cidade FALHOU"
+    assert "Não se conhece nenhuma cópia com que se possa contar." in aviso["message"]
+    assert "segredo" not in aviso["message"]
+    assert comando("backup", "notify", "--test", SISPAT_DATA_DIR=dados).stderr.startswith("Ninguém é avisado")
+
+
 def test_every_text_is_in_portuguese() -> None:
+    assert [
+        nome for nome in AVISOS.__slots__ if nome != "checks" and getattr(PALAVRAS, nome) == getattr(AVISOS, nome)
+    ] == []
+    for nome in AVISOS.__slots__:
+        campos = [set(re.findall(r"{\w+}", str(getattr(palavras, nome)))) for palavras in (AVISOS, PALAVRAS)]
+        assert campos[0] == campos[1], nome
     iguais = [nome for nome in ENGLISH.__slots__ if getattr(_TEXTOS, nome) == getattr(ENGLISH, nome)]
     assert iguais == []
     assert len(_TEXTOS.columns) == len(ENGLISH.columns)

@@ -121,6 +121,8 @@ def test_all_bad_values_are_told_at_once() -> None:
         ("REDIS_URL", "http://:segredo@h"),
         ("WEBHOOK_URL", "segredo"),
         ("SENTRY_DSN", "https://"),
+        ("SISPAT_NOTIFY_URLS", "tgram://1/2 segredo"),
+        ("SISPAT_HEARTBEAT_URL", "segredo"),
     ],
 )
 def test_a_bad_secret_is_named_but_not_shown(nome: str, valor: str) -> None:
@@ -167,6 +169,8 @@ def test_secrets_are_masked_wherever_settings_are_shown() -> None:
         "REDIS_PASSWORD": "segredo",
         "WEBHOOK_URL": "https://exemplo.br/segredo",
         "SENTRY_DSN": "https://segredo@exemplo.br/1",
+        "SISPAT_NOTIFY_URLS": "mailto://u:segredo@exemplo.br tgram://segredo/1",
+        "SISPAT_HEARTBEAT_URL": "https://exemplo.br/segredo",
     }
     settings = carregar(segredos)
     assert "segredo" not in repr(settings)

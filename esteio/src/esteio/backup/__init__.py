@@ -18,7 +18,7 @@ from esteio.backup._errors import (
     ToolMissing,
     VerificationFailed,
 )
-from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
+from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Retention, Why
@@ -32,6 +32,7 @@ __all__ = [
     "BackupFailed",
     "BackupMade",
     "BackupNotFound",
+    "BackupRunEnded",
     "BackupVerified",
     "Backups",
     "Database",

@@ -11,12 +11,14 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._ending import Ending
 from esteio.backup._errors import ManifestError, NotConfirmed, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
@@ -36,7 +38,9 @@ from esteio.backup.schedule import Scheduler, Task
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify import verify_dump
+from esteio.backup.watch import Watch
 from esteio.clock import SYSTEM, Clock
+from esteio.errors import EsteioError
 from esteio.postgres import Dsn
 
 __all__ = ["Backups", "Run", "default_packing"]
@@ -107,11 +111,23 @@ class Backups:
         if kind not in ("dump", *KINDS):
             msg = f"backup: kind is {kind!r}; allowed: dump, {', '.join(KINDS)}"
             raise ValueError(msg)
+        ending = Ending(self._prefix, kind, self.dsn.database or "")
+        try:
+            done = self._run(ending, progress, verify=verify)
+        except BaseException as error:
+            self._tell(ending, error)
+            raise
+        self._tell(ending)
+        return done
+
+    def _run(self, ending: Ending, progress: Progress, *, verify: bool) -> Run:
+        kind = ending.kind
         with self._locked():
             taken = self.catalogue.entries()
             before = next((entry.manifest for entry in reversed(taken) if entry.manifest), None)
             name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
             draft = Draft(self._stores, name, self._packing())
+            ending.name = name
             try:
                 manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
                 manifest = self.documents.take(draft, manifest, before, progress)
@@ -123,8 +139,20 @@ class Backups:
                 raise
             if events.active():
                 events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
-            proof = self._tried(manifest, progress, self._documents_sample) if verify else None
-            return Run(manifest, stores, proof, tuple(self._prune()) if proof else ())
+            ending.manifest, ending.stores = manifest, stores
+            ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
+            ending.decisions = tuple(self._prune()) if ending.proof else ()
+            return Run(manifest, stores, ending.proof, ending.decisions)
+
+    def _tell(self, ending: Ending, error: BaseException | None = None) -> None:
+        """Only after the lock is free: whoever listens may take their time."""
+        if not events.active():
+            return
+        entries: list[Entry] = []
+        if error is None or isinstance(error, Exception):  # who was interrupted is to end soon
+            with suppress(EsteioError):
+                entries = self.catalogue.entries()
+        events.emit(ending.event(self._names(), entries, self._now(), error))
 
     def entries(self) -> list[Entry]:
         """Everything in the stores, the oldest first."""
@@ -259,9 +287,17 @@ class Backups:
 
     def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
         """Whether a verified backup younger than `max_age` is in every store."""
-        names = [store.name for store in self._stores.stores]
-        found = judge(self.catalogue.entries(), names, self._now(), max_age)
+        found = judge(self.catalogue.entries(), self._names(), self._now(), max_age)
         return replace(found, problems=(*found.problems, *self.cluster.problems()))
+
+    def watch(self, max_age: timedelta = timedelta(hours=26), more: Callable[[], Sequence[str]] = tuple) -> Watch:
+        """The service that tells when `status(max_age)` turns bad, and when all is well again.
+
+        `more` is asked for further problems, such as those of a `WalArchive`.
+        """
+        root = self._root()
+        state = root / ".watch.json" if root else self._private("watch.json")
+        return Watch(self._prefix, (lambda: self.status(max_age).problems, more), state, clock=self._clock)
 
     def folder(self, backup: str = "latest") -> Folder:
         """The files of a dump."""
@@ -360,8 +396,15 @@ class Backups:
         """In the first directory among the stores, so that all who share it share the lock; else on this machine."""
         if (root := self._root()) is not None:
             return root / ".lock"
-        names = "\n".join(store.name for store in self._stores.stores)
-        return Path(tempfile.gettempdir()) / f"esteio-backup-{hashlib.sha256(names.encode()).hexdigest()[:16]}.lock"
+        return self._private("lock")
+
+    def _private(self, kind: str) -> Path:
+        """A file of these backups on this machine, where no directory is among the stores."""
+        digest = hashlib.sha256("\n".join(self._names()).encode()).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"esteio-backup-{digest}.{kind}"
+
+    def _names(self) -> list[str]:
+        return [store.name for store in self._stores.stores]
 
     def _root(self) -> Path | None:
         """The first directory among the stores."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from esteio.backup._manifest import Manifest
+from esteio.backup._proof import Proof
+from esteio.backup._retention import Decision
 from esteio.events import Event
 
-__all__ = ["BackupFailed", "BackupMade", "BackupVerified"]
+__all__ = ["BackupFailed", "BackupMade", "BackupRunEnded", "BackupVerified"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +46,30 @@ class BackupVerified(Event):
     def __str__(self) -> str:
         found = "; ".join(self.problems) or "it can be counted on"
         return f"backup {self.name} restored for trial in {self.seconds:.1f} s: {found}"
+
+
+@dataclass(frozen=True, slots=True)
+class BackupRunEnded(Event):
+    """A run for `database` is over, whatever it came to, and others may run again.
+
+    `name` is the backup's, or what such names begin with when it did not get that far. `error` is why it failed, None
+    when it did not; a backup that was made may still be there (`manifest`), whose trial found something or broke off.
+    """
+
+    kind: str
+    database: str
+    manifest: Manifest | None = None
+    proof: Proof | None = None
+    stores: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """The stores that lack it."""
+    decisions: tuple[Decision, ...] = ()
+    """What became of the older ones."""
+    error: BaseException | None = None
+    proven: str | None = None
+    """The newest backup that can be counted on now; None when there is none, or the stores can't be asked."""
+    proven_age: float | None = None
+    """Its age in seconds."""
+
+    def __str__(self) -> str:
+        return f"backup run of kind {self.kind} for {self.database} ended: {self.error or self.name}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main
+from esteio.cli._notify import Notices
 from esteio.cli._words import ENGLISH, Words
 
-__all__ = ["ENGLISH", "Opened", "Words", "backup_commands", "main"]
+__all__ = ["ENGLISH", "Notices", "Opened", "Words", "backup_commands", "main"]

@@ -13,7 +13,8 @@ import typer
 
 from esteio.cli._bar import Bar
 from esteio.cli._cluster import moment, recover_cluster
-from esteio.cli._keep import keep
+from esteio.cli._keep import keep, running
+from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._schedule import Form, scheduled, show, written
 from esteio.cli._show import (
     age_text,
@@ -44,23 +45,33 @@ Opened = Callable[[bool], AbstractContextManager["Backups"]]
 """Called with whether the database itself is needed; the stores always are."""
 
 
-def backup_commands(opened: Opened, words: Words = ENGLISH, zone: Callable[[], str] = lambda: "UTC") -> typer.Typer:
-    """The commands, saying `words`; `zone` is asked for the timezone of a schedule that names none."""
+def backup_commands(
+    opened: Opened,
+    words: Words = ENGLISH,
+    zone: Callable[[], str] = lambda: "UTC",
+    notified: Notified = nobody,
+) -> typer.Typer:
+    """The commands, saying `words`; `zone` is asked for the timezone of a schedule that names none.
+
+    `notified` is asked who is told how a run ended.
+    """
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
-    commands = (_add_run, _add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive)
+    _add_run(app, opened, words, notified)
+    commands = (_add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive)
     for add in commands:
         add(app, opened, words)
-    _add_schedule(app, opened, words, zone)
+    _add_schedule(app, opened, words, zone, notified)
+    _add_notify(app, words, notified)
     return app
 
 
-def _add_run(app: typer.Typer, opened: Opened, words: Words) -> None:
+def _add_run(app: typer.Typer, opened: Opened, words: Words, notified: Notified) -> None:
     @app.command("run", help=words.run)
     def run(
         verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True,
         kind: Annotated[Kind, typer.Option("--kind", help=words.kind)] = Kind.dump,
     ) -> None:
-        with opened(True) as backups, Bar(words) as bar:
+        with told(notified, kind.value), opened(True) as backups, Bar(words) as bar:
             _report_run(backups, bar, words, kind=kind.value, verify=verify)
 
 
@@ -168,7 +179,14 @@ def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
             keep(service)
 
 
-def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable[[], str]) -> None:
+def _add_notify(app: typer.Typer, words: Words, notified: Notified) -> None:
+    @app.command("notify", help=words.notify)
+    def notify_(test: Annotated[bool, typer.Option("--test", help=words.notify_test)] = False) -> None:
+        done = notify_test(notified, words) if test else notify(notified, words)
+        raise typer.Exit(0 if done else 1)
+
+
+def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable[[], str], notified: Notified) -> None:
     @app.command("schedule", help=words.schedule)
     def schedule(
         base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
@@ -184,7 +202,13 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
             return
         show(tasks, words)
         if run:
-            with opened(True) as backups:
+            kinds = ", ".join(task.kind for task in tasks)
+            with (
+                told(notified, kinds) as notices,
+                running(notices.outbox),
+                opened(True) as backups,
+                running(backups.watch() if notices.outbox else None),
+            ):
                 keep(backups.scheduler(tasks))
 
 

@@ -7,6 +7,8 @@ in order on the way out.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import random
 from typing import TYPE_CHECKING
 
@@ -16,7 +18,7 @@ from esteio.errors import EsteioError
 if TYPE_CHECKING:
     from esteio.serve import Service
 
-__all__ = ["keep"]
+__all__ = ["keep", "running"]
 
 _POLL = 0.5
 _STABLE = 60.0  # seconds after which a death counts as the first again
@@ -44,5 +46,18 @@ def keep(service: Service) -> None:
                 service.start()
             except EsteioError as error:
                 print(f"{service.name}: {error}", file=sys.stderr, flush=True)
+    finally:
+        service.stop(_PATIENCE)
+
+
+@contextmanager
+def running(service: Service | None) -> Iterator[None]:
+    """Have a service that needs no keeping beside the block."""
+    if service is None:
+        yield
+        return
+    service.start()
+    try:
+        yield
     finally:
         service.stop(_PATIENCE)

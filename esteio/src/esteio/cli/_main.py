@@ -17,6 +17,7 @@ from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
+    from esteio.cli._notify import Notices
 
 __all__ = ["main"]
 
@@ -45,7 +46,13 @@ def _opened(database: bool) -> AbstractContextManager[Backups]:
     return backups_of(os.environ, database=database)
 
 
-_app.add_typer(backup_commands(_opened), name="backup")
+def _notified() -> Notices:
+    from esteio.cli.environment import notices_of
+
+    return notices_of(os.environ)
+
+
+_app.add_typer(backup_commands(_opened, notified=_notified), name="backup")
 
 
 def main() -> None:

@@ -14,23 +14,38 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
+| NOTIFY_URLS | who is told how runs end, as apprise writes addresses, separated by blanks | nobody |
+| WEBHOOK_URL | one more: Slack, Discord, or whoever receives JSON | none |
+| HEARTBEAT_URL | asked after each success, with `/fail` after each failure, as Healthchecks wants it | none |
 """
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from esteio.alert import Channels, Heartbeat, Outbox
 from esteio.backup import Backups, Retention, default_packing
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
-from esteio.backup.store import Stores, stores_from_settings
+from esteio.backup.store import Stores, StoreUrlError, stores_from_settings
+from esteio.cli._notify import Notices
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
 
-__all__ = ["EnvironmentProblem", "backups_of", "decryption", "encryption", "packing"]
+__all__ = [
+    "EnvironmentProblem",
+    "backups_of",
+    "decryption",
+    "encryption",
+    "notices_directory",
+    "notices_of",
+    "packing",
+]
 
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
@@ -66,6 +81,28 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
+
+
+def notices_of(variables: Mapping[str, str]) -> Notices:
+    """Who is told of backups; ChannelRefused names an address that cannot be used, without its secrets."""
+    urls = [*variables.get("NOTIFY_URLS", "").split(), *variables.get("WEBHOOK_URL", "").split()]
+    beat = variables.get("HEARTBEAT_URL", "")
+    return Notices(
+        Outbox(notices_directory(variables), Channels(urls, what="NOTIFY_URLS or WEBHOOK_URL")) if urls else None,
+        Heartbeat(beat, what="HEARTBEAT_URL") if beat else None,
+    )
+
+
+def notices_directory(variables: Mapping[str, str]) -> Path:
+    """Where notices wait: beside the backups, or on this machine where those are in no directory."""
+    roots: list[object] = []
+    with suppress(StoreUrlError):
+        roots = [getattr(store, "root", None) for store in stores_from_settings(variables)]
+    for root in roots:
+        if isinstance(root, Path):
+            return root / ".notices"
+    owner = os.getuid() if hasattr(os, "getuid") else "own"
+    return Path(tempfile.gettempdir()) / f"esteio-notices-{owner}"
 
 
 def packing(variables: Mapping[str, str]) -> Callable[[], Packing]:

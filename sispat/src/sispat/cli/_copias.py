@@ -15,9 +15,10 @@ from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
+    from esteio.cli import Notices
     from esteio.postgres import Dsn
 
-__all__ = ["app"]
+__all__ = ["app", "avisados"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
@@ -68,6 +69,12 @@ _TEXTOS = Words(
     dry_run="Só mostra o que seria feito.",
     status="Se alguém precisa se levantar: código 0 quando está tudo bem, 1 quando não.",
     max_age="Horas a partir das quais a cópia provada mais nova é velha demais.",
+    notify="Entrega os avisos que ainda não puderam ser entregues; com --test, mostra se chegam.",
+    notify_test="Manda um teste a cada canal: código 0 quando todos o aceitam.",
+    nobody="Ninguém é avisado: defina WEBHOOK_URL ou SISPAT_NOTIFY_URLS.",
+    arrived="{channel} aceitou.",
+    not_arrived="{channel} não aceitou: {reason}",
+    delivered="{sent} entregues, {owed} por entregar.",
     type_name="O banco {name!r} será substituído, e guardado ao lado. Digite o nome dele para confirmar",
     made="Cópia {id}: {content} em {seconds:.1f} s, {stored} guardados em {stores}.",
     proven="Restaurada para prova em {seconds:.1f} s: {rows} linhas como devem ser ({checked}).",
@@ -172,4 +179,12 @@ def _variaveis(settings: Settings) -> dict[str, str]:
     }
 
 
-app = backup_commands(_abrir, _TEXTOS, lambda: carregar().timezone)
+def avisados(settings: Settings | None = None) -> Notices:
+    """Who is told of backups."""
+    from sispat.cli._avisos import avisos
+
+    settings = settings or carregar()
+    return avisos(settings, _variaveis(settings), _TEXTOS.checks)
+
+
+app = backup_commands(_abrir, _TEXTOS, lambda: carregar().timezone, avisados)

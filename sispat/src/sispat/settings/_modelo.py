@@ -19,6 +19,7 @@ from sispat.settings._valores import (
     TAMANHO,
     Cota,
     ler_bool,
+    ler_canais,
     ler_cota,
     ler_cota_ou_nao,
     ler_dsn,
@@ -111,10 +112,9 @@ class Settings(BaseModel):
         BeforeValidator(ler_url("http", "https")),
         Variavel(
             "WEBHOOK_URL",
-            "Para onde vão os avisos (Slack, Discord ou outro).",
+            "Quem é avisado de como terminam as cópias: Slack, Discord ou outro que receba JSON.",
             aceita="http:// ou https://",
             secreta=True,
-            reservada=True,
         ),
     ] = None
     aws_s3_bucket: Annotated[
@@ -369,6 +369,26 @@ class Settings(BaseModel):
             "Onde ficam os documentos enviados; entram em cada cópia de segurança, e voltam com ela.",
             aceita="uma pasta",
             padrao="SISPAT_DATA_DIR/documentos",
+        ),
+    ] = None
+    notify_urls: Annotated[
+        SecretStr | None,
+        BeforeValidator(ler_canais),
+        Variavel(
+            "SISPAT_NOTIFY_URLS",
+            "Outros canais dos avisos, separados por espaços, como no apprise; `sispat backup notify --test` os prova.",
+            aceita="mailtos://usuario:senha@smtp.cidade.gov.br?to=ti@cidade.gov.br, tgram://... e outros",
+            secreta=True,
+        ),
+    ] = None
+    heartbeat_url: Annotated[
+        SecretStr | None,
+        BeforeValidator(ler_url("http", "https")),
+        Variavel(
+            "SISPAT_HEARTBEAT_URL",
+            "Chamado depois de cada cópia que deu certo, e com /fail depois de cada falha, como quer o Healthchecks.",
+            aceita="http:// ou https://",
+            secreta=True,
         ),
     ] = None
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False

@@ -21,6 +21,7 @@ __all__ = [
     "Cota",
     "em_texto",
     "ler_bool",
+    "ler_canais",
     "ler_cota",
     "ler_cota_ou_nao",
     "ler_dsn",
@@ -136,6 +137,14 @@ def ler_url(*esquemas: str) -> Any:
         return valor
 
     return ler
+
+
+def ler_canais(valor: Any) -> Any:
+    """Addresses of channels, separated by blanks, as far as their form goes; who uses them knows more."""
+    for endereco in str(valor).split():
+        if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", endereco):
+            raise ValueError("deve ser esquema://..., e vários separados por espaços")
+    return valor
 
 
 _ler_url_do_redis = ler_url(

@@ -1,0 +1,50 @@
+"""One process at a time tells a channel.
+
+Promises: the lock dies with its process. Where its file can't be made, on a full disk, there is none: to tell twice is
+better than not to tell.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from esteio.clock import Clock
+
+__all__ = ["claimed"]
+
+_POLL = 0.1
+
+
+@contextmanager
+def claimed(path: Path, until: float, clock: Clock) -> Iterator[bool]:
+    """Whether the lock file `path` is ours within the block; waited for until `until`, in monotonic seconds."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    except OSError:
+        yield True
+        return
+    try:
+        while not (ours := _taken(handle)) and clock.monotonic() < until:
+            clock.sleep(_POLL)
+        yield ours
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

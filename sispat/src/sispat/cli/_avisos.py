@@ -1,0 +1,71 @@
+"""Who is told of backups, and in which words: WEBHOOK_URL, SISPAT_NOTIFY_URLS, SISPAT_HEARTBEAT_URL.
+
+Promises: notices wait beside the backups until every channel took them; an address that cannot be used is refused without
+being shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from esteio.alert import Channels, Heartbeat, NoticeWords, Outbox
+from esteio.cli import Notices
+from esteio.cli.environment import notices_directory
+
+if TYPE_CHECKING:
+    from sispat.settings import Settings
+
+__all__ = ["PALAVRAS", "avisos"]
+
+PALAVRAS = NoticeWords(
+    proven="Cópia {id}: feita e provada",
+    unproven="Cópia {id}: feita, sem prova",
+    lacking="Cópia {id}: falta em algum lugar",
+    failed="A cópia de {database} FALHOU",
+    made="{kind} de {database} em {host}, {at}: {content} em {duration}, {stored} guardados.",
+    stores="Está em {stores}.",
+    missing="Falta em {missing}.",
+    trial="Restaurada para prova em {duration}: {rows} linhas como devem ser ({checked}).",
+    no_trial="Não foi restaurada para prova, e nada antigo foi removido.",
+    removed="Removidas: {removed}.",
+    log="{count} segmentos de log",
+    reason="{kind} de {database} em {host}, {at}: {error}",
+    left="A cópia mais nova com que se pode contar é {id}, de {age} atrás.",
+    nothing_left="Não se conhece nenhuma cópia com que se possa contar.",
+    red="As cópias precisam de alguém: {problem}",
+    seen="Visto em {host}, {at}:",
+    look="Veja com `sispat backup status`.",
+    green="As cópias estão bem de novo",
+    well="Em {host}, {at}: há uma cópia provada recente, em todos os lugares em que deve estar.",
+    test="Isto é um teste",
+    test_body="Enviado de {host}, {at}, para ver se os avisos chegam aqui.",
+    decimal=",",
+    minutes="{amount} minutos",
+    hours="{amount} horas",
+    days="{amount} dias",
+    timezone="America/Sao_Paulo",
+    moment="%d/%m/%Y %H:%M",
+)
+
+
+def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[str, str]) -> Notices:
+    """Channels, heartbeat and words; `variaveis` say where backups are, `conferido` what was looked at in a trial."""
+    canais, sinal = _enderecos(settings), settings.heartbeat_url
+    if canais and settings.backup_dir is None:  # ours to make
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Notices(
+        Outbox(notices_directory(variaveis), _canais(canais)) if canais else None,
+        Heartbeat(sinal.get_secret_value(), what="SISPAT_HEARTBEAT_URL") if sinal else None,
+        replace(PALAVRAS, timezone=settings.timezone, checks=conferido),
+    )
+
+
+def _canais(enderecos: list[str]) -> Channels:
+    return Channels(enderecos, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS")
+
+
+def _enderecos(settings: Settings) -> list[str]:
+    dados = (settings.webhook_url, settings.notify_urls)
+    return [endereco for dado in dados if dado is not None for endereco in dado.get_secret_value().split()]
