@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,13 +25,23 @@ from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
-from esteio.backup._retention import Decision, Held, Retention, Why, decide
-from esteio.backup._session import connect, one, undisturbed
+from esteio.backup._retention import Decision, Retention
+from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
+from esteio.backup._thinning import Thinning
 from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
-from esteio.backup.physical import KINDS, ClusterBackups, NotPossible, Recovered, WalArchive, require_stopped, swap
+from esteio.backup.physical import (
+    KINDS,
+    ClusterBackups,
+    NotPossible,
+    Recovered,
+    WalArchive,
+    recover_beside,
+    recover_in_place,
+    require_stopped,
+)
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Scheduler, Task
 from esteio.backup.store import Stores
@@ -101,6 +110,7 @@ class Backups:
         self.catalogue = Catalogue(stores, prefix)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
         self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._root(), clock=clock)
+        self._thinning = Thinning(self.catalogue, self.cluster, self.documents, self.retention)
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
         """Make a backup, restore it for trial, then remove what need not be kept.
@@ -141,7 +151,7 @@ class Backups:
                 events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
             ending.manifest, ending.stores = manifest, stores
             ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
-            ending.decisions = tuple(self._prune()) if ending.proof else ()
+            ending.decisions = tuple(self._thinning.prune(self._now())) if ending.proof else ()
             return Run(manifest, stores, ending.proof, ending.decisions)
 
     def _tell(self, ending: Ending, error: BaseException | None = None) -> None:
@@ -218,16 +228,9 @@ class Backups:
         It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
         what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
         """
-        with self._locked(), self.documents.as_of(target, into=documents) if documents else Untouched() as beside:
-            done = self.cluster.recover(directory, target, progress)
-            try:
-                beside.fetch(progress)
-                beside.swap()
-            except BaseException:
-                shutil.rmtree(directory, ignore_errors=True)
-                raise
-            beside.settle()
-            return replace(done, documents=beside.returned)
+        with self._locked():
+            beside = self.documents.as_of(target, into=documents) if documents else Untouched()
+            return recover_beside(self.cluster, directory, target, beside, progress)
 
     def recover_in_place(
         self,
@@ -247,24 +250,9 @@ class Backups:
         require_stopped(data_dir)
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
-        with self._locked(), self.documents.as_of(target) if documents else Untouched() as beside:
-            now = self._clock.time()
-            new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
-            done = self.cluster.recover(new, target, progress)
-            kept: list[Path | None] = []
-            try:
-                beside.fetch(progress)
-                progress("swap", 0, 2, "")
-                beside.swap()
-                progress("swap", 1, 2, "")
-                undisturbed(lambda: kept.append(swap(new, data_dir, now=now)))
-            except BaseException:
-                if kept:
-                    beside.settle()  # an interrupt that came too late: the cluster has taken its place
-                shutil.rmtree(new, ignore_errors=True)
-                raise
-            beside.settle()
-            return replace(done, directory=data_dir, documents=beside.returned), kept[0]
+        with self._locked():
+            beside = self.documents.as_of(target) if documents else Untouched()
+            return recover_in_place(self.cluster, data_dir, target, beside, progress, clock=self._clock)
 
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
@@ -283,7 +271,7 @@ class Backups:
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked():
-            return self._decided()[1] if dry_run else self._prune()
+            return self._thinning.decisions(self._now()) if dry_run else self._thinning.prune(self._now())
 
     def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
         """Whether a verified backup younger than `max_age` is in every store."""
@@ -347,45 +335,6 @@ class Backups:
             raise VerificationFailed(proof.backup, proof.problems)
         return proof
 
-    def _decided(self) -> tuple[dict[str, Entry], list[Decision]]:
-        entries = {entry.id: entry for entry in self.catalogue.entries()}
-        # What cannot be read now may be sound in a store that does not answer now.
-        unread = [entry for entry in entries.values() if entry.problem and not entry.complete]
-        held = [
-            Held(entry.id, entry.began, entry.complete, entry.verified, _needs(entry))
-            for entry in entries.values()
-            if entry not in unread
-        ]
-        decisions = [Decision(entry.id, True, Why.UNREADABLE, str(entry.problem)) for entry in unread]
-        for whole_cluster in (False, True):  # neither kind stands in for the other
-            group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
-            decisions += decide(group, self.retention, self._now())
-        return entries, sorted(decisions, key=lambda each: each.id)
-
-    def _prune(self) -> list[Decision]:
-        entries, decisions = self._decided()
-        done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
-        if any(entry.problem for entry in entries.values()):
-            return done  # who knows which log a backup needs that cannot be read
-        kept = [manifest for each in done if each.keep and (manifest := entries[each.id].manifest)]
-        # Somebody who is making a backup elsewhere may count on an object of one that goes now.
-        if not all(each.keep for each in done) and not any(each.why is Why.UNFINISHED for each in done):
-            done += self.documents.prune(kept)
-        log = self.cluster.unneeded(kept)
-        failed = self.cluster.remove(log)
-        if not log:
-            return done
-        if failed:
-            return [*done, Decision("wal", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
-        return [*done, Decision("wal", False, Why.LOG, str(len(log)))]
-
-    def _removed(self, entry: Entry, decision: Decision) -> Decision:
-        failed = self.catalogue.remove(entry)
-        if not failed:
-            return decision
-        why = "; ".join(str(error) for error in failed.values())
-        return Decision(entry.id, True, Why.HELD, why)
-
     def _toolbox(self, major: int) -> Toolbox:
         return Toolbox(major, self._binaries)
 
@@ -413,12 +362,3 @@ class Backups:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)
-
-
-def _is_cluster(entry: Entry) -> bool:
-    return entry.manifest is not None and entry.manifest.kind in KINDS
-
-
-def _needs(entry: Entry) -> tuple[str, ...]:
-    needs = entry.manifest.details.get("needs", ()) if entry.manifest else ()
-    return tuple(needs)

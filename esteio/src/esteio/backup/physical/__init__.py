@@ -15,6 +15,7 @@ from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unne
 from esteio.backup.physical._recover import Recovered, recover, require_stopped, swap
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._status import WalStatus
+from esteio.backup.physical._together import recover_beside, recover_in_place
 
 __all__ = [
     "KINDS",
@@ -36,6 +37,8 @@ __all__ = [
     "inventory",
     "plan",
     "recover",
+    "recover_beside",
+    "recover_in_place",
     "require_stopped",
     "swap",
     "take_base",
