@@ -98,24 +98,24 @@ def test_documents_come_back_with_their_database_and_the_present_ones_are_kept(
     assert tree(done.documents.kept) == present
 
 
-@pytest.mark.parametrize("moment", [("check", 0), ("documents", 0), ("restore", 0), ("swap", 0), ("swap", 1)])
 def test_an_interrupt_at_any_step_leaves_database_and_documents_as_they_were(
-    both: Backups, database: Dsn, uploads: Path, moment: tuple[str, int]
+    both: Backups, database: Dsn, uploads: Path
 ) -> None:
     both.run(verify=False)
     present = change(database, uploads)
     before = names(database)
+    for moment in (("check", 0), ("documents", 0), ("restore", 0), ("compare", 0), ("swap", 0), ("swap", 1)):
 
-    def interrupt(step: str, done: int, total: int, unit: str) -> None:
-        if step == moment[0] and done >= moment[1]:
-            raise KeyboardInterrupt
+        def interrupt(step: str, done: int, total: int, unit: str, moment: tuple[str, int] = moment) -> None:
+            if step == moment[0] and done >= moment[1]:
+                raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        both.restore_in_place(lambda _name: True, progress=interrupt)
-    assert names(database) == before
-    assert query(database, COUNT) == [(10,)]
-    assert tree(uploads) == present
-    assert [path.name for path in uploads.parent.glob("documentos*")] == [uploads.name]
+        with pytest.raises(KeyboardInterrupt):
+            both.restore_in_place(lambda _name: True, progress=interrupt)
+        assert names(database) == before
+        assert query(database, COUNT) == [(10,)]
+        assert tree(uploads) == present
+        assert [path.name for path in uploads.parent.glob("documentos*")] == [uploads.name]
 
 
 def test_a_database_whose_place_cannot_be_taken_leaves_the_documents_where_they_are(

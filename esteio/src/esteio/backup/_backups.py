@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from esteio import events
@@ -102,7 +103,7 @@ class Backups:
         self._stores = stores
         self._prefix = prefix
         self._packing = packing
-        self._key = key
+        self._key = key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
         self._binaries = binaries
         self._scratch = scratch
         self._documents_sample = documents_sample
