@@ -23,7 +23,6 @@ def test_documents_go_the_whole_way_from_run_to_restore(database: Dsn, tmp_path:
     past = tree(uploads)
     env = {**os.environ, "DATABASE_URL": database.url, "BACKUP_DIR": str(tmp_path / "cópias"), "NO_COLOR": "1"}
     env["BACKUP_DOCUMENTS"] = str(uploads)
-    env["BACKUP_PASSPHRASE"] = "correto cavalo"
     made = esteio(env, "run", "--no-verify")
     assert made.returncode == 0, made.stderr
     assert "With it 1 documents, 5 B; 1 of them were new, 5 B.\n" in made.stdout

@@ -114,7 +114,12 @@ def test_a_passphrase_locks_a_key_file_that_opens_the_rest() -> None:
     encryption = Encryption.passphrase("correct horse battery")
     assert encryption.key_file is not None
     data = packed(Packing(encryption=encryption))
-    assert unpacked(data, Decryption.passphrase("correct horse battery", encryption.key_file)) == DATA
+    opened = Decryption.passphrase("correct horse battery", encryption.key_file)
+    assert unpacked(data, opened) == DATA
+    again = Encryption.again(opened, encryption.key_file)
+    assert again is not None
+    assert (again.key_file, again.fingerprint) == (encryption.key_file, encryption.fingerprint)
+    assert unpacked(packed(Packing(encryption=again)), opened) == DATA
     with pytest.raises(WrongKey, match="passphrase"):
         Decryption.passphrase("wrong horse battery", encryption.key_file)
 

@@ -65,9 +65,8 @@ def swap_together(new: Path, data_dir: Path, documents: Untouched, progress: Pro
 
     An error or an interrupt before `new` has taken its place leaves it to the block of `documents` to put those back.
     """
-    progress("swap", 0, 2, "")
     documents.swap()
-    progress("swap", 1, 2, "")
+    progress("swap", 0, 0, "")
     kept: list[Path | None] = []
     try:
         undisturbed(lambda: kept.append(swap(new, data_dir, now=now)))

@@ -112,10 +112,9 @@ def restore_in_place(
         beside.fetch(progress)
         try:
             rows = load(admin, folder, new, tools, progress)
-            progress("swap", 0, 2, "")
             beside.swap()
-            progress("swap", 1, 2, "")
             if kept is not None:
+                progress("swap", 0, 0, "")
                 swap(admin, new, name, kept)
         except BaseException:
             if kept is not None and rows is not None and _is_gone(admin, new):
