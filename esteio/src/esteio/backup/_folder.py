@@ -44,7 +44,7 @@ class Draft:
         """What the manifest says of it."""
         return None if self.packing.encryption is None else "age"
 
-    def add(self, name: str, role: str, source: Readable, packing: Packing | None = None) -> Part:
+    def add(self, name: str, role: str, source: Readable, *, packing: Packing | None = None) -> Part:
         """Pack `source` to its end into every store that has failed at nothing yet; `packing` in place of our own."""
         packing = packing or self.packing
         file = name + packing.suffix

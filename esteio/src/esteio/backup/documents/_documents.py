@@ -190,7 +190,7 @@ def _written(draft: Draft, place: Place, taken: Taken) -> dict[str, object]:
     objects = sorted({place.object(document.sha256) for document in files if document.sha256})
     draft.add("documents.jsonl", LIST, io.BytesIO(b"".join(lines(taken.documents))))
     plain = replace(draft.packing, encryption=None)
-    draft.add("documents.names", NAMES, io.BytesIO("".join(f"{name}\n" for name in objects).encode()), plain)
+    draft.add("documents.names", NAMES, io.BytesIO("".join(f"{name}\n" for name in objects).encode()), packing=plain)
     if place.key_file is not None:
         draft.keep("documents.key.age", KEY, place.key_file)
     return {
