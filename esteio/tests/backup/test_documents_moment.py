@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,6 +41,8 @@ def test_it_is_the_backup_at_or_before_the_moment_and_the_first_after_it() -> No
     assert [each.id for each in around(every, at(12))] == ["b9"]
     assert [each.id for each in around(every, None)] == ["b9"]
     assert around([backup(5, documents=False)], at(6)) == []
+    with pytest.raises(ValueError, match="no timezone"):
+        around(every, at(5).replace(tzinfo=None))
 
 
 def test_a_document_of_either_is_there_and_one_of_both_as_it_was_at_the_moment() -> None:

@@ -20,8 +20,11 @@ __all__ = ["around", "joined"]
 def around(backups: Sequence[Manifest], moment: datetime | None) -> list[Manifest]:
     """The newest of `backups` begun until `moment` (None: the newest of all) and the first after it, if they are there.
 
-    Those without documents are passed over; `moment` has a timezone.
+    Those without documents are passed over. ValueError for a `moment` without a timezone.
     """
+    if moment is not None and moment.tzinfo is None:
+        msg = f"the moment {moment} has no timezone; write 2026-03-01 14:30:00-03:00, or +00:00 for UTC"
+        raise ValueError(msg)
     with_documents = [each for each in backups if has_documents(each)]
     ordered = sorted(with_documents, key=lambda each: (datetime.fromisoformat(each.began), each.id))
     if moment is None:
