@@ -2,7 +2,11 @@
 
 The database is the demo's city, grown to `--gigabytes`; every command writes to the same disk, and all are run
 `--rounds` times in turn, the best of each counting. Ours is the whole command `esteio backup run --no-verify`, Python's
-start, globals and the digests of all tables included. The trial that follows a run otherwise is timed once.
+start, globals and the digests of all tables included; its memory is that of all its processes together, looked at in
+a run of its own. The trial that follows a run otherwise is timed once.
+
+Claims about the whole cluster: a base restore takes a quarter of the time of pg_restore; a service's 99th percentile is
+at most 1.5 x while a backup runs; after everything was killed and lost, a GB is back in 60 s, a second missing at most.
 
     python -m benchmarks.backup [--gigabytes 1] [--rounds 3]
 """
@@ -10,17 +14,18 @@ start, globals and the digests of all tables included. The trial that follows a 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import psycopg
+from benchmarks.cluster import base, beside, lost
 from benchmarks.report import Claim, publish
 
 from esteio.backup.tools import Toolbox, environment
@@ -57,15 +62,28 @@ def city(assets: int) -> Iterator[Dsn]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def timed(command: list[str], variables: Mapping[str, str]) -> tuple[float, int]:
-    """Seconds and the most memory (bytes) of `command` or of one of its children."""
+def timed(command: list[str], variables: Mapping[str, str]) -> float:
+    """Seconds that `command` takes."""
     began = time.perf_counter()
-    child = subprocess.Popen(command, env=dict(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode != 0:
-        raise SystemExit(f"{command} failed with {child.returncode}")
-    return time.perf_counter() - began, usage.ru_maxrss * 1024
+    done = subprocess.run(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"{command} failed with {done.returncode}")
+    return time.perf_counter() - began
+
+
+def memory(command: list[str], variables: Mapping[str, str]) -> int:
+    """The most bytes that `command` and all it started had resident at the same time."""
+    child = psutil.Popen(command, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    most = 0
+    while child.poll() is None:
+        total = 0
+        with suppress(psutil.Error):
+            for process in (child, *child.children(recursive=True)):
+                with suppress(psutil.Error):
+                    total += process.memory_info().rss
+        most = max(most, total)
+        time.sleep(0.02)
+    return most
 
 
 def shell(line: str) -> list[str]:
@@ -85,18 +103,16 @@ def measure(dsn: Dsn, rounds: int, home: Path) -> list[Claim]:
         "directory": shell(f"rm -rf {home}/directory; {dump} -Fd -j2 -f {home}/directory"),
     }
     best = dict.fromkeys(commands, float("inf"))
-    memory = 0
     for _ in range(rounds):
         for name, command in commands.items():
-            seconds, used = timed(command, variables)
-            best[name] = min(best[name], seconds)
-            memory = max(memory, used) if name == "ours" else memory
-    trial, _ = timed([*esteio, "verify"], variables)
+            best[name] = min(best[name], timed(command, variables))
+    most = memory(commands["ours"], variables)
+    trial = timed([*esteio, "verify"], variables)
     peers = {text: best[name] for name, text in NAMES.items()}
     return [
         Claim("dump", "s", "lower", best["ours"], peers, best["floor"], best["original"] / 2),
         Claim("dump over the floor", "x", "lower", best["ours"] / best["floor"], target=1.25),
-        Claim("dump, memory", "MB", "lower", memory / 1e6, target=200.0),
+        Claim("dump, memory", "MB", "lower", most / 1e6, target=200.0),
         Claim("trial of a dump", "s", "lower", trial),
     ]
 
@@ -111,6 +127,9 @@ def main() -> None:
             size = conn.execute("SELECT pg_size_pretty(pg_database_size(current_database()))").fetchone()
         print(f"database: {size[0] if size else '?'}")
         claims = measure(dsn, given.rounds, Path(home))
+        claims += base.measure(dsn, given.rounds, Path(home))
+        claims += beside.measure(dsn, Path(home))
+        claims += lost.measure(dsn, Path(home))  # last: it kills the server
     publish("backup", claims, ["zstandard", "pyrage", "obstore", "psycopg"])
 
 

@@ -17,3 +17,9 @@ async def test_a_manual_clock_advances_instead_of_sleeping() -> None:
 def test_a_manual_clock_never_runs_backwards() -> None:
     with pytest.raises(ValueError, match="seconds=-1"):
         ManualClock().advance(-1)
+
+
+def test_the_wall_clock_can_be_set_back_and_nothing_else_notices() -> None:
+    clock = ManualClock(5.0, time=1000.0)
+    clock.set_time(10.0)
+    assert (clock.time(), clock.monotonic()) == (10.0, 5.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
+from unittest import mock
 
 import psutil
 
@@ -48,6 +51,27 @@ def comando(*argumentos: str, entrada: str = "", **variaveis: str) -> subprocess
             timeout=50,
             check=False,
         )
+
+
+def por_dentro(*argumentos: str, **variaveis: str) -> subprocess.CompletedProcess[str]:
+    """As `comando`, in this process: a start of Python costs more than most commands."""
+    from sispat.cli import main
+
+    saida, erros, codigo = io.StringIO(), io.StringIO(), 0
+    with (
+        tempfile.TemporaryDirectory() as pasta,
+        contextlib.chdir(pasta),
+        mock.patch.dict(os.environ, ambiente(**variaveis), clear=True),
+        mock.patch.object(sys, "argv", ["sispat", *argumentos]),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        contextlib.redirect_stdout(saida),
+        contextlib.redirect_stderr(erros),
+    ):
+        try:
+            main()
+        except SystemExit as fim:
+            codigo = int(fim.code or 0)
+    return subprocess.CompletedProcess(argumentos, codigo, saida.getvalue(), erros.getvalue())
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from processos import Servico, comando, pasta_de_dados
+from processos import Servico, comando, pasta_de_dados, por_dentro
 
 from esteio.alert import ENGLISH as AVISOS
 from esteio.backup import Why
@@ -28,10 +28,11 @@ def dados() -> Iterator[str]:
 
 
 def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) -> None:
-    vazia = comando("backup", "list", SISPAT_DATA_DIR=dados)
+    vazia = por_dentro("backup", "list", SISPAT_DATA_DIR=dados)
     assert vazia.returncode == 0
     assert vazia.stdout == f"Nenhuma cópia em {dados}/backup.\n"
-    assert comando("backup", "status", SISPAT_DATA_DIR=dados).returncode == 1
+    estado = por_dentro("backup", "status", SISPAT_DATA_DIR=dados)
+    assert (estado.returncode, estado.stdout) == (1, "PROBLEMA - não há nenhuma cópia\n")
 
 
 @pytest.mark.timeout(180)
@@ -63,24 +64,52 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
             assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
         servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
         assert servico.encerrar() == 0
-    assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("Está tudo bem: sispat_backup_")
+    assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("OK - está tudo bem: sispat_backup_")
 
 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:
     assert (
         "02:00:00-04:00"
-        in comando("backup", "schedule", SISPAT_DATA_DIR=dados, SISPAT_TIMEZONE="America/Manaus").stdout
+        in por_dentro("backup", "schedule", SISPAT_DATA_DIR=dados, SISPAT_TIMEZONE="America/Manaus").stdout
     )
 
 
 def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
     aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
-    feita = comando("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
+    feita = por_dentro("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
     assert feita.returncode == 0, feita.stderr
     assert "correto cavalo" not in feita.stdout + feita.stderr
     assert list((tmp_path / "cópias").rglob("database.dump.zst.age"))
-    assert "no key was given" in comando("backup", "verify", **aqui).stderr
-    assert "do not fit" in comando("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+    assert "nenhuma chave foi dada" in por_dentro("backup", "verify", **aqui).stderr
+    assert "não combinam" in por_dentro("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+
+
+def test_a_damaged_copy_is_told_in_portuguese_and_mended_from_another_place(
+    dados: str, postgres_database: str, tmp_path: Path
+) -> None:
+    lugares = [tmp_path / "cópias", tmp_path / "outro"]
+    aqui = {
+        "SISPAT_DATA_DIR": dados,
+        "DATABASE_URL": postgres_database,
+        "BACKUP_DIR": str(lugares[0]),
+        "SISPAT_BACKUP_STORES": str(lugares[1]),
+    }
+    sumido = por_dentro("backup", "list", **aqui)
+    assert sumido.returncode == 1
+    assert f"lugar das cópias {lugares[0]}: a pasta não existe; monte o disco" in sumido.stderr
+    assert por_dentro("backup", "run", "--no-verify", **aqui).returncode == 0
+    [ferido] = lugares[0].rglob("database.dump.zst")
+    inteiro = ferido.read_bytes()
+    ferido.write_bytes(inteiro[:-1])
+    estado = por_dentro("backup", "status", **aqui).stdout
+    assert f"está danificada: database.dump.zst tem {len(inteiro) - 1} bytes, e não {len(inteiro)}" in estado
+    assert "DANIFICADA" in por_dentro("backup", "list", **aqui).stdout
+    lido = por_dentro("backup", "verify", "--everywhere", **aqui)
+    assert lido.returncode == 1
+    assert f"(certo em {lugares[1]})" in lido.stderr
+    assert "está danificada: database.dump.zst" in por_dentro("backup", "restore", "--into", "x", **aqui).stderr
+    assert f"database.dump.zst levado a {lugares[0]}." in por_dentro("backup", "copy", **aqui).stdout
+    assert ferido.read_bytes() == inteiro
 
 
 def test_the_webhook_hears_of_a_copy_that_failed_in_portuguese(dados: str, tmp_path: Path) -> None:

@@ -1,19 +1,25 @@
 """`esteio backup`: exit codes, one clear block on stderr, plain lines for programs, an interrupt that harms nothing."""
 
+import contextlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from trial_database import names, query
 
+from esteio.backup import Backups, default_packing
+from esteio.backup.store import Stores, open_store
 from esteio.cli._show import age_text, size_text
 from esteio.cli._words import Words
-from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption
+from esteio.cli.environment import EnvironmentProblem, backups_of, decryption, encryption, jobs, packing
 from esteio.postgres import Dsn
 
 ROUNDS = int(os.environ.get("ESTEIO_BACKUP_INTERRUPTS", "4"))
@@ -45,24 +51,48 @@ def esteio(env: dict[str, str], *arguments: str, before: list[str] | None = None
     return subprocess.run(command, env=env, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
+def inside(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `esteio`, in this process: a start of Python costs more than the command."""
+    from esteio.cli import main
+
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    ends = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    with (
+        mock.patch.dict(os.environ, env, clear=True),
+        mock.patch.object(sys, "argv", ["esteio", "backup", *arguments]),
+        mock.patch.object(sys, "stdin", io.StringIO()),
+        mock.patch.object(tempfile, "tempdir", env["TMPDIR"]),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        finally:
+            for number, handler in ends.items():
+                signal.signal(number, handler)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 def test_the_whole_way_from_run_to_restore(env, database: Dsn) -> None:
     done = esteio(env, "run")
     assert done.returncode == 0, done.stderr
     assert "Dumping the database ...\n" in done.stderr
     assert "Restored for trial" in done.stdout
-    listed = json.loads(esteio(env, "list", "--json").stdout)
+    listed = json.loads(inside(env, "list", "--json").stdout)
     assert [(each["verified"], each["kind"], each["stores"]) for each in listed] == [
         (True, "dump", [env["BACKUP_DIR"]])
     ]
-    line = esteio(env, "list").stdout.split("\t")
+    line = inside(env, "list").stdout.split("\t")
     assert line[0] == listed[0]["id"]
     assert line[5] == "verified"
-    status = esteio(env, "status")
+    status = inside(env, "status")
     assert (status.returncode, status.stderr) == (0, "")
-    assert json.loads(esteio(env, "status", "--json").stdout)["ok"] is True
-    assert esteio(env, "prune", "--dry-run").stdout == f"keep\t{listed[0]['id']}\tyounger than 30 days\n"
+    assert json.loads(inside(env, "status", "--json").stdout)["ok"] is True
+    assert inside(env, "prune", "--dry-run").stdout == f"keep\t{listed[0]['id']}\tyounger than 30 days\n"
     query(database, "delete from conta")
-    restored = esteio(env, "restore", "latest", "--in-place", "--yes")
+    restored = inside(env, "restore", "latest", "--in-place", "--yes")
     assert restored.returncode == 0, restored.stderr
     assert "The database of before is kept as" in restored.stdout
     assert query(database, "select count(*) from conta") == [(5000,)]
@@ -79,7 +109,7 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
         ({}, ["restore", "backup_x", "--into", "y"], "Error: backup 'backup_x' is not in"),
     ):
         (tmp_path / "cópias").mkdir(exist_ok=True)
-        done = esteio({**env, **changes}, *arguments)
+        done = inside({**env, **changes}, *arguments)
         assert done.returncode == 1, arguments
         assert said in done.stderr
         assert "Traceback" not in done.stderr
@@ -88,18 +118,37 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
 
 def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
     (tmp_path / "cópias").mkdir()
-    done = esteio(env, "status")
-    assert (done.returncode, done.stderr) == (1, "there is no backup\n")
+    done = inside(env, "status")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "PROBLEM - there is no backup\n", "")
+
+
+def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/how-to/backup.md").read_text().split("| field of `status --json`")[1]
+    rows = [line.split("|")[1] for line in page.split("\n\n")[0].splitlines()[2:]]
+    done = inside(env, "status", "--json")
+    found = json.loads(done.stdout)
+    assert {field for row in rows for field in row.split("`")[1::2]} == found.keys()
+    assert (done.returncode, found["ok"]) == (1, False)
+    [problem] = found["problems"]
+    assert problem["code"] == "STORE_SILENT"
+    assert problem["store"] == env["BACKUP_DIR"]
+    assert problem["text"].startswith(f"it is not known what is in {env['BACKUP_DIR']}: the directory does not exist")
+    assert inside(env, "status").stdout == f"PROBLEM - {problem['text']}\n"
+    partly = {**env, "BACKUP_STORES": str(tmp_path)}
+    listed = inside(partly, "list", "--json")
+    assert (listed.returncode, listed.stdout, listed.stderr) == (0, "[]\n", problem["text"] + "\n")
+    for command in ("list", "verify", "copy"):
+        assert inside({**env, "BACKUP_DIR": str(tmp_path / "no" / "disk")}, command).returncode == 1
 
 
 @pytest.mark.parametrize("arguments", [[], ["--into", "x", "--in-place"]])
 def test_a_restore_has_to_say_where(env, arguments) -> None:
-    assert esteio(env, "restore", *arguments).returncode == 2
+    assert inside(env, "restore", *arguments).returncode == 2
 
 
 def test_a_restore_in_place_without_a_terminal_needs_yes(env, database: Dsn) -> None:
-    assert esteio(env, "run", "--no-verify").returncode == 0
-    done = esteio(env, "restore", "--in-place")
+    assert inside(env, "run", "--no-verify").returncode == 0
+    done = inside(env, "restore", "--in-place")
     assert done.returncode == 1
     assert "nothing was changed; type its name, or pass --yes" in done.stderr
 
@@ -119,7 +168,7 @@ def test_a_full_disk_leaves_no_half_file_and_removes_nothing(env, database: Dsn,
 @pytest.mark.fault
 @pytest.mark.timeout(180)
 def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, database: Dsn) -> None:
-    assert esteio(env, "run", "--no-verify").returncode == 0
+    assert inside(env, "run", "--no-verify").returncode == 0
     query(database, "delete from conta where id > 10")
     before = names(database)
     command = [sys.executable, "-m", "esteio", "backup", "restore", "--in-place", "--yes"]
@@ -144,11 +193,9 @@ def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, da
 
 
 def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) -> None:
-    import io
-
     import pyrage
 
-    from esteio.backup.packing import Packing, unpack
+    from esteio.backup.packing import Packing, WrongKey, unpack
 
     identity = pyrage.x25519.Identity.generate()
     (tmp_path / "chave").write_text(f"{identity}\n")
@@ -163,6 +210,9 @@ def test_keys_come_from_the_environment_and_open_what_they_lock(tmp_path: Path) 
         packed.seek(0)
         unpack(packed, opened, decryption(variables)(locked.key_file if locked else None))
         assert opened.getvalue() == b"dado"
+        if locked is not None and locked.key_file is not None:  # the passphrase locks it, and it opens the rest
+            with pytest.raises(WrongKey, match="passphrase"):
+                decryption({"BACKUP_PASSPHRASE": "errado cavalo"})(locked.key_file)
 
 
 def test_two_ways_to_lock_at_once_are_refused() -> None:
@@ -170,10 +220,30 @@ def test_two_ways_to_lock_at_once_are_refused() -> None:
         encryption({"BACKUP_RECIPIENTS": "age1x", "BACKUP_PASSPHRASE": "correto cavalo"})
 
 
+def test_level_and_threads_come_from_the_environment() -> None:
+    found = packing({"BACKUP_LEVEL": "-5", "BACKUP_THREADS": "0"})()
+    assert (found.level, found.threads) == (-5, 0)
+    assert packing({})() == default_packing()
+    with pytest.raises(
+        EnvironmentProblem, match="BACKUP_LEVEL is '0'; set it to a number from 1 to 19, or from -1 to -20"
+    ):
+        packing({"BACKUP_LEVEL": "0"})
+    with pytest.raises(EnvironmentProblem, match="BACKUP_THREADS is 'many'; set it to a number from 0 to 64"):
+        packing({"BACKUP_THREADS": "many"})
+
+
+def test_so_does_how_much_is_done_at_once() -> None:
+    assert (jobs({"BACKUP_JOBS": "16"}), jobs({})) == (16, None)
+    with pytest.raises(EnvironmentProblem, match="BACKUP_JOBS is '17'; set it to a number from 1 to 16"):
+        jobs({"BACKUP_JOBS": "17"})
+    with pytest.raises(ValueError, match="jobs is 0; allowed: 1 to 16"):
+        Backups(Dsn(), Stores([open_store("/nowhere")]), jobs=0)
+
+
 def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:
     variables = {"BACKUP_DIR": str(tmp_path / "a"), "BACKUP_STORES": str(tmp_path / "b"), "RETENTION_DAYS": "7"}
     with backups_of(variables, database=False) as backups:
-        assert backups.catalogue.where == f"{tmp_path / 'a'} and {tmp_path / 'b'}"
+        assert backups.catalogue.where == f"{tmp_path / 'a'}, {tmp_path / 'b'}"
         assert backups.retention.days == 7
 
 
@@ -193,5 +263,5 @@ def test_ages_are_short() -> None:
 
 def test_every_step_has_a_word() -> None:
     assert Words().step("restore") == "Restoring"
-    for step in ("database", "check", "compare", "amcheck", "swap"):
+    for step in ("database", "check", "indexes", "compare", "amcheck", "swap"):
         assert Words().step(step) != step

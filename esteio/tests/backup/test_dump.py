@@ -12,19 +12,18 @@ from pathlib import Path
 import psycopg
 import pytest
 import zstandard
-from trial_database import names, query
+from trial_database import names, query, red
 
-from esteio import events
-from esteio.backup import AlreadyRunning, BackupFailed, Backups, DatabaseRefused, ToolFailed, VerificationFailed
+from esteio.backup import AlreadyRunning, Backups, DatabaseRefused, VerificationFailed
 from esteio.backup._session import connect
 from esteio.backup.dump import compare, digest_tables, for_missing_roles
 from esteio.backup.packing import Encryption, Packing
 from esteio.backup.store import AllStoresFailed, Stores, open_store
 from esteio.backup.tools import Toolbox, environment
-from esteio.postgres import DatabaseUnavailable, Dsn
+from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
 
-TABLES = int(os.environ.get("ESTEIO_BACKUP_TABLES", "200"))  # 1000 in a full round
+TABLES = int(os.environ.get("ESTEIO_BACKUP_TABLES", "1000"))
 
 
 def run(backups: Backups, on_dump: Callable[[], None] = lambda: None):
@@ -71,6 +70,27 @@ def test_what_is_written_during_the_dump_is_neither_dumped_nor_counted(backups: 
     assert backups.verify().ok
 
 
+def test_a_table_that_is_being_rewritten_is_waited_for_and_dumped_as_it_is_then(
+    backups: Backups, database: Dsn
+) -> None:
+    with psycopg.connect(database.conninfo) as other:
+        other.execute(
+            "truncate conta; insert into conta (id, nome) values (1, 'nova')"
+        )  # a snapshot from now sees no row
+        threading.Timer(0.5, other.commit).start()
+        assert run(backups).manifest.tables["public.conta"].rows == 1
+
+
+def test_a_table_that_stays_locked_is_not_waited_for_for_ever(backups: Backups, database: Dsn, monkeypatch) -> None:
+    from esteio.backup.dump import _take
+
+    monkeypatch.setattr(_take, "_LOCK_WAIT", "100ms")
+    with psycopg.connect(database.conninfo) as other:
+        other.execute("lock table conta")
+        with pytest.raises(DatabaseRefused, match="a table stayed locked for 100ms"):
+            run(backups)
+
+
 def test_the_backup_is_restored_with_nothing_but_standard_programs(
     backups: Backups, database: Dsn, postgres_server, tmp_path: Path
 ) -> None:
@@ -106,7 +126,7 @@ def test_an_encrypted_backup_keeps_its_key_file_and_opens_with_the_passphrase(da
 def test_many_tables_are_dumped_and_counted(backups: Backups, database: Dsn) -> None:
     with psycopg.connect(database.conninfo, autocommit=True) as conn:
         for number in range(TABLES):
-            conn.execute(f"create table m{number} (id int primary key); insert into m{number} values (1)".encode())
+            conn.execute(f"create table m{number} as select 1 id".encode())
     manifest = run(backups).manifest
     assert sum(name.startswith("public.m") for name in manifest.tables) == TABLES
     assert backups.restore_into(f"{database.database} muitas").rows == 5105 + TABLES
@@ -123,82 +143,9 @@ def test_an_empty_database_is_backed_up_and_verified(postgres_database: str, tmp
 # What must not be there afterwards
 
 
-def test_a_wrong_password_is_said_and_leaves_nothing(tmp_path: Path) -> None:
-    server = PostgresServer()
-    server.start()
-    try:
-        rules = server.embedded.data_dir / "pg_hba.conf"
-        rules.write_text("local all dona scram-sha-256\n" + rules.read_text())
-        query(server.dsn(), "select pg_reload_conf()")
-        query(server.dsn(), "create role dona login superuser password 'a-certa'")
-        stores = Stores([open_store(str(tmp_path / "cópias"))])
-        wrong = Backups(server.dsn("postgres", "dona").with_(password="a-errada"), stores)
-        with pytest.raises(DatabaseUnavailable, match="password authentication failed") as caught:
-            wrong.run()
-        assert "a-errada" not in str(caught.value)
-        assert files(tmp_path) == []
-        right = Backups(server.dsn("postgres", "dona").with_(password="a-certa"), stores)
-        run(right)
-        secret = tmp_path / "cópias" / right.entries()[0].id
-        assert b"a-certa" not in b"".join(path.read_bytes() for path in secret.iterdir())
-    finally:
-        server.stop()
-
-
-def test_a_dump_cut_off_by_the_server_leaves_no_backup_and_removes_none(
-    backups: Backups, database: Dsn, tmp_path: Path
-) -> None:
-    query(database, "create table grande as select repeat(md5(g::text), 30) t from generate_series(1, 20000) g")
-    good = run(backups).manifest.id
-    cut = (
-        "select pg_terminate_backend(pid) from pg_stat_activity "
-        "where datname = current_database() and query like 'COPY%'"
-    )
-    with pytest.raises(ToolFailed, match=r"(?s)pg_dump failed with exit code 1: .*terminat"):
-        run(backups, lambda: query(database, cut))
-    assert [entry.id for entry in backups.entries()] == [good]
-    assert files(tmp_path) == ["database.dump.zst", "globals.sql.zst", "manifest.json"]
-
-
-def test_a_table_that_may_not_be_read_is_named_and_leaves_nothing(
-    backups: Backups, database: Dsn, tmp_path: Path
-) -> None:
-    query(database, "create role curiosa login")
-    told: list[events.Event] = []
-    end = events.subscribe(told.append)
-    try:
-        with pytest.raises((ToolFailed, DatabaseRefused), match=r"permission denied for (table|schema)"):
-            run(Backups(database.with_(user="curiosa"), backups.catalogue._stores))
-    finally:
-        end()
-        query(database, "drop role curiosa")
-    assert [type(event) for event in told] == [BackupFailed]
-    assert "permission denied" in str(told[0])
-    assert files(tmp_path) == []
-
-
 def test_a_statement_the_server_refuses_is_an_error_of_ours(database: Dsn) -> None:
     with pytest.raises(DatabaseRefused, match="must be owner of table"), connect(database) as conn:
         conn.execute("set role pg_monitor; drop table public.conta")
-
-
-@pytest.mark.fault
-def test_a_server_killed_during_the_dump_leaves_no_backup(tmp_path: Path) -> None:
-    import signal
-
-    server = PostgresServer()
-    server.start()
-    try:
-        dsn = server.create_database("cidade")
-        query(dsn, "create table grande as select repeat(md5(g::text), 30) t from generate_series(1, 20000) g")
-        backups = Backups(dsn, Stores([open_store(str(tmp_path / "cópias"))]))
-        assert server.embedded.pid is not None
-        with pytest.raises((ToolFailed, DatabaseUnavailable)):
-            run(backups, lambda: os.kill(server.embedded.pid or 0, signal.SIGQUIT))
-        assert files(tmp_path) == []
-        assert backups.entries() == []
-    finally:
-        server.stop()
 
 
 def test_an_interrupted_dump_leaves_no_backup_and_no_process(backups: Backups, database: Dsn, tmp_path: Path) -> None:
@@ -249,7 +196,7 @@ def test_a_store_that_fails_has_no_manifest_and_is_told(database: Dsn, tmp_path:
     done = run(backups)
     assert done.stores == (good.name,)
     assert not list((tmp_path / "outra").rglob("manifest.json"))
-    assert any("half" in problem for problem in backups.status().problems)
+    assert any("half" in str(problem) for problem in backups.status().problems)
     only_bad = Backups(database, Stores([Half()]))
     with pytest.raises(AllStoresFailed, match="no space left"):
         run(only_bad)
@@ -275,6 +222,7 @@ def test_a_digest_sees_every_kind_of_change(database: Dsn) -> None:
         ("create table nova ()", "public.nova is not in the manifest"),
         ('drop table "Outro Esquema".vazia', '"Outro Esquema".vazia is missing'),
         ("select lo_put(oid, 5, 'x') from pg_largeobject_metadata", "(large objects) has as many rows (1)"),
+        ("select lo_put(oid, 199999, 'x') from pg_largeobject_metadata", "(large objects) has as many rows (1)"),
     ):
         query(database, change)
         assert any(sentence.startswith(said) for sentence in compare(before, digests())), change
@@ -374,7 +322,7 @@ def test_a_backup_that_lost_rows_fails_its_trial(backups: Backups, database: Dsn
     [entry] = backups.entries()
     assert not entry.verified
     assert entry.proof is not None
-    assert "failed its trial" in " ".join(backups.status().problems)
+    assert "failed its trial" in red(backups)
     assert names(database, "trial") == []
 
 

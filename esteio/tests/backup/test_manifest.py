@@ -1,7 +1,7 @@
 """The record of a backup: read back as written, refused when it is not ours, named in the order of time."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.backup import Database, Grant, Manifest, ManifestError, Part, TableDigest
@@ -88,6 +88,7 @@ def test_a_name_that_is_not_ours_has_no_time(name: str) -> None:
     assert taken_at(name) is None
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(st.text(), st.text() | st.lists(st.integers()) | st.none()))
 def test_what_is_sealed_comes_back(content) -> None:
     content.pop("seal", None)

@@ -13,12 +13,14 @@ from pathlib import Path
 import psycopg
 import pytest
 from test_physical_log import base, segment, wal
+from trial_database import red
 
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
+from esteio.backup._progress import silent
 from esteio.backup.packing import Packing
 from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
-from esteio.backup.physical._recover import _place
-from esteio.backup.store import Stores, open_store
+from esteio.backup.physical._log import _place, place_log
+from esteio.backup.store import AllStoresFailed, Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock
 from esteio.postgres.embedded import Embedded
@@ -48,10 +50,15 @@ def backups(server: PostgresServer, home: Path) -> Backups:
     return Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home)
 
 
-def test_a_base_and_an_incremental_are_tried_before_they_are_believed(backups: Backups, home: Path) -> None:
+def test_a_base_and_an_incremental_are_tried_before_they_are_believed(
+    backups: Backups, server: PostgresServer, home: Path
+) -> None:
+    with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+        conn.execute("CREATE TABLE read AS SELECT n, repeat('x', 9000) FROM generate_series(1, 1000) n")
     full = backups.run(kind="base")
     assert full.proof is not None
-    assert full.proof.checked == ("sha256 of each file", "restore", "list of files", "checksums")
+    assert full.proof.checked == ("sha256 of each file", "list of files", "restore", "every table read", "checksums")
+    assert full.proof.rows == 1000
     more = backups.run(kind="incremental")
     assert more.proof is not None
     assert more.proof.ok
@@ -69,12 +76,16 @@ def test_a_base_of_which_a_byte_was_changed_fails_its_trial_and_is_named(backups
     path.write_bytes(content)
     with pytest.raises(VerificationFailed, match=r"backup_manifest\.zst"):
         backups.verify()
-    assert "failed its trial" in str(backups.status().problems)
+    assert "failed its trial" in red(backups)
+    assert backups.cluster.wants_base() == f"{made.id} failed its trial"
+    with pytest.raises(NotPossible, match="failed its trial"):
+        backups.run(kind="incremental")
 
 
 def test_without_a_base_there_is_no_incremental_and_no_way_back(backups: Backups, home: Path) -> None:
     with pytest.raises(NotPossible, match="no base backup"):
         backups.run(kind="incremental")
+    assert backups.cluster.wants_base() == "there is no base backup"
     with pytest.raises(RestoreRefused, match="no base backup"):
         backups.recover(home / "new")
     with pytest.raises(ValueError, match="dump, base, incremental"):
@@ -88,7 +99,7 @@ def test_a_base_is_not_taken_for_the_latest_dump(backups: Backups) -> None:
         backups.folder()
 
 
-def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
+def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
     backups: Backups, server: PostgresServer, home: Path
 ) -> None:
     archive = WalArchive(
@@ -112,7 +123,7 @@ def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
             time.sleep(0.05)
     finally:
         archive.stop(10.0)
-    assert backups.status(timedelta(days=1)).problems == ("no backup was ever verified",)
+    assert [str(problem) for problem in backups.status(timedelta(days=1)).problems] == ["no backup was ever verified"]
     with pytest.raises(RestoreRefused, match="what can be reached"):
         backups.recover(home / "new", datetime.now(UTC) + timedelta(days=1))
     done = backups.recover(home / "new", row[0])
@@ -120,15 +131,51 @@ def test_the_cluster_comes_back_to_a_moment_and_is_put_in_place(
     assert swap(done.directory, home / "data", now=0.0) is None
     back = Embedded(home / "data", settings={"shared_buffers": "64MB"})
     back.start()
+    again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), heartbeat=0.2)
     try:
-        with psycopg.connect(back.dsn().conninfo) as conn:
+        restored = Backups(back.dsn(), archive._stores, scratch=home)
+        with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
-        again = WalArchive(back.dsn, home / "disk", archive._stores, Toolbox(18), Packing(level=1), ship_every=0.1)
-        again.start()
-        again.stop(10.0)
-        assert "timeline 2 after a restore" in backups.status().problems[-1]
+            again.start()
+            assert "timeline 2 after a restore" in red(backups)
+            assert restored.cluster.wants_base() == f"the log went on to timeline 2 after {made.id}"
+            conn.execute("CREATE TABLE at_once ()")
+            written_until(again, time.time())
+            assert tables_in(restored.recover(home / "early").directory) == ["at_once", "precious"]
+            along_the_old = restored.recover(home / "old", row[0]).directory
+            assert (along_the_old / "pg_wal/00000003.history").exists()  # the second is taken, there and for ever
+            restored.run(kind="base")
+            assert restored.cluster.wants_base() is None
+            conn.execute("CREATE TABLE afterwards ()")
+            written_until(again, time.time())
     finally:
+        again.stop(10.0)
         back.stop()
+    newest = restored.recover(home / "newest")
+    assert newest.plan.base.details["timeline"] == 2
+    assert tables_in(newest.directory) == ["afterwards", "at_once", "precious"]
+
+
+def tables_in(directory: Path) -> list[str]:
+    """The tables without columns of a restored cluster."""
+    restored = Embedded(directory, settings={"shared_buffers": "64MB"})
+    restored.start()
+    try:
+        with psycopg.connect(restored.dsn().conninfo) as conn:
+            found = conn.execute(
+                "SELECT relname FROM pg_class WHERE relnatts = 0 AND relkind = 'r' ORDER BY relname"
+            ).fetchall()
+    finally:
+        restored.stop()
+    return [name for (name,) in found]
+
+
+def written_until(archive: WalArchive, moment: float) -> None:
+    """Wait until the archive has all that was committed before `moment`."""
+    deadline = time.monotonic() + 60
+    while (archive.status().received_at or 0.0) < moment + 0.5 or archive.status().lag:
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.05)
 
 
 class Later(SystemClock):
@@ -187,6 +234,29 @@ def test_log_that_is_shipped_while_a_restore_reads_it_is_found_in_the_store(home
     (home / name).write_bytes(b"y" * size)  # completed, and not shipped yet
     _place(gone, home / "target", stores, lambda: None)
     assert (home / "target").read_bytes() == b"y" * size
+
+
+def test_of_many_segments_the_one_that_is_damaged_or_missing_is_named(home: Path) -> None:
+    stores = Stores([open_store(str(home / "disk"))])
+    size = 1 << 20
+    packed = io.BytesIO()
+    Packing(level=1).pack(io.BytesIO(b"x" * size), packed)
+    log = [
+        Wal(each := Segment(1, number, size), 0.0, False, key=f"wal/00000001/{each.name}.zst") for number in range(9)
+    ]
+    for each in log:
+        stores.put(each.key or "", packed.getvalue())
+    told: list[int] = []
+    place_log(log, home, stores, lambda _: None, lambda step, done, total, unit: told.append(done))
+    assert told == list(range(1, 10))
+    assert all((home / each.segment.name).stat().st_size == size for each in log)
+    for content in (packed.getvalue()[:-9] + b"damaged!!", packed.getvalue()[:50], None):
+        if content is None:
+            stores.delete(log[5].key or "")
+        else:
+            stores.put(log[5].key or "", content)
+        with pytest.raises((BackupDamaged, AllStoresFailed), match=log[5].segment.name):
+            place_log(log, home, stores, lambda _: None, silent)
 
 
 def test_log_is_unneeded_only_before_the_oldest_base_of_its_timeline() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.physical import Segment, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._segments import lsn_bytes
-from esteio.backup.physical._tar import Picking
+from esteio.backup.physical._timelines import Branch, history_file
+from esteio.backup.physical._wanted import why_base
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -80,6 +81,74 @@ def test_gaps_are_exactly_what_is_missing_in_between(numbers: set[int], since: i
 def test_timelines_have_gaps_of_their_own() -> None:
     assert gaps([segment(1), segment(2), segment(9, 2), segment(10, 2)]) == ()
     assert gaps([segment(1), segment(3), segment(9, 2)]) == ((segment(2), segment(2)),)
+    assert gaps([segment(1), segment(3), segment(9, 2), segment(11, 2)], segment(9, 2)) == ((segment(10, 2),) * 2,)
+
+
+def test_a_base_is_wanted_when_the_newest_does_not_bring_back_the_present() -> None:
+    log = [wal(1, 0), wal(3, 10), wal(4, 20)]
+    assert why_base(None, sound=True, log=log) == "there is no base backup"
+    assert why_base(base(0, 2), sound=True, log=log) is None
+    assert why_base(base(0, 2), sound=True, log=()) is None
+    assert why_base(base(0, 2), sound=False, log=log) == "b0 failed its trial"
+    missing = why_base(base(0, 2), sound=True, log=[*log, wal(6, 30), wal(8, 40)])
+    assert missing == "log missing from 000000010000000000000005 to 000000010000000000000007 after b0"
+    later = Wal(segment(3, 2), 0.0, True, key="x")
+    assert why_base(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
+    assert why_base(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
+
+
+HISTORY = "1\t0/{:X}\tbefore 2026-03-01 12:25:00+00\n"
+
+
+def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun() -> None:
+    """Noon: base in 2. Restored at 13:00 to 12:25, in the middle of 4; a base of the abandoned future ended at 12:40."""
+    left = 4 * SIZE + 1000
+    branch = Branch.parse(2, HISTORY.format(left), (NOON + timedelta(minutes=60)).timestamp())
+    assert branch.ancestors == ((1, left),)
+    known = {2: branch}
+    second = [
+        Wal(segment(n, 2), (NOON + timedelta(minutes=m)).timestamp(), False, key="x") for n, m in ((4, 65), (5, 70))
+    ]
+    log = [*(wal(number, (number - 2) * 10) for number in range(3, 9)), *second]
+    bases = [base(0, 2), base(40, 6)]
+
+    def way(target: float | None) -> tuple[str, list[str], int | None]:
+        moment = None if target is None else NOON + timedelta(minutes=target)
+        found = plan(bases, log, moment, name="city", branches=known)
+        return (
+            found.base.id,
+            [w.segment.name[7:8] + w.segment.name[-1:] for w in found.log],
+            found.branch and found.branch.timeline,
+        )
+
+    assert way(None) == ("b0", ["13", "24", "25"], 2)
+    assert way(68) == ("b0", ["13", "24", "25"], 2)
+    assert way(30) == ("b0", ["13", "14", "15", "16", "17", "18"], None)
+    assert way(45) == ("b40", ["17", "18"], None)
+    with pytest.raises(RestoreRefused, match="to 2026-03-01 13:10:00"):
+        way(75)
+    assert window(bases[0], log, known).ends == NOON + timedelta(minutes=70)
+    assert window(bases[1], log, known).ends == NOON + timedelta(minutes=60)
+    other = Wal(segment(1, 4), 0.0, False, key="x")
+    beyond = plan(bases, [*log, other], NOON + timedelta(minutes=30), name="city", branches=known).histories
+    assert list(beyond) == ["00000002.history", "00000003.history", "00000004.history"]
+    assert beyond["00000002.history"] == branch.text
+    log.remove(second[0])  # received from the next segment on only
+    assert way(None) == ("b40", ["17", "18"], None)
+    bases.append(base(80, 5, timeline=2))
+    assert way(None) == ("b80", [], None)
+
+
+def test_a_restore_of_a_restore_knows_all_it_comes_from() -> None:
+    third = Branch.parse(3, HISTORY.format(4 * SIZE + 8) + "2\t0/6000000\tno recovery target specified\n", 0.0)
+    assert [third.segment(number, SIZE) for number in (3, 4, 5, 6, 7)] == [
+        segment(3, 1),
+        segment(4, 2),
+        segment(5, 2),
+        segment(6, 3),
+        segment(7, 3),
+    ]
+    assert (history_file(3), third.left(1), third.left(3)) == ("00000003.history", 4 * SIZE + 8, None)
 
 
 def test_the_window_ends_where_the_log_has_a_gap() -> None:
@@ -102,6 +171,13 @@ def test_the_newest_base_before_the_target_is_taken() -> None:
     assert plan(backups, log, NOON + timedelta(minutes=29), name="city").base.id == "b0"
     assert plan(backups, log, NOON + timedelta(minutes=31), name="city").base.id == "b30"
     assert plan(backups, log, None, name="city").base.id == "b30"
+
+
+def test_a_base_that_failed_its_trial_is_taken_only_when_there_is_no_other() -> None:
+    backups, log = [base(0, 2), base(30, 5)], [wal(number, (number - 2) * 10) for number in range(3, 10)]
+    found = plan(backups, log, None, name="city", failed={"b30"})
+    assert (found.base.id, found.log[-1]) == ("b0", log[-1])
+    assert plan(backups, log, None, name="city", failed={"b0", "b30"}).base.id == "b30"
 
 
 def test_a_target_beyond_the_window_is_refused_with_the_window_and_the_missing_segment() -> None:
@@ -167,20 +243,4 @@ def test_the_status_is_green_only_when_nothing_is_bad() -> None:
         ("gaps", ((segment(4), segment(5)),)): "000000010000000000000004 to 000000010000000000000005",
     }.items():
         (problem,) = WalStatus(**{**fields, change[0]: change[1]}).problems
-        assert said in problem
-
-
-@given(st.integers(1, 3000), st.binary(max_size=3000))
-def test_one_file_is_picked_from_a_tar_stream_cut_anywhere(step: int, content: bytes) -> None:
-    import io
-    import tarfile
-
-    made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for name, data in (("a/b", b"x" * 700), ("backup_manifest", content), ("z", b"")):
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            tar.addfile(member, io.BytesIO(data))
-    picking = Picking(io.BytesIO(made.getvalue()), "backup_manifest")
-    assert b"".join(iter(lambda: picking.read(step), b"")) == made.getvalue()
-    assert bytes(picking.found) == content
+        assert said in str(problem)

@@ -18,9 +18,8 @@ COUNT = "select count(*) from conta"
 
 
 @pytest.fixture
-def made(backups: Backups) -> Backups:
+def made(backups: Backups, folder: Path) -> Backups:
     """`backups` with one in it."""
-    backups.run(verify=False)
     return backups
 
 

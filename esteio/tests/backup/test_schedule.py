@@ -272,6 +272,9 @@ def test_a_line_for_cron_keeps_the_words_apart() -> None:
     shell = line.partition("* * * ")[2].replace("\\%", "%")
     words = subprocess.run(["sh", "-c", f"printf '%s\\n' {shell}"], capture_output=True, text=True, check=True).stdout
     assert words.splitlines() == COMMAND
+    assert line.endswith("# esteio backup: daily; for a machine whose timezone is UTC\n")
+    with pytest.raises(ScheduleError, match="only in the built-in scheduler"):
+        cron_line(Task("last", Cron("0 2 L * *"), "base"), COMMAND)
 
 
 @pytest.mark.parametrize(

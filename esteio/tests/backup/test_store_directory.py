@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-from collections.abc import Iterator
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from esteio.backup.store import (
     ObjectMissing,
     StoreDenied,
     StoreFull,
+    Stores,
     StoreUnavailable,
     StoreUrlError,
     open_store,
@@ -72,6 +71,21 @@ def test_file_and_directories_are_synchronised_around_the_rename(
     assert done == ["fsync .unfinished", "rename", "fsync id", f"fsync {store.root.name}"]
 
 
+def test_what_a_killed_upload_left_is_swept_away_and_nothing_else(store: DirectoryStore) -> None:
+    store.put("whole/part", b"1")
+    for folder, age in (("old", 2 * 86400), ("whole", 2 * 86400), ("new", 60)):
+        left = store.root / folder / ".unfinished-x"
+        left.parent.mkdir(exist_ok=True)
+        left.write_bytes(b"half")
+        os.utime(left, (time.time() - age,) * 2)
+    Stores([store]).sweep(time.time() - 86400)
+    assert sorted(path.relative_to(store.root).parts[0] for path in store.root.rglob("*") if path.is_file()) == [
+        "new",
+        "whole",
+    ]
+    assert not (store.root / "old").exists()
+
+
 @pytest.mark.parametrize(
     "key", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".hidden", "a\\b", "a\nb", "é" * 101]
 )
@@ -112,19 +126,6 @@ def test_a_read_only_place_is_named_so(store: DirectoryStore) -> None:
     store.root.chmod(0o500)
     with pytest.raises(StoreDenied, match="permissions"):
         store.put("y", b"1")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    mount, umount = shutil.which("mount"), shutil.which("umount")
-    place = tmp_path / "small"
-    place.mkdir()
-    if os.geteuid() != 0 or mount is None or umount is None:
-        pytest.skip("only root can mount a small disk")
-    if subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", place], capture_output=True).returncode:
-        pytest.skip("this system lets nobody mount a small disk")
-    yield place
-    subprocess.run([umount, place], check=True)
 
 
 @pytest.mark.fault

@@ -54,6 +54,17 @@ def test_a_missing_program_is_named_with_its_place(toolbox: Toolbox) -> None:
         toolbox.run("pg_nothing")
 
 
+def test_a_program_that_crashes_at_start_cannot_be_used(tmp_path: Path) -> None:
+    """As pg_verifybackup of one wheel does."""
+    crashing = tmp_path / "pg_verifybackup"
+    crashing.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crashing.chmod(0o700)
+    toolbox = Toolbox(18, tmp_path)
+    assert not toolbox.has("pg_verifybackup")
+    with pytest.raises(ToolMissing, match="pg_verifybackup"):
+        toolbox.run("pg_verifybackup")
+
+
 def test_the_output_of_a_program_is_what_the_database_holds(toolbox: Toolbox, postgres_database: str) -> None:
     command = ["-XAtc", "select repeat('x', 3000000)"]
     with toolbox.start("psql", command, dsn=Dsn.parse(postgres_database), stdout=True) as running:

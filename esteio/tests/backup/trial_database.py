@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 
+from esteio.backup import Backups
 from esteio.postgres import Dsn
 
 CONTENT = """
@@ -31,6 +32,11 @@ def query(dsn: Dsn, statement: str) -> list[tuple]:
     with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
         cursor = conn.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
+
+
+def red(backups: Backups) -> str:
+    """The problems of a status, in words."""
+    return "; ".join(map(str, backups.status().problems))
 
 
 def names(dsn: Dsn, beginning: str = "") -> list[str]:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from esteio.backup._backups import Backups, Run, default_packing
+from esteio.backup._backups import MOST_JOBS, Backups, Run, default_jobs, default_packing
 from esteio.backup._catalogue import Entry
+from esteio.backup._copies import Brought, Copies
 from esteio.backup._errors import (
     AlreadyRunning,
     BackupDamaged,
     BackupError,
     BackupNotFound,
     DatabaseRefused,
+    LockRefused,
     ManifestError,
     NotConfirmed,
     RestoreRefused,
     ToolError,
     ToolFailed,
     ToolMissing,
+    TrialNotHeld,
     VerificationFailed,
 )
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
+from esteio.backup._flaws import Flaw
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
+from esteio.backup._problem import Problem, Trouble
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
 from esteio.backup.restore import Restored
 
 __all__ = [
+    "MOST_JOBS",
     "AlreadyRunning",
     "BackupDamaged",
     "BackupError",
@@ -35,15 +41,20 @@ __all__ = [
     "BackupRunEnded",
     "BackupVerified",
     "Backups",
+    "Brought",
+    "Copies",
     "Database",
     "DatabaseRefused",
     "Decision",
     "Entry",
+    "Flaw",
     "Grant",
+    "LockRefused",
     "Manifest",
     "ManifestError",
     "NotConfirmed",
     "Part",
+    "Problem",
     "Proof",
     "RestoreRefused",
     "Restored",
@@ -54,7 +65,10 @@ __all__ = [
     "ToolError",
     "ToolFailed",
     "ToolMissing",
+    "TrialNotHeld",
+    "Trouble",
     "VerificationFailed",
     "Why",
+    "default_jobs",
     "default_packing",
 ]

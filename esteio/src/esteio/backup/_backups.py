@@ -18,18 +18,20 @@ from pathlib import Path
 
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._copies import Brought, Copies, bring, brought_log, known_flaws, read_everywhere
 from esteio.backup._ending import Ending
 from esteio.backup._errors import ManifestError, NotConfirmed, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
+from esteio.backup._problem import Problem, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Retention
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
-from esteio.backup._thinning import Thinning
+from esteio.backup._thinning import Thinning, is_cluster
 from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
@@ -45,7 +47,7 @@ from esteio.backup.physical import (
 )
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Scheduler, Task
-from esteio.backup.store import Stores
+from esteio.backup.store import AllStoresFailed, Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify import verify_dump
 from esteio.backup.watch import Watch
@@ -53,30 +55,41 @@ from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
 
-__all__ = ["Backups", "Run", "default_packing"]
+__all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
+MOST_JOBS = 16  # each is a connection, and a scratch server has few
 Key = Callable[[bytes | None], Decryption | None]
 
 
 def default_packing() -> Packing:
     """Fast rather than small: zstd 1 in at most four threads, not encrypted."""
-    return Packing(level=1, threads=min(4, os.cpu_count() or 1))
+    return Packing(level=1, threads=default_jobs())
+
+
+def default_jobs() -> int:
+    """As many as the machine has cores, and four at most: a backup is not the only thing that runs."""
+    return min(4, os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did: `proof` is None when no trial was asked for, and nothing is removed then."""
+    """What a run did: `proof` is None when no trial was asked for, and nothing is removed then.
+
+    `stores` hold every file of it, as their lists say; `lacking` tells what the others lack, and why.
+    """
 
     manifest: Manifest
     stores: tuple[str, ...]
     proof: Proof | None
     decisions: tuple[Decision, ...]
+    lacking: tuple[Problem, ...] = ()
 
 
 class Backups:
     """Backups of the database `dsn` in `stores`, in folders named `prefix`_YYYYMMDD_HHMMSS (UTC).
 
-    `packing` is asked before each run how files are packed; `key` makes what opens encrypted backups from their key
+    `packing` is asked before each run how files are packed; `jobs` streams of a dump, 1 to 16, are made and restored at
+    the same time (None: one for each core, 4 at most); `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
     `embedded`); trials are held below `scratch` (None: the temporary directory). What people uploaded into the
     directory `documents` belongs to each backup; the trial after a run reads what is new of it and `documents_sample`
@@ -90,6 +103,7 @@ class Backups:
         *,
         prefix: str = "backup",
         packing: Callable[[], Packing] = default_packing,
+        jobs: int | None = None,
         key: Key = lambda _key_file: None,
         retention: Retention | None = None,
         binaries: Path | None = None,
@@ -98,11 +112,16 @@ class Backups:
         documents_sample: int = SAMPLE,
         clock: Clock = SYSTEM,
     ) -> None:
+        jobs = default_jobs() if jobs is None else jobs
+        if not 1 <= jobs <= MOST_JOBS:
+            msg = f"Backups: jobs is {jobs}; allowed: 1 to {MOST_JOBS}"
+            raise ValueError(msg)
         self.dsn = dsn
         self.retention = retention or Retention()
         self._stores = stores
         self._prefix = prefix
         self._packing = packing
+        self._jobs = jobs
         self._key = key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
         self._binaries = binaries
         self._scratch = scratch
@@ -111,7 +130,7 @@ class Backups:
         self.catalogue = Catalogue(stores, prefix)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
         self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._root(), clock=clock)
-        self._thinning = Thinning(self.catalogue, self.cluster, self.documents, self.retention)
+        self._thinning = Thinning(stores, self.catalogue, self.cluster, self.documents, self.retention)
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
         """Make a backup, restore it for trial, then remove what need not be kept.
@@ -134,26 +153,29 @@ class Backups:
     def _run(self, ending: Ending, progress: Progress, *, verify: bool) -> Run:
         kind = ending.kind
         with self._locked():
-            taken = self.catalogue.entries()
-            before = next((entry.manifest for entry in reversed(taken) if entry.manifest), None)
-            name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
-            draft = Draft(self._stores, name, self._packing())
-            ending.name = name
+            name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
+                taken = self.catalogue.entries()
+                before = next((entry.manifest for entry in reversed(taken) if entry.manifest), None)
+                name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
+                ending.name = name
+                draft = Draft(self._stores, name, self._packing())
                 manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
                 manifest = self.documents.take(draft, manifest, before, progress)
-                stores = draft.finish(manifest)
+                stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
-                draft.discard()
+                if draft is not None:
+                    draft.discard()
                 if events.active():
-                    events.emit(BackupFailed(draft.id, error))
+                    events.emit(BackupFailed(name, error))
                 raise
             if events.active():
-                events.emit(BackupMade(draft.id, kind, manifest.size, manifest.stored, manifest.duration, stores))
+                events.emit(BackupMade(name, kind, manifest.size, manifest.stored, manifest.duration, stores))
             ending.manifest, ending.stores = manifest, stores
             ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
             ending.decisions = tuple(self._thinning.prune(self._now())) if ending.proof else ()
-            return Run(manifest, stores, ending.proof, ending.decisions)
+            problems = (*not_made(name, draft.failed), *lacking)
+            return Run(manifest, stores, ending.proof, ending.decisions, problems)
 
     def _tell(self, ending: Ending, error: BaseException | None = None) -> None:
         """Only after the lock is free: whoever listens may take their time."""
@@ -176,6 +198,40 @@ class Backups:
             assert entry.manifest is not None
             return self._tried(entry.manifest, progress)
 
+    def check_copies(self, backup: str = "latest", progress: Progress = silent) -> Copies:
+        """Read every file of a backup in every store; nothing is restored, and nothing is mended.
+
+        Of the whole cluster, the log is read too: WrongKey when it cannot be opened.
+        """
+        with self._locked():
+            survey = self.catalogue.survey()
+            entry = self.catalogue.find(backup, survey=survey)
+            found = read_everywhere(self._stores, entry, survey, progress)
+            assert entry.manifest is not None
+            found = found.with_flaws(self.documents.flaws(entry.manifest, progress))
+            return found.with_flaws(self.cluster.read_log(progress)) if is_cluster(entry) else found
+
+    def copy(self, backup: str = "latest", progress: Progress = silent, *, read: bool = False) -> Brought:
+        """Bring a backup to the stores that lack files of it, by names and sizes; with `read`, every file is read first.
+
+        Each file is checked while it is copied, and comes from a store that has it right.
+        """
+        with self._locked():
+            survey = self.catalogue.survey()
+            entry = self.catalogue.find(backup, survey=survey)
+            flaws = read_everywhere(self._stores, entry, survey, progress).flaws if read else known_flaws(entry, survey)
+            assert entry.manifest is not None
+            known = self.documents.flaws(entry.manifest, progress) if read else ()
+            documents = self.documents.bring(entry.manifest, known)
+            unmade = {flaw.store for flaw in documents.left}  # no manifest goes where documents are missing
+            done = bring(self._stores, entry, [flaw for flaw in flaws if flaw.store not in unmade], progress)
+            return replace(done, files=(*documents.files, *done.files), left=(*documents.left, *done.left))
+
+    def copy_log(self) -> list[tuple[str, str, Problem | None]]:
+        """Bring the log to the stores that lack some: each file with a store, and why it is not there (None: it is)."""
+        with self._locked():
+            return brought_log(self._stores)
+
     def restore_into(
         self, name: str, backup: str = "latest", progress: Progress = silent, *, documents: Path | None = None
     ) -> Restored:
@@ -183,7 +239,9 @@ class Backups:
         with self._locked():
             folder = self.folder(backup)
             beside = self.documents.of(folder.manifest, into=documents) if documents else Untouched()
-            return restore_into(self.dsn, folder, name, self._toolbox, progress, documents=beside, clock=self._clock)
+            return restore_into(
+                self.dsn, folder, name, self._toolbox, progress, jobs=self._jobs, documents=beside, clock=self._clock
+            )
 
     def restore_in_place(
         self,
@@ -201,7 +259,14 @@ class Backups:
             folder = self.folder(backup)
             beside = self.documents.of(folder.manifest) if documents else Untouched()
             return restore_in_place(
-                self.dsn, folder, self._toolbox, confirm, progress, documents=beside, clock=self._clock
+                self.dsn,
+                folder,
+                self._toolbox,
+                confirm,
+                progress,
+                jobs=self._jobs,
+                documents=beside,
+                clock=self._clock,
             )
 
     def restore_documents(self, directory: Path, backup: str = "latest", progress: Progress = silent) -> Returned:
@@ -275,18 +340,31 @@ class Backups:
             return self._thinning.decisions(self._now()) if dry_run else self._thinning.prune(self._now())
 
     def status(self, max_age: timedelta = timedelta(hours=26)) -> Status:
-        """Whether a verified backup younger than `max_age` is in every store."""
-        found = judge(self.catalogue.entries(), self._names(), self._now(), max_age)
+        """Whether a verified backup younger than `max_age` is whole in every store; a store that is away is a problem."""
+        try:
+            survey = self.catalogue.survey()
+        except AllStoresFailed as error:
+            return judge((), error.failures, self._now(), max_age, blind=True)
+        found = judge(survey.entries, survey.silent, self._now(), max_age)
         return replace(found, problems=(*found.problems, *self.cluster.problems()))
 
-    def watch(self, max_age: timedelta = timedelta(hours=26), more: Callable[[], Sequence[str]] = tuple) -> Watch:
-        """The service that tells when `status(max_age)` turns bad, and when all is well again.
+    def watch(
+        self,
+        max_age: timedelta = timedelta(hours=26),
+        more: Callable[[], Sequence[Problem]] = tuple,
+        said: Callable[[Problem], str] = str,
+    ) -> Watch:
+        """The service that tells, as `said`, when `status(max_age)` turns bad, and when all is well again.
 
         `more` is asked for further problems, such as those of a `WalArchive`.
         """
         root = self._root()
         state = root / ".watch.json" if root else self._private("watch.json")
-        return Watch(self._prefix, (lambda: self.status(max_age).problems, more), state, clock=self._clock)
+
+        def problems() -> Sequence[str]:
+            return [said(each) for each in (*self.status(max_age).problems, *more())]
+
+        return Watch(self._prefix, (problems,), state, clock=self._clock)
 
     def folder(self, backup: str = "latest") -> Folder:
         """The files of a dump."""
@@ -299,7 +377,7 @@ class Backups:
 
     def _dump(self, draft: Draft, progress: Progress) -> Manifest:
         at, began = self._now(), self._clock.monotonic()
-        found = take(self.dsn, self._toolbox, draft, progress)
+        found = take(self.dsn, self._toolbox, draft, progress, jobs=self._jobs)
         return Manifest(
             id=draft.id,
             kind="dump",
@@ -307,7 +385,7 @@ class Backups:
             duration=round(self._clock.monotonic() - began, 3),
             server_version=found.server_version,
             tool_version=found.tool_version,
-            parts=tuple(draft.parts),
+            parts=draft.parts,
             encryption=draft.encryption,
             database=found.database,
             roles=found.roles,
@@ -324,6 +402,7 @@ class Backups:
                 Folder(self._stores, manifest, self._key),
                 self._toolbox,
                 progress,
+                jobs=self._jobs,
                 directory=self._scratch,
                 binaries=self._binaries,
                 clock=self._clock,

@@ -1,24 +1,28 @@
 """What the stores hold: complete backups with their proofs, and folders that never became one.
 
 Promises: nothing but what this package names is looked at, so other files may lie beside the backups. A manifest or a
-proof that was changed does not hide the others: it is told as the entry's `problem`.
+proof that was changed does not hide the others: the copy in another store is taken, and only when there is none is it
+told as the entry's `problem`. What a store lacks of a backup is told as its `flaws`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from esteio.backup._errors import BackupError, BackupNotFound, ManifestError
+from esteio.backup._errors import BackupDamaged, BackupNotFound, ManifestError
+from esteio.backup._flaws import Flaw, flaws_by_size
 from esteio.backup._folder import MANIFEST, PROOF
 from esteio.backup._manifest import Manifest, taken_at
+from esteio.backup._problem import Problem, Trouble, silent_stores
 from esteio.backup._proof import Proof
-from esteio.backup.store import AllStoresFailed, StoreError, Stores
+from esteio.backup._soundness import Reader
+from esteio.backup.store import AllStoresFailed, Store, Stored, StoreError, Stores
 
-__all__ = ["Catalogue", "Entry"]
+__all__ = ["Catalogue", "Entry", "Survey"]
 
-_LARGEST = 64 * 1024 * 1024  # bytes of a manifest or proof that are read
+_Files = Mapping[str, Mapping[str, Stored]]  # by file, then by store
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Entry:
     stores: tuple[str, ...]
     manifest: Manifest | None = None
     proof: Proof | None = None
-    problem: str | None = None
+    problem: Problem | None = None
+    flaws: tuple[Flaw, ...] = ()
+    """What stores lack of it, by names and sizes; of stores that could not be asked nothing is said."""
 
     @property
     def complete(self) -> bool:
@@ -44,36 +50,54 @@ class Entry:
         return self.proof is not None and self.proof.ok
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All folders, the oldest first, and the stores that could not be asked, by name."""
+
+    entries: tuple[Entry, ...]
+    silent: Mapping[str, StoreError]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is said of the silent ones."""
+        return silent_stores(self.silent)
+
+
 class Catalogue:
     """The backups in `stores` whose names begin with `prefix`."""
 
     def __init__(self, stores: Stores, prefix: str) -> None:
         self._stores = stores
         self._prefix = prefix
+        self._reader = Reader()
 
     @property
     def where(self) -> str:
         """The stores' names, for people."""
-        return " and ".join(store.name for store in self._stores.stores)
+        return ", ".join(store.name for store in self._stores.stores)
+
+    def survey(self) -> Survey:
+        """All folders, with one question to each store; AllStoresFailed when no store can be asked."""
+        objects, silent = self._stores.look()
+        folders: dict[str, dict[str, dict[str, Stored]]] = {}
+        for key, holders in objects.items():
+            folder, _, name = key.partition("/")
+            if folder.startswith(f"{self._prefix}_") and name and taken_at(folder) is not None:
+                folders.setdefault(folder, {})[name] = holders
+        self._reader.forget_all_but(objects)
+        asked = [store for store in self._stores.stores if store.name not in silent]
+        entries = [self._entry(folder, files, asked) for folder, files in folders.items()]
+        return Survey(tuple(sorted(entries, key=lambda entry: (entry.began, entry.id))), silent)
 
     def entries(self) -> list[Entry]:
         """All folders, the oldest first; AllStoresFailed when no store can be asked."""
-        folders: dict[str, dict[str, set[str]]] = {}
-        for key, holders in self._stores.list().items():
-            folder, _, name = key.partition("/")
-            if folder.startswith(f"{self._prefix}_") and name and taken_at(folder) is not None:
-                folders.setdefault(folder, {})[name] = set(holders)
-        return sorted((self._entry(*item) for item in folders.items()), key=lambda entry: (entry.began, entry.id))
+        return list(self.survey().entries)
 
-    def complete(self) -> list[Entry]:
-        """The backups, the oldest first."""
-        return [entry for entry in self.entries() if entry.complete]
-
-    def find(self, wanted: str, kind: str | None = None) -> Entry:
+    def find(self, wanted: str, kind: str | None = None, survey: Survey | None = None) -> Entry:
         """The backup of that name, or the newest (of `kind`) for `latest`; BackupNotFound, or ManifestError for a
         damaged one.
         """
-        entries = self.entries()
+        entries = (survey or self.survey()).entries
         known = [entry for entry in entries if entry.complete]
         fitting = [entry for entry in known if entry.manifest and kind in (None, entry.manifest.kind)]
         if wanted == "latest" and fitting:
@@ -82,7 +106,7 @@ class Catalogue:
             if entry.id == wanted and entry.complete:
                 return entry
             if entry.id == wanted and entry.problem:
-                raise ManifestError(wanted, entry.problem, "use another backup, or the copy in another store")
+                raise ManifestError(wanted, entry.problem.reason, "use another backup, or the copy in another store")
         raise BackupNotFound(wanted, tuple(entry.id for entry in known), self.where)
 
     def remove(self, entry: Entry) -> dict[str, StoreError]:
@@ -96,32 +120,51 @@ class Catalogue:
         """Keep a proof beside its backup."""
         self._stores.put(f"{proof.backup}/{PROOF}", proof.to_json().encode())
 
-    def _entry(self, folder: str, files: Mapping[str, set[str]]) -> Entry:
+    def placed(self, manifest: Manifest, took: Sequence[str]) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
+        """Which of the stores that `took` a backup that was just made hold every file of it, and what others lack.
+
+        BackupDamaged when none does.
+        """
+        stores = Stores([store for store in self._stores.stores if store.name in took])
+        try:
+            objects, silent = stores.look(manifest.id)
+        except AllStoresFailed as error:  # they took it; the trial will find out
+            return tuple(took), silent_stores(error.failures)
+        files = {key.partition("/")[2]: holders for key, holders in objects.items()}
+        asked = [store for store in stores.stores if store.name not in silent]
+        entry = self._entry(manifest.id, files, asked)
+        if not entry.stores and not silent:
+            first = next(iter(entry.flaws), None)
+            raise BackupDamaged(
+                manifest.id, first.file if first else MANIFEST, "it is not in the stores as it was sent"
+            )
+        return tuple(entry.stores), (*(flaw.problem for flaw in entry.flaws), *silent_stores(silent))
+
+    def _entry(self, folder: str, files: _Files, asked: list[Store]) -> Entry:
         began = taken_at(folder)
         assert began is not None
-        holders = (
-            set.intersection(*(files[name] for name in files if name != PROOF)) if files.keys() != {PROOF} else set()
-        )
-        entry = Entry(folder, began, tuple(sorted(files)), tuple(sorted(holders)))
+        names = tuple(sorted(files))
+        holders = [set(files[name]) for name in names if name != PROOF]
+        stores = tuple(sorted(set.intersection(*holders))) if holders else ()
         if MANIFEST not in files:
-            return entry
-        try:
-            manifest = Manifest.from_json(self._read(f"{folder}/{MANIFEST}"), backup=folder)
-        except (BackupError, AllStoresFailed) as error:
-            return Entry(folder, began, entry.files, entry.stores, problem=str(error))
-        missing = [part.name for part in manifest.parts if part.name not in files]
-        problem = f"{', '.join(missing)} is missing" if missing else None
+            return Entry(folder, began, names, stores)
+        read = self._reader.manifest(folder, files[MANIFEST], asked)
+        manifest = read.value
+        if manifest is None:
+            return Entry(folder, began, names, stores, problem=read.problem)
+        wanted = {MANIFEST: read.size} | {part.name: part.stored for part in manifest.parts}
+        sizes = {file: {store: each.size for store, each in holders.items()} for file, holders in files.items()}
+        flaws = [*read.flaws, *flaws_by_size(folder, wanted, MANIFEST, sizes, [store.name for store in asked])]
+        flawed = {flaw.store for flaw in flaws}
+        stores = tuple(sorted(store.name for store in asked if store.name not in flawed))
+        missing = tuple(part.name for part in manifest.parts if part.name not in files)
+        problem = Problem.of(Trouble.FILES_MISSING, backup=folder, files=missing) if missing else None
         proof = None
         if PROOF in files:
-            try:
-                proof = Proof.from_json(self._read(f"{folder}/{PROOF}"))
-            except (ValueError, AllStoresFailed) as error:
-                problem = f"{PROOF}: {error}"
-        return Entry(folder, began, entry.files, entry.stores, manifest, proof, problem)
-
-    def _read(self, key: str) -> bytes:
-        collected = b""
-        with self._stores.get(key) as source:
-            while (data := source.read(1024 * 1024)) and len(collected) < _LARGEST:
-                collected += data
-        return collected
+            proven = self._reader.proof(folder, files[PROOF], asked)
+            proof = proven.value
+            if proof is None:
+                problem = problem or proven.problem
+            else:
+                flaws += proven.flaws
+        return Entry(folder, began, names, stores, manifest, proof, problem, tuple(flaws))

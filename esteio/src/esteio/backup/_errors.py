@@ -16,12 +16,14 @@ __all__ = [
     "BackupError",
     "BackupNotFound",
     "DatabaseRefused",
+    "LockRefused",
     "ManifestError",
     "NotConfirmed",
     "RestoreRefused",
     "ToolError",
     "ToolFailed",
     "ToolMissing",
+    "TrialNotHeld",
     "VerificationFailed",
 ]
 
@@ -36,6 +38,7 @@ class ManifestError(BackupError):
     def __init__(self, backup: str, problem: str, advice: str) -> None:
         self.backup = backup
         self.problem = problem
+        self.advice = advice
         super().__init__(f"manifest of backup {backup!r}: {problem}; {advice}")
 
 
@@ -90,6 +93,7 @@ class RestoreRefused(BackupError):
     def __init__(self, database: str, reason: str, advice: str) -> None:
         self.database = database
         self.reason = reason
+        self.advice = advice
         super().__init__(f"restore into {database!r} refused, nothing was changed: {reason}; {advice}")
 
 
@@ -116,6 +120,29 @@ class AlreadyRunning(BackupError):
         )
 
 
+class LockRefused(BackupError):
+    """The lock file cannot be made or opened."""
+
+    def __init__(self, lock: Path, reason: str) -> None:
+        self.lock = lock
+        self.reason = reason
+        super().__init__(f"lock {lock}: {reason}; let this account write to that directory, or choose another")
+
+
+class TrialNotHeld(BackupError):
+    """There is no room to restore a backup for trial, which says nothing about the backup. Sizes are MB."""
+
+    def __init__(self, backup: str, directory: Path, *, free: int, needed: int) -> None:
+        self.backup = backup
+        self.directory = directory
+        self.free = free
+        self.needed = needed
+        super().__init__(
+            f"trial of backup {backup!r} not held: {directory} has {free} MB free, {needed} MB are needed; "
+            "name another directory (TMPDIR)"
+        )
+
+
 class ToolError(BackupError):
     """Base of the errors of PostgreSQL's own programs."""
 
@@ -126,6 +153,7 @@ class ToolMissing(ToolError):
     def __init__(self, program: str, major: int, problem: str) -> None:
         self.program = program
         self.major = major
+        self.problem = problem
         super().__init__(
             f"{program} of PostgreSQL {major}: {problem}; install the client programs of PostgreSQL {major}, "
             "or name the directory they are in"

@@ -8,6 +8,7 @@ compared with the manifest to the byte; what differs is `BackupDamaged` with the
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
@@ -31,7 +32,8 @@ class Draft:
 
     def __init__(self, stores: Stores, backup: str, packing: Packing) -> None:
         self.id = backup
-        self.parts: list[Part] = []
+        self._parts: list[Part] = []
+        self._lock = threading.Lock()
         self.failed: dict[str, StoreError] = {}
         self._stores = stores
         self.packing = packing
@@ -40,27 +42,39 @@ class Draft:
             self.keep(KEY_FILE, "key", encryption.key_file)
 
     @property
+    def parts(self) -> tuple[Part, ...]:
+        """The files so far, by name."""
+        with self._lock:
+            return tuple(sorted(self._parts, key=lambda part: part.name))
+
+    @property
     def encryption(self) -> str | None:
         """What the manifest says of it."""
         return None if self.packing.encryption is None else "age"
 
-    def add(self, name: str, role: str, source: Readable, *, packing: Packing | None = None) -> Part:
-        """Pack `source` to its end into every store that has failed at nothing yet; `packing` in place of our own."""
+    def add(self, name: str, role: str, source: Readable, beside: int = 1, *, packing: Packing | None = None) -> Part:
+        """Pack `source` to its end into every store that has failed at nothing yet; `packing` in place of our own.
+
+        Threads may add at the same time; `beside` says how many do, and zstd's threads are divided among them.
+        """
         packing = packing or self.packing
         file = name + packing.suffix
         with self.whole().open(f"{self.id}/{file}") as upload:
-            packed = packing.pack(source, upload)
-            self.failed.update(upload.commit().failed)
+            packed = packing.beside(beside).pack(source, upload)
+            placed = upload.commit()
         part = Part(file, role, packed.size, packed.packed_size, packed.packed_sha256)
-        self.parts.append(part)
+        with self._lock:
+            self.failed.update(placed.failed)
+            self._parts.append(part)
         return part
 
     def keep(self, name: str, role: str, content: bytes) -> Part:
         """Write `content` as it is, such as a key file."""
         placed = self.whole().put(f"{self.id}/{name}", content)
-        self.failed.update(placed.failed)
         part = Part(name, role, len(content), len(content), hashlib.sha256(content).hexdigest())
-        self.parts.append(part)
+        with self._lock:
+            self.failed.update(placed.failed)
+            self._parts.append(part)
         return part
 
     def finish(self, manifest: Manifest) -> tuple[str, ...]:
@@ -77,9 +91,11 @@ class Draft:
 
     def whole(self) -> Stores:
         """The stores that have failed at nothing yet."""
-        whole = [store for store in self._stores.stores if store.name not in self.failed]
+        with self._lock:
+            failed = dict(self.failed)
+        whole = [store for store in self._stores.stores if store.name not in failed]
         if not whole:
-            raise AllStoresFailed(self.id, self.failed)
+            raise AllStoresFailed(self.id, failed)
         return Stores(whole)
 
 

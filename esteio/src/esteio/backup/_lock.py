@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from esteio.backup._errors import AlreadyRunning, BackupError
+from esteio.backup._errors import AlreadyRunning, LockRefused
 
 __all__ = ["Lock"]
 
@@ -30,8 +30,7 @@ class Lock:
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             self._handle = os.open(self._path, flags, 0o600)
         except OSError as error:
-            msg = f"lock {self._path}: {error.strerror}; let this account write to that directory, or choose another"
-            raise BackupError(msg) from error
+            raise LockRefused(self._path, error.strerror or str(error)) from error
         try:
             _lock(self._handle)
         except OSError:

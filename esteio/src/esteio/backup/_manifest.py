@@ -23,7 +23,7 @@ _ID = re.compile(r".+_(\d{8}_\d{6})(?:_\d+)?")
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One file of a backup. `role` says what is in it: database, globals, documents, base, wal ..."""
+    """One file of a backup. `role` says what is in it: database, schema, data, globals, documents, base, wal ..."""
 
     name: str
     role: str
@@ -131,17 +131,14 @@ class Manifest:
         """Read what `to_json` wrote; ManifestError when it is anything else."""
         try:
             given = unseal(text)
-            found = given["format"]
-        except (ValueError, TypeError, KeyError) as error:
-            raise ManifestError(
-                backup, f"damaged ({error})", "use another backup, or the copy in another store"
-            ) from error
-        if found != FORMAT:
-            raise ManifestError(backup, f"has format {found!r}, known is {FORMAT}", "use the version that wrote it")
+        except ValueError as error:
+            raise ManifestError(backup, str(error), "use another backup, or the copy in another store") from error
         try:
-            return _manifest(given)
+            if (found := given["format"]) == FORMAT:
+                return _manifest(given)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise ManifestError(backup, f"lacks or garbles a field ({error!r})", "use another backup") from error
+        raise ManifestError(backup, f"has format {found!r}, known is {FORMAT}", "use the version that wrote it")
 
 
 def _manifest(given: dict[str, Any]) -> Manifest:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum
 
-__all__ = ["Decision", "Held", "Retention", "Why", "decide"]
+__all__ = ["GRACE", "Decision", "Held", "Retention", "Why", "decide"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class Decision:
         return self.why.value.format(about=self.about)
 
 
-_GRACE = timedelta(days=1)  # an unfinished folder may be somebody's work
+GRACE = timedelta(days=1)
+"""How long what is unfinished may be somebody's work."""
 _PERIODS: tuple[tuple[str, Why, Callable[[datetime], object]], ...] = (
     ("daily", Why.PERIOD_DAY, lambda at: at.date()),
     ("weekly", Why.PERIOD_WEEK, lambda at: at.isocalendar()[:2]),
@@ -106,7 +107,7 @@ def decide(held: Sequence[Held], retention: Retention, now: datetime) -> list[De
     decisions = []
     for each in ordered:
         if not each.complete:
-            recent = abs(now - each.began) <= _GRACE
+            recent = abs(now - each.began) <= GRACE
             decisions.append(Decision(each.id, recent, Why.UNFINISHED if recent else Why.ABANDONED))
         elif each.id in reasons:
             decisions.append(Decision(each.id, True, *reasons[each.id]))

@@ -9,19 +9,26 @@ from __future__ import annotations
 from datetime import datetime
 
 from esteio.backup._catalogue import Catalogue, Entry
-from esteio.backup._retention import Decision, Held, Retention, Why, decide
+from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide
 from esteio.backup.documents import Documents
 from esteio.backup.physical import KINDS, ClusterBackups
+from esteio.backup.store import Stores
 
-__all__ = ["Thinning"]
+__all__ = ["Thinning", "is_cluster"]
 
 
 class Thinning:
     """Of the backups in `catalogue`, with the log of `cluster` and the `documents`."""
 
     def __init__(
-        self, catalogue: Catalogue, cluster: ClusterBackups, documents: Documents, retention: Retention
+        self,
+        stores: Stores,
+        catalogue: Catalogue,
+        cluster: ClusterBackups,
+        documents: Documents,
+        retention: Retention,
     ) -> None:
+        self._stores = stores
         self._catalogue = catalogue
         self._cluster = cluster
         self._documents = documents
@@ -33,6 +40,7 @@ class Thinning:
 
     def prune(self, now: datetime) -> list[Decision]:
         """Remove what need not be kept; what a store does not let go of is told as kept."""
+        self._stores.sweep((now - GRACE).timestamp())
         entries, decisions = self._decided(now)
         done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
         if any(entry.problem for entry in entries.values()):
@@ -58,9 +66,11 @@ class Thinning:
             for entry in entries.values()
             if entry not in unread
         ]
-        decisions = [Decision(entry.id, True, Why.UNREADABLE, str(entry.problem)) for entry in unread]
+        decisions = [
+            Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else "") for entry in unread
+        ]
         for whole_cluster in (False, True):  # neither kind stands in for the other
-            group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
+            group = [each for each in held if is_cluster(entries[each.id]) == whole_cluster]
             decisions += decide(group, self._retention, now)
         return entries, sorted(decisions, key=lambda each: each.id)
 
@@ -72,7 +82,8 @@ class Thinning:
         return Decision(entry.id, True, Why.HELD, why)
 
 
-def _is_cluster(entry: Entry) -> bool:
+def is_cluster(entry: Entry) -> bool:
+    """Whether it is a backup of the whole cluster."""
     return entry.manifest is not None and entry.manifest.kind in KINDS
 
 

@@ -1,4 +1,4 @@
-"""`backup run|list|verify|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
+"""`backup run|list|verify|copy|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
@@ -13,17 +13,18 @@ import typer
 
 from esteio.cli._bar import Bar
 from esteio.cli._cluster import moment, recover_cluster
+from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep, running
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._schedule import Form, scheduled, show, written
 from esteio.cli._show import (
-    age_text,
     documents_taken,
     documents_text,
     entries_json,
     entries_table,
     size_text,
     status_json,
+    status_lines,
 )
 from esteio.cli._words import ENGLISH, Words
 
@@ -57,7 +58,7 @@ def backup_commands(
     """
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_run(app, opened, words, notified)
-    commands = (_add_list, _add_verify, _add_restore, _add_prune, _add_status, _add_archive)
+    commands = (_add_list, _add_verify, _add_copy, _add_restore, _add_prune, _add_status, _add_archive)
     for add in commands:
         add(app, opened, words)
     _add_schedule(app, opened, words, zone, notified)
@@ -79,22 +80,39 @@ def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("list", help=words.list)
     def list_(as_json: Annotated[bool, typer.Option("--json", help=words.json)] = False) -> None:
         with opened(False) as backups:
-            entries = backups.entries()
+            survey = backups.catalogue.survey()
             windows = backups.cluster.windows()
+        for problem in survey.problems:
+            typer.echo(words.problem(problem), err=True)
         if as_json:
-            typer.echo(entries_json(entries, windows))
-        elif entries:
-            entries_table(entries, windows, words)
+            typer.echo(entries_json(survey.entries, windows))
+        elif survey.entries:
+            entries_table(survey.entries, windows, words)
         else:
             typer.echo(words.nothing.format(where=backups.catalogue.where))
 
 
 def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("verify", help=words.verify)
-    def verify(backup: Annotated[str, typer.Argument(help=words.id)] = "latest") -> None:
+    def verify(
+        backup: Annotated[str, typer.Argument(help=words.id)] = "latest",
+        everywhere: Annotated[bool, typer.Option("--everywhere", help=words.everywhere)] = False,
+    ) -> None:
         with opened(False) as backups, Bar(words) as bar:
+            if everywhere:
+                raise typer.Exit(read_copies(backups, backup, bar, words))
             proof = backups.verify(backup, bar)
         typer.echo(_proven(words, proof.restore_seconds, proof.rows, proof.checked))
+
+
+def _add_copy(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("copy", help=words.copy)
+    def copy(
+        backup: Annotated[str, typer.Argument(help=words.copy_id)] = "latest",
+        read: Annotated[bool, typer.Option("--read", help=words.read_first)] = False,
+    ) -> None:
+        with opened(False) as backups, Bar(words) as bar:
+            raise typer.Exit(bring_copies(backups, backup, bar, words, read=read))
 
 
 def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -161,12 +179,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
     ) -> None:
         with opened(False) as backups:
             found = backups.status(timedelta(hours=max_age))
-        if as_json:
-            typer.echo(status_json(found))
-        elif found.ok:
-            typer.echo(words.ok.format(id=found.verified, age=age_text(found.verified_age or 0)))
-        for problem in () if as_json else found.problems:
-            typer.echo(problem, err=True)
+        typer.echo(status_json(found) if as_json else "\n".join(status_lines(found, words)))
         raise typer.Exit(0 if found.ok else 1)
 
 
@@ -225,6 +238,8 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
             stores=", ".join(done.stores),
         )
     )
+    for problem in done.lacking:
+        typer.echo(words.problem(problem), err=True)
     _say(documents_taken(manifest.details.get("documents", {}), words))
     if done.proof is None:
         typer.echo(words.not_proven)
@@ -248,9 +263,8 @@ def _say(lines: Sequence[str]) -> None:
 
 
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:
-    return words.proven.format(
-        seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked)
-    )
+    text = words.proven_whole if "every table read" in checked else words.proven
+    return text.format(seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked))
 
 
 def _confirmed(name: str, bar: Bar, words: Words) -> bool:
@@ -262,5 +276,5 @@ def _confirmed(name: str, bar: Bar, words: Words) -> bool:
 
 def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
     verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
-    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=decision.about)
+    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=words.reason(decision.about))
     return f"{verb}\t{decision.id}\t{reason}"

@@ -30,6 +30,8 @@ _app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_INTERRUPTED = 130
+
 
 class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
@@ -62,8 +64,12 @@ def main() -> None:
             _app()
         except EsteioError as error:
             _exit(f"Error: {error}", 1)
+        except SystemExit as end:
+            if end.code == _INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
+                _exit("Interrupted.", _INTERRUPTED)
+            raise
         except KeyboardInterrupt:
-            _exit("Interrupted.", 130)
+            _exit("Interrupted.", _INTERRUPTED)
         except _Ended:
             _exit("Ended.", 143)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from esteio.backup.documents import Returned
     from esteio.backup.physical import Window
 
-__all__ = ["age_text", "documents_taken", "documents_text", "entries_json", "entries_table", "size_text", "status_json"]
+__all__ = [
+    "age_text",
+    "documents_taken",
+    "documents_text",
+    "entries_json",
+    "entries_table",
+    "size_text",
+    "status_json",
+    "status_lines",
+]
 
 
 def size_text(size: int) -> str:
@@ -61,14 +70,24 @@ def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str
 
 
 def status_json(status: Status) -> str:
-    """The status with its verdict."""
-    return json.dumps({"ok": status.ok, **asdict(status)}, ensure_ascii=False, indent=2)
+    """The status with its verdict; each problem as its code, its English sentence and what it is about."""
+    found = {field: getattr(status, field) for field in status.__slots__ if field != "problems"}
+    problems = [{"code": each.code.name, "text": str(each), **each.fields} for each in status.problems]
+    return json.dumps({"ok": status.ok, "problems": problems, **found}, ensure_ascii=False, indent=2)
+
+
+def status_lines(status: Status, words: Words) -> Iterator[str]:
+    """The verdict in one line, as monitoring shows it, then each further problem in its own."""
+    if status.ok:
+        yield words.ok.format(id=status.verified, age=age_text(status.verified_age or 0))
+    for number, problem in enumerate(map(words.problem, status.problems)):
+        yield problem if number else words.red.format(problem=problem)
 
 
 def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words: Words) -> None:
     """A table on a terminal; lines with tabs elsewhere."""
     now = datetime.now(UTC)
-    rows = [(*_row(entry, words, now), str(windows.get(entry.id, ""))) for entry in entries]
+    rows = [(*_row(entry, words, now), _reach(windows.get(entry.id), words)) for entry in entries]
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(row))
@@ -97,8 +116,15 @@ def _row(entry: Entry, words: Words, now: datetime) -> tuple[str, ...]:
     )
 
 
+def _reach(window: Window | None, words: Words) -> str:
+    if window is None:
+        return ""
+    begins, ends = (moment.isoformat(" ", "seconds") for moment in (window.begins, window.ends))
+    return words.reach.format(begins=begins, ends=ends)
+
+
 def _state(entry: Entry, words: Words) -> str:
-    if entry.problem:
+    if entry.problem or any(flaw.file for flaw in entry.flaws):
         return words.damaged
     if not entry.complete:
         return words.unfinished
@@ -113,8 +139,9 @@ def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
         "id": entry.id,
         "began": entry.began.isoformat(),
         "complete": entry.complete,
-        "problem": entry.problem,
+        "problem": str(entry.problem) if entry.problem else None,
         "stores": entry.stores,
+        "flaws": [{"store": flaw.store, "file": flaw.file, "problem": str(flaw.problem)} for flaw in entry.flaws],
         "kind": manifest.kind if manifest else None,
         "size": manifest.size if manifest else None,
         "stored": manifest.stored if manifest else None,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from esteio.backup import Problem
 
 __all__ = ["ENGLISH", "Words"]
 
@@ -19,6 +23,10 @@ class Words:
     list: str = "Show the backups, and what can be reached from each base."
     json: str = "For programs."
     verify: str = "Restore a backup on a server of its own and compare it."
+    everywhere: str = "Read every file in every store instead, and say which copy differs."
+    copy: str = "Bring a backup to the stores that lack files of it, each file checked on its way."
+    copy_id: str = "Its name, latest, or all: every backup and the log."
+    read_first: str = "Read every file in every store first, to find changed ones too."
     restore: str = "Bring a backup back: into a new database, or in the place of the present one, which is kept."
     id: str = "Its name, or latest."
     into: str = "Name of the new database."
@@ -45,7 +53,7 @@ class Words:
     keep_to: str = "Keep to it until interrupted; what was missed is made up for."
     prune: str = "Remove old backups, each with its reason."
     dry_run: str = "Only show what would be done."
-    status: str = "Whether somebody has to get up: exit code 0 when all is well, 1 when not."
+    status: str = "Whether somebody has to get up, in one line: exit code 0 when all is well, 1 when not."
     max_age: str = "Hours after which the newest verified backup is too old."
     notify: str = "Deliver the notices that could not be delivered yet; with --test, see that they arrive."
     notify_test: str = "Send a test through each channel: exit code 0 when all took it."
@@ -56,6 +64,7 @@ class Words:
     type_name: str = "Database {name!r} is replaced, and kept beside. Type its name to confirm"
     made: str = "Backup {id}: {content} in {seconds:.1f} s, {stored} stored in {stores}."
     proven: str = "Restored for trial in {seconds:.1f} s: {rows} rows as they should be ({checked})."
+    proven_whole: str = "Restored for trial in {seconds:.1f} s: {rows} rows read ({checked})."
     not_proven: str = "Not verified; old backups were left alone."
     restored: str = "Restored {id} as {database!r} in {seconds:.1f} s: {rows} rows as they should be."
     kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
@@ -74,7 +83,14 @@ class Words:
     remove: str = "remove"
     would_remove: str = "would remove"
     nothing: str = "No backups in {where}."
-    ok: str = "All is well: {id} is verified and {age} old."
+    ok: str = "OK - all is well: {id} is verified and {age} old."
+    red: str = "PROBLEM - {problem}"
+    copy_whole: str = "{backup} in {store}: every file is as it was written."
+    right_in: str = "right in {stores}"
+    right_nowhere: str = "right in no store that was read"
+    brought: str = "{file} brought to {store}."
+    nothing_to_bring: str = "{backup}: no store lacks anything of it."
+    reach: str = "{begins} to {ends}"
     columns: tuple[str, ...] = ("Backup", "Kind", "Age", "Content", "Stored", "State", "Restore", "Where", "Reachable")
     verified: str = "verified"
     unverified: str = "not verified"
@@ -84,18 +100,32 @@ class Words:
     database: str = "Dumping the database"
     check: str = "Reading every file"
     restoring: str = "Restoring"
+    indexes: str = "Building indexes"
     compare: str = "Comparing tables"
     amcheck: str = "Checking indexes"
+    tables: str = "Reading every table"
+    checksums: str = "Checking every page"
     unpack: str = "Unpacking"
     log: str = "Fetching the log"
     swap: str = "Swapping the databases"
     documents: str = "Going through the documents"
+    bring: str = "Copying between stores"
 
     checks: Mapping[str, str] = field(default_factory=dict)
     """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
 
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a backup is kept or removed, by the names of `esteio.backup.Why`; what is not here is said in English."""
+
+    problems: Mapping[str, str] = field(default_factory=dict)
+    """What is wrong, by the names of `esteio.backup.Trouble`; what is not here is said in English."""
+
+    reason: Callable[[str], str] = str
+    """Translates the sentences that are fields of problems, such as what a store answered."""
+
+    def problem(self, found: Problem) -> str:
+        """The text for a problem."""
+        return found.sentence(self.problems.get(found.code.name, found.code.value), self.reason)
 
     def step(self, name: str) -> str:
         """The text for a step of `esteio.backup.Progress`."""

@@ -11,6 +11,9 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_RECIPIENTS | age recipients, separated by commas | not encrypted |
 | BACKUP_PASSPHRASE | encrypts, and opens again | not encrypted |
 | BACKUP_IDENTITY | the file of the age identity that opens | none |
+| BACKUP_LEVEL | zstd's level, 1 (fast) to 19 (small), or -1 to -20 (faster still) | 1 |
+| BACKUP_THREADS | zstd's threads, shared by the streams of a dump, 0 to 64 | one for each core, 4 at most |
+| BACKUP_JOBS | streams of a dump at the same time, and of its restore, 1 to 16 | one for each core, 4 at most |
 | BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
@@ -30,7 +33,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from esteio.alert import Channels, Heartbeat, Outbox
-from esteio.backup import Backups, Retention, default_packing
+from esteio.backup import MOST_JOBS, Backups, Retention, default_packing
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
 from esteio.backup.store import Stores, StoreUrlError, stores_from_settings
 from esteio.cli._notify import Notices
@@ -42,11 +45,13 @@ __all__ = [
     "backups_of",
     "decryption",
     "encryption",
+    "jobs",
     "notices_directory",
     "notices_of",
     "packing",
 ]
 
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -56,6 +61,7 @@ class EnvironmentProblem(EsteioError, ValueError):
     def __init__(self, variable: str, problem: str, allowed: str) -> None:
         self.variable = variable
         self.problem = problem
+        self.allowed = allowed
         super().__init__(f"{variable} {problem}; set it to {allowed}")
 
 
@@ -77,7 +83,8 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         prefix=prefix,
         packing=packing(variables),
         key=decryption(variables),
-        retention=Retention(days=_days(variables)),
+        jobs=jobs(variables),
+        retention=Retention(days=_number(variables, "RETENTION_DAYS", 1, 3650) or 30),
         documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
@@ -107,8 +114,17 @@ def notices_directory(variables: Mapping[str, str]) -> Path:
 
 def packing(variables: Mapping[str, str]) -> Callable[[], Packing]:
     """How files are packed, asked before each run."""
-    encrypt = encryption(variables)
-    return lambda: replace(default_packing(), encryption=encrypt())
+    encrypt, usual = encryption(variables), default_packing()
+    level, threads = _number(variables, "BACKUP_LEVEL", -20, 19), _number(variables, "BACKUP_THREADS", 0, 64)
+    if level == 0:
+        raise EnvironmentProblem("BACKUP_LEVEL", "is '0'", "a number from 1 to 19, or from -1 to -20")
+    chosen = replace(usual, level=level or usual.level, threads=usual.threads if threads is None else threads)
+    return lambda: replace(chosen, encryption=encrypt())
+
+
+def jobs(variables: Mapping[str, str]) -> int | None:
+    """How many streams of a dump are made and restored at the same time; None when nothing is said of it."""
+    return _number(variables, "BACKUP_JOBS", 1, MOST_JOBS)
 
 
 def encryption(variables: Mapping[str, str]) -> Callable[[], Encryption | None]:
@@ -139,8 +155,10 @@ def decryption(variables: Mapping[str, str]) -> Callable[[bytes | None], Decrypt
     return key
 
 
-def _days(variables: Mapping[str, str]) -> int:
-    given = variables.get("RETENTION_DAYS", "") or "30"
-    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= 3650):
-        raise EnvironmentProblem("RETENTION_DAYS", f"is {given!r}", "a number from 1 to 3650")
+def _number(variables: Mapping[str, str], name: str, low: int, high: int) -> int | None:
+    given = variables.get(name, "")
+    if not given:
+        return None
+    if not (_NUMBER.fullmatch(given) and low <= int(given) <= high):
+        raise EnvironmentProblem(name, f"is {given!r}", f"a number from {low} to {high}")
     return int(given)

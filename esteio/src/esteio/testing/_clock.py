@@ -29,6 +29,10 @@ class ManualClock:
         self._monotonic += seconds
         self._time += seconds
 
+    def set_time(self, time: float) -> None:
+        """Set the wall clock, seconds since the epoch, as somebody at the machine may; `monotonic` does not notice."""
+        self._time = time
+
     def sleep(self, seconds: float) -> None:
         """Advance instead of blocking."""
         self.slept.append(seconds)

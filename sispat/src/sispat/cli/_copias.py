@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from esteio.cli import Words, backup_commands
+from sispat.cli._frases import traduzir
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ _TEXTOS = Words(
     list="Mostra as cópias, e até quando se chega a partir de cada base.",
     json="Para programas.",
     verify="Restaura uma cópia num servidor à parte e a compara.",
+    everywhere="Em vez disso, lê cada arquivo em cada lugar, e diz qual não está como foi escrito.",
+    copy="Leva uma cópia aos lugares a que faltam arquivos dela, cada um conferido no caminho.",
+    copy_id="O nome dela, latest, ou all: todas as cópias e o log.",
+    read_first="Lê antes cada arquivo em cada lugar, para achar também os alterados.",
     restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
     id="O nome dela, ou latest para a mais nova.",
     into="Nome do banco novo.",
@@ -67,7 +72,7 @@ _TEXTOS = Words(
     scheduled="{kind}: {cron}, próxima {next}",
     prune="Remove cópias antigas, cada uma com o motivo.",
     dry_run="Só mostra o que seria feito.",
-    status="Se alguém precisa se levantar: código 0 quando está tudo bem, 1 quando não.",
+    status="Se alguém precisa se levantar, em uma linha: código 0 quando está tudo bem, 1 quando não.",
     max_age="Horas a partir das quais a cópia provada mais nova é velha demais.",
     notify="Entrega os avisos que ainda não puderam ser entregues; com --test, mostra se chegam.",
     notify_test="Manda um teste a cada canal: código 0 quando todos o aceitam.",
@@ -78,6 +83,7 @@ _TEXTOS = Words(
     type_name="O banco {name!r} será substituído, e guardado ao lado. Digite o nome dele para confirmar",
     made="Cópia {id}: {content} em {seconds:.1f} s, {stored} guardados em {stores}.",
     proven="Restaurada para prova em {seconds:.1f} s: {rows} linhas como devem ser ({checked}).",
+    proven_whole="Restaurada para prova em {seconds:.1f} s: {rows} linhas lidas ({checked}).",
     not_proven="Sem prova; as cópias antigas não foram tocadas.",
     restored="{id} restaurada como {database!r} em {seconds:.1f} s: {rows} linhas como devem ser.",
     kept="O banco de antes está guardado como {kept!r}; remova-o quando não for mais preciso.",
@@ -85,7 +91,14 @@ _TEXTOS = Words(
     remove="removida",
     would_remove="seria removida",
     nothing="Nenhuma cópia em {where}.",
-    ok="Está tudo bem: {id} tem prova e {age}.",
+    ok="OK - está tudo bem: {id} tem prova e {age}.",
+    red="PROBLEMA - {problem}",
+    copy_whole="{backup} em {store}: cada arquivo está como foi escrito.",
+    right_in="certo em {stores}",
+    right_nowhere="certo em nenhum lugar que se leu",
+    brought="{file} levado a {store}.",
+    nothing_to_bring="{backup}: não falta nada dela em lugar nenhum.",
+    reach="{begins} a {ends}",
     columns=("Cópia", "Tipo", "Idade", "Conteúdo", "Guardado", "Estado", "Restauração", "Onde", "Alcance"),
     verified="provada",
     unverified="sem prova",
@@ -95,11 +108,15 @@ _TEXTOS = Words(
     database="Copiando o banco",
     check="Lendo cada arquivo",
     restoring="Restaurando",
+    indexes="Criando os índices",
     compare="Comparando tabelas",
     amcheck="Conferindo índices",
+    tables="Lendo cada tabela",
+    checksums="Conferindo cada página",
     unpack="Desempacotando",
     log="Buscando o log",
     swap="Trocando os bancos",
+    bring="Copiando entre os lugares",
     reasons={
         "YOUNG": "tem menos de {about} dias",
         "OLD": "tem mais de {about} dias",
@@ -119,6 +136,33 @@ _TEXTOS = Words(
         "LOG": "{about} segmentos de log de que nenhuma base precisa mais",
         "DOCUMENTS": "{about} documentos de que nenhuma cópia precisa mais",
     },
+    problems={
+        "NO_BACKUP": "não há nenhuma cópia",
+        "DAMAGED": "{backup} está danificada: {file}: {reason}",
+        "FILES_MISSING": "{backup} está danificada: falta {files} em todos os lugares",
+        "TRIAL_FAILED": "{backup} não passou na prova: {reason}",
+        "NEVER_PROVEN": "nenhuma cópia tem prova",
+        "TOO_OLD": "a cópia provada mais nova, {backup}, tem {age:.1f} h; o máximo é {allowed:.1f} h",
+        "IN_THE_FUTURE": "{backup} foi começada no futuro: o relógio desta máquina, ou o daquela, está errado",
+        "STORE_SILENT": "não se sabe o que há em {store}: {reason}",
+        "COPY_ABSENT": "{backup} não está em {store}: leve-a com `backup copy {backup}`",
+        "COPY_NOT_MADE": "{backup} não está em {store}: {reason}",
+        "COPY_LACKS_FILE": "{backup} em {store} está danificada: falta {file}",
+        "COPY_SIZE": "{backup} em {store} está danificada: {file} tem {found} bytes, e não {written}",
+        "COPY_CHANGED": "{backup} em {store} está danificada: {file} não está como foi escrito",
+        "COPY_UNREADABLE": "{backup} em {store}: não se consegue ler {file}: {reason}",
+        "LOG_ABSENT": "{file} não está em {store}: leve-o com `backup copy all`",
+        "LOG_DAMAGED": "{file} em {store} está danificado: {reason}",
+        "LOG_GAP": "falta o log de {first} a {last}: faça uma cópia do tipo base",
+        "LOG_OTHER_TIMELINE": "o log seguiu na linha do tempo {timeline} depois de uma restauração: faça uma base",
+        "LOG_NOT_RECEIVED": "o log não está sendo recebido",
+        "LOG_SILENT": "nada foi recebido há {seconds:.0f} s",
+        "LOG_WAITS": "{count} segmentos esperam pelos lugares, o mais antigo há {seconds:.0f} s",
+        "LOG_NOT_SHIPPED": "o envio falhou: {reason}",
+        "LOG_NO_SPACE": "restam {free} MiB onde o log é recebido",
+        "LOG_SLOT": "o slot de replicação está como {slot!r}: o servidor pode remover o log antes de ser recebido",
+    },
+    reason=traduzir,
     checks={
         "sha256 of each file": "sha256 de cada arquivo",
         "restore": "restauração",
@@ -126,6 +170,7 @@ _TEXTOS = Words(
         "sampled rows of each table": "amostra de linhas de cada tabela",
         "list of files": "lista dos arquivos",
         "documents": "documentos",
+        "every table read": "leitura de cada tabela",
         "checksums": "somas de verificação das páginas",
     },
 )
@@ -135,7 +180,7 @@ _TEXTOS = Words(
 def _abrir(com_banco: bool) -> Iterator[Backups]:
     from esteio.backup import Backups, Retention
     from esteio.backup.store import Stores, stores_from_settings
-    from esteio.cli.environment import decryption, packing
+    from esteio.cli.environment import decryption, jobs, packing
     from sispat.cli._servidor import encerravel
 
     settings = carregar()
@@ -149,6 +194,7 @@ def _abrir(com_banco: bool) -> Iterator[Backups]:
             Stores(stores_from_settings(variaveis)),
             prefix=_PREFIXO,
             packing=packing(variaveis),
+            jobs=jobs(variaveis),
             key=decryption(variaveis),
             retention=Retention(days=settings.retention_days),
             documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
@@ -176,6 +222,9 @@ def _variaveis(settings: Settings) -> dict[str, str]:
         "BACKUP_PASSPHRASE": frase.get_secret_value() if frase else "",
         "BACKUP_RECIPIENTS": settings.backup_recipients,
         "BACKUP_IDENTITY": str(settings.backup_identity or ""),
+        "BACKUP_LEVEL": str(settings.backup_level),
+        "BACKUP_THREADS": "" if settings.backup_threads is None else str(settings.backup_threads),
+        "BACKUP_JOBS": str(settings.backup_jobs or ""),
     }
 
 

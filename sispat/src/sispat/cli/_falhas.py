@@ -12,6 +12,8 @@ from sispat.domain.erros import SispatError
 
 __all__ = ["Encerrado", "relatar"]
 
+_INTERROMPIDO = 130
+
 
 class Encerrado(BaseException):
     """SIGTERM came before there was a supervisor to take it; cleaned up on the way out like Ctrl-C."""
@@ -23,15 +25,28 @@ def relatar() -> Iterator[None]:
     try:
         yield
     except (SispatError, EsteioError) as erro:
-        _sair(f"Erro: {erro}", 1, erro)
+        _sair(f"Erro: {_dito(erro)}", 1, erro)
+    except SystemExit as fim:
+        if fim.code == _INTERROMPIDO:  # what typer makes of Ctrl-C, without a word
+            _sair("Interrompido.", _INTERROMPIDO)
+        raise
     except KeyboardInterrupt:
-        _sair("Interrompido.", 130)
+        _sair("Interrompido.", _INTERROMPIDO)
     except Encerrado:
         _sair("Encerrado.", 143)
     except Exception as erro:
         if not _do_banco(erro):
             raise
         _sair(f"Erro: o banco de dados recusou ou não respondeu: {str(erro).strip()}", 1, erro)
+
+
+def _dito(erro: SispatError | EsteioError) -> str:
+    """What is said of it; the errors of backups are Esteio's, in English."""
+    if isinstance(erro, EsteioError) and "esteio.backup" in sys.modules:
+        from sispat.cli._erros_de_copias import em_portugues
+
+        return em_portugues(erro)
+    return str(erro)
 
 
 def _do_banco(erro: Exception) -> bool:

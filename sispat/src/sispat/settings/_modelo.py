@@ -391,6 +391,29 @@ class Settings(BaseModel):
             secreta=True,
         ),
     ] = None
+    backup_level: Annotated[
+        int,
+        Field(ge=1, le=19),
+        Variavel("SISPAT_BACKUP_LEVEL", "Nível do zstd com que as cópias são comprimidas: 1 é rápido, 19 é pequeno."),
+    ] = 1
+    backup_threads: Annotated[
+        int | None,
+        Field(ge=0, le=64),
+        Variavel(
+            "SISPAT_BACKUP_THREADS",
+            "Threads do zstd, repartidas entre os fluxos de um dump.",
+            padrao="um por núcleo, até 4",
+        ),
+    ] = None
+    backup_jobs: Annotated[
+        int | None,
+        Field(ge=1, le=16),
+        Variavel(
+            "SISPAT_BACKUP_JOBS",
+            "Quantos fluxos de um dump, ou da sua restauração, correm ao mesmo tempo.",
+            padrao="um por núcleo, até 4",
+        ),
+    ] = None
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
 
     # Not from the environment

@@ -14,15 +14,18 @@ from datetime import datetime
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue
+from esteio.backup._copies import Brought
 from esteio.backup._errors import BackupDamaged, BackupError, RestoreRefused
+from esteio.backup._flaws import Flaw
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Why
 from esteio.backup.documents._check import check
+from esteio.backup.documents._copies import bring, flaws
 from esteio.backup.documents._document import lines
-from esteio.backup.documents._listed import DETAILS, KEY, LIST, NAMES, has_documents, listed
+from esteio.backup.documents._listed import DETAILS, KEY, LIST, NAMES, has_documents, listed, names
 from esteio.backup.documents._memory import Memory
 from esteio.backup.documents._moment import around, joined
 from esteio.backup.documents._place import KEYS, Key, Place, find_place, folder_of
@@ -104,8 +107,8 @@ class Documents:
         try:
             found = listed(Folder(self._stores, manifest, self._key), self._key)
         except BackupDamaged as error:
-            problem = f"{error.file}: {error.problem}"
-            return replace(proof, problems=tuple(dict.fromkeys((*proof.problems, problem))))
+            damage = f"{error.file}: {error.problem}"
+            return replace(proof, problems=tuple(dict.fromkeys((*proof.problems, damage))))
         if found is None:
             return proof
         result = check(found, self._holders(manifest), sample, progress)
@@ -128,6 +131,17 @@ class Documents:
     def as_of(self, moment: datetime | None, *, into: Path | None = None) -> Untouched:
         """As `of`, for a moment with its timezone (None: the last there are)."""
         return self._brought(around(self._manifests(), moment), moment, into)
+
+    def flaws(self, backup: Manifest, progress: Progress) -> list[Flaw]:
+        """What is missing or damaged of the documents of `backup` in each store that has it; every one is read."""
+        found = listed(Folder(self._stores, backup, self._key), self._key)
+        return flaws(found, self._holders(backup), progress) if found else []
+
+    def bring(self, backup: Manifest, known: Sequence[Flaw]) -> Brought:
+        """Bring the documents of `backup` to the stores that lack some, or have them damaged as is `known`."""
+        if not has_documents(backup):
+            return Brought(backup.id, (), ())
+        return bring(backup, names(Folder(self._stores, backup, self._key)), self._stores, known)
 
     def prune(self, kept: Sequence[Manifest]) -> list[Decision]:
         """Remove the objects that none of the backups `kept`, which are all there are, needs."""

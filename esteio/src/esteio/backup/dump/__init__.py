@@ -1,4 +1,4 @@
-"""Kind `dump`: one database as PostgreSQL's own archive, with the roles it needs; restored by any major from its own on."""
+"""Kind `dump`: one database as PostgreSQL's own archives, with the roles it needs; restored by any major from its own on."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from esteio.backup._session import connect, undisturbed
 from esteio.backup.dump._create import create_database, drop_database, furnish
 from esteio.backup.dump._digests import compare, digest_tables
 from esteio.backup.dump._globals import for_missing_roles
+from esteio.backup.dump._pour import pour
 from esteio.backup.tools import Toolbox
 from esteio.postgres import Dsn
 
@@ -27,9 +28,12 @@ def load(
     toolbox: Toolbox,
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     any_collation: bool = False,
 ) -> int:
     """Restore the dump in `folder` as the new database `name` on the server of `admin`; the number of rows.
+
+    Up to `jobs` archives, then indexes, are restored at the same time.
 
     RestoreRefused when it cannot be made, ToolFailed, BackupDamaged, or VerificationFailed when what is in it then
     is not what the manifest says.
@@ -46,7 +50,7 @@ def load(
 
     try:
         undisturbed(make)
-        _pour(admin.with_(database=name), folder, toolbox, progress)
+        pour(admin.with_(database=name), folder, toolbox, progress, jobs)
         return _compared(admin.with_(database=name), folder, like, name, progress)
     except BaseException:
         if made:
@@ -65,23 +69,6 @@ def _make_roles(admin: Dsn, folder: Folder, toolbox: Toolbox) -> None:
     toolbox.run("psql", arguments, dsn=admin, given=script)
 
 
-def _pour(target: Dsn, folder: Folder, toolbox: Toolbox, progress: Progress) -> None:
-    part = folder.manifest.part("database")
-    arguments = ["--exit-on-error", "--no-password", f"--dbname={_conninfo(target)}"]
-    with toolbox.start("pg_restore", arguments, dsn=target, stdin=True) as running:
-
-        class Counted:
-            done = 0
-
-            def write(self, data: bytes, /) -> int:
-                self.done += len(data)
-                progress("restore", self.done, part.size, "bytes")
-                return running.write(data)
-
-        folder.read(part, Counted())
-        running.finish()
-
-
 def _compared(target: Dsn, folder: Folder, like: Database, name: str, progress: Progress) -> int:
     manifest = folder.manifest
     with connect(target) as conn:
@@ -92,9 +79,3 @@ def _compared(target: Dsn, folder: Folder, like: Database, name: str, progress: 
     if problems := compare(manifest.tables, found):
         raise VerificationFailed(manifest.id, tuple(problems))
     return sum(digest.rows for digest in found.values())
-
-
-def _conninfo(target: Dsn) -> str:
-    """The database's name alone, as pg_restore reads it; the rest goes by the environment."""
-    name = (target.database or "").replace("\\", "\\\\").replace("'", "\\'")
-    return f"dbname='{name}'"

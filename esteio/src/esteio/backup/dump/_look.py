@@ -11,7 +11,15 @@ from typing import Any
 from esteio.backup._manifest import Database, Grant
 from esteio.backup._session import Connection, one
 
-__all__ = ["describe", "extensions", "is_superuser", "log_position", "needed_roles", "server_version"]
+__all__ = [
+    "describe",
+    "extensions",
+    "is_superuser",
+    "large_objects_size",
+    "log_position",
+    "needed_roles",
+    "server_version",
+]
 
 _DATABASE = """
 select d.datname::text, pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.encoding)::text,
@@ -80,6 +88,11 @@ def needed_roles(conn: Connection) -> tuple[str, ...]:
 def is_superuser(conn: Connection) -> bool:
     """Whether we may see everything, passwords included."""
     return bool(one(conn, "select rolsuper from pg_roles where rolname = current_user"))
+
+
+def large_objects_size(conn: Connection) -> int:
+    """Bytes on the disk."""
+    return int(one(conn, "select pg_table_size('pg_catalog.pg_largeobject')"))
 
 
 def log_position(conn: Connection) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from typing import IO, cast
 
 import pyrage  # type: ignore[import-untyped]
@@ -13,23 +14,26 @@ from esteio.backup.packing._streams import CHUNK, Failures, Readable, Reading, W
 
 __all__ = ["Packed", "Packing"]
 
-_LEVELS = (1, 19)  # above, memory grows beyond what is promised
+_LEVELS = (-20, 19)  # above, memory grows beyond what is promised
 _MOST_THREADS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What went through: bytes and their sha256 (hexadecimal), before packing and as packed."""
+    """What went through: bytes before packing and as packed, and the sha256 (hexadecimal) of what was packed."""
 
     size: int
-    sha256: str
     packed_size: int
     packed_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How streams are packed: zstd of `level` (1 to 19) in `threads` (0: in the caller's own), then `encryption`."""
+    """How streams are packed: zstd of `level`, then `encryption`.
+
+    `level` is 1 to 19, or -1 to -20 for what `zstd --fast` calls 1 to 20; `threads`, up to 64, are those of zstd (0: it
+    works in the caller's own, for the least effort in all).
+    """
 
     level: int = 3
     threads: int = 0
@@ -37,8 +41,8 @@ class Packing:
 
     def __post_init__(self) -> None:
         low, high = _LEVELS
-        if not low <= self.level <= high:
-            msg = f"Packing: level is {self.level}; allowed: {low} to {high}"
+        if not (low <= self.level <= high and self.level):
+            msg = f"Packing: level is {self.level}; allowed: {low} to -1, and 1 to {high}"
             raise ValueError(msg)
         if not 0 <= self.threads <= _MOST_THREADS:
             msg = f"Packing: threads is {self.threads}; allowed: 0 to {_MOST_THREADS}"
@@ -52,7 +56,8 @@ class Packing:
     def pack(self, source: Readable, sink: Writable) -> Packed:
         """Read `source` to its end into `sink`; an error of either passes as it is, and `sink` is then worthless."""
         failures = Failures()
-        reading, writing = Reading(source, failures), Writing(sink, failures)
+        digest = hashlib.sha256()
+        reading, writing = Reading(source, failures), Writing(sink, failures, digest.update)
         compressor = zstandard.ZstdCompressor(level=self.level, threads=self.threads, write_checksum=True)
         with (
             failures.restored(),
@@ -63,4 +68,9 @@ class Packing:
                     writing.write(data)
             else:
                 pyrage.encrypt_io(small, writing, list(self.encryption.recipients))
-        return Packed(reading.size, reading.sha256, writing.size, writing.sha256)
+        return Packed(reading.size, writing.size, digest.hexdigest())
+
+    def beside(self, streams: int) -> Packing:
+        """The same for each of `streams` that are packed at the same time: they share the threads."""
+        share = self.threads // streams
+        return self if streams == 1 else replace(self, threads=share if share > 1 else 0)

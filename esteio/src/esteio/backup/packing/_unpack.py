@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pyrage  # type: ignore[import-untyped]
 import zstandard
 
+from esteio.backup.packing._blocks import Blocks
 from esteio.backup.packing._errors import PackUnreadable, WrongKey
 from esteio.backup.packing._keys import Decryption
 from esteio.backup.packing._pack import Packed
@@ -13,7 +16,6 @@ from esteio.backup.packing._streams import CHUNK, Failures, Readable, Reading, W
 __all__ = ["unpack"]
 
 _AGE = b"age-encryption.org/"
-_BITE = 1024  # bytes decompressed at once: zeros grow 30,000 times, and that must fit in memory
 
 
 def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> Packed:
@@ -23,7 +25,8 @@ def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> P
     reached `sink` before that is worthless.
     """
     failures = Failures()
-    reading, writing = Reading(source, failures), Writing(sink, failures)
+    digest = hashlib.sha256()
+    reading, writing = Reading(source, failures, digest.update), Writing(sink, failures)
     growing = _Growing(writing)
     with failures.restored():
         head = _exactly(reading, len(_AGE))
@@ -34,7 +37,7 @@ def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> P
             while data := reading.read(CHUNK):
                 growing.write(data)
         growing.finish()
-    return Packed(writing.size, writing.sha256, reading.size, reading.sha256)
+    return Packed(writing.size, reading.size, digest.hexdigest())
 
 
 def _decrypt(source: _Rewound, sink: _Growing, key: Decryption | None) -> None:
@@ -78,14 +81,17 @@ class _Growing:
     def __init__(self, sink: Writing) -> None:
         self._sink = sink
         self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._blocks = Blocks()
         self.begun = False
         self.refusal: PackUnreadable | None = None
 
     def write(self, data: bytes, /) -> int:
         view = memoryview(data)
-        for start in range(0, len(view), _BITE):
-            self._bite(view[start : start + _BITE])
-        return len(view)
+        while view:
+            end = self._blocks.bite(view)
+            self._bite(view[:end])
+            view = view[end:]
+        return len(data)
 
     def flush(self) -> None:
         self._sink.flush()

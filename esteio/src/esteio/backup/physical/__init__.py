@@ -12,9 +12,10 @@ from esteio.backup.physical._cluster import KINDS, ClusterBackups
 from esteio.backup.physical._events import WalGap, WalNotShipped, WalShipped
 from esteio.backup.physical._inventory import Wal, inventory
 from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
-from esteio.backup.physical._recover import Recovered, recover, require_stopped, swap
+from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._status import WalStatus
+from esteio.backup.physical._swap import require_stopped, swap
 from esteio.backup.physical._together import recover_beside, recover_in_place
 
 __all__ = [

@@ -90,7 +90,10 @@ class WalArchive:
     # As a service
 
     def start(self) -> None:
-        """Receive; returns when the log flows, ArchiveFailed when it does not within the start timeout."""
+        """Receive; returns when the log flows, ArchiveFailed when it does not within the start timeout.
+
+        AllStoresFailed when the slot is new and what was received from another can't be shipped before.
+        """
         self.stop(0.0)
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         with connect(self._dsn()) as conn:
@@ -171,7 +174,8 @@ class WalArchive:
         for path in self.directory.glob("*" + PARTIAL):
             fill_up(path, size)
         if found is None or found == "lost":
-            self._shipping.set_aside()  # another slot begins elsewhere, perhaps on another timeline
+            # Another slot begins elsewhere, perhaps on another timeline; pg_receivewal goes on from what lies here.
+            self._shipping.set_aside()
             conn.execute("SELECT pg_catalog.pg_create_physical_replication_slot(%s, true)", [self._slot])
 
     def _receive(self) -> None:

@@ -37,6 +37,7 @@ class NotPossible(BackupError):
     def __init__(self, kind: str, reason: str, advice: str) -> None:
         self.kind = kind
         self.reason = reason
+        self.advice = advice
         super().__init__(f"backup of kind {kind!r} is not possible: {reason}; {advice}")
 
 
@@ -70,7 +71,7 @@ def take_base(
         duration=clock.monotonic() - started,
         server_version=about.pop("server_version"),
         tool_version=toolbox.version("pg_basebackup"),
-        parts=tuple(draft.parts),
+        parts=draft.parts,
         encryption=draft.encryption,
         lsn=log["End-LSN"],
         details={
@@ -94,6 +95,7 @@ def _stream(draft: Draft, toolbox: Toolbox, dsn: Dsn, kind: str, arguments: list
 @contextmanager
 def _arguments(parent_files: bytes | None) -> Iterator[list[str]]:
     given = ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast"]
+    # CRC32C costs the server less, but only PostgreSQL's own programs could check it, and not everywhere they run.
     given += ["--manifest-checksums=SHA256", "--no-password"]
     if parent_files is None:
         yield given

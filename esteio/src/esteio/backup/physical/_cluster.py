@@ -1,8 +1,8 @@
 """Base backups and log of one cluster, as `Backups` keeps them: taken, tried, brought back, thinned out.
 
-Promises: a trial restores the whole chain into a temporary directory, starts it and reads every page against its
-checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that is kept could
-need it.
+Promises: a trial restores the whole chain into a temporary directory, starts it, reads every table and compares every
+page with its checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that
+is kept could need it.
 """
 
 from __future__ import annotations
@@ -11,25 +11,33 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
-from esteio.backup._catalogue import Catalogue
-from esteio.backup._errors import BackupDamaged, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
+from esteio.backup._flaws import Flaw
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
+from esteio.backup._problem import Problem, Trouble
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._session import connect, one
 from esteio.backup.packing import Decryption
 from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
+from esteio.backup.physical._log import log_key
+from esteio.backup.physical._log_copies import read_log
 from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import gaps
+from esteio.backup.physical._timelines import Branch, branches
+from esteio.backup.physical._trial import Trial
+from esteio.backup.physical._wanted import why_base
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
-from esteio.postgres import Dsn
+from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.postgres.embedded import StartFailed
 
 __all__ = ["KINDS", "ClusterBackups"]
@@ -69,61 +77,86 @@ class ClusterBackups:
     def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
         """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
         began = self._clock.monotonic()
-        checked, restored = ["sha256 of each file"], 0.0
-        problems: tuple[str, ...] = ()
         home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
         home.chmod(0o711)  # as root, the server's account has to pass
+        problems: tuple[str, ...] = ()
         try:
-            till = [base for base in self._bases() if base.details["ended"] <= backup.details["ended"]]
-            chain = plan(till, (), None, name=backup.id)
-            for each in chain.chain:
-                self._folder(each).check(progress)
-            tools = self._toolbox(backup.major)
-            restored = recover(chain, home / "data", self._stores, tools, self._key, progress=progress).seconds
-            checked += ["restore", "list of files"]
-            if backup.details["checksums"] and tools.has("pg_checksums"):
-                tools.run("pg_checksums", ["--check", f"--pgdata={home / 'data'}"])
-                checked.append("checksums")
-        except BackupDamaged as error:
-            problems = (f"{error.file}: {error.problem}",)
-        except VerificationFailed as error:
-            problems = error.problems
-        except (ToolFailed, StartFailed) as error:
-            problems = (str(error),)
+            needed = {backup.id, *backup.details["needs"]}
+            chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
+            trial = Trial(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
+            try:
+                for each in chain.chain:
+                    self._folder(each).check(progress)
+                trial.checked.append("sha256 of each file")
+                trial.hold(self._stores, self._key)
+            except BackupDamaged as error:
+                problems = (f"{error.file}: {error.problem}",)
+            except VerificationFailed as error:
+                problems = error.problems
+            except (ToolFailed, StartFailed, DatabaseRefused, DatabaseUnavailable) as error:
+                problems = (str(error),)
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        at = datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds")
-        took = round(self._clock.monotonic() - began, 3)
-        return Proof(backup.id, at, round(restored, 3), took, backup.server_version, 0, tuple(checked), problems)
+        return Proof(
+            backup.id,
+            datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds"),
+            round(trial.restore_seconds, 3),
+            round(self._clock.monotonic() - began, 3),
+            backup.server_version,
+            trial.rows,
+            tuple(trial.checked),
+            problems,
+        )
 
     def windows(self) -> Mapping[str, Window]:
         """What can be reached from each base backup, by its name, the oldest first."""
-        return {base.id: window(base, self._log(base)) for base in self._bases()}
+        bases = self._bases()
+        log, known = (self._log(bases[-1]), self._branches()) if bases else ((), {})
+        return {base.id: window(base, log, known) for base in bases}
 
     def recover(self, directory: Path, target: datetime | None, progress: Progress = silent) -> Recovered:
         """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
 
         RestoreRefused with what can be reached when `target` is not in it. `swap` then puts it in place.
         """
-        bases = self._bases()
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
         if not bases:
             raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
-        found = plan(bases, self._log(bases[-1]), target, name=str(directory))
+        log, known = self._log(bases[-1]), self._branches()
+        found = plan(bases, log, target, name=str(directory), branches=known, failed=_failed(entries))
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
 
-    def problems(self) -> tuple[str, ...]:
+    def wants_base(self) -> str | None:
+        """Why a base backup has to be made now; None when the newest one, with the log after it, reaches up to now.
+
+        There is none, it failed its trial, log is missing after it, or the log went on to another timeline after a
+        restore. Reads the catalogue and the list of the log once; AllStoresFailed when no store can be asked.
+        """
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
+        if not bases:
+            return why_base(None, sound=True, log=())
+        newest = bases[-1]
+        return why_base(newest, sound=newest.id not in _failed(entries), log=self._log(newest))
+
+    def problems(self) -> tuple[Problem, ...]:
         """What is missing of the log after the newest base backup; nothing where no log is kept."""
         bases = self._bases()
         if not bases:
             return ()
         segments = [wal.segment for wal in self._log(bases[-1])]
         missing = gaps(segments, first_segment(bases[-1]))
-        said = [f"log missing from {first.name} to {last.name}: make a base backup" for first, last in missing]
+        found = [Problem.of(Trouble.LOG_GAP, first=first.name, last=last.name) for first, last in missing]
         newest = max((segment.timeline for segment in segments), default=0)
         if newest > bases[-1].details["timeline"]:
-            said.append(f"the log went on to timeline {newest} after a restore: make a base backup")
-        return tuple(said)
+            found.append(Problem.of(Trouble.LOG_OTHER_TIMELINE, timeline=newest))
+        return tuple(found)
+
+    def read_log(self, progress: Progress = silent) -> Sequence[Flaw]:
+        """Read the log in every store; what is wrong with it, by segment and store."""
+        return read_log(self._stores, cache(partial(log_key, self._stores, self._key)), progress)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
         """The log in the stores that none of the backups that are `kept` needs."""
@@ -139,22 +172,38 @@ class ClusterBackups:
         return failed
 
     def _parent(self) -> Manifest:
-        bases = self._bases()
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
         if not bases:
             raise NotPossible("incremental", "there is no base backup", "make a backup of kind base")
+        if bases[-1].id in _failed(entries):
+            raise NotPossible("incremental", f"{bases[-1].id} failed its trial", "make a backup of kind base")
         if len(bases[-1].details["needs"]) >= _LONGEST_CHAIN:
             reason = f"{_LONGEST_CHAIN} incrementals were made on one base, which is the most"
             raise NotPossible("incremental", reason, "make a backup of kind base")
         return bases[-1]
 
-    def _bases(self) -> list[Manifest]:
-        found = [entry.manifest for entry in self._catalogue.entries() if entry.manifest]
+    def _bases(self, entries: Sequence[Entry] | None = None) -> list[Manifest]:
+        """By the time they ended, which is the moment each brings back."""
+        if entries is None:
+            entries = self._catalogue.entries()
+        found = [entry.manifest for entry in entries if entry.manifest]
         return sorted((each for each in found if each.kind in KINDS), key=lambda each: str(each.details["ended"]))
 
     def _folder(self, backup: Manifest) -> Folder:
         return Folder(self._stores, backup, self._key)
 
     def _log(self, base: Manifest) -> Sequence[Wal]:
-        size = int(base.details["segment_size"])
+        return inventory(self._stores, self._received(), int(base.details["segment_size"]))
+
+    def _branches(self) -> Mapping[int, Branch]:
+        return branches(self._stores, self._received())
+
+    def _received(self) -> Path:
         roots = [root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)]
-        return inventory(self._stores, roots[0] / RECEIVED if roots else Path(RECEIVED), size)
+        return roots[0] / RECEIVED if roots else Path(RECEIVED)
+
+
+def _failed(entries: Sequence[Entry]) -> frozenset[str]:
+    """The names of those that did not pass their trial."""
+    return frozenset(entry.id for entry in entries if entry.proof is not None and not entry.proof.ok)

@@ -1,22 +1,25 @@
 """Which backups and which log bring a cluster to a moment. Pure.
 
-Promises: the newest base that ended before the moment, with the incrementals it needs and the log from there without
-a gap; a moment that can't be reached is a `RestoreRefused` that shows the window which can.
+Promises: the newest base that ended before the moment and leads to it, with the incrementals it needs and the log from
+there without a gap, across the timelines that restores began; a moment that can't be reached is a `RestoreRefused` that
+shows the window which can.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Manifest
 from esteio.backup.physical._inventory import Wal
-from esteio.backup.physical._segments import Segment, lsn_bytes, run_from
+from esteio.backup.physical._segments import Segment, lsn_bytes
+from esteio.backup.physical._timelines import Branch, history_file
 
 __all__ = ["Plan", "Window", "first_segment", "plan", "unneeded", "window"]
 
+_UNKNOWN = "# a timeline whose history is not known\n"
 _MARGIN = timedelta(hours=1)  # clocks of stores and server may differ
 
 
@@ -39,6 +42,10 @@ class Plan:
     log: tuple[Wal, ...]
     target: datetime | None
     window: Window
+    branch: Branch | None = None
+    """Along which the log goes on, where that is not the base's own timeline."""
+    histories: Mapping[str, str] = field(default_factory=dict)
+    """By name, the history files of all timelines known beyond the base's: the server must not use their numbers again."""
 
     @property
     def base(self) -> Manifest:
@@ -58,18 +65,25 @@ def first_segment(base: Manifest) -> Segment:
     return Segment.holding(int(base.details["timeline"]), lsn_bytes(base.details["end_lsn"]) - 1, size).next
 
 
-def window(base: Manifest, log: Sequence[Wal]) -> Window:
-    """What can be reached from `base` with `log`."""
-    begins = datetime.fromisoformat(base.details["ended"])
-    followed = _followed(base, log)
-    ends = max([begins, *(datetime.fromtimestamp(wal.until, UTC) for wal in followed[-1:])])
-    return Window(begins, ends)
+def window(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch] | None = None) -> Window:
+    """What can be reached from `base` with `log`, on the newest of the timelines that lead on from it."""
+    return _window(base, _way([base], log, branches or {}, None).followed)
 
 
-def plan(backups: Sequence[Manifest], log: Sequence[Wal], target: datetime | None, *, name: str) -> Plan:
+def plan(
+    backups: Sequence[Manifest],
+    log: Sequence[Wal],
+    target: datetime | None,
+    *,
+    name: str,
+    branches: Mapping[int, Branch] | None = None,
+    failed: Collection[str] = (),
+) -> Plan:
     """How to reach `target` (None: the last moment there is); RestoreRefused for cluster `name` when that can't be.
 
-    ValueError for a target without a timezone: two hours are lost that way, or replayed.
+    After a restore the log goes on along a branch, one of `branches`; the one taken is the newest that had begun at
+    `target`. Of the backups that `failed` their trial one is taken only when there is no other. ValueError for a target
+    without a timezone: two hours are lost that way, or replayed.
     """
     if target is not None and target.tzinfo is None:
         msg = f"the target {target} has no timezone; write 2026-03-01 14:30:00-03:00, or +00:00 for UTC"
@@ -79,37 +93,73 @@ def plan(backups: Sequence[Manifest], log: Sequence[Wal], target: datetime | Non
         raise RestoreRefused(name, "there is no base backup", "make one with `backup run --kind base`")
     fitting = [b for b in bases if target is None or datetime.fromisoformat(b.details["ended"]) <= target]
     if not fitting:
-        raise _unreachable(name, target, window(bases[0], log), "")
-    base = fitting[-1]
-    reach = window(base, log)
-    followed = _followed(base, log)
+        raise _unreachable(name, target, window(bases[0], log, branches), "")
+    sound = [base for base in fitting if base.id not in failed]
+    way = _way(sound or fitting, log, branches or {}, target)
+    reach = _window(way.base, way.followed)
     if target is not None and target > reach.ends:
-        raise _unreachable(name, target, reach, _hole(base, log, followed))
-    return Plan(_chain(base, backups, name), _needed(followed, target), target, reach)
+        raise _unreachable(name, target, reach, _hole(way, log))
+    histories = _histories(way.base, log, branches or {})
+    return Plan(_chain(way.base, backups, name), _needed(way.followed, target), target, reach, way.branch, histories)
 
 
 def unneeded(bases: Sequence[Manifest], log: Sequence[Wal]) -> tuple[Wal, ...]:
-    """The log that none of `bases` needs: before the first of its timeline, or on timelines before all of theirs."""
-    firsts: dict[int, Segment] = {}
-    for first in map(first_segment, bases):
-        firsts[first.timeline] = min(first, firsts.get(first.timeline, first))
-    oldest = min(firsts, default=0)
-    return tuple(
-        wal
-        for wal in log
-        if wal.segment.timeline < oldest or wal.segment < firsts.get(wal.segment.timeline, wal.segment)
-    )
+    """The log that none of `bases` needs: before the first of the oldest timeline that has one, or older still."""
+    oldest = min(map(first_segment, bases), default=None)
+    return tuple(wal for wal in log if oldest is not None and wal.segment < oldest)
 
 
-def _followed(base: Manifest, log: Sequence[Wal]) -> tuple[Wal, ...]:
-    """The log after `base` up to the first gap, or to the first segment that is not complete."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """From a base along the log, up to the first gap or the first segment that is not complete."""
+
+    base: Manifest
+    branch: Branch | None
+    followed: tuple[Wal, ...]
+
+
+def _way(
+    bases: Sequence[Manifest], log: Sequence[Wal], branches: Mapping[int, Branch], target: datetime | None
+) -> _Way:
+    """From the newest of `bases` (the oldest first) that leads to the newest timeline that had begun at `target`."""
+    begun = [b for b in branches.values() if target is None or b.begun <= target.timestamp()]
     known = {wal.segment: wal for wal in log}
+    own = {int(base.details["timeline"]) for base in bases}
+    for timeline in sorted(own | {branch.timeline for branch in begun}, reverse=True):
+        for base in reversed(bases):
+            way = _along(base, timeline, branches.get(timeline), known)
+            if way is not None:
+                return way
+    msg = "every base leads along its own timeline"
+    raise AssertionError(msg)
+
+
+def _along(base: Manifest, timeline: int, branch: Branch | None, known: Mapping[Segment, Wal]) -> _Way | None:
+    """The way to `timeline`; None when the base, or the log, does not lead there."""
+    first = first_segment(base)
+    if timeline == first.timeline:
+        return _Way(base, None, _followed(first.number, lambda number: replace(first, number=number), known))
+    left = branch.left(first.timeline) if branch is not None else None
+    if branch is None or left is None or left < lsn_bytes(base.details["end_lsn"]):
+        return None
+    begins = min(first.number, left // first.size)  # the branch has its own copy of the segment it was left in
+    followed = _followed(begins, lambda number: branch.segment(number, first.size), known)
+    return _Way(base, branch, followed) if any(wal.segment.timeline == timeline for wal in followed) else None
+
+
+def _followed(number: int, named: Callable[[int], Segment], known: Mapping[Segment, Wal]) -> tuple[Wal, ...]:
     run: list[Wal] = []
-    for segment in run_from(first_segment(base), known):
-        run.append(known[segment])
-        if known[segment].partial:
+    while (wal := known.get(named(number))) is not None:
+        run.append(wal)
+        if wal.partial:
             break
+        number += 1
     return tuple(run)
+
+
+def _window(base: Manifest, followed: Sequence[Wal]) -> Window:
+    begins = datetime.fromisoformat(base.details["ended"])
+    return Window(begins, max([begins, *(datetime.fromtimestamp(wal.until, UTC) for wal in followed[-1:])]))
 
 
 def _needed(followed: tuple[Wal, ...], target: datetime | None) -> tuple[Wal, ...]:
@@ -120,9 +170,15 @@ def _needed(followed: tuple[Wal, ...], target: datetime | None) -> tuple[Wal, ..
     return followed[: len(before) + 1]
 
 
-def _hole(base: Manifest, log: Sequence[Wal], followed: tuple[Wal, ...]) -> str:
+def _histories(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch]) -> Mapping[str, str]:
+    own = int(base.details["timeline"])
+    known = max([own, *branches, *(wal.segment.timeline for wal in log)])
+    return {history_file(t): branches[t].text if t in branches else _UNKNOWN for t in range(own + 1, known + 1)}
+
+
+def _hole(way: _Way, log: Sequence[Wal]) -> str:
     """Which segment is missing, where more of the log lies beyond it."""
-    missing = followed[-1].segment.next if followed else first_segment(base)
+    missing = way.followed[-1].segment.next if way.followed else first_segment(way.base)
     beyond = any(w.segment.timeline == missing.timeline and w.segment.number > missing.number for w in log)
     return f"; segment {missing.name} is missing" if beyond else ""
 

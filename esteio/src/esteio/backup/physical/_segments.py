@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-__all__ = ["Segment", "gaps", "lsn_bytes", "run_from"]
+__all__ = ["Segment", "gaps", "lsn_bytes"]
 
 _NAME = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})")
 _LSN = re.compile(r"([0-9A-Fa-f]{1,8})/([0-9A-Fa-f]{1,8})")
@@ -62,25 +62,18 @@ def lsn_bytes(lsn: str) -> int:
 
 
 def gaps(segments: Iterable[Segment], since: Segment | None = None) -> tuple[tuple[Segment, Segment], ...]:
-    """First and last of each run that is missing between others of its timeline, from `since` on."""
+    """First and last of each run that is missing between others of its timeline, from `since` on.
+
+    Of timelines before that of `since`, nothing is looked at: whoever goes on from there does not need them.
+    """
     found = []
-    ordered = sorted(s for s in set(segments) if since is None or s.timeline != since.timeline or s >= since)
+    ordered = sorted(s for s in set(segments) if since is None or s >= since)
     if since is not None and ordered and any(s.timeline == since.timeline for s in ordered):
         ordered = sorted({*ordered, _before(since)})
     for one, other in pairwise(ordered):
         if one.timeline == other.timeline and other.number > one.number + 1:
             found.append((one.next, _before(other)))
     return tuple(found)
-
-
-def run_from(first: Segment, segments: Iterable[Segment]) -> tuple[Segment, ...]:
-    """`first` and those that follow it without a gap; empty when `first` is not there."""
-    known = set(segments)
-    run = []
-    while first in known:
-        run.append(first)
-        first = first.next
-    return tuple(run)
 
 
 def _before(segment: Segment) -> Segment:

@@ -1,7 +1,8 @@
 """From the directory where the log is received into the stores.
 
 Promises: a file leaves the directory only after at least one store has it whole and durable. The unfinished segment
-is copied too, under its own name, so that distant stores are never more than a minute behind.
+is copied too, under its own name, so that distant stores are never more than a minute behind. History files are not
+encrypted: they hold numbers of timelines and positions, and are read before a key is needed.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from esteio import events
@@ -18,11 +20,12 @@ from esteio.backup.physical._events import WalShipped
 from esteio.backup.store import Placement, Stores
 from esteio.clock import Clock
 
-__all__ = ["FOLDER", "PARTIAL", "Shipping", "fill_up", "wal_key"]
+__all__ = ["FOLDER", "HISTORY", "KEYS", "PARTIAL", "Shipping", "fill_up", "wal_key"]
 
 FOLDER = "wal"
 PARTIAL = ".partial"
-_KEYS = "keys"
+HISTORY = ".history"
+KEYS = "keys"
 
 
 def wal_key(file: str, suffix: str) -> str:
@@ -84,20 +87,22 @@ class Shipping:
                 self._partial_at = now
 
     def set_aside(self) -> None:
-        """Ship the unfinished segment for good: nothing will be added to it."""
+        """Ship all, the unfinished segment for good: nothing will be added to it, and nothing goes on from here."""
+        self.ship()
         for path in self._directory.glob("*" + PARTIAL):
             self._put(path, path.name)
             path.unlink()
 
     def _put(self, path: Path, file: str) -> Placement:
-        with path.open("rb") as source, self._stores.open(wal_key(file, self._packing.suffix)) as upload:
-            self._packing.pack(source, upload)
+        packing = replace(self._packing, encryption=None) if file.endswith(HISTORY) else self._packing
+        with path.open("rb") as source, self._stores.open(wal_key(file, packing.suffix)) as upload:
+            packing.pack(source, upload)
             return upload.commit()
 
     def _keep_key_file(self) -> None:
         assert self._packing.encryption is not None
         content = self._packing.encryption.key_file or b""
-        self._stores.put(f"{FOLDER}/{_KEYS}/{hashlib.sha256(content).hexdigest()[:16]}.age", content)
+        self._stores.put(f"{FOLDER}/{KEYS}/{hashlib.sha256(content).hexdigest()[:16]}.age", content)
         self._sealed = True
 
     def _tell(self, file: str, placed: Placement, complete: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from esteio.backup._problem import Problem, Trouble
 from esteio.backup.physical._segments import Segment
 
 __all__ = ["WalStatus"]
@@ -37,19 +38,19 @@ class WalStatus:
     """Why the last attempt to ship failed."""
 
     @property
-    def problems(self) -> tuple[str, ...]:
-        """What is bad, in sentences; none is green."""
-        said = [f"log missing from {first.name} to {last.name}: make a base backup" for first, last in self.gaps]
+    def problems(self) -> tuple[Problem, ...]:
+        """What is bad; none is green."""
+        found = [Problem.of(Trouble.LOG_GAP, first=first.name, last=last.name) for first, last in self.gaps]
         if not self.receiving:
-            said.append("the log is not being received")
+            found.append(Problem.of(Trouble.LOG_NOT_RECEIVED))
         elif self.received_at is not None and self.at - self.received_at > _SILENT:
-            said.append(f"nothing was received for {self.at - self.received_at:.0f} s")
+            found.append(Problem.of(Trouble.LOG_SILENT, seconds=self.at - self.received_at))
         if self.waited > _LATE:
-            said.append(f"{self.waiting} segments wait for the stores, the oldest for {self.waited:.0f} s")
+            found.append(Problem.of(Trouble.LOG_WAITS, count=self.waiting, seconds=self.waited))
         if self.error:
-            said.append(f"shipping failed: {self.error}")
+            found.append(Problem.of(Trouble.LOG_NOT_SHIPPED, reason=self.error))
         if self.free < _LEAST_FREE:
-            said.append(f"{self.free >> 20} MiB are left where the log is received")
+            found.append(Problem.of(Trouble.LOG_NO_SPACE, free=self.free >> 20))
         if self.slot in ("unreserved", "lost", "missing"):
-            said.append(f"the replication slot is {self.slot}: the server may remove the log before it is received")
-        return tuple(said)
+            found.append(Problem.of(Trouble.LOG_SLOT, slot=self.slot))
+        return tuple(found)

@@ -15,7 +15,8 @@ from esteio.backup._progress import Progress
 from esteio.backup._session import undisturbed
 from esteio.backup.documents import Untouched
 from esteio.backup.physical._cluster import ClusterBackups
-from esteio.backup.physical._recover import Recovered, swap
+from esteio.backup.physical._recover import Recovered
+from esteio.backup.physical._swap import swap
 from esteio.clock import SYSTEM, Clock
 
 __all__ = ["recover_beside", "recover_in_place", "swap_together"]

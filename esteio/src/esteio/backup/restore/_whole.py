@@ -50,6 +50,7 @@ def restore_into(
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     documents: Untouched | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
@@ -69,7 +70,7 @@ def restore_into(
     folder.check(progress)
     with documents or Untouched() as beside:
         beside.fetch(progress)
-        rows = load(admin, folder, name, toolbox(major), progress)
+        rows = load(admin, folder, name, toolbox(major), progress, jobs=jobs)
         try:
             beside.swap()
         except BaseException:
@@ -86,6 +87,7 @@ def restore_in_place(
     confirm: Confirm,
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     documents: Untouched | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
@@ -111,7 +113,7 @@ def restore_in_place(
     with documents or Untouched() as beside:
         beside.fetch(progress)
         try:
-            rows = load(admin, folder, new, tools, progress)
+            rows = load(admin, folder, new, tools, progress, jobs=jobs)
             beside.swap()
             if kept is not None:
                 progress("swap", 0, 0, "")

@@ -22,8 +22,13 @@ _ALL = {"minutes": 60, "hours": 24, "days": 31, "months": 12}
 
 
 def cron_line(task: Task, command: Sequence[str]) -> str:
-    """A line for a user's crontab; cron has only the machine's own timezone."""
-    return f"{task.cron.expression} {shlex.join(command)}".replace("%", "\\%") + f"  # esteio backup: {task.name}\n"
+    """A line for a user's crontab; cron has only the machine's own timezone, so the line says which it has to be."""
+    _refuse_special(task.cron)
+    return f"{task.cron.expression} {shlex.join(command)}".replace("%", "\\%") + f"  # {_about(task)}\n"
+
+
+def _about(task: Task) -> str:
+    return f"esteio backup: {task.name}; for a machine whose timezone is {task.cron.timezone}"
 
 
 def systemd_units(task: Task, command: Sequence[str]) -> dict[str, str]:
@@ -51,7 +56,7 @@ def windows_task(task: Task, command: Sequence[str]) -> str:
     return (
         '<?xml version="1.0" encoding="UTF-16"?>\n'
         '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\n'
-        f"  <RegistrationInfo><Description>esteio backup: {escape(task.name)}</Description></RegistrationInfo>\n"
+        f"  <RegistrationInfo><Description>{escape(_about(task))}</Description></RegistrationInfo>\n"
         f"  <Triggers>\n{triggers}  </Triggers>\n"
         '  <Principals><Principal id="Author"><UserId>S-1-5-18</UserId></Principal></Principals>\n'
         "  <Settings>\n"

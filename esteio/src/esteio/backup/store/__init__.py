@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from esteio.backup.store._errors import (
     AllStoresFailed,
+    DirectoryMissing,
     InvalidKeyName,
     ObjectLocked,
     ObjectMissing,
@@ -26,6 +27,7 @@ from esteio.backup.store._url import open_store, stores_from_settings
 
 __all__ = [
     "AllStoresFailed",
+    "DirectoryMissing",
     "Download",
     "InvalidKeyName",
     "ObjectLocked",

@@ -15,7 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from esteio.backup.store._errors import ObjectMissing, StoreDenied, StoreError, StoreFull, StoreUnavailable
+from esteio.backup.store._errors import (
+    DirectoryMissing,
+    ObjectMissing,
+    StoreDenied,
+    StoreError,
+    StoreFull,
+    StoreUnavailable,
+)
 from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
 
 __all__ = ["DirectoryStore"]
@@ -90,6 +97,20 @@ class DirectoryStore:
                 if path.parent != self.root:
                     path.parent.rmdir()
 
+    def sweep(self, before: float) -> int:
+        """Remove what uploads left behind that were killed and last written `before` (seconds since the epoch); how many."""
+        found = 0
+        with self.translated(""):
+            for path in list(self.root.rglob(f"{_UNFINISHED}*")):
+                with suppress(FileNotFoundError):  # its upload has just ended
+                    if path.stat().st_mtime < before:
+                        path.unlink()
+                        found += 1
+                        with suppress(OSError):  # something else is in it
+                            if path.parent != self.root:
+                                path.parent.rmdir()
+        return found
+
     def path(self, key: str) -> Path:
         """Where `key` lies."""
         return self.root / checked_key(key)
@@ -112,8 +133,10 @@ class DirectoryStore:
             return StoreFull(self.name, key, reason)
         if error.errno in _DENIED:
             return StoreDenied(self.name, key, reason)
-        if error.errno == errno.ENOENT and self.root.is_dir():
-            return ObjectMissing(self.name, key, "there is no such file")
+        if error.errno == errno.ENOENT:
+            if self.root.is_dir():
+                return ObjectMissing(self.name, key, "there is no such file")
+            return DirectoryMissing(self.name, key, "the directory does not exist")
         return StoreUnavailable(self.name, key, reason)
 
 

@@ -8,6 +8,7 @@ from esteio.errors import EsteioError
 
 __all__ = [
     "AllStoresFailed",
+    "DirectoryMissing",
     "InvalidKeyName",
     "ObjectLocked",
     "ObjectMissing",
@@ -36,8 +37,14 @@ class StoreError(EsteioError):
 class StoreUnavailable(StoreError):
     """It does not answer, or answers that it cannot now."""
 
-    advice = "it was tried several times; the next run tries again"
+    advice = "try again when it answers; what others have is not lost"
     retry_after = 60.0
+
+
+class DirectoryMissing(StoreUnavailable):
+    """The directory is not there: a disk that is not mounted, a wrong address, or nothing was ever kept there."""
+
+    advice = "mount the disk it is on, or correct the address; the first `backup run` makes it where its parent exists"
 
 
 class StoreDenied(StoreError):
@@ -76,13 +83,14 @@ class UploadTruncated(StoreError):
 
 
 class AllStoresFailed(EsteioError):
-    """Not one store has it; `failures` says why, by the store's name."""
+    """Not one store has it, or takes it; `failures` says why, by the store's name. `key` is "" for all objects."""
 
     def __init__(self, key: str, failures: Mapping[str, Exception]) -> None:
         self.key = key
         self.failures = dict(failures)
-        reasons = "; ".join(str(error) for error in failures.values()) or "no store is set"
-        super().__init__(f"object {key!r} is in none of the backup stores: {reasons}")
+        reasons = "; ".join(str(error) for error in failures.values())
+        which = f"for object {key!r}" if key else "of the backup stores"
+        super().__init__(reasons if len(failures) == 1 else f"not one store can be used {which}: {reasons}")
 
 
 class StoreUrlError(EsteioError, ValueError):

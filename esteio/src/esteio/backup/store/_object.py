@@ -34,7 +34,7 @@ __all__ = ["ObjectStore"]
 
 R = TypeVar("R")
 
-_PARALLEL = 4  # parts of one upload under way: with CHUNK this bounds its memory
+_PARALLEL = 2  # parts of one upload under way: with CHUNK this bounds its memory; a dump has several uploads
 # What S3, Google Cloud and Azure say when an object is retained.
 _LOCKED = ("object lock", "objectlock", "worm", "retention", "immutab", "legal hold", "active event-based hold")
 _FULL = ("quota", "insufficientstorage", "507 insufficient", "entitytoolarge", "storagefull")

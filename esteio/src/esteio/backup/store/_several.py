@@ -16,7 +16,7 @@ from typing import TypeVar
 from esteio import events
 from esteio.backup.store._errors import AllStoresFailed, StoreError
 from esteio.backup.store._events import StoreFailed
-from esteio.backup.store._store import CHUNK, Download, Store, Stored, Upload, UploadBlock
+from esteio.backup.store._store import CHUNK, Download, Store, Stored, Sweeping, Upload, UploadBlock
 
 __all__ = ["Placement", "Stores"]
 
@@ -68,6 +68,10 @@ class Stores:
 
     def list(self, prefix: str = "") -> dict[str, dict[str, Stored]]:
         """By name, in which stores it is; AllStoresFailed when not one can be asked."""
+        return self.look(prefix)[0]
+
+    def look(self, prefix: str = "") -> tuple[dict[str, dict[str, Stored]], dict[str, StoreError]]:
+        """As `list`, and why stores could not be asked, by the store's name."""
         answers, failed = self._each(prefix, lambda store: store.list(prefix))
         if not answers:
             raise AllStoresFailed(prefix, failed)
@@ -75,23 +79,33 @@ class Stores:
         for name, objects in answers.items():
             for stored in objects:
                 found.setdefault(stored.key, {})[name] = stored
-        return dict(sorted(found.items()))
+        return dict(sorted(found.items())), failed
 
     def delete(self, key: str) -> dict[str, StoreError]:
         """Remove an object from all; why it is still in some, by the store's name."""
         return self._each(key, lambda store: store.delete(key))[1]
 
     def mirror(self, prefix: str = "") -> Sequence[Placement]:
-        """Copy what some stores have and others lack, or have in another size; one placement for each copy."""
-        found = self.list(prefix)
+        """Copy what some stores have and others lack; one placement for each object, with what failed in it.
+
+        What differs in size is left alone: nobody knows here which is right.
+        """
         done = []
-        for key, holders in found.items():
-            best = max(holders.values(), key=lambda stored: stored.modified)
-            origin = next(store for store in self.stores if holders.get(store.name) == best)
-            lacking = [s for s in self.stores if s.name not in holders or holders[s.name].size != best.size]
+        for key, holders in self.list(prefix).items():
+            origin = next(store for store in self.stores if store.name in holders)
+            lacking = [store for store in self.stores if store.name not in holders]
             if lacking:
                 done.append(_copied(key, origin, lacking))
         return done
+
+    def sweep(self, before: float) -> None:
+        """Remove what killed uploads left behind, last written `before`, where a store cannot do that by itself."""
+        for store in self.stores:
+            if isinstance(store, Sweeping):
+                try:
+                    store.sweep(before)
+                except StoreError as error:
+                    _tell(store, "", error)
 
     def _each(self, key: str, call: Callable[[Store], R]) -> tuple[dict[str, R], dict[str, StoreError]]:
         answers: dict[str, R] = {}
@@ -165,10 +179,15 @@ def _placed(key: str, stored: dict[str, Stored], failed: dict[str, StoreError]) 
 
 
 def _copied(key: str, origin: Store, lacking: Sequence[Store]) -> Placement:
-    with origin.get(key) as source, _Everywhere(key, lacking) as upload:
-        while data := source.read(CHUNK):
-            upload.write(data)
-        return upload.commit()
+    try:
+        with origin.get(key) as source, _Everywhere(key, lacking) as upload:
+            while data := source.read(CHUNK):
+                upload.write(data)
+            return upload.commit()
+    except StoreError as error:  # removed meanwhile, or not to be read: the others are copied all the same
+        return Placement(key, {}, {origin.name: error})
+    except AllStoresFailed as error:
+        return Placement(key, {}, {name: each for name, each in error.failures.items() if isinstance(each, StoreError)})
 
 
 def _tell(store: Store, key: str, error: StoreError) -> None:

@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 from esteio.backup.store._errors import InvalidKeyName
 
-__all__ = ["CHUNK", "Download", "Store", "Stored", "Upload", "UploadBlock", "checked_key", "pieces"]
+__all__ = ["CHUNK", "Download", "Store", "Stored", "Sweeping", "Upload", "UploadBlock", "checked_key", "pieces"]
 
 CHUNK = 8 * 1024 * 1024
 """Bytes of one part of an upload, or of one request of a download."""
@@ -81,6 +81,15 @@ class Store(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove an object; ObjectLocked while it is retained. Nothing there: nothing happens."""
+        ...
+
+
+@runtime_checkable
+class Sweeping(Protocol):
+    """A store in which an upload that was killed leaves something behind."""
+
+    def sweep(self, before: float) -> int:
+        """Remove what was last written `before`, in seconds since the epoch; how many there were."""
         ...
 
 

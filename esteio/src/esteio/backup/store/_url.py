@@ -12,17 +12,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from obstore.exceptions import BaseError
-from obstore.store import AzureStore, GCSStore, S3Store
-
 from esteio.backup.store._directory import DirectoryStore
 from esteio.backup.store._errors import StoreUrlError
-from esteio.backup.store._object import ObjectStore
 from esteio.backup.store._store import Store
 
 __all__ = ["open_store", "stores_from_settings"]
 
-_KINDS: dict[str, Any] = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}
+_KINDS = {"s3": "S3Store", "gs": "GCSStore", "az": "AzureStore"}
 _OPTIONS = {"s3": ("endpoint", "region", "checksum"), "gs": (), "az": ("endpoint",)}
 
 
@@ -43,6 +39,8 @@ def open_store(url: str, *, timeout: float = 30.0) -> Store:
         raise StoreUrlError("the host", "***@" + parts.netloc.rpartition("@")[2], "no credentials in the address")
     if not parts.netloc:
         raise StoreUrlError("the bucket", "", "s3://bucket")
+    from esteio.backup.store._object import ObjectStore  # late: a directory needs nothing of obstore
+
     bare = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     options = _options(parts.scheme, parts.query)
     return ObjectStore(bare, _inner(parts.scheme, bare, options, timeout))
@@ -69,6 +67,9 @@ def _options(scheme: str, query: str) -> dict[str, str]:
 
 
 def _inner(scheme: str, url: str, options: dict[str, str], timeout: float) -> Any:
+    import obstore.store
+    from obstore.exceptions import BaseError
+
     config: dict[str, Any] = {name: options[name] for name in ("endpoint", "region") if name in options}
     if scheme == "s3" and options.get("checksum") != "none":
         config["checksum_algorithm"] = "SHA256"
@@ -79,7 +80,9 @@ def _inner(scheme: str, url: str, options: dict[str, str], timeout: float) -> An
     if scheme == "az":  # obstore itself would take the account for the container
         config["account_name"], url = _azure(url)
     try:
-        return _KINDS[scheme].from_url(url, client_options=client, retry_config=retries, **config)
+        return getattr(obstore.store, _KINDS[scheme]).from_url(
+            url, client_options=client, retry_config=retries, **config
+        )
     except (BaseError, ValueError) as error:
         raise StoreUrlError("the address", url, str(error).splitlines()[0]) from None
 

@@ -130,6 +130,10 @@ class Running:
         if code != 0:
             raise ToolFailed(self.name, code, self.said)
 
+    def end(self) -> None:
+        """Ask it to end, from any thread; who reads from it or writes to it then sees ToolFailed."""
+        self._child.terminate()
+
     def stop(self) -> None:
         """End it, whatever it does."""
         if self.is_alive():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from esteio.backup._errors import BackupDamaged, BackupError, ToolFailed, VerificationFailed
+from esteio.backup._errors import BackupDamaged, ToolFailed, TrialNotHeld, VerificationFailed
 from esteio.backup._folder import Folder
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
@@ -35,11 +35,12 @@ def verify_dump(
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
+    jobs: int = 1,
     directory: Path | None = None,
     binaries: Path | None = None,
     clock: Clock = SYSTEM,
 ) -> Proof:
-    """Restore the dump in `folder` on a scratch server in `directory` and say what was found."""
+    """Restore the dump in `folder`, `jobs` things at a time, on a scratch server in `directory`; what was found."""
     began = clock.monotonic()
     checked, rows, restored = ["sha256 of each file"], 0, 0.0
     problems: tuple[str, ...] = ()
@@ -53,7 +54,7 @@ def verify_dump(
                 require_extensions(conn, folder.manifest, _NAME)
             start = clock.monotonic()
             tools = toolbox(folder.manifest.major)
-            rows = load(scratch.dsn, folder, _NAME, tools, progress, any_collation=True)
+            rows = load(scratch.dsn, folder, _NAME, tools, progress, jobs=jobs, any_collation=True)
             restored = clock.monotonic() - start
             checked += ["restore", "number of rows of each table", "sampled rows of each table"]
             if _amcheck(scratch.dsn.with_(database=_NAME), tools, progress):
@@ -92,8 +93,4 @@ def _require_space(folder: Folder, directory: Path | None) -> None:
     free = shutil.disk_usage(where).free
     needed = int(folder.manifest.database.size * _ROOM) if folder.manifest.database else 0
     if free < needed:
-        msg = (
-            f"trial of backup {folder.manifest.id!r} not held: {where} has {free >> 20} MB free, {needed >> 20} MB are "
-            "needed; name another directory (TMPDIR)"
-        )
-        raise BackupError(msg)
+        raise TrialNotHeld(folder.manifest.id, where, free=free >> 20, needed=needed >> 20)

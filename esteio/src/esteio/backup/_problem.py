@@ -1,0 +1,110 @@
+"""What is wrong with backups: a code and fields for programs, a sentence for people, in English or another language.
+
+Promises: pure and hashable. Every field is in the sentence, so a text in another language can be checked to lack none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from esteio.backup._errors import ManifestError
+from esteio.backup.store import AllStoresFailed, StoreError
+
+__all__ = ["Problem", "Trouble", "Value", "not_made", "silent_stores", "why"]
+
+Value = str | int | float | tuple[str, ...]
+
+
+class Trouble(Enum):
+    """Every kind of problem, as a sentence whose fields are in braces. Ages are hours, `seconds` seconds."""
+
+    NO_BACKUP = "there is no backup"
+    DAMAGED = "{backup} is damaged: {file}: {reason}"
+    FILES_MISSING = "{backup} is damaged: {files} is missing in every store"
+    TRIAL_FAILED = "{backup} failed its trial: {reason}"
+    NEVER_PROVEN = "no backup was ever verified"
+    TOO_OLD = "the newest verified backup, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h"
+    IN_THE_FUTURE = "{backup} was begun in the future: the clock of this machine, or of that one, is wrong"
+    STORE_SILENT = "it is not known what is in {store}: {reason}"
+    COPY_ABSENT = "{backup} is not in {store}: bring it there with `backup copy {backup}`"
+    COPY_NOT_MADE = "{backup} is not in {store}: {reason}"
+    COPY_LACKS_FILE = "{backup} in {store} is damaged: {file} is missing"
+    COPY_SIZE = "{backup} in {store} is damaged: {file} has {found} bytes, not {written}"
+    COPY_CHANGED = "{backup} in {store} is damaged: {file} is not as it was written"
+    COPY_UNREADABLE = "{backup} in {store}: {file} cannot be read: {reason}"
+    LOG_ABSENT = "{file} is not in {store}: bring it there with `backup copy all`"
+    LOG_DAMAGED = "{file} in {store} is damaged: {reason}"
+    LOG_GAP = "log missing from {first} to {last}: make a base backup"
+    LOG_OTHER_TIMELINE = "the log went on to timeline {timeline} after a restore: make a base backup"
+    LOG_NOT_RECEIVED = "the log is not being received"
+    LOG_SILENT = "nothing was received for {seconds:.0f} s"
+    LOG_WAITS = "{count} segments wait for the stores, the oldest for {seconds:.0f} s"
+    LOG_NOT_SHIPPED = "shipping failed: {reason}"
+    LOG_NO_SPACE = "{free} MiB are left where the log is received"
+    LOG_SLOT = "the replication slot is {slot}: the server may remove the log before it is received"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem: `code` says which, `about` has the fields of its sentence; `str()` is the sentence."""
+
+    code: Trouble
+    about: tuple[tuple[str, Value], ...] = ()
+
+    @classmethod
+    def of(cls, code: Trouble, **about: Value) -> Problem:
+        """With the fields by name."""
+        return cls(code, tuple(about.items()))
+
+    @property
+    def fields(self) -> Mapping[str, Value]:
+        """What it is about, by name."""
+        return dict(self.about)
+
+    @property
+    def reason(self) -> str:
+        """Why, without what it is about; the whole sentence where it has no reason of its own."""
+        return "; ".join(self._reasons()) or str(self)
+
+    def sentence(self, template: str, translated: Callable[[str], str] = str) -> str:
+        """`template` with the fields filled in; those that are sentences themselves go through `translated`."""
+        given: dict[str, Any] = dict(self.about)
+        if "reason" in given:
+            given["reason"] = "; ".join(map(translated, self._reasons()))
+        return template.format(**{name: _joined(value) for name, value in given.items()})
+
+    def _reasons(self) -> tuple[str, ...]:
+        found = self.fields.get("reason", ())
+        return found if isinstance(found, tuple) else (str(found),)
+
+    def __str__(self) -> str:
+        return self.sentence(self.code.value)
+
+
+def why(error: Exception) -> tuple[str, ...]:
+    """The reason of an error, without what the problem says already: which store or backup it is about."""
+    if isinstance(error, StoreError):
+        return (error.reason, error.advice)
+    if isinstance(error, AllStoresFailed):
+        return tuple(reason for each in error.failures.values() for reason in why(each))
+    return (error.problem,) if isinstance(error, ManifestError) else (str(error),)
+
+
+def not_made(backup: str, failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
+    """Why a backup is not in stores, by their names."""
+    return tuple(
+        Problem.of(Trouble.COPY_NOT_MADE, backup=backup, store=store, reason=why(error))
+        for store, error in failures.items()
+    )
+
+
+def silent_stores(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
+    """That stores could not be asked, and why, by their names."""
+    return tuple(Problem.of(Trouble.STORE_SILENT, store=store, reason=why(error)) for store, error in failures.items())
+
+
+def _joined(value: Value) -> str | int | float:
+    return ", ".join(value) if isinstance(value, tuple) else value

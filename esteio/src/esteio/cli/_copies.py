@@ -1,0 +1,55 @@
+"""`backup verify --everywhere` and `backup copy`: every store's copy, read and mended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from esteio.cli._bar import Bar
+from esteio.cli._words import Words
+
+if TYPE_CHECKING:
+    from esteio.backup import Backups, Flaw
+
+__all__ = ["bring_copies", "read_copies"]
+
+
+def read_copies(backups: Backups, backup: str, bar: Bar, words: Words) -> int:
+    """Say of each store whether its copy is as it was written; the exit code, 1 when one is not."""
+    found = backups.check_copies(backup, bar)
+    bar.pause()
+    for store in found.whole:
+        typer.echo(words.copy_whole.format(backup=found.backup, store=store))
+    for flaw in found.flaws:
+        right = words.right_in.format(stores=", ".join(flaw.right)) if flaw.right else words.right_nowhere
+        typer.echo(f"{_text(flaw, words)} ({right})", err=True)
+    return 0 if found.ok else 1
+
+
+def bring_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read: bool) -> int:
+    """Bring what stores lack, and say each file; the exit code, 1 when something is still missing."""
+    everything = backup == "all"
+    ids = [entry.id for entry in backups.entries() if entry.complete] if everything else [backup]
+    code = 0
+    for each in ids:
+        done = backups.copy(each, bar, read=read)
+        bar.pause()
+        for file, store in done.files:
+            typer.echo(words.brought.format(file=f"{done.backup}/{file}", store=store))
+        for flaw in done.left:
+            typer.echo(_text(flaw, words), err=True)
+            code = 1
+        if not done.files and not done.left:
+            typer.echo(words.nothing_to_bring.format(backup=done.backup))
+    for file, store, problem in backups.copy_log() if everything else ():
+        if problem is None:
+            typer.echo(words.brought.format(file=file, store=store))
+        else:
+            typer.echo(words.problem(problem), err=True)
+            code = 1
+    return code
+
+
+def _text(flaw: Flaw, words: Words) -> str:
+    return words.problem(flaw.problem)

@@ -1,0 +1,127 @@
+"""The errors of Esteio's backups, in Portuguese, by class and fields.
+
+Promises: no field of an error is lost, and an error that is not known is told in its own words. Only imported once
+such an error happened, so no command waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from esteio.backup import (
+    AlreadyRunning,
+    BackupDamaged,
+    BackupNotFound,
+    DatabaseRefused,
+    LockRefused,
+    ManifestError,
+    NotConfirmed,
+    RestoreRefused,
+    ToolFailed,
+    ToolMissing,
+    TrialNotHeld,
+    VerificationFailed,
+)
+from esteio.backup.packing import InvalidKey, PackUnreadable, WrongKey
+from esteio.backup.physical import ArchiveFailed, NotPossible
+from esteio.backup.schedule import ScheduleError
+from esteio.backup.store import AllStoresFailed, InvalidKeyName, StoreError, StoreUrlError
+from esteio.cli.environment import EnvironmentProblem
+from esteio.errors import EsteioError
+from esteio.postgres import DatabaseUnavailable
+from sispat.cli._frases import traduzir
+
+__all__ = ["TEXTOS", "em_portugues"]
+
+TEXTOS: Mapping[type[EsteioError], str] = {
+    AllStoresFailed: "{motivos}",
+    AlreadyRunning: "cópias em {lock}: {quem} está trabalhando ali; espere que termine e tente de novo",
+    ArchiveFailed: "{name}: o log não está sendo recebido: {reason}; tenta-se de novo",
+    BackupDamaged: (
+        "a cópia {backup!r} está danificada: {file}: {problem}; restaure outra, ou esta de outro lugar: "
+        "`sispat backup verify --everywhere` diz qual a tem certa"
+    ),
+    BackupNotFound: "a cópia {wanted!r} não está em {where}; as mais novas de lá: {conhecidas}",
+    DatabaseRefused: "o banco {database} recusou: {reason}; use o dono dele ou um superusuário, ou veja o motivo",
+    DatabaseUnavailable: "o banco {name!r} não está disponível: {reason}",
+    EnvironmentProblem: "{variable} {problem}; o que se pode definir: {allowed}",
+    InvalidKey: "{kind} {shown!r}: não pode ser usado; o que se pode: {allowed}",
+    InvalidKeyName: (
+        "o nome de objeto {key!r} não pode ser usado; o que se pode: partes de 1 a 200 bytes unidas por /, nenhuma "
+        "começada por ponto, sem caracteres de controle nem barra invertida"
+    ),
+    LockRefused: "trava {lock}: {reason}; dê a esta conta permissão de escrita nessa pasta, ou escolha outra",
+    ManifestError: "manifesto da cópia {backup!r}: {problem}; {advice}",
+    NotConfirmed: "restauração de {database!r} não confirmada, nada foi mexido; digite o nome, ou passe --yes",
+    NotPossible: "não é possível uma cópia do tipo {kind!r}: {reason}; {advice}",
+    PackUnreadable: "os dados não podem ser lidos: {reason}; use outra cópia, ou esta de outro lugar",
+    RestoreRefused: "restauração em {database!r} recusada, nada foi mexido: {reason}; {advice}",
+    ScheduleError: "agenda: {what} é {value!r}; o que se pode: {allowed}",
+    StoreError: "lugar das cópias {store}: {objeto}{reason}; {advice}",
+    StoreUrlError: (
+        "lugar das cópias: {part} é {value!r}; o que se pode: {allowed}. Exemplos: /srv/copias, "
+        "s3://bucket/pasta?endpoint=http://minio:9000, gs://bucket, az://conta/conteiner"
+    ),
+    ToolFailed: "{program} {fim}: {stderr}",
+    ToolMissing: (
+        "{program} do PostgreSQL {major}: {problem}; instale os programas de cliente do PostgreSQL {major}, "
+        "ou diga a pasta em que estão"
+    ),
+    TrialNotHeld: (
+        "prova da cópia {backup!r} não feita: {directory} tem {free} MB livres, são precisos {needed} MB; "
+        "diga outra pasta (TMPDIR)"
+    ),
+    VerificationFailed: "a cópia {backup!r} não passou na prova: {problems}; não conte com ela, faça uma nova",
+    WrongKey: (
+        "os dados cifrados não se abrem: {reason}; dê a identidade do destinatário (SISPAT_BACKUP_IDENTITY), ou a "
+        "frase com que a cópia foi feita (SISPAT_BACKUP_PASSPHRASE)"
+    ),
+}
+_FRASES = {
+    "advice",
+    "allowed",
+    "kind",
+    "part",
+    "problem",
+    "program",
+    "reason",
+    "stderr",
+    "what",
+}  # fields with sentences
+_PROBLEMAS = 5
+
+
+def em_portugues(erro: EsteioError) -> str:
+    """What is said of `erro`."""
+    texto = next((TEXTOS[classe] for classe in type(erro).__mro__ if classe in TEXTOS), None)
+    return traduzir(str(erro)) if texto is None else texto.format(**_campos(erro))
+
+
+def _campos(erro: EsteioError) -> dict[str, Any]:
+    campos = {nome: traduzir(valor) if nome in _FRASES else valor for nome, valor in vars(erro).items()}
+    if isinstance(erro, StoreError):
+        campos["advice"] = traduzir(erro.advice)
+        campos["objeto"] = f"objeto {erro.key!r}: " if erro.key else ""
+    elif isinstance(erro, AllStoresFailed):
+        campos["motivos"] = _motivos(erro)
+    elif isinstance(erro, AlreadyRunning):
+        campos["lock"] = erro.lock.parent
+        campos["quem"] = f"o processo {erro.pid}" if erro.pid else "outro processo"
+    elif isinstance(erro, BackupNotFound):
+        campos["conhecidas"] = ", ".join(erro.known[-3:]) or "nenhuma ainda: faça uma com `sispat backup run`"
+    elif isinstance(erro, ToolFailed):
+        campos["fim"] = f"foi morto pelo sinal {-erro.code}" if erro.code < 0 else f"falhou com o código {erro.code}"
+        campos["stderr"] = traduzir(erro.stderr.strip() or "it said nothing")
+    elif isinstance(erro, VerificationFailed):
+        mais = len(erro.problems) - _PROBLEMAS
+        campos["problems"] = "; ".join(map(traduzir, erro.problems[:_PROBLEMAS])) + (
+            f" (e mais {mais})" if mais > 0 else ""
+        )
+    return campos
+
+
+def _motivos(erro: AllStoresFailed) -> str:
+    ditos = [em_portugues(cada) if isinstance(cada, EsteioError) else str(cada) for cada in erro.failures.values()]
+    qual = f"para o objeto {erro.key!r}" if erro.key else "das cópias"
+    return ditos[0] if len(ditos) == 1 else f"não há um lugar que sirva {qual}: {'; '.join(ditos)}"
