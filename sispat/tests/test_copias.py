@@ -60,6 +60,8 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
         assert "O banco de antes está guardado como 'sispat_before_" in volta.stdout
         assert (documentos / "nota.pdf").read_text() == "nota fiscal"
         assert f"Os documentos de antes estão guardados em {documentos}.before-" in volta.stdout
+        assert "O sistema está fechado" in volta.stderr
+        assert comando("manutencao", "estado", SISPAT_DATA_DIR=dados).stdout == "O sistema está aberto.\n"
         with psycopg.connect(Dsn.parse(url).conninfo) as conn:
             assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
         servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -135,7 +136,7 @@ def _textos(no: ast.AST) -> Iterator[str]:
 
 
 def test_every_sentence_in_the_source_is_translated() -> None:
-    todas = {frase for frase in frases() if len(frase.split()) > 1} - NOMES
+    todas = {frase for frase in frases() if len(frase.split()) > 1 and re.search("[a-z]", frase)} - NOMES
     assert len(todas) > 60  # they are found
     ditas = {
         frase for frase in todas if traduzir(frase) == frase and not frase.startswith(("zstd: ", "age: ", "SELECT "))

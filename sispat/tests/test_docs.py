@@ -1,9 +1,13 @@
 """The documents say what is there: links lead somewhere, make targets and settings exist, code compiles."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+import typer
+
+from sispat.cli._comandos import _app
 
 RAIZ = Path(__file__).parents[2]
 PAGINAS = sorted(
@@ -29,6 +33,19 @@ def test_every_make_target_that_is_named_exists(pagina: Path) -> None:
 def test_python_in_the_documents_compiles(pagina: Path) -> None:
     for bloco in re.findall(r"```python\n(.*?)```", pagina.read_text(), re.S):
         compile(bloco, str(pagina), "exec", flags=0x2000)  # ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+
+
+@pytest.mark.parametrize("pagina", PAGINAS, ids=lambda p: str(p.relative_to(RAIZ)))
+def test_every_command_that_is_shown_exists_with_its_options(pagina: Path) -> None:
+    for linha in re.findall(r"(?:^|`)(?:[A-Z_]+=\S+ )*sispat ([a-z][^`\n#|]*)", pagina.read_text(), re.M):
+        comando, palavras = typer.main.get_command(_app), shlex.split(linha)
+        while palavras and palavras[0] in getattr(comando, "commands", ()):
+            comando = comando.commands[palavras.pop(0)]
+        assert not (hasattr(comando, "commands") and palavras and palavras[0].isalpha()), linha
+        opcoes = {opcao for parametro in comando.params for opcao in (*parametro.opts, *parametro.secondary_opts)}
+        assert {palavra.partition("=")[0] for palavra in palavras if palavra.startswith("--")} <= opcoes | {"--help"}, (
+            linha
+        )
 
 
 def test_the_readme_has_nothing_left_to_fill_in() -> None:

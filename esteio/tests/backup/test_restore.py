@@ -2,6 +2,8 @@
 
 import contextlib
 import threading
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +155,40 @@ def test_who_writes_meanwhile_is_cut_off_and_finds_the_restored_database(made: B
     new = query(database, COUNT)[0][0]
     assert old > 5000 or new > 5000
     assert new >= 5000
+
+
+def test_the_service_is_closed_from_the_confirmation_to_the_swap_and_what_is_under_way_may_end(
+    made: Backups, database: Dsn
+) -> None:
+    seen: list[str] = []
+    ended = threading.Event()
+
+    @contextlib.contextmanager
+    def quiet() -> Iterator[None]:
+        seen.append("closed")
+        try:
+            yield
+        finally:
+            seen.append("open")
+
+    def work() -> None:
+        query(database, "insert into conta (id, nome) select 20000, pg_sleep(1)::text")
+        ended.set()
+
+    def progress(step: str, done: int, total: int, unit: str) -> None:
+        if step not in seen:
+            seen.append(step)
+        if step == "swap":
+            threading.Thread(target=work).start()
+            time.sleep(0.3)
+
+    done = made.restore_in_place(lambda _: not seen.append("asked"), progress=progress, quiet=quiet())
+    assert seen == ["asked", "closed", "check", "restore", "compare", "swap", "open"]
+    assert ended.is_set()
+    assert query(database.with_(database=done.kept), "select count(*) from conta where id = 20000") == [(1,)]
+    with pytest.raises(NotConfirmed):
+        made.restore_in_place(lambda _: False, quiet=quiet())
+    assert seen[-1] == "open"
 
 
 def test_a_name_at_its_longest_is_shortened_within_no_letter(postgres_server, tmp_path: Path) -> None:

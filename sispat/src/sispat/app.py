@@ -52,7 +52,7 @@ def criar_app(settings: Settings) -> FastAPI:
             Middleware(RequestId),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
-            Middleware(Identificacao, db=servico.db, validade=servico.validade),
+            Middleware(Identificacao, db=servico.db, validade=servico.validade, manutencao=servico.manutencao),
             Middleware(RateLimits, rules=regras(settings), limiter=servico.limitador, respond=_recusar),
         ],
     )

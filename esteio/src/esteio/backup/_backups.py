@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -43,6 +43,7 @@ from esteio.backup.physical import (
     WalArchive,
     recover_beside,
     recover_in_place,
+    recover_server,
     require_stopped,
 )
 from esteio.backup.restore import Restored, restore_in_place, restore_into
@@ -54,6 +55,7 @@ from esteio.backup.watch import Watch
 from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
+from esteio.postgres.embedded import Embedded
 
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
@@ -250,10 +252,12 @@ class Backups:
         progress: Progress = silent,
         *,
         documents: bool = True,
+        quiet: AbstractContextManager[object] | None = None,
     ) -> Restored:
         """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name.
 
-        Its `documents` take the place of the present ones, which are kept too.
+        What follows is done within `quiet`, such as `Maintenance.held`: who writes then would lose it. Its
+        `documents` take the place of the present ones, which are kept too.
         """
         with self._locked():
             folder = self.folder(backup)
@@ -266,6 +270,7 @@ class Backups:
                 progress,
                 jobs=self._jobs,
                 documents=beside,
+                quiet=quiet,
                 clock=self._clock,
             )
 
@@ -319,6 +324,27 @@ class Backups:
         with self._locked():
             beside = self.documents.as_of(target) if documents else Untouched()
             return recover_in_place(self.cluster, data_dir, target, beside, progress, clock=self._clock)
+
+    def recover_server(
+        self,
+        server: Embedded,
+        confirm: Callable[[str], bool],
+        target: datetime | None = None,
+        progress: Progress = silent,
+        *,
+        documents: bool = True,
+        quiet: AbstractContextManager[object] | None = None,
+    ) -> tuple[Recovered, Path | None]:
+        """As `recover_in_place`, of an embedded server, which goes on until the new directory is ready.
+
+        Then it is stopped; whoever keeps it up starts the restored one at once. `quiet` is around all that is done after
+        `confirm`, such as `Maintenance.held`, and may wait at its end until that server answers.
+        """
+        with self._locked():
+            beside = self.documents.as_of(target) if documents else Untouched()
+            return recover_server(
+                self.cluster, server, confirm, target, progress, documents=beside, quiet=quiet, clock=self._clock
+            )
 
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""

@@ -1,4 +1,4 @@
-"""The commands: `esteio backup COMMAND`, the same as `python -m esteio backup COMMAND`.
+"""The commands: `esteio backup COMMAND` and `esteio maintenance COMMAND`, the same as `python -m esteio ...`.
 
 Promises: exit code 0 when it was done, 1 when it was not, 2 when the command line itself is wrong, 130 and 143 when it
 was interrupted. What went wrong is one block on stderr, without a traceback. A password is never an argument.
@@ -10,6 +10,7 @@ from __future__ import annotations
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main
 from esteio.cli._notify import Notices
+from esteio.cli._own import Own
 from esteio.cli._words import ENGLISH, Words
 
-__all__ = ["ENGLISH", "Notices", "Opened", "Words", "backup_commands", "main"]
+__all__ = ["ENGLISH", "Notices", "Opened", "Own", "Words", "backup_commands", "main"]

@@ -6,16 +6,18 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esteio.cli._bar import Bar
-from esteio.cli._cluster import moment, recover_cluster
+from esteio.cli._cluster import moment, recover_cluster, replace_cluster
 from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep, running
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
+from esteio.cli._own import Own
 from esteio.cli._schedule import Form, scheduled, show, written
 from esteio.cli._show import (
     documents_taken,
@@ -51,14 +53,17 @@ def backup_commands(
     words: Words = ENGLISH,
     zone: Callable[[], str] = lambda: "UTC",
     notified: Notified = nobody,
+    *,
+    own: Own | None = None,
 ) -> typer.Typer:
     """The commands, saying `words`; `zone` is asked for the timezone of a schedule that names none.
 
-    `notified` is asked who is told how a run ended.
+    `notified` is asked who is told how a run ended; `own` is what the program adds to a restore in place.
     """
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_run(app, opened, words, notified)
-    commands = (_add_list, _add_verify, _add_copy, _add_restore, _add_prune, _add_status, _add_archive)
+    restore = partial(_add_restore, own=own or Own())
+    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_archive)
     for add in commands:
         add(app, opened, words)
     _add_schedule(app, opened, words, zone, notified)
@@ -115,7 +120,7 @@ def _add_copy(app: typer.Typer, opened: Opened, words: Words) -> None:
             raise typer.Exit(bring_copies(backups, backup, bar, words, read=read))
 
 
-def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
+def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> None:
     @app.command("restore", help=words.restore)
     def restore(
         backup: Annotated[str, typer.Argument(help=words.id)] = "latest",
@@ -132,20 +137,22 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
         if (documents is not None and replaces) or (no_documents and not replaces):
             raise typer.BadParameter(words.documents_or_not)
         if to is not None:
-            if (directory is None) == (data_dir is None) or into is not None or in_place:
+            server = own.server() if in_place else None
+            place = data_dir or server
+            if (
+                (directory is None) == (place is None)
+                or (data_dir is not None and in_place)
+                or into is not None
+                or in_place != (server is not None)
+            ):
                 raise typer.BadParameter(words.one_of_directories)
             target = moment(to, words)
             with opened(False) as backups, Bar(words) as bar:
-                recover_cluster(
-                    backups,
-                    target,
-                    (directory or data_dir or Path()).absolute(),
-                    None if data_dir is None else lambda name: yes or _confirmed(name, bar, words),
-                    bar,
-                    words,
-                    documents=documents,
-                    no_documents=no_documents,
-                )
+                if place is not None:
+                    confirm = partial(_confirmed, yes, words.type_directory, bar)
+                    replace_cluster(backups, target, place, confirm, own, bar, words, documents=not no_documents)
+                elif directory is not None:
+                    recover_cluster(backups, target, directory.absolute(), bar, words, documents=documents)
             return
         if documents is not None and into is None:
             with opened(False) as backups, Bar(words) as bar:
@@ -157,9 +164,8 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words) -> None:
             if into is not None:
                 done = backups.restore_into(into, backup, bar, documents=documents)
             else:
-                done = backups.restore_in_place(
-                    lambda name: yes or _confirmed(name, bar, words), backup, bar, documents=not no_documents
-                )
+                confirm = partial(_confirmed, yes, words.type_name, bar)
+                done = backups.restore_in_place(confirm, backup, bar, documents=not no_documents, quiet=own.quiet())
         _report_restored(done, words)
 
 
@@ -267,11 +273,11 @@ def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -
     return text.format(seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked))
 
 
-def _confirmed(name: str, bar: Bar, words: Words) -> bool:
-    if not sys.stdin.isatty():
-        return False
+def _confirmed(yes: bool, question: str, bar: Bar, name: str) -> bool:
+    if yes or not sys.stdin.isatty():
+        return yes
     bar.pause()
-    return bool(typer.prompt(words.type_name.format(name=name), err=True) == name)
+    return bool(typer.prompt(question.format(name=name), err=True) == name)
 
 
 def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:

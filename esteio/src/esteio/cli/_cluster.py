@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING
 import typer
 
 from esteio.cli._bar import Bar
+from esteio.cli._own import Own
 from esteio.cli._show import documents_text
 from esteio.cli._words import Words
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
+    from esteio.backup.physical import Recovered
+    from esteio.postgres.embedded import Embedded
 
-__all__ = ["moment", "recover_cluster"]
+__all__ = ["moment", "recover_cluster", "replace_cluster"]
 
 _LAST = "last"
 
@@ -38,25 +41,40 @@ def recover_cluster(
     backups: Backups,
     target: datetime | None,
     into: Path,
-    confirmed: Callable[[str], bool] | None,
     bar: Bar,
     words: Words,
     *,
     documents: Path | None,
-    no_documents: bool,
 ) -> None:
-    """Restore the new data directory `into`; with `confirmed`, put it in the place of the data directory `into`.
-
-    The documents go into the new directory `documents`, or take their place unless `no_documents`.
-    """
-    kept = None
-    if confirmed is None:
-        done = backups.recover(into, target, bar, documents=documents)
-    else:
-        done, kept = backups.recover_in_place(into, confirmed, target, bar, documents=not no_documents)
+    """Restore the new data directory `into`, and the documents into the new directory `documents` (None: not)."""
+    done = backups.recover(into, target, bar, documents=documents)
     bar.pause()
+    _say(done, None, words)
+
+
+def replace_cluster(
+    backups: Backups,
+    target: datetime | None,
+    place: Path | Embedded,
+    confirm: Callable[[str], bool],
+    own: Own,
+    bar: Bar,
+    words: Words,
+    *,
+    documents: bool,
+) -> None:
+    """Restore in the place of a data directory, or of our own server, with the `documents` or without."""
+    if isinstance(place, Path):
+        done, kept = backups.recover_in_place(place.absolute(), confirm, target, bar, documents=documents)
+    else:
+        done, kept = backups.recover_server(place, confirm, target, bar, documents=documents, quiet=own.quiet())
+    bar.pause()
+    _say(done, kept, words)
+
+
+def _say(done: Recovered, kept: Path | None, words: Words) -> None:
     last = done.last_commit.isoformat(" ", "seconds") if done.last_commit else done.plan.base.details["ended"]
-    typer.echo(words.recovered.format(id=done.plan.base.id, directory=into, seconds=done.seconds, last=last))
+    typer.echo(words.recovered.format(id=done.plan.base.id, directory=done.directory, seconds=done.seconds, last=last))
     if kept is not None:
         typer.echo(words.kept_directory.format(kept=kept))
     for line in documents_text(done.documents, words):

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from esteio.cli import _maintenance
 from esteio.cli._backup import backup_commands
+from esteio.cli._own import Own
 from esteio.errors import EsteioError
 
 if TYPE_CHECKING:
@@ -37,11 +39,6 @@ class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
 
-@_app.callback()
-def _general() -> None:
-    """Keep `backup` a command of its own."""
-
-
 def _opened(database: bool) -> AbstractContextManager[Backups]:
     from esteio.cli.environment import backups_of
 
@@ -54,7 +51,10 @@ def _notified() -> Notices:
     return notices_of(os.environ)
 
 
-_app.add_typer(backup_commands(_opened, notified=_notified), name="backup")
+_app.add_typer(
+    backup_commands(_opened, notified=_notified, own=Own(quiet=_maintenance.closed_for_restore)), name="backup"
+)
+_app.add_typer(_maintenance.app, name="maintenance")
 
 
 def main() -> None:

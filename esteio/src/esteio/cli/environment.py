@@ -15,6 +15,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_THREADS | zstd's threads, shared by the streams of a dump, 0 to 64 | one for each core, 4 at most |
 | BACKUP_JOBS | streams of a dump at the same time, and of its restore, 1 to 16 | one for each core, 4 at most |
 | BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
+| MAINTENANCE_FILE | the switch that closes the service around a restore in place | it is not closed |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 | NOTIFY_URLS | who is told how runs end, as apprise writes addresses, separated by blanks | nobody |

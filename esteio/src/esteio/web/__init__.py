@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from esteio.web._body_limit import BodyLimit, BodyTooLarge
 from esteio.web._health import health_routes
+from esteio.web._maintenance import MaintenancePage
 from esteio.web._request_id import RequestId
 from esteio.web.limits import (
     QuotaExceeded,
@@ -20,6 +21,7 @@ from esteio.web.limits import (
 __all__ = [
     "BodyLimit",
     "BodyTooLarge",
+    "MaintenancePage",
     "QuotaExceeded",
     "RateLimits",
     "RequestId",

@@ -2,7 +2,8 @@
 
 - `{prefix}/live`: does the process answer? Touches nothing; restart it when it does not.
 - `{prefix}/ready`: should a load balancer send requests here? Says no before the application is ready and
-  while it drains - never because a dependency is away: that would take every instance out at once.
+  while it drains - never because a dependency is away: that would take every instance out at once. Under
+  maintenance it says no where it is given the switch: then a load balancer's own page is what people see.
 - `{prefix}`: how is everything? health+json (draft-inadarei-api-health-check-06); 503 when an essential
   check fails.
 """
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from esteio.health import Monitor, Report, Result, Status
+from esteio.maintenance import Maintenance
 from esteio.serve import lifecycle
 
 __all__ = ["health_routes"]
@@ -25,17 +28,30 @@ __all__ = ["health_routes"]
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
-def health_routes(monitor: Monitor, *, prefix: str = "/health", version: str = "", service: str = "") -> list[Route]:
-    """Routes for `monitor`; `service` and `version` go into the report."""
+def health_routes(
+    monitor: Monitor,
+    *,
+    prefix: str = "/health",
+    version: str = "",
+    service: str = "",
+    maintenance: Maintenance | None = None,
+) -> list[Route]:
+    """Routes for `monitor`; `service` and `version` go into the report.
+
+    With `maintenance`, `ready` is 503 while that is on; without, the application answers for itself then.
+    """
 
     async def live(_: Request) -> Response:
         return PlainTextResponse("live\n", headers=_NO_STORE)
 
     async def ready(_: Request) -> Response:
-        if lifecycle.accepting:
+        if not lifecycle.accepting:
+            why, seconds = "draining" if lifecycle.draining else "starting", 1
+        elif maintenance is not None and (notice := maintenance.state()):
+            why, seconds = "maintenance", notice.retry_after(time.time())
+        else:
             return PlainTextResponse("ready\n", headers=_NO_STORE)
-        why = "draining" if lifecycle.draining else "starting"
-        return PlainTextResponse(f"{why}\n", 503, headers={**_NO_STORE, "Retry-After": "1"})
+        return PlainTextResponse(f"{why}\n", 503, headers={**_NO_STORE, "Retry-After": str(seconds)})
 
     async def health(_: Request) -> Response:
         report = await monitor.report()

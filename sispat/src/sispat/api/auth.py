@@ -35,6 +35,7 @@ def _pessoa(acesso: Acesso, csrf: str | None) -> dict[str, Any]:
 async def login(request: Request, credenciais: sessoes.Credenciais) -> Response:
     """E-mail e senha; responde com a sessão como cookie e como `token` para `Authorization: Bearer`."""
     servico = servico_de(request)
+    servico.exigir_aberto()
     aberta = await sessoes.entrar(servico.db, servico.guarda, credenciais, servico.validade, origem_de(request))
     resposta = json_de({"token": aberta.token, "usuario": _pessoa(aberta.acesso, tokens.csrf_para(aberta.token))})
     resposta.headers["Cache-Control"] = "no-store"

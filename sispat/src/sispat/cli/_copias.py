@@ -10,14 +10,16 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from esteio.cli import Words, backup_commands
+from esteio.cli import Own, Words, backup_commands
 from sispat.cli._frases import traduzir
+from sispat.cli._manutencao import fechado_para_restaurar
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
     from esteio.cli import Notices
     from esteio.postgres import Dsn
+    from esteio.postgres.embedded import Embedded
 
 __all__ = ["app", "avisados"]
 
@@ -39,14 +41,16 @@ _TEXTOS = Words(
     restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
     id="O nome dela, ou latest para a mais nova.",
     into="Nome do banco novo.",
-    in_place="Toma o lugar do banco atual.",
+    in_place="Toma o lugar do banco atual; com --to, o do nosso servidor, que pode estar ligado.",
     yes="Não pergunta o nome do banco.",
     one_of="diga --into NOME ou --in-place",
     to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last.",
     bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, ou last",
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
-    one_of_directories="com --to, diga --directory PASTA ou --data-dir PASTA",
+    one_of_directories=(
+        "com --to, diga --directory PASTA ou --data-dir PASTA; --in-place só sem DATABASE_URL, para o servidor próprio"
+    ),
     documents_into="A pasta nova para onde vão os documentos: só eles, ou com --into ou --directory.",
     no_documents="Com --in-place ou --data-dir: deixa os documentos atuais como estão.",
     documents_or_not="--documents PASTA vai sozinho ou com --into ou --directory, --no-documents com --in-place ou --data-dir",
@@ -81,6 +85,7 @@ _TEXTOS = Words(
     not_arrived="{channel} não aceitou: {reason}",
     delivered="{sent} entregues, {owed} por entregar.",
     type_name="O banco {name!r} será substituído, e guardado ao lado. Digite o nome dele para confirmar",
+    type_directory="A pasta de dados {name!r} será substituída, e guardada ao lado. Digite o nome dela para confirmar",
     made="Cópia {id}: {content} em {seconds:.1f} s, {stored} guardados em {stores}.",
     proven="Restaurada para prova em {seconds:.1f} s: {rows} linhas como devem ser ({checked}).",
     proven_whole="Restaurada para prova em {seconds:.1f} s: {rows} linhas lidas ({checked}).",
@@ -115,6 +120,7 @@ _TEXTOS = Words(
     checksums="Conferindo cada página",
     unpack="Desempacotando",
     log="Buscando o log",
+    stop="Parando o servidor",
     swap="Trocando os bancos",
     bring="Copiando entre os lugares",
     reasons={
@@ -213,6 +219,14 @@ def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
         yield dsn if settings.database_url is not None else dsn.with_(user="postgres")
 
 
+def _servidor() -> Embedded | None:
+    """Our own server, whether it runs or not."""
+    from sispat.cli._servidor import servidor_proprio
+
+    settings = carregar()
+    return servidor_proprio(settings) if settings.database_url is None else None
+
+
 def _variaveis(settings: Settings) -> dict[str, str]:
     frase = settings.backup_passphrase
     return {
@@ -236,4 +250,10 @@ def avisados(settings: Settings | None = None) -> Notices:
     return avisos(settings, _variaveis(settings), _TEXTOS.checks)
 
 
-app = backup_commands(_abrir, _TEXTOS, lambda: carregar().timezone, avisados)
+app = backup_commands(
+    _abrir,
+    _TEXTOS,
+    lambda: carregar().timezone,
+    avisados,
+    own=Own(quiet=fechado_para_restaurar, server=_servidor),
+)

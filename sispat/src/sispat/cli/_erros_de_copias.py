@@ -29,6 +29,7 @@ from esteio.backup.schedule import ScheduleError
 from esteio.backup.store import AllStoresFailed, InvalidKeyName, StoreError, StoreUrlError
 from esteio.cli.environment import EnvironmentProblem
 from esteio.errors import EsteioError
+from esteio.maintenance import MaintenanceError, MaintenanceHeld
 from esteio.postgres import DatabaseUnavailable
 from sispat.cli._frases import traduzir
 
@@ -52,6 +53,11 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "começada por ponto, sem caracteres de controle nem barra invertida"
     ),
     LockRefused: "trava {lock}: {reason}; dê a esta conta permissão de escrita nessa pasta, ou escolha outra",
+    MaintenanceError: "manutenção {path}: {problem}; dê a esta conta permissão de escrita nessa pasta",
+    MaintenanceHeld: (
+        "manutenção {path}: o processo {aviso.pid} de {aviso.who} a mantém ({aviso.reason}); espere que termine, ou "
+        "encerre-o"
+    ),
     ManifestError: "manifesto da cópia {backup!r}: {problem}; {advice}",
     NotConfirmed: "restauração de {database!r} não confirmada, nada foi mexido; digite o nome, ou passe --yes",
     NotPossible: "não é possível uma cópia do tipo {kind!r}: {reason}; {advice}",
@@ -100,7 +106,9 @@ def em_portugues(erro: EsteioError) -> str:
 
 def _campos(erro: EsteioError) -> dict[str, Any]:
     campos = {nome: traduzir(valor) if nome in _FRASES else valor for nome, valor in vars(erro).items()}
-    if isinstance(erro, StoreError):
+    if isinstance(erro, MaintenanceHeld):
+        campos["aviso"] = erro.notice
+    elif isinstance(erro, StoreError):
         campos["advice"] = traduzir(erro.advice)
         campos["objeto"] = f"objeto {erro.key!r}: " if erro.key else ""
     elif isinstance(erro, AllStoresFailed):

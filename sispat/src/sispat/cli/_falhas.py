@@ -41,8 +41,8 @@ def relatar() -> Iterator[None]:
 
 
 def _dito(erro: SispatError | EsteioError) -> str:
-    """What is said of it; the errors of backups are Esteio's, in English."""
-    if isinstance(erro, EsteioError) and "esteio.backup" in sys.modules:
+    """What is said of it; the errors of backups and of the maintenance switch are Esteio's, in English."""
+    if isinstance(erro, EsteioError) and not sys.modules.keys().isdisjoint(("esteio.backup", "esteio.maintenance")):
         from sispat.cli._erros_de_copias import em_portugues
 
         return em_portugues(erro)

@@ -20,7 +20,7 @@ from sispat.settings import Settings
 if TYPE_CHECKING:
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["BancoEmbutido", "banco", "banco_em_uso", "encerravel"]
+__all__ = ["BancoEmbutido", "banco", "banco_do_servico", "banco_em_uso", "encerravel", "servidor_proprio"]
 
 NOME = "sispat"  # of the database and of its owner
 PAPEL_DO_SERVICO = "sispat_app"  # what the workers act as; see migration 0001
@@ -56,16 +56,21 @@ class BancoEmbutido:
         return dsn
 
 
+def servidor_proprio(settings: Settings) -> Embedded:
+    """Our own server, not started."""
+    from esteio.postgres.embedded import Embedded
+
+    return Embedded(settings.data_dir / "postgres", account=settings.pg_account)
+
+
 @contextmanager
 def banco(settings: Settings) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
     """The address, and the server where it is ours to keep up."""
     if settings.database_url is not None:
         yield settings.database_url, None
         return
-    from esteio.postgres.embedded import Embedded
-
     with Trava(settings.data_dir) as trava:
-        servidor = Embedded(settings.data_dir / "postgres", account=settings.pg_account)
+        servidor = servidor_proprio(settings)
         embutido = BancoEmbutido(servidor, trava)
         try:
             embutido.start()
@@ -85,6 +90,17 @@ def banco_em_uso(settings: Settings) -> Iterator[Dsn]:
                 raise
             dsn = Dsn.parse(erro.url)
         yield dsn
+
+
+def banco_do_servico(settings: Settings) -> Dsn | None:
+    """The address of a database that is in use: the one of DATABASE_URL, or of whoever works on the data directory."""
+    if settings.database_url is not None:
+        return settings.database_url
+    try:
+        with Trava(settings.data_dir):
+            return None
+    except DadosEmUso as erro:
+        return Dsn.parse(erro.url) if erro.url else None
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from sispat.cep import CepDesconhecido, CepIndisponivel
 from sispat.domain import erros
 from sispat.usecases.entradas import campos_invalidos
 from sispat.usecases.tentativas import MuitasTentativas
+from sispat.web.manutencao import EmManutencao
 from sispat.web.porta import id_da_requisicao
 
 __all__ = ["Problema", "problema_de", "problema_do_limite", "resposta_problema"]
@@ -44,6 +45,7 @@ ESTADOS: dict[type[erros.SispatError], tuple[int, str]] = {
     CepDesconhecido: (404, "CEP não encontrado"),
     CepIndisponivel: (503, "Consulta de CEP indisponível"),
     MuitasTentativas: (429, "Muitas tentativas"),
+    EmManutencao: (503, "Em manutenção"),
 }
 _DO_HTTP = {
     400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
@@ -79,6 +81,8 @@ class Problema:
 def problema_de(erro: Exception) -> Problema:
     """`erro` as a `Problema`; the unexpected is logged here."""
     if isinstance(erro, erros.SispatError):
+        if isinstance(erro, EmManutencao):
+            return _manutencao(erro)
         return _tentativas(erro) if isinstance(erro, MuitasTentativas) else _nosso(erro)
     if isinstance(erro, RequestValidationError):
         return _nosso(erros.DadosInvalidos(campos_invalidos(erro.errors())))
@@ -166,6 +170,15 @@ def _tentativas(erro: MuitasTentativas) -> Problema:
         },
         ingles=("Too many attempts", f"Too many sign-ins failed. Wait {duration(erro.espera, 'en')} before you try again."),
         tipo=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
+def _manutencao(erro: EmManutencao) -> Problema:
+    return Problema(
+        503, erro.codigo, ESTADOS[EmManutencao][1], erro.mensagem,
+        extras={"desde": erro.desde, "ate": erro.ate, "motivo": erro.motivo},
+        cabecalhos={"Retry-After": str(erro.espera)},
+        ingles=("Under maintenance", "SISPAT is under maintenance. Nothing was saved: try again in a moment."),
     )  # fmt: skip
 
 

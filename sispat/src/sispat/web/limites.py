@@ -2,7 +2,7 @@
 
 Promises: a token counts as a person only after the database said whose it is; any other - missing, made up, ended -
 counts by address, so that a false one buys nothing. What was said is remembered for a minute, for limits alone: the door
-asks each time. While the database is away nobody is counted, and nobody served.
+asks each time. While the database is away, or the service closed, nobody is counted, and nobody served.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from esteio import EsteioError
+from esteio.maintenance import Maintenance
 from esteio.postgres import Database
 from esteio.web import Rule, by_address
 from sispat.domain.erros import NaoAutenticado
@@ -91,15 +92,16 @@ class Reconhecidas:
 class Identificacao:
     """ASGI middleware before the limits: writes down whose request this is, where a limit asks."""
 
-    def __init__(self, app: ASGIApp, db: Database, validade: Validade) -> None:
+    def __init__(self, app: ASGIApp, db: Database, validade: Validade, manutencao: Maintenance) -> None:
         self.app = app
         self._db = db
+        self._manutencao = manutencao
         self._validade = validade
         self._reconhecidas = Reconhecidas()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Identify, then pass on."""
-        if scope["type"] == "http" and _interessa(scope):
+        if scope["type"] == "http" and _interessa(scope) and self._manutencao.state() is None:
             quem = await self._quem(scope)
             if quem is not None:
                 scope["state"][_QUEM] = quem

@@ -1,10 +1,11 @@
 """The door: every request that needs a person comes through `Atendimento`.
 
 Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the
-whole request and is given back however it ends; what is slow on it is told with the name of the route. A request
-that may write is one transaction: an error undoes it all, and when the answer to its COMMIT is lost, what became
-of it is looked up (`CommitUnknown` where nobody knows). A write that was authorised by the cookie alone needs the
-CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to whoever asks.
+whole request and is given back however it ends; what is slow on it is told with the name of the route. While
+the service is closed the door is too (`EmManutencao`). A request that may write is one transaction: an error
+undoes it all, and when the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where
+nobody knows). A write that was authorised by the cookie alone needs the CSRF token (form field or
+`X-CSRF-Token`), because a browser sends cookies to whoever asks.
 """
 
 from __future__ import annotations
@@ -81,8 +82,9 @@ class Atendimento:
 
     async def _entrar(self) -> Contexto:
         request = self._request
-        token, do_cookie = token_de(request)
         servico = servico_de(request)
+        servico.exigir_aberto()  # before the session: who has none should not be led to signing in now
+        token, do_cookie = token_de(request)
         db: Database = servico.db
         escreve = request.method not in _SEGUROS
         emprestada = db.transaction() if escreve else db.connection()

@@ -18,6 +18,7 @@ from datetime import timedelta
 from esteio import EsteioError
 from esteio.health import Check, Monitor
 from esteio.limit import RateLimiter
+from esteio.maintenance import Maintenance
 from esteio.postgres import Database
 from esteio.serve import lifecycle
 from sispat.cep import ConsultaCep
@@ -27,6 +28,7 @@ from sispat.store import bloqueios, esquema, identidade
 from sispat.usecases.sessoes import Validade
 from sispat.usecases.tentativas import Guarda
 from sispat.web.armazem import Armazem, armazem, encerrar, iniciar, limite, redis
+from sispat.web.manutencao import EmManutencao, interruptor
 
 __all__ = ["PAPEL_DO_BANCO", "SemBanco", "Servico"]
 
@@ -65,6 +67,7 @@ class Servico:
     contagem: Armazem
     limitador: RateLimiter
     guarda: Guarda
+    manutencao: Maintenance
     fila_de_numeros: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @classmethod
@@ -95,7 +98,14 @@ class Servico:
                 limite("auth", settings.limit_auth),
                 limite("auth-address", settings.limit_auth_address),
             ),
+            interruptor(settings),
         )
+
+    def exigir_aberto(self) -> None:
+        """Raise `EmManutencao` while the service is closed; before anything that needs the database."""
+        aviso = self.manutencao.state()
+        if aviso is not None:
+            raise EmManutencao(aviso)
 
     @contextlib.asynccontextmanager
     async def aberto(self) -> AsyncIterator[None]:

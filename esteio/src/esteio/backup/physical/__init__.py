@@ -10,6 +10,7 @@ from esteio.backup.physical._archive import ArchiveFailed, WalArchive
 from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._cluster import KINDS, ClusterBackups
 from esteio.backup.physical._events import WalGap, WalNotShipped, WalShipped
+from esteio.backup.physical._in_place import recover_server
 from esteio.backup.physical._inventory import Wal, inventory
 from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
@@ -40,6 +41,7 @@ __all__ = [
     "recover",
     "recover_beside",
     "recover_in_place",
+    "recover_server",
     "require_stopped",
     "swap",
     "take_base",

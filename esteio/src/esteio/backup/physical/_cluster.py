@@ -28,8 +28,8 @@ from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
 from esteio.backup.physical._log import log_key
 from esteio.backup.physical._log_copies import read_log
-from esteio.backup.physical._plan import Window, first_segment, plan, unneeded, window
-from esteio.backup.physical._recover import Recovered, recover
+from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
+from esteio.backup.physical._recover import Recovered, recover, refuse_early
 from esteio.backup.physical._segments import gaps
 from esteio.backup.physical._timelines import Branch, branches
 from esteio.backup.physical._trial import Trial
@@ -119,14 +119,17 @@ class ClusterBackups:
 
         RestoreRefused with what can be reached when `target` is not in it. `swap` then puts it in place.
         """
-        entries = self._catalogue.entries()
-        bases = self._bases(entries)
-        if not bases:
-            raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
-        log, known = self._log(bases[-1]), self._branches()
-        found = plan(bases, log, target, name=str(directory), branches=known, failed=_failed(entries))
+        found = self._plan(directory, target)
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
+
+    def require_reachable(self, data_dir: Path, target: datetime | None, *, major: int) -> None:
+        """RestoreRefused when `data_dir`, of a server of `major`, can't be brought to `target`, as far as is known."""
+        found = self._plan(data_dir, target)
+        if found.base.major != major:
+            reason = f"the backup is of PostgreSQL {found.base.major}, the server of {major}"
+            raise RestoreRefused(str(data_dir), reason, "restore a dump, which can change the major")
+        refuse_early(found, data_dir.with_name(f"{data_dir.name}.restoring"), self._toolbox(major))
 
     def wants_base(self) -> str | None:
         """Why a base backup has to be made now; None when the newest one, with the log after it, reaches up to now.
@@ -170,6 +173,14 @@ class ClusterBackups:
             if wal.key is not None:
                 failed.update(self._stores.delete(wal.key))
         return failed
+
+    def _plan(self, directory: Path, target: datetime | None) -> Plan:
+        entries = self._catalogue.entries()
+        bases = self._bases(entries)
+        if not bases:
+            raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
+        log, known = self._log(bases[-1]), self._branches()
+        return plan(bases, log, target, name=str(directory), branches=known, failed=_failed(entries))
 
     def _parent(self) -> Manifest:
         entries = self._catalogue.entries()

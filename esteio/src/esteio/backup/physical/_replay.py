@@ -21,6 +21,7 @@ from esteio.backup.physical._plan import Plan
 from esteio.backup.store._directory import sync_directory
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded, StartFailed
+from esteio.postgres.embedded._hold import hold_file
 
 __all__ = ["databases", "replay"]
 
@@ -53,6 +54,7 @@ def replay(
         raise _explained(plan, directory, error) from error
     finally:
         server.stop()
+        hold_file(directory).unlink(missing_ok=True)
         (directory / "recovery.signal").unlink(missing_ok=True)
         for name, content in own.items():
             _put_back(directory / name, content, server)

@@ -1,7 +1,8 @@
 """Two databases change places in one transaction.
 
 Promises: whoever looks sees the old one or the new one under the name, never neither; when it fails or is interrupted,
-everything is as it was. Who was connected to the old one is cut off and finds the new one when it comes back.
+everything is as it was. Who was connected to the old one is cut off and finds the new one when it comes back; where the
+service is quiet, what is under way may end first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ import psycopg
 from psycopg import sql
 
 from esteio.backup._errors import RestoreRefused
-from esteio.backup._session import Connection, connect
+from esteio.backup._session import Connection, connect, one
+from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 
 __all__ = ["swap"]
@@ -23,11 +25,19 @@ _TRIES = 6  # PostgreSQL itself waits 5 s in each for the others to leave
 _EVERY = 0.1
 _CUT_OFF = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY (%s) AND pid <> pg_backend_pid()"""
+_AT_WORK = """
+SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s AND state <> 'idle' AND pid <> pg_backend_pid())"""
 
 
-def swap(admin: Dsn, new: str, name: str, kept: str) -> None:
-    """Rename database `name` to `kept` and `new` to `name`; RestoreRefused when somebody does not let go of them."""
+def swap(admin: Dsn, new: str, name: str, kept: str, *, patience: float = 0.0, clock: Clock = SYSTEM) -> None:
+    """Rename database `name` to `kept` and `new` to `name`; RestoreRefused when somebody does not let go of them.
+
+    Who is at work in `name` may end that within `patience` seconds.
+    """
     with connect(admin) as renaming, connect(admin) as cutting, ThreadPoolExecutor(1, "esteio swap") as pool:
+        deadline = clock.monotonic() + patience
+        while clock.monotonic() < deadline and one(cutting, _AT_WORK, [name]):
+            clock.sleep(_EVERY)
         for _ in range(_TRIES):
             cutting.execute(_CUT_OFF, [[new, name]])
             attempt = pool.submit(_rename, renaming, new, name, kept)

@@ -8,6 +8,7 @@ documents, where it has some, change places just before it does, and back when i
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -27,6 +28,7 @@ from esteio.postgres import Dsn
 __all__ = ["Confirm", "Restored", "restore_in_place", "restore_into"]
 
 _LONGEST = 63  # bytes of a name in PostgreSQL
+_PATIENCE = 5.0  # seconds for what is under way when the service has become quiet
 
 Confirm = Callable[[str], bool]
 
@@ -89,13 +91,14 @@ def restore_in_place(
     *,
     jobs: int = 1,
     documents: Untouched | None = None,
+    quiet: AbstractContextManager[object] | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Put the backup in the place of the database that `server` names; the old one is kept beside it.
 
-    `documents` take their place together with it.
-
-    `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no.
+    `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no. Everything after
+    that is done within `quiet`, which keeps the service from writing what would be lost. `documents` take their place
+    together with the database.
     """
     name = _named(server, folder)
     admin = _admin(server, name)
@@ -105,19 +108,36 @@ def restore_in_place(
         tools = toolbox(conn.info.server_version // 10000)
     if not confirm(name):
         raise NotConfirmed(name)
+    with quiet or nullcontext():
+        patience = 0.0 if quiet is None else _PATIENCE
+        return _replace(name, admin, folder, tools, documents or Untouched(), progress, jobs, there, patience, clock)
+
+
+def _replace(
+    name: str,
+    admin: Dsn,
+    folder: Folder,
+    tools: Toolbox,
+    documents: Untouched,
+    progress: Progress,
+    jobs: int,
+    there: bool,
+    patience: float,
+    clock: Clock,
+) -> Restored:
     began = clock.monotonic()
     folder.check(progress)
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
     rows = None
-    with documents or Untouched() as beside:
+    with documents as beside:
         beside.fetch(progress)
         try:
             rows = load(admin, folder, new, tools, progress, jobs=jobs)
             beside.swap()
             if kept is not None:
                 progress("swap", 0, 0, "")
-                swap(admin, new, name, kept)
+                swap(admin, new, name, kept, patience=patience, clock=clock)
         except BaseException:
             if kept is not None and rows is not None and _is_gone(admin, new):
                 beside.settle()  # an interrupt that came too late: the database has taken its place

@@ -8,11 +8,13 @@ from esteio.postgres.embedded._errors import (
     AccountError,
     BinariesMissing,
     DataDirectoryError,
+    DataDirectoryHeld,
     EmbeddedError,
     MajorMismatch,
     SocketDirectoryError,
     StartFailed,
 )
+from esteio.postgres.embedded._hold import Hold
 from esteio.postgres.embedded._server import Embedded
 
 __all__ = [
@@ -21,8 +23,10 @@ __all__ = [
     "Binaries",
     "BinariesMissing",
     "DataDirectoryError",
+    "DataDirectoryHeld",
     "Embedded",
     "EmbeddedError",
+    "Hold",
     "MajorMismatch",
     "SocketDirectoryError",
     "StartFailed",

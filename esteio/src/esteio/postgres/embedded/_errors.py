@@ -10,6 +10,7 @@ __all__ = [
     "AccountError",
     "BinariesMissing",
     "DataDirectoryError",
+    "DataDirectoryHeld",
     "EmbeddedError",
     "MajorMismatch",
     "SocketDirectoryError",
@@ -50,6 +51,16 @@ class DataDirectoryError(EmbeddedError):
         self.data_dir = data_dir
         self.problem = problem
         super().__init__(f"PostgreSQL data directory {data_dir}: {problem}; {advice}")
+
+
+class DataDirectoryHeld(DataDirectoryError):
+    """Another process is replacing the data directory, or a server has been starting on it for too long."""
+
+    def __init__(self, data_dir: Path, pid: int | None) -> None:
+        self.pid = pid
+        self.retry_after = 10.0
+        who = f"process {pid} is replacing it" if pid else "a server is starting on it"
+        super().__init__(data_dir, who, "wait until that has ended, or end it")
 
 
 class MajorMismatch(DataDirectoryError):

@@ -1,7 +1,8 @@
 """A PostgreSQL server that this program owns.
 
 Promises: `start` returns when the server answers; it makes the data directory when there is none, takes
-over a server that a crashed supervisor left running, and is not stopped by what such a crash left behind.
+over a server that a crashed supervisor left running, and is not stopped by what such a crash left behind. While
+somebody replaces the data directory (`Hold`) it waits.
 The server has a session of its own, so an interrupt at the terminal does not reach it before `stop` does.
 Every failure is an `EmbeddedError` that says what to do.
 """
@@ -13,6 +14,7 @@ import os
 import pwd
 import signal
 import subprocess
+import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,9 +25,10 @@ from psycopg import sql
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres._dsn import Dsn
 from esteio.postgres.embedded._account import resolve_account
-from esteio.postgres.embedded._binaries import find_binaries, reachable_by
+from esteio.postgres.embedded._binaries import Binaries, find_binaries, reachable_by
 from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate
 from esteio.postgres.embedded._errors import StartFailed
+from esteio.postgres.embedded._hold import unheld
 from esteio.postgres.embedded._process import Postmaster, read_postmaster_file
 from esteio.postgres.embedded._settings import hba_file, ident_file, server_settings, settings_file
 from esteio.postgres.embedded._socket import socket_directory
@@ -70,6 +73,7 @@ class Embedded:
         self._directory = self.requested
         self._socket_dir = Path()
         self._postmaster: Postmaster | None = None
+        self._given_up = threading.Event()
 
     @property
     def name(self) -> str:
@@ -96,12 +100,31 @@ class Embedded:
         return self._postmaster is not None and self._postmaster.is_alive()
 
     def start(self) -> None:
-        """Start the server, or adopt the one that runs; returns when it answers."""
+        """Start the server, or adopt the one that runs; returns when it answers.
+
+        While the data directory is held it waits for as long as that takes, or until `stop` is called.
+        """
         if self.is_alive():
             return
-        deadline = self._clock.monotonic() + self._start_timeout
+        self._given_up.clear()
         programs = reachable_by(self.account, self.binaries)
+        with unheld(self.locate(), self._given_up, clock=self._clock) as free:
+            if not free:
+                raise StartFailed(self._directory, "the directory was held until the start was given up", "")
+            self._start(programs)
+
+    def locate(self) -> Path:
+        """Where the data lies, or will; directories above it are made. DataDirectoryError when that cannot be."""
         self._directory = locate(self.requested, self.account)
+        return self._directory
+
+    def adopt(self) -> bool:
+        """Take over the server that runs on the data directory, whoever started it; whether one does."""
+        self._directory = self.requested.resolve()
+        return self._find()
+
+    def _start(self, programs: Binaries) -> None:
+        deadline = self._clock.monotonic() + self._start_timeout
         create_cluster(self._directory, programs, self.account, sync=self._settings.get("fsync") != "off")
         if self._adopt(deadline):
             return
@@ -129,6 +152,7 @@ class Embedded:
 
     def stop(self, timeout: float = 30.0) -> None:
         """Stop the server, rolling back open transactions; after `timeout` seconds it is cut off, losing no commit."""
+        self._given_up.set()
         for number, patience in ((signal.SIGINT, timeout), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0)):
             if self._postmaster is None or not self._postmaster.is_alive():
                 break
@@ -161,6 +185,16 @@ class Embedded:
     # Starting
 
     def _adopt(self, deadline: float) -> bool:
+        """Whether a server answers on the data directory already."""
+        if not self._find() or self._postmaster is None:
+            return False
+        pid = self._postmaster.pid
+        if self._await_answer(deadline):
+            _logger.warning("PostgreSQL %d was already running on %s: adopted", pid, self._directory)
+            return True
+        return False
+
+    def _find(self) -> bool:
         """Whether a server runs on the data directory already; forgets a pid file that names another program."""
         found = read_postmaster_file(self._directory)
         if found is None:
@@ -171,10 +205,7 @@ class Embedded:
                 (self._directory / "postmaster.pid").unlink(missing_ok=True)
             return False
         self._postmaster, self._socket_dir, self.port = running, found.socket_dir, found.port
-        if self._await_answer(deadline):
-            _logger.warning("PostgreSQL %d was already running on %s: adopted", found.pid, self._directory)
-            return True
-        return False
+        return True
 
     def _is_answered_by(self, pid: int) -> bool:
         """Whether the lock file names `pid`: in a race the socket may be the other server's while ours still lives."""

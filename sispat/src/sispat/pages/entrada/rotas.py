@@ -37,6 +37,7 @@ async def entrar(request: Request) -> Response:
     if not tokens.csrf_confere(request.cookies.get(PRE_SESSAO, ""), envio.csrf):
         raise PedidoForjado
     servico = servico_de(request)
+    servico.exigir_aberto()
     aberta = await sessoes.entrar(
         servico.db,
         servico.guarda,

@@ -18,6 +18,7 @@ from sispat.pages._modelos import ir_para, pagina
 from sispat.pages._rotulos import CAMPOS
 from sispat.pages.entrada.tela import tela_de_entrada
 from sispat.web.erros import Problema
+from sispat.web.manutencao import EmManutencao
 
 __all__ = ["pagina_de_erro"]
 
@@ -27,7 +28,8 @@ _ENTRAR = "/entrar"
 async def pagina_de_erro(request: Request, problema: Problema) -> Response:
     """`problema` as a page."""
     envio = enviado(request)
-    if problema.estado == 429 and envio is None and request.method == "POST":
+    manutencao = problema.codigo == EmManutencao.codigo
+    if (problema.estado == 429 or manutencao) and envio is None and request.method == "POST":
         envio = await _lido(request)  # refused before anybody read it
     if request.url.path == _ENTRAR and request.method == "POST":
         return tela_de_entrada(request, problema=problema)
@@ -40,7 +42,7 @@ async def pagina_de_erro(request: Request, problema: Problema) -> Response:
     digitado = envio.digitado() if envio else {}
     return pagina(
         request,
-        "erro/erro.html",
+        "erro/manutencao.html" if manutencao else "erro/erro.html",
         problema.estado,
         problema.cabecalhos,
         problema=problema,
