@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path, PurePath
@@ -97,12 +98,7 @@ ERROS = {
     *("_damaged", "_refuse", "_unreachable"),  # which make one of them
 }
 VARIAVEIS = {"advice", "allowed", "reason", "problem"}
-NOMES = {
-    "the log",
-    "sha256, none",
-    "7: 7: 7",
-    "7 can't be reached7",
-}  # no sentences; the last is two, each with its own
+NOMES = {"the log", "sha256, none", "7 can't be reached7"}  # no sentences; the last is two, each with its own
 FONTES = Path(esteio.backup.__file__).parent
 
 
@@ -135,7 +131,7 @@ def _textos(no: ast.AST) -> Iterator[str]:
 
 
 def test_every_sentence_in_the_source_is_translated() -> None:
-    todas = {frase for frase in frases() if len(frase.split()) > 1} - NOMES
+    todas = {frase for frase in frases() if len(frase.split()) > 1 and re.search("[a-z]", frase)} - NOMES
     assert len(todas) > 60  # they are found
     ditas = {
         frase for frase in todas if traduzir(frase) == frase and not frase.startswith(("zstd: ", "age: ", "SELECT "))

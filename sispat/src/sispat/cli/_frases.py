@@ -50,6 +50,9 @@ _FRASES = {
     "{a} has {b} rows, not {c}": "{a} tem {b} linhas, e não {c}",
     "{a} has as many rows ({b}), but other content": "{a} tem o mesmo número de linhas ({b}), mas outro conteúdo",
     "it is cluster {a}, another one": "é do servidor {a}, outro",
+    "a table stayed locked for {a}; pg_locks and pg_blocking_pids() tell by whom": (
+        "uma tabela ficou travada por {a}; pg_locks e pg_blocking_pids() dizem por quem"
+    ),
     # keys
     "no key was given": "nenhuma chave foi dada",
     "the key file and the passphrase do not fit ({a})": "o arquivo da chave e a frase não combinam ({a})",
@@ -119,10 +122,6 @@ _FRASES = {
     "the documents need {a} MiB, {b} are free": "os documentos precisam de {a} MiB, há {b} livres",
     "make room: the present ones are kept until you remove them": ("libere espaço: os atuais ficam até que os remova"),
     # base backups and the log
-    "{a} failed its trial": "{a} não passou na prova",
-    "a table stayed locked for {a}; pg_locks and pg_blocking_pids() tell by whom": (
-        "uma tabela ficou travada por {a}; pg_locks e pg_blocking_pids() dizem por quem"
-    ),
     "the log is received into a directory, and no store is one": "o log é recebido numa pasta, e nenhum lugar é uma",
     "set BACKUP_DIR": "defina BACKUP_DIR",
     "the cluster has {a} tablespaces of its own, and only one can be streamed": (
@@ -136,6 +135,7 @@ _FRASES = {
     "make a backup of kind base": "faça uma cópia do tipo base",
     "summarize_wal is off": "summarize_wal está desligado",
     "set summarize_wal = on, then make a backup of kind base": "ligue summarize_wal, depois faça uma cópia do tipo base",
+    "{a} failed its trial": "{a} não passou na prova",
     "{a} is of another cluster": "{a} é de outro servidor",
     "{a} incrementals were made on one base, which is the most": "já há {a} incrementais sobre uma base, o máximo",
     "nothing came within {a} s": "nada chegou em {a} s",
@@ -199,8 +199,8 @@ _FRASES = {
     "is set together with BACKUP_RECIPIENTS": "está definida junto com BACKUP_RECIPIENTS",
     "is {a}": "é {a}",
     "one of the two": "uma das duas",
-    "a number from {a} to {b}": "um número de {a} a {b}",
     "a number from 1 to 19, or from -1 to -20": "um número de 1 a 19, ou de -1 a -20",
+    "a number from {a} to {b}": "um número de {a} a {b}",
     "a directory (or AWS_S3_BUCKET or BACKUP_STORES)": "uma pasta (ou AWS_S3_BUCKET ou BACKUP_STORES)",
     "1 to 100 letters, digits, _ . and -": "1 a 100 letras, algarismos, _ . e -",
     # made of others
