@@ -98,12 +98,7 @@ ERROS = {
     *("_damaged", "_refuse", "_unreachable"),  # which make one of them
 }
 VARIAVEIS = {"advice", "allowed", "reason", "problem"}
-NOMES = {
-    "the log",
-    "sha256, none",
-    "7: 7: 7",
-    "7 can't be reached7",
-}  # no sentences; the last is two, each with its own
+NOMES = {"the log", "sha256, none", "7 can't be reached7"}  # no sentences; the last is two, each with its own
 FONTES = Path(esteio.backup.__file__).parent
 
 

@@ -111,15 +111,24 @@ def test_a_restore_cut_off_by_the_server_leaves_the_old_database_as_it_was(made:
     before = names(database)
     cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname like '%_restoring_%'"
 
-    killed: list[tuple] = []
+    restoring = threading.Event()
+
+    def cut_off() -> None:
+        restoring.wait(20)
+        while not query(database, cut):
+            assert not made_or_failed.wait(0.002), "it was over before it could be cut off"
 
     def progress(step: str, done: int, total: int, unit: str) -> None:
-        # Once it has read more than a pipe and a block hold, pg_restore is connected.
-        if step == "restore" and done > 400_000 and not killed:
-            killed.extend(query(database, cut))
+        if step == "restore":
+            restoring.set()
 
+    made_or_failed = threading.Event()
+    cutting = threading.Thread(target=cut_off)
+    cutting.start()
     with pytest.raises(ToolFailed, match=r"(?s)pg_restore failed.*terminat"):
         made.restore_in_place(lambda _name: True, progress=progress)
+    made_or_failed.set()
+    cutting.join()
     assert names(database) == before
 
 

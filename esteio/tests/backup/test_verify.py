@@ -14,6 +14,7 @@ from esteio.backup import (
     BackupError,
     BackupMade,
     BackupNotFound,
+    BackupRunEnded,
     Backups,
     BackupVerified,
     ManifestError,
@@ -51,7 +52,7 @@ def test_a_run_ends_with_a_proof_and_tells_it(backups: Backups, tmp_path: Path) 
     assert done.proof.rows == 5105
     assert done.proof.restore_seconds > 0
     assert "number of rows of each table" in done.proof.checked
-    assert [type(event) for event in told] == [BackupMade, BackupVerified]
+    assert [type(event) for event in told] == [BackupMade, BackupVerified, BackupRunEnded]
     [entry] = backups.entries()
     assert entry.verified
     assert entry.proof == done.proof
