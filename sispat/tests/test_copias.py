@@ -45,20 +45,27 @@ def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) 
 def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) -> None:
     with Servico("--workers", "1", "--demo", "--size", "150", SISPAT_DATA_DIR=dados) as servico:
         servico.pronto()
+        documentos = Path(dados) / "documentos"
+        documentos.mkdir()
+        (documentos / "nota.pdf").write_text("nota fiscal")
         feita = comando("backup", "run", SISPAT_DATA_DIR=dados)
         assert feita.returncode == 0, feita.stderr
         assert "Copiando o banco ..." in feita.stderr
         assert "Restaurada para prova em" in feita.stdout
         assert "número de linhas de cada tabela" in feita.stdout
+        assert "Com ela 1 documentos, 11 B" in feita.stdout
         [copia] = json.loads(comando("backup", "list", "--json", SISPAT_DATA_DIR=dados).stdout)
         assert copia["id"].startswith("sispat_backup_")
         assert copia["verified"]
         url = json.loads((Path(dados) / "sispat.lock").read_text())["url"]
         with psycopg.connect(Dsn.parse(url).with_(user="postgres").conninfo, autocommit=True) as conn:
             conn.execute("delete from patrimonio")
+        (documentos / "nota.pdf").unlink()
         volta = comando("backup", "restore", "--in-place", "--yes", SISPAT_DATA_DIR=dados)
         assert volta.returncode == 0, volta.stderr
         assert "O banco de antes está guardado como 'sispat_before_" in volta.stdout
+        assert (documentos / "nota.pdf").read_text() == "nota fiscal"
+        assert f"Os documentos de antes estão guardados em {documentos}.before-" in volta.stdout
         assert "O sistema está fechado" in volta.stderr
         assert comando("manutencao", "estado", SISPAT_DATA_DIR=dados).stdout == "O sistema está aberto.\n"
         with psycopg.connect(Dsn.parse(url).conninfo) as conn:

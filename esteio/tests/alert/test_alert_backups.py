@@ -46,6 +46,7 @@ MADE = BackupRunEnded(
         Decision("city_20260921_140000", True, Why.YOUNG, "30"),
         Decision("city_20260801_140000", False, Why.OLD, "30"),
         Decision("wal", False, Why.LOG, "12"),
+        Decision("documents", False, Why.DOCUMENTS, "3"),
     ),
     proven="city_20260921_140000",
     proven_age=60.0,
@@ -65,7 +66,7 @@ def test_a_success_tells_size_duration_proof_and_what_was_removed() -> None:
     assert rest == [
         "It is in /mnt/backup.",
         "Restored for trial in 41.3 s: 123456 rows as they should be (restore, amcheck).",
-        "Removed: city_20260801_140000, 12 segments of log.",
+        "Removed: city_20260801_140000, 12 segments of log, 3 documents that no backup needs any more.",
     ]
 
 

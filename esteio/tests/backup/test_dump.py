@@ -121,6 +121,13 @@ def test_an_encrypted_backup_keeps_its_key_file_and_opens_with_the_passphrase(da
     assert files(tmp_path) == ["database.dump.zst.age", "globals.sql.zst.age", "key.age", "manifest.json"]
     assert manifest.encryption == "age"
     assert backups.restore_into(f"{database.database} aberto").rows == 5105
+    key_file = (tmp_path / "cópias" / manifest.id / "key.age").read_bytes()
+    opened = backups._key(key_file)
+    assert opened is not None
+    again = Encryption.again(opened, key_file)  # as the documents of later backups are locked
+    assert again is not None
+    assert again.key_file == key_file
+    assert again.fingerprint == Encryption.to([str(opened.identities[0].to_public())]).fingerprint
 
 
 def test_many_tables_are_dumped_and_counted(backups: Backups, database: Dsn) -> None:

@@ -31,9 +31,14 @@ class House:
         self.home = home
         self.server = Embedded(home / "data", settings=_SETTINGS)
         self.server.start()
-        self.backups = Backups(self.server.dsn(), Stores([open_store(str(home / "disk"))]))
+        self.paper = home / "uploads" / "paper"
+        self.paper.parent.mkdir()
+        self.paper.write_text("then")
+        stores = Stores([open_store(str(home / "disk"))])
+        self.backups = Backups(self.server.dsn(), stores, documents=self.paper.parent)
         self.run("CREATE TABLE kept AS SELECT 1 AS n")
         self.backups.run(kind="base", verify=False)
+        self.paper.write_text("now")
         self.closed: list[str] = []
         self._end = threading.Event()
         self._supervisor = threading.Thread(target=self._keep)
@@ -126,7 +131,8 @@ def test_an_interrupt_leaves_the_old_directory_and_a_server_that_comes_back(hous
         house.backups.recover_server(house.ours(), lambda _: True, None, interrupt, quiet=house.quiet())
     assert house.closed == ["on", "off"]
     assert house.count() == before
-    assert sorted(path.name for path in house.home.iterdir()) == [".data.hold", "data", "disk"]
+    assert sorted(path.name for path in house.home.iterdir()) == [".data.hold", "data", "disk", "uploads"]
+    assert house.paper.read_text() == "now"
 
 
 def test_the_server_goes_on_until_the_new_directory_is_ready_and_is_started_again_at_once(house: House) -> None:
@@ -151,6 +157,7 @@ def test_the_server_goes_on_until_the_new_directory_is_ready_and_is_started_agai
     assert served == [before]
     assert finished.is_set(), "what was under way was waited for"
     assert house.count() == 1
+    assert house.paper.read_text() == "then"
     assert done.directory == house.home / "data"
     assert kept is not None
     assert not left.exists()

@@ -133,7 +133,8 @@ def _trial(event: BackupRunEnded, words: NoticeWords) -> str:
 
 def _removed(event: BackupRunEnded, words: NoticeWords) -> str:
     gone = [decision for decision in event.decisions if not decision.keep]
-    names = [words.log.format(count=each.about) if each.id == "wal" else each.id for each in gone]
+    parts = {"wal": words.log, "documents": words.documents}
+    names = [parts[each.id].format(count=each.about) if each.id in parts else each.id for each in gone]
     more = ["..."] if len(names) > _MOST_NAMES else []
     return ", ".join(names[:_MOST_NAMES] + more)
 

@@ -28,6 +28,7 @@ class NoticeWords:
     no_trial: str = "It was not restored for trial, and nothing old was removed."
     removed: str = "Removed: {removed}."
     log: str = "{count} segments of log"
+    documents: str = "{count} documents that no backup needs any more"
     reason: str = "{kind} of {database} on {host}, {at}: {error}"
     left: str = "The newest backup that can be counted on is {id}, {age} old."
     nothing_left: str = "No backup is known that can be counted on."

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 
 from esteio import events
@@ -28,9 +28,11 @@ from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._problem import Problem, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
-from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide
+from esteio.backup._retention import Decision, Retention
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
+from esteio.backup._thinning import Thinning, is_cluster
+from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import (
@@ -39,9 +41,10 @@ from esteio.backup.physical import (
     NotPossible,
     Recovered,
     WalArchive,
+    recover_beside,
+    recover_in_place,
     recover_server,
     require_stopped,
-    swap,
 )
 from esteio.backup.restore import Restored, restore_in_place, restore_into
 from esteio.backup.schedule import Errand, Job, Scheduler, Task
@@ -94,7 +97,9 @@ class Backups:
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
     `embedded`); trials are held below `scratch` (None: the temporary directory). `max_age` is how old the newest
     verified backup may be, unless `status` is asked otherwise. An operator says in `operator_file`
-    how it is (None: in the first directory among the stores).
+    how it is (None: in the first directory among the stores). What people
+    uploaded into the directory `documents` belongs to each backup; the trial after a run reads what is new of it and
+    `documents_sample` bytes of the rest.
     """
 
     def __init__(
@@ -111,6 +116,8 @@ class Backups:
         scratch: Path | None = None,
         max_age: timedelta = timedelta(hours=26),
         operator_file: Path | None = None,
+        documents: Path | None = None,
+        documents_sample: int = SAMPLE,
         clock: Clock = SYSTEM,
     ) -> None:
         jobs = default_jobs() if jobs is None else jobs
@@ -123,14 +130,17 @@ class Backups:
         self._prefix = prefix
         self._packing = packing
         self._jobs = jobs
-        self._key = key
+        self._key = key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
         self._binaries = binaries
         self._scratch = scratch
+        self._documents_sample = documents_sample
         self._clock = clock
         self.catalogue = Catalogue(stores, prefix)
         self._max_age = max_age
         self._operator_file = operator_file
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
+        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._root(), clock=clock)
+        self._thinning = Thinning(stores, self.catalogue, self.cluster, self.documents, self.retention)
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
         """Make a backup, restore it for trial, then remove what need not be kept.
@@ -155,11 +165,13 @@ class Backups:
         with self._locked():
             name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
-                taken = [entry.id for entry in self.catalogue.entries()]
-                name = backup_id(self._prefix, self._clock.time(), taken)
+                taken = self.catalogue.entries()
+                before = next((entry.manifest for entry in reversed(taken) if entry.manifest), None)
+                name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
                 ending.name = name
                 draft = Draft(self._stores, name, self._packing())
                 manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
+                manifest = self.documents.take(draft, manifest, before, progress)
                 stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
                 if draft is not None:
@@ -170,8 +182,8 @@ class Backups:
             if events.active():
                 events.emit(BackupMade(name, kind, manifest.size, manifest.stored, manifest.duration, stores))
             ending.manifest, ending.stores = manifest, stores
-            ending.proof = self._tried(manifest, progress) if verify else None
-            ending.decisions = tuple(self._prune()) if ending.proof else ()
+            ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
+            ending.decisions = tuple(self._thinning.prune(self._now())) if ending.proof else ()
             problems = (*not_made(name, draft.failed), *lacking)
             return Run(manifest, stores, ending.proof, ending.decisions, problems)
 
@@ -205,7 +217,9 @@ class Backups:
             survey = self.catalogue.survey()
             entry = self.catalogue.find(backup, survey=survey)
             found = read_everywhere(self._stores, entry, survey, progress)
-            return found.with_flaws(self.cluster.read_log(progress)) if _is_cluster(entry) else found
+            assert entry.manifest is not None
+            found = found.with_flaws(self.documents.flaws(entry.manifest, progress))
+            return found.with_flaws(self.cluster.read_log(progress)) if is_cluster(entry) else found
 
     def copy(self, backup: str = "latest", progress: Progress = silent, *, read: bool = False) -> Brought:
         """Bring a backup to the stores that lack files of it, by names and sizes; with `read`, every file is read first.
@@ -216,18 +230,28 @@ class Backups:
             survey = self.catalogue.survey()
             entry = self.catalogue.find(backup, survey=survey)
             flaws = read_everywhere(self._stores, entry, survey, progress).flaws if read else known_flaws(entry, survey)
-            return bring(self._stores, entry, flaws, progress)
+            assert entry.manifest is not None
+            known = self.documents.flaws(entry.manifest, progress) if read else ()
+            documents = self.documents.bring(entry.manifest, known)
+            unmade = {flaw.store for flaw in documents.left}  # no manifest goes where documents are missing
+            done = bring(self._stores, entry, [flaw for flaw in flaws if flaw.store not in unmade], progress)
+            return replace(done, files=(*documents.files, *done.files), left=(*documents.left, *done.left))
 
     def copy_log(self) -> list[tuple[str, str, Problem | None]]:
         """Bring the log to the stores that lack some: each file with a store, and why it is not there (None: it is)."""
         with self._locked():
             return brought_log(self._stores)
 
-    def restore_into(self, name: str, backup: str = "latest", progress: Progress = silent) -> Restored:
-        """Restore as the new database `name`."""
+    def restore_into(
+        self, name: str, backup: str = "latest", progress: Progress = silent, *, documents: Path | None = None
+    ) -> Restored:
+        """Restore as the new database `name`, and its documents into the new directory `documents` (None: not)."""
         with self._locked():
             folder = self.folder(backup)
-            return restore_into(self.dsn, folder, name, self._toolbox, progress, jobs=self._jobs, clock=self._clock)
+            beside = self.documents.of(folder.manifest, into=documents) if documents else Untouched()
+            return restore_into(
+                self.dsn, folder, name, self._toolbox, progress, jobs=self._jobs, documents=beside, clock=self._clock
+            )
 
     def restore_in_place(
         self,
@@ -235,14 +259,17 @@ class Backups:
         backup: str = "latest",
         progress: Progress = silent,
         *,
+        documents: bool = True,
         quiet: AbstractContextManager[object] | None = None,
     ) -> Restored:
         """Put a backup in the place of the database, which is kept beside it; `confirm` is asked with its name.
 
-        What follows is done within `quiet`, such as `Maintenance.held`: who writes then would lose it.
+        What follows is done within `quiet`, such as `Maintenance.held`: who writes then would lose it. Its
+        `documents` take the place of the present ones, which are kept too.
         """
         with self._locked():
             folder = self.folder(backup)
+            beside = self.documents.of(folder.manifest) if documents else Untouched()
             return restore_in_place(
                 self.dsn,
                 folder,
@@ -250,18 +277,39 @@ class Backups:
                 confirm,
                 progress,
                 jobs=self._jobs,
+                documents=beside,
                 quiet=quiet,
                 clock=self._clock,
             )
 
-    def recover(self, directory: Path, target: datetime | None = None, progress: Progress = silent) -> Recovered:
+    def restore_documents(self, directory: Path, backup: str = "latest", progress: Progress = silent) -> Returned:
+        """Bring the documents of a backup of whatever kind into the new `directory`, and nothing else."""
+        with self._locked():
+            entry = self.catalogue.find(backup)
+            assert entry.manifest is not None
+            with self.documents.of(entry.manifest, into=directory) as beside:
+                beside.fetch(progress)
+                beside.swap()
+                beside.settle()
+            assert beside.returned is not None
+            return beside.returned
+
+    def recover(
+        self,
+        directory: Path,
+        target: datetime | None = None,
+        progress: Progress = silent,
+        *,
+        documents: Path | None = None,
+    ) -> Recovered:
         """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
 
         It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
-        what can be reached.
+        what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
         """
         with self._locked():
-            return self.cluster.recover(directory, target, progress)
+            beside = self.documents.as_of(target, into=documents) if documents else Untouched()
+            return recover_beside(self.cluster, directory, target, beside, progress)
 
     def recover_in_place(
         self,
@@ -269,10 +317,13 @@ class Backups:
         confirm: Callable[[str], bool],
         target: datetime | None = None,
         progress: Progress = silent,
+        *,
+        documents: bool = True,
     ) -> tuple[Recovered, Path | None]:
         """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
 
-        `confirm` is asked with the directory's name when there is one.
+        `confirm` is asked with the directory's name when there is one. The `documents` of that moment take the place of
+        the present ones, which are kept too.
         """
         data_dir = data_dir.resolve()
         require_stopped(data_dir)
@@ -280,15 +331,8 @@ class Backups:
             raise NotConfirmed(data_dir.name)
         data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
         with self._locked():
-            now = self._clock.time()
-            new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
-            done = self.cluster.recover(new, target, progress)
-            try:
-                kept = swap(new, data_dir, now=now)
-            except BaseException:
-                shutil.rmtree(new, ignore_errors=True)
-                raise
-            return replace(done, directory=data_dir), kept
+            beside = self.documents.as_of(target) if documents else Untouched()
+            return recover_in_place(self.cluster, data_dir, target, beside, progress, clock=self._clock)
 
     def recover_server(
         self,
@@ -297,6 +341,7 @@ class Backups:
         target: datetime | None = None,
         progress: Progress = silent,
         *,
+        documents: bool = True,
         quiet: AbstractContextManager[object] | None = None,
     ) -> tuple[Recovered, Path | None]:
         """As `recover_in_place`, of an embedded server, which goes on until the new directory is ready.
@@ -305,7 +350,10 @@ class Backups:
         `confirm`, such as `Maintenance.held`, and may wait at its end until that server answers.
         """
         with self._locked():
-            return recover_server(self.cluster, server, confirm, target, progress, quiet=quiet, clock=self._clock)
+            beside = self.documents.as_of(target) if documents else Untouched()
+            return recover_server(
+                self.cluster, server, confirm, target, progress, documents=beside, quiet=quiet, clock=self._clock
+            )
 
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
@@ -346,7 +394,7 @@ class Backups:
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked():
-            return self._decided()[1] if dry_run else self._prune()
+            return self._thinning.decisions(self._now()) if dry_run else self._thinning.prune(self._now())
 
     def status(self, max_age: timedelta | None = None) -> Status:
         """Whether a verified backup younger than `max_age` (None: that of the start) is whole in every store.
@@ -407,7 +455,7 @@ class Backups:
             lsn=found.lsn,
         )
 
-    def _tried(self, manifest: Manifest, progress: Progress) -> Proof:
+    def _tried(self, manifest: Manifest, progress: Progress, sample: int | None = None) -> Proof:
         if manifest.kind in KINDS:
             proof = self.cluster.verify(manifest, self._scratch, progress)
         else:
@@ -420,51 +468,13 @@ class Backups:
                 binaries=self._binaries,
                 clock=self._clock,
             )
+        proof = self.documents.tried(manifest, proof, progress, sample)
         self.catalogue.prove(proof)
         if events.active():
             events.emit(BackupVerified(proof.backup, proof.total_seconds, proof.problems))
         if not proof.ok:
             raise VerificationFailed(proof.backup, proof.problems)
         return proof
-
-    def _decided(self) -> tuple[dict[str, Entry], list[Decision]]:
-        entries = {entry.id: entry for entry in self.catalogue.entries()}
-        # What cannot be read now may be sound in a store that does not answer now.
-        unread = [entry for entry in entries.values() if entry.problem and not entry.complete]
-        held = [
-            Held(entry.id, entry.began, entry.complete, entry.verified, _needs(entry))
-            for entry in entries.values()
-            if entry not in unread
-        ]
-        decisions = [
-            Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else "") for entry in unread
-        ]
-        for whole_cluster in (False, True):  # neither kind stands in for the other
-            group = [each for each in held if _is_cluster(entries[each.id]) == whole_cluster]
-            decisions += decide(group, self.retention, self._now())
-        return entries, sorted(decisions, key=lambda each: each.id)
-
-    def _prune(self) -> list[Decision]:
-        self._stores.sweep((self._now() - GRACE).timestamp())
-        entries, decisions = self._decided()
-        done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
-        if any(entry.problem for entry in entries.values()):
-            return done  # who knows which log a backup needs that cannot be read
-        kept = [entry.manifest for each in done if each.keep and (entry := entries[each.id]).manifest]
-        log = self.cluster.unneeded([manifest for manifest in kept if manifest])
-        failed = self.cluster.remove(log)
-        if not log:
-            return done
-        if failed:
-            return [*done, Decision("wal", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
-        return [*done, Decision("wal", False, Why.LOG, str(len(log)))]
-
-    def _removed(self, entry: Entry, decision: Decision) -> Decision:
-        failed = self.catalogue.remove(entry)
-        if not failed:
-            return decision
-        why = "; ".join(str(error) for error in failed.values())
-        return Decision(entry.id, True, Why.HELD, why)
 
     def _toolbox(self, major: int) -> Toolbox:
         return Toolbox(major, self._binaries)
@@ -493,12 +503,3 @@ class Backups:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)
-
-
-def _is_cluster(entry: Entry) -> bool:
-    return entry.manifest is not None and entry.manifest.kind in KINDS
-
-
-def _needs(entry: Entry) -> tuple[str, ...]:
-    needs = entry.manifest.details.get("needs", ()) if entry.manifest else ()
-    return tuple(needs)

@@ -36,10 +36,10 @@ class Draft:
         self._lock = threading.Lock()
         self.failed: dict[str, StoreError] = {}
         self._stores = stores
-        self._packing = packing
+        self.packing = packing
         encryption = packing.encryption
         if encryption is not None and encryption.key_file is not None:
-            self._keep(KEY_FILE, encryption.key_file)
+            self.keep(KEY_FILE, "key", encryption.key_file)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -50,16 +50,17 @@ class Draft:
     @property
     def encryption(self) -> str | None:
         """What the manifest says of it."""
-        return None if self._packing.encryption is None else "age"
+        return None if self.packing.encryption is None else "age"
 
-    def add(self, name: str, role: str, source: Readable, beside: int = 1) -> Part:
-        """Pack `source` to its end into every store that has failed at nothing yet.
+    def add(self, name: str, role: str, source: Readable, beside: int = 1, *, packing: Packing | None = None) -> Part:
+        """Pack `source` to its end into every store that has failed at nothing yet; `packing` in place of our own.
 
         Threads may add at the same time; `beside` says how many do, and zstd's threads are divided among them.
         """
-        file = name + self._packing.suffix
-        with self._whole().open(f"{self.id}/{file}") as upload:
-            packed = self._packing.beside(beside).pack(source, upload)
+        packing = packing or self.packing
+        file = name + packing.suffix
+        with self.whole().open(f"{self.id}/{file}") as upload:
+            packed = packing.beside(beside).pack(source, upload)
             placed = upload.commit()
         part = Part(file, role, packed.size, packed.packed_size, packed.packed_sha256)
         with self._lock:
@@ -67,9 +68,18 @@ class Draft:
             self._parts.append(part)
         return part
 
+    def keep(self, name: str, role: str, content: bytes) -> Part:
+        """Write `content` as it is, such as a key file."""
+        placed = self.whole().put(f"{self.id}/{name}", content)
+        part = Part(name, role, len(content), len(content), hashlib.sha256(content).hexdigest())
+        with self._lock:
+            self.failed.update(placed.failed)
+            self._parts.append(part)
+        return part
+
     def finish(self, manifest: Manifest) -> tuple[str, ...]:
         """Make it a backup; the names of the stores that have it."""
-        placed = self._whole().put(f"{self.id}/{MANIFEST}", manifest.to_json().encode())
+        placed = self.whole().put(f"{self.id}/{MANIFEST}", manifest.to_json().encode())
         self.failed.update(placed.failed)
         return tuple(placed.stored)
 
@@ -79,7 +89,7 @@ class Draft:
             with suppress(StoreError, AllStoresFailed):
                 self._stores.delete(f"{self.id}/{name}")
 
-    def _whole(self) -> Stores:
+    def whole(self) -> Stores:
         """The stores that have failed at nothing yet."""
         with self._lock:
             failed = dict(self.failed)
@@ -87,12 +97,6 @@ class Draft:
         if not whole:
             raise AllStoresFailed(self.id, failed)
         return Stores(whole)
-
-    def _keep(self, name: str, content: bytes) -> None:
-        placed = self._stores.put(f"{self.id}/{name}", content)
-        self.failed.update(placed.failed)
-        digest = hashlib.sha256(content).hexdigest()
-        self._parts.append(Part(name, "key", len(content), len(content), digest))
 
 
 class Folder:
@@ -123,14 +127,22 @@ class Folder:
         """Unpack a file into `sink`; BackupDamaged when it was changed, WrongKey when it cannot be opened."""
         try:
             with self._open(part) as source:
-                packed = unpack(source, sink, self._decryption if self.manifest.encryption else None)
+                packed = unpack(source, sink, self._decryption if part.name.endswith(".age") else None)
         except PackUnreadable as error:
             raise self._damaged(part, error.reason) from error
         if packed.packed_sha256 != part.sha256 or packed.size != part.size:
             raise self._damaged(part, "its sha256 is not the manifest's")
 
-    def text(self, role: str) -> str:
-        """The content of a small text file, such as the globals."""
+    def kept(self, part: Part) -> bytes:
+        """A small file as it lies there, such as a key file; BackupDamaged when it was changed."""
+        with self._open(part) as source:
+            content = source.read(part.stored + 1)
+        if hashlib.sha256(content).hexdigest() != part.sha256:
+            raise self._damaged(part, "its sha256 is not the manifest's")
+        return content
+
+    def content(self, part: Part) -> bytes:
+        """The content of a file that fits in memory, such as a list."""
         collected = bytearray()
 
         class Sink:
@@ -138,8 +150,12 @@ class Folder:
                 collected.extend(data)
                 return len(data)
 
-        self.read(self.manifest.part(role), Sink())
-        return collected.decode()
+        self.read(part, Sink())
+        return bytes(collected)
+
+    def text(self, role: str) -> str:
+        """The content of a small text file, such as the globals."""
+        return self.content(self.manifest.part(role)).decode()
 
     @contextmanager
     def _open(self, part: Part) -> Iterator[Download]:

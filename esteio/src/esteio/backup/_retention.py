@@ -68,6 +68,7 @@ class Why(Enum):
     UNREADABLE = "cannot be read: {about}"
     HELD = "it may go, but a store keeps it: {about}"
     LOG = "{about} segments of log, older than any base backup needs"
+    DOCUMENTS = "{about} documents that no backup needs any more"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -20,11 +20,20 @@ from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._own import Own
 from esteio.cli._schedule import Form, scheduled, show, written
-from esteio.cli._show import entries_json, entries_table, operator_says, size_text, status_json, status_lines
+from esteio.cli._show import (
+    documents_taken,
+    documents_text,
+    entries_json,
+    entries_table,
+    operator_says,
+    size_text,
+    status_json,
+    status_lines,
+)
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
-    from esteio.backup import Backups, Decision
+    from esteio.backup import Backups, Decision, Restored
 
 __all__ = ["Opened", "backup_commands"]
 
@@ -123,7 +132,12 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
         to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
         directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
+        documents: Annotated[Path | None, typer.Option("--documents", help=words.documents_into)] = None,
+        no_documents: Annotated[bool, typer.Option("--no-documents", help=words.no_documents)] = False,
     ) -> None:
+        replaces = in_place or data_dir is not None
+        if (documents is not None and replaces) or (no_documents and not replaces):
+            raise typer.BadParameter(words.documents_or_not)
         if to is not None:
             server = own.server() if in_place else None
             place = data_dir or server
@@ -138,22 +152,23 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
             with opened(False) as backups, Bar(words) as bar:
                 if place is not None:
                     confirm = partial(_confirmed, yes, words.type_directory, bar)
-                    replace_cluster(backups, target, place, confirm, own, bar, words)
+                    replace_cluster(backups, target, place, confirm, own, bar, words, documents=not no_documents)
                 elif directory is not None:
-                    recover_cluster(backups, target, directory.absolute(), bar, words)
+                    recover_cluster(backups, target, directory.absolute(), bar, words, documents=documents)
+            return
+        if documents is not None and into is None:
+            with opened(False) as backups, Bar(words) as bar:
+                _say(documents_text(backups.restore_documents(documents, backup, bar), words))
             return
         if (into is None) == (not in_place):
             raise typer.BadParameter(words.one_of)
         with opened(True) as backups, Bar(words) as bar:
             if into is not None:
-                done = backups.restore_into(into, backup, bar)
+                done = backups.restore_into(into, backup, bar, documents=documents)
             else:
                 confirm = partial(_confirmed, yes, words.type_name, bar)
-                done = backups.restore_in_place(confirm, backup, bar, quiet=own.quiet())
-        found = words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows)
-        typer.echo(found)
-        if done.kept is not None:
-            typer.echo(words.kept.format(kept=done.kept))
+                done = backups.restore_in_place(confirm, backup, bar, documents=not no_documents, quiet=own.quiet())
+        _report_restored(done, words)
 
 
 def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -235,6 +250,7 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
     )
     for problem in done.lacking:
         typer.echo(words.problem(problem), err=True)
+    _say(documents_taken(manifest.details.get("documents", {}), words))
     if done.proof is None:
         typer.echo(words.not_proven)
     else:
@@ -242,6 +258,18 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
     for decision in done.decisions:
         if not decision.keep:
             typer.echo(_line(decision, words, dry_run=False))
+
+
+def _report_restored(done: "Restored", words: Words) -> None:
+    typer.echo(words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows))
+    if done.kept is not None:
+        typer.echo(words.kept.format(kept=done.kept))
+    _say(documents_text(done.documents, words))
+
+
+def _say(lines: Sequence[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:

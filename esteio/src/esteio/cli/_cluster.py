@@ -11,6 +11,7 @@ import typer
 
 from esteio.cli._bar import Bar
 from esteio.cli._own import Own
+from esteio.cli._show import documents_text
 from esteio.cli._words import Words
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ def recover_cluster(
     into: Path,
     bar: Bar,
     words: Words,
+    *,
+    documents: Path | None,
 ) -> None:
-    """Restore the new data directory `into`."""
-    done = backups.recover(into, target, bar)
+    """Restore the new data directory `into`, and the documents into the new directory `documents` (None: not)."""
+    done = backups.recover(into, target, bar, documents=documents)
     bar.pause()
     _say(done, None, words)
 
@@ -57,12 +60,14 @@ def replace_cluster(
     own: Own,
     bar: Bar,
     words: Words,
+    *,
+    documents: bool,
 ) -> None:
-    """Restore in the place of a data directory, or of our own server."""
+    """Restore in the place of a data directory, or of our own server, with the `documents` or without."""
     if isinstance(place, Path):
-        done, kept = backups.recover_in_place(place.absolute(), confirm, target, bar)
+        done, kept = backups.recover_in_place(place.absolute(), confirm, target, bar, documents=documents)
     else:
-        done, kept = backups.recover_server(place, confirm, target, bar, quiet=own.quiet())
+        done, kept = backups.recover_server(place, confirm, target, bar, documents=documents, quiet=own.quiet())
     bar.pause()
     _say(done, kept, words)
 
@@ -72,3 +77,5 @@ def _say(done: Recovered, kept: Path | None, words: Words) -> None:
     typer.echo(words.recovered.format(id=done.plan.base.id, directory=done.directory, seconds=done.seconds, last=last))
     if kept is not None:
         typer.echo(words.kept_directory.format(kept=kept))
+    for line in documents_text(done.documents, words):
+        typer.echo(line)

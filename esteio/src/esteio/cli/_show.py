@@ -15,9 +15,20 @@ from esteio.clock import SYSTEM
 
 if TYPE_CHECKING:
     from esteio.backup import Entry, Problem, Status
+    from esteio.backup.documents import Returned
     from esteio.backup.physical import Window
 
-__all__ = ["age_text", "entries_json", "entries_table", "operator_says", "size_text", "status_json", "status_lines"]
+__all__ = [
+    "age_text",
+    "documents_taken",
+    "documents_text",
+    "entries_json",
+    "entries_table",
+    "operator_says",
+    "size_text",
+    "status_json",
+    "status_lines",
+]
 
 
 def size_text(size: int) -> str:
@@ -36,6 +47,24 @@ def age_text(seconds: float) -> str:
     if abs(seconds) < 3600:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h" if abs(seconds) < 48 * 3600 else f"{seconds / 86400:.1f} d"
+
+
+def documents_taken(about: Mapping[str, Any], words: Words) -> list[str]:
+    """What a manifest's details say of the documents; nothing where there are none."""
+    if "files" not in about:
+        return []
+    shown = {**about, "size": size_text(about["size"]), "new_size": size_text(about["new_size"])}
+    odd = any(about[name] for name in ("vanished", "changed", "unreadable", "special"))
+    return [text.format(**shown) for text in (words.documents_made, *([words.documents_odd] if odd else []))]
+
+
+def documents_text(returned: Returned | None, words: Words) -> list[str]:
+    """What a restore did with the documents."""
+    if returned is None:
+        return []
+    size = size_text(returned.size)
+    lines = [words.documents_back.format(files=returned.files, size=size, directory=returned.directory)]
+    return lines if returned.kept is None else [*lines, words.documents_kept.format(kept=returned.kept)]
 
 
 def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str:
@@ -132,6 +161,7 @@ def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
         "duration": manifest.duration if manifest else None,
         "server_version": manifest.server_version if manifest else None,
         "lsn": manifest.lsn if manifest else None,
+        "documents": manifest.details.get("documents") if manifest else None,
         "verified": entry.verified,
         "proof": asdict(proof) if proof else None,
         "reachable": [window.begins.isoformat(), window.ends.isoformat()] if window else None,

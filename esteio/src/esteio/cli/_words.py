@@ -38,6 +38,11 @@ class Words:
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
     one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR; --in-place for our own server"
+    documents_into: str = "The new directory that the documents are brought into: alone, or with --into or --directory."
+    no_documents: str = "With --in-place or --data-dir: leave the present documents as they are."
+    documents_or_not: str = (
+        "--documents DIR goes alone or with --into or --directory, --no-documents with --in-place or --data-dir"
+    )
     archive: str = "Receive the log of the cluster as it is written, until interrupted."
     schedule: str = "Show when backups are made, write it for another scheduler, or keep to it until interrupted."
     base_cron: str = "When a base is made, as in crontab; empty for never."
@@ -68,6 +73,13 @@ class Words:
     kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
     recovered: str = "Restored {id} and the log as {directory} in {seconds:.1f} s; the last commit in it: {last}."
     kept_directory: str = "The data directory of before is kept as {kept}; remove it when it is no longer needed."
+    documents_made: str = "With it {files} documents, {size}; {new} of them were new, {new_size}."
+    documents_odd: str = (
+        "Of the documents {vanished} vanished meanwhile, {changed} were being written to, {unreadable} could not be read; "
+        "{special} links and devices were passed over."
+    )
+    documents_back: str = "Restored {files} documents, {size}, as they should be, into {directory}."
+    documents_kept: str = "The documents of before are kept in {kept}; remove them when they are no longer needed."
     archiving: str = "Receiving the log into {directory}; interrupt to end."
     scheduled: str = "{kind}: {cron}, next {next}"
     keep: str = "keep"
@@ -100,6 +112,7 @@ class Words:
     log: str = "Fetching the log"
     stop: str = "Stopping the server"
     swap: str = "Swapping the databases"
+    documents: str = "Going through the documents"
     bring: str = "Copying between stores"
 
     checks: Mapping[str, str] = field(default_factory=dict)

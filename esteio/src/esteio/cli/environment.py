@@ -14,6 +14,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_LEVEL | zstd's level, 1 (fast) to 19 (small), or -1 to -20 (faster still) | 1 |
 | BACKUP_THREADS | zstd's threads, shared by the streams of a dump, 0 to 64 | one for each core, 4 at most |
 | BACKUP_JOBS | streams of a dump at the same time, and of its restore, 1 to 16 | one for each core, 4 at most |
+| BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
 | MAINTENANCE_FILE | the switch that closes the service around a restore in place | it is not closed |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | BACKUP_MAX_AGE | hours after which the newest verified backup is too old, 1 to 2160 | 26 |
@@ -88,6 +89,7 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         jobs=jobs(variables),
         retention=Retention(days=_number(variables, "RETENTION_DAYS", 1, 3650) or 30),
         max_age=timedelta(hours=_number(variables, "BACKUP_MAX_AGE", 1, 2160) or 26),
+        documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
 

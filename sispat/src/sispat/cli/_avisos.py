@@ -33,6 +33,7 @@ PALAVRAS = NoticeWords(
     no_trial="Não foi restaurada para prova, e nada antigo foi removido.",
     removed="Removidas: {removed}.",
     log="{count} segmentos de log",
+    documents="{count} documentos de que nenhuma cópia precisa mais",
     reason="{kind} de {database} em {host}, {at}: {error}",
     left="A cópia mais nova com que se pode contar é {id}, de {age} atrás.",
     nothing_left="Não se conhece nenhuma cópia com que se possa contar.",

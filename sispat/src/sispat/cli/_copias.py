@@ -27,6 +27,7 @@ __all__ = ["TEXTOS_DOS_COMANDOS", "app", "avisados", "montar"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
+_DOCUMENTOS = "documentos"
 TEXTOS_DOS_COMANDOS = Words(
     backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
     run="Faz uma cópia, restaura-a para prova e remove as antigas.",
@@ -52,6 +53,17 @@ TEXTOS_DOS_COMANDOS = Words(
     one_of_directories=(
         "com --to, diga --directory PASTA ou --data-dir PASTA; --in-place só sem DATABASE_URL, para o servidor próprio"
     ),
+    documents_into="A pasta nova para onde vão os documentos: só eles, ou com --into ou --directory.",
+    no_documents="Com --in-place ou --data-dir: deixa os documentos atuais como estão.",
+    documents_or_not="--documents PASTA vai sozinho ou com --into ou --directory, --no-documents com --in-place ou --data-dir",
+    documents_made="Com ela {files} documentos, {size}; {new} deles eram novos, {new_size}.",
+    documents_odd=(
+        "Dos documentos, {vanished} sumiram no meio, {changed} estavam sendo escritos, {unreadable} não se puderam ler; "
+        "{special} atalhos e dispositivos ficaram de fora."
+    ),
+    documents_back="{files} documentos restaurados, {size}, como devem ser, em {directory}.",
+    documents_kept="Os documentos de antes estão guardados em {kept}; remova-os quando não forem mais precisos.",
+    documents="Passando pelos documentos",
     archive="Recebe o log do servidor à medida que é escrito, até ser interrompido.",
     schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
     base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
@@ -132,6 +144,7 @@ TEXTOS_DOS_COMANDOS = Words(
         "UNREADABLE": "não se pode ler: {about}",
         "HELD": "poderia sair, mas um lugar não a solta: {about}",
         "LOG": "{about} segmentos de log de que nenhuma base precisa mais",
+        "DOCUMENTS": "{about} documentos de que nenhuma cópia precisa mais",
     },
     problems={
         "NO_BACKUP": "não há nenhuma cópia",
@@ -169,6 +182,7 @@ TEXTOS_DOS_COMANDOS = Words(
         "number of rows of each table": "número de linhas de cada tabela",
         "sampled rows of each table": "amostra de linhas de cada tabela",
         "list of files": "lista dos arquivos",
+        "documents": "documentos",
         "every table read": "leitura de cada tabela",
         "checksums": "somas de verificação das páginas",
     },
@@ -194,6 +208,7 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
         key=decryption(variaveis),
         retention=Retention(days=settings.retention_days),
         max_age=timedelta(seconds=settings.backup_max_age),
+        documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
         operator_file=estado_do_operador(settings),
     )
 

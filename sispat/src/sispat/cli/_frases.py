@@ -106,6 +106,27 @@ _FRASES = {
     "{a} can't be reached, the log ends before it": "não se chega a {a}, o log termina antes",
     "what can be reached is {a} to {b}": "chega-se de {a} a {b}",
     "what can be reached is {a}": "chega-se a {a}",
+    # documents
+    "its content is another": "o conteúdo é outro",
+    "is missing in {a}": "está faltando em {a}",
+    "no documents are in {a}, where the backup before had {b}": (
+        "não há documentos em {a}, onde a cópia anterior tinha {b}"
+    ),
+    "it changes while it is read": "muda enquanto é lido",
+    "the backup has no documents": "a cópia não tem documentos",
+    "leave out --documents": "deixe de fora --documents",
+    "{a} has {b} documents, and nobody said where they belong": ("{a} tem {b} documentos, e ninguém disse onde ficam"),
+    "set BACKUP_DOCUMENTS, or leave them out with --no-documents": (
+        "defina SISPAT_DOCUMENTS_DIR, ou deixe-os de fora com --no-documents"
+    ),
+    "a disk is mounted on it, so it cannot be renamed": "há um disco montado nela, não se pode mudar o nome",
+    "keep the documents in a directory on that disk, or restore beside": (
+        "guarde os documentos numa pasta desse disco, ou restaure ao lado"
+    ),
+    "{a} is no directory that this account can write to": "{a} não é uma pasta em que esta conta possa gravar",
+    "make it, or name another directory for the documents": "crie-a, ou diga outra pasta para os documentos",
+    "the documents need {a} MiB, {b} are free": "os documentos precisam de {a} MiB, há {b} livres",
+    "make room: the present ones are kept until you remove them": ("libere espaço: os atuais ficam até que os remova"),
     # base backups and the log
     "the log is received into a directory, and no store is one": "o log é recebido numa pasta, e nenhum lugar é uma",
     "set BACKUP_DIR": "defina BACKUP_DIR",
@@ -191,6 +212,8 @@ _FRASES = {
     # made of others
     "backup store {a}: object {b}: {frase}; {frase_2}": "lugar {a}: objeto {b}: {frase}; {frase_2}",
     "backup store {a}: {frase}; {frase_2}": "lugar {a}: {frase}; {frase_2}",
+    "document {a}: {frase}": "documento {a}: {frase}",
+    "{frase}, in {a}": "{frase}, em {a}",
     "is missing": "está faltando",
     "{a} is missing": "{a} está faltando",
 }

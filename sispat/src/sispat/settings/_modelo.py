@@ -412,6 +412,15 @@ class Settings(BaseModel):
             aceita="um arquivo que se possa ler",
         ),
     ] = None
+    documents_dir: Annotated[
+        Caminho | None,
+        Variavel(
+            "SISPAT_DOCUMENTS_DIR",
+            "Onde ficam os documentos enviados; entram em cada cópia de segurança, e voltam com ela.",
+            aceita="uma pasta",
+            padrao="SISPAT_DATA_DIR/documentos",
+        ),
+    ] = None
     notify_urls: Annotated[
         SecretStr | None,
         BeforeValidator(ler_canais),

@@ -7,6 +7,7 @@ key file opens everything else. `age -d -i KEYFILE` asks for the passphrase and 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,18 +23,23 @@ _SHORTEST = 8  # characters of a passphrase
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """Whom data is locked for; `key_file`, when there is one, has to be kept beside the data."""
+    """Whom data is locked for; `key_file`, when there is one, has to be kept beside the data.
+
+    `fingerprint` is the same for the same recipients, in whatever order: 16 hexadecimal digits that are no secret.
+    """
 
     recipients: tuple[Any, ...] = field(repr=False)
+    fingerprint: str
     key_file: bytes | None = field(default=None, repr=False)
 
     @classmethod
     def to(cls, recipients: Iterable[str]) -> Encryption:
         """For the holders of identities; InvalidKey unless each is `age1...`, `ssh-ed25519 ...` or `ssh-rsa ...`."""
-        parsed = tuple(_recipient(text) for text in recipients)
+        given = tuple(recipients)
+        parsed = tuple(_recipient(text) for text in given)
         if not parsed:
             raise InvalidKey("recipients", "", "at least one")
-        return cls(parsed)
+        return cls(parsed, _fingerprint(given))
 
     @classmethod
     def passphrase(cls, phrase: str) -> Encryption:
@@ -41,8 +47,18 @@ class Encryption:
         if len(phrase) < _SHORTEST:
             raise InvalidKey("passphrase", "***", f"{_SHORTEST} characters or more")
         identity = pyrage.x25519.Identity.generate()
-        text = f"# public key: {identity.to_public()}\n{identity}\n"
-        return cls((identity.to_public(),), pyrage.passphrase.encrypt(text.encode(), phrase))
+        public = identity.to_public()
+        text = f"# public key: {public}\n{identity}\n"
+        locked = pyrage.passphrase.encrypt(text.encode(), phrase)
+        return cls((public,), _fingerprint([str(public)]), locked)
+
+    @classmethod
+    def again(cls, opened: Decryption, key_file: bytes) -> Encryption | None:
+        """As when `key_file` was made, given what it `opened`; None when that is a key of another kind."""
+        publics = [each.to_public() for each in opened.identities if isinstance(each, pyrage.x25519.Identity)]
+        if len(publics) != 1:
+            return None
+        return cls((publics[0],), _fingerprint([str(publics[0])]), key_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,11 @@ class Decryption:
         except pyrage.DecryptError as error:
             raise WrongKey(f"the key file and the passphrase do not fit ({error})") from None
         return cls.of(text.decode())
+
+
+def _fingerprint(recipients: Iterable[str]) -> str:
+    keys = sorted(" ".join(text.split()[:2]) for text in recipients)  # what follows an ssh key is a comment
+    return hashlib.sha256("\n".join(keys).encode()).hexdigest()[:16]
 
 
 def _recipient(text: str) -> Any:

@@ -17,6 +17,7 @@ from esteio.backup.physical._recover import Recovered, recover
 from esteio.backup.physical._segments import Segment, gaps
 from esteio.backup.physical._status import WalStatus
 from esteio.backup.physical._swap import require_stopped, swap
+from esteio.backup.physical._together import recover_beside, recover_in_place
 
 __all__ = [
     "KINDS",
@@ -38,6 +39,8 @@ __all__ = [
     "inventory",
     "plan",
     "recover",
+    "recover_beside",
+    "recover_in_place",
     "recover_server",
     "require_stopped",
     "swap",

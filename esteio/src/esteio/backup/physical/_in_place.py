@@ -20,9 +20,10 @@ import psycopg
 
 from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._progress import Progress, silent
+from esteio.backup.documents import Untouched
 from esteio.backup.physical._cluster import ClusterBackups
 from esteio.backup.physical._recover import Recovered
-from esteio.backup.physical._swap import swap
+from esteio.backup.physical._together import swap_together
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, Hold
 
@@ -45,10 +46,13 @@ def recover_server(
     target: datetime | None = None,
     progress: Progress = silent,
     *,
+    documents: Untouched | None = None,
     quiet: AbstractContextManager[object] | None = None,
     clock: Clock = SYSTEM,
 ) -> tuple[Recovered, Path | None]:
     """Bring `server` to `target` (None: the last moment), within `quiet`; and where its old directory is now.
+
+    `documents` take their place together with it.
 
     `confirm` is asked with the name of the data directory when there is one: NotConfirmed. RestoreRefused before
     anything is written, or when the log turns out to end too early.
@@ -61,22 +65,23 @@ def recover_server(
     cluster.require_reachable(data_dir, target, major=server.binaries.major)
     if data_dir.exists() and not confirm(data_dir.name):
         raise NotConfirmed(data_dir.name)
-    with quiet or nullcontext():
+    with quiet or nullcontext(), documents or Untouched() as beside:
         now = clock.time()
         _remove_leftovers(server, data_dir)
         new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
         try:
             done = cluster.recover(new, target, progress)
             _hand_over(server, new)
-            kept = _put_in_place(server, new, data_dir, progress, now, clock)
+            beside.fetch(progress)
+            kept = _put_in_place(server, new, data_dir, beside, progress, now, clock)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
-    return replace(done, directory=data_dir), kept
+    return replace(done, directory=data_dir, documents=beside.returned), kept
 
 
 def _put_in_place(
-    server: Embedded, new: Path, data_dir: Path, progress: Progress, now: float, clock: Clock
+    server: Embedded, new: Path, data_dir: Path, beside: Untouched, progress: Progress, now: float, clock: Clock
 ) -> Path | None:
     with Hold(data_dir, _REASON, clock=clock) as hold:
         try:
@@ -85,9 +90,8 @@ def _put_in_place(
         except PermissionError as error:
             advice = "run this as that account, or as root"
             raise RestoreRefused(str(data_dir), "its server belongs to another account", advice) from error
-        progress("swap", 0, 0, "")
         hold.replacing(new)
-        return swap(new, data_dir, now=now)
+        return swap_together(new, data_dir, beside, progress, now=now)
 
 
 def _stop(server: Embedded, data_dir: Path, clock: Clock) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._progress import Progress, silent
+from esteio.backup.documents import Returned
 from esteio.backup.physical._chain import unpack_chain
 from esteio.backup.physical._log import Key, place_log
 from esteio.backup.physical._plan import Plan
@@ -37,6 +38,7 @@ class Recovered:
     seconds: float
     last_commit: datetime | None
     """When the last transaction in it was committed, where its log says so."""
+    documents: Returned | None = None
 
 
 def recover(

@@ -1,7 +1,8 @@
 """The restore of a dump from first check to last rename.
 
 Promises: the database of that name is untouched until the new one is complete and compared; an error or an interrupt
-at any moment leaves it as it was and removes the new one. The old database stays beside it under a dated name.
+at any moment leaves it as it was and removes the new one. The old database stays beside it under a dated name. Its
+documents, where it has some, change places just before it does, and back when it does not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._folder import Folder
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import connect
+from esteio.backup.documents import Returned, Untouched
 from esteio.backup.dump import load
 from esteio.backup.dump._create import drop_database
 from esteio.backup.restore._checks import database_exists, require_possible
@@ -40,6 +42,7 @@ class Restored:
     kept: str | None
     rows: int
     seconds: float
+    documents: Returned | None = None
 
 
 def restore_into(
@@ -50,9 +53,13 @@ def restore_into(
     progress: Progress = silent,
     *,
     jobs: int = 1,
+    documents: Untouched | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
-    """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists."""
+    """Restore as the new database `name` on the server of `server`; RestoreRefused when it exists.
+
+    `documents` are brought where they are to lie, or not at all when anything fails.
+    """
     began = clock.monotonic()
     admin = _admin(server, name)
     if not 0 < len(name.encode()) <= _LONGEST:
@@ -63,8 +70,16 @@ def restore_into(
         require_possible(conn, folder.manifest, name)
         major = conn.info.server_version // 10000
     folder.check(progress)
-    rows = load(admin, folder, name, toolbox(major), progress, jobs=jobs)
-    return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began)
+    with documents or Untouched() as beside:
+        beside.fetch(progress)
+        rows = load(admin, folder, name, toolbox(major), progress, jobs=jobs)
+        try:
+            beside.swap()
+        except BaseException:
+            drop_database(admin, name)
+            raise
+        beside.settle()
+    return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began, beside.returned)
 
 
 def restore_in_place(
@@ -75,13 +90,15 @@ def restore_in_place(
     progress: Progress = silent,
     *,
     jobs: int = 1,
+    documents: Untouched | None = None,
     quiet: AbstractContextManager[object] | None = None,
     clock: Clock = SYSTEM,
 ) -> Restored:
     """Put the backup in the place of the database that `server` names; the old one is kept beside it.
 
     `confirm` is asked with the database's name before anything is made; NotConfirmed when it says no. Everything after
-    that is done within `quiet`, which keeps the service from writing what would be lost.
+    that is done within `quiet`, which keeps the service from writing what would be lost. `documents` take their place
+    together with the database.
     """
     name = _named(server, folder)
     admin = _admin(server, name)
@@ -93,7 +110,7 @@ def restore_in_place(
         raise NotConfirmed(name)
     with quiet or nullcontext():
         patience = 0.0 if quiet is None else _PATIENCE
-        return _replace(name, admin, folder, tools, progress, jobs, there, patience, clock)
+        return _replace(name, admin, folder, tools, documents or Untouched(), progress, jobs, there, patience, clock)
 
 
 def _replace(
@@ -101,6 +118,7 @@ def _replace(
     admin: Dsn,
     folder: Folder,
     tools: Toolbox,
+    documents: Untouched,
     progress: Progress,
     jobs: int,
     there: bool,
@@ -111,16 +129,28 @@ def _replace(
     folder.check(progress)
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
-    try:
-        rows = load(admin, folder, new, tools, progress, jobs=jobs)
-        if kept is not None:
-            progress("swap", 0, 0, "")
-            swap(admin, new, name, kept, patience=patience, clock=clock)
-    except BaseException:
-        if kept is not None:  # after an interrupt that came too late there is no database of that name
-            drop_database(admin, new)
-        raise
-    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began)
+    rows = None
+    with documents as beside:
+        beside.fetch(progress)
+        try:
+            rows = load(admin, folder, new, tools, progress, jobs=jobs)
+            beside.swap()
+            if kept is not None:
+                progress("swap", 0, 0, "")
+                swap(admin, new, name, kept, patience=patience, clock=clock)
+        except BaseException:
+            if kept is not None and rows is not None and _is_gone(admin, new):
+                beside.settle()  # an interrupt that came too late: the database has taken its place
+            elif kept is not None or rows is not None:
+                drop_database(admin, new)
+            raise
+        beside.settle()
+    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+
+
+def _is_gone(admin: Dsn, name: str) -> bool:
+    with connect(admin) as conn:
+        return not database_exists(conn, name)
 
 
 def _named(server: Dsn, folder: Folder) -> str:

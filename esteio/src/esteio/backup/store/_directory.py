@@ -78,11 +78,13 @@ class DirectoryStore:
                 return []
             for folder, folders, names in os.walk(top, onerror=_raise):
                 folders[:] = [name for name in folders if not name.startswith(".")]
-                relative = Path(folder).relative_to(self.root)
+                relative = Path(folder).relative_to(self.root).as_posix()
+                above = "" if relative == "." else f"{relative}/"
                 for name in names:
                     with suppress(FileNotFoundError):  # removed meanwhile
                         if not name.startswith("."):
-                            found.append(self._stored((relative / name).as_posix()))
+                            about = os.stat(f"{folder}/{name}")
+                            found.append(Stored(above + name, about.st_size, about.st_mtime))
         return sorted(found, key=lambda stored: stored.key)
 
     def delete(self, key: str) -> None:

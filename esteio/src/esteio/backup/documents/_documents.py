@@ -1,0 +1,221 @@
+"""The documents beside a database, as `Backups` keeps them: taken, tried, brought back, thinned out.
+
+Promises: without a directory, or where it does not exist, nothing is done and nothing is said - unless the backup
+before had documents: then a disk may not be mounted, and the trial says so. They are taken after the database was
+looked at, so that whatever a row of the backup refers to is there.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+from esteio.backup._catalogue import Catalogue
+from esteio.backup._copies import Brought
+from esteio.backup._errors import BackupDamaged, BackupError, RestoreRefused
+from esteio.backup._flaws import Flaw
+from esteio.backup._folder import Draft, Folder
+from esteio.backup._manifest import Manifest
+from esteio.backup._progress import Progress
+from esteio.backup._proof import Proof
+from esteio.backup._retention import Decision, Why
+from esteio.backup.documents._check import check
+from esteio.backup.documents._copies import bring, flaws
+from esteio.backup.documents._document import lines
+from esteio.backup.documents._listed import DETAILS, KEY, LIST, NAMES, has_documents, listed, names
+from esteio.backup.documents._memory import Memory
+from esteio.backup.documents._moment import around, joined
+from esteio.backup.documents._place import KEYS, Key, Place, find_place, folder_of
+from esteio.backup.documents._return import Returning, Untouched
+from esteio.backup.documents._scan import Scan, scan
+from esteio.backup.documents._sending import Sending
+from esteio.backup.documents._take import Taken, Taking
+from esteio.backup.documents._unneeded import remove, unneeded
+from esteio.backup.store import AllStoresFailed, Store, Stores
+from esteio.clock import SYSTEM, Clock
+
+__all__ = ["SAMPLE", "Documents"]
+
+SAMPLE = 1 << 30
+"""Bytes of documents that are not new and are read in the trial after a run."""
+
+
+class Documents:
+    """The documents in `directory` (None: there are none), for the backups in `catalogue`.
+
+    `memory` is the directory where what was seen is remembered (None: nowhere, everything is read in each run).
+    """
+
+    def __init__(
+        self,
+        directory: Path | None,
+        stores: Stores,
+        catalogue: Catalogue,
+        prefix: str,
+        key: Key,
+        memory: Path | None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.directory = directory.resolve() if directory else None
+        self._stores = stores
+        self._catalogue = catalogue
+        self._prefix = prefix
+        self._key = key
+        self._root = memory
+        self._clock = clock
+
+    def take(self, draft: Draft, manifest: Manifest, before: Manifest | None, progress: Progress) -> Manifest:
+        """Add the documents to `draft`, whose manifest so far is `manifest`; its manifest then.
+
+        `before` is the newest backup there was. BackupError when backups lie among the documents, or the directory
+        cannot be read; a store that fails is left out as with every file of a draft.
+        """
+        if self.directory is None:
+            return manifest
+        began = self._clock.monotonic()
+        found = self._scanned()
+        earlier = _count(before)
+        if earlier and not (found and (found.files or found.unreadable)):
+            return replace(manifest, details={**manifest.details, DETAILS: {"gone": earlier}})
+        if found is None:
+            return manifest
+        place = find_place(draft.packing, draft.whole(), self._prefix, self._key)
+        memory = Memory(self._root, self.directory)
+        keys = f"{folder_of(self._prefix)}/{KEYS}"
+        sending = Sending(draft, (place.folder, keys) if place.key_file else (place.folder,), memory.again)
+        if place.key_file is not None:
+            sending.small(place.key_name, place.key_file, None)
+        taken = Taking(self.directory, place, sending, memory).run(found, self._clock.time(), progress)
+        about = _written(draft, place, taken)
+        return replace(
+            manifest,
+            parts=tuple(draft.parts),
+            duration=round(manifest.duration + self._clock.monotonic() - began, 3),
+            details={**manifest.details, DETAILS: about},
+        )
+
+    def tried(self, manifest: Manifest, proof: Proof, progress: Progress, sample: int | None) -> Proof:
+        """`proof` with what was found of the documents; `sample` bytes of those that are not new are read (None: all)."""
+        if gone := manifest.details.get(DETAILS, {}).get("gone"):
+            problem = f"no documents are in {self.directory}, where the backup before had {gone}"
+            return replace(proof, problems=(*proof.problems, problem))
+        began = self._clock.monotonic()
+        try:
+            found = listed(Folder(self._stores, manifest, self._key), self._key)
+        except BackupDamaged as error:
+            damage = f"{error.file}: {error.problem}"
+            return replace(proof, problems=tuple(dict.fromkeys((*proof.problems, damage))))
+        if found is None:
+            return proof
+        result = check(found, self._holders(manifest), sample, progress)
+        if result.damaged and self.directory is not None:
+            Memory(self._root, self.directory).damaged(result.damaged)
+        return replace(
+            proof,
+            total_seconds=round(proof.total_seconds + self._clock.monotonic() - began, 3),
+            checked=(*proof.checked, "documents"),
+            problems=(*proof.problems, *result.problems),
+        )
+
+    def of(self, backup: Manifest, *, into: Path | None = None) -> Untouched:
+        """What brings the documents of `backup` into their place, or into the new directory `into`.
+
+        RestoreRefused when that is known to fail. A backup without documents leaves those in place alone.
+        """
+        return self._brought([backup], None, into)
+
+    def as_of(self, moment: datetime | None, *, into: Path | None = None) -> Untouched:
+        """As `of`, for a moment with its timezone (None: the last there are)."""
+        return self._brought(around(self._manifests(), moment), moment, into)
+
+    def flaws(self, backup: Manifest, progress: Progress) -> list[Flaw]:
+        """What is missing or damaged of the documents of `backup` in each store that has it; every one is read."""
+        found = listed(Folder(self._stores, backup, self._key), self._key)
+        return flaws(found, self._holders(backup), progress) if found else []
+
+    def bring(self, backup: Manifest, known: Sequence[Flaw]) -> Brought:
+        """Bring the documents of `backup` to the stores that lack some, or have them damaged as is `known`."""
+        if not has_documents(backup):
+            return Brought(backup.id, (), ())
+        return bring(backup, names(Folder(self._stores, backup, self._key)), self._stores, known)
+
+    def prune(self, kept: Sequence[Manifest]) -> list[Decision]:
+        """Remove the objects that none of the backups `kept`, which are all there are, needs."""
+        folders = [Folder(self._stores, manifest, self._key) for manifest in kept if has_documents(manifest)]
+        try:
+            objects = unneeded(folders, self._stores, folder_of(self._prefix), self._clock.time())
+        except (BackupError, AllStoresFailed) as error:
+            return [Decision("documents", True, Why.UNREADABLE, str(error))]
+        if not objects:
+            return []
+        if failed := remove(objects, self._stores):
+            return [Decision("documents", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
+        return [Decision("documents", False, Why.DOCUMENTS, str(len(objects)))]
+
+    def _scanned(self) -> Scan | None:
+        assert self.directory is not None
+        for root in (root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)):
+            own = root.resolve() / "documents"
+            if own.is_relative_to(self.directory) or self.directory.is_relative_to(own):
+                msg = f"documents {self.directory}: they and the backups in {root} lie within one another; keep them apart"
+                raise BackupError(msg)
+        try:
+            return scan(self.directory)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            msg = f"documents {self.directory}: {error.strerror}; let this account read that directory"
+            raise BackupError(msg) from error
+
+    def _holders(self, manifest: Manifest) -> list[Store]:
+        holders = set(self._stores.list(manifest.id)[f"{manifest.id}/manifest.json"])
+        return [store for store in self._stores.stores if store.name in holders]
+
+    def _manifests(self) -> list[Manifest]:
+        return [entry.manifest for entry in self._catalogue.entries() if entry.manifest]
+
+    def _brought(self, backups: Sequence[Manifest], moment: datetime | None, into: Path | None) -> Untouched:
+        lists = [found for each in backups if (found := listed(Folder(self._stores, each, self._key), self._key))]
+        if not lists:
+            if into is not None:
+                raise RestoreRefused(str(into), "the backup has no documents", "leave out --documents")
+            return Untouched()
+        target = into or self.directory
+        if target is None:
+            of = lists[-1]
+            reason = f"{of.manifest.id} has {len(of.files)} documents, and nobody said where they belong"
+            raise RestoreRefused("documents", reason, "set BACKUP_DOCUMENTS, or leave them out with --no-documents")
+        made = Returning(joined(lists, moment), self._stores, target, self._clock.time(), replace=into is None)
+        made.check()
+        return made
+
+
+def _count(before: Manifest | None) -> int:
+    return int(before.details.get(DETAILS, {}).get("files", 0)) if before else 0
+
+
+def _written(draft: Draft, place: Place, taken: Taken) -> dict[str, object]:
+    """Write the lists, and the key that opens the objects; what the manifest says of them."""
+    files = [document for document in taken.documents if document.sha256]
+    objects = sorted({place.object(document.sha256) for document in files if document.sha256})
+    draft.add("documents.jsonl", LIST, io.BytesIO(b"".join(lines(taken.documents))))
+    plain = replace(draft.packing, encryption=None)
+    draft.add("documents.names", NAMES, io.BytesIO("".join(f"{name}\n" for name in objects).encode()), packing=plain)
+    if place.key_file is not None:
+        draft.keep("documents.key.age", KEY, place.key_file)
+    return {
+        "folder": place.folder,
+        "suffix": place.packing.suffix,
+        "files": len(files),
+        "size": sum(document.size for document in files),
+        "new": sum(document.new for document in files),
+        "new_size": sum(document.size for document in files if document.new),
+        "changed": sum(document.changed for document in files),
+        "unreadable": sum(document.problem is not None for document in taken.documents),
+        "vanished": taken.vanished,
+        "special": taken.special,
+    }
