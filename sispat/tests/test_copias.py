@@ -15,7 +15,7 @@ import pytest
 from processos import Servico, comando, pasta_de_dados, por_dentro
 
 from esteio.alert import ENGLISH as AVISOS
-from esteio.backup import Why
+from esteio.backup import Problem, Trouble, Why
 from esteio.backup.operator import OperatorState
 from esteio.backup.operator._state import write_state
 from esteio.cli import ENGLISH
@@ -115,8 +115,8 @@ async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
     assert await idade_da_copia() == pytest.approx(2.0, abs=0.1)
     write_state(arquivo, OperatorState(agora, 1, False))
     assert await idade_da_copia() == 0
-    write_state(arquivo, OperatorState(agora, 1, True, amiss=("o disco está cheio",)))
-    with pytest.raises(CopiasEmRisco, match="o disco está cheio"):
+    write_state(arquivo, OperatorState(agora, 1, True, amiss=(Problem.of(Trouble.LOG_NO_SPACE, free=3),)))
+    with pytest.raises(CopiasEmRisco, match="3 MiB are left"):
         await idade_da_copia()
     write_state(arquivo, OperatorState(agora - 301, 1, True))
     with pytest.raises(OperadorParado, match="há mais de 5 min"):

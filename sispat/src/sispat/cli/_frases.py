@@ -29,6 +29,7 @@ _FRASES = {
     "there is none": "não há nenhum",
     # files
     "it is missing": "está faltando",
+    "make its parent, or mount that disk": "crie a pasta-mãe dela, ou monte esse disco",
     "there is no such file": "não existe tal arquivo",
     "{a} bytes, the manifest says {b}": "{a} bytes, o manifesto diz {b}",
     "its sha256 is not the manifest's": "o sha256 não é o do manifesto",

@@ -58,7 +58,7 @@ async def idade_da_copia() -> float:
     if not estado["active"]:
         return 0.0
     if problemas := (*estado["found"], *estado["amiss"]):
-        raise CopiasEmRisco(problemas)
+        raise CopiasEmRisco(tuple(problema["text"] for problema in problemas))
     return (float(estado["verified_age"] or 0) + time.time() - escrito) / 3600
 
 
