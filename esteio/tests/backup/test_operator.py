@@ -21,7 +21,7 @@ import pytest
 
 from esteio import events
 from esteio.alert import Channels, Outbox, backup_notice
-from esteio.backup import AlreadyRunning, BackupRunEnded, Backups
+from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, Problem, Trouble
 from esteio.backup._lock import Lock
 from esteio.backup.operator import ChildRun, Deferred, OperatorState, Reporter, ScheduledRunFailed, Turn, read_state
 from esteio.backup.operator._state import write_state
@@ -101,19 +101,30 @@ def test_a_run_under_way_can_be_interrupted(tmp_path: Path) -> None:
 
 
 def test_what_an_operator_says_is_read_as_it_was_written_and_silence_is_a_problem(tmp_path: Path) -> None:
-    state = OperatorState(
-        1000.0, 7, True, ("old",), ("the disk is full",), "b", lag=3, services={"wal archive": "away"}
+    old, full = (
+        Problem.of(Trouble.FILES_MISSING, backup="b", files=("x", "y")),
+        Problem.of(Trouble.LOG_NO_SPACE, free=3),
     )
+    state = OperatorState(1000.0, 7, True, (old,), (full,), "b", lag=3, services={"wal archive": "away"})
     write_state(tmp_path / "operator.json", state)
     assert read_state(tmp_path / "operator.json") == state
-    assert state.problems(1299.0) == ("the disk is full",)
-    silent, full = state.problems(1000.0 + 3600)
-    assert silent == "the operator has said nothing for 60 min: no backups are made"
-    assert full == "the disk is full"
+    assert state.problems(1299.0) == (full,)
+    silent, last = state.problems(1000.0 + 3600)
+    assert str(silent) == "the operator has said nothing for 60 min: no backups are made"
+    assert last == full
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{", "{}", '{"found": [], "at": 1}', '{"found": [], "amiss": [], "more": 1}']
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        "{}",
+        '{"found": [], "at": 1}',
+        '{"found": [], "amiss": [], "more": 1}',
+        '{"found": [{}], "amiss": []}',
+    ],
 )
 def test_what_cannot_be_understood_says_nothing(text: str, tmp_path: Path) -> None:
     (tmp_path / "operator.json").write_text(text)
@@ -148,12 +159,12 @@ def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
     until(lambda: read_state(tmp_path / "state.json"))
     state = read_state(tmp_path / "state.json")
     assert state is not None
-    assert state.found == ("there is no backup",)
-    assert state.amiss == (
-        "how the backups are cannot be seen: no server",
-        "wal archive does not run: no server",
-    )
     report.stop(5.0)
+    assert list(map(str, state.found)) == ["there is no backup"]
+    assert list(map(str, state.amiss)) == [
+        "it cannot be seen how the backups are: no server",
+        "wal archive does not run: no server",
+    ]
     assert not (tmp_path / "state.json").exists()
 
 
@@ -274,9 +285,12 @@ def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from
             first.log,
         )
         assert first.asked("status").returncode == 0
-        write_state(first.state_file, OperatorState(time.time(), 1, True, amiss=("the archive is ill",)))
+        write_state(
+            first.state_file, OperatorState(time.time(), 1, True, amiss=(Problem.of(Trouble.LOG_SLOT, slot="lost"),))
+        )
         red = first.asked("status")
-        assert (red.returncode, red.stderr) == (1, "the archive is ill\n")
+        assert red.returncode == 1
+        assert red.stdout.startswith("PROBLEM - the replication slot is lost")
 
         second = Operator(server, home / "second")
         until(lambda: "it is another one's turn; we wait for it" in second.log(), second.log)

@@ -401,7 +401,7 @@ class Backups:
 
         A store that is away is a problem.
         """
-        max_age = max_age or self._max_age
+        max_age = self._max_age if max_age is None else max_age
         try:
             survey = self.catalogue.survey()
         except AllStoresFailed as error:
