@@ -9,8 +9,11 @@ STAMP := $(VENV)/.ready
 # What works without any extra: run again with Esteio's wheel installed alone.
 CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 
+# What breaks nothing runs on all cores at the same time, a file after the other in each; what breaks something, alone.
+QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
+
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types contracts unit fault browser alone bench lock docs clean
+.PHONY: help run test lint types contracts unit fault rounds browser alone bench lock docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,7 +23,8 @@ run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (P
 
 test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone
 	@.ci/debian
-	@.ci/chromium; case $$? in 0) $(PY) -m pytest ;; 3) $(PY) -m pytest -m "not browser" ;; *) exit 1 ;; esac
+	@$(QUIET)
+	@.ci/chromium; case $$? in 0) $(PY) -m pytest -m "fault or browser" ;; 3) $(PY) -m pytest -m fault ;; *) exit 1 ;; esac
 	@$(MAKE) --no-print-directory alone
 
 lint: $(STAMP)  ## ruff: rules and format
@@ -34,11 +38,18 @@ contracts: $(STAMP)  ## who may import whom
 	@$(VENV)/bin/lint-imports
 
 unit: $(STAMP)  ## only the tests that break nothing and need no browser
-	@$(PY) -m pytest -m "not fault and not browser"
+	@$(QUIET)
 
 fault: $(STAMP)  ## only the tests that break a running system on purpose
 	@.ci/debian
 	@$(PY) -m pytest -m fault
+
+rounds: $(STAMP)  ## the tests that kill at random moments, with their full counts: half an hour
+	@.ci/debian
+	@ESTEIO_ROUNDS=200 ESTEIO_LOSS_ROUNDS=20 ESTEIO_BACKUP_INTERRUPTS=20 ESTEIO_NOTICE_KILLS=20 ESTEIO_KILLS=100 \
+	SISPAT_RESTORE_KILLS=5 $(PY) -m pytest --timeout 1800 -rA esteio/tests/postgres/test_outages.py \
+	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py \
+	esteio/tests/limit/test_limit_host_processes.py sispat/tests/pages/test_restauracao.py
 
 browser: $(STAMP)  ## only the tests that drive a real browser
 	@.ci/chromium && $(PY) -m pytest -m browser

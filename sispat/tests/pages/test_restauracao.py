@@ -31,7 +31,7 @@ import os, signal, sys
 momento = sys.argv.pop(1)
 def morrer(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
-from esteio.backup.physical import _in_place, _replay
+from esteio.backup.physical import _replay, _together
 from esteio.cli import _bar
 mostrar = _bar.Bar.__call__
 _bar.Bar.__call__ = lambda barra, passo, *resto: morrer() if passo == momento else mostrar(barra, passo, *resto)
@@ -41,7 +41,7 @@ if momento == "meio":
     def meio(new, data_dir, *, now):
         data_dir.rename(data_dir.with_name("postgres.before-morto"))
         morrer()
-    _in_place.swap = meio
+    _together.swap = meio
 from sispat.cli import main
 main()
 """
