@@ -153,7 +153,9 @@ def test_the_page_for_bad_days_quotes_what_is_really_said() -> None:
     pagina = (Path(__file__).parents[2] / "docs/how-to/restaurar-sob-pressao.md").read_text()
     esquerda = [linha.split("|")[1] for linha in pagina.splitlines() if linha.startswith("| `")]
     citadas = [citada for celula in esquerda for citada in celula.split("`")[1::2]]
-    ditas = " ".join((*_FRASES.values(), *TEXTOS.values(), *TEXTOS_DOS_COMANDOS.problems.values()))
+    ditas = " ".join(
+        (*_FRASES.values(), *TEXTOS.values(), *TEXTOS_DOS_COMANDOS.problems.values(), TEXTOS_DOS_COMANDOS.wait)
+    )
     assert len(citadas) >= 8
     for citada in citadas:
         for parte in citada.replace("ARQUIVO", "...").split("..."):

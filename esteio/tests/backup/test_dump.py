@@ -121,7 +121,7 @@ def test_an_encrypted_backup_keeps_its_key_file_and_opens_with_the_passphrase(da
     assert manifest.encryption == "age"
     assert backups.restore_into(f"{database.database} aberto").rows == 5105
     key_file = (tmp_path / "cópias" / manifest.id / "key.age").read_bytes()
-    opened = backups._key(key_file)
+    opened = backups.database._key(key_file)
     assert opened is not None
     again = Encryption.again(opened, key_file)  # as the documents of later backups are locked
     assert again is not None

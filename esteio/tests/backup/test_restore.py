@@ -12,6 +12,7 @@ import pytest
 from trial_database import CONTENT, names, query
 
 from esteio.backup import BackupNotFound, Backups, ManifestError, NotConfirmed, RestoreRefused, ToolFailed
+from esteio.backup._lock import Lock
 from esteio.backup.store import Stores, open_store
 from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
@@ -130,6 +131,27 @@ def test_a_restore_cut_off_by_the_server_leaves_the_old_database_as_it_was(made:
     made_or_failed.set()
     cutting.join()
     assert names(database) == before
+
+
+def test_a_restore_waits_for_the_run_that_is_under_way(made: Backups, database: Dsn) -> None:
+    waited = threading.Event()
+
+    def progress(step: str, done: int, total: int, unit: str) -> None:
+        if step == "wait":
+            waited.set()
+
+    def run() -> None:
+        with Lock(made._lock_file()):
+            running.set()
+            waited.wait(20)
+
+    running = threading.Event()
+    other = threading.Thread(target=run)
+    other.start()
+    running.wait(20)
+    assert made.restore_into(f"{database.database} ao lado", progress=progress).rows == 5105
+    other.join()
+    assert waited.is_set()
 
 
 def test_who_writes_meanwhile_is_cut_off_and_finds_the_restored_database(made: Backups, database: Dsn) -> None:

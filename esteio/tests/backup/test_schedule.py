@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from esteio.backup.schedule import (
     EVERY_SIX_HOURS,
     Cron,
     Errand,
+    InstallFailed,
     Known,
     Outcome,
     ScheduleError,
@@ -34,6 +35,8 @@ from esteio.backup.schedule import (
     after,
     cron_line,
     decide,
+    install_cron,
+    install_systemd,
     systemd_units,
     windows_task,
 )
@@ -406,6 +409,45 @@ def test_as_a_service_it_runs_what_is_due(tmp_path: Path) -> None:
 
 
 # Other schedulers
+
+
+@pytest.fixture
+def crontab() -> Iterator[Callable[[], str]]:
+    """This account's crontab, as it was afterwards."""
+    if shutil.which("crontab") is None:
+        pytest.skip("crontab is not here (apt-get install cron)")
+
+    def content() -> str:
+        return subprocess.run(["crontab", "-l"], capture_output=True, text=True, check=False).stdout
+
+    before = content()
+    yield content
+    subprocess.run(["crontab", "-"], input=before, text=True, check=True)
+
+
+def test_a_schedule_is_put_into_a_crontab_once_and_other_lines_stay(crontab: Callable[[], str]) -> None:
+    subprocess.run(["crontab", "-"], input="PATH=/usr/bin\n# mine\n@daily true\n", text=True, check=True)
+    lines = {task.name: cron_line(task, COMMAND) for task in (DAILY, EVERY_SIX_HOURS)}
+    install_cron(lines)
+    install_cron({"daily": lines["daily"].replace("0 2", "0 3")})
+    later = lines["daily"].replace("0 2", "0 3")
+    assert crontab() == "PATH=/usr/bin\n# mine\n@daily true\n" + lines["every-six-hours"] + later
+    with pytest.raises(InstallFailed, match=r"crontab -: .*bad minute"):
+        install_cron({"wrong": "99 * * * * true\n"})
+    assert "every-six-hours" in crontab()
+
+
+@pytest.mark.skipif(shutil.which("systemctl") is None, reason="systemctl is not here (apt-get install systemd)")
+def test_timers_are_written_and_enabled(tmp_path: Path) -> None:
+    units = systemd_units(DAILY, COMMAND)
+    for _ in range(2):
+        install_systemd(units, systemctl=["systemctl", f"--root={tmp_path}"], now=False)
+    folder = tmp_path / "etc/systemd/system"
+    assert {path.name: path.read_text() for path in folder.glob("esteio-*")} == units
+    enabled = folder / "timers.target.wants/esteio-backup-daily.timer"
+    assert enabled.resolve().name == "esteio-backup-daily.timer"
+    with pytest.raises(InstallFailed, match="systemctl-of-nobody: it is not installed here"):
+        install_systemd(units, systemctl=["systemctl-of-nobody", f"--root={tmp_path}"])
 
 
 def test_a_line_for_cron_keeps_the_words_apart() -> None:

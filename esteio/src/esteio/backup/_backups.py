@@ -6,9 +6,7 @@ old ones are removed only after the new one was restored for trial. Every failur
 
 from __future__ import annotations
 
-import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, replace
@@ -19,12 +17,14 @@ from pathlib import Path
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._copies import Brought, Copies, bring, brought_log, known_flaws, read_everywhere
+from esteio.backup._databases import DatabaseBackups
 from esteio.backup._ending import Ending
-from esteio.backup._errors import ManifestError, NotConfirmed, VerificationFailed
+from esteio.backup._errors import NotConfirmed, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
+from esteio.backup._places import Places
 from esteio.backup._problem import Problem, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
@@ -33,7 +33,6 @@ from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup._thinning import Thinning, is_cluster
 from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
-from esteio.backup.dump import take
 from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import (
     KINDS,
@@ -46,11 +45,10 @@ from esteio.backup.physical import (
     recover_server,
     require_stopped,
 )
-from esteio.backup.restore import Restored, restore_in_place, restore_into
+from esteio.backup.restore import Restored
 from esteio.backup.schedule import Errand, Job, Scheduler, Task
 from esteio.backup.store import AllStoresFailed, Stores
 from esteio.backup.tools import Toolbox
-from esteio.backup.verify import verify_dump
 from esteio.backup.watch import Watch
 from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
@@ -60,7 +58,7 @@ from esteio.postgres.embedded import Embedded
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
 MOST_JOBS = 16  # each is a connection, and a scratch server has few
-_OPERATOR = ".operator.json"
+_RESTORE_PATIENCE = 3600.0  # seconds a restore waits for a run that is under way
 
 Key = Callable[[bytes | None], Decryption | None]
 
@@ -129,23 +127,27 @@ class Backups:
         self._stores = stores
         self._prefix = prefix
         self._packing = packing
-        self._jobs = jobs
-        self._key = key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
         self._binaries = binaries
         self._scratch = scratch
         self._documents_sample = documents_sample
         self._clock = clock
-        self.catalogue = Catalogue(stores, prefix)
         self._max_age = max_age
         self._operator_file = operator_file
+        self._places = Places(stores)
+        key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
+        self.catalogue = Catalogue(stores, prefix)
+        self.database = DatabaseBackups(dsn, stores, key, self._toolbox, jobs, binaries=binaries, clock=clock)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
-        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._root(), clock=clock)
+        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._places.root, clock=clock)
         self._thinning = Thinning(stores, self.catalogue, self.cluster, self.documents, self.retention)
 
-    def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True) -> Run:
+    def run(
+        self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True, jobs: int | None = None
+    ) -> Run:
         """Make a backup, restore it for trial, then remove what need not be kept.
 
         `kind` is dump (this database), base (the whole cluster) or incremental (what changed since the last of both).
+        `jobs` are the streams of this dump (None: as always).
         VerificationFailed when the trial found something; the backup stays and is marked.
         """
         if kind not in ("dump", *KINDS):
@@ -153,15 +155,15 @@ class Backups:
             raise ValueError(msg)
         ending = Ending(self._prefix, kind, self.dsn.database or "")
         try:
-            done = self._run(ending, progress, verify=verify)
+            done = self._run(ending, progress, verify=verify, jobs=jobs)
         except BaseException as error:
             self._tell(ending, error)
             raise
         self._tell(ending)
         return done
 
-    def _run(self, ending: Ending, progress: Progress, *, verify: bool) -> Run:
-        kind = ending.kind
+    def _run(self, ending: Ending, progress: Progress, *, verify: bool, jobs: int | None) -> Run:
+        dump, kind = ending.kind == "dump", ending.kind
         with self._locked():
             name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
@@ -170,7 +172,7 @@ class Backups:
                 name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
                 ending.name = name
                 draft = Draft(self._stores, name, self._packing())
-                manifest = self._dump(draft, progress) if kind == "dump" else self.cluster.take(draft, kind)
+                manifest = self.database.take(draft, progress, jobs) if dump else self.cluster.take(draft, kind)
                 manifest = self.documents.take(draft, manifest, before, progress)
                 stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
@@ -204,9 +206,7 @@ class Backups:
     def verify(self, backup: str = "latest", progress: Progress = silent) -> Proof:
         """Restore a backup for trial and keep the proof; VerificationFailed when something is wrong with it."""
         with self._locked():
-            entry = self.catalogue.find(backup)
-            assert entry.manifest is not None
-            return self._tried(entry.manifest, progress)
+            return self._tried(self._found(backup), progress)
 
     def check_copies(self, backup: str = "latest", progress: Progress = silent) -> Copies:
         """Read every file of a backup in every store; nothing is restored, and nothing is mended.
@@ -246,12 +246,10 @@ class Backups:
         self, name: str, backup: str = "latest", progress: Progress = silent, *, documents: Path | None = None
     ) -> Restored:
         """Restore as the new database `name`, and its documents into the new directory `documents` (None: not)."""
-        with self._locked():
-            folder = self.folder(backup)
-            beside = self.documents.of(folder.manifest, into=documents) if documents else Untouched()
-            return restore_into(
-                self.dsn, folder, name, self._toolbox, progress, jobs=self._jobs, documents=beside, clock=self._clock
-            )
+        with self._waiting(progress):
+            dump = self._found(backup, "dump")
+            beside = self.documents.of(dump, into=documents) if documents else Untouched()
+            return self.database.restore_into(dump, name, beside, progress)
 
     def restore_in_place(
         self,
@@ -267,27 +265,15 @@ class Backups:
         What follows is done within `quiet`, such as `Maintenance.held`: who writes then would lose it. Its
         `documents` take the place of the present ones, which are kept too.
         """
-        with self._locked():
-            folder = self.folder(backup)
-            beside = self.documents.of(folder.manifest) if documents else Untouched()
-            return restore_in_place(
-                self.dsn,
-                folder,
-                self._toolbox,
-                confirm,
-                progress,
-                jobs=self._jobs,
-                documents=beside,
-                quiet=quiet,
-                clock=self._clock,
-            )
+        with self._waiting(progress):
+            dump = self._found(backup, "dump")
+            beside = self.documents.of(dump) if documents else Untouched()
+            return self.database.restore_in_place(dump, confirm, beside, quiet, progress)
 
     def restore_documents(self, directory: Path, backup: str = "latest", progress: Progress = silent) -> Returned:
         """Bring the documents of a backup of whatever kind into the new `directory`, and nothing else."""
-        with self._locked():
-            entry = self.catalogue.find(backup)
-            assert entry.manifest is not None
-            with self.documents.of(entry.manifest, into=directory) as beside:
+        with self._waiting(progress):
+            with self.documents.of(self._found(backup), into=directory) as beside:
                 beside.fetch(progress)
                 beside.swap()
                 beside.settle()
@@ -307,7 +293,7 @@ class Backups:
         It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
         what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
         """
-        with self._locked():
+        with self._waiting(progress):
             beside = self.documents.as_of(target, into=documents) if documents else Untouched()
             return recover_beside(self.cluster, directory, target, beside, progress)
 
@@ -330,7 +316,7 @@ class Backups:
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
         data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
-        with self._locked():
+        with self._waiting(progress):
             beside = self.documents.as_of(target) if documents else Untouched()
             return recover_in_place(self.cluster, data_dir, target, beside, progress, clock=self._clock)
 
@@ -349,7 +335,7 @@ class Backups:
         Then it is stopped; whoever keeps it up starts the restored one at once. `quiet` is around all that is done after
         `confirm`, such as `Maintenance.held`, and may wait at its end until that server answers.
         """
-        with self._locked():
+        with self._waiting(progress):
             beside = self.documents.as_of(target) if documents else Untouched()
             return recover_server(
                 self.cluster, server, confirm, target, progress, documents=beside, quiet=quiet, clock=self._clock
@@ -359,7 +345,7 @@ class Backups:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
         with connect(self.dsn) as conn:
             major = int(one(conn, "SHOW server_version_num")) // 10000
-        root = self._root()
+        root = self.directory
         if root is None:
             raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
         try:
@@ -371,12 +357,12 @@ class Backups:
     @property
     def directory(self) -> Path | None:
         """The first directory among the stores, where the log is received and locks are; None when no store is one."""
-        return self._root()
+        return self._places.root
 
     @property
     def operator_file(self) -> Path | None:
         """Where whoever makes the backups by itself says how they are; None when there is no such place."""
-        return self._operator_file or (root / _OPERATOR if (root := self._root()) else None)
+        return self._operator_file or (self._places.file("operator.json") if self._places.root else None)
 
     def scheduler(
         self,
@@ -387,9 +373,8 @@ class Backups:
         interrupt: Callable[[], object] = lambda: None,
     ) -> Scheduler:
         """The service that makes backups when `tasks` are due, by `run` (None: in this process); see `Scheduler`."""
-        root = self._root() or Path(tempfile.gettempdir())
         made = run or (lambda job: self.run(kind=job.kind))
-        return Scheduler(tasks, made, root, wanted=wanted, interrupt=interrupt, clock=self._clock)
+        return Scheduler(tasks, made, self._places.directory, wanted=wanted, interrupt=interrupt, clock=self._clock)
 
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
@@ -419,55 +404,24 @@ class Backups:
 
         `more` is asked for further problems, such as those of a `WalArchive`.
         """
-        root = self._root()
-        state = root / ".watch.json" if root else self._private("watch.json")
 
         def problems() -> Sequence[str]:
             return [said(each) for each in (*self.status(max_age).problems, *more())]
 
-        return Watch(self._prefix, (problems,), state, clock=self._clock)
+        return Watch(self._prefix, (problems,), self._places.file("watch.json"), clock=self._clock)
 
     def folder(self, backup: str = "latest") -> Folder:
         """The files of a dump."""
-        entry = self.catalogue.find(backup, "dump")
-        assert entry.manifest is not None
-        if entry.manifest.kind != "dump":
-            reason = f"it is of kind {entry.manifest.kind}: the whole cluster, not a database"
-            raise ManifestError(backup, reason, "restore it into a data directory, or take a dump")
-        return Folder(self._stores, entry.manifest, self._key)
+        return self.database.folder(self._found(backup, "dump"))
 
-    def _dump(self, draft: Draft, progress: Progress) -> Manifest:
-        at, began = self._now(), self._clock.monotonic()
-        found = take(self.dsn, self._toolbox, draft, progress, jobs=self._jobs)
-        return Manifest(
-            id=draft.id,
-            kind="dump",
-            began=at.isoformat(timespec="seconds"),
-            duration=round(self._clock.monotonic() - began, 3),
-            server_version=found.server_version,
-            tool_version=found.tool_version,
-            parts=draft.parts,
-            encryption=draft.encryption,
-            database=found.database,
-            roles=found.roles,
-            extensions=found.extensions,
-            tables=found.tables,
-            lsn=found.lsn,
-        )
+    def _found(self, backup: str, kind: str | None = None) -> Manifest:
+        manifest = self.catalogue.find(backup, kind).manifest
+        assert manifest is not None
+        return manifest
 
     def _tried(self, manifest: Manifest, progress: Progress, sample: int | None = None) -> Proof:
-        if manifest.kind in KINDS:
-            proof = self.cluster.verify(manifest, self._scratch, progress)
-        else:
-            proof = verify_dump(
-                Folder(self._stores, manifest, self._key),
-                self._toolbox,
-                progress,
-                jobs=self._jobs,
-                directory=self._scratch,
-                binaries=self._binaries,
-                clock=self._clock,
-            )
+        of = self.cluster if manifest.kind in KINDS else self.database
+        proof = of.verify(manifest, self._scratch, progress)
         proof = self.documents.tried(manifest, proof, progress, sample)
         self.catalogue.prove(proof)
         if events.active():
@@ -482,24 +436,15 @@ class Backups:
     def _locked(self) -> Lock:
         return Lock(self._lock_file())
 
-    def _lock_file(self) -> Path:
-        """In the first directory among the stores, so that all who share it share the lock; else on this machine."""
-        if (root := self._root()) is not None:
-            return root / ".lock"
-        return self._private("lock")
+    def _waiting(self, progress: Progress) -> Lock:
+        """For what cannot come again later: it waits for the run that is under way."""
+        return Lock(self._lock_file(), _RESTORE_PATIENCE, lambda: progress("wait", 0, 0, ""), clock=self._clock)
 
-    def _private(self, kind: str) -> Path:
-        """A file of these backups on this machine, where no directory is among the stores."""
-        digest = hashlib.sha256("\n".join(self._names()).encode()).hexdigest()[:16]
-        return Path(tempfile.gettempdir()) / f"esteio-backup-{digest}.{kind}"
+    def _lock_file(self) -> Path:
+        return self._places.file("lock")
 
     def _names(self) -> list[str]:
         return [store.name for store in self._stores.stores]
-
-    def _root(self) -> Path | None:
-        """The first directory among the stores."""
-        roots = (getattr(store, "root", None) for store in self._stores.stores)
-        return next((root for root in roots if isinstance(root, Path)), None)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)

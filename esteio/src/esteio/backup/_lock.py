@@ -7,20 +7,37 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from esteio.backup._errors import AlreadyRunning, LockRefused
+from esteio.clock import SYSTEM, Clock
 
 __all__ = ["Lock"]
 
+_POLL = 0.1
+
 
 class Lock:
-    """The lock file `path`, held within the block; AlreadyRunning when somebody else holds it."""
+    """The lock file `path`, held within the block.
 
-    def __init__(self, path: Path) -> None:
+    AlreadyRunning when somebody else still holds it after `patience` seconds; `waiting` is called when that is waited for.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        patience: float = 0.0,
+        waiting: Callable[[], object] = lambda: None,
+        *,
+        clock: Clock = SYSTEM,
+    ) -> None:
         self._path = path
+        self._patience = patience
+        self._waiting = waiting
+        self._clock = clock
         self._handle = -1
 
     def __enter__(self) -> Self:
@@ -32,14 +49,27 @@ class Lock:
         except OSError as error:
             raise LockRefused(self._path, error.strerror or str(error)) from error
         try:
-            _lock(self._handle)
-        except OSError:
-            holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
+            self._take()
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, f" {os.getpid()}\n".encode(), 0)
+        except BaseException:
             os.close(self._handle)
-            raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None) from None
-        os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f" {os.getpid()}\n".encode(), 0)
+            raise
         return self
+
+    def _take(self) -> None:
+        deadline, waited = self._clock.monotonic() + self._patience, False
+        while True:
+            try:
+                return _lock(self._handle)
+            except OSError:
+                if self._clock.monotonic() >= deadline:
+                    holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
+                    raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None) from None
+            if not waited:
+                waited = True
+                self._waiting()
+            self._clock.sleep(_POLL)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         os.close(self._handle)

@@ -28,6 +28,7 @@ _SETTINGS = {
     "idle_in_transaction_session_timeout": "0",
     "row_security": "off",
     "jit": "off",
+    "max_parallel_workers_per_gather": "0",  # we are not the only ones there
     # Values as text are compared between servers, so nothing of a server's or a role's taste may be in them.
     "search_path": "pg_catalog",
     "timezone": "UTC",

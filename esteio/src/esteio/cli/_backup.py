@@ -19,7 +19,7 @@ from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._own import Own
-from esteio.cli._schedule import Form, scheduled, show, written
+from esteio.cli._schedule import Form, installed, scheduled, show, written
 from esteio.cli._show import (
     documents_taken,
     documents_text,
@@ -78,9 +78,10 @@ def _add_run(app: typer.Typer, opened: Opened, words: Words, notified: Notified)
     def run(
         verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True,
         kind: Annotated[Kind, typer.Option("--kind", help=words.kind)] = Kind.dump,
+        jobs: Annotated[int | None, typer.Option("--jobs", min=1, max=16, help=words.jobs)] = None,
     ) -> None:
         with told(notified, kind.value), opened(True) as backups, Bar(words) as bar:
-            _report_run(backups, bar, words, kind=kind.value, verify=verify)
+            _report_run(backups, bar, words, kind=kind.value, verify=verify, jobs=jobs)
 
 
 def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -217,11 +218,14 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
         timezone: Annotated[str | None, typer.Option("--timezone", help=words.timezone)] = None,
         form: Annotated[Form | None, typer.Option("--for", help=words.form)] = None,
         write: Annotated[Path | None, typer.Option("--write", help=words.write)] = None,
+        install: Annotated[bool, typer.Option("--install", help=words.install)] = False,
         run: Annotated[bool, typer.Option("--run", help=words.keep_to)] = False,
     ) -> None:
         tasks = scheduled(base, dump, timezone or zone())
+        if form is None and install:
+            raise typer.BadParameter(words.install_for)
         if form is not None:
-            written(tasks, form, write)
+            installed(tasks, form) if install else written(tasks, form, write)
             return
         show(tasks, words)
         if run:
@@ -235,8 +239,8 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
             raise typer.Exit(code)
 
 
-def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool) -> None:
-    done = backups.run(bar, kind=kind, verify=verify)
+def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool, jobs: int | None) -> None:
+    done = backups.run(bar, kind=kind, verify=verify, jobs=jobs)
     bar.pause()
     manifest = done.manifest
     typer.echo(

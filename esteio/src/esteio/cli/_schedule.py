@@ -17,7 +17,7 @@ from esteio.cli._words import Words
 if TYPE_CHECKING:
     from esteio.backup.schedule import Task
 
-__all__ = ["Form", "run_command", "scheduled", "show", "written"]
+__all__ = ["Form", "installed", "run_command", "scheduled", "show", "written"]
 
 
 class Form(StrEnum):
@@ -55,9 +55,26 @@ def written(tasks: tuple[Task, ...], form: Form, directory: Path | None) -> None
                 typer.echo(str(directory / name))
 
 
+def installed(tasks: tuple[Task, ...], form: Form) -> None:
+    """Give the schedule to the scheduler, and say what was done; InstallFailed."""
+    from esteio.backup.schedule import install_cron, install_systemd, install_windows
+
+    texts = {task.name: _texts(task, form) for task in tasks}
+    if form is Form.systemd:
+        done = install_systemd({name: text for units in texts.values() for name, text in units.items()})
+    else:
+        install = install_cron if form is Form.cron else install_windows
+        done = install({name: text for name, units in texts.items() for text in units.values()})
+    for each in done:
+        typer.echo(each.rstrip("\n"))
+
+
 def run_command(kind: str) -> list[str]:
-    """The command line that makes a backup of `kind`, called as we were."""
-    return [*_program(), "backup", "run", "--kind", kind]
+    """The command line that makes a backup of `kind`, called as we were.
+
+    Nobody waits for it, and others work meanwhile: a dump has one stream.
+    """
+    return [*_program(), "backup", "run", "--kind", kind, *(["--jobs", "1"] if kind == "dump" else [])]
 
 
 def _texts(task: Task, form: Form) -> dict[str, str]:

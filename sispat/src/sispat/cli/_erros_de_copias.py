@@ -25,7 +25,7 @@ from esteio.backup import (
 )
 from esteio.backup.packing import InvalidKey, PackUnreadable, WrongKey
 from esteio.backup.physical import ArchiveFailed, NotPossible
-from esteio.backup.schedule import ScheduleError
+from esteio.backup.schedule import InstallFailed, ScheduleError
 from esteio.backup.store import AllStoresFailed, InvalidKeyName, StoreError, StoreUrlError
 from esteio.cli.environment import EnvironmentProblem
 from esteio.errors import EsteioError
@@ -47,6 +47,7 @@ TEXTOS: Mapping[type[EsteioError], str] = {
     DatabaseRefused: "o banco {database} recusou: {reason}; use o dono dele ou um superusuário, ou veja o motivo",
     DatabaseUnavailable: "o banco {name!r} não está disponível: {reason}",
     EnvironmentProblem: "{variable} {problem}; o que se pode definir: {allowed}",
+    InstallFailed: "{program}: {reason}; escreva-o com --write PASTA e instale-o à mão",
     InvalidKey: "{kind} {shown!r}: não pode ser usado; o que se pode: {allowed}",
     InvalidKeyName: (
         "o nome de objeto {key!r} não pode ser usado; o que se pode: partes de 1 a 200 bytes unidas por /, nenhuma "

@@ -29,6 +29,8 @@ _FRASES = {
     "there is none": "não há nenhum",
     # files
     "it is missing": "está faltando",
+    "it is not installed here": "não está instalado aqui",
+    "it ended with exit code {a}": "terminou com o código {a}",
     "make its parent, or mount that disk": "crie a pasta-mãe dela, ou monte esse disco",
     "there is no such file": "não existe tal arquivo",
     "{a} bytes, the manifest says {b}": "{a} bytes, o manifesto diz {b}",

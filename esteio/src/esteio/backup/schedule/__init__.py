@@ -22,6 +22,7 @@ from esteio.backup.schedule._decision import (
 )
 from esteio.backup.schedule._events import TaskBegun, TaskFailed, TaskFinished, TaskRefused
 from esteio.backup.schedule._export import cron_line, systemd_units, windows_task
+from esteio.backup.schedule._install import InstallFailed, install_cron, install_systemd, install_windows
 from esteio.backup.schedule._scheduler import Scheduler
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Cron",
     "Decision",
     "Errand",
+    "InstallFailed",
     "Job",
     "Known",
     "Outcome",
@@ -43,6 +45,9 @@ __all__ = [
     "after",
     "cron_line",
     "decide",
+    "install_cron",
+    "install_systemd",
+    "install_windows",
     "systemd_units",
     "windows_task",
 ]
