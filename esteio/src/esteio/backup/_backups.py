@@ -141,13 +141,11 @@ class Backups:
         self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._places.root, clock=clock)
         self._thinning = Thinning(stores, self.catalogue, self.cluster, self.documents, self.retention)
 
-    def run(
-        self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True, jobs: int | None = None
-    ) -> Run:
+    def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True, gentle: bool = False) -> Run:
         """Make a backup, restore it for trial, then remove what need not be kept.
 
         `kind` is dump (this database), base (the whole cluster) or incremental (what changed since the last of both).
-        `jobs` are the streams of this dump (None: as always).
+        A `gentle` one leaves room for others: a dump has one stream, a base reads at most 100 MB a second.
         VerificationFailed when the trial found something; the backup stays and is marked.
         """
         if kind not in ("dump", *KINDS):
@@ -155,15 +153,15 @@ class Backups:
             raise ValueError(msg)
         ending = Ending(self._prefix, kind, self.dsn.database or "")
         try:
-            done = self._run(ending, progress, verify=verify, jobs=jobs)
+            done = self._run(ending, progress, verify=verify, gentle=gentle)
         except BaseException as error:
             self._tell(ending, error)
             raise
         self._tell(ending)
         return done
 
-    def _run(self, ending: Ending, progress: Progress, *, verify: bool, jobs: int | None) -> Run:
-        dump, kind = ending.kind == "dump", ending.kind
+    def _run(self, ending: Ending, progress: Progress, *, verify: bool, gentle: bool) -> Run:
+        kind = ending.kind
         with self._locked():
             name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
@@ -172,7 +170,8 @@ class Backups:
                 name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
                 ending.name = name
                 draft = Draft(self._stores, name, self._packing())
-                manifest = self.database.take(draft, progress, jobs) if dump else self.cluster.take(draft, kind)
+                of = self.database if kind == "dump" else self.cluster
+                manifest = of.take(draft, kind, progress, gentle=gentle)
                 manifest = self.documents.take(draft, manifest, before, progress)
                 stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:

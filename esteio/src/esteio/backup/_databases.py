@@ -51,13 +51,13 @@ class DatabaseBackups:
         self._binaries = binaries
         self._clock = clock
 
-    def take(self, draft: Draft, progress: Progress = silent, jobs: int | None = None) -> Manifest:
-        """Write a dump into `draft`, in other than the usual number of streams with `jobs`; for `draft.finish`."""
+    def take(self, draft: Draft, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
+        """Write a dump into `draft`, in one stream when it is `gentle`; the manifest is for `draft.finish`."""
         at, began = datetime.fromtimestamp(self._clock.time(), UTC), self._clock.monotonic()
-        found = take(self._dsn, self._toolbox, draft, progress, jobs=jobs or self._jobs)
+        found = take(self._dsn, self._toolbox, draft, progress, jobs=1 if gentle else self._jobs)
         return Manifest(
             id=draft.id,
-            kind="dump",
+            kind=kind,
             began=at.isoformat(timespec="seconds"),
             duration=round(self._clock.monotonic() - began, 3),
             server_version=found.server_version,

@@ -78,10 +78,10 @@ def _add_run(app: typer.Typer, opened: Opened, words: Words, notified: Notified)
     def run(
         verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True,
         kind: Annotated[Kind, typer.Option("--kind", help=words.kind)] = Kind.dump,
-        jobs: Annotated[int | None, typer.Option("--jobs", min=1, max=16, help=words.jobs)] = None,
+        gentle: Annotated[bool, typer.Option("--gentle", help=words.gentle)] = False,
     ) -> None:
         with told(notified, kind.value), opened(True) as backups, Bar(words) as bar:
-            _report_run(backups, bar, words, kind=kind.value, verify=verify, jobs=jobs)
+            _report_run(backups, bar, words, kind=kind.value, verify=verify, gentle=gentle)
 
 
 def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -239,8 +239,8 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
             raise typer.Exit(code)
 
 
-def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool, jobs: int | None) -> None:
-    done = backups.run(bar, kind=kind, verify=verify, jobs=jobs)
+def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify: bool, gentle: bool) -> None:
+    done = backups.run(bar, kind=kind, verify=verify, gentle=gentle)
     bar.pause()
     manifest = done.manifest
     typer.echo(

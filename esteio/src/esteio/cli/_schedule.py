@@ -72,9 +72,9 @@ def installed(tasks: tuple[Task, ...], form: Form) -> None:
 def run_command(kind: str) -> list[str]:
     """The command line that makes a backup of `kind`, called as we were.
 
-    Nobody waits for it, and others work meanwhile: a dump has one stream.
+    Nobody waits for it, and others work meanwhile: it is gentle.
     """
-    return [*_program(), "backup", "run", "--kind", kind, *(["--jobs", "1"] if kind == "dump" else [])]
+    return [*_program(), "backup", "run", "--kind", kind, "--gentle"]
 
 
 def _texts(task: Task, form: Form) -> dict[str, str]:

@@ -10,16 +10,19 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from esteio.backup._errors import BackupError
 from esteio.backup._folder import Draft
 from esteio.backup._manifest import Manifest
+from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
+from esteio.backup.packing import Readable
 from esteio.backup.physical._tar import Picking
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
@@ -45,21 +48,26 @@ def take_base(
     draft: Draft,
     toolbox: Toolbox,
     dsn: Dsn,
+    progress: Progress = silent,
     *,
     parent: Manifest | None = None,
     parent_files: bytes = b"",
+    rate: int | None = None,
     clock: Clock = SYSTEM,
 ) -> Manifest:
     """Write a base backup into `draft`, or what changed since `parent` (with its file list `parent_files`).
 
+    `rate` is how many MB the server reads in a second at most (None: as many as it can).
     The manifest it returns is for `draft.finish`. NotPossible before anything is written; ToolFailed on the way.
     """
     began, started = clock.time(), clock.monotonic()
     kind = "incremental" if parent else "base"
     with connect(dsn) as conn:
         _refuse_impossible(conn, toolbox, kind, parent)
+        size = 0 if parent else int(one(conn, "SELECT sum(pg_catalog.pg_database_size(oid))::int8 FROM pg_database"))
         with _log_held(conn), _arguments(parent_files if parent else None) as arguments:
-            files = _stream(draft, toolbox, dsn, kind, arguments)
+            limit = [] if rate is None else [f"--max-rate={rate}M"]
+            files = _stream(draft, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
         ended = one(conn, "SELECT pg_catalog.clock_timestamp()")
         about = _about(conn)
     draft.add(FILES, "files", io.BytesIO(files))
@@ -85,11 +93,35 @@ def take_base(
     )
 
 
-def _stream(draft: Draft, toolbox: Toolbox, dsn: Dsn, kind: str, arguments: list[str]) -> bytes:
+def _stream(
+    draft: Draft,
+    toolbox: Toolbox,
+    dsn: Dsn,
+    kind: str,
+    arguments: list[str],
+    told: Callable[[int, int, str], object],
+    size: int,
+) -> bytes:
     with toolbox.start("pg_basebackup", arguments, dsn=dsn, stdout=True) as running:
-        source = Picking(running, FILES)
+        source = Picking(_Told(running, told, size), FILES)
         draft.add(f"{kind}.tar", "base", source)
     return bytes(source.found)
+
+
+class _Told:
+    """A source that tells how much of about `size` bytes went by."""
+
+    def __init__(self, source: Readable, told: Callable[[int, int, str], object], size: int) -> None:
+        self._source = source
+        self._told = told
+        self._size = size
+        self._done = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._source.read(size)
+        self._done += len(data)
+        self._told(self._done, max(self._size, self._done) if self._size else 0, "bytes")
+        return data
 
 
 @contextmanager

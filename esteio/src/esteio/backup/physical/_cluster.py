@@ -43,6 +43,7 @@ from esteio.postgres.embedded import StartFailed
 __all__ = ["KINDS", "ClusterBackups"]
 
 KINDS = ("base", "incremental")
+_GENTLE = 100  # MB a second: at that a service's 99th percentile stayed what it was
 _LONGEST_CHAIN = 14  # incrementals on one base: each costs a restore its time
 
 
@@ -66,13 +67,25 @@ class ClusterBackups:
         self._toolbox = toolbox
         self._clock = clock
 
-    def take(self, draft: Draft, kind: str) -> Manifest:
-        """Write a backup of `kind` base or incremental into `draft`; NotPossible when there is nothing to build on."""
+    def take(self, draft: Draft, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
+        """Write a backup of `kind` base or incremental into `draft`; NotPossible when there is nothing to build on.
+
+        A `gentle` one is read at 100 MB a second at most.
+        """
         with connect(self._dsn) as conn:
             major = int(one(conn, "SHOW server_version_num")) // 10000
         parent = self._parent() if kind == "incremental" else None
         files = self._folder(parent).text("files").encode() if parent else b""
-        return take_base(draft, self._toolbox(major), self._dsn, parent=parent, parent_files=files, clock=self._clock)
+        return take_base(
+            draft,
+            self._toolbox(major),
+            self._dsn,
+            progress,
+            parent=parent,
+            parent_files=files,
+            rate=_GENTLE if gentle else None,
+            clock=self._clock,
+        )
 
     def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
         """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
