@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from trial_database import names, query
 
-from esteio.backup import Backups, default_packing
+from esteio.backup import Backups, Retention, default_packing
 from esteio.backup.store import Stores, open_store
 from esteio.cli._show import age_text, size_text
 from esteio.cli._words import Words
@@ -102,6 +102,12 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
     for changes, arguments, said in (
         ({"DATABASE_URL": ""}, ["run"], "Error: DATABASE_URL is not set; set it to postgresql://"),
         ({"BACKUP_DIR": ""}, ["list"], "Error: BACKUP_DIR is not set"),
+        (
+            {"BACKUP_KEEP": "daily=7 hourly=2"},
+            ["run"],
+            "Error: BACKUP_KEEP has 'hourly=2'; set it to daily=, weekly=, ",
+        ),
+        ({"BACKUP_KEEP": "verified=0"}, ["run"], "Error: BACKUP_KEEP has 'verified=0'; set it to "),
         ({"RETENTION_DAYS": "0"}, ["run"], "Error: RETENTION_DAYS is '0'; set it to a number from 1 to 3650"),
         ({"BACKUP_PREFIX": "../x"}, ["run"], "Error: BACKUP_PREFIX is '../x'"),
         ({"PG_BIN": str(tmp_path)}, ["run"], "Error: pg_dump of PostgreSQL 18: does not run in"),
@@ -242,9 +248,10 @@ def test_so_does_how_much_is_done_at_once() -> None:
 
 def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:
     variables = {"BACKUP_DIR": str(tmp_path / "a"), "BACKUP_STORES": str(tmp_path / "b"), "RETENTION_DAYS": "7"}
+    variables["BACKUP_KEEP"] = "daily=7 yearly=2  verified=3"
     with backups_of(variables, database=False) as backups:
         assert backups.catalogue.where == f"{tmp_path / 'a'}, {tmp_path / 'b'}"
-        assert backups.retention.days == 7
+        assert backups.retention == Retention(days=7, daily=7, yearly=2, verified=3)
 
 
 # What is shown

@@ -17,6 +17,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
 | MAINTENANCE_FILE | the switch that closes the service around a restore in place | it is not closed |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
+| BACKUP_KEEP | the newest of so many days, weeks, ... too: daily=7 weekly=4 monthly=12 yearly=2 verified=2 | verified=2 |
 | BACKUP_MAX_AGE | hours after which the newest verified backup is too old, 1 to 2160 | 26 |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 | NOTIFY_URLS | who is told how runs end, as apprise writes addresses, separated by blanks | nobody |
@@ -52,9 +53,14 @@ __all__ = [
     "notices_directory",
     "notices_of",
     "packing",
+    "retention",
 ]
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
+_KEPT = re.compile(r"(daily|weekly|monthly|yearly|verified)=([0-9]{1,4})")
+_KEEP = (
+    "daily=, weekly=, monthly=, yearly= or verified= with a number to 9999 (verified at least 1), separated by blanks"
+)
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -87,7 +93,7 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         packing=packing(variables),
         key=decryption(variables),
         jobs=jobs(variables),
-        retention=Retention(days=_number(variables, "RETENTION_DAYS", 1, 3650) or 30),
+        retention=retention(variables),
         max_age=timedelta(hours=_number(variables, "BACKUP_MAX_AGE", 1, 2160) or 26),
         documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
@@ -129,6 +135,17 @@ def packing(variables: Mapping[str, str]) -> Callable[[], Packing]:
 def jobs(variables: Mapping[str, str]) -> int | None:
     """How many streams of a dump are made and restored at the same time; None when nothing is said of it."""
     return _number(variables, "BACKUP_JOBS", 1, MOST_JOBS)
+
+
+def retention(variables: Mapping[str, str]) -> Retention:
+    """What stays when old backups go: RETENTION_DAYS, and the counts of BACKUP_KEEP."""
+    kept = {"days": _number(variables, "RETENTION_DAYS", 1, 3650) or 30}
+    for word in variables.get("BACKUP_KEEP", "").split():
+        match = _KEPT.fullmatch(word)
+        if match is None or word == "verified=0":
+            raise EnvironmentProblem("BACKUP_KEEP", f"has {word!r}", _KEEP)
+        kept[match[1]] = int(match[2])
+    return Retention(**kept)
 
 
 def encryption(variables: Mapping[str, str]) -> Callable[[], Encryption | None]:

@@ -196,9 +196,9 @@ TEXTOS_DOS_COMANDOS = Words(
 
 def montar(settings: Settings, dsn: Dsn) -> Backups:
     """The copies that `settings` describe, of the database `dsn` as its owner has it."""
-    from esteio.backup import Backups, Retention
+    from esteio.backup import Backups
     from esteio.backup.store import Stores, stores_from_settings
-    from esteio.cli.environment import decryption, jobs, packing
+    from esteio.cli.environment import decryption, jobs, packing, retention
 
     if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
         (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
@@ -211,7 +211,7 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
         packing=packing(variaveis),
         jobs=jobs(variaveis),
         key=decryption(variaveis),
-        retention=Retention(days=settings.retention_days),
+        retention=retention(variaveis),
         max_age=timedelta(seconds=settings.backup_max_age),
         documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
         operator_file=estado_do_operador(settings),
@@ -251,6 +251,8 @@ def _variaveis(settings: Settings) -> dict[str, str]:
     frase = settings.backup_passphrase
     return {
         "BACKUP_DIR": str(settings.backup_dir or settings.data_dir / _PASTA),
+        "RETENTION_DAYS": str(settings.retention_days),
+        "BACKUP_KEEP": settings.backup_keep,
         "AWS_S3_BUCKET": settings.aws_s3_bucket or "",
         "BACKUP_STORES": settings.backup_stores,
         "BACKUP_PASSPHRASE": frase.get_secret_value() if frase else "",

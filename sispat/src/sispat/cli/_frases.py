@@ -207,6 +207,10 @@ _FRASES = {
     "is not set": "não está definida",
     "is set together with BACKUP_RECIPIENTS": "está definida junto com BACKUP_RECIPIENTS",
     "is {a}": "é {a}",
+    "has {a}": "tem {a}",
+    "daily=, weekly=, monthly=, yearly= or verified= with a number to 9999 (verified at least 1), separated by blanks": (
+        "daily=, weekly=, monthly=, yearly= ou verified= com um número até 9999 (verified ao menos 1), separados por espaços"
+    ),
     "one of the two": "uma das duas",
     "a number from 1 to 19, or from -1 to -20": "um número de 1 a 19, ou de -1 a -20",
     "a number from {a} to {b}": "um número de {a} a {b}",

@@ -99,7 +99,7 @@ class Settings(BaseModel):
         Field(ge=1, le=3650),
         Variavel(
             "RETENTION_DAYS",
-            "Por quantos dias toda cópia é guardada; as duas últimas provadas ficam sempre.",
+            "Por quantos dias toda cópia é guardada; as duas últimas provadas ficam sempre (SISPAT_BACKUP_KEEP).",
             unidade="dias",
         ),
     ] = 30
@@ -350,6 +350,18 @@ class Settings(BaseModel):
             aceita="auto, sim ou não",
         ),
     ] = "auto"
+    backup_keep: Annotated[
+        str,
+        StringConstraints(
+            strip_whitespace=True,
+            pattern=r"^((daily|weekly|monthly|yearly)=[0-9]{1,4}\s*|verified=[1-9][0-9]{0,3}\s*)*$",
+        ),
+        Variavel(
+            "SISPAT_BACKUP_KEEP",
+            "Além de RETENTION_DAYS: a cópia mais nova de tantos dias, semanas, meses, anos; e quantas provadas ficam sempre.",
+            aceita="daily=7 weekly=4 monthly=12 yearly=2 verified=2, ou parte disso",
+        ),
+    ] = ""
     backup_base: Annotated[
         str,
         BeforeValidator(ler_cron("auto")),
