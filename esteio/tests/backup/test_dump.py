@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import zstandard
-from trial_database import names, query, red
+from trial_database import FullFrom, names, query, red
 
 from esteio.backup import AlreadyRunning, Backups, DatabaseRefused, VerificationFailed
 from esteio.backup._session import connect
@@ -183,27 +183,12 @@ def test_two_runs_at_once_are_refused_and_the_holder_is_named(backups: Backups) 
 def test_a_store_that_fails_has_no_manifest_and_is_told(database: Dsn, tmp_path: Path) -> None:
     good, bad = open_store(str(tmp_path / "cópias")), open_store(str(tmp_path / "outra"))
 
-    class Half:
-        """A store that takes the globals and nothing after them."""
-
-        name = "half"
-
-        def __getattr__(self, name: str):
-            return getattr(bad, name)
-
-        def open(self, key: str):
-            from esteio.backup.store import StoreFull
-
-            if "database" in key:
-                raise StoreFull(self.name, key, "no space left")
-            return bad.open(key)
-
-    backups = Backups(database, Stores([good, Half()]))
+    backups = Backups(database, Stores([good, FullFrom(bad, "database")]))
     done = run(backups)
     assert done.stores == (good.name,)
     assert not list((tmp_path / "outra").rglob("manifest.json"))
     assert any("half" in str(problem) for problem in backups.status().problems)
-    only_bad = Backups(database, Stores([Half()]))
+    only_bad = Backups(database, Stores([FullFrom(bad, "database")]))
     with pytest.raises(AllStoresFailed, match="no space left"):
         run(only_bad)
     assert len(only_bad.entries()) == 1  # what the first run left there

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from trial_database import names, query
+from trial_database import FullFrom, names, query
 
 from esteio.backup import Backups, ToolFailed
 from esteio.backup.dump import _archives
 from esteio.backup.dump._archives import SMALL, archives
 from esteio.backup.dump._digests import Table
 from esteio.backup.dump._together import Halt, together
-from esteio.backup.store import StoreFull, Stores, open_store
+from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox, environment
 from esteio.postgres import Dsn
 
@@ -204,20 +204,7 @@ def test_an_interrupt_ends_all_streams_and_leaves_nothing(backups: Backups, larg
 def test_a_store_that_fails_in_one_stream_has_no_manifest(large: Dsn, tmp_path: Path) -> None:
     good, bad = open_store(str(tmp_path / "cópias")), open_store(str(tmp_path / "outra"))
 
-    class Half:
-        """A store that is full when the second stream comes."""
-
-        name = "half"
-
-        def __getattr__(self, name: str):
-            return getattr(bad, name)
-
-        def open(self, key: str):
-            if "data_2" in key:
-                raise StoreFull(self.name, key, "no space left")
-            return bad.open(key)
-
-    done = Backups(large, Stores([good, Half()]), jobs=3).run(verify=False)
+    done = Backups(large, Stores([good, FullFrom(bad, "data_2")]), jobs=3).run(verify=False)
     assert done.stores == (good.name,)
     assert len(done.manifest.parts) == 5
     assert not list((tmp_path / "outra").rglob("manifest.json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 
 from esteio.backup import Backups
+from esteio.backup.store import Store, StoreFull, Upload
 from esteio.postgres import Dsn
 
 CONTENT = """
@@ -42,3 +43,22 @@ def red(backups: Backups) -> str:
 def names(dsn: Dsn, beginning: str = "") -> list[str]:
     """Databases on the server whose name begins so."""
     return sorted(name for (name,) in query(dsn, "select datname from pg_database") if name.startswith(beginning))
+
+
+class FullFrom:
+    """The store `inner`, named half, whose disk is full when a file with `word` in its name comes."""
+
+    name = "half"
+
+    def __init__(self, inner: Store, word: str) -> None:
+        self._inner = inner
+        self._word = word
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inner, name)
+
+    def open(self, key: str) -> Upload:
+        """Refuses that file."""
+        if self._word in key:
+            raise StoreFull(self.name, key, "no space left")
+        return self._inner.open(key)

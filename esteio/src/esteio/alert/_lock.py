@@ -7,12 +7,12 @@ better than not to tell.
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from esteio.clock import Clock
+from esteio.exclusive import taken
 
 __all__ = ["claimed"]
 
@@ -28,23 +28,8 @@ def claimed(path: Path, until: float, clock: Clock) -> Iterator[bool]:
         yield True
         return
     try:
-        while not (ours := _taken(handle)) and clock.monotonic() < until:
+        while not (ours := taken(handle)) and clock.monotonic() < until:
             clock.sleep(_POLL)
         yield ours
     finally:
         os.close(handle)
-
-
-def _taken(handle: int) -> bool:
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -6,7 +6,6 @@ Promises: the lock dies with its process, so nothing stale has to be removed by 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Self
 
 from esteio.backup._errors import AlreadyRunning, LockRefused
 from esteio.clock import SYSTEM, Clock
+from esteio.exclusive import taken
 
 __all__ = ["Lock"]
 
@@ -59,13 +59,10 @@ class Lock:
 
     def _take(self) -> None:
         deadline, waited = self._clock.monotonic() + self._patience, False
-        while True:
-            try:
-                return _lock(self._handle)
-            except OSError:
-                if self._clock.monotonic() >= deadline:
-                    holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
-                    raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None) from None
+        while not taken(self._handle):
+            if self._clock.monotonic() >= deadline:
+                holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
+                raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None)
             if not waited:
                 waited = True
                 self._waiting()
@@ -73,15 +70,3 @@ class Lock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         os.close(self._handle)
-
-
-def _lock(handle: int) -> None:
-    """Without waiting; OSError when somebody else holds it."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

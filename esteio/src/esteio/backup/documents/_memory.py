@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from esteio.backup.documents._scan import Seen
+from esteio.durable import write_whole
 
 __all__ = ["Memory"]
 
@@ -63,11 +64,8 @@ class Memory:
         if self._path is None:
             return
         text = json.dumps({"format": _FORMAT, "files": self._files, "again": sorted(self.again)})
-        unfinished = self._path.with_suffix(".tmp")
         with suppress(OSError):
-            unfinished.write_text(text)
-            unfinished.chmod(0o600)
-            unfinished.replace(self._path)
+            write_whole(self._path, text.encode())
 
 
 def _marks(about: os.stat_result) -> list[int]:

@@ -24,6 +24,7 @@ from esteio.backup.store._errors import (
     StoreUnavailable,
 )
 from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
+from esteio.durable import sync_directory
 
 __all__ = ["DirectoryStore"]
 
@@ -217,15 +218,6 @@ def _make_folders(folder: Path, root: Path) -> list[Path]:
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
     return [path.parent for path in missing]
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the entries of `directory` durable."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _raise(error: OSError) -> None:

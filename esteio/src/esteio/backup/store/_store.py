@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -93,14 +94,14 @@ class Sweeping(Protocol):
         ...
 
 
-class UploadBlock:
+class UploadBlock(ABC):
     """An upload that is aborted when its block is left without a commit."""
 
     _done = False
 
+    @abstractmethod
     def abort(self) -> None:
         """Forget what was written."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from esteio.durable import sync_directory
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries
 from esteio.postgres.embedded._errors import DataDirectoryError, MajorMismatch
@@ -62,7 +63,7 @@ def create_cluster(directory: Path, binaries: Binaries, account: Account, *, syn
         account.own(unfinished)
         _initdb(unfinished, binaries, account, sync=sync)
         unfinished.rename(directory)
-        _sync_directory(directory.parent)
+        sync_directory(directory.parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and _check_content(directory, binaries.major):
             return False  # another process made it meanwhile
@@ -155,14 +156,6 @@ def _remove_unfinished(directory: Path) -> None:
         pid = path.name[len(_prefix(directory)) :].partition(".")[0]
         if not (pid.isdigit() and Path(f"/proc/{pid}").exists()):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _unwritable(directory: Path, error: OSError) -> DataDirectoryError:
