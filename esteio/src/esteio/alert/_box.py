@@ -21,7 +21,7 @@ from pathlib import Path
 from esteio.alert._lock import claimed
 from esteio.alert._notice import Notice
 from esteio.clock import Clock
-from esteio.durable import sync_directory, write_whole
+from esteio.system import atomic_write, sync_directory
 
 __all__ = ["MOST", "Box", "Owed"]
 
@@ -101,7 +101,7 @@ class Box:
         record = {"key": owed.key, "refused": owed.refused, "notice": owed.notice.to_json()}
         try:
             self._prepare()
-            write_whole(self._directory / owed.name, json.dumps(record, ensure_ascii=False).encode())
+            atomic_write(self._directory / owed.name, json.dumps(record, ensure_ascii=False).encode())
         except OSError as error:
             _logger.warning("notices in %s: %s; kept in memory instead", self._directory, error.strerror or error)
             with self._guard:

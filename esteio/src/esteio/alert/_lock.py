@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from esteio.clock import Clock
-from esteio.exclusive import taken
+from esteio.system import try_lock
 
 __all__ = ["claimed"]
 
@@ -28,7 +28,7 @@ def claimed(path: Path, until: float, clock: Clock) -> Iterator[bool]:
         yield True
         return
     try:
-        while not (ours := taken(handle)) and clock.monotonic() < until:
+        while not (ours := try_lock(handle)) and clock.monotonic() < until:
             clock.sleep(_POLL)
         yield ours
     finally:

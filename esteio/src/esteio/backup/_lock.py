@@ -13,7 +13,7 @@ from typing import Self
 
 from esteio.backup._errors import AlreadyRunning, LockRefused
 from esteio.clock import SYSTEM, Clock
-from esteio.exclusive import taken
+from esteio.system import try_lock
 
 __all__ = ["Lock"]
 
@@ -59,7 +59,7 @@ class Lock:
 
     def _take(self) -> None:
         deadline, waited = self._clock.monotonic() + self._patience, False
-        while not taken(self._handle):
+        while not try_lock(self._handle):
             if self._clock.monotonic() >= deadline:
                 holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
                 raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None)

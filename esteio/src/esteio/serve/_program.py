@@ -1,7 +1,7 @@
 """A service that is a program of its own.
 
 Promises: it has a session of its own, so a Ctrl-C at the terminal does not reach it before `stop` does. It ends with
-us, even when we are killed (see `esteio.leash`). `stop` asks with SIGTERM; after the timeout it and its process group
+us, even when we are killed (see `esteio.system`). `stop` asks with SIGTERM; after the timeout it and its process group
 are killed. What it writes joins our stderr line by line.
 """
 
@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 
-from esteio.leash import leashed
 from esteio.serve._errors import ProgramMissing
+from esteio.system import die_with_parent
 
 __all__ = ["Program"]
 
@@ -60,7 +60,7 @@ class Program:
         if path is None:
             raise ProgramMissing(self._name, self._argv[0], "it is not there, or not executable")
         started: Started = SimpleQueue()
-        command = leashed([path, *self._argv[1:]], nice=self._nice)
+        command = die_with_parent([path, *self._argv[1:]], nice=self._nice)
         # The kernel counts the end of the thread that starts it as ours; the one we are called in may end soon.
         keeper = threading.Thread(target=self._keep, args=(command, started), name=f"esteio {self._name}", daemon=True)
         keeper.start()

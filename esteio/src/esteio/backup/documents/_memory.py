@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from esteio.backup.documents._scan import Seen
-from esteio.durable import write_whole
+from esteio.system import atomic_write
 
 __all__ = ["Memory"]
 
@@ -65,7 +65,7 @@ class Memory:
             return
         text = json.dumps({"format": _FORMAT, "files": self._files, "again": sorted(self.again)})
         with suppress(OSError):
-            write_whole(self._path, text.encode())
+            atomic_write(self._path, text.encode())
 
 
 def _marks(about: os.stat_result) -> list[int]:

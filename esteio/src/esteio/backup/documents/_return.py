@@ -23,7 +23,7 @@ from esteio.backup._progress import Progress
 from esteio.backup._session import undisturbed
 from esteio.backup.documents._fetch import Wanted, fetch
 from esteio.backup.store import Stores
-from esteio.durable import sync_directory
+from esteio.system import sync_directory
 
 __all__ = ["Returned", "Returning", "Untouched"]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from esteio.backup._problem import Problem, Trouble
-from esteio.durable import write_whole
+from esteio.system import atomic_write
 
 __all__ = ["OperatorState", "read_state", "write_state"]
 
@@ -56,7 +56,7 @@ def write_state(path: Path, state: OperatorState) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     plain = {field.name: getattr(state, field.name) for field in fields(state)}
     plain |= {name: [problem.plain() for problem in plain[name]] for name in _PROBLEMS}
-    write_whole(path, (json.dumps(plain, ensure_ascii=False, indent=2) + "\n").encode())
+    atomic_write(path, (json.dumps(plain, ensure_ascii=False, indent=2) + "\n").encode())
 
 
 def read_state(path: Path) -> OperatorState | None:

@@ -19,9 +19,9 @@ from esteio.backup._manifest import Manifest
 from esteio.backup._session import connect, one
 from esteio.backup.physical._plan import Plan
 from esteio.backup.tools import Toolbox
-from esteio.durable import sync_directory
 from esteio.postgres.embedded import Embedded, StartFailed
 from esteio.postgres.embedded._hold import hold_file
+from esteio.system import sync_directory
 
 __all__ = ["databases", "replay"]
 

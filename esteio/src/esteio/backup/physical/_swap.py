@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from esteio.backup._errors import RestoreRefused
-from esteio.durable import sync_directory
+from esteio.system import sync_directory
 
 __all__ = ["require_stopped", "swap"]
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from esteio.backup._errors import BackupError
-from esteio.durable import write_whole
+from esteio.system import atomic_write
 
 __all__ = ["InstallFailed", "install_cron", "install_systemd", "install_windows"]
 
@@ -78,7 +78,7 @@ def install_windows(tasks: Mapping[str, str]) -> list[str]:
 def _write(path: Path, text: str) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, text.encode())
+        atomic_write(path, text.encode())
         path.chmod(0o644)  # systemd wants its units to be everybody's to read
     except OSError as error:
         raise InstallFailed(str(path), error.strerror or str(error)) from error

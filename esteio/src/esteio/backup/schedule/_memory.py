@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from esteio.backup.schedule._decision import Known
-from esteio.durable import write_whole
+from esteio.system import atomic_write
 
 __all__ = ["recall", "remember"]
 
@@ -36,7 +36,7 @@ def recall(path: Path) -> dict[str, Known]:
 def remember(path: Path, known: Mapping[str, Known]) -> None:
     """Write it so that it is there after a crash."""
     try:
-        write_whole(path, json.dumps({name: asdict(each) for name, each in known.items()}).encode())
+        atomic_write(path, json.dumps({name: asdict(each) for name, each in known.items()}).encode())
     except OSError as error:
         _logger.warning("%s cannot be written: after a restart, what ran now may run again: %s", path, error)
 

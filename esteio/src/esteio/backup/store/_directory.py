@@ -24,7 +24,7 @@ from esteio.backup.store._errors import (
     StoreUnavailable,
 )
 from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
-from esteio.durable import sync_directory
+from esteio.system import sync_directory
 
 __all__ = ["DirectoryStore"]
 

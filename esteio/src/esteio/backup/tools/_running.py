@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import IO, Self
 
 from esteio.backup._errors import ToolFailed
-from esteio.leash import leashed
+from esteio.system import die_with_parent
 
 __all__ = ["Running"]
 
@@ -31,7 +31,7 @@ class Running:
     """A started program; `stdin` and `stdout` are there where they were asked for.
 
     `on_line` receives each line of stderr as it comes, in another thread. Enter and leave it in one thread, and
-    keep that thread while it runs: the kernel counts the end of the thread as ours. `nice` as in `esteio.leash`.
+    keep that thread while it runs: the kernel counts the end of the thread as ours. `nice` as in `esteio.system`.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Running:
         self._said: deque[str] = deque()
         self._kept = 0
         self._child = subprocess.Popen(  # noqa: S603
-            leashed([str(program), *arguments], nice=nice),
+            die_with_parent([str(program), *arguments], nice=nice),
             stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
             stderr=subprocess.PIPE,

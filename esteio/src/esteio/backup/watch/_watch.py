@@ -17,7 +17,7 @@ from esteio import events
 from esteio.backup.watch._decision import Memory, decide
 from esteio.backup.watch._events import BackupsGreen, BackupsRed
 from esteio.clock import SYSTEM, Clock
-from esteio.durable import write_whole
+from esteio.system import atomic_write
 
 __all__ = ["Watch"]
 
@@ -116,6 +116,6 @@ class Watch:
     def _remember(self, memory: Memory) -> None:
         text = json.dumps({**asdict(memory), "seen": sorted(memory.seen)}, ensure_ascii=False)
         try:
-            write_whole(self._state, text.encode())
+            atomic_write(self._state, text.encode())
         except OSError as error:
             _logger.warning("%s cannot be written (%s): after a restart it is told anew", self._state, error.strerror)

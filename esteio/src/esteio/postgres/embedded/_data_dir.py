@@ -16,10 +16,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from esteio.durable import sync_directory
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries
 from esteio.postgres.embedded._errors import DataDirectoryError, MajorMismatch
+from esteio.system import sync_directory
 
 __all__ = ["SUPERUSER", "create_cluster", "locate"]
 

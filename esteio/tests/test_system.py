@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from esteio.durable import write_whole
+from esteio.system import atomic_write, try_lock
 
 
 def test_a_file_is_replaced_whole_and_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "estado.json"
     for content in (b"antes", b"depois"):
-        write_whole(path, content)
+        atomic_write(path, content)
         assert path.read_bytes() == content
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
@@ -23,5 +23,13 @@ def test_what_cannot_be_written_leaves_the_old_content_and_nothing_else(tmp_path
     path.mkdir()
     (path / "antes").touch()
     with pytest.raises(OSError, match="estado"):
-        write_whole(path, b"depois")
+        atomic_write(path, b"depois")
     assert [each.name for each in tmp_path.iterdir()] == ["estado"]
+
+
+def test_a_lock_is_had_by_one_and_given_back_when_the_file_is_closed(tmp_path: Path) -> None:
+    with (tmp_path / "lock").open("w") as first, (tmp_path / "lock").open("w") as second:
+        assert try_lock(first.fileno())
+        assert not try_lock(second.fileno())
+        first.close()
+        assert try_lock(second.fileno())

@@ -1,0 +1,90 @@
+"""What Esteio asks of the operating system: atomic files, a lock on a file, a program that dies with its parent.
+
+Promises: after `atomic_write` has returned, the file survives a crash; a reader at any moment sees the old content or the
+new one. The lock of `try_lock` ends with its process, however that ends, so nothing stale has to be removed by hand. A
+program started with `die_with_parent` does not outlive who started it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+__all__ = ["atomic_write", "die_with_parent", "sync_directory", "try_lock"]
+
+_PLATFORM: str = sys.platform
+
+# Run between us and the program: asks the kernel to send it SIGTERM when its parent ends, then looks at the parent,
+# which may have ended before the kernel was asked.
+_DIE_WITH_PARENT = (
+    "import ctypes,os,sys;"
+    "ctypes.CDLL(None).prctl(1,15,0,0,0);"
+    "os.getppid()==int(sys.argv[1]) or os._exit(143);"
+    "os.nice(int(sys.argv[2]));"
+    "os.execv(sys.argv[3],sys.argv[3:])"
+)
+_ONLY_NICE = "import os,sys;os.nice(int(sys.argv[1]));os.execv(sys.argv[2],sys.argv[2:])"
+
+
+def atomic_write(path: Path, content: bytes) -> None:
+    """Make `path` a file of `content` that only this account can read, in place of what was there.
+
+    OSError when the system refuses; then the old content is still there, and nothing is left beside it.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Make the entries of `directory` durable; Windows does that by itself."""
+    if sys.platform == "win32":
+        return
+    handle = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def try_lock(handle: int) -> bool:
+    """Lock the open file `handle` for this process, until it is closed; False at once when another process has it."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def die_with_parent(command: Sequence[str], *, nice: int = 0) -> list[str]:
+    """The command line that runs `command`, whose first word is a path, so that it ends with us.
+
+    On Linux the kernel sends it SIGTERM when the thread that started it ends, by kill -9 too: keep that thread while the
+    program runs. Elsewhere it ends when it next reads from us or writes to us. `nice`, from 0 to 19, lowers its priority
+    for the CPU and, as the kernel derives that from it (ionice(1)), for the disk.
+    """
+    if _PLATFORM == "linux":
+        return [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), str(nice), *command]
+    if nice and hasattr(os, "nice"):
+        return [sys.executable, "-ISc", _ONLY_NICE, str(nice), *command]
+    return list(command)
