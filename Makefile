@@ -57,7 +57,7 @@ browser: $(STAMP)  ## only the tests that drive a real browser
 alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, passes its core tests
 	@PY=$(PY) .ci/alone $(CORE)
 
-bench: $(STAMP)  ## measure against the peers: all, or one with BENCH=name
+bench: $(STAMP) $(VENV)/.peers  ## measure against the peers, which it installs: all, or one with BENCH=name
 	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
 
 lock: $(STAMP)  ## pin every dependency anew, with hashes
@@ -69,6 +69,10 @@ docs: $(STAMP)  ## write the pages that are made from code
 clean:  ## remove the environment, builds and caches; data in .sispat stays
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find esteio sispat benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.peers: benchmarks/requirements.txt $(STAMP)
+	@.ci/peers $(PY)
+	@touch $@
 
 $(STAMP): requirements.lock esteio/pyproject.toml sispat/pyproject.toml
 	@.ci/environment $(VENV)

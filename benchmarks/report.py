@@ -53,6 +53,8 @@ def publish(name: str, claims: list[Claim], packages: Iterable[str] = ()) -> Non
         print(f"{c.claim:<28} {c.ours:>12,.1f} {c.unit} ({c.better} is better){target}")
         for peer, value in c.peers.items():
             print(f"    {peer:<24} {value:>12,.1f} {c.unit}   ours is {c.ratio(value):.2f} x")
+        if c.floor is not None:
+            print(f"    {'(floor)':<24} {c.floor:>12,.1f} {c.unit}   ours is {c.ratio(c.floor):.2f} x")
     rows = [asdict(c) for c in claims]
     RESULTS.mkdir(exist_ok=True)
     document = {"date": datetime.now(UTC).date().isoformat(), "machine": _machine(), "versions": _versions(packages)}
