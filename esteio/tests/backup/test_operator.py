@@ -243,8 +243,8 @@ def home() -> Iterator[Path]:
 def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> None:
     backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
     outbox = Outbox(tmp_path / "notices", Channels(["json://127.0.0.1:9"]))
-    with operating(backups, Operation((), lambda kind: [kind], alone=True), Notices(outbox)) as caretaker:
-        names = [service.name for service in caretaker._services]
+    with operating(backups, Operation((), lambda kind: [kind], alone=True), Notices(outbox)) as runner:
+        names = [service.name for service in runner._services]
         assert names == ["notices", "wal archive", "backup schedule", "backup watch"]  # what tells ends last
         events.emit(BackupsRed("city", ("the disk is full",)))
         assert outbox.owed() == 1

@@ -60,7 +60,7 @@ def main():
     def on_ready():
         say({"event": "on_ready"})
         if arguments.get("defect"):
-            supervisor._crew.tick = defect
+            supervisor._manager.tick = defect
             raise ValueError("of the callback")
 
     supervisor = Supervisor(

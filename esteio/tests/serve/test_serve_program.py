@@ -15,9 +15,9 @@ import psutil
 import pytest
 
 import esteio
-from esteio.serve import Backoff, Caretaker, Program, ProgramMissing
+from esteio.serve import Backoff, Program, ProgramMissing, ServiceRunner
 
-SCRIPT = Path(__file__).with_name("caretaking.py")
+SCRIPT = Path(__file__).with_name("run_services.py")
 
 
 def until(true: Callable[[], object], what: str = "it did not happen in time") -> None:
@@ -83,7 +83,7 @@ def test_a_program_that_is_not_there_is_named() -> None:
 
 
 class Kept:
-    """caretaking.py at work."""
+    """run_services.py at work."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -135,7 +135,7 @@ def test_programs_end_with_who_keeps_them_even_when_that_is_killed(kept: Kept) -
     os.killpg(kept.pid("stubborn"), signal.SIGKILL)  # it was asked to; that it does not want to is its whole purpose
 
 
-# A caretaker
+# A runner
 
 
 class Fake:
@@ -163,22 +163,22 @@ def test_services_run_only_while_they_may_and_end_in_reverse_order() -> None:
     calls: list[str] = []
     services = [Fake("a", calls), Fake("b", calls)]
     may = threading.Event()
-    caretaker = Caretaker(services, may_run=may.is_set)
+    runner = ServiceRunner(services, may_run=may.is_set)
 
     def life() -> None:
         time.sleep(0.3)
         calls.append("may")
         may.set()
-        until(lambda: all(each.up for each in caretaker.states()) and caretaker.states())
+        until(lambda: all(each.up for each in runner.states()) and runner.states())
         may.clear()
-        until(lambda: not caretaker.states())
+        until(lambda: not runner.states())
         may.set()
-        until(lambda: all(each.up for each in caretaker.states()) and caretaker.states())
-        caretaker.stop()
+        until(lambda: all(each.up for each in runner.states()) and runner.states())
+        runner.stop()
 
     living = threading.Thread(target=life)
     living.start()
-    assert caretaker.run() == 0
+    assert runner.run() == 0
     living.join()
     assert calls[0] == "may"
     assert sorted(calls[1:3]) == ["start a", "start b"]
@@ -191,7 +191,7 @@ def test_a_demanding_caretaker_gives_up_when_the_first_start_fails() -> None:
     services = [Fake("a", calls), Fake("b", calls)]
     services[1].error = ValueError("not today")
     with pytest.raises(ValueError, match="not today"):
-        Caretaker(services, demanding=True, backoff=Backoff(first=5.0)).run()
+        ServiceRunner(services, demanding=True, backoff=Backoff(first=5.0)).run()
     assert calls[-1] == "stop a"
     assert calls.count("start b") == 1
 
@@ -199,11 +199,11 @@ def test_a_demanding_caretaker_gives_up_when_the_first_start_fails() -> None:
 def test_how_each_service_is_can_be_asked() -> None:
     services = [Fake("a", []), Fake("b", [])]
     services[1].error = ValueError("not today")
-    caretaker = Caretaker(services, backoff=Backoff(first=5.0))
-    threading.Timer(0.5, caretaker.stop).start()
+    runner = ServiceRunner(services, backoff=Backoff(first=5.0))
+    threading.Timer(0.5, runner.stop).start()
     seen = []
-    services[0].is_alive = lambda: bool(seen.append(caretaker.states())) or True  # type: ignore[func-returns-value, method-assign]
-    caretaker.run()
+    services[0].is_alive = lambda: bool(seen.append(runner.states())) or True  # type: ignore[func-returns-value, method-assign]
+    runner.run()
     a, b = seen[-1]
     assert (a.name, a.up, a.failures, a.error) == ("a", True, 0, "")
     assert (b.up, b.error) == (False, "not today")

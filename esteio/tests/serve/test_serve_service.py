@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from esteio.serve import Backoff
-from esteio.serve._service import Job, Keeper, ServiceStack
+from esteio.serve._service import Job, ServiceMonitor, ServiceStack
 
 
 class Fake:
@@ -36,10 +36,10 @@ class Stage:
         self.pending = []
         self.slow = slow
         self.services = [Fake(name, self.calls) for name in names]
-        self.stack = ServiceStack([self._keeper(service) for service in self.services])
+        self.stack = ServiceStack([self._monitor(service) for service in self.services])
 
-    def _keeper(self, service):
-        return Keeper(
+    def _monitor(self, service):
+        return ServiceMonitor(
             service,
             backoff=Backoff(jitter=0.0),
             stable_after=30.0,

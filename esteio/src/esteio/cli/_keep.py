@@ -8,19 +8,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from esteio.serve import Caretaker, Service
+    from esteio.serve import Service, ServiceRunner
 
 __all__ = ["keep", "kept"]
 
 
 def keep(*services: Service) -> int:
     """Run `services` until told to end; the exit code. The first start of each has to succeed: raises its error."""
-    from esteio.serve import Caretaker
+    from esteio.serve import ServiceRunner
 
-    return kept(Caretaker(services, demanding=True))
+    return kept(ServiceRunner(services, demanding=True))
 
 
-def kept(caretaker: Caretaker) -> int:
+def kept(runner: ServiceRunner) -> int:
     """Run it until told to end; the exit code that a shell expects of a program that a signal ended."""
-    number = caretaker.run()
+    number = runner.run()
     return 128 + number if number else 0

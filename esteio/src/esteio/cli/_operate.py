@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from esteio.backup.physical import WalArchive
     from esteio.backup.schedule import Errand, Task
     from esteio.cli._notify import Notices
-    from esteio.serve import Caretaker, Service
+    from esteio.serve import Service, ServiceRunner
 
 __all__ = ["Operation", "operating"]
 
@@ -50,14 +50,14 @@ class Operation:
 @contextmanager
 def operating(
     backups: Backups, operation: Operation, notices: Notices | None = None, said: Callable[[Problem], str] = str
-) -> Iterator[Caretaker]:
+) -> Iterator[ServiceRunner]:
     """What `operation` says, ready to `run()`; how it is can be read from `backups.operator_file` within the block.
 
     How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
     again, as `said`, and what could not be delivered is delivered from here.
     """
     from esteio.backup.operator import Reporter, Turn
-    from esteio.serve import Caretaker, ServiceDied, ServiceFailed, ServiceRestarted
+    from esteio.serve import ServiceDied, ServiceFailed, ServiceRestarted, ServiceRunner
 
     archive = _archive(backups) if operation.archive else None
     outbox = notices.outbox if notices else None
@@ -68,14 +68,14 @@ def operating(
         mine: Callable[[], bool] = lambda: True  # noqa: E731 - replaced where there is somebody to ask
         if not operation.alone:
             mine = stack.enter_context(Turn(backups.dsn, "backups")).mine
-        caretaker = Caretaker(_services(backups, operation, archive, outbox, said), stop_timeout=_STOP, may_run=mine)
+        runner = ServiceRunner(_services(backups, operation, archive, outbox, said), stop_timeout=_STOP, may_run=mine)
         if (path := backups.operator_file) is not None:
-            reporter = Reporter(path, backups, archive, _complaints(caretaker), active=mine)
+            reporter = Reporter(path, backups, archive, _complaints(runner), active=mine)
             changes = (ServiceDied, ServiceFailed, ServiceRestarted)
             reporter.start()
             stack.callback(reporter.stop, _STOP)
             stack.callback(events.subscribe(lambda event: reporter.soon() if isinstance(event, changes) else None))
-        yield caretaker
+        yield runner
 
 
 def _services(
@@ -156,13 +156,13 @@ def _telling(notices: Notices, outbox: Outbox) -> events.Hook:
     return hook
 
 
-def _complaints(caretaker: Caretaker) -> Callable[[], Mapping[str, str]]:
+def _complaints(runner: ServiceRunner) -> Callable[[], Mapping[str, str]]:
     """What is wrong with each service; empty where nothing is."""
 
     def complaints() -> Mapping[str, str]:
         return {
             each.name: "" if each.up or not each.failures else each.error or f"it died {each.failures} times in a row"
-            for each in caretaker.states()
+            for each in runner.states()
         }
 
     return complaints

@@ -40,6 +40,6 @@ def add_operate(
         show(tasks, words)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
         plan = Operation(tasks, run_command, archive=archive)
-        with opened(True) as backups, operating(backups, plan, notified(), words.problem) as caretaker:
-            code = kept(caretaker)
+        with opened(True) as backups, operating(backups, plan, notified(), words.problem) as runner:
+            code = kept(runner)
         raise typer.Exit(code)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
-from esteio.serve._caretaker import Caretaker
 from esteio.serve._errors import (
     AddressDenied,
     AddressInUse,
@@ -31,6 +30,7 @@ from esteio.serve._events import (
 from esteio.serve._lifecycle import Lifecycle, lifecycle
 from esteio.serve._program import Program
 from esteio.serve._service import Service, ServiceState
+from esteio.serve._service_runner import ServiceRunner
 from esteio.serve._settings import ServerOptions, Timeouts
 from esteio.serve._supervisor import Supervisor
 
@@ -39,7 +39,6 @@ __all__ = [
     "AddressInUse",
     "AddressUnusable",
     "Backoff",
-    "Caretaker",
     "InvalidServeSetting",
     "Lifecycle",
     "Program",
@@ -52,6 +51,7 @@ __all__ = [
     "ServiceDied",
     "ServiceFailed",
     "ServiceRestarted",
+    "ServiceRunner",
     "ServiceStarted",
     "ServiceState",
     "ServiceStopped",

@@ -1,4 +1,4 @@
-"""What the supervisor tells.
+"""What happens to workers and services, as records.
 
 Promises: every start, death, replacement and refusal is one frozen record, emitted through `esteio.events`
 and logged as one line by `str(event)`. `name` is "worker 0" or the service's own name.
@@ -6,9 +6,11 @@ and logged as one line by `str(event)`. `name` is "worker 0" or the service's ow
 
 from __future__ import annotations
 
+import logging
 import signal
 from dataclasses import dataclass
 
+from esteio import events
 from esteio.events import Event
 
 __all__ = [
@@ -26,8 +28,10 @@ __all__ = [
     "WorkerStarted",
     "WorkerStopped",
     "described",
+    "log_and_emit",
 ]
 
+_logger = logging.getLogger("esteio.serve")
 STARTUP_FAILURE = 3  # uvicorn's exit code for an application that cannot be loaded or refuses to start
 
 
@@ -195,3 +199,12 @@ class ServiceStopped(Event):
 
     def __str__(self) -> str:
         return f"service {self.name} stopped in {self.seconds:.1f} s"
+
+
+_WARNINGS = (WorkerDied, WorkerHung, RollAborted, ServiceDied, ServiceFailed)
+
+
+def log_and_emit(event: Event) -> None:
+    """One line in the log `esteio.serve`, and the record to every hook."""
+    _logger.log(logging.WARNING if isinstance(event, _WARNINGS) else logging.INFO, "%s", event)
+    events.emit(event)

@@ -14,25 +14,25 @@ import multiprocessing
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
-from esteio.serve._entry import work
-from esteio.serve._settings import ServerOptions, Timeouts
+from esteio.serve._settings import WorkerSpec
 from esteio.serve._signals import sigint_held
 from esteio.serve._slot import Order, Phase
 
-__all__ = ["WorkerProcess", "WorkerSpec"]
+__all__ = ["WorkerProcess"]
 
 _SPAWN = multiprocessing.get_context("spawn")
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerSpec:
-    """What every worker is told at birth."""
+def _work(spec: WorkerSpec, slot: int, sockets: list[socket.socket], channel: socket.socket) -> None:
+    """Serve until told to end; exits with uvicorn's code 3 when the application can't start."""
+    # Imported in the worker alone: the supervisor itself does without uvicorn.
+    from esteio.serve._lifecycle import lifecycle
+    from esteio.serve._worker import ignore_terminal_signals, serve
 
-    app: str
-    options: ServerOptions
-    timeouts: Timeouts
+    ignore_terminal_signals()
+    lifecycle.slot = slot
+    serve(spec, sockets, channel)
 
 
 class WorkerProcess:
@@ -41,7 +41,7 @@ class WorkerProcess:
     def __init__(self, spec: WorkerSpec, slot: int, sockets: Sequence[socket.socket]) -> None:
         self._channel, theirs = socket.socketpair()
         self._channel.setblocking(False)
-        self._process = _SPAWN.Process(target=work, args=(spec, slot, list(sockets), theirs), name=f"worker-{slot}")
+        self._process = _SPAWN.Process(target=_work, args=(spec, slot, list(sockets), theirs), name=f"worker-{slot}")
         try:
             with sigint_held():
                 self._process.start()
@@ -50,7 +50,7 @@ class WorkerProcess:
             raise
         finally:
             theirs.close()
-        self._deaf = False
+        self._closed = False
 
     @property
     def pid(self) -> int:
@@ -69,12 +69,12 @@ class WorkerProcess:
 
     @property
     def waitables(self) -> list[int | socket.socket]:
-        """What to wait on: its end, and its words until it closes its side (it may live on for a while)."""
-        return [self.sentinel] if self._deaf else [self.sentinel, self._channel]
+        """What to wait on: its end, and its messages until it closes its side (it may live on for a while)."""
+        return [self.sentinel] if self._closed else [self.sentinel, self._channel]
 
-    def hear(self) -> list[Phase]:
-        """What it said since the last call, oldest first."""
-        if self._deaf:
+    def received(self) -> list[Phase]:
+        """The phases it reported since the last call, oldest first."""
+        if self._closed:
             return []
         try:
             said = self._channel.recv(4096)
@@ -82,11 +82,11 @@ class WorkerProcess:
             return []
         except OSError:
             said = b""
-        self._deaf = not said
+        self._closed = not said
         return [Phase(said[i : i + 1]) for i in range(len(said))]
 
-    def tell(self, order: Order) -> None:
-        """Send the order; one that is gone does not hear it."""
+    def send(self, order: Order) -> None:
+        """Send the order; without effect when it has ended."""
         with suppress(OSError):
             self._channel.send(order.value)
 

@@ -18,7 +18,7 @@ from esteio.events import Event
 from esteio.serve._backoff import Backoff
 from esteio.serve._events import ServiceDied, ServiceFailed, ServiceRestarted, ServiceStarted, ServiceStopped
 
-__all__ = ["Job", "Keeper", "Service", "ServiceStack", "ServiceState", "in_thread"]
+__all__ = ["Job", "Service", "ServiceMonitor", "ServiceStack", "ServiceState", "in_thread"]
 
 _STOP_MARGIN = 5.0  # seconds beyond its own limit that `stop` is waited for
 _logger = logging.getLogger("esteio.serve")
@@ -102,7 +102,7 @@ class ServiceState:
     error: str
 
 
-class Keeper:
+class ServiceMonitor:
     """Keeps one service up; `poll` moves it on, and is told the time in monotonic seconds."""
 
     def __init__(
@@ -239,30 +239,30 @@ class Keeper:
 class ServiceStack:
     """All services, in order."""
 
-    def __init__(self, keepers: Sequence[Keeper]) -> None:
-        self._keepers = tuple(keepers)
+    def __init__(self, monitors: Sequence[ServiceMonitor]) -> None:
+        self._monitors = tuple(monitors)
 
     @property
     def all_started(self) -> bool:
         """Whether each was up at least once; the workers may start."""
-        return all(keeper.ever_up for keeper in self._keepers)
+        return all(monitor.ever_up for monitor in self._monitors)
 
     def poll(self, now: float) -> None:
         """Move all on; the next one waits for the first start of the one before."""
-        for keeper in self._keepers:
-            keeper.poll(now)
-            if not keeper.ever_up:
+        for monitor in self._monitors:
+            monitor.poll(now)
+            if not monitor.ever_up:
                 break
 
     def stop(self, timeout: float, now: float) -> bool:
         """Move on towards the end, last first; whether all are stopped."""
-        for keeper in reversed(self._keepers):
-            keeper.stop(timeout, now)
-            if not keeper.stopped:
+        for monitor in reversed(self._monitors):
+            monitor.stop(timeout, now)
+            if not monitor.stopped:
                 return False
         return True
 
     def force(self, now: float) -> None:
         """End all hard."""
-        for keeper in reversed(self._keepers):
-            keeper.force(now)
+        for monitor in reversed(self._monitors):
+            monitor.force(now)

@@ -12,7 +12,7 @@ from typing import Any
 
 from esteio.serve._errors import InvalidServeSetting
 
-__all__ = ["ServerOptions", "Timeouts"]
+__all__ = ["ServerOptions", "Timeouts", "WorkerSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +88,12 @@ class ServerOptions:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidServeSetting(name, value, "a whole number from 1")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """What every worker process is given when it starts."""
+
+    app: str
+    options: ServerOptions
+    timeouts: Timeouts

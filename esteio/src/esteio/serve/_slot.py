@@ -1,6 +1,6 @@
-"""The words the crew and its workers talk in, and what is known of one worker and one slot.
+"""The messages between supervisor and worker, and the state of one worker and one slot.
 
-A slot is a place for one worker; it remembers failures, the workers in it come and go.
+A slot is a place for one worker. It counts failures; the processes in it are replaced.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from enum import Enum
 
 from esteio.events import Event
 
-__all__ = ["Action", "Kill", "Note", "Order", "Phase", "Role", "Slot", "Spawn", "Tell", "Worker"]
+__all__ = ["Action", "Kill", "Note", "Order", "Phase", "Role", "Send", "Slot", "Spawn", "Worker"]
 
 
 class Phase(Enum):
-    """What a worker says of itself, one byte on its channel; the value is that byte."""
+    """What a worker reports of itself, one byte on its channel; the value is that byte."""
 
     BOOTING = b"b"  # nothing heard yet: the process starts, the application is imported
     STARTING = b"s"  # its loop runs, the application starts up
@@ -24,14 +24,14 @@ class Phase(Enum):
 
 
 class Order(Enum):
-    """What the supervisor tells a worker; end of file on the channel means STOP as well."""
+    """What the supervisor orders; end of file on the channel means STOP as well."""
 
     RETIRE = b"R"  # siblings take over: leave idle connections their grace
     STOP = b"S"  # nobody takes over: end soon
 
 
 class Role(Enum):
-    """A worker's place in the crew."""
+    """Whether a worker holds its slot, is to take it over, or is about to end."""
 
     MEMBER = "member"
     CANDIDATE = "candidate"  # of a roll: replaces the member once it is ready
@@ -40,7 +40,7 @@ class Role(Enum):
 
 @dataclass(slots=True)
 class Worker:
-    """One process. `condemned` says why it was killed; `kill_at` is its deadline once it was told to end."""
+    """One process. `kill_reason` is set once it was killed; `kill_at` is its deadline once it was told to end."""
 
     number: int
     slot: Slot
@@ -51,7 +51,7 @@ class Worker:
     pid: int = 0
     ready_at: float | None = None
     kill_at: float | None = None
-    condemned: str | None = None
+    kill_reason: str | None = None
 
     @property
     def loop_runs(self) -> bool:
@@ -76,14 +76,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Spawn:
-    """Start a process for this worker, and call `Crew.spawned` or `Crew.exited`."""
+    """Start a process for this worker, and call `WorkerManager.spawned` or `WorkerManager.exited`."""
 
     number: int
     slot: int
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class Send:
     """Send the order."""
 
     number: int
@@ -104,4 +104,4 @@ class Note:
     event: Event
 
 
-Action = Spawn | Tell | Kill | Note
+Action = Spawn | Send | Kill | Note

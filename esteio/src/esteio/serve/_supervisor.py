@@ -22,20 +22,20 @@ from typing import Any
 from esteio.clock import SYSTEM, Clock
 from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
-from esteio.serve._crew import Crew
 from esteio.serve._errors import InvalidServeSetting, ServerMissing
+from esteio.serve._events import log_and_emit
 from esteio.serve._notify import notify
-from esteio.serve._process import WorkerProcess, WorkerSpec
-from esteio.serve._service import Keeper, Service, ServiceStack, in_thread
-from esteio.serve._settings import ServerOptions, Timeouts
+from esteio.serve._process import WorkerProcess
+from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
+from esteio.serve._settings import ServerOptions, Timeouts, WorkerSpec
 from esteio.serve._signals import Signals
-from esteio.serve._slot import Action, Kill, Note, Spawn, Tell
-from esteio.serve._telling import tell
+from esteio.serve._slot import Action, Kill, Note, Send, Spawn
+from esteio.serve._worker_manager import WorkerManager
 
 __all__ = ["Supervisor"]
 
 _logger = logging.getLogger("esteio.serve")
-_TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, words of workers, ends of service calls
+_TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, messages of workers, ends of service calls
 _DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
 _EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
 
@@ -111,7 +111,7 @@ class Supervisor:
         self._wake()
 
     def _supervise(self, signals: Signals) -> None:
-        self._crew = Crew(
+        self._manager = WorkerManager(
             self._size,
             timeouts=self._spec.timeouts,
             backoff=self._backoff,
@@ -122,8 +122,8 @@ class Supervisor:
         self._running = self._services
         _logger.info("serving %s on %s with %d workers", self._spec.app, self._addresses(), self._size)
         while not self._turn(signals):
-            heard = [each for process in self._processes.values() for each in process.waitables]
-            wait([signals.waitable, *heard], _TICK)
+            channels = [each for process in self._processes.values() for each in process.waitables]
+            wait([signals.waitable, *channels], _TICK)
         self._running = ()
         _logger.info("stopped%s", " by force" if self._forced else "")
 
@@ -136,19 +136,19 @@ class Supervisor:
             self._ask_to_stop(now)
         self._listen(now)
         self._crew_turn(now)
-        if not self._crew.stopping:
+        if not self._manager.stopping:
             self._stack.poll(now)
             return False
-        if not self._crew.empty:
+        if not self._manager.empty:
             return False
         return self._stack.stop(self._spec.timeouts.service_stop, now)
 
     def _crew_turn(self, now: float) -> None:
-        if self._stack.all_started or self._crew.stopping:
-            self._crew.tick(now)
-        for action in self._crew.take():
+        if self._stack.all_started or self._manager.stopping:
+            self._manager.tick(now)
+        for action in self._manager.take():
             self._carry_out(action, now)
-        if self._crew.ever_ready and not self._announced:
+        if self._manager.ever_ready and not self._announced:
             self._announced = True
             self._announce()
 
@@ -165,11 +165,11 @@ class Supervisor:
         name = signal.Signals(number).name
         _logger.info("received %s", name)
         if name == "SIGHUP":
-            self._crew.roll(now)
+            self._manager.roll(now)
         elif name == "SIGTTIN":
-            self._crew.grow(now)
+            self._manager.grow(now)
         elif name == "SIGTTOU":
-            if not self._crew.shrink(now):
+            if not self._manager.shrink(now):
                 _logger.warning("there is only one worker left; SIGTTOU takes none away")
         elif name == "SIGINT" and self._asked_at is not None:
             if now - self._asked_at >= _DEBOUNCE:
@@ -183,54 +183,54 @@ class Supervisor:
         self._asked_at = now
         notify("STOPPING=1")
         _logger.info("stopping: workers first, then services; Ctrl-C once more ends all at once")
-        self._crew.stop(now)
+        self._manager.stop(now)
 
     def _force(self, now: float) -> None:
         if self._forced:
             return
         self._forced = True
         _logger.warning("forced: killing what is left")
-        self._crew.force()
+        self._manager.force()
         self._stack.force(now)
 
     def _listen(self, now: float) -> None:
         for number, process in list(self._processes.items()):
-            for phase in process.hear():
-                self._crew.heard(number, phase, now)
+            for phase in process.received():
+                self._manager.heard(number, phase, now)
             exitcode = process.exitcode
             if exitcode is not None:
                 del self._processes[number]
                 process.close()
-                self._crew.exited(number, exitcode, now)
+                self._manager.exited(number, exitcode, now)
 
     def _carry_out(self, action: Action, now: float) -> None:
         match action:
             case Spawn(number, slot):
                 self._spawn(number, slot, now)
-            case Tell(number, order) if number in self._processes:
-                self._processes[number].tell(order)
+            case Send(number, order) if number in self._processes:
+                self._processes[number].send(order)
             case Kill(number) if number in self._processes:
                 self._processes[number].kill()
             case Note(event):
-                tell(event)
+                log_and_emit(event)
 
     def _spawn(self, number: int, slot: int, now: float) -> None:
         try:
             self._processes[number] = WorkerProcess(self._spec, slot, self._sockets)
         except OSError as exc:
-            self._crew.exited(number, None, now, reason=f"could not be started: {exc}")
+            self._manager.exited(number, None, now, reason=f"could not be started: {exc}")
         else:
-            self._crew.spawned(number, self._processes[number].pid)
+            self._manager.spawned(number, self._processes[number].pid)
 
     def _stacked(self, signals: Signals) -> ServiceStack:
-        made: list[Keeper] = [
-            Keeper(
+        made: list[ServiceMonitor] = [
+            ServiceMonitor(
                 service,
                 backoff=self._backoff,
                 stable_after=self._spec.timeouts.stable_after,
                 chance=random.random,
                 launch=in_thread(signals.wake),
-                note=tell,
+                note=log_and_emit,
             )
             for service in self._services
         ]

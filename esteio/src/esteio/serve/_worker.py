@@ -1,8 +1,8 @@
-"""A uvicorn server that is one of a crew.
+"""A uvicorn server in a worker process.
 
-Promises: it says once in half a second *from its event loop* that it lives, so silence means a loop that stands
+Promises: it reports to the supervisor twice a second *from its event loop*, so silence means a loop that stands
 still. It ends in order when told, on SIGTERM, and when the supervisor is gone; if it can't within its budget
-after that last case, it ends itself hard, for nobody else would. SIGINT and SIGHUP, which a terminal sends to
+after that last case, it ends itself hard, because nobody else can. SIGINT and SIGHUP, which a terminal sends to
 all, are left to the supervisor. Ending: readiness says no; it stops accepting (what waits in the shared backlog
 goes to siblings); each further response says `Connection: close`; idle connections get their grace; requests in
 flight get `graceful_shutdown` seconds and are cancelled then.
@@ -27,13 +27,12 @@ from esteio.serve._lifecycle import lifecycle
 from esteio.serve._slot import Order, Phase
 
 if TYPE_CHECKING:
-    from esteio.serve._process import WorkerSpec
-    from esteio.serve._settings import Timeouts
+    from esteio.serve._settings import Timeouts, WorkerSpec
 
 __all__ = ["WorkerServer", "ignore_terminal_signals", "serve"]
 
 _TURN = 0.1  # seconds between two looks at the own state
-_TURNS_PER_BEAT = 5
+_TURNS_PER_HEARTBEAT = 5
 _DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)  # a stopped supervisor must not stop us
 
 
@@ -49,7 +48,7 @@ def ignore_terminal_signals() -> None:
 def serve(spec: WorkerSpec, sockets: list[socket.socket], channel: socket.socket) -> None:
     """Run until the end of this worker."""
     server = WorkerServer(_config(spec), channel, spec.timeouts)
-    threading.Thread(target=server.obey, name="esteio-orders", daemon=True).start()
+    threading.Thread(target=server.follow_orders, name="esteio-orders", daemon=True).start()
     server.run(sockets)
 
 
@@ -84,18 +83,18 @@ class WorkerServer(uvicorn.Server):
         self._channel = channel
         self._timeouts = timeouts
         self._order = Order.RETIRE  # SIGTERM to this worker alone: siblings take over
-        self._beating: asyncio.Task[None] | None = None
+        self._heartbeat_task: asyncio.Task[None] | None = None
 
-    def obey(self) -> None:
+    def follow_orders(self) -> None:
         """Follow the supervisor's orders; runs in a thread, so that it works while the loop does not."""
         while True:
             try:
-                said = self._channel.recv(1)
+                order = self._channel.recv(1)
             except OSError:
-                said = b""
-            self._order = Order.RETIRE if said == Order.RETIRE.value else Order.STOP
+                order = b""
+            self._order = Order.RETIRE if order == Order.RETIRE.value else Order.STOP
             self.should_exit = True
-            if not said:
+            if not order:
                 break
         SYSTEM.sleep(self._timeouts.stop_budget)
         os._exit(1)
@@ -108,7 +107,7 @@ class WorkerServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, unless the order to end came first."""
-        self._beating = asyncio.create_task(self._beat())
+        self._heartbeat_task = asyncio.create_task(self._heartbeat())
         if not self.should_exit:
             await super().startup(sockets)
 
@@ -138,13 +137,13 @@ class WorkerServer(uvicorn.Server):
             return Phase.STARTING
         return Phase.READY if lifecycle.ready else Phase.SERVING
 
-    async def _beat(self) -> None:
-        said, turns = Phase.BOOTING, 0
+    async def _heartbeat(self) -> None:
+        reported, turns = Phase.BOOTING, 0
         while True:
             phase = self._phase()
-            if phase is not said or turns % _TURNS_PER_BEAT == 0:
-                with suppress(OSError):  # full or closed: the thread that obeys sees the end of the supervisor
+            if phase is not reported or turns % _TURNS_PER_HEARTBEAT == 0:
+                with suppress(OSError):  # full or closed: the thread that follows orders sees the end of the supervisor
                     self._channel.send(phase.value, _DONTWAIT)
-                said = phase
+                reported = phase
             turns += 1
             await asyncio.sleep(_TURN)

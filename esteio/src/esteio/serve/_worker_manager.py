@@ -1,7 +1,7 @@
 """What to do with the workers, decided without doing it.
 
-Promises: pure and synchronous. Time, chance, what workers say and how they end come in; actions go out through
-`take`, in order. Each slot always has a member, or a moment when it gets one, until `stop`; it never gives up.
+Promises: pure and synchronous. Time, random numbers, what workers report and how they end come in; actions go out
+through `take`, in order. Each slot always has a member, or a moment when it gets one, until `stop`; it never gives up.
 A worker whose loop stands still, that does not start, or does not end in time, is killed once. A roll has at
 most one worker more than there are slots and never retires a member before its successor is ready.
 """
@@ -27,9 +27,9 @@ from esteio.serve._events import (
     described,
 )
 from esteio.serve._settings import Timeouts
-from esteio.serve._slot import Action, Kill, Note, Order, Phase, Role, Slot, Spawn, Tell, Worker
+from esteio.serve._slot import Action, Kill, Note, Order, Phase, Role, Send, Slot, Spawn, Worker
 
-__all__ = ["Crew"]
+__all__ = ["WorkerManager"]
 
 _PAUSE = 2.0  # a gap between ticks beyond this many seconds: we were stopped ourselves, silence proves nothing
 _BOOT_STOP = 5.0  # a worker without requests gets no more than this to end
@@ -43,7 +43,7 @@ class _Roll:
     leaving: Worker | None = None
 
 
-class Crew:
+class WorkerManager:
     """All workers; `now` is always monotonic seconds, `chance` gives random numbers from 0 to 1."""
 
     def __init__(
@@ -91,7 +91,7 @@ class Crew:
         self._note(WorkerStarted(worker.slot.name, pid))
 
     def heard(self, number: int, phase: Phase, now: float) -> None:
-        """A worker's loop turned, and this is what it says of itself."""
+        """A worker reported its phase, so its event loop runs."""
         worker = self._workers.get(number)
         if worker is None:
             return
@@ -110,7 +110,7 @@ class Crew:
     def exited(self, number: int, exitcode: int | None, now: float, *, reason: str | None = None) -> None:
         """A process is gone; `exitcode` None when it could not even be started."""
         worker = self._workers.pop(number)
-        why = worker.condemned or reason or described(exitcode)
+        why = worker.kill_reason or reason or described(exitcode)
         if worker.role is Role.LEAVING or self.stopping:
             self._note(WorkerStopped(worker.slot.name, worker.pid, exitcode, why))
             return
@@ -183,27 +183,27 @@ class Crew:
         self.stopping = True
         self._roll = None
         for worker in self._workers.values():
-            if worker.condemned is None:
+            if worker.kill_reason is None:
                 self._order(worker, Order.STOP, now)
 
     def force(self) -> None:
         """Kill all that is left."""
         for worker in self._workers.values():
-            self._condemn(worker, "killed: the stop was forced")
+            self._kill(worker, "killed: the stop was forced")
 
     # How it is decided
 
     def _judge(self, worker: Worker, now: float) -> None:
-        if worker.condemned is not None:
+        if worker.kill_reason is not None:
             return
         silent = now - worker.heard_at
         if worker.kill_at is not None and now >= worker.kill_at:
-            self._condemn(worker, "killed: did not end in time")
+            self._kill(worker, "killed: did not end in time")
         elif worker.loop_runs and silent >= self._timeouts.healthcheck:
             self._note(WorkerHung(worker.slot.name, worker.pid, silent))
-            self._condemn(worker, f"hung for {silent:.1f} s")
+            self._kill(worker, f"hung for {silent:.1f} s")
         elif not worker.loop_runs and now - worker.born_at >= self._timeouts.startup:
-            self._condemn(worker, f"killed: did not start within {self._timeouts.startup:g} s")
+            self._kill(worker, f"killed: did not start within {self._timeouts.startup:g} s")
 
     def _advance_roll(self, now: float) -> None:
         roll = self._roll
@@ -214,9 +214,9 @@ class Crew:
         if candidate is not None:
             if candidate.phase is Phase.READY:
                 self._swap(roll, candidate, now)
-            elif candidate.condemned is None and now - candidate.born_at >= self._timeouts.ready:
-                self._condemn(candidate, f"was not ready within {self._timeouts.ready:g} s")
-                self._abort_roll(candidate, candidate.condemned or "", now)
+            elif candidate.kill_reason is None and now - candidate.born_at >= self._timeouts.ready:
+                self._kill(candidate, f"was not ready within {self._timeouts.ready:g} s")
+                self._abort_roll(candidate, candidate.kill_reason or "", now)
         elif not roll.queue:
             self._note(RollFinished("workers", now - roll.began_at))
             self._roll = None
@@ -259,7 +259,7 @@ class Crew:
         if self._roll is None or self._roll.candidate is None:
             return
         self._roll.candidate.role = Role.LEAVING
-        self._condemn(self._roll.candidate, reason)
+        self._kill(self._roll.candidate, reason)
         self._roll.candidate = None
 
     def _spawn(self, slot: Slot, role: Role, now: float) -> Worker:
@@ -286,7 +286,7 @@ class Crew:
 
     def _retire(self, worker: Worker, now: float) -> None:
         worker.role = Role.LEAVING
-        if worker.condemned is None:
+        if worker.kill_reason is None:
             self._order(worker, Order.RETIRE, now)
 
     def _order(self, worker: Worker, order: Order, now: float) -> None:
@@ -295,11 +295,11 @@ class Crew:
             budget = min(budget, _BOOT_STOP)
         # An earlier deadline stands: a worker that drains already gets no more time by being told again.
         worker.kill_at = min(now + budget, worker.kill_at) if worker.kill_at is not None else now + budget
-        self._actions.append(Tell(worker.number, order))
+        self._actions.append(Send(worker.number, order))
 
-    def _condemn(self, worker: Worker, reason: str) -> None:
-        if worker.condemned is None:
-            worker.condemned = reason
+    def _kill(self, worker: Worker, reason: str) -> None:
+        if worker.kill_reason is None:
+            worker.kill_reason = reason
         self._actions.append(Kill(worker.number))
 
     def _note(self, event: Event) -> None:

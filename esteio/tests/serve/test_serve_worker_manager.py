@@ -9,17 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.serve import Backoff, Timeouts
-from esteio.serve._crew import Crew
-from esteio.serve._slot import Kill, Note, Order, Phase, Role, Spawn, Tell
+from esteio.serve._slot import Kill, Note, Order, Phase, Role, Send, Spawn
+from esteio.serve._worker_manager import WorkerManager
 from esteio.testing import ManualClock
 
 
 class Stage:
-    """A crew whose workers are names in lists."""
+    """A manager whose workers are numbers in lists."""
 
     def __init__(self, size=2, **timeouts):
         self.clock = ManualClock()
-        self.crew = Crew(size, timeouts=Timeouts(**timeouts), backoff=Backoff(jitter=0.0), chance=lambda: 0.0, now=0.0)
+        self.manager = WorkerManager(
+            size, timeouts=Timeouts(**timeouts), backoff=Backoff(jitter=0.0), chance=lambda: 0.0, now=0.0
+        )
         self.living: list[int] = []
         self.slots: dict[int, int] = {}
         self.told: list[tuple[int, Order]] = []
@@ -35,14 +37,14 @@ class Stage:
         self._turn()
 
     def _turn(self):
-        self.crew.tick(self.now)
-        for action in self.crew.take():
+        self.manager.tick(self.now)
+        for action in self.manager.take():
             match action:
                 case Spawn(number, slot):
                     self.living.append(number)
                     self.slots[number] = slot
-                    self.crew.spawned(number, 1000 + number)
-                case Tell(number, order):
+                    self.manager.spawned(number, 1000 + number)
+                case Send(number, order):
                     self.told.append((number, order))
                 case Kill(number):
                     self.killed.append(number)
@@ -55,19 +57,19 @@ class Stage:
 
     def says(self, phase, *numbers):
         for number in numbers or self.living:
-            self.crew.heard(number, phase, self.now)
+            self.manager.heard(number, phase, self.now)
         self.step()
 
     def ends(self, number, exitcode):
         self.living.remove(number)
-        self.crew.exited(number, exitcode, self.now)
+        self.manager.exited(number, exitcode, self.now)
         self.step()
 
     def pass_with_beats(self, seconds):
         for _ in range(round(seconds * 2)):
             self.step(0.5)
             for number in self.living:
-                self.crew.heard(number, self.crew._workers[number].phase, self.now)
+                self.manager.heard(number, self.manager._workers[number].phase, self.now)
 
     def named(self, name):
         return [e for e in self.events if type(e).__name__ == name]
@@ -105,7 +107,7 @@ def test_the_event_of_a_death_says_why_and_whether_anybody_was_ever_ready():
 def test_a_process_the_system_refuses_counts_as_a_death():
     stage = Stage(1)
     stage.living.clear()
-    stage.crew.exited(1, None, stage.now, reason="could not be started: out of memory")
+    stage.manager.exited(1, None, stage.now, reason="could not be started: out of memory")
     stage.step()
     assert "out of memory" in stage.named("WorkerDied")[0].reason
     assert stage.living == [2]
@@ -145,7 +147,7 @@ def test_silence_while_the_supervisor_itself_was_stopped_proves_nothing():
 def test_a_roll_retires_each_member_only_after_its_successor_is_ready_and_one_at_a_time():
     stage = Stage(2)
     stage.says(Phase.READY)
-    stage.crew.roll(stage.now)
+    stage.manager.roll(stage.now)
     stage.step()
     assert stage.living == [1, 2, 3]
     assert stage.told == []
@@ -161,7 +163,7 @@ def test_a_roll_retires_each_member_only_after_its_successor_is_ready_and_one_at
     stage.says(Phase.READY, 4)
     stage.ends(2, 0)
     stage.step()
-    assert not stage.crew.rolling
+    assert not stage.manager.rolling
     assert stage.named("RollFinished")
     assert stage.named("WorkerDied") == []
     assert [stage.slots[n] for n in stage.living] == [0, 1]
@@ -171,7 +173,7 @@ def test_a_roll_retires_each_member_only_after_its_successor_is_ready_and_one_at
 def test_a_roll_whose_candidate_fails_is_aborted_and_the_old_stay(end):
     stage = Stage(2, ready=5)
     stage.says(Phase.READY)
-    stage.crew.roll(stage.now)
+    stage.manager.roll(stage.now)
     stage.step()
     if end == "dies":
         stage.ends(3, 3)
@@ -180,7 +182,7 @@ def test_a_roll_whose_candidate_fails_is_aborted_and_the_old_stay(end):
         assert stage.killed == [3]
         stage.ends(3, -9)
     assert len(stage.named("RollAborted")) == 1
-    assert not stage.crew.rolling
+    assert not stage.manager.rolling
     stage.pass_with_beats(5)
     assert stage.living == [1, 2]
     assert stage.told == []
@@ -189,14 +191,14 @@ def test_a_roll_whose_candidate_fails_is_aborted_and_the_old_stay(end):
 def test_a_member_that_dies_during_its_roll_is_followed_by_the_candidate():
     stage = Stage(1)
     stage.says(Phase.READY)
-    stage.crew.roll(stage.now)
+    stage.manager.roll(stage.now)
     stage.step()
     stage.ends(1, -9)
     stage.step(1)
     assert stage.living == [2]
     stage.says(Phase.READY, 2)
     stage.step()
-    assert not stage.crew.rolling
+    assert not stage.manager.rolling
     stage.pass_with_beats(3)
     assert stage.living == [2]
 
@@ -204,9 +206,9 @@ def test_a_member_that_dies_during_its_roll_is_followed_by_the_candidate():
 def test_a_second_hup_begins_the_roll_again():
     stage = Stage(2)
     stage.says(Phase.READY)
-    stage.crew.roll(stage.now)
+    stage.manager.roll(stage.now)
     stage.step()
-    stage.crew.roll(stage.now)
+    stage.manager.roll(stage.now)
     stage.step()
     assert stage.killed == [3]
     assert [stage.slots[n] for n in stage.living] == [0, 1, 0, 0]
@@ -221,7 +223,7 @@ def test_a_roll_gives_a_crash_loop_its_next_attempt_at_once():
         stage.step(stage.named("WorkerDied")[-1].restart_in)
     stage.ends(stage.living[0], 3)
     assert stage.living == []
-    stage.crew.roll(stage.now)
+    stage.manager.roll(stage.now)
     stage.step()
     assert len(stage.living) == 1
 
@@ -229,7 +231,7 @@ def test_a_roll_gives_a_crash_loop_its_next_attempt_at_once():
 def test_the_stop_tells_all_and_kills_those_that_exceed_their_budget():
     stage = Stage(2, graceful_shutdown=30, lifespan_shutdown=10, drain_delay=5)
     stage.says(Phase.READY)
-    stage.crew.stop(stage.now)
+    stage.manager.stop(stage.now)
     stage.step()
     assert stage.told == [(1, Order.STOP), (2, Order.STOP)]
     stage.says(Phase.DRAINING)
@@ -239,12 +241,12 @@ def test_the_stop_tells_all_and_kills_those_that_exceed_their_budget():
     stage.pass_with_beats(1)
     assert stage.killed == [2]
     stage.ends(2, -9)
-    assert stage.crew.empty
+    assert stage.manager.empty
 
 
 def test_a_worker_that_still_boots_gets_little_time_to_end():
     stage = Stage(1)
-    stage.crew.stop(stage.now)
+    stage.manager.stop(stage.now)
     stage.step(5)
     assert stage.killed == [1]
 
@@ -261,14 +263,14 @@ def test_a_worker_that_drains_on_its_own_account_is_replaced_before_it_has_ended
 def test_growing_and_shrinking_keep_at_least_one():
     stage = Stage(1)
     stage.says(Phase.READY)
-    stage.crew.grow(stage.now)
+    stage.manager.grow(stage.now)
     stage.step()
     stage.says(Phase.READY)
-    assert stage.crew.size == 2
-    assert stage.crew.shrink(stage.now)
+    assert stage.manager.size == 2
+    assert stage.manager.shrink(stage.now)
     stage.step()
     assert stage.told == [(2, Order.RETIRE)]
-    assert not stage.crew.shrink(stage.now)
+    assert not stage.manager.shrink(stage.now)
 
 
 _COMMANDS = st.lists(
@@ -285,7 +287,7 @@ def _do(stage, command, which, how):
     elif command == "die" and number:
         stage.ends(number, [0, 1, 3, -9, -15][how])
     elif command in ("roll", "grow", "shrink"):
-        getattr(stage.crew, command)(stage.now)
+        getattr(stage.manager, command)(stage.now)
     else:
         stage.step(which / 2)
     for each in [n for n in stage.killed if n in stage.living]:
@@ -295,11 +297,11 @@ def _do(stage, command, which, how):
 def _behave(stage):
     """Every worker gets ready, or ends when it shall."""
     for number in list(stage.living):
-        leaving = number in stage.killed or stage.crew._workers[number].role is Role.LEAVING
+        leaving = number in stage.killed or stage.manager._workers[number].role is Role.LEAVING
         if leaving:
             stage.ends(number, 0)
         else:
-            stage.crew.heard(number, Phase.READY, stage.now)
+            stage.manager.heard(number, Phase.READY, stage.now)
     stage.step(0.125)
 
 
@@ -309,13 +311,13 @@ def test_whatever_happens_no_slot_is_forgotten_and_the_stop_ends_all(commands):
     stage = Stage(2, ready=5, startup=5, healthcheck=5, graceful_shutdown=5, lifespan_shutdown=1)
     for command, which, how in commands:
         _do(stage, command, which, how)
-        roles = [worker.role for worker in stage.crew._workers.values()]
+        roles = [worker.role for worker in stage.manager._workers.values()]
         assert roles.count(Role.CANDIDATE) <= 1
-        assert roles.count(Role.MEMBER) <= stage.crew.size
+        assert roles.count(Role.MEMBER) <= stage.manager.size
     for _ in range(400):
         _behave(stage)
-    assert not stage.crew.rolling
-    assert len(stage.living) == len({stage.slots[n] for n in stage.living}) == stage.crew.size
-    stage.crew.stop(stage.now)
+    assert not stage.manager.rolling
+    assert len(stage.living) == len({stage.slots[n] for n in stage.living}) == stage.manager.size
+    stage.manager.stop(stage.now)
     stage.step(10)
     assert set(stage.living) <= set(stage.killed)

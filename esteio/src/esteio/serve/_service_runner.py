@@ -15,11 +15,11 @@ from multiprocessing.connection import wait
 
 from esteio.clock import SYSTEM, Clock
 from esteio.serve._backoff import Backoff
-from esteio.serve._service import Keeper, Service, ServiceStack, ServiceState, in_thread
+from esteio.serve._events import log_and_emit
+from esteio.serve._service import Service, ServiceMonitor, ServiceStack, ServiceState, in_thread
 from esteio.serve._signals import Signals
-from esteio.serve._telling import tell
 
-__all__ = ["Caretaker"]
+__all__ = ["ServiceRunner"]
 
 _logger = logging.getLogger("esteio.serve")
 _TICK = 0.2  # seconds; signals and ends of service calls wake the loop earlier
@@ -28,7 +28,7 @@ _EMERGENCY_STOP = 5.0
 _ENDING = frozenset({"SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"})
 
 
-class Caretaker:
+class ServiceRunner:
     """Keeps `services` up until told to end, each with `stop_timeout` seconds to end in.
 
     `may_run` is asked at each turn and answers at once. With `demanding`, the first start of each has to succeed: its
@@ -53,7 +53,7 @@ class Caretaker:
         self._may_run = may_run
         self._demanding = demanding
         self._clock = clock
-        self._keepers: tuple[Keeper, ...] = ()
+        self._monitors: tuple[ServiceMonitor, ...] = ()
         self._asked_at: float | None = None
         self._ended_by = 0
         self._refused: Exception | None = None
@@ -80,7 +80,7 @@ class Caretaker:
 
     def states(self) -> tuple[ServiceState, ...]:
         """How each is, in order; none while they may not run. Any thread may ask."""
-        return tuple(keeper.state for keeper in self._keepers)
+        return tuple(monitor.state for monitor in self._monitors)
 
     def _turn(self, signals: Signals) -> bool:
         """One pass of the loop; True at the end."""
@@ -90,32 +90,32 @@ class Caretaker:
         if self._asked_at is None and self._may_run():
             self._keep(signals, now)
             return False
-        stopped = ServiceStack(self._keepers).stop(self._stop_timeout, now)
+        stopped = ServiceStack(self._monitors).stop(self._stop_timeout, now)
         if stopped:
-            self._keepers = ()
+            self._monitors = ()
         return stopped and self._asked_at is not None
 
     def _keep(self, signals: Signals, now: float) -> None:
-        if any(keeper.ending for keeper in self._keepers):  # it had to stop; it begins anew when that is over
-            if ServiceStack(self._keepers).stop(self._stop_timeout, now):
-                self._keepers = ()
+        if any(monitor.ending for monitor in self._monitors):  # it had to stop; it begins anew when that is over
+            if ServiceStack(self._monitors).stop(self._stop_timeout, now):
+                self._monitors = ()
             return
-        if not self._keepers:
-            self._keepers = tuple(self._keeper(service, signals) for service in self._services)
-        for keeper in self._keepers:
-            keeper.poll(now)
-            if self._demanding and keeper.error is not None and not keeper.ever_up:
-                self._refused = keeper.error
+        if not self._monitors:
+            self._monitors = tuple(self._monitor(service, signals) for service in self._services)
+        for monitor in self._monitors:
+            monitor.poll(now)
+            if self._demanding and monitor.error is not None and not monitor.ever_up:
+                self._refused = monitor.error
                 self.stop()
 
-    def _keeper(self, service: Service, signals: Signals) -> Keeper:
-        return Keeper(
+    def _monitor(self, service: Service, signals: Signals) -> ServiceMonitor:
+        return ServiceMonitor(
             service,
             backoff=self._backoff,
             stable_after=self._stable_after,
             chance=random.random,
             launch=in_thread(signals.wake),
-            note=tell,
+            note=log_and_emit,
         )
 
     def _handle(self, number: int, now: float) -> None:
@@ -126,11 +126,11 @@ class Caretaker:
             _logger.info("received %s: ending", name)
             self._asked_at, self._ended_by = now, number
         elif name == "SIGINT" and now - self._asked_at >= _DEBOUNCE:
-            ServiceStack(self._keepers).force(now)
+            ServiceStack(self._monitors).force(now)
 
     def _abandon(self) -> None:
         """After an error of our own: leave nothing running. After an orderly end there is nothing left to do."""
-        for service in reversed(self._services if self._keepers else ()):
+        for service in reversed(self._services if self._monitors else ()):
             try:
                 service.stop(_EMERGENCY_STOP)
             except Exception:
