@@ -21,6 +21,7 @@ from esteio.limit import Hit, Limit, LimitError, RateLimiter, SyncRateLimiter
 from esteio.limit.redis import RedisAddressError, RedisStore, SyncRedisStore
 from esteio.limit.redis._address import parse
 from esteio.limit.redis._script import SHA
+from esteio.testing import FlakyProxy
 from esteio.testing.redis import RedisServer
 
 ALGORITHMS = ("window", "counter", "gcra", "fixed")
@@ -96,9 +97,7 @@ async def test_what_waits_in_one_turn_is_one_call(make: Any, redis_server: Redis
     assert sorted(each.remaining for each in decisions)[0] == 1000 - 29
 
 
-async def test_a_batch_is_bounded_and_two_are_on_their_way(
-    make: Any, redis_server: RedisServer, redis_url: str
-) -> None:
+async def test_a_batch_is_bounded(make: Any, redis_server: RedisServer, redis_url: str) -> None:
     limiter = RateLimiter(store := make(redis_url, batch=16))
     limit = Limit(1000, 60)
     await limiter.hit("warm", limit)
@@ -106,6 +105,45 @@ async def test_a_batch_is_bounded_and_two_are_on_their_way(
     await asyncio.gather(*(limiter.hit("ana", limit) for _ in range(100)))
     assert store.snapshot().lanes[0].batches - before == 7
     assert (await limiter.peek("ana", limit)).remaining == 900
+
+
+@pytest.mark.parametrize("callers", [300, 900])
+async def test_a_lasting_backlog_at_a_server_that_answers_degrades_no_decision(
+    make: Any, redis_server: RedisServer, callers: int
+) -> None:
+    with FlakyProxy(("127.0.0.1", redis_server.port)) as proxy:
+        host, port = proxy.address
+        limiter = RateLimiter(store := make(f"redis://{host}:{port}", batch=50, budget=2.0))
+        limit = Limit(10**6, 60, name=f"backlog {callers}")
+        await limiter.hit("warm", limit)
+        proxy.delay(0.04)  # an answer takes 80 ms and more, so that nobody waits half as long as Redis is given
+        end = asyncio.get_running_loop().time() + 1.5 * store.budget  # the queue never runs empty
+
+        async def caller(number: int) -> int:
+            degraded = 0
+            while asyncio.get_running_loop().time() < end:
+                degraded += (await limiter.hit(f"user {number}", limit)).degraded
+            return degraded
+
+        assert sum(await asyncio.gather(*(caller(number) for number in range(callers)))) == 0
+        assert store.snapshot().lanes[0].outages == 0
+
+
+async def test_of_more_hits_than_are_decided_in_time_only_those_behind_are_decided_here(
+    make: Any, redis_server: RedisServer
+) -> None:
+    with FlakyProxy(("127.0.0.1", redis_server.port)) as proxy:
+        host, port = proxy.address
+        limiter = RateLimiter(store := make(f"redis://{host}:{port}", batch=1, budget=1.0))
+        limit = Limit(10**6, 60, name="too many")
+        await limiter.hit("warm", limit)
+        proxy.delay(0.1)
+        decisions = await asyncio.gather(*(limiter.hit(f"user {number}", limit) for number in range(200)))
+        assert {each.reason for each in decisions} == {"", "busy"}
+        assert not decisions[0].degraded
+        assert store.snapshot().lanes[0].outages == 0
+        proxy.heal()
+        assert not (await limiter.hit("user 0", limit)).degraded
 
 
 async def test_a_server_that_forgot_the_script_is_told_again_and_charges_once(

@@ -1,15 +1,19 @@
 """Decisions that wait in one turn of the event loop go to Redis together.
 
-Promises: at most `IN_FLIGHT` batches of at most `most` units are on their way; each unit is answered once, or handed
-over when there is trouble. A batch that is not answered within `wait` seconds of its oldest unit is trouble. Whose
-caller has gone before it was sent is not sent. A server that does not know the script is sent it along with the
-same batch, which it has not touched. Belongs to one event loop.
+Promises: a batch has at most `most` units. `IN_FLIGHT` batches are on their way, so that others gather meanwhile; a
+full batch has nothing to wait for and is sent while fewer than `FULL_IN_FLIGHT` are. Each unit is answered once, or
+handed over: alone when it has waited for `wait` seconds although the server answers, all of them when a batch was
+sent `wait` seconds ago and is not answered, which is trouble. A unit whose caller has gone before it was sent is not
+sent. A server that does not know the script is sent it along with the same batch, which it has not touched. Belongs
+to one event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
 import hiredis
@@ -20,18 +24,28 @@ from esteio.limit.redis._local import Memory
 from esteio.limit.redis._script import Unit, answers, call
 from esteio.limit.redis._wire import Wire
 
-__all__ = ["IN_FLIGHT", "Batches"]
+__all__ = ["FULL_IN_FLIGHT", "IN_FLIGHT", "Batches"]
 
 IN_FLIGHT = 2
-_LATE = 0.005  # a timer later than this says that the loop stood still: the answer may be here, unread
+FULL_IN_FLIGHT = 8
+_LATE = 0.005  # seconds; a timer later than this says that the loop stood still: the answer may be here, unread
+_GRAIN = 0.001  # seconds; units that are due within one of these are given up together, so that timers stay few
+_GRACE = 1.125  # times `wait` for a unit on its way: one that was sent at once sees its server declared slow first
 
 
 class _Batch:
-    __slots__ = ("since", "units")
+    """Units that were sent together at `sent`, in seconds of the loop's clock; the first `given_up` were handed over."""
 
-    def __init__(self, units: list[Unit], since: float) -> None:
+    __slots__ = ("given_up", "sent", "units")
+
+    def __init__(self, units: list[Unit], sent: float) -> None:
         self.units = units
-        self.since = since
+        self.sent = sent
+        self.given_up = 0
+
+    def oldest(self) -> float:
+        """Since when the oldest unit waits that was not given up; never, when all were."""
+        return self.units[self.given_up].since if self.given_up < len(self.units) else inf
 
 
 class Batches:
@@ -43,6 +57,7 @@ class Batches:
         now_us: Callable[[], int],
         on_trouble: Callable[[Trouble], None],
         on_moved: Callable[[list[Unit]], None],
+        on_late: Callable[[Unit], None],
         *,
         most: int,
         wait: float,
@@ -53,12 +68,12 @@ class Batches:
         self._now_us = now_us
         self._on_trouble = on_trouble
         self._on_moved = on_moved
+        self._on_late = on_late
         self._most = most
         self._wait = wait
         self._declared = declared
-        self._queue: list[Unit] = []
-        self._alone: list[Unit] = []  # once sent elsewhere in vain, so that they do not spoil another batch
-        self._since = 0.0
+        self._queue: deque[Unit] = deque()
+        self._alone: deque[Unit] = deque()  # once sent elsewhere in vain, so that they do not spoil another batch
         self._flying: list[_Batch] = []
         self._scheduled = False
         self._timer: asyncio.TimerHandle | None = None
@@ -71,11 +86,12 @@ class Batches:
         return len(self._queue) + len(self._alone)
 
     def add(self, unit: Unit) -> None:
-        """Send it with whatever else comes in this turn."""
-        if not self._queue and not self._alone:
-            self._since = self._loop.time()
-            if self._timer is None:
-                self._set_timer(self._since + self._wait)
+        """Send it with whatever else comes in this turn; its time runs from the first time it was added anywhere."""
+        if not unit.since:
+            unit.since = self._loop.time()
+        due = unit.since + self._wait
+        if self._timer is None or due < self._due:  # a unit that comes from another node has less time left
+            self._set_timer(due)
         (self._alone if unit.moved else self._queue).append(unit)
         if not self._scheduled:
             self._scheduled = True
@@ -84,25 +100,31 @@ class Batches:
     def flush(self) -> None:
         """Send what waits, as far as it may be on its way."""
         self._scheduled = False
-        while self.wire is not None and len(self._flying) < IN_FLIGHT and (self._queue or self._alone):
+        while self.wire is not None and self._may_send():
             units = [each for each in self._taken() if each.waits()]
             if units:
-                batch = _Batch(units, self._since)
+                batch = _Batch(units, self._loop.time())
                 self._flying.append(batch)
                 self.batches += 1
                 self.units += len(units)
                 self._send(batch, source=False)
 
+    def _may_send(self) -> bool:
+        flying = len(self._flying)
+        if flying < IN_FLIGHT:
+            return bool(self._queue or self._alone)
+        return flying < FULL_IN_FLIGHT and len(self._queue) >= self._most
+
     def _taken(self) -> list[Unit]:
         if self._alone:
-            return [self._alone.pop(0)]
-        taken, self._queue = self._queue[: self._most], self._queue[self._most :]
-        return taken
+            return [self._alone.popleft()]
+        queue = self._queue
+        return [queue.popleft() for _ in range(min(self._most, len(queue)))]
 
     def drain(self) -> list[Unit]:
         """All units, no longer waiting here; what was on its way may have been charged or not."""
-        units = [each for batch in self._flying for each in batch.units] + self._alone + self._queue
-        self._flying, self._alone, self._queue = [], [], []
+        units = [*(each for batch in self._flying for each in batch.units), *self._alone, *self._queue]
+        self._flying, self._alone, self._queue = [], deque(), deque()
         self._stop_timer()
         return [each for each in units if each.waits()]
 
@@ -168,26 +190,46 @@ class Batches:
 
     # -- time
 
-    def _oldest(self) -> float | None:
-        if self._flying:
-            return self._flying[0].since
-        return self._since if self._queue or self._alone else None
-
     def _check(self) -> None:
         self._timer = None
-        oldest = self._oldest()
-        if oldest is None:
-            return
         now = self._loop.time()
-        due = oldest + self._wait
-        if now < due:
-            self._set_timer(due)
-        elif now - self._due > _LATE:
-            self._set_timer(now)
+        if now - self._due > _LATE:
+            self._set_timer(now)  # what the loop has not read yet is read before this timer
+            return
+        first = min(self._queue[0].since if self._queue else inf, self._alone[0].since if self._alone else inf)
+        if self.wire is None:
+            slow = first <= now - self._wait
         else:
+            slow = bool(self._flying) and self._flying[0].sent <= now - self._wait
+        if slow:
             self._on_trouble(Trouble("slow", f"no answer within {self._wait * 1000:.0f} ms"))
+            return
+        self._give_up(now + min(_GRAIN, self._wait / 8))
+        due = self._next_due()
+        if due < inf:
+            self._set_timer(due)
+
+    def _give_up(self, now: float) -> None:
+        """Hand over the units whose time is up at `now`; they are too many; the server is well."""
+        if self.wire is None:
+            return
+        for batch in self._flying:
+            while batch.oldest() + _GRACE * self._wait <= now:
+                self._on_late(batch.units[batch.given_up])
+                batch.given_up += 1
+        for queue in (self._alone, self._queue):
+            while queue and queue[0].since + self._wait <= now:
+                self._on_late(queue.popleft())
+
+    def _next_due(self) -> float:
+        """When the next unit or batch is due."""
+        dues = [queue[0].since + self._wait for queue in (self._alone, self._queue) if queue]
+        dues += [batch.oldest() + _GRACE * self._wait for batch in self._flying]
+        dues += [self._flying[0].sent + self._wait] if self._flying else []
+        return min(dues, default=inf)
 
     def _set_timer(self, due: float) -> None:
+        self._stop_timer()
         self._due = due
         self._timer = self._loop.call_at(due, self._check)
 

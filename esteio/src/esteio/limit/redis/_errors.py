@@ -25,7 +25,7 @@ REASONS = {
     "moved": "the cluster hands slots to other nodes, or has none for this one",
     "refused": "wrong password, an ACL that does not allow what is needed, or a certificate that is not trusted",
     "corrupt": "what it sends is not an answer",
-    "busy": "more hits wait than the store keeps waiting",
+    "busy": "it answers, but more hits wait than it decides within the time of one, or than the store keeps waiting",
     "error": "it answers with an error that is none of these",
     "closed": "the store was closed",
 }

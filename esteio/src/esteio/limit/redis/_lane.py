@@ -74,6 +74,7 @@ class Lane:
             shared.now_us,
             self._lost,
             self._moved,
+            self._late,
             most=tuning.batch,
             wait=tuning.wait,
             declared=shared.declared,
@@ -125,6 +126,11 @@ class Lane:
         answer = self.submit(unit)
         if isinstance(answer, list):
             unit.settle(answer)
+
+    def _late(self, unit: Unit) -> None:
+        """It waited too long behind others; the server is well."""
+        if unit.waits():
+            unit.settle(self._here(unit, "busy"))
 
     def _here(self, unit: Unit, reason: str) -> list[Decision]:
         self._local_decisions += 1

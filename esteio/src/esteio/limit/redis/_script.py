@@ -54,11 +54,11 @@ class Mode:
 class Unit:
     """Hits that are decided together, and the keys Redis has for them.
 
-    `age_us` says how long ago what is charged or restored happened. `future`, where a caller waits, and `moved`, when
-    a node of a Cluster would not decide it, are for those who send it.
+    `age_us` says how long ago what is charged or restored happened. `future`, where a caller waits, `since`, the
+    loop's time from which it does, and `moved`, when a node of a Cluster would not decide it, are for those who send it.
     """
 
-    __slots__ = ("age_us", "future", "hits", "mode", "moved", "names")
+    __slots__ = ("age_us", "future", "hits", "mode", "moved", "names", "since")
 
     def __init__(
         self, hits: Sequence[tuple[str, Limit, int]], names: Sequence[str], mode: int = Mode.DECIDE, age_us: int = 0
@@ -68,6 +68,7 @@ class Unit:
         self.mode = mode
         self.age_us = age_us
         self.future: Future[list[Decision]] | None = None
+        self.since = 0.0
         self.moved = False
 
     def waits(self) -> bool:
