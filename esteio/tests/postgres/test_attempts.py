@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from esteio.postgres import DatabaseUnavailable
 from esteio.postgres._attempts import Attempts, Trouble, trouble
 from esteio.postgres._hosts import Role
+from esteio.postgres._transaction import server_refused
 
 
 @pytest.mark.parametrize(
@@ -65,3 +66,14 @@ def test_attempts_end_by_number_and_by_time(limit: int, expires: float, kinds: l
         now, begun = now + wait, begun + 1
         assert now < expires
     assert begun <= limit
+
+
+@pytest.mark.parametrize(
+    "words", ["SSL error: tlsv1 alert internal error", "SSL error: certificate expired", "", "EOF"]
+)
+def test_what_libpq_says_of_an_open_session_is_its_loss_and_never_the_servers_answer_to_commit(words: str) -> None:
+    error = psycopg.OperationalError(words)
+    assert trouble(error) is Trouble.LOST
+    assert not server_refused(error)
+    assert server_refused(psycopg.errors.SerializationFailure("40001"))
+    assert not server_refused(psycopg.errors.AdminShutdown("57P01"))

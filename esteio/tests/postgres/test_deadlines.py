@@ -1,17 +1,44 @@
-"""A caller with a deadline gets its answer by then, and leaves nothing running on a server that lives."""
+"""A caller with a deadline gets its answer by then, and leaves nothing running on a server that lives.
+
+A deadline is the caller's own end: it is not the database's failure, and it costs nobody a connection.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
+from functools import partial
+from typing import Any
 
+import psycopg
 import pytest
 
-from esteio import Deadline, DeadlineExceeded, Pipeline
-from esteio.postgres import Database, Dsn
+from esteio import CircuitBreaker, Deadline, DeadlineExceeded, Pipeline
+from esteio.policy import deadline
+from esteio.postgres import CommitUnknown, Connection, Database, DatabaseUnavailable, Dsn
+from esteio.postgres._transaction import Mode, Transaction
+from esteio.postgres.sync import SyncConnection, SyncDatabase
 from esteio.testing.postgres import PostgresServer
 
 _SLEEPERS = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%%pg_sleep(33)' AND state = 'active' AND pid <> %s"
+_SLEEP = "SELECT 1 FROM pg_sleep(33)"
+_PID = "SELECT pg_backend_pid()"
+
+
+def _guarded(seconds: float) -> Pipeline:
+    return Pipeline("test_deadlines", Deadline(seconds), CircuitBreaker(failures=2), registry=None)
+
+
+async def _within(seconds: float, call: Awaitable[None]) -> None:
+    with deadline.within(seconds):
+        await call
+
+
+@pytest.fixture
+def one(postgres_database: str) -> Dsn:
+    """An address whose pool has a single connection, so that a lost one shows."""
+    return Dsn.parse(postgres_database).with_(connection_limit=1)
 
 
 async def test_a_statement_whose_time_is_up_is_stopped_on_the_server(postgres_database: str) -> None:
@@ -19,9 +46,223 @@ async def test_a_statement_whose_time_is_up_is_stopped_on_the_server(postgres_da
     async with Database(Dsn.parse(postgres_database).with_(connection_limit=2)) as database:
         for _ in range(3):
             with pytest.raises(DeadlineExceeded):
-                await short.acall(database.fetch_value, "SELECT 1 FROM pg_sleep(33)")
+                await short.acall(database.fetch_value, _SLEEP)
             assert await database.fetch_value(_SLEEPERS, [0]) == 0
         assert database.stats().in_use == 0
+
+
+def test_a_deadline_of_callers_in_threads_opens_no_circuit_and_costs_no_connection(one: Dsn) -> None:
+    guarded = _guarded(0.3)
+    with SyncDatabase(one) as database:
+        pid = guarded.call(database.fetch_value, _PID)
+        for _ in range(3):
+            with pytest.raises(DeadlineExceeded):
+                guarded.call(database.fetch_value, _SLEEP)
+        assert guarded.call(database.fetch_value, _PID) == pid
+        assert database.fetch_value(_SLEEPERS, [0]) == 0
+
+
+async def test_a_deadline_that_cancels_nobody_opens_no_circuit_and_costs_no_connection(one: Dsn) -> None:
+    breaker = Pipeline("test_deadlines", CircuitBreaker(failures=2), registry=None)
+    async with Database(one) as database:
+        pid = await breaker.acall(database.fetch_value, _PID)
+        for _ in range(3):
+            with deadline.within(0.2), pytest.raises(DeadlineExceeded):
+                await breaker.acall(database.fetch_value, _SLEEP)
+        assert await breaker.acall(database.fetch_value, _PID) == pid
+        assert await database.fetch_value(_SLEEPERS, [0]) == 0
+
+
+async def test_a_deadline_that_ends_the_wait_for_a_busy_pool_is_not_the_pools_failure(one: Dsn) -> None:
+    async with Database(one) as database, database.connection():
+        with deadline.within(0.1), pytest.raises(DeadlineExceeded):
+            await database.fetch_value(_PID)
+    with SyncDatabase(one) as threads, threads.connection(), deadline.within(0.1), pytest.raises(DeadlineExceeded):
+        threads.fetch_value(_PID)
+
+
+async def test_after_the_deadline_nothing_is_begun_and_no_connection_touched(one: Dsn) -> None:
+    async def work(conn: Connection) -> None:
+        await conn.execute("SELECT 1")
+
+    async with Database(one) as database:
+        pid = await database.fetch_value(_PID)
+        before = database.stats().acquired
+        with deadline.within(0.0):
+            for late in (lambda: database.fetch_value(_PID), lambda: database.run(work)):
+                with pytest.raises(DeadlineExceeded):
+                    await late()
+        with pytest.raises(DeadlineExceeded):
+            await database.run(work, deadline=0.0)
+        assert database.stats().acquired == before
+        assert await database.fetch_value(_PID) == pid
+
+
+def test_after_the_deadline_threads_begin_nothing_and_touch_no_connection(one: Dsn) -> None:
+    def work(conn: SyncConnection) -> None:
+        conn.execute("SELECT 1")
+
+    with SyncDatabase(one) as database:
+        pid = database.fetch_value(_PID)
+        before = database.stats().acquired
+        calls: list[Callable[[], Any]] = [lambda: database.fetch_value(_PID), lambda: database.run(work)]
+        with deadline.within(0.0):
+            for late in calls:
+                with pytest.raises(DeadlineExceeded):
+                    late()
+        with pytest.raises(DeadlineExceeded):
+            database.run(work, deadline=0.0)
+        assert database.stats().acquired == before
+        assert database.fetch_value(_PID) == pid
+
+
+@pytest.mark.parametrize("how", ["deadline=", "within", "policy"])
+async def test_a_run_that_is_late_is_rolled_back_and_keeps_its_connection(one: Dsn, how: str) -> None:
+    async def work(conn: Connection) -> None:
+        await conn.execute("CREATE TABLE late ()")
+        await conn.execute(_SLEEP)
+
+    async with Database(one) as database:
+        pid = await database.fetch_value(_PID)
+        if how == "deadline=":
+            call = database.run(work, deadline=0.3)
+        elif how == "within":
+            call = _within(0.3, database.run(work))
+        else:
+            call = Pipeline("short", Deadline(0.3), registry=None).acall(database.run, work)
+        with pytest.raises(DeadlineExceeded):
+            await call
+        assert await database.fetch_value("SELECT to_regclass('late') IS NULL") is True
+        assert await database.fetch_value(_PID) == pid
+
+
+@pytest.mark.parametrize("how", ["deadline=", "within", "policy"])
+def test_a_threads_run_that_is_late_is_rolled_back_and_keeps_its_connection(one: Dsn, how: str) -> None:
+    def work(conn: SyncConnection) -> None:
+        conn.execute("CREATE TABLE late ()")
+        conn.execute(_SLEEP)
+
+    with SyncDatabase(one) as database:
+        pid = database.fetch_value(_PID)
+        surroundings = deadline.within(0.3) if how == "within" else nullcontext()
+        run = partial(database.run, work, deadline=0.3 if how == "deadline=" else None)
+        call = partial(Pipeline("short", Deadline(0.3), registry=None).call, run) if how == "policy" else run
+        with surroundings, pytest.raises(DeadlineExceeded):
+            call()
+        assert database.fetch_value("SELECT to_regclass('late') IS NULL") is True
+        assert database.fetch_value(_PID) == pid
+
+
+def test_a_function_that_uses_up_the_deadline_elsewhere_is_not_committed(one: Dsn) -> None:
+    def work(conn: SyncConnection) -> None:
+        conn.execute("CREATE TABLE late ()")
+        while deadline.remaining():
+            time.sleep(0.005)
+
+    with SyncDatabase(one) as database:
+        with pytest.raises(DeadlineExceeded):
+            database.run(work, deadline=0.1)
+        assert database.fetch_value("SELECT to_regclass('late') IS NULL") is True
+
+
+async def test_a_connection_wanted_by_a_late_caller_is_opened_for_the_next(one: Dsn) -> None:
+    async with Database(one, min_size=0) as database:
+        with deadline.within(1e-4), pytest.raises((DeadlineExceeded, DatabaseUnavailable)):
+            await database.fetch_value(_PID)
+        assert await database.fetch_value("SELECT 1") == 1
+        assert database.stats().connect_failures == 0
+
+
+# COMMIT
+
+_AT_COMMIT = """
+CREATE TABLE entry (id int);
+CREATE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {} RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON entry DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION at_commit();
+"""
+_CONFLICT = "RAISE EXCEPTION 'not serializable' USING ERRCODE = '40001';"
+_JUST_LATE = "PERFORM pg_sleep(0.4);"  # the run below has 0.3 s
+
+
+async def _insert(conn: Connection) -> str:
+    await conn.execute("INSERT INTO entry VALUES (1)")
+    return "done"
+
+
+def _insert_in_thread(conn: SyncConnection) -> str:
+    conn.execute("INSERT INTO entry VALUES (1)")
+    return "done"
+
+
+async def test_a_commit_refused_just_after_the_deadline_is_not_unknown(one: Dsn) -> None:
+    async with Database(one) as database:
+        async with database.connection() as conn:
+            await conn.execute(_AT_COMMIT.format(_JUST_LATE + _CONFLICT), prepare=False)
+        with pytest.raises(DeadlineExceeded):
+            await database.run(_insert, deadline=0.3)
+        assert await database.fetch_value("SELECT count(*) FROM entry") == 0
+    with SyncDatabase(one) as threads:
+        with pytest.raises(DeadlineExceeded):
+            threads.run(_insert_in_thread, deadline=0.3)
+        assert threads.fetch_value("SELECT count(*) FROM entry") == 0
+
+
+async def test_a_commit_acknowledged_just_after_the_deadline_is_a_success(one: Dsn) -> None:
+    async with Database(one) as database:
+        async with database.connection() as conn:
+            await conn.execute(_AT_COMMIT.format(_JUST_LATE), prepare=False)
+        assert await database.run(_insert, deadline=0.3) == "done"
+        assert await database.fetch_value("SELECT count(*) FROM entry") == 1
+    with SyncDatabase(one) as threads:
+        assert threads.run(_insert_in_thread, deadline=0.3) == "done"
+        assert threads.fetch_value("SELECT count(*) FROM entry") == 2
+
+
+async def test_a_commit_that_goes_on_long_after_the_deadline_is_unknown_and_no_connection_of_others_is_given_up(
+    postgres_database: str,
+) -> None:
+    async with Database(postgres_database) as database:
+        async with database.connection() as conn:
+            await conn.execute(_AT_COMMIT.format("PERFORM pg_sleep(2);"), prepare=False)
+        async with database.connection(), database.connection():
+            pass
+        with pytest.raises(CommitUnknown):
+            await database.run(_insert, deadline=0.3)
+        assert database.stats().lost == 1
+    with SyncDatabase(postgres_database) as threads:
+        with pytest.raises(CommitUnknown):
+            threads.run(_insert_in_thread, deadline=0.3)
+        assert threads.stats().lost == 1
+
+
+async def test_a_transaction_is_committed_although_its_place_in_the_log_may_not_be_asked_for(
+    postgres_server: PostgresServer, postgres_database: str
+) -> None:
+    name = Dsn.parse(postgres_database).database
+    with psycopg.connect(postgres_database, autocommit=True) as admin:
+        admin.execute("CREATE TABLE entry (id int)")
+        admin.execute(f"CREATE ROLE {name} LOGIN")
+        admin.execute(f"GRANT INSERT ON entry TO {name}")
+        admin.execute("REVOKE EXECUTE ON FUNCTION pg_current_wal_insert_lsn() FROM public")
+    try:
+        async with Database(postgres_server.dsn(name, name)) as database:
+            pool, conn = await database.borrow(False, None)
+            work = Transaction(conn, pool, database._resolver, database._target, Mode(), tell=True)
+            await work.begin()
+            await conn.execute("INSERT INTO entry VALUES (1)")
+            await work.commit()
+            assert work.lsn is None
+            assert database.stats().in_use == 0
+        with psycopg.connect(postgres_database) as admin:
+            assert admin.execute("SELECT count(*) FROM entry").fetchone() == (1,)
+    finally:
+        with psycopg.connect(postgres_database, autocommit=True) as admin:
+            admin.execute(f"DROP OWNED BY {name}")
+            admin.execute(f"DROP ROLE {name}")
+
+
+# A server that hangs
 
 
 @pytest.fixture
@@ -48,3 +289,27 @@ async def test_a_server_that_hangs_makes_nobody_wait_beyond_his_deadline(frozen:
         frozen.thaw()
         assert await database.fetch_value("SELECT 1", read_only=True) == 1
         assert database.stats().in_use == 0
+
+
+@pytest.mark.fault
+def test_a_server_that_hangs_makes_no_thread_and_no_block_wait_beyond_the_deadline(
+    frozen: PostgresServer,
+) -> None:
+    def work(conn: SyncConnection) -> None:
+        conn.execute("SELECT 1")
+
+    with SyncDatabase(frozen.dsn().with_(connection_limit=3), min_size=3) as threads:
+        while threads.stats().idle < 3:
+            time.sleep(0.005)
+        frozen.freeze()
+        began = time.monotonic()
+        with deadline.within(0.3), pytest.raises(DeadlineExceeded):
+            threads.fetch_value("SELECT 1")
+        with pytest.raises(DeadlineExceeded):
+            threads.run(work, deadline=0.3)
+        with deadline.within(0.3), pytest.raises(DeadlineExceeded), threads.connection() as conn:
+            conn.execute("SELECT 1")
+        assert time.monotonic() - began < 6
+        frozen.thaw()
+        assert threads.fetch_value("SELECT 1", read_only=True) == 1
+        assert threads.stats().in_use == 0

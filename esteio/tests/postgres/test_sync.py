@@ -426,6 +426,18 @@ def test_a_commit_nobody_can_tell_about_is_unknown_with_its_xid(
 # Deadlines and interruptions
 
 
+def test_a_write_in_a_read_only_transaction_is_the_callers_fault(counter: SyncDatabase) -> None:
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction, match="read-only transaction"):
+        counter.run(_count_up, read_only=True)
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction), counter.transaction(read_only=True) as conn:
+        _count_up(conn)
+    refused = pytest.raises(psycopg.errors.ReadOnlySqlTransaction)
+    with refused, counter.connection() as conn, conn.transaction():
+        conn.execute("SET TRANSACTION READ ONLY")
+        _count_up(conn)
+    assert counter.stats().lost == 0, "no reason to give up any connection"
+
+
 def test_a_deadline_ends_the_wait_for_the_server(counter: SyncDatabase, dsn: Dsn) -> None:
     def work(conn: SyncConnection) -> None:
         _count_up(conn)
@@ -437,7 +449,7 @@ def test_a_deadline_ends_the_wait_for_the_server(counter: SyncDatabase, dsn: Dsn
             patient.run(work, deadline=0.2)
         with deadline.within(0.2), pytest.raises(DeadlineExceeded):
             patient.run(work)
-        with deadline.within(0.2), pytest.raises(DatabaseUnavailable):
+        with deadline.within(0.2), pytest.raises(DeadlineExceeded):
             patient.execute("SELECT pg_sleep(60)")
         assert patient.stats().in_use == 0
     asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"

@@ -14,7 +14,7 @@ from math import inf
 import psycopg
 
 from esteio.postgres._backoff import conflict_delay, reconnect_delay
-from esteio.postgres._errors import Category, category
+from esteio.postgres._errors import Category, category, is_connection_loss
 from esteio.postgres._hosts import Role
 
 __all__ = ["Attempts", "Trouble", "trouble"]
@@ -50,6 +50,8 @@ def trouble(error: BaseException, role: Role = Role.UNKNOWN) -> Trouble:
     """
     if not isinstance(error, psycopg.Error):
         return Trouble.OTHER  # of another database, or the caller's own
+    if error.sqlstate is None and is_connection_loss(error):
+        return Trouble.LOST  # whatever libpq's words are: the session was open already
     match category(error):
         case Category.CONFLICT:
             return Trouble.OUTDATED if error.sqlstate == _STALE_PLAN else Trouble.CONFLICT

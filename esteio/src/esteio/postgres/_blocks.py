@@ -60,8 +60,8 @@ class InTransaction:
         self._mode = mode
 
     async def __aenter__(self) -> Connection:
+        self._work = await self._database.transact(self._mode, self._timeout)
         try:
-            self._work = await self._database.transact(self._mode, self._timeout)
             await self._work.begin()
         except psycopg.Error as error:
             self._database.in_our_words(error, self._work.trouble)

@@ -3,7 +3,8 @@
 Promises: `stale` costs microseconds and never blocks: an idle PostgreSQL session has nothing to say,
 so a socket that is readable or closed belongs to a session that ended. A connection that died without
 a word (a cut cable) is found by TCP keepalives, not here. A cancelled statement is stopped on the server,
-or its connection closed, within a second.
+or its connection closed, within a second; so is one whose caller's deadline passes, which ends in DeadlineExceeded
+within a quarter of a second. Nothing is sent once the deadline has passed.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import AsyncConnection, BaseConnection, Error, OperationalError, generators, waiting
 from psycopg.abc import PQGen
+from psycopg.errors import _WaitTimeout
 from psycopg.pq import ConnStatus, TransactionStatus
 from psycopg.rows import tuple_row
 
+from esteio.policy._scope import SCOPE
+from esteio.postgres._deadline import LATE_SECONDS, deadline_passed, time_left
 from esteio.postgres._hosts import Host, Role, role_of
 from esteio.postgres._outcome import Incarnation
 from esteio.postgres._watch import Cursor, Watch
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGcancelConn, PGconn
     from psycopg.rows import AsyncRowFactory
 
+    from esteio.policy import DeadlineExceeded
+
 __all__ = ["Connection", "Remembered"]
 
 _Result = TypeVar("_Result")
@@ -38,6 +44,7 @@ _Result = TypeVar("_Result")
 _INTERVAL = 0.1
 _CANCEL_SECONDS = 1.0
 _CANCEL_AGAIN = 0.1
+_GRACE = 0.04  # a policy or `run` with the same deadline cancels first: two that stop a statement disturb each other
 
 
 class Remembered(BaseConnection[Any]):
@@ -98,6 +105,10 @@ class Remembered(BaseConnection[Any]):
         """Close at once, without waiting for anybody."""
         self.pgconn.finish()
 
+    def late(self) -> DeadlineExceeded:
+        """The error of a borrower whose deadline has passed."""
+        return deadline_passed(None if self.watch is None else self.watch.name)
+
 
 class Connection(Remembered, AsyncConnection[Any]):
     """A connection of asyncio's pool."""
@@ -110,12 +121,29 @@ class Connection(Remembered, AsyncConnection[Any]):
         self.cursor_factory = Cursor
 
     async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
-        """Drive a driver's operation to its end."""
+        """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""
+        expires, now, _ = SCOPE.get()
+        if expires != inf:
+            left = expires - now()
+            if left <= 0:
+                raise self.late()
+            if timeout is None or left < timeout:
+                return await self._wait_until_deadline(gen, interval, left)
         try:
             return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=timeout)
         except asyncio.CancelledError:
             await self._stop_statement(gen)
             raise
+
+    async def _wait_until_deadline(self, gen: PQGen[_Result], interval: float, left: float) -> _Result:
+        try:
+            return await waiting.wait_async(gen, self.pgconn.socket, interval=interval, timeout=left + _GRACE)
+        except asyncio.CancelledError:
+            await self._stop_statement(gen)
+            raise
+        except _WaitTimeout as error:
+            await self._stop_statement(gen)
+            raise self.late() from error
 
     def abandon(self) -> None:
         """End it now, as `cut` does, and ask the server to end what it still works on, without waiting for that."""
@@ -133,7 +161,7 @@ class Connection(Remembered, AsyncConnection[Any]):
         # The driver's own way asks once and waits for five seconds; but a request that overtakes its
         # statement is ignored by the server, so it is asked again.
         try:
-            async with asyncio.timeout(_CANCEL_SECONDS) as self._stopping:
+            async with asyncio.timeout(max(LATE_SECONDS, time_left(_CANCEL_SECONDS))) as self._stopping:
                 while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                     await self.cancel_safe(timeout=_CANCEL_SECONDS)
                     with suppress(OperationalError):  # cancelled as wanted, or not yet

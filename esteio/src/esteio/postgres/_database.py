@@ -17,20 +17,23 @@ from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from random import random
 from typing import Any, Self, TypeVar, overload
 
+import psycopg
 from psycopg import AsyncCursor, IsolationLevel
 from psycopg.abc import QueryNoTemplate
 from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import AsyncRowFactory, TupleRow, tuple_row
 
 from esteio.clock import SYSTEM, Clock
+from esteio.policy.deadline import detached
 from esteio.postgres import _causality
 from esteio.postgres._attempts import Trouble
 from esteio.postgres._blocks import Borrowed, InTransaction
 from esteio.postgres._causality import CURRENT, Session
 from esteio.postgres._connect import Opener
 from esteio.postgres._connection import Connection
+from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._dsn import Dsn
-from esteio.postgres._errors import DatabaseUnavailable, first_line, translate
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line, translate
 from esteio.postgres._hosts import Fleet, Host, HostReport, Target
 from esteio.postgres._outcome import History
 from esteio.postgres._pool import Pool
@@ -148,8 +151,9 @@ class Database:
         DatabaseUnavailable when `wait` seconds did not suffice; the database is open all the same and
         goes on trying.
         """
-        self._pool.open()
-        self._replicas.open()
+        with detached():  # what runs on in the background must not take over a deadline of who opens
+            self._pool.open()
+            self._replicas.open()
         if wait is not None:
             async with self.connection(timeout=wait):
                 pass
@@ -334,14 +338,26 @@ class Database:
     # For the blocks and runs of this package
 
     async def borrow(self, read_only: bool, timeout: float | None) -> tuple[Pool, Connection]:
-        """A connection, and the pool it has to go back to."""
+        """A connection, and the pool it has to go back to; within `timeout` seconds (None: pool_timeout).
+
+        DeadlineExceeded when the caller's deadline has passed, or ends the wait while all connections are in use.
+        """
+        allowed = self.dsn.pool_timeout if timeout is None else timeout
+        left = time_left(allowed)
+        if left <= 0 < allowed:
+            raise deadline_passed(self.name)
         if read_only and self._replicated:
             session = CURRENT.get()
             token = 0 if session is None else session.needed(self._replicas.replication)
             found = None if token is None else await self._replicas.acquire(token)
             if found is not None:
                 return found
-        return self._pool, await self._pool.acquire(timeout)
+        try:
+            return self._pool, await self._pool.acquire(left)
+        except PoolExhausted as error:
+            if left < allowed and error.waited:
+                raise deadline_passed(self.name) from error  # not the pool's limit ended the wait
+            raise
 
     async def transact(self, mode: Mode, timeout: float | None) -> Transaction:
         """A transaction that can begin."""
@@ -370,6 +386,8 @@ class Database:
         """Raise the Esteio error that `error` means, if it means any."""
         if kind is Trouble.OTHER and isinstance(error, ReadOnlySqlTransaction):
             return  # the server is as it should be; the transaction was to be read-only
+        if kind is Trouble.LOST and isinstance(error, psycopg.Error) and error.sqlstate is None:
+            raise DatabaseUnavailable(self.name, first_line(error)) from error
         translated = translate(error, self.name, self.dsn.statement_timeout)
         if translated is not None:
             raise translated from error

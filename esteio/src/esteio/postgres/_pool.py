@@ -24,6 +24,7 @@ import psycopg
 from esteio import events
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._forks import renew_after_fork
+from esteio.policy._scope import OPEN_END, SCOPE
 from esteio.postgres._connection import Connection
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._histogram import Histogram
@@ -348,6 +349,7 @@ class Pool:
 
     async def _connector(self) -> None:
         """Open connections while some are wanted; during an outage only one connector goes on trying."""
+        SCOPE.set(OPEN_END)  # of this task: a deadline of the caller whose need began it is not the connection's
         me = asyncio.current_task()
         assert me is not None
         try:

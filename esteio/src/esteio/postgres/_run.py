@@ -11,34 +11,29 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 from random import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from esteio import events
 from esteio.policy import DeadlineExceeded
-from esteio.policy._scope import OPEN_END, SCOPE, leave
+from esteio.policy._scope import SCOPE, leave
 from esteio.policy._waits import pause_async
 from esteio.postgres._attempts import Attempts, Trouble
 from esteio.postgres._connection import Connection
+from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown
 from esteio.postgres._events import TransactionRetried
+from esteio.postgres._outcome import Outcome
 from esteio.postgres._transaction import Mode, Transaction
 
 if TYPE_CHECKING:
     from esteio.postgres._database import Database
 
-__all__ = ["Run", "time_left"]
+__all__ = ["ATTEMPTS", "Run"]
 
 R = TypeVar("R")
 
-_ATTEMPTS = 10
-_GRACE = 0.02  # a caller that waits for the server is woken by cutting the connection, only others by cancelling
-
-
-def time_left(deadline: float | None) -> float:
-    """Seconds for a call that may take `deadline`, within what a policy around it leaves."""
-    scope = SCOPE.get()
-    left = inf if scope is OPEN_END or scope[0] == inf else max(0.0, scope[0] - scope[1]())
-    return left if deadline is None else min(deadline, left)
+ATTEMPTS = 10
+_GRACE = 0.02  # a policy with the same deadline cancels first, so that it counts its own end
 
 
 class Run:
@@ -51,19 +46,41 @@ class Run:
         self._now = database.clock.monotonic
         self._expires = self._now() + self._limit
         nested = SCOPE.get()[2]
-        self._plan = Attempts(attempts or (1 if nested else _ATTEMPTS), self._expires, random)
+        self._plan = Attempts(attempts or (1 if nested else ATTEMPTS), self._expires, random)
         self._transaction: Transaction | None = None
+        self._result: Any = None
 
     async def __call__(self, function: Callable[[Connection], Awaitable[R]]) -> R:
-        if self._limit == inf:
-            return await self._repeat(function)
-        timer = asyncio.get_running_loop().call_later(self._limit, self._cut)
+        outer = SCOPE.get()
+        token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
         try:
-            async with asyncio.timeout(self._limit + _GRACE) as scope:
+            if self._limit == inf:
+                return await self._repeat(function)
+            return await self._in_time(function)
+        finally:
+            leave(token)
+
+    async def _in_time(self, function: Callable[[Connection], Awaitable[R]]) -> R:
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+
+        def cancel() -> None:
+            # Who is being cancelled already stops its statement: a second cancellation would cut that short and cost the
+            # connection.
+            if task.cancelling() == before:
+                scope.reschedule(loop.time())
+
+        timer = loop.call_later(self._limit + _GRACE, cancel)
+        try:
+            async with asyncio.timeout(None) as scope:
                 return await self._repeat(function)
         except TimeoutError as error:
             if not scope.expired():
                 raise
+            if self._transaction is not None and self._transaction.outcome is Outcome.COMMITTED:
+                result: R = self._result  # the answer to COMMIT came while we were being cancelled
+                return result
             raise self._late() from error
         finally:
             timer.cancel()
@@ -79,7 +96,7 @@ class Run:
                 kind = Trouble.OTHER if self._transaction is None else self._transaction.trouble
                 wait = self._plan.again(kind, now)
                 if wait is None:
-                    if kind is not Trouble.OTHER and now >= self._expires:
+                    if now >= self._expires and (kind is not Trouble.OTHER or isinstance(error, DeadlineExceeded)):
                         raise self._late() from error
                     self._database.in_our_words(error, kind)
                     raise
@@ -90,34 +107,25 @@ class Run:
 
     async def _once(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         self._transaction = None
-        self._transaction = work = await self._database.transact(
-            self._mode, min(self._expires - self._now(), self._database.dsn.pool_timeout)
-        )
+        self._transaction = work = await self._database.transact(self._mode, None)
         await work.begin()
-        outer = SCOPE.get()
-        token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
         try:
-            result = await function(work.conn)
+            self._result = result = await function(work.conn)
+            if self._now() >= self._expires:
+                raise self._late()  # its COMMIT would be begun after the deadline
         except BaseException as error:
             await work.roll_back(error)
             raise
-        finally:
-            leave(token)
         await work.commit(self._expires)
         self._database.wrote(work)
         return result
 
-    def _cut(self) -> None:
-        work = self._transaction
-        if work is not None and work.held:
-            work.conn.abandon()
-
     def _late(self) -> Exception:
         work = self._transaction
-        if work is not None and work.committing and work.ticket is not None:
+        if work is not None and work.outcome is Outcome.UNKNOWN and work.ticket is not None:
             reason = "the deadline passed before it was answered"
             return CommitUnknown(self._database.name, work.ticket.xid, reason)
-        return DeadlineExceeded(f"database {self._database.name}", self._limit)
+        return deadline_passed(self._database.name, self._limit)
 
     def _tell(self, kind: Trouble, wait: float) -> None:
         self._database.retried += 1

@@ -8,20 +8,23 @@ wrongly as either. The connection is back in its pool whatever happens.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import inf
 from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg import IsolationLevel, generators
+from psycopg import IsolationLevel, generators, waiting
 from psycopg.abc import PQGen
-from psycopg.errors import error_from_result
+from psycopg.errors import _WaitTimeout, error_from_result
 from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
+from esteio.policy.deadline import detached
 from esteio.postgres._attempts import Trouble, trouble
 from esteio.postgres._connection import Connection, Remembered
+from esteio.postgres._deadline import LATE_SECONDS, time_left
 from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Mode", "Ticket", "Transaction"]
 
 _ROLLBACK_SECONDS = 2.0
+_INTERVAL = 0.1
 _GOOD = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 COMMIT = b"COMMIT"
 _COMMIT_AND_TELL = b"COMMIT; SELECT pg_current_wal_insert_lsn()"
@@ -66,10 +70,9 @@ class Transaction:
         "_resolver",
         "_target",
         "_tell",
-        "committing",
         "conn",
-        "held",
         "lsn",
+        "outcome",
         "pool",
         "ticket",
         "trouble",
@@ -87,9 +90,8 @@ class Transaction:
         self.ticket: Ticket | None = None
         self.lsn: int | None = None
         self.trouble = Trouble.OTHER
-        self.committing = False
-        self.held = True
-        """Whether the connection is still ours."""
+        self.outcome = Outcome.RUNNING
+        """UNKNOWN from the moment COMMIT is sent until it is known what became of it."""
 
     async def begin(self) -> None:
         """BEGIN, on a server that has the wanted role; the connection is given back when that fails."""
@@ -117,9 +119,9 @@ class Transaction:
             error = psycopg.OperationalError("the connection broke before COMMIT was sent")
             await self.roll_back(error)
             raise error
-        self.committing = True
+        self.outcome = Outcome.UNKNOWN
         try:
-            results = await _exchange(self.conn, _COMMIT_AND_TELL if self._tell and self.ticket else COMMIT)
+            results = await self._answer_to(_COMMIT_AND_TELL if self._tell and self.ticket else COMMIT)
         except psycopg.Error as error:
             await self._unanswered(error, expires)
             return
@@ -127,9 +129,42 @@ class Transaction:
             self.conn.drop()
             self._release()
             raise
-        if len(results) > 1:
+        self.outcome = Outcome.COMMITTED
+        if len(results) > 1 and results[1].status == ExecStatus.TUPLES_OK:
             self.lsn = parse_lsn(_text(results[1]))
         self._release()
+
+    async def _answer_to(self, commit: bytes) -> list[PGresult]:
+        """Send COMMIT and wait for its answer, a little longer than the caller's deadline or its cancellation.
+
+        No request to cancel is sent: one that reached a server waiting for its synchronous standby would turn the wait
+        into an acknowledgement of what the standby may not have.
+        """
+        conn = self.conn
+        left = time_left(None)
+        async with conn.lock:
+            exchange = exchanged(conn.pgconn, commit, answers=1)
+            wait = partial(waiting.wait_async, exchange, conn.pgconn.socket, interval=_INTERVAL)
+            try:
+                return await wait(timeout=None if left == inf else left + LATE_SECONDS)
+            except asyncio.CancelledError:
+                await self._late_answer(wait)
+                raise
+            except _WaitTimeout:
+                conn.cut()  # before anybody takes this for the loss of the server
+                raise
+
+    async def _late_answer(self, wait: Callable[..., Awaitable[list[PGresult]]]) -> None:
+        """The answer may be here already, or come in a moment: then it is certain what became of the COMMIT."""
+        if self.conn.is_cut:
+            return
+        try:
+            await wait(timeout=LATE_SECONDS)
+        except psycopg.Error as error:
+            if server_refused(error):
+                self.outcome = Outcome.ABORTED
+        else:
+            self.outcome = Outcome.COMMITTED
 
     async def roll_back(self, error: BaseException) -> None:
         """ROLLBACK after `error` and give the connection back, usable or not."""
@@ -139,8 +174,9 @@ class Transaction:
             if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
-                async with asyncio.timeout(_ROLLBACK_SECONDS):
-                    await conn.rollback()
+                async with asyncio.timeout(max(LATE_SECONDS, time_left(_ROLLBACK_SECONDS))):
+                    with detached():  # a caller whose deadline has passed must still get rid of the transaction
+                        await conn.rollback()
         except (psycopg.Error, TimeoutError):
             conn.drop()
         except BaseException:
@@ -150,7 +186,6 @@ class Transaction:
             self._release()
 
     def _release(self) -> None:
-        self.held = False
         self.pool.release(self.conn)
 
     def _judge(self, error: BaseException) -> None:
@@ -179,13 +214,16 @@ class Transaction:
         if self.trouble.ends_generation:
             self.conn.drop()
         self._release()
-        if not self.trouble.ends_generation or self.ticket is None:
-            raise error  # the server has said no, or there was nothing to commit
+        if server_refused(error) or self.ticket is None:  # without a ticket there was nothing to commit
+            self.outcome = Outcome.ABORTED
+            raise error
         outcome, reason = await self._resolver.outcome(self.ticket, expires)
         if outcome is Outcome.ABORTED:
+            self.outcome = outcome
             raise error
         if outcome is not Outcome.COMMITTED:
             raise CommitUnknown(self._resolver.name, self.ticket.xid, reason) from error
+        self.outcome = outcome
 
 
 BEYOND_ROLLBACK = (TransactionStatus.ACTIVE, TransactionStatus.UNKNOWN)
@@ -214,10 +252,19 @@ async def _exchange(conn: Connection, command: bytes) -> list[PGresult]:
         return results
 
 
-def exchanged(pgconn: PGconn, command: bytes) -> PQGen[list[PGresult]]:
+def server_refused(error: psycopg.Error) -> bool:
+    """Whether `error` is the server's own answer to COMMIT, so that nothing is committed.
+
+    What libpq says of a broken connection has no SQLSTATE, whatever its words are.
+    """
+    return error.sqlstate is not None and not trouble(error).ends_generation
+
+
+def exchanged(pgconn: PGconn, command: bytes, answers: int | None = None) -> PQGen[list[PGresult]]:
+    """Send statements as one message; raises the error of one of the first `answers` results (None: of any)."""
     pgconn.send_query(command)
     results: list[PGresult] = yield from generators.execute(pgconn)
-    for result in results:
+    for result in results[:answers]:
         if result.status not in _GOOD:
             raise error_from_result(result)
     return results

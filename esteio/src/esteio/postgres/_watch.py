@@ -45,6 +45,7 @@ class Watch:
         application: str = "esteio",
         clock: Clock = SYSTEM,
     ) -> None:
+        self.name = name
         self.application = application
         self.now: Callable[[], float] = monotonic if clock is SYSTEM else clock.monotonic
         self.statements = statements

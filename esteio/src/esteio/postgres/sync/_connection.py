@@ -1,20 +1,28 @@
 """A blocking connection that knows whether it is still worth handing out.
 
-Promises: what the connection of asyncio's pool promises of `stale` and `cut`. A statement that is interrupted
-(Ctrl-C) is stopped on the server, or its connection closed, within ten seconds: psycopg's own rule.
+Promises: what the connection of asyncio's pool promises of `stale` and `cut`, and of the caller's deadline: a statement
+that is still running then is stopped on the server, or its connection closed, within a quarter of a second, and ends in
+DeadlineExceeded. One that is interrupted (Ctrl-C) is stopped within ten seconds: psycopg's own rule.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
+from math import inf
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
 from psycopg import generators, waiting
+from psycopg.abc import PQGen
+from psycopg.errors import _WaitTimeout
+from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
+from esteio.policy._scope import SCOPE
 from esteio.postgres._connection import Remembered
+from esteio.postgres._deadline import LATE_SECONDS
 from esteio.postgres.sync._cursor import SyncCursor
 
 if TYPE_CHECKING:
@@ -23,7 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["SyncConnection"]
 
+_Result = TypeVar("_Result")
+
 _INTERVAL = 0.1
+_CANCEL_AGAIN = 0.1
 _CANCEL_SECONDS = 1.0
 
 
@@ -34,11 +45,44 @@ class SyncConnection(Remembered, psycopg.Connection[Any]):
         super().__init__(pgconn, row_factory)
         self.cursor_factory = SyncCursor
 
+    def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
+        """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""
+        expires, now, _ = SCOPE.get()
+        if expires == inf:
+            return super().wait(gen, interval, timeout)
+        left = expires - now()
+        if left <= 0:
+            raise self.late()
+        if timeout is not None and timeout <= left:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, left)
+        except _WaitTimeout as error:
+            self._stop_statement(gen)
+            raise self.late() from error
+
     def abandon(self) -> None:
         """End it now, as `cut` does, and ask the server to end what it still works on, without waiting for that."""
         with suppress(psycopg.Error):
             Thread(target=_send, args=(self.pgconn.cancel_conn(),), name="esteio: cancel", daemon=True).start()
         self.cut()
+
+    def _stop_statement(self, gen: PQGen[Any]) -> None:
+        # A request that overtakes its statement is ignored by the server, so it is asked again.
+        ends = monotonic() + LATE_SECONDS
+        try:
+            while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
+                if (left := ends - monotonic()) <= 0:
+                    self.drop()
+                    return
+                self.cancel_safe(timeout=left)
+                with suppress(psycopg.OperationalError):  # cancelled as wanted, or not yet
+                    waiting.wait(gen, self.pgconn.socket, interval=_INTERVAL, timeout=min(_CANCEL_AGAIN, left))
+        except psycopg.OperationalError:
+            self.drop()
+        except BaseException:
+            self.drop()  # interrupted by Ctrl-C: nobody knows what the statement is doing
+            raise
 
 
 def _send(request: PGcancelConn) -> None:

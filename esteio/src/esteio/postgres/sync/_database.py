@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from math import inf
 from random import random
 from threading import Lock
 from typing import Any, Self, TypeVar, overload
@@ -19,19 +18,21 @@ from typing import Any, Self, TypeVar, overload
 import psycopg
 from psycopg import Cursor, IsolationLevel
 from psycopg.abc import QueryNoTemplate
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import RowFactory, TupleRow, tuple_row
 
 from esteio import events
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._waits import pause
 from esteio.postgres._attempts import Attempts, Trouble, trouble
+from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._dsn import Dsn
-from esteio.postgres._errors import DatabaseUnavailable, first_line, translate
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line, is_connection_loss, translate
 from esteio.postgres._events import TransactionRetried
 from esteio.postgres._hosts import Fleet, HostReport
 from esteio.postgres._outcome import History
-from esteio.postgres._run import time_left
 from esteio.postgres._session import session_conninfo, session_hosts
+from esteio.postgres._statement import ATTEMPTS, HUNG_SECONDS, REFUSALS
 from esteio.postgres._statements import StatementStats
 from esteio.postgres._stats import DatabaseStats
 from esteio.postgres._tag import application_of
@@ -50,10 +51,6 @@ __all__ = ["SyncDatabase"]
 _Params = Sequence[Any] | Mapping[str, Any] | None
 _Row = TypeVar("_Row")
 R = TypeVar("R")
-
-_STATEMENT_ATTEMPTS = 100  # the time is what bounds them
-_REFUSALS = 10  # by a server that only reads, until the address leads to another
-_HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
 class SyncDatabase:
@@ -153,8 +150,8 @@ class SyncDatabase:
         try:
             yield conn
         except BaseException as error:
-            self.give_back(conn, error)
-            self.in_our_words(error)
+            kind = self.give_back(conn, error)
+            self.in_our_words(error, kind)
             raise
         self.give_back(conn, None)
 
@@ -167,8 +164,9 @@ class SyncDatabase:
         When the answer to COMMIT is lost, what became of it is looked up: the block ends well when it was
         committed, with DatabaseUnavailable when it was not, and with CommitUnknown when nobody knows.
         """
+        work = self.transact(Mode(read_only, isolation), timeout)
         try:
-            work = self.begin(Mode(read_only, isolation), timeout)
+            work.begin()
             try:
                 yield work.conn
             except BaseException as error:
@@ -178,7 +176,7 @@ class SyncDatabase:
                 raise
             work.commit()
         except psycopg.Error as error:
-            self.in_our_words(error)
+            self.in_our_words(error, work.trouble)
             raise
 
     def run(
@@ -287,10 +285,10 @@ class SyncDatabase:
             conn.execute("SELECT 1")
         except BaseException as error:
             hung = conn.is_cut
-            self.give_back(conn, error)
+            kind = self.give_back(conn, error)
             if hung:
                 raise DatabaseUnavailable(self.name, f"no answer within {timeout:g} s") from error
-            self.in_our_words(error)
+            self.in_our_words(error, kind)
             raise
         self.give_back(conn, None)
         return self.clock.monotonic() - began
@@ -317,15 +315,29 @@ class SyncDatabase:
     # For the blocks and runs of this package
 
     def borrow(self, timeout: float | None) -> SyncConnection:
-        """A connection that has to come back by `give_back`."""
-        return self._pool.acquire(timeout)
+        """A connection that has to come back by `give_back`; within `timeout` seconds (None: pool_timeout).
+
+        DeadlineExceeded when the caller's deadline has passed, or ends the wait while all connections are in use.
+        """
+        allowed = self.dsn.pool_timeout if timeout is None else timeout
+        left = time_left(allowed)
+        if left <= 0 < allowed:
+            raise deadline_passed(self.name)
+        try:
+            return self._pool.acquire(left)
+        except PoolExhausted as error:
+            if left < allowed and error.waited:
+                raise deadline_passed(self.name) from error  # not the pool's limit ended the wait
+            raise
 
     def give_back(self, conn: SyncConnection, error: BaseException | None) -> Trouble:
         """Return `conn` after work that ended in `error`; what that says about its server."""
         kind = Trouble.OTHER if error is None else trouble(error, conn.role_now())
-        if kind.ends_generation and error is not None:
-            self.broke(conn, error)
-            conn.drop()
+        if error is not None:
+            if kind.ends_generation:
+                self.broke(conn, error)
+            if kind.ends_generation or is_connection_loss(error):
+                conn.drop()
         self._pool.release(conn)
         return kind
 
@@ -333,18 +345,16 @@ class SyncDatabase:
         """`error` on `conn` has shown that its server is gone or not what it was."""
         self._pool.retire(conn, first_line(error))
 
-    def begin(self, mode: Mode, timeout: float | None, expires: float = inf) -> SyncTransaction:
-        """A transaction that has begun, and whose connection is cut at monotonic second `expires`."""
-        limit = self.dsn.pool_timeout if timeout is None else min(timeout, self.dsn.pool_timeout)
-        conn = self.borrow(limit)
-        if expires < inf:
-            self._pool.bound(conn, expires)
-        work = SyncTransaction(conn, self._pool, self._resolver, self._target, mode, self.clock)
-        work.begin()
-        return work
+    def transact(self, mode: Mode, timeout: float | None) -> SyncTransaction:
+        """A transaction that can begin."""
+        return SyncTransaction(self.borrow(timeout), self._pool, self._resolver, self._target, mode, self.clock)
 
-    def in_our_words(self, error: BaseException) -> None:
+    def in_our_words(self, error: BaseException, kind: Trouble) -> None:
         """Raise the Esteio error that `error` means, if it means any."""
+        if kind is Trouble.OTHER and isinstance(error, ReadOnlySqlTransaction):
+            return  # the server is as it should be; the transaction was to be read-only
+        if kind is Trouble.LOST and isinstance(error, psycopg.Error) and error.sqlstate is None:
+            raise DatabaseUnavailable(self.name, first_line(error)) from error
         translated = translate(error, self.name, self.dsn.statement_timeout)
         if translated is not None:
             raise translated from error
@@ -362,9 +372,10 @@ class SyncDatabase:
         """Execute `sql` and return what `fetch` makes of its cursor."""
         plan: Attempts | None = None
         while True:
-            left = time_left(None)
-            conn = self.borrow(min(self.dsn.pool_timeout, left))
-            self._bound(conn, left)
+            conn = self.borrow(None)
+            if self.dsn.statement_timeout:
+                hung_after = self.dsn.statement_timeout / 1000 + HUNG_SECONDS
+                self._pool.bound(conn, self.clock.monotonic() + hung_after)
             try:
                 cursor = conn.cursor(row_factory=row_factory)
                 cursor.execute(sql, params)
@@ -373,26 +384,19 @@ class SyncDatabase:
                 hung = conn.is_cut
                 kind = self.give_back(conn, error)
                 now = self.clock.monotonic()
-                limit = _STATEMENT_ATTEMPTS if harmless else _REFUSALS
-                plan = plan or Attempts(limit, now + min(self.dsn.pool_timeout, time_left(None)), random)
+                limit = ATTEMPTS if harmless else REFUSALS
+                plan = plan or Attempts(limit, now + time_left(self.dsn.pool_timeout), random)
                 wait = plan.again(kind if harmless or kind.before_it_ran else Trouble.OTHER, now)
                 if wait is None:
-                    if hung:
+                    if hung and isinstance(error, psycopg.Error):
                         raise DatabaseUnavailable(self.name, "it did not answer in time: it hangs") from error
-                    self.in_our_words(error)
+                    self.in_our_words(error, kind)
                     raise
             else:
                 self.give_back(conn, None)
                 return result
             self.tell(plan.attempt, kind, wait)
             pause(self.clock, wait)
-
-    def _bound(self, conn: SyncConnection, left: float) -> None:
-        """See to it that nobody waits for a hung server for ever."""
-        if self.dsn.statement_timeout:
-            left = min(left, self.dsn.statement_timeout / 1000 + _HUNG_SECONDS)
-        if left < inf:
-            self._pool.bound(conn, self.clock.monotonic() + left)
 
 
 def _row_count(cursor: Cursor[Any]) -> int:

@@ -14,8 +14,10 @@ import psycopg
 
 from esteio import events
 from esteio.clock import Clock
+from esteio.policy import DeadlineExceeded
 from esteio.postgres._attempts import trouble
 from esteio.postgres._backoff import reconnect_delay
+from esteio.postgres._deadline import time_left
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._events import CommitResolved
 from esteio.postgres._identity import ORIGIN, read_origin
@@ -41,16 +43,16 @@ class SyncResolver:
         self._lock = Lock()
 
     def outcome(self, ticket: Ticket, expires: float = inf) -> tuple[Outcome, str]:
-        """What became of it, and why not more is known; by `expires`, or within the pool's timeout."""
+        """What became of it, and why not more is known; by `expires`, the caller's deadline, or the pool's timeout."""
         began = self._clock.monotonic()
-        expires = min(expires, began + self._limit)
+        expires = min(expires, began + time_left(self._limit))
         outcome, reason = Outcome.RUNNING, "the server was not reachable again in time"
         asked = 0
         while outcome is Outcome.RUNNING and (now := self._clock.monotonic()) < expires:
             asked += 1
             try:
                 outcome, reason = self._ask(ticket, expires - now, terminate=now - began > PATIENCE)
-            except (DatabaseUnavailable, PoolExhausted) as error:
+            except (DatabaseUnavailable, PoolExhausted, DeadlineExceeded) as error:
                 reason = str(error)
                 if not self._pool.is_open:
                     break

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, TypeVar
 from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE, leave
 from esteio.policy._waits import pause
-from esteio.postgres._attempts import Attempts, Trouble, trouble
+from esteio.postgres._attempts import Attempts, Trouble
+from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown
-from esteio.postgres._run import time_left
+from esteio.postgres._run import ATTEMPTS
 from esteio.postgres._transaction import Mode
 from esteio.postgres.sync._connection import SyncConnection
 from esteio.postgres.sync._transaction import SyncTransaction
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["SyncRun"]
 
 R = TypeVar("R")
-
-_ATTEMPTS = 10
 
 
 class SyncRun:
@@ -42,10 +41,18 @@ class SyncRun:
         self._limit = time_left(deadline)
         self._expires = self._now() + self._limit
         nested = SCOPE.get()[2]
-        self._plan = Attempts(attempts or (1 if nested else _ATTEMPTS), self._expires, random)
+        self._plan = Attempts(attempts or (1 if nested else ATTEMPTS), self._expires, random)
         self._work: SyncTransaction | None = None
 
     def __call__(self, function: Callable[[SyncConnection], R]) -> R:
+        outer = SCOPE.get()
+        token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
+        try:
+            return self._repeat(function)
+        finally:
+            leave(token)
+
+    def _repeat(self, function: Callable[[SyncConnection], R]) -> R:
         while True:
             try:
                 return self._once(function)
@@ -53,28 +60,29 @@ class SyncRun:
                 raise
             except Exception as error:
                 now = self._now()
-                kind = trouble(error) if self._work is None else self._work.trouble  # a BEGIN that failed began nothing
+                kind = Trouble.OTHER if self._work is None else self._work.trouble
                 wait = self._plan.again(kind, now)
                 if wait is None:
-                    if now >= self._expires and kind is not Trouble.OTHER:
-                        raise DeadlineExceeded(f"database {self._database.name}", self._limit) from error
-                    self._database.in_our_words(error)
+                    if now >= self._expires and (kind is not Trouble.OTHER or isinstance(error, DeadlineExceeded)):
+                        raise self._late() from error
+                    self._database.in_our_words(error, kind)
                     raise
                 self._database.tell(self._plan.attempt, kind, wait)
             pause(self._database.clock, wait)
 
     def _once(self, function: Callable[[SyncConnection], R]) -> R:
         self._work = None
-        left = None if self._expires == inf else self._expires - self._now()
-        self._work = work = self._database.begin(self._mode, left, self._expires)
-        outer = SCOPE.get()
-        token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
+        self._work = work = self._database.transact(self._mode, None)
+        work.begin()
         try:
             result = function(work.conn)
+            if self._now() >= self._expires:
+                raise self._late()  # its COMMIT would be begun after the deadline
         except BaseException as error:
             work.roll_back(error)
             raise
-        finally:
-            leave(token)
         work.commit(self._expires)
         return result
+
+    def _late(self) -> DeadlineExceeded:
+        return deadline_passed(self._database.name, self._limit)

@@ -11,11 +11,15 @@ from math import inf
 from typing import TYPE_CHECKING
 
 import psycopg
+from psycopg import waiting
+from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from esteio.clock import Clock
+from esteio.policy.deadline import detached
 from esteio.postgres._attempts import Trouble, trouble
+from esteio.postgres._deadline import LATE_SECONDS, time_left
 from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._outcome import Outcome
@@ -27,6 +31,7 @@ from esteio.postgres._transaction import (
     begin_command,
     exchanged,
     origin_of,
+    server_refused,
     tagging,
     xid_of,
 )
@@ -39,12 +44,13 @@ if TYPE_CHECKING:
 __all__ = ["SyncTransaction"]
 
 _ROLLBACK_SECONDS = 2.0
+_INTERVAL = 0.1
 
 
 class SyncTransaction:
     """A transaction that begins on `conn`, which was acquired from `pool`."""
 
-    __slots__ = ("_clock", "_mode", "_pool", "_resolver", "_target", "conn", "ticket", "trouble")
+    __slots__ = ("_clock", "_mode", "_pool", "_resolver", "_target", "conn", "outcome", "ticket", "trouble")
 
     def __init__(
         self, conn: SyncConnection, pool: SyncPool, resolver: SyncResolver, target: Target, mode: Mode, clock: Clock
@@ -57,6 +63,8 @@ class SyncTransaction:
         self._clock = clock
         self.ticket: Ticket | None = None
         self.trouble = Trouble.OTHER
+        self.outcome = Outcome.RUNNING
+        """UNKNOWN from the moment COMMIT is sent until it is known what became of it."""
 
     def begin(self) -> None:
         """BEGIN, on a server that has the wanted role; the connection is given back when that fails."""
@@ -84,8 +92,9 @@ class SyncTransaction:
             lost = psycopg.OperationalError("the connection broke before COMMIT was sent")
             self.roll_back(lost)
             raise lost
+        self.outcome = Outcome.UNKNOWN
         try:
-            _exchange(self.conn, COMMIT)
+            self._answer_to(COMMIT)
         except psycopg.Error as error:
             self._unanswered(error, expires)
             return
@@ -93,7 +102,29 @@ class SyncTransaction:
             self.conn.drop()
             self._give_back()
             raise
+        self.outcome = Outcome.COMMITTED
         self._give_back()
+
+    def _answer_to(self, commit: bytes) -> None:
+        """Send COMMIT and wait for its answer, a little longer than the caller's deadline.
+
+        No request to cancel is sent: one that reached a server waiting for its synchronous standby would turn the wait
+        into an acknowledgement of what the standby may not have.
+        """
+        conn = self.conn
+        left = time_left(None)
+        with conn.lock:
+            exchange = exchanged(conn.pgconn, commit, answers=1)
+            try:
+                waiting.wait(
+                    exchange,
+                    conn.pgconn.socket,
+                    interval=_INTERVAL,
+                    timeout=None if left == inf else left + LATE_SECONDS,
+                )
+            except _WaitTimeout:
+                conn.cut()  # before anybody takes this for the loss of the server
+                raise
 
     def roll_back(self, error: BaseException) -> None:
         """ROLLBACK after `error` and give the connection back, usable or not."""
@@ -103,8 +134,10 @@ class SyncTransaction:
             if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
-                self._pool.bound(conn, self._clock.monotonic() + _ROLLBACK_SECONDS)
-                conn.rollback()
+                limit = max(LATE_SECONDS, time_left(_ROLLBACK_SECONDS))
+                self._pool.bound(conn, self._clock.monotonic() + limit)
+                with detached():  # a caller whose deadline has passed must still get rid of the transaction
+                    conn.rollback()
         except psycopg.Error:
             conn.drop()
         except BaseException:
@@ -142,13 +175,16 @@ class SyncTransaction:
         if self.trouble.ends_generation:
             self.conn.drop()
         self._give_back()
-        if not self.trouble.ends_generation or self.ticket is None:
-            raise error  # the server has said no, or there was nothing to commit
+        if server_refused(error) or self.ticket is None:  # without a ticket there was nothing to commit
+            self.outcome = Outcome.ABORTED
+            raise error
         outcome, reason = self._resolver.outcome(self.ticket, expires)
         if outcome is Outcome.ABORTED:
+            self.outcome = outcome
             raise error
         if outcome is not Outcome.COMMITTED:
             raise CommitUnknown(self._resolver.name, self.ticket.xid, reason) from error
+        self.outcome = outcome
 
 
 def _exchange(conn: SyncConnection, command: bytes) -> list[PGresult]:
