@@ -57,7 +57,7 @@ def test_a_charge_leaves_less_by_its_cost_even_where_there_is_no_room(
 ) -> None:
     meter = Meter(limit).run(hits)
     before = meter.look().remaining
-    meter.state = limit.rule.charge(meter.state, meter.now, cost, limit)
+    meter.state = limit.rule.charge(meter.state, meter.now, cost, limit, 0)
     assert meter.look().remaining == max(0, before - cost)
 
 

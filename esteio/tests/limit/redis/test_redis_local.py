@@ -36,7 +36,7 @@ class Instance:
 def charged(state: State, unit: Unit, now: int) -> State:
     """What the script does with a debt."""
     _, limit, cost = unit.hits[0]
-    return () if unit.mode == Mode.RESET else limit.rule.charge(state, now - unit.age_us, cost, limit)
+    return () if unit.mode == Mode.RESET else limit.rule.charge(state, now, cost, limit, unit.age_us)
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -83,15 +83,31 @@ def test_any_sequence_of_hits_refunds_and_charges_is_decided_alike(
                 limit = some_limit(rnd, algorithm)  # reloaded with other numbers: the state goes on
             now, cost = later(rnd, now, limit), some_cost(rnd, limit)
             mode = rnd.choice([Mode.DECIDE] * 8 + [Mode.REFUND, Mode.CHARGE])
-            (row,) = ask(Unit([("k", limit, cost)], ["k"], mode), at=now)
+            age = rnd.choice([0, 1, rnd.randint(0, 3 * limit.per_us), limit.per_us, 2 * limit.per_us])
+            (row,) = ask(Unit([("k", limit, cost)], ["k"], mode, age), at=now)
             if mode == Mode.DECIDE:
                 state, *verdict = limit.decide(state, now, cost)
+            elif mode == Mode.REFUND:
+                state = limit.rule.refund(state, now, cost, limit)
+                _, *verdict = limit.decide(state, now, 0)
             else:
-                state = (limit.rule.refund if mode == Mode.REFUND else limit.rule.charge)(state, now, cost, limit)
+                state = limit.rule.charge(state, now, cost, limit, age)
+                state = state if limit.rule.until(state, limit) > now else ()  # what is unused again is not kept
                 _, *verdict = limit.decide(state, now, 0)
             assert row == tuple(verdict), (limit, now, cost, mode)
             alive = bool(state) and limit.rule.until(state, limit) > now
             assert stored(client, "k") == state or not alive
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("age", [0, 3, 9, 10, 15, 25, 1000])
+def test_a_late_charge_never_gives_back_what_was_used_since(ask: Ask, algorithm: Any, age: int) -> None:
+    limit = Limit(10, 10, algorithm=algorithm)
+    ask(Unit([("k", limit, 10)], ["k"]), at=START)
+    (row,) = ask(Unit([("k", limit, 1)], ["k"], Mode.CHARGE, age * 1_000_000), at=START + 1)
+    assert row[1] == 0
+    (row,) = ask(Unit([("k", limit, 1)], ["k"], Mode.RESTORE, age * 1_000_000), at=START + 2)
+    assert row[1] == 0
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -72,10 +72,18 @@ def _retry(start: int, used: int, before: int, now: int, cost: int, limit: Numbe
     return start + per - left * grain - now
 
 
-def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
-    """Use `cost` whether or not there is room."""
-    start, used, before = _current(state, now, limit.per_us)
-    return start, used + cost, before
+def charge(state: State, now: int, cost: int, limit: Numbers, age: int) -> State:
+    """Use `cost` whether or not there is room, in the window it falls into."""
+    per = limit.per_us
+    if age >= 2 * per:
+        return state
+    start, used, before = _current(state, now, per)
+    at = now - age
+    if not used and not before:
+        return at, cost, 0
+    if at >= start:
+        return start, used + cost, before
+    return (start, used, before + cost) if start - at <= per else (start, used, before)
 
 
 def refund(state: State, now: int, cost: int, limit: Numbers) -> State:

@@ -35,10 +35,12 @@ def _current(state: State, now: int, per: int) -> State:
     return (now, used) if start - now > per else state
 
 
-def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
-    """Use `cost` whether or not there is room."""
+def charge(state: State, now: int, cost: int, limit: Numbers, age: int) -> State:
+    """Use `cost` whether or not there is room, in the present window although it may have begun later."""
+    if age >= limit.per_us:
+        return state
     start, used = _current(state, now, limit.per_us)
-    return start, used + cost
+    return (start, used + cost) if used else (now - age, cost)
 
 
 def refund(state: State, now: int, cost: int, limit: Numbers) -> State:

@@ -46,10 +46,19 @@ def _kept(used: int, now: int, limit: Numbers) -> State:
     return now + used // limit.rate, used % limit.rate, limit.rate, limit.per_us
 
 
-def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
-    """Use `cost` whether or not there is room."""
-    used = (_used(state, now, limit) if state else 0) + cost * limit.per_us
-    return _kept(used, now, limit)
+def charge(state: State, now: int, cost: int, limit: Numbers, age: int) -> State:
+    """Use `cost` whether or not there is room, as of the bucket's level then."""
+    used = (_used_then(state, now, limit, age) if state else 0) + cost * limit.per_us
+    return _kept(used, now - age, limit)
+
+
+def _used_then(state: State, now: int, limit: Numbers, age: int) -> int:
+    """Ticks in the bucket `age` microseconds ago, with all that came later."""
+    used = _used(state, now, limit)
+    if used:
+        return used + age * limit.rate
+    emptied = state[0] + (state[1] > 0)  # a moment: it does not depend on the definition of then
+    return max(0, emptied - now + age) * limit.rate
 
 
 def refund(state: State, now: int, cost: int, limit: Numbers) -> State:

@@ -48,13 +48,14 @@ Judge: TypeAlias = Callable[[State, int, int, Numbers], Verdict]
 class Algorithm(NamedTuple):
     """The four functions of an algorithm.
 
-    `decide` judges a hit and charges it when it passes; a cost of 0 only looks. `charge` adds to what was used
-    without asking (what was admitted elsewhere). `refund` takes it away again, never below zero and always from
-    what would expire first, so that it is never generous while the refunded hit still counts. `until` is the
-    moment from which a state says no more than an empty one.
+    `decide` judges a hit and charges it when it passes; a cost of 0 only looks. `charge` adds to what was used without
+    asking (what was admitted elsewhere, `age` microseconds before now, 0 or more): it never leaves more than before,
+    however old it is, and nothing is added that would not count any more. `refund` takes it away again, never below
+    zero and always from what would expire first, so that it is never generous while the refunded hit still counts.
+    `until` is the moment from which a state says no more than an empty one.
     """
 
     decide: Judge
-    charge: Callable[[State, int, int, Numbers], State]
+    charge: Callable[[State, int, int, Numbers, int], State]
     refund: Callable[[State, int, int, Numbers], State]
     until: Callable[[State, Numbers], int]

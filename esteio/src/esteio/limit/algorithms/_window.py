@@ -70,16 +70,19 @@ def _retry(state: State, now: int, cost: int, rate: int, per: int) -> int:
     return state[cell - 1] + per - now
 
 
-def charge(state: State, now: int, cost: int, limit: Numbers) -> State:
-    """Use `cost` whether or not there is room."""
+def charge(state: State, now: int, cost: int, limit: Numbers, age: int) -> State:
+    """Use `cost` whether or not there is room; where newer cells are, with the newest of them."""
     state = _current(state, now, limit.per_us) if state else ()
+    if age >= limit.per_us:
+        return state
+    at = now - age
     if not state:
-        return 0, now, cost
-    gap = now - state[-2]
+        return 0, at, cost
+    gap = at - state[-2]
     total = state[-1] + cost
-    if gap < limit.grain_us and (gap <= 0 or now % limit.grain_us >= gap):
-        return *state[:-2], max(now, state[-2]), total
-    return (*state[:-2], now, total) if len(state) > _FULL else (*state, now, total)
+    if gap < limit.grain_us and (gap <= 0 or at % limit.grain_us >= gap):
+        return *state[:-2], max(at, state[-2]), total
+    return (*state[:-2], at, total) if len(state) > _FULL else (*state, at, total)
 
 
 def refund(state: State, now: int, cost: int, limit: Numbers) -> State:

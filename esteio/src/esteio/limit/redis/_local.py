@@ -74,7 +74,7 @@ class Memory:
             known, now = Known(*fields), now_us()
             used = known.limit.capacity - known.remaining
             if used > 0 and known.counts(now) and owns(name):
-                yield Unit((("", known.limit, used),), (name,), Mode.RESTORE, now - known.since())
+                yield Unit((("", known.limit, used),), (name,), Mode.RESTORE, max(0, now - known.since()))
 
 
 class Debt(NamedTuple):
@@ -90,7 +90,7 @@ class Debt(NamedTuple):
         """What Redis has to be told."""
         hits = (("", self.limit, self.cost),)
         wipe = [Unit(hits, (self.name,), Mode.RESET)] if self.wiped else []
-        return [*wipe, Unit(hits, (self.name,), Mode.CHARGE, now - self.last_us)] if self.cost else wipe
+        return [*wipe, Unit(hits, (self.name,), Mode.CHARGE, max(0, now - self.last_us))] if self.cost else wipe
 
 
 class Era:
@@ -174,7 +174,8 @@ class Local:
         known = self._entries.get(debt.name)
         entry = self._entry(debt.name, debt.limit, 1, now, era)
         if debt.cost and (known is None or entry is not known):
-            entry.state = debt.limit.rule.charge(entry.state, now, debt.cost, debt.limit)
+            age = max(0, now - debt.last_us)
+            entry.state = debt.limit.rule.charge(entry.state, now, debt.cost, debt.limit, age)
         entry.debt = min(entry.debt + debt.cost, debt.limit.capacity)
         entry.last = max(entry.last, debt.last_us)
         entry.wiped = entry.wiped or debt.wiped
@@ -215,7 +216,7 @@ class Local:
             return ()
         part = max(1, known.remaining // instances) if known.remaining else 0
         used = share.capacity - part
-        return share.rule.charge((), known.since(), used, share) if used > 0 else ()
+        return share.rule.charge((), now, used, share, max(0, now - known.since())) if used > 0 else ()
 
     def _state(self, name: str) -> State:
         return self._entries[name].state

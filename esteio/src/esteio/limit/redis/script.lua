@@ -68,10 +68,11 @@ function window.decide(s, now, cost, limit)
   return s, true, left, last + per - now, 0
 end
 
-function window.charge(s, now, cost, limit)
+function window.charge(s, now, cost, limit, age)
   if s ~= '' then s = current(s, now, limit.per) end
-  if s == '' then return pack('<ddd', 0, now, cost) end
-  s = added(s, now, unpack('<d', s, #s - 7) + cost, limit.grain)
+  if age >= limit.per then return s end
+  if s == '' then return pack('<ddd', 0, now - age, cost) end
+  s = added(s, now - age, unpack('<d', s, #s - 7) + cost, limit.grain)
   return s
 end
 
@@ -125,9 +126,15 @@ function counter.decide(s, now, cost, limit)
   return pack('<ddd', start, used + cost, before), true, left, start + 2 * per - now, 0
 end
 
-function counter.charge(s, now, cost, limit)
-  local start, used, before = windows(s, now, limit.per)
-  return pack('<ddd', start, used + cost, before)
+function counter.charge(s, now, cost, limit, age)
+  local per = limit.per
+  if age >= 2 * per then return s end
+  local start, used, before = windows(s, now, per)
+  local at = now - age
+  if used == 0 and before == 0 then return pack('<ddd', at, cost, 0) end
+  if at >= start then used = used + cost
+  elseif start - at <= per then before = before + cost end
+  return pack('<ddd', start, used, before)
 end
 
 function counter.refund(s, now, cost, limit)
@@ -221,11 +228,16 @@ function gcra.decide(s, now, cost, limit)
   return kept(us, part, now, limit), true, hits(left, left_part, limit), emptied(us, part), 0
 end
 
-function gcra.charge(s, now, cost, limit)
+function gcra.charge(s, now, cost, limit, age)
   local us, part = bucket(s, now, limit)
+  if us > 0 or part > 0 then us = us + age
+  elseif s ~= '' then  -- the moment at which it was empty does not depend on the definition of then
+    local time, rest = unpack('<dd', s)
+    us = max(0, time + (rest > 0 and 1 or 0) - now + age)
+  end
   local step, step_part = steps(cost, limit)
   us, part = more(us, part, step, step_part, limit.rate)
-  return kept(us, part, now, limit)
+  return kept(us, part, now - age, limit)
 end
 
 function gcra.refund(s, now, cost, limit)
@@ -262,8 +274,10 @@ function fixed.decide(s, now, cost, limit)
   return pack('<dd', start, used + cost), true, left, start + per - now, 0
 end
 
-function fixed.charge(s, now, cost, limit)
+function fixed.charge(s, now, cost, limit, age)
+  if age >= limit.per then return s end
   local start, used = period(s, now, limit.per)
+  if used == 0 then start = now - age end
   return pack('<dd', start, used + cost)
 end
 
@@ -322,15 +336,15 @@ end
 
 local DECIDE, PEEK, REFUND, RESET, CHARGE = 0, 1, 2, 3, 4  -- and RESTORE
 
-local function amend(mode, k, limit, cost, at)
+local function amend(mode, k, limit, cost, age)
   local rule, s = limit.rule, state(k, limit)
   if mode == REFUND then s = rule.refund(s, now, cost, limit)
   elseif mode == RESET then s = ''
-  elseif mode == CHARGE then s = rule.charge(s, at, cost, limit)
+  elseif mode == CHARGE then s = rule.charge(s, now, cost, limit, age)
   else  -- at least `cost` was used then
-    local _, _, remaining = rule.decide(s, at, 0, limit)
+    local _, _, remaining = rule.decide(s, now - age, 0, limit)
     local missing = cost - (limit.capacity - remaining)
-    if missing > 0 then s = rule.charge(s, at, missing, limit) end
+    if missing > 0 then s = rule.charge(s, now, missing, limit, age) end
   end
   keep(k, s, limit)
   local _, allowed, remaining, reset, retry = rule.decide(s, now, 0, limit)
@@ -366,7 +380,7 @@ while at <= size do
   if mode > PEEK then
     local age
     age, at = unpack('<d', ARGV[2], at)
-    amend(mode, k, limit, cost, now - age)
+    amend(mode, k, limit, cost, age)
   elseif mode == DECIDE and follows == 0 then
     local s, allowed, remaining, reset, retry = limit.decide(state(k, limit), now, cost, limit)
     if allowed or s ~= states[k] then keep(k, s, limit) end
