@@ -28,6 +28,7 @@ __all__ = [
     "bounded_key",
     "check_count",
     "check_hit",
+    "hashed_key",
 ]
 
 AlgorithmName = Literal["window", "counter", "gcra", "fixed"]
@@ -153,8 +154,12 @@ def bounded_key(key: str) -> str:
     """`key` itself up to 256 bytes of UTF-8, else a hash of it: what a store keeps is bounded."""
     if len(key) <= SHORT_KEY:
         return key
-    raw = key.encode("utf-8", "surrogatepass")
-    return key if len(raw) <= _KEY_BYTES else f"#{blake2b(raw, digest_size=16).hexdigest()}"
+    return key if len(key.encode("utf-8", "surrogatepass")) <= _KEY_BYTES else hashed_key(key)
+
+
+def hashed_key(key: str) -> str:
+    """A hash of `key`: 33 characters, none of them a brace."""
+    return f"#{blake2b(key.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
 
 
 def check_count(name: str, value: object, least: int, most: int | None = None) -> None:

@@ -16,8 +16,6 @@ from itertools import islice
 from random import random
 from typing import Any, TypeVar
 
-import hiredis
-
 from esteio import events
 from esteio.limit._decision import Decision
 from esteio.limit._events import LimitsDegraded, LimitsRestored
@@ -27,7 +25,7 @@ from esteio.limit.redis._errors import Trouble, trouble
 from esteio.limit.redis._local import Debt, Era
 from esteio.limit.redis._presence import Instances, beat, leave
 from esteio.limit.redis._script import Unit, answers, call
-from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning, decided_here
+from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning, decided_here, run_forever
 from esteio.limit.redis._wire import Wire
 from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
 
@@ -101,7 +99,10 @@ class Lane:
         self._era = Era()
         self._carried = self._flaps = 0
         self._outages = self._local_decisions = 0
-        self._keeper = self._loop.create_task(self._keep(), name=f"limits {label}: keep")
+        self._keeper = self._loop.create_task(
+            run_forever(f"limits of {shared.name}: the connection to {label}", self._connect_once, tuning.retry_after),
+            name=f"limits {label}: reconnect",
+        )
 
     # -- deciding
 
@@ -180,33 +181,33 @@ class Lane:
 
     # -- coming back
 
-    async def _keep(self) -> None:
-        while True:
-            try:
-                permit = self._circuit.permit()
-            except CircuitOpen as refusal:
-                await asyncio.sleep((refusal.retry_after or self._tuning.retry_after) + 0.001)
-                continue
-            try:
-                wire = await self._joined()
-            except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
-                permit.failure(error)
-                self._fell(trouble(error))
-                await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
-                continue
-            except BaseException:
-                permit.ignore()
-                raise
-            permit.success()
-            opened = self._loop.time()
-            try:
-                await self._serve(wire)
-            finally:
-                wire.on_lost = None
-                wire.abort()
-            if self._away_since is not None:
-                self._circuit.permit().failure(self._trouble)
-                await asyncio.sleep(self._breath(self._loop.time() - opened))
+    async def _connect_once(self) -> None:
+        """Connect, when the circuit breaker lets it, and serve until the connection is lost."""
+        try:
+            permit = self._circuit.permit()
+        except CircuitOpen as refusal:
+            await asyncio.sleep((refusal.retry_after or self._tuning.retry_after) + 0.001)
+            return
+        try:
+            wire = await self._joined()
+        except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
+            permit.failure(error)
+            self._fell(trouble(error))
+            await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
+            return
+        except BaseException:
+            permit.ignore()
+            raise
+        permit.success()
+        opened = self._loop.time()
+        try:
+            await self._serve(wire)
+        finally:
+            wire.on_lost = None
+            wire.abort()
+        if self._away_since is not None:
+            self._circuit.permit().failure(self._trouble)
+            await asyncio.sleep(self._breath(self._loop.time() - opened))
 
     def _breath(self, lasted: float) -> float:
         """Seconds until the next attempt: none to speak of, but ever more after connections that did not last."""
@@ -292,7 +293,7 @@ class Lane:
                     await self._verify()
                 await self._beat(wire)
                 await self._pay(wire)
-            except (Trouble, OSError, hiredis.HiredisError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 - also what a reply that makes no sense leads to
                 if self._batches.wire is wire:
                     self._lost(trouble(error))
                 return
@@ -342,22 +343,28 @@ class Lane:
 
     async def close(self) -> None:
         """Say good-bye, and decide here what still waits."""
-        wire = self._batches.wire
-        if wire is not None:
-            wire.on_lost = None
-            try:
-                async with asyncio.timeout(_PATIENCE):
-                    await self._pay(wire)
-                    await wire.ask_packed(leave(self._presence_key(), self._shared.me))
-            except (Trouble, OSError, hiredis.HiredisError, ValueError):
-                pass  # it is missed after `ttl` seconds, too
-        self._keeper.cancel()
+        try:
+            await self._leave()
+        finally:  # also when who closes is cancelled
+            self._keeper.cancel()
+            self._batches.wire = None
+            self._joining, self._trouble = False, Trouble("closed")
+            for unit in self._batches.drain():
+                unit.settle(self._here(unit, self._trouble.reason))
         await asyncio.gather(self._keeper, return_exceptions=True)
-        self._batches.wire = None
-        closed = Trouble("closed")
-        for unit in self._batches.drain():
-            unit.settle(self._here(unit, closed.reason))
-        self._joining, self._trouble = False, closed
+
+    async def _leave(self) -> None:
+        """Charge what was let pass here, and be counted no longer."""
+        wire = self._batches.wire
+        if wire is None:
+            return
+        wire.on_lost = None
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._pay(wire)
+                await wire.ask_packed(leave(self._presence_key(), self._shared.me))
+        except Exception as error:  # noqa: BLE001 - it is missed after `ttl` seconds, too
+            _logger.info("limits of %s: %s was left without good-bye: %s", self._shared.name, self._label, error)
 
     def snapshot(self) -> LaneSnapshot:
         """The numbers of this moment."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import hiredis
 
-from esteio.limit._limit import MOST, Limit, bounded_key
+from esteio.limit._limit import MOST, Limit, bounded_key, hashed_key
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -88,12 +88,23 @@ def packed(*arguments: Any) -> bytes:
 
 
 def state_key(prefix: str, key: str, limit: Limit) -> str:
-    """Where Redis keeps what `key` used of `limit`; in a Cluster, all limits of one key are in one slot."""
+    """Where Redis keeps what `key` used of `limit`; in a Cluster, all limits of one key are in one slot.
+
+    That is the slot of the key's own hash tag, where it has one, and otherwise of the key.
+    """
     if len(key) > _SHORT:
         key = bounded_key(key)
-    if "{" in key:
-        return f"{prefix}{key}:{limit.scope}"
+    if "{" in key and _has_tag(key):
+        return f"{prefix}+{key}:{limit.scope}"  # "+": "{ana}" is not the key "ana", which is kept as "{ana}", too
+    if key[0] == "}":
+        key = hashed_key(key)  # it would end the tag at once, and an empty tag is none
     return f"{prefix}{{{key}}}:{limit.scope}"
+
+
+def _has_tag(key: str) -> bool:
+    """Whether the first brace that opens in `key` is closed in it, and something stands between."""
+    begin = key.find("{")
+    return key.find("}", begin) > begin + 1
 
 
 def raw(text: str) -> bytes:

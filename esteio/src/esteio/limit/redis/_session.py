@@ -19,7 +19,7 @@ from esteio.limit.redis._errors import Trouble, trouble
 from esteio.limit.redis._lane import Lane
 from esteio.limit.redis._local import Era
 from esteio.limit.redis._script import Unit
-from esteio.limit.redis._shared import Shared, Tuning, decided_here
+from esteio.limit.redis._shared import Shared, Tuning, decided_here, run_forever
 from esteio.limit.redis._slots import SlotMap, slot
 from esteio.limit.redis._wire import Wire
 
@@ -102,7 +102,11 @@ class ClusterSession:
         self._homeless: list[Unit] = []
         self._wanted = asyncio.Event()
         self._endings: set[asyncio.Task[None]] = set()
-        self._learner = self._loop.create_task(self._learn(), name=f"limits {address}: map")
+        self._pause = _REST
+        self._learner = self._loop.create_task(
+            run_forever(f"limits of {shared.name}: the map of {address}", self._learn, tuning.retry_after),
+            name=f"limits {address}: map",
+        )
         self._wanted.set()
 
     @property
@@ -153,20 +157,19 @@ class ClusterSession:
             self._loop.call_later(self._tuning.wait / 4, self._give_up, unit)
 
     async def _learn(self) -> None:
-        pause = _REST
-        while True:
-            await self._wanted.wait()
-            self._wanted.clear()
-            try:
-                self._take(await self._asked())
-                pause = _REST
-            except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
-                self._unreachable = trouble(error)
-                for unit in tuple(self._homeless):
-                    self._give_up(unit)
-                self._wanted.set()
-                pause = min(2 * pause, self._tuning.retry_max)
-            await asyncio.sleep(pause * (0.5 + random()))  # noqa: S311 - jitter
+        """Wait until the map is wanted, and ask for it; not again before a while."""
+        await self._wanted.wait()
+        self._wanted.clear()
+        try:
+            self._take(await self._asked())
+            self._pause = _REST
+        except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
+            self._unreachable = trouble(error)
+            self._wanted.set()
+            for unit in tuple(self._homeless):
+                self._give_up(unit)
+            self._pause = min(2 * self._pause, self._tuning.retry_max)
+        await asyncio.sleep(self._pause * (0.5 + random()))  # noqa: S311 - jitter
 
     async def _asked(self) -> SlotMap:
         last = Trouble("gone", "no nodes")

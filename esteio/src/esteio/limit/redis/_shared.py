@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from random import random
 from typing import Any
 
 from esteio.limit._decision import Decision
 from esteio.limit.redis._local import Era, Local, Memory
 from esteio.limit.redis._script import Mode, Unit
 
-__all__ = ["LaneSnapshot", "Shared", "Tuning", "decided_here"]
+__all__ = ["LaneSnapshot", "Shared", "Tuning", "decided_here", "run_forever"]
+
+_logger = logging.getLogger("esteio.limit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +83,13 @@ def decided_here(unit: Unit, shared: Shared, reason: str, instances: int, era: E
     else:
         return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, era)
     return []
+
+
+async def run_forever(what: str, step: Callable[[], Awaitable[None]], pause: float) -> None:
+    """Repeat `step` until cancelled; one that raises is logged and repeated after about `pause` seconds."""
+    while True:
+        try:
+            await step()
+        except Exception:
+            _logger.exception("%s failed; it is tried again", what)
+            await asyncio.sleep(pause * (0.5 + random()))  # noqa: S311 - jitter

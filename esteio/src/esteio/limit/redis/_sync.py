@@ -97,21 +97,24 @@ class SyncRedisStore:
         with self._lock:
             engine, self._engine = self._engine, None
         if engine is not None:
-            asyncio.run_coroutine_threadsafe(self.store.close(), engine.loop).result(5.0)
-            engine.stop()
+            try:
+                asyncio.run_coroutine_threadsafe(self.store.close(), engine.loop).result(5.0)
+            finally:  # also when that thread is stuck
+                engine.stop()
 
     def _ask(self, begin: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         """What the coroutine of `begin` returns; TimeoutError when the thread is stuck."""
-        engine = self._engine
-        if engine is None:
-            engine = self._started()
         answer: Future[Any] = Future()
-        engine.loop.call_soon_threadsafe(_step, begin, answer)
+        engine = self._engine or self._started()
+        try:
+            engine.loop.call_soon_threadsafe(_step, begin, answer)
+        except RuntimeError:  # another thread closed it between these two lines
+            self._started(instead_of=engine).loop.call_soon_threadsafe(_step, begin, answer)
         return answer.result(self._patience)
 
-    def _started(self) -> _Engine:
+    def _started(self, instead_of: _Engine | None = None) -> _Engine:
         with self._lock:
-            if self._engine is None:
+            if self._engine is None or self._engine is instead_of:
                 self._engine = _Engine()
             return self._engine
 

@@ -7,6 +7,7 @@ answer nobody asked for ends it, since then no answer can be trusted. Belongs to
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, cast
@@ -21,6 +22,7 @@ __all__ = ["Receiver", "Wire"]
 Receiver = Callable[[Any], None]
 """Takes an answer, or an exception: an error answer (`hiredis.ReplyError`) or why the connection ended."""
 
+_logger = logging.getLogger("esteio.limit")
 _INCOMPLETE = object()
 _MOST = 8 << 20  # bytes of one answer; ours have a few kilobytes
 
@@ -82,7 +84,9 @@ class Wire(asyncio.Protocol):
                 if not receivers:
                     self._end(Trouble("corrupt", f"an answer nobody asked for: {answer!r:.80}"))
                     return
-                receivers.popleft()(answer)
+                self._hand_out(receivers.popleft(), answer)
+                if self.error is not None:  # a receiver ended the connection: the others have heard that instead
+                    return
                 answer = reader.gets(False)
             if reader.len() > _MOST:
                 self._end(Trouble("corrupt", f"an answer of more than {_MOST} bytes"))
@@ -93,14 +97,21 @@ class Wire(asyncio.Protocol):
         """The connection ended."""
         self._end(Trouble("gone", str(exc) if exc else "the connection was closed on the other side"))
 
+    def _hand_out(self, receive: Receiver, answer: Any) -> None:
+        """If a receiver raises, the others and `on_lost` are still called; what comes next can't be trusted."""
+        try:
+            receive(answer)
+        except Exception as error:
+            _logger.exception("an answer of Redis could not be handled: %.80r", answer)
+            self._end(Trouble("corrupt", repr(error)))
+
     def _end(self, error: Exception) -> None:
         if self.error is not None:
             return
         self.error = error
         if self._transport is not None:
             self._transport.abort()
-        receivers, self._receivers = self._receivers, deque()
-        for receive in receivers:
-            receive(error)
+        while self._receivers:
+            self._hand_out(self._receivers.popleft(), error)
         if self.on_lost is not None:
             self.on_lost(error)
