@@ -21,12 +21,30 @@ async def app(scope, receive, send):
         time.sleep(60)  # noqa: ASYNC251 - the fault
     elif path == "/slow":
         await asyncio.sleep(float(scope["query_string"]))
+    elif path == "/read":
+        await asyncio.sleep(float(scope["query_string"] or b"0"))
+        await _read(receive, send)
+        return
+    elif path == "/big":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(200):
+            await send({"type": "http.response.body", "body": bytes(100_000), "more_body": True})
     elif path == "/stream":
         await _stream(send, float(scope["query_string"]))
         return
     body = f"{os.getpid()} {lifecycle.ready} {lifecycle.draining}".encode()
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": 200, "headers": [length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _read(receive, send):
+    size, more = 0, True
+    while more:
+        message = await receive()
+        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
+    body = str(size).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
 

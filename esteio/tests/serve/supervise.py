@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from esteio import events
-from esteio.serve import Backoff, ServerOptions, Supervisor, Timeouts, bind
+from esteio.serve import Backoff, ConnectionLimits, ServerOptions, Supervisor, Timeouts, bind
 
 SWITCHES = Path(os.environ["SERVED_DIR"])
 
@@ -69,7 +69,7 @@ def main():
         workers=arguments.get("workers", 2),
         services=[Sleeper(name) for name in arguments.get("services", [])],
         on_ready=on_ready,
-        options=ServerOptions(**arguments.get("options", {})),
+        options=ServerOptions(limits=ConnectionLimits(**arguments.get("limits", {})), **arguments.get("options", {})),
         timeouts=Timeouts(**arguments.get("timeouts", {})),
         backoff=Backoff(**arguments.get("backoff", {})),
     )

@@ -31,7 +31,7 @@ from esteio.serve._lifecycle import Lifecycle, lifecycle
 from esteio.serve._program import Program
 from esteio.serve._service import Service, ServiceState
 from esteio.serve._service_runner import ServiceRunner
-from esteio.serve._settings import ServerOptions, Timeouts
+from esteio.serve._settings import ConnectionLimits, ServerOptions, Timeouts
 from esteio.serve._supervisor import Supervisor
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "AddressInUse",
     "AddressUnusable",
     "Backoff",
+    "ConnectionLimits",
     "InvalidServeSetting",
     "Lifecycle",
     "Program",

@@ -12,7 +12,7 @@ from typing import Any
 
 from esteio.serve._errors import InvalidServeSetting
 
-__all__ = ["ServerOptions", "Timeouts", "WorkerSpec"]
+__all__ = ["ConnectionLimits", "ServerOptions", "Timeouts", "WorkerSpec"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,57 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What one worker takes from clients, each bound against a client that is slow, endless or many.
+
+    docs/reference/serve.md says in one table what happens at each bound.
+    """
+
+    connections: int = 1000
+    """Open connections; beyond, those that wait the longest without a request in flight are closed for the new ones."""
+    per_address: int = 250
+    """Open connections of one address; proxies in `ServerOptions.forwarded_allow_ips` are exempt."""
+    requests: int = 800
+    """Requests in flight; beyond, 503 with Retry-After. Probes are answered all the same."""
+    head_bytes: int = 64 * 1024
+    """Request line and headers; beyond, 431."""
+    head_timeout: float = 10.0
+    """Seconds for request line and headers to arrive; beyond, 408."""
+    body_timeout: float = 20.0
+    """Seconds a body may be waited for, plus one for each `body_rate` bytes that came; beyond, 408."""
+    body_rate: int = 500
+    """Bytes a second, on average, that a body has to come with in the long run."""
+    send_timeout: float = 60.0
+    """Seconds a client may take none of what is sent to it; beyond, its connection is cut."""
+    probe_paths: tuple[str, ...] = ("/health", "/health/live", "/health/ready")
+    """Paths that are never refused for overload."""
+
+    def __post_init__(self) -> None:
+        for name, least in (("connections", 10), ("per_address", 1), ("requests", 1), ("head_bytes", 1024)):
+            if getattr(self, name) < least:
+                raise InvalidServeSetting(name, getattr(self, name), f"a whole number from {least}")
+        if self.body_rate < 1:
+            raise InvalidServeSetting("body_rate", self.body_rate, "bytes a second, a whole number from 1")
+        for name in ("head_timeout", "body_timeout", "send_timeout"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 1.0):
+                raise InvalidServeSetting(name, value, "seconds, at least 1.0, finite")
+
+
+@dataclass(frozen=True, slots=True)
 class ServerOptions:
     """What each worker's HTTP server is given.
 
     `keep_alive`: seconds an idle connection lives; longer than a proxy keeps its own (nginx: 60), so that the
-    proxy is the one that closes. `limit_concurrency`: connections per worker, idle ones too, beyond which 503 is
-    answered; below the usual limit of 1024 open files. `backlog`: connections waiting to be accepted.
-    `log_config`: a `logging.config` dictionary for the workers, None leaves logging to the application.
-    `extra`: further arguments of `uvicorn.Config`.
+    proxy is the one that closes. `backlog`: connections waiting to be accepted. `limits`: bounds against slow, endless
+    and many clients. `http`: "auto" is Esteio's own protocol on httptools; uvicorn's names ("h11", ...) are its own
+    protocols, without `limits`. `log_config`: a `logging.config` dictionary for the workers, None leaves logging to the
+    application. `extra`: further arguments of `uvicorn.Config`.
     """
 
     keep_alive: int = 65
     backlog: int = 2048
-    limit_concurrency: int | None = 1000
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     limit_max_requests: int | None = None
     loop: str = "auto"
     http: str = "auto"
@@ -84,7 +122,7 @@ class ServerOptions:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in ("keep_alive", "backlog", "limit_concurrency", "limit_max_requests"):
+        for name in ("keep_alive", "backlog", "limit_max_requests"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InvalidServeSetting(name, value, "a whole number from 1")

@@ -17,22 +17,25 @@ import socket
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from esteio.clock import SYSTEM
+from esteio.serve._connections import CROWD
 from esteio.serve._drain import Drain
 from esteio.serve._lifecycle import lifecycle
 from esteio.serve._slot import Order, Phase
 
 if TYPE_CHECKING:
-    from esteio.serve._settings import Timeouts, WorkerSpec
+    from esteio.serve._settings import ServerOptions, Timeouts, WorkerSpec
 
 __all__ = ["WorkerServer", "ignore_terminal_signals", "serve"]
 
 _TURN = 0.1  # seconds between two looks at the own state
 _TURNS_PER_HEARTBEAT = 5
+_OTHER_FILES = 512  # of the application: its database connections, its log, its modules
 _DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)  # a stopped supervisor must not stop us
 
 
@@ -47,6 +50,7 @@ def ignore_terminal_signals() -> None:
 
 def serve(spec: WorkerSpec, sockets: list[socket.socket], channel: socket.socket) -> None:
     """Run until the end of this worker."""
+    _allow_open_files(CROWD * spec.options.limits.connections + _OTHER_FILES)
     server = WorkerServer(_config(spec), channel, spec.timeouts)
     threading.Thread(target=server.follow_orders, name="esteio-orders", daemon=True).start()
     server.run(sockets)
@@ -56,9 +60,8 @@ def _config(spec: WorkerSpec) -> uvicorn.Config:
     options = spec.options
     arguments: dict[str, Any] = {
         "loop": options.loop,
-        "http": options.http,
+        "http": _http(options),
         "backlog": options.backlog,
-        "limit_concurrency": options.limit_concurrency,
         "limit_max_requests": options.limit_max_requests,
         "timeout_keep_alive": options.keep_alive,
         "timeout_graceful_shutdown": max(1, round(spec.timeouts.graceful_shutdown)),
@@ -73,6 +76,27 @@ def _config(spec: WorkerSpec) -> uvicorn.Config:
         "workers": 1,
     }
     return uvicorn.Config(spec.app, **{**arguments, **options.extra})
+
+
+def _http(options: ServerOptions) -> Any:
+    """Our own protocol, unless another one is asked for or httptools is not installed."""
+    if options.http != "auto" or find_spec("httptools") is None:
+        return options.http
+    from esteio.serve._http_protocol import Edge
+
+    return Edge(options.limits, options.forwarded_allow_ips).protocol
+
+
+def _allow_open_files(wanted: int) -> None:
+    """Raise the soft limit of open files, usually 1024, towards `wanted`: out of files, nobody is accepted any more."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class WorkerServer(uvicorn.Server):
