@@ -3,7 +3,7 @@
 Promises: `Rejected` and its kinds mean that the function was not called; `TimeoutExceeded` and
 `DeadlineExceeded` mean that its time was up, and both are `TimeoutError`s too. Everything else that leaves
 a pipeline is the function's own exception, untouched but for a note. Messages are made from the fields
-when read, so that a rejection costs no formatting. All of them survive pickling.
+when read, so that a rejection costs no formatting.
 """
 
 from __future__ import annotations
@@ -30,15 +30,6 @@ class PolicyError(EsteioError):
     """Base of what policies raise; `name` is the pipeline or the policy's own name."""
 
     name: str
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return _rebuild, (type(self), self.args, self.__dict__)
-
-
-def _rebuild(kind: type[PolicyError], args: tuple[object, ...], fields: dict[str, object]) -> PolicyError:
-    error = kind.__new__(kind, *args)
-    error.__dict__.update(fields)
-    return error
 
 
 class Rejected(PolicyError):
