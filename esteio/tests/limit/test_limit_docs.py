@@ -19,6 +19,7 @@ from esteio.limit import (
     LimitsDegraded,
     LimitsRestored,
     MemoryStore,
+    RateLimit,
     RateLimiter,
     SyncRateLimiter,
 )
@@ -49,6 +50,7 @@ def section(title: str) -> str:
         ("Limit", Limit),
         ("RateLimiter, SyncRateLimiter", RateLimiter),
         ("RateLimiter, SyncRateLimiter", SyncRateLimiter),
+        ("RateLimit", RateLimit),
         ("MemoryStore", MemoryStore),
         ("HostStore", HostStore.create),
     ],

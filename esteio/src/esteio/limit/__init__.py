@@ -14,6 +14,7 @@ from esteio.limit._events import LimitDenied, LimitsDegraded, LimitsRestored
 from esteio.limit._limit import Hit, Limit
 from esteio.limit._limiter import RateLimiter
 from esteio.limit._memory import MemoryStore
+from esteio.limit._policy import RateLimit, RateLimited
 from esteio.limit._store import AsyncStore, Store
 from esteio.limit._sync import SyncRateLimiter
 from esteio.limit.host import HostStore
@@ -31,6 +32,8 @@ __all__ = [
     "LimitsDegraded",
     "LimitsRestored",
     "MemoryStore",
+    "RateLimit",
+    "RateLimited",
     "RateLimiter",
     "Store",
     "SyncRateLimiter",
