@@ -1,4 +1,4 @@
-"""Limits at the edge: rules, the middleware that applies them, the dependency for single routes."""
+"""Limits at the edge: rules, the middleware that applies them (ASGI, WSGI), the dependency for single routes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from esteio.web.limits._middleware import RateLimits
 from esteio.web.limits._outcome import Denial
 from esteio.web.limits._rule import Rule, RuleError
 from esteio.web.limits._rules import RuleCounts, RuleSet
+from esteio.web.limits._wsgi import WsgiRateLimits
 
 __all__ = [
     "Denial",
@@ -17,6 +18,7 @@ __all__ = [
     "RuleCounts",
     "RuleError",
     "RuleSet",
+    "WsgiRateLimits",
     "by_address",
     "by_header",
     "by_user",

@@ -57,7 +57,4 @@ async def quota_exceeded(request: Request, error: Exception) -> Response:
 
 def _refusal(outcome: Outcome, legacy: bool) -> QuotaExceeded:
     denial = outcome.denial()
-    headers = {name.decode(): value.decode() for name, value in outcome.fields(legacy)}
-    if denial.retry_after is not None:
-        headers["retry-after"] = str(denial.retry_after)
-    return QuotaExceeded(denial, headers)
+    return QuotaExceeded(denial, {name.decode(): value.decode() for name, value in outcome.fields(legacy, denial)})

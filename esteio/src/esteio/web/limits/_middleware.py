@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esteio.limit import RateLimiter
-from esteio.limit.headers import Language, language, problem_json
-from esteio.web.limits._outcome import Denial, Fields, Judge, Outcome
+from esteio.limit.headers import Language
+from esteio.web.limits._outcome import Denial, Fields, Judge, Outcome, problem_answer
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import RuleSet
 
@@ -77,9 +77,7 @@ class RateLimits:
 
     async def _deny(self, outcome: Outcome, scope: Scope, receive: Receive, send: Send) -> None:
         denial = outcome.denial()
-        fields = outcome.fields(self._legacy)
-        if denial.retry_after is not None:
-            fields.append((b"retry-after", str(denial.retry_after).encode()))
+        fields = outcome.fields(self._legacy, denial)
         if scope["type"] == "http":
             await self._respond(scope, denial)(scope, receive, _telling(send, fields))
         elif _DENIAL_RESPONSE in (scope.get("extensions") or {}):
@@ -106,15 +104,7 @@ def problem_response(default_language: Language = "en") -> Respond:
 
     def respond(scope: Scope, denial: Denial) -> ASGIApp:
         wished = next((value for name, value in scope["headers"] if name == b"accept-language"), b"")
-        lang = language(wished.decode("latin-1"), default_language)
-        body = problem_json(denial.denied, denial.retry_after, lang)
-        fields = [
-            (b"content-type", b"application/problem+json"),
-            (b"content-language", lang.encode()),
-            (b"content-length", str(len(body)).encode()),
-            (b"cache-control", b"no-store"),
-            (b"vary", b"accept-language"),
-        ]
+        fields, body = problem_answer(denial, wished.decode("latin-1"), default_language)
 
         async def answer(scope: Scope, receive: Receive, send: Send) -> None:
             del receive

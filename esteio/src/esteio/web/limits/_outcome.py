@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from starlette.types import Scope
 
-from esteio.limit import Decision, Hit, RateLimiter
-from esteio.limit.headers import legacy_fields, rate_limit_field, retry_after
+from esteio.limit import Decision, Hit, RateLimiter, SyncRateLimiter
+from esteio.limit.headers import Language, language, legacy_fields, problem_json, rate_limit_field, retry_after
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import Entry, RuleSet
 
-__all__ = ["Denial", "Fields", "Judge", "Outcome"]
+__all__ = ["Denial", "Fields", "Judge", "Outcome", "SyncJudge", "problem_answer"]
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -46,8 +46,14 @@ class Outcome:
         known = [wait for wait in waits if wait is not None]
         return Denial(denied, max(known) if len(known) == len(waits) else None)
 
-    def fields(self, legacy: bool = False) -> Fields:
-        """RateLimit-Policy and RateLimit, and with `legacy` the X-RateLimit-* of the tightest."""
+    def fields(self, legacy: bool = False, denial: Denial | None = None) -> Fields:
+        """RateLimit-Policy and RateLimit, with `legacy` the X-RateLimit-* of the tightest, of a `denial` Retry-After."""
+        fields = self._standing(legacy)
+        if denial is not None and denial.retry_after is not None:
+            fields.append((b"retry-after", str(denial.retry_after).encode()))
+        return fields
+
+    def _standing(self, legacy: bool) -> Fields:
         told = [(rule.policy, each) for rule, each in zip(self.rules, self.decisions, strict=True) if not rule.shadow]
         if not told:
             return []
@@ -61,6 +67,50 @@ class Outcome:
         return fields
 
 
+def problem_answer(denial: Denial, accept_language: str, default_language: Language) -> tuple[Fields, bytes]:
+    """Fields and body of the usual answer: problem details (RFC 9457) in the language that Accept-Language asks for."""
+    lang = language(accept_language, default_language)
+    body = problem_json(denial.denied, denial.retry_after, lang)
+    return [
+        (b"content-type", b"application/problem+json"),
+        (b"content-language", lang.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"accept-language"),
+    ], body
+
+
+class Question:
+    """The rules that are about one request, and what the limiter is to be asked for them."""
+
+    __slots__ = ("_asked", "_rules", "_shadow", "hits", "shadow_hits")
+
+    def __init__(self, rules: RuleSet, scope: Scope) -> None:
+        self._rules = rules
+        self._asked: list[Entry] = []
+        self._shadow: list[Entry] = []
+        self.hits: list[Hit] = []
+        """Asked together, all or nothing."""
+        self.shadow_hits: list[Hit] = []
+        """Asked afterwards, one by one, when all of the others passed."""
+        for entry in rules.entries():
+            hit = _hit(entry[0], scope)
+            if hit is not None:
+                (self._shadow if entry[0].shadow else self._asked).append(entry)
+                (self.shadow_hits if entry[0].shadow else self.hits).append(hit)
+
+    def __bool__(self) -> bool:
+        """Whether any rule is about the request."""
+        return bool(self.hits or self.shadow_hits)
+
+    def outcome(self, decisions: Sequence[Decision], shadows: Sequence[Decision]) -> Outcome:
+        """Count what was decided, and say it; no `shadows` where the request is denied."""
+        asked = self._asked + self._shadow[: len(shadows)]
+        said = [*decisions, *shadows]
+        self._rules.count(asked, said)
+        return Outcome([rule for rule, _ in asked], said, all(decisions))
+
+
 class Judge:
     """Rules and the limiter that is asked about them."""
 
@@ -71,34 +121,35 @@ class Judge:
 
     async def __call__(self, scope: Scope) -> Outcome | None:
         """Ask every rule that is about this request; None where none is."""
-        asked: list[Entry] = []
-        hits: list[Hit] = []
-        shadows: list[tuple[Entry, Hit]] = []
-        for entry in self.rules.entries():
-            hit = _hit(entry[0], scope)
-            if hit is None:
-                continue
-            if entry[0].shadow:
-                shadows.append((entry, hit))
-            else:
-                asked.append(entry)
-                hits.append(hit)
-        if not hits and not shadows:
+        question = Question(self.rules, scope)
+        if not question:
             return None
-        decisions = await self._ask(hits)
-        allowed = all(decisions)
-        if allowed:
-            for entry, hit in shadows:
-                asked.append(entry)
-                decisions.append(await self._shadow.hit(*hit))
-        for (_, counts), decision in zip(asked, decisions, strict=True):
-            counts.add(decision)
-        return Outcome([rule for rule, _ in asked], decisions, allowed)
+        decisions = await self._ask(question.hits)
+        shadows = [await self._shadow.hit(*hit) for hit in question.shadow_hits] if all(decisions) else []
+        return question.outcome(decisions, shadows)
 
-    async def _ask(self, hits: list[Hit]) -> list[Decision]:
+    async def _ask(self, hits: list[Hit]) -> Sequence[Decision]:
         if len(hits) == 1:
             return [await self._limiter.hit(*hits[0])]
-        return list(await self._limiter.hit_all(hits)) if hits else []
+        return await self._limiter.hit_all(hits) if hits else []
+
+
+class SyncJudge:
+    """`Judge` for threads."""
+
+    def __init__(self, limiter: SyncRateLimiter, rules: RuleSet) -> None:
+        self.rules = rules
+        self._limiter = limiter
+        self._shadow = SyncRateLimiter(limiter.store, shadow=True)
+
+    def __call__(self, scope: Scope) -> Outcome | None:
+        """Ask every rule that is about this request; None where none is."""
+        question = Question(self.rules, scope)
+        if not question:
+            return None
+        decisions = self._limiter.hit_all(question.hits) if question.hits else []
+        shadows = [self._shadow.hit(*hit) for hit in question.shadow_hits] if all(decisions) else []
+        return question.outcome(decisions, shadows)
 
 
 def _hit(rule: Rule, scope: Scope) -> Hit | None:

@@ -1,15 +1,18 @@
 """The rules in force, replaced whole, and what they did.
 
 Promises: a request is judged by one version of the rules, the one in force when it came; replacing them loses
-neither a count nor what was already used under a limit that stays the same. Counts are kept per rule, never per key.
+neither a count nor what was already used under a limit that stays the same. Counts are kept per rule, never per key,
+and none is lost between threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from esteio.limit import Decision
+from esteio.policy._forks import renew_after_fork
 from esteio.web.limits._rule import Rule, RuleError
 
 __all__ = ["RuleCounts", "RuleSet"]
@@ -43,13 +46,19 @@ class RuleCounts:
 class RuleSet:
     """`rules = RuleSet([Rule(...)])`, given to `RateLimits`; `rules.replace([...])` changes them while it runs."""
 
-    __slots__ = ("_counts", "_entries", "_rules")
+    __slots__ = ("__weakref__", "_counts", "_entries", "_lock", "_rules")
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._rules: tuple[Rule, ...] = ()
         self._entries: tuple[Entry, ...] = ()
         self._counts: dict[str, RuleCounts] = {}
+        self._lock = Lock()
         self.replace(rules)
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """In a forked child: the thread that held the lock is not there."""
+        self._lock = Lock()
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -77,3 +86,9 @@ class RuleSet:
     def entries(self) -> tuple[Entry, ...]:
         """The rules in force, each with the counts to add to."""
         return self._entries
+
+    def count(self, entries: Sequence[Entry], decisions: Sequence[Decision]) -> None:
+        """Add what was decided for `entries` to their counts."""
+        with self._lock:  # adding to a number takes several steps, and under WSGI several threads
+            for (_, counts), decision in zip(entries, decisions, strict=True):
+                counts.add(decision)
