@@ -12,6 +12,10 @@ from esteio.serve import lifecycle
 SWITCHES = Path(os.environ["SERVED_DIR"])
 
 
+if (SWITCHES / "broken").exists():
+    raise RuntimeError("the switch says so")
+
+
 async def app(scope, receive, send):
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from esteio import events
-from esteio.serve import Backoff, ConnectionLimits, ServerOptions, Supervisor, Timeouts, bind
+from esteio.serve import ApplicationUnusable, Backoff, ConnectionLimits, ServerOptions, Supervisor, Timeouts, bind
 
 SWITCHES = Path(os.environ["SERVED_DIR"])
 
@@ -64,7 +64,7 @@ def main():
             raise ValueError("of the callback")
 
     supervisor = Supervisor(
-        "served_app:app",
+        arguments.get("app", "served_app:app"),
         sockets=[sock],
         workers=arguments.get("workers", 2),
         services=[Sleeper(name) for name in arguments.get("services", [])],
@@ -73,7 +73,11 @@ def main():
         timeouts=Timeouts(**arguments.get("timeouts", {})),
         backoff=Backoff(**arguments.get("backoff", {})),
     )
-    return supervisor.run()
+    try:
+        return supervisor.run()
+    except ApplicationUnusable as error:
+        say({"event": "unusable", "problem": error.problem})
+        return 1
 
 
 if __name__ == "__main__":

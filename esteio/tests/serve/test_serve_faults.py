@@ -157,6 +157,39 @@ async def test_a_start_up_failure_leaves_the_supervisor_alive_until_it_is_repair
     await house.until("on_ready")
 
 
+@pytest.mark.parametrize(
+    ("app", "problem"),
+    [
+        ("nowhere.at_all:app", "there is no module 'nowhere'"),
+        ("served_app:ap", "'served_app' has no 'ap'; did you mean app?"),
+        ("served_app:SWITCHES", "can't be called"),
+        ("served_app:app", "importing it raised RuntimeError: the switch says so ("),
+    ],
+)
+async def test_an_application_that_cannot_be_imported_ends_the_supervisor_with_the_reason(
+    build, tmp_path, app, problem
+):
+    if app == "served_app:app":
+        (tmp_path / "broken").touch()
+    house = build(app=app, services=["below"])
+    assert await asyncio.to_thread(house.end) == 1
+    assert problem in house.seen("unusable")[0]["problem"]
+    assert (house.switches / "order").read_text().split() == ["below"]  # it ended in order
+    await gone([r["pid"] for r in house.records if "pid" in r])
+
+
+async def test_an_application_that_was_up_once_is_tried_until_it_can_be_imported_again(build):
+    house = build(workers=1, backoff={"cap": 0.5})
+    pid = (await house.until("WorkerReady"))[0]["pid"]
+    house.switch("broken")
+    os.kill(pid, signal.SIGKILL)
+    died = await house.until("WorkerDied", 3)
+    assert [each["exitcode"] for each in died[1:3]] == [4, 4]
+    house.switch("broken", on=False)
+    await house.until("WorkerReady", 2)
+    assert (await get(house.port))[0] == 200
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_to_the_whole_group_ends_requests_then_workers_then_services_in_reverse(build, figure, number):
     house = build(services=["below", "above"])

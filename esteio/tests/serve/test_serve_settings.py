@@ -35,7 +35,7 @@ def test_the_server_options_name_theirs(name):
 
 
 def test_uvicorn_still_has_every_option_that_is_set():
-    config = _config(WorkerSpec("a:b", ServerOptions(extra={"date_header": False}), Timeouts()))
+    config = _config(object(), WorkerSpec("a:b", ServerOptions(extra={"date_header": False}), Timeouts()))
     assert config.limit_concurrency is None  # it counts idle connections; ConnectionLimits does not
     assert config.timeout_graceful_shutdown == 30
     assert config.backlog == 2048

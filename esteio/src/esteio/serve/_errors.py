@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from esteio.errors import EsteioError
 
-__all__ = ["AddressDenied", "AddressInUse", "AddressUnusable", "InvalidServeSetting", "ProgramMissing", "ServerMissing"]
+__all__ = [
+    "AddressDenied",
+    "AddressInUse",
+    "AddressUnusable",
+    "ApplicationUnusable",
+    "InvalidServeSetting",
+    "ProgramMissing",
+    "ServerMissing",
+]
 
 
 class AddressInUse(EsteioError):
@@ -42,6 +50,15 @@ class AddressUnusable(EsteioError):
             f"cannot listen on {host}:{port}: {cause}; use 127.0.0.1 (this machine only), 0.0.0.0 (all networks) "
             f"or an address this machine has, and a port from 0 to 65535"
         )
+
+
+class ApplicationUnusable(EsteioError):
+    """The application can't be imported, and no worker has ever served it."""
+
+    def __init__(self, app: str, problem: str) -> None:
+        self.app = app
+        self.problem = problem
+        super().__init__(f'cannot serve {app!r}: {problem}; give "package.module:attribute" of an ASGI application')
 
 
 class InvalidServeSetting(EsteioError):

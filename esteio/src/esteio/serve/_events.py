@@ -32,7 +32,8 @@ __all__ = [
 ]
 
 _logger = logging.getLogger("esteio.serve")
-STARTUP_FAILURE = 3  # uvicorn's exit code for an application that cannot be loaded or refuses to start
+STARTUP_FAILURE = 3  # uvicorn's exit code for an application whose lifespan refuses to start
+UNUSABLE = 4  # our exit code for an application that can't be imported
 
 
 def described(exitcode: int | None) -> str:
@@ -41,6 +42,8 @@ def described(exitcode: int | None) -> str:
         return "could not be started"
     if exitcode == STARTUP_FAILURE:
         return "the application failed to start, exit code 3; its own log says why"
+    if exitcode == UNUSABLE:
+        return "the application can't be imported, exit code 4; its own log says why"
     if exitcode >= 0:
         return f"exit code {exitcode}"
     try:

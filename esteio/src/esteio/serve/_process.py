@@ -25,7 +25,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 def _work(spec: WorkerSpec, slot: int, sockets: list[socket.socket], channel: socket.socket) -> None:
-    """Serve until told to end; exits with uvicorn's code 3 when the application can't start."""
+    """Serve until told to end; exits with uvicorn's code 3 when the application can't start, 4 when it can't be imported."""
     # Imported in the worker alone: the supervisor itself does without uvicorn.
     from esteio.serve._lifecycle import lifecycle
     from esteio.serve._worker import ignore_terminal_signals, serve
@@ -51,6 +51,7 @@ class WorkerProcess:
         finally:
             theirs.close()
         self._closed = False
+        self._problem: bytearray | None = None
 
     @property
     def pid(self) -> int:
@@ -83,7 +84,18 @@ class WorkerProcess:
         except OSError:
             said = b""
         self._closed = not said
-        return [Phase(said[i : i + 1]) for i in range(len(said))]
+        if self._problem is not None:
+            self._problem += said
+            return []
+        phases, unusable, problem = said.partition(Phase.UNUSABLE.value)
+        if unusable:
+            self._problem = bytearray(problem)
+        return [Phase(phases[i : i + 1]) for i in range(len(phases))]
+
+    @property
+    def problem(self) -> str | None:
+        """Why it could not import the application; None when it did, or has not said so yet."""
+        return None if self._problem is None else self._problem.decode(errors="replace")
 
     def send(self, order: Order) -> None:
         """Send the order; without effect when it has ended."""

@@ -21,6 +21,7 @@ class Phase(Enum):
     SERVING = b"n"  # it accepts, but the application says it is not ready
     READY = b"r"
     DRAINING = b"d"
+    UNUSABLE = b"x"  # the application can't be imported; the reason follows, until the channel is closed
 
 
 class Order(Enum):

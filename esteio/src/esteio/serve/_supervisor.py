@@ -1,8 +1,8 @@
 """The supervisor: keeps workers and services alive, rolls them, and ends them in order.
 
 Promises: one thread, one loop, nothing in it waits for a worker or a service. A death wakes it at once. It
-outlives whatever its workers do: it ends only by SIGTERM, SIGINT or `stop`. Exit code 0 after an orderly end, 1
-when the end was forced. If it dies itself, workers see it and end.
+outlives whatever its workers do: it ends only by SIGTERM, SIGINT or `stop`, or when the application can't be imported
+and never could. Exit code 0 after an orderly end, 1 when the end was forced. If it dies itself, workers see it and end.
 
 Signals: TERM, INT end (a second INT, half a second later or more, forces); HUP rolls; TTIN, TTOU change the
 number of workers.
@@ -22,7 +22,7 @@ from typing import Any
 from esteio.clock import SYSTEM, Clock
 from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
-from esteio.serve._errors import InvalidServeSetting, ServerMissing
+from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting, ServerMissing
 from esteio.serve._events import log_and_emit
 from esteio.serve._notify import notify
 from esteio.serve._process import WorkerProcess
@@ -81,13 +81,15 @@ class Supervisor:
         self._sockets: list[socket.socket] = []
         self._asked_at: float | None = None
         self._forced = False
+        self._unusable: ApplicationUnusable | None = None
         self._stop_wanted = False
         self._wake: Callable[[], None] = lambda: None
 
     def run(self) -> int:
         """Supervise until told to end; the exit code. Main thread only.
 
-        Raises ServerMissing, or what `bind` raises, before anything is started.
+        Raises ServerMissing, or what `bind` raises, before anything is started; ApplicationUnusable, after everything was
+        ended, when the application can't be imported and no worker has ever served it.
         """
         if find_spec("uvicorn") is None:
             raise ServerMissing
@@ -103,6 +105,8 @@ class Supervisor:
             self._abandon()
             for sock in self._sockets:
                 sock.close()
+        if self._unusable is not None:
+            raise self._unusable
         return 1 if self._forced else 0
 
     def stop(self) -> None:
@@ -199,9 +203,18 @@ class Supervisor:
                 self._manager.heard(number, phase, now)
             exitcode = process.exitcode
             if exitcode is not None:
+                for phase in process.received():  # what it sent between the last look and its end
+                    self._manager.heard(number, phase, now)
+                self._look_at_problem(process, now)
                 del self._processes[number]
                 process.close()
                 self._manager.exited(number, exitcode, now)
+
+    def _look_at_problem(self, process: WorkerProcess, now: float) -> None:
+        """An application that was served before may be whole again soon; one that never was needs somebody to repair it."""
+        if process.problem is not None and not self._manager.ever_served and self._asked_at is None:
+            self._unusable = ApplicationUnusable(self._spec.app, process.problem)
+            self._ask_to_stop(now)
 
     def _carry_out(self, action: Action, now: float) -> None:
         match action:

@@ -11,9 +11,11 @@ flight get `graceful_shutdown` seconds and are cancelled then.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
@@ -23,8 +25,11 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from esteio.clock import SYSTEM
+from esteio.serve._application import load
 from esteio.serve._connections import CROWD
 from esteio.serve._drain import Drain
+from esteio.serve._errors import ApplicationUnusable
+from esteio.serve._events import UNUSABLE
 from esteio.serve._lifecycle import lifecycle
 from esteio.serve._slot import Order, Phase
 
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["WorkerServer", "ignore_terminal_signals", "serve"]
 
+_logger = logging.getLogger("esteio.serve")
 _TURN = 0.1  # seconds between two looks at the own state
 _TURNS_PER_HEARTBEAT = 5
 _OTHER_FILES = 512  # of the application: its database connections, its log, its modules
@@ -50,13 +56,24 @@ def ignore_terminal_signals() -> None:
 
 def serve(spec: WorkerSpec, sockets: list[socket.socket], channel: socket.socket) -> None:
     """Run until the end of this worker."""
+    app = _loaded(spec, channel)
     _allow_open_files(CROWD * spec.options.limits.connections + _OTHER_FILES)
-    server = WorkerServer(_config(spec), channel, spec.timeouts)
+    server = WorkerServer(_config(app, spec), channel, spec.timeouts)
     threading.Thread(target=server.follow_orders, name="esteio-orders", daemon=True).start()
     server.run(sockets)
 
 
-def _config(spec: WorkerSpec) -> uvicorn.Config:
+def _loaded(spec: WorkerSpec, channel: socket.socket) -> Any:
+    try:
+        return load(spec.app, factory=spec.options.factory)
+    except ApplicationUnusable as error:
+        _logger.error("%s", error, exc_info=error.__cause__)
+        with suppress(OSError):  # the supervisor is gone
+            channel.sendall(Phase.UNUSABLE.value + error.problem.encode())
+        sys.exit(UNUSABLE)
+
+
+def _config(app: Any, spec: WorkerSpec) -> uvicorn.Config:
     options = spec.options
     arguments: dict[str, Any] = {
         "loop": options.loop,
@@ -71,11 +88,10 @@ def _config(spec: WorkerSpec) -> uvicorn.Config:
         "proxy_headers": options.proxy_headers,
         "forwarded_allow_ips": options.forwarded_allow_ips,
         "root_path": options.root_path,
-        "factory": options.factory,
         "server_header": False,
         "workers": 1,
     }
-    return uvicorn.Config(spec.app, **{**arguments, **options.extra})
+    return uvicorn.Config(app, **{**arguments, **options.extra})
 
 
 def _http(options: ServerOptions) -> Any:

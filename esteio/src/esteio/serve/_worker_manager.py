@@ -61,6 +61,7 @@ class WorkerManager:
         self._ticked_at = now
         self.stopping = False
         self.ever_ready = False
+        self.ever_served = False
 
     @property
     def size(self) -> int:
@@ -99,6 +100,7 @@ class WorkerManager:
         if phase is worker.phase:
             return
         worker.phase = phase
+        self.ever_served = self.ever_served or phase in (Phase.SERVING, Phase.READY)
         worker.ready_at = now if phase is Phase.READY else None
         if phase is Phase.READY:
             self.ever_ready = True
