@@ -50,6 +50,12 @@ def defect(now):
     raise RuntimeError("a defect")
 
 
+def defective_once(tick):
+    """`tick` that raises the first time."""
+    rest = [tick, defect]
+    return lambda now: (rest.pop() if len(rest) > 1 else rest[0])(now)
+
+
 def main():
     arguments = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -60,7 +66,8 @@ def main():
     def on_ready():
         say({"event": "on_ready"})
         if arguments.get("defect"):
-            supervisor._manager.tick = defect
+            tick = supervisor._manager.tick
+            supervisor._manager.tick = defective_once(tick) if arguments["defect"] == "once" else defect
             raise ValueError("of the callback")
 
     supervisor = Supervisor(

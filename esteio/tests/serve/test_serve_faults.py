@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -337,6 +338,30 @@ async def test_behind_a_load_balancer_accepting_goes_on_for_the_drain_delay(buil
     assert (await get(house.port))[2].split()[2] == "True"  # answered, while readiness says no
     assert await asyncio.to_thread(house.end) == 0
     assert 1.0 <= time.monotonic() - asked_at < 4.0
+
+
+async def test_a_supervisor_that_fails_once_goes_on(build):
+    house = build(defect="once")
+    first = {r["pid"] for r in await house.until("WorkerReady", 2)}
+    os.kill(min(first), signal.SIGKILL)
+    await house.until("WorkerReady", 3)
+    assert "a turn of the supervisor failed; it goes on" in house.log()
+    assert (await get(house.port))[0] == 200
+
+
+async def test_systemd_gets_the_signs_of_life_it_asked_for(build, tmp_path, monkeypatch):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        monkeypatch.setenv("WATCHDOG_USEC", "400000")
+        house = build(workers=1)
+        await house.until("WorkerReady")
+        told = []
+        while told.count(b"WATCHDOG=1") < 3 or b"READY=1" not in told:
+            told.append(await asyncio.to_thread(manager.recv, 100))
+    assert set(told) == {b"READY=1", b"WATCHDOG=1"}
+    assert "nothing starts it again" in house.log()
 
 
 async def test_a_supervisor_that_fails_itself_leaves_nothing_running(build):

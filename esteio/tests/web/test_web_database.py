@@ -1,6 +1,7 @@
 """The database in FastAPI's routes: given back however a request ends, committed before anybody is told."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -11,7 +12,8 @@ from fastapi import FastAPI, HTTPException
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
-from esteio.postgres import Connection, Database, Dsn
+from esteio.outage_log import OutageLog
+from esteio.postgres import Connection, Database, DatabaseUnavailable, Dsn
 from esteio.web.database import answer_outages, connection, transaction
 
 
@@ -199,3 +201,21 @@ def _scope(method: str, path: str) -> dict[str, Any]:
         "client": ("127.0.0.1", 1),
         "server": ("127.0.0.1", 80),
     }
+
+
+async def test_an_outage_is_one_line_in_the_log_however_many_requests_it_hits(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = OutageLog(logging.getLogger("esteio.web"))  # an outage of another test may still be under way
+    monkeypatch.setattr("esteio.web.database._outages", fresh)
+    app = FastAPI()
+    answer_outages(app)
+
+    @app.get("/")
+    async def fail() -> None:
+        raise DatabaseUnavailable("db", "no answer")
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+        answers = [(await client.get("/")).status_code for _ in range(50)]
+    assert set(answers) == {503}
+    assert sum(record.name == "esteio.web" for record in caplog.records) == 1

@@ -9,6 +9,7 @@ moment an idle connection closes. WebSockets are closed at once with code 1012 (
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Callable
 from email.utils import formatdate
@@ -21,6 +22,7 @@ from esteio.clock import SYSTEM
 
 __all__ = ["Drain"]
 
+_logger = logging.getLogger("esteio.serve")
 _STEP = 0.05  # seconds
 _CLOSE = (b"connection", b"close")
 
@@ -49,7 +51,7 @@ class Drain:
         while (now := SYSTEM.monotonic()) < end:
             self._state.default_headers = [*self._headers(), _CLOSE]
             for connection in list(self._state.connections):
-                self._attend(connection, now, grace())
+                self._attend_guarded(connection, now, grace())
             if not self._state.connections and not self._state.tasks:
                 return True
             await asyncio.sleep(_STEP)
@@ -59,6 +61,13 @@ class Drain:
         # The main loop renews the date; it has ended.
         date = [(b"date", formatdate(SYSTEM.time(), usegmt=True).encode())] if self._config.date_header else []
         return date + self._config.encoded_headers
+
+    def _attend_guarded(self, connection: Any, now: float, grace: float) -> None:
+        try:
+            self._attend(connection, now, grace)
+        except Exception:  # one connection in a state nobody thought of does not keep the others from their end
+            _logger.exception("ending a connection failed; the others are ended")
+            self._state.connections.discard(connection)
 
     def _attend(self, connection: Any, now: float, grace: float) -> None:
         is_websocket = not hasattr(connection, "cycle")

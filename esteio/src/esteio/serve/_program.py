@@ -119,6 +119,7 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
 
 
 def _pass_on(line: bytes) -> None:
-    with suppress(OSError, ValueError):  # nobody reads us any more; it shall not stand still for that
+    # Whatever stderr is or raises: the thread that calls this must go on, or the kernel ends the program with it.
+    with suppress(Exception):
         sys.stderr.write(line.decode(errors="replace"))
         sys.stderr.flush()

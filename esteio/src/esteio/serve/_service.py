@@ -57,7 +57,7 @@ class Job:
 
     def __init__(self) -> None:
         self.done = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
 
 Launch = Callable[[Callable[[], None]], Job]
@@ -72,7 +72,7 @@ def in_thread(wake: Callable[[], None]) -> Launch:
         def run() -> None:
             try:
                 call()
-            except Exception as exc:  # noqa: BLE001 - whatever a service raises is its failure, not ours
+            except BaseException as exc:  # noqa: BLE001 - whatever a service raises is its failure, SystemExit too
                 job.error = exc
             finally:
                 job.done = True
@@ -130,7 +130,7 @@ class ServiceMonitor:
         self._failures = 0
         self._asked = False
         self.ever_up = False
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         """What its last start raised; None when that went well."""
 
     @property
@@ -202,7 +202,7 @@ class ServiceMonitor:
             return
         self._enter(_State.STOPPED, now)
 
-    def _started(self, error: Exception | None, now: float) -> None:
+    def _started(self, error: BaseException | None, now: float) -> None:
         seconds = now - self._since
         self.error = error
         if error is not None:

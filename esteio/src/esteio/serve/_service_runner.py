@@ -56,7 +56,7 @@ class ServiceRunner:
         self._monitors: tuple[ServiceMonitor, ...] = ()
         self._asked_at: float | None = None
         self._ended_by = 0
-        self._refused: Exception | None = None
+        self._refused: BaseException | None = None
         self._wake: Callable[[], None] = lambda: None
 
     def run(self) -> int:

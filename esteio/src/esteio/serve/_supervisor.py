@@ -11,6 +11,7 @@ number of workers.
 from __future__ import annotations
 
 import logging
+import os
 import random
 import signal
 import socket
@@ -24,9 +25,9 @@ from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
 from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting, ServerMissing
 from esteio.serve._events import log_and_emit
-from esteio.serve._notify import notify
 from esteio.serve._process import WorkerProcess
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
+from esteio.serve._service_manager import notify, restarted_by, watchdog_interval
 from esteio.serve._settings import ServerOptions, Timeouts, WorkerSpec
 from esteio.serve._signals import Signals
 from esteio.serve._slot import Action, Kill, Note, Send, Spawn
@@ -37,6 +38,7 @@ __all__ = ["Supervisor"]
 _logger = logging.getLogger("esteio.serve")
 _TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, messages of workers, ends of service calls
 _DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
+_MOST_FAILED_TURNS = 50  # in a row, five seconds: then it is no accident
 _EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
 
 
@@ -84,6 +86,9 @@ class Supervisor:
         self._unusable: ApplicationUnusable | None = None
         self._stop_wanted = False
         self._wake: Callable[[], None] = lambda: None
+        self._failed_turns = 0
+        self._watchdog = watchdog_interval(os.environ, os.getpid())
+        self._alive_at = 0.0
 
     def run(self) -> int:
         """Supervise until told to end; the exit code. Main thread only.
@@ -124,12 +129,35 @@ class Supervisor:
         )
         self._stack = self._stacked(signals)
         self._running = self._services
-        _logger.info("serving %s on %s with %d workers", self._spec.app, self._addresses(), self._size)
-        while not self._turn(signals):
+        self._say_what_begins()
+        while not self._guarded_turn(signals):
             channels = [each for process in self._processes.values() for each in process.waitables]
             wait([signals.waitable, *channels], _TICK)
         self._running = ()
         _logger.info("stopped%s", " by force" if self._forced else "")
+
+    def _say_what_begins(self) -> None:
+        _logger.info("serving %s on %s with %d workers", self._spec.app, self._addresses(), self._size)
+        restarter = restarted_by(os.environ, os.getpid(), os.getppid())
+        if restarter is None:
+            _logger.info(
+                "if this process is killed, nothing starts it again; docs/how-to/run-as-a-service.md says what can"
+            )
+        else:
+            _logger.info("if this process is killed, %s starts it again", restarter)
+
+    def _guarded_turn(self, signals: Signals) -> bool:
+        """One defect does not end the service; one that is there in every turn would leave nothing supervised."""
+        try:
+            ended = self._turn(signals)
+        except Exception:
+            self._failed_turns += 1
+            if self._failed_turns >= _MOST_FAILED_TURNS:
+                raise
+            _logger.exception("a turn of the supervisor failed; it goes on")
+            return False
+        self._failed_turns = 0
+        return ended
 
     def _turn(self, signals: Signals) -> bool:
         """One pass of the loop; True at the end."""
@@ -138,6 +166,9 @@ class Supervisor:
             self._handle(number, now)
         if self._stop_wanted:
             self._ask_to_stop(now)
+        if self._watchdog is not None and now >= self._alive_at + self._watchdog:
+            self._alive_at = now
+            notify("WATCHDOG=1")
         self._listen(now)
         self._crew_turn(now)
         if not self._manager.stopping:

@@ -180,10 +180,13 @@ class WorkerServer(uvicorn.Server):
     async def _heartbeat(self) -> None:
         reported, turns = Phase.BOOTING, 0
         while True:
-            phase = self._phase()
-            if phase is not reported or turns % _TURNS_PER_HEARTBEAT == 0:
-                with suppress(OSError):  # full or closed: the thread that follows orders sees the end of the supervisor
-                    self._channel.send(phase.value, _DONTWAIT)
-                reported = phase
+            try:
+                phase = self._phase()
+                if phase is not reported or turns % _TURNS_PER_HEARTBEAT == 0:
+                    with suppress(OSError):  # full or closed: the thread that follows orders sees the supervisor's end
+                        self._channel.send(phase.value, _DONTWAIT)
+                    reported = phase
+            except Exception:  # a worker that serves would be killed for its silence
+                _logger.exception("a heartbeat failed; they go on")
             turns += 1
             await asyncio.sleep(_TURN)

@@ -8,6 +8,7 @@ told of a success that then fails; it is rolled back when the route raises. Need
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncIterator, Callable
 from math import ceil
 from typing import Any
@@ -18,9 +19,12 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from esteio.outage_log import OutageLog
 from esteio.postgres import Connection, Database, DatabaseUnavailable, PoolExhausted, SerializationConflict
 
 __all__ = ["answer_outages", "connection", "transaction"]
+
+_outages = OutageLog(logging.getLogger("esteio.web"))
 
 DatabaseOf = Database | Callable[[Request], Database]
 """The database, or how to find it from a request, such as `lambda request: request.app.state.database`."""
@@ -64,13 +68,15 @@ def transaction(database: DatabaseOf, *, read_only: bool = False, isolation: Iso
 def answer_outages(app: Starlette) -> None:
     """Have `app` answer 503 with Retry-After, and nothing about the inside, when the database cannot serve for now.
 
-    Meant for what may pass: an outage, a full pool, a lost conflict. Other errors stay what they are.
+    Meant for what may pass: an outage, a full pool, a lost conflict. Other errors stay what they are. The log has one
+    line when an outage begins, one a minute with the count, and one when it is over.
     """
     for kind in _WAITABLE:
         app.add_exception_handler(kind, _unavailable)
 
 
 async def _unavailable(_: Request, error: Exception) -> Response:
+    _outages.failed("database unavailable", error)
     problem = {"title": "Service Unavailable", "status": 503, "detail": "The database cannot serve for now; try again."}
     wait = getattr(error, "retry_after", None)
     headers = {"Cache-Control": "no-store"} | ({} if wait is None else {"Retry-After": str(max(1, ceil(wait)))})

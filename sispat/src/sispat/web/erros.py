@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from esteio import EsteioError
 from esteio.limit.headers import PROBLEM_TYPE, duration, exhausted_field, language, policy_field, problem
+from esteio.outage_log import OutageLog, OutageWords
 from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
 from esteio.web import BodyTooLarge
 from esteio.web.limits import Denial
@@ -31,6 +32,15 @@ from sispat.web.porta import id_da_requisicao
 __all__ = ["Problema", "problema_de", "problema_do_limite", "resposta_problema"]
 
 _logger = logging.getLogger("sispat.erros")
+# An outage of the database hits every request: the log counts them instead of a line for each.
+_indisponivel = OutageLog(
+    _logger,
+    words=OutageWords(
+        begin="{kind}: {message}; os seguintes são contados",
+        during="{kind}: mais {count}, {total} em {seconds:.0f} s; o último: {message}",
+        end="{kind}: passou depois de {seconds:.0f} s, {total} pedidos ao todo",
+    ),
+)
 
 # The status of each of our errors, and the title of the page that shows it.
 ESTADOS: dict[type[erros.SispatError], tuple[int, str]] = {
@@ -125,7 +135,7 @@ def _do_banco(erro: EsteioError) -> Problema:
             "Outra pessoa está alterando o mesmo registro. Nada foi gravado: tente de novo em instantes.",
             cabecalhos={"Retry-After": "1"},
         )  # fmt: skip
-    _logger.warning("indisponível: %s", erro)
+    _indisponivel.failed("indisponível", erro)
     return Problema(
         503, "indisponivel", "Um momento, por favor",
         "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
