@@ -18,6 +18,7 @@ class Kept:
     generation: int = 0
     expires_at: float = 100.0
     idle_since: float = 0.0
+    answered_at: float = -1.0
     role: Role = Role.PRIMARY
     is_cut: bool = False
     ended: bool = False
@@ -48,9 +49,9 @@ def books(*idle: Kept, used: tuple[Kept, ...] = ()) -> Ledger[Kept]:
 def test_the_most_recently_used_goes_out_and_what_ended_while_idle_does_not() -> None:
     old, ended = Kept(), Kept(ended=True)
     ledger = books(old, ended)
-    assert ledger.take() is old
+    assert ledger.take(0.0) is old
     assert ended.dropped
-    assert (ledger.lost, ledger.take(), ledger.size) == (1, None, 1)
+    assert (ledger.lost, ledger.take(0.0), ledger.size) == (1, None, 1)
 
 
 def test_what_comes_back_unfit_is_closed() -> None:

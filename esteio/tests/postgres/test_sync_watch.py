@@ -83,10 +83,11 @@ def test_a_connection_that_does_not_come_back_is_told_of(database: SyncDatabase,
     assert "test_sync_watch.py" in event.borrower[0]
 
 
-def test_a_connection_that_nobody_refers_to_is_taken_back(database: SyncDatabase, seen: list[Event]) -> None:
+def test_a_connection_that_nobody_refers_to_is_closed_and_replaced(database: SyncDatabase, seen: list[Event]) -> None:
     database.borrow(None).execute("SELECT 1")
     gc.collect()
-    _until(lambda: database.stats().in_use == 0)
+    assert database.stats().in_use == 0
+    _until(lambda: database.stats().leaks == 1)
     assert [event.forgotten for event in seen if isinstance(event, ConnectionLeaked)] == [True]
     assert database.fetch_value("SELECT 1") == 1
 

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
+from psycopg.rows import AsyncRowFactory, tuple_row
 
 from esteio import events
 from esteio.clock import Clock
@@ -20,14 +24,16 @@ from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._restore import RESET
 from esteio.postgres._watch import Watch
 
-__all__ = ["Opener"]
+__all__ = ["CONFIGURE_SECONDS", "Opener", "check_configured"]
 
 _logger = logging.getLogger("esteio.postgres")
 
 _STAGGER = 0.25
 _IDENTITY_SECONDS = 3.0
+CONFIGURE_SECONDS = 10.0
 
 _Attempts = dict[asyncio.Task[Connection], tuple[Host, float]]
 """Attempts under way: to which server, and since when."""
@@ -47,6 +53,8 @@ class Opener:
         clock: Clock,
         only: Host | None = None,
         watch: Watch | None = None,
+        row_factory: AsyncRowFactory[Any] = tuple_row,
+        configure: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> None:
         self._fleet = fleet
         self._history = history
@@ -56,6 +64,8 @@ class Opener:
         self._clock = clock
         self._only = only
         self._watch = watch
+        self._row_factory = row_factory
+        self._configure = configure
         self.failovers = 0
         self.last: Host | None = None
         """The server the last connection was opened to."""
@@ -103,6 +113,12 @@ class Opener:
                 second_best.drop()
             await _end(running)
 
+    async def refresh(self, conn: Connection) -> None:
+        """Make the session of `conn` what it was when it was opened; any exception says that it is not."""
+        conn.forget_prepared()
+        await conn.execute(RESET, prepare=False)
+        await self._make_ready(conn)
+
     def _candidates(self) -> list[Host]:
         now = self._clock.monotonic()
         if self._only is None:
@@ -141,7 +157,7 @@ class Opener:
             return await self._examine(conn, host)
         except BaseException as error:
             conn.drop()
-            if isinstance(error, psycopg.Error | TimeoutError):
+            if isinstance(error, Exception) and not isinstance(error, DatabaseUnavailable):  # that one is noted already
                 self._fleet.failed(host, first_line(error), self._clock.monotonic())
             raise
 
@@ -161,7 +177,17 @@ class Opener:
             raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
         if not self._fleet.connected(host, conn.role, self._target, now):
             raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+        async with asyncio.timeout(CONFIGURE_SECONDS):
+            await self._make_ready(conn)
         return conn
+
+    async def _make_ready(self, conn: Connection) -> None:
+        """What every borrower is to find in a session that has its first settings."""
+        conn.row_factory = self._row_factory
+        if self._configure is not None:
+            await self._configure(conn)
+            check_configured(conn)
+        conn.remember()
 
     def _left_behind(self, conn: Connection, now: float) -> bool:
         if conn.life is None or self._target not in (Target.READ_WRITE, Target.PRIMARY):
@@ -178,6 +204,14 @@ class Opener:
             conn.knows_origin = True
             if life is not None and pid == conn.pid:  # another pid: a proxy, behind which servers may change
                 conn.life = self._history.witness(life, start)
+
+
+def check_configured(conn: psycopg.BaseConnection[Any]) -> None:
+    """ProgrammingError when `configure` left `conn` in the middle of something."""
+    status = conn.pgconn.transaction_status
+    if status != TransactionStatus.IDLE:
+        msg = f"configure left the connection in status {TransactionStatus(status).name}; end its transaction there"
+        raise psycopg.ProgrammingError(msg)
 
 
 async def _end(attempts: _Attempts) -> None:

@@ -14,12 +14,15 @@ import os
 import select
 import socket
 import sys
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import AsyncConnection, BaseConnection, Error, OperationalError, generators, waiting
+from psycopg._cursor_base import BaseCursor
+from psycopg._server_cursor_base import ServerCursorMixin
 from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout
 from psycopg.pq import ConnStatus, TransactionStatus
@@ -29,7 +32,8 @@ from esteio.policy._scope import SCOPE
 from esteio.postgres._deadline import LATE_SECONDS, deadline_passed, time_left
 from esteio.postgres._hosts import Host, Role, role_of
 from esteio.postgres._outcome import Incarnation
-from esteio.postgres._watch import Cursor, Watch
+from esteio.postgres._restore import ClientState, changes_session, reported
+from esteio.postgres._watch import Cursor, ServerCursor, Watch
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGcancelConn, PGconn
@@ -45,6 +49,19 @@ _INTERVAL = 0.1
 _CANCEL_SECONDS = 1.0
 _CANCEL_AGAIN = 0.1
 _GRACE = 0.04  # a policy or `run` with the same deadline cancels first: two that stop a statement disturb each other
+_AT_REST = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
+# What any of psycopg's cursors hands to its connection when it sends a statement.
+_SENDING = frozenset(
+    generator.__code__
+    for generator in (
+        BaseCursor._execute_gen,  # noqa: SLF001
+        BaseCursor._executemany_gen_pipeline,  # noqa: SLF001
+        BaseCursor._executemany_gen_no_pipeline,  # noqa: SLF001
+        BaseCursor._stream_send_gen,  # noqa: SLF001
+        BaseCursor._start_copy_gen,  # noqa: SLF001
+        ServerCursorMixin._declare_gen,  # noqa: SLF001
+    )
+)
 
 
 class Remembered(BaseConnection[Any]):
@@ -53,6 +70,8 @@ class Remembered(BaseConnection[Any]):
     expires_at: float = 0.0
     """Monotonic seconds after which the pool replaces it."""
     idle_since: float = 0.0
+    answered_at: float = 0.0
+    """Monotonic seconds of its last answer that was timed."""
     generation: int = 0
     """Of its pool when it was opened."""
     role: Role = Role.UNKNOWN
@@ -73,8 +92,55 @@ class Remembered(BaseConnection[Any]):
     """Monotonic seconds at which a caller got it; infinite while none has it."""
     borrower: Sequence[Any] = ()
     overdue: bool = False
-    """Whether it is out for so long that somebody was told."""
+    """Whether it is out for so long that this was reported."""
+    lost_to: deque[tuple[int, float, Sequence[Any]]] | None = None
+    """Where it is noted when the borrower loses the last reference to it."""
+    altered: bool = False
+    """Whether its session may no longer be as it was when it was opened, so that it is reset before anybody else gets it.
+
+    Statements of psycopg's cursors set it; who sends commands through `pgconn` says so here.
+    """
     _watched: Any = None
+    _announced: bool = False
+    _fresh: tuple[ClientState, tuple[bytes | None, ...]] | None = None
+
+    def __del__(self) -> None:  # type: ignore[override] # psycopg's has a default argument for itself alone
+        if self.lost_to is not None and self.borrowed_at < inf:
+            # No lock and no logging: this may run in any thread, in the middle of anything.
+            self.lost_to.append((self.pid, self.borrowed_at, self.borrower))
+            self._pool = None  # psycopg then does not warn as well; its socket is closed with `pgconn`
+        super().__del__()
+
+    def announce(self, sql: str) -> None:
+        """A cursor of ours is about to send `sql`."""
+        self._announced = True
+        if not self.altered:
+            self.altered = changes_session(sql)
+
+    def look_at(self, operation: Any) -> None:
+        """`operation` is about to run; the statement of a cursor that is not ours may change anything."""
+        if getattr(operation, "gi_code", None) in _SENDING:
+            if not self._announced:
+                self.altered = True
+            self._announced = False
+
+    def remember(self) -> None:
+        """From now on this is how its session is to be found by each borrower."""
+        self.altered = False
+        self._fresh = ClientState(self), reported(self.pgconn)
+
+    def forget_prepared(self) -> None:
+        """The server is about to forget all prepared statements."""
+        self._prepared.clear()
+        self._prepared._to_flush.clear()  # noqa: SLF001
+
+    def put_back(self) -> bool:
+        """Undo what the borrower changed in the driver; whether the session on the server has to be reset too."""
+        if self._fresh is None or self.pgconn.status != ConnStatus.OK:  # it will not be handed out again
+            return False
+        client, server = self._fresh
+        client.put_back(self)
+        return self.altered or reported(self.pgconn) != server
 
     def stale(self) -> bool:
         """Whether this idle connection can no longer be used."""
@@ -84,8 +150,17 @@ class Remembered(BaseConnection[Any]):
         return bool(watched(0)) or self.pgconn.status != ConnStatus.OK
 
     def reusable(self) -> bool:
-        """Whether it is open, idle and outside of any transaction."""
-        return self.pgconn.transaction_status == TransactionStatus.IDLE and self._pipeline is None
+        """Whether it is open, idle and outside of any transaction, also of one in two phases or left half-way."""
+        return (
+            self.pgconn.transaction_status == TransactionStatus.IDLE
+            and self._pipeline is None
+            and self._tpc is None
+            and not self._num_transactions
+        )
+
+    def unfinished(self) -> bool:
+        """Whether it is open and in the middle of a transaction or a statement."""
+        return self.pgconn.transaction_status not in _AT_REST
 
     def role_now(self) -> Role:
         """What its server says it is; the server tells with every answer, so this costs no round trip."""
@@ -119,9 +194,11 @@ class Connection(Remembered, AsyncConnection[Any]):
     def __init__(self, pgconn: PGconn, row_factory: AsyncRowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = Cursor
+        self.server_cursor_factory = ServerCursor
 
     async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
         """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""
+        self.look_at(gen)
         expires, now, _ = SCOPE.get()
         if expires != inf:
             left = expires - now()
@@ -174,7 +251,7 @@ class Connection(Remembered, AsyncConnection[Any]):
     def cut(self) -> None:
         """End it although somebody waits for an answer, or for the statement to be stopped."""
         super().cut()
-        if self._stopping is not None:
+        if self._stopping is not None and not self._stopping.expired():  # one that expires ends the wait by itself
             self._stopping.reschedule(asyncio.get_running_loop().time())
 
 

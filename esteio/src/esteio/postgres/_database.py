@@ -35,6 +35,7 @@ from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._dsn import Dsn
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line, translate
 from esteio.postgres._hosts import Fleet, Host, HostReport, Target
+from esteio.postgres._limits import PoolLimits, checked
 from esteio.postgres._outcome import History
 from esteio.postgres._pool import Pool
 from esteio.postgres._replicas import Replicas
@@ -63,7 +64,9 @@ class Database:
 
     `settings` are PostgreSQL settings of each session, such as `{"role": "app"}`. `max_waiting` bounds
     the queue for a connection. `prepare_threshold` is psycopg's: 0 prepares a statement the first time
-    it runs on a connection, None never does (for PgBouncer in transaction mode). A statement slower than
+    it runs on a connection, None never does (for PgBouncer in transaction mode). `row_factory` is what rows are
+    made with. `configure` is called with each new connection, and again when one was reset because a borrower had
+    changed its session; `reset` with each one that comes back, before we undo what was left. A statement slower than
     `slow_warn` seconds is logged, one slower than `slow_alert` an event too, and a connection that is out
     for more than `leak_after` seconds both; None turns each off. At most `statements` are counted by name.
     """
@@ -77,8 +80,13 @@ class Database:
         settings: Mapping[str, str] | None = None,
         min_size: int = 2,
         prepare_threshold: int | None = 0,
+        row_factory: AsyncRowFactory[Any] = tuple_row,
+        configure: Callable[[Connection], Awaitable[None]] | None = None,
+        reset: Callable[[Connection], Awaitable[None]] | None = None,
         max_waiting: int = 1000,
         ping_after: float = 30.0,
+        max_lifetime: float = 3600.0,
+        max_idle: float = 600.0,
         max_lag: float = 10.0,
         max_lag_bytes: int = 64 * 1024 * 1024,
         slow_warn: float | None = 1.0,
@@ -90,8 +98,20 @@ class Database:
         self.dsn = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
         self.name = name
         self.clock = clock
+        self._row_factory = row_factory
         self.retried = 0
         """Transactions and statements that ran again."""
+        limits = PoolLimits(
+            min_size=min_size,
+            max_size=self.dsn.connection_limit,
+            timeout=self.dsn.pool_timeout,
+            max_waiting=max_waiting,
+            ping_after=ping_after,
+            max_lifetime=max_lifetime,
+            max_idle=max_idle,
+        )
+        checked("max_lag", max_lag)
+        checked("max_lag_bytes", max_lag_bytes)
         application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
         conninfo = session_conninfo(self.dsn, application, settings or {})
         self._watch = Watch(
@@ -116,17 +136,16 @@ class Database:
                 clock=clock,
                 only=only,
                 watch=self._watch,
+                row_factory=row_factory,
+                configure=configure,
             )
 
         def pool(source: Opener, smallest: int, label: str = name) -> Pool:
             return Pool(
                 source,
+                limits.resized(smallest, None),
                 name=label,
-                min_size=min(smallest, self.dsn.connection_limit),
-                max_size=self.dsn.connection_limit,
-                timeout=self.dsn.pool_timeout,
-                max_waiting=max_waiting,
-                ping_after=ping_after,
+                reset=reset,
                 leak_after=leak_after,
                 clock=clock,
             )
@@ -157,6 +176,14 @@ class Database:
         if wait is not None:
             async with self.connection(timeout=wait):
                 pass
+
+    def resize(self, *, min_size: int | None = None, max_size: int | None = None) -> None:
+        """Keep at least `min_size` connections open and at most `max_size` to each server, from now on; None: as before.
+
+        What is in use above the new maximum ends when it comes back. ValueError outside of the documented limits.
+        """
+        self._pool.resize(min_size, max_size)
+        self._replicas.resize(max_size)
 
     async def drain(self, timeout: float = 5.0) -> bool:
         """Refuse new work; whether all running work ended within `timeout` seconds."""
@@ -242,7 +269,7 @@ class Database:
         sql: QueryNoTemplate,
         params: _Params = None,
         *,
-        row_factory: AsyncRowFactory[Any] = tuple_row,
+        row_factory: AsyncRowFactory[Any] | None = None,
         read_only: bool = False,
         idempotent: bool = False,
     ) -> Any:
@@ -251,7 +278,9 @@ class Database:
         `read_only`: the statement changes nothing, so it may go to a replica and through an outage, on which
         it is repeated for as long as a connection may be waited for; `idempotent`: the latter only.
         """
-        return await statement(self, sql, params, row_factory, AsyncCursor.fetchone, read_only, idempotent)
+        return await statement(
+            self, sql, params, row_factory or self._row_factory, AsyncCursor.fetchone, read_only, idempotent
+        )
 
     @overload
     async def fetch_all(
@@ -272,12 +301,14 @@ class Database:
         sql: QueryNoTemplate,
         params: _Params = None,
         *,
-        row_factory: AsyncRowFactory[Any] = tuple_row,
+        row_factory: AsyncRowFactory[Any] | None = None,
         read_only: bool = False,
         idempotent: bool = False,
     ) -> list[Any]:
         """All rows; the statement should bound their number. For the rest see `fetch_one`."""
-        rows: list[Any] = await statement(self, sql, params, row_factory, AsyncCursor.fetchall, read_only, idempotent)
+        rows: list[Any] = await statement(
+            self, sql, params, row_factory or self._row_factory, AsyncCursor.fetchall, read_only, idempotent
+        )
         return rows
 
     async def fetch_value(

@@ -1,9 +1,9 @@
 """Connections that are not given back.
 
-Promises: a connection that is out for longer than the threshold is told of once, with the lines that borrowed
-it, and told of again when it comes back. One that nobody refers to any more, as after a block that was never
-left, is taken back at the next look. Noting the borrower costs half a microsecond: which instruction, not
-which line, and no text.
+Promises: a connection that is out for longer than the threshold is reported once, with the lines that borrowed it,
+and once more when it comes back; it is never taken away from who has it. One that its borrower has lost - a block
+entered by hand and never left - is closed by Python with its last reference, reported at the pool's next look, and
+replaced. Noting the borrower costs half a microsecond: which instruction, not which line, and no text.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from esteio import events
 from esteio.events import Event
@@ -30,18 +31,15 @@ _logger = logging.getLogger("esteio.postgres.leaks")
 
 _SKIPPED = 4  # frames between noting and a block of ours
 _DEPTH = 6
-_REFERENCES = 4  # of a connection that only the pool knows: its set, our copy of it, the loop, the question itself
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _BLOCKS = contextlib.__file__
-
-C = TypeVar("C", bound="Remembered")
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLeaked(Event):
     """A connection of pool `name` is out for `seconds` already; `borrower` has the lines that took it, innermost first.
 
-    `forgotten`: nobody refers to it, so it was taken back.
+    `forgotten`: nobody referred to it any more, so it is closed and replaced.
     """
 
     seconds: float
@@ -61,11 +59,14 @@ class Leaks:
         self._threshold = threshold
         self._now = now
         self.found = 0
+        # Filled by finalizers, which may run in any thread at any moment: appending needs no lock.
+        self._lost: deque[tuple[int, float, Sequence[Any]]] = deque()
 
     def borrowed(self, conn: Remembered) -> None:
         """`conn` was just handed out to the caller of our caller."""
         conn.borrowed_at = self._now()
         conn.borrower = _places()
+        conn.lost_to = self._lost
 
     def returned(self, conn: Remembered) -> None:
         """`conn` came back although it was told of."""
@@ -77,39 +78,35 @@ class Leaks:
             self._now() - conn.borrowed_at,
         )
 
-    def look(self, used: Collection[C]) -> tuple[list[C], list[C]]:
-        """Those of `used` that nobody refers to, and those that are newly out for too long."""
+    def look(self, used: Iterable[Remembered]) -> list[Remembered]:
+        """Those of `used` that are newly out for too long."""
         now = self._now()
-        forgotten, late = [], []
-        connections = list(used)
-        for conn in connections:
-            if sys.getrefcount(conn) <= _REFERENCES:
-                forgotten.append(conn)
-            elif not conn.overdue and now - conn.borrowed_at > self._threshold:
-                conn.overdue = True
-                late.append(conn)
-        self.found += len(forgotten) + len(late)
-        return forgotten, late
-
-    def tell(self, forgotten: Iterable[Remembered], late: Iterable[Remembered]) -> None:
-        """Tell of what `look` has found."""
-        now = self._now()
-        for conn in forgotten:
-            self._tell(conn, now, forgotten=True)
+        late = [conn for conn in used if not conn.overdue and now - conn.borrowed_at > self._threshold]
         for conn in late:
-            self._tell(conn, now, forgotten=False)
+            conn.overdue = True
+        return late
 
-    def _tell(self, conn: Remembered, now: float, *, forgotten: bool) -> None:
-        lines = tuple(_lines(conn.borrower))
+    def report(self, late: Iterable[Remembered]) -> None:
+        """Log and emit what `look` has found, and the connections that were lost since the last time."""
+        now = self._now()
+        for conn in late:
+            self._report(conn.pid, now - conn.borrowed_at, conn.borrower, forgotten=False)
+        while self._lost:
+            pid, since, borrower = self._lost.popleft()
+            self._report(pid, now - since, borrower, forgotten=True)
+
+    def _report(self, pid: int, seconds: float, borrower: Sequence[Any], *, forgotten: bool) -> None:
+        self.found += 1
+        lines = tuple(_lines(borrower))
         _logger.warning(
             "pool %s: the connection to backend %d %s after %.1f s; borrowed at %s",
             self._name,
-            conn.pid,
-            "was forgotten and is taken back" if forgotten else "has not come back",
-            now - conn.borrowed_at,
+            pid,
+            "was lost by its borrower, so it is closed and replaced," if forgotten else "has not come back",
+            seconds,
             " < ".join(lines) or "an unknown place",
         )
-        events.emit(ConnectionLeaked(self._name, now - conn.borrowed_at, conn.pid, lines, forgotten))
+        events.emit(ConnectionLeaked(self._name, seconds, pid, lines, forgotten))
 
 
 def _places() -> list[Any]:

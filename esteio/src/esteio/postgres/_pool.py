@@ -4,8 +4,9 @@ Promises: a connection that ended while idle is replaced, never handed out; ever
 the queue a length; after an outage the first connection is there within the reconnect delay, and a dead
 server sees one attempt at a time from each pool. One sign that the server is gone or has changed its role
 ends the whole generation of connections. A connection that idled for long is asked before it is handed out.
-Belongs to one event loop; after a fork the child has to open it anew. A handed-out connection must come back
-through `release`.
+Whatever a borrower changed is undone before the next one gets the connection; where it cannot be undone the
+connection is replaced. Belongs to one event loop; after a fork the child has to open it anew. A handed-out
+connection must come back through `release`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import asyncio
 import contextlib
 import logging
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine
 from math import inf
 from random import random
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 
@@ -30,18 +32,22 @@ from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_li
 from esteio.postgres._histogram import Histogram
 from esteio.postgres._leaks import Leaks
 from esteio.postgres._ledger import Ledger
+from esteio.postgres._limits import PoolLimits
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
-__all__ = ["Pool", "anew"]
+__all__ = ["RESET_SECONDS", "UNFINISHED", "Pool", "anew"]
 
 _logger = logging.getLogger("esteio.postgres")
 
 _CONNECTORS = 4  # parallel attempts while the server answers; one while it does not
-_MAX_LIFETIME = 3600.0
-_MAX_IDLE = 600.0
 _SWEEP_EVERY = 1.0
 _SPREAD = 0.1  # seconds over which the processes of a service refill their pools
 _PING_SECONDS = 2.0
+RESET_SECONDS = 2.0
+UNFINISHED = (
+    "pool %s: the connection to backend %d came back in the middle of a transaction or a statement: it is closed, and"
+    " what was not committed is undone; commit before the block ends, or use transaction()"
+)
 
 
 class Source(Protocol):
@@ -49,6 +55,10 @@ class Source(Protocol):
 
     async def open(self) -> Connection:
         """A connection; any exception says that there is none now."""
+        ...
+
+    async def refresh(self, conn: Connection) -> None:
+        """Make the session of `conn` what it was when it was opened; any exception says that it is not."""
         ...
 
     def wait(self) -> float:
@@ -61,40 +71,36 @@ class Source(Protocol):
 
 
 class Pool:
-    """Hands out connections from `source`, at most `max_size` of them at a time.
+    """Hands out connections from `source`, within `limits`.
 
     One that idled for `ping_after` seconds is asked for an answer first; none lives longer than `max_lifetime`
-    seconds, less up to a tenth at random; those above `min_size` end after `max_idle` idle seconds.
+    seconds, less up to a tenth at random; those above `min_size` end after `max_idle` idle seconds. `reset` is
+    called with each connection that comes back.
     """
 
     def __init__(
         self,
         source: Source,
+        limits: PoolLimits,
         *,
         name: str,
-        min_size: int,
-        max_size: int,
-        timeout: float,
-        max_waiting: int,
-        ping_after: float = 30.0,
-        max_lifetime: float = _MAX_LIFETIME,
-        max_idle: float = _MAX_IDLE,
+        reset: Callable[[Connection], Awaitable[None]] | None = None,
         leak_after: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._source = source
         self._name = name
-        self._books: Ledger[Connection] = Ledger(min_size, max_size, max_idle)
-        self._ping_after = ping_after
-        self._max_lifetime = max_lifetime
-        self._timeout = timeout
-        self._max_waiting = max_waiting
+        self._books: Ledger[Connection] = Ledger(limits.min_size, limits.max_size, limits.max_idle)
+        self._limits = limits
+        self._ping_after = limits.ping_after
+        self._reset = reset
         self._clock = clock
         self._now = monotonic if clock is SYSTEM else clock.monotonic
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = "is not open"
         self._waiters: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
         self._connectors: set[asyncio.Task[None]] = set()
+        self._chores: set[asyncio.Task[bool]] = set()  # pings and resets under way; each has its connection in use
         self._sweeper: asyncio.TimerHandle | None = None
         self._drained: asyncio.Event | None = None
         self._down_since: float | None = None
@@ -103,7 +109,7 @@ class Pool:
         self._connects = self._connect_failures = 0
         self._waits = Histogram()
         self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
-        self._inherited: list[Ledger[Connection]] = []
+        self._inherited: list[object] = []
         renew_after_fork(self)
 
     @property
@@ -130,6 +136,9 @@ class Pool:
         if self._closed == "is closed":
             return
         await self._shut("is closed", timeout)
+        for chore in tuple(self._chores):
+            chore.cancel()
+        await asyncio.gather(*self._chores, return_exceptions=True)
         for conn in self._books.used:
             _logger.warning("pool %s: a connection still in use after %g s is closed", self._name, timeout)
             conn.drop()
@@ -141,10 +150,12 @@ class Pool:
 
     def renew(self) -> None:
         """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
-        self._inherited.append(self._books)  # dropping them would end the parent's sessions
-        self._books = Ledger(self._books.min_size, self._books.max_size, self._books.max_idle)
+        books = self._books
+        self._inherited.append((books, tuple(books.used)))  # dropping them would end the parent's sessions
+        self._books = Ledger(books.min_size, books.max_size, books.max_idle)
         self._waiters.clear()
         self._connectors.clear()
+        self._chores.clear()
         self._sweeper = self._drained = self._loop = None
         if not self._closed:
             self._closed = "was opened before this process was forked: open a database in each process"
@@ -154,11 +165,14 @@ class Pool:
 
         DatabaseUnavailable when the server is away or the pool not open; PoolExhausted when all are in use.
         """
-        conn = self._books.take()
-        while conn is not None and self._now() - conn.idle_since > self._ping_after and not await self._answers(conn):
-            conn = self._books.take()
+        wait = self._limits.timeout if timeout is None else timeout
+        now = self._now()
+        conn = self._books.take(now)
+        if conn is not None and now - conn.idle_since > self._ping_after:
+            conn = await self._first_that_answers(conn, wait)
+            wait = max(0.0, wait - (self._now() - now))
         if conn is None:
-            conn = await self._queue(self._timeout if timeout is None else timeout)
+            conn = await self._queue(wait)
             self._served += 1
         self._acquired += 1
         if self._leaks is not None:
@@ -167,10 +181,23 @@ class Pool:
 
     def release(self, conn: Connection) -> None:
         """Give `conn` back; one that is broken or in the middle of something is replaced."""
-        books = self._books
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
         conn.borrowed_at = inf
+        # The session is reset by a task of its own: the borrower need not wait, and the connection is in use until then.
+        if (conn.put_back() or self._reset is not None) and not self._closed and self._worth_a_reset(conn):
+            self._begin(self._refresh(conn), "reset")
+        else:
+            self._returned(conn)
+
+    def resize(self, min_size: int | None, max_size: int | None) -> None:
+        """Keep at least `min_size` connections open and at most `max_size`, from now on; None: as before."""
+        self._limits = limits = self._limits.resized(min_size, max_size)
+        self._books.resize(limits.min_size, limits.max_size)
+        self._grow()
+
+    def _returned(self, conn: Connection) -> None:
+        books = self._books
         if self._closed:
             books.used.discard(conn)
             conn.drop()
@@ -178,6 +205,8 @@ class Pool:
                 self._drained.set()
             return
         generation, lost = books.generation, books.lost
+        if conn.unfinished():
+            _logger.warning(UNFINISHED, self._name, conn.pid)
         if books.returned(conn, self._now(), wanted=bool(self._waiters)):
             self._offer(conn)
             return
@@ -209,7 +238,7 @@ class Pool:
             in_use=len(self._books.used),
             connecting=len(self._connectors),
             waiting=len(self._waiters),
-            max_waiting=self._max_waiting,
+            max_waiting=self._limits.max_waiting,
             acquired=self._acquired,
             queued=self._queued,
             wait_seconds=self._waits.seconds,
@@ -232,22 +261,85 @@ class Pool:
 
     # Handing out
 
-    async def _answers(self, conn: Connection) -> bool:
-        """Whether a connection that idled for long still has a server at its other end."""
+    def _begin(self, chore: Coroutine[Any, Any, bool], what: str) -> asyncio.Task[bool]:
+        assert self._loop is not None
+        task = self._loop.create_task(chore, name=f"pool {self._name}: {what}")
+        self._chores.add(task)  # the loop itself keeps no task alive
+        task.add_done_callback(self._chores.discard)
+        return task
+
+    async def _first_that_answers(self, conn: Connection, wait: float) -> Connection | None:
+        """`conn`, or the next idle one whose server answers; None when there is none. For at most `wait` seconds."""
+        expires = self._now() + wait
+        found: Connection | None = conn
+        while found is not None and self._now() - found.idle_since > self._ping_after:
+            # A task of its own: a caller who leaves must not make a server look dead that had no time to answer.
+            ping = self._begin(self._ping(found), "ping")
+            try:
+                done, _ = await asyncio.wait({ping}, timeout=max(0.0, expires - self._now()))
+            except BaseException:
+                self._unwanted(ping, found)
+                raise
+            if not done:
+                self._unwanted(ping, found)
+                self._timeouts += 1
+                reason = f"a connection that had idled got no answer within {wait:g} s"
+                raise DatabaseUnavailable(self._name, reason, not_sent=True)
+            if ping.result():
+                return found
+            found = self._books.take(self._now())
+        return found
+
+    def _unwanted(self, ping: asyncio.Task[bool], conn: Connection) -> None:
+        """The caller of `ping` has left: `conn` goes back when it is answered."""
+
+        def back(ping: asyncio.Task[bool]) -> None:
+            if not ping.cancelled() and ping.result():
+                self._returned(conn)
+
+        ping.add_done_callback(back)
+
+    async def _ping(self, conn: Connection) -> bool:
+        """Whether `conn`, in use, has a server at its other end; if not, it is replaced."""
+        SCOPE.set(OPEN_END)  # of this task: it has a limit of its own
         try:
             async with asyncio.timeout(_PING_SECONDS):
                 await conn.execute("SELECT 1")
+            if conn.generation == self._books.generation and conn.role_now() is conn.role:
+                return True
         except (psycopg.Error, TimeoutError) as error:
             self.retire(conn, f"no answer after idling: {first_line(error)}")
             conn.drop()
         except BaseException:
-            self.release(conn)
+            conn.drop()
+            self._returned(conn)
             raise
-        else:
-            if conn.generation == self._books.generation and conn.role_now() is conn.role:
-                return True
-        self.release(conn)
+        self._returned(conn)
         return False
+
+    def _worth_a_reset(self, conn: Connection) -> bool:
+        return conn.generation == self._books.generation and conn.reusable()
+
+    async def _refresh(self, conn: Connection) -> bool:
+        """Undo what the last borrower of `conn` left in the session, and give it back."""
+        SCOPE.set(OPEN_END)  # of this task: the borrower's deadline has nothing to do with it
+        try:
+            async with asyncio.timeout(RESET_SECONDS):
+                if self._reset is not None:
+                    await self._reset(conn)
+                if conn.put_back():
+                    await self._source.refresh(conn)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody gets a session that is not as it was
+            _logger.warning(
+                "pool %s: a connection could not be reset and is replaced: %s", self._name, first_line(error)
+            )
+            conn.drop()
+        except BaseException:
+            conn.drop()
+            raise
+        finally:
+            self._returned(conn)
+        return True
 
     async def _queue(self, timeout: float) -> Connection:
         if self._closed:
@@ -255,7 +347,7 @@ class Pool:
         hopeless = self._source.refusal()
         if hopeless is not None and not self._books.used:
             raise anew(hopeless)
-        if len(self._waiters) >= self._max_waiting:
+        if len(self._waiters) >= self._limits.max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
         assert self._loop is not None
@@ -334,7 +426,7 @@ class Pool:
             size=self._books.size,
             max_size=self._books.max_size,
             waiting=len(self._waiters),
-            max_waiting=self._max_waiting,
+            max_waiting=self._limits.max_waiting,
         )
 
     # Growing and shrinking
@@ -363,7 +455,15 @@ class Pool:
                         return
                     await self._clock.sleep_async(max(0.001, self._source.wait()))
                 else:
-                    self._connected(conn, generation)
+                    try:
+                        self._connected(conn, generation)
+                    except BaseException:
+                        conn.drop()
+                        raise
+        except Exception:
+            _logger.exception(
+                "pool %s: connecting ended by an error of ours; it begins again within a second", self._name
+            )
         finally:
             self._connectors.discard(me)  # here and not when the task is done: who queues meanwhile counts on it
 
@@ -374,7 +474,7 @@ class Pool:
         now = self._now()
         self._connects += 1
         conn.generation = generation
-        conn.expires_at = now + self._max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
+        conn.expires_at = now + self._limits.max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
         if self._down_since is not None:
             seconds = now - self._down_since
             self._down_since = None
@@ -399,14 +499,15 @@ class Pool:
         self._sweeper = self._loop.call_later(_SWEEP_EVERY * (0.75 + 0.5 * random()), self._sweep)  # noqa: S311
 
     def _sweep(self) -> None:
-        self._cut_hung()
-        if self._leaks is not None:
-            forgotten, late = self._leaks.look(self._books.used)
-            self._leaks.tell(forgotten, late)
-            for conn in forgotten:
-                self.release(conn)
-        self.check_idle()
-        self._schedule_sweep()
+        try:
+            self._cut_hung()
+            if self._leaks is not None:
+                self._leaks.report(self._leaks.look(self._books.used))
+            self.check_idle()
+        except Exception:
+            _logger.exception("pool %s: the look at all connections failed; the next one follows", self._name)
+        finally:
+            self._schedule_sweep()
 
     def _cut_hung(self) -> None:
         now = self._now()

@@ -8,11 +8,13 @@ about a promotion even while nobody asks for anything.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from random import random
 from typing import Any
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from esteio.clock import Clock
 from esteio.policy._forks import renew_after_fork
@@ -24,6 +26,8 @@ from esteio.postgres._pool import Pool
 from esteio.postgres._replication import Lag, Replication, parse_lsn
 
 __all__ = ["Replicas"]
+
+_logger = logging.getLogger("esteio.postgres")
 
 _INTERVAL = 0.5
 _ACQUIRE_SECONDS = 0.25
@@ -72,6 +76,11 @@ class Replicas:
         """Let running reads come back; whether they did."""
         return all(await asyncio.gather(*(pool.drain(timeout) for pool in self._pools.values())))
 
+    def resize(self, max_size: int | None) -> None:
+        """At most `max_size` connections to each replica from now on."""
+        for pool in self._pools.values():
+            pool.resize(None, max_size)
+
     async def acquire(self, token: int) -> tuple[Pool, Connection] | None:
         """A connection to a replica that has replayed `token`, and its pool; None when the primary has to do it."""
         usable = self.replication.usable(token, self._clock.monotonic())
@@ -97,6 +106,8 @@ class Replicas:
                     await measure()
             except (psycopg.Error, DatabaseUnavailable, PoolExhausted, TimeoutError):
                 pass  # not measured: what is known grows old, and the pools tell of their troubles themselves
+            except Exception:
+                _logger.exception("a replica could not be measured; the next measurement follows")
             await self._clock.sleep_async(_INTERVAL * (0.5 + random()))  # noqa: S311 - jitter
 
     async def _measure_primary(self) -> None:
@@ -129,7 +140,7 @@ class Replicas:
 async def _ask(pool: Pool, sql: str, note: Callable[[Connection], None]) -> tuple[Any, ...]:
     conn = await pool.acquire(_INTERVAL)
     try:
-        row = await (await conn.execute(sql)).fetchone()
+        row = await (await conn.cursor(row_factory=tuple_row).execute(sql)).fetchone()
         note(conn)
     except psycopg.Error:
         conn.drop()

@@ -10,6 +10,7 @@ from math import inf
 from random import random
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from esteio import events
 from esteio.clock import Clock
@@ -88,7 +89,7 @@ class Resolver:
         if not conn.knows_origin:
             return None, None
         async with conn.transaction():  # behind a proxy both answers must come from one server
-            row = await (await conn.execute(ORIGIN, prepare=False)).fetchone()
+            row = await (await conn.cursor(row_factory=tuple_row).execute(ORIGIN, prepare=False)).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
             return current, await _status(conn, xid)
@@ -102,7 +103,7 @@ class Resolver:
 async def _status(conn: Connection, xid: int) -> str | None:
     try:
         async with conn.transaction():  # a savepoint, where one is open already
-            row = await (await conn.execute(STATUS, [str(xid)])).fetchone()
+            row = await (await conn.cursor(row_factory=tuple_row).execute(STATUS, [str(xid)])).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]

@@ -12,10 +12,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
 
 import psycopg
-from psycopg import AsyncCursor
-from psycopg.abc import Params, Query
+from psycopg import AsyncCursor, AsyncServerCursor
+from psycopg._compat import Template
+from psycopg.abc import Params, PQGen, Query
 from psycopg.rows import Row
-from psycopg.sql import Composable
+from psycopg.sql import Composable, as_string
 
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres._slow import SlowLog
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 else:
     _Base = object  # psycopg does not export what its cursors have in common
 
-__all__ = ["Cursor", "Watch", "Watched"]
+__all__ = ["Announcing", "Cursor", "ServerCursor", "Watch", "Watched"]
 
 
 class Watch:
@@ -56,20 +57,61 @@ class Watch:
         """A statement that began at `began` has ended."""
         ended = self.now()
         took = ended - began
+        if error is None:
+            cursor.connection.answered_at = ended
         sql = query if type(query) is str else _text_of(cursor, query)
         self.statements.observe(sql, took, failed=error is not None)
         if took >= self._patience:
             self._slow.tell(sql, params, took, ended, error)
 
 
-def _text_of(cursor: Watched, query: Query) -> str:
+def _text_of(cursor: Announcing, query: Query) -> str:
     """The text of a statement that is not simply text; one that was put together is put together again."""
     if isinstance(query, bytes):
         return query.decode("utf-8", "replace")
-    return query.as_string(cursor) if isinstance(query, Composable) else str(query)
+    return as_string(query, cursor) if isinstance(query, Composable | Template) else str(query)
 
 
-class Watched(_Base):
+class Announcing(_Base):
+    """What all our cursors do: their connection sees each statement before it is sent."""
+
+    # Each of these begins a statement, of execute(), executemany(), stream() and copy(), inside and outside of pipelines.
+
+    def _execute_gen(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
+        self._announce(query)
+        return super()._execute_gen(query, *args, **options)
+
+    def _executemany_gen_pipeline(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
+        self._announce(query)
+        return super()._executemany_gen_pipeline(query, *args, **options)
+
+    def _executemany_gen_no_pipeline(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
+        self._announce(query)
+        return super()._executemany_gen_no_pipeline(query, *args, **options)
+
+    def _stream_send_gen(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
+        self._announce(query)
+        return super()._stream_send_gen(query, *args, **options)
+
+    def _start_copy_gen(self, statement: Query, *args: Any, **options: Any) -> PQGen[None]:
+        self._announce(statement)
+        return super()._start_copy_gen(statement, *args, **options)
+
+    def _declare_gen(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
+        self._announce(query)
+        server_cursor: Any = super()  # the only kind of cursor that declares anything
+        if server_cursor.withhold:
+            self._conn.altered = True  # it stays open after its transaction
+        declaring: PQGen[None] = server_cursor._declare_gen(query, *args, **options)  # noqa: SLF001
+        return declaring
+
+    def _announce(self, query: Query) -> None:
+        announce = getattr(self._conn, "announce", None)  # only connections of our pools have it
+        if announce is not None:
+            announce(query if type(query) is str else _text_of(self, query))
+
+
+class Watched(Announcing):
     """What both flavours of cursors know: who watches, and what a pipeline has sent."""
 
     _sent: tuple[Query, object, float] | None = None
@@ -130,3 +172,7 @@ class Cursor(Watched, AsyncCursor[Row]):
             raise
         watch.note(self, query, params_seq, began, None)
         return None
+
+
+class ServerCursor(Announcing, AsyncServerCursor[Row]):
+    """A psycopg cursor on the server, whose connection sees its statement."""

@@ -1,25 +1,22 @@
 """SQLAlchemy on our pool, with asyncio and with threads.
 
 Promises: an engine made here has no pool of its own: every connection it checks out is borrowed from the database's
-pool and given back as it was - autocommit, default isolation, outside of a transaction - or dropped where that cannot
-be. Queue, limits, stale sockets, failover and statistics are the database's; after a restart of the server no checkout
-fails. What SQLAlchemy runs is not run twice: for that use `Database.run`. Waiting in vain raises the database's errors
+pool, which undoes what was changed - autocommit, isolation, settings - before anybody else gets it. Queue, limits,
+stale sockets, failover and statistics are the database's; after a restart of the server no checkout fails. What
+SQLAlchemy runs is not run twice: for that use `Database.run`. Waiting in vain raises the database's errors
 (PoolExhausted, DatabaseUnavailable), a statement's error is SQLAlchemy's own with the driver's inside.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import psycopg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, PGDialectAsync_psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.util import await_only
 
 from esteio.postgres._attempts import trouble
 from esteio.postgres._connection import Connection
@@ -71,9 +68,6 @@ def engine(database: SyncDatabase, **options: Any) -> Engine:
         return conn
 
     def give_back(conn: SyncConnection) -> None:
-        if _may_go_on(conn):
-            conn.isolation_level = conn.read_only = conn.deferrable = None
-            conn.autocommit = True
         database.give_back(conn, None)
 
     made = create_engine("postgresql+esteio://", creator=borrow, **_checked(options))
@@ -128,15 +122,7 @@ class AsyncDialect(PGDialectAsync_psycopg):
 
     def do_close(self, dbapi_connection: Any) -> None:
         """Give it back."""
-        conn: Connection = _driver(dbapi_connection)
-        try:
-            if _may_go_on(conn):
-                await_only(_as_it_was(conn))
-        except BaseException:
-            conn.drop()
-            raise
-        finally:
-            self.give_back(conn)
+        self.give_back(_driver(dbapi_connection))
 
     def do_terminate(self, dbapi_connection: Any) -> None:
         """Give it back as broken; also from where nothing can be awaited."""
@@ -203,15 +189,3 @@ def _lost(error: Any, conn: Any, broke: Callable[[Any, BaseException], None]) ->
         broke(conn, error)
         return True
     return bool(conn.closed)
-
-
-def _may_go_on(conn: psycopg.BaseConnection[Any]) -> bool:
-    return not conn.closed and conn.pgconn.transaction_status == TransactionStatus.IDLE
-
-
-async def _as_it_was(conn: Connection) -> None:
-    with suppress(psycopg.Error):  # then it is not idle, and its pool replaces it
-        await conn.set_isolation_level(None)
-        await conn.set_read_only(None)
-        await conn.set_deferrable(None)
-        await conn.set_autocommit(True)

@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import logging
 import queue
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from threading import Lock, Thread, Timer
+from typing import Any
 
 import psycopg
+from psycopg.rows import RowFactory, tuple_row
 
 from esteio import events
 from esteio.clock import Clock
+from esteio.postgres._connect import CONFIGURE_SECONDS, check_configured
 from esteio.postgres._errors import DatabaseUnavailable, first_line, is_configuration, translate
 from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._restore import RESET
 from esteio.postgres._watch import Watch
 from esteio.postgres.sync._connection import SyncConnection
 
@@ -46,6 +51,8 @@ class SyncOpener:
         prepare_threshold: int | None,
         clock: Clock,
         watch: Watch | None = None,
+        row_factory: RowFactory[Any] = tuple_row,
+        configure: Callable[[SyncConnection], None] | None = None,
     ) -> None:
         self._fleet = fleet
         self._history = history
@@ -54,6 +61,8 @@ class SyncOpener:
         self._prepare_threshold = prepare_threshold
         self._clock = clock
         self._watch = watch
+        self._row_factory = row_factory
+        self._configure = configure
         self._last: Host | None = None
         self.failovers = 0
         self._lock = Lock()  # the fleet and the history are pure and know nothing of threads
@@ -75,6 +84,12 @@ class SyncOpener:
         if len(hosts) == 1:
             return self._attempt(hosts[0])
         return self._race(hosts)
+
+    def refresh(self, conn: SyncConnection) -> None:
+        """Make the session of `conn` what it was when it was opened; any exception says that it is not."""
+        conn.forget_prepared()
+        conn.execute(RESET, prepare=False)
+        self._make_ready(conn)
 
     def _race(self, hosts: list[Host]) -> SyncConnection:
         race = _Race()
@@ -121,7 +136,10 @@ class SyncOpener:
             except Exception as error:  # noqa: BLE001 - whatever it is, the next server is asked
                 race.finish(host, error)
 
-        Thread(target=attempt, name=f"{self._name}: connect to {host.address}", daemon=True).start()
+        try:
+            Thread(target=attempt, name=f"{self._name}: connect to {host.address}", daemon=True).start()
+        except RuntimeError as error:  # the system has no thread for us now
+            race.finish(host, error)
 
     def _outrun(self, running: dict[Host, float]) -> None:
         now = self._clock.monotonic()
@@ -149,7 +167,7 @@ class SyncOpener:
             return self._examine(conn, host)
         except BaseException as error:
             conn.drop()
-            if isinstance(error, psycopg.Error):
+            if isinstance(error, Exception) and not isinstance(error, DatabaseUnavailable):  # that one is noted already
                 self._failed(host, first_line(error))
             raise
 
@@ -163,17 +181,28 @@ class SyncOpener:
         now = self._clock.monotonic()
         conn.host, conn.role = host, conn.role_now()
         with self._lock:
-            life = conn.life if conn.role is Role.PRIMARY and self._target is Target.READ_WRITE else None
+            life = conn.life if self._target in (Target.READ_WRITE, Target.PRIMARY) else None
             if life is not None and not self._fleet.leads(life.system, life.timeline, now):
                 self._fleet.failed(host, f"its timeline {life.timeline} was left behind by a promotion", now)
                 raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
             if not self._fleet.connected(host, conn.role, self._target, now):
                 raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+        with _ending(conn, CONFIGURE_SECONDS) if self._configure is not None else nullcontext():
+            self._make_ready(conn)
+        with self._lock:
             before, self._last = self._last, host
         conn.watch = self._watch
         if before is not None and before is not host:
             self._took_over(before, host)
         return conn
+
+    def _make_ready(self, conn: SyncConnection) -> None:
+        """What every borrower is to find in a session that has its first settings."""
+        conn.row_factory = self._row_factory
+        if self._configure is not None:
+            self._configure(conn)
+            check_configured(conn)
+        conn.remember()
 
     def _took_over(self, before: Host, host: Host) -> None:
         with self._lock:
@@ -182,13 +211,8 @@ class SyncOpener:
         events.emit(FailedOver(self._name, before.address, host.address))
 
     def _identify(self, conn: SyncConnection) -> None:
-        limit = Timer(_IDENTITY_SECONDS, conn.cut)
-        limit.daemon = True
-        limit.start()
-        try:
+        with _ending(conn, _IDENTITY_SECONDS):
             self._ask(conn)
-        finally:
-            limit.cancel()
 
     def _ask(self, conn: SyncConnection) -> None:
         conn.pid = conn.info.backend_pid
@@ -201,6 +225,18 @@ class SyncOpener:
             if life is not None and pid == conn.pid:  # another pid: a proxy, behind which servers may change
                 with self._lock:
                     conn.life = self._history.witness(life, start)
+
+
+@contextmanager
+def _ending(conn: SyncConnection, seconds: float) -> Iterator[None]:
+    """A block in which whoever waits for `conn` gets an error after `seconds`."""
+    limit = Timer(seconds, conn.cut)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield
+    finally:
+        limit.cancel()
 
 
 class _Race:

@@ -23,7 +23,7 @@ from psycopg.rows import tuple_row
 from esteio.policy._scope import SCOPE
 from esteio.postgres._connection import Remembered
 from esteio.postgres._deadline import LATE_SECONDS
-from esteio.postgres.sync._cursor import SyncCursor
+from esteio.postgres.sync._cursor import SyncCursor, SyncServerCursor
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGcancelConn, PGconn
@@ -44,9 +44,11 @@ class SyncConnection(Remembered, psycopg.Connection[Any]):
     def __init__(self, pgconn: PGconn, row_factory: RowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = SyncCursor
+        self.server_cursor_factory = SyncServerCursor
 
     def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
         """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""
+        self.look_at(gen)
         expires, now, _ = SCOPE.get()
         if expires == inf:
             return super().wait(gen, interval, timeout)
@@ -63,7 +65,7 @@ class SyncConnection(Remembered, psycopg.Connection[Any]):
 
     def abandon(self) -> None:
         """End it now, as `cut` does, and ask the server to end what it still works on, without waiting for that."""
-        with suppress(psycopg.Error):
+        with suppress(psycopg.Error, RuntimeError):  # no thread to be had: then it only ends
             Thread(target=_send, args=(self.pgconn.cancel_conn(),), name="esteio: cancel", daemon=True).start()
         self.cut()
 

@@ -14,9 +14,9 @@ from psycopg.abc import Params, Query
 from psycopg.rows import Row
 
 from esteio.postgres._statements import Statements, StatementStats
-from esteio.postgres._watch import Watched
+from esteio.postgres._watch import Announcing, Watched
 
-__all__ = ["SharedStatements", "SyncCursor"]
+__all__ = ["SharedStatements", "SyncCursor", "SyncServerCursor"]
 
 
 class SharedStatements(Statements):
@@ -72,3 +72,7 @@ class SyncCursor(Watched, psycopg.Cursor[Row]):
             raise
         watch.note(self, query, params_seq, began, None)
         return None
+
+
+class SyncServerCursor(Announcing, psycopg.ServerCursor[Row]):
+    """A psycopg cursor on the server, whose connection sees its statement."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from random import random
 from threading import Lock
 from typing import Any, Self, TypeVar, overload
@@ -30,6 +30,7 @@ from esteio.postgres._dsn import Dsn
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line, is_connection_loss, translate
 from esteio.postgres._events import TransactionRetried
 from esteio.postgres._hosts import Fleet, HostReport
+from esteio.postgres._limits import PoolLimits
 from esteio.postgres._outcome import History
 from esteio.postgres._session import session_conninfo, session_hosts
 from esteio.postgres._statement import ATTEMPTS, HUNG_SECONDS, REFUSALS
@@ -38,6 +39,7 @@ from esteio.postgres._stats import DatabaseStats
 from esteio.postgres._tag import application_of
 from esteio.postgres._transaction import Mode
 from esteio.postgres._watch import Watch
+from esteio.postgres.sync._blocks import SyncBorrowed
 from esteio.postgres.sync._connect import SyncOpener
 from esteio.postgres.sync._connection import SyncConnection
 from esteio.postgres.sync._cursor import SharedStatements
@@ -68,8 +70,13 @@ class SyncDatabase:
         settings: Mapping[str, str] | None = None,
         min_size: int = 2,
         prepare_threshold: int | None = 0,
+        row_factory: RowFactory[Any] = tuple_row,
+        configure: Callable[[SyncConnection], None] | None = None,
+        reset: Callable[[SyncConnection], None] | None = None,
         max_waiting: int = 1000,
         ping_after: float = 30.0,
+        max_lifetime: float = 3600.0,
+        max_idle: float = 600.0,
         slow_warn: float | None = 1.0,
         slow_alert: float | None = 3.0,
         leak_after: float | None = 60.0,
@@ -81,6 +88,7 @@ class SyncDatabase:
         self.clock = clock
         self.retried = 0
         """Transactions and statements that ran again."""
+        self._row_factory = row_factory
         self._counting = Lock()
         application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
         conninfo = session_conninfo(self.dsn, application, settings or {})
@@ -103,15 +111,22 @@ class SyncDatabase:
             prepare_threshold=prepare_threshold,
             clock=clock,
             watch=self._watch,
+            row_factory=row_factory,
+            configure=configure,
         )
         self._pool = SyncPool(
             source,
+            PoolLimits(
+                min_size=min_size,
+                max_size=self.dsn.connection_limit,
+                timeout=self.dsn.pool_timeout,
+                max_waiting=max_waiting,
+                ping_after=ping_after,
+                max_lifetime=max_lifetime,
+                max_idle=max_idle,
+            ).resized(None, None),
             name=name,
-            min_size=min(min_size, self.dsn.connection_limit),
-            max_size=self.dsn.connection_limit,
-            timeout=self.dsn.pool_timeout,
-            max_waiting=max_waiting,
-            ping_after=ping_after,
+            reset=reset,
             leak_after=leak_after,
             clock=clock,
         )
@@ -128,6 +143,13 @@ class SyncDatabase:
             with self.connection(timeout=wait):
                 pass
 
+    def resize(self, *, min_size: int | None = None, max_size: int | None = None) -> None:
+        """Keep at least `min_size` connections open and at most `max_size`, from now on; None: as before.
+
+        What is in use above the new maximum ends when it comes back. ValueError outside of the documented limits.
+        """
+        self._pool.resize(min_size, max_size)
+
     def drain(self, timeout: float = 5.0) -> bool:
         """Refuse new work; whether all running work ended within `timeout` seconds."""
         return self._pool.drain(timeout)
@@ -143,17 +165,9 @@ class SyncDatabase:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def connection(self, timeout: float | None = None) -> Iterator[SyncConnection]:
+    def connection(self, timeout: float | None = None) -> AbstractContextManager[SyncConnection]:
         """A block with an autocommit connection, waited for at most `timeout` seconds (None: pool_timeout)."""
-        conn = self.borrow(timeout)
-        try:
-            yield conn
-        except BaseException as error:
-            kind = self.give_back(conn, error)
-            self.in_our_words(error, kind)
-            raise
-        self.give_back(conn, None)
+        return SyncBorrowed(self, timeout)
 
     @contextmanager
     def transaction(
@@ -219,7 +233,7 @@ class SyncDatabase:
         sql: QueryNoTemplate,
         params: _Params = None,
         *,
-        row_factory: RowFactory[Any] = tuple_row,
+        row_factory: RowFactory[Any] | None = None,
         read_only: bool = False,
         idempotent: bool = False,
     ) -> Any:
@@ -249,7 +263,7 @@ class SyncDatabase:
         sql: QueryNoTemplate,
         params: _Params = None,
         *,
-        row_factory: RowFactory[Any] = tuple_row,
+        row_factory: RowFactory[Any] | None = None,
         read_only: bool = False,
         idempotent: bool = False,
     ) -> list[Any]:
@@ -367,7 +381,12 @@ class SyncDatabase:
             events.emit(TransactionRetried(self.name, attempt, kind, wait))
 
     def _statement(
-        self, sql: Any, params: Any, row_factory: RowFactory[Any], fetch: Callable[[Cursor[Any]], Any], harmless: bool
+        self,
+        sql: Any,
+        params: Any,
+        row_factory: RowFactory[Any] | None,
+        fetch: Callable[[Cursor[Any]], Any],
+        harmless: bool,
     ) -> Any:
         """Execute `sql` and return what `fetch` makes of its cursor."""
         plan: Attempts | None = None
@@ -377,7 +396,7 @@ class SyncDatabase:
                 hung_after = self.dsn.statement_timeout / 1000 + HUNG_SECONDS
                 self._pool.bound(conn, self.clock.monotonic() + hung_after)
             try:
-                cursor = conn.cursor(row_factory=row_factory)
+                cursor = conn.cursor(row_factory=row_factory or self._row_factory)
                 cursor.execute(sql, params)
                 result = fetch(cursor)
             except BaseException as error:

@@ -2,17 +2,20 @@
 
 Promises: what asyncio's pool promises: a connection that ended while idle is replaced, never handed out; every wait
 has a limit and the queue a length, first come first served; a dead server sees one attempt at a time; one sign that
-the server is gone or has changed its role ends the whole generation. Background threads are daemons and end with
-`close`. After a fork the child has to open it anew. A handed-out connection must come back through `release`.
+the server is gone or has changed its role ends the whole generation; what a borrower changed is undone before the next
+one gets the connection. Background threads are daemons and end with `close`. After a fork the child has to open it
+anew. A handed-out connection must come back through `release`.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from math import inf
 from random import random
-from threading import Event, RLock, Thread, current_thread
+from threading import Event, Lock, RLock, Thread, current_thread
+from time import monotonic
 from typing import Protocol
 
 import psycopg
@@ -20,11 +23,13 @@ import psycopg
 from esteio import events
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._forks import renew_after_fork
+from esteio.policy._scope import OPEN_END, SCOPE, leave
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._histogram import Histogram
 from esteio.postgres._leaks import Leaks
 from esteio.postgres._ledger import Ledger
-from esteio.postgres._pool import anew
+from esteio.postgres._limits import PoolLimits
+from esteio.postgres._pool import RESET_SECONDS, UNFINISHED, anew
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 from esteio.postgres.sync._connection import SyncConnection
 
@@ -33,14 +38,13 @@ __all__ = ["SyncPool"]
 _logger = logging.getLogger("esteio.postgres")
 
 _CONNECTORS = 4  # parallel attempts while the server answers; one while it does not
-_MAX_LIFETIME = 3600.0
-_MAX_IDLE = 600.0
 _SWEEP_EVERY = 1.0
 _PING_SECONDS = 2.0
 
 
 class _Source(Protocol):
     def open(self) -> SyncConnection: ...
+    def refresh(self, conn: SyncConnection) -> None: ...
     def wait(self) -> float: ...
     def refusal(self) -> DatabaseUnavailable | None: ...
 
@@ -48,40 +52,48 @@ class _Source(Protocol):
 class _Waiter:
     """A caller in the queue, until it has a connection or an error."""
 
-    __slots__ = ("conn", "done", "error")
+    __slots__ = ("_gate", "began", "conn", "error")
 
-    def __init__(self) -> None:
-        self.done = Event()
+    def __init__(self, now: float) -> None:
+        self.began = now
+        self._gate = Lock()  # locked until there is an answer; an Event is three times as much work
+        self._gate.acquire()
         self.conn: SyncConnection | None = None
-        self.error: DatabaseUnavailable | None = None
+        self.error: DatabaseUnavailable | PoolExhausted | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Return when there is an answer, or after `seconds`."""
+        self._gate.acquire(timeout=max(0.0, seconds))
+
+    def answer(self, conn: SyncConnection | None = None, error: DatabaseUnavailable | None = None) -> None:
+        """Give it what it waits for, once."""
+        self.conn, self.error = conn, error
+        self._gate.release()
 
 
 class SyncPool:
-    """Hands out connections from `source`, at most `max_size` of them at a time; for any number of threads."""
+    """Hands out connections from `source`, within `limits`; for any number of threads.
+
+    `reset` is called with each connection that comes back, in the thread that gives it back.
+    """
 
     def __init__(
         self,
         source: _Source,
+        limits: PoolLimits,
         *,
         name: str,
-        min_size: int,
-        max_size: int,
-        timeout: float,
-        max_waiting: int,
-        ping_after: float = 30.0,
-        max_lifetime: float = _MAX_LIFETIME,
-        max_idle: float = _MAX_IDLE,
+        reset: Callable[[SyncConnection], None] | None = None,
         leak_after: float | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._source = source
         self._name = name
-        self._books: Ledger[SyncConnection] = Ledger(min_size, max_size, max_idle)
-        self._ping_after = ping_after
-        self._max_lifetime = max_lifetime
-        self._timeout = timeout
-        self._max_waiting = max_waiting
-        self._now = clock.monotonic
+        self._books: Ledger[SyncConnection] = Ledger(limits.min_size, limits.max_size, limits.max_idle)
+        self._limits = limits
+        self._ping_after = limits.ping_after
+        self._reset = reset
+        self._now = monotonic if clock is SYSTEM else clock.monotonic
         # Held while the books are kept, never while a server is waited for. Reentrant because the garbage collector
         # may run a finalizer that gives a connection back, in any thread at any moment.
         self._lock = RLock()
@@ -90,7 +102,7 @@ class SyncPool:
         self._connectors: OrderedDict[Thread, None] = OrderedDict()
         self._sweeper: Thread | None = None
         self._end = Event()
-        self._returned = Event()
+        self._returned_all = Event()
         self._alarm = Event()
         self._next_look = 0.0
         self._down_since: float | None = None
@@ -100,7 +112,7 @@ class SyncPool:
         self._waits = Histogram()
         self._served = 0
         self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
-        self._inherited: list[Ledger[SyncConnection]] = []
+        self._inherited: list[object] = []
         renew_after_fork(self)
 
     @property
@@ -113,10 +125,10 @@ class SyncPool:
         with self._lock:
             if not self._closed:
                 return
-            self._closed = ""
-            self._end = Event()
-            self._sweeper = Thread(target=self._sweep, args=(self._end,), name=f"pool {self._name}: sweep", daemon=True)
-            self._sweeper.start()
+            end = Event()
+            sweeper = Thread(target=self._sweep, args=(end,), name=f"pool {self._name}: sweep", daemon=True)
+            sweeper.start()  # RuntimeError when the system has no thread for us: then the pool is not open
+            self._closed, self._end, self._sweeper = "", end, sweeper
             self._grow()
 
     def close(self, timeout: float) -> None:
@@ -137,9 +149,10 @@ class SyncPool:
 
     def renew(self) -> None:
         """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
-        self._inherited.append(self._books)  # dropping them would end the parent's sessions
-        self._books = Ledger(self._books.min_size, self._books.max_size, self._books.max_idle)
-        self._lock, self._end, self._returned, self._alarm = RLock(), Event(), Event(), Event()
+        books = self._books
+        self._inherited.append((books, tuple(books.used)))  # dropping them would end the parent's sessions
+        self._books = Ledger(books.min_size, books.max_size, books.max_idle)
+        self._lock, self._end, self._returned_all, self._alarm = RLock(), Event(), Event(), Event()
         self._waiters.clear()
         self._connectors.clear()
         self._sweeper = None
@@ -151,15 +164,24 @@ class SyncPool:
 
         DatabaseUnavailable when the server is away or the pool not open; PoolExhausted when all are in use.
         """
+        wait = self._limits.timeout if timeout is None else timeout
+        now = self._now()
         with self._lock:
-            conn = self._books.take()
-        while conn is not None and self._now() - conn.idle_since > self._ping_after and not self._answers(conn):
-            with self._lock:
-                conn = self._books.take()
+            conn = self._books.take(now)
+            if conn is None:
+                waiter = self._enter()
+            elif idled := now - conn.idle_since > self._ping_after:
+                pass
+            else:
+                self._acquired += 1
         if conn is None:
-            conn = self._queue(self._timeout if timeout is None else timeout)
-        with self._lock:
-            self._acquired += 1
+            conn = self._wait(waiter, wait)
+        elif idled:
+            conn = self._first_that_answers(conn, wait)
+            if conn is None:  # then there is none idle
+                return self.acquire(max(0.0, wait - (self._now() - now)))
+            with self._lock:
+                self._acquired += 1
         if self._leaks is not None:
             self._leaks.borrowed(conn)
         return conn
@@ -169,6 +191,22 @@ class SyncPool:
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
         conn.borrowed_at = inf
+        try:
+            if (conn.put_back() or self._reset is not None) and not self._closed and self._worth_a_reset(conn):
+                self._refresh(conn)
+        finally:
+            self._returned(conn)
+
+    def resize(self, min_size: int | None, max_size: int | None) -> None:
+        """Keep at least `min_size` connections open and at most `max_size`, from now on; None: as before."""
+        with self._lock:
+            self._limits = limits = self._limits.resized(min_size, max_size)
+            self._books.resize(limits.min_size, limits.max_size)
+            self._grow()
+
+    def _returned(self, conn: SyncConnection) -> None:
+        if conn.unfinished():
+            _logger.warning(UNFINISHED, self._name, conn.pid)
         with self._lock:
             books = self._books
             conn.cut_at = inf
@@ -176,7 +214,7 @@ class SyncPool:
                 books.used.discard(conn)
                 conn.drop()
                 if not books.used:
-                    self._returned.set()
+                    self._returned_all.set()
                 return
             generation, lost = books.generation, books.lost
             if books.returned(conn, self._now(), wanted=bool(self._waiters)):
@@ -190,15 +228,17 @@ class SyncPool:
 
     def bound(self, conn: SyncConnection, cut_at: float) -> None:
         """From monotonic second `cut_at` on whoever waits for `conn`, in use, gets an error; until it comes back."""
-        with self._lock:
-            conn.cut_at = cut_at
+        conn.cut_at = cut_at  # needs no lock: only who has the connection sets it
         if cut_at < self._next_look:
             self._alarm.set()
 
-    def retire(self, conn: SyncConnection, reason: str) -> None:
-        """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
+    def retire(self, conn: SyncConnection, reason: str, *, silent: bool = False) -> None:
+        """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out.
+
+        `silent`: we have cut it ourselves, because a living server would have answered by then.
+        """
         with self._lock:
-            if self._closed or not self._books.condemn(conn, self._now()):
+            if self._closed or not self._books.condemn(conn, self._now(), silent=silent):
                 return
             self._grow()
         self._retired(reason)
@@ -216,7 +256,7 @@ class SyncPool:
                 in_use=len(books.used),
                 connecting=len(self._connectors),
                 waiting=len(self._waiters),
-                max_waiting=self._max_waiting,
+                max_waiting=self._limits.max_waiting,
                 acquired=self._acquired,
                 queued=self._queued,
                 wait_seconds=self._waits.seconds,
@@ -234,62 +274,109 @@ class SyncPool:
 
     # Handing out
 
-    def _answers(self, conn: SyncConnection) -> bool:
-        """Whether a connection that idled for long still has a server at its other end."""
-        self.bound(conn, self._now() + _PING_SECONDS)
+    def _first_that_answers(self, conn: SyncConnection, wait: float) -> SyncConnection | None:
+        """`conn`, or the next idle one whose server answers; None when there is none. For at most `wait` seconds."""
+        expires = self._now() + wait
+        found: SyncConnection | None = conn
+        while found is not None and self._now() - found.idle_since > self._ping_after:
+            if self._answers(found, expires):
+                return found
+            if self._now() >= expires:
+                with self._lock:
+                    self._timeouts += 1
+                reason = f"a connection that had idled got no answer within {wait:g} s"
+                raise DatabaseUnavailable(self._name, reason, not_sent=True)
+            with self._lock:
+                found = self._books.take(self._now())
+        return found
+
+    def _answers(self, conn: SyncConnection, expires: float) -> bool:
+        """Whether `conn`, in use, has a server at its other end; if not, it is replaced."""
+        limit = self._now() + _PING_SECONDS
+        self.bound(conn, min(limit, expires))
+        scope = SCOPE.set(OPEN_END)  # it has a limit of its own
         try:
             conn.execute("SELECT 1")
+            if conn.generation == self._books.generation and conn.role_now() is conn.role:
+                self.bound(conn, inf)
+                return True
         except psycopg.Error as error:
-            self.retire(conn, f"no answer after idling: {first_line(error)}")
+            # A caller with less time than a living server needs has shown nothing.
+            if not conn.is_cut or limit <= expires:
+                self.retire(conn, f"no answer after idling: {first_line(error)}", silent=True)
             conn.drop()
         except BaseException:
-            self.release(conn)
+            conn.drop()
+            self._returned(conn)
             raise
-        else:
-            self.bound(conn, inf)
-            if conn.generation == self._books.generation and conn.role_now() is conn.role:
-                return True
-        self.release(conn)
+        finally:
+            leave(scope)
+        self._returned(conn)
         return False
 
-    def _queue(self, timeout: float) -> SyncConnection:
-        hopeless = self._source.refusal()
-        with self._lock:
-            waiter = self._enter(hopeless)
-        began = self._now()
+    def _worth_a_reset(self, conn: SyncConnection) -> bool:
+        if conn.generation != self._books.generation or not conn.reusable():
+            return False
+        if self._lock._is_owned():  # type: ignore[attr-defined] # noqa: SLF001
+            conn.drop()  # a finalizer, in a thread that is keeping the books: it must not wait for a server now
+        return not conn.closed
+
+    def _refresh(self, conn: SyncConnection) -> None:
+        """Undo what the last borrower of `conn`, still in use, left in the session; if that fails, end it."""
+        self.bound(conn, self._now() + RESET_SECONDS)
+        scope = SCOPE.set(OPEN_END)  # the borrower's deadline, which may have passed, has nothing to do with it
         try:
-            waiter.done.wait(timeout)
+            if self._reset is not None:
+                self._reset(conn)
+            if conn.put_back():
+                self._source.refresh(conn)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody gets a session that is not as it was
+            _logger.warning(
+                "pool %s: a connection could not be reset and is replaced: %s", self._name, first_line(error)
+            )
+            conn.drop()
+        except BaseException:
+            conn.drop()
+            raise
+        finally:
+            leave(scope)
+
+    def _wait(self, waiter: _Waiter, timeout: float) -> SyncConnection:
+        try:
+            waiter.wait(timeout)
         except BaseException:
             with self._lock:
                 self._waiters.pop(waiter, None)
             if waiter.conn is not None:
                 self.release(waiter.conn)  # handed over in the moment in which the caller was interrupted
             raise
-        with self._lock:
-            self._waiters.pop(waiter, None)
-            self._waits.observe(self._now() - began)
-            if waiter.conn is not None:
-                self._served += 1
-                return waiter.conn
-            if waiter.error is not None:
-                raise waiter.error
-            self._timeouts += 1
-            raise self._in_vain(timeout)
+        if waiter.conn is None and waiter.error is None:
+            self._give_up(waiter, timeout)
+        if waiter.conn is not None:
+            return waiter.conn
+        assert waiter.error is not None
+        raise waiter.error
 
-    def _enter(self, hopeless: DatabaseUnavailable | None) -> _Waiter:
+    def _give_up(self, waiter: _Waiter, timeout: float) -> None:
+        """Time is up for `waiter`, unless it was answered in this very moment."""
+        with self._lock:
+            if self._waiters.pop(waiter, waiter) is None:
+                self._timeouts += 1
+                self._waits.observe(self._now() - waiter.began)
+                waiter.error = self._in_vain(timeout)
+
+    def _enter(self) -> _Waiter:
+        """A place in the queue."""
         if self._closed:
             raise self._refusal()
-        if hopeless is not None and not self._books.used:
-            raise anew(hopeless)
-        waiter = _Waiter()
-        conn = self._books.take()  # one that came back since the first look
-        if conn is not None:
-            waiter.conn = conn
-            waiter.done.set()
-            return waiter
-        if len(self._waiters) >= self._max_waiting:
+        if self._down_since is not None and not self._books.used:
+            hopeless = self._source.refusal()
+            if hopeless is not None:
+                raise anew(hopeless)
+        if len(self._waiters) >= self._limits.max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
+        waiter = _Waiter(self._now())
         self._waiters[waiter] = None
         self._queued += 1
         self._grow()
@@ -299,8 +386,10 @@ class SyncPool:
         if self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
             self._books.used.add(conn)
-            waiter.conn = conn
-            waiter.done.set()
+            self._acquired += 1
+            self._served += 1
+            self._waits.observe(self._now() - waiter.began)
+            waiter.answer(conn)
             return
         conn.idle_since = self._now()
         self._books.idle.append(conn)
@@ -311,21 +400,21 @@ class SyncPool:
             self._end.set()
             self._alarm.set()
             self._turn_away(self._refusal())
-            self._returned.clear()
+            self._returned_all.clear()
             self._books.retire()
             busy = bool(self._books.used)
             threads = [*self._connectors, *([self._sweeper] if self._sweeper else [])]
         until = self._now() + timeout
         if busy:
-            self._returned.wait(timeout)
+            self._returned_all.wait(timeout)
         for thread in threads:
             thread.join(max(0.1, until - self._now()))
 
     def _turn_away(self, error: DatabaseUnavailable) -> None:
         while self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
-            waiter.error = anew(error)
-            waiter.done.set()
+            self._waits.observe(self._now() - waiter.began)
+            waiter.answer(error=anew(error))
 
     def _retired(self, reason: str) -> None:
         _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
@@ -345,7 +434,7 @@ class SyncPool:
             size=self._books.size,
             max_size=self._books.max_size,
             waiting=len(self._waiters),
-            max_waiting=self._max_waiting,
+            max_waiting=self._limits.max_waiting,
         )
 
     # Growing and shrinking
@@ -357,11 +446,27 @@ class SyncPool:
         while len(self._connectors) < min(limit, self._books.wanted(len(self._waiters))):
             thread = Thread(target=self._connector, args=(self._end,), name=f"pool {self._name}: connect", daemon=True)
             self._connectors[thread] = None
-            thread.start()
+            try:
+                thread.start()
+            except RuntimeError as error:  # the system has no thread for us now; the next look tries again
+                del self._connectors[thread]
+                _logger.warning("pool %s: no thread to connect with: %s", self._name, error)
+                return
 
     def _connector(self, end: Event) -> None:
         """Open connections while some are wanted; during an outage only one connector goes on trying."""
         me = current_thread()
+        try:
+            self._connect(end, me)
+        except Exception:
+            _logger.exception(
+                "pool %s: connecting ended by an error of ours; it begins again within a second", self._name
+            )
+        finally:
+            with self._lock:
+                self._connectors.pop(me, None)
+
+    def _connect(self, end: Event, me: Thread) -> None:
         while (generation := self._generation_to_fill(me)) is not None:
             try:
                 conn = self._source.open()
@@ -370,7 +475,11 @@ class SyncPool:
                     return
                 end.wait(max(0.001, self._source.wait()))
             else:
-                self._connected(conn, generation)
+                try:
+                    self._connected(conn, generation)
+                except BaseException:
+                    conn.drop()
+                    raise
 
     def _generation_to_fill(self, me: Thread) -> int | None:
         """The generation of the next connection, or None when no more are wanted and `me` is at its end."""
@@ -389,7 +498,7 @@ class SyncPool:
             now = self._now()
             self._connects += 1
             conn.generation = generation
-            conn.expires_at = now + self._max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
+            conn.expires_at = now + self._limits.max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
             if self._down_since is not None:
                 restored, self._down_since = now - self._down_since, None
             self._offer(conn)
@@ -419,28 +528,29 @@ class SyncPool:
 
     def _sweep(self, end: Event) -> None:
         while not end.is_set():
-            with self._lock:
-                now = self._now()
-                self._cut_hung(now)
-                self._books.sweep(now)
-                self._grow()
-                soonest = min((conn.cut_at for conn in self._books.used if not conn.is_cut), default=inf)
-                self._next_look = min(soonest, now + _SWEEP_EVERY * (0.75 + 0.5 * random()))  # noqa: S311 - jitter
-            self._take_back()
-            self._alarm.wait(max(0.001, self._next_look - now))
+            pause = _SWEEP_EVERY
+            try:
+                pause = self._look()
+            except Exception:
+                _logger.exception("pool %s: the look at all connections failed; the next one follows", self._name)
+            self._alarm.wait(pause)
             self._alarm.clear()
+
+    def _look(self) -> float:
+        """Look after all connections; seconds until that is due again."""
+        with self._lock:
+            now = self._now()
+            self._cut_hung(now)
+            self._books.sweep(now)
+            self._grow()
+            soonest = min((conn.cut_at for conn in self._books.used if not conn.is_cut), default=inf)
+            self._next_look = min(soonest, now + _SWEEP_EVERY * (0.75 + 0.5 * random()))  # noqa: S311 - jitter
+            late = [] if self._leaks is None else self._leaks.look(self._books.used)
+        if self._leaks is not None:
+            self._leaks.report(late)
+        return max(0.001, self._next_look - now)
 
     def _cut_hung(self, now: float) -> None:
         for conn in self._books.used:
             if conn.cut_at <= now and not conn.is_cut:
                 conn.abandon()
-
-    def _take_back(self) -> None:
-        """Tell of connections that are out for too long, and take back those that nobody refers to."""
-        if self._leaks is None:
-            return
-        with self._lock:
-            forgotten, late = self._leaks.look(self._books.used)
-        self._leaks.tell(forgotten, late)
-        for conn in forgotten:
-            self.release(conn)

@@ -11,6 +11,7 @@ from random import random
 from threading import Lock
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from esteio import events
 from esteio.clock import Clock
@@ -86,7 +87,7 @@ class SyncResolver:
         if not conn.knows_origin:
             return None, None
         with conn.transaction():  # behind a proxy both answers must come from one server
-            row = conn.execute(ORIGIN, prepare=False).fetchone()
+            row = conn.cursor(row_factory=tuple_row).execute(ORIGIN, prepare=False).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
             return current, _status(conn, xid)
@@ -101,7 +102,7 @@ class SyncResolver:
 def _status(conn: SyncConnection, xid: int) -> str | None:
     try:
         with conn.transaction():  # a savepoint, where one is open already
-            row = conn.execute(STATUS, [str(xid)]).fetchone()
+            row = conn.cursor(row_factory=tuple_row).execute(STATUS, [str(xid)]).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]
