@@ -24,6 +24,7 @@ from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._pooler import Demands, Pooler, comparison, for_the_session, refuses_options
 from esteio.postgres._restore import RESET
 from esteio.postgres._watch import Watch
 
@@ -53,6 +54,7 @@ class Opener:
         clock: Clock,
         only: Host | None = None,
         watch: Watch | None = None,
+        demands: Demands,
         row_factory: AsyncRowFactory[Any] = tuple_row,
         configure: Callable[[Connection], Awaitable[None]] | None = None,
     ) -> None:
@@ -64,6 +66,7 @@ class Opener:
         self._clock = clock
         self._only = only
         self._watch = watch
+        self._demands = demands
         self._row_factory = row_factory
         self._configure = configure
         self.failovers = 0
@@ -149,7 +152,7 @@ class Opener:
 
     async def _attempt(self, host: Host) -> Connection:
         try:
-            conn = await Connection.connect(host.conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
+            conn = await self._connect(host)
         except Exception as error:
             self._fleet.failed(host, first_line(error), self._clock.monotonic(), self._refusal_in(error))
             raise
@@ -160,6 +163,20 @@ class Opener:
             if isinstance(error, Exception) and not isinstance(error, DatabaseUnavailable):  # that one is noted already
                 self._fleet.failed(host, first_line(error), self._clock.monotonic())
             raise
+
+    async def _connect(self, host: Host) -> Connection:
+        if self._demands.pooler is None and host.takes_options:
+            try:
+                return await Connection.connect(
+                    host.conninfo, autocommit=True, prepare_threshold=self._prepare_threshold
+                )
+            except psycopg.OperationalError as error:
+                if not refuses_options(error):
+                    raise
+            host.takes_options = False
+        return await Connection.connect(
+            host.conninfo, options="", autocommit=True, prepare_threshold=self._prepare_threshold
+        )
 
     def _refusal_in(self, error: Exception) -> DatabaseUnavailable | None:
         """What callers are told at once when the server answers, and does not want us."""
@@ -177,12 +194,28 @@ class Opener:
             raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
         if not self._fleet.connected(host, conn.role, self._target, now):
             raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+        async with asyncio.timeout(_IDENTITY_SECONDS):
+            await self._settle(conn, host)
         async with asyncio.timeout(CONFIGURE_SECONDS):
             await self._make_ready(conn)
         return conn
 
+    async def _settle(self, conn: Connection, host: Host) -> None:
+        """Find out whether a pooler is in between, and what of our settings is in force then."""
+        demands = self._demands
+        if demands.pooler is None and host.takes_options and conn.served_by == conn.pid:
+            return
+        cursor = await conn.execute(comparison(demands.settings), prepare=False)
+        reason = demands.apply(conn, await cursor.fetchone() or (), host.takes_options)
+        if reason is not None:
+            refusal = DatabaseUnavailable(self._name, f"{host.address}: {reason}")
+            self._fleet.failed(host, reason, self._clock.monotonic(), refusal)
+            raise refusal
+
     async def _make_ready(self, conn: Connection) -> None:
         """What every borrower is to find in a session that has its first settings."""
+        if conn.lent is Pooler.SESSION:
+            await conn.execute(for_the_session(self._demands.settings), prepare=False)
         conn.row_factory = self._row_factory
         if self._configure is not None:
             await self._configure(conn)
@@ -201,7 +234,7 @@ class Opener:
             if row is None:
                 return
             pid, life, start = read_origin(row)
-            conn.knows_origin = True
+            conn.knows_origin, conn.served_by = True, pid
             if life is not None and pid == conn.pid:  # another pid: a proxy, behind which servers may change
                 conn.life = self._history.witness(life, start)
 

@@ -32,6 +32,7 @@ from esteio.policy._scope import SCOPE
 from esteio.postgres._deadline import LATE_SECONDS, deadline_passed, time_left
 from esteio.postgres._hosts import Host, Role, role_of
 from esteio.postgres._outcome import Incarnation
+from esteio.postgres._pooler import Pooler
 from esteio.postgres._restore import ClientState, changes_session, reported
 from esteio.postgres._watch import Cursor, ServerCursor, Watch
 
@@ -83,9 +84,15 @@ class Remembered(BaseConnection[Any]):
     """Whether its server answers such questions."""
     pid: int = 0
     """Of its backend."""
+    served_by: int = 0
+    """The process that answered; another one than `pid`, or 0 when that could not be asked, behind a pooler."""
     cut_at: float = inf
     """Monotonic seconds after which its server has hung and whoever waits for it gets an error."""
     is_cut: bool = False
+    lent: Pooler | None = None
+    """What a pooler in between lends to this connection; None where it leads to the server itself."""
+    limits: bytes = b""
+    """What each transaction has to set for itself because the session does not have it."""
     watch: Watch | None = None
     """What looks at its statements."""
     borrowed_at: float = inf
@@ -140,6 +147,9 @@ class Remembered(BaseConnection[Any]):
             return False
         client, server = self._fresh
         client.put_back(self)
+        if self.lent is Pooler.TRANSACTION:
+            self.altered = False  # the session is not ours: a reset would reach whichever is free
+            return False
         return self.altered or reported(self.pgconn) != server
 
     def stale(self) -> bool:

@@ -38,11 +38,12 @@ from esteio.postgres._hosts import Fleet, Host, HostReport, Target
 from esteio.postgres._limits import PoolLimits, checked
 from esteio.postgres._outcome import History
 from esteio.postgres._pool import Pool
+from esteio.postgres._pooler import Demands, pooler_of
 from esteio.postgres._replicas import Replicas
 from esteio.postgres._replication import Lag, ReplicaReport
 from esteio.postgres._resolution import Resolver
 from esteio.postgres._run import Run
-from esteio.postgres._session import session_conninfo, session_hosts
+from esteio.postgres._session import LIMITS, session_conninfo, session_hosts
 from esteio.postgres._statement import statement
 from esteio.postgres._statements import Statements, StatementStats
 from esteio.postgres._stats import DatabaseStats
@@ -64,9 +65,11 @@ class Database:
 
     `settings` are PostgreSQL settings of each session, such as `{"role": "app"}`. `max_waiting` bounds
     the queue for a connection. `prepare_threshold` is psycopg's: 0 prepares a statement the first time
-    it runs on a connection, None never does (for PgBouncer in transaction mode). `row_factory` is what rows are
-    made with. `configure` is called with each new connection, and again when one was reset because a borrower had
-    changed its session; `reset` with each one that comes back, before we undo what was left. A statement slower than
+    it runs on a connection, None never does. `pooler` is "session" or "transaction" when a connection pooler such as
+    PgBouncer in that mode is in between; None finds out, and takes one that is there for the latter. `row_factory`
+    is what rows are made with. `configure` is called with each new connection, and again when one was reset because
+    a borrower had changed its session; `reset` with each one that comes back, before we undo what was left. A
+    statement slower than
     `slow_warn` seconds is logged, one slower than `slow_alert` an event too, and a connection that is out
     for more than `leak_after` seconds both; None turns each off. At most `statements` are counted by name.
     """
@@ -80,6 +83,7 @@ class Database:
         settings: Mapping[str, str] | None = None,
         min_size: int = 2,
         prepare_threshold: int | None = 0,
+        pooler: str | None = None,
         row_factory: AsyncRowFactory[Any] = tuple_row,
         configure: Callable[[Connection], Awaitable[None]] | None = None,
         reset: Callable[[Connection], Awaitable[None]] | None = None,
@@ -122,6 +126,7 @@ class Database:
             application=application,
             clock=clock,
         )
+        demands = Demands(name, conninfo, LIMITS, pooler_of(pooler))
         self._target, hosts = session_hosts(self.dsn, conninfo)
         self._fleet = Fleet(hosts, random)
         history = History()
@@ -136,6 +141,7 @@ class Database:
                 clock=clock,
                 only=only,
                 watch=self._watch,
+                demands=demands,
                 row_factory=row_factory,
                 configure=configure,
             )

@@ -82,7 +82,17 @@ class HostReport:
 class Host:
     """One server; `conninfo` leads to it alone."""
 
-    __slots__ = ("address", "conninfo", "down_since", "error", "failures", "refusal", "retry_at", "role")
+    __slots__ = (
+        "address",
+        "conninfo",
+        "down_since",
+        "error",
+        "failures",
+        "refusal",
+        "retry_at",
+        "role",
+        "takes_options",
+    )
 
     def __init__(self, address: str, conninfo: str) -> None:
         self.address = address
@@ -93,6 +103,8 @@ class Host:
         self.retry_at = -inf
         self.error: str | None = None
         self.refusal: DatabaseUnavailable | None = None
+        self.takes_options = True
+        """Whether a session may begin with settings; PgBouncer refuses that by default."""
 
 
 class Fleet:

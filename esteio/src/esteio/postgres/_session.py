@@ -14,8 +14,10 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from esteio.postgres._dsn import Dsn, DsnError
 from esteio.postgres._hosts import Host, Target
 
-__all__ = ["session_conninfo", "session_hosts"]
+__all__ = ["LIMITS", "session_conninfo", "session_hosts"]
 
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+"""The settings that every session has unless the URL says otherwise."""
 _LOCK_TIMEOUT_MS = 3000
 _IDLE_TRANSACTION_MS = 30_000
 _DEFAULTS = {
@@ -70,11 +72,8 @@ def _address(host: str, port: int | None) -> str:
 def session_conninfo(dsn: Dsn, application_name: str, settings: Mapping[str, str]) -> str:
     """The connection string for a session of `dsn`; ValueError for an impossible name in `settings`."""
     given = {name: str(value) for name, value in conninfo_to_dict(dsn.conninfo).items() if value is not None}
-    ours = {
-        "statement_timeout": str(dsn.statement_timeout),
-        "lock_timeout": str(min(_LOCK_TIMEOUT_MS, dsn.statement_timeout or _LOCK_TIMEOUT_MS)),
-        "idle_in_transaction_session_timeout": str(_IDLE_TRANSACTION_MS),
-    }
+    lock_timeout = min(_LOCK_TIMEOUT_MS, dsn.statement_timeout or _LOCK_TIMEOUT_MS)
+    ours = dict(zip(LIMITS, map(str, (dsn.statement_timeout, lock_timeout, _IDLE_TRANSACTION_MS)), strict=True))
     options = " ".join(
         [
             *(_option(name, value) for name, value in ours.items()),

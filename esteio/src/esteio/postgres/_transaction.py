@@ -241,9 +241,9 @@ def begin_command(mode: Mode, ask: bool) -> bytes:
 
 
 def tagging(conn: Remembered) -> bytes:
-    """What makes the server show what the transaction is for, until it ends; without a round trip of its own."""
+    """What goes with BEGIN and holds until the end: limits the session lacks, and a name for the server's list."""
     tag = current_tag()
-    return naming_command(conn.watch.application, tag) if tag and conn.watch is not None else b""
+    return conn.limits + (naming_command(conn.watch.application, tag) if tag and conn.watch is not None else b"")
 
 
 async def _exchange(conn: Connection, command: bytes) -> list[PGresult]:

@@ -25,6 +25,7 @@ from esteio.postgres._events import FailedOver
 from esteio.postgres._hosts import Fleet, Host, Role, Target
 from esteio.postgres._identity import ORIGIN, read_origin
 from esteio.postgres._outcome import History
+from esteio.postgres._pooler import Demands, Pooler, comparison, for_the_session, refuses_options
 from esteio.postgres._restore import RESET
 from esteio.postgres._watch import Watch
 from esteio.postgres.sync._connection import SyncConnection
@@ -51,6 +52,7 @@ class SyncOpener:
         prepare_threshold: int | None,
         clock: Clock,
         watch: Watch | None = None,
+        demands: Demands,
         row_factory: RowFactory[Any] = tuple_row,
         configure: Callable[[SyncConnection], None] | None = None,
     ) -> None:
@@ -61,6 +63,7 @@ class SyncOpener:
         self._prepare_threshold = prepare_threshold
         self._clock = clock
         self._watch = watch
+        self._demands = demands
         self._row_factory = row_factory
         self._configure = configure
         self._last: Host | None = None
@@ -159,7 +162,7 @@ class SyncOpener:
 
     def _attempt(self, host: Host) -> SyncConnection:
         try:
-            conn = SyncConnection.connect(host.conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
+            conn = self._connect(host)
         except Exception as error:
             self._failed(host, first_line(error), self._refusal_in(error))
             raise
@@ -170,6 +173,18 @@ class SyncOpener:
             if isinstance(error, Exception) and not isinstance(error, DatabaseUnavailable):  # that one is noted already
                 self._failed(host, first_line(error))
             raise
+
+    def _connect(self, host: Host) -> SyncConnection:
+        if self._demands.pooler is None and host.takes_options:
+            try:
+                return SyncConnection.connect(host.conninfo, autocommit=True, prepare_threshold=self._prepare_threshold)
+            except psycopg.OperationalError as error:
+                if not refuses_options(error):
+                    raise
+            host.takes_options = False
+        return SyncConnection.connect(
+            host.conninfo, options="", autocommit=True, prepare_threshold=self._prepare_threshold
+        )
 
     def _refusal_in(self, error: Exception) -> DatabaseUnavailable | None:
         refusal = translate(error, self._name, 0) if is_configuration(error) else None
@@ -187,6 +202,7 @@ class SyncOpener:
                 raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
             if not self._fleet.connected(host, conn.role, self._target, now):
                 raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
+        self._settle(conn, host)
         with _ending(conn, CONFIGURE_SECONDS) if self._configure is not None else nullcontext():
             self._make_ready(conn)
         with self._lock:
@@ -196,8 +212,24 @@ class SyncOpener:
             self._took_over(before, host)
         return conn
 
+    def _settle(self, conn: SyncConnection, host: Host) -> None:
+        """Find out whether a pooler is in between, and what of our settings is in force then."""
+        demands = self._demands
+        if demands.pooler is None and host.takes_options and conn.served_by == conn.pid:
+            return
+        with _ending(conn, _IDENTITY_SECONDS):
+            row = conn.execute(comparison(demands.settings), prepare=False).fetchone()
+        with self._lock:
+            reason = demands.apply(conn, row or (), host.takes_options)
+        if reason is not None:
+            refusal = DatabaseUnavailable(self._name, f"{host.address}: {reason}")
+            self._failed(host, reason, refusal)
+            raise refusal
+
     def _make_ready(self, conn: SyncConnection) -> None:
         """What every borrower is to find in a session that has its first settings."""
+        if conn.lent is Pooler.SESSION:
+            conn.execute(for_the_session(self._demands.settings), prepare=False)
         conn.row_factory = self._row_factory
         if self._configure is not None:
             self._configure(conn)
@@ -221,7 +253,7 @@ class SyncOpener:
             if row is None:
                 return
             pid, life, start = read_origin(row)
-            conn.knows_origin = True
+            conn.knows_origin, conn.served_by = True, pid
             if life is not None and pid == conn.pid:  # another pid: a proxy, behind which servers may change
                 with self._lock:
                     conn.life = self._history.witness(life, start)

@@ -32,7 +32,8 @@ from esteio.postgres._events import TransactionRetried
 from esteio.postgres._hosts import Fleet, HostReport
 from esteio.postgres._limits import PoolLimits
 from esteio.postgres._outcome import History
-from esteio.postgres._session import session_conninfo, session_hosts
+from esteio.postgres._pooler import Demands, pooler_of
+from esteio.postgres._session import LIMITS, session_conninfo, session_hosts
 from esteio.postgres._statement import ATTEMPTS, HUNG_SECONDS, REFUSALS
 from esteio.postgres._statements import StatementStats
 from esteio.postgres._stats import DatabaseStats
@@ -70,6 +71,7 @@ class SyncDatabase:
         settings: Mapping[str, str] | None = None,
         min_size: int = 2,
         prepare_threshold: int | None = 0,
+        pooler: str | None = None,
         row_factory: RowFactory[Any] = tuple_row,
         configure: Callable[[SyncConnection], None] | None = None,
         reset: Callable[[SyncConnection], None] | None = None,
@@ -111,6 +113,7 @@ class SyncDatabase:
             prepare_threshold=prepare_threshold,
             clock=clock,
             watch=self._watch,
+            demands=Demands(name, conninfo, LIMITS, pooler_of(pooler)),
             row_factory=row_factory,
             configure=configure,
         )
