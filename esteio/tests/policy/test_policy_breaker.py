@@ -408,3 +408,56 @@ async def test_under_a_dead_dependency_only_the_probes_reach_it() -> None:
         with pytest.raises((OSError, CircuitOpen)):
             await pipe.call(dead.asynchronous)
     assert dead.calls == 5 + 5
+
+
+def test_a_call_that_fails_while_others_hang_opens_a_suspected_circuit_once() -> None:
+    clock = ManualClock()
+    window = CountWindow(10, 2)
+    breaker = CircuitBreaker(window=window, failure_rate=1, slow_after=1, open_for=10, open_growth=2, jitter=0)
+    pipe = guarded(breaker, clock)
+    pipe.circuit.suspect(100)
+    hanging = [pipe.circuit.permit() for _ in range(2)]
+    clock.advance(5)
+    with recorded_events() as seen:
+        hanging[0].failure(OSError())
+    assert [event for event in seen if isinstance(event, CircuitChanged)] == [
+        CircuitChanged("dep", "closed", "open", "2 of 2 calls were slow", 10.0)
+    ]
+    snapshot = pipe.circuit.snapshot().values
+    assert (snapshot["opened"], snapshot["retry_after"]) == (1, 10)
+
+
+def test_a_predicate_tells_an_answer_from_a_failure() -> None:
+    class StatusError(Exception):
+        def __init__(self, status: int) -> None:
+            self.status = status
+
+    breaker = CircuitBreaker(failures=2, when=lambda error: getattr(error, "status", 500) >= 500)
+    pipe = guarded(breaker)
+    for _ in range(5):
+        with pytest.raises(StatusError):
+            pipe.call(flaky(StatusError(404)))
+    assert pipe.circuit.state is CircuitState.CLOSED
+    assert pipe.circuit.snapshot().values["ignored"] == 5
+    for _ in range(2):
+        with pytest.raises(StatusError):
+            pipe.call(flaky(StatusError(503)))
+    assert pipe.circuit.state is CircuitState.OPEN
+
+
+def test_a_predicate_that_raises_gives_the_probe_back() -> None:
+    clock = ManualClock()
+
+    def broken(_error: Exception) -> bool:
+        raise ZeroDivisionError
+
+    pipe = guarded(
+        CircuitBreaker(failures=1, successes=1, when=lambda error: broken(error) if clock.slept else True), clock
+    )
+    fail(pipe)
+    clock.sleep(30)
+    with pytest.raises(ZeroDivisionError) as caught:
+        pipe.call(flaky(OSError("why")))
+    assert isinstance(caught.value.__context__, OSError)
+    assert pipe.call(ok) == "ok"
+    assert pipe.circuit.state is CircuitState.CLOSED

@@ -201,3 +201,68 @@ def test_an_adaptive_bulkhead_learns_from_time_limits_but_not_from_the_calls_own
         pipe.call(fail, TimeoutError())
     assert seen == [LimitChanged("dep", 10, 5)]
     assert free(pipe, 5)
+
+
+@pytest.mark.parametrize(
+    "limit", [AIMD(slow_after=1, initial=10, decrease=0.5), Gradient(initial=10)], ids=["aimd", "gradient"]
+)
+@pytest.mark.parametrize("block", [False, True])
+def test_calls_cut_by_an_outer_deadline_teach_an_adaptive_limit(limit: AIMD | Gradient, block: bool) -> None:
+    async def main(clock: VirtualClock) -> None:
+        pipe = Pipeline("dep", Deadline(5), Bulkhead(limit), clock=clock, registry=None)
+
+        async def call(seconds: float) -> None:
+            if not block:
+                await pipe.call(asyncio.sleep, seconds)
+                return
+            async for attempt in pipe.attempts():
+                async with attempt:
+                    await asyncio.sleep(seconds)
+
+        await call(0.1)
+        with pytest.raises(DeadlineExceeded):
+            await call(3600)
+        assert values(pipe)["limit"] < 10  # type: ignore[operator]
+        assert values(pipe)["taken"] == 0
+
+    run_virtual(main)
+
+
+def test_a_short_deadline_a_cancellation_and_a_rejection_teach_nothing() -> None:
+    async def main(clock: VirtualClock) -> None:
+        limit = AIMD(slow_after=1, initial=10, decrease=0.5)
+        pipe = Pipeline("dep", Bulkhead(limit), clock=clock, registry=None)
+        short = Pipeline("short", Deadline(0.5), clock=clock, registry=None)
+        with pytest.raises(DeadlineExceeded):
+            await short.acall(pipe.call, asyncio.sleep, 3600)
+        task = asyncio.create_task(pipe.call(asyncio.sleep, 3600))
+        await asyncio.sleep(5)
+        task.cancel()
+        await asyncio.wait([task])
+
+        async def rejected() -> None:
+            raise BulkheadFull("inner", 1, 0, 0.0)
+
+        with pytest.raises(BulkheadFull):
+            await pipe.call(rejected)
+        assert values(pipe)["limit"] == 10
+
+    run_virtual(main)
+
+
+def test_another_wait_leaves_an_adaptive_limit_where_it_is() -> None:
+    limit = AIMD(slow_after=1, initial=10, decrease=0.5)
+    pipe = Pipeline("dep", Bulkhead(limit), clock=ManualClock(), registry=None)
+    pipe._bounds[0].learn(2.0, None)  # type: ignore[attr-defined]
+    pipe.reconfigure(Bulkhead(limit, wait=3))
+    assert values(pipe)["limit"] == 5
+
+
+def test_the_time_of_calls_that_did_not_come_back_is_not_the_usual_time() -> None:
+    state = Gradient(initial=50, maximum=100).start()
+    for _ in range(100):
+        state.sample(0.01, 100, False)
+    for _ in range(20):
+        state.cut(5.0, 100)
+    assert state.limit < 15
+    assert state.cut(0.01, 100) == state.limit  # it might have been in time

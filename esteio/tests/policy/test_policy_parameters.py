@@ -6,8 +6,20 @@ from typing import Any
 
 import pytest
 
-from esteio import Bulkhead, Cache, CircuitBreaker, Deadline, Fallback, Hedge, LoadShedder, Retry, RetryBudget, Timeout
-from esteio.policy import AIMD, Constant, CountWindow, Exponential, Gradient, TimeWindow
+from esteio import (
+    Bulkhead,
+    Cache,
+    CircuitBreaker,
+    Deadline,
+    Fallback,
+    Hedge,
+    LoadShedder,
+    Pipeline,
+    Retry,
+    RetryBudget,
+    Timeout,
+)
+from esteio.policy import AIMD, Constant, CountWindow, Exponential, Gradient, TimeWindow, deadline
 
 DURATIONS: list[tuple[str, Callable[[Any], object]]] = [
     ("seconds", Timeout),
@@ -80,6 +92,20 @@ def test_counts(name: str, make: Callable[[Any], object], value: object, error: 
         make(value)
 
 
+NAMED: list[Callable[..., object]] = [
+    LoadShedder,
+    Cache,
+    Fallback,
+    RetryBudget,
+    CircuitBreaker,
+    Bulkhead,
+    lambda **kw: Deadline(1, **kw),
+    lambda **kw: Retry(idempotent=True, **kw),
+    lambda **kw: Hedge(1, idempotent=True, **kw),
+    lambda **kw: Timeout(1, **kw),
+]
+
+
 async def asynchronous(*_: object) -> bool:
     return False
 
@@ -116,6 +142,15 @@ async def asynchronous(*_: object) -> bool:
         (lambda: Fallback(on=BaseException), TypeError, "on holds"),
         (lambda: AIMD(1, minimum=5, initial=2), ValueError, "initial=2 is below 5"),
         (lambda: RetryBudget(ratio=2), ValueError, "ratio=2 is outside"),
+        (lambda: Retry(idempotent=True, budget=5), TypeError, r"budget=5; pass RetryBudget"),
+        (lambda: Hedge(1, idempotent=True, budget=0.2), TypeError, r"budget=0.2; pass RetryBudget"),
+        (lambda: Timeout(1, abandon="yes"), TypeError, "abandon='yes'; pass True or False"),
+        (lambda: Cache(single_flight=1), TypeError, "single_flight=1; pass True or False"),
+        (lambda: CircuitBreaker(when=asynchronous), TypeError, "when=.* is async"),
+        (lambda: Pipeline("p", CircuitBreaker(), registry=None).circuit.suspect(nan), ValueError, "seconds=nan"),
+        (lambda: deadline.from_headers({}, inf), ValueError, "limit=inf"),
+        *((lambda make=make: make(name=3), TypeError, "name=3; pass a text") for make in NAMED),
+        *((lambda make=make: make(name=""), ValueError, "name=''; pass a text") for make in NAMED),
     ],
 )
 def test_each_other_mistake(make: Callable[[], object], error: type[Exception], text: str) -> None:

@@ -27,9 +27,9 @@ from esteio import (
     TimeoutExceeded,
 )
 from esteio.policy import AttemptFailed, Constant, Exponential, Recovered, RetriesGaveUp, attempts_of
-from esteio.policy.retry._backoff import waits
-from esteio.policy.retry._budget import BudgetState
-from esteio.testing import ManualClock, flaky, no_waits, recorded_events
+from esteio.policy._backoff import waits
+from esteio.policy._budget import BudgetState
+from esteio.testing import ManualClock, flaky, no_retries, no_waits, recorded_events
 
 
 def pipe_of(*policies: Policy, clock: ManualClock | None = None, random: float = 1.0) -> Pipeline:
@@ -404,7 +404,7 @@ def test_waits_can_be_turned_off_in_users_tests() -> None:
     clock = ManualClock()
     with no_waits(), pytest.raises(OSError):  # noqa: PT011
         pipe_of(safe(), clock=clock).call(flaky(OSError))
-    assert clock.slept == [0.0, 0.0]
+    assert clock.slept == []
 
 
 def test_parameters_change_live_for_functions_decorated_before() -> None:
@@ -430,3 +430,85 @@ def test_errors_of_policies_survive_pickling() -> None:
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)
         assert (copy.name, vars(copy)) == ("a", vars(error))
+
+
+def test_a_wait_of_zero_does_not_sleep_in_threads_and_gives_the_loop_one_turn() -> None:
+    clock = ManualClock()
+    with pytest.raises(OSError):  # noqa: PT011
+        pipe_of(safe(backoff=0.0), clock=clock).call(flaky(OSError))
+    assert clock.slept == []
+
+    async def main() -> None:
+        others: list[int] = []
+        asyncio.get_running_loop().call_soon(others.append, 1)
+
+        async def fail() -> None:
+            raise OSError("down")
+
+        pipe = Pipeline("dep", safe(backoff=0.0), registry=None)
+        with pytest.raises(OSError, match="down"):
+            await pipe.call(fail)
+        assert others == [1]
+        asyncio.get_running_loop().call_soon(others.append, 2)
+        with pytest.raises(OSError, match="down"):  # noqa: PT012
+            async for attempt in pipe.attempts():
+                async with attempt:
+                    await fail()
+        assert others == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_retries_can_be_turned_off_in_users_tests() -> None:
+    pipe = pipe_of(safe(result=lambda r: r == "busy"))
+    for script in (OSError, "busy"):
+        dep = flaky(script)
+        with no_retries():
+            outcome = pipe.outcome(dep)
+        assert (dep.calls, outcome.attempts) == (1, 1)
+    dep = flaky(OSError)
+    with no_retries(), pytest.raises(OSError):  # noqa: PT011, PT012
+        for attempt in pipe.attempts():
+            with attempt:
+                dep()
+    assert dep.calls == 1
+    with no_retries(), no_retries():
+        pass
+    dep = flaky(OSError, "ok")
+    assert pipe.call(dep) == "ok"
+
+
+@pytest.mark.parametrize(
+    ("backoff", "mistake"),
+    [
+        (lambda: [-1.0], ValueError),
+        (lambda: [float("nan")], ValueError),
+        (list, ValueError),
+        (lambda: ["1"], TypeError),
+    ],
+)
+def test_a_back_off_function_that_returns_nonsense_is_named_and_hides_no_error(
+    backoff: Any, mistake: type[Exception]
+) -> None:
+    with pytest.raises(mistake, match="backoff=") as caught:
+        pipe_of(safe(backoff=backoff)).call(flaky(OSError("why")))
+    assert isinstance(caught.value.__context__, OSError)
+
+
+def test_a_predicate_that_raises_hides_no_error() -> None:
+    with pytest.raises(ZeroDivisionError) as caught:
+        pipe_of(safe(when=lambda _error: bool(1 / 0))).call(flaky(OSError("why")))
+    assert isinstance(caught.value.__context__, OSError)
+
+
+def test_a_wait_that_ends_after_the_deadline_is_not_followed_by_an_attempt() -> None:
+    class Slow(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds + 10)  # the machine was busy
+
+    dep = flaky(OSError("down"))
+    with pytest.raises(OSError, match="down") as caught:
+        pipe_of(Deadline(5), safe(3), clock=Slow()).call(dep)
+    noted = attempts_of(caught.value)
+    assert noted is not None
+    assert (dep.calls, noted.count, noted.reason) == (1, 1, "deadline")

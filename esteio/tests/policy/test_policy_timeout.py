@@ -7,7 +7,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from esteio import BulkheadFull, Deadline, DeadlineExceeded, Pipeline, Policy, Retry, Timeout, TimeoutExceeded
+from esteio import (
+    Bulkhead,
+    BulkheadFull,
+    CircuitBreaker,
+    Deadline,
+    DeadlineExceeded,
+    Pipeline,
+    Policy,
+    Retry,
+    Timeout,
+    TimeoutExceeded,
+)
 from esteio.policy import CallTimedOut, LateResult, deadline
 from esteio.testing import ManualClock, VirtualClock, recorded_events, run_virtual
 
@@ -325,3 +336,88 @@ def test_a_deadline_crosses_http_as_what_is_left() -> None:
 @pytest.mark.parametrize("garbage", ["", "-1", "1e9", "abc", "٣", "9" * 40, "1.5"])
 def test_a_garbled_header_is_ignored(garbage: str) -> None:
     assert deadline.from_headers({"Esteio-Deadline-Ms": garbage}, limit=10) == 10
+
+
+@pytest.mark.parametrize(
+    "policies", [(Timeout(2),), (Deadline(5), Timeout(2)), (Retry(2, idempotent=True), Timeout(2))]
+)
+def test_what_runs_inside_an_async_timeout_sees_its_limit(policies: tuple[Policy, ...]) -> None:
+    async def main(clock: VirtualClock) -> None:
+        async def look() -> float | None:
+            await asyncio.sleep(0.5)
+            return deadline.remaining()
+
+        pipe = pipe_of(clock, *policies)
+        assert await pipe.call(look) == pytest.approx(1.5)
+        async for attempt in pipe.attempts():
+            async with attempt:
+                assert await look() == pytest.approx(1.5)
+        assert deadline.remaining() is None
+
+    run_virtual(main)
+
+
+def test_what_stops_by_itself_when_a_timeout_is_over_is_that_timeouts_failure() -> None:
+    """A client that asks for `remaining()` raises DeadlineExceeded, which a breaker would not count."""
+
+    async def main(clock: VirtualClock) -> None:
+        async def client() -> None:
+            await asyncio.sleep((deadline.remaining() or 0.0) - 1e-9)
+            clock.sleep(0.1)  # and is a little late, but before the timer is served
+            deadline.check("client")
+
+        pipe = pipe_of(clock, CircuitBreaker(failures=1), Timeout(2))
+        with pytest.raises(TimeoutExceeded):
+            await pipe.call(client)
+        assert pipe.circuit.state == "open"
+        pipe.circuit.reset()
+        with pytest.raises(TimeoutExceeded):  # noqa: PT012
+            async for attempt in pipe.attempts():
+                async with attempt:
+                    await client()
+        assert pipe.circuit.state == "open"
+        plain = pipe_of(clock, Deadline(2))
+        with pytest.raises(DeadlineExceeded) as caught:
+            await plain.call(client)
+        assert caught.value.limit == 2
+        assert plain.snapshot().policies[0].values["exceeded"] == 1
+
+    run_virtual(main)
+
+
+def test_a_deadline_of_somebody_else_inside_a_timeout_stays_that_deadline() -> None:
+    async def main(clock: VirtualClock) -> None:
+        async def client() -> None:
+            await asyncio.sleep(1)
+            raise DeadlineExceeded("other")
+
+        with pytest.raises(DeadlineExceeded) as caught:
+            await pipe_of(clock, Timeout(2)).call(client)
+        assert caught.value.name == "other"
+
+    run_virtual(main)
+
+
+def test_a_timeout_reconfigured_while_a_call_runs_blames_no_deadline() -> None:
+    async def main(clock: VirtualClock) -> None:
+        pipe = pipe_of(clock, Timeout(2))
+        task = asyncio.create_task(pipe.call(hang))
+        await asyncio.sleep(1)
+        pipe.reconfigure(Timeout(9))
+        with pytest.raises(TimeoutExceeded) as caught:
+            await task
+        assert caught.value.limit == 2
+
+    run_virtual(main)
+
+
+def test_a_deadline_around_a_timeout_needs_one_timer_and_still_stops_the_last_attempt() -> None:
+    async def main(clock: VirtualClock) -> None:
+        pipe = pipe_of(clock, Deadline(3), Retry(5, 0.5, jitter="none", idempotent=True), Bulkhead(1), Timeout(2))
+        with pytest.raises(DeadlineExceeded) as caught:
+            await pipe.call(hang)
+        assert caught.value.limit == 3
+        assert clock.monotonic() == pytest.approx(3)
+        assert pipe.snapshot().policies[0].values["exceeded"] == 1
+
+    run_virtual(main)

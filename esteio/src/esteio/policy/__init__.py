@@ -9,6 +9,8 @@ fractions of a microsecond. No dependencies. Errors: `Rejected` (not called), `T
 from __future__ import annotations
 
 from esteio.policy import deadline, presets
+from esteio.policy._backoff import Constant, Exponential
+from esteio.policy._budget import RetryBudget
 from esteio.policy._cache import Cache
 from esteio.policy._errors import (
     BulkheadFull,
@@ -38,14 +40,14 @@ from esteio.policy._fallback import Fallback
 from esteio.policy._hedge import Hedge
 from esteio.policy._outcome import Attempts, Outcome, attempts_of
 from esteio.policy._policy import Cost, Policy, Snapshot
+from esteio.policy._retry import Retry
 from esteio.policy._shedder import LoadShedder, Priority, priority
+from esteio.policy._timeout import Timeout
 from esteio.policy.breaker import Circuit, CircuitBreaker, CircuitState, CountWindow, ManualPermit, TimeWindow
 from esteio.policy.bulkhead import AIMD, Bulkhead, Gradient
 from esteio.policy.deadline import Deadline
 from esteio.policy.pipeline import REGISTRY as registry  # noqa: N811 - an object to use, not a constant to read
 from esteio.policy.pipeline import Pipeline, PipelineSnapshot, Registry
-from esteio.policy.retry import Constant, Exponential, Retry, RetryBudget
-from esteio.policy.timeout import Timeout
 
 __all__ = [
     "AIMD",

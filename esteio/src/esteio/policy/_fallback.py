@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from inspect import iscoroutinefunction
+from inspect import iscoroutine, iscoroutinefunction
 from typing import Any, ClassVar
 
 from esteio import events
 from esteio.policy._errors import NEVER_HANDLED
 from esteio.policy._events import FallbackUsed
-from esteio.policy._parameters import ExceptionTypes, exception_types, function
+from esteio.policy._parameters import ExceptionTypes, exception_types, function, name_or_none
 from esteio.policy._policy import AnyCall, Binding, Bound, Policy, Snapshot
 
 __all__ = ["Fallback"]
@@ -24,7 +24,7 @@ __all__ = ["Fallback"]
 class Fallback(Policy):
     """Answers with `value`, or with what `using(error)` returns, instead of an exception of `on`.
 
-    `using` may be a coroutine function where the guarded function is one.
+    `using` may return a coroutine where the guarded function is a coroutine function.
     """
 
     value: Any = None
@@ -38,6 +38,7 @@ class Fallback(Policy):
     def __post_init__(self) -> None:
         function("Fallback", "using", self.using, plain=False)
         object.__setattr__(self, "on", exception_types("Fallback", "on", self.on))
+        name_or_none("Fallback", self.name)
         if self.using is not None and self.value is not None:
             msg = f"Fallback: value={self.value!r} and using= say two things; pass one of them"
             raise ValueError(msg)
@@ -58,9 +59,10 @@ class BoundFallback(Bound[Fallback]):
         """How often it answered."""
         return Snapshot("fallback", self.name, {"used": self.used})
 
+    def _answers(self, error: Exception) -> bool:
+        return isinstance(error, self.definition.on) and not isinstance(error, NEVER_HANDLED)
+
     def _answer(self, error: Exception) -> Any:
-        if not isinstance(error, self.definition.on) or isinstance(error, NEVER_HANDLED):
-            raise error
         self.used += 1
         if events.active():
             events.emit(FallbackUsed(self.name, error))
@@ -76,7 +78,9 @@ class BoundFallback(Bound[Fallback]):
         def answered(*args: Any, **kwargs: Any) -> Any:
             try:
                 return call(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - raised again unless it is to be answered
+            except Exception as error:
+                if not self._answers(error):
+                    raise
                 return self._answer(error)
 
         return answered
@@ -87,8 +91,10 @@ class BoundFallback(Bound[Fallback]):
         async def answered(*args: Any, **kwargs: Any) -> Any:
             try:
                 return await call(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - raised again unless it is to be answered
+            except Exception as error:
+                if not self._answers(error):
+                    raise
                 answer = self._answer(error)
-                return await answer if iscoroutinefunction(self.definition.using) else answer
+                return await answer if iscoroutine(answer) else answer  # also of a lambda that calls an async def
 
         return answered

@@ -12,10 +12,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from esteio import events
+from esteio.policy._budget import RetryBudget, budget_or_none
 from esteio.policy._events import Hedged
-from esteio.policy._parameters import count, seconds
+from esteio.policy._parameters import count, name_or_none, seconds
 from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
-from esteio.policy.retry._budget import RetryBudget
+from esteio.policy._test_switches import SWITCHES
 
 __all__ = ["Hedge"]
 
@@ -41,6 +42,8 @@ class Hedge(Policy):
         seconds("Hedge", "after", self.after)
         seconds("Hedge", "reap", self.reap)
         count("Hedge", "extra", self.extra)
+        budget_or_none("Hedge", self.budget)
+        name_or_none("Hedge", self.name)
         if self.idempotent is not True:
             msg = f"Hedge: idempotent={self.idempotent!r}; a call that may not run twice is never hedged"
             raise ValueError(msg)
@@ -83,6 +86,7 @@ class BoundHedge(Bound[Hedge]):
                 return await self._race(call, args, kwargs, copies)
             finally:
                 await self._reap(copies)
+                copies.clear()  # a failed copy's traceback holds this frame: no cycle for the collector
 
         return hedged
 
@@ -102,9 +106,12 @@ class BoundHedge(Bound[Hedge]):
                     running.add(copies[-1])
                 else:
                     more = 0
+        del done, task  # as in hedged()
         return copies[0].result()  # all have failed: raises the first copy's error
 
     def _may_start(self, number: int) -> bool:
+        if SWITCHES.attempts is not None and number > SWITCHES.attempts:
+            return False
         if self.budget is not None and not self.budget.withdraw():
             return False
         self.started += 1

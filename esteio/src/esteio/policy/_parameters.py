@@ -10,7 +10,18 @@ from collections.abc import Iterable
 from inspect import iscoroutinefunction
 from math import isfinite
 
-__all__ = ["ExceptionTypes", "count", "exception_types", "factor", "function", "optional_seconds", "seconds", "share"]
+__all__ = [
+    "ExceptionTypes",
+    "count",
+    "exception_types",
+    "factor",
+    "flag",
+    "function",
+    "name_or_none",
+    "optional_seconds",
+    "seconds",
+    "share",
+]
 
 ExceptionTypes = type[Exception] | tuple[type[Exception], ...]
 
@@ -77,6 +88,20 @@ def exception_types(owner: str, name: str, value: object) -> tuple[type[Exceptio
             msg = f"{owner}: {name} holds {item!r}; pass classes derived from Exception (cancellation is never handled)"
             raise TypeError(msg)
     return types
+
+
+def flag(owner: str, name: str, value: object) -> None:
+    """True or False, and nothing that merely counts as one of them."""
+    if not isinstance(value, bool):
+        msg = f"{owner}: {name}={value!r}; pass True or False"
+        raise TypeError(msg)
+
+
+def name_or_none(owner: str, value: object) -> None:
+    """None, or a text that is not empty."""
+    if value is not None and (not isinstance(value, str) or not value):
+        msg = f"{owner}: name={value!r}; pass a text that is not empty, or None to take the pipeline's name"
+        raise ValueError(msg) if value == "" else TypeError(msg)
 
 
 def function(owner: str, name: str, value: object, *, plain: bool = True) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
 from esteio.clock import Clock
 
 if TYPE_CHECKING:
-    from esteio.policy.retry._budget import BudgetState
+    from esteio.policy._budget import BudgetState
 
 __all__ = ["AnyCall", "Binding", "Bound", "Cost", "Policy", "Snapshot"]
 

@@ -18,7 +18,7 @@ from esteio import events
 from esteio.policy._errors import LoadShed
 from esteio.policy._events import CallRejected
 from esteio.policy._forks import renew_after_fork
-from esteio.policy._parameters import count, function, share
+from esteio.policy._parameters import count, function, name_or_none, share
 from esteio.policy._policy import AnyCall, Binding, Bound, Policy, Snapshot
 
 __all__ = ["LoadShedder", "Priority", "priority"]
@@ -66,6 +66,7 @@ class LoadShedder(Policy):
     def __post_init__(self) -> None:
         count("LoadShedder", "limit", self.limit)
         function("LoadShedder", "signal", self.signal)
+        name_or_none("LoadShedder", self.name)
         for name in ("background", "normal", "high"):
             share("LoadShedder", name, getattr(self, name))
         if not self.background <= self.normal <= self.high:

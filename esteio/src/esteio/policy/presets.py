@@ -19,11 +19,12 @@ from functools import cache
 from typing import TypeVar
 
 from esteio.clock import SYSTEM, Clock
+from esteio.policy._backoff import Exponential
 from esteio.policy._policy import Policy
+from esteio.policy._retry import Retry
+from esteio.policy._timeout import Timeout
 from esteio.policy.breaker import CircuitBreaker
 from esteio.policy.pipeline import REGISTRY, Pipeline, Registry
-from esteio.policy.retry import Exponential, Retry
-from esteio.policy.timeout import Timeout
 
 __all__ = [
     "database",

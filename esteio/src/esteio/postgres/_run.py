@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from esteio import events
 from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE, leave
-from esteio.policy._waits import pause_async
+from esteio.policy._test_switches import pause_async
 from esteio.postgres._attempts import Attempts, Trouble
 from esteio.postgres._connection import Connection
 from esteio.postgres._deadline import deadline_passed, time_left

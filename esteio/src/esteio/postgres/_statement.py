@@ -17,7 +17,7 @@ from psycopg import AsyncCursor
 from psycopg.rows import AsyncRowFactory
 
 from esteio import events
-from esteio.policy._waits import pause_async
+from esteio.policy._test_switches import pause_async
 from esteio.postgres._attempts import Attempts, Trouble, trouble
 from esteio.postgres._connection import Connection
 from esteio.postgres._deadline import time_left

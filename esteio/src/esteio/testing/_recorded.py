@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from esteio import events
 from esteio.events import Event
-from esteio.policy import _waits
+from esteio.policy._test_switches import SWITCHES
 
-__all__ = ["no_waits", "recorded_events"]
+__all__ = ["no_retries", "no_waits", "recorded_events"]
 
 
 @contextmanager
@@ -26,8 +26,22 @@ def recorded_events() -> Iterator[list[Event]]:
 @contextmanager
 def no_waits() -> Iterator[None]:
     """Inside, retries wait zero seconds, in the whole process; everything else stays as it is."""
-    before = _waits.switch(False)
+    before, SWITCHES.waits = SWITCHES.waits, False
     try:
         yield
     finally:
-        _waits.switch(before)
+        SWITCHES.waits = before
+
+
+@contextmanager
+def no_retries() -> Iterator[None]:
+    """Inside, every retry makes one attempt and no hedge starts a copy, in the whole process.
+
+    For tests of how an application answers when something fails. `Database.run` goes on repeating what only
+    PostgreSQL can decide, as a serialization failure.
+    """
+    before, SWITCHES.attempts = SWITCHES.attempts, 1
+    try:
+        yield
+    finally:
+        SWITCHES.attempts = before

@@ -1,20 +1,65 @@
 """The state machine of a circuit. Pure: no lock, no clock, no callback; the caller serialises.
 
-Each call holds a `Permit` of the era in which it began; each transition begins a new era, and what comes
-back with a permit of an older one is discarded. `calm` is the permit that all calls share while there is
-nothing to remember: then a success is one increment of `passed`, and needs no lock.
+Each call holds a `Permit` of the generation in which it began; each transition begins a new generation, and what
+comes back with a permit of an older one is discarded. `fast_permit` is the permit that all calls share while
+there is nothing to remember: then a success is one increment of `passed`, and needs no lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
-from esteio.policy.breaker._definition import CircuitBreaker
-from esteio.policy.breaker._tally import make_tally
+from esteio.policy._parameters import count, factor, optional_seconds, seconds, share
+from esteio.policy.breaker._failure_window import CountWindow, TimeWindow, failure_window
 
-__all__ = ["Change", "CircuitState", "Machine", "Permit"]
+__all__ = ["Change", "CircuitState", "Machine", "Permit", "Thresholds"]
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """The part of a `CircuitBreaker` that decides; see there for what each parameter means."""
+
+    failures: int = 5
+    successes: int = 2
+    open_for: float = 30.0
+    window: CountWindow | TimeWindow | None = None
+    failure_rate: float = 0.5
+    slow_after: float | None = None
+    slow_rate: float = 1.0
+    probes: int = 1
+    probe_lease: float | None = None
+    open_growth: float = 1.0
+    open_max: float = 300.0
+    jitter: float = 0.1
+
+    def __post_init__(self) -> None:
+        owner = "CircuitBreaker"
+        for name in ("failures", "successes", "probes"):
+            count(owner, name, getattr(self, name))
+        for name in ("failure_rate", "slow_rate"):
+            share(owner, name, getattr(self, name))
+        seconds(owner, "open_for", self.open_for)
+        seconds(owner, "open_max", self.open_max)
+        seconds(owner, "jitter", self.jitter, zero=True)
+        factor(owner, "open_growth", self.open_growth)
+        optional_seconds(owner, "slow_after", self.slow_after)
+        optional_seconds(owner, "probe_lease", self.probe_lease)
+        self._refuse_contradictions()
+
+    def _refuse_contradictions(self) -> None:
+        window: object = self.window
+        if window is not None and not isinstance(window, CountWindow | TimeWindow):
+            msg = f"CircuitBreaker: window={window!r}; pass CountWindow(size), TimeWindow(seconds) or None"
+            raise TypeError(msg)
+        if self.slow_after is not None and self.window is None:
+            msg = f"CircuitBreaker: slow_after={self.slow_after} needs a window to take the share of; pass window="
+            raise ValueError(msg)
+        if self.open_max < self.open_for:
+            msg = f"CircuitBreaker: open_max={self.open_max} is below open_for={self.open_for}; raise it"
+            raise ValueError(msg)
 
 
 class CircuitState(StrEnum):
@@ -32,44 +77,45 @@ _COUNTING = (CircuitState.CLOSED, CircuitState.METRICS_ONLY)
 
 
 class Permit:
-    """The right to make one call (or, while all is calm, any number)."""
+    """The right to make one call (or, as the fast permit, any number)."""
 
-    __slots__ = ("counted", "era", "started")
+    __slots__ = ("counted_slow", "generation", "started")
 
-    def __init__(self, era: int, started: float) -> None:
-        self.era = era
+    def __init__(self, generation: int, started: float) -> None:
+        self.generation = generation
         self.started = started
-        self.counted = False  # as slow, while still running
+        self.counted_slow = False  # while it was still running
 
 
 Change = tuple[CircuitState, CircuitState, str]
 
 
 class Machine:
-    """All that a circuit knows."""
+    """All that a circuit knows. `judges_results`: each result must be looked at, so there is no fast permit."""
 
-    def __init__(self, definition: CircuitBreaker, random: Callable[[], float]) -> None:
-        self.definition = definition
+    def __init__(self, thresholds: Thresholds, random: Callable[[], float], *, judges_results: bool = False) -> None:
+        self.thresholds = thresholds
+        self.judges_results = judges_results
         self.random = random
         self.state = CircuitState.CLOSED
-        self.era = 0
+        self.generation = 0
         self.passed = self.failed = self.ignored = self.rejected = self.late = self.opened = 0
-        self.overdue = 0  # counted while running, not yet back
-        self.running: dict[Permit, None] = {}
-        self.leases: dict[Permit, float] = {}
+        self.overdue = 0  # counted as slow while running, not yet back
+        self.running: dict[Permit, None] = {}  # in the order in which they began
+        self.leases: dict[Permit, float] = {}  # probes under way, and when their place is free again
         self.probes_passed = 0
         self.period = 0.0  # the last open period; 0 after closing, so that growth starts again
         self.shut_until = -inf  # below this moment nothing is let through: the whole check of a rejection
         self.suspect_until = -inf
-        self.changes: list[Change] = []
-        self.calm: Permit | None = None
-        self._fresh()
+        self.changes: list[Change] = []  # for the caller to tell, after it has released its lock
+        self.fast_permit: Permit | None = None
+        self._begin_generation()
 
     # -- asking
 
     def admit(self, now: float) -> Permit | None:
         """A permit, or None when the call must not be made."""
-        if self.state in _COUNTING and self.definition.slow_after is not None:
+        if self.state in _COUNTING and self.thresholds.slow_after is not None:
             self._count_overdue(now)
         if self.state is CircuitState.OPEN and now >= self.shut_until:
             self._enter(CircuitState.HALF_OPEN, "the open period is over")
@@ -78,21 +124,21 @@ class Machine:
         if self.state in (CircuitState.OPEN, CircuitState.FORCED_OPEN):
             self.rejected += 1
             return None
-        if self.calm is not None:
-            return self.calm
-        permit = Permit(self.era, now)
-        if self.definition.slow_after is not None and self.state in _COUNTING:
+        if self.fast_permit is not None:
+            return self.fast_permit
+        permit = Permit(self.generation, now)
+        if self.thresholds.slow_after is not None and self.state in _COUNTING:
             self.running[permit] = None
         return permit
 
     def _lease(self, now: float) -> Permit | None:
         for permit in [p for p, until in self.leases.items() if until <= now]:
             del self.leases[permit]
-        if len(self.leases) >= self.definition.probes:
+        if len(self.leases) >= self.thresholds.probes:
             self.rejected += 1
             return None
-        permit = Permit(self.era, now)
-        self.leases[permit] = now + (self.definition.probe_lease or self.definition.open_for)
+        permit = Permit(self.generation, now)
+        self.leases[permit] = now + (self.thresholds.probe_lease or self.thresholds.open_for)
         return permit
 
     def retry_after(self, now: float) -> float | None:
@@ -107,7 +153,7 @@ class Machine:
 
     def succeeded(self, permit: Permit, now: float) -> None:
         """The call came back with an acceptable result."""
-        if permit.era != self.era:
+        if permit.generation != self.generation:
             self.late += 1
             return
         self.passed += 1
@@ -118,7 +164,7 @@ class Machine:
 
     def failure(self, permit: Permit, now: float) -> None:
         """The call failed."""
-        if permit.era != self.era:
+        if permit.generation != self.generation:
             self.late += 1
             return
         self.failed += 1
@@ -129,22 +175,20 @@ class Machine:
             self._count(permit, now, failed=True)
 
     def ignore(self, permit: Permit) -> None:
-        """The call ended in a way that says nothing: give the permit back."""
+        """The call ended in a way that says nothing: give the permit back. One counted as slow stays counted."""
         self.ignored += 1
         self.leases.pop(permit, None)
         self.running.pop(permit, None)
-        if permit.counted and permit.era == self.era:
-            permit.counted = False  # it stays in the tally as one slow call
 
     def _probe_succeeded(self, permit: Permit, now: float) -> None:
         if self.leases.pop(permit, None) is None:
             return  # its lease ran out; another probe has its place
-        slow_after = self.definition.slow_after
+        slow_after = self.thresholds.slow_after
         if slow_after is not None and now - permit.started >= slow_after:
             self._open(now, "a probe was slow")
             return
         self.probes_passed += 1
-        if self.probes_passed >= self.definition.successes:
+        if self.probes_passed >= self.thresholds.successes:
             self.period = 0.0
             self._enter(CircuitState.CLOSED, f"{self.probes_passed} probes succeeded")
 
@@ -154,22 +198,23 @@ class Machine:
         return self.passed + self.failed + self.overdue
 
     def _count(self, permit: Permit, now: float, *, failed: bool) -> None:
-        slow_after = self.definition.slow_after
+        slow_after = self.thresholds.slow_after
         self.running.pop(permit, None)
-        if permit.counted:
-            permit.counted = False
-            self.overdue -= 1
+        if permit.counted_slow:
+            self.overdue -= 1  # `passed` or `failed` has it from now on
             if failed:
-                self.tally.amend(self._ended(), now)
+                self.window.amend(self._ended(), now)
         else:
             slow = slow_after is not None and now - permit.started >= slow_after
-            self.tally.add(self._ended(), now, failed, slow)
+            self.window.add(self._ended(), now, failed, slow)
         if slow_after is not None:
             self._count_overdue(now)
-        self._judge(now, failed)
+        if permit.generation == self.generation:  # the calls still running may have opened it already, on this event
+            self._judge(now, failed)
 
     def _count_overdue(self, now: float) -> None:
-        limit = now - (self.definition.slow_after or inf)
+        """Count the calls that are slow by now although they have not come back: a hang must open a circuit too."""
+        limit = now - (self.thresholds.slow_after or inf)
         late = []
         for permit in self.running:
             if permit.started > limit:
@@ -177,37 +222,37 @@ class Machine:
             late.append(permit)
         for permit in late:
             del self.running[permit]
-            permit.counted = True
+            permit.counted_slow = True
             self.overdue += 1
-            self.tally.add(self._ended(), now, False, True)
+            self.window.add(self._ended(), now, False, True)
         if late:
             self._judge(now, failed=False)
 
     def _judge(self, now: float, failed: bool) -> None:
-        reason = self.tally.tripped(self._ended(), now)
+        reason = self.window.tripped(self._ended(), now)
         if reason is None and failed and now < self.suspect_until:
             reason = "a failure here, and other instances opened already"
         if reason is None:
-            self._settle()
+            self._set_fast_permit()
         elif self.state is CircuitState.METRICS_ONLY:
             self.changes.append((self.state, self.state, reason))
-            self._fresh()
+            self._begin_generation()
         else:
             self._open(now, reason)
 
-    def _settle(self) -> None:
-        quiet = self.tally.quiet and self.definition.slow_after is None and self.definition.result is None
+    def _set_fast_permit(self) -> None:
+        quiet = self.window.quiet and self.thresholds.slow_after is None and not self.judges_results
         if self.state in _COUNTING and quiet:
-            self.calm = self.calm or Permit(self.era, 0.0)
+            self.fast_permit = self.fast_permit or Permit(self.generation, 0.0)
         elif self.state is CircuitState.DISABLED:
-            self.calm = Permit(self.era, 0.0)
+            self.fast_permit = Permit(self.generation, 0.0)
         else:
-            self.calm = None
+            self.fast_permit = None
 
     # -- moving
 
     def _open(self, now: float, reason: str) -> None:
-        made = self.definition
+        made = self.thresholds
         self.period = min(self.period * made.open_growth, made.open_max) if self.period else made.open_for
         self.opened += 1
         self._enter(CircuitState.OPEN, reason)
@@ -218,16 +263,17 @@ class Machine:
             self.changes.append((self.state, state, reason))
         self.state = state
         self.shut_until = inf if state is CircuitState.FORCED_OPEN else -inf
-        self._fresh()
+        self._begin_generation()
 
-    def _fresh(self) -> None:
-        self.era += 1
-        self.calm = None
+    def _begin_generation(self) -> None:
+        self.generation += 1
+        self.fast_permit = None
         self.running.clear()
         self.leases.clear()
         self.overdue = self.probes_passed = 0
-        self.tally = make_tally(self.definition, self._ended())
-        self._settle()
+        made = self.thresholds
+        self.window = failure_window(made.window, made.failures, made, self._ended())
+        self._set_fast_permit()
 
     def force(self, state: CircuitState, reason: str) -> None:
         """Go to `state` because somebody says so; what still runs no longer counts."""
@@ -235,8 +281,9 @@ class Machine:
         self.suspect_until = -inf
         self._enter(state, reason)
 
-    def redefine(self, definition: CircuitBreaker) -> None:
+    def redefine(self, thresholds: Thresholds, *, judges_results: bool = False) -> None:
         """Other thresholds; the state stays, the counting starts again."""
-        self.definition = definition
+        self.thresholds = thresholds
+        self.judges_results = judges_results
         if self.state is not CircuitState.HALF_OPEN:
-            self._fresh()
+            self._begin_generation()

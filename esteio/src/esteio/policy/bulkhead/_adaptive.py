@@ -22,7 +22,11 @@ class LimitState(Protocol):
     limit: int
 
     def sample(self, took: float, in_use: int, failed: bool) -> int:
-        """Take in a call of `took` seconds, begun while `in_use` ran; the limit from now on."""
+        """Take in a call of `took` seconds, ended while `in_use` ran; the limit from now on."""
+        ...
+
+    def cut(self, took: float, in_use: int) -> int:
+        """As `sample`, for a call that was stopped from outside after `took` seconds and would have taken longer."""
         ...
 
 
@@ -70,6 +74,10 @@ class _AIMDState:
                 self.limit = min(made.maximum, self.limit + 1)
         return self.limit
 
+    def cut(self, took: float, in_use: int) -> int:
+        """A call cut before `slow_after` might have been in time: it says nothing."""
+        return self.sample(took, in_use, failed=True) if took > self.definition.slow_after else self.limit
+
 
 @dataclass(frozen=True, slots=True)
 class Gradient:
@@ -103,10 +111,11 @@ class _GradientState:
 
     def sample(self, took: float, in_use: int, failed: bool) -> int:
         made = self.definition
-        self._samples = min(self._samples + 1, made.long_window)
-        self._long += (took - self._long) / self._samples
-        if self._long > 2 * took:
-            self._long *= 0.95  # recovered from a long slow phase: forget it faster
+        if not failed:  # how long a call that did not come back took is no latency
+            self._samples = min(self._samples + 1, made.long_window)
+            self._long += (took - self._long) / self._samples
+            if self._long > 2 * took:
+                self._long *= 0.95  # recovered from a long slow phase: forget it faster
         if in_use * 2 < self.limit and not failed:
             return self.limit
         ratio = 0.5 if failed else max(0.5, min(1.0, made.tolerance * self._long / max(took, 1e-9)))
@@ -115,6 +124,11 @@ class _GradientState:
         self._exact = min(float(made.maximum), max(float(made.minimum), moved))
         self.limit = int(self._exact)
         return self.limit
+
+    def cut(self, took: float, in_use: int) -> int:
+        """A call cut within its tolerance of the usual might have been in time: it says nothing."""
+        usual = self.definition.tolerance * self._long
+        return self.sample(took, in_use, failed=True) if took > usual else self.limit
 
 
 AdaptiveLimit = AIMD | Gradient

@@ -1,4 +1,4 @@
-"""Which combinations can't work, and why.
+"""What a combination of policies means: which can't work and why, and the worst that one call can cost.
 
 Promises: each refusal is a `ValueError` or `TypeError` raised when a pipeline is built, and names both
 policies and the way out. Recommended, outermost first: LoadShedder, Cache, Fallback, Deadline, Retry,
@@ -8,14 +8,15 @@ Hedge, CircuitBreaker, Bulkhead, Timeout.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 
 from esteio.policy._hedge import Hedge
-from esteio.policy._policy import Policy
+from esteio.policy._policy import Cost, Policy
+from esteio.policy._retry import Retry
+from esteio.policy._timeout import Timeout
 from esteio.policy.deadline import Deadline
-from esteio.policy.retry import Retry
-from esteio.policy.timeout import Timeout
 
-__all__ = ["refuse_impossible"]
+__all__ = ["explain", "refuse_impossible", "worst_case"]
 
 _MANY_IF_NAMED = ("breaker", "bulkhead")
 _MANY = ("timeout", "cache", "fallback")
@@ -89,3 +90,35 @@ def _check_deadline(name: str, deadline: Deadline, outer: list[Policy], inner: l
                 "around it and would never be reached; lower it"
             )
             raise ValueError(msg)
+
+
+def worst_case(policies: Sequence[Policy]) -> Cost:
+    """The most calls of the function, and the most seconds, that one call can cost."""
+    cost = Cost()
+    for policy in reversed(policies):
+        cost = policy.worst(cost)
+    return cost
+
+
+def _notes(policies: Sequence[Policy]) -> list[str]:
+    kinds = [policy.kind for policy in policies]
+    notes = []
+    if "breaker" in kinds and "timeout" not in kinds[kinds.index("breaker") :]:
+        notes.append("no Timeout inside the CircuitBreaker: a call that hangs is never counted as a failure")
+    if "retry" in kinds and "breaker" in kinds[: kinds.index("retry")]:
+        notes.append("CircuitBreaker outside Retry: it sees whole retried calls, not attempts")
+    if "bulkhead" in kinds and "retry" in kinds[kinds.index("bulkhead") :]:
+        notes.append("Bulkhead outside Retry: a slot is held while a retry waits")
+    return notes
+
+
+def explain(name: str, policies: Sequence[Policy]) -> str:
+    """Several lines of text."""
+    cost = worst_case(policies)
+    lines = [f"{name}, outermost first:"]
+    lines += [f"  {number}. {policy.describe()}" for number, policy in enumerate(policies, 1)]
+    calls = "without bound" if cost.calls == inf else f"{cost.calls:g}"
+    seconds = "without bound" if cost.seconds == inf else f"{cost.seconds:g} s"
+    lines.append(f"worst case: calls of the function: {calls}; time: {seconds}")
+    lines += [f"note: {note}" for note in _notes(policies)]
+    return "\n".join(lines)

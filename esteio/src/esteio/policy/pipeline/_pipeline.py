@@ -1,34 +1,162 @@
-"""Policies in order, around functions.
+"""Policies in order, around functions; and all pipelines by name: for pages, metrics, and changes while they run.
 
 Promises: the first policy is the outermost; a combination that can't work is refused when built; the
 pipeline and its policies never change their order, only their parameters, by `reconfigure`. Guarded
 functions keep their signature and kind. Safe to use from any number of threads, tasks and event loops.
+
+A registry keeps no pipeline alive; policies that carry a name of their own have one state per registry and
+name, and a second definition that differs is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from random import random as system_random
+from threading import RLock
 from typing import Any, ParamSpec, TypeVar, cast, overload
+from weakref import WeakValueDictionary
 
 from esteio.clock import SYSTEM, Clock
+from esteio.policy._budget import BudgetState, RetryBudget
+from esteio.policy._forks import renew_after_fork
 from esteio.policy._outcome import ATTEMPTS_SEEN, Outcome
-from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy
+from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
+from esteio.policy._retry import BoundRetry
 from esteio.policy._scope import time_source
-from esteio.policy.breaker import Circuit
+from esteio.policy._timeout import BoundTimeout
+from esteio.policy.breaker._breaker import Circuit
+from esteio.policy.bulkhead._bulkhead import BoundBulkhead
+from esteio.policy.deadline import BoundDeadline
 from esteio.policy.pipeline._attempts import Attempting
-from esteio.policy.pipeline._compile import guard, guard_async
-from esteio.policy.pipeline._explain import explain, worst_case
 from esteio.policy.pipeline._functions import call_async, call_plain, is_async
-from esteio.policy.pipeline._order import refuse_impossible
-from esteio.policy.pipeline._registry import REGISTRY, PipelineSnapshot, Registry
-from esteio.policy.retry._budget import BudgetState, RetryBudget
+from esteio.policy.pipeline._order import explain, refuse_impossible, worst_case
 
-__all__ = ["Pipeline"]
+__all__ = ["REGISTRY", "Pipeline", "PipelineSnapshot", "Registry", "guard", "guard_async"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+_logger = logging.getLogger("esteio.policy")
+
+
+def guard(bounds: Sequence[Bound[Any]], call: AnyCall) -> AnyCall:
+    """`call`, a plain function, inside all of `bounds`, outermost first."""
+    for bound in reversed(bounds):
+        call = bound.wrap(call)
+    return call
+
+
+def guard_async(bounds: Sequence[Bound[Any]], call: AnyCall, *, own_timers: bool = False) -> AnyCall:
+    """`call`, a coroutine function, inside all of `bounds`, outermost first.
+
+    A Deadline outside of a Timeout needs no timer of its own (`own_timers`, for the test that holds the two ways
+    against each other): the Timeout stops the function when the deadline passes, too.
+    """
+    for place in reversed(range(len(bounds))):
+        bound = bounds[place]
+        if isinstance(bound, BoundDeadline) and not own_timers and _obey_the_scope(bounds[place + 1 :]):
+            call = bound.show(call)
+        else:
+            call = bound.wrap_async(call)
+    return call
+
+
+def _obey_the_scope(inside: Sequence[Bound[Any]]) -> bool:
+    """Whether none of these policies, with a Timeout innermost, lets a call wait beyond the scope's deadline."""
+    clipped = (BoundRetry, Circuit, BoundBulkhead, BoundTimeout)
+    return bool(inside) and isinstance(inside[-1], BoundTimeout) and all(isinstance(each, clipped) for each in inside)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSnapshot:
+    """One pipeline at one moment: its policies, outermost first."""
+
+    name: str
+    policies: tuple[Snapshot, ...]
+
+
+class Registry:
+    """Names, states, live changes. Most programs need only the default one, `esteio.policy.registry`."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._pipelines: WeakValueDictionary[str, Pipeline] = WeakValueDictionary()
+        self._shared: WeakValueDictionary[tuple[str, str], Bound[Any]] = WeakValueDictionary()
+        self._budgets: WeakValueDictionary[str, BudgetState] = WeakValueDictionary()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """A new lock after a fork."""
+        self._lock = RLock()
+
+    def names(self) -> list[str]:
+        """Names of all pipelines, sorted."""
+        return sorted(self._pipelines.keys())
+
+    def get(self, name: str) -> Pipeline:
+        """The pipeline of that name; LookupError with the names there are."""
+        pipeline = self._pipelines.get(name)
+        if pipeline is None:
+            msg = f"no pipeline {name!r}; there are: {', '.join(self.names()) or 'none'}"
+            raise LookupError(msg)
+        return pipeline
+
+    def reconfigure(self, name: str, *policies: Policy) -> None:
+        """Give the pipeline `name` other parameters; see `Pipeline.reconfigure`."""
+        self.get(name).reconfigure(*policies)
+
+    def snapshot(self) -> tuple[PipelineSnapshot, ...]:
+        """All states now, by name."""
+        pipelines = sorted(self._pipelines.items())
+        return tuple(pipeline.snapshot() for _, pipeline in pipelines)
+
+    # -- for pipelines
+
+    def enter(self, pipeline: Pipeline) -> None:
+        """Make a pipeline known; a later one of the same name takes its place."""
+        with self._lock:
+            before = self._pipelines.get(pipeline.name)
+            if before is not None and before.policies != pipeline.policies:
+                _logger.warning(
+                    "pipeline %r is built a second time, with other policies; pages show the new one", pipeline.name
+                )
+            self._pipelines[pipeline.name] = pipeline
+
+    def bind(self, policy: Policy, binding: Binding) -> Bound[Any]:
+        """The state of a named policy, made once; a fresh one for others."""
+        if policy.name is None:
+            return policy.bind(binding)
+        key = (policy.kind, policy.name)
+        with self._lock:
+            bound = self._shared.get(key)
+            if bound is None:
+                bound = self._shared[key] = policy.bind(binding)
+            elif bound.definition != policy:
+                msg = (
+                    f"{policy.kind} {policy.name!r} exists as {bound.definition.describe()}; "
+                    f"pass the same parameters to share it, or another name: {policy.describe()}"
+                )
+                raise ValueError(msg)
+            return bound
+
+    def budget(self, definition: RetryBudget, now: Any) -> BudgetState:
+        """The state of a named budget, made once; a fresh one for others."""
+        if definition.name is None:
+            return BudgetState(definition, now)
+        with self._lock:
+            state = self._budgets.get(definition.name)
+            if state is None:
+                state = self._budgets[definition.name] = BudgetState(definition, now)
+            elif state.definition != definition:
+                msg = f"retry budget {definition.name!r} exists as {state.definition}; use its numbers or another name"
+                raise ValueError(msg)
+            return state
+
+
+REGISTRY = Registry()
 
 
 class Pipeline:
@@ -49,17 +177,21 @@ class Pipeline:
         self.name = name
         self._clock = clock
         self._now = time_source(clock)
-        binder = registry if registry is not None else Registry()
-        binding = Binding(name, clock, random, self._budget(policies, binder))
-        self._bounds: tuple[Bound[Any], ...] = tuple(binder.bind(policy, binding) for policy in policies)
-        if registry is not None:
+        binding = Binding(name, clock, random, self._budget(policies, registry))
+        self._bounds: tuple[Bound[Any], ...]
+        if registry is None:
+            self._bounds = tuple([policy.bind(binding) for policy in policies])
+        else:
+            self._bounds = tuple([registry.bind(policy, binding) for policy in policies])
             registry.enter(self)
 
-    def _budget(self, policies: tuple[Policy, ...], binder: Registry) -> BudgetState | None:
+    def _budget(self, policies: tuple[Policy, ...], registry: Registry | None) -> BudgetState | None:
         for policy in policies:
             definition = getattr(policy, "budget", None)
-            if isinstance(definition, RetryBudget):
-                return binder.budget(definition, self._now)
+            if definition is not None:
+                return (
+                    BudgetState(definition, self._now) if registry is None else registry.budget(definition, self._now)
+                )
         return None
 
     def __repr__(self) -> str:
@@ -106,7 +238,10 @@ class Pipeline:
             error = raised
         finally:
             ATTEMPTS_SEEN.reset(token)
-        return Outcome(value, error, seen[0], self._now() - began)
+        try:
+            return Outcome(value, error, seen[0], self._now() - began)
+        finally:
+            error = None  # its traceback holds this frame: no cycle for the collector
 
     async def _outcome_async(self, fn: AnyCall, args: Any, kwargs: Any) -> Outcome[Any]:
         seen, began = [1], self._now()
@@ -118,7 +253,10 @@ class Pipeline:
             error = raised
         finally:
             ATTEMPTS_SEEN.reset(token)
-        return Outcome(value, error, seen[0], self._now() - began)
+        try:
+            return Outcome(value, error, seen[0], self._now() - began)
+        finally:
+            error = None  # its traceback holds this frame: no cycle for the collector
 
     @cached_property
     def _through(self) -> AnyCall:

@@ -23,7 +23,7 @@ from psycopg.rows import RowFactory, TupleRow, tuple_row
 
 from esteio import events
 from esteio.clock import SYSTEM, Clock
-from esteio.policy._waits import pause
+from esteio.policy._test_switches import pause
 from esteio.postgres._attempts import Attempts, Trouble, trouble
 from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._dsn import Dsn

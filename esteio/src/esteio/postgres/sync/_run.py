@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE, leave
-from esteio.policy._waits import pause
+from esteio.policy._test_switches import pause
 from esteio.postgres._attempts import Attempts, Trouble
 from esteio.postgres._deadline import deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown

@@ -77,11 +77,19 @@ def as_backoff(value: object) -> Backoff:
 
 
 def _steps(backoff: Backoff) -> Iterator[float]:
-    steps = iter(backoff() if callable(backoff) else backoff)
-    last = 0.0
-    for last in steps:
-        yield last
-    yield from repeat(last)
+    if isinstance(backoff, Iterable):  # checked when built, and never empty
+        last = 0.0
+        for last in backoff:
+            yield last
+        yield from repeat(last)
+        return
+    made = None
+    for step in backoff():
+        yield (made := seconds("Retry", "backoff", step, zero=True))
+    if made is None:
+        msg = f"Retry: backoff={backoff!r} returned nothing to wait; have it yield at least one number of seconds"
+        raise ValueError(msg)
+    yield from repeat(made)
 
 
 def waits(backoff: Backoff, jitter: Jitter, random: Callable[[], float]) -> Iterator[float]:

@@ -1,4 +1,4 @@
-"""A circuit at work: the state machine behind a short lock, around plain and coroutine functions.
+"""Circuit breaker: definition, and a circuit at work around plain and coroutine functions.
 
 Promises: the lock is never held while the guarded function, a predicate or a hook runs; every permit taken
 is given back, whatever ends the call; each rejection is a new exception.
@@ -7,21 +7,71 @@ is given back, whatever ends the call; each rejection is a new exception.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import inf
 from threading import Lock
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 from esteio import events
-from esteio.policy._errors import CircuitOpen
+from esteio.policy._errors import NEVER_HANDLED, CircuitOpen, DeadlineExceeded, Rejected
 from esteio.policy._events import CallRejected, CircuitChanged, CircuitWouldOpen
 from esteio.policy._forks import renew_after_fork
-from esteio.policy._policy import AnyCall, Binding, Bound, Snapshot
+from esteio.policy._parameters import ExceptionTypes, exception_types, function, name_or_none
+from esteio.policy._parameters import seconds as checked_seconds
+from esteio.policy._policy import AnyCall, Binding, Bound, Policy, Snapshot
 from esteio.policy._scope import time_source
-from esteio.policy.breaker._definition import CircuitBreaker
-from esteio.policy.breaker._machine import Change, CircuitState, Machine, Permit
+from esteio.policy.breaker._machine import Change, CircuitState, Machine, Permit, Thresholds
 
-__all__ = ["Circuit", "ManualPermit"]
+__all__ = ["Circuit", "CircuitBreaker", "ManualPermit"]
+
+_SAYS_NOTHING = (Rejected, DeadlineExceeded, *NEVER_HANDLED)
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitBreaker(Thresholds, Policy):
+    """Stops calling what keeps failing, and finds out carefully when it is back.
+
+    Without a `window`, `failures` consecutive failures open it. With a window, a share of `failure_rate`
+    failed calls in it does, or a share of `slow_rate` calls that took `slow_after` seconds or more - calls
+    still running count from then on. Open lasts `open_for` seconds, each time `open_growth` times longer up
+    to `open_max`, plus up to `jitter` of it at random. Then at most `probes` calls at once are let through;
+    `successes` of them close it, one failure opens it again; a probe not back after `probe_lease` seconds
+    (default: `open_for`) is given up and its place is free.
+
+    Only exceptions of `on` and not of `ignore` are failures, unless `when` refuses one (a client's error 404 is an
+    answer, its 503 a failure), and results for which `result` is true. All others, cancellation and the rejections
+    of other policies count neither way. Circuits with the same `name` in one registry are one circuit.
+    """
+
+    on: ExceptionTypes = (Exception,)
+    ignore: ExceptionTypes = ()
+    result: Callable[[Any], bool] | None = None
+    name: str | None = None
+    when: Callable[[Exception], bool] | None = None
+
+    kind: ClassVar[str] = "breaker"
+
+    def __post_init__(self) -> None:
+        Thresholds.__post_init__(self)
+        function("CircuitBreaker", "result", self.result)
+        function("CircuitBreaker", "when", self.when)
+        for name in ("on", "ignore"):
+            object.__setattr__(self, name, exception_types("CircuitBreaker", name, getattr(self, name)))
+        name_or_none("CircuitBreaker", self.name)
+
+    def is_failure(self, error: BaseException) -> bool:
+        """Whether `error` speaks against what was called."""
+        return (
+            isinstance(error, self.on)
+            and not isinstance(error, _SAYS_NOTHING)
+            and not isinstance(error, self.ignore)
+            and (self.when is None or bool(self.when(error)))
+        )
+
+    def bind(self, binding: Binding) -> Circuit:
+        """A closed circuit."""
+        return Circuit(self, binding)
 
 
 class Circuit(Bound[CircuitBreaker]):
@@ -29,7 +79,7 @@ class Circuit(Bound[CircuitBreaker]):
 
     def __init__(self, definition: CircuitBreaker, binding: Binding) -> None:
         super().__init__(definition, binding)
-        self.machine = Machine(definition, binding.random)
+        self.machine = Machine(definition, binding.random, judges_results=definition.result is not None)
         self._lock = Lock()
         self._now = time_source(binding.clock)
         renew_after_fork(self)
@@ -59,8 +109,9 @@ class Circuit(Bound[CircuitBreaker]):
 
     def suspect(self, seconds: float) -> None:
         """Others say that the dependency is down: for `seconds`, one failure of our own is enough to open."""
+        for_seconds = checked_seconds("Circuit.suspect", "seconds", seconds, zero=True)
         with self._lock:
-            self.machine.suspect_until = self._now() + seconds
+            self.machine.suspect_until = self._now() + for_seconds
 
     def snapshot(self) -> Snapshot:
         """State, counters since the start, seconds until the next probe."""
@@ -86,7 +137,7 @@ class Circuit(Bound[CircuitBreaker]):
         """Other thresholds from now on; an open circuit stays open."""
         with self._lock:
             self.definition = definition
-            self.machine.redefine(definition)
+            self.machine.redefine(definition, judges_results=definition.result is not None)
 
     def renew(self) -> None:
         """After a fork: a new lock; calls and probes of the parent's threads are not ours."""
@@ -128,12 +179,16 @@ class Circuit(Bound[CircuitBreaker]):
         self._settle(permit, failed=False)
 
     def raised(self, permit: Permit, error: BaseException) -> None:
-        """The call ended with `error`."""
-        if self.definition.is_failure(error):
+        """The call ended with `error`; a predicate that raises gives the permit back before its error goes on."""
+        failed = False
+        try:
+            failed = self.definition.is_failure(error)
+        finally:
+            if not failed:
+                with self._lock:
+                    self.machine.ignore(permit)
+        if failed:
             self._settle(permit, failed=True)
-            return
-        with self._lock:
-            self.machine.ignore(permit)
 
     def _settle(self, permit: Permit, *, failed: bool) -> None:
         now = self._now()
@@ -149,7 +204,7 @@ class Circuit(Bound[CircuitBreaker]):
         machine, acquire, returned, raised = self.machine, self.acquire, self.returned, self.raised
 
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            permit = machine.calm
+            permit = machine.fast_permit
             if permit is None:
                 permit = acquire()
             try:
@@ -157,7 +212,7 @@ class Circuit(Bound[CircuitBreaker]):
             except BaseException as error:
                 raised(permit, error)
                 raise
-            if machine.calm is permit:
+            if machine.fast_permit is permit:
                 machine.passed += 1
             else:
                 _returned(permit, result, returned, raised)
@@ -170,7 +225,7 @@ class Circuit(Bound[CircuitBreaker]):
         machine, acquire, returned, raised = self.machine, self.acquire, self.returned, self.raised
 
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            permit = machine.calm
+            permit = machine.fast_permit
             if permit is None:
                 permit = acquire()
             try:
@@ -178,7 +233,7 @@ class Circuit(Bound[CircuitBreaker]):
             except BaseException as error:
                 raised(permit, error)
                 raise
-            if machine.calm is permit:
+            if machine.fast_permit is permit:
                 machine.passed += 1
             else:
                 _returned(permit, result, returned, raised)

@@ -1,4 +1,4 @@
-"""Retries around plain and coroutine functions.
+"""Retry: definition, and retries around plain and coroutine functions.
 
 Promises: only `Exception`s are looked at, so cancellation passes at once, also out of a wait; the error that
 leaves is the function's own, with one note; nothing is kept between calls but the budget.
@@ -9,23 +9,68 @@ the whole cost.
 
 from __future__ import annotations
 
+from dataclasses import KW_ONLY, dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 from esteio import events
+from esteio.policy._budget import RetryBudget, budget_or_none
 from esteio.policy._errors import RetriesExhausted
 from esteio.policy._events import AttemptFailed, Recovered, RetriesGaveUp
 from esteio.policy._outcome import ATTEMPTS_SEEN, Attempts
-from esteio.policy._policy import AnyCall, Binding, Bound, Snapshot
+from esteio.policy._parameters import flag, name_or_none
+from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
+from esteio.policy._retry_run import GiveUp, RetryRules, RetryRun
 from esteio.policy._scope import ONLY_RETRYING, OPEN_END, SCOPE, Scope, leave, time_source
-from esteio.policy._waits import pause, pause_async
-from esteio.policy.retry._definition import Retry
-from esteio.policy.retry._run import GiveUp, RetryRun
+from esteio.policy._test_switches import pause, pause_async
 
-__all__ = ["Retrying"]
+__all__ = ["BoundRetry", "Retry"]
 
 
-class Retrying(Bound[Retry]):
+@dataclass(frozen=True, slots=True)
+class Retry(RetryRules, Policy):
+    """Tries again, at most `attempts` times in all.
+
+    `idempotent` must be said. False: only errors that prove that nothing was sent are retried (connection
+    refused, name not found, those of `unsent`, any with a true attribute `not_sent`, rejections of our own
+    policies). True: exceptions of `on`, unless `when` refuses one, and results for which `result` is true.
+
+    Waits follow `backoff` with `jitter`; a server's `Retry-After` up to `retry_after_max` seconds is
+    honoured instead when it is longer, and never undercut: a longer one ends the retries. `budget` bounds
+    the retries of all calls together (None: unbounded). Inside another retry there is one attempt only,
+    unless `nested`. The last error is raised as it is, with a note and `attempts_of(error)`; the last
+    unacceptable result is returned; `wrap=True` raises RetriesExhausted for both. `attempts=None` needs a
+    Deadline around it.
+    """
+
+    _: KW_ONLY
+    budget: RetryBudget | None = field(default=RetryBudget())
+    nested: bool = False
+    wrap: bool = False
+    name: str | None = None
+
+    kind: ClassVar[str] = "retry"
+
+    def __post_init__(self) -> None:
+        RetryRules.__post_init__(self)
+        budget_or_none("Retry", self.budget)
+        flag("Retry", "nested", self.nested)
+        flag("Retry", "wrap", self.wrap)
+        name_or_none("Retry", self.name)
+
+    def worst(self, inner: Cost) -> Cost:
+        """`attempts` times the inner cost, and the longest waits between."""
+        if self.attempts is None:
+            return Cost(inf, inf)
+        pauses = self.longest_pauses(self.attempts - 1)
+        return Cost(inner.calls * self.attempts, inner.seconds * self.attempts + pauses)
+
+    def bind(self, binding: Binding) -> BoundRetry:
+        """The live half."""
+        return BoundRetry(self, binding)
+
+
+class BoundRetry(Bound[Retry]):
     """The live half of a `Retry`."""
 
     def __init__(self, definition: Retry, binding: Binding) -> None:
@@ -57,8 +102,13 @@ class Retrying(Bound[Retry]):
     def next_wait(self, run: RetryRun, failure: object, scope: Scope) -> float | None:
         """Seconds until the next attempt; None when `failure` is the end, which is then noted and told."""
         left = inf if scope[0] == inf else scope[0] - scope[1]()
-        verdict = run.after(failure, left, self.clock.time)
         error = failure if isinstance(failure, Exception) else None
+        try:
+            verdict = run.after(failure, left, self.clock.time)
+        except Exception as mistake:  # of the user's predicate or back-off: the call's error stays visible as context
+            mistake.__context__ = mistake.__context__ or error
+            error = failure = None  # no cycle by way of the traceback
+            raise
         if isinstance(verdict, GiveUp):
             self._give_up(run, verdict.reason, error)
             return None
@@ -66,10 +116,13 @@ class Retrying(Bound[Retry]):
             events.emit(AttemptFailed(self.name, run.attempt - 1, self.definition.attempts, verdict, error))
         return verdict
 
-    def acceptable(self, result: Any) -> bool:
-        """Whether `result` ends the retries."""
-        judge = self.definition.result
-        return judge is None or not self.definition.idempotent or not judge(result)
+    def overslept(self, run: RetryRun, error: Exception | None, scope: Scope) -> bool:
+        """Whether the wait, chosen to end before the deadline, ended after it; that is then the end."""
+        if scope[0] == inf or scope[0] > scope[1]():
+            return False
+        run.attempt -= 1  # the one that was waited for is not made
+        self._give_up(run, "deadline", error)
+        return True
 
     def recovered(self, run: RetryRun, result: Any) -> Any:
         """Tell that a later attempt succeeded; hands `result` on."""
@@ -167,43 +220,47 @@ class Retrying(Bound[Retry]):
 
     def rest(self, call: AnyCall, args: Any, kwargs: Any, error: Exception | None, result: Any) -> Any:
         """All after the first attempt, which ended with `error` or else `result`."""
-        if error is None and self.acceptable(result):
+        if error is None and self.definition.acceptable(result):
             return result
         run = self.start()
         try:
             while (wait := self.next_wait(run, result if error is None else error, SCOPE.get())) is not None:
                 pause(self.clock, wait)
+                if self.overslept(run, error, SCOPE.get()):
+                    break
                 error = None
                 try:
                     result = call(*args, **kwargs)
                 except Exception as failure:  # noqa: BLE001 - judged, and raised again by the loop
                     error = failure
                 else:
-                    if self.acceptable(result):
+                    if self.definition.acceptable(result):
                         return self.recovered(run, result)
             return self.end(run, error, result)
         finally:
-            error = None  # its traceback holds this frame: no cycle for the collector
+            error = run.real = None  # their tracebacks hold this frame: no cycle for the collector
 
     async def rest_async(self, call: AnyCall, args: Any, kwargs: Any, error: Exception | None, result: Any) -> Any:
         """As `rest`, for coroutine functions."""
-        if error is None and self.acceptable(result):
+        if error is None and self.definition.acceptable(result):
             return result
         run = self.start()
         try:
             while (wait := self.next_wait(run, result if error is None else error, SCOPE.get())) is not None:
                 await pause_async(self.clock, wait)
+                if self.overslept(run, error, SCOPE.get()):
+                    break
                 error = None
                 try:
                     result = await call(*args, **kwargs)
                 except Exception as failure:  # noqa: BLE001 - judged, and raised again by the loop
                     error = failure
                 else:
-                    if self.acceptable(result):
+                    if self.definition.acceptable(result):
                         return self.recovered(run, result)
             return self.end(run, error, result)
         finally:
-            error = None  # its traceback holds this frame: no cycle for the collector
+            error = run.real = None  # their tracebacks hold this frame: no cycle for the collector
 
     def end(self, run: RetryRun, error: Exception | None, result: Any) -> Any:
         """Raise the last error or return the last result, or raise the wrapper that the definition asks for."""

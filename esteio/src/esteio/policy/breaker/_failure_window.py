@@ -1,23 +1,65 @@
 """Counting of failed and slow calls: consecutive, in the last N calls, in the last seconds. Pure.
 
-A tally is asked only when there is something to remember. `quiet` tells that nothing is, so that the caller
-may leave successes out: it passes the running number of the call (`at`), and the gaps are the successes.
+`quiet` tells that there is nothing to remember, so that the caller may leave successes out: it passes the
+running number of the call (`at`), and the gaps are the successes.
 """
 
 # ruff: noqa: ARG002 - one protocol, three ways of counting
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 from typing import Protocol
 
-from esteio.policy.breaker._definition import CircuitBreaker, CountWindow, TimeWindow
+from esteio.policy._parameters import count, seconds
 
-__all__ = ["Tally", "make_tally"]
+__all__ = ["CountWindow", "FailureWindow", "Rates", "TimeWindow", "failure_window"]
 
-_SLICES = 20
+_SLICES = 20  # of a TimeWindow: its calls leave it in steps of 1/20
 
 
-class Tally(Protocol):
+@dataclass(frozen=True, slots=True)
+class CountWindow:
+    """The last `size` calls; nothing opens before `minimum` of them are known. Memory: the failures among them."""
+
+    size: int = 100
+    minimum: int = 10
+
+    def __post_init__(self) -> None:
+        count("CountWindow", "size", self.size)
+        count("CountWindow", "minimum", self.minimum)
+        if self.minimum > self.size:
+            msg = f"CountWindow: minimum={self.minimum} is above size={self.size}, so it could never open; lower it"
+            raise ValueError(msg)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeWindow:
+    """The calls of the last `seconds`, to 1/20 of it; nothing opens before `minimum` of them are known."""
+
+    seconds: float = 60.0
+    minimum: int = 10
+
+    def __post_init__(self) -> None:
+        seconds("TimeWindow", "seconds", self.seconds)
+        count("TimeWindow", "minimum", self.minimum)
+
+
+class Rates(Protocol):
+    """The shares of a window that open a circuit."""
+
+    @property
+    def failure_rate(self) -> float:
+        """Of failed calls."""
+        ...
+
+    @property
+    def slow_rate(self) -> float:
+        """Of slow calls."""
+        ...
+
+
+class FailureWindow(Protocol):
     """What a closed circuit remembers."""
 
     quiet: bool
@@ -54,19 +96,19 @@ class _Consecutive:
         return f"{self.streak} failures in a row" if self.streak >= self.limit else None
 
 
-def _judge(total: int, failed: int, slow: int, definition: CircuitBreaker) -> str | None:
-    if failed >= total * definition.failure_rate and failed:
+def _judge(total: int, failed: int, slow: int, rates: Rates) -> str | None:
+    if failed >= total * rates.failure_rate and failed:
         return f"{failed} of {total} calls failed"
-    if slow >= total * definition.slow_rate and slow:
+    if slow >= total * rates.slow_rate and slow:
         return f"{slow} of {total} calls were slow"
     return None
 
 
 class _LastCalls:
-    __slots__ = ("definition", "failed", "minimum", "quiet", "size", "slow", "start")
+    __slots__ = ("failed", "minimum", "quiet", "rates", "size", "slow", "start")
 
-    def __init__(self, definition: CircuitBreaker, window: CountWindow, start: int) -> None:
-        self.definition = definition
+    def __init__(self, rates: Rates, window: CountWindow, start: int) -> None:
+        self.rates = rates
         self.size = window.size
         self.minimum = window.minimum
         self.start = start
@@ -91,14 +133,14 @@ class _LastCalls:
         total = min(at - self.start, self.size)
         if total < self.minimum:
             return None
-        return _judge(total, min(len(self.failed), total), len(self.slow), self.definition)
+        return _judge(total, min(len(self.failed), total), len(self.slow), self.rates)
 
 
 class _LastSeconds:
-    __slots__ = ("definition", "minimum", "quiet", "slices", "width")
+    __slots__ = ("minimum", "quiet", "rates", "slices", "width")
 
-    def __init__(self, definition: CircuitBreaker, window: TimeWindow) -> None:
-        self.definition = definition
+    def __init__(self, rates: Rates, window: TimeWindow) -> None:
+        self.rates = rates
         self.minimum = window.minimum
         self.width = window.seconds / _SLICES
         self.slices: deque[list[int]] = deque()  # [number of the slice, calls, failed, slow]
@@ -124,15 +166,15 @@ class _LastSeconds:
     def tripped(self, at: int, now: float) -> str | None:
         self._slice(now)
         _, total, failed, slow = map(sum, zip(*self.slices, strict=True))
-        return _judge(total, min(failed, total), slow, self.definition) if total >= self.minimum else None
+        return _judge(total, min(failed, total), slow, self.rates) if total >= self.minimum else None
 
 
-def make_tally(definition: CircuitBreaker, start: int) -> Tally:
-    """The counting that `definition` asks for, empty, when `start` calls have ended before."""
-    match definition.window:
+def failure_window(window: CountWindow | TimeWindow | None, failures: int, rates: Rates, start: int) -> FailureWindow:
+    """The counting that a breaker asks for, empty, when `start` calls have ended before."""
+    match window:
         case None:
-            return _Consecutive(definition.failures)
-        case CountWindow() as window:
-            return _LastCalls(definition, window, start)
-        case TimeWindow() as window:
-            return _LastSeconds(definition, window)
+            return _Consecutive(failures)
+        case CountWindow():
+            return _LastCalls(rates, window, start)
+        case TimeWindow():
+            return _LastSeconds(rates, window)

@@ -1,4 +1,4 @@
-"""The single frame against the many, under random traffic: failures, hangs, cancellations, live changes."""
+"""One timer against one for each limit, under random traffic: failures, hangs, cancellations, live changes."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from esteio import Bulkhead, CircuitBreaker, Deadline, Pipeline, Policy, Retry, RetryBudget, Timeout
 from esteio.policy import deadline
-from esteio.policy.pipeline._compile import guard_async
 from esteio.policy.pipeline._functions import call_async
+from esteio.policy.pipeline._pipeline import guard_async
 from esteio.testing import VirtualClock, run_virtual
 
 PARTS: dict[str, Policy] = {
@@ -57,13 +57,13 @@ async def work(duration: float, end: str) -> str:
     return "ok"
 
 
-def traffic(kinds: list[str], calls: list[Call], fused: bool) -> Any:
+def traffic(kinds: list[str], calls: list[Call], own_timers: bool) -> Any:
     made = [0] * len(calls)
 
     async def main(clock: VirtualClock) -> Any:
         policies = [PARTS[kind] for kind in PARTS if kind in kinds]
         pipe = Pipeline("dep", *policies, clock=clock, random=lambda: 0.5, registry=None)
-        through = guard_async(pipe._bounds, call_async, fused=fused)
+        through = guard_async(pipe._bounds, call_async, own_timers=own_timers)
         await through(asyncio.sleep, 0)
 
         async def one(number: int, call: Call) -> tuple[str, float]:
@@ -103,5 +103,5 @@ def traffic(kinds: list[str], calls: list[Call], fused: bool) -> Any:
 
 @settings(max_examples=150, deadline=None)
 @given(kinds=st.lists(st.sampled_from(list(PARTS)), min_size=1, max_size=5, unique=True), calls=CALLS)
-def test_one_frame_and_many_agree_under_random_traffic(kinds: list[str], calls: list[Call]) -> None:
-    assert traffic(kinds, calls, fused=True) == traffic(kinds, calls, fused=False)
+def test_one_timer_and_one_for_each_limit_agree_under_random_traffic(kinds: list[str], calls: list[Call]) -> None:
+    assert traffic(kinds, calls, own_timers=False) == traffic(kinds, calls, own_timers=True)

@@ -1,4 +1,4 @@
-"""A bulkhead at work, for threads and tasks alike: both stand in one line.
+"""Bulkhead: definition, and a bulkhead at work for threads and tasks alike: both stand in one line.
 
 Promises: a slot is given back however the call ends, and to the slots it came from; a waiter that is
 cancelled or gives up leaves neither its ticket nor a slot behind.
@@ -6,31 +6,65 @@ cancelled or gives up leaves neither its ticket nor a slot behind.
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, Future, _get_running_loop, get_running_loop
+from asyncio import CancelledError, get_running_loop
 from collections.abc import Callable
+from dataclasses import dataclass
 from threading import Event as ThreadEvent
 from threading import Lock
-from typing import Any
+from typing import Any, ClassVar
 
 from esteio import events
-from esteio.policy._errors import BulkheadFull, DeadlineExceeded
+from esteio.policy._errors import BulkheadFull, DeadlineExceeded, Rejected
 from esteio.policy._events import CallRejected, LimitChanged
 from esteio.policy._forks import renew_after_fork
-from esteio.policy._policy import AnyCall, Binding, Bound, Snapshot
+from esteio.policy._parameters import count, name_or_none, seconds
+from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
 from esteio.policy._scope import SCOPE, time_source
-from esteio.policy.bulkhead._adaptive import LimitState
-from esteio.policy.bulkhead._definition import Bulkhead
+from esteio.policy._wake import future_and_wake
+from esteio.policy.bulkhead._adaptive import AIMD, Gradient, LimitState
 from esteio.policy.bulkhead._slots import Slots, Ticket
 
-__all__ = ["Compartment"]
+__all__ = ["BoundBulkhead", "Bulkhead"]
 
 
-class Compartment(Bound[Bulkhead]):
+@dataclass(frozen=True, slots=True)
+class Bulkhead(Policy):
+    """At most `limit` calls at once, so that one slow dependency can't take all threads or connections.
+
+    `limit` is a number, or AIMD(...) or Gradient(...) to find it from latency. Up to `queue` callers wait, each
+    at most `wait` seconds or what the deadline leaves; then BulkheadFull. First come, first served. Bulkheads
+    with the same `name` in one registry are one.
+    """
+
+    limit: int | AIMD | Gradient = 10
+    queue: int = 0
+    wait: float = 1.0
+    name: str | None = None
+
+    kind: ClassVar[str] = "bulkhead"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.limit, AIMD | Gradient):
+            count("Bulkhead", "limit", self.limit)
+        count("Bulkhead", "queue", self.queue, 0)
+        seconds("Bulkhead", "wait", self.wait)
+        name_or_none("Bulkhead", self.name)
+
+    def worst(self, inner: Cost) -> Cost:
+        """The wait in the queue on top."""
+        return Cost(inner.calls, inner.seconds + (self.wait if self.queue else 0.0))
+
+    def bind(self, binding: Binding) -> BoundBulkhead:
+        """The live half."""
+        return BoundBulkhead(self, binding)
+
+
+class BoundBulkhead(Bound[Bulkhead]):
     """The live half of a `Bulkhead`."""
 
     def __init__(self, definition: Bulkhead, binding: Binding) -> None:
         super().__init__(definition, binding)
-        self._now = time_source(binding.clock)
+        self.now = time_source(binding.clock)
         self._lock = Lock()
         self.rejected = 0
         self.adaptive: LimitState | None = None
@@ -51,9 +85,11 @@ class Compartment(Bound[Bulkhead]):
         return Snapshot("bulkhead", self.name, {**values})
 
     def reconfigure(self, definition: Bulkhead) -> None:
-        """Another limit: calls under way go on, also above it."""
-        self.definition = definition
-        self.slots.resize(self._first_limit(definition), definition.queue)
+        """Another limit: calls under way go on, also above it. An adaptive limit stays where it is if it is the same."""
+        with self._lock:  # learn() resizes too
+            same = definition.limit == self.definition.limit
+            self.definition = definition
+            self.slots.resize(self.slots.limit if same else self._first_limit(definition), definition.queue)
 
     def renew(self) -> None:
         """After a fork: all slots are free, nobody waits."""
@@ -85,10 +121,9 @@ class Compartment(Bound[Bulkhead]):
         if slots.take():
             return slots
         patience = self._patience()
-        loop = get_running_loop()
-        woken: Future[None] = loop.create_future()
-        ticket = self._queue(slots, lambda: _wake(loop, woken))
-        timer = loop.call_later(patience, _set, woken)
+        woken, wake = future_and_wake()
+        ticket = self._queue(slots, wake)
+        timer = get_running_loop().call_later(patience, wake)
         try:
             await woken
         except BaseException:
@@ -125,13 +160,23 @@ class Compartment(Bound[Bulkhead]):
         if events.active():
             events.emit(CallRejected(self.name, "bulkhead"))
 
-    def learn(self, took: float, failed: bool) -> None:
-        """Let an adaptive limit see how a call went; `failed` by a time limit or the network, not by its own logic."""
+    def learn(self, took: float, error: BaseException | None) -> None:
+        """Let an adaptive limit see how a call went, when that says something about what was called.
+
+        A time limit of its own and the network's errors say that it is overloaded. A call that its caller's deadline
+        cut says that it would have taken longer still. The caller's cancellation and our own rejections say nothing,
+        other errors are answers.
+        """
+        cut = isinstance(error, DeadlineExceeded) or (isinstance(error, CancelledError) and _time_is_up())
+        if not cut and (isinstance(error, Rejected) or (error is not None and not isinstance(error, Exception))):
+            return
         with self._lock:
             if self.adaptive is None:
                 return
             before = self.slots.limit
-            after = self.adaptive.sample(took, self.slots.taken(), failed)
+            in_use = self.slots.taken()
+            seen = self.adaptive
+            after = seen.cut(took, in_use) if cut else seen.sample(took, in_use, isinstance(error, OSError))
             if after != before:
                 self.slots.resize(after, self.definition.queue)
         if after != before and events.active():
@@ -147,13 +192,13 @@ class Compartment(Bound[Bulkhead]):
             try:
                 if self.adaptive is None:
                     return call(*args, **kwargs)
-                began = self._now()
+                began = self.now()
                 try:
                     result = call(*args, **kwargs)
-                except Exception as error:
-                    self.learn(self._now() - began, isinstance(error, OSError))
+                except BaseException as error:
+                    self.learn(self.now() - began, error)
                     raise
-                self.learn(self._now() - began, False)
+                self.learn(self.now() - began, None)
                 return result
             finally:
                 slots.give_back()
@@ -169,14 +214,14 @@ class Compartment(Bound[Bulkhead]):
                 slots = await self.enter_async()
             try:
                 if self.adaptive is None:
-                    return await call(*args, **kwargs)
-                began = self._now()
+                    return await (call(*args, **kwargs) if kwargs else call(*args))
+                began = self.now()
                 try:
                     result = await call(*args, **kwargs)
-                except Exception as error:
-                    self.learn(self._now() - began, isinstance(error, OSError))
+                except BaseException as error:
+                    self.learn(self.now() - began, error)
                     raise
-                self.learn(self._now() - began, False)
+                self.learn(self.now() - began, None)
                 return result
             finally:
                 slots.give_back()
@@ -184,13 +229,7 @@ class Compartment(Bound[Bulkhead]):
         return limited
 
 
-def _wake(loop: AbstractEventLoop, woken: Future[None]) -> None:
-    if _get_running_loop() is loop:
-        _set(woken)
-    else:
-        loop.call_soon_threadsafe(_set, woken)
-
-
-def _set(woken: Future[None]) -> None:
-    if not woken.done():
-        woken.set_result(None)
+def _time_is_up() -> bool:
+    """Whether the deadline of the running call has passed."""
+    expires, now, _ = SCOPE.get()
+    return expires <= now()

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from threading import Lock
 
 from esteio.policy._forks import renew_after_fork
-from esteio.policy._parameters import seconds, share
+from esteio.policy._parameters import name_or_none, seconds, share
 
-__all__ = ["BudgetState", "RetryBudget"]
+__all__ = ["BudgetState", "RetryBudget", "budget_or_none"]
 
 _SLICES = 20  # moments are kept to 1/20 of the window, always rounded so that less is allowed
 
@@ -38,6 +38,14 @@ class RetryBudget:
         share("RetryBudget", "ratio", self.ratio)
         seconds("RetryBudget", "per_second", self.per_second, zero=True)
         seconds("RetryBudget", "window", self.window)
+        name_or_none("RetryBudget", self.name)
+
+
+def budget_or_none(owner: str, value: object) -> None:
+    """None, or a RetryBudget."""
+    if value is not None and not isinstance(value, RetryBudget):
+        msg = f"{owner}: budget={value!r}; pass RetryBudget(...), or None for retries without a bound"
+        raise TypeError(msg)
 
 
 class BudgetState:
