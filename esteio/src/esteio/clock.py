@@ -7,7 +7,6 @@ run backwards; wall time is only for what people or other machines read. Tests p
 
 from __future__ import annotations
 
-import asyncio
 from time import monotonic, sleep, time
 from typing import Protocol
 
@@ -51,7 +50,9 @@ class SystemClock:
 
     async def sleep_async(self, seconds: float) -> None:
         """`asyncio.sleep`."""
-        await asyncio.sleep(seconds)
+        from asyncio import sleep as sleep_task  # here: programs without an event loop need not import it
+
+        await sleep_task(seconds)
 
 
 SYSTEM: Clock = SystemClock()

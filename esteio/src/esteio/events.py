@@ -8,13 +8,10 @@ on a hot path.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
 __all__ = ["Event", "Hook", "active", "emit", "subscribe"]
-
-_logger = logging.getLogger("esteio.events")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +49,6 @@ def emit(event: Event) -> None:
         try:
             hook(event)
         except Exception:
-            _logger.exception("event hook %r failed on %s", hook, type(event).__name__)
+            from logging import getLogger  # here: most programs never need it, and it is half of this module's import
+
+            getLogger("esteio.events").exception("event hook %r failed on %s", hook, type(event).__name__)

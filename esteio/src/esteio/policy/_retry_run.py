@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 from math import inf
-from socket import gaierror
 from typing import Any, get_args
 
 from esteio.policy._backoff import Backoff, Exponential, Jitter, as_backoff, longest, waits
@@ -17,7 +16,6 @@ from esteio.policy._test_switches import SWITCHES
 
 __all__ = ["GiveUp", "RetryRules", "RetryRun"]
 
-_UNSENT = (ConnectionRefusedError, gaierror, Rejected)
 _FINAL = (DeadlineExceeded, *NEVER_HANDLED)
 _WISH_JITTER = 0.1  # so that callers told the same Retry-After do not all come back at the same moment
 _WRAPPERS = 5  # clients wrap the socket's error a few times; more is a chain of its own making
@@ -63,12 +61,19 @@ class RetryRules:
         return allowed and (self.when is None or bool(self.when(error)))
 
     def _was_not_sent(self, error: BaseException) -> bool:
+        from socket import gaierror  # here: a slow import, needed only when something has failed
+
+        proofs: tuple[type[BaseException], ...] = (
+            ConnectionRefusedError,
+            gaierror,
+            Rejected,
+            *exception_types("Retry", "unsent", self.unsent),
+        )
         seen: BaseException | None = error
-        unsent: Any = self.unsent
         for _ in range(_WRAPPERS):
             if seen is None:
                 return False
-            if isinstance(seen, (*_UNSENT, *unsent)) or getattr(seen, "not_sent", False) is True:
+            if isinstance(seen, proofs) or getattr(seen, "not_sent", False) is True:
                 return True
             seen = seen.__cause__ or seen.__context__
         return False

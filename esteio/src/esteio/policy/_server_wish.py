@@ -7,7 +7,6 @@ aiohttp and urllib give them; anything unreadable is None.
 from __future__ import annotations
 
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 from math import isfinite
 
 __all__ = ["server_wish"]
@@ -22,6 +21,8 @@ def _parse(text: str, wall: Callable[[], float]) -> float | None:
     try:
         wait = float(text)
     except ValueError:
+        from email.utils import parsedate_to_datetime  # here: a slow import, needed only for a date
+
         try:
             wait = parsedate_to_datetime(text).timestamp() - wall()
         except (ValueError, TypeError):
