@@ -1,5 +1,44 @@
-"""`python -m esteio` is `esteio`."""
+"""`python -m esteio` is `esteio`.
 
-from esteio.cli import main
+Promises: `--help` and `--version` need no extra; another command without its extra says which one it needs.
+"""
 
-main()
+from __future__ import annotations
+
+import sys
+
+from esteio import __version__
+from esteio.extras import ExtraMissing
+
+__all__ = ["main"]
+
+_HELP = """Usage: esteio [--version] [--help] COMMAND ...
+
+High availability for Python services.
+
+Commands:
+  serve        Serve an ASGI application with workers that are kept alive. Needs "esteio[cli,serve]".
+  backup       Make, verify, copy and restore backups of PostgreSQL. Needs "esteio[cli,backup]".
+  maintenance  Close the service for a while, and open it again. Needs "esteio[cli]".
+
+{problem}"""
+
+
+def main() -> None:
+    """Run the command of `sys.argv` and exit."""
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"]):
+        print(f"esteio {__version__}")
+        return
+    try:
+        from esteio.cli import main as run
+    except ExtraMissing as missing:
+        if not arguments or arguments[0] in ("-h", "--help"):
+            print(_HELP.format(problem=missing))
+            return
+        sys.exit(f"Error: {missing}")
+    run()
+
+
+if __name__ == "__main__":
+    main()

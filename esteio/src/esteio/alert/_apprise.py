@@ -17,6 +17,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from esteio.extras import ExtraMissing
+
 if TYPE_CHECKING:
     from apprise import NotifyBase
 
@@ -53,7 +55,7 @@ def _answers(request: dict[str, Any]) -> list[str]:
     try:
         import apprise  # noqa: F401
     except ImportError:
-        return ["apprise is not installed: pip install 'esteio[alert]'"] * len(request["urls"])
+        return [str(ExtraMissing("alert", "apprise"))] * len(request["urls"])
     return [_answer(url, request, said) for url in request["urls"]]
 
 

@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("backup"):
+    import cronsim  # noqa: F401 - whether it is there
+    import obstore  # noqa: F401 - whether it is there
+    import psycopg  # noqa: F401 - whether it is there
+    import pyrage  # type: ignore[import-untyped]  # noqa: F401 - whether it is there
+    import zstandard  # noqa: F401 - whether it is there
+
 from esteio.backup._backups import MOST_JOBS, Backups, Run, default_jobs, default_packing
 from esteio.backup._catalogue import Entry
 from esteio.backup._copies import Brought, Copies

@@ -1,4 +1,4 @@
-"""The commands: `esteio backup COMMAND` and `esteio maintenance COMMAND`, the same as `python -m esteio ...`.
+"""The commands `esteio serve`, `esteio backup COMMAND` and `esteio maintenance COMMAND`, as `python -m esteio ...` too.
 
 Promises: exit code 0 when it was done, 1 when it was not, 2 when the command line itself is wrong, 130 and 143 when it
 was interrupted. What went wrong is one block on stderr, without a traceback. A password is never an argument.
@@ -6,6 +6,12 @@ was interrupted. What went wrong is one block on stderr, without a traceback. A 
 """
 
 from __future__ import annotations
+
+from esteio.extras import needs
+
+with needs("cli"):
+    import rich  # noqa: F401 - whether it is there
+    import typer  # noqa: F401 - whether it is there
 
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main

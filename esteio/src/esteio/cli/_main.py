@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from esteio import __version__
 from esteio.cli import _maintenance
 from esteio.cli._backup import backup_commands
 from esteio.cli._operate_command import add_operate
 from esteio.cli._own import Own
+from esteio.cli._serve import serve
 from esteio.cli._words import ENGLISH
 from esteio.errors import EsteioError
 
@@ -37,6 +39,21 @@ _app = typer.Typer(
 _INTERRUPTED = 130
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"esteio {__version__}")
+        raise typer.Exit
+
+
+@_app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """High availability for Python services."""
+
+
 class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
@@ -55,6 +72,7 @@ def _notified() -> Notices:
 
 _backup = backup_commands(_opened, notified=_notified, own=Own(quiet=_maintenance.closed_for_restore))
 add_operate(_backup, _opened, ENGLISH, notified=_notified)
+_app.command("serve")(serve)
 _app.add_typer(_backup, name="backup")
 _app.add_typer(_maintenance.app, name="maintenance")
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from esteio.extras import needs
+
 if TYPE_CHECKING:
     from esteio.postgres._causality import Session
     from esteio.postgres._connection import Connection
@@ -138,5 +140,6 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    with needs("postgres"):
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value

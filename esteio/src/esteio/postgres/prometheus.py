@@ -8,6 +8,11 @@ label `fingerprint`. Texts are no labels: `Database.statements()` has them. Need
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("prometheus"):
+    import prometheus_client  # noqa: F401 - whether it is there
+
 from collections.abc import Callable, Iterator
 from itertools import accumulate
 

@@ -9,6 +9,11 @@ SQLAlchemy runs is not run twice: for that use `Database.run`. Waiting in vain r
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("sqlalchemy"):
+    import sqlalchemy  # noqa: F401 - whether it is there
+
 from collections.abc import Callable
 from typing import Any
 

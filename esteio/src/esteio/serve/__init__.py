@@ -11,7 +11,6 @@ from esteio.serve._errors import (
     ApplicationUnusable,
     InvalidServeSetting,
     ProgramMissing,
-    ServerMissing,
 )
 from esteio.serve._events import (
     RollAborted,
@@ -48,7 +47,6 @@ __all__ = [
     "ProgramMissing",
     "RollAborted",
     "RollFinished",
-    "ServerMissing",
     "ServerOptions",
     "Service",
     "ServiceDied",

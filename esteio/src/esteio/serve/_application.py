@@ -24,7 +24,7 @@ def load(app: str, *, factory: bool = False) -> Any:
     except ModuleNotFoundError as error:
         if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             problem = f"there is no module {error.name!r} in the current directory or the Python path"
-            raise ApplicationUnusable(app, problem) from error
+            raise ApplicationUnusable(app, problem) from None  # its traceback would show only our own call
         raise ApplicationUnusable(app, _raised("importing it", error)) from error
     except (Exception, SystemExit) as error:
         raise ApplicationUnusable(app, _raised("importing it", error)) from error

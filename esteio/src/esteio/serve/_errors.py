@@ -11,7 +11,6 @@ __all__ = [
     "ApplicationUnusable",
     "InvalidServeSetting",
     "ProgramMissing",
-    "ServerMissing",
 ]
 
 
@@ -69,13 +68,6 @@ class InvalidServeSetting(EsteioError):
         self.value = value
         self.allowed = allowed
         super().__init__(f"serve setting {setting}={value!r} is not usable: allowed is {allowed}")
-
-
-class ServerMissing(EsteioError):
-    """uvicorn is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("serving needs uvicorn, which is not installed: pip install 'esteio[serve]'")
 
 
 class ProgramMissing(EsteioError):

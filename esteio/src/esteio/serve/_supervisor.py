@@ -21,9 +21,10 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from esteio.clock import SYSTEM, Clock
+from esteio.extras import ExtraMissing
 from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
-from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting, ServerMissing
+from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting
 from esteio.serve._events import log_and_emit
 from esteio.serve._process import WorkerProcess
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
@@ -93,11 +94,11 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until told to end; the exit code. Main thread only.
 
-        Raises ServerMissing, or what `bind` raises, before anything is started; ApplicationUnusable, after everything was
+        Raises ExtraMissing, or what `bind` raises, before anything is started; ApplicationUnusable, after everything was
         ended, when the application can't be imported and no worker has ever served it.
         """
-        if find_spec("uvicorn") is None:
-            raise ServerMissing
+        if find_spec("uvicorn") is None:  # looked for and not imported: only the workers need it
+            raise ExtraMissing("serve", "uvicorn")
         backlog = self._spec.options.backlog
         self._sockets = (
             list(self._given) if self._given is not None else [bind(self._host, self._port, backlog=backlog)]

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("web"):
+    import starlette  # noqa: F401 - whether it is there
+
 from esteio.web._body_limit import BodyLimit, BodyTooLarge
 from esteio.web._health import health_routes
 from esteio.web._maintenance import MaintenancePage

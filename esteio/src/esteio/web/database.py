@@ -2,7 +2,8 @@
 
 Promises: a route gets a connection or a transaction of its own and cannot keep it, however the request ends: an error,
 a client that leaves, a stream that is broken off. A transaction is committed before the answer is sent, so nobody is
-told of a success that then fails; it is rolled back when the route raises. Needs FastAPI, which Esteio itself does not.
+told of a success that then fails; it is rolled back when the route raises. `connection` and `transaction` need FastAPI (the
+extra `fastapi`), `answer_outages` only Starlette.
 """
 
 from __future__ import annotations
@@ -11,16 +12,18 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from fastapi import Depends
-from psycopg import IsolationLevel
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 
+from esteio.extras import needs
 from esteio.outage_log import OutageLog
 from esteio.postgres import Connection, Database, DatabaseUnavailable, PoolExhausted, SerializationConflict
+
+if TYPE_CHECKING:
+    from psycopg import IsolationLevel
 
 __all__ = ["answer_outages", "connection", "transaction"]
 
@@ -47,7 +50,7 @@ def connection(database: DatabaseOf, *, read_only: bool = False) -> Any:
         async with _found(database, request).connection(read_only=read_only) as conn:
             yield conn
 
-    return Depends(borrowed, scope="request")
+    return _depends(borrowed, "request")
 
 
 def transaction(database: DatabaseOf, *, read_only: bool = False, isolation: IsolationLevel | None = None) -> Any:
@@ -62,7 +65,7 @@ def transaction(database: DatabaseOf, *, read_only: bool = False, isolation: Iso
         async with _found(database, request).transaction(read_only=read_only, isolation=isolation) as conn:
             yield conn
 
-    return Depends(begun, scope="function")
+    return _depends(begun, "function")
 
 
 def answer_outages(app: Starlette) -> None:
@@ -81,6 +84,13 @@ async def _unavailable(_: Request, error: Exception) -> Response:
     wait = getattr(error, "retry_after", None)
     headers = {"Cache-Control": "no-store"} | ({} if wait is None else {"Retry-After": str(max(1, ceil(wait)))})
     return Response(json.dumps(problem), 503, headers, "application/problem+json")
+
+
+def _depends(dependency: Callable[..., Any], scope: Literal["request", "function"]) -> Any:
+    with needs("fastapi"):
+        from fastapi import Depends
+
+    return Depends(dependency, scope=scope)
 
 
 def _found(database: DatabaseOf, request: Request) -> Database:

@@ -5,6 +5,11 @@ Promises: what `RedisStore` says. `REASONS` lists every `Decision.reason`, with 
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("redis"):
+    import hiredis  # noqa: F401 - whether it is there
+
 from esteio.limit.redis._errors import REASONS, RedisAddressError
 from esteio.limit.redis._shared import LaneSnapshot
 from esteio.limit.redis._store import RedisSnapshot, RedisStore

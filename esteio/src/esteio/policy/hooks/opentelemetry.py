@@ -6,6 +6,11 @@ field of the event. Needs the extra `opentelemetry`.
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("opentelemetry"):
+    import opentelemetry  # noqa: F401 - whether it is there
+
 from collections.abc import Callable
 from dataclasses import fields
 

@@ -7,6 +7,11 @@ state that holds. Needs the extra `prometheus`.
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("prometheus"):
+    import prometheus_client  # noqa: F401 - whether it is there
+
 from collections.abc import Callable, Iterator
 
 from prometheus_client import REGISTRY as PROMETHEUS

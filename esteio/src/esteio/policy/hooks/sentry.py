@@ -5,6 +5,11 @@ Issues are grouped by the name of the pipeline, not by the text of the error. Ne
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("sentry"):
+    import sentry_sdk
+
 from collections.abc import Callable
 
 import sentry_sdk

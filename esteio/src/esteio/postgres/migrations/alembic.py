@@ -6,6 +6,11 @@ events, and makes the attempt again when a table was locked. Revisions are commi
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("alembic"):
+    import alembic  # noqa: F401 - whether it is there
+
 import contextlib
 from collections.abc import Iterator
 from types import ModuleType
