@@ -225,7 +225,7 @@ def test_the_way_out_of_an_older_major_leads_to_the_newer_one(server: Servers, h
     dump = _run(programs.program("pg_dumpall"), "--no-role-passwords", f"--dbname={older.dsn().conninfo}")
     older.stop()
     older.data_dir.rename(home / "data-15")
-    newer = server(major=18)
+    newer = server(major=18, create=True)
     newer.start()
     _run(programs.program("psql"), "--no-psqlrc", f"--dbname={newer.dsn().conninfo}", given=dump)
     assert _ask(newer, "SELECT word FROM kept", "app", "owner") == "ação"
@@ -433,7 +433,7 @@ def test_settings_follow_the_size_of_the_machine() -> None:
 @root_only
 def test_as_root_the_server_runs_under_an_unprivileged_account(server: Servers) -> None:
     for name in ("nobody", None):
-        embedded = server(account=name)
+        embedded = server(account=name, create=True)
         shutil.rmtree(embedded.requested, ignore_errors=True)
         embedded.start()
         assert Path(f"/proc/{embedded.pid}").stat().st_uid == embedded.account.uid != 0

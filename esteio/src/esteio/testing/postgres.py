@@ -42,7 +42,9 @@ class PostgresServer:
         self._home = Path(tempfile.mkdtemp(prefix="esteio-test-"))
         self._home.chmod(0o711)  # as root, the server's account has to pass
         self._frozen: list[int] = []
-        self.embedded = Embedded(self._home / "data", major=major, settings={**_SETTINGS, **(settings or {})})
+        settings = {**_SETTINGS, **(settings or {})}
+        # A test may freeze it for as long as it likes: nobody takes it for dead then.
+        self.embedded = Embedded(self._home / "data", major=major, settings=settings, unresponsive_after=None)
 
     def start(self) -> None:
         """Start the server; returns when it answers."""

@@ -2,7 +2,8 @@
 
 Promises: a directory appears whole or not at all, however often its making is interrupted; directories
 that are not ours keep their owner and mode. Where the server's account cannot reach the requested path,
-the data lies in /var/lib/esteio and the requested path is a link to it.
+the data lies in /var/lib/esteio and the requested path is a link to it. Where a cluster was once, none is made in its
+place: a directory that vanished is an accident and no first start. What says so lies beside it, `.NAME.cluster`.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ import os
 import shutil
 import subprocess
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries
-from esteio.postgres.embedded._errors import DataDirectoryError, MajorMismatch
+from esteio.postgres.embedded._errors import DataDirectoryError, DataDirectoryVanished, MajorMismatch
 from esteio.system import sync_directory
 
-__all__ = ["SUPERUSER", "create_cluster", "locate"]
+__all__ = ["SUPERUSER", "create_cluster", "has_cluster", "locate", "mark_cluster", "marker_file"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -49,13 +51,46 @@ def locate(requested: Path, account: Account) -> Path:
     return _elsewhere(requested, account)
 
 
-def create_cluster(directory: Path, binaries: Binaries, account: Account, *, sync: bool) -> bool:
+def marker_file(directory: Path) -> Path:
+    """The file that says that there was a cluster in `directory` once."""
+    return directory.with_name(f".{directory.name}.cluster")
+
+
+def has_cluster(directory: Path) -> bool:
+    """Whether there is a cluster in `directory`, of whichever major."""
+    return (directory / "PG_VERSION").exists()
+
+
+def mark_cluster(directory: Path) -> None:
+    """Note beside `directory` that there is a cluster in it; where that can't be written, its loss is not noticed."""
+    text = (
+        f"There was a PostgreSQL cluster in {directory.name} at {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}. While this file is "
+        "here and the cluster is not, no empty one is made in its place.\n"
+    )
+    try:
+        handle = os.open(marker_file(directory), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644)
+    except OSError:  # noted before, or nothing can be written there
+        return
+    with os.fdopen(handle, "w") as file:
+        above = directory.parent.stat()
+        if os.geteuid() == 0 and above.st_uid != 0:
+            os.fchown(handle, above.st_uid, above.st_gid)
+        file.write(text)
+        file.flush()
+        os.fsync(handle)
+    sync_directory(directory.parent)
+
+
+def create_cluster(directory: Path, binaries: Binaries, account: Account, *, sync: bool, again: bool | None) -> bool:
     """Make a new cluster in `directory` unless there is one; whether it was made.
 
+    Where there was one before, only with `again` (None: not where there was one; False: nowhere): DataDirectoryVanished.
     MajorMismatch when the one there is of another major, DataDirectoryError when something else is there.
     """
     if _check_content(directory, binaries.major):
         return False
+    if again is False or (again is None and marker_file(directory).exists()):
+        raise DataDirectoryVanished(directory, marker_file(directory))
     _remove_unfinished(directory)
     unfinished = None
     try:

@@ -11,6 +11,7 @@ __all__ = [
     "BinariesMissing",
     "DataDirectoryError",
     "DataDirectoryHeld",
+    "DataDirectoryVanished",
     "EmbeddedError",
     "MajorMismatch",
     "SocketDirectoryError",
@@ -63,6 +64,19 @@ class DataDirectoryHeld(DataDirectoryError):
         super().__init__(data_dir, who, "wait until that has ended, or end it")
 
 
+class DataDirectoryVanished(DataDirectoryError):
+    """There was a cluster, and now there is none: an accident, after which an empty one would hide the loss."""
+
+    def __init__(self, data_dir: Path, marker: Path) -> None:
+        self.marker = marker
+        super().__init__(
+            data_dir,
+            "the database that was here is gone, and no empty one is made in its place",
+            "put the directory back, or restore it from a backup; only to begin anew with nothing, "
+            f"remove {marker}, which says that there was one, and start again",
+        )
+
+
 class MajorMismatch(DataDirectoryError):
     """The data directory was made by another major version of PostgreSQL."""
 
@@ -73,7 +87,7 @@ class MajorMismatch(DataDirectoryError):
             data_dir,
             f"made by PostgreSQL {found}, the binaries are of PostgreSQL {wanted}, and neither reads the other's files",
             f"go on with major={found}; or start it with major={found}, write a dump of everything with pg_dumpall "
-            f"of the newer of the two, stop it, move the directory away, start PostgreSQL {wanted} on an empty one "
+            f"of the newer of the two, stop it, move the directory away, start PostgreSQL {wanted} with create=True "
             "and feed the dump to psql",
         )
 

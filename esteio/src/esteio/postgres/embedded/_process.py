@@ -1,7 +1,8 @@
 """The server's main process, whether we started it or found it running.
 
 Promises: a process id that meanwhile belongs to another program is never taken for the server and never
-signalled.
+signalled. A server is known by its process id and the moment it began, so that it is still known when its data
+directory was moved or deleted under it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Postmaster", "PostmasterFile", "read_postmaster_file"]
+__all__ = ["Identity", "Postmaster", "PostmasterFile", "identity", "kill_stragglers", "read_postmaster_file"]
+
+Identity = tuple[int, int]
+"""Device and inode of a directory: what it is, whatever it is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,15 @@ def read_postmaster_file(directory: Path) -> PostmasterFile | None:
         return None
 
 
+def identity(directory: Path) -> Identity | None:
+    """What `directory` is; None when there is none."""
+    try:
+        found = directory.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Postmaster:
     """A running server on `directory`; `child` when this process started it."""
 
@@ -41,6 +54,9 @@ class Postmaster:
         self._directory = directory
         self.pid = pid
         self._child = child
+        self._began = _began(pid) if child is not None or _serves(pid, directory) else None
+        self.data = identity(directory)
+        """What its data directory was when it was started or found."""
 
     @property
     def adopted(self) -> bool:
@@ -56,10 +72,12 @@ class Postmaster:
         """Whether it runs."""
         if self._child is not None:
             return self._child.poll() is None
-        return _serves(self.pid, self._directory)
+        if not Path("/proc/self").exists():
+            return _exists(self.pid)  # no way to look closer; whether it answers on its socket decides
+        return self._began is not None and _began(self.pid) == self._began
 
     def is_another(self) -> bool:
-        """Whether its process id meanwhile belongs to another program."""
+        """Whether its process id belongs to another program, or to a dead process that nobody has reaped yet."""
         return _exists(self.pid) and not self.is_alive()
 
     def signal(self, number: signal.Signals) -> None:
@@ -67,6 +85,45 @@ class Postmaster:
         if self.is_alive():
             with suppress(ProcessLookupError):
                 os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL to it and all its processes: they may be frozen, or write to files that nobody finds any more."""
+        children = _children(self.pid) if self.is_alive() else []
+        self.signal(signal.SIGKILL)
+        for pid in children:
+            _kill_server_process(pid)
+        if self.data is not None:
+            kill_stragglers(self.data)
+
+
+def kill_stragglers(data: Identity) -> None:
+    """SIGKILL to every process of PostgreSQL that works in the directory `data`, whose main process is gone."""
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            found = (entry / "cwd").stat()
+        except OSError:  # gone, or another account's where even root may not look
+            continue
+        if (found.st_dev, found.st_ino) == data:
+            _kill_server_process(int(entry.name))
+
+
+def _kill_server_process(pid: int) -> None:
+    """A shell or an editor in the data directory is no server."""
+    with suppress(OSError):
+        if Path(f"/proc/{pid}/comm").read_text().startswith("postgres"):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError, IndexError, ValueError):
+                if int(_stat(int(entry.name))[1]) == parent:
+                    found.append(int(entry.name))
+    return found
 
 
 def _exists(pid: int) -> bool:
@@ -79,16 +136,28 @@ def _exists(pid: int) -> bool:
     return True
 
 
+def _stat(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat from the third, the state, on."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _began(pid: int) -> str | None:
+    """When process `pid` began, in ticks since the machine did; None when it has ended, reaped or not."""
+    try:
+        fields = _stat(pid)
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else fields[19]
+
+
 def _serves(pid: int, directory: Path) -> bool:
     """Whether process `pid` is a server whose data is in `directory`."""
     if not _exists(pid):
         return False
-    process = Path(f"/proc/{pid}")
     if not Path("/proc/self").exists():
-        return True  # no way to look closer; whether it answers on its socket decides
+        return True
     try:
-        state = (process / "stat").read_text().rpartition(")")[2].split()[0]
-        return state != "Z" and _works_in(process, directory)
+        return _began(pid) is not None and _works_in(Path(f"/proc/{pid}"), directory)
     except OSError:
         return False
 

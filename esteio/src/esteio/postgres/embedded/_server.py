@@ -1,8 +1,10 @@
 """A PostgreSQL server that this program owns.
 
-Promises: `start` returns when the server answers; it makes the data directory when there is none, takes
+Promises: `start` returns when the server answers; it makes the data directory when there is none and was none, takes
 over a server that a crashed supervisor left running, and is not stopped by what such a crash left behind. While
 somebody replaces the data directory (`Hold`) it waits.
+A server whose data directory is deleted or replaced while it runs is ended within seconds. One that has given no
+answer for `unresponsive_after` seconds is not alive, and `start` replaces it.
 The server has a session of its own, so an interrupt at the terminal does not reach it before `stop` does.
 Every failure is an `EmbeddedError` that says what to do.
 """
@@ -26,18 +28,26 @@ from esteio.clock import SYSTEM, Clock
 from esteio.postgres._dsn import Dsn
 from esteio.postgres.embedded._account import resolve_account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries, reachable_by
-from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate
+from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate, mark_cluster
 from esteio.postgres.embedded._errors import StartFailed
 from esteio.postgres.embedded._hold import unheld
-from esteio.postgres.embedded._process import Postmaster, read_postmaster_file
+from esteio.postgres.embedded._process import (
+    Postmaster,
+    PostmasterFile,
+    identity,
+    kill_stragglers,
+    read_postmaster_file,
+)
 from esteio.postgres.embedded._settings import hba_file, ident_file, server_settings, settings_file
 from esteio.postgres.embedded._socket import socket_directory
+from esteio.postgres.embedded._watch import Silence, Watch, answers
 
 __all__ = ["Embedded"]
 
 _logger = logging.getLogger("esteio.postgres")
 
 _POLL = 0.02
+_KILL_SECONDS = 5.0
 _SETTINGS_FILE = "esteio.conf"
 _ROLES_FILE = "esteio.roles"
 _CONSOLE = "console.log"
@@ -48,7 +58,9 @@ class Embedded:
 
     `binaries` is the directory of its programs (None: the wheel of the extra `embedded`, else Debian's);
     `account` the one it runs under when we are root (None: postgres, else nobody); `settings` go before
-    ours. `start_timeout`, in seconds, includes the recovery after a crash.
+    ours. `start_timeout`, in seconds, includes the recovery after a crash. `unresponsive_after` seconds of no answer on
+    the socket make it dead, while it starts too; None: never. `create`: None makes a cluster where none was before, True
+    also where one was, False never.
     """
 
     def __init__(
@@ -61,8 +73,13 @@ class Embedded:
         port: int = 5432,
         settings: Mapping[str, str] | None = None,
         start_timeout: float = 60.0,
+        unresponsive_after: float | None = 15.0,
+        create: bool | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
+        if unresponsive_after is not None and not unresponsive_after >= 1.0:
+            msg = f"unresponsive_after={unresponsive_after!r}; allowed: seconds from 1.0, or None to wait for ever"
+            raise ValueError(msg)
         self.requested = Path(data_dir).absolute()
         self.binaries = find_binaries(major, binaries)
         self.account = resolve_account(account)
@@ -74,6 +91,10 @@ class Embedded:
         self._socket_dir = Path()
         self._postmaster: Postmaster | None = None
         self._given_up = threading.Event()
+        self._unresponsive_after = unresponsive_after
+        self._create = create
+        self._watch: Watch | None = None
+        self._was_up = False
 
     @property
     def name(self) -> str:
@@ -96,7 +117,9 @@ class Embedded:
         return self._postmaster is not None and self._postmaster.adopted
 
     def is_alive(self) -> bool:
-        """Whether the main process runs."""
+        """Whether the main process runs, has its data, and has answered within `unresponsive_after` seconds."""
+        if self._watch is not None and (self._watch.gone or self._watch.silent):
+            return False
         return self._postmaster is not None and self._postmaster.is_alive()
 
     def start(self) -> None:
@@ -104,14 +127,20 @@ class Embedded:
 
         While the data directory is held it waits for as long as that takes, or until `stop` is called.
         """
-        if self.is_alive():
+        if self.is_alive() and self._answers():  # one that was killed a moment ago still counts as running
             return
+        self._end_useless()
         self._given_up.clear()
         programs = reachable_by(self.account, self.binaries)
         with unheld(self.locate(), self._given_up, clock=self._clock) as free:
             if not free:
                 raise StartFailed(self._directory, "the directory was held until the start was given up", "")
             self._start(programs)
+        self._was_up = True
+        mark_cluster(self._directory)
+        assert self._postmaster is not None
+        self._watch = Watch(self._postmaster, self._directory, self._answers, self._unresponsive_after, self._clock)
+        self._watch.begin()
 
     def locate(self) -> Path:
         """Where the data lies, or will; directories above it are made. DataDirectoryError when that cannot be."""
@@ -125,7 +154,9 @@ class Embedded:
 
     def _start(self, programs: Binaries) -> None:
         deadline = self._clock.monotonic() + self._start_timeout
-        create_cluster(self._directory, programs, self.account, sync=self._settings.get("fsync") != "off")
+        # What vanished while we ran is never made anew, whatever was said: nobody would notice.
+        again = False if self._was_up else self._create
+        create_cluster(self._directory, programs, self.account, sync=self._settings.get("fsync") != "off", again=again)
         if self._adopt(deadline):
             return
         self._socket_dir = socket_directory(self._directory, self.account)
@@ -144,8 +175,7 @@ class Embedded:
                 raise StartFailed(self._directory, reason, self._log_tail()) from None
             if self._adopt(deadline):
                 return
-            # Processes of a killed server hold its shared memory until they notice, which takes a moment.
-            if "shared memory block" not in self._log_tail() or self._clock.monotonic() > deadline:
+            if not self._left_by_a_crash() or self._clock.monotonic() > deadline:
                 self._postmaster = None
                 raise StartFailed(self._directory, f"it ended with {child.returncode}", self._log_tail())
             self._clock.sleep(5 * _POLL)
@@ -153,10 +183,11 @@ class Embedded:
     def stop(self, timeout: float = 30.0) -> None:
         """Stop the server, rolling back open transactions; after `timeout` seconds it is cut off, losing no commit."""
         self._given_up.set()
+        self._end_useless()
         for number, patience in ((signal.SIGINT, timeout), (signal.SIGQUIT, 10.0), (signal.SIGKILL, 5.0)):
             if self._postmaster is None or not self._postmaster.is_alive():
                 break
-            self._postmaster.signal(number)
+            self._postmaster.kill() if number is signal.SIGKILL else self._postmaster.signal(number)
             deadline = self._clock.monotonic() + patience
             while self._postmaster.is_alive() and self._clock.monotonic() < deadline:
                 self._clock.sleep(_POLL)
@@ -199,13 +230,55 @@ class Embedded:
         found = read_postmaster_file(self._directory)
         if found is None:
             return False
-        running = Postmaster(self._directory, found.pid)
+        ours = self._postmaster is not None and self._postmaster.pid == found.pid and self._postmaster.is_alive()
+        running = self._postmaster if ours and self._postmaster else Postmaster(self._directory, found.pid)
         if not running.is_alive():
-            if running.is_another():  # the server would take the other program for itself; a dead one it handles
-                (self._directory / "postmaster.pid").unlink(missing_ok=True)
+            self._remove_stale_locks(found)
             return False
         self._postmaster, self._socket_dir, self.port = running, found.socket_dir, found.port
         return True
+
+    def _remove_stale_locks(self, found: PostmasterFile) -> None:
+        """Remove what names a process that is no server of this directory.
+
+        A server takes whatever runs under that process id for itself, also the remains of the one before that nobody has
+        reaped yet, and does not start. A process id that nobody has it handles by itself.
+        """
+        for lock in (self._directory / "postmaster.pid", found.socket_dir / f".s.PGSQL.{found.port}.lock"):
+            with suppress(OSError, ValueError, IndexError):
+                if Postmaster(self._directory, int(lock.read_text().splitlines()[0])).is_another():
+                    lock.unlink()
+
+    def _left_by_a_crash(self) -> bool:
+        """Whether the start that just ended failed for what a killed server left behind, so that another may succeed."""
+        said = self._log_tail()
+        if "lock file" in said:
+            return True  # its process was dying; `_find` removes the file now that it is dead
+        if "shared memory block" not in said:
+            return False
+        # Processes of a killed server hold its memory until they notice, which takes a moment, or for ever when frozen.
+        data = identity(self._directory)
+        if data is not None:
+            kill_stragglers(data)
+        return True
+
+    def _answers(self) -> bool:
+        return answers(self._socket_dir, self.port)
+
+    def _end_useless(self) -> None:
+        """End a server that lost its data or its voice, with all its processes, and wait for the end of it."""
+        watch, self._watch = self._watch, None
+        if watch is None:
+            return
+        watch.end()
+        if self._postmaster is not None and (watch.gone or watch.silent):
+            self._kill(self._postmaster)
+
+    def _kill(self, postmaster: Postmaster) -> None:
+        postmaster.kill()
+        deadline = self._clock.monotonic() + _KILL_SECONDS
+        while postmaster.is_alive() and self._clock.monotonic() < deadline:
+            self._clock.sleep(_POLL)
 
     def _is_answered_by(self, pid: int) -> bool:
         """Whether the lock file names `pid`: in a race the socket may be the other server's while ours still lives."""
@@ -278,6 +351,7 @@ class Embedded:
         """Whether the server answers before it ends; StartFailed when it does neither in time."""
         assert self._postmaster is not None
         problem = ""
+        silence = Silence(self._clock)
         while self._postmaster.is_alive():
             try:
                 psycopg.connect(self.dsn().conninfo, connect_timeout=2).close()
@@ -285,6 +359,11 @@ class Embedded:
                 problem = str(error)
             else:
                 return True
+            silence.note(self._answers())
+            if self._unresponsive_after is not None and silence.seconds >= self._unresponsive_after:
+                _logger.error("PostgreSQL %d has not answered for %.1f s", self._postmaster.pid, silence.seconds)
+                self._kill(self._postmaster)
+                return False
             if self._clock.monotonic() > deadline:
                 log = self._log_tail()
                 if not self._postmaster.adopted:
