@@ -131,7 +131,13 @@ def test_an_interrupt_leaves_the_old_directory_and_a_server_that_comes_back(hous
         house.backups.recover_server(house.ours(), lambda _: True, None, interrupt, quiet=house.quiet())
     assert house.closed == ["on", "off"]
     assert house.count() == before
-    assert sorted(path.name for path in house.home.iterdir()) == [".data.hold", "data", "disk", "uploads"]
+    assert sorted(path.name for path in house.home.iterdir()) == [
+        ".data.cluster",
+        ".data.hold",
+        "data",
+        "disk",
+        "uploads",
+    ]
     assert house.paper.read_text() == "now"
 
 

@@ -163,7 +163,7 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
             return
         if (into is None) == (not in_place):
             raise typer.BadParameter(words.one_of)
-        with opened(True) as backups, Bar(words) as bar:
+        with own.restoring() if own.restoring else opened(True) as backups, Bar(words) as bar:
             if into is not None:
                 done = backups.restore_into(into, backup, bar, documents=documents)
             else:

@@ -228,14 +228,24 @@ def _abrir(com_banco: bool) -> Iterator[Backups]:
 
 
 @contextmanager
-def _banco(settings: Settings, preciso: bool) -> Iterator[Dsn]:
+def _restaurando() -> Iterator[Backups]:
+    """A dump is restored into a running server: where the database vanished, into an empty one made for it."""
+    from sispat.cli._servidor import encerravel
+
+    settings = carregar()
+    with encerravel(), _banco(settings, True, criar=True) as dsn:
+        yield montar(settings, dsn)
+
+
+@contextmanager
+def _banco(settings: Settings, preciso: bool, *, criar: bool = False) -> Iterator[Dsn]:
     from esteio.postgres import Dsn
     from sispat.cli._servidor import banco_em_uso
 
     if not preciso:
         yield settings.database_url or Dsn()
         return
-    with banco_em_uso(settings) as dsn:
+    with banco_em_uso(settings, criar=criar) as dsn:
         yield dsn
 
 
@@ -277,5 +287,5 @@ app = backup_commands(
     TEXTOS_DOS_COMANDOS,
     lambda: carregar().timezone,
     avisados,
-    own=Own(quiet=fechado_para_restaurar, server=_servidor),
+    own=Own(quiet=fechado_para_restaurar, server=_servidor, restoring=_restaurando),
 )

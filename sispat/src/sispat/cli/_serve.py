@@ -88,7 +88,7 @@ def _servir(settings: Settings, demo: int | None) -> int:
         encerravel(),
         _escutar(settings) as tomada,
         contagem(settings, tomada.getsockname()[1]),
-        banco(settings) as (dsn, embutido),
+        banco(settings, criar=demo is not None) as (dsn, embutido),
     ):
         _ambiente_dos_processos(settings, dsn, tomada)
         preparo = Preparo(dsn, demo)

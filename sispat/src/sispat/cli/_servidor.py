@@ -1,7 +1,8 @@
 """The database a command works on: the one of DATABASE_URL, or our own PostgreSQL in the data directory.
 
 Promises: `banco` yields its address, made for the owner of the schema. Our own server is ended with the block; one
-that a running service holds is used and left running. Two services never share a data directory.
+that a running service holds is used and left running. Two services never share a data directory. An empty database is
+made only where there never was one: not after the data directory vanished, and not where there are backups.
 """
 
 from __future__ import annotations
@@ -9,21 +10,45 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from esteio.postgres import Dsn
 from sispat.cli._falhas import Encerrado
 from sispat.cli._trava import DadosEmUso, Trava
+from sispat.domain.erros import SispatError
 from sispat.settings import Settings
 
 if TYPE_CHECKING:
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["BancoEmbutido", "banco", "banco_do_servico", "banco_em_uso", "encerravel", "servidor_proprio"]
+__all__ = [
+    "BancoEmbutido",
+    "BancoSumido",
+    "banco",
+    "banco_do_servico",
+    "banco_em_uso",
+    "encerravel",
+    "servidor_proprio",
+]
 
 NOME = "sispat"  # of the database and of its owner
 PAPEL_DO_SERVICO = "sispat_app"  # what the workers act as; see migration 0001
+
+
+class BancoSumido(SispatError):
+    """There was a database, and there is none: an accident, which an empty one would hide."""
+
+    codigo = "banco-sumido"
+
+    def __init__(self, pasta: Path, sinal: str, remedio: str) -> None:
+        self.pasta, self.sinal = pasta, sinal
+        super().__init__(
+            f"Não há banco em {pasta}, mas já houve: {sinal}. Nenhum banco vazio toma o lugar dele. Devolva a pasta, ou "
+            "restaure uma cópia: `sispat backup restore --to last --in-place` (de uma base e do log) ou `sispat backup "
+            f"restore latest --in-place` (de um dump). Só para começar de novo, sem nada: {remedio}."
+        )
 
 
 class BancoEmbutido:
@@ -37,10 +62,16 @@ class BancoEmbutido:
 
     def start(self) -> None:
         """Start it, or start it again after it died."""
-        self._servidor.start()
+        from esteio.postgres.embedded import DataDirectoryVanished
+
+        try:
+            self._servidor.start()
+        except DataDirectoryVanished as sumiu:
+            sinal = f"{sumiu.marker} o diz" if sumiu.marker.exists() else "estava em uso"
+            raise BancoSumido(sumiu.data_dir, sinal, f"remova {sumiu.marker} e inicie outra vez") from sumiu
 
     def is_alive(self) -> bool:
-        """Whether its main process runs."""
+        """Whether it runs, has its data and answers."""
         return self._servidor.is_alive()
 
     def stop(self, timeout: float = 30.0) -> None:
@@ -56,24 +87,26 @@ class BancoEmbutido:
         return dsn
 
 
-def servidor_proprio(settings: Settings) -> Embedded:
-    """Our own server, not started."""
+def servidor_proprio(settings: Settings, *, criar: bool | None = None) -> Embedded:
+    """Our own server, not started; with `criar` an empty one is made also where there was one."""
     from esteio.postgres.embedded import Embedded
 
     # It notes what changes, so that a backup can be of that alone.
     anotado = {"summarize_wal": "on"}
-    return Embedded(settings.data_dir / "postgres", account=settings.pg_account, settings=anotado)
+    return Embedded(settings.data_dir / "postgres", account=settings.pg_account, settings=anotado, create=criar)
 
 
 @contextmanager
-def banco(settings: Settings) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
-    """The address, and the server where it is ours to keep up."""
+def banco(settings: Settings, *, criar: bool = False) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
+    """The address, and the server where it is ours to keep up; with `criar` an empty one if need be, come what may."""
     if settings.database_url is not None:
         yield settings.database_url, None
         return
     with Trava(settings.data_dir) as trava:
-        servidor = servidor_proprio(settings)
+        servidor = servidor_proprio(settings, criar=criar or None)
         embutido = BancoEmbutido(servidor, trava)
+        if not criar:
+            _recusar_vazio_com_copias(settings, servidor)
         try:
             embutido.start()
             yield embutido.preparar(), embutido
@@ -81,12 +114,33 @@ def banco(settings: Settings) -> Iterator[tuple[Dsn, BancoEmbutido | None]]:
             embutido.stop()
 
 
+def _recusar_vazio_com_copias(settings: Settings, servidor: Embedded) -> None:
+    """A first start has no backups: where there are some, or nobody can tell, the database was lost."""
+    from esteio.postgres.embedded import has_cluster
+
+    pasta = servidor.locate()
+    if has_cluster(pasta):
+        return
+    from esteio.backup.store import AllStoresFailed, StoreError
+    from sispat.cli._copias import montar
+
+    try:
+        copias = montar(settings, Dsn()).entries()
+    except (AllStoresFailed, StoreError) as erro:
+        raise BancoSumido(pasta, f"não se sabe se há cópias ({erro})", "espere até que se saiba") from erro
+    if copias:
+        onde = ", ".join(sorted({lugar for copia in copias for lugar in copia.stores}))
+        nova = max(copias, key=lambda copia: copia.began)
+        sinal = f"há {len(copias)} cópias em {onde}, a mais nova {nova.id}"
+        raise BancoSumido(pasta, sinal, "leve as cópias para outro lugar")
+
+
 @contextmanager
-def banco_em_uso(settings: Settings) -> Iterator[Dsn]:
+def banco_em_uso(settings: Settings, *, criar: bool = False) -> Iterator[Dsn]:
     """As `banco`, but where a service runs already, the database of that service."""
     with ExitStack() as pilha:
         try:
-            dsn, _ = pilha.enter_context(banco(settings))
+            dsn, _ = pilha.enter_context(banco(settings, criar=criar))
         except DadosEmUso as erro:
             if erro.url is None:
                 raise

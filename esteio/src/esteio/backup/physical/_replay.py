@@ -82,7 +82,13 @@ def _server(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float,
     if plan.target is not None and plan.log:
         settings["recovery_target_time"] = plan.target.isoformat(" ")
     return Embedded(
-        directory, major=toolbox.major, binaries=toolbox.directory, settings=settings, start_timeout=start_timeout
+        directory,
+        major=toolbox.major,
+        binaries=toolbox.directory,
+        settings=settings,
+        start_timeout=start_timeout,
+        unresponsive_after=None,
+        create=False,
     )
 
 

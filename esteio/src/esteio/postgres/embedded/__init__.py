@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries
+from esteio.postgres.embedded._data_dir import has_cluster
 from esteio.postgres.embedded._errors import (
     AccountError,
     BinariesMissing,
@@ -33,4 +34,5 @@ __all__ = [
     "SocketDirectoryError",
     "StartFailed",
     "find_binaries",
+    "has_cluster",
 ]

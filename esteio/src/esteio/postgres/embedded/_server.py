@@ -137,7 +137,8 @@ class Embedded:
                 raise StartFailed(self._directory, "the directory was held until the start was given up", "")
             self._start(programs)
         self._was_up = True
-        mark_cluster(self._directory)
+        if self._create is not False:  # who never makes one has no use for knowing that there was one
+            mark_cluster(self._directory)
         assert self._postmaster is not None
         self._watch = Watch(self._postmaster, self._directory, self._answers, self._unresponsive_after, self._clock)
         self._watch.begin()
