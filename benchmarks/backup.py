@@ -32,7 +32,7 @@ from esteio.backup.tools import Toolbox, environment
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
 from sispat.demo import popular
-from sispat.store.esquema import migrar
+from sispat.kernel.schema import migrate
 
 ASSETS_PER_GB = 740_000  # measured: 100,000 assets make 141 MB
 NAMES = {
@@ -52,7 +52,7 @@ def city(assets: int) -> Iterator[Dsn]:
         server.start()
         server.ensure_database("city", owner="postgres")
         dsn = server.dsn("city")
-        migrar(dsn)
+        migrate(dsn)
         popular(dsn, tamanho=assets)
         with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
             conn.execute("VACUUM ANALYZE")

@@ -32,7 +32,7 @@ from benchmarks.report import Claim, publish
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
 from sispat.demo import popular
-from sispat.store.esquema import migrar
+from sispat.kernel.schema import migrate
 
 HERE = Path(__file__).parent
 ORM, ASYNCPG, FLOOR, OURS = "FastAPI + SQLAlchemy ORM", "FastAPI + asyncpg, no ORM", "the floor", "ours"
@@ -68,7 +68,7 @@ def main() -> None:
 def database(server: Embedded, name: str, size: int) -> Dsn:
     server.ensure_database(name, "postgres")
     dsn = server.dsn(name, "postgres")
-    migrar(dsn)
+    migrate(dsn)
     popular(dsn, tamanho=size)
     with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
         conn.execute("vacuum analyze")
@@ -154,14 +154,14 @@ def drive(url: str, dsn: Dsn, seconds: int) -> dict[str, float]:
 
 def prepare(dsn: Dsn) -> tuple[str, str, dict[str, str]]:
     """A session made directly in the database (the peer has no login), an asset, and a body to create more."""
-    from sispat.identity import tokens
+    from sispat.kernel import tokens
 
-    token = tokens.novo_token()
+    token = tokens.new_token()
     with psycopg.connect(dsn.conninfo) as conn:
         conn.execute(
             "insert into sessao (token_hash, usuario_id, expira_em)"
             " select %s, id, now() + interval '1 hour' from usuario where papel = 'gestor' limit 1",
-            [tokens.hash_do_token(token)],
+            [tokens.token_hash(token)],
         )
         row = conn.execute(
             "select id, classe_id, setor_id, local_id, agente_id from patrimonio order by numero limit 1 offset 9000"

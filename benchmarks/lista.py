@@ -26,9 +26,9 @@ from psycopg import AsyncConnection
 
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
-from sispat.store.patrimonios import ORDENS, Consulta, Linha
-from sispat.usecases.patrimonios import ListaDePatrimonios, chave_de_pagina
-from sispat.web.porta import COOKIE
+from sispat.http.session import COOKIE
+from sispat.patrimonios.listing import ListaDePatrimonios, cursor_at
+from sispat.patrimonios.sql import SORTS, Query, Row
 
 PALAVRAS = (
     "cadeira", "notebook", "mesa reunião", "dell", "ambulância", "espingarda", "ultrassom", "tecido azul", "xyzzy",
@@ -37,7 +37,7 @@ PALAVRAS = (
 ALVO_MS = 50.0
 _PEDIDOS_DO_PAR = 60
 
-Pedido = tuple[str, Consulta]
+Pedido = tuple[str, Query]
 
 
 async def _valores(conn: AsyncConnection[Any], sql: str) -> list[Any]:
@@ -52,7 +52,7 @@ async def montar_pedidos(conn: AsyncConnection[Any], quantos: int, tamanho: int)
         for tabela in ("setor", "classe", "local", "agente")
     ]
     chaves: dict[str, list[Any]] = {}
-    for ordem, (coluna, _) in ORDENS.items():
+    for ordem, (coluna, _) in SORTS.items():
         sql = f"select p.{coluna}::text, p.numero from patrimonio p order by p.{coluna}, p.numero offset %d limit 1"
         chaves[ordem] = [(await _valores(conn, sql % (tamanho * n // 10)))[0] for n in (1, 5, 9)]
     sorteios: dict[str, Callable[[], dict[str, Any]]] = {
@@ -71,37 +71,37 @@ async def montar_pedidos(conn: AsyncConnection[Any], quantos: int, tamanho: int)
         for nome in nomes:
             filtros |= sorteios[nome]()
         q = acaso.choice(PALAVRAS) if acaso.random() < 0.25 else ""
-        ordem = acaso.choice(list(ORDENS))
+        ordem = acaso.choice(list(SORTS))
         apos = acaso.choice(chaves[ordem]) if acaso.random() < 0.4 else None
         forma = "+".join(sorted(filtros))
-        pedidos.append((forma or "nada", Consulta(None, q, filtros, ordem, acaso.random() < 0.5, apos, 51)))
+        pedidos.append((forma or "nada", Query(None, q, filtros, ordem, acaso.random() < 0.5, apos, 51)))
     return pedidos
 
 
-def como_url(consulta: Consulta) -> str:
+def como_url(consulta: Query) -> str:
     """The query string that asks for the same page."""
-    pedido = ListaDePatrimonios(sort=("-" if consulta.descendente else "") + consulta.ordem, q=consulta.q)
+    pedido = ListaDePatrimonios(sort=("-" if consulta.descending else "") + consulta.sort, q=consulta.q)
     params = {"sort": pedido.sort, "q": consulta.q}
-    params |= {coluna.removesuffix("_id"): str(valor) for coluna, valor in consulta.filtros.items()}
-    if consulta.apos is not None:
-        params["pagina"] = chave_de_pagina(pedido, Linha("", *consulta.apos), "d")
+    params |= {coluna.removesuffix("_id"): str(valor) for coluna, valor in consulta.filters.items()}
+    if consulta.after is not None:
+        params["pagina"] = cursor_at(pedido, Row("", *consulta.after), "d")
     return urlencode({nome: valor for nome, valor in params.items() if valor})
 
 
-async def usual(conn: AsyncConnection[Any], consulta: Consulta) -> None:
+async def usual(conn: AsyncConnection[Any], consulta: Query) -> None:
     """The same page by LIMIT/OFFSET and ILIKE; a deep page is the 400th."""
     onde, valores = ["true"], list[Any]()
-    for coluna, valor in consulta.filtros.items():
+    for coluna, valor in consulta.filters.items():
         onde.append(f"{coluna} = %s")
         valores.append(valor)
     for palavra in consulta.q.split():
         onde.append("(descricao ilike %s or marca ilike %s or modelo ilike %s or numero_serie ilike %s)")
         valores += [f"%{palavra}%"] * 4
-    coluna, sentido = ORDENS[consulta.ordem][0], "desc" if consulta.descendente else "asc"
-    salto = 400 * consulta.limite if consulta.apos else 0
+    coluna, sentido = SORTS[consulta.sort][0], "desc" if consulta.descending else "asc"
+    salto = 400 * consulta.limit if consulta.after else 0
     await conn.execute(
         f"""select * from patrimonio where {" and ".join(onde)}
-            order by {coluna} {sentido}, numero {sentido} limit {consulta.limite} offset {salto}""",
+            order by {coluna} {sentido}, numero {sentido} limit {consulta.limit} offset {salto}""",
         valores,
     )
 
@@ -149,7 +149,7 @@ async def medir(dsn: Dsn, opcoes: argparse.Namespace) -> list[Claim]:
         token, _, _ = prepare(dsn)
         async with httpx.AsyncClient(base_url=url, timeout=30, cookies={COOKIE: token}) as cliente:
             for nome, caminho in (("GET /api/patrimonios", "/api/patrimonios"), ("page /patrimonios", "/patrimonios")):
-                urls = [(f"{forma} {c.ordem} {c.q}", f"{caminho}?{como_url(c)}") for forma, c in pedidos]
+                urls = [(f"{forma} {c.sort} {c.q}", f"{caminho}?{como_url(c)}") for forma, c in pedidos]
                 await no_ritmo(cliente, urls[: int(10 * opcoes.ritmo)], opcoes.ritmo)  # warm up
                 nossas = await no_ritmo(cliente, urls, opcoes.ritmo)
                 print(f"\n{nome}: p50 {quantil(nossas, 0.5):.1f} ms, p99 {quantil(nossas, 0.99):.1f}; slowest:")

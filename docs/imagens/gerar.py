@@ -2,7 +2,7 @@
 
 Needs Debian's chromium and the development dependencies; run from the repository's root:
 
-    PYTHONPATH=esteio/src:sispat/src:sispat/tests/pages python docs/imagens/gerar.py
+    PYTHONPATH=esteio/src:sispat/src:sispat/tests python docs/imagens/gerar.py
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from servida import CHROMIUM, servir
 
 from esteio.testing.postgres import PostgresServer
 from sispat.demo import popular
-from sispat.store.esquema import migrar
+from sispat.kernel.schema import migrate
 
 DESTINO = Path(__file__).with_name("sispat.png")
 LIMITE = 300_000  # bytes
@@ -64,7 +64,7 @@ def main() -> None:
     try:
         banco.start()
         dsn = banco.create_database("imagens")
-        migrar(dsn)
+        migrate(dsn)
         popular(dsn, tamanho=5000)
         with servir(dsn, city_name="Prefeitura de Boa Esperança") as endereco, sync_playwright() as navegadores:
             navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))

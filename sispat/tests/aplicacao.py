@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from esteio.postgres import Dsn
-from sispat.app import criar_app
+from sispat.app import create_app
 from sispat.settings import Settings
 
 __all__ = ["abrir"]
@@ -17,7 +17,7 @@ __all__ = ["abrir"]
 @asynccontextmanager
 async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
     """The application over `dsn`; with `email`, signed in by token."""
-    aplicacao = criar_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
+    aplicacao = create_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
     transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
     async with (
         aplicacao.router.lifespan_context(aplicacao),

@@ -9,7 +9,7 @@ from typing import Any
 import http_sf
 import httpx
 
-from sispat.app import criar_app
+from sispat.app import create_app
 from sispat.settings import Settings
 
 GESTOR = {"email": "gestor@demo.local", "password": "demo"}
@@ -35,7 +35,7 @@ class Casa:
 
 @contextlib.asynccontextmanager
 async def casa(dsn: Any, **ajustes: object) -> AsyncIterator[Casa]:
-    aplicacao = criar_app(Settings(database_url=dsn, cep_url=None, **ajustes))
+    aplicacao = create_app(Settings(database_url=dsn, cep_url=None, **ajustes))
     async with aplicacao.router.lifespan_context(aplicacao):
         yield Casa(aplicacao)
 

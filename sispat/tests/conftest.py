@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,11 +11,12 @@ from contextlib import AbstractAsyncContextManager
 import httpx
 import pytest
 from aplicacao import abrir
+from leitor import Pessoa
 from viacep_falso import ViacepFalso
 
 from esteio.postgres import Dsn
 from sispat.demo import popular
-from sispat.store.esquema import migrar
+from sispat.kernel.schema import migrate
 
 _numeros = itertools.count(1)
 
@@ -22,7 +24,7 @@ _numeros = itertools.count(1)
 @pytest.fixture(scope="session")
 def modelo(postgres_server) -> str:
     """Name of a migrated, empty database to copy from."""
-    migrar(postgres_server.create_database("modelo"))
+    migrate(postgres_server.create_database("modelo"))
     return "modelo"
 
 
@@ -58,6 +60,24 @@ Cliente = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 def cliente(cidade: Dsn) -> Cliente:
     """`async with cliente("gestor@demo.local") as c:` - an HTTP client of the demo city."""
     return lambda email=None, **ajustes: abrir(cidade, email, **ajustes)
+
+
+@pytest.fixture
+def navegar(cidade: Dsn) -> Callable[..., AbstractAsyncContextManager[Pessoa]]:
+    """`async with navegar("gestor") as pessoa:` - a browser without a browser, signed in through the form.
+
+    Whoever uses it does not wait long for a database that is away.
+    """
+
+    @contextlib.asynccontextmanager
+    async def navegando(quem: str | None = None, **ajustes: object) -> AsyncIterator[Pessoa]:
+        async with abrir(cidade.with_(pool_timeout=0.5), **ajustes) as http:
+            pessoa = Pessoa(http)
+            if quem is not None:
+                await pessoa.entrar(quem)
+            yield pessoa
+
+    return navegando
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def pasta_de_dados() -> Iterator[Path]:
         shutil.rmtree(pasta, ignore_errors=True)
 
 
-class Servico:
+class Service:
     """`sispat serve ARGUMENTOS` on a free port, in a process group of its own; ended with the block, hard if need be."""
 
     def __init__(self, *argumentos: str, **variaveis: str) -> None:
@@ -104,7 +104,7 @@ class Servico:
             )
         self._todos: list[psutil.Process] = [self.processo]
 
-    def __enter__(self) -> Servico:
+    def __enter__(self) -> Service:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 
 import httpx
 import psutil
-from processos import Servico
+from processos import Service
 
 
-def trabalhadores(servico: Servico) -> list[psutil.Process]:
+def trabalhadores(servico: Service) -> list[psutil.Process]:
     """The worker processes."""
     achados = []
     for filho in servico.processo.children():
@@ -28,7 +28,7 @@ def trabalhadores(servico: Servico) -> list[psutil.Process]:
 
 
 @asynccontextmanager
-async def entrar(servico: Servico, email: str = "gestor@demo.local") -> AsyncIterator[httpx.AsyncClient]:
+async def entrar(servico: Service, email: str = "gestor@demo.local") -> AsyncIterator[httpx.AsyncClient]:
     """A signed-in client."""
     limites = httpx.Limits(max_connections=60, max_keepalive_connections=20, keepalive_expiry=60)
     async with httpx.AsyncClient(base_url=servico.endereco(), limits=limites, timeout=20) as cliente:

@@ -18,14 +18,14 @@ import psutil
 import psycopg
 import pytest
 from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
-from processos import SEM_LIMITES, Servico, comando, pasta_de_dados
+from processos import SEM_LIMITES, Service, comando, pasta_de_dados
 
 from esteio.postgres import Dsn
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
 
 
-class ComCopias(Servico):
+class ComCopias(Service):
     """A service that makes backups, in a directory beside its data."""
 
     def __init__(self, dados: Path, **variaveis: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from processos import Servico
+from processos import Service
 
 from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
@@ -33,7 +33,7 @@ def com_senha() -> Iterator[tuple[PostgresServer, Dsn]]:
 
 def test_a_wrong_password_is_said_and_never_shown(com_senha) -> None:
     servidor, dsn = com_senha
-    with Servico("--workers", "1", DATABASE_URL=dsn.with_(password="segredo-novo").url) as servico:
+    with Service("--workers", "1", DATABASE_URL=dsn.with_(password="segredo-novo").url) as servico:
         servico.esperar(lambda: "password authentication failed" in servico.saida, 30)
         servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
         assert servico.estado("/api/health") == 503

@@ -11,16 +11,16 @@ from collections.abc import Iterator
 
 import pytest
 from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
-from processos import SEM_LIMITES, Servico, pasta_de_dados
+from processos import SEM_LIMITES, Service, pasta_de_dados
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
 
 
 @pytest.fixture(scope="module")
-def servico() -> Iterator[Servico]:
+def servico() -> Iterator[Service]:
     with (
         pasta_de_dados() as dados,
-        Servico("--demo", "--size", "500", SISPAT_DATA_DIR=str(dados), **SEM_LIMITES) as real,
+        Service("--demo", "--size", "500", SISPAT_DATA_DIR=str(dados), **SEM_LIMITES) as real,
     ):
         real.pronto()
         yield real

@@ -15,8 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from esteio.limit import HostStore, HostStoreError
+from sispat.http.limit_store import HOST_LIMITS
 from sispat.settings import Settings
-from sispat.web.armazem import ARQUIVO
 
 __all__ = ["contagem", "varrer"]
 
@@ -26,7 +26,7 @@ _NOME = "sispat"
 @contextmanager
 def contagem(settings: Settings, porta: int) -> Iterator[None]:
     """Make the file and name it to the workers, for as long as the block lasts; with Redis there is none."""
-    os.environ.pop(ARQUIVO, None)
+    os.environ.pop(HOST_LIMITS, None)
     if settings.redis_url is not None:
         yield
         return
@@ -43,10 +43,10 @@ def contagem(settings: Settings, porta: int) -> Iterator[None]:
         vigia = _tomar(arquivo.path)
         try:
             varrer()
-            os.environ[ARQUIVO] = str(arquivo.path)
+            os.environ[HOST_LIMITS] = str(arquivo.path)
             yield
         finally:
-            os.environ.pop(ARQUIVO, None)
+            os.environ.pop(HOST_LIMITS, None)
             if vigia is not None:
                 os.close(vigia)
 

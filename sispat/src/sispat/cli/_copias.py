@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from esteio.cli import Own, Words, backup_commands
 from sispat.cli._frases import traduzir
 from sispat.cli._manutencao import fechado_para_restaurar
+from sispat.http.backup_state import operator_state_file
 from sispat.settings import Settings, carregar
-from sispat.web.copias import estado_do_operador
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
@@ -214,7 +214,7 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
         retention=retention(variaveis),
         max_age=timedelta(seconds=settings.backup_max_age),
         documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
-        operator_file=estado_do_operador(settings),
+        operator_file=operator_state_file(settings),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from esteio.errors import EsteioError
-from sispat.domain.erros import SispatError
+from sispat.kernel.errors import SispatError
 
 __all__ = ["Encerrado", "relatar"]
 

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from sispat.domain.erros import SispatError
+from sispat.kernel.errors import SispatError
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ app = typer.Typer(
 class BancoNaoVoltou(SispatError):
     """The restore was done, and the database does not answer since."""
 
-    codigo = "banco-nao-voltou"
+    code = "banco-nao-voltou"
 
     def __init__(self, prazo: float, causa: str) -> None:
         self.prazo, self.causa = prazo, causa
@@ -77,7 +77,7 @@ def estado() -> None:
 def fechado_para_restaurar() -> Iterator[None]:
     """Closed within the block; after a restore, until the database answers and its schema is up to date.
 
-    Where that doesn't come about it stays closed until somebody opens it: `BancoNaoVoltou`, `MigracaoFalhou`.
+    Where that doesn't come about it stays closed until somebody opens it: `BancoNaoVoltou`, `MigrationFailed`.
     """
     settings = carregar()
     chave = _chave(settings)
@@ -106,9 +106,9 @@ def hora(texto: str, fuso: str, agora: datetime | None = None) -> datetime:
 
 
 def _chave(settings: Settings) -> Maintenance:
-    from sispat.web.manutencao import interruptor
+    from sispat.http.maintenance import maintenance_switch
 
-    return interruptor(settings)
+    return maintenance_switch(settings)
 
 
 def _dito(aviso: Notice, settings: Settings) -> str:

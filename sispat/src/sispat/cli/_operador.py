@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sispat.domain.erros import SispatError
+from sispat.kernel.errors import SispatError
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _AS_DUAS = "0 2 * * *"
 class SemServico(SispatError):
     """No service runs on the data directory."""
 
-    codigo = "sem-servico"
+    code = "sem-servico"
 
     def __init__(self, pasta: Path) -> None:
         self.pasta = pasta
@@ -39,12 +39,12 @@ class SemServico(SispatError):
 def operator() -> None:
     """Faz as cópias de segurança até ser encerrado; `sispat serve` o inicia sozinho."""
     from esteio.cli import operating
-    from sispat import logs
     from sispat.cli._copias import TEXTOS_DOS_COMANDOS, avisados, montar
     from sispat.cli._servidor import banco_do_servico, encerravel
+    from sispat.kernel import logs
 
     settings = carregar()
-    logs.configurar(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format)
     dsn = banco_do_servico(settings)
     if dsn is None:
         raise SemServico(settings.data_dir)

@@ -19,8 +19,8 @@ from esteio.errors import EsteioError
 from esteio.postgres import Dsn
 from esteio.serve import Backoff
 from sispat.cli._progresso import Progresso
-from sispat.domain.erros import SispatError
-from sispat.store import esquema
+from sispat.kernel import schema
+from sispat.kernel.errors import SispatError
 
 __all__ = ["Preparo", "atualizar", "com_prazo"]
 
@@ -44,12 +44,12 @@ def com_prazo(dsn: Dsn) -> Dsn:
 
 
 def atualizar(dsn: Dsn) -> Atualizacao:
-    """Bring the schema up to date; raises `MigracaoFalhou`, or psycopg's `OperationalError` when unreachable."""
+    """Bring the schema up to date; raises `MigrationFailed`, or psycopg's `OperationalError` when unreachable."""
     dsn = com_prazo(dsn)
     versao = _versao(dsn)
-    if versao >= esquema.versao_esperada():
+    if versao >= schema.expected_version():
         return Atualizacao(versao, versao)
-    return Atualizacao(*esquema.migrar(dsn))
+    return Atualizacao(*schema.migrate(dsn))
 
 
 def _versao(dsn: Dsn) -> str:

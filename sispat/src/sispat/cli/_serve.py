@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from esteio.postgres import Dsn
-from sispat.domain.erros import SispatError
+from sispat.http.backup_state import OPERATOR_STATE, operator_state_file
+from sispat.kernel.errors import SispatError
 from sispat.settings import Settings, carregar
-from sispat.web.copias import ESTADO, estado_do_operador
 
 if TYPE_CHECKING:
     from esteio.serve import Service, Supervisor
@@ -33,7 +33,7 @@ __all__ = ["DemoExposta", "PortaOcupada", "serve"]
 class PortaOcupada(SispatError):
     """Another program listens where we should."""
 
-    codigo = "porta-ocupada"
+    code = "porta-ocupada"
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
@@ -47,7 +47,7 @@ class PortaOcupada(SispatError):
 class DemoExposta(SispatError):
     """The demo's passwords are public, so only this machine may reach it."""
 
-    codigo = "demo-exposta"
+    code = "demo-exposta"
 
     def __init__(self, host: str) -> None:
         self.host = host
@@ -76,12 +76,12 @@ def serve(
 
 
 def _servir(settings: Settings, demo: int | None) -> int:
-    from sispat import logs
     from sispat.cli._contagem import contagem
     from sispat.cli._preparo import Preparo
     from sispat.cli._servidor import banco, encerravel
+    from sispat.kernel import logs
 
-    logs.configurar(settings.log_level, settings.log_format)
+    logs.configure(settings.log_level, settings.log_format)
     for aviso in settings.avisos:
         logging.getLogger("sispat").warning("%s", aviso)
     with (
@@ -125,9 +125,9 @@ def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket)
     """Workers read the environment; what the command line or this start decided goes there."""
     if settings.database_url is None:
         os.environ["DATABASE_URL"] = dsn.url  # a local socket: there is no password in it
-    os.environ.pop(ESTADO, None)
+    os.environ.pop(OPERATOR_STATE, None)
     if settings.backup:
-        os.environ[ESTADO] = str(estado_do_operador(settings))
+        os.environ[OPERATOR_STATE] = str(operator_state_file(settings))
     os.environ.update(
         SISPAT_HOST=settings.host,
         SISPAT_PORT=str(tomada.getsockname()[1]),
@@ -156,7 +156,7 @@ def _supervisor(
     settings: Settings, tomada: socket.socket, servicos: Sequence[Service], anunciar: Callable[[], None]
 ) -> Supervisor:
     from esteio.serve import ServerOptions, Supervisor, Timeouts
-    from sispat import logs
+    from sispat.kernel import logs
 
     return Supervisor(
         "sispat.app:app",
@@ -166,7 +166,7 @@ def _supervisor(
         on_ready=anunciar,
         options=ServerOptions(
             forwarded_allow_ips=settings.forwarded_allow_ips,
-            log_config=logs.dicionario(settings.log_level, settings.log_format),
+            log_config=logs.dict_config(settings.log_level, settings.log_format),
         ),
         timeouts=Timeouts(
             healthcheck=settings.worker_timeout,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from esteio.postgres import Dsn
 from sispat.cli._falhas import Encerrado
 from sispat.cli._trava import DadosEmUso, Trava
-from sispat.domain.erros import SispatError
+from sispat.kernel.errors import SispatError
 from sispat.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ PAPEL_DO_SERVICO = "sispat_app"  # what the workers act as; see migration 0001
 class BancoSumido(SispatError):
     """There was a database, and there is none: an accident, which an empty one would hide."""
 
-    codigo = "banco-sumido"
+    code = "banco-sumido"
 
     def __init__(self, pasta: Path, sinal: str, remedio: str) -> None:
         self.pasta, self.sinal = pasta, sinal

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sispat.domain.erros import SispatError
+from sispat.kernel.errors import SispatError
 
 __all__ = ["DadosEmUso", "PastaInutilizavel", "Trava"]
 
@@ -20,7 +20,7 @@ __all__ = ["DadosEmUso", "PastaInutilizavel", "Trava"]
 class DadosEmUso(SispatError):
     """Another process works on the data directory."""
 
-    codigo = "dados-em-uso"
+    code = "dados-em-uso"
 
     def __init__(self, pasta: Path, pid: int | None, url: str | None) -> None:
         self.pasta, self.pid, self.url = pasta, pid, url
@@ -34,7 +34,7 @@ class DadosEmUso(SispatError):
 class PastaInutilizavel(SispatError):
     """The data directory cannot be made or written to."""
 
-    codigo = "pasta-inutilizavel"
+    code = "pasta-inutilizavel"
 
     def __init__(self, pasta: Path, causa: OSError) -> None:
         self.pasta, self.causa = pasta, causa

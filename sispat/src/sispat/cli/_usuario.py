@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sispat.domain.permissoes import Papel
+from sispat.kernel.permissions import Papel
 
 __all__ = ["app"]
 
@@ -31,22 +31,22 @@ def criar(
     ] = None,
 ) -> None:
     """Cria uma pessoa; a senha é pedida, ou lida da entrada padrão."""
-    from sispat.usecases import usuarios
+    from sispat.pessoas import actions
+    from sispat.pessoas.fields import NovoUsuario
 
-    novo = usuarios.NovoUsuario.ler(
-        {"email": email, "nome": nome, "papel": papel, "setores": setor or [], "senha": _senha()}
-    )
-    _com_banco(lambda conn: usuarios.criar(conn, novo))
+    novo = NovoUsuario.parse({"email": email, "nome": nome, "papel": papel, "setores": setor or [], "senha": _senha()})
+    _com_banco(lambda conn: actions.criar(conn, novo))
     typer.echo(f"Criado: {novo.nome} <{novo.email}>, {novo.papel}.")
 
 
 @app.command("senha")
 def senha(email: Email) -> None:
     """Troca a senha de uma pessoa e encerra as sessões abertas dela."""
-    from sispat.usecases import usuarios
+    from sispat.pessoas import actions
+    from sispat.pessoas.fields import TrocaDeSenha
 
-    troca = usuarios.TrocaDeSenha.ler({"email": email, "senha": _senha()})
-    _com_banco(lambda conn: usuarios.trocar_senha(conn, troca))
+    troca = TrocaDeSenha.parse({"email": email, "senha": _senha()})
+    _com_banco(lambda conn: actions.trocar_senha(conn, troca))
     typer.echo(f"Senha de {troca.email} trocada; as sessões abertas foram encerradas.")
 
 

@@ -16,7 +16,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from sispat.demo import _vocabulario as vocabulario
-from sispat.domain.documentos import cnpj_valido, cpf_valido
+from sispat.kernel.brazil import valid_cnpj, valid_cpf
 
 __all__ = ["COLUNAS", "Cidade", "LinhaDePatrimonio"]
 
@@ -212,10 +212,10 @@ class Cidade:
         return self._cpf() if n % 12 == 0 else self._cnpj("0123456789")
 
     def _cpf(self) -> str:
-        return _com_digitos(f"{self._rng.randrange(10**9):09}", cpf_valido)
+        return _com_digitos(f"{self._rng.randrange(10**9):09}", valid_cpf)
 
     def _cnpj(self, alfabeto: str) -> str:
-        return _com_digitos("".join(self._rng.choices(alfabeto, k=8)) + "0001", cnpj_valido)
+        return _com_digitos("".join(self._rng.choices(alfabeto, k=8)) + "0001", valid_cnpj)
 
     def _id(self) -> str:
         texto = f"{self._rng.getrandbits(128):032x}"

@@ -18,8 +18,8 @@ import psycopg
 
 from esteio.postgres import Dsn
 from sispat.demo._cidade import COLUNAS, Cidade
-from sispat.domain.erros import SispatError
-from sispat.identity.senhas import gerar_hash
+from sispat.kernel.errors import SispatError
+from sispat.pessoas.passwords import hash_password
 
 __all__ = ["LOGINS", "BancoNaoVazio", "Resumo", "popular"]
 
@@ -41,7 +41,7 @@ _MAXIMO = 10_000_000
 class BancoNaoVazio(SispatError):
     """The database holds what this demo did not make: `achados` counts it by table."""
 
-    codigo = "banco-nao-vazio"
+    code = "banco-nao-vazio"
 
     def __init__(self, achados: dict[str, int], demo: tuple[int, int] | None = None) -> None:
         self.achados, self.demo = dict(achados), demo
@@ -146,7 +146,7 @@ def _criar(
 
 
 def _cadastros(conn: psycopg.Connection[Any], cidade: Cidade) -> None:
-    senha_hash = gerar_hash(LOGINS[0][1])  # one hash for all: the password is printed at every start
+    senha_hash = hash_password(LOGINS[0][1])  # one hash for all: the password is printed at every start
     usuarios = [(*usuario, senha_hash) for usuario in cidade.usuarios]
     _copiar(conn, "usuario", ("id", "email", "nome", "papel", "senha_hash"), usuarios)
     _copiar(conn, "setor", ("id", "codigo", "nome", "pai_id"), cidade.setores)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sispat.domain.erros import SispatError
+from sispat.kernel.errors import SispatError
 
 __all__ = ["ConfiguracaoInvalida", "Problema"]
 
@@ -27,7 +27,7 @@ class Problema:
 class ConfiguracaoInvalida(SispatError):
     """One or more values cannot be used; `problemas` has them all."""
 
-    codigo = "configuracao-invalida"
+    code = "configuracao-invalida"
 
     def __init__(self, problemas: tuple[Problema, ...]) -> None:
         self.problemas = problemas

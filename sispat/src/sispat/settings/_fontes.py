@@ -22,7 +22,7 @@ from sispat.settings._variavel import da, permitido
 
 __all__ = ["Origem", "carregar"]
 
-PREFIXO = "SISPAT_"
+CARRIED_PREFIX = "SISPAT_"
 _CAMPOS = {variavel.nome: nome for nome, campo in Settings.model_fields.items() if (variavel := da(campo))}
 
 
@@ -78,7 +78,7 @@ def _ler_arquivo(arquivo: Path) -> dict[str, str]:
 
 def _desconhecidas(fonte: Mapping[str, str], origem: Origem) -> Iterable[str]:
     for nome in sorted(fonte):
-        if nome.startswith(PREFIXO) and nome not in _CAMPOS:
+        if nome.startswith(CARRIED_PREFIX) and nome not in _CAMPOS:
             perto = difflib.get_close_matches(nome, _CAMPOS, 1)
             dica = f" Você quis dizer {perto[0]}?" if perto else ""
             yield f"{nome} ({origem}) não é uma configuração do SISPAT e não tem efeito.{dica}"

@@ -1,0 +1,152 @@
+"""The registers: setores, locais, agentes, classes. Created, corrected, retired, removed while unused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import errors
+
+from sispat.cadastros import sql
+from sispat.cadastros.rules import VER, editing
+from sispat.kernel import audit
+from sispat.kernel.brazil import mask_cpf
+from sispat.kernel.constraints import explained
+from sispat.kernel.context import Context
+from sispat.kernel.errors import InUse, InvalidData, NotFound, VersionConflict
+from sispat.kernel.inputs import Input
+
+__all__ = ["CONSTRAINTS", "criar", "editar", "excluir", "historico", "listar", "nomes", "obter"]
+
+NOMES = {"setor": "O setor", "local": "O local", "agente": "O agente", "classe": "A classe"}
+
+CONSTRAINTS = {
+    "setor_codigo_unico": ("codigo", "Já existe um setor com este código."),
+    "setor_pai_id_fkey": ("pai_id", "O setor superior escolhido não existe."),
+    "setor_check": ("pai_id", "Um setor não pode ser superior a si mesmo."),
+    "local_nome_unico": ("nome", "Este setor já tem um local com este nome."),
+    "local_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
+    "agente_matricula_unica": ("matricula", "Já existe um agente com esta matrícula."),
+    "agente_cpf_unico": ("cpf", "Já existe um agente com este CPF."),
+    "agente_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
+    "classe_conta_unica": ("conta", "Já existe uma classe com esta conta."),
+}
+
+
+async def listar(
+    ctx: Context, kind: str, *, q: str = "", setor_id: UUID | None = None, active: bool = False
+) -> list[dict[str, Any]]:
+    """The rows of one register within reach, in order."""
+    ctx.access.require(VER)
+    rows = await sql.listar(
+        ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, setor_id=setor_id, q=q, active=active
+    )
+    return [_shown(row) for row in rows]
+
+
+async def obter(ctx: Context, kind: str, id_: UUID) -> dict[str, Any]:
+    """One row within reach."""
+    ctx.access.require(VER)
+    row = await sql.obter(ctx.conn, sql.TABLES[kind], id_, setores=ctx.access.setores)
+    if row is None:
+        raise NotFound(NOMES[kind], id_)
+    return _shown(row)
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What leaves: a CPF only masked (LGPD: as little as serves)."""
+    return {**row, "cpf": mask_cpf(row["cpf"])} if row.get("cpf") else dict(row)
+
+
+async def criar(ctx: Context, kind: str, data: Input) -> dict[str, Any]:
+    """Add a row; as stored."""
+    ctx.access.require(editing(kind))
+    values = data.model_dump()
+    _refuse_mask(values)
+    async with ctx.conn.transaction():
+        try:
+            id_ = await sql.inserir(ctx.conn, sql.TABLES[kind], values)
+        except errors.IntegrityError as error:
+            raise explained(error, CONSTRAINTS) from error
+        await _record(ctx, kind, id_, "criar", after=values)
+        return await obter(ctx, kind, id_)
+
+
+async def editar(ctx: Context, kind: str, id_: UUID, data: Input, version: int) -> dict[str, Any]:
+    """Correct a row; as stored. Raises `VersionConflict` when somebody was faster."""
+    ctx.access.require(editing(kind))
+    table = sql.TABLES[kind]
+    async with ctx.conn.transaction():
+        before = await _locked(ctx, kind, id_, version, data)
+        changes = {c: v for c, v in data.model_dump().items() if c not in table.fixed and before[c] != v}
+        if "cpf" in changes and changes["cpf"] == mask_cpf(before["cpf"]):
+            del changes["cpf"]  # the form sent back what it was shown
+        _refuse_mask(changes)
+        if changes:
+            try:
+                await sql.atualizar(ctx.conn, table, id_, changes)
+            except errors.IntegrityError as error:
+                raise explained(error, CONSTRAINTS) from error
+            await _record(ctx, kind, id_, "editar", before={c: before[c] for c in changes}, after=changes)
+        return await obter(ctx, kind, id_)
+
+
+async def excluir(ctx: Context, kind: str, id_: UUID, version: int) -> None:
+    """Remove a row nothing refers to; raises `InUse` otherwise."""
+    ctx.access.require(editing(kind))
+    async with ctx.conn.transaction():
+        before = await _locked(ctx, kind, id_, version, None)
+        try:
+            await sql.excluir(ctx.conn, sql.TABLES[kind], id_)
+        except errors.ForeignKeyViolation as error:
+            raise InUse(NOMES[kind], before["nome"]) from error
+        await _record(ctx, kind, id_, "excluir", before=before)
+
+
+async def historico(ctx: Context, kind: str, id_: UUID) -> list[dict[str, Any]]:
+    """What happened to one row within reach, newest first."""
+    await obter(ctx, kind, id_)
+    return await audit.history(ctx.conn, id_)
+
+
+async def nomes(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What the rows that somebody's history refers to are called; also those now out of reach."""
+    ctx.access.require(VER)
+    return await sql.nomes(ctx.conn, ids) if ids else {}
+
+
+async def _locked(ctx: Context, kind: str, id_: UUID, version: int, data: Input | None) -> dict[str, Any]:
+    before = await sql.obter(ctx.conn, sql.TABLES[kind], id_, setores=ctx.access.setores, lock=True)
+    if before is None:
+        raise NotFound(NOMES[kind], id_)
+    if before["versao"] != version:
+        sent = {} if data is None else data.model_dump()
+        raise VersionConflict(f"{NOMES[kind]} “{before['nome']}”", current=_shown(before), sent=sent)
+    return before
+
+
+def _refuse_mask(values: Mapping[str, Any]) -> None:
+    if "*" in (values.get("cpf") or ""):
+        raise InvalidData({"cpf": "Digite o CPF inteiro, com 11 algarismos, ou deixe em branco."})
+
+
+async def _record(
+    ctx: Context,
+    kind: str,
+    id_: UUID,
+    action: str,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    await audit.record(
+        ctx.conn,
+        actor=ctx.actor,
+        request_id=ctx.request_id,
+        entidade=kind,
+        entidade_id=id_,
+        acao=action,
+        antes=before and _shown(before),
+        depois=after and _shown(after),
+    )

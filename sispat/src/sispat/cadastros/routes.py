@@ -1,0 +1,144 @@
+"""The four registers, all of one shape, and addresses by CEP; pages and API."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, create_model
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sispat.cadastros import actions
+from sispat.cadastros.cep import CepLookup, CepUnknown
+from sispat.cadastros.fields import INPUTS, ListaDeCadastro
+from sispat.cadastros.registers import ADDRESS, REGISTERS, Register, fields
+from sispat.cadastros.screens import Edicao, Exclusao, Novo
+from sispat.http.responses import Document, json_response, required_version
+from sispat.http.route import Reply, Routes
+from sispat.http.service import service_of
+from sispat.http.session import RequestContext
+from sispat.kernel.context import Context
+from sispat.kernel.errors import InvalidData
+from sispat.kernel.inputs import Input
+from sispat.ui.forms import form
+from sispat.ui.history import readable
+from sispat.ui.pages import page
+
+__all__ = ["route"]
+
+SHOWN = 500  # rows on one page; the rest is for the search
+
+route = Routes()
+
+
+def _document(kind: str, input_: type[Input]) -> type[BaseModel]:
+    """The stored row, for the documentation: what is typed, and id and version."""
+    stored: dict[str, Any] = {name: (field.annotation, ...) for name, field in input_.model_fields.items()}
+    return create_model(f"{kind.capitalize()}Gravado", id=(UUID, ...), versao=(int, ...), **stored)
+
+
+def _api(register: Register, input_: type[Input]) -> None:
+    kind, plural, path = register.kind, register.plural, f"/api/{register.plural}"
+    stored = _document(kind, input_)
+
+    @route("GET", path, tag=plural, response=list[stored], summary="Listar", name=f"listar_{plural}")  # type: ignore[valid-type]
+    async def listar(ctx: RequestContext, pedido: ListaDeCadastro) -> Response:
+        rows = await actions.listar(ctx, kind, q=pedido.q, setor_id=pedido.setor, active=pedido.ativos)
+        return json_response(rows)
+
+    @route("GET", path + "/{id_}", tag=plural, response=stored, summary="Obter", name=f"obter_{kind}")
+    async def obter(ctx: RequestContext, id_: UUID) -> Reply:
+        return Document.of(await actions.obter(ctx, kind, id_))
+
+    async def criar(ctx: RequestContext, dados: Input) -> Response:
+        row = await actions.criar(ctx, kind, dados)
+        return json_response(row, 201, Location=f"{path}/{row['id']}")
+
+    async def editar(ctx: RequestContext, id_: UUID, dados: Input) -> Reply:
+        return Document.of(await actions.editar(ctx, kind, id_, dados, required_version(ctx.request)))
+
+    for handler in (criar, editar):  # each register's own input
+        handler.__annotations__ = {**handler.__annotations__, "dados": input_}
+    route("POST", path, tag=plural, response=stored, status=201, summary="Criar", name=f"criar_{kind}", once=True)(
+        criar
+    )
+    route("PUT", path + "/{id_}", tag=plural, response=stored, summary="Editar", name=f"editar_{kind}", versioned=True)(
+        editar
+    )
+
+    @route("DELETE", path + "/{id_}", tag=plural, status=204, summary="Excluir", name=f"excluir_{kind}", versioned=True)
+    async def excluir(ctx: RequestContext, id_: UUID) -> Response:
+        await actions.excluir(ctx, kind, id_, required_version(ctx.request))
+        return Response(status_code=204)
+
+
+def _pages(register: Register) -> None:
+    @route("GET", register.path)
+    async def list_page(ctx: RequestContext) -> Reply:
+        return await _list_page(ctx, register)
+
+    form(route, f"{register.path}/novo", partial(Novo, register))
+    form(route, register.path + "/{id_:uuid}/editar", partial(Edicao, register))
+    form(route, register.path + "/{id_:uuid}/excluir", partial(Exclusao, register))
+
+    @route("GET", register.path + "/{id_:uuid}")
+    async def detail_page(ctx: RequestContext, id_: UUID) -> Reply:
+        return await _detail_page(ctx, register, id_)
+
+
+for _register in REGISTERS:
+    _api(_register, INPUTS[_register.kind])
+for _register in REGISTERS:
+    _pages(_register)
+
+
+async def _list_page(ctx: RequestContext, register: Register) -> Reply:
+    q = ctx.request.query_params.get("q", "")
+    rows: list[dict[str, Any]] = []
+    error = ""
+    try:
+        rows = await actions.listar(ctx, register.kind, q=ListaDeCadastro.parse({"q": q}).q)
+    except InvalidData as invalid:
+        error = next(iter(invalid.fields.values()))
+    total, rows = len(rows), rows[:SHOWN]
+    return page(
+        "cadastros/lista.html", 422 if error else 200,
+        cadastro=register, linhas=rows, total=total, q=q, erro=error, nomes=await _names(ctx, rows),
+    )  # fmt: skip
+
+
+async def _detail_page(ctx: RequestContext, register: Register, id_: UUID) -> Reply:
+    row = await actions.obter(ctx, register.kind, id_)
+    entries = await readable(await actions.historico(ctx, register.kind, id_), lambda ids: actions.nomes(ctx, ids))
+    return page(
+        "cadastros/detalhe.html",
+        cadastro=register, linha=row, nomes=await _names(ctx, [row]), entries=entries,
+        fields=[c for c in fields(register.kind, new=True) if c.name not in ADDRESS or row[c.name]],
+    )  # fmt: skip
+
+
+async def _names(ctx: Context, rows: list[dict[str, Any]]) -> dict[UUID, str]:
+    ids = {row[c] for row in rows for c in ("setor_id", "pai_id") if row.get(c)}
+    return await actions.nomes(ctx, list(ids))
+
+
+class EnderecoDoCep(BaseModel):
+    """`logradouro` and `bairro` are empty where the whole city has one CEP."""
+
+    cep: str
+    logradouro: str
+    bairro: str
+    cidade: str
+    uf: str
+
+
+@route("GET", "/api/cep/{cep}", tag="cep", response=EnderecoDoCep, summary="Consultar CEP")
+async def consultar(request: Request, cep: str) -> Response:
+    """O endereço de um CEP, em até um segundo; 503 quando ninguém sabe dizer: o endereço pode ser digitado à mão."""
+    address = await service_of(request).resource(CepLookup).find(cep)
+    if address is None:
+        raise CepUnknown(cep)
+    return json_response(asdict(address))

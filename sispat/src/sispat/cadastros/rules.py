@@ -1,0 +1,17 @@
+"""Who may do what with the registers. Pure."""
+
+from __future__ import annotations
+
+from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
+
+__all__ = ["ACTIONS", "CLASSE_EDITAR", "EDITAR", "VER", "editing"]
+
+VER = Action("cadastro.ver", EVERYBODY)
+EDITAR = Action("cadastro.editar", GESTAO)
+CLASSE_EDITAR = Action("classe.editar", frozenset({Papel.ADMINISTRADOR}))
+ACTIONS = (VER, EDITAR, CLASSE_EDITAR)
+
+
+def editing(kind: str) -> Action:
+    """What changing a register takes."""
+    return CLASSE_EDITAR if kind == "classe" else EDITAR

@@ -1,0 +1,44 @@
+"""The registers, as the application sees them."""
+
+from __future__ import annotations
+
+import math
+
+from sispat.cadastros import actions, rules
+from sispat.cadastros.cep import CepLookup, CepUnavailable, CepUnknown
+from sispat.cadastros.registers import REGISTERS
+from sispat.cadastros.routes import route
+from sispat.http.errors import Problem
+from sispat.http.service import Service
+from sispat.http.slices import MenuEntry, Slice
+
+__all__ = ["SLICE"]
+
+
+def _unknown(error: CepUnknown) -> Problem:
+    return Problem(404, error.code, "CEP não encontrado", error.message)
+
+
+def _unavailable(error: CepUnavailable) -> Problem:
+    headers = {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+    return Problem(503, error.code, "Consulta de CEP indisponível", error.message, headers=headers)
+
+
+def _lookup(service: Service) -> CepLookup:
+    return CepLookup.build(service.settings.cep_url)
+
+
+SLICE = Slice(
+    name="cadastros",
+    routes=route,
+    menu=[MenuEntry(20 + position, register.path, register.menu_label) for position, register in enumerate(REGISTERS)],
+    actions=rules.ACTIONS,
+    constraints=actions.CONSTRAINTS,
+    notices={
+        "criado": "Cadastro gravado.",
+        "salvo": "Alterações gravadas.",
+        "excluido": "Registro excluído.",
+    },
+    problems={CepUnknown: _unknown, CepUnavailable: _unavailable},
+    resource=_lookup,
+)

@@ -1,0 +1,127 @@
+"""The registers assets refer to: setores, locais, agentes, classes. Four tables, one way to keep them.
+
+Promises: `TABLES` says what each register holds; every change carries the version it was made from
+(optimistic locking) and is audited in the same transaction. Removing what something refers to fails by
+foreign key. A local keeps its setor for life, because assets refer to both together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+__all__ = ["TABLES", "Table", "atualizar", "excluir", "inserir", "listar", "nomes", "obter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One register: its table, the columns people type, and how it is listed."""
+
+    name: str
+    columns: tuple[str, ...]
+    sort: str
+    searched: str  # SQL text searched by `q`
+    setor: str | None = None  # the column that ties a row to a setor, where one does
+    fixed: tuple[str, ...] = ()  # columns that never change once written
+
+
+TABLES = {
+    "setor": Table("setor", ("codigo", "nome", "pai_id", "ativo"), "codigo", "codigo || ' ' || nome", setor="id"),
+    "local": Table(
+        "local",
+        ("setor_id", "nome", "ativo", "cep", "logradouro", "numero", "complemento", "bairro", "cidade", "uf"),
+        "nome", "nome", setor="setor_id", fixed=("setor_id",),
+    ),
+    "agente": Table(
+        "agente", ("nome", "matricula", "cargo", "setor_id", "cpf", "ativo"), "nome", "nome || ' ' || matricula",
+        setor="setor_id",
+    ),
+    "classe": Table(
+        "classe", ("conta", "nome", "vida_util_meses", "residual_pct", "depreciavel", "ativo"), "conta",
+        "conta || ' ' || nome",
+    ),
+}  # fmt: skip
+
+
+async def listar(
+    conn: AsyncConnection[Any],
+    table: Table,
+    *,
+    setores: Sequence[UUID] | None = None,
+    setor_id: UUID | None = None,
+    q: str = "",
+    active: bool = False,
+    limit: int = 2000,
+) -> list[dict[str, Any]]:
+    """Rows in order, at most `limit`; within `setores` where given, of one setor, matching `q`, active only."""
+    where, values = ["true"], list[Any]()
+    if table.setor and setores is not None:
+        where.append(f"{table.setor} = any(%s)")
+        values.append(list(setores))
+    if table.setor and setor_id is not None:
+        where.append(f"{table.setor} = %s")
+        values.append(setor_id)
+    if q:
+        where.append(f"strpos(sem_acento({table.searched}), sem_acento(%s)) > 0")
+        values.append(q)
+    if active:
+        where.append("ativo")
+    sql = f"""select id, {", ".join(table.columns)}, versao from {table.name}
+              where {" and ".join(where)} order by {table.sort}, id limit %s"""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(sql, [*values, limit])).fetchall()
+
+
+async def obter(
+    conn: AsyncConnection[Any],
+    table: Table,
+    id_: UUID,
+    *,
+    setores: Sequence[UUID] | None = None,
+    lock: bool = False,
+) -> dict[str, Any] | None:
+    """One row within reach, or None; with `lock` locked until the transaction ends."""
+    reach = f"and {table.setor} = any(%s)" if table.setor and setores is not None else ""
+    values: list[Any] = [id_, list(setores)] if reach and setores is not None else [id_]
+    sql = f"""select id, {", ".join(table.columns)}, versao, criado_em, atualizado_em from {table.name}
+              where id = %s {reach} {"for no key update" if lock else ""}"""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        return await (await cursor.execute(sql, values)).fetchone()
+
+
+async def inserir(conn: AsyncConnection[Any], table: Table, data: Mapping[str, Any]) -> UUID:
+    """Insert one row; its id."""
+    marks = ", ".join(["%s"] * len(table.columns))
+    sql = f"insert into {table.name} ({', '.join(table.columns)}) values ({marks}) returning id"
+    row = await (await conn.execute(sql, [data[column] for column in table.columns])).fetchone()
+    assert row is not None
+    return UUID(str(row[0]))
+
+
+async def atualizar(conn: AsyncConnection[Any], table: Table, id_: UUID, changes: Mapping[str, Any]) -> None:
+    """Change columns of a locked row and count its version up."""
+    assignments = ", ".join(f"{column} = %s" for column in changes)
+    sql = f"update {table.name} set {assignments}, versao = versao + 1, atualizado_em = now() where id = %s"
+    await conn.execute(sql, [*changes.values(), id_])
+
+
+async def excluir(conn: AsyncConnection[Any], table: Table, id_: UUID) -> None:
+    """Remove a locked row; psycopg's ForeignKeyViolation when something refers to it."""
+    await conn.execute(f"delete from {table.name} where id = %s", [id_])
+
+
+_NAMES = """
+    select id, codigo || ' · ' || nome from setor where id = any(%(ids)s)
+    union all select id, nome from local where id = any(%(ids)s)
+    union all select id, nome from agente where id = any(%(ids)s)
+    union all select id, nome from classe where id = any(%(ids)s)"""
+
+
+async def nomes(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, str]:
+    """What the given rows are called, whichever register holds them; unknown ids are left out."""
+    return dict(await (await conn.execute(_NAMES, {"ids": list(ids)})).fetchall())

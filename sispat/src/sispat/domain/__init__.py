@@ -1,1 +1,0 @@
-"""The asset domain: entities, transitions, numbering, permissions. Pure: no I/O, no framework, no driver."""

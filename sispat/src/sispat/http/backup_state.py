@@ -1,0 +1,70 @@
+"""How the backups are, as the operator beside the workers has written it.
+
+Promises: no worker looks at a backup itself, nor loads what could: it reads one small file. A file that is old or
+absent means that nobody makes backups, which is no pass.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sispat.kernel.errors import SispatError
+from sispat.settings import Settings
+
+__all__ = ["OPERATOR_STATE", "BackupsAtRisk", "OperatorSilent", "backup_age", "operator_state_file"]
+
+OPERATOR_STATE = "ESTEIO_OPERATOR_STATE"  # the environment's name for the file; from `sispat serve` to its workers
+_SILENT = 300.0  # seconds
+
+
+class OperatorSilent(SispatError):
+    """The operator has said nothing for some minutes."""
+
+    code = "operador-parado"
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(f"O operador não escreve {file} há mais de {_SILENT / 60:.0f} min: não se fazem cópias.")
+
+
+class BackupsAtRisk(SispatError):
+    """The operator is there, and says what is bad."""
+
+    code = "copias-em-risco"
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+def operator_state_file(settings: Settings) -> Path:
+    """Where the operator of this machine writes how the backups are."""
+    return settings.data_dir / "operator.json"
+
+
+async def backup_age() -> float:
+    """Hours since the newest backup that was proven was begun; 0 where another machine makes them."""
+    file = Path(os.environ[OPERATOR_STATE])
+    state = await asyncio.to_thread(_read, file)
+    written = float(state.get("at", 0))
+    if time.time() - written > _SILENT:
+        raise OperatorSilent(file)
+    if not state["active"]:
+        return 0.0
+    if problems := (*state["found"], *state["amiss"]):
+        raise BackupsAtRisk(tuple(problema["text"] for problema in problems))
+    return (float(state["verified_age"] or 0) + time.time() - written) / 3600
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

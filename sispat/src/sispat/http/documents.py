@@ -1,0 +1,25 @@
+"""Shapes that several slices send, for the API's documentation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+__all__ = ["Evento"]
+
+
+class Evento(BaseModel):
+    """One record of the audit."""
+
+    id: int
+    em: dt.datetime
+    ator: str
+    entidade: str
+    entidade_id: UUID
+    acao: str
+    antes: dict[str, Any] | None
+    depois: dict[str, Any] | None
+    requisicao: str

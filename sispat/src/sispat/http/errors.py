@@ -1,0 +1,191 @@
+"""Errors as HTTP: from error to status, problem+json (RFC 9457) for the API.
+
+Promises: everything the service raises on purpose has a row here or in its slice; what has not is a 500 that names
+the request and nothing else - the server logs the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from esteio import EsteioError
+from esteio.limit.headers import PROBLEM_TYPE, language, problem
+from esteio.outage_log import OutageLog, OutageWords
+from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
+from esteio.web import BodyTooLarge
+from esteio.web.limits import Denial
+from sispat.http.maintenance import UnderMaintenance
+from sispat.http.session import request_id_of
+from sispat.http.slices import Site
+from sispat.kernel import errors
+from sispat.kernel.inputs import invalid_fields
+
+__all__ = ["Problem", "limit_problem", "problem_of", "problem_response"]
+
+_logger = logging.getLogger("sispat.erros")
+# An outage of the database hits every request: the log counts them instead of a line for each.
+_outage = OutageLog(
+    _logger,
+    words=OutageWords(
+        begin="{kind}: {message}; os seguintes são contados",
+        during="{kind}: mais {count}, {total} em {seconds:.0f} s; o último: {message}",
+        end="{kind}: passou depois de {seconds:.0f} s, {total} pedidos ao todo",
+    ),
+)
+
+# The status of each of the kernel's errors, and the title of the page that shows it.
+_STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
+    errors.NotAuthenticated: (401, "Entre para continuar"),
+    errors.NotPermitted: (403, "Sem permissão"),
+    errors.ForgedRequest: (403, "Pedido não confirmado"),
+    errors.NotFound: (404, "Não encontrado"),
+    errors.VersionConflict: (409, "Alterado por outra pessoa"),
+    errors.InUse: (409, "Em uso"),
+    errors.KeyReused: (422, "Chave já usada"),
+    errors.InvalidData: (422, "Confira os dados"),
+}
+_BY_HTTP = {
+    400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
+    404: ("nao-encontrado", "Página não encontrada", "Este endereço não existe. Confira-o ou volte ao início."),
+    405: ("metodo-nao-aceito", "Método não aceito", "Este endereço não aceita esse método."),
+    413: ("grande-demais", "Grande demais", "O que foi enviado passa do limite."),
+}
+
+
+class Problem:
+    """What went wrong, ready to be shown: to programs as problem+json, to people as a page.
+
+    `english`: title and message for programs that ask for English. `type_`: a registered problem type.
+    """
+
+    __slots__ = ("code", "english", "extras", "headers", "message", "status", "title", "type")
+
+    def __init__(
+        self, status: int, code: str, title: str, message: str, *,
+        extras: dict[str, Any] | None = None, headers: dict[str, str] | None = None,
+        english: tuple[str, str] | None = None, type_: str = "",
+    ) -> None:  # fmt: skip
+        self.status = status
+        self.code = code
+        self.title = title
+        self.message = message
+        self.extras = extras or {}
+        self.headers = headers or {}
+        self.english = english
+        self.type = type_ or f"urn:sispat:erro:{code}"
+
+
+def problem_of(error: Exception, site: Site | None = None) -> Problem:
+    """`error` as a `Problem`, its slice asked first; the unexpected is logged here."""
+    if isinstance(error, errors.SispatError):
+        if site is not None and type(error) in site.problems:
+            own: Problem = site.problems[type(error)](error)
+            return own
+        return _maintenance(error) if isinstance(error, UnderMaintenance) else _ours(error)
+    if isinstance(error, RequestValidationError):
+        return _ours(errors.InvalidData(invalid_fields(error.errors())))
+    if isinstance(error, BodyTooLarge):
+        limit = f"{error.limit // 1024} KiB"
+        return Problem(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limit}.")
+    if isinstance(error, EsteioError):
+        return _by_database(error)
+    if isinstance(error, ClientDisconnect):
+        return Problem(400, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro; nada foi gravado.")
+    if isinstance(error, UnicodeDecodeError):
+        return _ours(errors.InvalidData({"corpo": "O conteúdo enviado não é UTF-8 válido."}))
+    if isinstance(error, HTTPException):
+        if isinstance(error.__cause__, EsteioError | UnicodeDecodeError):
+            return problem_of(error.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
+        code, title, message = _BY_HTTP.get(error.status_code, ("erro-http", "Não deu certo", str(error.detail)))
+        return Problem(error.status_code, code, title, message, headers=dict(error.headers or {}))
+    return Problem(
+        500, "erro-interno", "Algo falhou do nosso lado",
+        "O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte.",
+    )  # fmt: skip
+
+
+def _by_database(error: EsteioError) -> Problem:
+    if isinstance(error, StatementTimeout):
+        return Problem(
+            503, "demorou-demais", "Demorou demais",
+            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
+            headers={"Retry-After": "5"},
+        )  # fmt: skip
+    if isinstance(error, CommitUnknown):
+        _logger.error("gravação incerta: %s", error)
+        return Problem(
+            503, "gravacao-incerta", "Confira antes de repetir",
+            "A conexão com o banco de dados caiu na hora de gravar. Confira se a alteração foi feita antes de repeti-la.",
+        )  # fmt: skip
+    if isinstance(error, LockTimeout):
+        return Problem(
+            503, "em-uso-agora", "Em uso neste instante",
+            "Outra pessoa está alterando o mesmo registro. Nada foi gravado: tente de novo em instantes.",
+            headers={"Retry-After": "1"},
+        )  # fmt: skip
+    _outage.failed("indisponível", error)
+    return Problem(
+        503, "indisponivel", "Um momento, por favor",
+        "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
+        headers={"Retry-After": str(max(1, round(error.retry_after or 1)))},
+    )  # fmt: skip
+
+
+def _ours(error: errors.SispatError) -> Problem:
+    status, title = _STATUSES.get(type(error), (400, "Não deu certo"))
+    extras: dict[str, Any] = {}
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.InvalidData):
+        extras["erros"] = [{"campo": field, "mensagem": sentence} for field, sentence in error.fields.items()]
+    elif isinstance(error, errors.VersionConflict):
+        extras |= {"atual": error.current, "enviado": error.sent}
+    elif isinstance(error, errors.NotAuthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    return Problem(status, error.code, title, error.message, extras=extras, headers=headers)
+
+
+def limit_problem(denial: Denial) -> Problem:
+    """A request that the limits let not pass; who answers adds the fields that tell of them."""
+    portuguese, english = (problem(denial.denied, denial.retry_after, tongue) for tongue in ("pt", "en"))
+    return Problem(
+        429, "limite-excedido", portuguese["title"], portuguese["detail"],
+        extras={name: portuguese[name] for name in ("violated-policies", "retry-after") if name in portuguese},
+        english=(english["title"], english["detail"]), type_=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
+def _maintenance(error: UnderMaintenance) -> Problem:
+    return Problem(
+        503, error.code, "Em manutenção", error.message,
+        extras={"desde": error.since, "ate": error.until, "motivo": error.reason},
+        headers={"Retry-After": str(error.wait)},
+        english=("Under maintenance", "SISPAT is under maintenance. Nothing was saved: try again in a moment."),
+    )  # fmt: skip
+
+
+def problem_response(request: Request, found: Problem) -> Response:
+    """`found` as application/problem+json."""
+    title, message = found.title, found.message
+    if found.english and language(request.headers.get("accept-language", ""), "pt") == "en":
+        title, message = found.english
+    body = {
+        "type": found.type,
+        "title": title,
+        "status": found.status,
+        "detail": message,
+        "instance": request.url.path,
+        "codigo": found.code,
+        "requisicao": request_id_of(request),
+        **found.extras,
+    }
+    return Response(
+        orjson.dumps(body, default=str), found.status, {**found.headers, "Cache-Control": "no-store"},
+        "application/problem+json",
+    )  # fmt: skip

@@ -1,0 +1,98 @@
+"""The API's own documentation: OpenAPI, and a page to read and try it that needs no other server.
+
+Promises: nothing is loaded from elsewhere - a city hall without internet reads it too.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+from starlette.staticfiles import StaticFiles
+
+__all__ = ["IDEMPOTENT", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation"]
+
+_SCHEME = "Sessão"
+_PAGE = "/api/docs"
+_ASSETS = f"{_PAGE}/recursos"
+
+SECURITY: dict[str, Any] = {"security": [{_SCHEME: []}]}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+
+
+# Headers that are read from the request.
+IDEMPOTENT = {"parameters": [_header("Idempotency-Key", "O mesmo pedido repetido vale uma vez só")]}
+VERSIONED = {"parameters": [_header("If-Match", 'A versão lida, como `"3"` ou o ETag inteiro')]}
+
+
+class CampoComErro(BaseModel):
+    """A field and what is wrong with it."""
+
+    campo: str
+    mensagem: str
+
+
+class ProblemaJson(BaseModel):
+    """RFC 9457; `codigo` is stable, `detail` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    codigo: str
+    requisicao: str
+    erros: list[CampoComErro] | None = None
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemaJson"}}},
+    }
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: _problem("Ninguém entrou, ou a sessão terminou"),
+    403: _problem("O papel não permite, ou falta o token CSRF"),
+    404: _problem("Não existe ou não está ao alcance"),
+    409: _problem("Alterado por outra pessoa, ou em uso"),
+    413: _problem("Corpo acima do limite"),
+    422: _problem("Campos inválidos, cada um nomeado"),
+    429: _problem("Pedidos demais; tente de novo após Retry-After (segundos)"),
+    503: _problem("Banco de dados ou serviço externo indisponível; tente de novo após Retry-After"),
+}
+
+
+def add_documentation(application: FastAPI) -> None:
+    """Add the page, what it is made of, and the security scheme of the document."""
+    generate = application.openapi
+
+    def with_session() -> dict[str, Any]:
+        document = generate()
+        components = document.setdefault("components", {})
+        components.setdefault("securitySchemes", {})[_SCHEME] = {
+            "type": "http",
+            "scheme": "bearer",
+            "description": "O `token` de POST /api/auth/login; um navegador pode usar o cookie da sessão.",
+        }
+        return document
+
+    async def page() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url=str(application.openapi_url),
+            title="SISPAT: API",
+            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
+            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
+            swagger_favicon_url=f"{_ASSETS}/favicon-32x32.png",
+        )
+
+    application.openapi = with_session  # type: ignore[method-assign]
+    application.add_api_route(_PAGE, page, include_in_schema=False)
+    application.mount(_ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="documentacao")

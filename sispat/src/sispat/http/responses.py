@@ -1,0 +1,77 @@
+"""Answers: JSON that is already bytes, validators for caches, conditions on versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sispat.kernel.errors import InvalidData
+
+__all__ = ["Document", "json_response", "page_of_documents", "required_version"]
+
+_JSON = "application/json"
+_PRIVATE = "private, no-cache"  # may be kept by the person's own browser, asked again each time
+
+
+def page_of_documents(documents: Sequence[str], following: str | None, preceding: str | None) -> bytes:
+    """A page of documents that PostgreSQL already built, with the keys of its neighbours."""
+    return b'{"itens":[%b],"proxima":%b,"anterior":%b}' % (
+        ",".join(documents).encode(),
+        orjson.dumps(following),
+        orjson.dumps(preceding),
+    )
+
+
+def json_response(value: object, status: int = 200, **headers: str) -> Response:
+    """Any value as JSON; dates ISO, decimals as strings so that no cent is lost."""
+    return Response(orjson.dumps(value, default=str), status, headers, _JSON)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """200 with an ETag, or 304 when the client has just this. With `version`, the tag also serves If-Match."""
+
+    body: bytes
+    version: int | None = None
+
+    @classmethod
+    def of(cls, row: dict[str, Any]) -> Document:
+        """A row with its `versao`."""
+        return cls(orjson.dumps(row, default=str), row["versao"])
+
+    @classmethod
+    def built(cls, document: str) -> Document:
+        """A versioned document that PostgreSQL built."""
+        body = document.encode()
+        return cls(body, orjson.loads(body)["versao"])
+
+    async def response(self, request: Request) -> Response:
+        """The answer."""
+        digest = blake2b(self.body, digest_size=8).hexdigest()
+        etag = f'W/"{digest}"' if self.version is None else f'"{self.version}.{digest}"'
+        headers = {"ETag": etag, "Cache-Control": _PRIVATE, "Vary": "Accept-Encoding, Authorization, Cookie"}
+        if _has(request.headers.get("if-none-match", ""), etag):
+            return Response(status_code=304, headers=headers)
+        return Response(self.body, 200, headers, _JSON)
+
+
+def _has(sent: str, etag: str) -> bool:
+    """Weak comparison (RFC 9110, 8.8.3.2): a compressed answer keeps its validator."""
+    if sent in ("", "*"):
+        return sent == "*"
+    return etag.removeprefix("W/") in [part.strip().removeprefix("W/") for part in sent.split(",")]
+
+
+def required_version(request: Request) -> int:
+    """The version named by If-Match (`"3"` or the whole ETag); raises `InvalidData` without one."""
+    found = re.fullmatch(r'(?:W/)?"?(\d{1,9})(?:\.[0-9a-f]+)?"?', request.headers.get("if-match", "").strip())
+    if found is None:
+        raise InvalidData({"If-Match": 'Envie o cabeçalho If-Match com a versão que você leu, como "3".'})
+    return int(found[1])

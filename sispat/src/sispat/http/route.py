@@ -1,0 +1,226 @@
+"""Routes: what a handler asks for by its parameters, it gets.
+
+Promises: a parameter annotated `RequestContext` gets the session with its connection - for what may write, a
+transaction, committed before the answer leaves; an `Input` gets the query string of a GET or the JSON body of anything
+else, checked; a `Submission` gets the form; a `UUID` or `str` gets the part of the path with its name; a `Request` gets
+the request. Without a `RequestContext` the session is checked and its connection given back before the handler runs;
+`public` asks for no session at all. A handler whose database went away under it is run again (`http.retry`). With
+`once`, a repeated Idempotency-Key gets the first answer.
+
+A handler answers with a Response, or with a `Reply`, which becomes one after the connection was given back. FastAPI
+describes the routes and is not asked when they are called: its general way there was measured to cost more than the
+query itself.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_type_hints
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+import orjson
+from fastapi import Query
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import compile_path
+
+from sispat.http.idempotency import once as run_once
+from sispat.http.idempotency import request_digest
+from sispat.http.openapi import IDEMPOTENT, RESPONSES, SECURITY, VERSIONED
+from sispat.http.retry import Handler, retry
+from sispat.http.session import RequestContext, open_context, token_of
+from sispat.http.submission import Submission, read_submission
+from sispat.kernel.errors import InvalidData
+from sispat.kernel.inputs import Input
+
+__all__ = ["Reply", "Routes"]
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+_F = TypeVar("_F", bound=Callable[..., Awaitable[Any]])
+
+
+class Reply(Protocol):
+    """An answer that is made after the connection was given back."""
+
+    async def response(self, request: Request) -> Response:
+        """The answer."""
+        ...
+
+
+class Routes:
+    """The routes of one slice, in the order in which they are matched."""
+
+    def __init__(self) -> None:
+        self.all: list[APIRoute] = []
+        self.public: set[str] = set()
+        self.forms: list[re.Pattern[str]] = []
+        """Addresses that show a submission again when asked to (`http.resume`)."""
+
+    def __call__(
+        self,
+        method: Method,
+        path: str,
+        *,
+        tag: str = "",
+        summary: str = "",
+        response: Any = None,
+        status: int = 200,
+        once: bool = False,
+        versioned: bool = False,
+        public: bool = False,
+        name: str | None = None,
+        **described: Any,
+    ) -> Callable[[_F], _F]:
+        """Add the decorated handler. What lies under /api is described by `tag`, `summary` and `response`.
+
+        `once`: an Idempotency-Key is heeded. `versioned`: the handler reads If-Match. `described` goes to FastAPI.
+        """
+        extra: dict[str, Any] = {} if public else dict(SECURITY)
+        extra |= IDEMPOTENT if once else VERSIONED if versioned else {}
+
+        def register(handler: _F) -> _F:
+            in_api = path.startswith("/api")
+            self.all.append(
+                _Route(
+                    path,
+                    handler,
+                    public=public,
+                    once=once,
+                    methods=[method],
+                    name=name,
+                    status_code=status,
+                    response_model=response,
+                    tags=[tag] if tag else None,
+                    summary=summary or None,
+                    include_in_schema=in_api,
+                    responses=RESPONSES if in_api else None,
+                    openapi_extra=extra,
+                    **described,
+                )
+            )
+            if public:
+                self.public.add(path)
+            return handler
+
+        return register
+
+    def resumable(self, path: str) -> None:
+        """A submission to `path` can be shown again after signing in."""
+        self.forms.append(compile_path(path)[0])
+
+
+class _Route(APIRoute):
+    def __init__(self, path: str, handler: Callable[..., Any], *, public: bool, once: bool, **described: Any) -> None:
+        types = {name: kind for name, kind in get_type_hints(handler).items() if name != "return"}
+        self._handler, self._types = handler, types
+        self._public, self._once = public, once
+        self._context, self._request = _named(types, RequestContext), _named(types, Request)
+        self._form, self._model = _named(types, Submission), _named(types, Input)
+        own = (self._context, self._request, self._form, self._model)
+        self._in_path = [name for name in types if name not in own]
+        self._reads_query = described["methods"] == ["GET"]
+        self._asks_first = path.startswith("/api") and not public
+        super().__init__(path, self._described(), **{**described, "name": described["name"] or handler.__name__})
+
+    def _described(self) -> Callable[..., Any]:
+        """A function with the parameters that programs send, for FastAPI's description."""
+
+        async def endpoint(**_: Any) -> None:
+            raise NotImplementedError
+
+        sent = {name: self._types[name] for name in self._in_path}
+        if self._model is not None:
+            model = self._types[self._model]
+            sent[self._model] = Annotated[model, Query()] if self._reads_query else model
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [inspect.Parameter(name, keyword, annotation=kind) for name, kind in sent.items()]
+        endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        endpoint.__name__, endpoint.__doc__ = self._handler.__name__, self._handler.__doc__
+        return endpoint
+
+    def get_route_handler(self) -> Handler:
+        """Called by FastAPI once, when the route is made."""
+        return retry(self._answer)
+
+    async def _answer(self, request: Request) -> Response:
+        if self._asks_first:
+            token_of(request)  # 401 before a body is looked at
+        arguments = await self._arguments(request)
+        if self._public:
+            return await _response(await self._handler(**arguments), request)
+        async with open_context(request, csrf=arguments[self._form].csrf if self._form else None) as ctx:
+            if self._context is not None:
+                arguments[self._context] = ctx
+                reply = await (_once(ctx, self._handler, arguments) if self._once else self._handler(**arguments))
+        if self._context is None:  # the session holds; no connection is held while the handler takes its time
+            reply = await self._handler(**arguments)
+        return await _response(reply, request)
+
+    async def _arguments(self, request: Request) -> dict[str, Any]:
+        arguments = {name: _part(self._types[name], name, request.path_params[name]) for name in self._in_path}
+        if self._request is not None:
+            arguments[self._request] = request
+        if self._form is not None:
+            arguments[self._form] = await read_submission(request)
+        if self._model is not None:
+            model: type[Input] = self._types[self._model]
+            if self._reads_query:
+                arguments[self._model] = _from_query(model, request.scope["query_string"])
+            else:
+                arguments[self._model] = model.parse(_json(request, await request.body()))
+        return arguments
+
+
+def _named(types: dict[str, Any], kind: type) -> str | None:
+    """The parameter of this kind, or None."""
+    return next((n for n, t in types.items() if inspect.isclass(t) and issubclass(t, kind)), None)
+
+
+async def _once(ctx: RequestContext, handler: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+    request = ctx.request
+    key = request.headers.get("idempotency-key")
+    digest = request_digest(request.method, request.url.path, await request.body()) if key else b""
+
+    async def do() -> Response:
+        return await _response(await handler(**arguments), request)
+
+    return await run_once(ctx, key, digest, do)
+
+
+async def _response(reply: Response | Reply, request: Request) -> Response:
+    return reply if isinstance(reply, Response) else await reply.response(request)
+
+
+def _part(kind: type, name: str, value: Any) -> Any:
+    if kind is not UUID or isinstance(value, UUID):
+        return value
+    try:
+        return UUID(value)
+    except ValueError:
+        raise InvalidData({name: "O identificador deve ser um UUID."}) from None
+
+
+def _json(request: Request, body: bytes) -> dict[str, Any]:
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type != "application/json" and not content_type.endswith("+json"):
+        raise InvalidData({"corpo": "Envie um objeto JSON, com Content-Type: application/json."})
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidData({"corpo": f"O corpo não é JSON válido (em UTF-8): {error}."}) from None
+    if not isinstance(value, dict):
+        raise InvalidData({"corpo": "Envie um objeto JSON."})
+    return value
+
+
+@lru_cache(maxsize=512)
+def _from_query(model: type[Input], query: bytes) -> Input:
+    """The model of a query string; models are frozen, so the same string may share one."""
+    return model.parse(
+        dict(parse_qsl(query.decode("latin-1"), keep_blank_values=True, encoding="utf-8", errors="replace"))
+    )

@@ -1,0 +1,191 @@
+"""What lives as long as the process: the database, its health, the limits, what the slices hold, the settings.
+
+Promises: starting never fails because the database is away; the process says "not ready" until the schema
+is the one this code needs, migrating it if it is the first to get there, and recovers by itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import random
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol, TypeVar, runtime_checkable
+
+from starlette.requests import HTTPConnection
+
+from esteio import EsteioError
+from esteio.health import Check, Monitor
+from esteio.limit import RateLimiter
+from esteio.maintenance import Maintenance
+from esteio.postgres import Database
+from esteio.serve import lifecycle
+from sispat.http import idempotency, limit_store
+from sispat.http.backup_state import OPERATOR_STATE, backup_age
+from sispat.http.maintenance import UnderMaintenance, maintenance_switch
+from sispat.http.slices import Slice
+from sispat.kernel import schema, sessions
+from sispat.kernel.errors import SispatError
+from sispat.kernel.sessions import SessionLifetime
+from sispat.settings import Settings
+
+__all__ = ["DATABASE_ROLE", "NoDatabase", "Service", "service_of"]
+
+DATABASE_ROLE = "sispat_app"  # the application's role: see migration 0001
+_LONGEST_WAIT = 5.0  # seconds between two looks at a database that is not ready
+_CLEANUP_EVERY = 3600.0  # seconds
+
+_logger = logging.getLogger("sispat.servico")
+
+_R = TypeVar("_R")
+
+
+class NoDatabase(SispatError):
+    """The application alone starts no database."""
+
+    code = "sem-banco"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio."
+        )
+
+
+@runtime_checkable
+class _Closable(Protocol):
+    async def close(self) -> None: ...
+
+
+def service_of(request: HTTPConnection) -> Service:
+    """The process' own things."""
+    service: Service = request.app.state.service
+    return service
+
+
+def _application_name() -> str:
+    """Which worker this is, for the server's list of sessions."""
+    return "sispat" if lifecycle.slot is None else f"sispat w{lifecycle.slot}"
+
+
+@dataclass(slots=True)
+class Service:
+    """The process' own; `app.state.service`."""
+
+    settings: Settings
+    db: Database
+    health: Monitor
+    lifetime: SessionLifetime
+    limit_store: limit_store.LimitStore
+    limiter: RateLimiter
+    maintenance: Maintenance
+    slices: Sequence[Slice] = ()
+    resources: list[object] = field(default_factory=list)
+    number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @classmethod
+    def build(cls, settings: Settings, slices: Sequence[Slice] = ()) -> Service:
+        """Put the parts together; nothing connects yet."""
+        if settings.database_url is None:
+            raise NoDatabase
+        db = Database(
+            settings.database_url, name="sispat", application_name=_application_name(), settings={"role": DATABASE_ROLE}
+        )
+        store = limit_store.limit_store(settings)
+        limiter = RateLimiter(store)
+        service = cls(
+            settings,
+            db,
+            Monitor(_checks(settings, db, limiter)),
+            SessionLifetime(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
+            store,
+            limiter,
+            maintenance_switch(settings),
+            slices,
+        )
+        service.resources += [each.resource(service) for each in slices if each.resource]
+        return service
+
+    def resource(self, kind: type[_R]) -> _R:
+        """What a slice holds, by its type."""
+        return next(each for each in self.resources if isinstance(each, kind))
+
+    def require_open(self) -> None:
+        """Raise `UnderMaintenance` while the service is closed; before anything that needs the database."""
+        notice = self.maintenance.state()
+        if notice is not None:
+            raise UnderMaintenance(notice)
+
+    @contextlib.asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Open for the life of the process; on leaving, everything is closed in order."""
+        lifecycle.ready = False
+        await self.db.open()
+        await limit_store.start(self.limit_store)
+        tasks = [asyncio.create_task(self._prepare()), asyncio.create_task(self._clean_up())]
+        try:
+            # With the database there, ready before the first request; without it, serve and say so.
+            await asyncio.wait([tasks[0]], timeout=2.0)
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for resource in self.resources:
+                if isinstance(resource, _Closable):
+                    await resource.close()
+            await limit_store.close(self.limit_store)
+            await self.db.close()
+
+    async def _prepare(self) -> None:
+        wait = 0.2
+        while not await self._is_current():
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            wait = min(wait * 2, _LONGEST_WAIT)
+        lifecycle.ready = True
+
+    async def _is_current(self) -> bool:
+        try:
+            if await schema.is_current(self.db):
+                return True
+        except EsteioError as error:
+            _logger.warning("esperando pelo banco %s: %s", self.db.dsn.masked, error)
+            return False
+        # A process of its own: a worker never carries the migration tools in memory.
+        migration = await asyncio.create_subprocess_exec(sys.executable, "-m", "sispat", "migrate")
+        try:
+            status = await migration.wait()
+        except asyncio.CancelledError:
+            migration.terminate()
+            raise
+        if status:
+            _logger.error("a migração falhou (saída %s); nova tentativa em instantes", status)
+        return False  # look again
+
+    async def _clean_up(self) -> None:
+        own = [sessions.remove_expired, idempotency.remove_expired]
+        while True:
+            await asyncio.sleep(_CLEANUP_EVERY * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
+            try:
+                async with self.db.connection() as conn:
+                    for clean in [*own, *(each.cleanup for each in self.slices if each.cleanup)]:
+                        await clean(conn)
+            except EsteioError as error:
+                _logger.warning("faxina adiada: %s", error)
+
+
+def _checks(settings: Settings, db: Database, limiter: RateLimiter) -> list[Check]:
+    async def database() -> float:
+        return await db.ping(timeout=0.9) * 1000
+
+    checks = [Check("postgres:responseTime", database, timeout=1.0, cache=1.0, warn_above=1000.0)]
+    if settings.redis_url is not None:
+        redis = limit_store.redis_probe(limiter)
+        checks.append(Check("redis:responseTime", redis, timeout=1.0, cache=1.0, essential=False))
+    if OPERATOR_STATE in os.environ:
+        checks.append(Check("backup:age", backup_age, unit="h", timeout=1.0, cache=30.0, essential=False))
+    return checks

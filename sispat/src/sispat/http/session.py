@@ -1,0 +1,94 @@
+"""Whose request it is, and the connection it works on.
+
+Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the whole request and
+is given back however it ends; what is slow on it is logged with the name of the route. While the service is closed
+nobody gets a session (`UnderMaintenance`). A request that may write is one transaction: an error undoes it all, and when
+the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where nobody knows). A write that was
+authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to
+whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection, Request
+
+from esteio.postgres import tagged
+from sispat.http.service import Service, service_of
+from sispat.kernel import sessions, tokens
+from sispat.kernel.context import Context
+from sispat.kernel.errors import ForgedRequest, NotAuthenticated
+from sispat.kernel.numbering import NumberTurn
+
+__all__ = ["COOKIE", "RequestContext", "client_address", "open_context", "request_id_of", "route_name", "token_of"]
+
+COOKIE = "sispat_sessao"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+@dataclass(frozen=True, slots=True)
+class RequestContext(Context):
+    """What a use case is given, and the request that asked for it."""
+
+    request: Request = None  # type: ignore[assignment]  # always given; it follows fields that have defaults
+
+    @property
+    def service(self) -> Service:
+        """The process' own things."""
+        return service_of(self.request)
+
+
+def request_id_of(request: Request) -> str:
+    """What logs and audit call this request."""
+    return str(request.scope["state"]["request_id"])
+
+
+def client_address(request: Request) -> str:
+    """The client's address, as far as the server trusts its proxies."""
+    return request.client.host if request.client else ""
+
+
+def route_name(request: Request) -> str:
+    """Method and path pattern, such as `GET /api/patrimonios/{id}`: what a request asked for, but not of whom."""
+    return f"{request.method} {getattr(request.scope.get('route'), 'path', '?')}"
+
+
+def token_of(request: HTTPConnection) -> tuple[str, bool]:
+    """The session token and whether a cookie brought it; raises `NotAuthenticated` where there is none."""
+    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and value:
+        return value.strip(), False
+    cookie = request.cookies.get(COOKIE)
+    if cookie:
+        return cookie, True
+    raise NotAuthenticated
+
+
+@asynccontextmanager
+async def open_context(request: Request, csrf: str | None = None) -> AsyncIterator[RequestContext]:
+    """A connection (for what may write, a transaction) and whose request it is.
+
+    `csrf` is the token that a form carried; None: the header counts. Raises `NotAuthenticated`, `ForgedRequest`,
+    `UnderMaintenance`, and what esteio.postgres raises.
+    """
+    service = service_of(request)
+    writes = request.method not in _SAFE
+    turn = NumberTurn(service.number_queue)
+    with tagged(route_name(request)):
+        service.require_open()  # before the session: who has none should not be led to signing in now
+        token, by_cookie = token_of(request)
+        try:
+            async with service.db.transaction() if writes else service.db.connection() as conn:
+                access = await sessions.whose(conn, token, service.lifetime)
+                # After the session: an expired one must lead to signing in, not to a complaint about CSRF.
+                if by_cookie and writes:
+                    sent = csrf if csrf is not None else request.headers.get("x-csrf-token", "")
+                    if not tokens.csrf_matches(token, sent):
+                        raise ForgedRequest
+                request.state.access = access
+                yield RequestContext(conn, access, request_id_of(request), turn, request)
+        finally:
+            turn.give_back()  # after the COMMIT: until then the counter row is locked anyway

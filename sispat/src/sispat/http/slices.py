@@ -1,0 +1,91 @@
+"""What a slice gives to the whole, and the whole made of it.
+
+Promises: a `Slice` is one folder's routes, menu entry, actions with their roles, sentences for its constraints, and what
+else the application has to know of it; `Site` is what pages, limits and errors ask. Two slices that give the same
+thing differently fail when the application is made, not later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from psycopg import AsyncConnection
+from starlette.requests import HTTPConnection
+
+from sispat.kernel.constraints import Sentences
+from sispat.kernel.errors import SispatError
+from sispat.kernel.permissions import Action
+
+if TYPE_CHECKING:
+    from sispat.http.errors import Problem
+    from sispat.http.route import Routes
+    from sispat.http.service import Service
+
+__all__ = ["MenuEntry", "Site", "Slice", "site_of"]
+
+
+class MenuEntry(NamedTuple):
+    """A place in the menu, by `position`; seen by those who may do `action`, or by everybody."""
+
+    position: int
+    path: str
+    label: str
+    action: Action | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Slice:
+    """One slice. `reports` are the paths that count as reports for the limits; `uncounted` those no limit counts."""
+
+    name: str
+    routes: Routes
+    menu: Sequence[MenuEntry] = ()
+    actions: Sequence[Action] = ()
+    constraints: Sentences = field(default_factory=dict)
+    notices: Mapping[str, str] = field(default_factory=dict)
+    """What `?feito=key` of an address tells the person."""
+    reports: Sequence[str] = ()
+    uncounted: Sequence[str] = ()
+    problems: Mapping[type[SispatError], Callable[[Any], Problem]] = field(default_factory=dict)
+    """How errors of its own are shown; those of the kernel are in http.errors."""
+    resource: Callable[[Service], object] | None = None
+    """Makes what the slice holds for as long as the process lives; closed with it where it has `close`."""
+    cleanup: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None
+    """Called about once an hour, in each process."""
+
+
+class Site:
+    """All slices together."""
+
+    def __init__(self, slices: Sequence[Slice]) -> None:
+        self.slices = tuple(slices)
+        self.menu = sorted(entry for each in slices for entry in each.menu)
+        self.actions = _merged(slices, lambda each: {action.name: action for action in each.actions})
+        self.constraints = _merged(slices, lambda each: each.constraints)
+        self.notices = _merged(slices, lambda each: each.notices)
+        self.problems = _merged(slices, lambda each: each.problems)
+        self.reports = frozenset(path for each in slices for path in each.reports)
+        self.uncounted = frozenset(path for each in slices for path in each.uncounted)
+        self.public = frozenset(path for each in slices for path in each.routes.public)
+        self._forms = [form for each in slices for form in each.routes.forms]
+
+    def resumable(self, path: str) -> bool:
+        """Whether a POST to `path` is a form that can be shown again, filled, after signing in."""
+        return any(form.match(path) for form in self._forms)
+
+
+def _merged(slices: Sequence[Slice], part: Callable[[Slice], Mapping[Any, Any]]) -> dict[Any, Any]:
+    merged: dict[Any, Any] = {}
+    for each in slices:
+        for key, value in part(each).items():
+            if merged.setdefault(key, value) != value:
+                raise ValueError(f"slice {each.name!r} gives {key!r} a second meaning: {value!r}, not {merged[key]!r}")
+    return merged
+
+
+def site_of(request: HTTPConnection) -> Site:
+    """All slices of the application that this request is for."""
+    site: Site = request.app.state.site
+    return site

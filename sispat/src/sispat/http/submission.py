@@ -1,0 +1,119 @@
+"""What a form sent.
+
+Promises: any bytes can be read: what is no UTF-8 becomes the replacement character, which the fields then
+report; line ends are one character. The fields whose name begins with an underscore are ours, not typed.
+Raises `InvalidData` where the body is no form, `BodyTooLarge` past the limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
+
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from sispat.kernel.errors import InvalidData
+
+__all__ = ["Submission", "read_submission", "submission_of"]
+
+_SECRETS = frozenset({"password"})
+_MOST_FIELDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One submission: `values` as typed, the last one where a name comes twice."""
+
+    values: dict[str, str]
+
+    @property
+    def csrf(self) -> str:
+        """The CSRF token the form carried."""
+        return self.values.get("_csrf", "")
+
+    @property
+    def key(self) -> str:
+        """What makes a repetition of this submission recognisable; empty where the form has none."""
+        return self.values.get("_chave", "")
+
+    @property
+    def review(self) -> bool:
+        """Whether to show the form again, filled, instead of saving."""
+        return bool(self.values.get("_rever") or self.action)
+
+    @property
+    def action(self) -> str:
+        """Which button that only helps to fill in was used; empty for the one that saves."""
+        return self.values.get("_acao", "")
+
+    def typed(self) -> dict[str, str]:
+        """What may be carried on: all but our own fields and secrets."""
+        return {n: v for n, v in self.values.items() if not n.startswith("_") and n not in _SECRETS}
+
+    def digest(self, path: str) -> bytes:
+        """What two submissions share if they are the same: 32 bytes."""
+        parts = [path, *(part for pair in sorted(self.typed().items()) for part in pair)]
+        return hashlib.sha256("\0".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
+
+
+async def read_submission(request: Request) -> Submission:
+    """The submission of `request`, also kept for whoever has to show it again (`submission_of`), or to do it again."""
+    read = submission_of(request)
+    if read is not None:
+        return read
+    type_ = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if type_ == "application/x-www-form-urlencoded":
+        pairs = _pairs(await request.body())
+    elif type_ == "multipart/form-data":
+        pairs = await _parts(request)
+    else:
+        raise InvalidData({"corpo": "Envie um formulário (application/x-www-form-urlencoded)."})
+    submission = Submission({_lines(name): _lines(value) for name, value in pairs})
+    if len(submission.values) > _MOST_FIELDS:
+        raise InvalidData({"corpo": f"Campos demais: {len(submission.values)}; o limite é {_MOST_FIELDS}."})
+    request.state.submission = submission
+    return submission
+
+
+def submission_of(request: Request) -> Submission | None:
+    """What this request submitted, if it got as far as being read."""
+    submission: Submission | None = getattr(request.state, "submission", None)
+    return submission
+
+
+def _pairs(body: bytes) -> Iterable[tuple[str, str]]:
+    for pair in body.split(b"&"):
+        if pair:
+            name, _, value = pair.partition(b"=")
+            yield _text(name), _text(value)
+
+
+def _text(encoded: bytes) -> str:
+    return unquote_to_bytes(encoded.replace(b"+", b" ")).decode("utf-8", "replace")
+
+
+def _lines(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+async def _parts(request: Request) -> list[tuple[str, str]]:
+    # Read as latin-1, which loses nothing, and then as what it should be: Starlette would guess instead.
+    headers = Headers({"content-type": f"{request.headers['content-type']}; charset=latin-1"})
+
+    async def stream() -> AsyncIterator[bytes]:
+        async for chunk in request.stream():
+            yield chunk
+
+    try:
+        form = await MultiPartParser(headers, stream(), max_files=0, max_fields=_MOST_FIELDS).parse()  # type: ignore[arg-type]
+    except (MultiPartException, KeyError) as error:
+        raise InvalidData({"corpo": "O formulário enviado está malformado."}) from error
+    return [
+        (name.encode("latin-1").decode("utf-8", "replace"), value.encode("latin-1").decode("utf-8", "replace"))
+        for name, value in form.multi_items()
+        if isinstance(value, str)
+    ]

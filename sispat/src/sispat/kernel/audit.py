@@ -1,0 +1,64 @@
+"""The audit: append-only, in the same transaction as what it tells of.
+
+Promises: what changed, from what to what, by whom, in which request. The application's role can neither
+change nor remove a record, and a trigger stops whoever could.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+__all__ = ["history", "latest", "record"]
+
+
+async def record(
+    conn: AsyncConnection[Any],
+    *,
+    actor: UUID | None,
+    request_id: str,
+    entidade: str,
+    entidade_id: UUID,
+    acao: str,
+    antes: Mapping[str, Any] | None = None,
+    depois: Mapping[str, Any] | None = None,
+) -> None:
+    """Write one record."""
+    await conn.execute(
+        "insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)"
+        " values (%s, %s, %s, %s, %s, %s, %s)",
+        [actor, request_id, entidade, entidade_id, acao, _json(antes), _json(depois)],
+    )
+
+
+async def history(conn: AsyncConnection[Any], entidade_id: UUID, limit: int = 200) -> list[dict[str, Any]]:
+    """The records of one entity, newest first, with the names of who acted."""
+    return await _read(conn, "where e.entidade_id = %s", [entidade_id, limit])
+
+
+async def latest(conn: AsyncConnection[Any], before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
+    """The newest records of all, walked by key: `before` is the id to continue below."""
+    if before is None:
+        return await _read(conn, "", [limit])
+    return await _read(conn, "where e.id < %s", [before, limit])
+
+
+async def _read(conn: AsyncConnection[Any], where: str, values: list[Any]) -> list[dict[str, Any]]:
+    cursor = await conn.execute(
+        f"""select e.id, e.em, coalesce(u.nome, 'sistema') as ator, e.entidade, e.entidade_id, e.acao,
+                   e.antes, e.depois, e.requisicao
+            from evento e left join usuario u on u.id = e.ator_id {where} order by e.id desc limit %s""",
+        values,
+    )
+    columns = [column.name for column in cursor.description or ()]
+    return [dict(zip(columns, row, strict=True)) for row in await cursor.fetchall()]
+
+
+def _json(values: Mapping[str, Any] | None) -> Jsonb | None:
+    if values is None:
+        return None
+    return Jsonb({c: v if v is None or isinstance(v, int | bool) else str(v) for c, v in values.items()})

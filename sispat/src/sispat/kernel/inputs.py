@@ -1,0 +1,176 @@
+"""What people type, checked once for pages and API alike.
+
+Promises: a form or a JSON body becomes a frozen `Input` or a `InvalidData` that names every wrong
+field in Portuguese, with what is allowed. Text is trimmed, of printable characters, never NUL, never what
+a wrong encoding left behind; money is exact decimal, dates are dates.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import PydanticCustomError
+
+from sispat.kernel.brazil import INVALID_CEP, normal_cep, valid_cnpj, valid_cpf, without_separators
+from sispat.kernel.errors import InvalidData
+
+__all__ = [
+    "BlankIsNone", "Cep", "Cpf", "CpfOrCnpj", "Date", "Input", "Legible", "Money", "Uf", "invalid_fields",
+]  # fmt: skip
+
+
+class Input(BaseModel):
+    """Base of everything that comes from outside."""
+
+    model_config = ConfigDict(str_strip_whitespace=True, extra="forbid", frozen=True)
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Check `data`; raises `InvalidData`."""
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise InvalidData(invalid_fields(error.errors())) from None
+
+
+def _legible(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("nul", "Contém um caractere nulo (NUL), que não pode ser guardado. Apague-o.")
+    if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise PydanticCustomError("codificacao", "Contém caracteres que não são UTF-8 válido. Digite de novo.")
+    if any((ord(c) < 32 and c not in "\r\n\t") or ord(c) == 127 for c in text):
+        raise PydanticCustomError("controle", "Contém um caractere de controle, invisível. Apague-o.")
+    return text
+
+
+def _blank_is_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _money(value: Any) -> Any:
+    """Brazilian "1.234,56" and plain "1234.56" alike; a float from JSON by its shortest decimal form."""
+    if isinstance(value, float):
+        return str(value)
+    if not isinstance(value, str):
+        return value
+    text = value.replace("R$", "").replace("\xa0", "").strip().replace(" ", "")
+    if "," in text or re.fullmatch(r"\d{1,3}(\.\d{3})+", text):
+        text = text.replace(".", "").replace(",", ".")
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise PydanticCustomError("dinheiro", "Informe um valor em reais, como 1.234,56.") from None
+
+
+def _date(value: dt.date) -> dt.date:
+    if not dt.date(1900, 1, 1) <= value <= dt.date(2100, 12, 31):
+        raise PydanticCustomError("data", "Informe uma data entre 01/01/1900 e 31/12/2100.")
+    return value
+
+
+def _cpf(value: str) -> str:
+    if re.fullmatch(r"\*{3}\.\d{3}\.\d{3}-\*{2}", value):
+        return value  # as it was shown; the use case knows whether that means "unchanged"
+    cpf = without_separators(value)
+    if not valid_cpf(cpf):
+        raise PydanticCustomError("cpf", "CPF inválido: são 11 algarismos e os dois últimos conferem os demais.")
+    return cpf
+
+
+def _cep(value: str) -> str:
+    cep = normal_cep(value) if value else ""
+    if cep is None:
+        raise PydanticCustomError("cep", INVALID_CEP)
+    return cep
+
+
+def _uf(value: str) -> str:
+    uf = value.upper()
+    if uf and not re.fullmatch("[A-Z]{2}", uf):
+        raise PydanticCustomError("uf", "Use as duas letras da UF, como SP.")
+    return uf
+
+
+def _cpf_or_cnpj(value: str) -> str:
+    number = without_separators(value)
+    if not (valid_cpf(number) or valid_cnpj(number)):
+        raise PydanticCustomError("documento", "CPF ou CNPJ inválido: confira os dígitos verificadores.")
+    return number
+
+
+Legible = AfterValidator(_legible)
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_money),
+    Field(ge=0, max_digits=14, decimal_places=2, allow_inf_nan=False, examples=["1234.56"]),
+]
+Date = Annotated[dt.date, AfterValidator(_date)]
+Cep = Annotated[str, AfterValidator(_cep), Field(examples=["01001-000"])]
+"""Eight digits, or nothing."""
+Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"])]
+"""Two letters, or nothing."""
+Cpf = Annotated[str, AfterValidator(_cpf)]
+CpfOrCnpj = Annotated[str, AfterValidator(_cpf_or_cnpj)]
+BlankIsNone = BeforeValidator(_blank_is_none)
+
+# pydantic's error types -> Portuguese; the names in braces come from the error's context.
+_SENTENCES = {
+    "missing": "Preencha este campo.",
+    "extra_forbidden": "Campo desconhecido.",
+    "string_type": "Informe um texto.",
+    "string_too_short": "Informe pelo menos {min_length} caractere(s).",
+    "string_too_long": "Use no máximo {max_length} caracteres.",
+    "string_pattern_mismatch": "Formato não aceito (esperado: {pattern}).",
+    "string_unicode": "Contém caracteres que não são UTF-8 válido. Digite de novo.",
+    "uuid_parsing": "Escolha um item da lista.",
+    "uuid_type": "Escolha um item da lista.",
+    "enum": "Escolha uma das opções: {expected}.",
+    "literal_error": "Escolha uma das opções: {expected}.",
+    "int_parsing": "Informe um número inteiro.",
+    "int_type": "Informe um número inteiro.",
+    "int_from_float": "Informe um número inteiro.",
+    "bool_parsing": "Informe sim ou não.",
+    "bool_type": "Informe sim ou não.",
+    "decimal_parsing": "Informe um número, como 1234.56.",
+    "decimal_type": "Informe um número, como 1234.56.",
+    "decimal_max_places": "Use no máximo {decimal_places} casas decimais.",
+    "decimal_max_digits": "Use no máximo {max_digits} algarismos.",
+    "decimal_whole_digits": "Use no máximo {whole_digits} algarismos antes da vírgula.",
+    "finite_number": "Informe um número finito.",
+    "date_from_datetime_parsing": "Informe uma data como 2026-01-31.",
+    "date_parsing": "Informe uma data como 2026-01-31.",
+    "date_type": "Informe uma data como 2026-01-31.",
+    "date_from_datetime_inexact": "Informe uma data, sem horário.",
+    "greater_than_equal": "O mínimo é {ge}.",
+    "less_than_equal": "O máximo é {le}.",
+    "json_invalid": "O corpo não é JSON válido: {error}.",
+    "model_attributes_type": "Envie um objeto JSON.",
+    "dict_type": "Envie um objeto JSON.",
+}
+
+
+def invalid_fields(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Pydantic's error list as field -> sentence; the first error of a field counts."""
+    fields: dict[str, str] = {}
+    for error in errors:
+        parts = [str(p) for p in error["loc"] if p not in ("body", "query", "path", "header")]
+        field = ".".join(parts) or "corpo"
+        sentence = "Preencha este campo." if _blank(error) else _SENTENCES.get(error["type"], str(error["msg"]))
+        context = {key: str(value) for key, value in (error.get("ctx") or {}).items()}
+        fields.setdefault(field, sentence.format_map(_Missing(context)))
+    return fields
+
+
+class _Missing(dict[str, str]):
+    def __missing__(self, key: str) -> str:
+        return key
+
+
+def _blank(error: Mapping[str, Any]) -> bool:
+    given = error.get("input")
+    return given is None or (isinstance(given, str) and not given.strip() and error["type"] != "string_too_long")

@@ -1,0 +1,70 @@
+"""Who may do what.
+
+Promises: an `Action` names the roles that may do it, so that what nobody was allowed is denied; each slice lists its
+actions, and a test shows the whole matrix. Every use case asks `Access.require` before it touches anything. Outside
+their setores people neither see nor change anything, unless the role says so (`SEES_ALL`); SQL filters by
+`Access.setores`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sispat.kernel.errors import NotPermitted
+
+__all__ = ["EVERYBODY", "GESTAO", "SEES_ALL", "Access", "Action", "Papel"]
+
+
+class Papel(StrEnum):
+    """Roles, from domain rules: what a person is in the city hall, not what a screen shows."""
+
+    ADMINISTRADOR = "administrador"
+    GESTOR = "gestor"
+    RESPONSAVEL = "responsavel"
+    CONSULTA = "consulta"
+
+
+EVERYBODY = frozenset(Papel)
+GESTAO = frozenset({Papel.ADMINISTRADOR, Papel.GESTOR})
+
+# An auditor (consulta) reads the whole city; a responsavel sees the setores assigned to them.
+SEES_ALL = GESTAO | {Papel.CONSULTA}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What can be asked for: `name` is what logs and messages say, `papeis` are the roles that may."""
+
+    name: str
+    papeis: frozenset[Papel]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The signed-in person, as far as permissions are concerned."""
+
+    usuario_id: UUID
+    nome: str
+    email: str
+    papel: Papel
+    setores_atribuidos: tuple[UUID, ...] = ()
+
+    @property
+    def setores(self) -> tuple[UUID, ...] | None:
+        """The setores to filter by, or None for the whole city."""
+        return None if self.papel in SEES_ALL else self.setores_atribuidos
+
+    def may(self, action: Action) -> bool:
+        """Whether the role allows `action`."""
+        return self.papel in action.papeis
+
+    def reaches(self, setor_id: UUID) -> bool:
+        """Whether `setor_id` is within this person's reach."""
+        return self.papel in SEES_ALL or setor_id in self.setores_atribuidos
+
+    def require(self, action: Action) -> None:
+        """Raise `NotPermitted` unless the role allows `action`."""
+        if self.papel not in action.papeis:
+            raise NotPermitted(acao=action.name, papel=self.papel)

@@ -1,1 +1,0 @@
-"""Who may not try to sign in for now, and letting them in."""

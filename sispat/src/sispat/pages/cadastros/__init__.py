@@ -1,1 +1,0 @@
-"""Setores, locais, agentes, classes: one set of screens, described four times."""

@@ -1,1 +1,0 @@
-"""Assets: list, card, and the forms that register, correct and hand over."""

@@ -1,0 +1,1 @@
+"""Assets: found, registered, corrected, handed over, exported."""

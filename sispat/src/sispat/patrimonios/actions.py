@@ -1,0 +1,114 @@
+"""Assets: find, register, correct, hand over.
+
+Promises: nobody sees or touches an asset outside their setores (it "does not exist" for them); a number
+is given once; of two people saving the same version exactly one wins, the other is shown both; every
+change is audited in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import UUID
+
+from psycopg import errors
+
+from sispat.kernel import audit
+from sispat.kernel.constraints import explained
+from sispat.kernel.context import Context
+from sispat.kernel.errors import InvalidData, NotFound, VersionConflict
+from sispat.patrimonios import rules, sql
+from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query, walked
+
+__all__ = ["CONSTRAINTS", "contar", "criar", "editar", "exportar", "historico", "listar", "obter", "trocar_carga"]
+
+CONSTRAINTS = {
+    "patrimonio_classe_id_fkey": ("classe_id", "A classe escolhida não existe."),
+    "patrimonio_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
+    "patrimonio_local_fk": ("local_id", "O local escolhido não pertence a este setor."),
+    "patrimonio_agente_id_fkey": ("agente_id", "O agente escolhido não existe."),
+    "patrimonio_disponivel_apos_aquisicao": ("data_disponivel", "A data deve ser igual ou posterior à de aquisição."),
+}
+
+
+async def listar(ctx: Context, asked: ListaDePatrimonios) -> ListPage:
+    """One page, walked by key."""
+    ctx.access.require(rules.VER)
+    return walked(asked, await sql.listar(ctx.conn, page_query(asked, ctx.access.setores)))
+
+
+async def contar(ctx: Context, asked: ListaDePatrimonios, ceiling: int = 1000) -> int:
+    """How many match, counted no further than `ceiling` + 1."""
+    ctx.access.require(rules.VER)
+    return await sql.contar(ctx.conn, asked.query(ctx.access.setores), ceiling)
+
+
+async def exportar(ctx: Context, asked: ListaDePatrimonios) -> AsyncIterator[list[dict[str, Any]]]:
+    """All that match, in lots."""
+    ctx.access.require(rules.VER)
+    async for rows in sql.percorrer(ctx.conn, asked.query(ctx.access.setores)):
+        yield [json.loads(row.document) for row in rows]
+
+
+async def obter(ctx: Context, id_: UUID) -> str:
+    """The document (JSON) of one asset."""
+    ctx.access.require(rules.VER)
+    document = await sql.ficha(ctx.conn, ctx.access.setores, id_)
+    if document is None:
+        raise NotFound("O bem", id_)
+    return document
+
+
+async def historico(ctx: Context, id_: UUID) -> list[dict[str, Any]]:
+    """What happened to one asset within reach, newest first."""
+    await obter(ctx, id_)
+    return await audit.history(ctx.conn, id_)
+
+
+async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:
+    """Register `new.quantidade` equal assets; their documents (JSON), numbers consecutive."""
+    ctx.access.require(rules.CRIAR)
+    _require_reach(ctx, new.setor_id)
+    try:
+        await ctx.turn.take()
+        return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id)
+    except errors.IntegrityError as error:
+        raise explained(error, CONSTRAINTS) from error
+
+
+async def editar(ctx: Context, id_: UUID, edited: EdicaoDePatrimonio, version: int) -> str:
+    """Correct what describes an asset; its document (JSON). Raises `VersionConflict` when somebody was faster."""
+    ctx.access.require(rules.EDITAR)
+    return await _change(ctx, id_, edited.columns(), version, "editar")
+
+
+async def trocar_carga(ctx: Context, id_: UUID, troca: TrocaDeCarga, version: int) -> str:
+    """Put an asset into other custody; its document (JSON) as stored."""
+    ctx.access.require(rules.TROCAR_CARGA)
+    _require_reach(ctx, troca.setor_id)
+    return await _change(ctx, id_, troca.model_dump(), version, "trocar_carga")
+
+
+async def _change(ctx: Context, id_: UUID, new: dict[str, Any], version: int, action: str) -> str:
+    async with ctx.conn.transaction():
+        before = await sql.bloquear(ctx.conn, ctx.access.setores, id_)
+        if before is None:
+            raise NotFound("O bem", id_)
+        if before["versao"] != version:
+            current = json.loads(await obter(ctx, id_))
+            raise VersionConflict(f"O bem {before['numero']:06}", current=current, sent=new)
+        rules.require_alterable(before["situacao"])
+        changes = {field: value for field, value in new.items() if before[field] != value}
+        if changes:
+            try:
+                await sql.gravar(ctx.conn, id_, before, changes, action, ctx.actor, ctx.request_id)
+            except errors.IntegrityError as error:
+                raise explained(error, CONSTRAINTS) from error
+        return await obter(ctx, id_)
+
+
+def _require_reach(ctx: Context, setor_id: UUID) -> None:
+    if not ctx.access.reaches(setor_id):
+        raise InvalidData({"setor_id": "O setor escolhido não existe ou não está ao seu alcance."})

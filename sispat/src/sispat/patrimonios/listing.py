@@ -1,0 +1,115 @@
+"""What a list of assets may be asked for, and the cursors that walk it.
+
+Promises: a cursor says where a page begins or ends, by the values of its sort; one made for another sort, or made up, is
+refused. What is inserted meanwhile neither repeats nor hides a row.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from sispat.kernel.errors import InvalidData
+from sispat.kernel.inputs import BlankIsNone, Input, Legible
+from sispat.kernel.states import Conservacao, Situacao
+from sispat.patrimonios.sql import Query, Row
+
+__all__ = ["ListPage", "ListaDePatrimonios", "cursor_at", "page_query", "walked"]
+
+Direction = Literal["a", "d"]  # the page before (antes) or after (depois) a row
+
+
+class ListaDePatrimonios(Input):
+    """What a list may be asked for; `pagina` is the opaque cursor an earlier page gave."""
+
+    q: Annotated[str, Field(max_length=100), Legible] = ""
+    setor: Annotated[UUID | None, BlankIsNone] = None
+    local: Annotated[UUID | None, BlankIsNone] = None
+    classe: Annotated[UUID | None, BlankIsNone] = None
+    agente: Annotated[UUID | None, BlankIsNone] = None
+    situacao: Annotated[Situacao | None, BlankIsNone] = None
+    conservacao: Annotated[Conservacao | None, BlankIsNone] = None
+    sort: Literal[
+        "numero", "-numero", "descricao", "-descricao", "valor", "-valor", "data_aquisicao", "-data_aquisicao"
+    ] = "numero"
+    pagina: Annotated[str, Field(max_length=600)] = ""
+    limite: Annotated[int, Field(ge=1, le=200)] = 50
+
+    def filters(self) -> dict[str, Any]:
+        """The filters that are set, by column."""
+        asked = {
+            "setor_id": self.setor,
+            "local_id": self.local,
+            "classe_id": self.classe,
+            "agente_id": self.agente,
+            "situacao": self.situacao,
+            "conservacao": self.conservacao,
+        }
+        return {column: value for column, value in asked.items() if value is not None}
+
+    def query(self, setores: tuple[UUID, ...] | None) -> Query:
+        """The same for SQL, within reach."""
+        return Query(
+            setores=setores,
+            q=self.q,
+            filters=self.filters(),
+            sort=self.sort.lstrip("-"),
+            descending=self.sort.startswith("-"),
+            limit=self.limite,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Documents (JSON) of one page and the cursors of its neighbours."""
+
+    documents: list[str]
+    following: str | None = None
+    preceding: str | None = None
+
+
+def page_query(asked: ListaDePatrimonios, setores: tuple[UUID, ...] | None) -> Query:
+    """What finds one row more than the page holds, so that `walked` knows whether there is another page."""
+    query = replace(asked.query(setores), limit=asked.limite + 1)
+    if not asked.pagina:
+        return query
+    backwards, key, numero = _opened(asked)
+    return replace(query, after=(key, numero), descending=query.descending != backwards)
+
+
+def walked(asked: ListaDePatrimonios, rows: Sequence[Row]) -> ListPage:
+    """The page of the rows that `page_query` found."""
+    backwards = bool(asked.pagina) and _opened(asked)[0]
+    more, shown = len(rows) > asked.limite, list(rows[: asked.limite])
+    if backwards:
+        shown.reverse()
+    after, before = (True, more) if backwards else (more, bool(asked.pagina))
+    return ListPage(
+        [row.document for row in shown],
+        cursor_at(asked, shown[-1], "d") if shown and after else None,
+        cursor_at(asked, shown[0], "a") if shown and before else None,
+    )
+
+
+def cursor_at(asked: ListaDePatrimonios, row: Row, direction: Direction) -> str:
+    """The opaque cursor of the page before ("a") or after ("d") `row`."""
+    data = json.dumps([asked.sort, direction, row.key, row.numero], ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(data.encode()).decode().rstrip("=")
+
+
+def _opened(asked: ListaDePatrimonios) -> tuple[bool, str, int]:
+    try:
+        data = base64.urlsafe_b64decode(asked.pagina + "=" * (-len(asked.pagina) % 4))
+        sort, direction, key, numero = json.loads(data)
+        valid = sort == asked.sort and direction in ("a", "d") and isinstance(key, str) and isinstance(numero, int)
+    except (ValueError, TypeError):
+        valid = False
+    if not valid:
+        raise InvalidData({"pagina": "A chave da página não é desta lista. Comece de novo pela primeira página."})
+    return direction == "a", key, numero

@@ -1,0 +1,142 @@
+"""Assets: list, export, card, forms; pages and API."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.responses import Response
+
+from sispat.cadastros.actions import nomes
+from sispat.http.documents import Evento
+from sispat.http.headers import SECURITY_HEADERS
+from sispat.http.responses import Document, json_response, page_of_documents, required_version
+from sispat.http.route import Reply, Routes
+from sispat.http.session import RequestContext
+from sispat.kernel import formats
+from sispat.kernel.errors import InvalidData
+from sispat.patrimonios import actions
+from sispat.patrimonios.documents import Ficha, Lista
+from sispat.patrimonios.export import Export
+from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.patrimonios.listing import ListaDePatrimonios, ListPage
+from sispat.patrimonios.screens import Carga, Edicao, Novo
+from sispat.patrimonios.search import CEILING, Search, filter_fields
+from sispat.ui.forms import form
+from sispat.ui.history import readable
+from sispat.ui.pages import page
+
+__all__ = ["route"]
+
+route = Routes()
+
+API = "/api/patrimonios"
+
+
+@route("GET", API, tag="patrimonios", response=Lista, summary="Listar")
+async def listar(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
+    """Busca por palavras ou número, filtros, ordem; páginas por chave (`proxima`, `anterior`)."""
+    found = await actions.listar(ctx, pedido)
+    return Document(page_of_documents(found.documents, found.following, found.preceding))
+
+
+@route("GET", f"{API}.csv", tag="patrimonios", summary="Exportar em CSV", response_class=Response)
+async def exportar(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
+    """Tudo o que a lista mostra, com os mesmos filtros, em CSV (UTF-8, ponto e vírgula)."""
+    await actions.contar(ctx, pedido, ceiling=1)  # refused before the first byte
+    return Export(pedido)
+
+
+@route("GET", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Obter")
+async def obter(ctx: RequestContext, id_: UUID) -> Reply:
+    """A ficha inteira; o ETag serve em If-None-Match e em If-Match."""
+    return Document.built(await actions.obter(ctx, id_))
+
+
+@route("GET", API + "/{id_}/historico", tag="patrimonios", response=list[Evento], summary="Histórico")
+async def historico(ctx: RequestContext, id_: UUID) -> Response:
+    """O que aconteceu com o bem, do mais novo ao mais antigo."""
+    return json_response(await actions.historico(ctx, id_))
+
+
+@route("POST", API, tag="patrimonios", response=Ficha, status=201, summary="Cadastrar", once=True)
+async def criar(ctx: RequestContext, dados: NovoPatrimonio) -> Response:
+    """Um bem, ou `quantidade` iguais com números consecutivos (a resposta é o primeiro; `X-Numeros` diz todos)."""
+    documents = await actions.criar(ctx, dados)
+    first = orjson.loads(documents[0])
+    numeros = f"{first['numero']}-{first['numero'] + len(documents) - 1}"
+    headers = {"Location": f"{API}/{first['id']}", "X-Numeros": numeros, "Cache-Control": "no-store"}
+    return Response(documents[0], 201, headers, "application/json")
+
+
+@route("PUT", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Editar", versioned=True)
+async def editar(ctx: RequestContext, id_: UUID, dados: EdicaoDePatrimonio) -> Reply:
+    """Corrige a descrição do bem; exige If-Match com a versão lida (409 mostra as duas versões)."""
+    return Document.built(await actions.editar(ctx, id_, dados, required_version(ctx.request)))
+
+
+@route("PUT", API + "/{id_}/carga", tag="patrimonios", response=Ficha, summary="Trocar a carga", versioned=True)
+async def trocar_carga(ctx: RequestContext, id_: UUID, dados: TrocaDeCarga) -> Reply:
+    """Muda o responsável, o local ou o setor; exige If-Match com a versão lida."""
+    return Document.built(await actions.trocar_carga(ctx, id_, dados, required_version(ctx.request)))
+
+
+@route("GET", "/patrimonios")
+async def list_page(ctx: RequestContext) -> Reply:
+    """One page of the list; what cannot be searched for is said beside the search, which stays as it was."""
+    search = Search(ctx.request.query_params)
+    result, total, errors = ListPage([]), 0, dict[str, str]()
+    try:
+        asked = ListaDePatrimonios.parse(search.values)
+        result = await actions.listar(ctx, asked)
+        total = await actions.contar(ctx, asked, CEILING)
+    except InvalidData as error:
+        errors = error.fields
+    return page(
+        "patrimonios/lista.html",
+        422 if errors else 200,
+        bens=[orjson.loads(document) for document in result.documents],
+        result=result,
+        total=total,
+        ceiling=CEILING,
+        errors=errors,
+        search=search,
+        filters=await filter_fields(ctx, search.values),
+        novos=_novos(ctx.request.query_params.get("novos", "")),
+    )
+
+
+def _novos(text: str) -> str:
+    """The numbers just given, as the address of the page tells them."""
+    found = re.fullmatch(r"(\d{1,12})-(\d{1,12})", text, re.ASCII)
+    if found is None:
+        return ""
+    first, last = int(found[1]), int(found[2])
+    if first >= last:
+        return ""
+    shown = formats.plate_number
+    return f"{last - first + 1} bens cadastrados, de {shown(first)} a {shown(last)}."
+
+
+@route("GET", "/patrimonios.csv")
+async def export_page(ctx: RequestContext) -> Reply:
+    """All that the list shows, with the same filters."""
+    search = Search(ctx.request.query_params)
+    asked = ListaDePatrimonios.parse({name: value for name, value in search.values.items() if name != "pagina"})
+    await actions.contar(ctx, asked, ceiling=1)
+    return Export(asked, SECURITY_HEADERS)
+
+
+form(route, "/patrimonios/novo", Novo)
+form(route, "/patrimonios/{id_:uuid}/editar", Edicao)
+form(route, "/patrimonios/{id_:uuid}/carga", Carga)
+
+
+@route("GET", "/patrimonios/{id_:uuid}")
+async def ficha(ctx: RequestContext, id_: UUID) -> Reply:
+    """The card, with what happened."""
+    bem: dict[str, Any] = orjson.loads(await actions.obter(ctx, id_))
+    entries = await readable(await actions.historico(ctx, id_), lambda ids: nomes(ctx, ids))
+    return page("patrimonios/ficha.html", bem=bem, entries=entries)

@@ -1,0 +1,23 @@
+"""Who may do what with assets, and what may be done in which state. Pure."""
+
+from __future__ import annotations
+
+from sispat.kernel.errors import InvalidData
+from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
+from sispat.kernel.states import Situacao
+
+__all__ = ["ACTIONS", "CRIAR", "EDITAR", "LOTE_MAXIMO", "TROCAR_CARGA", "VER", "require_alterable"]
+
+VER = Action("patrimonio.ver", EVERYBODY)
+CRIAR = Action("patrimonio.criar", GESTAO)
+EDITAR = Action("patrimonio.editar", GESTAO)
+TROCAR_CARGA = Action("patrimonio.trocar_carga", GESTAO | {Papel.RESPONSAVEL})
+ACTIONS = (VER, CRIAR, EDITAR, TROCAR_CARGA)
+
+LOTE_MAXIMO = 500  # equal assets registered at once
+
+
+def require_alterable(situacao: str) -> None:
+    """Raise `InvalidData` for an asset that was written off: nothing of it changes any more."""
+    if situacao == Situacao.BAIXADO:
+        raise InvalidData({"situacao": "O bem está baixado e não pode mais ser alterado."})

@@ -1,0 +1,15 @@
+"""Assets in the database.
+
+Promises: an asset leaves as the JSON document PostgreSQL built; API and pages show that same document. Every list
+is filtered by the reader's setores and walked by key, never by offset.
+"""
+
+from __future__ import annotations
+
+from sispat.patrimonios.sql.listing import Row, contar, explain, listar, percorrer
+from sispat.patrimonios.sql.query import SORTS, Query
+from sispat.patrimonios.sql.record import bloquear, criar, ficha, gravar
+
+__all__ = [
+    "SORTS", "Query", "Row", "bloquear", "contar", "criar", "explain", "ficha", "gravar", "listar", "percorrer",
+]  # fmt: skip

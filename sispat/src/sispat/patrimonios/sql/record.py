@@ -1,0 +1,98 @@
+"""One asset: read whole, locked, created, changed.
+
+Promises: a number is taken from `numeracao` in the statement that creates the asset and writes its audit
+record: distinct, consecutive, and gone if that statement fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from sispat.kernel import audit
+from sispat.patrimonios.fields import COLUMNS
+from sispat.patrimonios.sql.document import JOINS, WHOLE
+
+__all__ = ["bloquear", "criar", "ficha", "gravar"]
+
+
+async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
+    """The whole document (JSON) of one asset within reach, or None."""
+    reach = "" if setores is None else "and p.setor_id = any(%s)"
+    values: list[Any] = [id_] if setores is None else [id_, list(setores)]
+    cursor = await conn.execute(
+        f"select {WHOLE} from patrimonio p {JOINS} where p.id = %s {reach}",
+        values,
+    )
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def bloquear(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> dict[str, Any] | None:
+    """The editable columns, situacao and versao of one asset within reach; its row is locked until the commit."""
+    cursor = await conn.execute(
+        f"select {', '.join(COLUMNS)}, situacao, numero, versao from patrimonio where id = %s for no key update",
+        [id_],
+    )
+    row = await cursor.fetchone()
+    if row is None or cursor.description is None:
+        return None
+    record = dict(zip([column.name for column in cursor.description], row, strict=True))
+    return record if setores is None or record["setor_id"] in setores else None
+
+
+def _sql_of_creation(number: str, series: str) -> str:
+    return f"""
+with n as (
+    update numeracao set ultimo = ultimo + %(quantidade)s where escopo = 'patrimonio' and exercicio = 0
+    returning ultimo
+), p as (
+    insert into patrimonio (numero, {", ".join(COLUMNS)})
+    select {number}, {", ".join(f"%({column})s" for column in COLUMNS)} from n {series}
+    returning *
+), e as (
+    insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
+    select %(actor)s, %(request_id)s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
+)
+select {WHOLE} from p {JOINS} order by p.numero"""
+
+
+# Apart, because a series of unknown length makes PostgreSQL plan anew each time, which costs more than the insert.
+_CREATE_ONE = _sql_of_creation("n.ultimo", "")
+_CREATE_SEVERAL = _sql_of_creation("n.ultimo - %(quantidade)s + i", ", generate_series(1, %(quantidade)s) i")
+
+
+async def criar(
+    conn: AsyncConnection[Any], data: Mapping[str, Any], quantidade: int, actor: UUID, request_id: str
+) -> list[str]:
+    """Create `quantidade` equal assets with consecutive numbers and their audit records; their documents (JSON)."""
+    statement = _CREATE_ONE if quantidade == 1 else _CREATE_SEVERAL
+    values = {**data, "quantidade": quantidade, "actor": actor, "request_id": request_id}
+    cursor = await conn.execute(statement, values)
+    return [row[0] for row in await cursor.fetchall()]
+
+
+async def gravar(
+    conn: AsyncConnection[Any], id_: UUID, before: Mapping[str, Any], changes: Mapping[str, Any],
+    action: str, actor: UUID, request_id: str,
+) -> None:  # fmt: skip
+    """Change the given columns of a locked asset, count its version up, and write what changed into the audit."""
+    assignments = ", ".join(f"{column} = %s" for column in changes)
+    await conn.execute(
+        f"update patrimonio set {assignments}, versao = versao + 1, atualizado_em = now() where id = %s",
+        [*changes.values(), id_],
+        prepare=False,
+    )
+    await audit.record(
+        conn,
+        actor=actor,
+        request_id=request_id,
+        entidade="patrimonio",
+        entidade_id=id_,
+        acao=action,
+        antes={column: before[column] for column in changes},
+        depois=changes,
+    )

@@ -1,0 +1,83 @@
+"""Signing in and out.
+
+Promises: wrong e-mail, wrong password and retired user look the same, in words and in time. How often one may fail is
+limited (pessoas.attempts). A password hash made with older parameters is renewed at the next sign-in. Both are
+audited.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from psycopg import AsyncConnection
+
+from esteio.postgres import Database
+from sispat.kernel import audit, devices, tokens
+from sispat.kernel.context import Context
+from sispat.kernel.errors import NotAuthenticated
+from sispat.kernel.permissions import Access
+from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
+from sispat.pessoas import passwords
+from sispat.pessoas.attempts import AttemptGuard
+from sispat.pessoas.fields import Credenciais
+from sispat.pessoas.sql import users
+
+__all__ = ["entrar", "sair"]
+
+
+async def entrar(
+    db: Database, guard: AttemptGuard, typed: Credenciais, lifetime: SessionLifetime, origin: Origin
+) -> OpenedSession:
+    """Check the credentials and open a session. Raises `NotAuthenticated`, or `TooManyAttempts` where too many failed.
+
+    No connection is held while the password is being checked: that takes tens of milliseconds.
+    """
+    email = typed.email.lower()
+    async with db.connection() as conn:
+        credential = await users.credential(conn, email)
+        proof = devices.recognize(origin.devices, email, credential and credential.password_hash)
+        attempt = await guard.begin(conn, email, origin.address, proof)
+    right = await passwords.verify(typed.senha, credential and credential.password_hash)
+    if not right or credential is None or not credential.active:
+        raise NotAuthenticated("E-mail ou senha incorretos.")
+    await guard.forgive(attempt)
+    token = tokens.new_token()
+    password_hash = credential.password_hash
+    if passwords.needs_rehash(password_hash):
+        password_hash = await asyncio.to_thread(passwords.hash_password, typed.senha)
+    async with db.transaction() as conn:
+        await users.open_session(
+            conn,
+            token_hash=tokens.token_hash(token),
+            usuario_id=credential.usuario_id,
+            duration=lifetime.absolute,
+            address=origin.address,
+            user_agent=origin.user_agent,
+        )
+        if password_hash is not credential.password_hash:
+            await users.set_password_hash(conn, credential.usuario_id, password_hash)
+        access = await access_of(conn, token, lifetime)
+        if access is None:  # retired between the two looks
+            raise NotAuthenticated("E-mail ou senha incorretos.")
+        await _record(conn, access, origin.request_id, "entrar")
+    new = devices.issue(email, password_hash)
+    return OpenedSession(token, access, devices.merge(origin.devices, new, proof))
+
+
+async def sair(ctx: Context, token: str) -> None:
+    """End the session at once, for every worker."""
+    async with ctx.conn.transaction():
+        await users.end_session(ctx.conn, tokens.token_hash(token))
+        await _record(ctx.conn, ctx.access, ctx.request_id, "sair")
+
+
+async def _record(conn: AsyncConnection[Any], access: Access, request_id: str, acao: str) -> None:
+    await audit.record(
+        conn,
+        actor=access.usuario_id,
+        request_id=request_id,
+        entidade="usuario",
+        entidade_id=access.usuario_id,
+        acao=acao,
+    )

@@ -1,0 +1,50 @@
+"""People, as the application sees them."""
+
+from __future__ import annotations
+
+from esteio.limit.headers import PROBLEM_TYPE, duration, exhausted_field, policy_field
+from sispat.http.errors import Problem
+from sispat.http.limit_store import limit
+from sispat.http.service import Service
+from sispat.http.slices import MenuEntry, Slice
+from sispat.pessoas import actions, rules
+from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
+from sispat.pessoas.routes import route
+from sispat.pessoas.sql import bloqueios
+
+__all__ = ["SLICE"]
+
+
+def _too_many(error: TooManyAttempts) -> Problem:
+    return Problem(
+        429, error.code, "Muitas tentativas", error.message,
+        extras={"violated-policies": [each.name for each in error.limits], "retry-after": error.wait},
+        headers={
+            "Retry-After": str(error.wait),
+            "RateLimit-Policy": ", ".join(map(policy_field, error.limits)),
+            "RateLimit": ", ".join(exhausted_field(each, error.wait) for each in error.limits),
+        },
+        english=("Too many attempts", f"Too many sign-ins failed. Wait {duration(error.wait, 'en')} before you try again."),
+        type_=PROBLEM_TYPE,
+    )  # fmt: skip
+
+
+def _guard(service: Service) -> AttemptGuard:
+    settings = service.settings
+    return AttemptGuard(
+        service.limiter, limit("auth", settings.limit_auth), limit("auth-address", settings.limit_auth_address)
+    )
+
+
+SLICE = Slice(
+    name="pessoas",
+    routes=route,
+    menu=[MenuEntry(90, "/bloqueios", "Bloqueios", rules.BLOQUEIO_VER)],
+    actions=rules.ACTIONS,
+    constraints=actions.CONSTRAINTS,
+    notices={"liberado": "Bloqueio encerrado: já é possível tentar entrar de novo."},
+    uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],
+    problems={TooManyAttempts: _too_many},
+    resource=_guard,
+    cleanup=bloqueios.remove_ended,
+)

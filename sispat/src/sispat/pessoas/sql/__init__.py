@@ -1,0 +1,1 @@
+"""People, sessions and blocks in the database."""

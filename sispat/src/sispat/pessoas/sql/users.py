@@ -1,0 +1,91 @@
+"""Users and sessions in the database.
+
+Promises: only the sha256 of a session token is stored; ending a session works at once everywhere. Whose session a token
+opens is looked up by kernel.sessions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+
+from sispat.kernel.permissions import Papel
+
+__all__ = [
+    "Credential", "credential", "end_session", "end_sessions", "insert_user", "open_session", "set_password_hash",
+    "setores_by_code",
+]  # fmt: skip
+
+
+class Credential(NamedTuple):
+    """What signing in needs to know of a user."""
+
+    usuario_id: UUID
+    password_hash: str
+    active: bool
+
+
+async def credential(conn: AsyncConnection[Any], email: str) -> Credential | None:
+    """The credential stored for an e-mail (lower case), or None."""
+    cursor = await conn.execute("select id, senha_hash, ativo from usuario where email = %s", [email])
+    row = await cursor.fetchone()
+    return None if row is None else Credential(*row)
+
+
+async def set_password_hash(conn: AsyncConnection[Any], usuario_id: UUID, password_hash: str) -> None:
+    """Store a password hash made with newer parameters."""
+    await conn.execute("update usuario set senha_hash = %s where id = %s", [password_hash, usuario_id])
+
+
+async def insert_user(
+    conn: AsyncConnection[Any], *, email: str, nome: str, papel: Papel, password_hash: str, setores: list[UUID]
+) -> UUID:
+    """Insert a user with the setores within their reach; the id."""
+    async with conn.transaction():
+        cursor = await conn.execute(
+            "insert into usuario (email, nome, papel, senha_hash) values (%s, %s, %s, %s) returning id",
+            [email, nome, papel, password_hash],
+        )
+        row = await cursor.fetchone()
+        assert row is not None
+        await conn.execute(
+            "insert into usuario_setor (usuario_id, setor_id) select %s, unnest(%s::uuid[])", [row[0], setores]
+        )
+    return UUID(str(row[0]))
+
+
+async def open_session(
+    conn: AsyncConnection[Any],
+    *,
+    token_hash: bytes,
+    usuario_id: UUID,
+    duration: timedelta,
+    address: str,
+    user_agent: str,
+) -> None:
+    """Store a new session."""
+    await conn.execute(
+        "insert into sessao (token_hash, usuario_id, expira_em, endereco, navegador)"
+        " values (%s, %s, now() + %s, %s, %s)",
+        [token_hash, usuario_id, duration, address, user_agent[:300]],
+    )
+
+
+async def end_session(conn: AsyncConnection[Any], token_hash: bytes) -> None:
+    """End a session at once, for every worker."""
+    await conn.execute("delete from sessao where token_hash = %s", [token_hash])
+
+
+async def end_sessions(conn: AsyncConnection[Any], usuario_id: UUID) -> None:
+    """End every session of a user at once."""
+    await conn.execute("delete from sessao where usuario_id = %s", [usuario_id])
+
+
+async def setores_by_code(conn: AsyncConnection[Any], codes: Sequence[str]) -> dict[str, UUID]:
+    """The ids of the setores with these codes; unknown codes are left out."""
+    cursor = await conn.execute("select codigo, id from setor where codigo = any(%s)", [list(codes)])
+    return dict(await cursor.fetchall())

@@ -1,0 +1,224 @@
+"""Forms: shown, received, shown again.
+
+Promises: whatever goes wrong with a submission, the form comes back with everything that was typed: fields that
+cannot be accepted (422), a record that somebody else changed meanwhile (409, both versions side by side, ready to be
+saved over the new one), a record in use (409). A form that is sent twice is done once.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sispat.http.idempotency import once
+from sispat.http.route import Reply, Routes
+from sispat.http.service import Service, service_of
+from sispat.http.session import RequestContext
+from sispat.http.submission import Submission
+from sispat.kernel import tokens
+from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
+from sispat.ui.fields import FormField, Section, by_name
+from sispat.ui.labels import FIELDS
+from sispat.ui.pages import page, render
+
+__all__ = ["Form", "Screen", "form", "receive", "show", "version_of"]
+
+_ALREADY_SENT = (
+    "Este formulário já foi enviado antes, com outros dados, e aqueles dados foram gravados. "
+    "Para gravar também estes, confira-os e salve de novo."
+)
+
+
+class Screen(ABC):
+    """A form's screen: subclasses say what it asks, what it starts with and what it does."""
+
+    template = "ui/form.html"
+    title = ""
+    subtitle = ""
+    breadcrumbs: Sequence[tuple[str, str]] = ()
+    submit = "Salvar"
+    back = "/"
+    versioned = False
+
+    @abstractmethod
+    async def load(self, ctx: RequestContext) -> None:
+        """Load what the screen shows; raises what keeps the person from seeing it."""
+
+    @abstractmethod
+    async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
+        """The fields, their choices loaded."""
+
+    async def initial(self, ctx: RequestContext) -> dict[str, str]:
+        """What the fields hold at first; with `version` where the screen uses it."""
+        del ctx
+        return {}
+
+    def texts_of(self, stored: dict[str, Any]) -> dict[str, str]:
+        """A stored record (as in `VersionConflict.current`) as texts of the fields."""
+        del stored
+        return {}
+
+    async def complete(self, service: Service, action: str, form: Form) -> None:
+        """Do what the button `action` of a field promises; called without a connection, it may take its time."""
+        del service, action, form
+
+    @abstractmethod
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Do it; the answer."""
+
+
+class Difference(NamedTuple):
+    """One field of a conflict."""
+
+    label: str
+    stored: str
+    typed: str
+
+
+@dataclass(slots=True)
+class Form:
+    """What a template needs of a form."""
+
+    sections: Sequence[Section]
+    values: dict[str, str]
+    key: str
+    errors: dict[str, str] = field(default_factory=dict)
+    notice: str = ""
+    differences: list[Difference] = field(default_factory=list)
+    version: str = ""
+
+    def value(self, field: FormField) -> str:
+        """What the input holds."""
+        return self.values.get(field.name, "")
+
+    @property
+    def has_buttons(self) -> bool:
+        """Whether a button other than the one that saves comes first in the form."""
+        return any(field.button for field in by_name(self.sections).values())
+
+    @property
+    def summary(self) -> list[tuple[str, str, str]]:
+        """Every error as (field name, or empty where this form has no such field; label; sentence)."""
+        fields = by_name(self.sections)
+        rows = []
+        for name, message in self.errors.items():
+            field = fields.get(name)
+            rows.append((name if field else "", field.label if field else FIELDS.get(name, ""), message))
+        return rows
+
+
+def form(route: Routes, path: str, screen: Callable[..., Screen]) -> None:
+    """Add the page of a form and what receives it; `screen` is made for each request, from the parts of the path."""
+
+    @route("GET", path)
+    async def show_form(ctx: RequestContext) -> Reply:
+        return await show(ctx, screen(**ctx.request.path_params))
+
+    @route("POST", path)
+    async def receive_form(ctx: RequestContext, submission: Submission) -> Reply | Response:
+        return await receive(ctx, submission, screen(**ctx.request.path_params))
+
+    route.resumable(path)
+
+
+async def show(ctx: RequestContext, screen: Screen) -> Reply:
+    """The form as it is at first."""
+    await screen.load(ctx)
+    values = await screen.initial(ctx)
+    sections = await screen.sections(ctx, values)
+    form = Form(sections, values, tokens.new_token(), version=values.get("versao", ""))
+    return page(screen.template, screen=screen, f=form)
+
+
+async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -> Reply | Response:
+    """A submission: done, or the form again."""
+    status = 200
+    failure: SispatError | None = None
+    if not submission.review:
+        try:
+            return await _perform(ctx, submission, lambda: screen.save(ctx, submission))
+        except (InvalidData, KeyReused) as error:
+            status, failure = 422, error
+        except (VersionConflict, InUse) as error:
+            status, failure = 409, error
+    await screen.load(ctx)
+    sections = await screen.sections(ctx, submission.typed())
+    form = _again(screen, sections, submission, failure)
+    if submission.action:
+        return _Completed(screen, form, submission.action)
+    return page(screen.template, status, screen=screen, f=form)
+
+
+@dataclass(frozen=True, slots=True)
+class _Completed:
+    """The form again, after a button of it did what it promises: that may take its time, and holds no connection."""
+
+    screen: Screen
+    form: Form
+    action: str
+
+    async def response(self, request: Request) -> Response:
+        await self.screen.complete(service_of(request), self.action, self.form)
+        status = 422 if self.form.errors else 200
+        return render(request, self.screen.template, status, screen=self.screen, f=self.form)
+
+
+async def _perform(ctx: RequestContext, submission: Submission, do: Callable[[], Awaitable[Response]]) -> Response:
+    """`do`, once however often the same form is sent."""
+    digest = submission.digest(ctx.request.url.path)
+    try:
+        return await once(ctx, submission.key, digest, do)
+    except KeyReused:
+        raise
+    except SispatError as error:
+        cause = error
+
+    async def give_up() -> Response:
+        raise cause
+
+    # A double click that lost the race fails because of its own twin: then the twin's answer counts.
+    return await once(ctx, submission.key, digest, give_up)
+
+
+def _again(screen: Screen, sections: Sequence[Section], submission: Submission, failure: SispatError | None) -> Form:
+    values = submission.typed()
+    form = Form(sections, values, submission.key or tokens.new_token(), version=values.get("versao", ""))
+    if failure is None:
+        form.notice = "Confira o que você tinha digitado e salve. Nada foi gravado ainda."
+    elif isinstance(failure, InvalidData):
+        fields = by_name(sections)
+        form.errors = {n: fields[n].error(m) if n in fields else m for n, m in failure.fields.items()}
+    elif isinstance(failure, VersionConflict):
+        form.notice = failure.message
+        form.version = str(failure.current["versao"])
+        form.differences = _differences(screen, sections, values, failure)
+    elif isinstance(failure, KeyReused):
+        form.notice, form.key = _ALREADY_SENT, tokens.new_token()
+    else:
+        form.notice = failure.message
+    return form
+
+
+def _differences(
+    screen: Screen, sections: Sequence[Section], values: dict[str, str], conflict: VersionConflict
+) -> list[Difference]:
+    before = screen.texts_of(conflict.current)
+    rows = []
+    for name, asked in by_name(sections).items():
+        stored, typed = before.get(name, ""), values.get(name, "")
+        if asked.read(stored) != asked.read(typed):
+            rows.append(Difference(asked.label, asked.shown(stored), asked.shown(typed)))
+    return rows
+
+
+def version_of(submission: Submission) -> int:
+    """The version the form was made from; raises `InvalidData`."""
+    version = submission.values.get("versao", "")
+    if not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise InvalidData({"versao": "Falta a versão do registro. Recarregue a página de edição e tente de novo."})
+    return int(version)

@@ -1,0 +1,212 @@
+"""`sispat backup` as an operator meets it: our own database, in Portuguese, while the service runs or not."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import psycopg
+import pytest
+from processos import Service, comando, pasta_de_dados, por_dentro
+
+from esteio.alert import ENGLISH as AVISOS
+from esteio.backup import Problem, Trouble, Why
+from esteio.backup.operator import OperatorState
+from esteio.backup.operator._state import write_state
+from esteio.cli import ENGLISH
+from esteio.postgres import Dsn
+from sispat.cli._avisos import PALAVRAS
+from sispat.cli._copias import TEXTOS_DOS_COMANDOS
+from sispat.cli._operador import operacao
+from sispat.http.backup_state import OPERATOR_STATE, BackupsAtRisk, OperatorSilent, backup_age
+from sispat.settings import carregar
+
+
+@pytest.fixture
+def dados() -> Iterator[str]:
+    with pasta_de_dados() as pasta:
+        yield str(pasta)
+
+
+def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) -> None:
+    vazia = por_dentro("backup", "list", SISPAT_DATA_DIR=dados)
+    assert vazia.returncode == 0
+    assert vazia.stdout == f"Nenhuma cópia em {dados}/backup.\n"
+    estado = por_dentro("backup", "status", SISPAT_DATA_DIR=dados)
+    assert (estado.returncode, estado.stdout) == (1, "PROBLEMA - não há nenhuma cópia\n")
+
+
+@pytest.mark.timeout(180)
+def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) -> None:
+    with Service("--workers", "1", "--demo", "--size", "150", SISPAT_DATA_DIR=dados) as servico:
+        servico.pronto()
+        documentos = Path(dados) / "documentos"
+        documentos.mkdir()
+        (documentos / "nota.pdf").write_text("nota fiscal")
+        feita = comando("backup", "run", SISPAT_DATA_DIR=dados)
+        assert feita.returncode == 0, feita.stderr
+        assert "Copiando o banco ..." in feita.stderr
+        assert "Restaurada para prova em" in feita.stdout
+        assert "número de linhas de cada tabela" in feita.stdout
+        assert "Com ela 1 documentos, 11 B" in feita.stdout
+        [copia] = json.loads(comando("backup", "list", "--json", SISPAT_DATA_DIR=dados).stdout)
+        assert copia["id"].startswith("sispat_backup_")
+        assert copia["verified"]
+        url = json.loads((Path(dados) / "sispat.lock").read_text())["url"]
+        with psycopg.connect(Dsn.parse(url).with_(user="postgres").conninfo, autocommit=True) as conn:
+            conn.execute("delete from patrimonio")
+        (documentos / "nota.pdf").unlink()
+        volta = comando("backup", "restore", "--in-place", "--yes", SISPAT_DATA_DIR=dados)
+        assert volta.returncode == 0, volta.stderr
+        assert "O banco de antes está guardado como 'sispat_before_" in volta.stdout
+        assert (documentos / "nota.pdf").read_text() == "nota fiscal"
+        assert f"Os documentos de antes estão guardados em {documentos}.before-" in volta.stdout
+        assert "O sistema está fechado" in volta.stderr
+        assert comando("manutencao", "estado", SISPAT_DATA_DIR=dados).stdout == "O sistema está aberto.\n"
+        with psycopg.connect(Dsn.parse(url).conninfo) as conn:
+            assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
+        assert servico.encerrar() == 0
+    assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("OK - está tudo bem: sispat_backup_")
+
+
+def test_an_operator_by_hand_says_who_starts_it(dados: str) -> None:
+    sozinho = comando("operator", SISPAT_DATA_DIR=dados)
+    assert sozinho.returncode == 1
+    assert "Nenhum `sispat serve` usa a pasta de dados" in sozinho.stderr
+    assert not (Path(dados) / "postgres").exists(), "it starts no database"
+
+
+@pytest.mark.parametrize(
+    ("variaveis", "tarefas", "recebe", "unica"),
+    [
+        ({}, ["base", "dump"], True, True),
+        ({"DATABASE_URL": "postgresql://u@h/b"}, ["dump"], False, False),
+        (
+            {"DATABASE_URL": "postgresql://u@h/b", "SISPAT_BACKUP_BASE": "0 3 * * *", "SISPAT_BACKUP_ARCHIVE": "sim"},
+            ["base", "dump"],
+            True,
+            False,
+        ),
+        ({"SISPAT_BACKUP_BASE": "não", "SISPAT_BACKUP_DUMP": "não", "SISPAT_BACKUP_ARCHIVE": "não"}, [], False, True),
+    ],
+)
+def test_what_the_operator_does_follows_from_whose_database_it_is(
+    variaveis: dict[str, str], tarefas: list[str], recebe: bool, unica: bool
+) -> None:
+    feita = operacao(carregar(variaveis))
+    assert [tarefa.kind for tarefa in feita.tasks] == tarefas
+    assert {tarefa.cron.timezone for tarefa in feita.tasks} <= {"America/Sao_Paulo"}
+    assert (feita.archive, feita.alone) == (recebe, unica)
+
+
+async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arquivo = tmp_path / "operator.json"
+    monkeypatch.setenv(OPERATOR_STATE, str(arquivo))
+    agora = time.time()
+    write_state(arquivo, OperatorState(agora - 60, 1, True, verified="c", verified_age=7140.0))
+    assert await backup_age() == pytest.approx(2.0, abs=0.1)
+    write_state(arquivo, OperatorState(agora, 1, False))
+    assert await backup_age() == 0
+    write_state(arquivo, OperatorState(agora, 1, True, amiss=(Problem.of(Trouble.LOG_NO_SPACE, free=3),)))
+    with pytest.raises(BackupsAtRisk, match="3 MiB are left"):
+        await backup_age()
+    write_state(arquivo, OperatorState(agora - 301, 1, True))
+    with pytest.raises(OperatorSilent, match="há mais de 5 min"):
+        await backup_age()
+    for conteudo in ("", "[]", "{"):
+        arquivo.write_text(conteudo)
+        with pytest.raises(OperatorSilent):
+            await backup_age()
+
+
+def test_two_in_the_morning_is_the_citys(dados: str) -> None:
+    assert (
+        "02:00:00-04:00"
+        in por_dentro("backup", "schedule", SISPAT_DATA_DIR=dados, SISPAT_TIMEZONE="America/Manaus").stdout
+    )
+
+
+def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
+    aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
+    feita = por_dentro("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
+    assert feita.returncode == 0, feita.stderr
+    assert "correto cavalo" not in feita.stdout + feita.stderr
+    assert list((tmp_path / "cópias").rglob("database.dump.zst.age"))
+    assert "nenhuma chave foi dada" in por_dentro("backup", "verify", **aqui).stderr
+    assert "não combinam" in por_dentro("backup", "verify", SISPAT_BACKUP_PASSPHRASE="outra frase", **aqui).stderr
+
+
+def test_a_damaged_copy_is_told_in_portuguese_and_mended_from_another_place(
+    dados: str, postgres_database: str, tmp_path: Path
+) -> None:
+    lugares = [tmp_path / "cópias", tmp_path / "outro"]
+    aqui = {
+        "SISPAT_DATA_DIR": dados,
+        "DATABASE_URL": postgres_database,
+        "BACKUP_DIR": str(lugares[0]),
+        "SISPAT_BACKUP_STORES": str(lugares[1]),
+    }
+    sumido = por_dentro("backup", "list", **aqui)
+    assert sumido.returncode == 1
+    assert f"lugar das cópias {lugares[0]}: a pasta não existe; monte o disco" in sumido.stderr
+    assert por_dentro("backup", "run", "--no-verify", **aqui).returncode == 0
+    [ferido] = lugares[0].rglob("database.dump.zst")
+    inteiro = ferido.read_bytes()
+    ferido.write_bytes(inteiro[:-1])
+    estado = por_dentro("backup", "status", **aqui).stdout
+    assert f"está danificada: database.dump.zst tem {len(inteiro) - 1} bytes, e não {len(inteiro)}" in estado
+    assert "DANIFICADA" in por_dentro("backup", "list", **aqui).stdout
+    lido = por_dentro("backup", "verify", "--everywhere", **aqui)
+    assert lido.returncode == 1
+    assert f"(certo em {lugares[1]})" in lido.stderr
+    assert "está danificada: database.dump.zst" in por_dentro("backup", "restore", "--into", "x", **aqui).stderr
+    assert f"database.dump.zst levado a {lugares[0]}." in por_dentro("backup", "copy", **aqui).stdout
+    assert ferido.read_bytes() == inteiro
+
+
+def test_the_webhook_hears_of_a_copy_that_failed_in_portuguese(dados: str, tmp_path: Path) -> None:
+    recebidos: list[dict[str, str]] = []
+
+    class Gancho(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            recebidos.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Be quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Gancho) as servidor:
+        threading.Thread(target=servidor.serve_forever, args=(0.02,), daemon=True).start()
+        gancho = f"http://127.0.0.1:{servidor.server_port}/segredo"
+        aqui = {"SISPAT_DATA_DIR": dados, "WEBHOOK_URL": gancho}
+        feita = comando("backup", "run", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/cidade", **aqui)
+        servidor.shutdown()
+    assert (feita.returncode, feita.stderr.count("\n"), "segredo" in feita.stdout + feita.stderr) == (1, 1, False)
+    [aviso] = recebidos
+    assert aviso["title"] == "A cópia de cidade FALHOU"
+    assert "Não se conhece nenhuma cópia com que se possa contar." in aviso["message"]
+    assert "segredo" not in aviso["message"]
+    assert comando("backup", "notify", "--test", SISPAT_DATA_DIR=dados).stderr.startswith("Ninguém é avisado")
+
+
+def test_every_text_is_in_portuguese() -> None:
+    assert [
+        nome for nome in AVISOS.__slots__ if nome != "checks" and getattr(PALAVRAS, nome) == getattr(AVISOS, nome)
+    ] == []
+    for nome in AVISOS.__slots__:
+        campos = [set(re.findall(r"{\w+}", str(getattr(palavras, nome)))) for palavras in (AVISOS, PALAVRAS)]
+        assert campos[0] == campos[1], nome
+    iguais = [nome for nome in ENGLISH.__slots__ if getattr(TEXTOS_DOS_COMANDOS, nome) == getattr(ENGLISH, nome)]
+    assert iguais == []
+    assert len(TEXTOS_DOS_COMANDOS.columns) == len(ENGLISH.columns)
+    assert TEXTOS_DOS_COMANDOS.reasons.keys() == Why.__members__.keys()
+    assert all(("{about}" in TEXTOS_DOS_COMANDOS.reasons[why.name]) == ("{about}" in why.value) for why in Why)

@@ -1,0 +1,162 @@
+"""What Esteio says of backups is said in Portuguese by `sispat backup`: every error, every problem, every sentence."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import string
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import Any
+
+import pytest
+
+import esteio.backup
+import esteio.backup.packing
+import esteio.backup.physical
+import esteio.backup.schedule
+import esteio.backup.store
+import esteio.backup.tools
+import esteio.cli.environment
+from esteio.backup import Trouble
+from esteio.errors import EsteioError
+from sispat.cli._copias import TEXTOS_DOS_COMANDOS
+from sispat.cli._erros_de_copias import TEXTOS, em_portugues
+from sispat.cli._frases import _FRASES, traduzir
+
+PACOTES = (
+    esteio.backup,
+    esteio.backup.packing,
+    esteio.backup.physical,
+    esteio.backup.schedule,
+    esteio.backup.store,
+    esteio.backup.tools,
+    esteio.cli.environment,
+)
+
+
+def classes() -> list[type[EsteioError]]:
+    """Every public error that is raised as such, and not only a base of others."""
+    nomes = {nome: getattr(pacote, nome) for pacote in PACOTES for nome in pacote.__all__}
+    erros = [cada for cada in nomes.values() if inspect.isclass(cada) and issubclass(cada, EsteioError)]
+    return sorted((erro for erro in erros if not _e_base(erro)), key=lambda erro: erro.__name__)
+
+
+def _e_base(erro: type[EsteioError]) -> bool:
+    return (erro.__doc__ or "").startswith("Base of")
+
+
+def exemplo(tipo: str, nome: str) -> Any:
+    """A value for a parameter, which can be found again in a text."""
+    if "Mapping" in tipo:
+        return {"lugar": ValueError(f"<{nome}>"), "outro": ValueError("x")}
+    if "tuple" in tipo:
+        return (f"<{nome}>",)
+    if "int" in tipo:
+        return 7000 + len(nome)
+    return PurePath(f"/<{nome}>/x") if "Path" in tipo else f"<{nome}>"
+
+
+@pytest.mark.parametrize("classe", classes(), ids=lambda classe: classe.__name__)
+def test_every_error_has_a_text_that_loses_no_field(classe: type[EsteioError]) -> None:
+    assert any(cada in TEXTOS for cada in classe.__mro__)
+    parametros = list(inspect.signature(classe).parameters.values())
+    dados = {cada.name: exemplo(str(cada.annotation), cada.name) for cada in parametros}
+    por_nome = {cada.name for cada in parametros if cada.kind is inspect.Parameter.KEYWORD_ONLY}
+    erro = classe(
+        *(valor for nome, valor in dados.items() if nome not in por_nome), **{nome: dados[nome] for nome in por_nome}
+    )
+    dito = em_portugues(erro)
+    for nome, valor in dados.items():
+        assert (str(valor) if isinstance(valor, int) else f"<{nome}>") in dito
+    assert dito != str(erro)
+
+
+def test_an_error_nobody_translated_is_told_in_its_own_words() -> None:
+    class Novo(EsteioError):
+        """New."""
+
+    assert em_portugues(Novo("it is new")) == "it is new"
+
+
+def campos(texto: str) -> set[str | None]:
+    return {nome for _, nome, _, _ in string.Formatter().parse(texto) if nome}
+
+
+@pytest.mark.parametrize("problema", Trouble, ids=lambda problema: problema.name)
+def test_every_problem_has_a_text_with_its_fields(problema: Trouble) -> None:
+    texto = TEXTOS_DOS_COMANDOS.problems[problema.name]
+    assert texto != problema.value
+    assert campos(texto) == campos(problema.value)
+
+
+# The sentences in the fields
+
+ERROS = {
+    *(classe.__name__ for classe in classes()),
+    *("_damaged", "_refuse", "_unreachable"),  # which make one of them
+}
+VARIAVEIS = {"advice", "allowed", "reason", "problem"}
+NOMES = {"the log", "sha256, none", "7 can't be reached7"}  # no sentences; the last is two, each with its own
+FONTES = Path(esteio.backup.__file__).parent
+
+
+def frases() -> Iterator[str]:
+    """What Esteio's source hands to those errors, with a number in the place of each field."""
+    arquivos = [*FONTES.rglob("*.py"), FONTES.parent / "cli" / "environment.py"]
+    for no in (no for arquivo in arquivos for no in ast.walk(ast.parse(arquivo.read_text()))):
+        if isinstance(no, ast.Call) and _nome(no.func) in ERROS:
+            for argumento in (*no.args, *(cada.value for cada in no.keywords)):
+                yield from _textos(argumento)
+        elif isinstance(no, ast.Assign) and _nome(no.targets[0]) in VARIAVEIS:
+            yield from _textos(no.value)
+
+
+def _nome(no: ast.expr) -> str:
+    return no.attr if isinstance(no, ast.Attribute) else no.id if isinstance(no, ast.Name) else ""
+
+
+def _textos(no: ast.AST) -> Iterator[str]:
+    if isinstance(no, ast.Call) and _nome(no.func) in ERROS:
+        return  # it is walked by itself
+    if isinstance(no, ast.Constant):
+        if isinstance(no.value, str):
+            yield no.value
+    elif isinstance(no, ast.JoinedStr):
+        yield "".join(str(parte.value) if isinstance(parte, ast.Constant) else "7" for parte in no.values)
+    else:
+        for filho in ast.iter_child_nodes(no):
+            yield from _textos(filho)
+
+
+def test_every_sentence_in_the_source_is_translated() -> None:
+    todas = {frase for frase in frases() if len(frase.split()) > 1 and re.search("[a-z]", frase)} - NOMES
+    assert len(todas) > 60  # they are found
+    ditas = {
+        frase for frase in todas if traduzir(frase) == frase and not frase.startswith(("zstd: ", "age: ", "SELECT "))
+    }
+    assert ditas == set(), "sentences without a translation in sispat/cli/_frases.py"
+
+
+def test_a_translation_carries_over_what_stands_in_it() -> None:
+    assert all(campos(ingles) == campos(portugues) for ingles, portugues in _FRASES.items())
+    assert traduzir('"São João".x has 3 rows, not 4') == '"São João".x tem 3 linhas, e não 4'
+    assert traduzir("base.tar.zst: it is missing") == "base.tar.zst: está faltando"
+    assert traduzir("backup store /x: object 'a/b': there is no such file; see the reason") == (
+        "lugar /x: objeto 'a/b': não existe tal arquivo; veja o motivo"
+    )
+    assert traduzir("FATAL: autenticação falhou") == "FATAL: autenticação falhou"
+
+
+def test_the_page_for_bad_days_quotes_what_is_really_said() -> None:
+    pagina = (Path(__file__).parents[3] / "docs/how-to/restaurar-sob-pressao.md").read_text()
+    esquerda = [linha.split("|")[1] for linha in pagina.splitlines() if linha.startswith("| `")]
+    citadas = [citada for celula in esquerda for citada in celula.split("`")[1::2]]
+    ditas = " ".join(
+        (*_FRASES.values(), *TEXTOS.values(), *TEXTOS_DOS_COMANDOS.problems.values(), TEXTOS_DOS_COMANDOS.wait)
+    )
+    assert len(citadas) >= 8
+    for citada in citadas:
+        for parte in citada.replace("ARQUIVO", "...").split("..."):
+            assert parte.strip(" :") in ditas

@@ -1,0 +1,119 @@
+"""The contract of the API: documented, authorised everywhere, true to its own description."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from fastapi.routing import APIRoute
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis import checks
+
+from esteio.postgres import Dsn
+from sispat.app import create_app
+from sispat.settings import Settings
+
+CONFERENCIAS = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+PUBLICAS = {"/api/auth/login", "/api/docs", "/api/openapi.json"}
+
+
+def rotas(dsn: Dsn) -> list[tuple[str, str]]:
+    aplicacao = create_app(Settings(database_url=dsn))
+    return [
+        (metodo, rota.path.replace("{id_}", "00000000-0000-4000-8000-000000000000"))
+        for rota in aplicacao.routes
+        if isinstance(rota, APIRoute) and rota.path.startswith("/api") and rota.path not in PUBLICAS
+        for metodo in rota.methods
+    ]
+
+
+async def test_without_a_session_every_route_but_the_public_ones_is_401(cliente, cidade) -> None:
+    todas = rotas(cidade)
+    assert len(todas) >= 25
+    async with cliente() as c:
+        for metodo, caminho in todas:
+            r = await c.request(metodo, caminho, json={} if metodo in ("POST", "PUT") else None)
+            assert r.status_code == 401, (metodo, caminho, r.text)
+            assert r.headers["content-type"] == "application/problem+json"
+
+
+async def test_openapi_describes_every_route_and_docs_are_served(cliente, cidade) -> None:
+    async with cliente() as c:
+        documento = (await c.get("/api/openapi.json")).json()
+        pagina = await c.get("/api/docs")
+        assert pagina.status_code == 200
+        enderecos = re.findall(r'(?:src|href)="([^"]+)"', pagina.text)
+        assert len(enderecos) >= 3
+        for endereco in enderecos:  # nothing comes from elsewhere
+            assert endereco.startswith("/")
+            assert (await c.get(endereco)).status_code == 200
+    caminhos = {rota.path for rota in create_app(Settings(database_url=cidade)).routes if isinstance(rota, APIRoute)}
+    caminhos.discard("/api/docs")
+    assert {p for p in caminhos if p.startswith("/api")} == set(documento["paths"])
+    assert "Sessão" in documento["components"]["securitySchemes"]
+    for caminho, operacoes in documento["paths"].items():
+        for operacao in operacoes.values():
+            assert operacao["summary"], caminho
+            assert ("security" in operacao) == (caminho != "/api/auth/login"), caminho
+
+
+async def test_unknown_paths_and_methods_are_problems_too(cliente) -> None:
+    async with cliente() as c:
+        for metodo, caminho, estado in (("GET", "/api/nada", 404), ("PATCH", "/api/patrimonios", 405)):
+            r = await c.request(metodo, caminho)
+            assert (r.status_code, r.headers["content-type"]) == (estado, "application/problem+json")
+            assert r.json()["requisicao"] == r.headers["x-request-id"]
+
+
+def casos(operacao: Any, quantos: int = 10) -> list[Any]:
+    """Requests a program might send to one operation, by its own description."""
+    colhidos: list[Any] = []
+
+    @settings(
+        max_examples=quantos,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operacao.as_strategy())
+    def colher(caso: Any) -> None:
+        colhidos.append(caso)
+
+    colher()
+    return colhidos
+
+
+@pytest.mark.timeout(240)
+async def test_answers_are_as_described_for_generated_requests(cliente, cidade) -> None:
+    esquema = schemathesis.openapi.from_dict(create_app(Settings(database_url=cidade)).openapi())
+    operacoes = [r.ok() for r in esquema.get_all_operations() if r.ok().path != "/api/auth/logout"]
+    enviados = 0
+    async with cliente("admin@demo.local", limit_write=None, limit_report=None) as c:
+        for operacao in operacoes:
+            for caso in casos(operacao):
+                pedido = caso.as_transport_kwargs(base_url="http://sispat.test")
+                cabecalhos = {n: v for n, v in pedido["headers"].items() if n.lower() != "authorization"}
+                try:
+                    r = await c.request(
+                        pedido["method"],
+                        pedido["url"],
+                        params=pedido.get("params"),
+                        headers={n: v.encode("latin-1") for n, v in cabecalhos.items()},
+                        json=pedido.get("json"),
+                        content=pedido.get("data"),
+                        cookies=None,
+                    )
+                except (UnicodeEncodeError, httpx.InvalidURL):
+                    continue  # not a request that can be sent
+                enviados += 1
+                assert r.status_code < 500, (operacao.label, pedido, r.text)
+                caso.validate_response(r, checks=CONFERENCIAS)
+    assert enviados > 150

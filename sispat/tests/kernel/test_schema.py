@@ -1,0 +1,132 @@
+"""The schema: migrated once, all or nothing; what the application's role may and may not do."""
+
+import re
+import shutil
+import threading
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from esteio.postgres import Database, Dsn
+from sispat.app import SLICES
+from sispat.http.service import DATABASE_ROLE
+from sispat.http.slices import Site
+from sispat.kernel import schema
+
+
+@pytest.fixture
+def vazio(postgres_server) -> Dsn:
+    nome = f"vazio_{id(object())}"
+    yield postgres_server.create_database(nome)
+    postgres_server.drop_database(nome)
+
+
+async def test_an_empty_database_is_behind_and_after_migrating_it_is_not(vazio: Dsn) -> None:
+    async with Database(vazio) as db:
+        assert not await schema.is_current(db)
+        assert schema.migrate(vazio) == ("", schema.expected_version())
+        assert await schema.is_current(db)
+    assert schema.migrate(vazio) == (schema.expected_version(), schema.expected_version())
+
+
+def test_of_two_that_start_at_once_one_migrates_and_the_other_waits(vazio: Dsn) -> None:
+    feitas: list[object] = []
+
+    def migrar() -> None:
+        try:
+            feitas.append(schema.migrate(vazio)[0])
+        except Exception as erro:  # noqa: BLE001 - told to the assertion below
+            feitas.append(erro)
+
+    dois = [threading.Thread(target=migrar) for _ in range(2)]
+    for um in dois:
+        um.start()
+    for um in dois:
+        um.join()
+    assert sorted(map(str, feitas)) == ["", schema.expected_version()]
+
+
+def test_a_migration_that_fails_half_way_leaves_nothing(vazio: Dsn, tmp_path: Path) -> None:
+    pasta = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, pasta)
+    (pasta / "versions/0999_quebrada.py").write_text(
+        "from sispat.migrations import executar\n"
+        f"revision, down_revision = '0999', '{schema.expected_version()}'\n"
+        "def upgrade():\n    executar('create table antes (a int); select 1/0')\n"
+    )
+    with pytest.raises(schema.MigrationFailed, match="division by zero") as erro:
+        schema.migrate(vazio, pasta)
+    assert "desfeita" in erro.value.message
+    with psycopg.connect(vazio.conninfo) as conn:
+        assert conn.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
+    assert schema.migrate(vazio)[1] == schema.expected_version()
+
+
+def test_locais_that_were_there_before_addresses_get_empty_ones(vazio: Dsn, tmp_path: Path) -> None:
+    pasta = tmp_path / "migrations"
+    shutil.copytree(schema.MIGRATIONS, pasta)
+    for nova in pasta.glob("versions/0*.py"):
+        if nova.name >= "0002":
+            nova.unlink()
+    assert schema.migrate(vazio, pasta) == ("", "0001")
+    with psycopg.connect(vazio.conninfo) as conn:
+        conn.execute("with s as (insert into setor (codigo, nome) values ('S', 'S') returning id)"
+                     " insert into local (setor_id, nome) select id, 'Sala' from s")  # fmt: skip
+    schema.migrate(vazio)
+    with psycopg.connect(vazio.conninfo) as conn:
+        assert conn.execute("select nome, cep || logradouro || uf from local").fetchall() == [("Sala", "")]
+        for errado in ("cep = '0100100'", "cep = '01001-000'", "uf = 'sp'"):
+            with pytest.raises(psycopg.errors.CheckViolation), conn.transaction():
+                conn.execute(f"update local set {errado}")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update evento set acao = 'nada'",
+        "delete from evento",
+        "truncate evento",
+        "delete from patrimonio",
+        "update alembic_version set version_num = '0'",
+        "create table minha (a int)",
+        "drop table evento",
+        "alter table evento disable trigger all",
+    ],
+)
+def test_the_applications_role_cannot_rewrite_what_was_audited_nor_the_schema(cidade: Dsn, sql: str) -> None:
+    with psycopg.connect(cidade.conninfo, autocommit=True) as conn:
+        conn.execute(f"set role {DATABASE_ROLE}")
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(sql)
+
+
+@pytest.mark.parametrize("sql", ["update evento set acao = 'nada'", "delete from evento", "truncate evento"])
+def test_not_even_the_owner_rewrites_the_audit_by_accident(cidade: Dsn, sql: str) -> None:
+    with psycopg.connect(cidade.conninfo, autocommit=True) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        conn.execute(sql)
+
+
+def test_a_number_never_changes(cidade: Dsn) -> None:
+    with psycopg.connect(cidade.conninfo) as conn, pytest.raises(psycopg.errors.RestrictViolation):
+        conn.execute("update patrimonio set numero = 999999 where numero = 1")
+
+
+def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_key_of_input_is_translated(
+    cidade,
+) -> None:
+    with psycopg.connect(cidade.conninfo) as conn:
+        nomes = {
+            nome
+            for (nome,) in conn.execute(
+                "select conname from pg_constraint join pg_class c on c.oid = conrelid"
+                " where connamespace = 'public'::regnamespace and contype in ('u', 'f', 'c')"
+                " and c.relname in ('setor', 'local', 'agente', 'classe', 'patrimonio', 'usuario')"
+            )
+        }
+    assert set(Site(SLICES).constraints) <= nomes
+    # Checks of single values are the entry types' work; what only the database can know must have words.
+    so_o_banco_sabe = {n for n in nomes if re.search(r"(_unic[oa]|_fkey|_fk)$", n)} - {
+        "patrimonio_numero_unico",  # numbers come from numeracao
+    }
+    assert so_o_banco_sabe <= set(Site(SLICES).constraints)

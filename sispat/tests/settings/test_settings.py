@@ -1,0 +1,204 @@
+"""The settings: where values come from, what is refused and how it is said, and that the page tells the truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from sispat.settings import ConfiguracaoInvalida, Origem, Settings, carregar, em_vigor, pagina, variaveis
+
+RAIZ = Path(__file__).parents[3]
+
+
+def problemas(env: dict[str, str]) -> dict[str, str]:
+    with pytest.raises(ConfiguracaoInvalida) as erro:
+        carregar(env)
+    return {problema.nome: str(problema) for problema in erro.value.problemas}
+
+
+def test_nothing_is_required() -> None:
+    settings = carregar({})
+    assert settings == Settings()
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 8000, 2)
+    assert (settings.session_idle, settings.session_max, settings.body_limit) == (28_800, 86_400, 1_048_576)
+    assert (settings.retention_days, settings.health_check_interval) == (30, 60_000)
+    assert set(map(settings.origem, Settings.model_fields)) == {Origem.PADRAO}
+
+
+def test_command_line_beats_environment_beats_file_beats_default(tmp_path: Path) -> None:
+    arquivo = tmp_path / ".env"
+    arquivo.write_text("SISPAT_PORT=1001\nSISPAT_WORKERS=5\nexport SISPAT_CITY_NAME='São José'\n# nota\n", "utf-8")
+    settings = carregar({"SISPAT_PORT": "1002", "SISPAT_HOST": "::1"}, arquivo, {"host": "0.0.0.0", "port": None})
+    assert (settings.port, settings.origem("port")) == (1002, Origem.AMBIENTE)
+    assert (settings.workers, settings.origem("workers")) == (5, Origem.ARQUIVO)
+    assert (settings.city_name, settings.origem("city_name")) == ("São José", Origem.ARQUIVO)
+    assert (settings.host, settings.origem("host")) == ("0.0.0.0", Origem.LINHA)
+    assert settings.origem("log_level") is Origem.PADRAO
+
+
+def test_the_env_file_of_the_working_directory_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SISPAT_PORT", raising=False)
+    (tmp_path / ".env").write_text("SISPAT_PORT=1003\n")
+    assert carregar().port == 1003
+    monkeypatch.setenv("SISPAT_PORT", "1004")
+    assert carregar().port == 1004
+
+
+def test_a_given_environment_counts_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("SISPAT_PORT=1003\n")
+    monkeypatch.setenv("SISPAT_WORKERS", "7")
+    assert carregar({}) == Settings()
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    settings = carregar({"DATABASE_URL": "", "SISPAT_PORT": "", "REDIS_URL": ""})
+    assert (settings.database_url, settings.port, settings.redis_url) == (None, 8000, None)
+
+
+@pytest.mark.parametrize(
+    ("texto", "segundos"),
+    [("90s", 90), ("90", 90), ("30min", 1800), ("8h", 28_800), ("1d", 86_400), ("1,5h", 5400), ("90000 ms", 90)],
+)
+def test_durations_carry_their_unit(texto: str, segundos: float) -> None:
+    assert carregar({"SISPAT_SESSION_IDLE": texto}).session_idle == segundos
+
+
+@pytest.mark.parametrize(("texto", "tamanho"), [("1MB", 1 << 20), ("512kB", 1 << 19), ("65536", 65_536)])
+def test_sizes_carry_their_unit(texto: str, tamanho: int) -> None:
+    assert carregar({"SISPAT_BODY_LIMIT": texto}).body_limit == tamanho
+
+
+@pytest.mark.parametrize(
+    ("texto", "url"),
+    [
+        ("", "https://viacep.com.br"),
+        ("não", None),
+        ("off", None),
+        ("http://cep.interno:8080", "http://cep.interno:8080"),
+    ],
+)
+def test_the_look_up_of_addresses_can_be_pointed_elsewhere_or_switched_off(texto: str, url: str | None) -> None:
+    assert carregar({"SISPAT_CEP_URL": texto}).cep_url == url
+
+
+def test_an_address_look_up_that_is_no_url_is_refused() -> None:
+    assert "não para desligar" in problemas({"SISPAT_CEP_URL": "viacep.com.br"})["SISPAT_CEP_URL"]
+
+
+def test_when_backups_are_made_is_checked_when_the_settings_are_read() -> None:
+    lidas = carregar({"SISPAT_BACKUP_BASE": "30 1 * * 1-5", "SISPAT_BACKUP_DUMP": "Não", "SISPAT_BACKUP_MAX_AGE": "3d"})
+    assert (lidas.backup_base, lidas.backup_dump, lidas.backup_max_age) == ("30 1 * * 1-5", "não", 3 * 86400)
+    assert carregar({"SISPAT_BACKUP_BASE": "auto"}).backup_base == "auto"
+    achados = problemas(
+        {"SISPAT_BACKUP_BASE": "às duas", "SISPAT_BACKUP_DUMP": "auto", "SISPAT_BACKUP_ARCHIVE": "talvez"}
+    )
+    assert len(achados) == 3
+    assert "cinco campos" in achados["SISPAT_BACKUP_BASE"]
+
+
+def test_all_bad_values_are_told_at_once() -> None:
+    achados = problemas(
+        {
+            "SISPAT_PORT": "abc",
+            "SISPAT_WORKERS": "0",
+            "SISPAT_SESSION_IDLE": "3 luas",
+            "SISPAT_TIMEZONE": "America/Nárnia",
+            "SISPAT_LOG_FORMAT": "xml",
+            "SISPAT_FORWARDED_ALLOW_IPS": "10.0.0.0/8,proxy",
+            "RETENTION_DAYS": "-1",
+            "ENABLE_HEALTH_MONITOR": "talvez",
+            "AWS_S3_BUCKET": "Maiúsculo",
+        }
+    )
+    assert len(achados) == 9
+    assert "“abc” (ambiente)" in achados["SISPAT_PORT"]
+    assert "de 0 a 65535" in achados["SISPAT_PORT"]
+    assert "de 1 a 64" in achados["SISPAT_WORKERS"]
+    assert "30min" in achados["SISPAT_SESSION_IDLE"]
+    assert "“proxy”" in achados["SISPAT_FORWARDED_ALLOW_IPS"]
+
+
+@pytest.mark.parametrize(
+    ("nome", "valor"),
+    [
+        ("DATABASE_URL", "mysql://u:segredo@h/b"),
+        ("DATABASE_URL", "postgresql://u:segredo@h:porta/b"),
+        ("DATABASE_URL", "postgresql://u:segredo/metade@h/b"),
+        ("DATABASE_URL", "postgresql://u:segredo%@h/b"),
+        ("REDIS_URL", "http://:segredo@h"),
+        ("WEBHOOK_URL", "segredo"),
+        ("SENTRY_DSN", "https://"),
+        ("SISPAT_NOTIFY_URLS", "tgram://1/2 segredo"),
+        ("SISPAT_HEARTBEAT_URL", "segredo"),
+    ],
+)
+def test_a_bad_secret_is_named_but_not_shown(nome: str, valor: str) -> None:
+    achado = problemas({nome: valor})[nome]
+    assert achado.startswith(f"{nome} = “***”")
+    assert "segredo" not in achado
+
+
+def test_a_session_cannot_idle_longer_than_it_lives() -> None:
+    achado = problemas({"SISPAT_SESSION_IDLE": "2h", "SISPAT_SESSION_MAX": "1h"})
+    assert list(achado) == ["SISPAT_SESSION_IDLE"]
+    assert "SISPAT_SESSION_MAX" in achado["SISPAT_SESSION_IDLE"]
+
+
+def test_a_name_nobody_reads_is_warned_about_with_the_nearest_known(tmp_path: Path) -> None:
+    arquivo = tmp_path / ".env"
+    arquivo.write_text("SISPAT_WORKER=3\nPOSTGRES_DB=outro\n")
+    avisos = carregar({"SISPAT_PROT": "1", "HOME": "/"}, arquivo).avisos
+    assert len(avisos) == 2
+    assert "SISPAT_PROT (ambiente)" in avisos[0]
+    assert "SISPAT_PORT?" in avisos[0]
+    assert "SISPAT_WORKERS?" in avisos[1]
+
+
+def test_an_env_file_that_cannot_be_understood_is_refused(tmp_path: Path) -> None:
+    arquivo = tmp_path / ".env"
+    arquivo.write_text("SISPAT_PORT=1\nisto não = 'é\n", "utf-8")
+    with pytest.raises(ConfiguracaoInvalida, match="linha 2"):
+        carregar({}, arquivo)
+    arquivo.write_bytes(b"SISPAT_CITY_NAME=S\xe3o\n")
+    with pytest.raises(ConfiguracaoInvalida, match="UTF-8"):
+        carregar({}, arquivo)
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_secrets_are_masked_wherever_settings_are_shown() -> None:
+    segredos = {
+        "DATABASE_URL": "postgresql://u:segredo@h/b",
+        "REDIS_URL": "redis://:segredo@h:6379/0",
+        "REDIS_PASSWORD": "segredo",
+        "WEBHOOK_URL": "https://exemplo.br/segredo",
+        "SENTRY_DSN": "https://segredo@exemplo.br/1",
+        "SISPAT_NOTIFY_URLS": "mailto://u:segredo@exemplo.br tgram://segredo/1",
+        "SISPAT_HEARTBEAT_URL": "https://exemplo.br/segredo",
+    }
+    settings = carregar(segredos)
+    assert "segredo" not in repr(settings)
+    assert not any("segredo" in linha.valor for linha in em_vigor(settings))
+    assert settings.database_url is not None
+    assert settings.database_url.password == "segredo"
+
+
+def test_every_variable_of_the_guide_is_read() -> None:
+    guia = {"DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD", "BACKUP_DIR", "RETENTION_DAYS", "ENABLE_HEALTH_MONITOR"}
+    guia |= {"HEALTH_CHECK_INTERVAL", "WEBHOOK_URL", "AWS_S3_BUCKET", "SENTRY_DSN"}
+    nomes = [variavel.nome for _, _, variavel in variaveis()]
+    assert guia < set(nomes)
+    assert len(nomes) == len(set(nomes))
+    assert all(nome in guia or nome.startswith("SISPAT_") for nome in nomes)
+
+
+def test_the_reference_page_is_what_the_code_says() -> None:
+    escrita = (RAIZ / "docs/reference/settings.md").read_text("utf-8")
+    assert escrita == pagina(), "run `make docs`"
