@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from esteio.limit import Decision, Hit, Limit, LimitError, MemoryStore, RateLimiter, SyncRateLimiter
+from esteio.limit._decision import noted
 from esteio.testing import ManualClock
 
 TWO = Limit(2, 10, name="two")
@@ -191,7 +192,7 @@ async def test_what_can_not_be_is_refused_before_the_store_is_asked(house: House
 
 
 async def test_a_degraded_denial_is_not_repeated(house: House) -> None:
-    denial = Decision((False, TWO, "key", 1, 0, 10**7, 10**7, "redis is away", False))
+    denial = noted(((), False, 0, 10**7, 10**7), TWO, "key", 1, "redis is away")
     house.limiter._denied.note(denial, 0)
     house.limiter._denied.note_group([Hit("key", TWO)], [denial], 0)
     assert len(house.limiter._denied) == 0

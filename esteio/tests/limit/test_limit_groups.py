@@ -32,7 +32,7 @@ def test_a_group_is_charged_whole_or_not_at_all(groups: list[tuple[int, list[Hit
         assert [each.allowed for each in said] == [allowed for allowed, *_ in expected]
         if passed and charge:
             states = tried
-            assert [[each.allowed, *each[4:7]] for each in said] == expected
+            assert [[each.allowed, each.remaining, each.reset_us, each.retry_us] for each in said] == expected
             continue
         for each in said:
             _, _, left, _, _ = each.limit.decide(states.get((each.limit.scope, each.key), ()), now, 0)

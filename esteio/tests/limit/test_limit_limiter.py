@@ -1,5 +1,7 @@
 """What both limiters promise, whichever algorithm decides."""
 
+import copy
+import pickle
 from dataclasses import replace
 
 import pytest
@@ -64,7 +66,7 @@ def test_a_long_key_takes_no_more_memory_than_a_short_one(limit: Limit) -> None:
     store = MemoryStore()
     store.hit_now("k" * 10_240, limit)
     store.hit_now("k" * 10_241, limit)
-    assert [len(key) for _, key in store._entries] == [33, 33]
+    assert [len(entry.key) for entry in store._ring] == [33, 33]
 
 
 @pytest.mark.parametrize(
@@ -159,3 +161,24 @@ def test_a_decision_can_not_be_changed_and_says_all_it_knows(limit: Limit) -> No
     assert decision.degraded
     assert repr(decision).startswith("<Decision allowed: key='key' limit='five' cost=1 remaining=4 reset_after=")
     assert "degraded: redis is away" in repr(decision)
+    assert (decision.retry_us, decision.reset_us) == (0, round(decision.reset_after * 1_000_000))
+
+
+def test_decisions_that_say_the_same_are_equal_and_survive_pickling_and_copying(limit: Limit) -> None:
+    clock = ManualClock()
+    one, two = (SyncRateLimiter(MemoryStore(clock=clock)) for _ in range(2))
+    first, second = one.hit("key", limit), two.hit("key", limit)
+    assert first == second
+    assert hash(first) == hash(second)
+    assert first != two.hit("key", limit)
+    assert first != first.because("away")
+    assert first != "key"
+    denial = [one.hit("key", limit, 9), one.hit("key", limit, 9).in_shadow(), first.because("redis is away")]
+    for decision in (first, *denial):
+        for again in (pickle.loads(pickle.dumps(decision)), copy.deepcopy(decision)):
+            assert (again, repr(again), again.shadow, again.reason) == (
+                decision,
+                repr(decision),
+                decision.shadow,
+                decision.reason,
+            )

@@ -90,11 +90,61 @@ def test_threads_together_get_exactly_the_limit(name: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_child_forked_while_a_thread_decides_can_decide() -> None:
     store = MemoryStore()
+    store.hit_now("key", FIVE)
+    entry = store._ring[0]
     with store._lock:
+        entry.pop()  # as another thread would that decides on it
         child = os.fork()
         if child == 0:
-            os._exit(0 if store.hit_now("key", FIVE).remaining == 4 else 1)
+            known, new = store.hit_now("key", FIVE), store.hit_now("new", FIVE)
+            os._exit(0 if (known.remaining, new.remaining) == (3, 4) else 1)
+        entry.append(None)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_what_an_interrupted_thread_held_is_free_again_with_what_was_used_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("esteio.limit._memory._LOST", 0.01)
+    store = MemoryStore()
+    store.hit_now("key", FIVE)
+    store._ring[0].pop()  # a Ctrl-C right behind this
+    assert store.hit_now("key", FIVE).remaining == 3
+    store._ring[0].pop()
+    assert [each.remaining for each in store.decide_now([Hit("key", FIVE), Hit("new", FIVE)], charge=True)] == [2, 4]
+    store._ring[0].pop()
+    store.refund_now("key", FIVE)
+    assert store.decide_now([Hit("key", FIVE)], charge=False)[0].remaining == 3
+
+
+def test_a_group_of_more_keys_than_there_is_room_for_is_decided_and_the_bound_holds() -> None:
+    store = MemoryStore(8)
+    decisions = store.decide_now([Hit(f"key {number}", FIVE) for number in range(64)], charge=True)
+    assert all(each.remaining == 4 for each in decisions)
+    assert len(store) == 8
+    assert store.hit_now("another", FIVE).remaining == 4
+
+
+def test_threads_that_push_each_other_out_lose_no_hit_of_a_key_that_stays_in_use() -> None:
+    store, limit, other = MemoryStore(64), Limit(4_000, 3_600, name="stays"), Limit(1, 0.001, name="goes")
+    admitted: list[int] = []
+
+    def work(thread: int) -> None:
+        count = 0
+        for number in range(1_000):
+            count += store.hit_now("key", limit).allowed
+            store.hit_now(f"{thread} {number}", other)  # unused again after a millisecond
+            count += all(store.decide_now([Hit("key", limit), Hit(f"g {number % 7}", limit)], charge=True))
+        admitted.append(count)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(50)
+    assert sum(admitted) == 4_000
+    assert len(store) <= 64
+    assert all(entry == [None] for entry in store._ring)
 
 
 @pytest.mark.parametrize("max_keys", [0, -1, 7, 1.5, True, "many"])

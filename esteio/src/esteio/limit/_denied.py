@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from esteio.limit._decision import Decision
+from esteio.limit._decision import Decision, decided
 from esteio.limit._limit import SHORT_KEY, Hit, Limit, bounded_key
 from esteio.limit.algorithms import NEVER
 
@@ -54,15 +54,16 @@ class Denied:
         if left <= 0:
             self._known.pop(identity, None)
             return None
-        return Decision((False, limit, key, cost, remaining, left + after, left, "", False))
+        return decided(((), False, remaining, left + after, left), limit, key, cost)
 
     def note(self, denial: Decision, era: int) -> None:
         """Remember what the store said just now; what is degraded or can never pass is not repeated from here."""
-        _, limit, key, cost, remaining, reset, retry, reason, _ = denial
-        if self._size and era == self.era and retry > 0 and not reason:
+        retry = denial.retry_us
+        if self._size and era == self.era and retry > 0 and not denial.degraded:
             _make_room(self._known, self._size)
-            identity = (limit.scope, bounded_key(key))
-            self._known[identity] = self._now() + retry, limit, cost, remaining, reset - retry
+            identity = (denial.limit.scope, bounded_key(denial.key))
+            after = denial.reset_us - retry
+            self._known[identity] = self._now() + retry, denial.limit, denial.cost, denial.remaining, after
 
     # -- several
 
@@ -79,17 +80,17 @@ class Denied:
             return None
         later = []
         for each, hit in zip(decisions, hits, strict=True):
-            if each[1] is not hit[1] and each[1] != hit[1]:
+            if each.limit is not hit.limit and each.limit != hit.limit:
                 return None
-            later.append(_later(each, hit[0], passed))
+            later.append(_later(each, hit.key, passed))
         return later
 
     def note_group(self, hits: Sequence[Hit], decisions: list[Decision], era: int) -> None:
         """The same for a group, until the last of its denials ends."""
-        waits = [each[6] for each in decisions if not each]
+        waits = [each.retry_us for each in decisions if not each]
         if not self._size or era != self.era or not waits:
             return
-        if NEVER not in waits and not any(each[7] for each in decisions):
+        if NEVER not in waits and not any(each.degraded for each in decisions):
             _make_room(self._groups, self._size)
             wait = max(waits)
             self._groups[_group(hits)] = self._now() + wait, wait, decisions
@@ -112,8 +113,5 @@ def _make_room(known: OrderedDict[Any, Any], size: int) -> None:
 
 def _later(denied: Decision, key: str, passed: int) -> Decision:
     """What `denied` says `passed` microseconds later; a member whose own wait is over would pass alone."""
-    _, limit, _, cost, remaining, reset, retry, _, _ = denied
-    reset = reset - passed if reset > passed else 0
-    if retry <= passed:
-        return Decision((True, limit, key, cost, remaining, reset, 0, "", False))
-    return Decision((False, limit, key, cost, remaining, reset, retry - passed, "", False))
+    reset, retry = max(0, denied.reset_us - passed), max(0, denied.retry_us - passed)
+    return decided(((), not retry, denied.remaining, reset, retry), denied.limit, key, denied.cost)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
-from esteio.limit._decision import Decision, decision
+from esteio.limit._decision import Decision, decided
 from esteio.limit._limit import Hit
 from esteio.limit.algorithms import State
 
@@ -28,9 +28,9 @@ def decide_group(
     decisions = []
     for hit, place in zip(hits, places, strict=True):
         state = kept[place][0] if place in kept else read(place)
-        state, allowed, remaining, reset, retry = hit.limit.decide(state, now, hit.cost)
-        decisions.append(decision(allowed, hit.limit, hit.key, hit.cost, remaining, reset, retry))
-        kept[place] = state, reset
+        verdict = hit.limit.decide(state, now, hit.cost)
+        decisions.append(decided(verdict, hit.limit, hit.key, hit.cost))
+        kept[place] = verdict[0], verdict[3]
     if charge and all(decisions):
         return decisions, kept
     return [
@@ -40,5 +40,4 @@ def decide_group(
 
 def _uncharged(passed: Decision, state: State, now: int) -> Decision:
     """A hit that would pass but is not charged: what is left is what was left before it."""
-    _, _, remaining, reset, _ = passed.limit.decide(state, now, 0)
-    return decision(True, passed.limit, passed.key, passed.cost, remaining, reset, 0)
+    return decided(passed.limit.decide(state, now, 0), passed.limit, passed.key, passed.cost)

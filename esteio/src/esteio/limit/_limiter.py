@@ -93,7 +93,7 @@ class RateLimiter(Limiter):
         else:
             known = self._known(key, limit, cost)
             decision = known if known is not None else await self._asked(key, limit, cost)
-        return decision if decision[0] else self._refused(decision)
+        return decision if decision._verdict[1] else self._refused(decision)  # noqa: SLF001 - `allowed`, without a call
 
     async def hit_all(self, hits: Iterable[Hit]) -> Decisions:
         """Charge all of them if all have room, else none: one atomic step of the store."""
@@ -133,7 +133,7 @@ class RateLimiter(Limiter):
     async def _asked(self, key: str, limit: Limit, cost: int) -> Decision:
         era = self._denied.era
         decision = (await self._remote.decide((Hit(key, limit, cost),), charge=True))[0]
-        if not decision[0]:
+        if not decision:
             self._denied.note(decision, era)
         return decision
 

@@ -35,7 +35,7 @@ class SyncRateLimiter(Limiter):
     def hit(self, key: str, limit: Limit, cost: int = 1) -> Decision:
         """Charge `cost` to `key` if `limit` has room for it. LimitError for an empty key or a cost below 1."""
         decision = self._answer(key, limit, cost)
-        return decision if decision[0] else self._refused(decision)
+        return decision if decision._verdict[1] else self._refused(decision)  # noqa: SLF001 - `allowed`, without a call
 
     def hit_all(self, hits: Iterable[Hit]) -> Decisions:
         """Charge all of them if all have room, else none: one atomic step of the store."""
@@ -65,12 +65,13 @@ class SyncRateLimiter(Limiter):
         self._denied.forget(key, limit)
 
     def _remote_hit(self, key: str, limit: Limit, cost: int) -> Decision:
-        check_hit(key, cost)
+        if type(key) is not str or type(cost) is not int or cost < 1 or not key:
+            check_hit(key, cost)
         known = self._denied.find(key, limit, cost)
         if known is not None:
             return known
         era = self._denied.era
         decision = self.store.hit_now(key, limit, cost)
-        if not decision[0]:
+        if not decision:
             self._denied.note(decision, era)
         return decision

@@ -124,7 +124,7 @@ def test_groups_are_all_or_nothing_and_say_what_the_memory_store_would_say(ask: 
         decisions, kept = decide_group(hits, names, lambda name: states.get(name, ()), now, charge)
         states.update({name: state for name, (state, _) in kept.items()})
         rows = ask(Unit(hits, names, Mode.DECIDE if charge else Mode.PEEK), at=now)
-        assert rows == [(each[0], *each[4:7]) for each in decisions]
+        assert rows == [(each.allowed, each.remaining, each.reset_us, each.retry_us) for each in decisions]
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)

@@ -20,16 +20,29 @@ def decide(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
     """Judge a hit of `cost`, and charge it when it passes."""
     rate = limit.rate
     per = limit.per_us
-    used = _used(state, now, limit) if state else 0
+    used = 0
+    if state:  # what `_used` does, without the bound, which only a bucket that is too full can exceed
+        time, part, old_rate, old_per = state
+        used = (time - now) * rate + part if old_rate == rate and old_per == per else _used(state, now, limit)
+        if used < 0:
+            used = 0
     room = limit.capacity * per - used
     left = room - cost * per
     if left < 0:
-        retry = NEVER if cost > limit.capacity else -(left // rate)
-        return _kept(used, now, limit), False, max(0, room // per), -(-used // rate), retry
+        return _denied(state, now, cost, limit)
     if not cost:
         return state, True, left // per, -(-used // rate), 0
-    whole, part = divmod(used + cost * per, rate)
+    used += cost * per
+    whole = used // rate
+    part = used - whole * rate
     return (now + whole, part, rate, per), True, left // per, whole + 1 if part else whole, 0
+
+
+def _denied(state: State, now: int, cost: int, limit: Numbers) -> Verdict:
+    used = _used(state, now, limit) if state else 0
+    room = limit.capacity * limit.per_us - used
+    retry = NEVER if cost > limit.capacity else -((room - cost * limit.per_us) // limit.rate)
+    return _kept(used, now, limit), False, max(0, room // limit.per_us), -(-used // limit.rate), retry
 
 
 def _used(state: State, now: int, limit: Numbers) -> int:

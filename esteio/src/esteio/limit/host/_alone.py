@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from esteio.limit._decision import Decision, decision
+from esteio.limit._decision import Decision, noted
 from esteio.limit._limit import Hit
 from esteio.limit._memory import MemoryStore
 from esteio.limit.algorithms import NEVER
@@ -38,17 +38,17 @@ class Alone:
 def _local(hit: Hit, share: Decision) -> Decision:
     """What the share says, about the limit itself."""
     key, limit, cost = hit
-    retry = share[6]
+    retry = share.retry_us
     if retry == NEVER and cost <= limit.capacity:
         retry = _AGAIN_US  # too much for a share only
-    return decision(share[0], limit, key, cost, share[4], share[5], retry, REASON)
+    return noted(((), share.allowed, share.remaining, share.reset_us, retry), limit, key, cost, REASON)
 
 
 def _stated(hit: Hit) -> Decision:
     """`open` or `closed`."""
     key, limit, cost = hit
     if cost > limit.capacity:
-        return decision(False, limit, key, cost, limit.capacity, 0, NEVER, REASON)
+        return noted(((), False, limit.capacity, 0, NEVER), limit, key, cost, REASON)
     if limit.on_failure == "open":
-        return decision(True, limit, key, cost, limit.capacity - cost, 0, 0, REASON)
-    return decision(False, limit, key, cost, 0, _AGAIN_US, _AGAIN_US, REASON)
+        return noted(((), True, limit.capacity - cost, 0, 0), limit, key, cost, REASON)
+    return noted(((), False, 0, _AGAIN_US, _AGAIN_US), limit, key, cost, REASON)

@@ -18,7 +18,7 @@ from typing import Any
 
 import hiredis
 
-from esteio.limit._decision import Decision
+from esteio.limit._decision import Decision, decided
 from esteio.limit.redis._errors import Trouble, trouble
 from esteio.limit.redis._local import Memory
 from esteio.limit.redis._script import Unit, answers, call
@@ -27,7 +27,7 @@ from esteio.limit.redis._wire import Wire
 __all__ = ["FULL_IN_FLIGHT", "IN_FLIGHT", "Batches"]
 
 IN_FLIGHT = 2
-FULL_IN_FLIGHT = 8
+FULL_IN_FLIGHT = 4  # more would queue at a busy server, and count as its slowness
 _LATE = 0.005  # seconds; a timer later than this says that the loop stood still: the answer may be here, unread
 _GRAIN = 0.001  # seconds; units that are due within one of these are given up together, so that timers stay few
 _GRACE = 1.125  # times `wait` for a unit on its way: one that was sent at once sees its server declared slow first
@@ -179,7 +179,7 @@ class Batches:
                     msg = f"allowed={allowed} remaining={remaining} of {limit}"
                     raise ValueError(msg)
                 known[name] = (limit, remaining, reset, now)
-                decisions.append(Decision((allowed == 1, limit, key, cost, remaining, reset, retry, "", False)))
+                decisions.append(decided(((), allowed == 1, remaining, reset, retry), limit, key, cost))
             results.append(decisions)
         if next(rows, None) is not None:
             msg = "more answers than hits"

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from esteio.limit._decision import Decision
+from esteio.limit._decision import Decision, noted
 from esteio.limit._group import decide_group
 from esteio.limit._limit import Hit, Limit
 from esteio.limit.algorithms import NEVER, State
@@ -236,13 +236,12 @@ def worded(hit: Hit, local: Decision | None, reason: str) -> Decision:
     """The decision on `hit` itself: `local` is the one on this instance's share, None when nothing was counted."""
     key, limit, cost = hit
     if cost > limit.capacity:
-        return Decision((False, limit, key, cost, 0, 0, NEVER, reason, False))
+        return noted(((), False, 0, 0, NEVER), limit, key, cost, reason)
     if local is None:
         let = limit.on_failure == "open"
-        return Decision(
-            (let, limit, key, cost, limit.capacity - cost if let else 0, 0, 0 if let else _SOON, reason, False)
-        )
-    allowed, _, _, _, remaining, reset, retry, _, _ = local
+        remaining, retry = (limit.capacity - cost, 0) if let else (0, _SOON)
+        return noted(((), let, remaining, 0, retry), limit, key, cost, reason)
+    retry = local.retry_us
     if retry == NEVER:  # more than a share, but not more than the limit
-        retry = max(reset, _SOON)
-    return Decision((allowed, limit, key, cost, remaining, reset, retry, reason, False))
+        retry = max(local.reset_us, _SOON)
+    return noted(((), local.allowed, local.remaining, local.reset_us, retry), limit, key, cost, reason)
