@@ -1,8 +1,11 @@
-"""The log replayed over a restored directory, by PostgreSQL itself.
+"""WAL replayed over a restored directory, by PostgreSQL itself.
 
-Promises: it answers, it is the cluster it should be, and each of its databases lets itself be opened; it is left stopped
-with the settings it had. PostgreSQL says when the log ends before the moment: RestoreRefused with what can be
-reached.
+Promises: no setting of the backup has a say, whether it stands in postgresql.conf, in what that includes, or in
+postgresql.auto.conf: the server runs on files of our own, and what matters is given on its command line too. It runs no
+command, loads no library, archives nothing, and starts no worker of an extension or of a logical subscription: a replayed
+subscriber would take the changes of the real one. It answers, it is the cluster it should be, all WAL of the plan was
+replayed, and each of its databases can be opened; it is left stopped, with the settings it had. PostgreSQL says when WAL
+ends before the target: RestoreRefused with what can be reached.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from esteio.backup._errors import RestoreRefused, VerificationFailed
 from esteio.backup._manifest import Manifest
 from esteio.backup._session import connect, one
 from esteio.backup.physical._plan import Plan
+from esteio.backup.physical._segments import lsn_bytes
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded, StartFailed
 from esteio.postgres.embedded._hold import hold_file
@@ -26,7 +30,46 @@ from esteio.system import sync_directory
 __all__ = ["databases", "replay"]
 
 _LAST = re.compile(r"last completed transaction was at log time ([0-9:. -]+\S*)")
-_OWN_FILES = ("postgresql.conf", "pg_hba.conf", "pg_ident.conf", "esteio.conf")
+_REDONE = re.compile(r"redo done at ([0-9A-F]+/[0-9A-F]+)")
+_TOO_EARLY = "recovery ended before configured recovery target"
+_OWN_FILES = ("postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "esteio.conf")
+_SIGNALS = ("recovery.signal", "standby.signal")
+_NOTHING = dict.fromkeys(
+    (
+        "archive_cleanup_command",
+        "archive_command",
+        "archive_library",
+        "local_preload_libraries",
+        "primary_conninfo",
+        "primary_slot_name",
+        "recovery_end_command",
+        "recovery_target",
+        "recovery_target_lsn",
+        "recovery_target_name",
+        "recovery_target_time",
+        "recovery_target_xid",
+        "session_preload_libraries",
+        "shared_preload_libraries",
+        "synchronous_standby_names",
+    ),
+    "",
+)
+_ALWAYS = {
+    "archive_mode": "off",
+    "autovacuum": "off",
+    "fsync": "on",
+    "hot_standby": "off",  # it answers when it is done, and a smaller max_connections does not matter
+    "logging_collector": "off",
+    "max_logical_replication_workers": "0",
+    "max_prepared_transactions": "1000",  # those in WAL are brought back too, and would not fit into none
+    "max_locks_per_transaction": "256",
+    "recovery_target_action": "promote",
+    "recovery_target_inclusive": "on",
+    "restore_command": "false",  # all of it is in pg_wal already
+    "wal_level": "replica",
+}
+_FIRST_WITH_TRIGGERS_OFF = 17
+_SINCE_17 = {"event_triggers": "off"}  # one at login would run when we look
 
 Look = Callable[[Embedded], None]
 
@@ -34,31 +77,51 @@ Look = Callable[[Embedded], None]
 def replay(
     plan: Plan, directory: Path, toolbox: Toolbox, *, start_timeout: float, durable: bool, look: Look | None = None
 ) -> datetime | None:
-    """Replay the log in `directory`; when the last transaction in it was committed, None where its log does not say.
+    """Replay WAL in `directory`; when the last transaction in it was committed, None where its log does not say.
 
     `look` is called with the server while it runs. StartFailed when it does not start within `start_timeout` seconds,
-    VerificationFailed when it is not what it should be, RestoreRefused when the log ends before the plan's moment.
+    VerificationFailed when it is not what it should be, RestoreRefused when WAL ends before the plan's target.
     """
-    server = _server(plan, directory, toolbox, start_timeout, durable)
-    (directory / "recovery.signal").touch(mode=0o600)
     own = {name: _content(directory / name) for name in _OWN_FILES}
-    (directory / "postgresql.conf").touch(mode=0o600)  # elsewhere where Debian made the cluster
+    for name in (*_OWN_FILES, *_SIGNALS):
+        (directory / name).unlink(missing_ok=True)
+    server = _server(plan, directory, toolbox, start_timeout, durable, target=plan.target)
+    for name in ("recovery.signal", "postgresql.conf", "postgresql.auto.conf"):
+        (directory / name).touch(mode=0o600)
     _hand_over(server, directory)
     try:
-        server.start()
+        server = _started(plan, server, directory, toolbox, start_timeout, durable)
+        said = (server.data_dir / "console.log").read_text(errors="replace")
         _require_same(server, plan.base)
+        _require_replayed(plan, said)
         if look is not None:
             look(server)
-        return _last_commit((server.data_dir / "console.log").read_text(errors="replace"))
+        return _last_commit(said)
     except StartFailed as error:
         raise _explained(plan, directory, error) from error
     finally:
         server.stop()
         hold_file(directory).unlink(missing_ok=True)
-        (directory / "recovery.signal").unlink(missing_ok=True)
+        for name in _SIGNALS:
+            (directory / name).unlink(missing_ok=True)
         for name, content in own.items():
             _put_back(directory / name, content, server)
         sync_directory(directory)
+
+
+def _started(
+    plan: Plan, server: Embedded, directory: Path, toolbox: Toolbox, start_timeout: float, durable: bool
+) -> Embedded:
+    try:
+        server.start()
+    except StartFailed as error:
+        # PostgreSQL wants to see a transaction after the target. At the very last one there is none, and all of the WAL
+        # is what was asked for; it goes on from where it was.
+        if _TOO_EARLY not in error.log or plan.target != plan.window.ends:
+            raise
+        server = _server(plan, directory, toolbox, start_timeout, durable, target=None)
+        server.start()
+    return server
 
 
 def databases(server: Embedded) -> list[str]:
@@ -67,25 +130,25 @@ def databases(server: Embedded) -> list[str]:
         return [name for (name,) in conn.execute("SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1")]
 
 
-def _server(plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float, durable: bool) -> Embedded:
+def _server(
+    plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float, durable: bool, *, target: datetime | None
+) -> Embedded:
     settings = {
-        "restore_command": "false",  # all of the log is in pg_wal already
-        "recovery_target_timeline": str(plan.branch.timeline) if plan.branch else "current",
-        "recovery_target_action": "promote",
-        "hot_standby": "off",  # it answers when it is done, and a smaller max_connections does not matter
-        "archive_mode": "off",
-        "autovacuum": "off",
-        "logging_collector": "off",
+        **_NOTHING,
+        **_ALWAYS,
+        **(_SINCE_17 if toolbox.major >= _FIRST_WITH_TRIGGERS_OFF else {}),
         "fsync": "on" if durable else "off",
-        "shared_preload_libraries": "",
+        "recovery_target_timeline": str(plan.branch.timeline) if plan.branch else "current",
     }
-    if plan.target is not None and plan.log:
-        settings["recovery_target_time"] = plan.target.isoformat(" ")
+    if target is not None and plan.log:
+        # Last: even an empty target after it would be a second one to PostgreSQL.
+        del settings["recovery_target_time"]
+        settings["recovery_target_time"] = target.isoformat(" ")
     return Embedded(
         directory,
         major=toolbox.major,
         binaries=toolbox.directory,
-        settings=settings,
+        overrides=settings,
         start_timeout=start_timeout,
         unresponsive_after=None,
         create=False,
@@ -123,8 +186,19 @@ def _require_same(server: Embedded, base: Manifest) -> None:
             one(conn, "SELECT count(*) FROM pg_class")
 
 
+def _require_replayed(plan: Plan, said: str) -> None:
+    """All of the plan's WAL, where no target ended it before: its last complete segment was at least begun."""
+    complete = [wal.segment for wal in plan.log if not wal.partial]
+    if plan.target is not None or len(complete) < 2:
+        return
+    redone = _REDONE.findall(said)
+    last = complete[-1]  # a record that began in the one before may fill it
+    if redone and lsn_bytes(redone[-1]) < (last.number - 1) * last.size:
+        raise VerificationFailed(plan.base.id, (f"replay ended at {redone[-1]}, before {last.name}",))
+
+
 def _explained(plan: Plan, directory: Path, error: StartFailed) -> Exception:
-    if "recovery ended before configured recovery target" not in error.log:
+    if _TOO_EARLY not in error.log:
         return error
     last = _last_commit(error.log) or plan.window.begins
     reason = f"{plan.target and plan.target.isoformat(' ')} can't be reached, the log ends before it"

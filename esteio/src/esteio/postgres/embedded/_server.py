@@ -58,8 +58,8 @@ class Embedded:
 
     `binaries` is the directory of its programs (None: the wheel of the extra `embedded`, else Debian's);
     `account` the one it runs under when we are root (None: postgres, else nobody); `settings` go before
-    ours. `start_timeout`, in seconds, includes the recovery after a crash. `unresponsive_after` seconds of no answer on
-    the socket make it dead, while it starts too; None: never. `create`: None makes a cluster where none was before, True
+    ours, and `overrides` before every file: they are given on the command line. `start_timeout`, in seconds, includes
+    the recovery after a crash. `unresponsive_after` seconds of no answer on the socket make it dead, while it starts too; None: never. `create`: None makes a cluster where none was before, True
     also where one was, False never.
     """
 
@@ -72,6 +72,7 @@ class Embedded:
         account: str | None = None,
         port: int = 5432,
         settings: Mapping[str, str] | None = None,
+        overrides: Mapping[str, str] | None = None,
         start_timeout: float = 60.0,
         unresponsive_after: float | None = 15.0,
         create: bool | None = None,
@@ -85,6 +86,7 @@ class Embedded:
         self.account = resolve_account(account)
         self.port = port
         self._settings = {**server_settings(), **(settings or {})}
+        self._overrides = dict(overrides or {})
         self._start_timeout = start_timeout
         self._clock = clock
         self._directory = self.requested
@@ -334,6 +336,7 @@ class Embedded:
     def _spawn(self, program: Path) -> subprocess.Popen[bytes]:
         self._write(_CONSOLE, "")
         command = [str(program), "-D", str(self._directory), "-k", str(self._socket_dir), "-p", str(self.port)]
+        command += [part for name, value in self._overrides.items() for part in ("-c", f"{name}={value}")]
         handle = os.open(self._directory / _CONSOLE, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         with os.fdopen(handle, "ab") as console:
             return subprocess.Popen(  # noqa: S603
