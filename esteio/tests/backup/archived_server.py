@@ -24,7 +24,7 @@ def main(home: Path) -> None:
     server = Embedded(home / "data", settings={"shared_buffers": "64MB"})
     server.start()
     stores, toolbox, packing = Stores([open_store(str(home / "disk"))]), Toolbox(18), Packing(level=1)
-    archive = WalArchive(server.dsn, home / "disk", stores, toolbox, packing, ship_every=0.2)
+    archive = WalArchive(server.dsn, home / "disk", stores, toolbox, lambda: packing, ship_every=0.2)
     archive.start()
     print("pid", server.pid, flush=True)
     with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:

@@ -279,7 +279,7 @@ def test_a_missing_segment_is_red_and_a_damaged_one_is_named_with_its_store(two:
     for key in log:
         for place in (two.near, two.far):
             open_store(str(place)).put(key, packed.getvalue())
-    assert f"log missing from {first.next.name} to {first.next.name}: make a base backup" in red(two.backups)
+    assert f"WAL is missing from {first.next.name} to {first.next.name}: make a base backup" in red(two.backups)
     assert two.backups.check_copies(two.id).ok
     with pytest.raises(RestoreRefused, match=f"segment {first.next.name} is missing; what can be reached is"):
         two.backups.recover(two.near.with_name("de volta"), datetime.now(UTC) + timedelta(hours=1))
@@ -289,15 +289,24 @@ def test_a_missing_segment_is_red_and_a_damaged_one_is_named_with_its_store(two:
     assert found["perto", log[0]].problem.code is Trouble.LOG_DAMAGED
     assert found["perto", log[0]].right == (str(two.far),)
     assert found["longe", log[1]].problem.code is Trouble.LOG_ABSENT
-    assert two.backups.copy_log() == [(log[1], str(two.far), None)]
+    assert [(each.file, each.store, each.problem) for each in two.backups.copy_log()] == [(log[1], str(two.far), None)]
     assert set(two.found()) == {("perto", log[0])}
+    assert [each.store for each in two.backups.copy_log(read=True)] == [str(two.near)]
+    assert not two.found()
 
 
 def as_base(two: Two) -> Manifest:
     manifest = two.backups.entries()[0].manifest
     assert manifest is not None
     ended = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
-    details = {"segment_size": 1 << 24, "timeline": 1, "end_lsn": "0/3000100", "ended": ended, "needs": []}
+    details = {
+        "system_identifier": "7",
+        "segment_size": 1 << 24,
+        "timeline": 1,
+        "end_lsn": "0/3000100",
+        "ended": ended,
+        "needs": [],
+    }
     base = replace(manifest, kind="base", details=details)
     for place in (two.near, two.far):
         two.file(place, "manifest.json").write_text(base.to_json())

@@ -83,7 +83,7 @@ def start(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:
 def test_the_whole_way_from_a_base_to_a_moment(env: dict[str, str], server: PostgresServer, home: Path) -> None:
     archive = start(env, "archive")
     try:
-        until(lambda: any((home / "disk/.wal").glob("*.partial")), archive)
+        until(lambda: any((home / "disk/.wal").glob("*/*.partial")), archive)
         assert "Restored for trial" in esteio(env, "run", "--kind", "base")
         esteio(env, "run", "--kind", "incremental", "--no-verify")
         with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
@@ -99,7 +99,7 @@ def test_the_whole_way_from_a_base_to_a_moment(env: dict[str, str], server: Post
         until(lambda: listed()[-1]["reachable"][1] > row[0].isoformat(), archive)
         assert [each["kind"] for each in listed()] == ["base", "incremental"]
     finally:
-        assert "Receiving the log" in ended(archive)
+        assert "Receiving WAL" in ended(archive)
     assert "2099" in esteio(env, "restore", "--to", "2099-01-01T00:00:00Z", "--directory", str(home / "x"), code=1)
     (home / "data").mkdir()
     again = esteio(env, "restore", "--to", row[0].isoformat(), "--data-dir", str(home / "data"), "--yes")

@@ -102,7 +102,7 @@ def test_after_the_loss_of_everything_but_the_backup_less_than_a_second_is_missi
     stores = Stores([open_store(str(home / "disk"))])
     with stores.get(f"{writing.base}/manifest.json") as source:
         base = Manifest.from_json(source.read())
-    log = inventory(stores, home / "disk" / ".wal", 1 << 24)
+    log = inventory(stores, home / "disk" / ".wal", 1 << 24, base.details["system_identifier"])
     restored = recover(plan([base], log, None, name="city"), home / "new", stores, Toolbox(18), lambda _: None)
     swap(restored.directory, home / "data", now=time.time())
     server = Embedded(home / "data", settings={"shared_buffers": "64MB"})

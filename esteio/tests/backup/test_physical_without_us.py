@@ -90,7 +90,7 @@ def test_a_dump_is_restored_with_zstd_psql_and_pg_restore(server: PostgresServer
 
 def test_a_cluster_is_restored_to_a_moment_with_zstd_tar_and_postgres(server: PostgresServer, home: Path) -> None:
     stores, toolbox, packing = Stores([open_store(str(home / "disk"))]), Toolbox(18), Packing(level=1)
-    archive = WalArchive(server.dsn, home / "disk", stores, toolbox, packing, heartbeat=0.2, ship_every=0.1)
+    archive = WalArchive(server.dsn, home / "disk", stores, toolbox, lambda: packing, heartbeat=0.2, ship_every=0.1)
     archive.start()
     try:
         draft = Draft(stores, "base", packing)
@@ -103,6 +103,7 @@ def test_a_cluster_is_restored_to_a_moment_with_zstd_tar_and_postgres(server: Po
         dropped = time.time()
         while (archive.status().received_at or 0) < dropped + 0.5:
             time.sleep(0.05)
+        system = archive.directory.name
     finally:
         archive.stop(10.0)
     assert row is not None
@@ -111,6 +112,7 @@ def test_a_cluster_is_restored_to_a_moment_with_zstd_tar_and_postgres(server: Po
     sockets.mkdir()
     server.embedded.account.own(sockets)
     given = {"BACKUP": home / "disk" / "base", "BACKUP_DIR": home / "disk", "NEW": new, "SOCKETS": sockets}
+    given["SYSTEM"] = system
     shell.run("cluster", "moment", "start", MOMENT=row[0].isoformat(" "), **given)
     try:
         with psycopg.connect(host=str(sockets), user="postgres", dbname="postgres") as conn:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
-from esteio.backup._copies import Brought, Copies, bring, brought_log, known_flaws, read_everywhere
+from esteio.backup._copies import Brought, Copies, bring, known_flaws, read_everywhere
 from esteio.backup._databases import DatabaseBackups
 from esteio.backup._ending import Ending
 from esteio.backup._errors import NotConfirmed, VerificationFailed
@@ -37,9 +37,12 @@ from esteio.backup.packing import Decryption, Packing
 from esteio.backup.physical import (
     KINDS,
     ClusterBackups,
+    Limit,
     NotPossible,
     Recovered,
+    Repaired,
     WalArchive,
+    packing_with_known_key,
     recover_beside,
     recover_in_place,
     recover_server,
@@ -94,7 +97,8 @@ class Backups:
     the same time (None: one for each core, 4 at most); `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
     `embedded`); trials are held below `scratch` (None: the temporary directory). `max_age` is how old the newest
-    verified backup may be, unless `status` is asked otherwise. An operator says in `operator_file`
+    verified backup may be, unless `status` is asked otherwise, `wal_max_age` the newest WAL in each store where WAL is
+    archived. `spool_limit` bounds the WAL that waits here for a store. An operator says in `operator_file`
     how it is (None: in the first directory among the stores). What people
     uploaded into the directory `documents` belongs to each backup; the trial after a run reads what is new of it and
     `documents_sample` bytes of the rest.
@@ -113,6 +117,8 @@ class Backups:
         binaries: Path | None = None,
         scratch: Path | None = None,
         max_age: timedelta = timedelta(hours=26),
+        wal_max_age: timedelta = timedelta(hours=1),
+        spool_limit: Limit | None = None,
         operator_file: Path | None = None,
         documents: Path | None = None,
         documents_sample: int = SAMPLE,
@@ -132,6 +138,8 @@ class Backups:
         self._documents_sample = documents_sample
         self._clock = clock
         self._max_age = max_age
+        self._wal_max_age = wal_max_age
+        self._spool_limit = spool_limit or Limit()
         self._operator_file = operator_file
         self._places = Places(stores)
         key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
@@ -236,10 +244,14 @@ class Backups:
             done = bring(self._stores, entry, [flaw for flaw in flaws if flaw.store not in unmade], progress)
             return replace(done, files=(*documents.files, *done.files), left=(*documents.left, *done.left))
 
-    def copy_log(self) -> list[tuple[str, str, Problem | None]]:
-        """Bring the log to the stores that lack some: each file with a store, and why it is not there (None: it is)."""
+    def copy_log(self, *, read: bool = False) -> list[Repaired]:
+        """Bring WAL to the stores that lack some of it, and in place of what is damaged, by size; with `read`, by content."""
         with self._locked():
-            return brought_log(self._stores)
+            return self.cluster.copy_log(read=read)
+
+    def accept(self, cluster: str) -> None:
+        """Say that the cluster with this system identifier may write where there are backups of others."""
+        self.cluster.accept(cluster)
 
     def restore_into(
         self, name: str, backup: str = "latest", progress: Progress = silent, *, documents: Path | None = None
@@ -286,15 +298,17 @@ class Backups:
         progress: Progress = silent,
         *,
         documents: Path | None = None,
+        cluster: str | None = None,
     ) -> Recovered:
         """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
 
         It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
         what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
+        `cluster` is its system identifier, needed where the stores hold several and none was accepted.
         """
         with self._waiting(progress):
             beside = self.documents.as_of(target, into=documents) if documents else Untouched()
-            return recover_beside(self.cluster, directory, target, beside, progress)
+            return recover_beside(self.cluster, directory, target, beside, progress, which=cluster)
 
     def recover_in_place(
         self,
@@ -304,6 +318,7 @@ class Backups:
         progress: Progress = silent,
         *,
         documents: bool = True,
+        cluster: str | None = None,
     ) -> tuple[Recovered, Path | None]:
         """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
 
@@ -317,7 +332,7 @@ class Backups:
         data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
         with self._waiting(progress):
             beside = self.documents.as_of(target) if documents else Untouched()
-            return recover_in_place(self.cluster, data_dir, target, beside, progress, clock=self._clock)
+            return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)
 
     def recover_server(
         self,
@@ -327,6 +342,7 @@ class Backups:
         progress: Progress = silent,
         *,
         documents: bool = True,
+        cluster: str | None = None,
         quiet: AbstractContextManager[object] | None = None,
     ) -> tuple[Recovered, Path | None]:
         """As `recover_in_place`, of an embedded server, which goes on until the new directory is ready.
@@ -337,7 +353,15 @@ class Backups:
         with self._waiting(progress):
             beside = self.documents.as_of(target) if documents else Untouched()
             return recover_server(
-                self.cluster, server, confirm, target, progress, documents=beside, quiet=quiet, clock=self._clock
+                self.cluster,
+                server,
+                confirm,
+                target,
+                progress,
+                which=cluster,
+                documents=beside,
+                quiet=quiet,
+                clock=self._clock,
             )
 
     def archive(self) -> WalArchive:
@@ -351,7 +375,13 @@ class Backups:
             root.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:  # a disk that is not mounted must not be filled where it should be
             raise NotPossible("wal", f"{root}: {error.strerror}", "make its parent, or mount that disk") from error
-        return WalArchive(lambda: self.dsn, root, self._stores, self._toolbox(major), self._packing())
+        return WalArchive(
+            lambda: self.dsn, root, self._stores, self._toolbox(major), self._wal_packing, limit=self._spool_limit
+        )
+
+    def _wal_packing(self) -> Packing:
+        """With the key of an earlier archive where the stores have one that opens: one key for a repository."""
+        return packing_with_known_key(self._packing(), self._stores, self.cluster.key)
 
     @property
     def directory(self) -> Path | None:
@@ -391,7 +421,7 @@ class Backups:
         except AllStoresFailed as error:
             return judge((), error.failures, self._now(), max_age, blind=True)
         found = judge(survey.entries, survey.silent, self._now(), max_age)
-        return replace(found, problems=(*found.problems, *self.cluster.problems()))
+        return replace(found, problems=(*found.problems, *self.cluster.problems(self._wal_max_age.total_seconds())))
 
     def watch(
         self,

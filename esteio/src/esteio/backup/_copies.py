@@ -16,16 +16,15 @@ from esteio.backup._errors import BackupError, ManifestError
 from esteio.backup._flaws import WHOLE, Flaw
 from esteio.backup._folder import MANIFEST, PROOF
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Problem, Trouble, not_made, why
+from esteio.backup._problem import Problem, Trouble, why
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._soundness import read_small
 from esteio.backup.store import ObjectMissing, Store, StoreError, Stores
 
-__all__ = ["Brought", "Copies", "bring", "brought_log", "known_flaws", "read_everywhere"]
+__all__ = ["Brought", "Copies", "bring", "known_flaws", "read_everywhere"]
 
 _CHUNK = 1024 * 1024
-_LOG = "wal"  # the folder the log is shipped to, see physical/_shipping.py
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +117,6 @@ def bring(stores: Stores, entry: Entry, flaws: Sequence[Flaw], progress: Progres
             done += wanted[name].size
             progress("bring", done, total, "bytes")
     return Brought(entry.id, tuple(brought), tuple(left))
-
-
-def brought_log(stores: Stores) -> list[tuple[str, str, Problem | None]]:
-    """Bring the shipped log to the stores that lack some: file, store, and why it is not there (None when it is)."""
-    done: list[tuple[str, str, Problem | None]] = []
-    for placed in stores.mirror(_LOG):
-        done += [(placed.key, store, None) for store in placed.stored]
-        failed = not_made(placed.key, placed.failed)
-        done += [(placed.key, str(problem.fields["store"]), problem) for problem in failed]
-    return done
 
 
 def _copied(stores: Stores, backup: str, file: _Wanted, lacking: set[str], target: Store) -> Flaw | None:

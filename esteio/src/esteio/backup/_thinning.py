@@ -69,8 +69,8 @@ class Thinning:
         decisions = [
             Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else "") for entry in unread
         ]
-        for whole_cluster in (False, True):  # neither kind stands in for the other
-            group = [each for each in held if is_cluster(entries[each.id]) == whole_cluster]
+        for kind in {_group(entry) for entry in entries.values()}:  # none stands in for another
+            group = [each for each in held if _group(entries[each.id]) == kind]
             decisions += decide(group, self._retention, now)
         return entries, sorted(decisions, key=lambda each: each.id)
 
@@ -85,6 +85,11 @@ class Thinning:
 def is_cluster(entry: Entry) -> bool:
     """Whether it is a backup of the whole cluster."""
     return entry.manifest is not None and entry.manifest.kind in KINDS
+
+
+def _group(entry: Entry) -> str:
+    """Dumps, or the cluster by system identifier: an empty one that took the place of another prunes nothing of it."""
+    return str(entry.manifest.details["system_identifier"]) if is_cluster(entry) and entry.manifest else "dump"
 
 
 def _needs(entry: Entry) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from esteio.cli._bar import Bar
-from esteio.cli._cluster import moment, recover_cluster, replace_cluster
+from esteio.cli._cluster import Choice, moment, recover_cluster, replace_cluster
 from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
@@ -65,7 +65,7 @@ def backup_commands(
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_run(app, opened, words, notified)
     restore = partial(_add_restore, own=own or Own())
-    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_archive)
+    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_accept, _add_archive)
     for add in commands:
         add(app, opened, words)
     _add_schedule(app, opened, words, zone, notified)
@@ -131,6 +131,7 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
         in_place: Annotated[bool, typer.Option("--in-place", help=words.in_place)] = False,
         yes: Annotated[bool, typer.Option("--yes", help=words.yes)] = False,
         to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
+        cluster: Annotated[str | None, typer.Option("--cluster", help=words.cluster)] = None,
         directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
         documents: Annotated[Path | None, typer.Option("--documents", help=words.documents_into)] = None,
@@ -153,9 +154,12 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
             with opened(False) as backups, Bar(words) as bar:
                 if place is not None:
                     confirm = partial(_confirmed, yes, words.type_directory, bar)
-                    replace_cluster(backups, target, place, confirm, own, bar, words, documents=not no_documents)
+                    which = Choice(target, cluster, documents=not no_documents)
+                    replace_cluster(backups, which, place, confirm, own, bar, words)
                 elif directory is not None:
-                    recover_cluster(backups, target, directory.absolute(), bar, words, documents=documents)
+                    recover_cluster(
+                        backups, Choice(target, cluster), directory.absolute(), bar, words, documents=documents
+                    )
             return
         if documents is not None and into is None:
             with opened(False) as backups, Bar(words) as bar:
@@ -193,12 +197,23 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
         raise typer.Exit(0 if found.ok else 1)
 
 
+def _add_accept(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("accept", help=words.accept)
+    def accept(cluster: Annotated[str, typer.Argument(help=words.cluster)]) -> None:
+        with opened(False) as backups:
+            try:
+                backups.accept(cluster)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from error
+        typer.echo(words.accepted.format(cluster=cluster))
+
+
 def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("archive", help=words.archive)
     def archive() -> None:
         with opened(True) as backups:
             service = backups.archive()
-            typer.echo(words.archiving.format(directory=service.directory))
+            typer.echo(words.archiving.format(directory=service.root))
             code = keep(service)
         raise typer.Exit(code)
 

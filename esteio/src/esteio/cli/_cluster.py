@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,18 @@ if TYPE_CHECKING:
     from esteio.backup.physical import Recovered
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["moment", "recover_cluster", "replace_cluster"]
+__all__ = ["Choice", "moment", "recover_cluster", "replace_cluster"]
 
 _LAST = "last"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to restore: the cluster with that system identifier (None: the only one) as of `target` (None: the last)."""
+
+    target: datetime | None
+    cluster: str | None = None
+    documents: bool = True
 
 
 def moment(text: str, words: Words) -> datetime | None:
@@ -39,7 +49,7 @@ def moment(text: str, words: Words) -> datetime | None:
 
 def recover_cluster(
     backups: Backups,
-    target: datetime | None,
+    which: Choice,
     into: Path,
     bar: Bar,
     words: Words,
@@ -47,27 +57,30 @@ def recover_cluster(
     documents: Path | None,
 ) -> None:
     """Restore the new data directory `into`, and the documents into the new directory `documents` (None: not)."""
-    done = backups.recover(into, target, bar, documents=documents)
+    done = backups.recover(into, which.target, bar, documents=documents, cluster=which.cluster)
     bar.pause()
     _say(done, None, words)
 
 
 def replace_cluster(
     backups: Backups,
-    target: datetime | None,
+    which: Choice,
     place: Path | Embedded,
     confirm: Callable[[str], bool],
     own: Own,
     bar: Bar,
     words: Words,
-    *,
-    documents: bool,
 ) -> None:
-    """Restore in the place of a data directory, or of our own server, with the `documents` or without."""
+    """Restore in the place of a data directory, or of our own server, with the documents or without."""
+    target, cluster, documents = which.target, which.cluster, which.documents
     if isinstance(place, Path):
-        done, kept = backups.recover_in_place(place.absolute(), confirm, target, bar, documents=documents)
+        done, kept = backups.recover_in_place(
+            place.absolute(), confirm, target, bar, documents=documents, cluster=cluster
+        )
     else:
-        done, kept = backups.recover_server(place, confirm, target, bar, documents=documents, quiet=own.quiet())
+        done, kept = backups.recover_server(
+            place, confirm, target, bar, documents=documents, cluster=cluster, quiet=own.quiet()
+        )
     bar.pause()
     _say(done, kept, words)
 

@@ -32,8 +32,8 @@ def bring_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read:
     everything = backup == "all"
     ids = [entry.id for entry in backups.entries() if entry.complete] if everything else [backup]
     code = 0
-    for each in ids:
-        done = backups.copy(each, bar, read=read)
+    for id_ in ids:
+        done = backups.copy(id_, bar, read=read)
         bar.pause()
         for file, store in done.files:
             typer.echo(words.brought.format(file=f"{done.backup}/{file}", store=store))
@@ -42,11 +42,11 @@ def bring_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read:
             code = 1
         if not done.files and not done.left:
             typer.echo(words.nothing_to_bring.format(backup=done.backup))
-    for file, store, problem in backups.copy_log() if everything else ():
-        if problem is None:
-            typer.echo(words.brought.format(file=file, store=store))
+    for each in backups.copy_log(read=read) if everything else ():
+        if each.problem is None:
+            typer.echo(words.brought.format(file=each.file, store=each.store))
         else:
-            typer.echo(words.problem(problem), err=True)
+            typer.echo(words.problem(each.problem), err=True)
             code = 1
     return code
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +97,7 @@ def _services(
         outbox,
         archive,
         schedule,
-        backups.watch(more=_problems(archive), said=said) if outbox else None,
+        backups.watch(said=said) if outbox else None,
     )
     return [service for service in services if service is not None]
 
@@ -135,17 +135,6 @@ def _wanted(
     return wanted_dump if operation.tasks else lambda: None
 
 
-def _problems(archive: Deferred[WalArchive] | None) -> Callable[[], Sequence[Problem]]:
-    """What is bad of the archive; gaps are said by the status of the backups, counted from the newest base on."""
-
-    def problems() -> Sequence[Problem]:
-        if archive is None or archive.service is None:
-            return ()
-        return replace(archive.service.status(), gaps=()).problems
-
-    return problems
-
-
 def _telling(notices: Notices, outbox: Outbox) -> events.Hook:
     from esteio.alert import backup_notice
 
@@ -170,10 +159,10 @@ def _complaints(runner: ServiceRunner) -> Callable[[], Mapping[str, str]]:
 
 def _log(event: Event) -> None:
     """What no service logs by itself."""
-    from esteio.backup.physical import WalGap, WalNotShipped
+    from esteio.backup.physical import WalGap, WalMended, WalNotShipped
     from esteio.backup.schedule import TaskBegun, TaskFinished
 
-    if isinstance(event, WalGap | WalNotShipped):
+    if isinstance(event, WalGap | WalMended | WalNotShipped):
         _logger.warning("%s", event)
     elif isinstance(event, TaskBegun | TaskFinished):
         _logger.info("%s", event)

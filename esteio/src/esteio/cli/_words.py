@@ -39,6 +39,9 @@ class Words:
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
     one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR; --in-place for our own server"
+    cluster: str = "The system identifier of a cluster, where the stores hold several."
+    accept: str = "Say that a new cluster may write where there are backups of another: it is the right server."
+    accepted: str = "Cluster {cluster} is accepted."
     documents_into: str = "The new directory that the documents are brought into: alone, or with --into or --directory."
     no_documents: str = "With --in-place or --data-dir: leave the present documents as they are."
     documents_or_not: str = (
@@ -83,7 +86,7 @@ class Words:
     )
     documents_back: str = "Restored {files} documents, {size}, as they should be, into {directory}."
     documents_kept: str = "The documents of before are kept in {kept}; remove them when they are no longer needed."
-    archiving: str = "Receiving the log into {directory}; interrupt to end."
+    archiving: str = "Receiving WAL into {directory}; interrupt to end."
     scheduled: str = "{kind}: {cron}, next {next}"
     keep: str = "keep"
     remove: str = "remove"

@@ -19,6 +19,9 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | BACKUP_KEEP | the newest of so many days, weeks, ... too: daily=7 weekly=4 monthly=12 yearly=2 verified=2 | verified=2 |
 | BACKUP_MAX_AGE | hours after which the newest verified backup is too old, 1 to 2160 | 26 |
+| BACKUP_WAL_MAX_AGE | minutes after which the newest WAL in a store is too old, 2 to 10080 | 60 |
+| BACKUP_SPOOL_LIMIT | MB of WAL that may wait here for a store, 64 to 10000000 | 16384 |
+| BACKUP_SPOOL_FULL | what happens then: stop receiving, or release what one store has; both are red | stop |
 | PG_BIN | the directory of PostgreSQL's programs | the extra `embedded` |
 | NOTIFY_URLS | who is told how runs end, as apprise writes addresses, separated by blanks | nobody |
 | WEBHOOK_URL | one more: Slack, Discord, or whoever receives JSON | none |
@@ -39,6 +42,7 @@ from pathlib import Path
 from esteio.alert import Channels, Heartbeat, Outbox
 from esteio.backup import MOST_JOBS, Backups, Retention, default_packing
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
+from esteio.backup.physical import Limit
 from esteio.backup.store import Stores, StoreUrlError, stores_from_settings
 from esteio.cli._notify import Notices
 from esteio.errors import EsteioError
@@ -95,6 +99,8 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         jobs=jobs(variables),
         retention=retention(variables),
         max_age=timedelta(hours=_number(variables, "BACKUP_MAX_AGE", 1, 2160) or 26),
+        wal_max_age=timedelta(minutes=_number(variables, "BACKUP_WAL_MAX_AGE", 2, 10080) or 60),
+        spool_limit=_spool_limit(variables),
         documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
@@ -174,6 +180,15 @@ def decryption(variables: Mapping[str, str]) -> Callable[[bytes | None], Decrypt
             raise InvalidKey("identity file", path, f"a readable file ({error})") from error
 
     return key
+
+
+def _spool_limit(variables: Mapping[str, str]) -> Limit:
+    """How much WAL may wait for a store, and what happens then."""
+    full = variables.get("BACKUP_SPOOL_FULL", "stop") or "stop"
+    if full not in ("stop", "release"):
+        raise EnvironmentProblem("BACKUP_SPOOL_FULL", f"is {full!r}", "stop or release")
+    megabytes = _number(variables, "BACKUP_SPOOL_LIMIT", 64, 10_000_000) or 16384
+    return Limit(megabytes << 20, release=full == "release")
 
 
 def _number(variables: Mapping[str, str], name: str, low: int, high: int) -> int | None:

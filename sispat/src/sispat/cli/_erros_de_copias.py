@@ -24,7 +24,7 @@ from esteio.backup import (
     VerificationFailed,
 )
 from esteio.backup.packing import InvalidKey, PackUnreadable, WrongKey
-from esteio.backup.physical import ArchiveFailed, NotPossible
+from esteio.backup.physical import ArchiveFailed, NotPossible, WalConflict, WalMismatch
 from esteio.backup.schedule import InstallFailed, ScheduleError
 from esteio.backup.store import AllStoresFailed, InvalidKeyName, StoreError, StoreUrlError
 from esteio.cli.environment import EnvironmentProblem
@@ -38,7 +38,7 @@ __all__ = ["TEXTOS", "em_portugues"]
 TEXTOS: Mapping[type[EsteioError], str] = {
     AllStoresFailed: "{motivos}",
     AlreadyRunning: "cópias em {lock}: {quem} está trabalhando ali; espere que termine e tente de novo",
-    ArchiveFailed: "{name}: o log não está sendo recebido: {reason}; tenta-se de novo",
+    ArchiveFailed: "{name}: o WAL não está sendo recebido: {reason}; tenta-se de novo",
     BackupDamaged: (
         "a cópia {backup!r} está danificada: {file}: {problem}; restaure outra, ou esta de outro lugar: "
         "`sispat backup verify --everywhere` diz qual a tem certa"
@@ -80,6 +80,15 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "diga outra pasta (TMPDIR)"
     ),
     VerificationFailed: "a cópia {backup!r} não passou na prova: {problems}; não conte com ela, faça uma nova",
+    WalConflict: (
+        "{file} está em {store} com outro conteúdo; nada é sobrescrito, e nada mais deste cluster é levado para lá: dois "
+        "servidores de um cluster gravam WAL, ou os arquivos dele foram postos de volta sem uma restauração; pare o "
+        "errado, ou restaure, para que comece outra linha do tempo"
+    ),
+    WalMismatch: (
+        "{file} é do cluster {found}, e não de {system}: não é levado; comece o arquivamento de novo, e veja a que "
+        "servidor leva o endereço dele"
+    ),
     WrongKey: (
         "os dados cifrados não se abrem: {reason}; dê a identidade do destinatário (SISPAT_BACKUP_IDENTITY), ou a "
         "frase com que a cópia foi feita (SISPAT_BACKUP_PASSPHRASE)"

@@ -29,6 +29,12 @@ _FRASES = {
     "there is none": "não há nenhum",
     # files
     "it is missing": "está faltando",
+    "its content is not the one its name says": "o conteúdo não é o que o nome diz",
+    "no other store has it right": "nenhum outro lugar o tem certo",
+    "replay ended at {a}, before {b}": "a reprodução parou em {a}, antes de {b}",
+    "the stores hold {a} clusters: {b}": "os lugares guardam {a} clusters: {b}",
+    "cluster {a} has no base; {frase}": "o cluster {a} não tem base; {frase}",
+    "say which with --cluster": "diga qual com --cluster",
     "it is not installed here": "não está instalado aqui",
     "it ended with exit code {a}": "terminou com o código {a}",
     "make its parent, or mount that disk": "crie a pasta-mãe dela, ou monte esse disco",
@@ -131,6 +137,7 @@ _FRASES = {
     "the documents need {a} MiB, {b} are free": "os documentos precisam de {a} MiB, há {b} livres",
     "make room: the present ones are kept until you remove them": ("libere espaço: os atuais ficam até que os remova"),
     # base backups and the log
+    "stop or release": "stop ou release",
     "the log is received into a directory, and no store is one": "o log é recebido numa pasta, e nenhum lugar é uma",
     "set BACKUP_DIR": "defina BACKUP_DIR",
     "the cluster has {a} tablespaces of its own, and only one can be streamed": (

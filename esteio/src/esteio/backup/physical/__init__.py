@@ -9,13 +9,17 @@ from __future__ import annotations
 from esteio.backup.physical._archive import ArchiveFailed, WalArchive
 from esteio.backup.physical._base import NotPossible, take_base
 from esteio.backup.physical._cluster import KINDS, ClusterBackups
-from esteio.backup.physical._events import WalGap, WalNotShipped, WalShipped
+from esteio.backup.physical._events import WalGap, WalMended, WalNotShipped, WalShipped
 from esteio.backup.physical._in_place import recover_server
 from esteio.backup.physical._inventory import Wal, inventory
+from esteio.backup.physical._place import packing_with_known_key
 from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
 from esteio.backup.physical._recover import Recovered, recover
+from esteio.backup.physical._repair import Repaired
 from esteio.backup.physical._segments import Segment, gaps
-from esteio.backup.physical._status import WalStatus
+from esteio.backup.physical._ship import StoreLag, WalConflict, WalMismatch
+from esteio.backup.physical._spool import Limit
+from esteio.backup.physical._status import WalStatus, read_status
 from esteio.backup.physical._swap import require_stopped, swap
 from esteio.backup.physical._together import recover_beside, recover_in_place
 
@@ -23,13 +27,19 @@ __all__ = [
     "KINDS",
     "ArchiveFailed",
     "ClusterBackups",
+    "Limit",
     "NotPossible",
     "Plan",
     "Recovered",
+    "Repaired",
     "Segment",
+    "StoreLag",
     "Wal",
     "WalArchive",
+    "WalConflict",
     "WalGap",
+    "WalMended",
+    "WalMismatch",
     "WalNotShipped",
     "WalShipped",
     "WalStatus",
@@ -37,7 +47,9 @@ __all__ = [
     "first_segment",
     "gaps",
     "inventory",
+    "packing_with_known_key",
     "plan",
+    "read_status",
     "recover",
     "recover_beside",
     "recover_in_place",

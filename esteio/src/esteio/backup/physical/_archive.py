@@ -1,14 +1,15 @@
-"""The continuous archive: every byte of the write-ahead log, received as it is written.
+"""The continuous archive: every byte of WAL, received as it is written.
 
 Promises: a service for `esteio.serve` (name, start, is_alive, stop). What pg_receivewal has received is synchronised
-before the server is told so, and lies in a directory of its own: a crash of everything loses what was on its way, less
-than a second. The slot keeps the log on the server while we are away. A heartbeat commits now and then, so that the
-archive knows that it is alive, and a quiet database can be restored to any second too. Nothing is dropped silently: log
-that is missing is a gap in `status()`.
+before the server is told so, and lies in the spool, a directory of its own: a crash of everything loses what was on its
+way, less than a second. The slot keeps WAL on the server while we are away. A heartbeat commits now and then, so that the
+archive knows that it is alive, and a quiet database can be restored to any second too. What each store lacks, and a spool
+that fills up, is in `status()` and in the file `read_status` reads; nothing is dropped silently.
 """
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 from collections.abc import Callable
@@ -18,15 +19,15 @@ from pathlib import Path
 import psycopg
 
 from esteio import events
-from esteio.backup._errors import BackupError
+from esteio.backup._errors import BackupError, ToolFailed
 from esteio.backup._session import Connection, connect, one
 from esteio.backup.packing import Packing
-from esteio.backup.physical._events import WalGap, WalNotShipped
-from esteio.backup.physical._inventory import RECEIVED, inventory
-from esteio.backup.physical._segments import Segment, gaps
-from esteio.backup.physical._shipping import PARTIAL, Shipping, fill_up
-from esteio.backup.physical._status import WalStatus
-from esteio.backup.store import AllStoresFailed, Stores
+from esteio.backup.physical._events import WalGap
+from esteio.backup.physical._inventory import ASIDE, RECEIVED
+from esteio.backup.physical._ship import Shipping
+from esteio.backup.physical._spool import Limit, Spool, fill_up, move_unsorted
+from esteio.backup.physical._status import STATUS_FILE, WalStatus, write_status
+from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import DatabaseUnavailable, Dsn
@@ -34,23 +35,29 @@ from esteio.postgres import DatabaseUnavailable, Dsn
 __all__ = ["ArchiveFailed", "WalArchive"]
 
 _POLL = 0.1
+_WRITE_STATUS = 10.0
+_logger = logging.getLogger("esteio.backup")
+_SLOT = """
+SELECT wal_status, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), restart_lsn)::int8
+FROM pg_catalog.pg_replication_slots WHERE slot_name = %s"""
 
 
 class ArchiveFailed(BackupError):
-    """The log is not being received."""
+    """WAL is not being received."""
 
     def __init__(self, name: str, reason: str) -> None:
         self.name = name
         self.reason = reason
         self.retry_after = 5.0
-        super().__init__(f"{name}: the log is not being received: {reason}; it is tried again")
+        super().__init__(f"{name}: WAL is not being received: {reason}; it is tried again")
 
 
 class WalArchive:
-    """Receives the log of the server at `dsn()` below `directory`, and ships it to `stores`.
+    """Receives the WAL of the server at `dsn()` into the spool below `directory`, and ships it to each of `stores`.
 
-    `slot` is the replication slot; `heartbeat`, `ship_every` and `partial_every` are seconds, `start_timeout` those
-    that `start` waits for the first byte.
+    `packing` is asked once how files are packed, when a store first answers. `limit` bounds the spool. `slot` is the
+    replication slot; `heartbeat`, `ship_every` and `partial_every` are seconds, `start_timeout` those that `start` waits
+    for the first byte.
     """
 
     name = "wal archive"
@@ -61,8 +68,9 @@ class WalArchive:
         directory: Path,
         stores: Stores,
         toolbox: Toolbox,
-        packing: Packing,
+        packing: Callable[[], Packing],
         *,
+        limit: Limit | None = None,
         slot: str = "esteio_wal",
         heartbeat: float = 10.0,
         ship_every: float = 1.0,
@@ -70,143 +78,184 @@ class WalArchive:
         start_timeout: float = 30.0,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.directory = directory / RECEIVED
+        self.root = directory / RECEIVED
+        self.limit = limit or Limit()
         self._dsn = dsn
-        self._stores = stores
         self._toolbox = toolbox
         self._slot = slot
         self._heartbeat = heartbeat
         self._ship_every = ship_every
-        self._partial_every = partial_every
         self._start_timeout = start_timeout
         self._clock = clock
-        self._shipping = Shipping(self.name, self.directory, stores, packing, clock)
+        self.shipping = Shipping(self.name, stores, packing, self.limit, clock, partial_every=partial_every)
+        self._spool: Spool | None = None
         self._ending = threading.Event()
+        self._receiver: threading.Thread | None = None
         self._threads: list[threading.Thread] = []
         self._failure = ""
-        self._ship_error = ""
         self._beat_at = float("-inf")
+
+    @property
+    def directory(self) -> Path:
+        """Where the WAL of the present cluster is received; known once it was started."""
+        return self._spool.directory if self._spool else self.root
 
     # As a service
 
     def start(self) -> None:
-        """Receive; returns when the log flows, ArchiveFailed when it does not within the start timeout.
-
-        AllStoresFailed when the slot is new and what was received from another can't be shipped before.
-        """
+        """Receive; returns when WAL flows, ArchiveFailed when it does not within the start timeout."""
         self.stop(0.0)
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            self._start()
+        except DatabaseUnavailable as error:
+            self._failure = str(error)
+            self._write_status()
+            raise
+
+    def _start(self) -> None:
         with connect(self._dsn()) as conn:
             self._prepare(conn)
-            self._ending.clear()
+            self._ending = threading.Event()
             self._failure = ""
-            for run in (self._receive, self._work):
-                thread = threading.Thread(target=run, name=f"esteio {self.name}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+            self._receiver = self._thread(self._receive)
+            self._threads = [
+                self._thread(shipper.run, self._ending, self._ship_every) for shipper in self.shipping.shippers
+            ]
+            self._threads += [self._thread(self._watch)]
             self._await_flow(conn)
 
     def is_alive(self) -> bool:
-        """Whether pg_receivewal runs."""
-        return bool(self._threads) and self._threads[0].is_alive()
+        """Whether WAL is received, or will be when there is room in the spool."""
+        return self._receiver is not None and self._receiver.is_alive()
 
     def stop(self, timeout: float) -> None:
-        """End it, then ship what is complete, unless `timeout` is 0."""
+        """End it, then try once to ship what is complete, unless `timeout` is 0."""
+        in_order = self.is_alive()
         self._ending.set()
-        for thread in self._threads:
-            thread.join(max(timeout, 10.0))
+        for thread in (self._receiver, *self._threads):
+            if thread is not None:
+                thread.join(max(timeout, 10.0))
         if self._threads and timeout > 0:
-            self._ship()
-        self._threads = []
+            with suppress(Exception):  # it stays in the spool, and is shipped by the next start
+                self.shipping.ship()
+        if in_order:
+            (self.root / STATUS_FILE).unlink(missing_ok=True)
+        elif self._receiver is not None:
+            self._write_status()  # it did not end because it was told to
+        self._receiver, self._threads = None, []
 
     # Looking at it
 
-    def status(self, since: str | None = None) -> WalStatus:
-        """How it is; gaps count from the segment named `since` on: the newest base backup's first."""
-        size, slot, lag = self._ask_server()
-        waiting = self._shipping.waiting()
-        now = self._clock.time()
-        received = self._shipping.written(self.directory.iterdir())
-        missing, error = self._missing(since, size)
+    def status(self) -> WalStatus:
+        """How it is now."""
+        system, slot, lag = self._ask_server()
+        received = [stamp for spool in self.shipping.spools for stamp in _written(spool)]
+        full = self.shipping.full()
         return WalStatus(
-            at=now,
-            receiving=self.is_alive(),
+            at=self._clock.time(),
+            system=system,
+            receiving=self.is_alive() and not full,
             lag=lag,
             received_at=max(received, default=None),
-            waiting=len(waiting),
-            waited=max((now - written for written in self._shipping.written(waiting)), default=0.0),
-            gaps=missing,
-            free=shutil.disk_usage(self.directory).free,
+            stores=self.shipping.lags(),
+            spool=self.shipping.size(),
+            spool_limit=self.limit.bytes,
+            free=shutil.disk_usage(self.root).free,
             slot=slot,
-            error=self._ship_error or error,
+            error=self._failure,
         )
 
-    def _missing(self, since: str | None, size: int) -> tuple[tuple[tuple[Segment, Segment], ...], str]:
-        """The gaps, and why they can't be known."""
-        try:
-            known = [wal.segment for wal in inventory(self._stores, self.directory, size)]
-        except AllStoresFailed as error:
-            return (), str(error)
-        return gaps(known, Segment.parse(since, size) if since else None), ""
-
-    def _ask_server(self) -> tuple[int, str, int | None]:
+    def _ask_server(self) -> tuple[str, str, int | None]:
+        known = self._spool.system if self._spool else ""
         try:
             with connect(self._dsn()) as conn:
-                size = one(conn, "SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()")
-                row = conn.execute(
-                    "SELECT wal_status, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), restart_lsn)::int8"
-                    " FROM pg_catalog.pg_replication_slots WHERE slot_name = %s",
-                    [self._slot],
-                ).fetchone()
+                row = conn.execute(_SLOT, [self._slot]).fetchone()
         except DatabaseUnavailable:
-            return 1 << 24, "unknown", None
-        return (size, row[0] or "unknown", row[1]) if row else (size, "missing", None)
+            return known, "unknown", None
+        return (known, row[0] or "unknown", row[1]) if row else (known, "missing", None)
+
+    def _write_status(self) -> None:
+        try:
+            write_status(self.root, self.status())
+        except (OSError, BackupError) as error:
+            _logger.warning("%s: how it is cannot be written to %s: %s", self.name, self.root / STATUS_FILE, error)
 
     # At work
 
+    def _thread(self, run: Callable[..., None], *arguments: object) -> threading.Thread:
+        thread = threading.Thread(target=run, args=arguments, name=f"esteio {self.name}", daemon=True)
+        thread.start()
+        return thread
+
     def _prepare(self, conn: Connection) -> None:
-        """A slot that holds the log from now on, unless there is one that does already."""
+        """The spools, and a slot that holds WAL from now on, unless there is one that does already."""
+        system = str(one(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()"))
+        size = int(one(conn, "SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()"))
+        move_unsorted(self.root, system)
+        (self.root / system).mkdir(mode=0o700, exist_ok=True)
+        self._spool = Spool(self.root / system)
+        for path in self._spool.partial():
+            fill_up(path, size)
         found = one(conn, "SELECT wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = %s", [self._slot])
         if found == "lost":
             events.emit(WalGap(self.name, self._slot))
             conn.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", [self._slot])
-        size = one(conn, "SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()")
-        for path in self.directory.glob("*" + PARTIAL):
-            fill_up(path, size)
         if found is None or found == "lost":
             # Another slot begins elsewhere, perhaps on another timeline; pg_receivewal goes on from what lies here.
-            self._shipping.set_aside()
+            self._set_aside()
             conn.execute("SELECT pg_catalog.pg_create_physical_replication_slot(%s, true)", [self._slot])
+        # What other clusters left here, and what was set aside, is shipped too, first: it was there before.
+        closed = [path for path in (*self.root.glob("[0-9]*"), *self.root.glob(f"{ASIDE}/[0-9]*")) if path.is_dir()]
+        others = [Spool(path, closed=True) for path in sorted(closed) if path != self._spool.directory]
+        self.shipping.spools = (*others, self._spool)
+
+    def _set_aside(self) -> None:
+        """Move what lies in the spool to where it is shipped from, but nothing goes on from."""
+        assert self._spool is not None
+        aside = self.root / ASIDE / self._spool.system
+        for path in (*self._spool.complete(), *self._spool.partial()):
+            aside.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.rename(aside / path.name)
 
     def _receive(self) -> None:
-        arguments = [f"--directory={self.directory}", f"--slot={self._slot}", "--synchronous", "--no-loop"]
+        """Run pg_receivewal as long as there is room; what it does not take the server keeps."""
+        try:
+            while not self._ending.is_set():
+                if self.shipping.full():
+                    self._ending.wait(self._ship_every)
+                elif not self._receive_until_full():
+                    return
+        except (BackupError, OSError) as error:
+            self._failure = str(error)
+
+    def _receive_until_full(self) -> bool:
+        """Whether it was stopped here; False when it ended by itself. ToolFailed when it ended badly."""
+        assert self._spool is not None
+        arguments = [f"--directory={self._spool.directory}", f"--slot={self._slot}", "--synchronous", "--no-loop"]
         arguments += ["--no-password", "--status-interval=1"]
+        stopped = False
         try:
             with self._toolbox.start("pg_receivewal", arguments, dsn=self._dsn()) as running:
-                while running.is_alive() and not self._ending.wait(_POLL):
+                while running.is_alive() and not self._ending.wait(_POLL) and not self.shipping.full():
                     pass
-                if self._ending.is_set():
+                stopped = running.is_alive()
+                if stopped:
                     running.stop()
-        except (BackupError, OSError) as error:
-            if not self._ending.is_set():
-                self._failure = str(error)
+        except ToolFailed:
+            if not stopped:
+                raise
+        return stopped
 
-    def _work(self) -> None:
-        receiver = self._threads[0]
-        while receiver.is_alive() and not self._ending.wait(self._ship_every):
-            self._ship()
-            self._beat()
-
-    def _ship(self) -> None:
-        try:
-            self._shipping.ship()
-            self._shipping.ship_partial(every=self._partial_every)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the log goes on being received, and it is told
-            if not self._ship_error:
-                events.emit(WalNotShipped(self.name, error))
-            self._ship_error = str(error)
-        else:
-            self._ship_error = ""
+    def _watch(self) -> None:
+        """Beat, and say how it is, as long as it is received."""
+        wrote_at = float("-inf")
+        while not self._ending.wait(min(1.0, self._ship_every)):
+            if self.is_alive():
+                self._beat()
+            if self._clock.monotonic() - wrote_at >= _WRITE_STATUS:
+                wrote_at = self._clock.monotonic()
+                self._write_status()
 
     def _beat(self) -> None:
         if self._clock.monotonic() - self._beat_at < self._heartbeat:
@@ -218,9 +267,23 @@ class WalArchive:
     def _await_flow(self, conn: Connection) -> None:
         deadline = self._clock.monotonic() + self._start_timeout
         flows = "SELECT active FROM pg_catalog.pg_replication_slots WHERE slot_name = %s"
-        while not (one(conn, flows, [self._slot]) and any(self.directory.glob("*" + PARTIAL))):
+        assert self._spool is not None
+        while not self.shipping.full() and not (one(conn, flows, [self._slot]) and self._spool.partial()):
             if not self.is_alive() or self._clock.monotonic() > deadline:
-                reason = self._failure or f"nothing came within {self._start_timeout:g} s"
+                self._failure = self._failure or f"nothing came within {self._start_timeout:g} s"
+                reason = self._failure
+                self._ending.set()
+                if self._receiver is not None:
+                    self._receiver.join(10.0)
                 self.stop(0.0)
                 raise ArchiveFailed(self.name, reason)
             self._clock.sleep(_POLL)
+
+
+def _written(spool: Spool) -> list[float]:
+    """When each of its files was last written, in seconds since the epoch."""
+    found = []
+    for path in (*spool.complete(), *spool.partial()):
+        with suppress(FileNotFoundError):
+            found.append(path.stat().st_mtime)
+    return found

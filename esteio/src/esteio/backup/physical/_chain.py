@@ -16,7 +16,7 @@ from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress
 from esteio.backup.physical._base import FILES
 from esteio.backup.physical._files import Comparison, problems
-from esteio.backup.physical._log import Key
+from esteio.backup.physical._place import Key
 from esteio.backup.physical._unpacking import unpack_tar
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox

@@ -19,21 +19,22 @@ from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused
 from esteio.backup._flaws import Flaw
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Problem, Trouble
+from esteio.backup._problem import Problem
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
 from esteio.backup._session import connect, one
-from esteio.backup.packing import Decryption
+from esteio.backup.packing import Decryption, WrongKey
 from esteio.backup.physical._base import NotPossible, take_base
-from esteio.backup.physical._inventory import RECEIVED, Wal, inventory
-from esteio.backup.physical._log import log_key
-from esteio.backup.physical._log_copies import read_log
-from esteio.backup.physical._plan import Plan, Window, first_segment, plan, unneeded, window
+from esteio.backup.physical._clusters import Clusters, system_of
+from esteio.backup.physical._inventory import RECEIVED, Wal, list_wal
+from esteio.backup.physical._objects import ACCEPTED, system_folder
+from esteio.backup.physical._place import dated, log_key
+from esteio.backup.physical._plan import Plan, Window, plan, unneeded, why_base, window
 from esteio.backup.physical._recover import Recovered, recover, refuse_early
-from esteio.backup.physical._segments import gaps
+from esteio.backup.physical._repair import Repaired, read_log, repair_log
+from esteio.backup.physical._status import read_status
 from esteio.backup.physical._timelines import Branch, branches
 from esteio.backup.physical._trial import Trial
-from esteio.backup.physical._wanted import why_base
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
@@ -63,7 +64,7 @@ class ClusterBackups:
         self._dsn = dsn
         self._stores = stores
         self._catalogue = catalogue
-        self._key = key
+        self.key = key
         self._toolbox = toolbox
         self._clock = clock
 
@@ -101,7 +102,7 @@ class ClusterBackups:
                 for each in chain.chain:
                     self._folder(each).check(progress)
                 trial.checked.append("sha256 of each file")
-                trial.hold(self._stores, self._key)
+                trial.hold(self._stores, self.key)
             except BackupDamaged as error:
                 problems = (f"{error.file}: {error.problem}",)
             except VerificationFailed as error:
@@ -123,61 +124,91 @@ class ClusterBackups:
 
     def windows(self) -> Mapping[str, Window]:
         """What can be reached from each base backup, by its name, the oldest first."""
-        bases = self._bases()
-        log, known = (self._log(bases[-1]), self._branches()) if bases else ((), {})
-        return {base.id: window(base, log, known) for base in bases}
+        known = self._clusters()
+        found: dict[str, Window] = {}
+        for system in known.systems:
+            if bases := known.bases_of(system):
+                log, histories = self._wal(known, bases[-1]), self._branches(known, system)
+                found |= {base.id: window(base, log, histories) for base in bases}
+        return {base.id: found[base.id] for base in known.bases}
 
-    def recover(self, directory: Path, target: datetime | None, progress: Progress = silent) -> Recovered:
+    def accept(self, system: str) -> None:
+        """A person says that the cluster `system` may write where there are backups of others; ValueError if unknown."""
+        known = self._clusters().systems
+        if system not in known:
+            msg = f"cluster {system!r} is not in the stores; known are {', '.join(known) or 'none'}"
+            raise ValueError(msg)
+        self._stores.put(f"{system_folder(system)}/{ACCEPTED}", b"a person accepted this cluster\n")
+
+    def recover(
+        self, directory: Path, target: datetime | None, progress: Progress = silent, *, cluster: str | None = None
+    ) -> Recovered:
         """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
 
-        RestoreRefused with what can be reached when `target` is not in it. `swap` then puts it in place.
+        `cluster` is its system identifier, needed where the stores hold several and none was accepted. RestoreRefused
+        with what can be reached when `target` is not in it. `swap` then puts it in place.
         """
-        found = self._plan(directory, target)
+        found = self._plan(directory, target, cluster)
         tools = self._toolbox(found.base.major)
-        return recover(found, directory, self._stores, tools, self._key, progress=progress, clock=self._clock)
+        return recover(found, directory, self._stores, tools, self.key, progress=progress, clock=self._clock)
 
-    def require_reachable(self, data_dir: Path, target: datetime | None, *, major: int) -> None:
+    def require_reachable(
+        self, data_dir: Path, target: datetime | None, *, major: int, cluster: str | None = None
+    ) -> None:
         """RestoreRefused when `data_dir`, of a server of `major`, can't be brought to `target`, as far as is known."""
-        found = self._plan(data_dir, target)
+        found = self._plan(data_dir, target, cluster)
         if found.base.major != major:
             reason = f"the backup is of PostgreSQL {found.base.major}, the server of {major}"
             raise RestoreRefused(str(data_dir), reason, "restore a dump, which can change the major")
         refuse_early(found, data_dir.with_name(f"{data_dir.name}.restoring"), self._toolbox(major))
 
     def wants_base(self) -> str | None:
-        """Why a base backup has to be made now; None when the newest one, with the log after it, reaches up to now.
+        """Why a base backup has to be made now; None when the newest one, with the WAL after it, reaches up to now.
 
-        There is none, it failed its trial, log is missing after it, or the log went on to another timeline after a
-        restore. Reads the catalogue and the list of the log once; AllStoresFailed when no store can be asked.
+        There is none of this cluster, it failed its verification, WAL is missing after it, or the server went on to
+        another timeline after a restore. Asks the server which cluster it is, and reads the catalogue and the list of WAL
+        once; AllStoresFailed when no store can be asked.
         """
         entries = self._catalogue.entries()
-        bases = self._bases(entries)
+        known = self._clusters(entries)
+        bases = self._own(known)
         if not bases:
             return why_base(None, sound=True, log=())
         newest = bases[-1]
-        return why_base(newest, sound=newest.id not in _failed(entries), log=self._log(newest))
+        wal = known.wal(system_of(newest), int(newest.details["segment_size"]))
+        return why_base(newest, sound=newest.id not in _failed(entries), log=wal)
 
-    def problems(self) -> tuple[Problem, ...]:
-        """What is missing of the log after the newest base backup; nothing where no log is kept."""
-        bases = self._bases()
-        if not bases:
-            return ()
-        segments = [wal.segment for wal in self._log(bases[-1])]
-        missing = gaps(segments, first_segment(bases[-1]))
-        found = [Problem.of(Trouble.LOG_GAP, first=first.name, last=last.name) for first, last in missing]
-        newest = max((segment.timeline for segment in segments), default=0)
-        if newest > bases[-1].details["timeline"]:
-            found.append(Problem.of(Trouble.LOG_OTHER_TIMELINE, timeline=newest))
-        return tuple(found)
+    def problems(self, allowed: float = 3600.0) -> tuple[Problem, ...]:
+        """What is wrong with the WAL in the stores, and as its archive says; nothing where no WAL is kept.
+
+        The newest in each store may be `allowed` seconds old.
+        """
+        found = self._clusters().problems(self._clock.time(), allowed)
+        archive = read_status(self._received())
+        return found if archive is None else (*found, *archive.problems_at(self._clock.time()))
 
     def read_log(self, progress: Progress = silent) -> Sequence[Flaw]:
-        """Read the log in every store; what is wrong with it, by segment and store."""
-        return read_log(self._stores, cache(partial(log_key, self._stores, self._key)), progress)
+        """Read the WAL in every store; what is wrong with it, by file and store."""
+        return read_log(self._stores, self._opened(), progress)
+
+    def copy_log(self, *, read: bool = False) -> list[Repaired]:
+        """Bring WAL to the stores that lack some, and in place of what is damaged; with `read` all of it is read."""
+        opened = self._opened()
+        try:
+            opened()
+        except WrongKey:
+            return repair_log(self._stores, None, read=read)
+        return repair_log(self._stores, opened, read=read)
 
     def unneeded(self, kept: Sequence[Manifest]) -> tuple[Wal, ...]:
-        """The log in the stores that none of the backups that are `kept` needs."""
-        bases = [backup for backup in kept if backup.kind in KINDS]
-        return unneeded(bases, self._log(bases[-1])) if bases else ()
+        """The WAL in the stores that none of the backups that are `kept` needs."""
+        known = self._clusters()
+        found: list[Wal] = []
+        for system in known.systems:
+            bases = [backup for backup in kept if backup.kind in KINDS and system_of(backup) == system]
+            if bases:
+                found += unneeded(bases, known.wal(system, int(bases[-1].details["segment_size"])))
+        return tuple(found)
 
     def remove(self, log: Sequence[Wal]) -> dict[str, StoreError]:
         """Remove log from the stores; what still holds some, and why."""
@@ -187,17 +218,42 @@ class ClusterBackups:
                 failed.update(self._stores.delete(wal.key))
         return failed
 
-    def _plan(self, directory: Path, target: datetime | None) -> Plan:
+    def _plan(self, directory: Path, target: datetime | None, cluster: str | None) -> Plan:
         entries = self._catalogue.entries()
-        bases = self._bases(entries)
-        if not bases:
+        known = self._clusters(entries)
+        if not known.bases:
             raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
-        log, known = self._log(bases[-1]), self._branches()
-        return plan(bases, log, target, name=str(directory), branches=known, failed=_failed(entries))
+        bases = self._chosen(known, directory, cluster)
+        log, histories = self._wal(known, bases[-1]), self._branches(known, system_of(bases[-1]))
+        return plan(bases, log, target, name=str(directory), branches=histories, failed=_failed(entries))
+
+    def _chosen(self, known: Clusters, directory: Path, cluster: str | None) -> list[Manifest]:
+        """The bases of the cluster that is asked for; where several are there, only a person knows which is meant."""
+        with_bases = [system for system in known.systems if known.bases_of(system)]
+        accepted = [system for system in with_bases if system in known.listing.accepted]
+        if cluster is None and (len(with_bases) == 1 or accepted):
+            return known.bases_of((accepted or with_bases)[-1])
+        if cluster in with_bases:
+            return known.bases_of(cluster)
+        windows = self.windows()
+        shown = [f"{each} (reachable: {windows[known.bases_of(each)[-1].id]})" for each in with_bases]
+        reason = f"the stores hold {len(with_bases)} clusters: {'; '.join(shown)}"
+        if cluster is not None:
+            reason = f"cluster {cluster} has no base; {reason}"
+        raise RestoreRefused(str(directory), reason, "say which with --cluster")
+
+    def _own(self, known: Clusters) -> list[Manifest]:
+        """The bases of the cluster that our server is; while it does not answer, of the one that wrote last."""
+        try:
+            with connect(self._dsn) as conn:
+                system = str(one(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()"))
+        except DatabaseUnavailable:
+            system = known.systems[-1] if known.systems else ""
+        return known.bases_of(system)
 
     def _parent(self) -> Manifest:
         entries = self._catalogue.entries()
-        bases = self._bases(entries)
+        bases = self._own(self._clusters(entries))
         if not bases:
             raise NotPossible("incremental", "there is no base backup", "make a backup of kind base")
         if bases[-1].id in _failed(entries):
@@ -215,13 +271,20 @@ class ClusterBackups:
         return sorted((each for each in found if each.kind in KINDS), key=lambda each: str(each.details["ended"]))
 
     def _folder(self, backup: Manifest) -> Folder:
-        return Folder(self._stores, backup, self._key)
+        return Folder(self._stores, backup, self.key)
 
-    def _log(self, base: Manifest) -> Sequence[Wal]:
-        return inventory(self._stores, self._received(), int(base.details["segment_size"]))
+    def _clusters(self, entries: Sequence[Entry] | None = None) -> Clusters:
+        return Clusters(self._bases(entries), list_wal(self._stores), self._received())
 
-    def _branches(self) -> Mapping[int, Branch]:
-        return branches(self._stores, self._received())
+    def _wal(self, known: Clusters, base: Manifest) -> Sequence[Wal]:
+        wal = known.wal(system_of(base), int(base.details["segment_size"]))
+        return dated(wal, self._stores, self._opened())
+
+    def _opened(self) -> Callable[[], Decryption | None]:
+        return cache(partial(log_key, self._stores, self.key))
+
+    def _branches(self, known: Clusters, system: str) -> Mapping[int, Branch]:
+        return branches(self._stores, self._received(), system, former=known.is_former(system))
 
     def _received(self) -> Path:
         roots = [root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)]

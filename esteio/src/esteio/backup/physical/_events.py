@@ -1,4 +1,4 @@
-"""What the log archive tells."""
+"""What the WAL archive tells."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from esteio.events import Event
 
-__all__ = ["WalGap", "WalNotShipped", "WalShipped"]
+__all__ = ["WalGap", "WalMended", "WalNotShipped", "WalShipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class WalShipped(Event):
-    """A file of the log is in the stores named `stores`, `seconds` after it was complete."""
+    """A file of WAL is in the stores named `stores`, `seconds` after it was complete."""
 
     file: str
     stores: tuple[str, ...]
@@ -23,19 +23,35 @@ class WalShipped(Event):
 
 @dataclass(frozen=True, slots=True)
 class WalNotShipped(Event):
-    """Files of the log could not be brought to any store; they are kept here and tried again."""
+    """WAL could not be brought to `store`; it is kept in the spool and tried again."""
 
+    store: str
     error: Exception
 
     def __str__(self) -> str:
-        return f"{self.name}: the log stays here and is shipped later: {self.error}"
+        return f"{self.name}: WAL for {self.store} stays in the spool and is shipped later: {self.error}"
+
+
+@dataclass(frozen=True, slots=True)
+class WalMended(Event):
+    """The object `file` was damaged in `store`, for `reason`, and was replaced by that of `origin`."""
+
+    file: str
+    store: str
+    origin: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.file} in {self.store} was damaged ({self.reason}): replaced by that in {self.origin}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class WalGap(Event):
-    """The server has removed log that was not received: nothing older can be brought up to now."""
+    """The server has removed WAL that was not received: nothing older can be brought up to now."""
 
     slot: str
 
     def __str__(self) -> str:
-        return f"{self.name}: slot {self.slot} was lost, a part of the log is missing; make a base backup now"
+        return f"{self.name}: slot {self.slot} was lost, a part of the WAL is missing; make a base backup now"

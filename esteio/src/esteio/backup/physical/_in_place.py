@@ -46,13 +46,15 @@ def recover_server(
     target: datetime | None = None,
     progress: Progress = silent,
     *,
+    which: str | None = None,
     documents: Untouched | None = None,
     quiet: AbstractContextManager[object] | None = None,
     clock: Clock = SYSTEM,
 ) -> tuple[Recovered, Path | None]:
     """Bring `server` to `target` (None: the last moment), within `quiet`; and where its old directory is now.
 
-    `documents` take their place together with it.
+    `documents` take their place together with it; `which` is the system identifier of the cluster, where the stores hold
+    several.
 
     `confirm` is asked with the name of the data directory when there is one: NotConfirmed. RestoreRefused before
     anything is written, or when the log turns out to end too early.
@@ -62,7 +64,7 @@ def recover_server(
         raise RestoreRefused(str(data_dir), "it is a mount point, which can't be renamed", "use a directory below it")
     with Hold(data_dir, _REASON, clock=clock):
         pass  # a replacement that was cut off is complete now: what it made is no leftover
-    cluster.require_reachable(data_dir, target, major=server.binaries.major)
+    cluster.require_reachable(data_dir, target, major=server.binaries.major, cluster=which)
     if data_dir.exists() and not confirm(data_dir.name):
         raise NotConfirmed(data_dir.name)
     with quiet or nullcontext(), documents or Untouched() as beside:
@@ -70,7 +72,7 @@ def recover_server(
         _remove_leftovers(server, data_dir)
         new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
         try:
-            done = cluster.recover(new, target, progress)
+            done = cluster.recover(new, target, progress, cluster=which)
             _hand_over(server, new)
             beside.fetch(progress)
             kept = _put_in_place(server, new, data_dir, beside, progress, now, clock)

@@ -1,8 +1,9 @@
-"""Which backups and which log bring a cluster to a moment. Pure.
+"""Which backups and which WAL bring a cluster to a target time. Pure.
 
-Promises: the newest base that ended before the moment and leads to it, with the incrementals it needs and the log from
-there without a gap, across the timelines that restores began; a moment that can't be reached is a `RestoreRefused` that
-shows the window which can.
+Promises: the newest base that ended before the target and leads to it, with the incrementals it needs and the WAL from
+there without a gap, across the timelines that restores began. What belongs to a target is decided by timeline, position
+and the times of the transactions inside, never by when a file was stored: a copy of the stores reaches what they reached.
+A target that can't be reached is a `RestoreRefused` that shows the window which can.
 """
 
 from __future__ import annotations
@@ -14,13 +15,12 @@ from datetime import UTC, datetime, timedelta
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Manifest
 from esteio.backup.physical._inventory import Wal
-from esteio.backup.physical._segments import Segment, lsn_bytes
+from esteio.backup.physical._segments import Segment, gaps, lsn_bytes
 from esteio.backup.physical._timelines import Branch, history_file
 
-__all__ = ["Plan", "Window", "first_segment", "plan", "unneeded", "window"]
+__all__ = ["Plan", "Window", "first_segment", "plan", "unneeded", "why_base", "window"]
 
 _UNKNOWN = "# a timeline whose history is not known\n"
-_MARGIN = timedelta(hours=1)  # clocks of stores and server may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,13 @@ class Window:
     ends: datetime
 
     def __str__(self) -> str:
-        return f"{self.begins.isoformat(' ', 'seconds')} to {self.ends.isoformat(' ', 'seconds')}"
+        begins = _rounded_up(self.begins)
+        return f"{begins.isoformat(' ', 'seconds')} to {max(begins, self.ends).isoformat(' ', 'seconds')}"
+
+
+def _rounded_up(moment: datetime) -> datetime:
+    """To the next whole second, so that what is shown can be typed and is within."""
+    return moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ def _way(
     bases: Sequence[Manifest], log: Sequence[Wal], branches: Mapping[int, Branch], target: datetime | None
 ) -> _Way:
     """From the newest of `bases` (the oldest first) that leads to the newest timeline that had begun at `target`."""
-    begun = [b for b in branches.values() if target is None or b.begun <= target.timestamp()]
+    begun = [b for b in branches.values() if target is None or _begun(b, log) <= target.timestamp()]
     known = {wal.segment: wal for wal in log}
     own = {int(base.details["timeline"]) for base in bases}
     for timeline in sorted(own | {branch.timeline for branch in begun}, reverse=True):
@@ -132,6 +138,12 @@ def _way(
                 return way
     msg = "every base leads along its own timeline"
     raise AssertionError(msg)
+
+
+def _begun(branch: Branch, log: Sequence[Wal]) -> float:
+    """When the first transaction on its own timeline ended; never, when none is known."""
+    own = [wal.first for wal in log if wal.segment.timeline == branch.timeline and wal.first is not None]
+    return min(own, default=float("inf"))
 
 
 def _along(base: Manifest, timeline: int, branch: Branch | None, known: Mapping[Segment, Wal]) -> _Way | None:
@@ -158,16 +170,19 @@ def _followed(number: int, named: Callable[[int], Segment], known: Mapping[Segme
 
 
 def _window(base: Manifest, followed: Sequence[Wal]) -> Window:
+    """Up to the last transaction in the WAL: PostgreSQL stops at the first one after the target, and needs to see it."""
     begins = datetime.fromisoformat(base.details["ended"])
-    return Window(begins, max([begins, *(datetime.fromtimestamp(wal.until, UTC) for wal in followed[-1:])]))
+    ends = (datetime.fromtimestamp(wal.last, UTC) for wal in followed if wal.last is not None)
+    return Window(begins, max([begins, *ends]))
 
 
 def _needed(followed: tuple[Wal, ...], target: datetime | None) -> tuple[Wal, ...]:
-    if target is None:
-        return followed
-    limit = (target + _MARGIN).timestamp()
-    before = [wal for wal in followed if wal.until < limit]
-    return followed[: len(before) + 1]
+    """All of it, but for what comes after the first transaction that ended after the target: there replay stops."""
+    if target is not None:
+        for number, wal in enumerate(followed):
+            if wal.last is not None and wal.last > target.timestamp():
+                return followed[: number + 1]
+    return followed
 
 
 def _histories(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch]) -> Mapping[str, str]:
@@ -196,3 +211,22 @@ def _chain(base: Manifest, backups: Sequence[Manifest], name: str) -> tuple[Mani
 def _unreachable(name: str, target: datetime | None, reach: Window, why: str) -> RestoreRefused:
     reason = f"{target and target.isoformat(' ')} can't be reached{why}"
     return RestoreRefused(name, reason, f"what can be reached is {reach}")
+
+
+def why_base(newest: Manifest | None, *, sound: bool, log: Sequence[Wal]) -> str | None:
+    """Why a base backup has to be made now; None when the base `newest` brings the cluster back to now.
+
+    `sound` is false when it failed its verification; `log` is all that is known of the WAL.
+    """
+    if newest is None:
+        return "there is no base backup"
+    if not sound:
+        return f"{newest.id} failed its trial"
+    segments = [wal.segment for wal in log]
+    timeline = max((segment.timeline for segment in segments), default=0)
+    if timeline > int(newest.details["timeline"]):
+        return f"the log went on to timeline {timeline} after {newest.id}"
+    if missing := gaps(segments, first_segment(newest)):
+        first, last = missing[0][0], missing[-1][1]
+        return f"log missing from {first.name} to {last.name} after {newest.id}"
+    return None

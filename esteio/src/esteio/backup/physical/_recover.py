@@ -17,7 +17,8 @@ from esteio.backup._errors import RestoreRefused
 from esteio.backup._progress import Progress, silent
 from esteio.backup.documents import Returned
 from esteio.backup.physical._chain import unpack_chain
-from esteio.backup.physical._log import Key, place_log
+from esteio.backup.physical._clusters import system_of
+from esteio.backup.physical._place import Key, place_log
 from esteio.backup.physical._plan import Plan
 from esteio.backup.physical._replay import Look, replay
 from esteio.backup.store import Stores
@@ -71,7 +72,7 @@ def recover(
             look_at_files(directory)
         for name, text in plan.histories.items():
             (directory / "pg_wal" / name).write_text(text)
-        place_log(plan.log, directory / "pg_wal", stores, key, progress)
+        place_log(plan.log, directory / "pg_wal", stores, key, progress, system=system_of(plan.base))
         progress("restore", 0, 0, "")
         last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Where the log of a cluster branched off: each restore begins a timeline of its own.
+"""Where the WAL of a cluster branched off: each restore begins a timeline of its own.
 
 Promises: pure, apart from `branches`. A branch is known from PostgreSQL's own history file of its timeline, which names
 all before it and where each was left.
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esteio.backup.packing import PackUnreadable, unpack
+from esteio.backup.physical._inventory import list_wal, received_histories
+from esteio.backup.physical._objects import HISTORY
 from esteio.backup.physical._segments import Segment, lsn_bytes
-from esteio.backup.physical._shipping import FOLDER, HISTORY
-from esteio.backup.store import Stores
+from esteio.backup.store import AllStoresFailed, Stores
 
 __all__ = ["Branch", "branches", "history_file"]
 
-_NAME = re.compile(r"([0-9A-F]{8})\.history(?:\.zst)?")
 _LINE = re.compile(r"^\s*(\d+)\s+([0-9A-Fa-f]+/[0-9A-Fa-f]+)", re.MULTILINE)
 
 
@@ -29,16 +29,14 @@ class Branch:
 
     timeline: int
     ancestors: tuple[tuple[int, int], ...]
-    begun: float
-    """When its log was first received, seconds since the epoch."""
     text: str
     """Of its history file."""
 
     @classmethod
-    def parse(cls, timeline: int, text: str, begun: float) -> Branch:
+    def parse(cls, timeline: int, text: str) -> Branch:
         """From the text of a history file."""
         found = tuple((int(parent), lsn_bytes(left)) for parent, left in _LINE.findall(text))
-        return cls(timeline, found, begun, text)
+        return cls(timeline, found, text)
 
     def left(self, timeline: int) -> int | None:
         """The position where it, or one it comes from, left `timeline`; None for one it does not come from."""
@@ -55,22 +53,22 @@ def history_file(timeline: int) -> str:
     return f"{timeline:08X}{HISTORY}"
 
 
-def branches(stores: Stores, received: Path) -> Mapping[int, Branch]:
-    """The branches whose history is in the stores or was received, by their timelines; damaged ones are left out."""
+def branches(stores: Stores, received: Path, system: str, *, former: bool = True) -> Mapping[int, Branch]:
+    """The branches of the cluster `system` whose history is in the stores or in the spool `received`, by timeline.
+
+    Damaged ones are left out; `former` as for `inventory`.
+    """
     found: dict[int, Branch] = {}
-    for key, holders in stores.list(FOLDER).items():
-        match = _NAME.fullmatch(key.rpartition("/")[2])
-        if match is not None:
-            with suppress(PackUnreadable, UnicodeDecodeError):
-                begun = min(stored.modified for stored in holders.values())
-                timeline = int(match[1], 16)
-                found[timeline] = Branch.parse(timeline, _text(stores, key), begun)
-    for path in received.glob("*" + HISTORY) if received.is_dir() else ():
-        match = _NAME.fullmatch(path.name)
-        with suppress(FileNotFoundError, UnicodeDecodeError):  # shipped meanwhile
-            if match is not None:
-                timeline = int(match[1], 16)
-                found[timeline] = Branch.parse(timeline, path.read_text(), path.stat().st_mtime)
+    listed = {each.key: each for each, _ in list_wal(stores).of(system, former=former) if each.history}
+    for key, each in listed.items():
+        with suppress(PackUnreadable, UnicodeDecodeError, AllStoresFailed):
+            timeline = int(each.file[:8], 16)
+            found[timeline] = Branch.parse(timeline, _text(stores, key))
+    for directory in (received, received / system) if former else (received / system,):
+        for path in received_histories(directory):
+            with suppress(FileNotFoundError, UnicodeDecodeError, ValueError):  # shipped meanwhile
+                timeline = int(path.name[:8], 16)
+                found[timeline] = Branch.parse(timeline, path.read_text())
     return found
 
 

@@ -23,11 +23,20 @@ __all__ = ["recover_beside", "recover_in_place", "swap_together"]
 
 
 def recover_beside(
-    cluster: ClusterBackups, directory: Path, target: datetime | None, documents: Untouched, progress: Progress
+    cluster: ClusterBackups,
+    directory: Path,
+    target: datetime | None,
+    documents: Untouched,
+    progress: Progress,
+    *,
+    which: str | None = None,
 ) -> Recovered:
-    """Make the new data directory `directory` as of `target`, and bring `documents` where they are to lie."""
+    """Make the new data directory `directory` as of `target`, and bring `documents` where they are to lie.
+
+    `which` is the system identifier of the cluster, where the stores hold several.
+    """
     with documents:
-        done = cluster.recover(directory, target, progress)
+        done = cluster.recover(directory, target, progress, cluster=which)
         try:
             documents.fetch(progress)
             documents.swap()
@@ -45,6 +54,7 @@ def recover_in_place(
     documents: Untouched,
     progress: Progress,
     *,
+    which: str | None = None,
     clock: Clock = SYSTEM,
 ) -> tuple[Recovered, Path | None]:
     """As `recover_beside`, in the place of `data_dir`, whose server is stopped; and where the old directory is now."""
@@ -52,7 +62,7 @@ def recover_in_place(
     new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
     with documents:
         try:
-            done = cluster.recover(new, target, progress)
+            done = cluster.recover(new, target, progress, cluster=which)
             documents.fetch(progress)
             kept = swap_together(new, data_dir, documents, progress, now=now)
         except BaseException:

@@ -16,7 +16,7 @@ from psycopg import sql
 from esteio.backup._errors import DatabaseRefused, ToolFailed, VerificationFailed
 from esteio.backup._progress import Progress
 from esteio.backup._session import Connection, connect, one
-from esteio.backup.physical._log import Key
+from esteio.backup.physical._place import Key
 from esteio.backup.physical._plan import Plan
 from esteio.backup.physical._recover import recover
 from esteio.backup.physical._replay import databases

@@ -59,8 +59,8 @@ class Embedded:
     `binaries` is the directory of its programs (None: the wheel of the extra `embedded`, else Debian's);
     `account` the one it runs under when we are root (None: postgres, else nobody); `settings` go before
     ours, and `overrides` before every file: they are given on the command line. `start_timeout`, in seconds, includes
-    the recovery after a crash. `unresponsive_after` seconds of no answer on the socket make it dead, while it starts too; None: never. `create`: None makes a cluster where none was before, True
-    also where one was, False never.
+    the recovery after a crash. `unresponsive_after` seconds of no answer on the socket make it dead, while it starts
+    too; None: never. `create`: None makes a cluster where none was before, True also where one was, False never.
     """
 
     def __init__(
