@@ -7,14 +7,14 @@ import time
 
 import psutil
 import pytest
-from processos import Servico, comando, pasta_de_dados
+from processos import Service, comando, pasta_de_dados
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(300)]
 
 
 def test_a_service_whose_data_directory_is_deleted_stops_writing_and_does_not_begin_anew() -> None:
     with pasta_de_dados() as dados:
-        with Servico(SISPAT_DATA_DIR=str(dados)) as servico:
+        with Service(SISPAT_DATA_DIR=str(dados)) as servico:
             servico.pronto()
             servidor = servico.postgres()[0]
             shutil.rmtree(dados / "postgres")
@@ -46,6 +46,6 @@ def test_where_there_are_backups_an_empty_place_is_no_first_start_and_a_restore_
         assert not (dados / "postgres" / "PG_VERSION").exists()
         restaurada = comando("backup", "restore", "latest", "--in-place", "--yes", **variaveis)
         assert restaurada.returncode == 0, restaurada.stderr
-        with Servico(**variaveis) as servico:
+        with Service(**variaveis) as servico:
             servico.pronto()
             assert servico.encerrar() == 0
