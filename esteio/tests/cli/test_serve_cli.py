@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -109,6 +111,14 @@ class Running:
         self._reader.join()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="esteio-serve-"))
+    folder.chmod(0o711)  # as root, the account of an embedded server has to pass
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from esteio.serve._events import (
     WorkerStarted,
     WorkerStopped,
 )
+from esteio.serve._http import http_protocol
 from esteio.serve._lifecycle import Lifecycle, lifecycle
 from esteio.serve._program import Program
 from esteio.serve._service import Service, ServiceState
@@ -65,5 +66,6 @@ __all__ = [
     "WorkerStarted",
     "WorkerStopped",
     "bind",
+    "http_protocol",
     "lifecycle",
 ]

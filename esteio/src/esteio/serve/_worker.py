@@ -30,6 +30,7 @@ from esteio.serve._connections import CROWD
 from esteio.serve._drain import Drain
 from esteio.serve._errors import ApplicationUnusable
 from esteio.serve._events import UNUSABLE
+from esteio.serve._http import http_protocol
 from esteio.serve._lifecycle import lifecycle
 from esteio.serve._slot import Order, Phase
 
@@ -98,9 +99,7 @@ def _http(options: ServerOptions) -> Any:
     """Our own protocol, unless another one is asked for or httptools is not installed."""
     if options.http != "auto" or find_spec("httptools") is None:
         return options.http
-    from esteio.serve._http_protocol import Edge
-
-    return Edge(options.limits, options.forwarded_allow_ips).protocol
+    return http_protocol(options.limits, trusted=options.forwarded_allow_ips)
 
 
 def _allow_open_files(wanted: int) -> None:
