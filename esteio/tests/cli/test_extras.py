@@ -39,6 +39,12 @@ def without(absent: set[str], code: str) -> subprocess.CompletedProcess[str]:
     [
         ("from esteio.postgres import Database", "psycopg", "postgres"),
         ("from esteio.postgres import SyncDatabase", "psycopg", "postgres"),
+        ("import esteio.postgres.sync", "psycopg", "postgres"),
+        ("import esteio.postgres.migrations", "psycopg", "postgres"),
+        ("import esteio.postgres.embedded", "psycopg", "embedded"),
+        ("import esteio.testing.postgres", "psycopg", "embedded"),
+        ("import esteio.postgres.sqlalchemy", "psycopg", "sqlalchemy"),
+        ("import esteio.postgres.prometheus", "psycopg", "postgres"),
         ("import esteio.postgres.sqlalchemy", "sqlalchemy", "sqlalchemy"),
         ("import esteio.postgres.prometheus", "prometheus_client", "prometheus"),
         ("import esteio.postgres.migrations.alembic", "alembic", "alembic"),

@@ -437,6 +437,24 @@ def test_alembics_sql_is_written_without_a_database(scripts: Path, capsys: pytes
     assert "SELECT 1;" in written
 
 
+_NOT_VALID = "ALTER TABLE big ADD CONSTRAINT named CHECK (name <> 'x') NOT VALID"
+_VALIDATE = "ALTER TABLE big VALIDATE CONSTRAINT named"
+
+
+def test_pending_migrations_hold_no_lock_over_each_other_so_a_constraint_is_validated_in_its_own(database: str) -> None:
+    assert migrate(database, [Migration("1", _NOT_VALID), Migration("2", _VALIDATE)], rules=_SMALL) == ["1", "2"]
+    both = f"{_NOT_VALID}; {_VALIDATE}".replace("named", "other")
+    with pytest.raises(UnsafeMigration, match="committed one by one"):
+        migrate(database, [Migration("3", both)], rules=_SMALL)
+
+
+def test_alembics_revisions_in_one_transaction_cannot_validate_in_their_own(scripts: Path, database: str) -> None:
+    _revise(scripts, f"execute({_NOT_VALID!r})", f"execute({_VALIDATE!r})")
+    with pytest.raises(UnsafeMigration, match="each=True"):
+        _upgrade(scripts, database, each=False)
+    assert _upgrade(scripts, database) == ("", "2")
+
+
 def test_alembics_revisions_may_be_all_or_none(scripts: Path, database: str) -> None:
     _revise(scripts, "op.create_table('a', sa.Column('x', sa.Integer))", "execute('CREATE TABLE b (); DROP TABLE big')")
     with pytest.raises(UnsafeMigration, match="DROP TABLE big"):

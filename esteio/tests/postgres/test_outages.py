@@ -41,7 +41,7 @@ RATE = 200.0
 
 @pytest.fixture(scope="module")
 def breakable() -> Iterator[PostgresServer]:
-    server = PostgresServer(settings={"synchronous_commit": "on", "wal_writer_delay": "10s"})
+    server = PostgresServer(settings={"wal_writer_delay": "10s"})
     try:
         yield server
     finally:

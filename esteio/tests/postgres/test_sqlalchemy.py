@@ -227,7 +227,7 @@ async def test_a_session_lost_at_work_is_a_disconnect_and_the_others_go_too(
 
 @pytest.mark.fault
 def test_threads_get_through_a_restart_without_a_failed_checkout() -> None:
-    server = PostgresServer(settings={"synchronous_commit": "on"})
+    server = PostgresServer()
     stop = threading.Event()
     refused: list[BaseException] = []
 

@@ -192,7 +192,7 @@ def _count_up_nothing(conn: SyncConnection) -> int:
 
 @pytest.mark.fault
 def test_no_request_fails_and_no_write_is_lost_or_doubled_by_restarts(dsn: Dsn) -> None:
-    server = PostgresServer(settings={"synchronous_commit": "on"})
+    server = PostgresServer()
     failed: list[BaseException] = []
     acknowledged = 0
     lock = threading.Lock()
@@ -268,7 +268,7 @@ def test_a_role_that_does_not_exist_is_said_at_once(dsn: Dsn) -> None:
 
 @pytest.mark.fault
 def test_a_switchover_fails_no_thread_and_the_new_primary_gets_the_writes() -> None:
-    primary = PostgresServer(settings={"synchronous_commit": "on"})
+    primary = PostgresServer()
     standby = None
     failed: list[BaseException] = []
     acknowledged: list[int] = []

@@ -12,6 +12,8 @@ from esteio.extras import needs
 
 with needs("prometheus"):
     import prometheus_client  # noqa: F401 - whether it is there
+with needs("postgres"):
+    import psycopg  # noqa: F401 - whether it is there
 
 from collections.abc import Callable, Iterator
 from itertools import accumulate

@@ -12,12 +12,12 @@ from __future__ import annotations
 from esteio.extras import needs
 
 with needs("sqlalchemy"):
+    import psycopg
     import sqlalchemy  # noqa: F401 - whether it is there
 
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, PGDialectAsync_psycopg

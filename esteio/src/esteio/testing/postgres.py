@@ -1,10 +1,16 @@
 """A real PostgreSQL server for tests: started in half a second, databases made from templates, broken on cue.
 
 Promises: nothing of it is left when it is stopped, whatever was done to it. It does not survive a power
-failure (fsync is off). Signals go only to processes of this server.
+failure (fsync is off), but what it acknowledged survives every kill, as in production. Signals go only to processes of
+this server.
 """
 
 from __future__ import annotations
+
+from esteio.extras import needs
+
+with needs("embedded"):
+    import psycopg
 
 import os
 import shutil
@@ -16,7 +22,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
-import psycopg
 from psycopg import sql
 
 from esteio.postgres import Dsn
@@ -28,7 +33,6 @@ __all__ = ["PostgresServer"]
 _SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "synchronous_commit": "off",
     "shared_buffers": "64MB",
     "max_connections": "100",
     "log_checkpoints": "off",

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("embedded"):
+    import psycopg  # noqa: F401 - whether it is there
+
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries
 from esteio.postgres.embedded._data_dir import has_cluster

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from esteio.extras import needs
+
+with needs("postgres"):
+    import psycopg  # noqa: F401 - whether it is there
+
 from esteio.postgres.migrations._errors import (
     MigrationBlocked,
     MigrationError,

@@ -29,7 +29,10 @@ __all__ = ["Guard", "blocking"]
 _logger = logging.getLogger("esteio.postgres")
 _reason: ContextVar[str | None] = ContextVar("esteio_migration_blocking", default=None)
 
-_APART = "split it, so that the lock is not held while the table is worked on"
+_APART = (
+    "split it into migrations that are committed one by one (Alembic: each=True), so that the lock is not held while the "
+    "table is worked on"
+)
 
 
 @contextlib.contextmanager
