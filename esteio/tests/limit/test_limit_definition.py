@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.errors import EsteioError
-from esteio.limit import Limit, LimitError
+from esteio.limit import HostStore, Limit, LimitError
 
 
 @pytest.mark.parametrize("rate", [0, -1, nan, inf, 1.0, True, "5", None, 1 << 26 | 1, 10**30])
@@ -114,3 +114,15 @@ def test_every_limit_has_a_share(rate: int, per: float, burst: int, instances: i
     share = limit.share(instances)
     assert share.rate * instances <= rate or share.rate == 1
     assert share.capacity * instances <= limit.capacity or share.capacity == 1
+
+
+@pytest.mark.parametrize("instances", [0, -1, 1.5, True, float("nan")])
+def test_a_share_of_no_instances_is_refused(instances: object) -> None:
+    with pytest.raises(LimitError, match="instances"):
+        Limit(10, 60).share(instances)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("patience", [-1, 61, float("nan"), float("inf"), True, "1"])
+def test_a_patience_that_is_none_is_refused(patience: object) -> None:
+    with pytest.raises(LimitError, match="patience"):
+        HostStore("nowhere", patience=patience)  # type: ignore[arg-type]

@@ -24,10 +24,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from esteio import events
-from esteio.limit import Limit, LimitDenied, MemoryStore, RateLimiter
+from esteio.limit import Limit, LimitDenied, LimitError, MemoryStore, RateLimiter, SyncRateLimiter
 from esteio.limit.keys import TrustedProxies
 from esteio.testing import ManualClock
-from esteio.web import RateLimits, Rule, RuleSet, by_address, by_header, by_user
+from esteio.web import RateLimits, Rule, RuleSet, WsgiRateLimits, by_address, by_header, by_user
 from esteio.web.limits import Denial, RuleError
 
 TWO = Limit(2, 60, name="two")
@@ -437,3 +437,24 @@ async def test_peers_without_an_address_share_one_allowance() -> None:
     for peer in (None, ("", 0), ("testclient", 1)):
         await app({"type": "http", "method": "GET", "path": "/", "headers": [], "client": peer}, None, send)
     assert [status for status in statuses if status] == [200, 429, 429]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("limit", 5), ("cost", 0), ("cost", 1.5), ("cost", True), ("key", "ip"), ("when", 1), ("exempt", "x")],
+)
+def test_a_field_of_a_rule_that_can_not_work_is_refused_when_it_is_made(field: str, value: Any) -> None:
+    with pytest.raises(RuleError, match=f"{field}={value!r}"):
+        Rule(**{"limit": TWO, field: value})
+
+
+def test_a_limiter_or_language_that_can_not_work_is_refused_when_the_middleware_is_made() -> None:
+    with pytest.raises(LimitError, match="WsgiRateLimits takes a SyncRateLimiter"):
+        RateLimits(bare, limiter=SyncRateLimiter())  # type: ignore[arg-type]
+    with pytest.raises(LimitError, match="RateLimits takes a RateLimiter"):
+        WsgiRateLimits(lambda environ, start: [], limiter=RateLimiter())  # type: ignore[arg-type]
+    for make in (RateLimits, WsgiRateLimits):
+        with pytest.raises(LimitError, match="default_language='fr'"):
+            make(bare, default_language="fr")  # type: ignore[operator]
+    with pytest.raises(RuleError, match="is none"):
+        RuleSet(["rule"])  # type: ignore[list-item]

@@ -119,7 +119,9 @@ class Limit:
 
     def share(self, instances: int) -> Limit:
         """What one of `instances` may let pass by itself: an equal part, rounded down, but at least 1."""
-        return self if instances <= 1 else _share(self, instances)
+        if type(instances) is not int or instances < 1:
+            check_count("instances", instances, 1)
+        return self if instances == 1 else _share(self, instances)
 
 
 def _most_burst(rate: int, per: float) -> int:

@@ -48,13 +48,13 @@ class TrustedProxies:
     __slots__ = ("_hops", "_networks", "_trusts", "_unix")
 
     def __init__(self, networks: Iterable[str] | str = (), *, hops: int | None = None) -> None:
-        if hops is not None and hops < 1:
-            msg = f"TrustedProxies: hops={hops}; pass at least 1, or None for as many as are trusted"
+        if hops is not None and (type(hops) is not int or not 1 <= hops <= _HOPS):
+            msg = f"TrustedProxies: hops={hops!r}; pass a whole number from 1 to {_HOPS}, or None for as many as are trusted"
             raise ValueError(msg)
         names = [name.strip() for name in (networks.split(",") if isinstance(networks, str) else networks)]
         self._unix = "unix" in names
         self._networks = tuple(_network(name) for name in names if name and name != "unix")
-        self._hops = min(hops or _HOPS, _HOPS)
+        self._hops = hops or _HOPS
         self._trusts = lru_cache(maxsize=1024)(self._look)
 
     def __bool__(self) -> bool:

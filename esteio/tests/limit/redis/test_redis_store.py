@@ -316,7 +316,20 @@ def test_an_address_is_read_or_refused_with_the_part_that_is_wrong() -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"budget": 0}, {"batch": 0}, {"batch": 1.5}, {"ttl": float("nan")}, {"instances": True}, {"prefix": "a{b}"}],
+    [
+        *(
+            {name: value}
+            for name in ("budget", "ttl", "retry_after")
+            for value in (0, -1, float("nan"), float("inf"), "1")
+        ),
+        *({name: value} for name in ("batch", "instances", "waiting") for value in (0, -1, 1.5, True, float("nan"))),
+        {"retry_max": 0.1},
+        {"connect_timeout": float("nan")},
+        {"local_keys": 127},
+        {"remembered": 1},
+        {"prefix": "a{b}"},
+        {"prefix": None},
+    ],
 )
 def test_a_setting_outside_its_bounds_is_refused_by_name(settings: dict[str, Any]) -> None:
     with pytest.raises(LimitError, match=next(iter(settings))):

@@ -96,8 +96,10 @@ class RedisStore:
         _between("retry_max", retry_max, retry_after, 3600.0)
         _between("local_keys", local_keys, 128, 10_000_000, whole=True)
         _between("remembered", remembered, 2, 10_000_000, whole=True)
-        if "{" in prefix or "}" in prefix:
+        if not isinstance(prefix, str) or "{" in prefix or "}" in prefix:
             raise LimitError("prefix", prefix, "text without braces, which mark hash tags")
+        if not isinstance(url, str):
+            raise LimitError("url", url, "text such as redis://127.0.0.1:6379/0")
         self.name = name
         self.budget = budget
         self.address: Address = _address(url, password)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esteio.limit import RateLimiter
 from esteio.limit.headers import Language
-from esteio.web.limits._outcome import Denial, Fields, Judge, Outcome, problem_answer
+from esteio.web.limits._outcome import Denial, Fields, Judge, Outcome, check_language, problem_answer
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import RuleSet
 
@@ -45,6 +45,7 @@ class RateLimits:
         legacy: bool = False,
         default_language: Language = "en",
     ) -> None:
+        check_language("default_language", default_language)
         self.app = app
         self._judge = Judge(limiter or RateLimiter(), rules if isinstance(rules, RuleSet) else RuleSet(rules))
         self._respond = respond or problem_response(default_language)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from starlette.types import Scope
 
-from esteio.limit import Decision, Hit, RateLimiter, SyncRateLimiter
+from esteio.limit import Decision, Hit, LimitError, RateLimiter, SyncRateLimiter
 from esteio.limit.headers import Language, language, legacy_fields, problem_json, rate_limit_field, retry_after
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import Entry, RuleSet
 
-__all__ = ["Denial", "Fields", "Judge", "Outcome", "SyncJudge", "problem_answer"]
+__all__ = ["Denial", "Fields", "Judge", "Outcome", "SyncJudge", "check_language", "problem_answer"]
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -67,6 +68,12 @@ class Outcome:
         return fields
 
 
+def check_language(name: str, value: object) -> None:
+    """Raise LimitError unless `value` is a language we speak."""
+    if value not in get_args(Language):
+        raise LimitError(name, value, " or ".join(repr(each) for each in get_args(Language)))
+
+
 def problem_answer(denial: Denial, accept_language: str, default_language: Language) -> tuple[Fields, bytes]:
     """Fields and body of the usual answer: problem details (RFC 9457) in the language that Accept-Language asks for."""
     lang = language(accept_language, default_language)
@@ -115,6 +122,8 @@ class Judge:
     """Rules and the limiter that is asked about them."""
 
     def __init__(self, limiter: RateLimiter, rules: RuleSet) -> None:
+        if not isinstance(limiter, RateLimiter):
+            raise LimitError("limiter", limiter, "a RateLimiter; WsgiRateLimits takes a SyncRateLimiter")
         self.rules = rules
         self._limiter = limiter
         self._shadow = RateLimiter(limiter.store, shadow=True)  # the same counts, told apart in events
@@ -138,6 +147,8 @@ class SyncJudge:
     """`Judge` for threads."""
 
     def __init__(self, limiter: SyncRateLimiter, rules: RuleSet) -> None:
+        if not isinstance(limiter, SyncRateLimiter):
+            raise LimitError("limiter", limiter, "a SyncRateLimiter; RateLimits takes a RateLimiter")
         self.rules = rules
         self._limiter = limiter
         self._shadow = SyncRateLimiter(limiter.store, shadow=True)

@@ -91,6 +91,8 @@ class Rule:
         return method != "OPTIONS" if self.methods is None else method in self.methods
 
     def _check(self) -> None:
+        if not isinstance(self.limit, Limit):
+            raise RuleError("", f"limit={self.limit!r}", 'pass a Limit, as in Limit(100, 900, name="api")')
         name = self.limit.name
         if not name:
             raise RuleError(name, "its limit has no name", 'give it one, as in Limit(100, 900, name="api")')
@@ -99,10 +101,16 @@ class Rule:
         for path in self.paths:
             if not path.startswith(("/", "*")) or "*" in path[:-1]:
                 raise RuleError(name, f'path "{path}"', 'write "/exact/path" or a prefix like "/api/*"')
-        if isinstance(self.cost, int) and self.cost < 1:
-            raise RuleError(name, f"cost={self.cost}", "pass at least 1, or a function of the scope")
-        for function in (self.key, self.cost, self.when, self.exempt):
+        if not callable(self.cost) and (type(self.cost) is not int or self.cost < 1):
+            raise RuleError(name, f"cost={self.cost!r}", "pass a whole number, 1 or more, or a function of the scope")
+        self._check_functions(name)
+
+    def _check_functions(self, name: str) -> None:
+        for field_name in ("key", "cost", "when", "exempt"):
+            function = getattr(self, field_name)
             if inspect.iscoroutinefunction(function):
                 raise RuleError(
                     name, f"{function.__name__} is async", "look things up in a middleware before, read them here"
                 )
+            if function is not None and field_name != "cost" and not callable(function):
+                raise RuleError(name, f"{field_name}={function!r}", "pass a function of the scope")

@@ -69,9 +69,11 @@ class RuleSet:
         """Put `rules` in force from the next request on; raises `RuleError` and changes nothing when they clash."""
         new = tuple(rules)
         if len(new) > _MOST:
-            raise RuleError(new[_MOST].name, f"is number {_MOST + 1}", f"keep to {_MOST} rules")
+            raise RuleError(getattr(new[_MOST], "name", ""), f"is number {_MOST + 1}", f"keep to {_MOST} rules")
         seen: set[str] = set()
         for rule in new:
+            if not isinstance(rule, Rule):
+                raise RuleError("", f"{rule!r} is none", 'pass Rule(limit=Limit(100, 900, name="api"))')
             if rule.name in seen:
                 raise RuleError(rule.name, "the name is taken by another rule", "name each limit differently")
             seen.add(rule.name)

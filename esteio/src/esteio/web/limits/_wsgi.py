@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from esteio.limit import SyncRateLimiter
 from esteio.limit.headers import Language
-from esteio.web.limits._outcome import Denial, Fields, Outcome, SyncJudge, problem_answer
+from esteio.web.limits._outcome import Denial, Fields, Outcome, SyncJudge, check_language, problem_answer
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import RuleSet
 
@@ -46,6 +46,7 @@ class WsgiRateLimits:
         legacy: bool = False,
         default_language: Language = "en",
     ) -> None:
+        check_language("default_language", default_language)
         self.app = app
         self._judge = SyncJudge(limiter or SyncRateLimiter(), rules if isinstance(rules, RuleSet) else RuleSet(rules))
         self._respond = respond or _problem_response(default_language)
