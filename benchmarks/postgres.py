@@ -3,8 +3,10 @@
 `acquire`: borrow, SELECT 1, give back, with pools of 10 that are kept open, in calls per second; the target
 is 0.95 x psycopg_pool without check or 3 x psycopg_pool with check, whichever is more. `run one write`: one
 UPDATE in a transaction that survives the loss of its connection, against the same written by hand with
-psycopg_pool, which does not. The server has fsync off, so that nothing but the clients is compared. Rounds are
-short and take turns; the median is shown. Peers that are not installed are left out.
+psycopg_pool, which does not. `threads`: borrow, SELECT 1, give back by 1, 4 and 16 threads on 8 connections, against
+psycopg_pool, whose rate is the target; its rate with the same limits in its sessions is shown too, as a
+statement_timeout costs the server a timer for each statement. The server has fsync off, so that nothing but the
+clients is compared. Rounds are short and take turns; the median is shown. Peers that are not installed are left out.
 
 Run: python -m benchmarks.postgres [rounds]
 """
@@ -14,8 +16,9 @@ from __future__ import annotations
 import asyncio
 import statistics
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -23,6 +26,7 @@ import psycopg
 from benchmarks.report import Claim, publish
 
 from esteio.postgres import Database, Dsn
+from esteio.postgres.sync import SyncDatabase
 from esteio.testing.postgres import PostgresServer
 
 POOL = 10
@@ -147,7 +151,93 @@ async def written_by_hand(dsn: Dsn) -> AsyncIterator[Call]:
 WRITE: dict[str, Callable[[Dsn], Any]] = {OURS: esteio_run, "by hand": written_by_hand}
 
 
+# -- candidates for threads
+
+
+THREADS_POOL = 8
+PLAIN, LIMITED = "psycopg_pool", "psycopg_pool, same limits"
+
+
+@contextmanager
+def esteio_threads(dsn: Dsn) -> Iterator[Callable[[], object]]:
+    with SyncDatabase(dsn.with_(connection_limit=THREADS_POOL), min_size=THREADS_POOL) as db:
+        db.open(wait=10)
+
+        def call() -> None:
+            with db.connection() as conn:
+                conn.execute("SELECT 1").fetchone()
+
+        yield call
+
+
+def psycopg_pool_threads(options: str) -> Callable[[Dsn], Any]:
+    @contextmanager
+    def candidate(dsn: Dsn) -> Iterator[Callable[[], object]]:
+        from psycopg_pool import ConnectionPool
+
+        kwargs = {"autocommit": True, "prepare_threshold": 0, "options": options}
+        with ConnectionPool(dsn.conninfo, min_size=THREADS_POOL, max_size=THREADS_POOL, kwargs=kwargs) as pool:
+            pool.wait()
+
+            def call() -> None:
+                with pool.connection() as conn:
+                    conn.execute("SELECT 1").fetchone()
+
+            yield call
+
+    return candidate
+
+
+SAME_LIMITS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=30000"
+THREADS: dict[str, Callable[[Dsn], Any]] = {
+    OURS: esteio_threads,
+    LIMITED: psycopg_pool_threads(SAME_LIMITS),
+    PLAIN: psycopg_pool_threads(""),
+}
+
+
 # -- measuring
+
+
+def rate_of_threads(call: Callable[[], object], number: int) -> float:
+    """Calls per second of `number` threads that call as fast as they can."""
+    done = [0] * number
+    ready = threading.Barrier(number + 1)
+    ends = 0.0
+
+    def work(index: int) -> None:
+        ready.wait()
+        while perf_counter() < ends:
+            call()
+            done[index] += 1
+
+    threads = [threading.Thread(target=work, args=(index,)) for index in range(number)]
+    for thread in threads:
+        thread.start()
+    began = perf_counter()
+    ends = began + SECONDS
+    ready.wait()
+    for thread in threads:
+        thread.join()
+    return sum(done) / (perf_counter() - began)
+
+
+def measure_threads(dsn: Dsn, number: int, rounds: int) -> dict[str, float]:
+    """The median rate of each candidate that is installed."""
+    seen: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        calls: dict[str, Callable[[], object]] = {}
+        for name, candidate in THREADS.items():
+            try:
+                calls[name] = stack.enter_context(candidate(dsn))
+            except ImportError:
+                print(f"({name} is not installed)")
+        for round_ in range(rounds + 2):
+            for name, call in calls.items():
+                figure = rate_of_threads(call, number)
+                if round_ >= 2:  # the first rounds warm up
+                    seen.setdefault(name, []).append(figure)
+    return {name: statistics.median(figures) for name, figures in seen.items()}
 
 
 async def rate(call: Call, callers: int) -> float:
@@ -193,6 +283,11 @@ async def claims(dsn: Dsn, rounds: int) -> list[Claim]:
     figures = await measure(dsn, WRITE, 1, rounds)
     ours = figures.pop(OURS)
     found.append(Claim("run one write", "calls/s", "higher", ours, figures, target=0.9 * figures["by hand"]))
+    for number in (1, 4, 16):
+        figures = await asyncio.to_thread(measure_threads, dsn, number, rounds)
+        ours = figures.pop(OURS)
+        target = figures.get(PLAIN)
+        found.append(Claim(f"threads {number}", "calls/s", "higher", ours, figures, target=target))
     return found
 
 

@@ -32,8 +32,8 @@ class Kept:
     def reusable(self) -> bool:
         return not self.busy
 
-    def role_now(self) -> Role:
-        return self.now_is
+    def role_changed(self) -> bool:
+        return self.now_is is not self.role
 
     def drop(self) -> None:
         self.dropped = True
@@ -42,7 +42,8 @@ class Kept:
 def books(*idle: Kept, used: tuple[Kept, ...] = ()) -> Ledger[Kept]:
     ledger: Ledger[Kept] = Ledger(min_size=2, max_size=4, max_idle=10.0)
     ledger.idle.extend(idle)
-    ledger.used.update(used)
+    for conn in used:
+        ledger.lend(conn)
     return ledger
 
 
@@ -100,7 +101,7 @@ def test_a_server_that_only_read_from_the_start_ends_no_more_than_one_generation
     endings = 0
     for step in range(100):
         reader = Kept(generation=ledger.generation, role=Role.STANDBY)
-        ledger.used.add(reader)
+        ledger.lend(reader)
         endings += ledger.condemn(reader, step / 20)
         ledger.returned(reader, step / 20, wanted=False)
     assert endings == 5
@@ -123,3 +124,20 @@ def test_no_more_connections_are_wanted_than_allowed_nor_fewer_than_needed(waiti
     assert size + max(0, wanted) <= 4
     assert wanted >= min(waiting, 4 - size)
     assert size + wanted >= 2
+
+
+def test_a_connection_that_its_borrower_lost_is_no_longer_counted() -> None:
+    lost, held = Kept(), Kept()
+    ledger = books(used=(lost, held))
+    del lost
+    ledger.sweep(0.0)
+    assert (ledger.size, ledger.in_use()) == (1, [held])
+
+
+def test_a_smaller_maximum_closes_what_is_idle_at_once_and_the_rest_when_it_comes_back() -> None:
+    idle, first, second = Kept(), Kept(), Kept()
+    ledger = books(idle, used=(first, second))
+    ledger.resize(0, 1)
+    assert idle.dropped
+    assert not ledger.returned(first, 0.0, wanted=True)
+    assert ledger.returned(second, 0.0, wanted=True)

@@ -14,6 +14,7 @@ import pytest
 from patience import until
 from psycopg.rows import dict_row
 
+from esteio.policy import deadline
 from esteio.postgres import ConnectionLeaked, Database, DatabaseUnavailable, Dsn
 from esteio.postgres.sync import SyncDatabase
 from esteio.testing import FlakyProxy, recorded_events
@@ -165,7 +166,7 @@ async def test_a_connection_with_a_single_holder_is_never_taken_away(dsn: Dsn) -
         looks = fail_once("")
         assert database._pool._leaks is not None
         for _ in range(3):
-            database._pool._leaks.report(database._pool._leaks.look(database._pool._books.used))
+            database._pool._leaks.report(database._pool._leaks.look(database._pool._books.in_use()))
             await asyncio.sleep(0)
         assert await database.fetch_value("SELECT pg_backend_pid()") not in pids
         assert database.stats().in_use == 1
@@ -250,6 +251,48 @@ async def test_a_task_cancelled_during_its_ping_leaves_the_connection_to_others(
             await asyncio.gather(task, return_exceptions=True)
         await until(lambda: database.stats().idle == 1)
         assert await database.fetch_value("SELECT pg_backend_pid()") == pid
+
+
+async def test_a_caller_who_does_not_want_to_wait_gets_an_idle_connection_that_answers(dsn: Dsn) -> None:
+    async with Database(dsn, ping_after=0.0) as database:
+        await database.fetch_value("SELECT 1")
+        async with database.connection(timeout=0) as conn:
+            assert await (await conn.execute("SELECT 1")).fetchone() == (1,)
+
+
+def test_a_thread_that_does_not_want_to_wait_gets_an_idle_connection_that_answers(dsn: Dsn) -> None:
+    with SyncDatabase(dsn, ping_after=0.0) as database:
+        database.fetch_value("SELECT 1")
+        with database.connection(timeout=0) as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+async def test_a_caller_whose_ping_is_ended_by_closing_is_told_so(proxied: tuple[Dsn, FlakyProxy]) -> None:
+    dsn, proxy = proxied
+    database = Database(dsn.with_(connection_limit=1), ping_after=0.0)
+    await database.open(wait=10)
+    proxy.swallow()
+    caller = asyncio.ensure_future(database.fetch_value("SELECT 1"))
+    await until(lambda: database.stats().in_use == 1)
+    await database.close(timeout=0)
+    with pytest.raises(DatabaseUnavailable, match="its pool is closed"):
+        await caller
+    assert database.stats().size == 0
+
+
+async def test_the_measuring_of_replicas_is_not_ended_by_a_deadline_around_opening() -> None:
+    hosts = (("/nonexistent", 5432), ("/nonexistent", 5433))
+    seen: list[float | None] = []
+
+    async def measure() -> None:
+        seen.append(deadline.remaining())
+        raise asyncio.CancelledError
+
+    database = Database(Dsn(hosts=hosts))
+    with deadline.within(1.0):
+        task = asyncio.ensure_future(database._replicas._repeat(measure))
+    await asyncio.gather(task, return_exceptions=True)
+    assert seen == [None]
 
 
 # Limits

@@ -109,6 +109,7 @@ class Remembered(BaseConnection[Any]):
     """
     _watched: Any = None
     _announced: bool = False
+    _moved: bool = True  # whether the server reported anything since `remember`, as far as looked at
     _fresh: tuple[ClientState, tuple[bytes | None, ...]] | None = None
 
     def __del__(self) -> None:  # type: ignore[override] # psycopg's has a default argument for itself alone
@@ -133,7 +134,7 @@ class Remembered(BaseConnection[Any]):
 
     def remember(self) -> None:
         """From now on this is how its session is to be found by each borrower."""
-        self.altered = False
+        self.altered, self._moved = False, True
         self._fresh = ClientState(self), reported(self.pgconn)
 
     def forget_prepared(self) -> None:
@@ -150,7 +151,8 @@ class Remembered(BaseConnection[Any]):
         if self.lent is Pooler.TRANSACTION:
             self.altered = False  # the session is not ours: a reset would reach whichever is free
             return False
-        return self.altered or reported(self.pgconn) != server
+        self._moved = reported(self.pgconn) != server
+        return self.altered or self._moved
 
     def stale(self) -> bool:
         """Whether this idle connection can no longer be used."""
@@ -178,6 +180,10 @@ class Remembered(BaseConnection[Any]):
             return role_of(self.pgconn.parameter_status)
         except OperationalError:  # closed in the meantime
             return self.role
+
+    def role_changed(self) -> bool:
+        """Whether its server says that it is something else than when it was opened."""
+        return self._moved and self.role_now() is not self.role
 
     def cut(self) -> None:
         """End it although somebody waits for an answer, who then gets an error at once."""

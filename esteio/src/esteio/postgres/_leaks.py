@@ -30,7 +30,7 @@ __all__ = ["ConnectionLeaked", "Leaks"]
 _logger = logging.getLogger("esteio.postgres.leaks")
 
 _SKIPPED = 4  # frames between noting and a block of ours
-_DEPTH = 6
+_DEPTH = 4
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _BLOCKS = contextlib.__file__
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from math import inf
 from typing import Generic, Protocol, TypeVar
-from weakref import WeakSet
+from weakref import ref
 
 from esteio.postgres._hosts import Role
 
@@ -36,8 +36,8 @@ class Kept(Protocol):
         """Whether it is open, idle and outside of any transaction."""
         ...
 
-    def role_now(self) -> Role:
-        """What its server says it is."""
+    def role_changed(self) -> bool:
+        """Whether its server says that it is something else than when it was opened."""
         ...
 
     def drop(self) -> None:
@@ -64,8 +64,8 @@ class Ledger(Generic[C]):
         self.generation = 0
         self.idle: deque[C] = deque()  # the most recently used at the right
         # Weak, so that a connection which its borrower lost is closed by Python like any other object, and its place is
-        # free again: whether somebody still has it need not be guessed.
-        self.used: WeakSet[C] = WeakSet()
+        # free again: whether somebody still has it need not be guessed. A WeakSet would be three times as slow.
+        self.used: dict[int, ref[C]] = {}
         self.lost = 0
         self._condemned_at = -inf
 
@@ -74,12 +74,20 @@ class Ledger(Generic[C]):
         """Open connections."""
         return len(self.idle) + len(self.used)
 
+    def lend(self, conn: C) -> None:
+        """`conn` is in use."""
+        self.used[id(conn)] = ref(conn)
+
+    def in_use(self) -> list[C]:
+        """The connections that are in use, as far as somebody refers to them."""
+        return [conn for each in tuple(self.used.values()) if (conn := each()) is not None]
+
     def take(self, now: float) -> C | None:
         """An idle connection that can be used, now in use; None when there is none."""
         while self.idle:
             conn = self.idle.pop()
             if now - conn.answered_at < _FRESH_SECONDS or not conn.stale():
-                self.used.add(conn)
+                self.used[id(conn)] = ref(conn)
                 return conn
             self.lost += 1
             conn.drop()
@@ -93,14 +101,15 @@ class Ledger(Generic[C]):
 
     def wanted(self, waiting: int) -> int:
         """Connections to be opened now for `waiting` callers, those being opened included."""
-        return min(max(self.min_size - self.size, waiting), self.max_size - self.size)
+        size = len(self.idle) + len(self.used)
+        return 0 if size >= self.max_size else min(max(self.min_size - size, waiting), self.max_size - size)
 
     def returned(self, conn: C, now: float, *, wanted: bool) -> bool:
         """`conn` is no longer in use; whether it may go on. If not, it is closed.
 
         `wanted`: the next caller waits for it already, so it is looked at now and not when it is taken.
         """
-        self.used.discard(conn)
+        self.used.pop(id(conn), None)
         if conn.generation != self.generation:
             conn.drop()
             return False
@@ -108,11 +117,11 @@ class Ledger(Generic[C]):
             self.lost += 1
             conn.drop()
             return False
-        if conn.role_now() is not conn.role:
+        if conn.role_changed():
             conn.drop()
             self.retire()
             return False
-        if conn.expires_at <= now or self.size >= self.max_size:
+        if conn.expires_at <= now or len(self.idle) + len(self.used) >= self.max_size:
             conn.drop()
             return False
         return True
@@ -143,6 +152,7 @@ class Ledger(Generic[C]):
 
     def sweep(self, now: float) -> None:
         """Close idle connections that have ended, are past their time, or have long been superfluous."""
+        self.used = {key: each for key, each in self.used.items() if each() is not None}
         for conn in tuple(self.idle):
             if conn.stale():
                 self.lost += 1

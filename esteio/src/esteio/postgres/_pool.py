@@ -35,7 +35,7 @@ from esteio.postgres._ledger import Ledger
 from esteio.postgres._limits import PoolLimits
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
-__all__ = ["RESET_SECONDS", "UNFINISHED", "Pool", "anew"]
+__all__ = ["PING_LEAST", "RESET_SECONDS", "UNFINISHED", "Pool", "anew"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -43,6 +43,7 @@ _CONNECTORS = 4  # parallel attempts while the server answers; one while it does
 _SWEEP_EVERY = 1.0
 _SPREAD = 0.1  # seconds over which the processes of a service refill their pools
 _PING_SECONDS = 2.0
+PING_LEAST = 0.05  # seconds for an answer, even of a caller who does not want to wait at all
 RESET_SECONDS = 2.0
 UNFINISHED = (
     "pool %s: the connection to backend %d came back in the middle of a transaction or a statement: it is closed, and"
@@ -136,12 +137,14 @@ class Pool:
         if self._closed == "is closed":
             return
         await self._shut("is closed", timeout)
+        left = self._books.in_use()  # referred to, so that none is lost with a task that has not begun yet
         for chore in tuple(self._chores):
             chore.cancel()
         await asyncio.gather(*self._chores, return_exceptions=True)
-        for conn in self._books.used:
-            _logger.warning("pool %s: a connection still in use after %g s is closed", self._name, timeout)
-            conn.drop()
+        for conn in left:
+            if not conn.closed:
+                _logger.warning("pool %s: a connection still in use after %g s is closed", self._name, timeout)
+                conn.drop()
 
     async def drain(self, timeout: float) -> bool:
         """Turn callers away and close what is idle; whether within `timeout` seconds all others came back."""
@@ -151,7 +154,7 @@ class Pool:
     def renew(self) -> None:
         """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
         books = self._books
-        self._inherited.append((books, tuple(books.used)))  # dropping them would end the parent's sessions
+        self._inherited.append((books, books.in_use()))  # dropping them would end the parent's sessions
         self._books = Ledger(books.min_size, books.max_size, books.max_idle)
         self._waiters.clear()
         self._connectors.clear()
@@ -199,7 +202,7 @@ class Pool:
     def _returned(self, conn: Connection) -> None:
         books = self._books
         if self._closed:
-            books.used.discard(conn)
+            books.used.pop(id(conn), None)
             conn.drop()
             if self._drained is not None and not books.used:
                 self._drained.set()
@@ -250,7 +253,7 @@ class Pool:
             down_for=None if self._down_since is None else self._now() - self._down_since,
             last_error=self._last_error,
             waits=self._waits.times(immediate=self._acquired - self._served),
-            overdue=sum(conn.overdue for conn in self._books.used),
+            overdue=sum(conn.overdue for conn in self._books.in_use()),
             leaks=0 if self._leaks is None else self._leaks.found,
         )
 
@@ -270,7 +273,7 @@ class Pool:
 
     async def _first_that_answers(self, conn: Connection, wait: float) -> Connection | None:
         """`conn`, or the next idle one whose server answers; None when there is none. For at most `wait` seconds."""
-        expires = self._now() + wait
+        expires = self._now() + max(wait, PING_LEAST)
         found: Connection | None = conn
         while found is not None and self._now() - found.idle_since > self._ping_after:
             # A task of its own: a caller who leaves must not make a server look dead that had no time to answer.
@@ -285,6 +288,8 @@ class Pool:
                 self._timeouts += 1
                 reason = f"a connection that had idled got no answer within {wait:g} s"
                 raise DatabaseUnavailable(self._name, reason, not_sent=True)
+            if ping.cancelled():
+                raise self._refusal()  # the pool was closed
             if ping.result():
                 return found
             found = self._books.take(self._now())
@@ -377,7 +382,7 @@ class Pool:
         while self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
             if not waiter.done():
-                self._books.used.add(conn)
+                self._books.lend(conn)
                 waiter.set_result(conn)
                 return
         conn.idle_since = self._now()
@@ -502,7 +507,7 @@ class Pool:
         try:
             self._cut_hung()
             if self._leaks is not None:
-                self._leaks.report(self._leaks.look(self._books.used))
+                self._leaks.report(self._leaks.look(self._books.in_use()))
             self.check_idle()
         except Exception:
             _logger.exception("pool %s: the look at all connections failed; the next one follows", self._name)
@@ -511,7 +516,7 @@ class Pool:
 
     def _cut_hung(self) -> None:
         now = self._now()
-        for conn in self._books.used:
+        for conn in self._books.in_use():
             if conn.cut_at < now:
                 conn.cut()
 

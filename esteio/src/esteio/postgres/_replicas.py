@@ -18,6 +18,7 @@ from psycopg.rows import tuple_row
 
 from esteio.clock import Clock
 from esteio.policy._forks import renew_after_fork
+from esteio.policy._scope import OPEN_END, SCOPE
 from esteio.postgres._connect import Opener
 from esteio.postgres._connection import Connection
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted
@@ -100,6 +101,7 @@ class Replicas:
                 self.replication.forget(host.address)
 
     async def _repeat(self, measure: Callable[[], Awaitable[None]]) -> None:
+        SCOPE.set(OPEN_END)  # of this task: a deadline around `open` is not the measurements'
         while True:
             try:
                 async with asyncio.timeout(2 * _INTERVAL):

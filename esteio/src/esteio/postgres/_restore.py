@@ -28,7 +28,14 @@ RESET = (
 """DISCARD ALL, which may not share a message with anything else, and RESET ROLE, which it lacks: a role given at the
 start of the session is the one to return to."""
 
-REPORTED = (b"session_authorization", b"is_superuser", b"search_path", b"TimeZone", b"DateStyle", b"client_encoding")
+REPORTED = (
+    b"session_authorization",
+    b"is_superuser",
+    b"search_path",
+    b"TimeZone",
+    b"in_hot_standby",
+    b"default_transaction_read_only",
+)
 """Parameters that the server reports whenever they change (search_path from PostgreSQL 18 on)."""
 
 _GAP = r"(?:\s|/\*.*?\*/|--[^\n]*(?:\n|\Z))"
@@ -71,7 +78,7 @@ _seen = lru_cache(maxsize=1024)(_scan)
 
 def reported(pgconn: PGconn) -> tuple[bytes | None, ...]:
     """The parameters that the server reports, which costs no round trip."""
-    return tuple([pgconn.parameter_status(name) for name in REPORTED])
+    return tuple(map(pgconn.parameter_status, REPORTED))
 
 
 class ClientState:
@@ -87,7 +94,18 @@ class ClientState:
 
     def put_back(self, conn: Any) -> None:
         """Undo what was changed on `conn`, which is outside of any transaction."""
-        if _attributes(conn) != self._attributes:
+        prepared = conn._prepared
+        if (  # written out, as this is done for each borrow
+            conn._autocommit,
+            conn._isolation_level,
+            conn._read_only,
+            conn._deferrable,
+            conn.row_factory,
+            conn.cursor_factory,
+            conn.server_cursor_factory,
+            prepared.prepare_threshold,
+            prepared.prepared_max,
+        ) != self._attributes:
             (
                 conn._autocommit,
                 conn._isolation_level,
@@ -100,7 +118,7 @@ class ClientState:
                 conn._prepared.prepared_max,
             ) = self._attributes
             conn._begin_statement = b""  # made from isolation_level, read_only and deferrable
-        ours, theirs = self._adapters, conn.adapters
+        ours, theirs = self._adapters, conn._adapters
         if (
             theirs._dumpers != ours._dumpers
             or theirs._loaders != ours._loaders

@@ -1,12 +1,13 @@
 """How often each statement ran, how long it took, how often it failed.
 
-Promises: a statement whose text was seen before costs one dictionary look-up and one observation; the
+Promises: an execution costs one entry in a list, which is counted when it has grown or somebody looks; the
 number of statements and the memory for their texts are bounded, and what no longer fits is counted under
 `OTHER`, so that sums stay true. Values never get here.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 
 from esteio.postgres._fingerprint import fingerprint, normalised
@@ -15,6 +16,9 @@ from esteio.postgres._histogram import Histogram, Times
 __all__ = ["OTHER", "StatementStats", "Statements"]
 
 OTHER = "other"
+# Counting many at once is cheaper than one after each statement, between two waits for the server; the entries keep the
+# texts of their statements alive, so there are not too many of them.
+_PENDING = 64
 _TEXT_BUDGET = 2_000_000  # characters of statements whose fingerprint is remembered
 
 
@@ -51,19 +55,27 @@ class Statements:
         self._known: dict[str, _Statement] = {}
         self._by_text: dict[str, _Statement] = {}
         self._characters = 0
+        # Appending and taking are atomic: threads need a lock only for counting.
+        self._pending: deque[tuple[str, float, bool]] = deque()
         self._other = _Statement("all that were too many to be told apart", OTHER)
 
     def observe(self, sql: str, seconds: float, *, failed: bool = False) -> None:
         """Count one execution of `sql`."""
-        statement = self._by_text.get(sql)
-        if statement is None:
-            statement = self._find(sql)
-        statement.observe(seconds)
-        if failed:
-            statement.errors += 1
+        self._pending.append((sql, seconds, failed))
+        if len(self._pending) >= _PENDING:
+            self.count()
+
+    def count(self) -> None:
+        """Count all executions so far."""
+        while self._pending:
+            sql, seconds, failed = self._pending.popleft()
+            statement = self._by_text.get(sql) or self._find(sql)
+            statement.observe(seconds)
+            statement.errors += failed
 
     def snapshot(self) -> tuple[StatementStats, ...]:
         """All statements, those that took the most time first."""
+        self.count()
         found = [*self._known.values(), *([self._other] if any(self._other.buckets) else [])]
         found.sort(key=lambda statement: statement.seconds, reverse=True)
         return tuple(StatementStats(s.fingerprint, s.text, s.times(), s.errors) for s in found)

@@ -58,7 +58,7 @@ class Watch:
         ended = self.now()
         took = ended - began
         if error is None:
-            cursor.connection.answered_at = ended
+            cursor._conn.answered_at = ended  # noqa: SLF001
         sql = query if type(query) is str else _text_of(cursor, query)
         self.statements.observe(sql, took, failed=error is not None)
         if took >= self._patience:
@@ -77,9 +77,11 @@ class Announcing(_Base):
 
     # Each of these begins a statement, of execute(), executemany(), stream() and copy(), inside and outside of pipelines.
 
-    def _execute_gen(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
+    def _execute_gen(
+        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> PQGen[None]:
         self._announce(query)
-        return super()._execute_gen(query, *args, **options)
+        return super()._execute_gen(query, params, prepare=prepare, binary=binary)
 
     def _executemany_gen_pipeline(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
         self._announce(query)

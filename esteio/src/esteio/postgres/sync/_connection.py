@@ -36,6 +36,7 @@ _Result = TypeVar("_Result")
 _INTERVAL = 0.1
 _CANCEL_AGAIN = 0.1
 _CANCEL_SECONDS = 1.0
+_wait = psycopg.Connection.wait
 
 
 class SyncConnection(Remembered, psycopg.Connection[Any]):
@@ -51,7 +52,7 @@ class SyncConnection(Remembered, psycopg.Connection[Any]):
         self.look_at(gen)
         expires, now, _ = SCOPE.get()
         if expires == inf:
-            return super().wait(gen, interval, timeout)
+            return _wait(self, gen, interval, timeout)
         left = expires - now()
         if left <= 0:
             raise self.late()

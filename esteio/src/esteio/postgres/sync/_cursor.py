@@ -6,7 +6,7 @@ Promises: what `Cursor` promises; counts are exact with any number of threads.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from threading import Lock
+from threading import RLock
 from typing import Self
 
 import psycopg
@@ -14,7 +14,7 @@ from psycopg.abc import Params, Query
 from psycopg.rows import Row
 
 from esteio.postgres._statements import Statements, StatementStats
-from esteio.postgres._watch import Announcing, Watched
+from esteio.postgres._watch import Announcing, Watch, Watched
 
 __all__ = ["SharedStatements", "SyncCursor", "SyncServerCursor"]
 
@@ -24,12 +24,12 @@ class SharedStatements(Statements):
 
     def __init__(self, limit: int = 500) -> None:
         super().__init__(limit)
-        self._lock = Lock()
+        self._lock = RLock()  # snapshot() counts too
 
-    def observe(self, sql: str, seconds: float, *, failed: bool = False) -> None:
-        """Count one execution of `sql`."""
+    def count(self) -> None:
+        """Count all executions so far."""
         with self._lock:
-            super().observe(sql, seconds, failed=failed)
+            super().count()
 
     def snapshot(self) -> tuple[StatementStats, ...]:
         """All statements, those that took the most time first."""
@@ -44,19 +44,19 @@ class SyncCursor(Watched, psycopg.Cursor[Row]):
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
     ) -> Self:
         """Run a statement."""
-        watch = self._watch
-        began = 0.0 if watch is None else watch.now()
-        if watch is not None and self._conn._pipeline is not None:  # noqa: SLF001
+        watch: Watch | None = getattr(self._conn, "watch", None)
+        if watch is None:
+            return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
+        began = watch.now()
+        if self._conn._pipeline is not None:  # noqa: SLF001
             self._sent = (query, params, began)
-            watch = None
+            return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
         try:
             super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
         except BaseException as error:
-            if watch is not None:
-                watch.note(self, query, params, began, error)
+            watch.note(self, query, params, began, error)
             raise
-        if watch is not None:
-            watch.note(self, query, params, began, None)
+        watch.note(self, query, params, began, None)
         return self
 
     def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:

@@ -23,6 +23,7 @@ from psycopg.rows import RowFactory, TupleRow, tuple_row
 
 from esteio import events
 from esteio.clock import SYSTEM, Clock
+from esteio.policy._scope import OPEN_END, SCOPE
 from esteio.policy._test_switches import pause
 from esteio.postgres._attempts import Attempts, Trouble, trouble
 from esteio.postgres._deadline import deadline_passed, time_left
@@ -336,6 +337,8 @@ class SyncDatabase:
 
         DeadlineExceeded when the caller's deadline has passed, or ends the wait while all connections are in use.
         """
+        if SCOPE.get() is OPEN_END:
+            return self._pool.acquire(timeout)
         allowed = self.dsn.pool_timeout if timeout is None else timeout
         left = time_left(allowed)
         if left <= 0 < allowed:
@@ -349,12 +352,14 @@ class SyncDatabase:
 
     def give_back(self, conn: SyncConnection, error: BaseException | None) -> Trouble:
         """Return `conn` after work that ended in `error`; what that says about its server."""
-        kind = Trouble.OTHER if error is None else trouble(error, conn.role_now())
-        if error is not None:
-            if kind.ends_generation:
-                self.broke(conn, error)
-            if kind.ends_generation or is_connection_loss(error):
-                conn.drop()
+        if error is None:
+            self._pool.release(conn)
+            return Trouble.OTHER
+        kind = trouble(error, conn.role_now())
+        if kind.ends_generation:
+            self.broke(conn, error)
+        if kind.ends_generation or is_connection_loss(error):
+            conn.drop()
         self._pool.release(conn)
         return kind
 

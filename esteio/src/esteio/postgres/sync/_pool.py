@@ -29,7 +29,7 @@ from esteio.postgres._histogram import Histogram
 from esteio.postgres._leaks import Leaks
 from esteio.postgres._ledger import Ledger
 from esteio.postgres._limits import PoolLimits
-from esteio.postgres._pool import RESET_SECONDS, UNFINISHED, anew
+from esteio.postgres._pool import PING_LEAST, RESET_SECONDS, UNFINISHED, anew
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 from esteio.postgres.sync._connection import SyncConnection
 
@@ -137,7 +137,7 @@ class SyncPool:
             return
         self._shut("is closed", timeout)
         with self._lock:
-            left = tuple(self._books.used)
+            left = tuple(self._books.in_use())
         for conn in left:
             _logger.warning("pool %s: a connection still in use after %g s is cut", self._name, timeout)
             conn.abandon()  # its thread closes it when it gives it back
@@ -150,7 +150,7 @@ class SyncPool:
     def renew(self) -> None:
         """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
         books = self._books
-        self._inherited.append((books, tuple(books.used)))  # dropping them would end the parent's sessions
+        self._inherited.append((books, books.in_use()))  # dropping them would end the parent's sessions
         self._books = Ledger(books.min_size, books.max_size, books.max_idle)
         self._lock, self._end, self._returned_all, self._alarm = RLock(), Event(), Event(), Event()
         self._waiters.clear()
@@ -167,7 +167,7 @@ class SyncPool:
         wait = self._limits.timeout if timeout is None else timeout
         now = self._now()
         with self._lock:
-            conn = self._books.take(now)
+            conn = self._books.take(now) if self._books.idle else None
             if conn is None:
                 waiter = self._enter()
             elif idled := now - conn.idle_since > self._ping_after:
@@ -211,7 +211,7 @@ class SyncPool:
             books = self._books
             conn.cut_at = inf
             if self._closed:
-                books.used.discard(conn)
+                books.used.pop(id(conn), None)
                 conn.drop()
                 if not books.used:
                     self._returned_all.set()
@@ -268,7 +268,7 @@ class SyncPool:
                 down_for=None if self._down_since is None else self._now() - self._down_since,
                 last_error=self._last_error,
                 waits=self._waits.times(immediate=self._acquired - self._served),
-                overdue=sum(conn.overdue for conn in books.used),
+                overdue=sum(conn.overdue for conn in books.in_use()),
                 leaks=0 if self._leaks is None else self._leaks.found,
             )
 
@@ -276,7 +276,7 @@ class SyncPool:
 
     def _first_that_answers(self, conn: SyncConnection, wait: float) -> SyncConnection | None:
         """`conn`, or the next idle one whose server answers; None when there is none. For at most `wait` seconds."""
-        expires = self._now() + wait
+        expires = self._now() + max(wait, PING_LEAST)
         found: SyncConnection | None = conn
         while found is not None and self._now() - found.idle_since > self._ping_after:
             if self._answers(found, expires):
@@ -379,13 +379,14 @@ class SyncPool:
         waiter = _Waiter(self._now())
         self._waiters[waiter] = None
         self._queued += 1
-        self._grow()
+        if self._books.size < self._limits.max_size:
+            self._grow()
         return waiter
 
     def _offer(self, conn: SyncConnection) -> None:
         if self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
-            self._books.used.add(conn)
+            self._books.lend(conn)
             self._acquired += 1
             self._served += 1
             self._waits.observe(self._now() - waiter.began)
@@ -543,14 +544,14 @@ class SyncPool:
             self._cut_hung(now)
             self._books.sweep(now)
             self._grow()
-            soonest = min((conn.cut_at for conn in self._books.used if not conn.is_cut), default=inf)
+            soonest = min((conn.cut_at for conn in self._books.in_use() if not conn.is_cut), default=inf)
             self._next_look = min(soonest, now + _SWEEP_EVERY * (0.75 + 0.5 * random()))  # noqa: S311 - jitter
-            late = [] if self._leaks is None else self._leaks.look(self._books.used)
+            late = [] if self._leaks is None else self._leaks.look(self._books.in_use())
         if self._leaks is not None:
             self._leaks.report(late)
         return max(0.001, self._next_look - now)
 
     def _cut_hung(self, now: float) -> None:
-        for conn in self._books.used:
+        for conn in self._books.in_use():
             if conn.cut_at <= now and not conn.is_cut:
                 conn.abandon()
