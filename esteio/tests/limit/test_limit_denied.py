@@ -22,6 +22,7 @@ class Remote:
         self.store = MemoryStore(clock=clock)
         self.asked = 0
         self.late: asyncio.Event | None = None  # answers leave when it is set
+        self.done: asyncio.Event | None = None  # what was given back is acknowledged when it is set
 
     async def decide(self, hits: Sequence[Hit], *, charge: bool) -> list[Decision]:
         self.asked += 1
@@ -32,9 +33,13 @@ class Remote:
 
     async def refund(self, key: str, limit: Limit, cost: int = 1) -> None:
         self.store.refund_now(key, limit, cost)
+        if self.done is not None:
+            await self.done.wait()
 
     async def reset(self, key: str, limit: Limit) -> None:
         self.store.reset_now(key, limit)
+        if self.done is not None:
+            await self.done.wait()
 
 
 class RemoteNow(MemoryStore):
@@ -104,6 +109,19 @@ async def test_a_refund_and_a_reset_end_a_denial(house: House) -> None:
     assert not await house.limiter.hit("key", TWO)
     await house.limiter.reset("key", TWO)
     assert (await house.limiter.hit("key", TWO)).allowed
+
+
+@pytest.mark.parametrize("give_back", ["refund", "reset"])
+async def test_who_is_cancelled_while_giving_back_leaves_no_denial_behind(house: House, give_back: str) -> None:
+    for _ in range(3):
+        await house.limiter.hit("key", TWO)
+    house.remote.done = asyncio.Event()
+    task = asyncio.create_task(getattr(house.limiter, give_back)("key", TWO))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await house.limiter.hit("key", TWO)  # the store had done it
 
 
 async def test_a_denial_that_arrives_after_a_reset_is_not_repeated(house: House) -> None:

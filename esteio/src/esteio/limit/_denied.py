@@ -108,7 +108,10 @@ def _group(hits: Sequence[Hit]) -> Group:
 
 def _make_room(known: OrderedDict[Any, Any], size: int) -> None:
     while len(known) >= size:
-        known.popitem(last=False)
+        try:
+            known.popitem(last=False)
+        except KeyError:  # another thread took the last one between these two lines
+            return
 
 
 def _later(denied: Decision, key: str, passed: int) -> Decision:

@@ -114,14 +114,18 @@ class RateLimiter(Limiter):
     async def refund(self, key: str, limit: Limit, cost: int = 1) -> None:
         """Give back what a hit charged, while it still counts; never below zero use."""
         check_hit(key, cost)
-        await self._remote.refund(key, limit, cost)
-        self._denied.forget(key, limit)
+        try:
+            await self._remote.refund(key, limit, cost)
+        finally:  # who is cancelled here may have given back all the same
+            self._denied.forget(key, limit)
 
     async def reset(self, key: str, limit: Limit) -> None:
         """Forget all that `key` used of `limit`."""
         check_hit(key, 1)
-        await self._remote.reset(key, limit)
-        self._denied.forget(key, limit)
+        try:
+            await self._remote.reset(key, limit)
+        finally:
+            self._denied.forget(key, limit)
 
     # -- remote stores
 

@@ -93,7 +93,7 @@ def scope_of(environ: dict[str, Any]) -> MutableMapping[str, Any]:
         "root_path": _text(root),
         "query_string": environ.get("QUERY_STRING", "").encode("latin-1"),
         "headers": _headers(environ),
-        "client": (address, int(environ.get("REMOTE_PORT") or 0)) if address else None,
+        "client": (address, 0) if address else None,  # no rule looks at the port
         "user": _RemoteUser(user) if user else None,
         "environ": environ,
     }
