@@ -13,7 +13,7 @@ CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types contracts unit fault rounds browser alone bench lock docs clean
+.PHONY: help run test lint types contracts unit fault rounds browser alone versions bench lock docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +67,7 @@ docs: $(STAMP)  ## write the pages that are made from code
 	@$(PY) -c 'from sispat.settings import pagina; print(pagina(), end="")' > docs/reference/settings.md
 
 clean:  ## remove the environment, builds and caches; data in .sispat stays
-	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find esteio sispat benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.peers: benchmarks/requirements.txt $(STAMP)

@@ -74,6 +74,11 @@ def test_a_program_that_does_not_end_is_killed_with_all_it_started(tmp_path: Pat
     until(lambda: not alive(int((tmp_path / "pid").read_text())))
 
 
+def test_a_program_that_cannot_be_given_its_arguments_fails_instead_of_waiting() -> None:
+    with pytest.raises(ProgramMissing, match="null byte"):
+        Program("odd", ["sh", "-c", "exit 0", "\0"]).start()
+
+
 def test_a_program_that_is_not_there_is_named() -> None:
     with pytest.raises(ProgramMissing, match="service ghost: '/no/such/program' cannot be run"):
         Program("ghost", ["/no/such/program"]).start()

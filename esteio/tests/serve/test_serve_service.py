@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 from esteio.serve import Backoff
-from esteio.serve._service import Job, ServiceMonitor, ServiceStack
+from esteio.serve._service import Job, ServiceMonitor, ServiceStack, in_thread
 
 
 class Fake:
@@ -159,3 +162,20 @@ def test_force_ends_hard_even_while_an_orderly_stop_waits():
     stage.stack.stop(60.0, 2.0)
     assert stage.stack.stop(60.0, 2.0)
     assert ("stop", "below", 0.0) in stage.calls
+
+
+def test_no_thread_for_a_call_is_its_failure_and_not_the_end_of_the_loop(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    job = in_thread(lambda: None)(lambda: None)
+    assert job.done
+    assert isinstance(job.error, RuntimeError)
+
+
+def test_a_service_that_exits_in_its_start_has_failed():
+    ended = threading.Event()
+    job = in_thread(ended.set)(lambda: sys.exit(3))
+    assert ended.wait(10)
+    assert isinstance(job.error, SystemExit)

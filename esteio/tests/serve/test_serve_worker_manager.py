@@ -321,3 +321,12 @@ def test_whatever_happens_no_slot_is_forgotten_and_the_stop_ends_all(commands):
     stage.manager.stop(stage.now)
     stage.step(10)
     assert set(stage.living) <= set(stage.killed)
+
+
+def test_time_in_which_we_stood_still_ourselves_is_no_workers_fault():
+    stage = Stage(1, startup=5)
+    stage.clock.advance(60)  # suspended, or stopped: the worker had no time to start either
+    stage.step()
+    assert stage.killed == []
+    stage.step(5)
+    assert stage.killed == [1]

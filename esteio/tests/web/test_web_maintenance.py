@@ -81,3 +81,20 @@ async def test_an_application_may_say_it_in_its_own_words(switch: Maintenance) -
 
     async with client(switch, respond=respond, exempt=()) as c:
         assert (await c.get("/health/live")).text == "Fechado: Férias"
+
+
+async def test_a_websocket_is_refused_while_it_is_closed(tmp_path: Path) -> None:
+    switch, sent = Maintenance(tmp_path / "closed"), []
+
+    async def never(scope: object, receive: object, send: object) -> None:
+        raise AssertionError("it ran")
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    switch.turn_on("new disk")
+    await MaintenancePage(never, switch)({"type": "websocket", "path": "/live", "headers": []}, receive, send)  # type: ignore[arg-type]
+    assert [(message["type"], message["code"]) for message in sent] == [("websocket.close", 1013)]

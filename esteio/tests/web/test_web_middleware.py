@@ -103,3 +103,11 @@ async def test_bodies_up_to_the_limit_pass_and_larger_ones_are_named() -> None:
 def test_a_limit_below_one_byte_is_refused() -> None:
     with pytest.raises(ValueError, match="limit=0"):
         BodyLimit(echo, limit=0)
+
+
+async def test_the_body_of_a_get_is_bounded_too_and_so_is_a_length_beyond_any_number() -> None:
+    async with client() as http:
+        assert (await http.request("GET", "/echo", content=b"x" * 101)).status_code == 413
+        for digits in ("9" * 18, "9" * 5000):
+            answer = await http.post("/echo", content=b"x", headers={"content-length": digits})
+            assert answer.status_code == 413

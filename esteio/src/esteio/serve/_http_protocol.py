@@ -13,6 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from uvicorn import Config
@@ -86,11 +88,11 @@ class Edge:
         now = SYSTEM.monotonic()
         try:
             for connection in self.connections.late_heads(now):
-                connection.head_is_late()
+                self._guarded(connection, connection.head_is_late)
             while (surplus := self.connections.longest_waiting(now)) is not None:
                 self._make_room(surplus)
             for connection in self.connections:
-                self._check(connection, now)
+                self._guarded(connection, partial(connection.check, now))
         finally:
             self._sweeping = bool(len(self.connections))
             if self._sweeping:
@@ -100,9 +102,9 @@ class Edge:
         self.refused.failed("connections closed to make room", f"{len(self.connections)} open")
         connection.make_room()
 
-    def _check(self, connection: EdgeProtocol, now: float) -> None:
+    def _guarded(self, connection: EdgeProtocol, look: Callable[[], None]) -> None:
         try:
-            connection.check(now)
+            look()
         except Exception:
             _logger.exception("looking after a connection failed; it is cut, the others are looked after")
             connection.abort()
@@ -291,6 +293,8 @@ class EdgeProtocol(HttpToolsProtocol):
                 self.abort()  # a second answer within the first would be taken for a part of it
                 return
         self._cut_at = SYSTEM.monotonic() + _LINGER
+        if self.transport.is_closing():
+            return
         self.flow.resume_reading()
         self.transport.write(refusal.response(self.headers or (), self.server_state.default_headers))
         if self.transport.can_write_eof():

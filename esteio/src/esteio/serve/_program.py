@@ -25,7 +25,7 @@ __all__ = ["Program"]
 _LONGEST_LINE = 64 * 1024  # bytes; what is longer is passed on in pieces
 _LAST_WORDS = 1.0  # seconds for what it wrote at its end
 
-Started = SimpleQueue["subprocess.Popen[bytes] | OSError"]
+Started = SimpleQueue["subprocess.Popen[bytes] | Exception"]
 
 
 class Program:
@@ -65,7 +65,7 @@ class Program:
         keeper = threading.Thread(target=self._keep, args=(command, started), name=f"esteio {self._name}", daemon=True)
         keeper.start()
         child = started.get()
-        if isinstance(child, OSError):
+        if isinstance(child, Exception):
             raise ProgramMissing(self._name, path, str(child)) from child
         self._child, self._keeper = child, keeper
 
@@ -99,7 +99,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whoever called `start` waits for one or the other
             started.put(error)
             return
         started.put(child)

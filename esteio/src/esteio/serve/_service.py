@@ -78,7 +78,10 @@ def in_thread(wake: Callable[[], None]) -> Launch:
                 job.done = True
                 wake()
 
-        threading.Thread(target=run, name="esteio-service", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="esteio-service", daemon=True).start()
+        except RuntimeError as exc:  # out of threads: a failure like any other, so that it is tried again
+            job.error, job.done = exc, True
         return job
 
     return launch

@@ -53,6 +53,7 @@ class Worker:
     ready_at: float | None = None
     kill_at: float | None = None
     kill_reason: str | None = None
+    paused: float = 0.0  # seconds of its life in which the supervisor itself stood still
 
     @property
     def loop_runs(self) -> bool:

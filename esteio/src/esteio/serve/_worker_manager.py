@@ -141,6 +141,9 @@ class WorkerManager:
         if gap > _PAUSE:
             for worker in self._workers.values():
                 worker.heard_at += gap
+                worker.paused += gap
+                if worker.kill_at is not None:
+                    worker.kill_at += gap
         for worker in list(self._workers.values()):
             self._judge(worker, now)
         if self.stopping:
@@ -204,7 +207,7 @@ class WorkerManager:
         elif worker.loop_runs and silent >= self._timeouts.healthcheck:
             self._note(WorkerHung(worker.slot.name, worker.pid, silent))
             self._kill(worker, f"hung for {silent:.1f} s")
-        elif not worker.loop_runs and now - worker.born_at >= self._timeouts.startup:
+        elif not worker.loop_runs and now - worker.born_at - worker.paused >= self._timeouts.startup:
             self._kill(worker, f"killed: did not start within {self._timeouts.startup:g} s")
 
     def _advance_roll(self, now: float) -> None:
@@ -216,7 +219,7 @@ class WorkerManager:
         if candidate is not None:
             if candidate.phase is Phase.READY:
                 self._swap(roll, candidate, now)
-            elif candidate.kill_reason is None and now - candidate.born_at >= self._timeouts.ready:
+            elif candidate.kill_reason is None and now - candidate.born_at - candidate.paused >= self._timeouts.ready:
                 self._kill(candidate, f"was not ready within {self._timeouts.ready:g} s")
                 self._abort_roll(candidate, candidate.kill_reason or "", now)
         elif not roll.queue:

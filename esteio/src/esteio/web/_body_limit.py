@@ -14,6 +14,8 @@ from esteio.errors import EsteioError
 
 __all__ = ["BodyLimit", "BodyTooLarge"]
 
+_DIGITS = 18  # of a length; more are more than anything, and int() refuses thousands of them
+
 
 class BodyTooLarge(EsteioError):
     """The request body is over the limit, both in bytes."""
@@ -36,15 +38,15 @@ class BodyLimit:
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what the application receives; requests without a body cost one comparison."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
+        """Count what the application receives, of a GET too; what it does not ask for costs nothing."""
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        announced = _content_length(scope)
         received = 0
 
         async def receive_counted() -> Message:
             nonlocal received
+            announced = None if received else _content_length(scope)
             if announced is not None and announced > self.limit:
                 raise BodyTooLarge(self.limit, announced)
             message = await receive()
@@ -60,5 +62,5 @@ class BodyLimit:
 def _content_length(scope: Scope) -> int | None:
     for name, value in scope["headers"]:
         if name == b"content-length":
-            return int(value) if value.isdigit() else None
+            return int(value[:_DIGITS]) if value.isdigit() else None
     return None

@@ -18,6 +18,8 @@ from esteio.maintenance import Maintenance, Notice
 
 __all__ = ["MaintenancePage"]
 
+_TRY_AGAIN_LATER = 1013  # WebSocket close code; before the handshake servers answer 403 in its place
+
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 {refresh}<title>Under maintenance</title></head>
@@ -47,9 +49,13 @@ class MaintenancePage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer while the switch is on; pass on otherwise."""
-        notice = self._switch.state() if scope["type"] == "http" else None
+        notice = self._switch.state() if scope["type"] in ("http", "websocket") else None
         if notice is None or scope["path"] in self._exact or scope["path"].startswith(self._below):
             await self.app(scope, receive, send)
+            return
+        if scope["type"] == "websocket":
+            await receive()  # the handshake, which has to be taken before it can be refused
+            await send({"type": "websocket.close", "code": _TRY_AGAIN_LATER, "reason": "under maintenance"})
             return
         await self._respond(scope, notice)(scope, receive, send)
 
