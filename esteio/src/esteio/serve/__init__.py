@@ -30,6 +30,7 @@ from esteio.serve._events import (
 from esteio.serve._http import http_protocol
 from esteio.serve._lifecycle import Lifecycle, lifecycle
 from esteio.serve._program import Program
+from esteio.serve._refusals import RefusalWords
 from esteio.serve._service import Service, ServiceState
 from esteio.serve._service_runner import ServiceRunner
 from esteio.serve._settings import ConnectionLimits, ServerOptions, Timeouts
@@ -46,6 +47,7 @@ __all__ = [
     "Lifecycle",
     "Program",
     "ProgramMissing",
+    "RefusalWords",
     "RollAborted",
     "RollFinished",
     "ServerOptions",

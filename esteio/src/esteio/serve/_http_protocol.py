@@ -24,7 +24,7 @@ from uvicorn.server import ServerState
 from esteio.clock import SYSTEM
 from esteio.outage_log import OutageLog
 from esteio.serve._connections import Connections
-from esteio.serve._refusals import BAD_REQUEST, HEAD_TOO_LARGE, OVERLOADED, TOO_MANY, TOO_SLOW, Refusal
+from esteio.serve._refusals import BAD_REQUEST, HEAD_TOO_LARGE, OVERLOADED, TOO_MANY, TOO_SLOW, Refusal, RefusalWords
 from esteio.serve._settings import ConnectionLimits
 
 __all__ = ["Edge", "EdgeProtocol"]
@@ -44,8 +44,9 @@ _MOST_UNREAD = (
 class Edge:
     """What all connections of a worker share; `protocol` is the `http` of `uvicorn.Config`."""
 
-    def __init__(self, limits: ConnectionLimits, trusted: str = "") -> None:
+    def __init__(self, limits: ConnectionLimits, trusted: str = "", words: RefusalWords | None = None) -> None:
         self.limits = limits
+        self.words = words or RefusalWords()
         self.connections: Connections[EdgeProtocol] = Connections(limits, trusted.split(","))
         self.refused = OutageLog(_logger)
         self._probe_paths = frozenset(path.encode() for path in limits.probe_paths)
@@ -296,7 +297,7 @@ class EdgeProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.flow.resume_reading()
-        self.transport.write(refusal.response(self.headers or (), self.server_state.default_headers))
+        self.transport.write(refusal.response(self._edge.words, self.headers or (), self.server_state.default_headers))
         if self.transport.can_write_eof():
             self.transport.write_eof()
 

@@ -8,20 +8,31 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from html import escape
 from http import HTTPStatus
-from typing import Any
 
-__all__ = ["BAD_REQUEST", "HEAD_TOO_LARGE", "OVERLOADED", "TOO_MANY", "TOO_SLOW", "Refusal"]
+__all__ = ["BAD_REQUEST", "HEAD_TOO_LARGE", "OVERLOADED", "TOO_MANY", "TOO_SLOW", "Refusal", "RefusalWords"]
 
 _PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="{lang}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{title}</title></head>
 <body><h1>{title}</h1><p>{detail}</p></body></html>
 """
 
 Headers = Iterable[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalWords:
+    """How refusals are worded: `texts` has (title, detail) for a code, in the language `lang`; what it has not is English.
+
+    The codes: `bad-request`, `head-too-large`, `request-too-slow`, `overloaded`, `too-many-connections`.
+    """
+
+    lang: str = "en"
+    texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,27 +44,22 @@ class Refusal:
     detail: str
     retry_after: int | None = None
 
-    def response(self, headers: Headers, default_headers: Headers = ()) -> bytes:
-        """The whole answer, worded for what `headers` of the request accept."""
-        fields, body = self._content(headers)
+    def response(self, words: RefusalWords, headers: Headers, default_headers: Headers = ()) -> bytes:
+        """The whole answer, in the form that `headers` of the request accept."""
+        fields, body = self._content(words, headers)
         lines = [b"HTTP/1.1 %d %s" % (self.status, self.status.phrase.encode())]
         lines += [name + b": " + value for name, value in (*default_headers, *fields)]
         return b"\r\n".join([*lines, b"", body])
 
-    async def asgi(self, scope: Any, _receive: Any, send: Any) -> None:
-        """The same as an ASGI application."""
-        fields, body = self._content(scope["headers"])
-        await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
-        await send({"type": "http.response.body", "body": body})
-
-    def _content(self, headers: Headers) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    def _content(self, words: RefusalWords, headers: Headers) -> tuple[list[tuple[bytes, bytes]], bytes]:
         accept = next((value for name, value in headers if name == b"accept"), b"")
-        title = self.status.phrase
+        title, detail = words.texts.get(self.code, (self.status.phrase, self.detail))
         if b"text/html" in accept:
-            kind, body = b"text/html; charset=utf-8", _PAGE.format(title=title, detail=self.detail).encode()
+            page = _PAGE.format(lang=words.lang, title=escape(title), detail=escape(detail))
+            kind, body = b"text/html; charset=utf-8", page.encode()
         else:
             problem = {"type": f"urn:esteio:problem:{self.code}", "title": title, "status": int(self.status)}
-            kind, body = b"application/problem+json", json.dumps({**problem, "detail": self.detail}).encode()
+            kind, body = b"application/problem+json", json.dumps({**problem, "detail": detail}).encode()
         fields = [
             (b"content-type", kind),
             (b"content-length", str(len(body)).encode()),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from esteio.serve._errors import InvalidServeSetting
+from esteio.serve._refusals import RefusalWords
 
 __all__ = ["ConnectionLimits", "ServerOptions", "Timeouts", "WorkerSpec"]
 
@@ -99,16 +100,17 @@ class ConnectionLimits:
 class ServerOptions:
     """What each worker's HTTP server is given.
 
-    `keep_alive`: seconds an idle connection lives; longer than a proxy keeps its own (nginx: 60), so that the
-    proxy is the one that closes. `backlog`: connections waiting to be accepted. `limits`: bounds against slow, endless
-    and many clients. `http`: "auto" is Esteio's own protocol on httptools; uvicorn's names ("h11", ...) are its own
-    protocols, without `limits`. `log_config`: a `logging.config` dictionary for the workers, None leaves logging to the
-    application. `extra`: further arguments of `uvicorn.Config`.
+    `keep_alive`: seconds an idle connection lives; longer than a proxy keeps its own (nginx: 60), so that the proxy is
+    the one that closes. `backlog`: connections waiting to be accepted. `limits`: bounds against slow, endless and many
+    clients; `refusals` words what is refused for them. `http`: "auto" is Esteio's own protocol on httptools; uvicorn's
+    names ("h11", ...) are its own protocols, without `limits`. `log_config`: a `logging.config` dictionary for the
+    workers, None leaves logging to the application. `extra`: further arguments of `uvicorn.Config`.
     """
 
     keep_alive: int = 65
     backlog: int = 2048
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
+    refusals: RefusalWords = field(default_factory=RefusalWords)
     limit_max_requests: int | None = None
     loop: str = "auto"
     http: str = "auto"

@@ -99,7 +99,7 @@ def _http(options: ServerOptions) -> Any:
     """Our own protocol, unless another one is asked for or httptools is not installed."""
     if options.http != "auto" or find_spec("httptools") is None:
         return options.http
-    return http_protocol(options.limits, trusted=options.forwarded_allow_ips)
+    return http_protocol(options.limits, trusted=options.forwarded_allow_ips, words=options.refusals)
 
 
 def _allow_open_files(wanted: int) -> None:

@@ -30,6 +30,19 @@ if TYPE_CHECKING:
 __all__ = ["DemoExposta", "PortaOcupada", "serve"]
 
 
+# What the server itself refuses, before the application sees the request.
+_RECUSAS = {
+    "bad-request": ("Pedido inválido", "O pedido não é HTTP/1.1 válido."),
+    "head-too-large": ("Pedido longo demais", "O endereço e os cabeçalhos são longos demais."),
+    "request-too-slow": ("O pedido demorou demais", "O pedido não chegou inteiro a tempo. Envie-o de novo."),
+    "overloaded": ("Um momento, por favor", "Há pedidos demais neste instante. Tente de novo em alguns segundos."),
+    "too-many-connections": (
+        "Um momento, por favor",
+        "Há conexões demais neste instante. Tente de novo em alguns segundos.",
+    ),
+}
+
+
 class PortaOcupada(SispatError):
     """Another program listens where we should."""
 
@@ -155,7 +168,7 @@ def _anuncio(settings: Settings, tomada: socket.socket, demo: int | None) -> Cal
 def _supervisor(
     settings: Settings, tomada: socket.socket, servicos: Sequence[Service], anunciar: Callable[[], None]
 ) -> Supervisor:
-    from esteio.serve import ServerOptions, Supervisor, Timeouts
+    from esteio.serve import RefusalWords, ServerOptions, Supervisor, Timeouts
     from sispat.kernel import logs
 
     return Supervisor(
@@ -166,6 +179,7 @@ def _supervisor(
         on_ready=anunciar,
         options=ServerOptions(
             forwarded_allow_ips=settings.forwarded_allow_ips,
+            refusals=RefusalWords("pt-BR", _RECUSAS),
             log_config=logs.dict_config(settings.log_level, settings.log_format),
         ),
         timeouts=Timeouts(
