@@ -25,13 +25,13 @@ Group = tuple[tuple[str, str, int], ...]
 class Denied:
     """Denials by scope and key, and by group; `now` reads microseconds. A `size` of 0 remembers nothing.
 
-    `era` is to be read before the store is asked, and passed to what notes its answer.
+    `generation` is to be read before the store is asked, and passed to what notes its answer.
     """
 
     def __init__(self, size: int, now: Callable[[], int]) -> None:
         self._size = size
         self._now = now
-        self.era = 0
+        self.generation = 0
         self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._groups: OrderedDict[Group, tuple[int, int, list[Decision]]] = OrderedDict()
 
@@ -56,10 +56,10 @@ class Denied:
             return None
         return decided(((), False, remaining, left + after, left), limit, key, cost)
 
-    def note(self, denial: Decision, era: int) -> None:
+    def note(self, denial: Decision, generation: int) -> None:
         """Remember what the store said just now; what is degraded or can never pass is not repeated from here."""
         retry = denial.retry_us
-        if self._size and era == self.era and retry > 0 and not denial.degraded:
+        if self._size and generation == self.generation and retry > 0 and not denial.degraded:
             _make_room(self._known, self._size)
             identity = (denial.limit.scope, bounded_key(denial.key))
             after = denial.reset_us - retry
@@ -85,10 +85,10 @@ class Denied:
             later.append(_later(each, hit.key, passed))
         return later
 
-    def note_group(self, hits: Sequence[Hit], decisions: list[Decision], era: int) -> None:
+    def note_group(self, hits: Sequence[Hit], decisions: list[Decision], generation: int) -> None:
         """The same for a group, until the last of its denials ends."""
         waits = [each.retry_us for each in decisions if not each]
-        if not self._size or era != self.era or not waits:
+        if not self._size or generation != self.generation or not waits:
             return
         if NEVER not in waits and not any(each.degraded for each in decisions):
             _make_room(self._groups, self._size)
@@ -97,7 +97,7 @@ class Denied:
 
     def forget(self, key: str, limit: Limit) -> None:
         """The key was given something back; groups are few, so all of them are asked anew."""
-        self.era += 1
+        self.generation += 1
         self._known.pop((limit.scope, bounded_key(key)), None)
         self._groups.clear()
 

@@ -102,9 +102,9 @@ class RateLimiter(Limiter):
             return self._answered(await self._remote.decide(group, charge=True))
         decisions = self._denied.find_group(group)
         if decisions is None:
-            era = self._denied.era
+            generation = self._denied.generation
             decisions = await self._remote.decide(group, charge=True)
-            self._denied.note_group(group, decisions, era)
+            self._denied.note_group(group, decisions, generation)
         return self._answered(decisions)
 
     async def peek(self, key: str, limit: Limit, cost: int = 1) -> Decision:
@@ -135,10 +135,10 @@ class RateLimiter(Limiter):
         return self._denied.find(key, limit, cost)
 
     async def _asked(self, key: str, limit: Limit, cost: int) -> Decision:
-        era = self._denied.era
+        generation = self._denied.generation
         decision = (await self._remote.decide((Hit(key, limit, cost),), charge=True))[0]
         if not decision:
-            self._denied.note(decision, era)
+            self._denied.note(decision, generation)
         return decision
 
 

@@ -42,10 +42,10 @@ class SyncRateLimiter(Limiter):
         group = checked(hits)
         decisions = self._denied.find_group(group) if self._is_remote else None
         if decisions is None:
-            era = self._denied.era
+            generation = self._denied.generation
             decisions = self.store.decide_now(group, charge=True)
             if self._is_remote:
-                self._denied.note_group(group, decisions, era)
+                self._denied.note_group(group, decisions, generation)
         return self._answered(decisions)
 
     def peek(self, key: str, limit: Limit, cost: int = 1) -> Decision:
@@ -70,8 +70,8 @@ class SyncRateLimiter(Limiter):
         known = self._denied.find(key, limit, cost)
         if known is not None:
             return known
-        era = self._denied.era
+        generation = self._denied.generation
         decision = self.store.hit_now(key, limit, cost)
         if not decision:
-            self._denied.note(decision, era)
+            self._denied.note(decision, generation)
         return decision

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("hiredis")
 
 import esteio.limit.redis
-from esteio.limit.redis import REASONS, LaneSnapshot, RedisSnapshot, RedisStore
+from esteio.limit.redis import REASONS, NodeSnapshot, RedisSnapshot, RedisStore
 
 PAGE = (Path(__file__).parents[4] / "docs/how-to/limits-with-redis.md").read_text(encoding="utf-8")
 SETTINGS = PAGE.partition("## Settings of RedisStore\n")[2].partition("\n## ")[0]
@@ -37,7 +37,7 @@ def test_each_reason_is_in_the_table_of_failures(reason: str) -> None:
     assert f"| `{reason}` |" in PAGE
 
 
-@pytest.mark.parametrize("record", [RedisSnapshot, LaneSnapshot], ids=lambda record: record.__name__)
+@pytest.mark.parametrize("record", [RedisSnapshot, NodeSnapshot], ids=lambda record: record.__name__)
 def test_each_figure_of_a_snapshot_is_named(record: type[Any]) -> None:
     for field in fields(record):
         assert f"`{field.name}`" in PAGE

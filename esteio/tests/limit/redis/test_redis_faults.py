@@ -337,7 +337,7 @@ async def test_while_redis_is_away_each_of_three_instances_lets_its_share_pass_a
     async def all_seen() -> bool:
         for limiter in limiters:
             await limiter.peek("somebody", limit)
-        return all(store.snapshot().lanes[0].instances == 3 for store in stores)
+        return all(store.snapshot().nodes[0].instances == 3 for store in stores)
 
     await until(all_seen, "the instances do not see each other")
     await limiters[0].hit("ana", limit, 6)
@@ -406,7 +406,7 @@ async def test_an_instance_that_ends_is_not_counted_any_more(make: Any, server: 
         await asked(RateLimiter(store), limit)
 
     async def seen(count: int) -> bool:
-        return bool(stores[0].snapshot().lanes[0].instances == count)
+        return bool(stores[0].snapshot().nodes[0].instances == count)
 
     await until(lambda: seen(2), "two instances")
     await stores[1].close()

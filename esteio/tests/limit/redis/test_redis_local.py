@@ -9,14 +9,14 @@ pytest.importorskip("hiredis")
 
 from esteio.limit import Hit, Limit
 from esteio.limit.algorithms import State
-from esteio.limit.redis._local import Era, Local, Memory
-from esteio.limit.redis._presence import Instances
+from esteio.limit.redis._local import Epoch, Local, Memory
+from esteio.limit.redis._membership import Membership
 from esteio.limit.redis._script import Mode, Unit
 
 ALGORITHMS = ("window", "counter", "gcra", "fixed")
 DAY = 86_400
 NOW = 1_000_000_000_000
-ERA = Era()
+EPOCH = Epoch()
 
 
 class Instance:
@@ -30,11 +30,11 @@ class Instance:
         self.memory.young["k"] = (limit, remaining, reset, now)
 
     def hit(self, limit: Limit, count: int, now: int, cost: int = 1) -> bool:
-        return bool(self.local.decide([Hit("k", limit, cost)], ["k"], True, "gone", count, now, ERA)[0])
+        return bool(self.local.decide([Hit("k", limit, cost)], ["k"], True, "gone", count, now, EPOCH)[0])
 
 
 def charged(state: State, unit: Unit, now: int) -> State:
-    """What the script does with a debt."""
+    """What the script does with a charge."""
     _, limit, cost = unit.hits[0]
     return () if unit.mode == Mode.RESET else limit.rule.charge(state, now, cost, limit, unit.age_us)
 
@@ -67,10 +67,10 @@ def test_no_key_gets_more_than_the_limit_and_the_share_error_and_all_of_it_is_ch
     if count == 1:
         assert total <= limit.rate
     for each in instances:  # and back
-        for debt in each.local.debts(lambda _: True):
-            for unit in debt.units(now):
+        for charge in each.local.charges(lambda _: True):
+            for unit in charge.units(now):
                 state = charged(state, unit, now)
-        list(each.local.sweep(ERA))
+        list(each.local.sweep(EPOCH))
         assert len(each.local) == 0
     assert limit.decide(state, now, 0)[2] == max(0, limit.rate - total)
 
@@ -90,14 +90,14 @@ def test_what_was_used_is_free_again_when_redis_said(algorithm: Any) -> None:
 def test_a_share_is_at_least_one_and_a_cost_above_it_waits_but_is_not_impossible() -> None:
     limit = Limit(3, DAY)
     local = Local(1000, Memory(10))
-    assert local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW, ERA)[0]
-    second = local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW, ERA)[0]
+    assert local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW, EPOCH)[0]
+    second = local.decide([Hit("a", limit)], ["a"], True, "gone", 8, NOW, EPOCH)[0]
     assert (bool(second), second.reason, second.degraded) == (False, "gone", True)
-    wide = local.decide([Hit("b", limit, 2)], ["b"], True, "gone", 8, NOW, ERA)[0]
+    wide = local.decide([Hit("b", limit, 2)], ["b"], True, "gone", 8, NOW, EPOCH)[0]
     assert not wide
     assert not wide.impossible
     assert wide.retry_after
-    never = local.decide([Hit("b", limit, 4)], ["b"], True, "gone", 8, NOW, ERA)[0]
+    never = local.decide([Hit("b", limit, 4)], ["b"], True, "gone", 8, NOW, EPOCH)[0]
     assert never.impossible
 
 
@@ -105,46 +105,46 @@ def test_open_passes_and_is_owed_closed_denies_and_its_group_charges_nothing() -
     opened, closed, local_ = (Limit(5, DAY, name=name, on_failure=name) for name in ("open", "closed", "local"))  # type: ignore[arg-type]
     local = Local(1000, Memory(10))
     for _ in range(9):
-        assert local.decide([Hit("k", opened)], ["open"], True, "slow", 1, NOW, ERA)[0]
+        assert local.decide([Hit("k", opened)], ["open"], True, "slow", 1, NOW, EPOCH)[0]
     hits = [Hit("k", opened), Hit("k", local_), Hit("k", closed)]
-    assert [bool(each) for each in local.decide(hits, ["open", "local", "closed"], True, "slow", 1, NOW, ERA)] == [
+    assert [bool(each) for each in local.decide(hits, ["open", "local", "closed"], True, "slow", 1, NOW, EPOCH)] == [
         1,
         1,
         0,
     ]
-    assert local.decide(hits[2:], ["closed"], True, "slow", 1, NOW, ERA)[0].retry_after == 1.0
-    debts = {debt.name: debt.cost for debt in local.debts(lambda _: True)}
-    assert debts == {"open": 5}  # never more than the limit: it would be denied for longer than it says
+    assert local.decide(hits[2:], ["closed"], True, "slow", 1, NOW, EPOCH)[0].retry_after == 1.0
+    charges = {charge.name: charge.cost for charge in local.charges(lambda _: True)}
+    assert charges == {"open": 5}  # never more than the limit: it would be denied for longer than it says
 
 
 def test_a_reset_is_owed_too_and_a_refund_is_owed_less() -> None:
     limit = Limit(5, DAY)
     local = Local(1000, Memory(10))
     hit = Hit("k", limit, 2)
-    local.decide([hit], ["k"], True, "gone", 1, NOW, ERA)
-    local.reset(hit, "k", 1, NOW, ERA)
-    local.decide([hit], ["k"], True, "gone", 1, NOW, ERA)
-    local.refund(Hit("k", limit, 1), "k", 1, NOW, ERA)
-    (debt,) = local.debts(lambda _: True)
-    assert [unit.mode for unit in debt.units(NOW)] == [Mode.RESET, Mode.CHARGE]
-    assert debt.cost == 1
+    local.decide([hit], ["k"], True, "gone", 1, NOW, EPOCH)
+    local.reset(hit, "k", 1, NOW, EPOCH)
+    local.decide([hit], ["k"], True, "gone", 1, NOW, EPOCH)
+    local.refund(Hit("k", limit, 1), "k", 1, NOW, EPOCH)
+    (charge,) = local.charges(lambda _: True)
+    assert [unit.mode for unit in charge.units(NOW)] == [Mode.RESET, Mode.CHARGE]
+    assert charge.cost == 1
 
 
-def test_a_debt_nobody_took_is_owed_again_and_counts_here() -> None:
+def test_a_charge_that_redis_was_not_told_is_pending_again_and_counts_here() -> None:
     limit = Limit(5, DAY)
     local = Local(1000, Memory(10))
-    local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW, ERA)
-    (debt,) = local.debts(lambda _: True)
-    local.take_back(debt, NOW, ERA)
-    assert not local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW, ERA)[0]
-    assert [each.cost for each in local.debts(lambda _: True)] == [3]
+    local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW, EPOCH)
+    (charge,) = local.charges(lambda _: True)
+    local.take_back(charge, NOW, EPOCH)
+    assert not local.decide([Hit("k", limit, 3)], ["k"], True, "gone", 1, NOW, EPOCH)[0]
+    assert [each.cost for each in local.charges(lambda _: True)] == [3]
 
 
 def test_keys_are_bounded_and_what_is_lost_by_that_is_counted() -> None:
     limit = Limit(5, DAY)
     local = Local(128, Memory(10))
     for number in range(1000):
-        local.decide([Hit(f"k{number}", limit)], [f"k{number}"], True, "gone", 1, NOW, ERA)
+        local.decide([Hit(f"k{number}", limit)], [f"k{number}"], True, "gone", 1, NOW, EPOCH)
     assert len(local) == 128
     assert local.forgotten == 1000 - 128
 
@@ -161,7 +161,7 @@ def test_the_memory_keeps_what_was_asked_for_lately_and_is_bounded() -> None:
 
 
 def test_a_number_of_instances_that_falls_is_believed_only_after_a_while() -> None:
-    instances = Instances(4, ttl=3.0)
+    instances = Membership(4, ttl=3.0)
     assert instances.count == 4
     assert (instances.heard(2, 0.0), instances.count) == (2, 2)  # the first word counts, whatever was assumed
     assert (instances.heard(5, 1.0), instances.count) == (5, 5)

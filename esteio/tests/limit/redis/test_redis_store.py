@@ -101,9 +101,9 @@ async def test_a_batch_is_bounded(make: Any, redis_server: RedisServer, redis_ur
     limiter = RateLimiter(store := make(redis_url, batch=16))
     limit = Limit(1000, 60)
     await limiter.hit("warm", limit)
-    before = store.snapshot().lanes[0].batches
+    before = store.snapshot().nodes[0].batches
     await asyncio.gather(*(limiter.hit("ana", limit) for _ in range(100)))
-    assert store.snapshot().lanes[0].batches - before == 7
+    assert store.snapshot().nodes[0].batches - before == 7
     assert (await limiter.peek("ana", limit)).remaining == 900
 
 
@@ -126,7 +126,7 @@ async def test_a_lasting_backlog_at_a_server_that_answers_degrades_no_decision(
             return degraded
 
         assert sum(await asyncio.gather(*(caller(number) for number in range(callers)))) == 0
-        assert store.snapshot().lanes[0].outages == 0
+        assert store.snapshot().nodes[0].outages == 0
 
 
 async def test_of_more_hits_than_are_decided_in_time_only_those_behind_are_decided_here(
@@ -141,7 +141,7 @@ async def test_of_more_hits_than_are_decided_in_time_only_those_behind_are_decid
         decisions = await asyncio.gather(*(limiter.hit(f"user {number}", limit) for number in range(200)))
         assert {each.reason for each in decisions} == {"", "busy"}
         assert not decisions[0].degraded
-        assert store.snapshot().lanes[0].outages == 0
+        assert store.snapshot().nodes[0].outages == 0
         proxy.heal()
         assert not (await limiter.hit("user 0", limit)).degraded
 
@@ -220,7 +220,7 @@ async def test_who_waits_at_close_is_answered_and_a_later_hit_connects_anew(make
     await asyncio.sleep(0)
     await store.close()
     assert {(await task).reason for task in tasks} <= {"", "closed", "gone"}
-    assert store.snapshot().lanes == ()
+    assert store.snapshot().nodes == ()
     assert not (await limiter.hit("ana", limit)).degraded
 
 

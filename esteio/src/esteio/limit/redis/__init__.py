@@ -11,8 +11,8 @@ with needs("redis"):
     import hiredis  # noqa: F401 - whether it is there
 
 from esteio.limit.redis._errors import REASONS, RedisAddressError
-from esteio.limit.redis._shared import LaneSnapshot
+from esteio.limit.redis._shared import NodeSnapshot
 from esteio.limit.redis._store import RedisSnapshot, RedisStore
 from esteio.limit.redis._sync import SyncRedisStore
 
-__all__ = ["REASONS", "LaneSnapshot", "RedisAddressError", "RedisSnapshot", "RedisStore", "SyncRedisStore"]
+__all__ = ["REASONS", "NodeSnapshot", "RedisAddressError", "RedisSnapshot", "RedisStore", "SyncRedisStore"]

@@ -1,8 +1,9 @@
 """What is decided here while Redis can't be asked, so that nobody gets a second allowance. Pure.
 
 Promises: each key gets this instance's part of what Redis said was left of it, and nothing more until that has
-expired; afterwards this instance's part of the whole. What was let pass is a debt, kept until Redis has been charged.
-At most `most` keys of each kind; one that has to go because of that takes its debt with it, and is counted.
+expired; afterwards this instance's part of the whole. What was let pass is a pending charge, kept until Redis has
+been told. At most `most` keys of each kind; one that has to go because of that takes its charges with it, and is
+counted.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from esteio.limit._limit import Hit, Limit
 from esteio.limit.algorithms import NEVER, State
 from esteio.limit.redis._script import Mode, Unit
 
-__all__ = ["Debt", "Era", "Known", "Local", "Memory", "worded"]
+__all__ = ["Epoch", "Known", "Local", "Memory", "PendingCharge", "worded"]
 
 _SOON = 1_000_000  # microseconds; when nobody knows, ask again then
 
@@ -77,7 +78,7 @@ class Memory:
                 yield Unit((("", known.limit, used),), (name,), Mode.RESTORE, max(0, now - known.since()))
 
 
-class Debt(NamedTuple):
+class PendingCharge(NamedTuple):
     """`cost` was let pass, the last of it at `last_us`; `wiped` when a reset came before."""
 
     name: str
@@ -93,32 +94,32 @@ class Debt(NamedTuple):
         return [*wipe, Unit(hits, (self.name,), Mode.CHARGE, max(0, now - self.last_us))] if self.cost else wipe
 
 
-class Era:
-    """From one moment to the next at which Redis knew everything; what was counted in another era is void."""
+class Epoch:
+    """From one moment to the next at which Redis knew everything; what was counted in another epoch is void."""
 
     __slots__ = ()
 
 
 class _Entry:
-    __slots__ = ("debt", "era", "last", "limit", "state", "wiped")
+    __slots__ = ("epoch", "last", "limit", "pending", "state", "wiped")
 
-    def __init__(self, limit: Limit, state: State, era: Era) -> None:
+    def __init__(self, limit: Limit, state: State, epoch: Epoch) -> None:
         self.limit = limit
         self.state = state
-        self.era = era
-        self.debt = 0
+        self.epoch = epoch
+        self.pending = 0
         self.last = 0
         self.wiped = False
 
 
 class Local:
-    """The share that this instance has of every limit, and its debts."""
+    """The share that this instance has of every limit, and the charges that Redis has to be told."""
 
     def __init__(self, most: int, memory: Memory) -> None:
         self._most = most
         self._memory = memory
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
-        self._owing: dict[str, None] = {}
+        self._pending: dict[str, None] = {}
         self.forgotten = 0
         """Hits that were let pass and will never be charged."""
 
@@ -126,86 +127,93 @@ class Local:
         return len(self._entries)
 
     def decide(
-        self, hits: Sequence[Hit], names: Sequence[str], charge: bool, reason: str, instances: int, now: int, era: Era
+        self,
+        hits: Sequence[Hit],
+        names: Sequence[str],
+        charge: bool,
+        reason: str,
+        instances: int,
+        now: int,
+        epoch: Epoch,
     ) -> list[Decision]:
         """Decide as `on_failure` of each limit says, all or nothing."""
         charge = charge and not any(_refused(hit) for hit in hits)
         pairs = [pair for pair in zip(hits, names, strict=True) if pair[0].limit.on_failure == "local"]
         for hit, name in pairs:
-            self._entry(name, hit.limit, instances, now, era)
+            self._entry(name, hit.limit, instances, now, epoch)
         counted = [hit._replace(limit=hit.limit.share(instances)) for hit, _ in pairs]
         decisions, kept = decide_group(counted, [name for _, name in pairs], self._state, now, charge)
         if charge and all(decisions):
             for hit, name in zip(hits, names, strict=True):
-                self._owe(name, self._entry(name, hit.limit, instances, now, era), hit, now)
+                self._add_charge(name, self._entry(name, hit.limit, instances, now, epoch), hit, now)
             for name, (state, _) in kept.items():
                 self._entries[name].state = state
         answers = iter(decisions)
         return [worded(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
 
-    def refund(self, hit: Hit, name: str, instances: int, now: int, era: Era) -> None:
-        """Give back here, and owe less."""
-        entry = self._entry(name, hit.limit, instances, now, era)
+    def refund(self, hit: Hit, name: str, instances: int, now: int, epoch: Epoch) -> None:
+        """Give back here, and charge less later."""
+        entry = self._entry(name, hit.limit, instances, now, epoch)
         entry.state = hit.limit.rule.refund(entry.state, now, hit.cost, hit.limit.share(instances))
-        entry.debt = max(0, entry.debt - hit.cost)
+        entry.pending = max(0, entry.pending - hit.cost)
 
-    def reset(self, hit: Hit, name: str, instances: int, now: int, era: Era) -> None:
+    def reset(self, hit: Hit, name: str, instances: int, now: int, epoch: Epoch) -> None:
         """Forget here, and have Redis forget."""
         self._memory.forget(name)
-        entry = self._entry(name, hit.limit, instances, now, era)
-        entry.state, entry.debt, entry.wiped = (), 0, True
-        self._owing[name] = None
+        entry = self._entry(name, hit.limit, instances, now, epoch)
+        entry.state, entry.pending, entry.wiped = (), 0, True
+        self._pending[name] = None
 
-    # -- debts
+    # -- charges
 
-    def debts(self, owns: Callable[[str], bool]) -> Iterator[Debt]:
-        """What is owed for keys that `owns` says yes to, one by one; whoever takes a debt pays it or gives it back."""
-        for name in [each for each in tuple(self._owing) if owns(each)]:
-            self._owing.pop(name, None)
+    def charges(self, owns: Callable[[str], bool]) -> Iterator[PendingCharge]:
+        """Of keys that `owns` says yes to, one by one; who takes a charge tells Redis, or takes it back."""
+        for name in [each for each in tuple(self._pending) if owns(each)]:
+            self._pending.pop(name, None)
             entry = self._entries.get(name)
-            if entry is None or not (entry.debt or entry.wiped):
+            if entry is None or not (entry.pending or entry.wiped):
                 continue
-            cost, wiped = entry.debt, entry.wiped
-            entry.debt, entry.wiped = 0, False
-            yield Debt(name, entry.limit, cost, entry.last, wiped)
+            cost, wiped = entry.pending, entry.wiped
+            entry.pending, entry.wiped = 0, False
+            yield PendingCharge(name, entry.limit, cost, entry.last, wiped)
 
-    def take_back(self, debt: Debt, now: int, era: Era) -> None:
-        """It could not be paid, or nobody knows: better charged twice than never."""
-        known = self._entries.get(debt.name)
-        entry = self._entry(debt.name, debt.limit, 1, now, era)
-        if debt.cost and (known is None or entry is not known):
-            age = max(0, now - debt.last_us)
-            entry.state = debt.limit.rule.charge(entry.state, now, debt.cost, debt.limit, age)
-        entry.debt = min(entry.debt + debt.cost, debt.limit.capacity)
-        entry.last = max(entry.last, debt.last_us)
-        entry.wiped = entry.wiped or debt.wiped
-        self._owing[debt.name] = None
+    def take_back(self, charge: PendingCharge, now: int, epoch: Epoch) -> None:
+        """Redis could not be told, or nobody knows: better charged twice than never."""
+        known = self._entries.get(charge.name)
+        entry = self._entry(charge.name, charge.limit, 1, now, epoch)
+        if charge.cost and (known is None or entry is not known):
+            age = max(0, now - charge.last_us)
+            entry.state = charge.limit.rule.charge(entry.state, now, charge.cost, charge.limit, age)
+        entry.pending = min(entry.pending + charge.cost, charge.limit.capacity)
+        entry.last = max(entry.last, charge.last_us)
+        entry.wiped = entry.wiped or charge.wiped
+        self._pending[charge.name] = None
 
-    def sweep(self, era: Era) -> Iterator[None]:
-        """Drop what was counted in `era`, a thousand keys a step."""
+    def sweep(self, epoch: Epoch) -> Iterator[None]:
+        """Drop what was counted in `epoch`, a thousand keys a step."""
         for number, name in enumerate(tuple(self._entries), 1):
             entry = self._entries.get(name)
-            if entry is not None and entry.era is era and not (entry.debt or entry.wiped):
+            if entry is not None and entry.epoch is epoch and not (entry.pending or entry.wiped):
                 del self._entries[name]
             if number % 1000 == 0:
                 yield
 
     # -- one key
 
-    def _entry(self, name: str, limit: Limit, instances: int, now: int, era: Era) -> _Entry:
+    def _entry(self, name: str, limit: Limit, instances: int, now: int, epoch: Epoch) -> _Entry:
         entry = self._entries.get(name)
-        if entry is not None and entry.era is era:
+        if entry is not None and entry.epoch is epoch:
             self._entries.move_to_end(name)
             entry.limit = limit
             return entry
-        fresh = _Entry(limit, self._inherited(name, limit.share(instances), instances, now), era)
+        fresh = _Entry(limit, self._inherited(name, limit.share(instances), instances, now), epoch)
         if entry is not None:
-            fresh.debt, fresh.last, fresh.wiped = entry.debt, entry.last, entry.wiped
+            fresh.pending, fresh.last, fresh.wiped = entry.pending, entry.last, entry.wiped
             del self._entries[name]
         while len(self._entries) >= self._most:
             gone, dropped = self._entries.popitem(last=False)
-            self._owing.pop(gone, None)
-            self.forgotten += dropped.debt
+            self._pending.pop(gone, None)
+            self.forgotten += dropped.pending
         self._entries[name] = fresh
         return fresh
 
@@ -221,10 +229,10 @@ class Local:
     def _state(self, name: str) -> State:
         return self._entries[name].state
 
-    def _owe(self, name: str, entry: _Entry, hit: Hit, now: int) -> None:
-        entry.debt = min(entry.debt + hit.cost, hit.limit.capacity)
+    def _add_charge(self, name: str, entry: _Entry, hit: Hit, now: int) -> None:
+        entry.pending = min(entry.pending + hit.cost, hit.limit.capacity)
         entry.last = now
-        self._owing[name] = None
+        self._pending[name] = None
 
 
 def _refused(hit: Hit) -> bool:

@@ -1,6 +1,6 @@
-"""A store at work in one event loop: its lanes, and what they share.
+"""A store at work in one event loop: its clients of nodes, and what they share.
 
-Promises: one server has one lane, a Cluster one for each primary. The map of a Cluster is asked for anew when a node
+Promises: one server has one client, a Cluster one for each primary. The map of a Cluster is asked for anew when a node
 sends a key elsewhere or a connection is lost; nobody waits for it longer than for a decision.
 """
 
@@ -16,10 +16,10 @@ from esteio.limit._errors import LimitError
 from esteio.limit.redis._address import Address, Node
 from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
 from esteio.limit.redis._errors import Trouble, trouble
-from esteio.limit.redis._lane import Lane
-from esteio.limit.redis._local import Era
+from esteio.limit.redis._local import Epoch
+from esteio.limit.redis._node import NodeClient
 from esteio.limit.redis._script import Unit
-from esteio.limit.redis._shared import Shared, Tuning, decided_here, run_forever
+from esteio.limit.redis._shared import Shared, Tuning, decide_locally, run_forever
 from esteio.limit.redis._slots import SlotMap, slot
 from esteio.limit.redis._wire import Wire
 
@@ -44,7 +44,7 @@ class SingleSession:
         self._shared = shared
         presence = f"{shared.prefix}instances"
         self._primary: Node | None = None
-        self._lane = Lane(
+        self._client = NodeClient(
             str(address),
             self._connect,
             shared,
@@ -55,13 +55,13 @@ class SingleSession:
         )
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def clients(self) -> tuple[NodeClient, ...]:
         """The only one."""
-        return (self._lane,)
+        return (self._client,)
 
     def submit(self, unit: Unit) -> Answer:
         """Decide a unit."""
-        return self._lane.submit(unit)
+        return self._client.submit(unit)
 
     async def _connect(self) -> Wire:
         node = self._nodes[0]
@@ -83,7 +83,7 @@ class SingleSession:
 
     async def close(self) -> None:
         """End it."""
-        await self._lane.close()
+        await self._client.close()
 
 
 class ClusterSession:
@@ -95,10 +95,10 @@ class ClusterSession:
         self._credentials = credentials
         self._shared = shared
         self._tuning = tuning
-        self._era = Era()
+        self._epoch = Epoch()
         self._map: SlotMap | None = None
         self._unreachable: Trouble | None = None
-        self._lanes: dict[Node, Lane] = {}
+        self._clients: dict[Node, NodeClient] = {}
         self._homeless: list[Unit] = []
         self._wanted = asyncio.Event()
         self._endings: set[asyncio.Task[None]] = set()
@@ -110,9 +110,9 @@ class ClusterSession:
         self._wanted.set()
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def clients(self) -> tuple[NodeClient, ...]:
         """One for each primary that is known."""
-        return tuple(self._lanes.values())
+        return tuple(self._clients.values())
 
     def submit(self, unit: Unit) -> Answer:
         """Decide a unit; LimitError when its keys are in several slots."""
@@ -120,32 +120,32 @@ class ClusterSession:
         if len(names) > 1 and len({slot(name) for name in names}) > 1:
             shown = ", ".join(sorted({key for key, _, _ in unit.hits}))
             raise LimitError("hits", shown, "keys with one hash tag in a Cluster, as in '{ana}:write' and '{ana}:read'")
-        lane = self._lane(names[0])
-        if lane is not None:
-            return lane.submit(unit)
+        client = self._client_for(names[0])
+        if client is not None:
+            return client.submit(unit)
         self._wanted.set()
         if self._unreachable is not None or len(self._homeless) >= self._tuning.waiting:
-            return self._here(unit)
+            return self._decide_locally(unit)
         unit.future = self._loop.create_future()
         self._homeless.append(unit)
         self._loop.call_later(self._tuning.wait, self._give_up, unit)
         return unit.future
 
-    def _lane(self, name: str) -> Lane | None:
+    def _client_for(self, name: str) -> NodeClient | None:
         if self._map is None:
             return None
         node = self._map.owner(name)
-        return None if node is None else self._lanes.get(node)
+        return None if node is None else self._clients.get(node)
 
     def _give_up(self, unit: Unit) -> None:
         if unit in self._homeless:
             self._homeless.remove(unit)
         if unit.waits():
-            unit.settle(self._here(unit))
+            unit.settle(self._decide_locally(unit))
 
-    def _here(self, unit: Unit) -> list[Decision]:
+    def _decide_locally(self, unit: Unit) -> list[Decision]:
         reason = "moved" if self._unreachable is None else self._unreachable.reason
-        return decided_here(unit, self._shared, reason, self._tuning.instances, self._era)
+        return decide_locally(unit, self._shared, reason, self._tuning.instances, self._epoch)
 
     # -- the map
 
@@ -173,7 +173,7 @@ class ClusterSession:
 
     async def _asked(self) -> SlotMap:
         last = Trouble("gone", "no nodes")
-        for node in dict.fromkeys((*self._lanes, *self._address.nodes)):
+        for node in dict.fromkeys((*self._clients, *self._address.nodes)):
             try:
                 wire = await open_wire(node, self._credentials, min(0.5, self._tuning.connect_timeout))
             except Trouble as error:
@@ -189,22 +189,22 @@ class ClusterSession:
         raise last
 
     def _take(self, found: SlotMap) -> None:
-        self._map, self._unreachable, self._era = found, None, Era()
-        for node in found.nodes - self._lanes.keys():
-            self._lanes[node] = self._lane_to(node)
-        for node in self._lanes.keys() - found.nodes:
-            task = self._loop.create_task(self._lanes.pop(node).close())
+        self._map, self._unreachable, self._epoch = found, None, Epoch()
+        for node in found.nodes - self._clients.keys():
+            self._clients[node] = self._client_of(node)
+        for node in self._clients.keys() - found.nodes:
+            task = self._loop.create_task(self._clients.pop(node).close())
             self._endings.add(task)
             task.add_done_callback(self._endings.discard)
         homeless, self._homeless = self._homeless, []
         for unit in (each for each in homeless if each.waits()):
-            lane = self._lane(unit.names[0])
-            if lane is not None:
-                lane.resubmit(unit)
+            client = self._client_for(unit.names[0])
+            if client is not None:
+                client.resubmit(unit)
             else:
-                unit.settle(self._here(unit))
+                unit.settle(self._decide_locally(unit))
 
-    def _lane_to(self, node: Node) -> Lane:
+    def _client_of(self, node: Node) -> NodeClient:
         first = True
 
         async def connect() -> Wire:
@@ -222,12 +222,14 @@ class ClusterSession:
             return self._map.key_on(node, f"{self._shared.prefix}instances:")
 
         label = f"cluster {node[0]}:{node[1]}"
-        return Lane(label, connect, self._shared, self._tuning, owns=owns, presence_key=presence, on_moved=self._moved)
+        return NodeClient(
+            label, connect, self._shared, self._tuning, owns=owns, presence_key=presence, on_moved=self._moved
+        )
 
     async def close(self) -> None:
-        """End all lanes."""
+        """End all clients."""
         self._learner.cancel()
-        await asyncio.gather(self._learner, *(lane.close() for lane in self.lanes), return_exceptions=True)
+        await asyncio.gather(self._learner, *(client.close() for client in self.clients), return_exceptions=True)
         for unit in tuple(self._homeless):
             self._give_up(unit)
         await asyncio.gather(*self._endings, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""What the lanes of one event loop are told, share, and show."""
+"""What the clients of one event loop are told, share, and show."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from random import random
 from typing import Any
 
 from esteio.limit._decision import Decision
-from esteio.limit.redis._local import Era, Local, Memory
+from esteio.limit.redis._local import Epoch, Local, Memory
 from esteio.limit.redis._script import Mode, Unit
 
-__all__ = ["LaneSnapshot", "Shared", "Tuning", "decided_here", "run_forever"]
+__all__ = ["NodeSnapshot", "Shared", "Tuning", "decide_locally", "run_forever"]
 
 _logger = logging.getLogger("esteio.limit")
 
@@ -39,7 +39,7 @@ class Tuning:
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What all lanes of one event loop share."""
+    """What all clients of one event loop share."""
 
     name: str
     prefix: str
@@ -51,7 +51,7 @@ class Shared:
 
 
 @dataclass(frozen=True, slots=True)
-class LaneSnapshot:
+class NodeSnapshot:
     """One server at one moment.
 
     `open`: it decides; else `reason` (see `REASONS`) since `away` seconds. `instances` share the limits. `waiting`
@@ -72,16 +72,16 @@ class LaneSnapshot:
     circuit: str
 
 
-def decided_here(unit: Unit, shared: Shared, reason: str, instances: int, era: Era) -> list[Decision]:
+def decide_locally(unit: Unit, shared: Shared, reason: str, instances: int, epoch: Epoch) -> list[Decision]:
     """What `on_failure` says, or nothing for what only changes what was used."""
     hits: Any = unit.hits
     now = shared.now_us()
     if unit.mode == Mode.REFUND:
-        shared.local.refund(hits[0], unit.names[0], instances, now, era)
+        shared.local.refund(hits[0], unit.names[0], instances, now, epoch)
     elif unit.mode == Mode.RESET:
-        shared.local.reset(hits[0], unit.names[0], instances, now, era)
+        shared.local.reset(hits[0], unit.names[0], instances, now, epoch)
     else:
-        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, era)
+        return shared.local.decide(hits, unit.names, unit.mode == Mode.DECIDE, reason, instances, now, epoch)
     return []
 
 

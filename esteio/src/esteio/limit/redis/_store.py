@@ -28,7 +28,7 @@ from esteio.limit.redis._connect import Credentials, credentials_of
 from esteio.limit.redis._local import Local, Memory
 from esteio.limit.redis._script import Mode, Unit, state_key
 from esteio.limit.redis._session import ClusterSession, Session, SingleSession
-from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning
+from esteio.limit.redis._shared import NodeSnapshot, Shared, Tuning
 
 __all__ = ["RedisSnapshot", "RedisStore"]
 
@@ -37,12 +37,12 @@ __all__ = ["RedisSnapshot", "RedisStore"]
 class RedisSnapshot:
     """A store at one moment, in the event loop that asks.
 
-    `lanes`: one for each server. `local_keys` are counted here now; `forgotten` hits were let pass here and will
+    `nodes`: one for each server. `local_keys` are counted here now; `forgotten` hits were let pass here and will
     never be charged, because more than `local_keys` keys were used in an outage.
     """
 
     name: str
-    lanes: tuple[LaneSnapshot, ...]
+    nodes: tuple[NodeSnapshot, ...]
     local_keys: int
     forgotten: int
 
@@ -156,8 +156,8 @@ class RedisStore:
         session, shared = self._sessions.get(asyncio.get_running_loop(), (None, None))
         if session is None or shared is None:
             return RedisSnapshot(self.name, (), 0, 0)
-        lanes = tuple(lane.snapshot() for lane in session.lanes)
-        return RedisSnapshot(self.name, lanes, len(shared.local), shared.local.forgotten)
+        nodes = tuple(client.snapshot() for client in session.clients)
+        return RedisSnapshot(self.name, nodes, len(shared.local), shared.local.forgotten)
 
     def _session(self) -> Session:
         loop = asyncio.get_running_loop()

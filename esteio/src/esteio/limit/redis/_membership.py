@@ -11,9 +11,9 @@ from typing import Any
 
 from esteio.limit.redis._script import packed
 
-__all__ = ["Instances", "beat", "leave"]
+__all__ = ["Membership", "heartbeat", "leave"]
 
-_BEAT = b"""
+_HEARTBEAT = b"""
 local time = redis.call('TIME')
 local now, ttl = time[1] * 1000 + math.floor(time[2] / 1000), tonumber(ARGV[2])
 redis.call('ZADD', KEYS[1], now, ARGV[1])
@@ -23,9 +23,9 @@ return redis.call('ZCARD', KEYS[1])
 """
 
 
-def beat(key: str, me: str, ttl: float) -> bytes:
+def heartbeat(key: str, me: str, ttl: float) -> bytes:
     """The command that says `me` is there; its answer is how many are."""
-    return packed("EVAL", _BEAT, 1, key, me, round(ttl * 1000))
+    return packed("EVAL", _HEARTBEAT, 1, key, me, round(ttl * 1000))
 
 
 def leave(key: str, me: str) -> bytes:
@@ -33,7 +33,7 @@ def leave(key: str, me: str) -> bytes:
     return packed("ZREM", key, me)
 
 
-class Instances:
+class Membership:
     """The number of instances, as believed; `assumed` until Redis was heard."""
 
     def __init__(self, assumed: int, ttl: float) -> None:

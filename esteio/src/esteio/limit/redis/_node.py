@@ -22,24 +22,24 @@ from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit.redis._batch import Batches
 from esteio.limit.redis._connect import ready_wire
 from esteio.limit.redis._errors import Trouble, trouble
-from esteio.limit.redis._local import Debt, Era
-from esteio.limit.redis._presence import Instances, beat, leave
+from esteio.limit.redis._local import Epoch, PendingCharge
+from esteio.limit.redis._membership import Membership, heartbeat, leave
 from esteio.limit.redis._script import Unit, answers, call
-from esteio.limit.redis._shared import LaneSnapshot, Shared, Tuning, decided_here, run_forever
+from esteio.limit.redis._shared import NodeSnapshot, Shared, Tuning, decide_locally, run_forever
 from esteio.limit.redis._wire import Wire
 from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
 
-__all__ = ["Lane"]
+__all__ = ["NodeClient"]
 
 T = TypeVar("T")
 
 _logger = logging.getLogger("esteio.limit")
-_CARRIED = 256  # debts or restorations of one call
+_CARRIED = 256  # charges or restorations of one call
 _STEADY = 1.0  # seconds after which a connection is held for good
-_PATIENCE = 1.0  # seconds for one answer when nobody waits for it
+_ANSWER_TIMEOUT = 1.0  # seconds for one answer when nobody waits for it
 
 
-class Lane:
+class NodeClient:
     """Decides by one server, reached by `connect`; `owns` says which state keys are its.
 
     `on_moved` takes units that belong to another node; `verify` raises Trouble when this is not the right server
@@ -90,17 +90,19 @@ class Lane:
             ),
             registry=None,
         ).circuit
-        self._instances = Instances(tuning.instances, tuning.ttl)
+        self._membership = Membership(tuning.instances, tuning.ttl)
         self._joining = True  # callers may wait for the connection, since none has failed yet
         self._down = asyncio.Event()
         self._run_id = ""
         self._trouble = Trouble("gone", "not connected yet")
         self._away_since: float | None = None
-        self._era = Era()
+        self._epoch = Epoch()
         self._carried = self._flaps = 0
         self._outages = self._local_decisions = 0
-        self._keeper = self._loop.create_task(
-            run_forever(f"limits of {shared.name}: the connection to {label}", self._connect_once, tuning.retry_after),
+        self._reconnect_task = self._loop.create_task(
+            run_forever(
+                f"limits of {shared.name}: the connection to {label}", self._connect_and_serve, tuning.retry_after
+            ),
             name=f"limits {label}: reconnect",
         )
 
@@ -114,16 +116,16 @@ class Lane:
     def submit(self, unit: Unit) -> asyncio.Future[list[Decision]] | list[Decision]:
         """Decide a unit: at once here, or a future when Redis is asked."""
         if self._batches.wire is None and not self._joining:
-            return self._here(unit, self._trouble.reason)
+            return self._decide_locally(unit, self._trouble.reason)
         if len(self._batches) >= self._tuning.waiting:
-            return self._here(unit, "busy")
+            return self._decide_locally(unit, "busy")
         if unit.future is None:
             unit.future = self._loop.create_future()
         self._batches.add(unit)
         return unit.future
 
     def resubmit(self, unit: Unit) -> None:
-        """Decide a unit that another lane could not, and whose caller waits."""
+        """Decide a unit that another client could not, and whose caller waits."""
         answer = self.submit(unit)
         if isinstance(answer, list):
             unit.settle(answer)
@@ -131,11 +133,11 @@ class Lane:
     def _late(self, unit: Unit) -> None:
         """It waited too long behind others; the server is well."""
         if unit.waits():
-            unit.settle(self._here(unit, "busy"))
+            unit.settle(self._decide_locally(unit, "busy"))
 
-    def _here(self, unit: Unit, reason: str) -> list[Decision]:
+    def _decide_locally(self, unit: Unit, reason: str) -> list[Decision]:
         self._local_decisions += 1
-        return decided_here(unit, self._shared, reason, self._instances.count, self._era)
+        return decide_locally(unit, self._shared, reason, self._membership.count, self._epoch)
 
     # -- losing
 
@@ -146,9 +148,9 @@ class Lane:
         if wire is None and error.reason == "slow":
             error = Trouble("gone", "not connected yet")
         if units:
-            self._fell(error)
+            self._mark_down(error)
             for unit in units:
-                unit.settle(self._here(unit, error.reason))
+                unit.settle(self._decide_locally(unit, error.reason))
         elif wire is not None:
             self._joining = True  # nobody saw it: whoever comes now may wait for the next connection
         if wire is not None:
@@ -160,19 +162,19 @@ class Lane:
         again = []
         for unit in units:
             if unit.moved or self._on_moved is None:
-                unit.settle(self._here(unit, "moved"))
+                unit.settle(self._decide_locally(unit, "moved"))
             else:
                 unit.moved = True
                 again.append(unit)
         if again and self._on_moved is not None:
             self._on_moved(again)
 
-    def _fell(self, error: Trouble) -> None:
+    def _mark_down(self, error: Trouble) -> None:
         """From now on decisions are made here."""
         self._joining = False
         self._trouble = error
         for unit in self._batches.drain():
-            unit.settle(self._here(unit, error.reason))
+            unit.settle(self._decide_locally(unit, error.reason))
         if self._away_since is None:
             self._away_since = self._loop.time()
             self._outages += 1
@@ -181,7 +183,7 @@ class Lane:
 
     # -- coming back
 
-    async def _connect_once(self) -> None:
+    async def _connect_and_serve(self) -> None:
         """Connect, when the circuit breaker lets it, and serve until the connection is lost."""
         try:
             permit = self._circuit.permit()
@@ -189,10 +191,10 @@ class Lane:
             await asyncio.sleep((refusal.retry_after or self._tuning.retry_after) + 0.001)
             return
         try:
-            wire = await self._joined()
+            wire = await self._connect_and_sync()
         except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
             permit.failure(error)
-            self._fell(trouble(error))
+            self._mark_down(trouble(error))
             await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
             return
         except BaseException:
@@ -207,26 +209,26 @@ class Lane:
             wire.abort()
         if self._away_since is not None:
             self._circuit.permit().failure(self._trouble)
-            await asyncio.sleep(self._breath(self._loop.time() - opened))
+            await asyncio.sleep(self._backoff_delay(self._loop.time() - opened))
 
-    def _breath(self, lasted: float) -> float:
+    def _backoff_delay(self, lasted: float) -> float:
         """Seconds until the next attempt: none to speak of, but ever more after connections that did not last."""
         self._flaps = self._flaps + 1 if lasted < _STEADY else 0
         tuning = self._tuning
         pause = min(tuning.retry_max, tuning.retry_after * 2 ** (self._flaps - 2)) if self._flaps > 1 else 0.02
         return pause * (0.5 + random())  # noqa: S311 - jitter
 
-    async def _joined(self) -> Wire:
+    async def _connect_and_sync(self) -> Wire:
         """A connection over which Redis decides from now on."""
         wire = await self._connect()
         try:
-            run_id = await ready_wire(wire, _PATIENCE)
+            run_id = await ready_wire(wire, _ANSWER_TIMEOUT)
             async with asyncio.timeout(self._tuning.wait):
                 await wire.ask("PING")
             if not run_id or run_id != self._run_id:
                 await self._restore(wire)
-            await self._settled(wire)
-            await self._pay(wire)
+            await self._await_members(wire)
+            await self._flush_charges(wire)
         except BaseException:
             wire.abort()
             raise
@@ -240,30 +242,30 @@ class Lane:
         for some in _slices(shared.memory.restorations(self._owns, shared.now_us)):
             await self._told(wire, some)
 
-    async def _settled(self, wire: Wire) -> None:
+    async def _await_members(self, wire: Wire) -> None:
         """Wait for the others, so that what they let pass is known before anybody is asked."""
         end = self._loop.time() + self._tuning.ttl
         while True:
-            seen = await self._beat(wire)
-            if seen >= self._instances.count or self._loop.time() >= end:
+            seen = await self._heartbeat(wire)
+            if seen >= self._membership.count or self._loop.time() >= end:
                 return
             await asyncio.sleep(self._tuning.ttl / 20 * (0.5 + random()))  # noqa: S311 - jitter
 
-    async def _pay(self, wire: Wire) -> None:
+    async def _flush_charges(self, wire: Wire) -> None:
         """Charge what was let pass here until now."""
-        for some in _slices(self._shared.local.debts(self._owns)):
+        for some in _slices(self._shared.local.charges(self._owns)):
             try:
-                await self._told(wire, self._bill(some))
+                await self._told(wire, self._charge_units(some))
             except BaseException:
                 self._take_back(some)
                 raise
-            self._carried += sum(debt.cost for debt in some)
+            self._carried += sum(charge.cost for charge in some)
 
     def _open(self, wire: Wire) -> None:
         """Redis decides; what was let pass while the rest was charged goes first over the same connection."""
-        for some in _slices(self._shared.local.debts(self._owns)):
-            self._carried += sum(debt.cost for debt in some)
-            wire.send(self._call(self._bill(some)), partial(self._paid, some))
+        for some in _slices(self._shared.local.charges(self._owns)):
+            self._carried += sum(charge.cost for charge in some)
+            wire.send(self._call(self._charge_units(some)), partial(self._charges_answered, some))
         self._joining = False
         self._down.clear()
         wire.on_lost = lambda error: self._lost(trouble(error))
@@ -291,35 +293,35 @@ class Lane:
             try:
                 if self._verify is not None:
                     await self._verify()
-                await self._beat(wire)
-                await self._pay(wire)
+                await self._heartbeat(wire)
+                await self._flush_charges(wire)
             except Exception as error:  # noqa: BLE001 - also what a reply that makes no sense leads to
                 if self._batches.wire is wire:
                     self._lost(trouble(error))
                 return
 
     async def _sweep(self) -> None:
-        """A new era, since Redis knows everything; the keys of the old one go, a few at a time."""
-        old, self._era = self._era, Era()
+        """A new epoch, since Redis knows everything; the keys of the old one go, a few at a time."""
+        old, self._epoch = self._epoch, Epoch()
         for _ in self._shared.local.sweep(old):
             await asyncio.sleep(0)
 
     # -- telling Redis
 
-    async def _beat(self, wire: Wire) -> int:
-        async with asyncio.timeout(_PATIENCE):
-            answer = await wire.ask_packed(beat(self._presence_key(), self._shared.me, self._tuning.ttl))
-        return self._instances.heard(answer, self._loop.time())
+    async def _heartbeat(self, wire: Wire) -> int:
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
+            answer = await wire.ask_packed(heartbeat(self._presence_key(), self._shared.me, self._tuning.ttl))
+        return self._membership.heard(answer, self._loop.time())
 
-    def _bill(self, debts: Sequence[Debt]) -> list[Unit]:
+    def _charge_units(self, charges: Sequence[PendingCharge]) -> list[Unit]:
         now = self._shared.now_us()
-        return [unit for debt in debts for unit in debt.units(now)]
+        return [unit for charge in charges for unit in charge.units(now)]
 
     def _call(self, units: Sequence[Unit]) -> bytes:
         return call(units, declared=self._shared.declared, source=True)
 
     async def _told(self, wire: Wire, units: Sequence[Unit]) -> None:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_ANSWER_TIMEOUT):
             answer = await wire.ask_packed(self._call(units))
         self._note(units, answer)
 
@@ -328,16 +330,16 @@ class Lane:
         for unit, row in zip(units, answers(answer), strict=True):
             known[unit.names[0]] = (unit.hits[0][1], row[1], row[2], now)
 
-    def _paid(self, debts: Sequence[Debt], answer: Any) -> None:
+    def _charges_answered(self, charges: Sequence[PendingCharge], answer: Any) -> None:
         try:
-            self._note(self._bill(debts), answer)
+            self._note(self._charge_units(charges), answer)
         except (TypeError, ValueError):  # an error, or no answer of the script
-            self._take_back(debts)
+            self._take_back(charges)
 
-    def _take_back(self, debts: Iterable[Debt]) -> None:
+    def _take_back(self, charges: Iterable[PendingCharge]) -> None:
         now = self._shared.now_us()
-        for debt in debts:
-            self._shared.local.take_back(debt, now, self._era)
+        for charge in charges:
+            self._shared.local.take_back(charge, now, self._epoch)
 
     # -- ending
 
@@ -346,12 +348,12 @@ class Lane:
         try:
             await self._leave()
         finally:  # also when who closes is cancelled
-            self._keeper.cancel()
+            self._reconnect_task.cancel()
             self._batches.wire = None
             self._joining, self._trouble = False, Trouble("closed")
             for unit in self._batches.drain():
-                unit.settle(self._here(unit, self._trouble.reason))
-        await asyncio.gather(self._keeper, return_exceptions=True)
+                unit.settle(self._decide_locally(unit, self._trouble.reason))
+        await asyncio.gather(self._reconnect_task, return_exceptions=True)
 
     async def _leave(self) -> None:
         """Charge what was let pass here, and be counted no longer."""
@@ -360,20 +362,20 @@ class Lane:
             return
         wire.on_lost = None
         try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._pay(wire)
+            async with asyncio.timeout(_ANSWER_TIMEOUT):
+                await self._flush_charges(wire)
                 await wire.ask_packed(leave(self._presence_key(), self._shared.me))
         except Exception as error:  # noqa: BLE001 - it is missed after `ttl` seconds, too
             _logger.info("limits of %s: %s was left without good-bye: %s", self._shared.name, self._label, error)
 
-    def snapshot(self) -> LaneSnapshot:
+    def snapshot(self) -> NodeSnapshot:
         """The numbers of this moment."""
-        return LaneSnapshot(
+        return NodeSnapshot(
             label=self._label,
             open=self.open,
             reason="" if self.open or self._joining else self._trouble.reason,
             away=0.0 if self._away_since is None else self._loop.time() - self._away_since,
-            instances=self._instances.count,
+            instances=self._membership.count,
             waiting=len(self._batches),
             batches=self._batches.batches,
             units=self._batches.units,
