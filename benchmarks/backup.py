@@ -8,7 +8,9 @@ a run of its own. The trial that follows a run otherwise is timed once.
 Claims about the whole cluster: a base restore takes a quarter of the time of pg_restore; a service's 99th percentile is
 at most 1.5 x while a backup runs; after everything was killed and lost, a GB is back in 60 s, a second missing at most.
 
-    python -m benchmarks.backup [--gigabytes 1] [--rounds 3]
+A store that is away for ten minutes under load (`--away` seconds) has no hole a minute after its return.
+
+    python -m benchmarks.backup [--gigabytes 1] [--rounds 3] [--away 600]
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
-from benchmarks.cluster import base, beside, lost
+from benchmarks.cluster import away, base, beside, lost
 from benchmarks.report import Claim, publish
 
 from esteio.backup.tools import Toolbox, environment
@@ -121,6 +123,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--away", type=float, default=600.0, help="seconds that a store is away")
     given = parser.parse_args()
     with city(int(given.gigabytes * ASSETS_PER_GB)) as dsn, tempfile.TemporaryDirectory() as home:
         with psycopg.connect(dsn.conninfo) as conn:
@@ -129,6 +132,7 @@ def main() -> None:
         claims = measure(dsn, given.rounds, Path(home))
         claims += base.measure(dsn, given.rounds, Path(home))
         claims += beside.measure(dsn, Path(home))
+        claims += away.measure(dsn, Path(home) / "away", given.away)
         claims += lost.measure(dsn, Path(home))  # last: it kills the server
     publish("backup", claims, ["zstandard", "pyrage", "obstore", "psycopg"])
 

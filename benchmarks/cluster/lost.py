@@ -33,7 +33,7 @@ def measure(dsn: Dsn, home: Path) -> list[Claim]:
     backups = home / "lost"
     variables = environment(dsn) | {"DATABASE_URL": dsn.url, "BACKUP_DIR": str(backups)}
     archive = subprocess.Popen([*ESTEIO, "archive"], env=variables, stdout=subprocess.DEVNULL)
-    while not any(backups.glob(".wal/*.partial")):
+    while not any(backups.glob(".wal/*/*.partial")):
         if archive.poll() is not None:
             raise SystemExit("the archive did not start")
         time.sleep(0.1)
