@@ -183,10 +183,10 @@ async def test_sqlalchemy_in_between_does_not_hide_the_caller(postgres_database:
 
     from esteio.postgres.sqlalchemy import async_engine
 
-    async with Database(postgres_database, slow_alert=0.02) as database:
+    async with Database(postgres_database, slow_alert=0.3) as database:
         engine = async_engine(database)
         async with engine.connect() as conn:
-            await conn.execute(text("SELECT pg_sleep(:long)"), {"long": 0.03})  # through SQLAlchemy
+            await conn.execute(text("SELECT pg_sleep(:long)"), {"long": 0.4})  # through SQLAlchemy
         await engine.dispose()
     (event,) = [event for event in seen if isinstance(event, SlowQuery)]
     assert f"test_slow.py:{_line('through SQLAlchemy')} (test_sqlalchemy_in_between" in event.caller

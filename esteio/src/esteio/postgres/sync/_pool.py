@@ -40,6 +40,7 @@ _logger = logging.getLogger("esteio.postgres")
 _CONNECTORS = 4  # parallel attempts while the server answers; one while it does not
 _SWEEP_EVERY = 1.0
 _PING_SECONDS = 2.0
+_UNCOUNTED = 64
 
 
 class _Source(Protocol):
@@ -52,23 +53,14 @@ class _Source(Protocol):
 class _Waiter:
     """A caller in the queue, until it has a connection or an error."""
 
-    __slots__ = ("_gate", "began", "conn", "error")
+    __slots__ = ("began", "conn", "error", "gate")
 
     def __init__(self, now: float) -> None:
         self.began = now
-        self._gate = Lock()  # locked until there is an answer; an Event is three times as much work
-        self._gate.acquire()
+        self.gate = Lock()  # locked until there is an answer; an Event is three times as much work
+        self.gate.acquire()
         self.conn: SyncConnection | None = None
         self.error: DatabaseUnavailable | PoolExhausted | None = None
-
-    def wait(self, seconds: float) -> None:
-        """Return when there is an answer, or after `seconds`."""
-        self._gate.acquire(timeout=max(0.0, seconds))
-
-    def answer(self, conn: SyncConnection | None = None, error: DatabaseUnavailable | None = None) -> None:
-        """Give it what it waits for, once."""
-        self.conn, self.error = conn, error
-        self._gate.release()
 
 
 class SyncPool:
@@ -110,6 +102,7 @@ class SyncPool:
         self._acquired = self._queued = self._timeouts = self._rejected = 0
         self._connects = self._connect_failures = 0
         self._waits = Histogram()
+        self._uncounted: list[float] = []
         self._served = 0
         self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
         self._inherited: list[object] = []
@@ -169,7 +162,7 @@ class SyncPool:
         with self._lock:
             conn = self._books.take(now) if self._books.idle else None
             if conn is None:
-                waiter = self._enter()
+                waiter = self._enter(now)
             elif idled := now - conn.idle_since > self._ping_after:
                 pass
             else:
@@ -217,8 +210,9 @@ class SyncPool:
                     self._returned_all.set()
                 return
             generation, lost = books.generation, books.lost
-            if books.returned(conn, self._now(), wanted=bool(self._waiters)):
-                self._offer(conn)
+            now = self._now()
+            if books.returned(conn, now, wanted=bool(self._waiters)):
+                self._offer(conn, now)
                 return
             if books.lost != lost:
                 books.sweep(self._now())  # what ended this one may have ended others
@@ -246,6 +240,7 @@ class SyncPool:
     def stats(self) -> PoolStats:
         """The numbers of this moment."""
         with self._lock:
+            self._count_waits()
             books = self._books
             return PoolStats(
                 name=self._name,
@@ -343,7 +338,7 @@ class SyncPool:
 
     def _wait(self, waiter: _Waiter, timeout: float) -> SyncConnection:
         try:
-            waiter.wait(timeout)
+            waiter.gate.acquire(True, max(0.0, timeout))
         except BaseException:
             with self._lock:
                 self._waiters.pop(waiter, None)
@@ -362,10 +357,10 @@ class SyncPool:
         with self._lock:
             if self._waiters.pop(waiter, waiter) is None:
                 self._timeouts += 1
-                self._waits.observe(self._now() - waiter.began)
+                self._waited(self._now() - waiter.began)
                 waiter.error = self._in_vain(timeout)
 
-    def _enter(self) -> _Waiter:
+    def _enter(self, now: float) -> _Waiter:
         """A place in the queue."""
         if self._closed:
             raise self._refusal()
@@ -376,23 +371,35 @@ class SyncPool:
         if len(self._waiters) >= self._limits.max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
-        waiter = _Waiter(self._now())
+        waiter = _Waiter(now)
         self._waiters[waiter] = None
         self._queued += 1
         if self._books.size < self._limits.max_size:
             self._grow()
         return waiter
 
-    def _offer(self, conn: SyncConnection) -> None:
+    def _waited(self, seconds: float) -> None:
+        # Counted many at once, which is cheaper than one with each hand-over.
+        self._uncounted.append(seconds)
+        if len(self._uncounted) >= _UNCOUNTED:
+            self._count_waits()
+
+    def _count_waits(self) -> None:
+        for seconds in self._uncounted:
+            self._waits.observe(seconds)
+        self._uncounted.clear()
+
+    def _offer(self, conn: SyncConnection, now: float) -> None:
         if self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
             self._books.lend(conn)
             self._acquired += 1
             self._served += 1
-            self._waits.observe(self._now() - waiter.began)
-            waiter.answer(conn)
+            self._waited(now - waiter.began)
+            waiter.conn = conn
+            waiter.gate.release()
             return
-        conn.idle_since = self._now()
+        conn.idle_since = now
         self._books.idle.append(conn)
 
     def _shut(self, why: str, timeout: float) -> None:
@@ -414,8 +421,9 @@ class SyncPool:
     def _turn_away(self, error: DatabaseUnavailable) -> None:
         while self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
-            self._waits.observe(self._now() - waiter.began)
-            waiter.answer(error=anew(error))
+            self._waited(self._now() - waiter.began)
+            waiter.error = anew(error)
+            waiter.gate.release()
 
     def _retired(self, reason: str) -> None:
         _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
@@ -502,7 +510,7 @@ class SyncPool:
             conn.expires_at = now + self._limits.max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
             if self._down_since is not None:
                 restored, self._down_since = now - self._down_since, None
-            self._offer(conn)
+            self._offer(conn, now)
             self._grow()
         if restored is not None:
             _logger.warning("database %s is back after %.2f s", self._name, restored)
