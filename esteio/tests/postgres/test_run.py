@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -25,6 +26,7 @@ from esteio.postgres import (
     TransactionRetried,
 )
 from esteio.postgres._connect import Opener
+from esteio.postgres.sync import SyncDatabase
 from esteio.testing import FlakyProxy, recorded_events
 from esteio.testing._proxy import Direction
 
@@ -162,6 +164,15 @@ async def test_inside_of_another_retry_there_is_a_single_attempt(database: Datab
     with pytest.raises(SerializationConflict):
         await outer.acall(database.run, never)
     assert calls == 2
+
+
+@pytest.mark.parametrize("wrong", [{"deadline": -0.1}, {"deadline": float("nan")}, {"attempts": 0}, {"attempts": -1}])
+async def test_a_limit_that_cannot_be_kept_is_refused(database: Database, wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="allowed"):
+        await database.run(insert, **wrong)
+    with SyncDatabase(database.dsn) as threads, pytest.raises(ValueError, match="allowed"):
+        threads.run(lambda conn: conn.execute("SELECT 1"), **wrong)
+    assert await database.fetch_value("SELECT count(*) FROM account") == 2
 
 
 async def test_a_deadline_ends_a_statement_a_wait_and_a_function_that_does_something_else(database: Database) -> None:

@@ -57,6 +57,21 @@ async def test_a_slow_statement_is_logged_with_its_caller_and_without_its_values
     assert "4111" not in text
 
 
+async def test_a_statement_that_cannot_be_counted_is_no_failed_statement(
+    connection: Connection, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    assert connection.watch is not None
+    monkeypatch.setattr(connection.watch.statements, "observe", broken)
+    cursor = await connection.execute("SELECT 7")
+    assert await cursor.fetchone() == (7,)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        await connection.execute("SELECT 1/0")
+    assert "could not be counted" in caplog.text
+
+
 async def test_a_very_slow_statement_is_an_event(connection: Connection, seen: list[Event]) -> None:
     with tagged("outer"), tagged("GET /bens"):
         await connection.execute("SELECT pg_sleep(%(long)s)", {"long": 0.06})

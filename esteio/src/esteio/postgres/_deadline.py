@@ -11,7 +11,7 @@ from math import inf
 from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE
 
-__all__ = ["LATE_SECONDS", "deadline_passed", "time_left"]
+__all__ = ["LATE_SECONDS", "check_limits", "deadline_passed", "time_left"]
 
 LATE_SECONDS = 0.25
 """How long after the deadline a server that lives may take to stop a statement, to roll back or to answer COMMIT."""
@@ -22,6 +22,16 @@ def time_left(limit: float | None) -> float:
     expires, now, _ = SCOPE.get()
     left = inf if expires == inf else max(0.0, expires - now())
     return left if limit is None else min(limit, left)
+
+
+def check_limits(deadline: float | None, attempts: int | None) -> None:
+    """ValueError for what `run` cannot keep."""
+    if deadline is not None and not deadline >= 0.0:
+        msg = f"deadline={deadline!r}; allowed: seconds from 0, or None for no limit but the caller's"
+        raise ValueError(msg)
+    if attempts is not None and attempts < 1:
+        msg = f"attempts={attempts!r}; allowed: a number from 1, or None for the default"
+        raise ValueError(msg)
 
 
 def deadline_passed(database: str | None, limit: float | None = None) -> DeadlineExceeded:

@@ -19,7 +19,7 @@ from esteio.policy._scope import SCOPE, leave
 from esteio.policy._test_switches import pause_async
 from esteio.postgres._attempts import Attempts, Trouble
 from esteio.postgres._connection import Connection
-from esteio.postgres._deadline import deadline_passed, time_left
+from esteio.postgres._deadline import check_limits, deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown
 from esteio.postgres._events import TransactionRetried
 from esteio.postgres._outcome import Outcome
@@ -40,6 +40,7 @@ class Run:
     """One call of `Database.run`."""
 
     def __init__(self, database: Database, mode: Mode, deadline: float | None, attempts: int | None) -> None:
+        check_limits(deadline, attempts)
         self._database = database
         self._mode = mode
         self._limit = time_left(deadline)

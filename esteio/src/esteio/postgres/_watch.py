@@ -7,6 +7,7 @@ their result is read.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Self
@@ -31,6 +32,8 @@ else:
     _Base = object  # psycopg does not export what its cursors have in common
 
 __all__ = ["Announcing", "Cursor", "ServerCursor", "Watch", "Watched"]
+
+_logger = logging.getLogger("esteio.postgres")
 
 
 class Watch:
@@ -59,10 +62,15 @@ class Watch:
         took = ended - began
         if error is None:
             cursor._conn.answered_at = ended  # noqa: SLF001
-        sql = query if type(query) is str else _text_of(cursor, query)
-        self.statements.observe(sql, took, failed=error is not None)
-        if took >= self._patience:
-            self._slow.tell(sql, params, took, ended, error)
+        # The statement is over, and may have changed something: what fails here must not look like its failure, nor
+        # take the place of its error (the text of a composed statement cannot be had on a lost connection).
+        try:
+            sql = query if type(query) is str else _text_of(cursor, query)
+            self.statements.observe(sql, took, failed=error is not None)
+            if took >= self._patience:
+                self._slow.tell(sql, params, took, ended, error)
+        except Exception:
+            _logger.exception("database %s: a statement could not be counted", self.name)
 
 
 def _text_of(cursor: Announcing, query: Query) -> str:

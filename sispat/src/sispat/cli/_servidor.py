@@ -47,7 +47,7 @@ class BancoSumido(SispatError):
         super().__init__(
             f"Não há banco em {pasta}, mas já houve: {sinal}. Nenhum banco vazio toma o lugar dele. Devolva a pasta, ou "
             "restaure uma cópia: `sispat backup restore --to last --in-place` (de uma base e do log) ou `sispat backup "
-            f"restore latest --in-place` (de um dump). Só para começar de novo, sem nada: {remedio}."
+            f"restore latest --in-place` (de um dump, com o serviço encerrado). Só para começar de novo, sem nada: {remedio}."
         )
 
 

@@ -16,7 +16,7 @@ from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE, leave
 from esteio.policy._test_switches import pause
 from esteio.postgres._attempts import Attempts, Trouble
-from esteio.postgres._deadline import deadline_passed, time_left
+from esteio.postgres._deadline import check_limits, deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown
 from esteio.postgres._run import ATTEMPTS
 from esteio.postgres._transaction import Mode
@@ -35,6 +35,7 @@ class SyncRun:
     """One call of `SyncDatabase.run`."""
 
     def __init__(self, database: SyncDatabase, mode: Mode, deadline: float | None, attempts: int | None) -> None:
+        check_limits(deadline, attempts)
         self._database = database
         self._mode = mode
         self._now = database.clock.monotonic
