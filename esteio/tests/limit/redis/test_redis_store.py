@@ -17,10 +17,11 @@ pytest.importorskip("hiredis")
 
 from redis import Redis
 
-from esteio.limit import Hit, Limit, LimitError, RateLimiter, SyncRateLimiter
+from esteio.limit import Hit, Limit, LimitError, RateLimit, RateLimiter, SyncRateLimiter
 from esteio.limit.redis import RedisAddressError, RedisStore, SyncRedisStore
 from esteio.limit.redis._address import parse
 from esteio.limit.redis._script import SHA
+from esteio.policy import Pipeline
 from esteio.testing import FlakyProxy
 from esteio.testing.redis import RedisServer
 
@@ -144,6 +145,40 @@ async def test_of_more_hits_than_are_decided_in_time_only_those_behind_are_decid
         assert store.snapshot().nodes[0].outages == 0
         proxy.heal()
         assert not (await limiter.hit("user 0", limit)).degraded
+
+
+async def test_calls_that_are_paced_through_redis_wait_for_their_place_in_order(make: Any, redis_url: str) -> None:
+    paced = RateLimit(Limit(2, 0.1, name="paced"), wait=20.0, store=make(redis_url))
+    pipe = Pipeline("paced", paced, registry=None)
+    order: list[int] = []
+
+    async def work(number: int) -> None:
+        order.append(number)
+
+    await asyncio.gather(*(pipe.call(work, number) for number in range(8)))
+    assert order[2:] == sorted(order[2:])  # the first two needed not wait
+    assert pipe.snapshot().policies[0].values == {"waiting": 0, "rejected": 0}
+
+
+async def test_a_refund_while_redis_is_away_gives_back_no_more_than_was_let_pass_meanwhile(
+    make: Any, redis_server: RedisServer
+) -> None:
+    with FlakyProxy(("127.0.0.1", redis_server.port)) as proxy:
+        host, port = proxy.address
+        store = make(f"redis://{host}:{port}", budget=2.0, ttl=0.2, retry_after=0.02, retry_max=0.05)
+        limiter, limit = RateLimiter(store, denied=0), Limit(10, 3600, name="given back")
+        await limiter.hit("ana", limit, 4)
+        proxy.stop()
+        while not (await limiter.hit("ana", limit)).degraded:
+            pass
+        await limiter.refund("ana", limit, 5)
+        proxy.start()
+        for _ in range(1000):
+            if not (decision := await limiter.peek("ana", limit)).degraded:
+                break
+            await asyncio.sleep(0.01)
+        assert not decision.degraded
+        assert decision.remaining == 6
 
 
 async def test_a_server_that_forgot_the_script_is_told_again_and_charges_once(
