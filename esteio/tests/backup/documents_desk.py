@@ -71,9 +71,8 @@ class Desk:
         bare = Manifest(
             name, "dump", began, 0.0, "18.0", "18.0", tuple(self.draft.parts), "zstd", self.draft.encryption
         )
-        before = next((entry.manifest for entry in reversed(entries) if entry.manifest), None)
         try:
-            made = self.documents.take(self.draft, bare, before, progress)
+            made = self.documents.take(self.draft, bare, entries, progress)
             self.draft.finish(made)
         except BaseException:
             self.draft.discard()

@@ -15,7 +15,7 @@ from unittest import mock
 import pytest
 from trial_database import names, query
 
-from esteio.backup import Backups, Retention, default_packing
+from esteio.backup import Backups, Retention, ToolFailed, default_packing
 from esteio.backup.store import Stores, open_store
 from esteio.cli._show import age_text, size_text
 from esteio.cli._words import Words
@@ -125,7 +125,7 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
 def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
     (tmp_path / "cópias").mkdir()
     done = inside(env, "status")
-    assert (done.returncode, done.stdout, done.stderr) == (1, "PROBLEM - there is no backup\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "PROBLEM - there is no backup\n", "")
 
 
 def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_pa
     done = inside(env, "status", "--json")
     found = json.loads(done.stdout)
     assert {field for row in rows for field in row.split("`")[1::2]} == found.keys()
-    assert (done.returncode, found["ok"]) == (1, False)
+    assert (done.returncode, found["ok"]) == (2, False)
     [problem] = found["problems"]
     assert problem["code"] == "STORE_SILENT"
     assert problem["store"] == env["BACKUP_DIR"]
@@ -272,3 +272,51 @@ def test_every_step_has_a_word() -> None:
     assert Words().step("restore") == "Restoring"
     for step in ("database", "check", "indexes", "compare", "amcheck", "swap"):
         assert Words().step(step) != step
+
+
+def test_what_a_person_decides_of_one_backup(env) -> None:
+    assert esteio(env, "run").returncode == 0
+    name = json.loads(inside(env, "list", "--json").stdout)[0]["id"]
+    shown = inside(env, "show").stdout
+    assert shown.startswith(f"{name}: dump, begun ")
+    assert "verified" in shown
+    assert json.loads(inside(env, "show", name, "--json").stdout)["id"] == name
+    assert inside(env, "keep", name).stdout == f"{name} is kept until `backup keep --undo {name}`.\n"
+    refused = inside(env, "delete", name, "--yes")
+    assert (refused.returncode, "somebody said that it is to be kept" in refused.stderr) == (1, True)
+    assert inside(env, "annotate", name, "before the upgrade").returncode == 0
+    assert "Note: before the upgrade" in inside(env, "show", name).stdout
+    nothing = inside(env, "accept", name)
+    assert (nothing.returncode, "nothing that a person can accept" in nothing.stderr) == (1, True)
+    assert inside(env, "keep", "--undo", name).returncode == 0
+    asked = inside(env, "delete", name)
+    assert (asked.returncode, asked.stderr) == (1, "Nothing was done: say yes when asked, or pass --yes.\n")
+    assert inside(env, "delete", name, "--yes").stdout == f"remove\t{name}\ta person said so\n"
+    assert inside(env, "status").returncode == 2
+
+
+def test_a_status_tells_what_can_be_mended_from_what_may_be_lost(env, tmp_path: Path) -> None:
+    assert esteio(env, "run").returncode == 0
+    assert inside(env, "status").returncode == 0
+    second = env | {"BACKUP_STORES": str(tmp_path / "segundo")}
+    (tmp_path / "segundo").mkdir()
+    lacking = inside(second, "status")
+    assert (lacking.returncode, "is not in" in lacking.stdout) == (1, True)
+    assert inside(env, "status", "--max-age", "0.1").returncode == 0
+    data = next(Path(env["BACKUP_DIR"]).glob("backup_*/database.dump.zst"))
+    data.write_bytes(data.read_bytes()[:-1] + b"?")
+    assert inside(env, "verify").returncode == 1
+    assert inside(env, "status").returncode == 2
+
+
+def test_the_servers_own_words_are_in_show_and_not_in_a_status(env, tmp_path: Path) -> None:
+    assert esteio(env, "run").returncode == 0
+    [folder] = Path(env["BACKUP_DIR"]).glob("backup_*")
+    with (
+        mock.patch("esteio.backup.verify._trial.load", side_effect=ToolFailed("pg_restore", 1, "error: out of memory")),
+    ):
+        assert inside(env, "verify").returncode == 1
+    status = inside(env, "status")
+    assert "failed its trial: pg_restore failed with exit code 1" in status.stdout
+    assert "out of memory" not in status.stdout
+    assert "error: out of memory" in inside(env, "show", folder.name).stdout

@@ -151,7 +151,7 @@ def test_documents_that_are_gone_altogether_fail_the_trial(desk: Desk) -> None:
     desk.run()
     shutil.rmtree(desk.documents_dir)
     gone = desk.run()
-    assert desk.tried(gone).problems == (f"no documents are in {desk.documents_dir}, where the backup before had 1",)
+    assert desk.tried(gone).problems == ("no documents are in it, where the backup before had 1",)
     assert desk.documents.of(gone).returned is None
 
 

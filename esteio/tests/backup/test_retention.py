@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import Retention
-from esteio.backup._retention import Held, decide
+from esteio.backup._retention import GRACE, LEAP, Held, decide, doubtful_until, leap
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
 
@@ -117,3 +117,67 @@ def test_never_fewer_verified_than_asked_for_and_one_decision_each(given, retent
 def test_a_retention_that_would_keep_nothing_is_refused(wrong) -> None:
     with pytest.raises(ValueError, match=rf"Retention: {next(iter(wrong))} is .*; allowed: "):
         Retention(**wrong)
+
+
+def test_what_is_kept_when_nobody_says_anything() -> None:
+    asked = Retention()
+    assert (asked.days, asked.verified) == (30, 2)
+    assert (asked.daily, asked.weekly, asked.monthly, asked.yearly) == (0, 0, 0, 0)
+    decisions = decide([*held(1, 2, 3), *held(29, 31)], Retention(), NOW)
+    assert list(removed(decisions)) == ["d31"]
+    assert list(removed(decide(held(100, 200, 300), Retention(), NOW))) == ["d300"]
+
+
+def test_the_last_moment_of_the_last_day_still_counts() -> None:
+    second = timedelta(seconds=1)
+    ages = {"last": timedelta(days=30), "past": timedelta(days=30) + second}
+    old = [Held(name, NOW - age, verified=True) for name, age in ages.items()]
+    decisions = decide([*old, *held(1, 2)], Retention(days=30), NOW)
+    assert kept(decisions)["last"] == "younger than 30 days"
+    assert removed(decisions) == {"past": "older than 30 days"}
+    bits = [Held(name, NOW - GRACE - late, complete=False) for name, late in (("last", second * 0), ("past", second))]
+    assert list(removed(decide(bits, Retention(), NOW))) == ["past"]
+
+
+def test_a_backup_that_began_exactly_now_is_of_the_present() -> None:
+    decisions = decide(held(0, 100, 200), Retention(verified=2), NOW)
+    assert kept(decisions)["d0"] == "younger than 30 days"
+    assert list(removed(decisions)) == ["d200"]
+    ahead = [Held("ahead", NOW + timedelta(microseconds=1), verified=True), *held(100, 200)]
+    assert kept(decide(ahead, Retention(verified=2), NOW))["ahead"] == "begun in the future of this clock"
+
+
+def test_one_from_the_future_stands_in_for_no_other() -> None:
+    ahead = held(-400, -401, -402)
+    decisions = decide([*ahead, *held(100, 200, 300)], Retention(verified=2, yearly=1), NOW)
+    assert set(kept(decisions)) == {"d-400", "d-401", "d-402", "d100", "d200"}
+    few = decide([*ahead, *held(100), *held(200, verified=False)], Retention(verified=2), NOW)
+    assert kept(few)["d200"] == "only 1/2 verified backups exist"
+
+
+def test_a_longer_pause_than_ever_is_taken_for_a_clock_that_leapt() -> None:
+    last = NOW - LEAP
+    assert leap([last], NOW) is None
+    assert leap([last, last - timedelta(days=9)], NOW + timedelta(seconds=1)) == LEAP + timedelta(seconds=1)
+    assert leap([NOW + timedelta(days=1)], NOW) is None
+    assert doubtful_until(held(90), NOW) is None
+    assert doubtful_until(held(90.1), NOW) == NOW
+    assert doubtful_until(held(90.1, complete=False), NOW) is None
+
+
+def test_nothing_from_before_a_leap_goes_while_nobody_said_that_the_clock_is_right() -> None:
+    there = [*held(1000, 1001, 1002), *held(1, 2, 3, 400, leapt=False)]
+    assert {"d1000", "d1001", "d1002", "d400"} == set(removed(decide(there, Retention(), NOW)))
+    there = [*held(1000, 1001, 1002), *held(400, leapt=True), *held(1, 2, 3)]
+    doubtful = doubtful_until(there, NOW)
+    assert doubtful == NOW - timedelta(days=400)
+    assert removed(decide(there, Retention(), NOW, doubtful=doubtful)) == {}
+    unfinished = [Held("bits", NOW - timedelta(days=500), complete=False)]
+    assert removed(decide([*there, *unfinished], Retention(), NOW, doubtful=doubtful)) == {}
+    assert list(removed(decide([*there, *unfinished], Retention(days=2000), NOW))) == ["bits"]
+
+
+def test_what_somebody_pinned_is_kept_however_old() -> None:
+    decisions = decide([*held(400, pinned=True), *held(1, 2, 401)], Retention(), NOW)
+    assert kept(decisions)["d400"] == "somebody said `backup keep`"
+    assert list(removed(decisions)) == ["d401"]

@@ -70,7 +70,7 @@ def test_one_wrong_byte_is_found_and_the_file_named(backups: Backups, folder: Pa
             backups.verify()
         assert "failed its trial" in red(backups)
         with pytest.raises(BackupDamaged, match=rf"damaged: {name}: its sha256"):
-            backups.restore_into("não chega a existir")
+            backups.restore_into("não chega a existir", folder.name)
         path.write_bytes(whole)
 
 

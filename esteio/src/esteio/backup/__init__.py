@@ -20,6 +20,7 @@ from esteio.backup._errors import (
     BackupError,
     BackupNotFound,
     DatabaseRefused,
+    DeleteRefused,
     LockRefused,
     ManifestError,
     NotConfirmed,
@@ -33,6 +34,7 @@ from esteio.backup._errors import (
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
 from esteio.backup._flaws import Flaw
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
+from esteio.backup._marks import Marks
 from esteio.backup._problem import Problem, Trouble
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Retention, Why
@@ -55,12 +57,14 @@ __all__ = [
     "Database",
     "DatabaseRefused",
     "Decision",
+    "DeleteRefused",
     "Entry",
     "Flaw",
     "Grant",
     "LockRefused",
     "Manifest",
     "ManifestError",
+    "Marks",
     "NotConfirmed",
     "Part",
     "Problem",

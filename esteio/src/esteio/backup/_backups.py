@@ -19,16 +19,17 @@ from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._copies import Brought, Copies, bring, known_flaws, read_everywhere
 from esteio.backup._databases import DatabaseBackups
 from esteio.backup._ending import Ending
-from esteio.backup._errors import NotConfirmed, VerificationFailed
+from esteio.backup._errors import BackupNotFound, NotConfirmed, RestoreRefused, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
+from esteio.backup._marks import ACCEPTABLE, Marks
 from esteio.backup._places import Places
-from esteio.backup._problem import Problem, not_made
+from esteio.backup._problem import Problem, Trouble, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
-from esteio.backup._retention import Decision, Retention
+from esteio.backup._retention import Decision, Retention, leap
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
 from esteio.backup._thinning import Thinning, is_cluster
@@ -61,6 +62,7 @@ from esteio.postgres.embedded import Embedded
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
 MOST_JOBS = 16  # each is a connection, and a scratch server has few
+_LONGEST_NOTE = 1000
 _RESTORE_PATIENCE = 3600.0  # seconds a restore waits for a run that is under way
 
 Key = Callable[[bytes | None], Decryption | None]
@@ -143,7 +145,7 @@ class Backups:
         self._operator_file = operator_file
         self._places = Places(stores)
         key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
-        self.catalogue = Catalogue(stores, prefix)
+        self.catalogue = Catalogue(stores, prefix, clock=clock)
         self.database = DatabaseBackups(dsn, stores, key, self._toolbox, jobs, binaries=binaries, clock=clock)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
         self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._places.root, clock=clock)
@@ -174,13 +176,15 @@ class Backups:
             name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
                 taken = self.catalogue.entries()
-                before = next((entry.manifest for entry in reversed(taken) if entry.manifest), None)
+                leapt = leap([entry.began for entry in taken if entry.complete], self._now())
                 name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
                 ending.name = name
                 draft = Draft(self._stores, name, self._packing())
                 of = self.database if kind == "dump" else self.cluster
                 manifest = of.take(draft, kind, progress, gentle=gentle)
-                manifest = self.documents.take(draft, manifest, before, progress)
+                if leapt:
+                    manifest = replace(manifest, details={**manifest.details, "leap": {"days": leapt.days}})
+                manifest = self.documents.take(draft, manifest, taken, progress)
                 stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
                 if draft is not None:
@@ -210,12 +214,56 @@ class Backups:
         """Everything in the stores, the oldest first."""
         return self.catalogue.entries()
 
-    def verify(self, backup: str = "latest", progress: Progress = silent) -> Proof:
+    def accept(self, backup: str) -> tuple[Problem, ...]:
+        """Accept what `status` says of one backup, so that it is not red any more; what that was.
+
+        Only what a person can decide: vanished documents, a failed trial, a kind that is not made any more, a clock that
+        leapt. The rest is mended, or the backup is deleted.
+        """
+        with self._locked():
+            entry = self.catalogue.find(backup)
+            problems = [each for each in self.status().problems if each.fields.get("backup") == entry.id]
+            accepted = tuple(each for each in problems if each.code.name in ACCEPTABLE)
+            if accepted:
+                codes = [each.code.name for each in accepted]
+                self.catalogue.mark((entry.marks or Marks(entry.id)).accept(codes, self._now()))
+            return accepted
+
+    def keep(self, backup: str, *, keep: bool = True) -> str:
+        """Say that retention never removes a backup, or that it may again; the backup's name."""
+        return self._marked(backup, lambda marks: replace(marks, pinned=keep))
+
+    def annotate(self, backup: str, note: str) -> str:
+        """Write a note of at most 1000 characters beside a backup ("" removes it); the backup's name."""
+        if len(note) > _LONGEST_NOTE:
+            msg = f"annotate: the note has {len(note)} characters; allowed: {_LONGEST_NOTE}"
+            raise ValueError(msg)
+        return self._marked(backup, lambda marks: replace(marks, note=note))
+
+    def delete(self, backup: str) -> Decision:
+        """Remove one backup from all stores, or what is left of one that cannot be read; what became of it.
+
+        BackupNotFound for another name; DeleteRefused while it is kept, or needed by an incremental one.
+        """
+        with self._locked():
+            entries = self.catalogue.entries()
+            entry = next((each for each in entries if each.id == backup), None)
+            if entry is None:
+                raise BackupNotFound(backup, tuple(each.id for each in entries), self.catalogue.where)
+            return self._thinning.delete(entry, entries)
+
+    def _marked(self, backup: str, change: Callable[[Marks], Marks]) -> str:
+        with self._locked():
+            entry = self.catalogue.find(backup)
+            self.catalogue.mark(change(entry.marks or Marks(entry.id)))
+            return entry.id
+
+    def verify(self, backup: str = "newest", progress: Progress = silent) -> Proof:
         """Restore a backup for trial and keep the proof; VerificationFailed when something is wrong with it."""
         with self._locked():
             return self._tried(self._found(backup), progress)
 
-    def check_copies(self, backup: str = "latest", progress: Progress = silent) -> Copies:
+    def check_copies(self, backup: str = "newest", progress: Progress = silent) -> Copies:
         """Read every file of a backup in every store; nothing is restored, and nothing is mended.
 
         Of the whole cluster, the log is read too: WrongKey when it cannot be opened.
@@ -228,7 +276,7 @@ class Backups:
             found = found.with_flaws(self.documents.flaws(entry.manifest, progress))
             return found.with_flaws(self.cluster.read_log(progress)) if is_cluster(entry) else found
 
-    def copy(self, backup: str = "latest", progress: Progress = silent, *, read: bool = False) -> Brought:
+    def copy(self, backup: str = "newest", progress: Progress = silent, *, read: bool = False) -> Brought:
         """Bring a backup to the stores that lack files of it, by names and sizes; with `read`, every file is read first.
 
         Each file is checked while it is copied, and comes from a store that has it right.
@@ -277,7 +325,13 @@ class Backups:
         `documents` take the place of the present ones, which are kept too.
         """
         with self._waiting(progress):
-            dump = self._found(backup, "dump")
+            entry = self.catalogue.find(backup, "dump")
+            if entry.failed and not entry.accepts(Trouble.TRIAL_FAILED):
+                reason = f"{entry.id} failed its trial"
+                advice = "restore `latest`, restore this one as a new database, or accept it with `backup accept`"
+                raise RestoreRefused(self.dsn.database or "", reason, advice)
+            dump = entry.manifest
+            assert dump is not None
             beside = self.documents.of(dump) if documents else Untouched()
             return self.database.restore_in_place(dump, confirm, beside, quiet, progress)
 

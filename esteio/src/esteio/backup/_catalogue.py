@@ -9,18 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from esteio.backup._errors import BackupDamaged, BackupNotFound, ManifestError
 from esteio.backup._flaws import Flaw, flaws_by_size
-from esteio.backup._folder import MANIFEST, PROOF
+from esteio.backup._folder import MANIFEST, MARKS, PROOF, delete_files
 from esteio.backup._manifest import Manifest, taken_at
+from esteio.backup._marks import Marks
 from esteio.backup._problem import Problem, Trouble, silent_stores
 from esteio.backup._proof import Proof
 from esteio.backup._soundness import Reader
 from esteio.backup.store import AllStoresFailed, Store, Stored, StoreError, Stores
+from esteio.clock import SYSTEM, Clock
 
-__all__ = ["Catalogue", "Entry", "Survey"]
+__all__ = ["SKEW", "Catalogue", "Entry", "Survey"]
+
+SKEW = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ; what lies further in the future was dated by a wrong one."""
 
 _Files = Mapping[str, Mapping[str, Stored]]  # by file, then by store
 
@@ -36,6 +41,7 @@ class Entry:
     manifest: Manifest | None = None
     proof: Proof | None = None
     problem: Problem | None = None
+    marks: Marks | None = None
     flaws: tuple[Flaw, ...] = ()
     """What stores lack of it, by names and sizes; of stores that could not be asked nothing is said."""
 
@@ -48,6 +54,21 @@ class Entry:
     def verified(self) -> bool:
         """Whether it was restored for trial, and all was well."""
         return self.proof is not None and self.proof.ok
+
+    @property
+    def failed(self) -> bool:
+        """Whether its last trial found something."""
+        return self.proof is not None and not self.proof.ok
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a person wants it kept."""
+        return self.marks is not None and self.marks.pinned
+
+    def accepts(self, code: Trouble) -> bool:
+        """Whether a person accepted this of it; a trial that failed after that is another matter."""
+        since = self.proof.when if code is Trouble.TRIAL_FAILED and self.proof else None
+        return self.marks is not None and self.marks.accepts(code.name, since)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +87,10 @@ class Survey:
 class Catalogue:
     """The backups in `stores` whose names begin with `prefix`."""
 
-    def __init__(self, stores: Stores, prefix: str) -> None:
+    def __init__(self, stores: Stores, prefix: str, *, clock: Clock = SYSTEM) -> None:
         self._stores = stores
         self._prefix = prefix
+        self._clock = clock
         self._reader = Reader()
 
     @property
@@ -94,31 +116,38 @@ class Catalogue:
         return list(self.survey().entries)
 
     def find(self, wanted: str, kind: str | None = None, survey: Survey | None = None) -> Entry:
-        """The backup of that name, or the newest (of `kind`) for `latest`; BackupNotFound, or ManifestError for a
-        damaged one.
+        """The backup of that name; BackupNotFound, or ManifestError for a damaged one.
+
+        `newest` is the last one made (of `kind`). `latest` is the last one that nothing speaks against: one that failed
+        its trial is never it, nor one that a wrong clock dated into the future.
         """
         entries = (survey or self.survey()).entries
         known = [entry for entry in entries if entry.complete]
         fitting = [entry for entry in known if entry.manifest and kind in (None, entry.manifest.kind)]
-        if wanted == "latest" and fitting:
-            return fitting[-1]
+        now = datetime.fromtimestamp(self._clock.time(), UTC)
+        trusted = [entry for entry in fitting if not entry.failed and entry.began - now <= SKEW]
+        chosen = {"newest": fitting, "latest": trusted}.get(wanted)
+        if chosen:
+            return chosen[-1]
         for entry in entries:
             if entry.id == wanted and entry.complete:
                 return entry
             if entry.id == wanted and entry.problem:
                 raise ManifestError(wanted, entry.problem.reason, "use another backup, or the copy in another store")
-        raise BackupNotFound(wanted, tuple(entry.id for entry in known), self.where)
+        refused = tuple(entry.id for entry in fitting) if wanted == "latest" else ()
+        raise BackupNotFound(wanted, tuple(entry.id for entry in known), self.where, refused)
 
     def remove(self, entry: Entry) -> dict[str, StoreError]:
-        """Delete a folder, its manifest first, so that what is left of it is no backup; what still holds it, and why."""
-        failed: dict[str, StoreError] = {}
-        for name in sorted(entry.files, key=lambda name: name != MANIFEST):
-            failed.update(self._stores.delete(f"{entry.id}/{name}"))
-        return failed
+        """Delete a folder, in each store its manifest first; why it is still in some, by the store's name."""
+        return delete_files(self._stores, entry.id, entry.files)
 
     def prove(self, proof: Proof) -> None:
         """Keep a proof beside its backup."""
         self._stores.put(f"{proof.backup}/{PROOF}", proof.to_json().encode())
+
+    def mark(self, marks: Marks) -> None:
+        """Keep what a person said of a backup beside it."""
+        self._stores.put(f"{marks.backup}/{MARKS}", marks.to_json().encode())
 
     def placed(self, manifest: Manifest, took: Sequence[str]) -> tuple[tuple[str, ...], tuple[Problem, ...]]:
         """Which of the stores that `took` a backup that was just made hold every file of it, and what others lack.
@@ -144,7 +173,7 @@ class Catalogue:
         began = taken_at(folder)
         assert began is not None
         names = tuple(sorted(files))
-        holders = [set(files[name]) for name in names if name != PROOF]
+        holders = [set(files[name]) for name in names if name not in (PROOF, MARKS)]
         stores = tuple(sorted(set.intersection(*holders))) if holders else ()
         if MANIFEST not in files:
             return Entry(folder, began, names, stores)
@@ -167,4 +196,7 @@ class Catalogue:
                 problem = problem or proven.problem
             else:
                 flaws += proven.flaws
-        return Entry(folder, began, names, stores, manifest, proof, problem, tuple(flaws))
+        marks = None
+        if MARKS in files:  # what cannot be read may say that it is to be kept
+            marks = self._reader.marks(folder, files[MARKS], asked).value or Marks(folder, pinned=True)
+        return Entry(folder, began, names, stores, manifest, proof, problem, marks, tuple(flaws))

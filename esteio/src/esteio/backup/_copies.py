@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from esteio.backup._catalogue import Entry, Survey
 from esteio.backup._errors import BackupError, ManifestError
 from esteio.backup._flaws import WHOLE, Flaw
-from esteio.backup._folder import MANIFEST, PROOF
+from esteio.backup._folder import MANIFEST, MARKS, PROOF
 from esteio.backup._manifest import Manifest
+from esteio.backup._marks import Marks
 from esteio.backup._problem import Problem, Trouble, why
 from esteio.backup._progress import Progress, silent
 from esteio.backup._proof import Proof
@@ -99,7 +100,7 @@ def read_everywhere(stores: Stores, entry: Entry, survey: Survey, progress: Prog
 def bring(stores: Stores, entry: Entry, flaws: Sequence[Flaw], progress: Progress = silent) -> Brought:
     """Copy each file with a flaw from a store that has it right; ManifestError without a sound manifest."""
     wanted = {file.name: file for file in _wanted(stores, entry)}
-    ordered = sorted(wanted, key=lambda name: (name == MANIFEST, name == PROOF))
+    ordered = sorted(wanted, key=lambda name: (name == MANIFEST, name in (PROOF, MARKS)))
     lacking = {name: _lacking(name, flaws) for name in ordered}
     total = sum(wanted[name].size * len(lacking[name]) for name in ordered)
     brought: list[tuple[str, str]] = []
@@ -170,11 +171,11 @@ def _difference(store: Store, backup: str, file: _Wanted) -> Problem | None:
 
 
 def _wanted(stores: Stores, entry: Entry) -> list[_Wanted]:
-    """Every file of a backup; manifest and proof are right where they fit their own seal."""
+    """Every file of a backup; manifest, proof and marks are right where they fit their own seal."""
     if entry.manifest is None:
         raise ManifestError(entry.id, str(entry.problem or "there is none"), "use another backup")
     files = [_Wanted(part.name, part.stored, part.sha256) for part in entry.manifest.parts]
-    for name in (MANIFEST, PROOF):
+    for name in (MANIFEST, PROOF, MARKS):
         content = _sound(stores, entry, name)
         if content is not None:
             files.append(_Wanted(name, len(content), hashlib.sha256(content).hexdigest()))
@@ -185,12 +186,18 @@ def _sound(stores: Stores, entry: Entry, name: str) -> bytes | None:
     for store in stores.stores:
         try:
             content = read_small(store, f"{entry.id}/{name}")
-            read = Manifest.from_json(content, backup=entry.id) if name == MANIFEST else Proof.from_json(content)
+            read = _parsed(name, content, entry.id)
         except (StoreError, BackupError, ValueError):
             continue
-        if read in (entry.manifest, entry.proof):
+        if read in (entry.manifest, entry.proof, entry.marks):
             return content
     return None
+
+
+def _parsed(name: str, content: bytes, backup: str) -> Manifest | Proof | Marks:
+    if name == MANIFEST:
+        return Manifest.from_json(content, backup=backup)
+    return Proof.from_json(content) if name == PROOF else Marks.from_json(content, backup=backup)
 
 
 def _lacking(file: str, flaws: Sequence[Flaw]) -> set[str]:

@@ -16,6 +16,7 @@ __all__ = [
     "BackupError",
     "BackupNotFound",
     "DatabaseRefused",
+    "DeleteRefused",
     "LockRefused",
     "ManifestError",
     "NotConfirmed",
@@ -43,13 +44,18 @@ class ManifestError(BackupError):
 
 
 class BackupNotFound(BackupError):
-    """No complete backup of that name, or none at all."""
+    """No complete backup of that name, or none at all; `refused` are those that `latest` must not be."""
 
-    def __init__(self, wanted: str, known: tuple[str, ...], where: str) -> None:
+    def __init__(self, wanted: str, known: tuple[str, ...], where: str, refused: tuple[str, ...] = ()) -> None:
         self.wanted = wanted
         self.known = known
         self.where = where
+        self.refused = refused
         some = ", ".join(known[-3:]) or "none yet: make one with `backup run`"
+        if refused:
+            some += (
+                f"; failed its trial or lies in the future: {', '.join(refused[-3:])}; to use it all the same, name it"
+            )
         super().__init__(f"backup {wanted!r} is not in {where}; the newest there: {some}")
 
 
@@ -85,6 +91,16 @@ class DatabaseRefused(BackupError):
         self.database = database
         self.reason = reason
         super().__init__(f"database {database} refused: {reason}; use its owner or a superuser, or see the reason")
+
+
+class DeleteRefused(BackupError):
+    """A backup that somebody wants, or that another one needs, was not deleted: nothing was changed."""
+
+    def __init__(self, backup: str, reason: str, advice: str) -> None:
+        self.backup = backup
+        self.reason = reason
+        self.advice = advice
+        super().__init__(f"backup {backup!r} was not deleted: {reason}; {advice}")
 
 
 class RestoreRefused(BackupError):
@@ -172,5 +188,10 @@ class ToolFailed(ToolError):
         self.program = program
         self.code = code
         self.stderr = stderr
-        ended = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
-        super().__init__(f"{program} {ended}: {stderr.strip() or 'it said nothing'}")
+        super().__init__(f"{self.brief}: {stderr.strip() or 'it said nothing'}")
+
+    @property
+    def brief(self) -> str:
+        """Which program ended how, without what it said."""
+        ended = f"was killed by signal {-self.code}" if self.code < 0 else f"failed with exit code {self.code}"
+        return f"{self.program} {ended}"

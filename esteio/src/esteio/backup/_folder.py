@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 
@@ -19,10 +19,11 @@ from esteio.backup._progress import Progress, silent
 from esteio.backup.packing import Decryption, Packing, PackUnreadable, Readable, Writable, unpack
 from esteio.backup.store import AllStoresFailed, Download, ObjectMissing, StoreError, Stores
 
-__all__ = ["KEY_FILE", "MANIFEST", "PROOF", "Draft", "Folder"]
+__all__ = ["KEY_FILE", "MANIFEST", "MARKS", "PROOF", "Draft", "Folder", "delete_files"]
 
 MANIFEST = "manifest.json"
 PROOF = "proof.json"
+MARKS = "marks.json"
 KEY_FILE = "key.age"
 _CHUNK = 1024 * 1024
 
@@ -85,9 +86,8 @@ class Draft:
 
     def discard(self) -> None:
         """Remove what was written; what a store does not let go of stays an unfinished folder. Never raises."""
-        for name in [MANIFEST, *(part.name for part in self.parts), KEY_FILE]:
-            with suppress(StoreError, AllStoresFailed):
-                self._stores.delete(f"{self.id}/{name}")
+        with suppress(StoreError, AllStoresFailed):
+            delete_files(self._stores, self.id, [MANIFEST, *(part.name for part in self.parts), KEY_FILE])
 
     def whole(self) -> Stores:
         """The stores that have failed at nothing yet."""
@@ -97,6 +97,20 @@ class Draft:
         if not whole:
             raise AllStoresFailed(self.id, failed)
         return Stores(whole)
+
+
+def delete_files(stores: Stores, backup: str, names: Collection[str]) -> dict[str, StoreError]:
+    """Delete files of `backup`, its manifest first; why some are left, by the store's name.
+
+    A store that does not let go of the manifest keeps the data too: a manifest without its data would still be listed as
+    a backup, and found to be none only when somebody needs it.
+    """
+    failed = stores.delete(f"{backup}/{MANIFEST}") if MANIFEST in names else {}
+    left = [store for store in stores.stores if store.name not in failed]
+    for name in names if left else ():
+        if name != MANIFEST:
+            failed.update(Stores(left).delete(f"{backup}/{name}"))
+    return failed
 
 
 class Folder:

@@ -13,7 +13,7 @@ from typing import Any
 from esteio.backup._errors import ManifestError
 from esteio.backup.store import AllStoresFailed, StoreError
 
-__all__ = ["Problem", "Trouble", "Value", "not_made", "silent_stores", "why"]
+__all__ = ["MENDABLE", "Problem", "Trouble", "Value", "not_made", "silent_stores", "why"]
 
 Value = str | int | float | tuple[str, ...]
 
@@ -28,6 +28,22 @@ class Trouble(Enum):
     NEVER_PROVEN = "no backup was ever verified"
     TOO_OLD = "the newest verified backup, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h"
     IN_THE_FUTURE = "{backup} was begun in the future: the clock of this machine, or of that one, is wrong"
+    KIND_TOO_OLD = (
+        "the newest verified {kind}, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h: find out why none is made "
+        "any more, or say with `backup accept {backup}` that none will be"
+    )
+    DOCUMENTS_VANISHED = (
+        "{backup} has {found} documents, the one before had {before}: mount the disk they are on, or say with "
+        "`backup accept {backup}` that they were removed on purpose"
+    )
+    CLOCK_LEAPT = (
+        "{backup} was begun {days} days after the one before: nothing is removed until you say with "
+        "`backup accept {backup}` that the clock is right, or remove it with `backup delete {backup}`"
+    )
+    PRUNE_HALTED = (
+        "nothing of the log and of the documents is removed, for what {backup} needs is not known: mend it with "
+        "`backup sync {backup}`, or give it up with `backup delete {backup}`"
+    )
     STORE_SILENT = "it is not known what is in {store}: {reason}"
     COPY_ABSENT = "{backup} is not in {store}: bring it there with `backup copy {backup}`"
     COPY_NOT_MADE = "{backup} is not in {store}: {reason}"
@@ -60,6 +76,27 @@ class Trouble(Enum):
     OPERATOR_SILENT = "the operator has said nothing for {minutes:.0f} min: no backups are made"
     SERVICE_DOWN = "{service} does not run: {reason}"
     UNSEEN = "it cannot be seen how the backups are: {reason}"
+
+
+MENDABLE = frozenset(
+    {
+        Trouble.DAMAGED,
+        Trouble.FILES_MISSING,
+        Trouble.IN_THE_FUTURE,
+        Trouble.CLOCK_LEAPT,
+        Trouble.PRUNE_HALTED,
+        Trouble.STORE_SILENT,
+        Trouble.COPY_ABSENT,
+        Trouble.COPY_NOT_MADE,
+        Trouble.COPY_LACKS_FILE,
+        Trouble.COPY_SIZE,
+        Trouble.COPY_CHANGED,
+        Trouble.COPY_UNREADABLE,
+        Trouble.LOG_ABSENT,
+        Trouble.LOG_DAMAGED,
+    }
+)
+"""What leaves a verified backup that is young enough; anything else, new codes included, is worse."""
 
 
 @dataclass(frozen=True, slots=True)

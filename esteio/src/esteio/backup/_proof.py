@@ -26,6 +26,8 @@ class Proof:
     checked: tuple[str, ...]
     """What was looked at, such as `sha256 of each file` or `amcheck`."""
     problems: tuple[str, ...] = ()
+    log: str = ""
+    """The end of what a program or the server said, in its own words; for `show`, not for a status."""
 
     @property
     def ok(self) -> bool:
@@ -39,7 +41,8 @@ class Proof:
 
     def to_json(self) -> str:
         """The text of `proof.json`."""
-        return seal(asdict(self))
+        found = asdict(self)
+        return seal(found if self.log else {name: found[name] for name in found if name != "log"})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Proof:

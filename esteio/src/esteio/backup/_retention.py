@@ -2,7 +2,8 @@
 
 Promises: pure - times come in, decisions come out, each with its reason. The newest `verified` proven backups are
 never removed, and while there are fewer than that, nothing is. What a kept backup needs is kept as well. A backup
-that lies in the future of this clock is kept: one of the two is wrong, and it is not for us to say which.
+that lies in the future of this clock is kept and stands in for no other: one of the two is wrong, and it is not for us
+to say which. Where the clock may have leapt ahead, nothing from before the leap is removed.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import Enum
 
-__all__ = ["GRACE", "Decision", "Held", "Retention", "Why", "decide"]
+__all__ = ["GRACE", "LEAP", "Decision", "Held", "Retention", "Why", "decide", "doubtful_until", "leap"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +41,18 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A folder as far as retention goes: `needs` names the backups it cannot be restored without."""
+    """A folder as far as retention goes: `needs` names the backups it cannot be restored without.
+
+    `leapt`: it was begun so long after the one before that the clock may have been wrong, and nobody said that it was not.
+    """
 
     id: str
     began: datetime
     complete: bool = True
     verified: bool = False
     needs: tuple[str, ...] = ()
+    pinned: bool = False
+    leapt: bool = False
 
 
 class Why(Enum):
@@ -61,12 +67,16 @@ class Why(Enum):
     PERIOD_MONTH = "the newest of its month"
     PERIOD_YEAR = "the newest of its year"
     NEEDED = "needed by {about}"
+    PINNED = "somebody said `backup keep`"
     FUTURE = "begun in the future of this clock"
+    LEAP = "the clock may have leapt ahead after it"
     TOO_FEW = "only {about} verified backups exist"
     UNFINISHED = "unfinished, but less than a day old"
     ABANDONED = "unfinished, and more than a day old"
     UNREADABLE = "cannot be read: {about}"
+    ASKED = "a person said so"
     HELD = "it may go, but a store keeps it: {about}"
+    HALTED = "what {about} needs of it is not known"
     LOG = "{about} segments of log, older than any base backup needs"
     DOCUMENTS = "{about} documents that no backup needs any more"
 
@@ -88,6 +98,8 @@ class Decision:
 
 GRACE = timedelta(days=1)
 """How long what is unfinished may be somebody's work."""
+LEAP = timedelta(days=90)
+"""A longer time without any backup is taken for a clock that leapt ahead: it would make every backup look old at once."""
 _PERIODS: tuple[tuple[str, Why, Callable[[datetime], object]], ...] = (
     ("daily", Why.PERIOD_DAY, lambda at: at.date()),
     ("weekly", Why.PERIOD_WEEK, lambda at: at.isocalendar()[:2]),
@@ -97,17 +109,36 @@ _PERIODS: tuple[tuple[str, Why, Callable[[datetime], object]], ...] = (
 _Reasons = dict[str, tuple[Why, str]]
 
 
-def decide(held: Sequence[Held], retention: Retention, now: datetime) -> list[Decision]:
-    """One decision for each folder, the oldest first. `now` and all times have a timezone."""
+def leap(began: Sequence[datetime], now: datetime) -> timedelta | None:
+    """How long before `now` the last of the backups `began`, if that is longer than `LEAP`; None when it is not."""
+    past = [each for each in began if each <= now]
+    return now - max(past) if past and now - max(past) > LEAP else None
+
+
+def doubtful_until(held: Sequence[Held], now: datetime) -> datetime | None:
+    """The newest moment before which nothing may be removed, since the clock may have leapt after it; None: it did not."""
+    past = [each for each in held if each.complete and each.began <= now]
+    if leap([each.began for each in past], now):
+        return now
+    return max((each.began for each in past if each.leapt), default=None)
+
+
+def decide(
+    held: Sequence[Held], retention: Retention, now: datetime, *, doubtful: datetime | None = None
+) -> list[Decision]:
+    """One decision for each folder, the oldest first. `now` and all times have a timezone.
+
+    What was begun until `doubtful` is kept (see `doubtful_until`).
+    """
     ordered = sorted(held, key=lambda each: (each.began, each.id))
     whole = [each for each in ordered if each.complete]
-    reasons = _reasons(whole, retention, now)
+    reasons = _reasons(whole, retention, now, doubtful)
     _keep_needed(whole, reasons)
-    proven = sum(each.verified for each in whole)
+    proven = sum(each.verified for each in whole if each.began <= now)
     decisions = []
     for each in ordered:
         if not each.complete:
-            recent = abs(now - each.began) <= GRACE
+            recent = abs(now - each.began) <= GRACE or (doubtful is not None and each.began <= doubtful)
             decisions.append(Decision(each.id, recent, Why.UNFINISHED if recent else Why.ABANDONED))
         elif each.id in reasons:
             decisions.append(Decision(each.id, True, *reasons[each.id]))
@@ -118,19 +149,24 @@ def decide(held: Sequence[Held], retention: Retention, now: datetime) -> list[De
     return decisions
 
 
-def _reasons(whole: Sequence[Held], retention: Retention, now: datetime) -> _Reasons:
+def _reasons(whole: Sequence[Held], retention: Retention, now: datetime, doubtful: datetime | None) -> _Reasons:
     reasons: _Reasons = {}
     for each in whole:
         if each.began > now:
             reasons[each.id] = Why.FUTURE, ""
         elif now - each.began <= timedelta(days=retention.days):
             reasons[each.id] = Why.YOUNG, str(retention.days)
-    if whole:
-        reasons.setdefault(whole[-1].id, (Why.NEWEST, ""))
-    for each in [each for each in whole if each.verified][-retention.verified :]:
+        elif each.pinned:
+            reasons[each.id] = Why.PINNED, ""
+        elif doubtful is not None and each.began <= doubtful:
+            reasons[each.id] = Why.LEAP, ""
+    past = [each for each in whole if each.began <= now]
+    if past:
+        reasons.setdefault(past[-1].id, (Why.NEWEST, ""))
+    for each in [each for each in past if each.verified][-retention.verified :]:
         reasons.setdefault(each.id, (Why.PROVEN, str(retention.verified)))
     for name, why, of in _PERIODS:
-        newest = {of(each.began): each for each in whole}  # later ones replace earlier ones
+        newest = {of(each.began): each for each in past}  # later ones replace earlier ones
         for each in list(newest.values())[-count:] if (count := getattr(retention, name)) else []:
             reasons.setdefault(each.id, (why, ""))
     return reasons

@@ -12,8 +12,9 @@ from typing import Generic, TypeVar
 
 from esteio.backup._errors import BackupError
 from esteio.backup._flaws import Flaw
-from esteio.backup._folder import MANIFEST, PROOF
+from esteio.backup._folder import MANIFEST, MARKS, PROOF
 from esteio.backup._manifest import Manifest
+from esteio.backup._marks import Marks
 from esteio.backup._problem import Problem, Trouble, why
 from esteio.backup._proof import Proof
 from esteio.backup.store import Store, Stored, StoreError
@@ -55,10 +56,13 @@ class Reader:
 
     def proof(self, backup: str, holders: Mapping[str, Stored], asked: Sequence[Store]) -> Read[Proof]:
         """As `manifest`, but one that a store missed because it was away does not hide a later one."""
-        newest = max(stored.modified for stored in holders.values())
-        late = {name for name, stored in holders.items() if newest - stored.modified > _SAME_TRIAL}
-        ordered = sorted(asked, key=lambda store: store.name in late)
+        ordered = _latest_first(holders, asked, _SAME_TRIAL)
         return self._first(backup, PROOF, holders, ordered, lambda content: _proof(content, backup))
+
+    def marks(self, backup: str, holders: Mapping[str, Stored], asked: Sequence[Store]) -> Read[Marks]:
+        """From the store that was given them last."""
+        ordered = _latest_first(holders, asked, 0.0)
+        return self._first(backup, MARKS, holders, ordered, lambda content: Marks.from_json(content, backup=backup))
 
     def _first(
         self,
@@ -98,6 +102,13 @@ def read_small(store: Store, key: str) -> bytes:
         while (data := source.read(1024 * 1024)) and len(collected) < _LARGEST:
             collected += data
     return bytes(collected)
+
+
+def _latest_first(holders: Mapping[str, Stored], asked: Sequence[Store], same: float) -> list[Store]:
+    """`asked`, but stores whose object is more than `same` seconds older than the newest come last."""
+    newest = max(stored.modified for stored in holders.values())
+    late = {name for name, stored in holders.items() if newest - stored.modified > same}
+    return sorted(asked, key=lambda store: store.name in late)
 
 
 def _flaw(backup: str, store: str, file: str, error: Exception) -> Flaw:

@@ -6,10 +6,14 @@ kept or cannot be read now. Every folder, and what else is removed, comes back a
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from esteio.backup._catalogue import Catalogue, Entry
-from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide
+from esteio.backup._errors import DeleteRefused
+from esteio.backup._problem import Trouble
+from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide, doubtful_until
 from esteio.backup.documents import Documents
 from esteio.backup.physical import KINDS, ClusterBackups
 from esteio.backup.store import Stores
@@ -40,11 +44,13 @@ class Thinning:
 
     def prune(self, now: datetime) -> list[Decision]:
         """Remove what need not be kept; what a store does not let go of is told as kept."""
-        self._stores.sweep((now - GRACE).timestamp())
         entries, decisions = self._decided(now)
         done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
-        if any(entry.problem for entry in entries.values()):
-            return done  # who knows which log a backup needs that cannot be read
+        if any(each.why is Why.LEAP for each in decisions):
+            return done  # by a clock that leapt, an upload that is under way looks abandoned
+        self._stores.sweep((now - GRACE).timestamp())
+        if unread := [each.id for each in decisions if each.why is Why.UNREADABLE]:
+            return [*done, Decision("wal", True, Why.HALTED, ", ".join(unread))]
         kept = [manifest for each in done if each.keep and (manifest := entries[each.id].manifest)]
         # Somebody who is making a backup elsewhere may count on an object of one that goes now.
         if not all(each.keep for each in done) and not any(each.why is Why.UNFINISHED for each in done):
@@ -57,21 +63,40 @@ class Thinning:
             return [*done, Decision("wal", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
         return [*done, Decision("wal", False, Why.LOG, str(len(log)))]
 
+    def delete(self, entry: Entry, entries: Sequence[Entry]) -> Decision:
+        """Remove one of `entries` as a person asked; DeleteRefused while it is kept or needed."""
+        if entry.pinned:
+            raise DeleteRefused(
+                entry.id, "somebody said that it is to be kept", f"`backup keep --undo {entry.id}` first"
+            )
+        if needing := [other.id for other in entries if entry.id in _needs(other)]:
+            raise DeleteRefused(entry.id, f"{', '.join(needing)} cannot be restored without it", "delete those first")
+        return self._removed(entry, Decision(entry.id, False, Why.ASKED))
+
     def _decided(self, now: datetime) -> tuple[dict[str, Entry], list[Decision]]:
         entries = {entry.id: entry for entry in self._catalogue.entries()}
         # What cannot be read now may be sound in a store that does not answer now.
         unread = [entry for entry in entries.values() if entry.problem and not entry.complete]
         held = [
-            Held(entry.id, entry.began, entry.complete, entry.verified, _needs(entry))
+            Held(
+                entry.id,
+                entry.began,
+                entry.complete,
+                entry.verified,
+                _needs(entry),
+                entry.pinned,
+                leapt="leap" in _details(entry) and not entry.accepts(Trouble.CLOCK_LEAPT),
+            )
             for entry in entries.values()
             if entry not in unread
         ]
         decisions = [
             Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else "") for entry in unread
         ]
+        doubtful = doubtful_until(held, now)
         for kind in {_group(entry) for entry in entries.values()}:  # none stands in for another
             group = [each for each in held if _group(entries[each.id]) == kind]
-            decisions += decide(group, self._retention, now)
+            decisions += decide(group, self._retention, now, doubtful=doubtful)
         return entries, sorted(decisions, key=lambda each: each.id)
 
     def _removed(self, entry: Entry, decision: Decision) -> Decision:
@@ -93,5 +118,8 @@ def _group(entry: Entry) -> str:
 
 
 def _needs(entry: Entry) -> tuple[str, ...]:
-    needs = entry.manifest.details.get("needs", ()) if entry.manifest else ()
-    return tuple(needs)
+    return tuple(_details(entry).get("needs", ()))
+
+
+def _details(entry: Entry) -> Mapping[str, Any]:
+    return entry.manifest.details if entry.manifest else {}

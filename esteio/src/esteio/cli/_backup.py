@@ -18,6 +18,7 @@ from esteio.cli._cluster import Choice, moment, recover_cluster, replace_cluster
 from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
+from esteio.cli._one import add_one
 from esteio.cli._own import Own
 from esteio.cli._schedule import Form, installed, scheduled, show, written
 from esteio.cli._show import (
@@ -33,7 +34,7 @@ from esteio.cli._show import (
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
-    from esteio.backup import Backups, Decision, Restored
+    from esteio.backup import Backups, Restored
 
 __all__ = ["Opened", "backup_commands"]
 
@@ -68,6 +69,7 @@ def backup_commands(
     commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_accept, _add_archive)
     for add in commands:
         add(app, opened, words)
+    add_one(app, opened, words)
     _add_schedule(app, opened, words, zone, notified)
     _add_notify(app, words, notified)
     return app
@@ -103,7 +105,7 @@ def _add_list(app: typer.Typer, opened: Opened, words: Words) -> None:
 def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("verify", help=words.verify)
     def verify(
-        backup: Annotated[str, typer.Argument(help=words.id)] = "latest",
+        backup: Annotated[str, typer.Argument(help=words.any_id)] = "newest",
         everywhere: Annotated[bool, typer.Option("--everywhere", help=words.everywhere)] = False,
     ) -> None:
         with opened(False) as backups, Bar(words) as bar:
@@ -116,7 +118,7 @@ def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
 def _add_copy(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("copy", help=words.copy)
     def copy(
-        backup: Annotated[str, typer.Argument(help=words.copy_id)] = "latest",
+        backup: Annotated[str, typer.Argument(help=words.copy_id)] = "newest",
         read: Annotated[bool, typer.Option("--read", help=words.read_first)] = False,
     ) -> None:
         with opened(False) as backups, Bar(words) as bar:
@@ -181,7 +183,7 @@ def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
     def prune(dry_run: Annotated[bool, typer.Option("--dry-run", help=words.dry_run)] = False) -> None:
         with opened(False) as backups:
             for decision in backups.prune(dry_run=dry_run):
-                typer.echo(_line(decision, words, dry_run=dry_run))
+                typer.echo(words.decision(decision, dry_run=dry_run))
 
 
 def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -194,7 +196,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
             found = backups.status(timedelta(hours=max_age) if max_age else None)
             found = replace(found, problems=(*found.problems, *operator_says(backups.operator_file)))
         typer.echo(status_json(found) if as_json else "\n".join(status_lines(found, words)))
-        raise typer.Exit(0 if found.ok else 1)
+        raise typer.Exit(found.exit_code)
 
 
 def _add_accept(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -276,7 +278,7 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
         typer.echo(_proven(words, done.proof.restore_seconds, done.proof.rows, done.proof.checked))
     for decision in done.decisions:
         if not decision.keep:
-            typer.echo(_line(decision, words, dry_run=False))
+            typer.echo(words.decision(decision))
 
 
 def _report_restored(done: "Restored", words: Words) -> None:
@@ -301,9 +303,3 @@ def _confirmed(yes: bool, question: str, bar: Bar, name: str) -> bool:
         return yes
     bar.pause()
     return bool(typer.prompt(question.format(name=name), err=True) == name)
-
-
-def _line(decision: "Decision", words: Words, *, dry_run: bool) -> str:
-    verb = words.keep if decision.keep else words.would_remove if dry_run else words.remove
-    reason = words.reasons.get(decision.why.name, decision.why.value).format(about=words.reason(decision.about))
-    return f"{verb}\t{decision.id}\t{reason}"

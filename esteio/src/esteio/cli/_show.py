@@ -24,6 +24,7 @@ __all__ = [
     "documents_text",
     "entries_json",
     "entries_table",
+    "entry_json",
     "operator_says",
     "size_text",
     "status_json",
@@ -70,6 +71,11 @@ def documents_text(returned: Returned | None, words: Words) -> list[str]:
 def entries_json(entries: Sequence[Entry], windows: Mapping[str, Window]) -> str:
     """One object for each folder."""
     return json.dumps([_plain(entry, windows.get(entry.id)) for entry in entries], ensure_ascii=False, indent=2)
+
+
+def entry_json(entry: Entry, window: Window | None) -> str:
+    """One backup, as in the list."""
+    return json.dumps(_plain(entry, window), ensure_ascii=False, indent=2)
 
 
 def status_json(status: Status) -> str:
@@ -164,5 +170,8 @@ def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
         "documents": manifest.details.get("documents") if manifest else None,
         "verified": entry.verified,
         "proof": asdict(proof) if proof else None,
+        "kept": entry.pinned,
+        "note": entry.marks.note if entry.marks else "",
+        "accepted": dict(entry.marks.accepted) if entry.marks else {},
         "reachable": [window.begins.isoformat(), window.ends.isoformat()] if window else None,
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from esteio.backup import Problem
+    from esteio.backup import Decision, Problem
 
 __all__ = ["ENGLISH", "Words"]
 
@@ -26,10 +26,11 @@ class Words:
     verify: str = "Restore a backup on a server of its own and compare it."
     everywhere: str = "Read every file in every store instead, and say which copy differs."
     copy: str = "Bring a backup to the stores that lack files of it, each file checked on its way."
-    copy_id: str = "Its name, latest, or all: every backup and the log."
+    copy_id: str = "Its name, newest, or all: every backup and the log."
     read_first: str = "Read every file in every store first, to find changed ones too."
     restore: str = "Bring a backup back: into a new database, or in the place of the present one, which is kept."
-    id: str = "Its name, or latest."
+    id: str = "Its name, or latest: the last one that did not fail its trial."
+    any_id: str = "Its name, or newest: the last one made."
     into: str = "Name of the new database."
     in_place: str = "Take the place of the present database; with --to, of our own server, which may run."
     yes: str = "Do not ask for the database's name."
@@ -61,8 +62,42 @@ class Words:
     keep_to: str = "Keep to it until interrupted; what was missed is made up for."
     prune: str = "Remove old backups, each with its reason."
     dry_run: str = "Only show what would be done."
-    status: str = "Whether somebody has to get up, in one line: exit code 0 when all is well, 1 when not."
+    status: str = (
+        "Whether somebody has to get up, in one line. Exit code 0: all is well; 1: something has to be mended, but a fresh "
+        "verified backup is there; 2: data may be lost, or nothing is known."
+    )
     max_age: str = "Hours after which the newest verified backup is too old."
+    show: str = (
+        "Show all that is known of one backup: what is in it, its last trial with the log of one that failed, notes."
+    )
+    show_id: str = "Its name; newest for the last one made, latest for the last one that nothing speaks against."
+    show_made: str = "{id}: {kind}, begun {began}, {age} ago"
+    show_size: str = "{content} in {seconds:.1f} s, {stored} stored"
+    show_server: str = "PostgreSQL {version}, database {database}, encryption {encryption}, whole in {stores}"
+    show_note: str = "Note: {note}"
+    show_accepted: str = "{code} was accepted at {at}"
+    show_trial: str = "Trial at {at}: {state}"
+    accept: str = (
+        "Accept what status says of one backup, so that it is no longer red: vanished documents, a failed trial, a kind "
+        "that is not made any more, a clock that leapt. Retention goes on from there and may remove older backups."
+    )
+    accepted: str = "Accepted: {problem}"
+    nothing_to_accept: str = "Of {backup} there is nothing that a person can accept; see `backup status`."
+    pin: str = "Keep one backup however old it gets, until --undo. Retention and delete leave it alone."
+    unpin: str = "Let retention remove it again when it is old enough."
+    pinned: str = "{backup} is kept until `backup keep --undo {backup}`."
+    unpinned: str = "{backup} is kept as long as every other backup."
+    annotate: str = "Write a note beside one backup, shown by show; the note before it is replaced."
+    note: str = "At most 1000 characters; an empty one removes the note."
+    annotated: str = "The note is beside {backup}."
+    delete: str = (
+        "Remove one backup from every store, for ever; also what is left of one that cannot be read. Refused while it is "
+        "kept, or while an incremental backup needs it."
+    )
+    delete_id: str = "Its whole name."
+    yes_delete: str = "Do not ask."
+    sure_delete: str = "{backup} is removed from every store, and cannot be brought back. Remove it?"
+    not_done: str = "Nothing was done: say yes when asked, or pass --yes."
     notify: str = "Deliver the notices that could not be delivered yet; with --test, see that they arrive."
     notify_test: str = "Send a test through each channel: exit code 0 when all took it."
     nobody: str = "Nobody is told: set NOTIFY_URLS or WEBHOOK_URL."
@@ -134,6 +169,12 @@ class Words:
 
     reason: Callable[[str], str] = str
     """Translates the sentences that are fields of problems, such as what a store answered."""
+
+    def decision(self, made: Decision, *, dry_run: bool = False) -> str:
+        """One line for what becomes of a backup, with its reason."""
+        verb = self.keep if made.keep else self.would_remove if dry_run else self.remove
+        reason = self.reasons.get(made.why.name, made.why.value).format(about=self.reason(made.about))
+        return f"{verb}\t{made.id}\t{reason}"
 
     def problem(self, found: Problem) -> str:
         """The text for a problem."""

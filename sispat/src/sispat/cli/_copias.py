@@ -39,10 +39,11 @@ TEXTOS_DOS_COMANDOS = Words(
     verify="Restaura uma cópia num servidor à parte e a compara.",
     everywhere="Em vez disso, lê cada arquivo em cada lugar, e diz qual não está como foi escrito.",
     copy="Leva uma cópia aos lugares a que faltam arquivos dela, cada um conferido no caminho.",
-    copy_id="O nome dela, latest, ou all: todas as cópias e o log.",
+    copy_id="O nome dela, newest, ou all: todas as cópias e o log.",
     read_first="Lê antes cada arquivo em cada lugar, para achar também os alterados.",
     restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
-    id="O nome dela, ou latest para a mais nova.",
+    id="O nome dela, ou latest: a mais nova que não falhou na prova.",
+    any_id="O nome dela, ou newest: a última feita.",
     into="Nome do banco novo.",
     in_place="Toma o lugar do banco atual; com --to, o do nosso servidor, que pode estar ligado.",
     yes="Não pergunta o nome do banco.",
@@ -86,8 +87,40 @@ TEXTOS_DOS_COMANDOS = Words(
     scheduled="{kind}: {cron}, próxima {next}",
     prune="Remove cópias antigas, cada uma com o motivo.",
     dry_run="Só mostra o que seria feito.",
-    status="Se alguém precisa se levantar, em uma linha: código 0 quando está tudo bem, 1 quando não.",
+    status=(
+        "Se alguém precisa se levantar, em uma linha. Código 0: está tudo bem; 1: há o que consertar, mas existe uma cópia "
+        "recente e provada; 2: dados podem se perder, ou não se sabe de nada."
+    ),
     max_age="Horas a partir das quais a cópia provada mais nova é velha demais.",
+    show="Mostra tudo o que se sabe de uma cópia: o que há nela, a última prova com o registro da que falhou, anotações.",
+    show_id="O nome dela; newest para a última feita, latest para a última contra a qual nada depõe.",
+    show_made="{id}: {kind}, começada em {began}, há {age}",
+    show_size="{content} em {seconds:.1f} s, {stored} guardados",
+    show_server="PostgreSQL {version}, banco {database}, cifra {encryption}, inteira em {stores}",
+    show_note="Anotação: {note}",
+    show_accepted="{code} foi aceito em {at}",
+    show_trial="Prova em {at}: {state}",
+    accept=(
+        "Aceita o que status diz de uma cópia, que deixa de ser problema: documentos que sumiram, prova que falhou, um tipo "
+        "que não se faz mais, relógio que saltou. As regras seguem daí e podem remover cópias mais antigas."
+    ),
+    accepted="Aceito: {problem}",
+    nothing_to_accept="De {backup} não há nada que uma pessoa possa aceitar; veja `backup status`.",
+    pin="Guarda uma cópia por mais velha que fique, até --undo. Nem prune nem delete mexem nela.",
+    unpin="Deixa que volte a sair quando for velha o bastante.",
+    pinned="{backup} fica guardada até `backup keep --undo {backup}`.",
+    unpinned="{backup} fica guardada pelo tempo das outras.",
+    annotate="Escreve uma anotação junto de uma cópia, que show mostra; a anterior é substituída.",
+    note="No máximo 1000 caracteres; vazia, remove a anotação.",
+    annotated="A anotação está junto de {backup}.",
+    delete=(
+        "Remove uma cópia de todos os lugares, para sempre; também o que resta de uma que não se pode ler. Recusado enquanto "
+        "estiver guardada por keep, ou uma incremental precisar dela."
+    ),
+    delete_id="O nome inteiro dela.",
+    yes_delete="Não pergunta.",
+    sure_delete="{backup} será removida de todos os lugares, sem volta. Remover?",
+    not_done="Nada foi feito: responda que sim, ou passe --yes.",
     notify="Entrega os avisos que ainda não puderam ser entregues; com --test, mostra se chegam.",
     notify_test="Manda um teste a cada canal: código 0 quando todos o aceitam.",
     nobody="Ninguém é avisado: defina WEBHOOK_URL ou SISPAT_NOTIFY_URLS.",
@@ -145,6 +178,10 @@ TEXTOS_DOS_COMANDOS = Words(
         "PERIOD_MONTH": "a mais nova do seu mês",
         "PERIOD_YEAR": "a mais nova do seu ano",
         "NEEDED": "{about} precisa dela",
+        "PINNED": "alguém disse `backup keep`",
+        "LEAP": "o relógio pode ter saltado depois dela",
+        "HALTED": "não se sabe o que {about} precisa dele",
+        "ASKED": "uma pessoa pediu",
         "FUTURE": "começada no futuro deste relógio",
         "TOO_FEW": "só há {about} cópias provadas",
         "UNFINISHED": "inacabada, mas com menos de um dia",
@@ -162,6 +199,22 @@ TEXTOS_DOS_COMANDOS = Words(
         "NEVER_PROVEN": "nenhuma cópia tem prova",
         "TOO_OLD": "a cópia provada mais nova, {backup}, tem {age:.1f} h; o máximo é {allowed:.1f} h",
         "IN_THE_FUTURE": "{backup} foi começada no futuro: o relógio desta máquina, ou o daquela, está errado",
+        "KIND_TOO_OLD": (
+            "a mais nova do tipo {kind} com prova, {backup}, tem {age:.1f} h; o máximo é {allowed:.1f} h: veja por que não se "
+            "faz mais nenhuma, ou diga com `backup accept {backup}` que não se fará"
+        ),
+        "DOCUMENTS_VANISHED": (
+            "{backup} tem {found} documentos, a anterior tinha {before}: monte o disco deles, ou diga com "
+            "`backup accept {backup}` que foram removidos de propósito"
+        ),
+        "CLOCK_LEAPT": (
+            "{backup} começou {days} dias depois da anterior: nada é removido até que se diga com `backup accept {backup}` "
+            "que o relógio está certo, ou se remova a cópia com `backup delete {backup}`"
+        ),
+        "PRUNE_HALTED": (
+            "nada do log e dos documentos é removido, pois não se sabe o que {backup} precisa: conserte-a com "
+            "`backup sync {backup}`, ou desista dela com `backup delete {backup}`"
+        ),
         "STORE_SILENT": "não se sabe o que há em {store}: {reason}",
         "COPY_ABSENT": "{backup} não está em {store}: leve-a com `backup copy {backup}`",
         "COPY_NOT_MADE": "{backup} não está em {store}: {reason}",

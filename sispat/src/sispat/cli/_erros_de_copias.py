@@ -14,6 +14,7 @@ from esteio.backup import (
     BackupDamaged,
     BackupNotFound,
     DatabaseRefused,
+    DeleteRefused,
     LockRefused,
     ManifestError,
     NotConfirmed,
@@ -43,6 +44,7 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "a cópia {backup!r} está danificada: {file}: {problem}; restaure outra, ou esta de outro lugar: "
         "`sispat backup verify --everywhere` diz qual a tem certa"
     ),
+    DeleteRefused: "a cópia {backup!r} não foi removida: {reason}; {advice}",
     BackupNotFound: "a cópia {wanted!r} não está em {where}; as mais novas de lá: {conhecidas}",
     DatabaseRefused: "o banco {database} recusou: {reason}; use o dono dele ou um superusuário, ou veja o motivo",
     DatabaseUnavailable: "o banco {name!r} não está disponível: {reason}",
@@ -128,6 +130,11 @@ def _campos(erro: EsteioError) -> dict[str, Any]:
         campos["quem"] = f"o processo {erro.pid}" if erro.pid else "outro processo"
     elif isinstance(erro, BackupNotFound):
         campos["conhecidas"] = ", ".join(erro.known[-3:]) or "nenhuma ainda: faça uma com `sispat backup run`"
+        if erro.refused:
+            falhas = ", ".join(erro.refused[-3:])
+            campos["conhecidas"] += (
+                f"; falhou na prova ou está no futuro: {falhas}; para usá-la assim mesmo, diga o nome"
+            )
     elif isinstance(erro, ToolFailed):
         campos["fim"] = f"foi morto pelo sinal {-erro.code}" if erro.code < 0 else f"falhou com o código {erro.code}"
         campos["stderr"] = traduzir(erro.stderr.strip() or "it said nothing")

@@ -27,6 +27,17 @@ _FRASES = {
     "restore it into a data directory, or take a dump": "restaure-a numa pasta de dados, ou use um dump",
     "it is no proof ({a})": "não é uma prova ({a})",
     "there is none": "não há nenhum",
+    "somebody said that it is to be kept": "alguém disse que é para guardar",
+    "`backup keep --undo {a}` first": "antes, `backup keep --undo {a}`",
+    "{a} cannot be restored without it": "sem ela {a} não se restaura",
+    "delete those first": "remova antes essas",
+    "restore `latest`, restore this one as a new database, or accept it with `backup accept`": (
+        "restaure `latest`, restaure esta num banco novo, ou aceite-a com `backup accept`"
+    ),
+    "the restored server did not start": "o servidor restaurado não partiu",
+    "the restored server refused a statement": "o servidor restaurado recusou um comando",
+    "the restored server was lost": "perdeu-se o servidor restaurado",
+    "{a} documents are in it, where the backup before had {b}": "{a} documentos estão nela, a cópia anterior tinha {b}",
     # files
     "it is missing": "está faltando",
     "its content is not the one its name says": "o conteúdo não é o que o nome diz",
@@ -118,9 +129,6 @@ _FRASES = {
     # documents
     "its content is another": "o conteúdo é outro",
     "is missing in {a}": "está faltando em {a}",
-    "no documents are in {a}, where the backup before had {b}": (
-        "não há documentos em {a}, onde a cópia anterior tinha {b}"
-    ),
     "it changes while it is read": "muda enquanto é lido",
     "the backup has no documents": "a cópia não tem documentos",
     "leave out --documents": "deixe de fora --documents",
@@ -210,6 +218,7 @@ _FRASES = {
     "it said nothing": "não disse nada",
     "{a} was killed by signal {b}: {frase}": "{a} foi morto pelo sinal {b}: {frase}",
     "{a} failed with exit code {b}: {frase}": "{a} falhou com o código {b}: {frase}",
+    "{a} failed with exit code {b}": "{a} falhou com o código {b}",
     # settings
     "is not set": "não está definida",
     "is set together with BACKUP_RECIPIENTS": "está definida junto com BACKUP_RECIPIENTS",

@@ -1,8 +1,9 @@
 """The documents beside a database, as `Backups` keeps them: taken, tried, brought back, thinned out.
 
 Promises: without a directory, or where it does not exist, nothing is done and nothing is said - unless the backup
-before had documents: then a disk may not be mounted, and the trial says so. They are taken after the database was
-looked at, so that whatever a row of the backup refers to is there.
+before had documents: then a disk may not be mounted. Every backup fails its trial from then on, so that retention
+removes nothing, until the documents are back or a person accepts that they are gone. They are taken after the database
+was looked at, so that whatever a row of the backup refers to is there.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from esteio.backup._catalogue import Catalogue
+from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._copies import Brought
 from esteio.backup._errors import BackupDamaged, BackupError, RestoreRefused
 from esteio.backup._flaws import Flaw
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._manifest import Manifest
+from esteio.backup._problem import Trouble
 from esteio.backup._progress import Progress
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Why
@@ -37,7 +39,9 @@ from esteio.backup.documents._unneeded import remove, unneeded
 from esteio.backup.store import AllStoresFailed, Store, Stores
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["SAMPLE", "Documents"]
+__all__ = ["SAMPLE", "Documents", "expected"]
+
+_MANY = 10  # documents
 
 SAMPLE = 1 << 30
 """Bytes of documents that are not new and are read in the trial after a run."""
@@ -68,17 +72,17 @@ class Documents:
         self._root = memory
         self._clock = clock
 
-    def take(self, draft: Draft, manifest: Manifest, before: Manifest | None, progress: Progress) -> Manifest:
+    def take(self, draft: Draft, manifest: Manifest, entries: Sequence[Entry], progress: Progress) -> Manifest:
         """Add the documents to `draft`, whose manifest so far is `manifest`; its manifest then.
 
-        `before` is the newest backup there was. BackupError when backups lie among the documents, or the directory
-        cannot be read; a store that fails is left out as with every file of a draft.
+        `entries` are the backups there were, the oldest first. BackupError when backups lie among the documents, or the
+        directory cannot be read; a store that fails is left out as with every file of a draft.
         """
         if self.directory is None:
             return manifest
         began = self._clock.monotonic()
         found = self._scanned()
-        earlier = _count(before)
+        earlier = expected(entries)
         if earlier and not (found and (found.files or found.unreadable)):
             return replace(manifest, details={**manifest.details, DETAILS: {"gone": earlier}})
         if found is None:
@@ -91,6 +95,8 @@ class Documents:
             sending.small(place.key_name, place.key_file, None)
         taken = Taking(self.directory, place, sending, memory).run(found, self._clock.time(), progress)
         about = _written(draft, place, taken)
+        if _vanished(earlier, sum(bool(each.sha256 or each.problem) for each in taken.documents)):
+            about["gone"] = earlier
         return replace(
             manifest,
             parts=tuple(draft.parts),
@@ -100,9 +106,10 @@ class Documents:
 
     def tried(self, manifest: Manifest, proof: Proof, progress: Progress, sample: int | None) -> Proof:
         """`proof` with what was found of the documents; `sample` bytes of those that are not new are read (None: all)."""
-        if gone := manifest.details.get(DETAILS, {}).get("gone"):
-            problem = f"no documents are in {self.directory}, where the backup before had {gone}"
-            return replace(proof, problems=(*proof.problems, problem))
+        about = manifest.details.get(DETAILS, {})
+        if gone := about.get("gone"):
+            problem = f"{about.get('files', 'no')} documents are in it, where the backup before had {gone}"
+            proof = replace(proof, problems=(*proof.problems, problem))
         began = self._clock.monotonic()
         try:
             found = listed(Folder(self._stores, manifest, self._key), self._key)
@@ -194,8 +201,22 @@ class Documents:
         return made
 
 
-def _count(before: Manifest | None) -> int:
-    return int(before.details.get(DETAILS, {}).get("files", 0)) if before else 0
+def expected(entries: Sequence[Entry]) -> int:
+    """How many documents there were when they were last seen, or when a person last accepted that fewer are left.
+
+    Backups made without a directory of documents say nothing of it.
+    """
+    for entry in reversed(entries):
+        if entry.manifest and (about := entry.manifest.details.get(DETAILS)) is not None:
+            if "gone" in about and not entry.accepts(Trouble.DOCUMENTS_VANISHED):
+                return int(about["gone"])
+            return int(about.get("files", 0))
+    return 0
+
+
+def _vanished(earlier: int, now: int) -> bool:
+    """Of few documents, many may be removed at once; that most of many are gone is a disk that is not mounted."""
+    return earlier >= _MANY and now * 2 < earlier
 
 
 def _written(draft: Draft, place: Place, taken: Taken) -> dict[str, object]:

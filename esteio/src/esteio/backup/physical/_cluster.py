@@ -93,7 +93,7 @@ class ClusterBackups:
         began = self._clock.monotonic()
         home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
         home.chmod(0o711)  # as root, the server's account has to pass
-        problems: tuple[str, ...] = ()
+        problems, log = tuple[str, ...](), ""
         try:
             needed = {backup.id, *backup.details["needs"]}
             chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
@@ -107,8 +107,10 @@ class ClusterBackups:
                 problems = (f"{error.file}: {error.problem}",)
             except VerificationFailed as error:
                 problems = error.problems
-            except (ToolFailed, StartFailed, DatabaseRefused, DatabaseUnavailable) as error:
-                problems = (str(error),)
+            except ToolFailed as error:
+                problems, log = (error.brief,), error.stderr
+            except (StartFailed, DatabaseRefused, DatabaseUnavailable) as error:
+                problems, log = (_brief(error),), str(error)
         finally:
             shutil.rmtree(home, ignore_errors=True)
         return Proof(
@@ -120,6 +122,7 @@ class ClusterBackups:
             trial.rows,
             tuple(trial.checked),
             problems,
+            log,
         )
 
     def windows(self) -> Mapping[str, Window]:
@@ -289,6 +292,13 @@ class ClusterBackups:
     def _received(self) -> Path:
         roots = [root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)]
         return roots[0] / RECEIVED if roots else Path(RECEIVED)
+
+
+def _brief(error: StartFailed | DatabaseRefused | DatabaseUnavailable) -> str:
+    """What happened, without the server's own words, which go into the proof's log."""
+    if isinstance(error, StartFailed):
+        return "the restored server did not start"
+    return "the restored server " + ("refused a statement" if isinstance(error, DatabaseRefused) else "was lost")
 
 
 def _failed(entries: Sequence[Entry]) -> frozenset[str]:

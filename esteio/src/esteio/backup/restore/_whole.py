@@ -108,6 +108,7 @@ def restore_in_place(
         tools = toolbox(conn.info.server_version // 10000)
     if not confirm(name):
         raise NotConfirmed(name)
+    folder.check(progress)  # a damaged one is to be found out while the service still works
     with quiet or nullcontext():
         patience = 0.0 if quiet is None else _PATIENCE
         return _replace(name, admin, folder, tools, documents or Untouched(), progress, jobs, there, patience, clock)
@@ -126,7 +127,6 @@ def _replace(
     clock: Clock,
 ) -> Restored:
     began = clock.monotonic()
-    folder.check(progress)
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
     rows = None

@@ -43,7 +43,7 @@ def verify_dump(
     """Restore the dump in `folder`, `jobs` things at a time, on a scratch server in `directory`; what was found."""
     began = clock.monotonic()
     checked, rows, restored = ["sha256 of each file"], 0, 0.0
-    problems: tuple[str, ...] = ()
+    problems, log = tuple[str, ...](), ""
     version = folder.manifest.server_version
     try:
         folder.check(progress)
@@ -64,7 +64,7 @@ def verify_dump(
     except VerificationFailed as error:
         problems = error.problems
     except ToolFailed as error:
-        problems = (str(error),)
+        problems, log = (error.brief,), error.stderr
     return Proof(
         folder.manifest.id,
         datetime.fromtimestamp(clock.time(), UTC).isoformat(timespec="seconds"),
@@ -74,6 +74,7 @@ def verify_dump(
         rows,
         tuple(checked),
         problems,
+        log,
     )
 
 
