@@ -7,6 +7,7 @@ program started with `die_with_parent` does not outlive who started it.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import tempfile
@@ -14,9 +15,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-__all__ = ["atomic_write", "die_with_parent", "sync_directory", "try_lock"]
+__all__ = ["atomic_write", "die_with_parent", "inherit_owner", "sync_directory", "try_lock"]
 
 _PLATFORM: str = sys.platform
+
+# What CIFS and some FUSE file systems answer to an fsync of a directory; PostgreSQL passes over it as well.
+_NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
 # Run between us and the program: asks the kernel to send it SIGTERM when its parent ends, then looks at the parent,
 # which may have ended before the kernel was asked.
@@ -50,14 +54,25 @@ def atomic_write(path: Path, content: bytes) -> None:
 
 
 def sync_directory(directory: Path) -> None:
-    """Make the entries of `directory` durable; Windows does that by itself."""
+    """Make the entries of `directory` durable; Windows does that by itself, and so do network shares that refuse it."""
     if sys.platform == "win32":
         return
     handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in _NOT_SYNCED:
+            raise
     finally:
         os.close(handle)
+
+
+def inherit_owner(path: Path) -> None:
+    """As root, give the new `path` to the owner of its directory, so that root's files do not lock a service out."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        owner = path.parent.stat()
+        if owner.st_uid != 0:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def try_lock(handle: int) -> bool:

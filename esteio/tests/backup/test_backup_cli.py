@@ -320,3 +320,16 @@ def test_the_servers_own_words_are_in_show_and_not_in_a_status(env, tmp_path: Pa
     assert "failed its trial: pg_restore failed with exit code 1" in status.stdout
     assert "out of memory" not in status.stdout
     assert "error: out of memory" in inside(env, "show", folder.name).stdout
+
+
+def test_a_directory_that_is_missing_or_closed_is_one_line(env, tmp_path: Path) -> None:
+    missing = tmp_path / "nowhere" / "below"
+    for arguments in (
+        ["schedule", "--for", "cron", "--write", str(missing)],
+        ["restore", "--documents", str(missing)],
+        ["restore", "--to", "last", "--directory", str(missing)],
+    ):
+        done = inside(env, *arguments)
+        assert done.returncode == 1, arguments
+        assert done.stderr.startswith("Error: "), arguments
+        assert "Traceback" not in done.stderr

@@ -21,15 +21,25 @@ import pytest
 
 from esteio import events
 from esteio.alert import Channels, Outbox, backup_notice
-from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, Problem, Trouble
+from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, NotLeader, Problem, Trouble
 from esteio.backup._lock import Lock
-from esteio.backup.operator import ChildRun, Deferred, OperatorState, Reporter, ScheduledRunFailed, Turn, read_state
+from esteio.backup.operator import (
+    ChildRun,
+    Deferred,
+    LeaderLock,
+    OperatorState,
+    Reporter,
+    ScheduledRunFailed,
+    leading,
+    read_state,
+)
 from esteio.backup.operator._state import write_state
 from esteio.backup.physical import NotPossible
 from esteio.backup.schedule import Errand
 from esteio.backup.store import Stores, open_store
 from esteio.backup.watch import BackupsRed
-from esteio.cli import Notices, Operation, operating
+from esteio.cli import Notices, Operation, operating, run_command, scheduled
+from esteio.cli._schedule import Form, _texts
 from esteio.postgres import Dsn
 from esteio.testing import recorded_events
 from esteio.testing.postgres import PostgresServer
@@ -187,21 +197,44 @@ def server() -> Iterator[PostgresServer]:
     made.stop()
 
 
-def test_one_of_two_has_the_turn_and_the_other_takes_over_when_its_session_ends(server: PostgresServer) -> None:
+def test_one_of_two_is_the_leader_and_the_other_takes_over_when_its_session_ends(server: PostgresServer) -> None:
     def someone() -> bool:
-        assert not (one.mine() and other.mine())
-        return one.mine() or other.mine()
+        assert not (one.held() and other.held())
+        return one.held() or other.held()
 
-    with Turn(server.dsn(), "t", every=0.1) as one, Turn(server.dsn(), "t", every=0.1) as other:
-        with Turn(server.dsn(), "another", every=0.1) as third:
-            until(lambda: someone() and third.mine())
+    with LeaderLock(server.dsn(), "t", every=0.1) as one, LeaderLock(server.dsn(), "t", every=0.1) as other:
+        with LeaderLock(server.dsn(), "another", every=0.1) as third:
+            until(lambda: someone() and third.held())
         for _ in range(3):
             with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
                 conn.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted")
             until(lambda: not someone())
             until(someone)
-    with Turn(server.dsn(), "t", every=0.1) as after:
-        until(after.mine)
+    with LeaderLock(server.dsn(), "t", every=0.1) as after:
+        until(after.held)
+
+
+def test_a_run_that_a_timer_began_leaves_it_to_the_leader(server: PostgresServer, tmp_path: Path) -> None:
+    def run() -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(tmp_path / "disk")}
+        command = [sys.executable, "-m", "esteio", "backup", "run", "--no-verify", "--if-leader"]
+        return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+
+    with leading(server.dsn()):
+        refused = run()
+        with pytest.raises(NotLeader), leading(server.dsn()):
+            pass
+    assert (refused.returncode, "another machine makes them now" in refused.stderr) == (75, True), refused.stderr
+    assert not (tmp_path / "disk").exists()
+    done = run()
+    assert done.returncode == 0, done.stderr
+
+
+def test_timers_and_cron_ask_for_the_leader_lock() -> None:
+    [task, *_] = scheduled("0 2 * * *", "", "UTC")
+    for form in Form:
+        assert all("--if-leader" in text or name.endswith(".timer") for name, text in _texts(task, form).items())
+    assert "--if-leader" not in run_command("dump")  # the operator asked before
 
 
 class Operator:
@@ -289,11 +322,11 @@ def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from
             first.state_file, OperatorState(time.time(), 1, True, amiss=(Problem.of(Trouble.LOG_SLOT, slot="lost"),))
         )
         red = first.asked("status")
-        assert red.returncode == 1
+        assert red.returncode == 2
         assert red.stdout.startswith("PROBLEM - the replication slot is lost")
 
         second = Operator(server, home / "second")
-        until(lambda: "it is another one's turn; we wait for it" in second.log(), second.log)
+        until(lambda: "another machine is the leader; we wait" in second.log(), second.log)
         until(lambda: (state := second.state()) and not state.active, second.log)
         assert "wal archive" not in second.log()
 

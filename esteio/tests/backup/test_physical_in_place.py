@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 import threading
@@ -16,7 +17,9 @@ import psycopg
 import pytest
 
 from esteio.backup import Backups, NotConfirmed, RestoreRefused
+from esteio.backup.physical import require_stopped
 from esteio.backup.store import Stores, open_store
+from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
 
 pytestmark = pytest.mark.timeout(180)
@@ -116,6 +119,25 @@ def test_what_a_killed_restore_was_putting_in_place_is_no_leftover(house: House)
     assert (house.home / "other").is_dir()
     shutil.rmtree(house.home / "other")
     (house.home / ".other.hold").unlink()
+
+
+def test_a_pid_that_another_program_has_now_refuses_no_restore(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    lines = [str(os.getpid()), str(data), "1", "5432", str(tmp_path), "localhost", "1 1"]
+    (data / "postmaster.pid").write_text("\n".join(lines))
+    require_stopped(data)
+
+
+def test_a_server_that_runs_refuses_one(house: House) -> None:
+    with pytest.raises(RestoreRefused, match="a server runs on it; stop the service first"):
+        require_stopped(house.home / "data")
+
+
+def test_a_mount_point_is_found_before_anything_is_copied(tmp_path: Path, small_disk: Path) -> None:
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "none"))]))
+    with pytest.raises(RestoreRefused, match="it is a mount point, which can't be renamed"):
+        backups.recover_in_place(small_disk, lambda _name: pytest.fail("asked although it cannot work"))
 
 
 def test_an_interrupt_leaves_the_old_directory_and_a_server_that_comes_back(house: House) -> None:

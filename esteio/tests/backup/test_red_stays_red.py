@@ -195,7 +195,7 @@ def test_latest_is_never_one_that_failed_its_trial(backups: Backups, folder: Pat
     assert backups.catalogue.find("newest").id == newer
     backups.delete(good)
     backups.delete(folder.name)
-    with pytest.raises(BackupNotFound, match=rf"{newer} failed its trial or lies in the future"):
+    with pytest.raises(BackupNotFound, match=rf"failed its trial or lies in the future: {newer}; to use it"):
         backups.restore_into("não chega a existir")
 
 

@@ -11,10 +11,22 @@ import psycopg
 import pytest
 from trial_database import CONTENT, names, query
 
-from esteio.backup import BackupNotFound, Backups, ManifestError, NotConfirmed, RestoreRefused, ToolFailed
+import esteio.backup.restore._swap as restore_swap
+import esteio.backup.restore._whole as restore_whole
+from esteio.backup import (
+    BackupNotFound,
+    Backups,
+    ManifestError,
+    NotConfirmed,
+    RestoreRefused,
+    RestoreUnclear,
+    ToolFailed,
+)
 from esteio.backup._lock import Lock
+from esteio.backup.dump._create import drop_database
+from esteio.backup.restore._swap import swap
 from esteio.backup.store import Stores, open_store
-from esteio.postgres import Dsn
+from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.testing.postgres import PostgresServer
 
 COUNT = "select count(*) from conta"
@@ -214,12 +226,90 @@ def test_the_service_is_closed_from_the_confirmation_to_the_swap_and_what_is_und
             time.sleep(0.3)
 
     done = made.restore_in_place(lambda _: not seen.append("asked"), progress=progress, quiet=quiet())
-    assert seen == ["asked", "closed", "check", "restore", "compare", "swap", "open"]
+    assert seen == ["asked", "check", "closed", "restore", "compare", "swap", "open"]
     assert ended.is_set()
     assert query(database.with_(database=done.kept), "select count(*) from conta where id = 20000") == [(1,)]
     with pytest.raises(NotConfirmed):
         made.restore_in_place(lambda _: False, quiet=quiet())
     assert seen[-1] == "open"
+
+
+@pytest.mark.timeout(180)
+def test_a_role_that_is_no_superuser_swaps_beside_an_autovacuum_worker(tmp_path: Path) -> None:
+    settings = {
+        "autovacuum_naptime": "1s",
+        "autovacuum_vacuum_cost_delay": "100ms",
+        "autovacuum_vacuum_cost_limit": "1",
+    }
+    server = PostgresServer(settings=settings)
+    server.start()
+    try:
+        query(server.dsn(), "create role dona login createdb")
+        admin = server.dsn().with_(user="dona", database="postgres")
+        for name in ("antiga", "nova", "outra"):
+            query(admin, f"create database {name}")
+        busy = ("nova", "outra")
+        for name in busy:
+            query(server.dsn(name), "create table t as select repeat('x', 500) x from generate_series(1, 200000)")
+            query(server.dsn(name), "delete from t")
+        workers = """
+            select count(distinct datname) from pg_stat_activity
+            where backend_type = 'autovacuum worker' and datname in ('nova', 'outra')"""
+        deadline = time.monotonic() + 60
+        while query(server.dsn(), workers) != [(2,)]:
+            assert time.monotonic() < deadline, "no autovacuum worker came"
+            time.sleep(0.1)
+        swap(admin, "nova", "antiga", "antiga_before")
+        assert {"antiga", "antiga_before"} <= set(names(server.dsn()))
+        drop_database(admin, "outra")
+        assert "outra" not in names(server.dsn())
+    finally:
+        server.stop()
+
+
+def _lost_after_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server carries out the rename, and its answer never arrives."""
+    real = restore_swap._rename
+
+    def renamed(*arguments: object) -> bool:
+        real(*arguments)
+        msg = "server closed the connection unexpectedly"
+        raise psycopg.OperationalError(msg)
+
+    monkeypatch.setattr(restore_swap, "_rename", renamed)
+
+
+def test_a_server_lost_at_commit_is_asked_what_it_did(
+    made: Backups, database: Dsn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query(database, "delete from conta")
+    _lost_after_commit(monkeypatch)
+    done = made.restore_in_place(lambda _name: True)
+    assert done.kept is not None
+    assert query(database, COUNT) == [(5000,)]
+
+
+def test_while_nobody_knows_what_a_lost_server_did_nothing_is_put_back(
+    made: Backups, database: Dsn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _lost_after_commit(monkeypatch)
+    monkeypatch.setattr(restore_whole, "_SERVER_PATIENCE", 0.0)
+    swapped: list[str] = []
+    swap_ = restore_whole.swap
+
+    def swapping(*arguments: object, **more: object) -> None:
+        monkeypatch.setattr(restore_whole, "connect", _away)
+        swapped.append("swapped")
+        swap_(*arguments, **more)
+
+    monkeypatch.setattr(restore_whole, "swap", swapping)
+    with pytest.raises(RestoreUnclear, match="if that database still exists, nothing was changed"):
+        made.restore_in_place(lambda _name: True)
+    assert swapped == ["swapped"]
+
+
+def _away(dsn: Dsn) -> object:
+    raise DatabaseUnavailable(dsn.masked, "it is away")
 
 
 def test_a_name_at_its_longest_is_shortened_within_no_letter(postgres_server, tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import time
 from pathlib import Path
 
 import pytest
 
+from esteio.backup._lock import Lock
 from esteio.backup.store import (
     InvalidKeyName,
     ObjectMissing,
@@ -110,6 +113,38 @@ def test_a_drive_that_is_not_mounted_is_not_made_up(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         store.list()
     assert not (tmp_path / "not mounted").exists()
+
+
+def test_a_share_that_cannot_synchronise_directories_takes_uploads(
+    store: DirectoryStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.fsync
+    refusal = [errno.EINVAL]
+
+    def fsync(handle: int) -> None:
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(refusal[0], os.strerror(refusal[0]))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert store.put("a/b", b"content").size == 7
+    refusal[0] = errno.EIO
+    with pytest.raises(StoreUnavailable):
+        store.put("a/c", b"content")
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_makes_belongs_to_the_account_of_the_directory(tmp_path: Path) -> None:
+    home = tmp_path / "serviço"
+    home.mkdir()
+    os.chown(home, 12345, 12345)
+    store = DirectoryStore(home / "cópias")
+    store.put("a/b", b"content")
+    with Lock(home / "cópias" / ".lock"):
+        pass
+    made = [home / "cópias", *(home / "cópias").rglob("*")]
+    assert {path.name for path in made} == {"cópias", "a", "b", ".lock"}
+    assert {path.stat().st_uid for path in made} == {12345}
 
 
 def test_what_is_missing_is_named(store: DirectoryStore) -> None:

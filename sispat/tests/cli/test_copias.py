@@ -38,7 +38,7 @@ def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) 
     assert vazia.returncode == 0
     assert vazia.stdout == f"Nenhuma cópia em {dados}/backup.\n"
     estado = por_dentro("backup", "status", SISPAT_DATA_DIR=dados)
-    assert (estado.returncode, estado.stdout) == (1, "PROBLEMA - não há nenhuma cópia\n")
+    assert (estado.returncode, estado.stdout) == (2, "PROBLEMA - não há nenhuma cópia\n")
 
 
 @pytest.mark.timeout(180)

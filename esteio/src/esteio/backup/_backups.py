@@ -381,9 +381,16 @@ class Backups:
         """
         data_dir = data_dir.resolve()
         require_stopped(data_dir)
+        if data_dir.is_mount():  # found out now, not by the rename after hours of copying
+            advice = "use a directory below it, or restore the cluster into a new directory"
+            raise RestoreRefused(str(data_dir), "it is a mount point, which can't be renamed", advice)
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
-        data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
+        try:
+            data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
+        except OSError as error:
+            reason = f"{data_dir.parent}: {error.strerror}"
+            raise RestoreRefused(str(data_dir), reason, "make that directory, or name another one") from error
         with self._waiting(progress):
             beside = self.documents.as_of(target) if documents else Untouched()
             return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)

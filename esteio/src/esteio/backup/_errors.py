@@ -20,7 +20,9 @@ __all__ = [
     "LockRefused",
     "ManifestError",
     "NotConfirmed",
+    "NotLeader",
     "RestoreRefused",
+    "RestoreUnclear",
     "ToolError",
     "ToolFailed",
     "ToolMissing",
@@ -113,6 +115,18 @@ class RestoreRefused(BackupError):
         super().__init__(f"restore into {database!r} refused, nothing was changed: {reason}; {advice}")
 
 
+class RestoreUnclear(BackupError):
+    """The server was lost while the databases changed names, and did not come back: it may have done it, or not."""
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        super().__init__(
+            f"the server was lost while {database!r} took the place of the old database, and does not answer; when it is "
+            "back: if that database still exists, nothing was changed, and the documents of before, kept beside, have to "
+            "be put back; if it does not, all is done"
+        )
+
+
 class NotConfirmed(BackupError):
     """The name that was typed is not the one of the database: nothing was changed."""
 
@@ -138,6 +152,20 @@ class AlreadyRunning(BackupError):
         who = f"process {pid}" if pid else "another process"
         super().__init__(
             f"backups under {lock.parent}: {who} is at work there; wait until it has ended, then try again"
+        )
+
+
+class NotLeader(BackupError):
+    """Another machine makes the backups of this database now; a command that ends with it exits as for `AlreadyRunning`."""
+
+    exit_code = 75
+
+    def __init__(self, database: str) -> None:
+        self.database = database
+        self.retry_after = 60.0
+        super().__init__(
+            f"backups of {database}: another machine makes them now and holds the leader lock in that database; it does "
+            "what has to be done, or leave out --if-leader"
         )
 
 

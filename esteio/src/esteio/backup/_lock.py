@@ -13,7 +13,7 @@ from typing import Self
 
 from esteio.backup._errors import AlreadyRunning, LockRefused
 from esteio.clock import SYSTEM, Clock
-from esteio.system import try_lock
+from esteio.system import inherit_owner, try_lock
 
 __all__ = ["Lock"]
 
@@ -46,6 +46,7 @@ class Lock:
             # In a directory of everybody's, somebody else may have put a link there.
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             self._handle = os.open(self._path, flags, 0o600)
+            inherit_owner(self._path)
         except OSError as error:
             raise LockRefused(self._path, error.strerror or str(error)) from error
         try:

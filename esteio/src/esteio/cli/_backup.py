@@ -3,7 +3,7 @@
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -81,8 +81,16 @@ def _add_run(app: typer.Typer, opened: Opened, words: Words, notified: Notified)
         verify: Annotated[bool, typer.Option("--verify/--no-verify", help=words.no_verify)] = True,
         kind: Annotated[Kind, typer.Option("--kind", help=words.kind)] = Kind.dump,
         gentle: Annotated[bool, typer.Option("--gentle", help=words.gentle)] = False,
+        if_leader: Annotated[bool, typer.Option("--if-leader", help=words.if_leader)] = False,
     ) -> None:
-        with told(notified, kind.value), opened(True) as backups, Bar(words) as bar:
+        from esteio.backup.operator import leading
+
+        with (
+            told(notified, kind.value),
+            opened(True) as backups,
+            leading(backups.dsn) if if_leader else nullcontext(),
+            Bar(words) as bar,
+        ):
             _report_run(backups, bar, words, kind=kind.value, verify=verify, gentle=gentle)
 
 

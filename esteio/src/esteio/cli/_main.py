@@ -84,6 +84,12 @@ def main() -> None:
             _app()
         except EsteioError as error:
             _exit(f"Error: {error}", getattr(error, "exit_code", 1))
+        except (
+            OSError
+        ) as error:  # of a directory or file that was named; everything else is translated where it happens
+            if error.filename is None:
+                raise
+            _exit(f"Error: {os.fsdecode(error.filename)}: {error.strerror}; make it, or let this account use it", 1)
         except SystemExit as end:
             if end.code == _INTERRUPTED:  # typer's answer to Ctrl-C, which says nothing
                 _exit("Interrupted.", _INTERRUPTED)

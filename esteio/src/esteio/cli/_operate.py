@@ -56,7 +56,7 @@ def operating(
     How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
     again, as `said`, and what could not be delivered is delivered from here.
     """
-    from esteio.backup.operator import Reporter, Turn
+    from esteio.backup.operator import LeaderLock, Reporter
     from esteio.serve import ServiceDied, ServiceFailed, ServiceRestarted, ServiceRunner
 
     archive = _archive(backups) if operation.archive else None
@@ -67,7 +67,7 @@ def operating(
             stack.callback(events.subscribe(_telling(notices, outbox)))
         mine: Callable[[], bool] = lambda: True  # noqa: E731 - replaced where there is somebody to ask
         if not operation.alone:
-            mine = stack.enter_context(Turn(backups.dsn, "backups")).mine
+            mine = stack.enter_context(LeaderLock(backups.dsn, "backups")).held
         runner = ServiceRunner(_services(backups, operation, archive, outbox, said), stop_timeout=_STOP, may_run=mine)
         if (path := backups.operator_file) is not None:
             reporter = Reporter(path, backups, archive, _complaints(runner), active=mine)

@@ -45,13 +45,18 @@ def show(tasks: tuple[Task, ...], words: Words) -> None:
 
 def written(tasks: tuple[Task, ...], form: Form, directory: Path | None) -> None:
     """Print what a scheduler wants to read, or write it below `directory`."""
+    from esteio.backup.schedule import InstallFailed
+
     for task in tasks:
         for name, text in _texts(task, form).items():
             if directory is None:
                 typer.echo(f"# {name}\n{text}" if form is Form.systemd else text, nl=False)
             else:
                 encoding = "utf-16" if form is Form.windows else "utf-8"
-                (directory / name).write_text(text, encoding=encoding)
+                try:
+                    (directory / name).write_text(text, encoding=encoding)
+                except OSError as error:
+                    raise InstallFailed(str(directory / name), error.strerror or str(error)) from error
                 typer.echo(str(directory / name))
 
 
@@ -80,7 +85,8 @@ def run_command(kind: str) -> list[str]:
 def _texts(task: Task, form: Form) -> dict[str, str]:
     from esteio.backup.schedule import cron_line, systemd_units, windows_task
 
-    command = run_command(task.kind)
+    # Each machine has its own timers: of several that ask one database, one makes the backup.
+    command = [*run_command(task.kind), "--if-leader"]
     if form is Form.systemd:
         return systemd_units(task, command)
     if form is Form.cron:

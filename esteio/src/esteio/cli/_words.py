@@ -21,6 +21,7 @@ class Words:
     no_verify: str = "Restore it for trial afterwards; without, nothing old is removed."
     kind: str = "dump: this database; base: the whole cluster; incremental: what changed in it since."
     gentle: str = "Leave room for others: a dump in one stream, at most 100 MB a second of a base."
+    if_leader: str = "Only if no other machine backs up this database now (leader lock in it), else exit code 75."
     list: str = "Show the backups, and what can be reached from each base."
     json: str = "For programs."
     verify: str = "Restore a backup on a server of its own and compare it."

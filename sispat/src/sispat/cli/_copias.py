@@ -34,6 +34,7 @@ TEXTOS_DOS_COMANDOS = Words(
     no_verify="Restaurá-la depois para prova; sem isso, nada antigo é removido.",
     kind="dump: este banco; base: o servidor inteiro; incremental: o que mudou nele desde então.",
     gentle="Deixa espaço aos outros: um dump em um só fluxo, no máximo 100 MB por segundo de uma base.",
+    if_leader="Só se nenhuma outra máquina faz cópias deste banco agora (trava de líder nele); senão, código 75.",
     list="Mostra as cópias, e até quando se chega a partir de cada base.",
     json="Para programas.",
     verify="Restaura uma cópia num servidor à parte e a compara.",

@@ -18,7 +18,9 @@ from esteio.backup import (
     LockRefused,
     ManifestError,
     NotConfirmed,
+    NotLeader,
     RestoreRefused,
+    RestoreUnclear,
     ToolFailed,
     ToolMissing,
     TrialNotHeld,
@@ -63,9 +65,18 @@ TEXTOS: Mapping[type[EsteioError], str] = {
     ),
     ManifestError: "manifesto da cópia {backup!r}: {problem}; {advice}",
     NotConfirmed: "restauração de {database!r} não confirmada, nada foi mexido; digite o nome, ou passe --yes",
+    NotLeader: (
+        "cópias de {database}: outra máquina as faz agora, e tem a trava de líder nesse banco; ela faz o que é preciso, ou "
+        "deixe de fora --if-leader"
+    ),
     NotPossible: "não é possível uma cópia do tipo {kind!r}: {reason}; {advice}",
     PackUnreadable: "os dados não podem ser lidos: {reason}; use outra cópia, ou esta de outro lugar",
     RestoreRefused: "restauração em {database!r} recusada, nada foi mexido: {reason}; {advice}",
+    RestoreUnclear: (
+        "perdeu-se o servidor enquanto {database!r} tomava o lugar do banco antigo, e ele não responde; quando voltar: se "
+        "esse banco ainda existir, nada mudou, e os documentos de antes, guardados ao lado, devem voltar ao lugar; se não "
+        "existir, está tudo feito"
+    ),
     ScheduleError: "agenda: {what} é {value!r}; o que se pode: {allowed}",
     StoreError: "lugar das cópias {store}: {objeto}{reason}; {advice}",
     StoreUrlError: (

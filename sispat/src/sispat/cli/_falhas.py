@@ -34,6 +34,11 @@ def relatar() -> Iterator[None]:
         _sair("Interrompido.", _INTERROMPIDO)
     except Encerrado:
         _sair("Encerrado.", 143)
+    except OSError as erro:
+        if erro.filename is None:
+            raise
+        arquivo = os.fsdecode(erro.filename)
+        _sair(f"Erro: {arquivo}: {erro.strerror}; crie-o, ou dê a esta conta permissão de usá-lo", 1, erro)
     except Exception as erro:
         if not _do_banco(erro):
             raise

@@ -38,6 +38,10 @@ _FRASES = {
     "the restored server refused a statement": "o servidor restaurado recusou um comando",
     "the restored server was lost": "perdeu-se o servidor restaurado",
     "{a} documents are in it, where the backup before had {b}": "{a} documentos estão nela, a cópia anterior tinha {b}",
+    "make that directory, or name another one": "crie essa pasta, ou diga outra",
+    "use a directory below it, or restore the cluster into a new directory": (
+        "use uma pasta dentro dela, ou restaure o servidor numa pasta nova"
+    ),
     # files
     "it is missing": "está faltando",
     "its content is not the one its name says": "o conteúdo não é o que o nome diz",

@@ -42,9 +42,17 @@ def create_database(conn: Connection, name: str, like: Database, *, any_collatio
 
 def drop_database(admin: Dsn, name: str) -> None:
     """Remove `name`, cutting off who is connected; nothing there: nothing happens."""
+    statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+
+    def drop() -> None:
+        try:
+            conn.execute(sql.SQL("{} WITH (FORCE)").format(statement))
+        except psycopg.errors.InsufficientPrivilege:
+            # An autovacuum worker belongs to a superuser, so we may not end it; without FORCE the server does.
+            conn.execute(statement)
+
     with connect(admin) as conn:
-        statement = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-        undisturbed(lambda: conn.execute(statement))
+        undisturbed(drop)
 
 
 def furnish(conn: Connection, name: str, like: Database) -> None:

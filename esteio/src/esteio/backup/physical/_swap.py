@@ -5,11 +5,11 @@ Promises: one rename, two where there is an old directory, which is kept; when t
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 from esteio.backup._errors import RestoreRefused
+from esteio.postgres.embedded import server_runs
 from esteio.system import sync_directory
 
 __all__ = ["require_stopped", "swap"]
@@ -38,14 +38,5 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
 
 def require_stopped(data_dir: Path) -> None:
     """RestoreRefused while a server runs on `data_dir`."""
-    if _runs(data_dir.resolve()):
+    if server_runs(data_dir.resolve()):
         raise RestoreRefused(str(data_dir), "a server runs on it", "stop the service first")
-
-
-def _runs(data_dir: Path) -> bool:
-    try:
-        pid = int((data_dir / "postmaster.pid").read_text().splitlines()[0])
-        os.kill(pid, 0)
-    except (OSError, ValueError, IndexError) as error:
-        return isinstance(error, PermissionError)
-    return True

@@ -23,8 +23,10 @@ __all__ = ["swap"]
 
 _TRIES = 6  # PostgreSQL itself waits 5 s in each for the others to leave
 _EVERY = 0.1
+# Only a superuser may end an autovacuum worker; the rename ends those by itself.
 _CUT_OFF = """
-SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = ANY (%s) AND pid <> pg_backend_pid()"""
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE datname = ANY (%s) AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker'"""
 _AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s AND state <> 'idle' AND pid <> pg_backend_pid())"""
 

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from esteio.backup._errors import NotConfirmed, RestoreRefused
+from esteio.backup._errors import NotConfirmed, RestoreRefused, RestoreUnclear
 from esteio.backup._folder import Folder
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import connect
@@ -23,11 +23,13 @@ from esteio.backup.restore._checks import database_exists, require_possible
 from esteio.backup.restore._swap import swap
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
-from esteio.postgres import Dsn
+from esteio.postgres import DatabaseUnavailable, Dsn
 
 __all__ = ["Confirm", "Restored", "restore_in_place", "restore_into"]
 
 _LONGEST = 63  # bytes of a name in PostgreSQL
+_SERVER_PATIENCE = 120.0  # seconds for a server that was lost to come back
+_EVERY = 0.5
 _PATIENCE = 5.0  # seconds for what is under way when the service has become quiet
 
 Confirm = Callable[[str], bool]
@@ -138,19 +140,44 @@ def _replace(
             if kept is not None:
                 progress("swap", 0, 0, "")
                 swap(admin, new, name, kept, patience=patience, clock=clock)
-        except BaseException:
-            if kept is not None and rows is not None and _is_gone(admin, new):
-                beside.settle()  # an interrupt that came too late: the database has taken its place
-            elif kept is not None or rows is not None:
+        except BaseException as error:
+            if kept is not None and rows is not None and _settled(beside, admin, new, clock):
+                if isinstance(error, DatabaseUnavailable):
+                    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+                raise  # an interrupt that came too late
+            if kept is not None or rows is not None:
                 drop_database(admin, new)
             raise
         beside.settle()
     return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
 
 
-def _is_gone(admin: Dsn, name: str) -> bool:
-    with connect(admin) as conn:
-        return not database_exists(conn, name)
+def _settled(beside: Untouched, admin: Dsn, new: str, clock: Clock) -> bool:
+    """Whether the database has taken its place; then, or while that is not known, the documents keep theirs."""
+    try:
+        taken = _took_its_place(admin, new, clock)
+    except RestoreUnclear:
+        beside.settle()
+        raise
+    if taken:
+        beside.settle()
+    return taken
+
+
+def _took_its_place(admin: Dsn, new: str, clock: Clock) -> bool:
+    """Whether `new` has another name now. A server that was lost at COMMIT is waited for: only it knows.
+
+    RestoreUnclear when it does not come back; then nothing is put back either.
+    """
+    deadline = clock.monotonic() + _SERVER_PATIENCE
+    while True:
+        try:
+            with connect(admin) as conn:
+                return not database_exists(conn, new)
+        except DatabaseUnavailable as error:
+            if clock.monotonic() >= deadline:
+                raise RestoreUnclear(new) from error
+            clock.sleep(_EVERY)
 
 
 def _named(server: Dsn, folder: Folder) -> str:

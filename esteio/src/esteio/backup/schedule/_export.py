@@ -40,7 +40,7 @@ def systemd_units(task: Task, command: Sequence[str]) -> dict[str, str]:
         f"{name}.service": (
             f"[Unit]\nDescription=Backup {task.name} ({task.kind})\nWants=network-online.target\n"
             "After=network-online.target\n\n"
-            f"[Service]\nType=oneshot\nEnvironmentFile=-/etc/esteio/backup.env\nExecStart={words}\nNice=10\nIOSchedulingClass=idle\n"
+            f"[Service]\nType=oneshot\nEnvironmentFile=-/etc/esteio/backup.env\nExecStart={words}\nNice=10\nSuccessExitStatus=75\nIOSchedulingClass=idle\n"
         ),
         f"{name}.timer": (
             f"[Unit]\nDescription=When to make backup {task.name}\n\n"

@@ -24,7 +24,7 @@ from esteio.backup.store._errors import (
     StoreUnavailable,
 )
 from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
-from esteio.system import sync_directory
+from esteio.system import inherit_owner, sync_directory
 
 __all__ = ["DirectoryStore"]
 
@@ -46,6 +46,7 @@ class DirectoryStore:
         with self.translated(key):
             if not self.root.is_dir():
                 self.root.mkdir(mode=0o700)
+                inherit_owner(self.root)
             return _FileUpload(self, checked_key(key))
 
     def put(self, key: str, source: Path | bytes) -> Stored:
@@ -165,6 +166,7 @@ class _FileUpload(UploadBlock):
         self._made = _make_folders(self._target.parent, store.root)
         handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=self._target.parent)
         self._unfinished = Path(name)
+        inherit_owner(self._unfinished)
         self._file = os.fdopen(handle, "wb", buffering=0)
         self._written = self._begun = 0
 
@@ -217,6 +219,7 @@ def _make_folders(folder: Path, root: Path) -> list[Path]:
         folder = folder.parent
     for path in reversed(missing):
         path.mkdir(mode=0o700, exist_ok=True)
+        inherit_owner(path)
     return [path.parent for path in missing]
 
 

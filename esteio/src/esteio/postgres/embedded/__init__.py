@@ -22,6 +22,7 @@ from esteio.postgres.embedded._errors import (
     StartFailed,
 )
 from esteio.postgres.embedded._hold import Hold
+from esteio.postgres.embedded._process import server_runs
 from esteio.postgres.embedded._server import Embedded
 
 __all__ = [
@@ -40,4 +41,5 @@ __all__ = [
     "StartFailed",
     "find_binaries",
     "has_cluster",
+    "server_runs",
 ]

@@ -14,7 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Identity", "Postmaster", "PostmasterFile", "identity", "kill_stragglers", "read_postmaster_file"]
+__all__ = [
+    "Identity",
+    "Postmaster",
+    "PostmasterFile",
+    "identity",
+    "kill_stragglers",
+    "read_postmaster_file",
+    "server_runs",
+]
 
 Identity = tuple[int, int]
 """Device and inode of a directory: what it is, whatever it is called."""
@@ -124,6 +132,12 @@ def _children(parent: int) -> list[int]:
                 if int(_stat(int(entry.name))[1]) == parent:
                     found.append(int(entry.name))
     return found
+
+
+def server_runs(directory: Path) -> bool:
+    """Whether a server runs on the data in `directory`: its pid file alone may be what a crash left behind."""
+    found = read_postmaster_file(directory)
+    return found is not None and _serves(found.pid, directory)
 
 
 def _exists(pid: int) -> bool:
