@@ -331,7 +331,7 @@ def test_a_new_cluster_in_an_old_store_is_told_at_once_and_is_not_restored_unask
         until(lambda: not beside.status().waiting)
         new.recover(home / "old", cluster=systems[0])
         assert "of_the_old" in tables(home / "old")
-        new.accept(systems[1])
+        new.accept_cluster(systems[1])
         assert Trouble.CLUSTER_NEW not in codes(new)
         assert new.recover(home / "new").plan.base.id == of_new.id
     finally:

@@ -297,7 +297,7 @@ class Backups:
         with self._locked():
             return self.cluster.copy_log(read=read)
 
-    def accept(self, cluster: str) -> None:
+    def accept_cluster(self, cluster: str) -> None:
         """Say that the cluster with this system identifier may write where there are backups of others."""
         self.cluster.accept(cluster)
 

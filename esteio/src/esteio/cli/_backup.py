@@ -66,7 +66,7 @@ def backup_commands(
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_run(app, opened, words, notified)
     restore = partial(_add_restore, own=own or Own())
-    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_accept, _add_archive)
+    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_archive)
     for add in commands:
         add(app, opened, words)
     add_one(app, opened, words)
@@ -205,17 +205,6 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
             found = replace(found, problems=(*found.problems, *operator_says(backups.operator_file)))
         typer.echo(status_json(found) if as_json else "\n".join(status_lines(found, words)))
         raise typer.Exit(found.exit_code)
-
-
-def _add_accept(app: typer.Typer, opened: Opened, words: Words) -> None:
-    @app.command("accept", help=words.accept)
-    def accept(cluster: Annotated[str, typer.Argument(help=words.cluster)]) -> None:
-        with opened(False) as backups:
-            try:
-                backups.accept(cluster)
-            except ValueError as error:
-                raise typer.BadParameter(str(error)) from error
-        typer.echo(words.accepted.format(cluster=cluster))
 
 
 def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:

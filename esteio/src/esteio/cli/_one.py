@@ -40,14 +40,25 @@ def _add_show(app: typer.Typer, opened: Opened, words: Words) -> None:
 
 def _add_accept(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("accept", help=words.accept)
-    def accept(backup: Annotated[str, typer.Argument(help=words.show_id)]) -> None:
+    def accept(backup: Annotated[str, typer.Argument(help=words.accept_id)]) -> None:
         with opened(False) as backups:
+            if backup.isdecimal():
+                _accept_cluster(backups, backup, words)
+                return
             done = backups.accept(backup)
         for problem in done:
             typer.echo(words.accepted.format(problem=words.problem(problem)))
         if not done:
             typer.echo(words.nothing_to_accept.format(backup=backup), err=True)
             raise typer.Exit(1)
+
+
+def _accept_cluster(backups: "Backups", cluster: str, words: Words) -> None:
+    try:
+        backups.accept_cluster(cluster)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(words.cluster_accepted.format(cluster=cluster))
 
 
 def _add_keep(app: typer.Typer, opened: Opened, words: Words) -> None:

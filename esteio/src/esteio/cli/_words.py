@@ -42,8 +42,7 @@ class Words:
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
     one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR; --in-place for our own server"
     cluster: str = "The system identifier of a cluster, where the stores hold several."
-    accept: str = "Say that a new cluster may write where there are backups of another: it is the right server."
-    accepted: str = "Cluster {cluster} is accepted."
+    cluster_accepted: str = "Cluster {cluster} is accepted."
     documents_into: str = "The new directory that the documents are brought into: alone, or with --into or --directory."
     no_documents: str = "With --in-place or --data-dir: leave the present documents as they are."
     documents_or_not: str = (
@@ -80,8 +79,10 @@ class Words:
     show_trial: str = "Trial at {at}: {state}"
     accept: str = (
         "Accept what status says of one backup, so that it is no longer red: vanished documents, a failed trial, a kind "
-        "that is not made any more, a clock that leapt. Retention goes on from there and may remove older backups."
+        "that is not made any more, a clock that leapt. Retention goes on from there and may remove older backups. "
+        "With a system identifier: that new cluster may write where there are backups of another, for it is the right server."
     )
+    accept_id: str = "The backup's name, or the system identifier of a cluster."
     accepted: str = "Accepted: {problem}"
     nothing_to_accept: str = "Of {backup} there is nothing that a person can accept; see `backup status`."
     pin: str = "Keep one backup however old it gets, until --undo. Retention and delete leave it alone."

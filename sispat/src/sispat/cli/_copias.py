@@ -57,8 +57,7 @@ TEXTOS_DOS_COMANDOS = Words(
         "com --to, diga --directory PASTA ou --data-dir PASTA; --in-place só sem DATABASE_URL, para o servidor próprio"
     ),
     cluster="O identificador (system identifier) de um cluster, quando os lugares guardam vários.",
-    accept="Diz que um cluster novo pode gravar onde há cópias de outro: é o servidor certo.",
-    accepted="O cluster {cluster} está aceito.",
+    cluster_accepted="O cluster {cluster} está aceito.",
     documents_into="A pasta nova para onde vão os documentos: só eles, ou com --into ou --directory.",
     no_documents="Com --in-place ou --data-dir: deixa os documentos atuais como estão.",
     documents_or_not="--documents PASTA vai sozinho ou com --into ou --directory, --no-documents com --in-place ou --data-dir",
@@ -103,8 +102,10 @@ TEXTOS_DOS_COMANDOS = Words(
     show_trial="Prova em {at}: {state}",
     accept=(
         "Aceita o que status diz de uma cópia, que deixa de ser problema: documentos que sumiram, prova que falhou, um tipo "
-        "que não se faz mais, relógio que saltou. As regras seguem daí e podem remover cópias mais antigas."
+        "que não se faz mais, relógio que saltou. As regras seguem daí e podem remover cópias mais antigas. Com um "
+        "identificador de sistema: esse cluster novo pode gravar onde há cópias de outro, pois é o servidor certo."
     ),
+    accept_id="O nome da cópia, ou o identificador de sistema de um cluster.",
     accepted="Aceito: {problem}",
     nothing_to_accept="De {backup} não há nada que uma pessoa possa aceitar; veja `backup status`.",
     pin="Guarda uma cópia por mais velha que fique, até --undo. Nem prune nem delete mexem nela.",
