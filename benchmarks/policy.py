@@ -1,8 +1,10 @@
 """Claim: a policy around a call that succeeds costs a fraction of a microsecond, 2 to 40 times less than its peers.
 
-Every figure is the cost of one call of a function that returns at once, in nanoseconds. Rounds are short
-and take turns between all candidates, so that whatever else the machine does hits all of them alike; the
-median of the rounds is shown. Peers that are not installed are left out (benchmarks/requirements.txt).
+Every figure is the cost of one call of a function that returns at once, in nanoseconds; `inline` makes the retry
+for this one call, too. `import` is the time that a program waits for the first name it uses, in milliseconds, each
+in a fresh interpreter whose files are cached. Rounds are short and take turns between all candidates, so that
+whatever else the machine does hits all of them alike; the median of the rounds is shown. Peers that are not
+installed are left out (benchmarks/requirements.txt).
 
 Run: python -m benchmarks.policy [rounds]
 """
@@ -12,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import statistics
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -126,6 +129,15 @@ def retry_async() -> Row:
     return row
 
 
+def inline() -> Row:
+    row = Row("inline", 15_000, False)
+    row.candidates = {FLOOR: plain, OURS: lambda: Retry(3, idempotent=True)(plain)()}  # noqa: PLW0108 - made each time
+    row.offer("tenacity", "tenacity", lambda m: lambda: m.Retrying(stop=m.stop_after_attempt(3))(plain))
+    row.offer("stamina", "stamina", lambda m: lambda: m.RetryingCaller(attempts=3).on(OSError)(plain))
+    row.offer("backoff", "backoff", lambda m: lambda: m.on_exception(m.expo, OSError, max_tries=3)(plain)())  # noqa: PLW0108
+    return row
+
+
 def _three(retried: Any) -> Any:
     """A retry, purgatory's breaker and asyncio.timeout, as one would put them together."""
     guard = import_module("purgatory").AsyncCircuitBreakerFactory()("bench")
@@ -220,6 +232,43 @@ async def measure(rows: list[Row], rounds: int) -> None:
                     row.rounds.setdefault(name, []).append(took)
 
 
+IMPORTS = {
+    "import": {
+        OURS: "import esteio",
+        f"{OURS} (a Retry)": "from esteio import Retry",
+        "stamina": "import stamina",
+        "tenacity": "import tenacity",
+    },
+    "import postgres": {
+        OURS: "import esteio.postgres",
+        f"{OURS} (a Database)": "from esteio.postgres import Database",
+        "psycopg_pool": "import psycopg_pool",
+    },
+}
+
+
+def time_import(statement: str) -> float | None:
+    """Milliseconds in a fresh interpreter; None when it can't be imported."""
+    code = f"import time; began = time.perf_counter(); {statement}; print((time.perf_counter() - began) * 1e3)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return float(done.stdout) if done.returncode == 0 else None
+
+
+def measure_imports(rounds: int) -> list[Claim]:
+    claims = []
+    for name, statements in IMPORTS.items():
+        times: dict[str, list[float]] = {}
+        for number in range(rounds + 1):
+            for candidate, statement in statements.items():
+                took = time_import(statement)
+                if number and took is not None:  # the first round fills the caches of the file system
+                    times.setdefault(candidate, []).append(took)
+        medians = {candidate: round(statistics.median(found), 2) for candidate, found in times.items()}
+        peers = {candidate: took for candidate, took in medians.items() if candidate != OURS}
+        claims.append(Claim(name, "ms", "lower", medians[OURS], peers, floor=None, target=None))
+    return claims
+
+
 def published(row: Row) -> Claim:
     """A row as its medians."""
     medians = {name: round(statistics.median(rounds), 1) for name, rounds in row.rounds.items()}
@@ -230,9 +279,9 @@ def published(row: Row) -> Claim:
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 150
     logging.disable(logging.CRITICAL)
-    rows = [breaker_sync(), breaker_async(), retry_async(), pipeline_async(), rejected()]
+    rows = [breaker_sync(), breaker_async(), retry_async(), pipeline_async(), rejected(), inline()]
     asyncio.run(measure(rows, rounds))
-    publish("policy", [published(row) for row in rows], PEERS)
+    publish("policy", [*(published(row) for row in rows), *measure_imports(max(1, rounds // 10))], PEERS)
 
 
 if __name__ == "__main__":

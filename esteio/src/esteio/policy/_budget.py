@@ -21,6 +21,20 @@ __all__ = ["BudgetState", "RetryBudget", "budget_or_none"]
 _SLICES = 20  # moments are kept to 1/20 of the window, always rounded so that less is allowed
 
 
+class _Lock:
+    """One for all budgets: it is held on failures only, for microseconds, and a budget of a single call costs none."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        self.lock = Lock()
+
+
+_shared = _Lock()
+
+
 @dataclass(frozen=True, slots=True)
 class RetryBudget:
     """Retries as a share of calls (`ratio`), and a floor of `per_second` for quiet services.
@@ -61,16 +75,14 @@ class BudgetState:
         self.calls = 0
         self.spent = self.refused = 0
         self._now = now
-        self._lock = Lock()
         self._seen = 0  # of `calls`
         self._looked = now()
         self._begun: deque[list[float]] = deque()  # [first moment of the slice, calls]
         self._retried: deque[list[float]] = deque()  # [first moment, last moment, retries]
-        renew_after_fork(self)
 
     def withdraw(self) -> bool:
         """Take one retry; False when there is none left."""
-        with self._lock:
+        with _shared.lock:
             now = self._now()
             if self._balance(now) < 1.0:
                 self.refused += 1
@@ -85,12 +97,8 @@ class BudgetState:
 
     def left(self) -> float:
         """Retries that could be made now."""
-        with self._lock:
+        with _shared.lock:
             return max(0.0, self._balance(self._now()))
-
-    def renew(self) -> None:
-        """A new lock after a fork."""
-        self._lock = Lock()
 
     def _balance(self, now: float) -> float:
         made = self.definition

@@ -82,7 +82,7 @@ def factor(owner: str, name: str, value: object, minimum: float = 1.0) -> float:
 
 def exception_types(owner: str, name: str, value: object) -> tuple[type[Exception], ...]:
     """One exception class or several, as a tuple; control-flow exceptions are refused."""
-    types = tuple(value) if isinstance(value, Iterable) else (value,)
+    types = value if type(value) is tuple else tuple(value) if isinstance(value, Iterable) else (value,)
     for item in types:
         if not isinstance(item, type) or not issubclass(item, Exception):
             msg = f"{owner}: {name} holds {item!r}; pass classes derived from Exception (cancellation is never handled)"
@@ -106,9 +106,11 @@ def name_or_none(owner: str, value: object) -> None:
 
 def function(owner: str, name: str, value: object, *, plain: bool = True) -> None:
     """None, or something callable; a coroutine function only where `plain` is false."""
+    if value is None:
+        return
     if plain and (iscoroutinefunction(value) or iscoroutinefunction(getattr(value, "__call__", None))):  # noqa: B004
         msg = f"{owner}: {name}={value!r} is async, and its coroutine would always count as true; pass a plain function"
         raise TypeError(msg)
-    if value is not None and not callable(value):
+    if not callable(value):
         msg = f"{owner}: {name}={value!r} can't be called; pass a function or None"
         raise TypeError(msg)

@@ -16,6 +16,7 @@ from esteio.policy._test_switches import SWITCHES
 
 __all__ = ["GiveUp", "RetryRules", "RetryRun"]
 
+_JITTERS: tuple[str, ...] = get_args(Jitter)
 _FINAL = (DeadlineExceeded, *NEVER_HANDLED)
 _WISH_JITTER = 0.1  # so that callers told the same Retry-After do not all come back at the same moment
 _WRAPPERS = 5  # clients wrap the socket's error a few times; more is a chain of its own making
@@ -41,8 +42,8 @@ class RetryRules:
             count("Retry", "attempts", self.attempts)
         if type(self.backoff) is not Exponential:
             object.__setattr__(self, "backoff", as_backoff(self.backoff))
-        if self.jitter not in get_args(Jitter):
-            msg = f"Retry: jitter={self.jitter!r}; pass one of {', '.join(get_args(Jitter))}"
+        if self.jitter not in _JITTERS:
+            msg = f"Retry: jitter={self.jitter!r}; pass one of {', '.join(_JITTERS)}"
             raise ValueError(msg)
         flag("Retry", "idempotent", self.idempotent)
         for name in ("on", "unsent"):

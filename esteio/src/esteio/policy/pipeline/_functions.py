@@ -6,19 +6,34 @@ hands out a coroutine - is refused with a TypeError, because policies around it 
 
 from __future__ import annotations
 
-from inspect import CO_COROUTINE, isasyncgenfunction, iscoroutine, iscoroutinefunction, isgeneratorfunction
+from inspect import (
+    CO_ASYNC_GENERATOR,
+    CO_COROUTINE,
+    CO_GENERATOR,
+    CO_ITERABLE_COROUTINE,
+    isasyncgenfunction,
+    iscoroutine,
+    iscoroutinefunction,
+    isgeneratorfunction,
+)
+from types import FunctionType
 from typing import Any
 
 from esteio.policy._errors import Unguardable
+
+_SPECIAL = CO_GENERATOR | CO_ASYNC_GENERATOR | CO_ITERABLE_COROUTINE
 
 __all__ = ["call_async", "call_plain", "is_async"]
 
 
 def is_async(fn: Any) -> bool:
     """Whether `fn` is a coroutine function; TypeError when it can't be guarded at all."""
-    code = getattr(fn, "__code__", None)
-    if code is not None and code.co_flags & CO_COROUTINE:
-        return True
+    if type(fn) is FunctionType and not fn.__dict__:  # inspect's questions take longer than the rest of an inline retry
+        flags = fn.__code__.co_flags
+        if flags & CO_COROUTINE:
+            return True
+        if not flags & _SPECIAL:
+            return False
     if not callable(fn):
         msg = f"{fn!r} can't be called; pass a function"
         raise TypeError(msg)
