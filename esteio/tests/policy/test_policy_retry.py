@@ -9,8 +9,6 @@ from itertools import islice, repeat
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from esteio import (
     BulkheadFull,
@@ -28,7 +26,6 @@ from esteio import (
 )
 from esteio.policy import AttemptFailed, Constant, Exponential, Recovered, RetriesGaveUp, attempts_of
 from esteio.policy._backoff import waits
-from esteio.policy._budget import BudgetState
 from esteio.testing import ManualClock, flaky, no_retries, no_waits, recorded_events
 
 
@@ -339,51 +336,6 @@ def test_what_is_not_used_within_the_window_is_lost() -> None:
     left = pipe.snapshot().policies[0].values["left"]
     assert isinstance(left, float)
     assert left < 1
-
-
-def test_over_any_window_that_ends_with_a_retry_they_stay_within_ratio_and_floor() -> None:
-    """Failures as fast as they come, for 10 seconds: 59 retries came through where 30 were promised."""
-    clock = ManualClock()
-    state = BudgetState(RetryBudget(ratio=0.2, per_second=3, window=10), clock.monotonic)
-    allowed = 0
-    for _ in range(1000):
-        allowed += state.withdraw()
-        clock.advance(0.0099)
-    assert allowed == 30
-
-
-@given(
-    steps=st.lists(st.tuples(st.floats(0, 4), st.integers(0, 30), st.integers(0, 30)), max_size=80),
-    ratio=st.sampled_from([0.1, 0.5, 1.0]),
-    per_second=st.sampled_from([0.0, 0.3, 2.0]),
-)
-def test_the_budgets_bound_holds_under_any_traffic(
-    steps: list[tuple[float, int, int]], ratio: float, per_second: float
-) -> None:
-    clock = ManualClock()
-    state = BudgetState(RetryBudget(ratio, per_second, window=3), clock.monotonic)
-    calls: list[float] = []
-    retries: list[float] = []
-    for pause, begun, wanted in steps:
-        clock.advance(pause)
-        now = clock.monotonic()
-        state.calls += begun
-        calls += [now] * begun
-        for _ in range(wanted):
-            if state.withdraw():
-                retries.append(now)
-                recent_calls, recent = (sum(moment > now - 3 for moment in found) for found in (calls, retries))
-                assert recent <= recent_calls * ratio + per_second * 3 + 1e-9
-
-
-def test_calls_of_the_last_window_pay_for_retries_as_soon_as_they_are_seen() -> None:
-    clock = ManualClock()
-    state = BudgetState(RetryBudget(ratio=0.5, per_second=0, window=10), clock.monotonic)
-    state.calls += 10
-    assert [state.withdraw() for _ in range(6)] == [True] * 5 + [False]
-    assert (state.spent, state.refused, state.left()) == (5, 1, 0)
-    clock.advance(10)
-    assert state.left() == 0
 
 
 # -- telling, testing
