@@ -3,6 +3,7 @@
 PORT  ?= 8000
 SIZE  ?= 5000
 BENCH ?=
+MUTANTS ?=
 VENV  := .venv
 PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
@@ -13,7 +14,7 @@ CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types contracts unit fault rounds browser alone versions bench lock docs clean
+.PHONY: help run test lint types contracts unit fault rounds browser alone versions bench mutants lock docs clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +60,9 @@ alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, pass
 
 bench: $(STAMP) $(VENV)/.peers  ## measure against the peers, which it installs: all, or one with BENCH=name
 	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
+
+mutants: $(STAMP)  ## change one thing in what decides, and a test must fail (TARGETS of tools/mutants.py)
+	@$(PY) -m tools.mutants $(MUTANTS)
 
 lock: $(STAMP)  ## pin every dependency anew, with hashes
 	@PY=$(PY) .ci/lock

@@ -1,6 +1,8 @@
 """Events reach every hook, and a broken hook breaks nothing else."""
 
 import logging
+import threading
+from collections.abc import Callable
 
 import pytest
 
@@ -32,3 +34,36 @@ def test_a_failing_hook_is_logged_and_the_next_one_still_called(caplog: pytest.L
             end()
     assert seen == [Event("a")]
     assert "broken" in caplog.text
+
+
+def test_each_subscription_of_one_hook_ends_by_itself() -> None:
+    seen: list[Event] = []
+    hook = seen.append
+    first, second = events.subscribe(hook), events.subscribe(hook)
+    first()
+    first()
+    events.emit(Event("a"))
+    assert seen == [Event("a")]
+    second()
+    assert not events.active()
+
+
+def test_no_hook_is_lost_when_threads_subscribe_at_once() -> None:
+    together = threading.Barrier(8)
+    ends: list[Callable[[], None]] = []
+    seen: list[Event] = []
+
+    def subscribe() -> None:
+        together.wait(30)
+        ends.extend(events.subscribe(seen.append) for _ in range(50))
+
+    threads = [threading.Thread(target=subscribe) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    events.emit(Event("a"))
+    assert len(seen) == 400
+    for end in ends:
+        end()
+    assert not events.active()

@@ -8,8 +8,10 @@ on a hot path.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 
 __all__ = ["Event", "Hook", "active", "emit", "subscribe"]
 
@@ -23,17 +25,31 @@ class Event:
 
 Hook = Callable[[Event], None]
 
-_hooks: tuple[Hook, ...] = ()
+
+class _Subscription:
+    """One call of `subscribe`; the same hook may be subscribed several times."""
+
+    __slots__ = ("hook",)
+
+    def __init__(self, hook: Hook) -> None:
+        self.hook = hook
+
+
+_hooks: tuple[_Subscription, ...] = ()
+_lock = Lock()
 
 
 def subscribe(hook: Hook) -> Callable[[], None]:
-    """Send every event to `hook` from now on; the returned function ends that."""
+    """Send every event to `hook` from now on, once for each subscription; the returned function ends this one."""
     global _hooks  # noqa: PLW0603 - replaced whole, so emit() may iterate without a lock
-    _hooks = (*_hooks, hook)
+    own = _Subscription(hook)
+    with _lock:  # two threads that read the same tuple would lose one of their hooks
+        _hooks = (*_hooks, own)
 
     def unsubscribe() -> None:
         global _hooks  # noqa: PLW0603
-        _hooks = tuple(h for h in _hooks if h is not hook)
+        with _lock:
+            _hooks = tuple([each for each in _hooks if each is not own])
 
     return unsubscribe
 
@@ -45,10 +61,19 @@ def active() -> bool:
 
 def emit(event: Event) -> None:
     """Hand `event` to every hook, in the order they subscribed."""
-    for hook in _hooks:
+    for each in _hooks:
         try:
-            hook(event)
+            each.hook(event)
         except Exception:
             from logging import getLogger  # here: most programs never need it, and it is half of this module's import
 
-            getLogger("esteio.events").exception("event hook %r failed on %s", hook, type(event).__name__)
+            getLogger("esteio.events").exception("event hook %r failed on %s", each.hook, type(event).__name__)
+
+
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - the parent's thread that held it does not exist in a forked child
+    _lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

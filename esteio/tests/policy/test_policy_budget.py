@@ -1,9 +1,14 @@
 """The retry budget by itself: what it promises over its window, at each edge of it."""
 
+import os
+import signal
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio import RetryBudget
+from esteio.policy import _budget
 from esteio.policy._budget import BudgetState
 from esteio.testing import ManualClock
 
@@ -142,3 +147,14 @@ def test_what_is_left_is_never_below_zero_and_one_whole_retry_is_needed() -> Non
     assert state.left() == 1.5
     clock.advance(0.2)
     assert state.left() == 0  # calls and retry counted from 100, and are gone together
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the platform can't fork")
+def test_a_fork_while_another_thread_withdraws_leaves_the_child_usable() -> None:
+    state = state_of(ManualClock(), per_second=3)
+    with _budget._shared.lock:  # as another thread would hold it at the moment of the fork
+        child = os.fork()
+        if not child:
+            signal.alarm(10)  # a lock that is never released
+            os._exit(0 if state.withdraw() else 1)
+    assert os.waitpid(child, 0)[1] == 0

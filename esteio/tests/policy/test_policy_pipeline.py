@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 from functools import partial
 from typing import Any
 
@@ -446,3 +447,55 @@ async def test_the_guides_one_call_conveniences(convenience: Any, calls: int) ->
         assert dep.calls == calls
         dep = flaky(OSError, "ok")
         assert await convenience(dep.asynchronous, idempotent=True) == "ok"
+
+
+def test_a_block_left_by_break_leaves_nothing_for_the_collector() -> None:
+    pipe = Pipeline("dep", Retry(3, 0.0, idempotent=True), registry=None)
+
+    async def main() -> None:
+        async for attempt in pipe.attempts():
+            async with attempt:
+                break
+        assert len(asyncio.all_tasks()) == 1
+        await asyncio.sleep(0)
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+def test_a_block_that_waited_beyond_the_deadline_shows_why_it_failed() -> None:
+    class Slow(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds + 10)
+
+    pipe = Pipeline("dep", Deadline(5), Retry(3, 1.0, idempotent=True), clock=Slow(), registry=None)
+    with pytest.raises(OSError, match="why"):  # noqa: PT012
+        for attempt in pipe.attempts():
+            with attempt:
+                raise OSError("why")
+
+
+def test_a_registry_can_be_read_while_other_threads_make_pipelines() -> None:
+    books, end, errors = Registry(), threading.Event(), []
+    kept = []
+
+    def make() -> None:
+        number = 0
+        while not end.is_set():
+            kept.append(Pipeline(f"p{number}", Retry(idempotent=True), registry=books))
+            number += 1
+            if number % 50 == 0:
+                kept.clear()
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        for _ in range(300):
+            books.names()
+            books.snapshot()
+    except RuntimeError as error:
+        errors.append(error)
+    finally:
+        end.set()
+        thread.join()
+    assert errors == []

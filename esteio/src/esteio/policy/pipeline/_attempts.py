@@ -92,17 +92,27 @@ class Attempting:
         self._wait = None
         return Attempt(self, 1 if self.run is None else self.run.attempt)
 
-    def __iter__(self) -> Iterator[Attempt]:
-        while self._wait is not None:
-            if self.run is not None:
-                pause(self._clock, self._wait)
-            yield self._attempt()
+    # No generators: one that is left by `break` or `return` would wait for the collector, an asynchronous one with a task.
 
-    async def __aiter__(self) -> AsyncIterator[Attempt]:
-        while self._wait is not None:
-            if self.run is not None:
-                await pause_async(self._clock, self._wait)
-            yield self._attempt()
+    def __iter__(self) -> Iterator[Attempt]:
+        return self
+
+    def __aiter__(self) -> AsyncIterator[Attempt]:
+        return self
+
+    def __next__(self) -> Attempt:
+        if self._wait is None:
+            raise StopIteration
+        if self.run is not None:
+            pause(self._clock, self._wait)
+        return self._attempt()
+
+    async def __anext__(self) -> Attempt:
+        if self._wait is None:
+            raise StopAsyncIteration
+        if self.run is not None:
+            await pause_async(self._clock, self._wait)
+        return self._attempt()
 
 
 class Attempt:
@@ -167,9 +177,9 @@ class Attempt:
             self._held.callback(leave, SCOPE.set((self._ends, timeout.now, self._of.scope[2])))
 
     def _show_real(self, error: BaseException) -> None:
-        """A rejection after failed attempts does not hide why they failed."""
+        """A rejection after failed attempts, or a wait that ended too late, does not hide why they failed."""
         run = self._of.run
-        if run is not None and isinstance(error, Rejected) and run.real is not None:
+        if run is not None and isinstance(error, Rejected | DeadlineExceeded) and run.real is not None:
             real, run.real = run.real, None
             try:
                 raise real

@@ -94,7 +94,11 @@ class Registry:
 
     def names(self) -> list[str]:
         """Names of all pipelines, sorted."""
-        return sorted(self._pipelines.keys())
+        return [name for name, _ in self._all()]
+
+    def _all(self) -> list[tuple[str, Pipeline]]:
+        with self._lock:  # another thread may be making a pipeline
+            return sorted(self._pipelines.items())
 
     def get(self, name: str) -> Pipeline:
         """The pipeline of that name; LookupError with the names there are."""
@@ -110,8 +114,7 @@ class Registry:
 
     def snapshot(self) -> tuple[PipelineSnapshot, ...]:
         """All states now, by name."""
-        pipelines = sorted(self._pipelines.items())
-        return tuple(pipeline.snapshot() for _, pipeline in pipelines)
+        return tuple([pipeline.snapshot() for _, pipeline in self._all()])
 
     # -- for pipelines
 
@@ -119,11 +122,11 @@ class Registry:
         """Make a pipeline known; a later one of the same name takes its place."""
         with self._lock:
             before = self._pipelines.get(pipeline.name)
-            if before is not None and before.policies != pipeline.policies:
-                _logger.warning(
-                    "pipeline %r is built a second time, with other policies; pages show the new one", pipeline.name
-                )
             self._pipelines[pipeline.name] = pipeline
+        if before is not None and before.policies != pipeline.policies:  # told after the lock: a log may be slow
+            _logger.warning(
+                "pipeline %r is built a second time, with other policies; pages show the new one", pipeline.name
+            )
 
     def bind(self, policy: Policy, binding: Binding) -> Bound[Any]:
         """The state of a named policy, made once; a fresh one for others."""
