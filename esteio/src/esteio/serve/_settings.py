@@ -70,7 +70,7 @@ class ConnectionLimits:
     per_address: int = 250
     """Open connections of one address; proxies in `ServerOptions.forwarded_allow_ips` are exempt."""
     requests: int = 800
-    """Requests in flight; beyond, 503 with Retry-After. Probes are answered all the same."""
+    """Requests in flight, open WebSockets included; beyond, 503 with Retry-After. Probes are answered all the same."""
     head_bytes: int = 64 * 1024
     """Request line and headers; beyond, 431."""
     head_timeout: float = 10.0
