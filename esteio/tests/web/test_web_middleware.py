@@ -75,15 +75,18 @@ async def test_health_tells_each_check(well: bool, status: int, word: str) -> No
     assert r.json()["checks"]["db:responseTime"][0].get("observedValue") == (1.25 if well else None)
 
 
-async def test_a_harmless_request_id_is_kept_and_anything_else_replaced() -> None:
+async def test_a_request_is_named_by_us_and_a_harmless_name_of_the_clients_is_kept_apart() -> None:
     async with client() as c:
-        kept = await c.get("/echo", headers={"X-Request-ID": "abc-12345"})
-        assert kept.headers["x-request-id"] == "abc-12345"
-        assert kept.text.startswith("abc-12345 ")
+        named = await c.get("/echo", headers={"X-Request-ID": "abc-12345"})
+        assert named.headers["x-client-request-id"] == "abc-12345"
+        assert len(named.headers["x-request-id"]) == 16
+        assert named.text.startswith(named.headers["x-request-id"] + " ")
+        again = await c.get("/echo", headers={"X-Request-ID": "abc-12345"})
+        assert again.headers["x-request-id"] != named.headers["x-request-id"]
         for bad in ("short", "x" * 65, "with space 123", "line\tbreak99", "<script>1234"):
-            replaced = await c.get("/echo", headers={"X-Request-ID": bad})
-            assert replaced.headers["x-request-id"] != bad
-            assert len(replaced.headers["x-request-id"]) == 16
+            ignored = await c.get("/echo", headers={"X-Request-ID": bad})
+            assert "x-client-request-id" not in ignored.headers
+            assert len(ignored.headers["x-request-id"]) == 16
 
 
 async def test_bodies_up_to_the_limit_pass_and_larger_ones_are_named() -> None:

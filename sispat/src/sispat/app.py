@@ -25,6 +25,7 @@ from esteio.web.limits import Denial
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
+from sispat.http.edge import Edge, allowed_methods
 from sispat.http.errors import Problem, limit_problem, problem_of, problem_response
 from sispat.http.limits import Identify, limit_rules
 from sispat.http.openapi import add_documentation
@@ -60,9 +61,11 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,  # names the host that the request named; http.edge does it without
         lifespan=lifespan,
         middleware=[
             Middleware(RequestId),
+            Middleware(Edge, show=_show, secure=settings.secure_cookies),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
             Middleware(Identify, db=service.db, lifetime=service.lifetime, maintenance=service.maintenance, site=site),
@@ -70,7 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     application.state.service, application.state.site = service, site
-    for kind in (SispatError, EsteioError, HTTPException, RequestValidationError, ClientDisconnect, Exception):
+    for kind in (SispatError, EsteioError, HTTPException, RequestValidationError, ClientDisconnect):
         application.add_exception_handler(kind, _show_error)
     application.router.routes.extend(
         health_routes(service.health, prefix="/api/health", version=__version__, service="sispat")
@@ -86,7 +89,10 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _show_error(request: Request, error: Exception) -> Response:
-    return await _show(request, problem_of(error, site_of(request)))
+    problem = problem_of(error, site_of(request))
+    if problem.status == 405:
+        problem.headers["Allow"] = allowed_methods(request)
+    return await _show(request, problem)
 
 
 def _refuse(_: Scope, denial: Denial) -> ASGIApp:

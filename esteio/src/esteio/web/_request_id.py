@@ -1,7 +1,9 @@
 """A name for each request, so that a log line, an audit record and a person on the phone mean the same one.
 
-Promises: `scope["state"]["request_id"]` and the `X-Request-ID` answer header hold it. One that the client
-sent is kept when it is 8 to 64 harmless characters; anything else is replaced, because it ends up in logs.
+Promises: `scope["state"]["request_id"]` and the `X-Request-ID` answer header hold a name that this process made: nobody
+outside can choose it, or make two requests share one. What the client calls the request by its own `X-Request-ID` is in
+`scope["state"]["client_request_id"]` and answered as `X-Client-Request-ID`, when it is 8 to 64 harmless characters;
+anything else is ignored, because it ends up in logs.
 """
 
 from __future__ import annotations
@@ -28,12 +30,17 @@ class RequestId:
             await self.app(scope, receive, send)
             return
         sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = sent if _HARMLESS.fullmatch(sent) else secrets.token_hex(8).encode()
-        scope.setdefault("state", {})["request_id"] = request_id.decode()
+        theirs = sent if _HARMLESS.fullmatch(sent) else None
+        request_id = secrets.token_hex(8).encode()
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id.decode()
+        state["client_request_id"] = theirs.decode() if theirs else None
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id)]
+                if theirs:
+                    message["headers"].append((b"x-client-request-id", theirs))
             await send(message)
 
         await self.app(scope, receive, send_named)

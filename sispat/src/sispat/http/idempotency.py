@@ -21,7 +21,7 @@ from sispat.kernel.errors import InvalidData, KeyReused
 
 __all__ = ["once", "remove_expired", "request_digest"]
 
-_KEPT_HEADERS = ("content-type", "location", "etag")
+_NOT_KEPT = ("content-length", "set-cookie")  # of the body, which is kept; of the first client alone
 
 
 def request_digest(method: str, path: str, body: bytes) -> bytes:
@@ -77,7 +77,7 @@ async def _stored(ctx: Context, key: str, digest: bytes) -> Response | None:
 
 
 async def _store(ctx: Context, key: str, digest: bytes, response: Response) -> None:
-    headers = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
+    headers = {name: value for name, value in response.headers.items() if name not in _NOT_KEPT}
     await ctx.conn.execute(
         "insert into idempotencia (usuario_id, chave, pedido, estado, cabecalhos, corpo) values (%s, %s, %s, %s, %s, %s)",
         [ctx.actor, key, digest, response.status_code, Jsonb(headers), bytes(response.body)],

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import FastAPI
-from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 __all__ = ["IDEMPOTENT", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation"]
@@ -18,6 +20,25 @@ __all__ = ["IDEMPOTENT", "RESPONSES", "SECURITY", "VERSIONED", "add_documentatio
 _SCHEME = "Sessão"
 _PAGE = "/api/docs"
 _ASSETS = f"{_PAGE}/recursos"
+_START_PATH = f"{_PAGE}/inicio.js"
+
+# Swagger UI sets styles on its elements and carries its icons as data; scripts are files of ours alone.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
+)
+_START = """SwaggerUIBundle({
+  url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
+});
+"""
+_HTML = f"""<!doctype html>
+<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>SISPAT: API</title><link rel="icon" href="{_ASSETS}/favicon-32x32.png">
+<link rel="stylesheet" href="{_ASSETS}/swagger-ui.css"></head>
+<body><main id="swagger-ui"></main>
+<script src="{_ASSETS}/swagger-ui-bundle.js"></script><script src="{_START_PATH}"></script></body></html>
+"""
 
 SECURITY: dict[str, Any] = {"security": [{_SCHEME: []}]}
 
@@ -85,14 +106,12 @@ def add_documentation(application: FastAPI) -> None:
         return document
 
     async def page() -> HTMLResponse:
-        return get_swagger_ui_html(
-            openapi_url=str(application.openapi_url),
-            title="SISPAT: API",
-            swagger_js_url=f"{_ASSETS}/swagger-ui-bundle.js",
-            swagger_css_url=f"{_ASSETS}/swagger-ui.css",
-            swagger_favicon_url=f"{_ASSETS}/favicon-32x32.png",
-        )
+        return HTMLResponse(_HTML, headers={"Content-Security-Policy": _POLICY})
+
+    async def start(_: Request) -> Response:
+        return Response(_START, media_type="text/javascript")
 
     application.openapi = with_session  # type: ignore[method-assign]
     application.add_api_route(_PAGE, page, include_in_schema=False)
+    application.router.routes.append(Route(_START_PATH, start))
     application.mount(_ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="documentacao")

@@ -27,8 +27,11 @@ CARRIED_PREFIX = "retomada."  # of the hidden fields that carry a submission thr
 
 def local_path(path: str) -> str:
     """`path` if it leads to one of our pages, else the first page: nobody is sent elsewhere after signing in."""
-    parts = urlsplit(path) if path.isprintable() and "\\" not in path else None
-    if parts is None or parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//"):
+    if not path.startswith("/") or path.startswith("//") or "\\" in path or not path.isprintable():
+        return "/"
+    try:
+        parts = urlsplit(path)
+    except ValueError:  # such as a bracket that is not closed
         return "/"
     return "/" if parts.path in ("/entrar", "/sair") or parts.path.startswith("/api") else path
 

@@ -7,7 +7,9 @@ refused. What is inserted meanwhile neither repeats nor hides a row.
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
@@ -103,11 +105,38 @@ def cursor_at(asked: ListaDePatrimonios, row: Row, direction: Direction) -> str:
     return base64.urlsafe_b64encode(data.encode()).decode().rstrip("=")
 
 
+_KEY_OF_SORT = {
+    "numero": r"\d{1,18}",
+    "descricao": r"[^\x00\ud800-\udfff]{0,100}",
+    "valor": r"\d{1,12}(\.\d{1,2})?",
+    "data_aquisicao": r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])",
+}
+
+
+def _is_place(sort: str, key: object, numero: object) -> bool:
+    """Whether the database can compare these with its columns: what is made up must not become an error there."""
+    return (
+        isinstance(key, str)
+        and re.fullmatch(_KEY_OF_SORT[sort], key, re.ASCII) is not None
+        and type(numero) is int
+        and 0 <= numero < 2**63
+        and (sort != "data_aquisicao" or _is_date(key))
+    )
+
+
+def _is_date(text: str) -> bool:
+    try:
+        dt.date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _opened(asked: ListaDePatrimonios) -> tuple[bool, str, int]:
     try:
         data = base64.urlsafe_b64decode(asked.pagina + "=" * (-len(asked.pagina) % 4))
         sort, direction, key, numero = json.loads(data)
-        valid = sort == asked.sort and direction in ("a", "d") and isinstance(key, str) and isinstance(numero, int)
+        valid = sort == asked.sort and direction in ("a", "d") and _is_place(sort.lstrip("-"), key, numero)
     except (ValueError, TypeError):
         valid = False
     if not valid:

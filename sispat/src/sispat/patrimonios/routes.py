@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from sispat.cadastros.actions import nomes
 from sispat.http.documents import Evento
-from sispat.http.headers import SECURITY_HEADERS
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
@@ -126,7 +125,7 @@ async def export_page(ctx: RequestContext) -> Reply:
     search = Search(ctx.request.query_params)
     asked = ListaDePatrimonios.parse({name: value for name, value in search.values.items() if name != "pagina"})
     await actions.contar(ctx, asked, ceiling=1)
-    return Export(asked, SECURITY_HEADERS)
+    return Export(asked)
 
 
 form(route, "/patrimonios/novo", Novo)

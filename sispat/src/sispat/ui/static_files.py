@@ -14,8 +14,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sispat.http.headers import SECURITY_HEADERS
-
 __all__ = ["STATIC_PATH", "serve", "static_path"]
 
 _FOLDER = Path(__file__).parent / "static"
@@ -51,7 +49,7 @@ async def serve(request: Request) -> Response:
     etag = f'"{file.digest}"'
     current = request.path_params["digest"] == file.digest
     keep = "public, max-age=31536000, immutable" if current else "no-cache"
-    headers = {**SECURITY_HEADERS, "Cache-Control": keep, "ETag": etag, "Vary": "Accept-Encoding"}
+    headers = {"Cache-Control": keep, "ETag": etag, "Vary": "Accept-Encoding"}
     if file.digest in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers=headers, media_type=file.type_)
