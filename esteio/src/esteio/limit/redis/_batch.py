@@ -76,6 +76,7 @@ class Batches:
         self._alone: deque[Unit] = deque()  # once sent elsewhere in vain, so that they do not spoil another batch
         self._flying: list[_Batch] = []
         self._scheduled = False
+        self._turn = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
         self.wire: Wire | None = None
@@ -87,15 +88,24 @@ class Batches:
 
     def add(self, unit: Unit) -> None:
         """Send it with whatever else comes in this turn; its time runs from the first time it was added anywhere."""
-        if not unit.since:
-            unit.since = self._loop.time()
-        due = unit.since + self._wait
-        if self._timer is None or due < self._due:  # a unit that comes from another node has less time left
-            self._set_timer(due)
-        (self._alone if unit.moved else self._queue).append(unit)
         if not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self.flush)
+            self._schedule()
+        if unit.since:  # it comes from another node, and has less time left
+            self._alone.append(unit)
+            due = unit.since + self._wait
+            if self._timer is None or due < self._due:
+                self._set_timer(due)
+            return
+        unit.since = self._turn
+        self._queue.append(unit)
+        if self._timer is None:
+            self._set_timer(self._turn + self._wait)
+
+    def _schedule(self) -> None:
+        """Flush at the end of this turn of the loop; all that is added until then came at this moment."""
+        self._scheduled = True
+        self._turn = self._loop.time()
+        self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
         """Send what waits, as far as it may be on its way."""
@@ -163,8 +173,7 @@ class Batches:
 
     def _flush_soon(self) -> None:
         if (self._queue or self._alone) and not self._scheduled:
-            self._scheduled = True
-            self._loop.call_soon(self.flush)
+            self._schedule()
 
     def _answer(self, batch: _Batch, answer: bytes) -> None:
         rows = answers(answer)
