@@ -84,6 +84,16 @@ def test_retries_of_one_slice_leave_with_the_last_of_them_and_never_earlier() ->
     assert state.left() == 2
 
 
+def test_a_slice_is_measured_from_its_first_retry_so_that_a_steady_trickle_leaves_too() -> None:
+    clock = ManualClock(monotonic=100)
+    state = state_of(clock, per_second=0.3)
+    for _ in range(3):  # 100.0, 100.4 | 100.8
+        assert state.withdraw()
+        clock.advance(0.4)
+    clock.advance(9.25)
+    assert state.left() == 2  # 110.45
+
+
 def test_retries_a_slice_apart_leave_one_after_the_other() -> None:
     clock = ManualClock(monotonic=100)
     state = state_of(clock, per_second=0.2)

@@ -222,6 +222,7 @@ def test_the_fast_permit_is_there_only_while_there_is_nothing_to_remember() -> N
     assert m.fast_permit is None
     own = permit(m, 6.0)
     assert (own is shared, own.started) == (False, 6.0)
+    assert m.running == {}  # nobody asks for how long it has been running
     m.succeeded(own, 6.0)
     assert m.fast_permit is not None
     m.succeeded(permit(m, 7.0), 7.0)
