@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import Manifest, Part, RestoreRefused
-from esteio.backup.physical import Segment, StoreLag, Wal, WalStatus, first_segment, gaps, plan, window
+from esteio.backup.physical import Segment, StoreLag, Target, Wal, WalStatus, first_segment, gaps, plan, window
 from esteio.backup.physical._plan import why_base
 from esteio.backup.physical._segments import lsn_bytes
 from esteio.backup.physical._timelines import Branch, history_file
@@ -139,6 +139,51 @@ def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun(
     assert way(None) == ("b40", ["17", "18"], None)
     bases.append(base(80, 5, timeline=2))
     assert way(None) == ("b80", [], None)
+
+
+def test_a_chosen_timeline_is_followed_and_one_that_no_base_leads_to_is_refused() -> None:
+    branch = Branch.parse(2, HISTORY.format(4 * SIZE + 1000))
+    begun = (NOON + timedelta(minutes=60)).timestamp()
+    log = [
+        *(wal(number, (number - 2) * 10) for number in range(3, 9)),
+        Wal(segment(4, 2), begun, False, "x", first=begun),
+    ]
+    found = plan([base(0, 2)], log, Target(timeline=1), name="city", branches={2: branch})
+    assert (found.branch, found.log[-1].segment) == (None, segment(8))
+    assert plan([base(0, 2)], log, None, name="city", branches={2: branch}).branch == branch
+    with pytest.raises(RestoreRefused, match="no base leads to timeline 7"):
+        plan([base(0, 2)], log, Target(timeline=7), name="city", branches={2: branch})
+
+
+def test_a_position_needs_a_base_before_it_and_wal_that_has_it_and_a_name_the_oldest_base() -> None:
+    backups, log = [base(0, 2), base(30, 5)], [wal(number, (number - 2) * 10) for number in range(3, 9)]
+
+    def taken(target: Target) -> tuple[str, int]:
+        found = plan(backups, log, target, name="city")
+        return found.base.id, len(found.log)
+
+    assert taken(Target("lsn", f"0/{4 * SIZE:X}")) == ("b0", 6)
+    assert taken(Target("lsn", f"0/{7 * SIZE:X}")) == ("b30", 3)
+    assert taken(Target("name", "before")) == ("b0", 6)
+    assert taken(Target("xid", "1234")) == ("b0", 6)
+    assert taken(Target("immediate")) == ("b30", 0)
+    for lsn in (SIZE, 9 * SIZE):
+        with pytest.raises(RestoreRefused, match="can't be reached"):
+            taken(Target("lsn", f"0/{lsn:X}"))
+
+
+@pytest.mark.parametrize("text", ["xid:", "xid:-1", "xid:1x", "lsn:12", "name:", "name:" + "n" * 64])
+def test_a_target_with_a_value_that_cannot_be_used_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="allowed: xid:1234"):
+        Target.parse(text)
+
+
+def test_targets_are_read_as_they_are_typed() -> None:
+    assert Target.parse("xid:1234") == Target("xid", "1234")
+    assert Target.parse("lsn:0/3000028") == Target("lsn", "0/3000028")
+    assert Target.parse("name:a:b") == Target("name", "a:b")
+    assert Target.parse("immediate") == Target("immediate")
+    assert Target.parse("2026-03-01T14:30:00-03:00") is None
 
 
 def test_a_restore_of_a_restore_knows_all_it_comes_from() -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from esteio.backup import Backups, RestoreRefused, Trouble
 from esteio.backup.packing import Decryption, Encryption, Packing
-from esteio.backup.physical import Limit, Segment, WalArchive, WalConflict, WalMended, WalMismatch, gaps
+from esteio.backup.physical import Limit, Segment, Target, WalArchive, WalConflict, WalMended, WalMismatch, gaps
 from esteio.backup.physical._inventory import list_wal
 from esteio.backup.physical._objects import FOLDER, KEYS, WalObject
 from esteio.backup.physical._ship import Shipping
@@ -370,6 +370,35 @@ def test_every_target_is_reachable_in_a_copy_whose_files_dates_have_moved_on(
     last = copied.cluster.windows()[made.id].ends
     copied.recover(home / "exactly", last)  # what is shown can be reached
     assert {"early", "late"} == tables(home / "exactly") & {"early", "late"}
+
+
+@pytest.mark.fault
+def test_a_cluster_comes_back_to_a_transaction_a_restore_point_a_position_and_the_end_of_its_base(
+    server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
+) -> None:
+    archive.start()
+    backups = Backups(server.dsn(), stores, scratch=home)
+    run(server, "DROP TABLE IF EXISTS one, two, three, four")
+    backups.run(kind="base", verify=False)
+    with psycopg.connect(server.dsn().conninfo) as conn:
+        conn.execute("CREATE TABLE one ()")
+        xid = (conn.execute("SELECT pg_current_xact_id()::text").fetchone() or [""])[0]
+    run(server, "CREATE TABLE two ()", "SELECT pg_create_restore_point('before three')", "CREATE TABLE three ()")
+    lsn = run(server, "SELECT pg_current_wal_insert_lsn()::text")
+    run(server, "CREATE TABLE four ()")
+    backups.run(kind="base", verify=False)  # it came later, and must not be taken for those before it
+    switch(server)
+    arrived(server, archive)
+    archive.stop(10.0)
+    wanted = {"xid": (xid, 1), "name": ("before three", 2), "lsn": (lsn, 3), "immediate": ("", 4)}
+    for kind, (value, count) in wanted.items():
+        target = Target(kind, value)  # type: ignore[arg-type]
+        backups.recover(home / kind, target)
+        there = tables(home / kind) & {"one", "two", "three", "four"}
+        assert there == set(["one", "two", "three", "four"][:count]), kind
+    with pytest.raises(RestoreRefused, match="can't be reached"):
+        backups.recover(home / "no", Target("name", "there is no such point"))
+    assert not (home / "no").exists()
 
 
 # What a store lacks, and what is damaged in it

@@ -42,12 +42,14 @@ from esteio.backup.physical import (
     NotPossible,
     Recovered,
     Repaired,
+    Target,
     WalArchive,
     packing_with_known_key,
     recover_beside,
     recover_in_place,
     recover_server,
     require_stopped,
+    time_of,
 )
 from esteio.backup.restore import Restored
 from esteio.backup.schedule import Errand, Job, Scheduler, Task
@@ -348,7 +350,7 @@ class Backups:
     def recover(
         self,
         directory: Path,
-        target: datetime | None = None,
+        target: datetime | Target | None = None,
         progress: Progress = silent,
         *,
         documents: Path | None = None,
@@ -358,17 +360,19 @@ class Backups:
 
         It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
         what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
-        `cluster` is its system identifier, needed where the stores hold several and none was accepted.
+        A `Target` stops at a transaction, a position, a restore point or at the end of the base, and names a timeline; the
+        documents are then the newest. `cluster` is its system identifier, needed where the stores hold several and none was
+        accepted.
         """
         with self._waiting(progress):
-            beside = self.documents.as_of(target, into=documents) if documents else Untouched()
+            beside = self.documents.as_of(time_of(target), into=documents) if documents else Untouched()
             return recover_beside(self.cluster, directory, target, beside, progress, which=cluster)
 
     def recover_in_place(
         self,
         data_dir: Path,
         confirm: Callable[[str], bool],
-        target: datetime | None = None,
+        target: datetime | Target | None = None,
         progress: Progress = silent,
         *,
         documents: bool = True,
@@ -392,14 +396,14 @@ class Backups:
             reason = f"{data_dir.parent}: {error.strerror}"
             raise RestoreRefused(str(data_dir), reason, "make that directory, or name another one") from error
         with self._waiting(progress):
-            beside = self.documents.as_of(target) if documents else Untouched()
+            beside = self.documents.as_of(time_of(target)) if documents else Untouched()
             return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)
 
     def recover_server(
         self,
         server: Embedded,
         confirm: Callable[[str], bool],
-        target: datetime | None = None,
+        target: datetime | Target | None = None,
         progress: Progress = silent,
         *,
         documents: bool = True,
@@ -412,7 +416,7 @@ class Backups:
         `confirm`, such as `Maintenance.held`, and may wait at its end until that server answers.
         """
         with self._waiting(progress):
-            beside = self.documents.as_of(target) if documents else Untouched()
+            beside = self.documents.as_of(time_of(target)) if documents else Untouched()
             return recover_server(
                 self.cluster,
                 server,

@@ -141,6 +141,7 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
         in_place: Annotated[bool, typer.Option("--in-place", help=words.in_place)] = False,
         yes: Annotated[bool, typer.Option("--yes", help=words.yes)] = False,
         to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
+        timeline: Annotated[int | None, typer.Option("--timeline", min=1, help=words.timeline)] = None,
         cluster: Annotated[str | None, typer.Option("--cluster", help=words.cluster)] = None,
         directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
@@ -160,7 +161,7 @@ def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> No
                 or in_place != (server is not None)
             ):
                 raise typer.BadParameter(words.one_of_directories)
-            target = moment(to, words)
+            target = moment(to, timeline, words)
             with opened(False) as backups, Bar(words) as bar:
                 if place is not None:
                     confirm = partial(_confirmed, yes, words.type_directory, bar)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from esteio.cli._words import Words
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
-    from esteio.backup.physical import Recovered
+    from esteio.backup.physical import Recovered, Target
     from esteio.postgres.embedded import Embedded
 
 __all__ = ["Choice", "moment", "recover_cluster", "replace_cluster"]
@@ -29,22 +29,25 @@ _LAST = "last"
 class Choice:
     """What to restore: the cluster with that system identifier (None: the only one) as of `target` (None: the last)."""
 
-    target: datetime | None
+    target: datetime | Target | None
     cluster: str | None = None
     documents: bool = True
 
 
-def moment(text: str, words: Words) -> datetime | None:
-    """What `--to` says; None for the last moment there is."""
-    if text == _LAST:
-        return None
+def moment(text: str, timeline: int | None, words: Words) -> datetime | Target | None:
+    """What `--to` and `--timeline` say; None for the last moment there is."""
+    from esteio.backup.physical import Target
+
     try:
-        found = datetime.fromisoformat(text)
+        target = Target.parse(text)
+        found = None if text == _LAST or target else datetime.fromisoformat(text)
     except ValueError:
         raise typer.BadParameter(words.bad_moment) from None
-    if found.tzinfo is None:
+    if found is not None and found.tzinfo is None:
         raise typer.BadParameter(words.bad_moment)
-    return found
+    if timeline is None:
+        return target or found
+    return replace(target or Target(time=found), timeline=timeline)
 
 
 def recover_cluster(

@@ -36,8 +36,14 @@ class Words:
     in_place: str = "Take the place of the present database; with --to, of our own server, which may run."
     yes: str = "Do not ask for the database's name."
     one_of: str = "say either --into NAME or --in-place"
-    to: str = "The whole cluster as of a moment with its timezone (2026-03-01T14:30:00-03:00), or last."
-    bad_moment: str = "--to wants a moment with its timezone, such as 2026-03-01T14:30:00-03:00, or last"
+    to: str = (
+        "The whole cluster as of a moment with its timezone (2026-03-01T14:30:00-03:00), or last; or xid:1234, "
+        "lsn:0/3000028, name:RESTORE_POINT, immediate (the end of the base)."
+    )
+    timeline: str = "The timeline to follow; without, the newest that had begun by then."
+    bad_moment: str = (
+        "--to wants a moment with its timezone, such as 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: or immediate"
+    )
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
     one_of_directories: str = "with --to, say either --directory DIR or --data-dir DIR; --in-place for our own server"

@@ -49,8 +49,10 @@ TEXTOS_DOS_COMANDOS = Words(
     in_place="Toma o lugar do banco atual; com --to, o do nosso servidor, que pode estar ligado.",
     yes="Não pergunta o nome do banco.",
     one_of="diga --into NOME ou --in-place",
-    to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last.",
-    bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, ou last",
+    to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last; ou xid:1234, "
+    "lsn:0/3000028, name:PONTO_DE_RESTAURAÇÃO, immediate (o fim da base).",
+    timeline="A linha do tempo a seguir; sem isso, a mais nova que já tinha começado.",
+    bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: ou immediate",
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
     one_of_directories=(

@@ -49,6 +49,8 @@ _FRASES = {
     "replay ended at {a}, before {b}": "a reprodução parou em {a}, antes de {b}",
     "the stores hold {a} clusters: {b}": "os lugares guardam {a} clusters: {b}",
     "cluster {a} has no base; {frase}": "o cluster {a} não tem base; {frase}",
+    "no base leads to timeline {a}": "nenhuma base leva à linha do tempo {a}",
+    "choose another timeline, or none": "escolha outra linha do tempo, ou nenhuma",
     "say which with --cluster": "diga qual com --cluster",
     "it is not installed here": "não está instalado aqui",
     "it ended with exit code {a}": "terminou com o código {a}",

@@ -21,6 +21,7 @@ from esteio.backup.physical._ship import StoreLag, WalConflict, WalMismatch
 from esteio.backup.physical._spool import Limit
 from esteio.backup.physical._status import WalStatus, read_status
 from esteio.backup.physical._swap import require_stopped, swap
+from esteio.backup.physical._target import Target, time_of
 from esteio.backup.physical._together import recover_beside, recover_in_place
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Repaired",
     "Segment",
     "StoreLag",
+    "Target",
     "Wal",
     "WalArchive",
     "WalConflict",
@@ -57,6 +59,7 @@ __all__ = [
     "require_stopped",
     "swap",
     "take_base",
+    "time_of",
     "unneeded",
     "window",
 ]

@@ -33,6 +33,7 @@ from esteio.backup.physical._plan import Plan, Window, plan, unneeded, why_base,
 from esteio.backup.physical._recover import Recovered, recover, refuse_early
 from esteio.backup.physical._repair import Repaired, read_log, repair_log
 from esteio.backup.physical._status import read_status
+from esteio.backup.physical._target import Target
 from esteio.backup.physical._timelines import Branch, branches
 from esteio.backup.physical._trial import Trial
 from esteio.backup.store import StoreError, Stores
@@ -144,7 +145,12 @@ class ClusterBackups:
         self._stores.put(f"{system_folder(system)}/{ACCEPTED}", b"a person accepted this cluster\n")
 
     def recover(
-        self, directory: Path, target: datetime | None, progress: Progress = silent, *, cluster: str | None = None
+        self,
+        directory: Path,
+        target: datetime | Target | None,
+        progress: Progress = silent,
+        *,
+        cluster: str | None = None,
     ) -> Recovered:
         """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
 
@@ -156,7 +162,7 @@ class ClusterBackups:
         return recover(found, directory, self._stores, tools, self.key, progress=progress, clock=self._clock)
 
     def require_reachable(
-        self, data_dir: Path, target: datetime | None, *, major: int, cluster: str | None = None
+        self, data_dir: Path, target: datetime | Target | None, *, major: int, cluster: str | None = None
     ) -> None:
         """RestoreRefused when `data_dir`, of a server of `major`, can't be brought to `target`, as far as is known."""
         found = self._plan(data_dir, target, cluster)
@@ -221,7 +227,7 @@ class ClusterBackups:
                 failed.update(self._stores.delete(wal.key))
         return failed
 
-    def _plan(self, directory: Path, target: datetime | None, cluster: str | None) -> Plan:
+    def _plan(self, directory: Path, target: datetime | Target | None, cluster: str | None) -> Plan:
         entries = self._catalogue.entries()
         known = self._clusters(entries)
         if not known.bases:

@@ -23,6 +23,7 @@ from esteio.backup._progress import Progress, silent
 from esteio.backup.documents import Untouched
 from esteio.backup.physical._cluster import ClusterBackups
 from esteio.backup.physical._recover import Recovered
+from esteio.backup.physical._target import Target
 from esteio.backup.physical._together import swap_together
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, Hold
@@ -43,7 +44,7 @@ def recover_server(
     cluster: ClusterBackups,
     server: Embedded,
     confirm: Callable[[str], bool],
-    target: datetime | None = None,
+    target: datetime | Target | None = None,
     progress: Progress = silent,
     *,
     which: str | None = None,

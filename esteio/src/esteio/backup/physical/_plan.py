@@ -16,6 +16,7 @@ from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Manifest
 from esteio.backup.physical._inventory import Wal
 from esteio.backup.physical._segments import Segment, gaps, lsn_bytes
+from esteio.backup.physical._target import Target
 from esteio.backup.physical._timelines import Branch, history_file
 
 __all__ = ["Plan", "Window", "first_segment", "plan", "unneeded", "why_base", "window"]
@@ -47,9 +48,12 @@ class Plan:
     chain: tuple[Manifest, ...]
     log: tuple[Wal, ...]
     target: datetime | None
+    """The time at which replay stops; None for the last moment, and for a `stop`."""
     window: Window
     branch: Branch | None = None
     """Along which the log goes on, where that is not the base's own timeline."""
+    stop: Target | None = None
+    """Where replay stops, if that is no time."""
     histories: Mapping[str, str] = field(default_factory=dict)
     """By name, the history files of all timelines known beyond the base's: the server must not use their numbers again."""
 
@@ -73,13 +77,14 @@ def first_segment(base: Manifest) -> Segment:
 
 def window(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch] | None = None) -> Window:
     """What can be reached from `base` with `log`, on the newest of the timelines that lead on from it."""
-    return _window(base, _way([base], log, branches or {}, None).followed)
+    way = _way([base], log, branches or {}, None)
+    return _window(base, way.followed if way else ())
 
 
 def plan(
     backups: Sequence[Manifest],
     log: Sequence[Wal],
-    target: datetime | None,
+    target: datetime | Target | None,
     *,
     name: str,
     branches: Mapping[int, Branch] | None = None,
@@ -89,24 +94,61 @@ def plan(
 
     After a restore the log goes on along a branch, one of `branches`; the one taken is the newest that had begun at
     `target`. Of the backups that `failed` their trial one is taken only when there is no other. ValueError for a target
-    without a timezone: two hours are lost that way, or replayed.
+    without a timezone: two hours are lost that way, or replayed. Which base a transaction or a restore point comes after is
+    not known: the oldest is taken whose WAL leads on without a gap.
     """
+    wanted = target if isinstance(target, Target) else Target(time=target)
+    target = wanted.time
     if target is not None and target.tzinfo is None:
         msg = f"the target {target} has no timezone; write 2026-03-01 14:30:00-03:00, or +00:00 for UTC"
         raise ValueError(msg)
     bases = sorted((b for b in backups if b.kind in ("base", "incremental")), key=lambda b: str(b.details["ended"]))
     if not bases:
         raise RestoreRefused(name, "there is no base backup", "make one with `backup run --kind base`")
-    fitting = [b for b in bases if target is None or datetime.fromisoformat(b.details["ended"]) <= target]
+    fitting = [base for base in bases if _ended_before(base, wanted)]
     if not fitting:
-        raise _unreachable(name, target, window(bases[0], log, branches), "")
-    sound = [base for base in fitting if base.id not in failed]
-    way = _way(sound or fitting, log, branches or {}, target)
+        raise _unreachable(name, wanted, window(bases[0], log, branches), "")
+    sound = [base for base in fitting if base.id not in failed] or fitting
+    way = _way(sound, log, branches or {}, target, wanted.timeline)
+    if way is not None and wanted.kind in ("xid", "name"):
+        way = _oldest_way(sound, way, log, branches or {})
+    if way is None:
+        reason = f"no base leads to timeline {wanted.timeline}"
+        raise RestoreRefused(name, reason, "choose another timeline, or none")
     reach = _window(way.base, way.followed)
-    if target is not None and target > reach.ends:
-        raise _unreachable(name, target, reach, _hole(way, log))
+    if (target is not None and target > reach.ends) or not _holds_position(way, wanted):
+        raise _unreachable(name, wanted, reach, _hole(way, log))
+    needed = () if wanted.kind == "immediate" else _needed(way.followed, target)
+    stop = None if wanted.kind == "time" else wanted
     histories = _histories(way.base, log, branches or {})
-    return Plan(_chain(way.base, backups, name), _needed(way.followed, target), target, reach, way.branch, histories)
+    return Plan(_chain(way.base, backups, name), needed, target, reach, way.branch, stop, histories)
+
+
+def _ended_before(base: Manifest, wanted: Target) -> bool:
+    if wanted.kind == "lsn":
+        return lsn_bytes(base.details["end_lsn"]) <= lsn_bytes(wanted.value)
+    return wanted.time is None or datetime.fromisoformat(base.details["ended"]) <= wanted.time
+
+
+def _oldest_way(bases: Sequence[Manifest], newest: _Way, log: Sequence[Wal], branches: Mapping[int, Branch]) -> _Way:
+    """To where `newest` leads, from the oldest base that leads there too."""
+    known = {wal.segment: wal for wal in log}
+    timeline = newest.branch.timeline if newest.branch else int(newest.base.details["timeline"])
+    end = newest.followed[-1:]
+    for base in bases:
+        way = _along(base, timeline, branches.get(timeline), known)
+        if way is not None and way.followed[-1:] == end:
+            return way
+    return newest
+
+
+def _holds_position(way: _Way, wanted: Target) -> bool:
+    """Whether the WAL of `way` has the position that is wanted, if one is."""
+    if wanted.kind != "lsn":
+        return True
+    position = lsn_bytes(wanted.value)
+    ends = [(wal.segment.number + 1) * wal.segment.size for wal in way.followed]
+    return position < max(ends, default=lsn_bytes(way.base.details["end_lsn"]) + 1)
 
 
 def unneeded(bases: Sequence[Manifest], log: Sequence[Wal]) -> tuple[Wal, ...]:
@@ -125,19 +167,26 @@ class _Way:
 
 
 def _way(
-    bases: Sequence[Manifest], log: Sequence[Wal], branches: Mapping[int, Branch], target: datetime | None
-) -> _Way:
-    """From the newest of `bases` (the oldest first) that leads to the newest timeline that had begun at `target`."""
+    bases: Sequence[Manifest],
+    log: Sequence[Wal],
+    branches: Mapping[int, Branch],
+    target: datetime | None,
+    chosen: int | None = None,
+) -> _Way | None:
+    """From the newest of `bases` (the oldest first) that leads to the newest timeline that had begun at `target`.
+
+    With `chosen`, to that timeline; None only when no base leads there.
+    """
     begun = [b for b in branches.values() if target is None or _begun(b, log) <= target.timestamp()]
     known = {wal.segment: wal for wal in log}
     own = {int(base.details["timeline"]) for base in bases}
-    for timeline in sorted(own | {branch.timeline for branch in begun}, reverse=True):
+    candidates = own | {branch.timeline for branch in begun} if chosen is None else {chosen}
+    for timeline in sorted(candidates, reverse=True):
         for base in reversed(bases):
             way = _along(base, timeline, branches.get(timeline), known)
             if way is not None:
                 return way
-    msg = "every base leads along its own timeline"
-    raise AssertionError(msg)
+    return None
 
 
 def _begun(branch: Branch, log: Sequence[Wal]) -> float:
@@ -208,8 +257,8 @@ def _chain(base: Manifest, backups: Sequence[Manifest], name: str) -> tuple[Mani
     return (*(known[backup] for backup in wanted), base)
 
 
-def _unreachable(name: str, target: datetime | None, reach: Window, why: str) -> RestoreRefused:
-    reason = f"{target and target.isoformat(' ')} can't be reached{why}"
+def _unreachable(name: str, target: Target, reach: Window, why: str) -> RestoreRefused:
+    reason = f"{target} can't be reached{why}"
     return RestoreRefused(name, reason, f"what can be reached is {reach}")
 
 

@@ -22,6 +22,7 @@ from esteio.backup._manifest import Manifest
 from esteio.backup._session import connect, one
 from esteio.backup.physical._plan import Plan
 from esteio.backup.physical._segments import lsn_bytes
+from esteio.backup.physical._target import Target
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded, StartFailed
 from esteio.postgres.embedded._hold import hold_file
@@ -85,7 +86,7 @@ def replay(
     own = {name: _content(directory / name) for name in _OWN_FILES}
     for name in (*_OWN_FILES, *_SIGNALS):
         (directory / name).unlink(missing_ok=True)
-    server = _server(plan, directory, toolbox, start_timeout, durable, target=plan.target)
+    server = _server(plan, directory, toolbox, start_timeout, durable, target=plan.stop or plan.target)
     for name in ("recovery.signal", "postgresql.conf", "postgresql.auto.conf"):
         (directory / name).touch(mode=0o600)
     _hand_over(server, directory)
@@ -117,7 +118,7 @@ def _started(
     except StartFailed as error:
         # PostgreSQL wants to see a transaction after the target. At the very last one there is none, and all of the WAL
         # is what was asked for; it goes on from where it was.
-        if _TOO_EARLY not in error.log or plan.target != plan.window.ends:
+        if _TOO_EARLY not in error.log or plan.stop is not None or plan.target != plan.window.ends:
             raise
         server = _server(plan, directory, toolbox, start_timeout, durable, target=None)
         server.start()
@@ -131,7 +132,13 @@ def databases(server: Embedded) -> list[str]:
 
 
 def _server(
-    plan: Plan, directory: Path, toolbox: Toolbox, start_timeout: float, durable: bool, *, target: datetime | None
+    plan: Plan,
+    directory: Path,
+    toolbox: Toolbox,
+    start_timeout: float,
+    durable: bool,
+    *,
+    target: datetime | Target | None,
 ) -> Embedded:
     settings = {
         **_NOTHING,
@@ -140,10 +147,11 @@ def _server(
         "fsync": "on" if durable else "off",
         "recovery_target_timeline": str(plan.branch.timeline) if plan.branch else "current",
     }
-    if target is not None and plan.log:
-        # Last: even an empty target after it would be a second one to PostgreSQL.
-        del settings["recovery_target_time"]
-        settings["recovery_target_time"] = target.isoformat(" ")
+    stop = target if isinstance(target, Target) else Target(time=target)
+    if plan.log or plan.stop is not None:
+        for name, value in stop.setting.items():
+            del settings[name]  # to set it last: even an empty target after it would be a second one to PostgreSQL
+            settings[name] = value
     return Embedded(
         directory,
         major=toolbox.major,
@@ -189,7 +197,7 @@ def _require_same(server: Embedded, base: Manifest) -> None:
 def _require_replayed(plan: Plan, said: str) -> None:
     """All of the plan's WAL, where no target ended it before: its last complete segment was at least begun."""
     complete = [wal.segment for wal in plan.log if not wal.partial]
-    if plan.target is not None or len(complete) < 2:
+    if plan.target is not None or plan.stop is not None or len(complete) < 2:
         return
     redone = _REDONE.findall(said)
     last = complete[-1]  # a record that began in the one before may fill it
@@ -201,7 +209,7 @@ def _explained(plan: Plan, directory: Path, error: StartFailed) -> Exception:
     if _TOO_EARLY not in error.log:
         return error
     last = _last_commit(error.log) or plan.window.begins
-    reason = f"{plan.target and plan.target.isoformat(' ')} can't be reached, the log ends before it"
+    reason = f"{plan.stop or Target(time=plan.target)} can't be reached, the log ends before it"
     advice = f"what can be reached is {plan.window.begins.isoformat(' ', 'seconds')} to {last.isoformat(' ')}"
     return RestoreRefused(str(directory), reason, advice)
 

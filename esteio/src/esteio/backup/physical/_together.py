@@ -17,6 +17,7 @@ from esteio.backup.documents import Untouched
 from esteio.backup.physical._cluster import ClusterBackups
 from esteio.backup.physical._recover import Recovered
 from esteio.backup.physical._swap import swap
+from esteio.backup.physical._target import Target
 from esteio.clock import SYSTEM, Clock
 
 __all__ = ["recover_beside", "recover_in_place", "swap_together"]
@@ -25,7 +26,7 @@ __all__ = ["recover_beside", "recover_in_place", "swap_together"]
 def recover_beside(
     cluster: ClusterBackups,
     directory: Path,
-    target: datetime | None,
+    target: datetime | Target | None,
     documents: Untouched,
     progress: Progress,
     *,
@@ -50,7 +51,7 @@ def recover_beside(
 def recover_in_place(
     cluster: ClusterBackups,
     data_dir: Path,
-    target: datetime | None,
+    target: datetime | Target | None,
     documents: Untouched,
     progress: Progress,
     *,
