@@ -321,6 +321,10 @@ def test_a_new_cluster_in_an_old_store_is_told_at_once_and_is_not_restored_unask
         beside.start()
         switch(empty)
         until(lambda: Trouble.CLUSTER_NEW in codes(new))
+        for path in (home / "far").rglob("wal/*/*/*"):  # copied meanwhile; that makes it no newer
+            os.utime(path, (time.time() + 86400, time.time() + 86400))
+        (told,) = [each for each in new.status().problems if each.code is Trouble.CLUSTER_NEW]
+        assert told.fields["system"] == beside.directory.name
         of_new = new.run(kind="base", verify=False).manifest
         assert new.cluster.wants_base() is None
         assert Trouble.CLUSTER_NEW in codes(new)

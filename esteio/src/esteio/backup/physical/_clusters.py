@@ -34,14 +34,21 @@ class Clusters:
 
     @property
     def systems(self) -> tuple[str, ...]:
-        """The system identifiers, the one that wrote last at the end."""
+        """The system identifiers, the one that wrote last at the end.
+
+        By the ends of bases and of transactions: a file's date says when it was copied. A cluster of which neither is known
+        has just begun.
+        """
         latest: dict[str, float] = {
             system_of(base): datetime.fromisoformat(base.details["ended"]).timestamp() for base in self.bases
         }
-        for held in self.listing.objects.values():
-            for each, stored in held:
-                if each.system is not None:
-                    latest[each.system] = max(latest.get(each.system, 0.0), stored.modified)
+        unknown: set[str] = set()
+        for each in (each for held in self.listing.objects.values() for each, _ in held):
+            if each.system is not None and each.last is not None:
+                latest[each.system] = max(latest.get(each.system, 0.0), each.last)
+            elif each.system is not None:
+                unknown.add(each.system)
+        latest |= {system: float("inf") for system in unknown if system not in latest}
         return tuple(sorted(latest, key=lambda system: (latest[system], system)))
 
     def bases_of(self, system: str) -> list[Manifest]:
