@@ -18,9 +18,8 @@ from esteio.backup import BackupDamaged, Manifest
 from esteio.backup._folder import Draft, Folder
 from esteio.backup.packing import Packing
 from esteio.backup.physical._files import Comparison, problems
-from esteio.backup.physical._handing import Handing
 from esteio.backup.physical._tar import NotTar, Picking
-from esteio.backup.physical._unpacking import unpack_tar
+from esteio.backup.physical._unpacking import ThreadedWriter, unpack_tar
 from esteio.backup.store import Stores, open_store
 
 FILES = {"PG_VERSION": b"18\n", "base/1/112": b"x" * 70_000, "base/1/113": b"", "global/pg_control": b"c" * 8192}
@@ -178,7 +177,7 @@ def test_what_is_handed_over_arrives_in_order_and_little_of_it_waits() -> None:
     slow, written = Slow(), []
 
     def write() -> None:
-        with Handing(slow) as handing:
+        with ThreadedWriter(slow) as handing:
             for number in range(40):
                 handing.write(bytes([number]) * (1 << 20))
                 written.append(number)
@@ -200,7 +199,7 @@ def test_who_hands_over_is_told_when_the_sink_fails(pieces: int) -> None:
             raise OSError(5, "broken")
 
     def write() -> None:
-        with Handing(Broken()) as handing:
+        with ThreadedWriter(Broken()) as handing:
             for _ in range(pieces):
                 handing.write(b"x" * (1 << 20))
 

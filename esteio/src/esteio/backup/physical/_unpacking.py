@@ -10,15 +10,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import Self
 
 from esteio.backup._errors import BackupDamaged
 from esteio.backup._folder import Folder
 from esteio.backup._manifest import Part
+from esteio.backup.packing import Writable
 from esteio.backup.physical._files import Comparison
-from esteio.backup.physical._handing import Handing
 from esteio.backup.physical._tar import Member, NotTar, Tar
 
 __all__ = ["unpack_tar"]
@@ -26,6 +30,7 @@ __all__ = ["unpack_tar"]
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)  # Windows would write line ends its way
 _SMALL = 256 << 10  # bytes: below, asking for it costs more than it gains
 _WRITE_BACK = 32 << 20
+_MOST_WAITING = 8 << 20  # bytes between the thread that unpacks and the one that writes
 
 
 def unpack_tar(
@@ -45,8 +50,8 @@ def unpack_tar(
     directory.mkdir(mode=0o700)
     with closing(_Extraction(directory, compared, write_back)) as extraction:
         checked = _Checked(Tar(extraction))
-        with Handing(checked) as handing:
-            folder.read(part, _Told(handing, tell))
+        with ThreadedWriter(checked) as writer:
+            folder.read(part, _Told(writer, tell))
         if wrong := checked.finish():
             raise BackupDamaged(folder.manifest.id, part.name, f"no whole tar file ({wrong})") from wrong
 
@@ -54,7 +59,7 @@ def unpack_tar(
 class _Told:
     """A sink that tells how much goes through it."""
 
-    def __init__(self, sink: Handing, tell: Callable[[int], None]) -> None:
+    def __init__(self, sink: ThreadedWriter, tell: Callable[[int], None]) -> None:
         self._sink = sink
         self._tell = tell
 
@@ -145,3 +150,63 @@ class _Extraction:
         if self._writes_back and self._unwritten >= _SMALL:
             os.posix_fadvise(self._file, 0, 0, os.POSIX_FADV_DONTNEED)
         self._unwritten = 0
+
+
+class ThreadedWriter:
+    """A sink that works in a thread of its own, so that one core fills it while another empties it.
+
+    Hands what is written on to `sink`, in order; at most 8 MB wait, plus the piece that is handed over. What the sink raises
+    reaches who writes, or who leaves the block, once. Use it as `with ThreadedWriter(sink) as writer:`.
+    """
+
+    def __init__(self, sink: Writable) -> None:
+        self._sink = sink
+        self._pieces: deque[bytes] = deque()
+        self._waiting = 0
+        self._closed = False
+        self._failure: BaseException | None = None
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._work, name="esteio threaded writer", daemon=True)
+
+    def write(self, data: bytes, /) -> int:
+        """Take all of `data`; raises what the sink raised at an earlier piece."""
+        piece = bytes(data)  # who writes may use its buffer again
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting < _MOST_WAITING or self._failure is not None)
+            if self._failure is not None:
+                raise self._failure
+            self._pieces.append(piece)
+            self._waiting += len(piece)
+            self._changed.notify_all()
+        return len(piece)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        with self._changed:
+            self._closed = True
+            if error is not None:
+                self._pieces.clear()
+            self._changed.notify_all()
+        self._thread.join()
+        if error is None and self._failure is not None:
+            raise self._failure
+
+    def _work(self) -> None:
+        try:
+            while (piece := self._next()) is not None:
+                self._sink.write(piece)
+                with self._changed:
+                    self._waiting -= len(piece)
+                    self._changed.notify_all()
+        except BaseException as error:  # noqa: BLE001 - raised again by who writes
+            with self._changed:
+                self._failure = error
+                self._changed.notify_all()
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._pieces or self._closed)
+            return self._pieces.popleft() if self._pieces else None
