@@ -68,7 +68,7 @@ lock: $(STAMP)  ## pin every dependency anew, with hashes
 	@PY=$(PY) .ci/lock
 
 docs: $(STAMP)  ## write the pages that are made from code
-	@$(PY) -c 'from sispat.settings import pagina; print(pagina(), end="")' > docs/reference/settings.md
+	@$(PY) -c 'from sispat.settings import reference_page; print(reference_page(), end="")' > docs/reference/settings.md
 
 clean:  ## remove the environment, builds and caches; data in .sispat stays
 	@rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

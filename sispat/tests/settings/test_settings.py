@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from sispat.settings import ConfiguracaoInvalida, Origem, Settings, carregar, em_vigor, pagina, variaveis
+from sispat.settings import ConfiguracaoInvalida, Origem, Settings, carregar, em_vigor, reference_page, variaveis
 
 RAIZ = Path(__file__).parents[3]
 
@@ -201,4 +201,4 @@ def test_every_variable_of_the_guide_is_read() -> None:
 
 def test_the_reference_page_is_what_the_code_says() -> None:
     escrita = (RAIZ / "docs/reference/settings.md").read_text("utf-8")
-    assert escrita == pagina(), "run `make docs`"
+    assert escrita == reference_page(), "run `make docs`"

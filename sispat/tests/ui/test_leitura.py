@@ -73,10 +73,10 @@ def test_only_forms_can_be_taken_up_again(caminho: str, sim: bool) -> None:
         (formats.cpf_cnpj("52998224725"), "529.982.247-25"),
         (formats.cpf_cnpj(None), ""),
         (formats.printable("a\x00b\x07c\td"), "a\ufffdb\ufffdc\td"),
-        (FormField("data_aquisicao", "data").read("1/2/2026"), "2026-02-01"),
-        (FormField("data_aquisicao", "data").read("amanhã"), "amanhã"),
-        (FormField("residual_pct", "decimal").read("12,5"), "12.5"),
-        (FormField("codigo", "codigo").read(" semed "), "SEMED"),
+        (FormField("data_aquisicao", "", "date").read("1/2/2026"), "2026-02-01"),
+        (FormField("data_aquisicao", "", "date").read("amanhã"), "amanhã"),
+        (FormField("residual_pct", "", "decimal").read("12,5"), "12.5"),
+        (FormField("codigo", "", "code").read(" semed "), "SEMED"),
     ],
 )
 def test_values_are_written_and_read_as_in_brazil(achado: str, esperado: str) -> None:

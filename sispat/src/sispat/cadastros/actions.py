@@ -9,6 +9,7 @@ from uuid import UUID
 from psycopg import errors
 
 from sispat.cadastros import sql
+from sispat.cadastros.fields import ENTITIES
 from sispat.cadastros.rules import VER, editing
 from sispat.kernel import audit
 from sispat.kernel.brazil import mask_cpf
@@ -76,10 +77,10 @@ async def criar(ctx: Context, kind: str, data: Input) -> dict[str, Any]:
 async def editar(ctx: Context, kind: str, id_: UUID, data: Input, version: int) -> dict[str, Any]:
     """Correct a row; as stored. Raises `VersionConflict` when somebody was faster."""
     ctx.access.require(editing(kind))
-    table = sql.TABLES[kind]
+    table, fields = sql.TABLES[kind], ENTITIES[kind].fields
     async with ctx.conn.transaction():
         before = await _locked(ctx, kind, id_, version, data)
-        changes = {c: v for c, v in data.model_dump().items() if c not in table.fixed and before[c] != v}
+        changes = {c: v for c, v in data.model_dump().items() if not fields[c].ui.fixed and before[c] != v}
         if "cpf" in changes and changes["cpf"] == mask_cpf(before["cpf"]):
             del changes["cpf"]  # the form sent back what it was shown
         _refuse_mask(changes)

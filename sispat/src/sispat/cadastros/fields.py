@@ -1,72 +1,126 @@
-"""What setores, locais, agentes and classes have."""
+"""What setores, locais, agentes and classes have: the tables that everything about them is made from (kernel.fields)."""
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
-from sispat.kernel.inputs import BlankIsNone, Cep, Cpf, Input, Legible, Uf
+from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Uf
 
-__all__ = ["INPUTS", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
+__all__ = ["ENTITIES", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
 
-Nome = Annotated[str, Field(min_length=1, max_length=120), Legible]
+_ENDERECO = "Endereço"
+_CODE = "Use letras, algarismos, ponto e hífen, começando por letra ou algarismo; no máximo 20 caracteres."
+_MATRICULA = "Use letras, algarismos, ponto e hífen; no máximo 20."
+_CONTA = "Use de um a nove grupos de até três algarismos, separados por pontos, como 1.2.3.1.1.03.01."
+
+Nome = Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome", "Até 120 caracteres.")]
+Ativo = Annotated[bool, Ui("Em uso no cadastro", "O que não está em uso continua nos registros antigos.")]
 
 
 class Setor(Input):
     """A unit of the city hall."""
 
-    codigo: Annotated[str, Field(pattern=r"^[0-9A-Z][0-9A-Z.\-]{0,19}$", examples=["SEMED"]), Legible]
+    codigo: Annotated[
+        str,
+        Field(pattern=r"^[0-9A-Z][0-9A-Z.\-]{0,19}$", examples=["SEMED"]),
+        Legible,
+        As("code"),
+        Ui("Código", "A sigla do setor, como SEMED.", width="curta", pattern_hint=_CODE),
+    ]
     nome: Nome
-    pai_id: Annotated[UUID | None, BlankIsNone] = None
-    ativo: bool = True
+    pai_id: Annotated[
+        UUID | None,
+        BlankIsNone,
+        Ui("Setor superior", "A unidade de que este setor faz parte.", refers_to="setor"),
+    ] = None
+    ativo: Ativo = True
 
 
 class Local(Input):
     """A room or place of one setor; it stays with that setor. The address is optional, and so is each part of it."""
 
-    setor_id: UUID
+    setor_id: Annotated[UUID, Ui("Setor", "Não muda depois.", refers_to="setor", fixed=True)]
     nome: Nome
-    ativo: bool = True
-    cep: Cep = ""
-    logradouro: Annotated[str, Field(max_length=200), Legible] = ""
-    numero: Annotated[str, Field(max_length=20), Legible] = ""
-    complemento: Annotated[str, Field(max_length=100), Legible] = ""
-    bairro: Annotated[str, Field(max_length=200), Legible] = ""
-    cidade: Annotated[str, Field(max_length=200), Legible] = ""
-    uf: Uf = ""
+    ativo: Ativo = True
+    cep: Annotated[Cep, Ui("CEP", "Como 01001-000.", _ENDERECO, "curta", button="Buscar endereço pelo CEP")] = ""
+    logradouro: Annotated[str, Field(max_length=200), Legible, Ui("Logradouro", section=_ENDERECO)] = ""
+    numero: Annotated[str, Field(max_length=20), Legible, Ui("Número", section=_ENDERECO, width="curta")] = ""
+    complemento: Annotated[str, Field(max_length=100), Legible, Ui("Complemento", section=_ENDERECO, width="media")] = (
+        ""
+    )
+    bairro: Annotated[str, Field(max_length=200), Legible, Ui("Bairro", section=_ENDERECO, width="media")] = ""
+    cidade: Annotated[str, Field(max_length=200), Legible, Ui("Cidade", section=_ENDERECO, width="media")] = ""
+    uf: Annotated[Uf, Ui("UF", section=_ENDERECO, width="curta")] = ""
 
 
 class Agente(Input):
     """A person who can answer for assets (Lei 4.320/64, art. 94)."""
 
     nome: Nome
-    matricula: Annotated[str, Field(pattern=r"^[0-9A-Z.\-]{1,20}$", examples=["12345-6"]), Legible]
-    cargo: Annotated[str, Field(max_length=120), Legible] = ""
-    setor_id: UUID
-    cpf: Annotated[Cpf | None, BlankIsNone] = None
-    ativo: bool = True
+    matricula: Annotated[
+        str,
+        Field(pattern=r"^[0-9A-Z.\-]{1,20}$", examples=["12345-6"]),
+        Legible,
+        As("code"),
+        Ui("Matrícula", width="curta", pattern_hint=_MATRICULA),
+    ]
+    cargo: Annotated[str, Field(max_length=120), Legible, Ui("Cargo")] = ""
+    setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
+    cpf: Annotated[Cpf | None, BlankIsNone, Ui("CPF", "Só é mostrado em parte.", width="media")] = None
+    ativo: Ativo = True
 
 
 class Classe(Input):
     """An account of assets with its useful life."""
 
-    conta: Annotated[str, Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,8}$", examples=["1.2.3.1.1.03.01"]), Legible]
+    conta: Annotated[
+        str,
+        Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,8}$", examples=["1.2.3.1.1.03.01"]),
+        Legible,
+        Ui(
+            "Conta contábil",
+            "Como no plano de contas: 1.2.3.1.1.03.01.",
+            width="media",
+            pattern_hint=_CONTA,
+        ),
+    ]
     nome: Nome
-    vida_util_meses: Annotated[int, Field(ge=1, le=1200)]
-    residual_pct: Annotated[Decimal, Field(ge=0, le=100, max_digits=5, decimal_places=2)]
-    depreciavel: bool = True
-    ativo: bool = True
+    vida_util_meses: Annotated[int, Field(ge=1, le=1200), Ui("Vida útil (meses)", "De 1 a 1.200 meses.", width="curta")]
+    residual_pct: Annotated[
+        Decimal,
+        Field(ge=0, le=100, max_digits=5, decimal_places=2),
+        Ui("Valor residual (%)", "De 0 a 100, como 10 ou 12,5.", width="curta"),
+    ]
+    depreciavel: Annotated[bool, Ui("Sofre depreciação", "Terrenos e bens culturais não sofrem.")] = True
+    ativo: Ativo = True
 
 
-INPUTS: dict[str, type[Input]] = {"setor": Setor, "local": Local, "agente": Agente, "classe": Classe}
+class _Given(BaseModel):
+    """What the service gives a row."""
+
+    id: Annotated[UUID, Ui("Identificador")]
+    versao: Annotated[int, Ui("Versão")]
+    criado_em: Annotated[dt.datetime, Ui("Cadastrado em")]
+    atualizado_em: Annotated[dt.datetime, Ui("Gravado em")]
+
+
+ENTITIES = {
+    "setor": Entity("setor", "Setor", (Setor,), _Given, "/setores"),
+    "local": Entity("local", "Local", (Local,), _Given, "/locais", ("", _ENDERECO)),
+    "agente": Entity("agente", "Agente", (Agente,), _Given, "/agentes"),
+    "classe": Entity("classe", "Classe", (Classe,), _Given, "/classes"),
+}
 
 
 class ListaDeCadastro(Input):
     """What the list of a register may be asked for."""
 
-    q: Annotated[str, Field(max_length=100), Legible] = ""
-    setor: Annotated[UUID | None, BlankIsNone] = None
-    ativos: bool = False
+    q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
+    setor: Annotated[UUID | None, BlankIsNone, Ui("Setor")] = None
+    ativos: Annotated[bool, Ui("Só os que estão em uso")] = False

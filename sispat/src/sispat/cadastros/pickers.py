@@ -13,7 +13,12 @@ from sispat.cadastros import actions
 from sispat.kernel.context import Context
 from sispat.ui.fields import Choice, ChoiceGroup
 
-__all__ = ["agentes", "classes", "locais", "setores", "with_current"]
+__all__ = ["agentes", "classes", "locais", "offered", "setores", "with_current"]
+
+
+async def offered(ctx: Context, entity: str, current: str = "") -> tuple[ChoiceGroup, ...]:
+    """The choices of a field that refers to `entity`."""
+    return await {"classe": classes, "setor": setores, "local": locais, "agente": agentes}[entity](ctx, current)
 
 
 async def classes(ctx: Context, current: str = "") -> tuple[ChoiceGroup, ...]:

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, create_model
 from starlette.requests import Request
 from starlette.responses import Response
 
 from sispat.cadastros import actions
 from sispat.cadastros.cep import CepLookup, CepUnknown
-from sispat.cadastros.fields import INPUTS, ListaDeCadastro
-from sispat.cadastros.registers import ADDRESS, REGISTERS, Register, fields
+from sispat.cadastros.documents import LISTED, STORED, EnderecoDoCep
+from sispat.cadastros.fields import ENTITIES, ListaDeCadastro
+from sispat.cadastros.registers import REGISTERS, Register
 from sispat.cadastros.screens import Edicao, Exclusao, Novo
 from sispat.http.responses import Document, json_response, required_version
 from sispat.http.route import Reply, Routes
@@ -34,17 +34,11 @@ SHOWN = 500  # rows on one page; the rest is for the search
 route = Routes()
 
 
-def _document(kind: str, input_: type[Input]) -> type[BaseModel]:
-    """The stored row, for the documentation: what is typed, and id and version."""
-    stored: dict[str, Any] = {name: (field.annotation, ...) for name, field in input_.model_fields.items()}
-    return create_model(f"{kind.capitalize()}Gravado", id=(UUID, ...), versao=(int, ...), **stored)
-
-
 def _api(register: Register, input_: type[Input]) -> None:
     kind, plural, path = register.kind, register.plural, f"/api/{register.plural}"
-    stored = _document(kind, input_)
+    stored, listed = STORED[kind], list[LISTED[kind]]  # type: ignore[valid-type]  # made from the table of fields
 
-    @route("GET", path, tag=plural, response=list[stored], summary="Listar", name=f"listar_{plural}")  # type: ignore[valid-type]
+    @route("GET", path, tag=plural, response=listed, summary="Listar", name=f"listar_{plural}")
     async def listar(ctx: RequestContext, pedido: ListaDeCadastro) -> Response:
         rows = await actions.listar(ctx, kind, q=pedido.q, setor_id=pedido.setor, active=pedido.ativos)
         return json_response(rows)
@@ -90,7 +84,7 @@ def _pages(register: Register) -> None:
 
 
 for _register in REGISTERS:
-    _api(_register, INPUTS[_register.kind])
+    _api(_register, ENTITIES[_register.kind].typed[0])
 for _register in REGISTERS:
     _pages(_register)
 
@@ -112,27 +106,19 @@ async def _list_page(ctx: RequestContext, register: Register) -> Reply:
 
 async def _detail_page(ctx: RequestContext, register: Register, id_: UUID) -> Reply:
     row = await actions.obter(ctx, register.kind, id_)
-    entries = await readable(await actions.historico(ctx, register.kind, id_), lambda ids: actions.nomes(ctx, ids))
+    entries = await readable(ctx, await actions.historico(ctx, register.kind, id_))
+    table = ENTITIES[register.kind]
+    specs = [table.fields[column] for column in table.columns]
     return page(
         "cadastros/detalhe.html",
         cadastro=register, linha=row, nomes=await _names(ctx, [row]), entries=entries,
-        fields=[c for c in fields(register.kind, new=True) if c.name not in ADDRESS or row[c.name]],
+        specs=[spec for spec in specs if not spec.ui.section or row[spec.name]],
     )  # fmt: skip
 
 
 async def _names(ctx: Context, rows: list[dict[str, Any]]) -> dict[UUID, str]:
     ids = {row[c] for row in rows for c in ("setor_id", "pai_id") if row.get(c)}
     return await actions.nomes(ctx, list(ids))
-
-
-class EnderecoDoCep(BaseModel):
-    """`logradouro` and `bairro` are empty where the whole city has one CEP."""
-
-    cep: str
-    logradouro: str
-    bairro: str
-    cidade: str
-    uf: str
 
 
 @route("GET", "/api/cep/{cep}", tag="cep", response=EnderecoDoCep, summary="Consultar CEP")

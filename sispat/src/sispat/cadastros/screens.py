@@ -11,13 +11,13 @@ from starlette.responses import Response
 from sispat.cadastros import actions
 from sispat.cadastros.cep import CepLookup
 from sispat.cadastros.cep.form import fill_in
-from sispat.cadastros.fields import INPUTS
+from sispat.cadastros.fields import ENTITIES
 from sispat.cadastros.registers import Register, fields, sections
 from sispat.http.service import Service
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.context import Context
-from sispat.ui.fields import Section
+from sispat.ui.fields import Section, typed
 from sispat.ui.forms import Form, Screen, version_of
 from sispat.ui.pages import redirect
 
@@ -58,13 +58,12 @@ class _RegisterScreen(Screen):
         """What is stored, or what is mostly so."""
         del ctx
         if self.id is None:
-            return {"ativo": "true", "depreciavel": "true"}
+            return {field.name: field.default for field in fields(self.cadastro.kind, new=True) if field.default}
         return {**self.texts_of(self.row), "versao": str(self.row["versao"])}
 
     def read_from(self, submission: Submission) -> dict[str, Any]:
         """What was typed, as the use cases read it."""
-        all_fields = fields(self.cadastro.kind, new=self.id is None)
-        return {c.name: c.read(submission.values[c.name]) for c in all_fields if c.name in submission.values}
+        return typed(fields(self.cadastro.kind, new=self.id is None), submission.values)
 
 
 class Novo(_RegisterScreen):
@@ -79,7 +78,7 @@ class Novo(_RegisterScreen):
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Add it; then its page."""
         kind = self.cadastro.kind
-        row = await actions.criar(ctx, kind, INPUTS[kind].parse(self.read_from(submission)))
+        row = await actions.criar(ctx, kind, ENTITIES[kind].typed[0].parse(self.read_from(submission)))
         return redirect(f"{self.back}/{row['id']}", feito="criado")
 
 
@@ -98,7 +97,7 @@ class Edicao(_RegisterScreen):
         kind, data = self.cadastro.kind, self.read_from(submission)
         if kind == "local":  # its setor is no field of the form
             data["setor_id"] = (await actions.obter(ctx, kind, self.id))["setor_id"]
-        await actions.editar(ctx, kind, self.id, INPUTS[kind].parse(data), version_of(submission))
+        await actions.editar(ctx, kind, self.id, ENTITIES[kind].typed[0].parse(data), version_of(submission))
         return redirect(self.back, feito="salvo")
 
 

@@ -6,11 +6,13 @@ import math
 
 from sispat.cadastros import actions, rules
 from sispat.cadastros.cep import CepLookup, CepUnavailable, CepUnknown
+from sispat.cadastros.fields import ENTITIES, ListaDeCadastro
 from sispat.cadastros.registers import REGISTERS
 from sispat.cadastros.routes import route
 from sispat.http.errors import Problem
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.fields import labels_of
 
 __all__ = ["SLICE"]
 
@@ -34,6 +36,10 @@ SLICE = Slice(
     menu=[MenuEntry(20 + position, register.path, register.menu_label) for position, register in enumerate(REGISTERS)],
     actions=rules.ACTIONS,
     constraints=actions.CONSTRAINTS,
+    entities=list(ENTITIES.values()),
+    labels=labels_of(ListaDeCadastro),
+    verbs={"criar": "Cadastrou", "editar": "Editou", "excluir": "Excluiu"},
+    names=actions.nomes,
     notices={
         "criado": "Cadastro gravado.",
         "salvo": "Alterações gravadas.",

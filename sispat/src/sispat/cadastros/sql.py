@@ -15,37 +15,32 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
+from sispat.cadastros.fields import ENTITIES
+
 __all__ = ["TABLES", "Table", "atualizar", "excluir", "inserir", "listar", "nomes", "obter"]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One register: its table, the columns people type, and how it is listed."""
+    """One register: its table, and how it is listed."""
 
     name: str
-    columns: tuple[str, ...]
     sort: str
     searched: str  # SQL text searched by `q`
     setor: str | None = None  # the column that ties a row to a setor, where one does
-    fixed: tuple[str, ...] = ()  # columns that never change once written
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns people type."""
+        return ENTITIES[self.name].columns
 
 
 TABLES = {
-    "setor": Table("setor", ("codigo", "nome", "pai_id", "ativo"), "codigo", "codigo || ' ' || nome", setor="id"),
-    "local": Table(
-        "local",
-        ("setor_id", "nome", "ativo", "cep", "logradouro", "numero", "complemento", "bairro", "cidade", "uf"),
-        "nome", "nome", setor="setor_id", fixed=("setor_id",),
-    ),
-    "agente": Table(
-        "agente", ("nome", "matricula", "cargo", "setor_id", "cpf", "ativo"), "nome", "nome || ' ' || matricula",
-        setor="setor_id",
-    ),
-    "classe": Table(
-        "classe", ("conta", "nome", "vida_util_meses", "residual_pct", "depreciavel", "ativo"), "conta",
-        "conta || ' ' || nome",
-    ),
-}  # fmt: skip
+    "setor": Table("setor", "codigo", "codigo || ' ' || nome", setor="id"),
+    "local": Table("local", "nome", "nome", setor="setor_id"),
+    "agente": Table("agente", "nome", "nome || ' ' || matricula", setor="setor_id"),
+    "classe": Table("classe", "conta", "conta || ' ' || nome"),
+}
 
 
 async def listar(

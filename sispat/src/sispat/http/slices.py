@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from starlette.requests import HTTPConnection
 
 from sispat.kernel.constraints import Sentences
+from sispat.kernel.context import Context
 from sispat.kernel.errors import SispatError
+from sispat.kernel.fields import Entity
 from sispat.kernel.permissions import Action
 
 if TYPE_CHECKING:
@@ -44,6 +47,14 @@ class Slice:
     menu: Sequence[MenuEntry] = ()
     actions: Sequence[Action] = ()
     constraints: Sentences = field(default_factory=dict)
+    entities: Sequence[Entity] = ()
+    """What its records are; their tables of fields give labels and the words of the history."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Of fields that belong to no entity, such as those of searches."""
+    verbs: Mapping[str, str] = field(default_factory=dict)
+    """What the audit calls an action -> what people read."""
+    names: Callable[[Context, Sequence[UUID]], Awaitable[Mapping[UUID, str]]] | None = None
+    """What its records are called; unknown ids are left out."""
     notices: Mapping[str, str] = field(default_factory=dict)
     """What `?feito=key` of an address tells the person."""
     reports: Sequence[str] = ()
@@ -64,6 +75,9 @@ class Site:
         self.menu = sorted(entry for each in slices for entry in each.menu)
         self.actions = _merged(slices, lambda each: {action.name: action for action in each.actions})
         self.constraints = _merged(slices, lambda each: each.constraints)
+        self.entities = {entity.name: entity for each in slices for entity in each.entities}
+        self.verbs = _merged(slices, lambda each: each.verbs)
+        self.labels = _labels(slices)
         self.notices = _merged(slices, lambda each: each.notices)
         self.problems = _merged(slices, lambda each: each.problems)
         self.reports = frozenset(path for each in slices for path in each.reports)
@@ -71,9 +85,27 @@ class Site:
         self.public = frozenset(path for each in slices for path in each.routes.public)
         self._forms = [form for each in slices for form in each.routes.forms]
 
+    async def names(self, ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
+        """What the records with these ids are called; unknown ids are left out."""
+        found: dict[UUID, str] = {}
+        for each in self.slices:
+            if each.names is not None and ids:
+                found |= await each.names(ctx, ids)
+        return found
+
     def resumable(self, path: str) -> bool:
         """Whether a POST to `path` is a form that can be shown again, filled, after signing in."""
         return any(form.match(path) for form in self._forms)
+
+
+def _labels(slices: Sequence[Slice]) -> dict[str, str]:
+    """The label of a field by its name alone, for what knows no entity; where two slices use a name, the first wins."""
+    labels: dict[str, str] = {}
+    for each in slices:
+        for entity in each.entities:
+            labels = {name: spec.ui.label for name, spec in entity.fields.items()} | labels
+        labels = {**each.labels, **labels}
+    return labels
 
 
 def _merged(slices: Sequence[Slice], part: Callable[[Slice], Mapping[Any, Any]]) -> dict[Any, Any]:

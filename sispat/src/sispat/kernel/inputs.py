@@ -11,7 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import PydanticCustomError
@@ -20,8 +20,32 @@ from sispat.kernel.brazil import INVALID_CEP, normal_cep, valid_cnpj, valid_cpf,
 from sispat.kernel.errors import InvalidData
 
 __all__ = [
-    "BlankIsNone", "Cep", "Cpf", "CpfOrCnpj", "Date", "Input", "Legible", "Money", "Uf", "invalid_fields",
+    "As", "BlankIsNone", "Cep", "Cpf", "CpfOrCnpj", "Date", "Input", "Kind", "Legible", "Money", "Uf",
+    "invalid_fields",
 ]  # fmt: skip
+
+
+Kind = Literal[
+    "text",
+    "long",
+    "date",
+    "money",
+    "decimal",
+    "integer",
+    "code",
+    "cpf_cnpj",
+    "cep",
+    "radio",
+    "reference",
+    "moment",
+    "plate",
+]
+
+
+class As(NamedTuple):
+    """How values of a type are typed and shown, where the type itself does not say."""
+
+    kind: Kind
 
 
 class Input(BaseModel):
@@ -104,18 +128,20 @@ def _cpf_or_cnpj(value: str) -> str:
 
 
 Legible = AfterValidator(_legible)
+"""Of text that can be read; after `Field(...)`, whose limits pydantic would else not see as those of a text."""
 Money = Annotated[
     Decimal,
     BeforeValidator(_money),
     Field(ge=0, max_digits=14, decimal_places=2, allow_inf_nan=False, examples=["1234.56"]),
+    As("money"),
 ]
 Date = Annotated[dt.date, AfterValidator(_date)]
-Cep = Annotated[str, AfterValidator(_cep), Field(examples=["01001-000"])]
+Cep = Annotated[str, AfterValidator(_cep), Field(examples=["01001-000"]), As("cep")]
 """Eight digits, or nothing."""
-Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"])]
+Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"]), As("code")]
 """Two letters, or nothing."""
-Cpf = Annotated[str, AfterValidator(_cpf)]
-CpfOrCnpj = Annotated[str, AfterValidator(_cpf_or_cnpj)]
+Cpf = Annotated[str, AfterValidator(_cpf), As("cpf_cnpj")]
+CpfOrCnpj = Annotated[str, AfterValidator(_cpf_or_cnpj), As("cpf_cnpj")]
 BlankIsNone = BeforeValidator(_blank_is_none)
 
 # pydantic's error types -> Portuguese; the names in braces come from the error's context.

@@ -7,7 +7,11 @@ references (measured), which is why this file exists.
 
 from __future__ import annotations
 
-__all__ = ["Column", "json_object", "nullable", "plain", "raw", "text"]
+from collections.abc import Mapping
+
+from sispat.kernel.fields import FieldSpec
+
+__all__ = ["Column", "json_object", "member", "nullable", "plain", "raw", "text"]
 
 Column = tuple[str, str]  # the member's name and the SQL of its JSON value
 
@@ -30,6 +34,18 @@ def raw(name: str, sql: str) -> Column:
 def nullable(name: str, sql: str) -> Column:
     """Text that may be null."""
     return name, f"coalesce(to_json({sql})::text, 'null')"
+
+
+def member(spec: FieldSpec, table: str, references: Mapping[str, str]) -> Column:
+    """A field of `table`, an alias; a reference is the object that `references` (entity -> SQL of JSON) yields."""
+    if spec.ui.refers_to in references:
+        return raw(spec.member, references[spec.ui.refers_to])
+    column = f"{table}.{spec.name}"
+    if spec.nullable:
+        return nullable(spec.name, column)
+    if spec.type in (int, bool):
+        return raw(spec.name, column)
+    return text(spec.name, column) if spec.kind in ("text", "long", "moment", "code") else plain(spec.name, column)
 
 
 def json_object(*columns: Column) -> str:

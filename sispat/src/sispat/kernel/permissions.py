@@ -9,21 +9,21 @@ their setores people neither see nor change anything, unless the role says so (`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from uuid import UUID
 
 from sispat.kernel.errors import NotPermitted
+from sispat.kernel.labelled import Labelled
 
 __all__ = ["EVERYBODY", "GESTAO", "SEES_ALL", "Access", "Action", "Papel"]
 
 
-class Papel(StrEnum):
+class Papel(Labelled):
     """Roles, from domain rules: what a person is in the city hall, not what a screen shows."""
 
-    ADMINISTRADOR = "administrador"
-    GESTOR = "gestor"
-    RESPONSAVEL = "responsavel"
-    CONSULTA = "consulta"
+    ADMINISTRADOR = "administrador", "Administrador"
+    GESTOR = "gestor", "Gestor"
+    RESPONSAVEL = "responsavel", "Responsável"
+    CONSULTA = "consulta", "Consulta"
 
 
 EVERYBODY = frozenset(Papel)

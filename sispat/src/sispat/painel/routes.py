@@ -9,7 +9,7 @@ import orjson
 
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
-from sispat.kernel.states import Situacao
+from sispat.kernel.situacoes import Situacao
 from sispat.patrimonios import actions as patrimonios
 from sispat.patrimonios.listing import ListaDePatrimonios
 from sispat.ui.pages import page
@@ -25,10 +25,10 @@ route = Routes()
 async def first_page(ctx: RequestContext) -> Reply:
     """The first page."""
     total = await patrimonios.contar(ctx, ListaDePatrimonios(), CEILING)
-    counts = {
-        situacao.value: await patrimonios.contar(ctx, ListaDePatrimonios(situacao=situacao), CEILING)
+    counts = [
+        (situacao, await patrimonios.contar(ctx, ListaDePatrimonios(situacao=situacao), CEILING))
         for situacao in Situacao
-    }
+    ]
     newest = await patrimonios.listar(ctx, ListaDePatrimonios(sort="-numero", limite=5))
     return page(
         "painel/painel.html",

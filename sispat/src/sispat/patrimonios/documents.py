@@ -2,71 +2,23 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from uuid import UUID
+from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from sispat.kernel.states import Conservacao, Posse, Situacao
+from sispat.cadastros.documents import REFERENCES
+from sispat.patrimonios.fields import PATRIMONIO
 
 __all__ = ["Ficha", "Item", "Lista"]
 
-
-class Referencia(BaseModel):
-    """Another record, by id and name."""
-
-    id: UUID
-    nome: str
-
-
-class ReferenciaSetor(Referencia):
-    """A setor."""
-
-    codigo: str
-
-
-class ReferenciaAgente(Referencia):
-    """An agente."""
-
-    matricula: str
-
-
-class Item(BaseModel):
-    """An asset in a list. `valor` is an exact decimal in a string, in reais."""
-
-    id: UUID
-    numero: int
-    descricao: str
-    valor: str
-    data_aquisicao: dt.date
-    situacao: Situacao
-    conservacao: Conservacao
-    classe: Referencia
-    setor: ReferenciaSetor
-    local: Referencia
-    agente: ReferenciaAgente
-    versao: int
-
-
-class Ficha(Item):
-    """An asset whole."""
-
-    data_disponivel: dt.date
-    posse: Posse
-    marca: str
-    modelo: str
-    numero_serie: str
-    fornecedor_doc: str | None
-    nota_fiscal: str
-    empenho: str
-    licitacao: str
-    observacao: str
-    criado_em: dt.datetime
-    atualizado_em: dt.datetime
+Item: Any = PATRIMONIO.document("Item", but=PATRIMONIO.unlisted, references=REFERENCES)
+Ficha: Any = PATRIMONIO.document("Ficha", references=REFERENCES)
 
 
 class Lista(BaseModel):
     """One page; `proxima` and `anterior` go into `?pagina=`."""
+
+    model_config = ConfigDict(extra="forbid")
 
     itens: list[Item]
     proxima: str | None

@@ -18,14 +18,14 @@ from starlette.responses import Response, StreamingResponse
 
 from sispat.http.session import open_context
 from sispat.patrimonios import actions
+from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.listing import ListaDePatrimonios
 
 __all__ = ["Export"]
 
-_COLUMNS = (
-    "numero", "descricao", "classe", "valor", "data_aquisicao", "situacao", "conservacao", "setor", "local",
-    "agente", "matricula",
-)  # fmt: skip
+# Every field of the table, by its name in documents; a person's registration beside the name.
+_COLUMNS = [spec for spec in PATRIMONIO.fields.values() if spec.ui.in_csv]
+_HEADINGS = (*(spec.member for spec in _COLUMNS), "matricula")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,26 +44,14 @@ class Export:
 
 
 async def _lines(request: Request, asked: ListaDePatrimonios) -> AsyncIterator[bytes]:
-    yield "\ufeff".encode() + _csv([_COLUMNS])
+    yield "\ufeff".encode() + _csv([_HEADINGS])
     async with open_context(request) as ctx:
         async for lot in actions.exportar(ctx, asked):
             yield _csv([_line(bem) for bem in lot])
 
 
 def _line(bem: dict[str, Any]) -> tuple[str, ...]:
-    return (
-        f"{bem['numero']:06}",
-        _harmless(bem["descricao"]),
-        _harmless(bem["classe"]["nome"]),
-        bem["valor"].replace(".", ","),
-        bem["data_aquisicao"],
-        bem["situacao"],
-        bem["conservacao"],
-        _harmless(bem["setor"]["nome"]),
-        _harmless(bem["local"]["nome"]),
-        _harmless(bem["agente"]["nome"]),
-        _harmless(bem["agente"]["matricula"]),
-    )
+    return (*(_harmless(spec.plain(bem[spec.member])) for spec in _COLUMNS), _harmless(bem["agente"]["matricula"]))
 
 
 def _harmless(text: str) -> str:

@@ -1,45 +1,58 @@
-"""What an asset has."""
+"""What an asset has: the table that forms, API, documents, SQL, CSV and history are made from (kernel.fields)."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
+from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.inputs import BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money
-from sispat.kernel.states import Conservacao, Posse
+from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money
+from sispat.kernel.situacoes import Conservacao, Posse, Situacao
 from sispat.patrimonios.rules import LOTE_MAXIMO
 
-__all__ = ["COLUMNS", "EdicaoDePatrimonio", "NovoPatrimonio", "TrocaDeCarga"]
+__all__ = ["PATRIMONIO", "EdicaoDePatrimonio", "NovoPatrimonio", "TrocaDeCarga"]
 
-# What people type; the rest of the columns belongs to the database.
-COLUMNS = (
-    "descricao", "classe_id", "valor", "data_aquisicao", "data_disponivel", "conservacao", "posse", "setor_id",
-    "local_id", "agente_id", "marca", "modelo", "numero_serie", "fornecedor_doc", "nota_fiscal", "empenho",
-    "licitacao", "observacao",
+_QUE, _ORIGEM, _CARGA, _ESTADO, _LOTE = (
+    "O que é", "Como foi adquirido", "Onde fica e quem responde", "Estado", "Lote",
 )  # fmt: skip
 
 
 class EdicaoDePatrimonio(Input):
     """What describes an asset and may be corrected."""
 
-    descricao: Annotated[str, Field(min_length=3, max_length=500), Legible]
-    classe_id: UUID
-    valor: Money
-    data_aquisicao: Date
-    data_disponivel: Annotated[Date | None, BlankIsNone] = None
-    conservacao: Conservacao = Conservacao.BOM
-    posse: Posse = Posse.PROPRIO
-    marca: Annotated[str, Field(max_length=80), Legible] = ""
-    modelo: Annotated[str, Field(max_length=80), Legible] = ""
-    numero_serie: Annotated[str, Field(max_length=80), Legible] = ""
-    fornecedor_doc: Annotated[CpfOrCnpj | None, BlankIsNone] = None
-    nota_fiscal: Annotated[str, Field(max_length=60), Legible] = ""
-    empenho: Annotated[str, Field(max_length=60), Legible] = ""
-    licitacao: Annotated[str, Field(max_length=60), Legible] = ""
-    observacao: Annotated[str, Field(max_length=2000), Legible] = ""
+    descricao: Annotated[
+        str,
+        Field(min_length=3, max_length=500),
+        Legible,
+        Ui("Descrição", "O que é o bem, com o que o distingue. De 3 a 500 caracteres.", _QUE, in_list=True),
+    ]
+    classe_id: Annotated[UUID, Ui("Classe", section=_QUE, refers_to="classe", in_list=True)]
+    marca: Annotated[str, Field(max_length=80), Legible, Ui("Marca", section=_QUE, width="media")] = ""
+    modelo: Annotated[str, Field(max_length=80), Legible, Ui("Modelo", section=_QUE, width="media")] = ""
+    numero_serie: Annotated[str, Field(max_length=80), Legible, Ui("Número de série", section=_QUE, width="media")] = ""
+    valor: Annotated[Money, Ui("Valor", "Em reais, como 1.234,56.", _ORIGEM, "curta", in_list=True)]
+    data_aquisicao: Annotated[
+        Date, Ui("Data de aquisição", "Dia, mês e ano da compra.", _ORIGEM, "curta", in_list=True)
+    ]
+    data_disponivel: Annotated[
+        Date | None, BlankIsNone, Ui("Em uso desde", "Em branco, a de aquisição.", _ORIGEM, "curta", filled=True)
+    ] = None
+    posse: Annotated[Posse, Ui("Posse", section=_ORIGEM)] = Posse.PROPRIO
+    fornecedor_doc: Annotated[
+        CpfOrCnpj | None, BlankIsNone, Ui("CPF ou CNPJ do fornecedor", section=_ORIGEM, width="media")
+    ] = None
+    nota_fiscal: Annotated[str, Field(max_length=60), Legible, Ui("Nota fiscal", section=_ORIGEM, width="media")] = ""
+    empenho: Annotated[str, Field(max_length=60), Legible, Ui("Empenho", section=_ORIGEM, width="media")] = ""
+    licitacao: Annotated[str, Field(max_length=60), Legible, Ui("Licitação", section=_ORIGEM, width="media")] = ""
+    conservacao: Annotated[Conservacao, Ui("Conservação", section=_ESTADO, in_list=True)] = Conservacao.BOM
+    observacao: Annotated[
+        str, Field(max_length=2000), Legible, Ui("Observação", "Até 2.000 caracteres.", _ESTADO, long=True)
+    ] = ""
 
     @model_validator(mode="after")
     def _available_after_acquisition(self) -> Self:
@@ -49,7 +62,7 @@ class EdicaoDePatrimonio(Input):
 
     def columns(self) -> dict[str, Any]:
         """Values by column; availability is the acquisition's date unless said otherwise."""
-        values = {field: getattr(self, field) for field in type(self).model_fields if field in COLUMNS}
+        values = {column: getattr(self, column) for column in PATRIMONIO.columns if column in type(self).model_fields}
         values["data_disponivel"] = self.data_disponivel or self.data_aquisicao
         return values
 
@@ -57,15 +70,53 @@ class EdicaoDePatrimonio(Input):
 class TrocaDeCarga(Input):
     """Who answers for an asset, and where it stands."""
 
-    setor_id: UUID
-    local_id: UUID
-    agente_id: UUID
+    setor_id: Annotated[UUID, Ui("Setor", section=_CARGA, refers_to="setor", in_form=False, in_list=True)]
+    """Implied by the local in forms, so that the two can't contradict each other."""
+    local_id: Annotated[
+        UUID,
+        Ui(
+            "Local",
+            "Os locais estão reunidos por setor; o setor do bem é o do local.",
+            _CARGA,
+            refers_to="local",
+            in_list=True,
+        ),
+    ]
+    agente_id: Annotated[UUID, Ui("Agente responsável", section=_CARGA, refers_to="agente", in_list=True)]
 
 
-class NovoPatrimonio(EdicaoDePatrimonio):
+class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
     """A new asset: described, placed, in somebody's custody. `quantidade` equal ones at once."""
 
-    setor_id: UUID
-    local_id: UUID
-    agente_id: UUID
-    quantidade: Annotated[int, Field(ge=1, le=LOTE_MAXIMO)] = 1
+    quantidade: Annotated[
+        int,
+        Field(ge=1, le=LOTE_MAXIMO),
+        Ui(
+            "Quantos bens iguais",
+            f"De 1 a {formats.decimal(LOTE_MAXIMO)}. Cada um recebe o seu número, em sequência.",
+            _LOTE,
+            "curta",
+        ),
+    ] = 1
+
+
+class _Given(BaseModel):
+    """What the service gives an asset."""
+
+    id: Annotated[UUID, Ui("Identificador", in_list=True, in_csv=False)]
+    numero: Annotated[int, As("plate"), Ui("Número", in_list=True)]
+    situacao: Annotated[Situacao, Ui("Situação", in_list=True)]
+    versao: Annotated[int, Ui("Versão", in_list=True, in_csv=False)]
+    criado_em: Annotated[dt.datetime, Ui("Cadastrado em", in_csv=False)]
+    atualizado_em: Annotated[dt.datetime, Ui("Gravado em", in_csv=False)]
+
+
+PATRIMONIO = Entity(
+    name="patrimonio",
+    label="Bem",
+    typed=(EdicaoDePatrimonio, TrocaDeCarga),
+    given=_Given,
+    path="/patrimonios",
+    sections=("", _QUE, _ORIGEM, _CARGA, _ESTADO, _LOTE),
+    title="numero",
+)

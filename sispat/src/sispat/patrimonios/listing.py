@@ -18,30 +18,43 @@ from uuid import UUID
 from pydantic import Field
 
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.inputs import BlankIsNone, Input, Legible
-from sispat.kernel.states import Conservacao, Situacao
+from sispat.kernel.fields import Ui
+from sispat.kernel.inputs import As, BlankIsNone, Input, Legible
+from sispat.kernel.situacoes import Conservacao, Situacao
 from sispat.patrimonios.sql import Query, Row
 
-__all__ = ["ListPage", "ListaDePatrimonios", "cursor_at", "page_query", "walked"]
+__all__ = ["SORT_LABELS", "ListPage", "ListaDePatrimonios", "cursor_at", "page_query", "walked"]
 
+SORT_LABELS = {
+    "numero": "Número, do menor ao maior",
+    "-numero": "Número, do maior ao menor",
+    "descricao": "Descrição, de A a Z",
+    "-descricao": "Descrição, de Z a A",
+    "valor": "Valor, do menor ao maior",
+    "-valor": "Valor, do maior ao menor",
+    "data_aquisicao": "Aquisição, da mais antiga à mais nova",
+    "-data_aquisicao": "Aquisição, da mais nova à mais antiga",
+}
 Direction = Literal["a", "d"]  # the page before (antes) or after (depois) a row
 
 
 class ListaDePatrimonios(Input):
     """What a list may be asked for; `pagina` is the opaque cursor an earlier page gave."""
 
-    q: Annotated[str, Field(max_length=100), Legible] = ""
-    setor: Annotated[UUID | None, BlankIsNone] = None
-    local: Annotated[UUID | None, BlankIsNone] = None
-    classe: Annotated[UUID | None, BlankIsNone] = None
-    agente: Annotated[UUID | None, BlankIsNone] = None
-    situacao: Annotated[Situacao | None, BlankIsNone] = None
-    conservacao: Annotated[Conservacao | None, BlankIsNone] = None
-    sort: Literal[
-        "numero", "-numero", "descricao", "-descricao", "valor", "-valor", "data_aquisicao", "-data_aquisicao"
+    q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
+    setor: Annotated[UUID | None, BlankIsNone, Ui("Setor", refers_to="setor")] = None
+    local: Annotated[UUID | None, BlankIsNone, Ui("Local", refers_to="local")] = None
+    classe: Annotated[UUID | None, BlankIsNone, Ui("Classe", refers_to="classe")] = None
+    agente: Annotated[UUID | None, BlankIsNone, Ui("Agente responsável", refers_to="agente")] = None
+    situacao: Annotated[Situacao | None, BlankIsNone, Ui("Situação")] = None
+    conservacao: Annotated[Conservacao | None, BlankIsNone, Ui("Conservação")] = None
+    sort: Annotated[
+        Literal["numero", "-numero", "descricao", "-descricao", "valor", "-valor", "data_aquisicao", "-data_aquisicao"],
+        As("code"),
+        Ui("Ordem"),
     ] = "numero"
-    pagina: Annotated[str, Field(max_length=600)] = ""
-    limite: Annotated[int, Field(ge=1, le=200)] = 50
+    pagina: Annotated[str, Field(max_length=600), Legible, Ui("Página")] = ""
+    limite: Annotated[int, Field(ge=1, le=200), Ui("Limite")] = 50
 
     def filters(self) -> dict[str, Any]:
         """The filters that are set, by column."""

@@ -9,18 +9,19 @@ from uuid import UUID
 import orjson
 from starlette.responses import Response
 
-from sispat.cadastros.actions import nomes
 from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.fields import labels_of, specs
+from sispat.kernel.situacoes import Situacao
 from sispat.patrimonios import actions
 from sispat.patrimonios.documents import Ficha, Lista
 from sispat.patrimonios.export import Export
-from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
-from sispat.patrimonios.listing import ListaDePatrimonios, ListPage
+from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.patrimonios.listing import SORT_LABELS, ListaDePatrimonios, ListPage
 from sispat.patrimonios.screens import Carga, Edicao, Novo
 from sispat.patrimonios.search import CEILING, Search, filter_fields
 from sispat.ui.forms import form
@@ -103,6 +104,9 @@ async def list_page(ctx: RequestContext) -> Reply:
         errors=errors,
         search=search,
         filters=await filter_fields(ctx, search.values),
+        field_labels=labels_of(ListaDePatrimonios),
+        situacoes=Situacao.labels(),
+        sorts=SORT_LABELS,
         novos=_novos(ctx.request.query_params.get("novos", "")),
     )
 
@@ -133,9 +137,18 @@ form(route, "/patrimonios/{id_:uuid}/editar", Edicao)
 form(route, "/patrimonios/{id_:uuid}/carga", Carga)
 
 
+# What the card shows under each heading; what names the asset, and its custody, have places of their own.
+_CARD = {
+    title: [
+        spec for spec in specs(EdicaoDePatrimonio).values() if spec.ui.section == title and spec.name != "descricao"
+    ]
+    for title in PATRIMONIO.sections
+}
+
+
 @route("GET", "/patrimonios/{id_:uuid}")
 async def ficha(ctx: RequestContext, id_: UUID) -> Reply:
     """The card, with what happened."""
     bem: dict[str, Any] = orjson.loads(await actions.obter(ctx, id_))
-    entries = await readable(await actions.historico(ctx, id_), lambda ids: nomes(ctx, ids))
-    return page("patrimonios/ficha.html", bem=bem, entries=entries)
+    entries = await readable(ctx, await actions.historico(ctx, id_))
+    return page("patrimonios/ficha.html", bem=bem, card=_CARD, situacoes=Situacao.labels(), entries=entries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
-from sispat.kernel.states import Situacao
+from sispat.kernel.situacoes import Situacao
 
 __all__ = ["ACTIONS", "CRIAR", "EDITAR", "LOTE_MAXIMO", "TROCAR_CARGA", "VER", "require_alterable"]
 

@@ -19,76 +19,46 @@ from sispat.http.submission import Submission
 from sispat.kernel import formats
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
+from sispat.kernel.fields import specs
+from sispat.kernel.inputs import Input
 from sispat.kernel.permissions import Action
 from sispat.patrimonios import actions, rules
-from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
-from sispat.ui import labels
-from sispat.ui.fields import FormField, Section, choices
+from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.ui.fields import FormField, Section, in_sections, typed
 from sispat.ui.forms import Screen, version_of
 from sispat.ui.pages import redirect
 
 __all__ = ["Carga", "Edicao", "Novo"]
 
 _LIST = ("/patrimonios", "Bens")
-_WHAT = (
-    FormField("descricao", hint="O que é o bem, com o que o distingue. De 3 a 500 caracteres."),
-    FormField("marca", optional=True, width="media"),
-    FormField("modelo", optional=True, width="media"),
-    FormField("numero_serie", optional=True, width="media"),
-)
-_ORIGIN = (
-    FormField("valor", "moeda", hint="Em reais, como 1.234,56.", width="curta"),
-    FormField("data_aquisicao", "data", hint="Dia, mês e ano da compra.", width="curta"),
-    FormField(
-        "data_disponivel", "data", hint="Em branco, a de aquisição.", optional=True,
-        width="curta",
-    ),
-    FormField("posse", "radio", groups=choices(labels.POSSES)),
-    FormField("fornecedor_doc", "documento", optional=True, width="media"),
-    FormField("nota_fiscal", optional=True, width="media"),
-    FormField("empenho", optional=True, width="media"),
-    FormField("licitacao", optional=True, width="media"),
-)  # fmt: skip
-_STATE = (
-    FormField("conservacao", "radio", groups=choices(labels.CONSERVACOES)),
-    FormField("observacao", "longo", hint="Até 2.000 caracteres.", optional=True),
-)
-_QUANTITY = FormField(
-    "quantidade", "inteiro", own_label="Quantos bens iguais",
-    hint=f"De 1 a {rules.LOTE_MAXIMO}. Cada um recebe o seu número, em sequência.", width="curta",
-)  # fmt: skip
 
 
-async def _description(ctx: Context, values: dict[str, str]) -> list[Section]:
-    classe = FormField("classe_id", "escolha", groups=await pickers.classes(ctx, values.get("classe_id", "")))
-    return [
-        Section("O que é", (_WHAT[0], classe, *_WHAT[1:])),
-        Section("Como foi adquirido", _ORIGIN),
-        Section("Estado", _STATE),
-    ]
+def _fields(model: type[Input]) -> list[FormField]:
+    """What people type of `model`, without the choices that have to be looked up."""
+    return [FormField.of(spec) for spec in specs(model).values() if spec.ui.in_form]
 
 
-async def _custody(ctx: Context, values: dict[str, str]) -> Section:
-    return Section(
-        "Onde fica e quem responde",
-        (
-            FormField(
-                "local_id", "escolha", hint="Os locais estão reunidos por setor; o setor do bem é o do local.",
-                groups=await pickers.locais(ctx, values.get("local_id", "")),
-            ),
-            FormField("agente_id", "escolha", groups=await pickers.agentes(ctx, values.get("agente_id", ""))),
-        ),
-    )  # fmt: skip
+async def _sections(ctx: Context, model: type[Input], values: dict[str, str]) -> tuple[Section, ...]:
+    """The form of `model`, its choices loaded."""
+    ready = []
+    for name, spec in specs(model).items():
+        if not spec.ui.in_form:
+            continue
+        field = FormField.of(spec)
+        if spec.ui.refers_to:
+            field = replace(field, groups=await pickers.offered(ctx, spec.ui.refers_to, values.get(name, "")))
+        ready.append(field)
+    return in_sections(ready, PATRIMONIO.sections)
 
 
-_DESCRIPTION = (*_WHAT, FormField("classe_id"), *_ORIGIN, *_STATE)
-_CUSTODY = (FormField("local_id"), FormField("agente_id"))
-
-
-def _read(submission: Submission, *fields: FormField) -> dict[str, Any]:
-    return {
-        field.name: field.read(submission.values[field.name]) for field in fields if field.name in submission.values
-    }
+def _texts(model: type[Input], stored: dict[str, Any]) -> dict[str, str]:
+    """A stored document as texts of the form of `model`."""
+    texts = {}
+    for name, spec in specs(model).items():
+        if spec.ui.in_form:
+            value = stored[spec.member]
+            texts[name] = value["id"] if spec.ui.refers_to else FormField.of(spec).text(value)
+    return texts
 
 
 async def _with_setor(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
@@ -122,17 +92,16 @@ class Novo(Screen):
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Everything."""
-        what, origin, state = await _description(ctx, values)
-        return what, origin, await _custody(ctx, values), state, Section("Lote", (_QUANTITY,))
+        return await _sections(ctx, NovoPatrimonio, values)
 
     async def initial(self, ctx: Context) -> dict[str, str]:
         """What is mostly so."""
         del ctx
-        return {"conservacao": "bom", "posse": "proprio", "quantidade": "1"}
+        return {field.name: field.default for field in _fields(NovoPatrimonio) if field.default}
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Register; then the card, or for several the list with the newest first."""
-        data = await _with_setor(ctx, _read(submission, *_DESCRIPTION, *_CUSTODY, _QUANTITY))
+        data = await _with_setor(ctx, typed(_fields(NovoPatrimonio), submission.values))
         try:
             documents = await actions.criar(ctx, NovoPatrimonio.parse(data))
         except InvalidData as error:
@@ -177,16 +146,15 @@ class Edicao(_OfOneAsset):
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Everything but place and custody."""
-        return await _description(ctx, values)
+        return await _sections(ctx, EdicaoDePatrimonio, values)
 
     def texts_of(self, stored: dict[str, Any]) -> dict[str, str]:
         """Texts of the fields."""
-        fields = (*_WHAT, *_ORIGIN, *_STATE)
-        return {c.name: c.text(stored[c.name]) for c in fields} | {"classe_id": stored["classe"]["id"]}
+        return _texts(EdicaoDePatrimonio, stored)
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Correct; then the card."""
-        data = EdicaoDePatrimonio.parse(_read(submission, *_DESCRIPTION))
+        data = EdicaoDePatrimonio.parse(typed(_fields(EdicaoDePatrimonio), submission.values))
         await actions.editar(ctx, self.id, data, version_of(submission))
         return redirect(self.back, feito="salvo")
 
@@ -200,20 +168,24 @@ class Carga(_OfOneAsset):
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Place and custody."""
-        local, agente = (await _custody(ctx, values)).fields
-        if self.bem:
-            current = self.bem["agente"]
-            groups = pickers.with_current(agente.groups, current["id"], f"{current['nome']} ({current['matricula']})")
-            agente = replace(agente, groups=groups)
-        return (Section("", (local, agente)),)
+        (section,) = await _sections(ctx, TrocaDeCarga, values)
+        return (Section("", tuple(map(self._with_present, section.fields))),)
+
+    def _with_present(self, field: FormField) -> FormField:
+        """An agente beyond the reach of who is choosing is offered where it is the present one."""
+        if field.name != "agente_id" or not self.bem:
+            return field
+        present = self.bem["agente"]
+        label = f"{present['nome']} ({present['matricula']})"
+        return replace(field, groups=pickers.with_current(field.groups, present["id"], label))
 
     def texts_of(self, stored: dict[str, Any]) -> dict[str, str]:
         """Texts of the fields."""
-        return {"local_id": stored["local"]["id"], "agente_id": stored["agente"]["id"]}
+        return _texts(TrocaDeCarga, stored)
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Hand over; then the card."""
-        data = await _with_setor(ctx, _read(submission, *_CUSTODY))
+        data = await _with_setor(ctx, typed(_fields(TrocaDeCarga), submission.values))
         try:
             await actions.trocar_carga(ctx, self.id, TrocaDeCarga.parse(data), version_of(submission))
         except InvalidData as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
@@ -12,8 +13,9 @@ from sispat.cadastros import actions as cadastros
 from sispat.cadastros import pickers
 from sispat.kernel.context import Context
 from sispat.kernel.errors import NotFound
-from sispat.ui import labels
-from sispat.ui.fields import FormField, choices
+from sispat.kernel.fields import specs
+from sispat.patrimonios.listing import ListaDePatrimonios
+from sispat.ui.fields import FormField
 
 __all__ = ["CEILING", "Search", "filter_fields"]
 
@@ -67,11 +69,12 @@ class Search:
 async def filter_fields(ctx: Context, values: Mapping[str, str]) -> list[FormField]:
     """The fields of the filter; locais and agentes are offered once their setor is chosen."""
     setor = _uuid(values.get("setor", ""))
+    asked = {name: FormField.of(spec) for name, spec in specs(ListaDePatrimonios).items()}
     fields = [
-        FormField("situacao", "escolha", groups=choices(labels.SITUACOES)),
-        FormField("conservacao", "escolha", groups=choices(labels.CONSERVACOES)),
-        FormField("classe", "escolha", groups=await pickers.classes(ctx, values.get("classe", ""))),
-        FormField("setor", "escolha", groups=await pickers.setores(ctx, values.get("setor", ""))),
+        asked["situacao"],
+        asked["conservacao"],
+        replace(asked["classe"], groups=await pickers.classes(ctx, values.get("classe", ""))),
+        replace(asked["setor"], groups=await pickers.setores(ctx, values.get("setor", ""))),
     ]
     for name, offer in (("local", pickers.locais), ("agente", pickers.agentes)):
         current = values.get(name, "")
@@ -79,7 +82,7 @@ async def filter_fields(ctx: Context, values: Mapping[str, str]) -> list[FormFie
         if id_ := _uuid(current):
             with suppress(NotFound):
                 groups = pickers.with_current(groups, current, (await cadastros.obter(ctx, name, id_))["nome"])
-        fields.append(FormField(name, "escolha", groups=groups, hint="" if setor else "Escolha antes o setor."))
+        fields.append(replace(asked[name], groups=groups, hint="" if setor else "Escolha antes o setor."))
     return fields
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.fields import labels_of
 from sispat.patrimonios import actions, rules
+from sispat.patrimonios.fields import PATRIMONIO, NovoPatrimonio
+from sispat.patrimonios.listing import ListaDePatrimonios
 from sispat.patrimonios.routes import route
 
 __all__ = ["SLICE"]
@@ -14,6 +17,9 @@ SLICE = Slice(
     menu=[MenuEntry(10, "/patrimonios", "Bens")],
     actions=rules.ACTIONS,
     constraints=actions.CONSTRAINTS,
+    entities=[PATRIMONIO],
+    labels=labels_of(NovoPatrimonio, ListaDePatrimonios),
+    verbs={"criar": "Cadastrou", "editar": "Editou", "trocar_carga": "Trocou a carga"},
     notices={"criado": "Cadastro gravado.", "salvo": "Alterações gravadas.", "carga": "Carga trocada."},
     reports=["/patrimonios.csv", "/api/patrimonios.csv"],
 )

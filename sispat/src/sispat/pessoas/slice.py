@@ -7,8 +7,10 @@ from sispat.http.errors import Problem
 from sispat.http.limit_store import limit
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.fields import labels_of
 from sispat.pessoas import actions, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
+from sispat.pessoas.fields import BLOQUEIO, USUARIO, Credenciais
 from sispat.pessoas.routes import route
 from sispat.pessoas.sql import bloqueios
 
@@ -42,6 +44,9 @@ SLICE = Slice(
     menu=[MenuEntry(90, "/bloqueios", "Bloqueios", rules.BLOQUEIO_VER)],
     actions=rules.ACTIONS,
     constraints=actions.CONSTRAINTS,
+    entities=[USUARIO, BLOQUEIO],
+    labels=labels_of(Credenciais),
+    verbs={"entrar": "Entrou", "sair": "Saiu", "liberar": "Liberou", "trocar_senha": "Trocou a senha"},
     notices={"liberado": "Bloqueio encerrado: já é possível tentar entrar de novo."},
     uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],
     problems={TooManyAttempts: _too_many},

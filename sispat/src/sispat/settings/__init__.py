@@ -10,7 +10,7 @@ from __future__ import annotations
 from sispat.settings._erros import ConfiguracaoInvalida, Problema
 from sispat.settings._fontes import Origem, carregar
 from sispat.settings._modelo import Settings
-from sispat.settings._tabela import Linha, em_vigor, pagina, variaveis
+from sispat.settings._tabela import Linha, em_vigor, reference_page, variaveis
 from sispat.settings._valores import Cota
 
 __all__ = [
@@ -22,6 +22,6 @@ __all__ = [
     "Settings",
     "carregar",
     "em_vigor",
-    "pagina",
+    "reference_page",
     "variaveis",
 ]

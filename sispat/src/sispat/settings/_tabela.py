@@ -15,7 +15,7 @@ from sispat.settings._origem import Origem
 from sispat.settings._valores import COTA, em_texto
 from sispat.settings._variavel import Variavel, da, permitido
 
-__all__ = ["Linha", "em_vigor", "pagina", "variaveis"]
+__all__ = ["Linha", "em_vigor", "reference_page", "variaveis"]
 
 RESERVADA = "**Reservada**: lida e conferida, usada a partir de uma versão futura."
 CABECALHO = """# Configuração
@@ -57,7 +57,7 @@ def em_vigor(settings: Settings) -> list[Linha]:
     ]
 
 
-def pagina() -> str:
+def reference_page() -> str:
     """docs/reference/settings.md."""
     linhas = []
     for _, campo, variavel in variaveis():

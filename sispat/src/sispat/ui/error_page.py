@@ -14,9 +14,9 @@ from starlette.responses import Response
 from esteio import EsteioError
 from sispat.http.errors import Problem
 from sispat.http.maintenance import UnderMaintenance
+from sispat.http.slices import site_of
 from sispat.http.submission import Submission, read_submission, submission_of
 from sispat.kernel.errors import SispatError
-from sispat.ui.labels import FIELDS
 from sispat.ui.pages import redirect, render
 from sispat.ui.sign_in import sign_in_page
 
@@ -40,6 +40,7 @@ async def error_page(request: Request, problem: Problem) -> Response:
     if problem.status == 401:
         return sign_in_page(request, problem=problem, carry=True)
     typed = sent.typed() if sent else {}
+    labels = site_of(request).labels
     may_pass = problem.status >= 500 or problem.status == 429
     return render(
         request,
@@ -47,8 +48,8 @@ async def error_page(request: Request, problem: Problem) -> Response:
         problem.status,
         problem.headers,
         problem=problem,
-        fields=[(FIELDS.get(e["campo"], e["campo"]), e["mensagem"]) for e in problem.extras.get("erros", ())],
-        typed={FIELDS[n]: v for n, v in typed.items() if n in FIELDS and v and not n.endswith("_id")},
+        fields=[(labels.get(e["campo"], e["campo"]), e["mensagem"]) for e in problem.extras.get("erros", ())],
+        typed={labels[n]: v for n, v in typed.items() if n in labels and v and not n.endswith("_id")},
         send_again=_send_again(request, problem),
         ask_again=_address(request) if request.method == "GET" and may_pass else "",
     )

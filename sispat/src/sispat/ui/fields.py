@@ -7,19 +7,16 @@ use cases read, and how either is shown to people.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sispat.kernel import formats
 from sispat.kernel.brazil import normal_cep
-from sispat.ui.labels import FIELDS
+from sispat.kernel.fields import FieldSpec
+from sispat.kernel.inputs import Kind
 
-__all__ = ["YES_NO", "Choice", "ChoiceGroup", "FormField", "Section", "by_name", "choices"]
-
-Kind = Literal[
-    "texto", "longo", "data", "moeda", "decimal", "inteiro", "codigo", "documento", "cep", "escolha", "radio"
-]
+__all__ = ["Choice", "ChoiceGroup", "FormField", "Section", "by_name", "choices", "in_sections", "typed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +40,6 @@ def choices(pairs: Mapping[str, str]) -> tuple[ChoiceGroup, ...]:
     return (ChoiceGroup("", tuple(Choice(value, label) for value, label in pairs.items())),)
 
 
-YES_NO = choices({"true": "Sim", "false": "Não"})
-
-
 @dataclass(frozen=True, slots=True)
 class FormField:
     """One field. `pattern_hint` says in words what the pattern of the field allows.
@@ -54,19 +48,26 @@ class FormField:
     """
 
     name: str
-    kind: Kind = "texto"
+    label: str
+    kind: Kind = "text"
     hint: str = ""
     optional: bool = False
     groups: tuple[ChoiceGroup, ...] = ()
     pattern_hint: str = ""
     width: Literal["", "curta", "media"] = ""
-    own_label: str = ""
     button: str = ""
+    section: str = ""
+    default: str = ""
 
-    @property
-    def label(self) -> str:
-        """What people read beside the field."""
-        return self.own_label or FIELDS[self.name]
+    @classmethod
+    def of(cls, spec: FieldSpec) -> FormField:
+        """A line of a table of fields, without the choices that have to be looked up."""
+        ui = spec.ui
+        made = cls(
+            spec.name, ui.label, spec.kind, ui.hint, spec.optional, choices(spec.choices) if spec.choices else (),
+            ui.pattern_hint, ui.width, ui.button, ui.section,
+        )  # fmt: skip
+        return made if spec.required else replace(made, default=made.text(spec.default))
 
     def text(self, value: Any) -> str:
         """A stored value as the text of the input."""
@@ -74,11 +75,11 @@ class FormField:
             return ""
         if isinstance(value, bool):
             return "true" if value else "false"
-        if self.kind == "moeda":
+        if self.kind == "money":
             return formats.money(value)
         if self.kind == "decimal":
             return formats.decimal(value)
-        if self.kind == "documento":
+        if self.kind == "cpf_cnpj":
             return formats.cpf_cnpj(value)
         if self.kind == "cep":
             return formats.cep(value)
@@ -87,11 +88,11 @@ class FormField:
     def read(self, typed: str) -> str:
         """What was typed, in the form the use cases read."""
         text = typed.strip()
-        if self.kind == "data" and (parts := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)):
+        if self.kind == "date" and (parts := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)):
             return f"{parts[3]}-{parts[2]:0>2}-{parts[1]:0>2}"
         if self.kind == "decimal":
             return text.replace(",", ".")
-        if self.kind == "codigo":
+        if self.kind == "code":
             return text.upper()
         if self.kind == "cep":
             return normal_cep(text) or text
@@ -102,7 +103,7 @@ class FormField:
         if self.groups:
             found = self.choice(typed)
             return found.label if found else (typed or formats.EMPTY)
-        return (formats.date(typed) if self.kind == "data" else typed) or formats.EMPTY
+        return (formats.date(typed) if self.kind == "date" else typed) or formats.EMPTY
 
     def is_iso(self, value: str) -> bool:
         """Whether the browser's own date field can hold `value`; it would hide anything else."""
@@ -128,3 +129,16 @@ class Section:
 def by_name(sections: Iterable[Section]) -> dict[str, FormField]:
     """All fields by name."""
     return {field.name: field for section in sections for field in section.fields}
+
+
+def in_sections(fields: Iterable[FormField], order: Sequence[str]) -> tuple[Section, ...]:
+    """`fields` under their headings, those in `order`."""
+    parts: dict[str, list[FormField]] = {title: [] for title in order}
+    for field in fields:
+        parts[field.section].append(field)
+    return tuple(Section(title, tuple(part)) for title, part in parts.items() if part)
+
+
+def typed(fields: Iterable[FormField], values: Mapping[str, str]) -> dict[str, Any]:
+    """What was typed into `fields`, as the use cases read it; what the form did not send is left out."""
+    return {field.name: field.read(values[field.name]) for field in fields if field.name in values}

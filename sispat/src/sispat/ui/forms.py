@@ -8,7 +8,7 @@ saved over the new one), a record in use (409). A form that is sent twice is don
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,11 +19,11 @@ from sispat.http.idempotency import once
 from sispat.http.route import Reply, Routes
 from sispat.http.service import Service, service_of
 from sispat.http.session import RequestContext
+from sispat.http.slices import site_of
 from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
 from sispat.ui.fields import FormField, Section, by_name
-from sispat.ui.labels import FIELDS
 from sispat.ui.pages import page, render
 
 __all__ = ["Form", "Screen", "form", "receive", "show", "version_of"]
@@ -91,6 +91,7 @@ class Form:
     notice: str = ""
     differences: list[Difference] = field(default_factory=list)
     version: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, field: FormField) -> str:
         """What the input holds."""
@@ -108,7 +109,7 @@ class Form:
         rows = []
         for name, message in self.errors.items():
             field = fields.get(name)
-            rows.append((name if field else "", field.label if field else FIELDS.get(name, ""), message))
+            rows.append((name if field else "", field.label if field else self.labels.get(name, ""), message))
         return rows
 
 
@@ -149,6 +150,7 @@ async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -
     await screen.load(ctx)
     sections = await screen.sections(ctx, submission.typed())
     form = _again(screen, sections, submission, failure)
+    form.labels = site_of(ctx.request).labels
     if submission.action:
         return _Completed(screen, form, submission.action)
     return page(screen.template, status, screen=screen, f=form)

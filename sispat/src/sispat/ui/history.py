@@ -7,23 +7,19 @@ removed meanwhile is shown by its key.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sispat.kernel import formats
-from sispat.ui import labels
+from sispat.http.session import RequestContext
+from sispat.http.slices import Site, site_of
+from sispat.kernel.fields import Entity
+from sispat.kernel.formats import EMPTY
 
-__all__ = ["Change", "HistoryEntry", "Names", "readable"]
+__all__ = ["Change", "HistoryEntry", "readable"]
 
-Names = Callable[[list[UUID]], Awaitable[dict[UUID, str]]]
-
-_REFERENCES = frozenset({"classe_id", "setor_id", "local_id", "agente_id", "pai_id"})
 _INTERNAL = frozenset({"id", "versao", "criado_em", "atualizado_em"})
-_PAGES = {"patrimonio": "patrimonios", "setor": "setores", "local": "locais", "agente": "agentes", "classe": "classes"}
-_POSITION = {field: position for position, field in enumerate(labels.FIELDS)}
-_CHOICES = {"situacao": labels.SITUACOES, "conservacao": labels.CONSERVACOES, "posse": labels.POSSES}
 
 
 class Change(NamedTuple):
@@ -50,61 +46,66 @@ class HistoryEntry:
     changes: list[Change]
 
 
-async def readable(events: Iterable[dict[str, Any]], names_of: Names) -> list[HistoryEntry]:
-    """`events`, in their order; `names_of` says what the records they refer to are called."""
-    events = list(events)
-    sides = [event[side] or {} for event in events for side in ("antes", "depois")]
-    ids = {value for side in sides for field, value in side.items() if field in _REFERENCES and value}
-    names = await names_of([UUID(id_) for id_ in ids])
-    return [_entry(event, names) for event in events]
+async def readable(ctx: RequestContext, events: Iterable[dict[str, Any]]) -> list[HistoryEntry]:
+    """`events`, in their order."""
+    events, site = list(events), site_of(ctx.request)
+    names = await site.names(ctx, [UUID(id_) for event in events for id_ in _references(site, event)])
+    return [_entry(site, event, names) for event in events]
 
 
-def _entry(event: dict[str, Any], names: dict[UUID, str]) -> HistoryEntry:
+def _references(site: Site, event: Mapping[str, Any]) -> set[str]:
+    """The keys that a record of the audit holds."""
+    entity = _entity(site, event)
+    return {
+        value
+        for side in ("antes", "depois")
+        for name, value in (event[side] or {}).items()
+        if value and name in entity.fields and entity.fields[name].ui.refers_to
+    }
+
+
+def _entity(site: Site, event: Mapping[str, Any]) -> Entity:
+    name = event["entidade"]
+    return site.entities.get(name) or Entity(name, name)
+
+
+def _entry(site: Site, event: Mapping[str, Any], names: Mapping[UUID, str]) -> HistoryEntry:
+    entity = _entity(site, event)
     before, after = event["antes"] or {}, event["depois"] or {}
-    page = _PAGES.get(event["entidade"], "") if event["acao"] != "excluir" else ""
-    changes = [
-        Change(labels.FIELDS.get(field, field), _shown(field, before.get(field), names), _shown(field, value, names))
-        for field, value in sorted((after or dict.fromkeys(before)).items(), key=_order)
-        if field not in _INTERNAL and before.get(field) != value and (before.get(field) or value) not in (None, "")
-    ]
     return HistoryEntry(
         id=event["id"],
         at=event["em"],
         actor=event["ator"],
-        action=labels.ACTIONS.get(event["acao"], event["acao"]),
-        entity=labels.ENTITIES.get(event["entidade"], event["entidade"]),
-        path=f"/{page}/{event['entidade_id']}" if page else "",
-        name=_name(event["entidade"], before | after),
+        action=site.verbs.get(event["acao"], event["acao"]),
+        entity=entity.label,
+        path=f"{entity.path}/{event['entidade_id']}" if entity.path and event["acao"] != "excluir" else "",
+        name=_name(entity, before | after),
         request_id=event["requisicao"],
         creation=event["antes"] is None,
-        changes=changes,
+        changes=_changes(entity, before, after, names),
     )
 
 
-def _order(pair: tuple[str, Any]) -> int:
-    """Fields in the order of the forms; the unknown last."""
-    return _POSITION.get(pair[0], len(_POSITION))
+def _changes(
+    entity: Entity, before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[UUID, str]
+) -> list[Change]:
+    """Fields in the order of their table, the unknown last; what did not change, or was and is blank, is left out."""
+    order = {name: position for position, name in enumerate(entity.fields)}
+    changes = []
+    for name, value in sorted(
+        (after or dict.fromkeys(before)).items(), key=lambda pair: order.get(pair[0], len(order))
+    ):
+        old = before.get(name)
+        if name in _INTERNAL or old == value or (old or value) in (None, ""):
+            continue
+        spec = entity.fields.get(name)
+        if spec is None:
+            changes.append(Change(name, str(old or EMPTY), str(value or EMPTY)))
+        else:
+            changes.append(Change(spec.ui.label, spec.shown(old, names), spec.shown(value, names)))
+    return changes
 
 
-def _name(entity: str, values: dict[str, Any]) -> str:
-    if entity == "patrimonio" and "numero" in values:
-        return formats.plate_number(values["numero"])
-    return str(values.get("nome") or "")
-
-
-def _shown(field: str, value: Any, names: dict[UUID, str]) -> str:
-    if value is None or value == "":
-        return formats.EMPTY
-    if isinstance(value, bool):
-        return "Sim" if value else "Não"
-    if field in _REFERENCES:
-        return names.get(UUID(value), str(value))
-    if field in _CHOICES:
-        return _CHOICES[field].get(value, str(value))
-    if field == "valor":
-        return f"R$ {formats.money(value)}"
-    if field == "fornecedor_doc":
-        return formats.cpf_cnpj(value)
-    if field == "cep":
-        return formats.cep(value)
-    return formats.date(value) if field.startswith("data_") else str(value)
+def _name(entity: Entity, values: Mapping[str, Any]) -> str:
+    title = entity.fields.get(entity.title)
+    return title.shown(values[title.name]) if title and values.get(title.name) else str(values.get("nome") or "")

@@ -24,7 +24,6 @@ from sispat.http.session import COOKIE, request_id_of
 from sispat.http.slices import MenuEntry, site_of
 from sispat.kernel import formats, tokens
 from sispat.kernel.permissions import Access
-from sispat.ui import labels
 from sispat.ui.static_files import static_path
 
 __all__ = ["Page", "page", "redirect", "render"]
@@ -56,7 +55,7 @@ def _environment() -> Environment:
         "plate_number": formats.plate_number,
         "moment": _moment,
     }
-    environment.globals |= {"static_path": static_path, "labels": labels, "EMPTY": formats.EMPTY}
+    environment.globals |= {"static_path": static_path, "EMPTY": formats.EMPTY}
     return environment
 
 
@@ -91,6 +90,7 @@ def render(
     base = {
         "access": access,
         "may": lambda action: access is not None and access.may(site.actions[action]),
+        "entities": site.entities,
         "menu": _menu(site.menu, access),
         "path": request.url.path,
         "city": service.settings.city_name,

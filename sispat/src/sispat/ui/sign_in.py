@@ -13,7 +13,6 @@ from sispat.http.resume import CARRIED_PREFIX, carried, local_path
 from sispat.http.slices import site_of
 from sispat.http.submission import submission_of
 from sispat.kernel import tokens
-from sispat.ui.labels import FIELDS
 from sispat.ui.pages import render
 
 __all__ = ["PRE_SESSION", "sign_in_page"]
@@ -39,7 +38,7 @@ def sign_in_page(request: Request, *, problem: Problem | None = None, carry: boo
         problem.headers if problem else None,
         problem=problem,
         again_at=_again_at(problem),
-        errors={FIELDS.get(field, field): sentence for field, sentence in errors.items()},
+        errors={site_of(request).labels.get(field, field): sentence for field, sentence in errors.items()},
         email=sent.values.get("email", "") if sent and not carry else "",
         after=local_path(after),
         hidden={CARRIED_PREFIX + name: value for name, value in hidden.items()},

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-from sispat.patrimonios.sql.document import JOINS, SHORT
+from sispat.patrimonios.sql.document import JOINS, SHORT, WHOLE
 from sispat.patrimonios.sql.query import RARE, SORTS, Query, conditions
 
 __all__ = ["Row", "contar", "explain", "listar", "percorrer"]
@@ -56,7 +56,8 @@ def _page(query: Query, source: str, where: list[str], inside: str, sort: str) -
     # planning anew each time, and that was measured to double the cost of a page.
     condition = f"where {' and '.join(where)}" if where else ""
     column = SORTS[query.sort][0]
-    return f"""select {SHORT}, p.{column}::text, p.numero
+    document = WHOLE if query.whole else SHORT
+    return f"""select {document}, p.{column}::text, p.numero
         from (select * from {source} p {condition} order by {inside} limit {query.limit:d}) p {JOINS} order by {sort}"""
 
 
@@ -123,10 +124,10 @@ async def explain(conn: AsyncConnection[Any], query: Query) -> list[dict[str, An
 
 
 async def percorrer(conn: AsyncConnection[Any], query: Query, lot: int = 2000) -> AsyncIterator[list[Row]]:
-    """All assets of a list in lots, for exports: memory stays bounded and no cursor is held open between lots."""
+    """All assets of a list in lots, whole, for exports: memory stays bounded and no cursor is held open between lots."""
     after = query.after
     while True:
-        rows = await listar(conn, replace(query, after=after, limit=lot))
+        rows = await listar(conn, replace(query, after=after, limit=lot, whole=True))
         if rows:
             yield rows
             after = (rows[-1].key, rows[-1].numero)

@@ -28,7 +28,9 @@ RARE = frozenset({"local_id", "agente_id"})  # filters of many values, each of f
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What a list asks for. `setores` None = the whole city; `after` = the key to go on from: (sort value, numero)."""
+    """What a list asks for. `setores` None = the whole city; `after` = the key to go on from: (sort
+    value, numero). `whole`: with all fields.
+    """
 
     setores: tuple[UUID, ...] | None
     q: str = ""
@@ -37,6 +39,7 @@ class Query:
     descending: bool = False
     after: tuple[str, int] | None = None
     limit: int = 50
+    whole: bool = False
 
 
 def conditions(query: Query) -> tuple[list[str], list[Any]]:

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from sispat.kernel import audit
-from sispat.patrimonios.fields import COLUMNS
+from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.sql.document import JOINS, WHOLE
 
 __all__ = ["bloquear", "criar", "ficha", "gravar"]
@@ -34,7 +34,7 @@ async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_:
 async def bloquear(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> dict[str, Any] | None:
     """The editable columns, situacao and versao of one asset within reach; its row is locked until the commit."""
     cursor = await conn.execute(
-        f"select {', '.join(COLUMNS)}, situacao, numero, versao from patrimonio where id = %s for no key update",
+        f"select {', '.join(PATRIMONIO.columns)}, situacao, numero, versao from patrimonio where id = %s for no key update",
         [id_],
     )
     row = await cursor.fetchone()
@@ -50,8 +50,8 @@ with n as (
     update numeracao set ultimo = ultimo + %(quantidade)s where escopo = 'patrimonio' and exercicio = 0
     returning ultimo
 ), p as (
-    insert into patrimonio (numero, {", ".join(COLUMNS)})
-    select {number}, {", ".join(f"%({column})s" for column in COLUMNS)} from n {series}
+    insert into patrimonio (numero, {", ".join(PATRIMONIO.columns)})
+    select {number}, {", ".join(f"%({column})s" for column in PATRIMONIO.columns)} from n {series}
     returning *
 ), e as (
     insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)

@@ -1,0 +1,52 @@
+"""The shapes the API sends of the registers, and of what refers to them."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from sispat.cadastros.fields import ENTITIES
+
+__all__ = ["LISTED", "REFERENCES", "STORED", "EnderecoDoCep"]
+
+
+class Referencia(BaseModel):
+    """Another record, by id and name."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    nome: str
+
+
+class ReferenciaSetor(Referencia):
+    """A setor."""
+
+    codigo: str
+
+
+class ReferenciaAgente(Referencia):
+    """An agente."""
+
+    matricula: str
+
+
+# What the generated column `referencia` of each register holds.
+REFERENCES = {"setor": ReferenciaSetor, "local": Referencia, "agente": ReferenciaAgente, "classe": Referencia}
+STORED: dict[str, Any] = {name: entity.document(f"{name.capitalize()}Gravado") for name, entity in ENTITIES.items()}
+LISTED: dict[str, Any] = {
+    name: entity.document(f"{name.capitalize()}Listado", but=("criado_em", "atualizado_em"))
+    for name, entity in ENTITIES.items()
+}
+
+
+class EnderecoDoCep(BaseModel):
+    """`logradouro` and `bairro` are empty where the whole city has one CEP."""
+
+    cep: str
+    logradouro: str
+    bairro: str
+    cidade: str
+    uf: str
