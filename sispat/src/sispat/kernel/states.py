@@ -1,61 +1,63 @@
-"""The states of an asset and the ways between them.
+"""The one way an asset changes its state.
 
-Promises: `transitar` is the only way from one state to another; what is not in `TRANSICOES` is refused
-with the ways that are open. Source: domain rules of the service (baixado is final but for the audited estorno).
+Promises: `move` takes all of the assets or none. The rows are locked in the order of their ids, so that two moves of the
+same assets wait for each other and never deadlock; the transition table is asked about the state that is locked, not
+about one read before; each change is audited in the same statement. Nothing else writes `patrimonio.situacao` (a test
+looks for it) but the INSERT of a new asset, which is `em_uso`.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
 
-from sispat.kernel.errors import InvalidData
+from sispat.kernel.context import Context
+from sispat.kernel.errors import NotFound
+from sispat.kernel.situacoes import Situacao, require_open
 
-__all__ = ["TRANSICOES", "Conservacao", "Posse", "Situacao", "transitar"]
+__all__ = ["move"]
 
+# The lock is taken above the sort, hence in its order. "No key": rows that refer to the asset are not kept waiting.
+_LOCK = """
+select id, numero, situacao from patrimonio
+where id = any(%(ids)s) and (%(setores)s::uuid[] is null or setor_id = any(%(setores)s))
+order by id for no key update"""
 
-class Situacao(StrEnum):
-    """Where an asset is in its life."""
-
-    EM_USO = "em_uso"
-    EM_MANUTENCAO = "em_manutencao"
-    EMPRESTADO = "emprestado"
-    EM_TRANSFERENCIA = "em_transferencia"
-    NAO_LOCALIZADO = "nao_localizado"
-    BAIXADO = "baixado"
-
-
-class Conservacao(StrEnum):
-    """State of repair, as the yearly inventory writes it down."""
-
-    OTIMO = "otimo"
-    BOM = "bom"
-    REGULAR = "regular"
-    RUIM = "ruim"
-    INSERVIVEL = "inservivel"
-
-
-class Posse(StrEnum):
-    """By what right the city holds the asset."""
-
-    PROPRIO = "proprio"
-    CESSAO = "cessao"
-    COMODATO = "comodato"
+_MOVE = """
+with old as (
+    select * from unnest(%(ids)s::uuid[], %(states)s::text[]) as old (id, situacao)
+), moved as (
+    update patrimonio p set situacao = %(to)s, versao = versao + 1, atualizado_em = now()
+    from old where p.id = old.id returning p.id
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)
+select %(actor)s, %(request_id)s, 'patrimonio', old.id, %(because)s,
+       jsonb_build_object('situacao', old.situacao), jsonb_build_object('situacao', %(to)s::text)
+from old join moved using (id)"""
 
 
-_S = Situacao
-TRANSICOES: dict[Situacao, frozenset[Situacao]] = {
-    _S.EM_USO: frozenset({_S.EM_MANUTENCAO, _S.EMPRESTADO, _S.EM_TRANSFERENCIA, _S.NAO_LOCALIZADO, _S.BAIXADO}),
-    _S.EM_MANUTENCAO: frozenset({_S.EM_USO}),
-    _S.EMPRESTADO: frozenset({_S.EM_USO}),
-    _S.EM_TRANSFERENCIA: frozenset({_S.EM_USO}),
-    _S.NAO_LOCALIZADO: frozenset({_S.EM_USO, _S.BAIXADO}),
-    _S.BAIXADO: frozenset(),
-}
+async def move(ctx: Context, ids: Iterable[UUID], to: Situacao, because: str) -> None:
+    """Move the assets to `to`; `because` is what the audit calls it, such as `enviar_para_manutencao`.
 
-
-def transitar(de: Situacao, para: Situacao) -> Situacao:
-    """`para`, if the way is open; else `InvalidData` naming the ways that are."""
-    if para in TRANSICOES[de]:
-        return para
-    abertas = ", ".join(sorted(TRANSICOES[de])) or "nenhuma"
-    raise InvalidData({"situacao": f"de “{de}” não se passa a “{para}”; permitido: {abertas}."})
+    The permission is the use case's to ask. Raises `NotFound` for an asset that is not there or out of reach, and
+    `InvalidData` for one from whose state the way is closed; then no asset is moved.
+    """
+    wanted = set(ids)
+    async with ctx.conn.transaction():
+        setores = None if ctx.access.setores is None else list(ctx.access.setores)
+        cursor = await ctx.conn.execute(_LOCK, {"ids": list(wanted), "setores": setores})
+        rows: list[tuple[UUID, int, str]] = await cursor.fetchall()
+        for missing in sorted(wanted - {row[0] for row in rows}):
+            raise NotFound("O bem", missing)
+        for _, numero, state in rows:
+            require_open(numero, Situacao(state), to)
+        values: dict[str, Any] = {
+            "ids": [row[0] for row in rows],
+            "states": [row[2] for row in rows],
+            "to": to,
+            "actor": ctx.actor,
+            "request_id": ctx.request_id,
+            "because": because,
+        }
+        await ctx.conn.execute(_MOVE, values)
