@@ -582,3 +582,22 @@ def test_a_replayed_server_runs_nothing_but_itself(server: PostgresServer, store
     workers, subscriptions = seen
     assert subscriptions == 1
     assert not any("logical" in each or "archiver" in each or "autovacuum" in each for each in workers)
+
+
+@pytest.mark.fault
+def test_a_base_of_a_standby_is_restored_as_a_primary(stores: Stores, home: Path) -> None:
+    primary = PostgresServer(settings={"full_page_writes": "on"})  # PostgreSQL refuses it otherwise
+    primary.start()
+    try:
+        run(primary, "CREATE TABLE early ()")
+        standby = primary.standby()
+        try:
+            made = Backups(standby.dsn(), stores, scratch=home).run(kind="base").manifest
+        finally:
+            standby.stop()
+        done = Backups(primary.dsn(), stores, scratch=home).recover(home / "last")
+    finally:
+        primary.stop()
+    assert done.plan.base.id == made.id
+    assert not (done.directory / "standby.signal").exists()
+    assert "early" in tables(done.directory)
