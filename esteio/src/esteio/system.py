@@ -75,8 +75,11 @@ def inherit_owner(path: Path) -> None:
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def try_lock(handle: int) -> bool:
-    """Lock the open file `handle` for this process, until it is closed; False at once when another process has it."""
+def try_lock(handle: int, *, shared: bool = False) -> bool:
+    """Lock the open file `handle` for this process, until it is closed; False at once when another process has it.
+
+    Several may have it `shared` at a time, except on Windows.
+    """
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -85,7 +88,7 @@ def try_lock(handle: int) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

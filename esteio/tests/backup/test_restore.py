@@ -14,6 +14,7 @@ from trial_database import CONTENT, names, query
 import esteio.backup.restore._swap as restore_swap
 import esteio.backup.restore._whole as restore_whole
 from esteio.backup import (
+    AlreadyRunning,
     BackupNotFound,
     Backups,
     ManifestError,
@@ -145,25 +146,38 @@ def test_a_restore_cut_off_by_the_server_leaves_the_old_database_as_it_was(made:
     assert names(database) == before
 
 
-def test_a_restore_waits_for_the_run_that_is_under_way(made: Backups, database: Dsn) -> None:
-    waited = threading.Event()
+def test_a_restore_waits_for_a_prune_and_for_nothing_else(made: Backups, database: Dsn) -> None:
+    told: list[str] = []
+    begun, waited = threading.Event(), threading.Event()
 
     def progress(step: str, done: int, total: int, unit: str) -> None:
+        told.append(step)
         if step == "wait":
             waited.set()
 
-    def run() -> None:
-        with Lock(made._lock_file()):
-            running.set()
+    def prune() -> None:
+        with made._deleting():
+            begun.set()
             waited.wait(20)
 
-    running = threading.Event()
-    other = threading.Thread(target=run)
-    other.start()
-    running.wait(20)
-    assert made.restore_into(f"{database.database} ao lado", progress=progress).rows == 5105
-    other.join()
+    with Lock(made._lock_file()), made._reading(progress):  # a backup and another restore
+        assert made.restore_into(f"{database.database} ao lado", progress=progress).rows == 5105
+    assert "wait" not in told
+    pruning = threading.Thread(target=prune)
+    pruning.start()
+    begun.wait(20)
+    assert made.verify(progress=progress).ok
+    pruning.join()
     assert waited.is_set()
+
+
+def test_nothing_is_removed_while_somebody_reads(made: Backups) -> None:
+    with made._reading(lambda *_: None):
+        for act in (made.prune, lambda: made.delete(made.entries()[0].id)):
+            with pytest.raises(AlreadyRunning):
+                act()
+        assert made.run().decisions == ()
+    assert len(made.prune()) == 2
 
 
 def test_who_writes_meanwhile_is_cut_off_and_finds_the_restored_database(made: Backups, database: Dsn) -> None:

@@ -67,7 +67,8 @@ def planted(model: Path, root: Path, *ages: timedelta) -> list[str]:
 
 
 def content(root: Path) -> list[str]:
-    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file() and path.name != ".lock")
+    files = [path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".lock")]
+    return sorted(str(path.relative_to(root)) for path in files)
 
 
 @pytest.fixture

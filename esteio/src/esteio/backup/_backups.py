@@ -1,11 +1,13 @@
 """Backups of one database: made, listed, tried, brought back, thinned out.
 
-Promises: one run, restore or prune at a time on the same stores. A run that fails leaves no backup and removes none;
-old ones are removed only after the new one was restored for trial. Every failure is an `EsteioError`.
+Promises: one run or prune at a time on the same stores, and no prune while a restore or a trial reads. A run that fails
+leaves no backup and removes none; old ones are removed only after the new one was restored for trial. Every failure is an
+`EsteioError`.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
@@ -19,7 +21,7 @@ from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._copies import Brought, Copies, bring, known_flaws, read_everywhere
 from esteio.backup._databases import DatabaseBackups
 from esteio.backup._ending import Ending
-from esteio.backup._errors import BackupNotFound, NotConfirmed, RestoreRefused, VerificationFailed
+from esteio.backup._errors import AlreadyRunning, BackupNotFound, NotConfirmed, RestoreRefused, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
@@ -63,6 +65,7 @@ from esteio.postgres.embedded import Embedded
 
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
+_logger = logging.getLogger("esteio.backup")
 MOST_JOBS = 16  # each is a connection, and a scratch server has few
 _LONGEST_NOTE = 1000
 _RESTORE_PATIENCE = 3600.0  # seconds a restore waits for a run that is under way
@@ -198,9 +201,17 @@ class Backups:
                 events.emit(BackupMade(name, kind, manifest.size, manifest.stored, manifest.duration, stores))
             ending.manifest, ending.stores = manifest, stores
             ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
-            ending.decisions = tuple(self._thinning.prune(self._now())) if ending.proof else ()
+            ending.decisions = self._pruned() if ending.proof else ()
             problems = (*not_made(name, draft.failed), *lacking)
             return Run(manifest, stores, ending.proof, ending.decisions, problems)
+
+    def _pruned(self) -> tuple[Decision, ...]:
+        try:
+            with self._deleting():
+                return tuple(self._thinning.prune(self._now()))
+        except AlreadyRunning as error:
+            _logger.info("nothing old is removed now, the next run does: %s", error)
+            return ()
 
     def _tell(self, ending: Ending, error: BaseException | None = None) -> None:
         """Only after the lock is free: whoever listens may take their time."""
@@ -247,7 +258,7 @@ class Backups:
 
         BackupNotFound for another name; DeleteRefused while it is kept, or needed by an incremental one.
         """
-        with self._locked():
+        with self._locked(), self._deleting():
             entries = self.catalogue.entries()
             entry = next((each for each in entries if each.id == backup), None)
             if entry is None:
@@ -262,7 +273,7 @@ class Backups:
 
     def verify(self, backup: str = "newest", progress: Progress = silent) -> Proof:
         """Restore a backup for trial and keep the proof; VerificationFailed when something is wrong with it."""
-        with self._locked():
+        with self._reading(progress):
             return self._tried(self._found(backup), progress)
 
     def check_copies(self, backup: str = "newest", progress: Progress = silent) -> Copies:
@@ -270,7 +281,7 @@ class Backups:
 
         Of the whole cluster, the log is read too: WrongKey when it cannot be opened.
         """
-        with self._locked():
+        with self._reading(progress):
             survey = self.catalogue.survey()
             entry = self.catalogue.find(backup, survey=survey)
             found = read_everywhere(self._stores, entry, survey, progress)
@@ -307,7 +318,7 @@ class Backups:
         self, name: str, backup: str = "latest", progress: Progress = silent, *, documents: Path | None = None
     ) -> Restored:
         """Restore as the new database `name`, and its documents into the new directory `documents` (None: not)."""
-        with self._waiting(progress):
+        with self._reading(progress):
             dump = self._found(backup, "dump")
             beside = self.documents.of(dump, into=documents) if documents else Untouched()
             return self.database.restore_into(dump, name, beside, progress)
@@ -326,7 +337,7 @@ class Backups:
         What follows is done within `quiet`, such as `Maintenance.held`: who writes then would lose it. Its
         `documents` take the place of the present ones, which are kept too.
         """
-        with self._waiting(progress):
+        with self._reading(progress):
             entry = self.catalogue.find(backup, "dump")
             if entry.failed and not entry.accepts(Trouble.TRIAL_FAILED):
                 reason = f"{entry.id} failed its trial"
@@ -339,7 +350,7 @@ class Backups:
 
     def restore_documents(self, directory: Path, backup: str = "latest", progress: Progress = silent) -> Returned:
         """Bring the documents of a backup of whatever kind into the new `directory`, and nothing else."""
-        with self._waiting(progress):
+        with self._reading(progress):
             with self.documents.of(self._found(backup), into=directory) as beside:
                 beside.fetch(progress)
                 beside.swap()
@@ -364,7 +375,7 @@ class Backups:
         documents are then the newest. `cluster` is its system identifier, needed where the stores hold several and none was
         accepted.
         """
-        with self._waiting(progress):
+        with self._reading(progress):
             beside = self.documents.as_of(time_of(target), into=documents) if documents else Untouched()
             return recover_beside(self.cluster, directory, target, beside, progress, which=cluster)
 
@@ -395,7 +406,7 @@ class Backups:
         except OSError as error:
             reason = f"{data_dir.parent}: {error.strerror}"
             raise RestoreRefused(str(data_dir), reason, "make that directory, or name another one") from error
-        with self._waiting(progress):
+        with self._reading(progress):
             beside = self.documents.as_of(time_of(target)) if documents else Untouched()
             return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)
 
@@ -415,7 +426,7 @@ class Backups:
         Then it is stopped; whoever keeps it up starts the restored one at once. `quiet` is around all that is done after
         `confirm`, such as `Maintenance.held`, and may wait at its end until that server answers.
         """
-        with self._waiting(progress):
+        with self._reading(progress):
             beside = self.documents.as_of(time_of(target)) if documents else Untouched()
             return recover_server(
                 self.cluster,
@@ -473,7 +484,10 @@ class Backups:
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked():
-            return self._thinning.decisions(self._now()) if dry_run else self._thinning.prune(self._now())
+            if dry_run:
+                return self._thinning.decisions(self._now())
+            with self._deleting():
+                return self._thinning.prune(self._now())
 
     def status(self, max_age: timedelta | None = None) -> Status:
         """Whether a verified backup younger than `max_age` (None: that of the start) is whole in every store.
@@ -530,9 +544,14 @@ class Backups:
     def _locked(self) -> Lock:
         return Lock(self._lock_file())
 
-    def _waiting(self, progress: Progress) -> Lock:
-        """For what cannot come again later: it waits for the run that is under way."""
-        return Lock(self._lock_file(), _RESTORE_PATIENCE, lambda: progress("wait", 0, 0, ""), clock=self._clock)
+    def _reading(self, progress: Progress) -> Lock:
+        """Beside runs and other readers; nothing is removed meanwhile. A prune that is under way is waited for."""
+        path, waiting = self._places.file("lock-readers"), lambda: progress("wait", 0, 0, "")
+        return Lock(path, _RESTORE_PATIENCE, waiting, shared=True, clock=self._clock)
+
+    def _deleting(self) -> Lock:
+        """AlreadyRunning while somebody reads."""
+        return Lock(self._places.file("lock-readers"))
 
     def _lock_file(self) -> Path:
         return self._places.file("lock")

@@ -1,10 +1,12 @@
-"""One at a time: runs, restores and prunes on the same backups exclude each other.
+"""Lock files: one run at a time, and nothing is removed while somebody reads.
 
-Promises: the lock dies with its process, so nothing stale has to be removed by hand; who holds it is told.
+Promises: the lock dies with its process, so nothing stale has to be removed by hand; who holds it is told. Readers share
+theirs, so a restore waits for no backup and no other restore, only for a prune.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +23,7 @@ _POLL = 0.1
 
 
 class Lock:
-    """The lock file `path`, held within the block.
+    """The lock file `path`, held within the block, alone or `shared` with others who share it.
 
     AlreadyRunning when somebody else still holds it after `patience` seconds; `waiting` is called when that is waited for.
     """
@@ -32,8 +34,10 @@ class Lock:
         patience: float = 0.0,
         waiting: Callable[[], object] = lambda: None,
         *,
+        shared: bool = False,
         clock: Clock = SYSTEM,
     ) -> None:
+        self._shared = shared
         self._path = path
         self._patience = patience
         self._waiting = waiting
@@ -48,6 +52,8 @@ class Lock:
             self._handle = os.open(self._path, flags, 0o600)
             inherit_owner(self._path)
         except OSError as error:
+            if self._shared and error.errno == errno.EROFS:
+                return self  # nobody can remove what is read from here
             raise LockRefused(self._path, error.strerror or str(error)) from error
         try:
             self._take()
@@ -60,7 +66,7 @@ class Lock:
 
     def _take(self) -> None:
         deadline, waited = self._clock.monotonic() + self._patience, False
-        while not try_lock(self._handle):
+        while not try_lock(self._handle, shared=self._shared):
             if self._clock.monotonic() >= deadline:
                 holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
                 raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None)
@@ -70,4 +76,5 @@ class Lock:
             self._clock.sleep(_POLL)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        os.close(self._handle)
+        if self._handle >= 0:
+            os.close(self._handle)
