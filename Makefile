@@ -24,6 +24,7 @@ run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (P
 
 test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone
 	@.ci/debian
+	@.ci/azurite
 	@$(QUIET)
 	@.ci/chromium; case $$? in 0) $(PY) -m pytest -m "fault or browser" ;; 3) $(PY) -m pytest -m fault ;; *) exit 1 ;; esac
 	@$(MAKE) --no-print-directory alone
@@ -43,10 +44,12 @@ unit: $(STAMP)  ## only the tests that break nothing and need no browser
 
 fault: $(STAMP)  ## only the tests that break a running system on purpose
 	@.ci/debian
+	@.ci/azurite
 	@$(PY) -m pytest -m fault
 
 rounds: $(STAMP)  ## the tests that kill at random moments, with their full counts: half an hour
 	@.ci/debian
+	@.ci/azurite
 	@ESTEIO_ROUNDS=200 ESTEIO_LOSS_ROUNDS=20 ESTEIO_BACKUP_INTERRUPTS=20 ESTEIO_NOTICE_KILLS=20 ESTEIO_KILLS=100 \
 	ESTEIO_WAL_FAULTS=200 SISPAT_RESTORE_KILLS=5 $(PY) -m pytest --timeout 1800 -rA esteio/tests/postgres/test_outages.py \
 	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_wal_faults.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py \

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from s3_server import Misbehaving, at
+from s3_server import Misbehaving, at, endpoint
 
 from esteio.backup.store import (
     AllStoresFailed,
@@ -20,10 +20,12 @@ from esteio.backup.store import (
     StoreFailed,
     Stores,
     StoreUnavailable,
+    StoreUrlError,
     UploadTruncated,
     open_store,
 )
-from esteio.testing import FlakyProxy, recorded_events
+from esteio.backup.store._object import Pacer
+from esteio.testing import FlakyProxy, ManualClock, recorded_events
 
 BIG = 20 * 2**20  # three parts
 
@@ -236,3 +238,27 @@ def test_deleting_reaches_all_and_tells_who_keeps_it(several: Stores, s3: Misbeh
     kept = several.delete("x")
     assert [type(error) for error in kept.values()] == [ObjectLocked]
     assert several.stores[0].head("x") is None
+
+
+def test_the_time_the_parts_and_the_rate_are_part_of_the_address(s3: Misbehaving) -> None:
+    address = f"s3://bucket/f?region=us-east-1&endpoint={endpoint(s3.port)}"
+    for option in ("timeout=0", "timeout=x", "parallel=17", "parallel=nan", "rate=0"):
+        with pytest.raises(StoreUrlError, match=rf"{option.partition('=')[0]} is '.*'; allowed: a number from "):
+            open_store(f"{address}&{option}")
+    store = open_store(f"{address}&timeout=5&parallel=4&rate=0.5")
+    assert store.put("a", b"content").size == 7
+
+
+def test_a_rate_is_kept_by_all_uploads_together() -> None:
+    clock = ManualClock()
+    pacer = Pacer(1000.0, clock)
+    for _ in range(3):
+        pacer.wait(500)
+    assert clock.slept == [0.5, 0.5]
+    clock.advance(10.0)
+    pacer.wait(10_000)
+    assert clock.slept == [0.5, 0.5]
+    pacer.wait(1)
+    assert clock.slept == [0.5, 0.5, 10.0]
+    Pacer(None, clock).wait(10**9)
+    assert len(clock.slept) == 3

@@ -9,6 +9,7 @@ set a lifecycle rule that removes them.
 from __future__ import annotations
 
 import builtins
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,20 +31,28 @@ from esteio.backup.store._store import CHUNK, Download, Stored, Upload, UploadBl
 from esteio.clock import SYSTEM, Clock
 from esteio.policy import Exponential, Pipeline, Retry
 
-__all__ = ["ObjectStore"]
+__all__ = ["PARALLEL", "ObjectStore"]
 
 R = TypeVar("R")
 
-_PARALLEL = 2  # parts of one upload under way: with CHUNK this bounds its memory; a dump has several uploads
+PARALLEL = 2
+"""Parts of one upload under way: with CHUNK this bounds its memory; a dump has several uploads."""
 # What S3, Google Cloud and Azure say when an object is retained.
 _LOCKED = ("object lock", "objectlock", "worm", "retention", "immutab", "legal hold", "active event-based hold")
 _FULL = ("quota", "insufficientstorage", "507 insufficient", "entitytoolarge", "storagefull")
 
 
 class ObjectStore:
-    """Objects of one bucket, below the prefix that obstore's `inner` store was made with."""
+    """Objects of one bucket, below the prefix that obstore's `inner` store was made with.
 
-    def __init__(self, name: str, inner: Any, *, clock: Clock = SYSTEM) -> None:
+    Each upload sends `parallel` parts at a time; all together send at most `rate` bytes a second (None: no limit).
+    """
+
+    def __init__(
+        self, name: str, inner: Any, *, parallel: int = PARALLEL, rate: float | None = None, clock: Clock = SYSTEM
+    ) -> None:
+        self.parallel = parallel
+        self.pacer = Pacer(rate, clock)
         self.name = name
         self._inner = inner
         retry = Retry(4, Exponential(0.5, 2.0, cap=8.0), idempotent=True, on=(StoreUnavailable, UploadTruncated))
@@ -106,6 +115,27 @@ class ObjectStore:
         return sorted((_stored(meta) for page in pages for meta in page), key=lambda stored: stored.key)
 
 
+class Pacer:
+    """Lets through at most `rate` bytes a second (None: no limit) of several threads together."""
+
+    def __init__(self, rate: float | None, clock: Clock) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._mutex = threading.Lock()
+        self._free = float("-inf")  # when what was let through will have been sent
+
+    def wait(self, size: int) -> None:
+        """Return when `size` bytes more may be sent."""
+        if self._rate is None:
+            return
+        with self._mutex:  # a place in the queue; the wait itself is without the lock
+            now = self._clock.monotonic()
+            begins = max(now, self._free)
+            self._free = begins + size / self._rate
+        if begins > now:
+            self._clock.sleep(begins - now)
+
+
 class _PartsUpload(UploadBlock):
     """Parts that become one object at the commit."""
 
@@ -114,10 +144,11 @@ class _PartsUpload(UploadBlock):
         self._inner = inner
         self._key = key
         self._sent = 0
-        self._writer: Any = obstore.open_writer(inner, key, buffer_size=CHUNK, max_concurrency=_PARALLEL)
+        self._writer: Any = obstore.open_writer(inner, key, buffer_size=CHUNK, max_concurrency=store.parallel)
 
     def write(self, data: bytes, /) -> int:
         """Buffer, and send each full part."""
+        self._store.pacer.wait(len(data))
         self._store.once(self._key, lambda: self._writer.write(data))
         self._sent += len(data)
         return len(data)

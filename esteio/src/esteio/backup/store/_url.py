@@ -19,14 +19,19 @@ from esteio.backup.store._store import Store
 __all__ = ["open_store", "stores_from_settings"]
 
 _KINDS = {"s3": "S3Store", "gs": "GCSStore", "az": "AzureStore"}
-_OPTIONS = {"s3": ("endpoint", "region", "checksum"), "gs": (), "az": ("endpoint",)}
+_OF_ALL = ("endpoint", "timeout", "parallel", "rate")
+_OPTIONS = {"s3": (*_OF_ALL, "region", "checksum"), "gs": _OF_ALL, "az": _OF_ALL}
+_TIMEOUT = 180.0  # seconds: four streams with two parts of 8 MiB each take 107 s on a line of 5 Mbit/s
+_MB = 1_000_000
 
 
-def open_store(url: str, *, timeout: float = 30.0) -> Store:
-    """The store at `url`; nothing is asked of it yet. `timeout` is that of one request, in seconds.
+def open_store(url: str, *, timeout: float | None = None) -> Store:
+    """The store at `url`; nothing is asked of it yet.
 
     `/folder`, `file:///folder`, `s3://bucket/folder?endpoint=...&region=...&checksum=none`, `gs://bucket/folder`,
-    `az://account/container/folder?endpoint=...`.
+    `az://account/container/folder?endpoint=...`. Each object store also takes `timeout` (seconds of one request, 1 to
+    3600, default 180, or the argument of that name), `parallel` (parts of one upload at a time, 1 to 16, default 2) and
+    `rate` (MB a second of all uploads to it, 0.01 to 10000, default unlimited).
     """
     if "://" not in url:
         return DirectoryStore(Path(url).expanduser())
@@ -39,11 +44,15 @@ def open_store(url: str, *, timeout: float = 30.0) -> Store:
         raise StoreUrlError("the host", "***@" + parts.netloc.rpartition("@")[2], "no credentials in the address")
     if not parts.netloc:
         raise StoreUrlError("the bucket", "", "s3://bucket")
-    from esteio.backup.store._object import ObjectStore  # late: a directory needs nothing of obstore
+    from esteio.backup.store._object import PARALLEL, ObjectStore  # late: a directory needs nothing of obstore
 
     bare = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     options = _options(parts.scheme, parts.query)
-    return ObjectStore(bare, _inner(parts.scheme, bare, options, timeout))
+    seconds = timeout or _number(options, "timeout", 1, 3600) or _TIMEOUT
+    rate = _number(options, "rate", 0.01, 10_000)
+    parallel = int(_number(options, "parallel", 1, 16) or PARALLEL)
+    inner = _inner(parts.scheme, bare, options, seconds)
+    return ObjectStore(bare, inner, parallel=parallel, rate=rate * _MB if rate else None)
 
 
 def stores_from_settings(settings: Mapping[str, str]) -> tuple[Store, ...]:
@@ -66,11 +75,25 @@ def _options(scheme: str, query: str) -> dict[str, str]:
     return found
 
 
+def _number(options: Mapping[str, str], name: str, low: float, high: float) -> float | None:
+    if name not in options:
+        return None
+    try:
+        found = float(options[name])
+    except ValueError:
+        found = float("nan")
+    if not low <= found <= high:
+        raise StoreUrlError(name, options[name], f"a number from {low:g} to {high:g}")
+    return found
+
+
 def _inner(scheme: str, url: str, options: dict[str, str], timeout: float) -> Any:
     import obstore.store
     from obstore.exceptions import BaseError
 
     config: dict[str, Any] = {name: options[name] for name in ("endpoint", "region") if name in options}
+    if scheme == "gs" and "endpoint" in config:
+        config["base_url"] = config.pop("endpoint")
     if scheme == "s3" and options.get("checksum") != "none":
         config["checksum_algorithm"] = "SHA256"
     plain = options.get("endpoint", "").startswith("http://")

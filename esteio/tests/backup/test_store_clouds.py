@@ -1,0 +1,144 @@
+"""Azure and Google Cloud, spoken to by their own clients: whole objects, ranges, parts, and a backup and its trial.
+
+Azure is Microsoft's emulator. Google's client speaks the XML API, which is S3's but for the signature: moto answers it (of
+Google's emulators in the registries, none knows that API's deletes and uploads in parts).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from s3_server import Misbehaving, endpoint
+
+from esteio.backup import Backups
+from esteio.backup.store import ObjectMissing, Store, StoreDenied, Stores, open_store
+from esteio.postgres import Dsn
+
+_AZURITE = Path(__file__).parents[3] / ".venv/azurite/node_modules/azurite/dist/src/blob/main.js"
+_ACCOUNT = "devstoreaccount1"
+# Published by Microsoft for its emulator.
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+_BIG = 20_000_000  # more than two parts
+
+
+@pytest.fixture(scope="module")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Its address, with a container `copias` in it."""
+    node = shutil.which("node")
+    if node is None or not _AZURITE.exists():
+        assert os.environ.get("CI") != "true", "azurite is not here"
+        pytest.skip("azurite is not here (.ci/azurite)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = str(tmp_path_factory.mktemp("azurite"))
+    options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", place]
+    command = [node, str(_AZURITE), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        try:
+            address = f"http://127.0.0.1:{port}/{_ACCOUNT}"
+            _make_container(address, "copias", running)
+            yield address
+        finally:
+            running.kill()
+
+
+def _make_container(address: str, name: str, running: subprocess.Popen[bytes]) -> None:
+    at, version = f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S} GMT", "2021-08-06"
+    signed = (
+        f"PUT{chr(10) * 12}x-ms-date:{at}\nx-ms-version:{version}\n/{_ACCOUNT}/{_ACCOUNT}/{name}\nrestype:container"
+    )
+    digest = hmac.new(base64.b64decode(_KEY), signed.encode(), hashlib.sha256).digest()
+    signature = f"SharedKey {_ACCOUNT}:{base64.b64encode(digest).decode()}"
+    headers = {"x-ms-date": at, "x-ms-version": version, "Authorization": signature}
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            assert httpx.put(f"{address}/{name}?restype=container", headers=headers).status_code == 201
+        except httpx.TransportError:
+            assert running.poll() is None, "azurite ended"
+            assert time.monotonic() < deadline, "azurite does not answer"
+            time.sleep(0.1)
+        else:
+            return
+
+
+@pytest.fixture
+def azure(azurite: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Store:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", _KEY)
+    return open_store(f"az://{_ACCOUNT}/copias/{request.node.name}?endpoint={azurite}")
+
+
+@pytest.fixture
+def google(s3: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> Store:
+    def unsigned(environ: dict[str, Any]) -> None:
+        environ.pop("HTTP_AUTHORIZATION", None)  # moto looks for Amazon's signature in it
+
+    s3.before = unsigned
+    key = {"gcs_base_url": endpoint(s3.port), "disable_oauth": True, "client_email": "", "private_key": ""}
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT_KEY", json.dumps({**key, "private_key_id": ""}))
+    return open_store(f"gs://bucket/pasta?endpoint={endpoint(s3.port)}")
+
+
+@pytest.fixture(params=["azure", "google"])
+def cloud(request: pytest.FixtureRequest) -> Store:
+    store: Store = request.getfixturevalue(request.param)
+    return store
+
+
+def test_an_object_is_written_listed_read_and_removed(cloud: Store) -> None:
+    assert cloud.put("a/são joão", b"content").size == 7
+    assert [stored.key for stored in cloud.list()] == ["a/são joão"]
+    assert cloud.list("b") == []
+    with cloud.get("a/são joão") as source:
+        assert (source.read(3), source.read()) == (b"con", b"tent")
+    cloud.delete("a/são joão")
+    cloud.delete("a/são joão")
+    assert cloud.head("a/são joão") is None
+    with pytest.raises(ObjectMissing), cloud.get("a/são joão"):
+        pass
+
+
+def test_a_large_object_goes_in_parts_and_is_not_seen_before_its_commit(cloud: Store) -> None:
+    piece = os.urandom(1_000_000)
+    with cloud.open("big") as upload:
+        for _ in range(_BIG // len(piece)):
+            upload.write(piece)
+        assert cloud.head("big") is None
+        assert upload.commit().size == _BIG
+    with cloud.get("big") as source:
+        assert hashlib.sha256(source.read()).digest() == hashlib.sha256(piece * 20).digest()
+    with cloud.open("never") as upload:
+        upload.write(piece)
+    assert [stored.key for stored in cloud.list()] == ["big"]
+
+
+def test_a_wrong_key_is_named_as_such(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", base64.b64encode(b"wrong").decode())
+    store = open_store(f"az://{_ACCOUNT}/copias/x?endpoint={azurite}")
+    with pytest.raises(StoreDenied, match="check the credentials") as caught:
+        store.put("a", b"content")
+    assert "wrong" not in str(caught.value)
+
+
+def test_a_backup_goes_there_and_is_restored_from_there(cloud: Store, database: Dsn) -> None:
+    backups = Backups(database, Stores([cloud]))
+    done = backups.run()
+    assert done.proof is not None
+    assert done.proof.rows == 5105
+    assert backups.check_copies().ok
+    assert backups.status().ok
