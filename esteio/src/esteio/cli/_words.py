@@ -162,7 +162,7 @@ class Words:
     log: str = "Fetching the log"
     stop: str = "Stopping the server"
     swap: str = "Swapping the databases"
-    wait: str = "Waiting until the backup under way has ended"
+    wait: str = "Waiting until the prune under way has ended"
     documents: str = "Going through the documents"
     bring: str = "Copying between stores"
 

@@ -170,7 +170,7 @@ TEXTOS_DOS_COMANDOS = Words(
     log="Buscando o log",
     stop="Parando o servidor",
     swap="Trocando os bancos",
-    wait="Esperando que termine a cópia em andamento",
+    wait="Esperando que termine a remoção de cópias antigas",
     bring="Copiando entre os lugares",
     reasons={
         "YOUNG": "tem menos de {about} dias",
