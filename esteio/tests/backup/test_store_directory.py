@@ -180,7 +180,7 @@ def test_addresses_are_understood_or_refused(tmp_path: Path) -> None:
         "s3://key:secret@bucket": "credentials",
         "s3://bucket?color=red": "color",
         "s3://bucket?checksum=md5": "checksum",
-        "gs://bucket?endpoint=x": "endpoint",
+        "gs://bucket?region=x": "region",
     }.items():
         with pytest.raises(StoreUrlError, match=part) as refused:
             open_store(url)
