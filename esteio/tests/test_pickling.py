@@ -48,7 +48,7 @@ _CLASSES = sorted(
     key=lambda each: (each.__module__, each.__qualname__),
 )
 # They hold what cannot leave its process: a box on disk, a TLS context, a limiter's memory, a clock, the caller's functions.
-_OF_ONE_PROCESS = {"Notices", "Credentials", "Shared", "Binding", "Rule"}
+_OF_ONE_PROCESS = {"Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule"}
 _ABSTRACT = {"_Misconfigured"}
 _ERRORS = [each for each in _CLASSES if issubclass(each, EsteioError) and each.__name__ not in _ABSTRACT]
 _RECORDS = [
@@ -105,6 +105,9 @@ def _generic(origin: Any, arguments: tuple[Any, ...]) -> Any:
 
 def _hints(what: Any, module: str) -> dict[str, Any]:
     names = dict(vars(importlib.import_module(module)))
+    for base in getattr(what, "__mro__", ()):  # fields are inherited with the names of where they were written
+        for name, value in vars(importlib.import_module(base.__module__)).items():
+            names.setdefault(name, value)
     for each in _CLASSES:  # imported for type checkers only
         names.setdefault(each.__name__, each)
     for name in ("Callable", "Mapping", "Sequence", "Collection", "Hashable", "Iterable"):
