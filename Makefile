@@ -61,6 +61,9 @@ browser: $(STAMP)  ## only the tests that drive a real browser
 alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, passes its core tests
 	@PY=$(PY) .ci/alone $(CORE)
 
+versions:  ## all tests on Python 3.12, 3.13 and 3.14, as far as they are installed (VERSIONS=3.13)
+	@.ci/versions
+
 bench: $(STAMP) $(VENV)/.peers  ## measure against the peers, which it installs: all, or one with BENCH=name
 	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
 
