@@ -28,7 +28,7 @@ from esteio.clock import Clock
 
 __all__ = ["Shipper", "Shipping", "StoreLag", "WalConflict", "WalMismatch"]
 
-_SLOWEST = 30.0  # seconds between two attempts at a store that fails
+_SLOWEST = 10.0  # seconds between two attempts at a store that fails
 _LIST_AGAIN = 3600.0  # seconds after which a store is listed anew: others prune it, or remove something by hand
 
 _Held = dict[tuple[str, str], dict[str, str]]  # by cluster and file: the object, by the first digits of its sha256
