@@ -25,6 +25,11 @@ NOMES = {"setor": "O setor", "local": "O local", "agente": "O agente", "classe":
 CONSTRAINTS = {
     "setor_codigo_unico": ("codigo", "Já existe um setor com este código."),
     "setor_pai_id_fkey": ("pai_id", "O setor superior escolhido não existe."),
+    "setor_sem_ciclo": ("pai_id", "O setor escolhido faz parte deste, direta ou indiretamente. Escolha outro."),
+    "setor_pai_em_uso": ("pai_id", "O setor escolhido não está mais em uso. Escolha outro."),
+    "setor_vazio_ao_sair": ("ativo", "O setor ainda tem bens. Troque a carga deles e tente de novo."),
+    "local_setor_em_uso": ("setor_id", "O setor escolhido não está mais em uso. Escolha outro."),
+    "agente_setor_em_uso": ("setor_id", "O setor escolhido não está mais em uso. Escolha outro."),
     "setor_check": ("pai_id", "Um setor não pode ser superior a si mesmo."),
     "local_nome_unico": ("nome", "Este setor já tem um local com este nome."),
     "local_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),

@@ -94,6 +94,7 @@ class Edicao(_RegisterScreen):
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Correct it; then its page."""
         assert self.id is not None
+        ctx.access.require(self.cadastro.action)  # before anything is looked up
         kind, data = self.cadastro.kind, self.read_from(submission)
         if kind == "local":  # its setor is no field of the form
             data["setor_id"] = (await actions.obter(ctx, kind, self.id))["setor_id"]

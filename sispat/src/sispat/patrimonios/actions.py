@@ -14,6 +14,7 @@ from uuid import UUID
 
 from psycopg import errors
 
+from sispat.cadastros import actions as cadastros
 from sispat.kernel import audit
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
@@ -29,6 +30,10 @@ CONSTRAINTS = {
     "patrimonio_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
     "patrimonio_local_fk": ("local_id", "O local escolhido não pertence a este setor."),
     "patrimonio_agente_id_fkey": ("agente_id", "O agente escolhido não existe."),
+    "patrimonio_classe_em_uso": ("classe_id", "A classe escolhida não está mais em uso. Escolha outra."),
+    "patrimonio_setor_em_uso": ("setor_id", "O setor escolhido não está mais em uso. Escolha outro."),
+    "patrimonio_local_em_uso": ("local_id", "O local escolhido não está mais em uso. Escolha outro."),
+    "patrimonio_agente_em_uso": ("agente_id", "O agente escolhido não está mais em uso. Escolha outro."),
     "patrimonio_disponivel_apos_aquisicao": ("data_disponivel", "A data deve ser igual ou posterior à de aquisição."),
 }
 
@@ -71,6 +76,7 @@ async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:
     """Register `new.quantidade` equal assets; their documents (JSON), numbers consecutive."""
     ctx.access.require(rules.CRIAR)
     _require_reach(ctx, new.setor_id)
+    await _require_agente(ctx, new.agente_id)
     try:
         await ctx.turn.take()
         return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id)
@@ -101,6 +107,8 @@ async def _change(ctx: Context, id_: UUID, new: dict[str, Any], version: int, ac
             raise VersionConflict(f"O bem {before['numero']:06}", current=current, sent=new)
         rules.require_alterable(before["situacao"])
         changes = {field: value for field, value in new.items() if before[field] != value}
+        if "agente_id" in changes:
+            await _require_agente(ctx, changes["agente_id"])
         if changes:
             try:
                 await sql.gravar(ctx.conn, id_, before, changes, action, ctx.actor, ctx.request_id)
@@ -112,3 +120,13 @@ async def _change(ctx: Context, id_: UUID, new: dict[str, Any], version: int, ac
 def _require_reach(ctx: Context, setor_id: UUID) -> None:
     if not ctx.access.reaches(setor_id):
         raise InvalidData({"setor_id": "O setor escolhido não existe ou não está ao seu alcance."})
+
+
+async def _require_agente(ctx: Context, id_: UUID) -> None:
+    """Who is limited to setores gives assets only to agentes of these; whoever has an asset already may keep it."""
+    if ctx.access.setores is None:
+        return
+    try:
+        await cadastros.obter(ctx, "agente", id_)
+    except NotFound:
+        raise InvalidData({"agente_id": "O agente escolhido não existe ou não está ao seu alcance."}) from None

@@ -1,0 +1,230 @@
+"""Every route, asked by every role about a record of their own setor and about one of another setor.
+
+`DOORS` says who is let in. It is compared with the routes the application has: a route that is missing here fails, and
+so does one that is here and no more there. A new route adds one line, and what it is sent to `_body` where it takes any.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from aplicacao import abrir
+from fastapi.routing import APIRoute
+
+from esteio.postgres import Dsn
+from sispat.app import create_app
+from sispat.settings import Settings
+
+ROLES = ("admin", "gestor", "responsavel", "consulta")
+ALL, MANAGERS, ADMIN = "admin gestor responsavel consulta", "admin gestor", "admin"
+HANDS_OVER, READS_ALL = "admin gestor responsavel", "admin gestor consulta"
+PUBLIC = {
+    "POST /api/auth/login",
+    "GET /entrar",
+    "POST /entrar",
+    "POST /sair",
+    "GET /api/docs",
+    "GET /static/{digest}/{name}",
+}
+
+OWN, OTHERS = "proprio", "alheio"
+# What a record of the other setor is called: a word to search for, and one that a responsavel never reads.
+SEARCHED, OTHERS_MARK = "procurado", "segredo"
+OTHERS_NAME = f"{SEARCHED} {OTHERS_MARK}"
+
+
+@dataclass(frozen=True)
+class Door:
+    """`roles` may come in; `reach`: the address names a record, which for a responsavel has to be of their setores."""
+
+    roles: str
+    reach: bool = False
+
+
+def _register(plural: str, editors: str, *, reach: bool) -> Iterator[tuple[str, Door]]:
+    for path in (f"/api/{plural}", f"/{plural}"):
+        yield f"GET {path}", Door(ALL)
+    yield f"POST /api/{plural}", Door(editors)
+    yield f"GET /api/{plural}/{{id_}}", Door(ALL, reach)
+    for method in ("PUT", "DELETE"):
+        yield f"{method} /api/{plural}/{{id_}}", Door(editors, reach)
+    yield f"GET /{plural}/{{id_:uuid}}", Door(ALL, reach)
+    for method in ("GET", "POST"):
+        yield f"{method} /{plural}/novo", Door(editors)
+        yield f"{method} /{plural}/{{id_:uuid}}/editar", Door(editors, reach)
+        yield f"{method} /{plural}/{{id_:uuid}}/excluir", Door(editors, reach)
+
+
+DOORS = {
+    "GET /": Door(ALL),
+    # patrimonios
+    "GET /api/patrimonios": Door(ALL),
+    "GET /api/patrimonios.csv": Door(ALL),
+    "GET /api/patrimonios/{id_}": Door(ALL, reach=True),
+    "GET /api/patrimonios/{id_}/historico": Door(ALL, reach=True),
+    "POST /api/patrimonios": Door(MANAGERS),
+    "PUT /api/patrimonios/{id_}": Door(MANAGERS, reach=True),
+    "PUT /api/patrimonios/{id_}/carga": Door(HANDS_OVER, reach=True),
+    "GET /patrimonios": Door(ALL),
+    "GET /patrimonios.csv": Door(ALL),
+    "GET /patrimonios/{id_:uuid}": Door(ALL, reach=True),
+    "GET /patrimonios/novo": Door(MANAGERS),
+    "POST /patrimonios/novo": Door(MANAGERS),
+    "GET /patrimonios/{id_:uuid}/editar": Door(MANAGERS, reach=True),
+    "POST /patrimonios/{id_:uuid}/editar": Door(MANAGERS, reach=True),
+    "GET /patrimonios/{id_:uuid}/carga": Door(HANDS_OVER, reach=True),
+    "POST /patrimonios/{id_:uuid}/carga": Door(HANDS_OVER, reach=True),
+    # cadastros
+    **dict(_register("setores", MANAGERS, reach=True)),
+    **dict(_register("locais", MANAGERS, reach=True)),
+    **dict(_register("agentes", MANAGERS, reach=True)),
+    **dict(_register("classes", ADMIN, reach=False)),
+    "GET /api/cep/{cep}": Door(ALL),
+    # pessoas
+    "POST /api/auth/logout": Door(ALL),
+    "GET /api/auth/me": Door(ALL),
+    "GET /api/bloqueios": Door(ADMIN),
+    "POST /api/bloqueios/{id_}/liberacao": Door(ADMIN),
+    "GET /bloqueios": Door(ADMIN),
+    "POST /bloqueios/{id_:uuid}/liberar": Door(ADMIN),
+    # auditoria
+    "GET /api/auditoria": Door(READS_ALL),
+    "GET /auditoria": Door(READS_ALL),
+}
+
+Place = dict[str, str]
+_serial = itertools.count(1)
+
+
+def _routes(dsn: Dsn) -> set[str]:
+    application = create_app(Settings(database_url=dsn))
+    return {f"{m} {r.path}" for r in application.routes if isinstance(r, APIRoute) for m in r.methods} - PUBLIC
+
+
+def test_every_route_has_a_line_in_the_table(cidade: Dsn) -> None:
+    routes = _routes(cidade)
+    assert routes - DOORS.keys() == set(), "add these routes to DOORS: who may come in?"
+    assert DOORS.keys() - routes == set(), "these lines are of routes that are gone"
+
+
+def _places(dsn: Dsn) -> dict[str, Place]:
+    """One record of each kind, of a setor of the responsavel's and of another."""
+    with psycopg.connect(dsn.conninfo) as conn:
+        own = "(select setor_id from usuario_setor us join usuario u on u.id = usuario_id where papel = 'responsavel')"
+        places = {}
+        for where, test in ((OWN, "in"), (OTHERS, "not in")):
+            row = conn.execute(
+                f"select p.id, p.setor_id, local_id, classe_id, agente_id from patrimonio p join agente a on a.id = agente_id"
+                f" where p.setor_id {test} {own} and a.setor_id {test} {own} order by numero limit 1"
+            ).fetchone()
+            assert row is not None
+            names = ("patrimonios", "setores", "locais", "classes", "agentes")
+            places[where] = dict(zip(names, map(str, row), strict=True))
+        others = places[OTHERS]
+        conn.execute("update patrimonio set descricao = %s where id = %s", [OTHERS_NAME, others["patrimonios"]])
+        for table, plural in (("setor", "setores"), ("local", "locais"), ("agente", "agentes")):
+            conn.execute(f"update {table} set nome = %s where id = %s", [OTHERS_NAME, others[plural]])
+    return places
+
+
+def _a_block(dsn: Dsn) -> str:
+    key = uuid4().bytes * 2
+    with psycopg.connect(dsn.conninfo) as conn:
+        row = conn.execute(
+            "insert into bloqueio (chave, tipo, conta, ate) values (%s, 'conta', %s, now() + interval '1 h') returning id",
+            [key, key],
+        ).fetchone()
+    return str(row and row[0])
+
+
+def _body(path: str, own: Place) -> dict[str, Any] | None:
+    """What is sent to a writing route: valid, and from a version nobody has, so that nothing changes."""
+    code, versao = f"N{next(_serial)}", {} if path.startswith("/api") or path.endswith("/novo") else {"versao": "999"}
+    described = {
+        "descricao": "Mesa", "valor": "10,00" if versao else "10.00", "data_aquisicao": "2026-01-31",
+        "classe_id": own["classes"],
+    }  # fmt: skip
+    placed = {"local_id": own["locais"], "agente_id": own["agentes"]}
+    if path.startswith("/api"):
+        placed["setor_id"] = own["setores"]
+    bodies: dict[str, dict[str, Any]] = {
+        "patrimonios": described | placed,
+        "setores": {"codigo": code, "nome": code},
+        "locais": {"setor_id": own["setores"], "nome": code},
+        "agentes": {"setor_id": own["setores"], "nome": code, "matricula": code},
+        "classes": {"conta": f"9.{next(_serial)}", "nome": code, "vida_util_meses": "10", "residual_pct": "10"},
+    }
+    kind = path.removeprefix("/api").split("/")[1]
+    if kind not in bodies:
+        return {}
+    if kind == "patrimonios" and path.endswith("/carga"):
+        return placed | versao
+    if kind == "patrimonios" and not path.endswith("novo") and "{" in path:
+        return described | versao
+    return {} | versao if path.endswith("/excluir") else bodies[kind] | versao
+
+
+async def _knock(c: httpx.AsyncClient, door: str, id_: str, own: Place) -> httpx.Response:
+    method, path = door.split(" ")
+    address = path.replace("{cep}", "01001000")
+    address = re.sub(r"\{id_(:uuid)?\}", id_, address)
+    if method == "GET":
+        return await c.get(address)
+    body = _body(path, own)
+    if path.startswith("/api"):
+        return await c.request(method, address, json=body, headers={"If-Match": '"999"'} if "{id_}" in path else {})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    return await c.request(method, address, content=urlencode(body or {}), headers=form)
+
+
+def _expected(door: str, role: str, where: str) -> set[int]:
+    rule = DOORS[door]
+    method, path = door.split(" ")
+    if role not in rule.roles.split():
+        return {403}
+    if rule.reach and where == OTHERS and role == "responsavel":
+        return {404}
+    if path == "/api/cep/{cep}":
+        return {503}  # let in; no ViaCEP is asked in tests
+    if method == "GET":
+        return {200}
+    # Let in, and refused for the version only; what has no version is done.
+    return {409} if "{id_" in path and "bloqueios" not in path else {201, 204, 303}
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
+    places = _places(cidade)
+    wrong = []
+    async with abrir(cidade, f"{role}@demo.local", limit_write=None, limit_user=None, limit_report=None) as c:
+        # Signing out is the last door.
+        for door in sorted(DOORS, key=lambda door: "logout" in door):
+            for where in (OWN, OTHERS) if DOORS[door].reach else (OWN,):
+                kind = door.split(" ")[1].removeprefix("/api").split("/")[1].removesuffix(".csv")
+                id_ = _a_block(cidade) if kind == "bloqueios" else places[where].get(kind, str(uuid4()))
+                r = await _knock(c, door, id_, places[OWN])
+                if r.status_code not in _expected(door, role, where):
+                    wrong.append((door, where, r.status_code, r.text[:200]))
+                if role == "responsavel" and OTHERS_MARK in r.text:
+                    wrong.append((door, where, "shows a record of another setor", ""))
+    assert wrong == []
+
+
+async def test_who_reads_the_whole_city_finds_in_lists_what_a_responsavel_does_not(cidade: Dsn) -> None:
+    _places(cidade)
+    lists = ["/api/patrimonios", "/api/patrimonios.csv", "/patrimonios", "/patrimonios.csv"]
+    lists += [f"{api}/{plural}" for api in ("", "/api") for plural in ("setores", "locais", "agentes")]
+    for role, seen in (("consulta", True), ("responsavel", False)):
+        async with abrir(cidade, f"{role}@demo.local", limit_report=None) as c:
+            for address in lists:
+                r = await c.get(address, params={"q": SEARCHED})
+                assert (OTHERS_MARK in r.text) is seen, (role, address)
