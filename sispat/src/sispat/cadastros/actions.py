@@ -17,8 +17,11 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InUse, InvalidData, NotFound, VersionConflict
 from sispat.kernel.inputs import Input
+from sispat.kernel.words import term, words_of
 
-__all__ = ["CONSTRAINTS", "criar", "editar", "excluir", "historico", "listar", "nomes", "obter"]
+__all__ = ["CONSTRAINTS", "agentes_chamados", "criar", "editar", "excluir", "historico", "listar", "nomes", "obter"]
+
+MEANT_AT_MOST = 100  # agentes that a search may mean
 
 NOMES = {"setor": "O setor", "local": "O local", "agente": "O agente", "classe": "A classe"}
 
@@ -114,6 +117,15 @@ async def historico(ctx: Context, kind: str, id_: UUID) -> list[dict[str, Any]]:
     """What happened to one row within reach, newest first."""
     await obter(ctx, kind, id_)
     return await audit.history(ctx.conn, id_)
+
+
+async def agentes_chamados(ctx: Context, text: str) -> tuple[UUID, ...]:
+    """The agentes whose name or matrícula has all the words of `text`; none where they are too many to be meant."""
+    ctx.access.require(VER)
+    words = words_of(text)
+    if not words:
+        return ()
+    return tuple(await sql.agentes_chamados(ctx.conn, " & ".join(f"({term(word)})" for word in words), MEANT_AT_MOST))
 
 
 async def nomes(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:

@@ -17,7 +17,7 @@ from psycopg.rows import dict_row
 
 from sispat.cadastros.fields import ENTITIES
 
-__all__ = ["TABLES", "Table", "atualizar", "excluir", "inserir", "listar", "nomes", "obter"]
+__all__ = ["TABLES", "Table", "agentes_chamados", "atualizar", "excluir", "inserir", "listar", "nomes", "obter"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,13 @@ async def atualizar(conn: AsyncConnection[Any], table: Table, id_: UUID, changes
 async def excluir(conn: AsyncConnection[Any], table: Table, id_: UUID) -> None:
     """Remove a locked row; psycopg's ForeignKeyViolation when something refers to it."""
     await conn.execute(f"delete from {table.name} where id = %s", [id_])
+
+
+async def agentes_chamados(conn: AsyncConnection[Any], tsquery: str, most: int) -> list[UUID]:
+    """Agentes by the words of name and matrícula; none where more than `most` match: that many say nothing."""
+    sql = "select id from agente where palavras(nome || ' ' || matricula) @@ %s::tsquery limit %s"
+    rows = await (await conn.execute(sql, [tsquery, most + 1])).fetchall()
+    return [] if len(rows) > most else [row[0] for row in rows]
 
 
 _NAMES = """

@@ -50,6 +50,16 @@ class Submission:
         """Which button that only helps to fill in was used; empty for the one that saves."""
         return self.values.get("_acao", "")
 
+    @property
+    def wants_another(self) -> bool:
+        """Whether, once this is saved, another record is to be added."""
+        return self.values.get("_depois", "") == "outro"
+
+    @property
+    def confirmed(self) -> str:
+        """What the person ticked a box for, after the form asked."""
+        return self.values.get("_confirmado", "")
+
     def typed(self) -> dict[str, str]:
         """What may be carried on: all but our own fields and secrets."""
         return {n: v for n, v in self.values.items() if not n.startswith("_") and n not in _SECRETS}

@@ -75,7 +75,7 @@ class FieldSpec:
     @property
     def optional(self) -> bool:
         """Whether people may leave it blank."""
-        return self.default in ("", None)
+        return self.default in ("", None, ())
 
     @property
     def member(self) -> str:

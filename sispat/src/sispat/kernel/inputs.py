@@ -176,6 +176,7 @@ _SENTENCES = {
     "less_than_equal": "O máximo é {le}.",
     "json_invalid": "O corpo não é JSON válido: {error}.",
     "model_attributes_type": "Envie um objeto JSON.",
+    "tuple_type": "Envie uma lista.",
     "dict_type": "Envie um objeto JSON.",
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +24,18 @@ from sispat.patrimonios import rules, sql
 from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
 from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query, walked
 
-__all__ = ["CONSTRAINTS", "contar", "criar", "editar", "exportar", "historico", "listar", "obter", "trocar_carga"]
+__all__ = [
+    "CONSTRAINTS",
+    "com_numero",
+    "contar",
+    "criar",
+    "editar",
+    "exportar",
+    "historico",
+    "listar",
+    "obter",
+    "trocar_carga",
+]
 
 CONSTRAINTS = {
     "patrimonio_classe_id_fkey": ("classe_id", "A classe escolhida não existe."),
@@ -41,20 +53,31 @@ CONSTRAINTS = {
 async def listar(ctx: Context, asked: ListaDePatrimonios) -> ListPage:
     """One page, walked by key."""
     ctx.access.require(rules.VER)
-    return walked(asked, await sql.listar(ctx.conn, page_query(asked, ctx.access.setores)))
+    return walked(asked, await sql.listar(ctx.conn, await _meant(ctx, page_query(asked, ctx.access.setores))))
 
 
 async def contar(ctx: Context, asked: ListaDePatrimonios, ceiling: int = 1000) -> int:
     """How many match, counted no further than `ceiling` + 1."""
     ctx.access.require(rules.VER)
-    return await sql.contar(ctx.conn, asked.query(ctx.access.setores), ceiling)
+    return await sql.contar(ctx.conn, await _meant(ctx, asked.query(ctx.access.setores)), ceiling)
 
 
 async def exportar(ctx: Context, asked: ListaDePatrimonios) -> AsyncIterator[list[dict[str, Any]]]:
     """All that match, in lots."""
     ctx.access.require(rules.VER)
-    async for rows in sql.percorrer(ctx.conn, asked.query(ctx.access.setores)):
+    async for rows in sql.percorrer(ctx.conn, await _meant(ctx, asked.query(ctx.access.setores))):
         yield [json.loads(row.document) for row in rows]
+
+
+async def _meant(ctx: Context, query: sql.Query) -> sql.Query:
+    """`query`, with the agentes that its words may mean."""
+    return replace(query, agentes=await cadastros.agentes_chamados(ctx, query.q)) if query.q else query
+
+
+async def com_numero(ctx: Context, numero: int) -> UUID | None:
+    """The asset within reach that carries this plate number, or None."""
+    ctx.access.require(rules.VER)
+    return await sql.com_numero(ctx.conn, ctx.access.setores, numero)
 
 
 async def obter(ctx: Context, id_: UUID) -> str:
@@ -79,7 +102,7 @@ async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:
     await _require_agente(ctx, new.agente_id)
     try:
         await ctx.turn.take()
-        return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id)
+        return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id, new.numeros_serie)
     except errors.IntegrityError as error:
         raise explained(error, CONSTRAINTS) from error
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
@@ -22,6 +22,14 @@ _QUE, _ORIGEM, _CARGA, _ESTADO, _LOTE = (
 )  # fmt: skip
 
 
+_SERIAL_LENGTH = 80
+
+
+def _lines(value: Any) -> Any:
+    """A text of a form as its lines; a list of a program as it is."""
+    return tuple(line.strip() for line in value.splitlines() if line.strip()) if isinstance(value, str) else value
+
+
 class EdicaoDePatrimonio(Input):
     """What describes an asset and may be corrected."""
 
@@ -34,7 +42,9 @@ class EdicaoDePatrimonio(Input):
     classe_id: Annotated[UUID, Ui("Classe", section=_QUE, refers_to="classe", in_list=True)]
     marca: Annotated[str, Field(max_length=80), Legible, Ui("Marca", section=_QUE, width="media")] = ""
     modelo: Annotated[str, Field(max_length=80), Legible, Ui("Modelo", section=_QUE, width="media")] = ""
-    numero_serie: Annotated[str, Field(max_length=80), Legible, Ui("Número de série", section=_QUE, width="media")] = ""
+    numero_serie: Annotated[
+        str, Field(max_length=_SERIAL_LENGTH), Legible, Ui("Número de série", section=_QUE, width="media")
+    ] = ""
     valor: Annotated[Money, Ui("Valor", "Em reais, como 1.234,56.", _ORIGEM, "curta", in_list=True)]
     data_aquisicao: Annotated[
         Date, Ui("Data de aquisição", "Dia, mês e ano da compra.", _ORIGEM, "curta", in_list=True)
@@ -98,6 +108,39 @@ class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
             "curta",
         ),
     ] = 1
+    numeros_serie: Annotated[
+        tuple[Annotated[str, Legible], ...],
+        BeforeValidator(_lines),
+        Ui(
+            "Números de série do lote",
+            "Um por linha, na ordem das plaquetas: tantos quantos são os bens.",
+            _LOTE,
+            long=True,
+        ),
+    ] = ()
+
+    @model_validator(mode="after")
+    def _one_serial_number_each(self) -> Self:
+        if self.numeros_serie and (wrong := self._wrong_serials()):
+            raise InvalidData({"numeros_serie": wrong})
+        return self
+
+    def columns(self) -> dict[str, Any]:
+        """Values by column; the only serial number of a lot of one is that of the asset."""
+        alone = {"numero_serie": self.numeros_serie[0]} if len(self.numeros_serie) == 1 else {}
+        return super().columns() | alone
+
+    def _wrong_serials(self) -> str:
+        given = self.numeros_serie
+        if self.numero_serie:
+            return "Preencha o número de série do bem ou os do lote, não ambos."
+        if len(given) != self.quantidade:
+            return f"São {len(given)} números de série para {self.quantidade} bens. Informe um por bem, um por linha."
+        twice = next((each for each in given if given.count(each) > 1), "")
+        if twice:
+            return f"O número de série “{twice}” está mais de uma vez na lista."
+        long = next((each for each in given if len(each) > _SERIAL_LENGTH), "")
+        return f"O número de série “{long}” passa de {_SERIAL_LENGTH} caracteres." if long else ""
 
 
 class _Given(BaseModel):

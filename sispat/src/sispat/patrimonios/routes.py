@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from uuid import UUID
 
@@ -13,20 +12,20 @@ from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
-from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import labels_of, specs
 from sispat.kernel.situacoes import Situacao
+from sispat.kernel.words import plate_typed
 from sispat.patrimonios import actions
 from sispat.patrimonios.documents import Ficha, Lista
 from sispat.patrimonios.export import Export
 from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
 from sispat.patrimonios.listing import SORT_LABELS, ListaDePatrimonios, ListPage
-from sispat.patrimonios.screens import Carga, Edicao, Novo
+from sispat.patrimonios.screens import Carga, Edicao, Novo, created
 from sispat.patrimonios.search import CEILING, Search, filter_fields
 from sispat.ui.forms import form
 from sispat.ui.history import readable
-from sispat.ui.pages import page
+from sispat.ui.pages import page, redirect
 
 __all__ = ["route"]
 
@@ -84,12 +83,20 @@ async def trocar_carga(ctx: RequestContext, id_: UUID, dados: TrocaDeCarga) -> R
 
 
 @route("GET", "/patrimonios")
-async def list_page(ctx: RequestContext) -> Reply:
-    """One page of the list; what cannot be searched for is said beside the search, which stays as it was."""
+async def list_page(ctx: RequestContext) -> Reply | Response:
+    """One page of the list, or the card of the asset whose plate number was typed.
+
+    What cannot be searched for is said beside the search, which stays as it was.
+    """
     search = Search(ctx.request.query_params)
+    number = plate_typed(search.values.get("q", ""))
+    if number is not None and "todos" not in search.values:
+        found = await actions.com_numero(ctx, number)
+        if found is not None:
+            return redirect(f"/patrimonios/{found}", q=search.values["q"])
     result, total, errors = ListPage([]), 0, dict[str, str]()
     try:
-        asked = ListaDePatrimonios.parse(search.values)
+        asked = ListaDePatrimonios.parse(search.asked)
         result = await actions.listar(ctx, asked)
         total = await actions.contar(ctx, asked, CEILING)
     except InvalidData as error:
@@ -107,27 +114,15 @@ async def list_page(ctx: RequestContext) -> Reply:
         field_labels=labels_of(ListaDePatrimonios),
         situacoes=Situacao.labels(),
         sorts=SORT_LABELS,
-        novos=_novos(ctx.request.query_params.get("novos", "")),
+        novos=created(ctx.request.query_params.get("novos", "")),
     )
-
-
-def _novos(text: str) -> str:
-    """The numbers just given, as the address of the page tells them."""
-    found = re.fullmatch(r"(\d{1,12})-(\d{1,12})", text, re.ASCII)
-    if found is None:
-        return ""
-    first, last = int(found[1]), int(found[2])
-    if first >= last:
-        return ""
-    shown = formats.plate_number
-    return f"{last - first + 1} bens cadastrados, de {shown(first)} a {shown(last)}."
 
 
 @route("GET", "/patrimonios.csv")
 async def export_page(ctx: RequestContext) -> Reply:
     """All that the list shows, with the same filters."""
     search = Search(ctx.request.query_params)
-    asked = ListaDePatrimonios.parse({name: value for name, value in search.values.items() if name != "pagina"})
+    asked = ListaDePatrimonios.parse({name: value for name, value in search.asked.items() if name != "pagina"})
     await actions.contar(ctx, asked, ceiling=1)
     return Export(asked)
 
@@ -151,4 +146,7 @@ async def ficha(ctx: RequestContext, id_: UUID) -> Reply:
     """The card, with what happened."""
     bem: dict[str, Any] = orjson.loads(await actions.obter(ctx, id_))
     entries = await readable(ctx, await actions.historico(ctx, id_))
-    return page("patrimonios/ficha.html", bem=bem, card=_CARD, situacoes=Situacao.labels(), entries=entries)
+    return page(
+        "patrimonios/ficha.html", bem=bem, card=_CARD, situacoes=Situacao.labels(), entries=entries,
+        searched=ctx.request.query_params.get("q", "")[:100],
+    )  # fmt: skip

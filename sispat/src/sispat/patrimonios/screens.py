@@ -5,19 +5,24 @@ Promises: a local implies its setor, so that the two can't contradict each other
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import orjson
 from starlette.responses import Response
 
 from sispat.cadastros import actions as cadastros
 from sispat.cadastros import pickers
+from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel import formats
 from sispat.kernel.context import Context
+from sispat.kernel.dates import far_ahead
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.fields import specs
 from sispat.kernel.inputs import Input
@@ -25,10 +30,10 @@ from sispat.kernel.permissions import Action
 from sispat.patrimonios import actions, rules
 from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
 from sispat.ui.fields import FormField, Section, in_sections, typed
-from sispat.ui.forms import Screen, version_of
+from sispat.ui.forms import Done, Screen, Unconfirmed, version_of
 from sispat.ui.pages import redirect
 
-__all__ = ["Carga", "Edicao", "Novo"]
+__all__ = ["Carga", "Edicao", "Novo", "created"]
 
 _LIST = ("/patrimonios", "Bens")
 
@@ -70,8 +75,33 @@ async def _with_setor(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
     return {**data, "setor_id": local["setor_id"]}
 
 
+def _ask_about_dates(ctx: RequestContext, data: EdicaoDePatrimonio, submission: Submission) -> None:
+    """Raise `Unconfirmed` for dates far ahead that nobody has said to be right."""
+    today = dt.datetime.now(ZoneInfo(ctx.service.settings.timezone)).date()
+    dates = {"data_aquisicao": data.data_aquisicao, "data_disponivel": data.data_disponivel}
+    far = {name: date for name, date in dates.items() if date is not None and far_ahead(date, today)}
+    asked = " ".join(str(date) for date in far.values())
+    if far and submission.confirmed != asked:
+        told = {name: f"{formats.date(date)} está no futuro. É isso mesmo?" for name, date in far.items()}
+        raise Unconfirmed(told, asked=asked, label="Sim, a data no futuro está certa.")
+
+
+def created(text: str) -> str:
+    """The numbers just given, as the address of a page tells them (`301-312`), in a sentence."""
+    found = re.fullmatch(r"(\d{1,12})-(\d{1,12})", text, re.ASCII)
+    if found is None or int(found[1]) > int(found[2]):
+        return ""
+    first, last = int(found[1]), int(found[2])
+    shown = formats.plate_number
+    if first == last:
+        return f"Bem {shown(first)} cadastrado."
+    return f"{last - first + 1} bens cadastrados, de {shown(first)} a {shown(last)}."
+
+
 def _without_setor(error: InvalidData) -> InvalidData:
     """What is wrong with the setor is wrong with the local, as people see it."""
+    if isinstance(error, Unconfirmed):
+        return error
     fields = dict(error.fields)
     if fields.pop("setor_id", None):
         fields["local_id"] = "Escolha um local da lista."
@@ -85,6 +115,7 @@ class Novo(Screen):
     submit = "Cadastrar"
     back = "/patrimonios"
     breadcrumbs = (_LIST,)
+    again = "Cadastrar e fazer outro"
 
     async def load(self, ctx: Context) -> None:
         """For those who may."""
@@ -94,23 +125,37 @@ class Novo(Screen):
         """Everything."""
         return await _sections(ctx, NovoPatrimonio, values)
 
-    async def initial(self, ctx: Context) -> dict[str, str]:
-        """What is mostly so."""
-        del ctx
-        return {field.name: field.default for field in _fields(NovoPatrimonio) if field.default}
+    async def initial(self, ctx: RequestContext) -> dict[str, str]:
+        """What is mostly so; with `?como=` what another asset has, but for its serial number, which is its alone."""
+        values = {field.name: field.default for field in _fields(NovoPatrimonio) if field.default}
+        parameters = ctx.request.query_params
+        try:
+            model = orjson.loads(await actions.obter(ctx, UUID(parameters["como"])))
+        except (KeyError, ValueError, NotFound):
+            return values
+        number = formats.plate_number(model["numero"])
+        self.subtitle = f"Com os dados do bem {number}, menos o número de série. Confira e altere o que for diferente."
+        if told := created(parameters.get("novos", "")):
+            self.done = Done(told, f"/patrimonios/{model['id']}", f"Ver o bem {number}")
+        copied = _texts(EdicaoDePatrimonio, model) | _texts(TrocaDeCarga, model)
+        return {**values, **copied, "numero_serie": ""}
 
-    async def save(self, ctx: Context, submission: Submission) -> Response:
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Register; then the card, or for several the list with the newest first."""
         data = await _with_setor(ctx, typed(_fields(NovoPatrimonio), submission.values))
         try:
-            documents = await actions.criar(ctx, NovoPatrimonio.parse(data))
+            new = NovoPatrimonio.parse(data)
+            _ask_about_dates(ctx, new, submission)
+            documents = await actions.criar(ctx, new)
         except InvalidData as error:
             raise _without_setor(error) from error
         first = orjson.loads(documents[0])
+        numbers = f"{first['numero']}-{first['numero'] + len(documents) - 1}"
+        if submission.wants_another:
+            return redirect("/patrimonios/novo", como=first["id"], novos=numbers)
         if len(documents) == 1:
             return redirect(f"/patrimonios/{first['id']}", feito="criado")
-        last = first["numero"] + len(documents) - 1
-        return redirect("/patrimonios", sort="-numero", novos=f"{first['numero']}-{last}")
+        return redirect("/patrimonios", sort="-numero", novos=numbers)
 
 
 class _OfOneAsset(Screen):
@@ -152,9 +197,10 @@ class Edicao(_OfOneAsset):
         """Texts of the fields."""
         return _texts(EdicaoDePatrimonio, stored)
 
-    async def save(self, ctx: Context, submission: Submission) -> Response:
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Correct; then the card."""
         data = EdicaoDePatrimonio.parse(typed(_fields(EdicaoDePatrimonio), submission.values))
+        _ask_about_dates(ctx, data, submission)
         await actions.editar(ctx, self.id, data, version_of(submission))
         return redirect(self.back, feito="salvo")
 

@@ -20,7 +20,7 @@ from sispat.ui.fields import FormField
 __all__ = ["CEILING", "Search", "filter_fields"]
 
 CEILING = 1000  # counted no further: "mais de 1.000"
-_NAMES = ("q", "setor", "local", "classe", "agente", "situacao", "conservacao", "sort", "pagina")
+_NAMES = ("q", "setor", "local", "classe", "agente", "situacao", "conservacao", "sort", "pagina", "todos")
 _COLUMNS = {"numero": "Número", "descricao": "Descrição", "valor": "Valor", "data_aquisicao": "Aquisição"}
 
 
@@ -39,6 +39,11 @@ class Search:
         self.values = {n: parameters[n] for n in _NAMES if parameters.get(n, "").strip()}
 
     @property
+    def asked(self) -> dict[str, str]:
+        """What the list is asked for; `todos` only says that a plate number is to be searched for, too."""
+        return {name: value for name, value in self.values.items() if name != "todos"}
+
+    @property
     def sort(self) -> str:
         """The sort in force."""
         return self.values.get("sort", "numero")
@@ -46,12 +51,12 @@ class Search:
     @property
     def is_filtered(self) -> bool:
         """Whether anything narrows the list."""
-        return bool(self.values.keys() - {"sort", "pagina"})
+        return bool(self.values.keys() - {"sort", "pagina", "todos"})
 
     @property
     def has_filters(self) -> bool:
         """Whether more than words narrows the list."""
-        return bool(self.values.keys() - {"q", "sort", "pagina"})
+        return bool(self.values.keys() - {"q", "sort", "pagina", "todos"})
 
     def path(self, path: str = "/patrimonios", **changes: str | None) -> str:
         """The list with `changes` (None takes a parameter away), from its first page unless they say otherwise."""

@@ -6,13 +6,13 @@ use cases read, and how either is shown to people.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from sispat.kernel import formats
 from sispat.kernel.brazil import normal_cep
+from sispat.kernel.dates import read_date
 from sispat.kernel.fields import FieldSpec
 from sispat.kernel.inputs import Kind
 
@@ -75,6 +75,8 @@ class FormField:
             return ""
         if isinstance(value, bool):
             return "true" if value else "false"
+        if isinstance(value, list | tuple):
+            return "\n".join(value)
         if self.kind == "money":
             return formats.money(value)
         if self.kind == "decimal":
@@ -88,8 +90,8 @@ class FormField:
     def read(self, typed: str) -> str:
         """What was typed, in the form the use cases read."""
         text = typed.strip()
-        if self.kind == "date" and (parts := re.fullmatch(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)):
-            return f"{parts[3]}-{parts[2]:0>2}-{parts[1]:0>2}"
+        if self.kind == "date":
+            return read_date(text)
         if self.kind == "decimal":
             return text.replace(",", ".")
         if self.kind == "code":

@@ -26,12 +26,31 @@ from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, Ver
 from sispat.ui.fields import FormField, Section, by_name
 from sispat.ui.pages import page, render
 
-__all__ = ["Form", "Screen", "form", "receive", "show", "version_of"]
+__all__ = ["Done", "Form", "Screen", "Unconfirmed", "form", "receive", "show", "version_of"]
 
 _ALREADY_SENT = (
     "Este formulário já foi enviado antes, com outros dados, e aqueles dados foram gravados. "
     "Para gravar também estes, confira-os e salve de novo."
 )
+
+
+class Done(NamedTuple):
+    """What was done, and where to look at it."""
+
+    text: str
+    path: str
+    label: str
+
+
+class Unconfirmed(InvalidData):
+    """Values that are possible and improbable: the form asks, and takes them where the box `label` is ticked.
+
+    `asked` is what the box stands for, so that ticking it says nothing of another value.
+    """
+
+    def __init__(self, fields: Mapping[str, str], *, asked: str, label: str) -> None:
+        super().__init__(fields)
+        self.asked, self.label = asked, label
 
 
 class Screen(ABC):
@@ -44,6 +63,10 @@ class Screen(ABC):
     submit = "Salvar"
     back = "/"
     versioned = False
+    again = ""
+    """The label of a second button, which saves and goes on with another record (`Submission.wants_another`)."""
+    done: Done | None = None
+    """What was just done, told above the form."""
 
     @abstractmethod
     async def load(self, ctx: RequestContext) -> None:
@@ -92,6 +115,8 @@ class Form:
     differences: list[Difference] = field(default_factory=list)
     version: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    confirm: tuple[str, str] | None = None
+    """What a box at the end of the form stands for, and its label."""
 
     def value(self, field: FormField) -> str:
         """What the input holds."""
@@ -195,6 +220,8 @@ def _again(screen: Screen, sections: Sequence[Section], submission: Submission, 
     elif isinstance(failure, InvalidData):
         fields = by_name(sections)
         form.errors = {n: fields[n].error(m) if n in fields else m for n, m in failure.fields.items()}
+        if isinstance(failure, Unconfirmed):
+            form.confirm = failure.asked, failure.label
     elif isinstance(failure, VersionConflict):
         form.notice = failure.message
         form.version = str(failure.current["versao"])

@@ -7,11 +7,12 @@ as words becomes lexemes of letters and digits only.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
+
+from sispat.kernel.words import joined, plate_typed, term, words_of
 
 __all__ = ["RARE", "SORTS", "Query", "conditions"]
 
@@ -29,7 +30,7 @@ RARE = frozenset({"local_id", "agente_id"})  # filters of many values, each of f
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a list asks for. `setores` None = the whole city; `after` = the key to go on from: (sort
-    value, numero). `whole`: with all fields.
+    value, numero). `whole`: with all fields. `agentes`: those whom `q` may mean, whose assets match too.
     """
 
     setores: tuple[UUID, ...] | None
@@ -40,6 +41,7 @@ class Query:
     after: tuple[str, int] | None = None
     limit: int = 50
     whole: bool = False
+    agentes: tuple[UUID, ...] = ()
 
 
 def conditions(query: Query) -> tuple[list[str], list[Any]]:
@@ -59,7 +61,7 @@ def conditions(query: Query) -> tuple[list[str], list[Any]]:
         where.append(f"(p.{column} = %s){'' if column in RARE else certain}")
         values.append(value)
     if query.q:
-        condition, found = _search(query.q, _facets(query))
+        condition, found = _search(query, _facets(query))
         where.append(condition)
         values += found
     return where, values
@@ -78,17 +80,21 @@ def _facets(query: Query) -> list[str]:
     return lexemes
 
 
-_PREFIX = 3  # letters: the beginnings that are shorter match half of the city
+# Codes are looked for where they were typed, with or without their separators; the index is the schema's.
+_CODES = "codigos(p.nota_fiscal, p.empenho, p.licitacao, p.fornecedor_doc, p.numero_serie) @@ %s::tsquery"
 
 
-def _search(q: str, facets: list[str]) -> tuple[str, list[Any]]:
-    """A word of three letters or more may be the beginning of one; digits alone may also be the asset's number."""
-    clean = unicodedata.normalize("NFKD", q.lower()).encode("ascii", "ignore").decode()
-    words = re.findall("[a-z0-9]+", clean)
+def _search(query: Query, facets: list[str]) -> tuple[str, list[Any]]:
+    """The words of what describes the asset; or its number, a code it was bought by, or an agente of these words."""
+    words = words_of(query.q)
     if not words:
         return "false", []
-    terms = [f"'{word}'" + (":*" if len(word) >= _PREFIX else "") for word in words]
-    tsquery = " & ".join(f"({term})" for term in [*terms, *facets])
-    if len(words) == 1 and words[0].isdigit() and len(words[0]) <= 18:
-        return "(p.numero = %s or p.busca @@ %s::tsquery)", [int(words[0]), tsquery]
-    return "p.busca @@ %s::tsquery", [tsquery]
+    ways: list[tuple[str, Any]] = []
+    if (number := plate_typed(query.q)) is not None:
+        ways.append(("p.numero = %s", number))
+    ways.append(("p.busca @@ %s::tsquery", " & ".join(f"({part})" for part in [*map(term, words), *facets])))
+    if any(letter.isdigit() for word in words for letter in word):  # codes have figures, and most searches none
+        ways.append((_CODES, f"({' & '.join(f'({term(word)})' for word in words)}) | {term(joined(query.q))}"))
+    if query.agentes:
+        ways.append(("p.agente_id = any(%s)", list(query.agentes)))
+    return f"({' or '.join(sql for sql, _ in ways)})", [value for _, value in ways]

@@ -16,7 +16,7 @@ from sispat.kernel import audit
 from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.sql.document import JOINS, WHOLE
 
-__all__ = ["bloquear", "criar", "ficha", "gravar"]
+__all__ = ["bloquear", "com_numero", "criar", "ficha", "gravar"]
 
 
 async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
@@ -28,6 +28,14 @@ async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_:
         values,
     )
     row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def com_numero(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, numero: int) -> UUID | None:
+    """The id of the asset within reach that carries this number, or None."""
+    sql = "select id from patrimonio where numero = %s and (%s::uuid[] is null or setor_id = any(%s))"
+    within = None if setores is None else list(setores)
+    row = await (await conn.execute(sql, [numero, within, within])).fetchone()
     return None if row is None else row[0]
 
 
@@ -44,14 +52,16 @@ async def bloquear(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, i
     return record if setores is None or record["setor_id"] in setores else None
 
 
-def _sql_of_creation(number: str, series: str) -> str:
+def _sql_of_creation(number: str, series: str, **others: str) -> str:
+    """`others`: the SQL of columns that aren't the same for all of a lot."""
+    values = [others.get(column, f"%({column})s") for column in PATRIMONIO.columns]
     return f"""
 with n as (
     update numeracao set ultimo = ultimo + %(quantidade)s where escopo = 'patrimonio' and exercicio = 0
     returning ultimo
 ), p as (
     insert into patrimonio (numero, {", ".join(PATRIMONIO.columns)})
-    select {number}, {", ".join(f"%({column})s" for column in PATRIMONIO.columns)} from n {series}
+    select {number}, {", ".join(values)} from n {series}
     returning *
 ), e as (
     insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
@@ -62,15 +72,23 @@ select {WHOLE} from p {JOINS} order by p.numero"""
 
 # Apart, because a series of unknown length makes PostgreSQL plan anew each time, which costs more than the insert.
 _CREATE_ONE = _sql_of_creation("n.ultimo", "")
-_CREATE_SEVERAL = _sql_of_creation("n.ultimo - %(quantidade)s + i", ", generate_series(1, %(quantidade)s) i")
+_CREATE_SEVERAL = _sql_of_creation(
+    "n.ultimo - %(quantidade)s + i",
+    ", generate_series(1, %(quantidade)s) i",
+    numero_serie="coalesce((%(series)s::text[])[i], %(numero_serie)s)",
+)
 
 
 async def criar(
-    conn: AsyncConnection[Any], data: Mapping[str, Any], quantidade: int, actor: UUID, request_id: str
-) -> list[str]:
-    """Create `quantidade` equal assets with consecutive numbers and their audit records; their documents (JSON)."""
+    conn: AsyncConnection[Any], data: Mapping[str, Any], quantidade: int, actor: UUID, request_id: str,
+    series: Sequence[str] = (),
+) -> list[str]:  # fmt: skip
+    """Create `quantidade` equal assets with consecutive numbers and their audit records; their documents (JSON).
+
+    `series` are their serial numbers, in order, where each piece has one.
+    """
     statement = _CREATE_ONE if quantidade == 1 else _CREATE_SEVERAL
-    values = {**data, "quantidade": quantidade, "actor": actor, "request_id": request_id}
+    values = {**data, "quantidade": quantidade, "series": list(series), "actor": actor, "request_id": request_id}
     cursor = await conn.execute(statement, values)
     return [row[0] for row in await cursor.fetchall()]
 
