@@ -1,6 +1,6 @@
 """Where things stand, the way to what a person does most, what came in last.
 
-Promises: no count looks at more than `CEILING` assets of a kind, so the page costs the same in a city of a million.
+Promises: the totals are exact and read, not counted (`patrimonios.totals`), so the page costs the same in a city of a million.
 """
 
 from __future__ import annotations
@@ -9,14 +9,12 @@ import orjson
 
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
-from sispat.kernel.situacoes import Situacao
 from sispat.patrimonios import actions as patrimonios
 from sispat.patrimonios.listing import ListaDePatrimonios
+from sispat.patrimonios.totals import totais
 from sispat.ui.pages import page
 
-__all__ = ["CEILING", "route"]
-
-CEILING = 1000  # counted no further: "mais de 1.000"
+__all__ = ["route"]
 
 route = Routes()
 
@@ -24,16 +22,9 @@ route = Routes()
 @route("GET", "/")
 async def first_page(ctx: RequestContext) -> Reply:
     """The first page."""
-    total = await patrimonios.contar(ctx, ListaDePatrimonios(), CEILING)
-    counts = [
-        (situacao, await patrimonios.contar(ctx, ListaDePatrimonios(situacao=situacao), CEILING))
-        for situacao in Situacao
-    ]
     newest = await patrimonios.listar(ctx, ListaDePatrimonios(sort="-numero", limite=5))
     return page(
         "painel/painel.html",
-        total=total,
-        counts=counts,
-        ceiling=CEILING,
+        totais=await totais(ctx),
         novos=[orjson.loads(document) for document in newest.documents],
     )

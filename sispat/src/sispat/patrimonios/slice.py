@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
-from sispat.patrimonios import actions, rules
+from sispat.patrimonios import actions, rules, totals
 from sispat.patrimonios.fields import PATRIMONIO, NovoPatrimonio
 from sispat.patrimonios.listing import ListaDePatrimonios
 from sispat.patrimonios.routes import route
@@ -21,5 +21,6 @@ SLICE = Slice(
     labels=labels_of(NovoPatrimonio, ListaDePatrimonios),
     verbs={"criar": "Cadastrou", "editar": "Editou", "trocar_carga": "Trocou a carga"},
     notices={"criado": "Cadastro gravado.", "salvo": "Alterações gravadas.", "carga": "Carga trocada."},
+    cleanup=totals.cuidar,
     reports=["/patrimonios.csv", "/api/patrimonios.csv"],
 )
