@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from traffic import NAMES, PER_US, Meter, costs, gaps, small, traffic
 
 from esteio.limit import Limit
+from esteio.limit._algorithms import NEVER
 from esteio.limit._limit import LONGEST, MOST
-from esteio.limit.algorithms import NEVER
 
 
 @given(small, traffic)

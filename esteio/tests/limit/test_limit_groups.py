@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from traffic import NAMES, PER_US, gaps
 
 from esteio.limit import Hit, Limit, MemoryStore
-from esteio.limit.algorithms import State
+from esteio.limit._algorithms import State
 from esteio.testing import ManualClock
 
 LIMITS = [Limit(rate, PER_US / 1e6, algorithm=name) for name in NAMES for rate in (2, 5)]  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from traffic import PER_US, Meter, gaps, traffic
 
 from esteio.limit import Limit
-from esteio.limit.algorithms._window import CELLS
+from esteio.limit._algorithms._window import CELLS
 
 exact = st.builds(Limit, st.integers(1, 12), st.just(PER_US / 1e6))
 large = st.builds(Limit, st.integers(65, 500), st.just(PER_US / 1e6))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from esteio.limit import Limit
-from esteio.limit.algorithms import State
+from esteio.limit._algorithms import State
 
 NAMES = ("window", "counter", "gcra", "fixed")
 PER_US = 10_000

@@ -22,8 +22,8 @@ import psutil
 import yaml
 
 from esteio.postgres import Dsn
-from esteio.postgres.embedded import Account, find_binaries
-from esteio.postgres.embedded._account import resolve_account
+from esteio.postgres.embedded import find_binaries
+from esteio.postgres.embedded._account import Account, resolve_account
 from esteio.postgres.embedded._binaries import reachable_by
 
 PASSWORD = "only here"

@@ -18,7 +18,6 @@ import psycopg
 import pytest
 
 from esteio.postgres.embedded import (
-    Account,
     AccountError,
     BinariesMissing,
     DataDirectoryError,
@@ -31,6 +30,7 @@ from esteio.postgres.embedded import (
     _data_dir,
     find_binaries,
 )
+from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import reachable_by
 from esteio.postgres.embedded._process import read_postmaster_file
 from esteio.postgres.embedded._settings import ident_file, server_settings

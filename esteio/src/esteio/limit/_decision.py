@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from esteio.limit._algorithms import NEVER, Verdict
 from esteio.limit._limit import Limit
-from esteio.limit.algorithms import NEVER, Verdict
 
 __all__ = ["Decision", "Decisions", "decided", "noted"]
 

@@ -12,9 +12,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from esteio.limit._algorithms import NEVER
 from esteio.limit._decision import Decision, decided
 from esteio.limit._limit import SHORT_KEY, Hit, Limit, bounded_key
-from esteio.limit.algorithms import NEVER
 
 __all__ = ["Denied"]
 

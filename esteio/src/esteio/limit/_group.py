@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
+from esteio.limit._algorithms import State
 from esteio.limit._decision import Decision, decided
 from esteio.limit._limit import Hit
-from esteio.limit.algorithms import State
 
 __all__ = ["decide_group"]
 

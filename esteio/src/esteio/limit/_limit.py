@@ -12,10 +12,10 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, Literal, NamedTuple
 
+from esteio.limit._algorithms import ALGORITHMS, Algorithm, Judge, State, Verdict
+from esteio.limit._algorithms._counter import GRAINS
+from esteio.limit._algorithms._window import CELLS, STEPS
 from esteio.limit._errors import LimitError
-from esteio.limit.algorithms import ALGORITHMS, Algorithm, Judge, State, Verdict
-from esteio.limit.algorithms._counter import GRAINS
-from esteio.limit.algorithms._window import CELLS, STEPS
 
 __all__ = [
     "LONGEST",
@@ -114,7 +114,7 @@ class Limit:
         return self.name or f"{self.rate} per {self.per:g} s{burst}"
 
     def decide(self, state: State, now_us: int, cost: int) -> Verdict:
-        """Judge a hit, and charge it when it passes; see `esteio.limit.algorithms`."""
+        """Judge a hit, and charge it when it passes; see `esteio.limit._algorithms`."""
         return self.judge(state, now_us, cost, self)
 
     def share(self, instances: int) -> Limit:

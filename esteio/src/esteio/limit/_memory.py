@@ -15,11 +15,11 @@ from time import monotonic, sleep
 from typing import Final
 
 from esteio.clock import SYSTEM, Clock
+from esteio.limit._algorithms import State
 from esteio.limit._decision import Decision
 from esteio.limit._group import decide_group
 from esteio.limit._limit import SHORT_KEY, Hit, Limit, bounded_key, check_count, check_hit
 from esteio.limit._time import microseconds, nanoseconds
-from esteio.limit.algorithms import State
 from esteio.policy._forks import renew_after_fork
 
 __all__ = ["MemoryStore"]

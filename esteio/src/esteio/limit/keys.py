@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from esteio.errors import EsteioError
 
-__all__ = ["LOCAL", "InvalidNetwork", "TrustedProxies", "address_key", "parse_address"]
+__all__ = ["LOCAL", "InvalidNetwork", "TrustedProxies", "address_key"]
 
 LOCAL = "local"  # the key of peers without an address: a Unix socket, a test client
 

@@ -50,8 +50,8 @@ if TYPE_CHECKING:
     from esteio.policy.breaker import Circuit, CircuitBreaker, CircuitState, CountWindow, ManualPermit, TimeWindow
     from esteio.policy.bulkhead import AIMD, Bulkhead, Gradient
     from esteio.policy.deadline import Deadline
-    from esteio.policy.pipeline import REGISTRY as registry  # noqa: N811 - an object to use, not a constant to read
     from esteio.policy.pipeline import Pipeline, PipelineSnapshot, Registry
+    from esteio.policy.pipeline._pipeline import REGISTRY as registry  # noqa: N811 - an object to use, not a constant to read
 
 __all__ = [
     "AIMD",
@@ -147,7 +147,8 @@ _PLACES = {
     "breaker": ("Circuit", "CircuitBreaker", "CircuitState", "CountWindow", "ManualPermit", "TimeWindow"),
     "bulkhead": ("AIMD", "Bulkhead", "Gradient"),
     "deadline": ("Deadline",),
-    "pipeline": ("Pipeline", "PipelineSnapshot", "Registry", "registry"),
+    "pipeline": ("Pipeline", "PipelineSnapshot", "Registry"),
+    "pipeline._pipeline": ("registry",),
 }
 _MODULES = {name: module for module, names in _PLACES.items() for name in names}
 

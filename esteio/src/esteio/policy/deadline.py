@@ -24,9 +24,9 @@ from esteio.policy._policy import AnyCall, Binding, Cost, Snapshot
 from esteio.policy._scope import OPEN_END, SCOPE, leave, time_source
 from esteio.policy._time_limit import EARLY, BoundTimeLimit, TimeLimit
 
-__all__ = ["HEADER", "Deadline", "check", "detached", "from_headers", "headers", "remaining", "within"]
+__all__ = ["Deadline", "check", "detached", "from_headers", "headers", "remaining", "within"]
 
-HEADER = "Esteio-Deadline-Ms"
+_HEADER = "Esteio-Deadline-Ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +140,13 @@ def detached() -> Iterator[None]:
 def headers() -> dict[str, str]:
     """What to send along with an HTTP request; empty without a deadline."""
     left = remaining()
-    return {} if left is None else {HEADER: str(int(left * 1000))}
+    return {} if left is None else {_HEADER: str(int(left * 1000))}
 
 
 def from_headers(received: Mapping[str, str], limit: float) -> float:
     """Seconds that a caller leaves us, for `within()`: what the header says, at most `limit`; garbage is ignored."""
     seconds("from_headers", "limit", limit)
-    text = received.get(HEADER) or received.get(HEADER.lower()) or ""
+    text = received.get(_HEADER) or received.get(_HEADER.lower()) or ""
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
         return limit
     return min(limit, int(text) / 1000)

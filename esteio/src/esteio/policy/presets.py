@@ -24,7 +24,7 @@ from esteio.policy._policy import Policy
 from esteio.policy._retry import Retry
 from esteio.policy._timeout import Timeout
 from esteio.policy.breaker import CircuitBreaker
-from esteio.policy.pipeline import REGISTRY, Pipeline, Registry
+from esteio.policy.pipeline._pipeline import REGISTRY, Pipeline, Registry
 
 __all__ = [
     "database",

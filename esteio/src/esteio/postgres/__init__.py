@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from esteio.postgres._replication import ReplicaReport
     from esteio.postgres._slow import SlowQuery
     from esteio.postgres._statements import StatementStats
-    from esteio.postgres._stats import DatabaseLost, DatabaseRestored, DatabaseStats, PoolStats
+    from esteio.postgres._stats import DatabaseLost, DatabaseRestored, DatabaseStats
     from esteio.postgres._tag import tagged
     from esteio.postgres.sync import SyncConnection, SyncDatabase
 
@@ -68,7 +68,6 @@ __all__ = [
     "OutOfResources",
     "Outcome",
     "PoolExhausted",
-    "PoolStats",
     "ReadOnlyServer",
     "ReplicaReport",
     "Role",
@@ -112,7 +111,6 @@ _HOMES = {
     "OutOfResources": "_errors",
     "Outcome": "_outcome",
     "PoolExhausted": "_errors",
-    "PoolStats": "_stats",
     "ReadOnlyServer": "_errors",
     "ReplicaReport": "_replication",
     "Role": "_hosts",

@@ -27,7 +27,7 @@ from esteio.postgres._database import Database
 from esteio.postgres._histogram import BOUNDS, Times
 from esteio.postgres.sync import SyncDatabase
 
-__all__ = ["COUNTERS", "GAUGES", "export_database"]
+__all__ = ["export_database"]
 
 GAUGES = (
     "min_size", "max_size", "size", "idle", "in_use", "connecting", "waiting", "max_waiting", "overdue",

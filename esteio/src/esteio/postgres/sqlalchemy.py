@@ -29,7 +29,7 @@ from esteio.postgres._database import Database
 from esteio.postgres._pool import Pool
 from esteio.postgres.sync import SyncConnection, SyncDatabase
 
-__all__ = ["AsyncDialect", "SyncDialect", "async_engine", "engine"]
+__all__ = ["async_engine", "engine"]
 
 _OURS = {
     "async_creator": "the database opens connections",

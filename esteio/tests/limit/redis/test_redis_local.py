@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("hiredis")
 
 from esteio.limit import Hit, Limit
-from esteio.limit.algorithms import State
+from esteio.limit._algorithms import State
 from esteio.limit.redis._local import Epoch, Local, Memory
 from esteio.limit.redis._membership import Membership
 from esteio.limit.redis._script import Mode, Unit

@@ -13,8 +13,8 @@ pytest.importorskip("hiredis")
 from redis import Redis
 
 from esteio.limit import Hit, Limit
+from esteio.limit._algorithms import State
 from esteio.limit._group import decide_group
-from esteio.limit.algorithms import State
 from esteio.limit.redis._local import Memory
 from esteio.limit.redis._script import Mode, Row, Unit, answers, call, state_key
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from esteio.limit._algorithms import NEVER
 from esteio.limit._decision import Decision, noted
 from esteio.limit._limit import Hit
 from esteio.limit._memory import MemoryStore
-from esteio.limit.algorithms import NEVER
 
 __all__ = ["REASON", "Alone"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from struct import Struct, pack_into, unpack_from
 from typing import ClassVar
 
-from esteio.limit.algorithms import State
-from esteio.limit.algorithms._window import CELLS
+from esteio.limit._algorithms import State
+from esteio.limit._algorithms._window import CELLS
 
 __all__ = ["HEADER_BYTES", "SET_BYTES", "WAYS", "Header", "Place", "Table"]
 

@@ -21,6 +21,7 @@ from typing import Final
 from esteio import events
 from esteio.clock import SYSTEM, Clock
 from esteio.events import Event
+from esteio.limit._algorithms import State
 from esteio.limit._decision import Decision
 from esteio.limit._errors import HostStoreError, LimitError
 from esteio.limit._events import LimitsDegraded, LimitsRestored
@@ -28,7 +29,6 @@ from esteio.limit._group import decide_group
 from esteio.limit._limit import Hit, Limit, check_count, check_hit
 from esteio.limit._memory import MemoryStore
 from esteio.limit._time import microseconds
-from esteio.limit.algorithms import State
 from esteio.limit.host._alone import REASON, Alone
 from esteio.limit.host._file import create, open_again, open_checked
 from esteio.limit.host._layout import Place, Table

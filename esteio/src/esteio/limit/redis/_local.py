@@ -12,10 +12,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from esteio.limit._algorithms import NEVER, State
 from esteio.limit._decision import Decision, noted
 from esteio.limit._group import decide_group
 from esteio.limit._limit import Hit, Limit
-from esteio.limit.algorithms import NEVER, State
 from esteio.limit.redis._script import Mode, Unit
 
 __all__ = ["Epoch", "Known", "Local", "Memory", "PendingCharge", "worded"]

@@ -1,4 +1,4 @@
--- Decides a whole batch: what esteio.limit.algorithms does, in the doubles of Lua, to the same digit.
+-- Decides a whole batch: what esteio.limit._algorithms does, in the doubles of Lua, to the same digit.
 --
 -- Keys: KEYS, or in a Cluster ARGV from the 4th on (all of them belong to this node, not all to one slot).
 -- ARGV[1] limits, ARGV[2] hits, ARGV[3] the time in microseconds (tests only; otherwise empty: TIME).

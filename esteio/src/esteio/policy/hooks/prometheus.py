@@ -20,7 +20,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from esteio.policy.breaker import CircuitState
-from esteio.policy.pipeline import REGISTRY, Registry
+from esteio.policy.pipeline._pipeline import REGISTRY, Registry
 
 __all__ = ["export_policies"]
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from esteio.policy.pipeline._pipeline import REGISTRY, Pipeline, PipelineSnapshot, Registry
+from esteio.policy.pipeline._pipeline import Pipeline, PipelineSnapshot, Registry
 
-__all__ = ["REGISTRY", "Pipeline", "PipelineSnapshot", "Registry"]
+__all__ = ["Pipeline", "PipelineSnapshot", "Registry"]

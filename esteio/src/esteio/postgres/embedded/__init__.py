@@ -7,7 +7,6 @@ from esteio.extras import needs
 with needs("embedded"):
     import psycopg  # noqa: F401 - whether it is there
 
-from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries
 from esteio.postgres.embedded._data_dir import has_cluster
 from esteio.postgres.embedded._errors import (
@@ -26,7 +25,6 @@ from esteio.postgres.embedded._process import server_runs
 from esteio.postgres.embedded._server import Embedded
 
 __all__ = [
-    "Account",
     "AccountError",
     "Binaries",
     "BinariesMissing",

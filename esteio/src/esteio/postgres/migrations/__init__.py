@@ -14,14 +14,13 @@ from esteio.postgres.migrations._errors import (
     MigrationTooLong,
     UnsafeMigration,
 )
-from esteio.postgres.migrations._guard import Guard, blocking
-from esteio.postgres.migrations._patience import KEY, only_migrator, patiently
+from esteio.postgres.migrations._guard import blocking
+from esteio.postgres.migrations._patience import KEY
 from esteio.postgres.migrations._plain import Migration, migrate
 from esteio.postgres.migrations._rules import MigrationRules
 
 __all__ = [
     "KEY",
-    "Guard",
     "Migration",
     "MigrationBlocked",
     "MigrationError",
@@ -31,6 +30,4 @@ __all__ = [
     "UnsafeMigration",
     "blocking",
     "migrate",
-    "only_migrator",
-    "patiently",
 ]

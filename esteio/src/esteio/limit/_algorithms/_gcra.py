@@ -11,7 +11,7 @@ One step is `per` / `rate` microseconds, so all is counted in ticks of 1 / `rate
 
 from __future__ import annotations
 
-from esteio.limit.algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
+from esteio.limit._algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
 
 __all__ = ["GCRA"]
 

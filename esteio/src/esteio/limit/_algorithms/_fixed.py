@@ -6,7 +6,7 @@ of two windows up to twice `rate` can pass within `per`. State: (start, used).
 
 from __future__ import annotations
 
-from esteio.limit.algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
+from esteio.limit._algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
 
 __all__ = ["FIXED"]
 

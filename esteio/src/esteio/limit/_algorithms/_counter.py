@@ -8,7 +8,7 @@ State: (start, used, used in the window before).
 
 from __future__ import annotations
 
-from esteio.limit.algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
+from esteio.limit._algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
 
 __all__ = ["COUNTER", "GRAINS"]
 

@@ -8,8 +8,8 @@ as standing still; beyond that it is another clock, and all that was used counts
 
 from __future__ import annotations
 
-from esteio.limit.algorithms import _counter, _fixed, _gcra, _window
-from esteio.limit.algorithms._verdict import NEVER, Algorithm, Judge, Numbers, State, Verdict
+from esteio.limit._algorithms import _counter, _fixed, _gcra, _window
+from esteio.limit._algorithms._verdict import NEVER, Algorithm, Judge, Numbers, State, Verdict
 
 __all__ = ["ALGORITHMS", "NEVER", "Algorithm", "Judge", "Numbers", "State", "Verdict"]
 

@@ -8,7 +8,7 @@ for at most one grain longer than `per`, never shorter. At most 1 + 2 * `CELLS` 
 
 from __future__ import annotations
 
-from esteio.limit.algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
+from esteio.limit._algorithms._verdict import NEVER, Algorithm, Numbers, State, Verdict
 
 __all__ = ["CELLS", "STEPS", "WINDOW"]
 
