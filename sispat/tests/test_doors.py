@@ -96,6 +96,36 @@ DOORS = {
     "POST /api/bloqueios/{id_}/liberacao": Door(ADMIN),
     "GET /bloqueios": Door(ADMIN),
     "POST /bloqueios/{id_:uuid}/liberar": Door(ADMIN),
+    "GET /api/usuarios": Door(ADMIN),
+    "POST /api/usuarios": Door(ADMIN),
+    "GET /api/usuarios/{id_}": Door(ADMIN),
+    "PUT /api/usuarios/{id_}": Door(ADMIN),
+    "POST /api/usuarios/{id_}/desativacao": Door(ADMIN),
+    "POST /api/usuarios/{id_}/reativacao": Door(ADMIN),
+    "POST /api/usuarios/{id_}/senha-provisoria": Door(ADMIN),
+    "GET /api/usuarios/{id_}/sessoes": Door(ADMIN),
+    "DELETE /api/usuarios/{id_}/sessoes": Door(ADMIN),
+    "DELETE /api/usuarios/{id_}/sessoes/{sessao_id}": Door(ADMIN),
+    "GET /usuarios": Door(ADMIN),
+    "GET /usuarios/novo": Door(ADMIN),
+    "POST /usuarios/novo": Door(ADMIN),
+    "GET /usuarios/{id_:uuid}": Door(ADMIN),
+    "GET /usuarios/{id_:uuid}/editar": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/editar": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/desativar": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/reativar": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/senha-provisoria": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/sessoes/encerrar": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/sessoes/{sessao_id:uuid}/encerrar": Door(ADMIN),
+    "PUT /api/auth/senha": Door(ALL),
+    "GET /api/auth/sessoes": Door(ALL),
+    "DELETE /api/auth/sessoes": Door(ALL),
+    "DELETE /api/auth/sessoes/{id_}": Door(ALL),
+    "GET /conta": Door(ALL),
+    "GET /conta/senha": Door(ALL),
+    "POST /conta/senha": Door(ALL),
+    "POST /conta/sessoes/encerrar": Door(ALL),
+    "POST /conta/sessoes/{id_:uuid}/encerrar": Door(ALL),
     # auditoria
     "GET /api/auditoria": Door(READS_ALL),
     "GET /auditoria": Door(READS_ALL),
@@ -146,6 +176,18 @@ def _a_block(dsn: Dsn) -> str:
     return str(row and row[0])
 
 
+def _an_account(dsn: Dsn) -> str:
+    with psycopg.connect(dsn.conninfo) as conn:
+        row = conn.execute(
+            "insert into usuario (email, nome, papel, senha_hash) values (%s, 'Ana', 'consulta', '-') returning id",
+            [f"ana{next(_serial)}@x.y"],
+        ).fetchone()
+    return str(row and row[0])
+
+
+_MAKE = {"bloqueios": _a_block, "usuarios": _an_account}
+
+
 def _body(path: str, own: Place) -> dict[str, Any] | None:
     """What is sent to a writing route: valid, and from a version nobody has, so that nothing changes."""
     code, versao = f"N{next(_serial)}", {} if path.startswith("/api") or path.endswith("/novo") else {"versao": "999"}
@@ -163,6 +205,9 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
         "agentes": {"setor_id": own["setores"], "nome": code, "matricula": code},
         "classes": {"conta": f"9.{next(_serial)}", "nome": code, "vida_util_meses": "10", "residual_pct": "10"},
     }
+    bodies["usuarios"] = {"email": f"{code.lower()}@x.y", "nome": code, "papel": "consulta"}
+    if path == "/api/auth/senha":
+        return {"atual": "errada", "nova": "quatro patas verdes dormem"}
     kind = path.removeprefix("/api").split("/")[1]
     if kind not in bodies:
         return {}
@@ -176,7 +221,7 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
 async def _knock(c: httpx.AsyncClient, door: str, id_: str, own: Place) -> httpx.Response:
     method, path = door.split(" ")
     address = path.replace("{cep}", "01001000")
-    address = re.sub(r"\{id_(:uuid)?\}", id_, address)
+    address = re.sub(r"\{(id_|sessao_id)(:uuid)?\}", id_, address)
     if method == "GET":
         return await c.get(address)
     body = _body(path, own)
@@ -197,6 +242,12 @@ def _expected(door: str, role: str, where: str) -> set[int]:
         return {503}  # let in; no ViaCEP is asked in tests
     if method == "GET":
         return {200}
+    if re.search(r"/senha$", path):
+        return {422}  # let in; the present password is wrong
+    if re.search(r"sessoes/\{", path):
+        return {404}  # let in; there is no such session
+    if path == "/api/auth/sessoes" or re.search(r"usuarios/\{id_(:uuid)?\}/(?!editar)", path):
+        return {200, 303}  # what has no version
     # Let in, and refused for the version only; what has no version is done.
     return {409} if "{id_" in path and "bloqueios" not in path else {201, 204, 303}
 
@@ -210,7 +261,7 @@ async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
         for door in sorted(DOORS, key=lambda door: "logout" in door):
             for where in (OWN, OTHERS) if DOORS[door].reach else (OWN,):
                 kind = door.split(" ")[1].removeprefix("/api").split("/")[1].removesuffix(".csv")
-                id_ = _a_block(cidade) if kind == "bloqueios" else places[where].get(kind, str(uuid4()))
+                id_ = _MAKE[kind](cidade) if kind in _MAKE else places[where].get(kind, str(uuid4()))
                 r = await _knock(c, door, id_, places[OWN])
                 if r.status_code not in _expected(door, role, where):
                     wrong.append((door, where, r.status_code, r.text[:200]))

@@ -108,7 +108,9 @@ def test_a_changed_password_ends_the_sessions(cidade) -> None:  # type: ignore[n
             "insert into sessao (token_hash, usuario_id, expira_em) select sha256(email::bytea), id,"
             " now() + interval '1 hour' from usuario"
         )
-    feito = comando("usuario", "senha", "--email", "gestor@demo.local", entrada="nova senha\n", DATABASE_URL=cidade.url)
+    feito = comando(
+        "usuario", "senha", "--email", "gestor@demo.local", entrada="nova senha longa\n", DATABASE_URL=cidade.url
+    )
     assert feito.returncode == 0, feito.stderr
     with psycopg.connect(cidade.conninfo) as conn:
         com_sessao = "select u.email from sessao s join usuario u on u.id = s.usuario_id"
@@ -117,14 +119,14 @@ def test_a_changed_password_ends_the_sessions(cidade) -> None:  # type: ignore[n
     assert "gestor@demo.local" not in emails
     assert "admin@demo.local" in emails
     assert hash_ is not None
-    assert passwords._verify("nova senha", hash_[0])
+    assert passwords._verify("nova senha longa", hash_[0])
 
 
 def test_an_unknown_person_or_setor_is_named(cidade) -> None:  # type: ignore[no-untyped-def]
-    ninguem = comando("usuario", "senha", "--email", "x@y.z", entrada="nova senha\n", DATABASE_URL=cidade.url)
+    ninguem = comando("usuario", "senha", "--email", "x@y.z", entrada="nova senha longa\n", DATABASE_URL=cidade.url)
     assert (ninguem.returncode, "x@y.z" in ninguem.stderr) == (1, True)
     argumentos = ("--email", "x@y.z", "--nome", "X", "--papel", "responsavel", "--setor", "NENHUM")
-    setor = comando("usuario", "criar", *argumentos, entrada="nova senha\n", DATABASE_URL=cidade.url)
+    setor = comando("usuario", "criar", *argumentos, entrada="nova senha longa\n", DATABASE_URL=cidade.url)
     assert (setor.returncode, "NENHUM" in setor.stderr) == (1, True)
 
 

@@ -1,6 +1,7 @@
-"""`sispat usuario criar` and `sispat usuario senha`.
+"""`sispat usuario ...`: people who use the service, administered from the command line.
 
-Promises: the password comes from a prompt, or from the first line of standard input when that is not a terminal.
+Promises: a password comes from a prompt, or from the first line of standard input when that is not a terminal; it is
+provisional, unless `--definitiva` says that the person typed it. Everything is audited.
 """
 
 from __future__ import annotations
@@ -8,17 +9,27 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from sispat.kernel.permissions import Papel
 
+if TYPE_CHECKING:
+    from sispat.kernel.context import Context
+
 __all__ = ["app"]
 
 app = typer.Typer(help="Pessoas que entram no sistema.", no_args_is_help=True)
 
+_R = TypeVar("_R")
+
 Email = Annotated[str, typer.Option("--email", help="E-mail com que a pessoa entra.")]
+Setores = Annotated[list[str] | None, typer.Option("--setor", help="Código de um setor ao alcance; repetível.")]
+Definitiva = Annotated[
+    bool, typer.Option("--definitiva", help="Quem digita a senha é a própria pessoa: não terá de trocá-la ao entrar.")
+]
 
 
 @app.command("criar")
@@ -26,28 +37,126 @@ def criar(
     email: Email,
     nome: Annotated[str, typer.Option("--nome", help="Nome da pessoa.")],
     papel: Annotated[Papel, typer.Option("--papel", help="O que a pessoa é na prefeitura.")],
-    setor: Annotated[
-        list[str] | None, typer.Option("--setor", help="Código de um setor ao alcance; repetível.")
-    ] = None,
+    setor: Setores = None,
+    definitiva: Definitiva = False,
 ) -> None:
     """Cria uma pessoa; a senha é pedida, ou lida da entrada padrão."""
-    from sispat.pessoas import actions
-    from sispat.pessoas.fields import NovoUsuario
+    from sispat.pessoas import accounts
+    from sispat.pessoas.fields import DadosDeUsuario
 
-    novo = NovoUsuario.parse({"email": email, "nome": nome, "papel": papel, "setores": setor or [], "senha": _senha()})
-    _com_banco(lambda conn: actions.criar(conn, novo))
-    typer.echo(f"Criado: {novo.nome} <{novo.email}>, {novo.papel}.")
+    novo = DadosDeUsuario.parse({"email": email, "nome": nome, "papel": papel, "setores": setor or []})
+    password = _senha()
+    _com_banco(lambda ctx: accounts.criar(ctx, novo, password, provisional=not definitiva))
+    typer.echo(f"Criado: {novo.nome} <{novo.email}>, {novo.papel}.{'' if definitiva else _PROVISORIA}")
 
 
 @app.command("senha")
-def senha(email: Email) -> None:
+def senha(email: Email, definitiva: Definitiva = False) -> None:
     """Troca a senha de uma pessoa e encerra as sessões abertas dela."""
-    from sispat.pessoas import actions
+    from sispat.pessoas import accounts
     from sispat.pessoas.fields import TrocaDeSenha
 
     troca = TrocaDeSenha.parse({"email": email, "senha": _senha()})
-    _com_banco(lambda conn: actions.trocar_senha(conn, troca))
-    typer.echo(f"Senha de {troca.email} trocada; as sessões abertas foram encerradas.")
+
+    async def trocar(ctx: Context) -> None:
+        id_ = await accounts.por_email(ctx, troca.email)
+        await accounts.definir_senha(ctx, id_, troca.senha, provisional=not definitiva)
+
+    _com_banco(trocar)
+    typer.echo(
+        f"Senha de {troca.email} trocada; as sessões abertas foram encerradas.{'' if definitiva else _PROVISORIA}"
+    )
+
+
+@app.command("listar")
+def listar() -> None:
+    """Mostra todas as pessoas, uma por linha: e-mail, nome, papel, setores, se pode entrar."""
+    from sispat.pessoas import accounts
+    from sispat.pessoas.fields import ListaDeUsuarios
+
+    async def ler(ctx: Context) -> None:
+        asked: ListaDeUsuarios | None = ListaDeUsuarios(limite=200)
+        while asked is not None:
+            found = await accounts.listar(ctx, asked)
+            for row in found.rows:
+                estado = "" if row["ativo"] else "desativado"
+                typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), estado)))
+            asked = ListaDeUsuarios(limite=200, pagina=found.following) if found.following else None
+
+    _com_banco(ler)
+
+
+@app.command("editar")
+def editar(
+    email: Email,
+    nome: Annotated[str | None, typer.Option("--nome", help="O nome novo.")] = None,
+    papel: Annotated[Papel | None, typer.Option("--papel", help="O papel novo.")] = None,
+    setor: Setores = None,
+    novo_email: Annotated[str | None, typer.Option("--novo-email", help="O e-mail novo.")] = None,
+) -> None:
+    """Corrige o que for dado de uma pessoa; com --setor, ficam ao alcance dela esses e nenhum outro."""
+    from sispat.pessoas import accounts
+    from sispat.pessoas.fields import DadosDeUsuario
+
+    given = {"nome": nome, "papel": papel, "setores": setor, "email": novo_email}
+
+    async def corrigir(ctx: Context) -> None:
+        row = await accounts.obter(ctx, await accounts.por_email(ctx, email))
+        values = {name: row[name] if value is None else value for name, value in given.items()}
+        await accounts.editar(ctx, row["id"], DadosDeUsuario.parse(values), row["versao"])
+
+    _com_banco(corrigir)
+    typer.echo(f"Gravado: {novo_email or email}.")
+
+
+@app.command("desativar")
+def desativar(email: Email) -> None:
+    """Tira o acesso de uma pessoa, na hora; o último administrador fica."""
+    from sispat.pessoas import accounts
+
+    async def tirar(ctx: Context) -> None:
+        await accounts.desativar(ctx, await accounts.por_email(ctx, email))
+
+    _com_banco(tirar)
+    typer.echo(f"Desativado: {email}. As sessões abertas foram encerradas.")
+
+
+@app.command("reativar")
+def reativar(email: Email) -> None:
+    """Devolve o acesso a uma pessoa, com a senha que ela tinha."""
+    from sispat.pessoas import accounts
+
+    async def devolver(ctx: Context) -> None:
+        await accounts.reativar(ctx, await accounts.por_email(ctx, email))
+
+    _com_banco(devolver)
+    typer.echo(f"Reativado: {email}.")
+
+
+@app.command("sessoes")
+def sessoes(
+    email: Email,
+    encerrar: Annotated[bool, typer.Option("--encerrar", help="Encerra todas, na hora.")] = False,
+) -> None:
+    """Mostra as sessões abertas de uma pessoa, uma por linha, ou as encerra."""
+    from sispat.pessoas import accounts
+    from sispat.settings import carregar
+
+    idle = timedelta(seconds=carregar().session_idle)
+
+    async def fazer(ctx: Context) -> None:
+        id_ = await accounts.por_email(ctx, email)
+        if encerrar:
+            typer.echo(f"Encerradas: {await accounts.encerrar_sessoes(ctx, id_)}.")
+            return
+        for row in await accounts.sessoes(ctx, id_, idle):
+            quando = f"{row['vista_em']:%Y-%m-%d %H:%M}"
+            typer.echo("\t".join((str(row["id"]), quando, row["endereco"] or "", row["navegador"] or "")))
+
+    _com_banco(fazer)
+
+
+_PROVISORIA = " A senha é provisória: será trocada ao entrar."
 
 
 def _senha() -> str:
@@ -56,18 +165,20 @@ def _senha() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _com_banco(fazer: Callable[[Any], Awaitable[Any]]) -> None:
+def _com_banco(fazer: Callable[[Context], Awaitable[_R]]) -> None:
     import psycopg
 
     from sispat.cli._preparo import atualizar, com_prazo
     from sispat.cli._servidor import banco_em_uso, encerravel
+    from sispat.pessoas.operator import operator_context
     from sispat.settings import carregar
 
     with encerravel(), banco_em_uso(carregar()) as dsn:
         atualizar(dsn)
 
         async def rodar() -> None:
+            conn: psycopg.AsyncConnection[Any]
             async with await psycopg.AsyncConnection.connect(com_prazo(dsn).conninfo) as conn:
-                await fazer(conn)
+                await fazer(operator_context(conn))
 
         asyncio.run(rodar())

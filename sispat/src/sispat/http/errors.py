@@ -44,6 +44,7 @@ _outage = OutageLog(
 _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, "Entre para continuar"),
     errors.NotPermitted: (403, "Sem permissão"),
+    errors.StepPending: (403, "Falta um passo"),
     errors.ForgedRequest: (403, "Pedido não confirmado"),
     errors.NotFound: (404, "Não encontrado"),
     errors.VersionConflict: (409, "Alterado por outra pessoa"),
@@ -146,6 +147,8 @@ def _ours(error: errors.SispatError) -> Problem:
         extras["erros"] = [{"campo": field, "mensagem": sentence} for field, sentence in error.fields.items()]
     elif isinstance(error, errors.VersionConflict):
         extras |= {"atual": error.current, "enviado": error.sent}
+    elif isinstance(error, errors.StepPending):
+        extras |= {"passo": error.step, "pagina": error.page}
     elif isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     return Problem(status, error.code, title, error.message, extras=extras, headers=headers)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
@@ -37,6 +37,7 @@ from sispat.http.session import RequestContext, open_context, token_of
 from sispat.http.submission import Submission, read_submission
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.inputs import Input
+from sispat.kernel.permissions import Pending
 
 __all__ = ["Reply", "Routes"]
 
@@ -73,12 +74,14 @@ class Routes:
         once: bool = False,
         versioned: bool = False,
         public: bool = False,
+        while_pending: Sequence[Pending] = (),
         name: str | None = None,
         **described: Any,
     ) -> Callable[[_F], _F]:
         """Add the decorated handler. What lies under /api is described by `tag`, `summary` and `response`.
 
-        `once`: an Idempotency-Key is heeded. `versioned`: the handler reads If-Match. `described` goes to FastAPI.
+        `once`: an Idempotency-Key is heeded. `versioned`: the handler reads If-Match. `while_pending`: what may still be
+        pending of the person who asks. `described` goes to FastAPI.
         """
         extra: dict[str, Any] = {} if public else dict(SECURITY)
         extra |= IDEMPOTENT if once else VERSIONED if versioned else {}
@@ -91,6 +94,7 @@ class Routes:
                     handler,
                     public=public,
                     once=once,
+                    while_pending=while_pending,
                     methods=[method],
                     name=name,
                     status_code=status,
@@ -109,16 +113,32 @@ class Routes:
 
         return register
 
+    def include(self, other: Routes) -> None:
+        """Add the routes of another part of the slice after these."""
+        self.all += other.all
+        self.public |= other.public
+        self.forms += other.forms
+
     def resumable(self, path: str) -> None:
         """A submission to `path` can be shown again after signing in."""
         self.forms.append(compile_path(path)[0])
 
 
 class _Route(APIRoute):
-    def __init__(self, path: str, handler: Callable[..., Any], *, public: bool, once: bool, **described: Any) -> None:
+    def __init__(
+        self,
+        path: str,
+        handler: Callable[..., Any],
+        *,
+        public: bool,
+        once: bool,
+        while_pending: Sequence[Pending],
+        **described: Any,
+    ) -> None:
         types = {name: kind for name, kind in get_type_hints(handler).items() if name != "return"}
         self._handler, self._types = handler, types
         self._public, self._once = public, once
+        self.while_pending = frozenset(while_pending)
         self._context, self._request = _named(types, RequestContext), _named(types, Request)
         self._form, self._model = _named(types, Submission), _named(types, Input)
         own = (self._context, self._request, self._form, self._model)

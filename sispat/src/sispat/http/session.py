@@ -5,7 +5,8 @@ is given back however it ends; what is slow on it is logged with the name of the
 nobody gets a session (`UnderMaintenance`). A request that may write is one transaction: an error undoes it all, and when
 the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where nobody knows). A write that was
 authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to
-whoever asks.
+whoever asks. Somebody who has to do something first, such as changing a provisional password, gets at nothing but routes
+that say `while_pending`; all others raise `StepPending`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from esteio.postgres import tagged
 from sispat.http.service import Service, service_of
 from sispat.kernel import sessions, tokens
 from sispat.kernel.context import Context
-from sispat.kernel.errors import ForgedRequest, NotAuthenticated
+from sispat.kernel.errors import ForgedRequest, NotAuthenticated, StepPending
 from sispat.kernel.numbering import NumberTurn
 
 __all__ = ["COOKIE", "RequestContext", "client_address", "open_context", "request_id_of", "route_name", "token_of"]
@@ -89,6 +90,8 @@ async def open_context(request: Request, csrf: str | None = None) -> AsyncIterat
                     if not tokens.csrf_matches(token, sent):
                         raise ForgedRequest
                 request.state.access = access
+                if access.pending and access.pending not in getattr(request.scope.get("route"), "while_pending", ()):
+                    raise StepPending(access.pending)
                 yield RequestContext(conn, access, request_id_of(request), turn, request)
         finally:
             turn.give_back()  # after the COMMIT: until then the counter row is locked anyway

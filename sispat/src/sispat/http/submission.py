@@ -20,7 +20,7 @@ from sispat.kernel.errors import InvalidData
 
 __all__ = ["Submission", "read_submission", "submission_of"]
 
-_SECRETS = frozenset({"password"})
+_SECRETS = frozenset({"password", "senha_atual", "senha_nova", "senha_repetida", "codigo_de_entrada"})
 _MOST_FIELDS = 200
 
 

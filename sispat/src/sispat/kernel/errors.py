@@ -18,6 +18,7 @@ __all__ = [
     "NotFound",
     "NotPermitted",
     "SispatError",
+    "StepPending",
     "VersionConflict",
 ]
 
@@ -52,6 +53,22 @@ class NotPermitted(SispatError):
         super().__init__(
             f"O papel “{papel}” não permite “{acao}”. Peça a um gestor ou administrador do patrimônio.",
         )
+
+
+class StepPending(SispatError):
+    """Something has to be done first; `page` is where."""
+
+    code = "passo-pendente"
+
+    def __init__(self, step: str) -> None:
+        self.step = step
+        self.page, message = _STEPS[step]
+        super().__init__(message)
+
+
+_STEPS = {
+    "senha": ("/conta/senha", "A sua senha é provisória. Troque-a por uma que só você conheça para continuar."),
+}
 
 
 class ForgedRequest(SispatError):

@@ -9,12 +9,13 @@ their setores people neither see nor change anything, unless the role says so (`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 from uuid import UUID
 
 from sispat.kernel.errors import NotPermitted
 from sispat.kernel.labelled import Labelled
 
-__all__ = ["EVERYBODY", "GESTAO", "SEES_ALL", "Access", "Action", "Papel"]
+__all__ = ["ANY_STEP", "EVERYBODY", "GESTAO", "SEES_ALL", "Access", "Action", "Papel", "Pending"]
 
 
 class Papel(Labelled):
@@ -41,6 +42,11 @@ class Action:
     papeis: frozenset[Papel]
 
 
+Pending = Literal["senha"]
+"""`senha`: change a password that somebody else gave."""
+ANY_STEP: tuple[Pending, ...] = get_args(Pending)
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """The signed-in person, as far as permissions are concerned."""
@@ -50,6 +56,8 @@ class Access:
     email: str
     papel: Papel
     setores_atribuidos: tuple[UUID, ...] = ()
+    pending: Pending | None = None
+    """What the person has to do before anything else; until then only that can be asked for."""
 
     @property
     def setores(self) -> tuple[UUID, ...] | None:

@@ -47,7 +47,7 @@ class OpenedSession(NamedTuple):
 
 _SESSION = """
 select u.id, u.nome, u.email, u.papel, array(select setor_id from usuario_setor where usuario_id = u.id),
-       s.vista_em < now() - interval '1 minute'
+       s.vista_em < now() - interval '1 minute', u.senha_provisoria
 from sessao s join usuario u on u.id = s.usuario_id
 where s.token_hash = %s and u.ativo and s.expira_em > now() and s.vista_em > now() - %s::interval"""
 
@@ -60,7 +60,7 @@ async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLif
         return None
     if row[5]:
         await conn.execute("update sessao set vista_em = now() where token_hash = %s", [hashed])
-    return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]))
+    return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), "senha" if row[6] else None)
 
 
 async def whose(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access:

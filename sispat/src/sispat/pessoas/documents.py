@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel
 
-from sispat.kernel.permissions import Papel
+from sispat.kernel.permissions import Papel, Pending
+from sispat.pessoas.fields import USUARIO
 
-__all__ = ["Bloqueio", "Pessoa", "SessaoAberta"]
+__all__ = [
+    "Bloqueio",
+    "PaginaDeUsuarios",
+    "Pessoa",
+    "SenhaProvisoria",
+    "Sessao",
+    "SessaoAberta",
+    "SessoesEncerradas",
+    "Usuario",
+]  # fmt: skip
 
 
 class Pessoa(BaseModel):
-    """Who is signed in; `setores` null means the whole city. `csrf` goes into X-CSRF-Token of writes by cookie."""
+    """Who is signed in; `setores` null means the whole city. `csrf` goes into X-CSRF-Token of writes by cookie.
+
+    `pendente`: what has to be done before anything else, such as changing a provisional password.
+    """
 
     id: UUID
     nome: str
@@ -22,6 +35,7 @@ class Pessoa(BaseModel):
     papel: Papel
     setores: list[UUID] | None
     csrf: str | None
+    pendente: Pending | None
 
 
 class SessaoAberta(BaseModel):
@@ -29,6 +43,41 @@ class SessaoAberta(BaseModel):
 
     token: str
     usuario: Pessoa
+
+
+Usuario: Any = USUARIO.document("Usuario")
+
+
+class PaginaDeUsuarios(BaseModel):
+    """Accounts by name; `proxima` and `anterior` go into `pagina`, null where there is no such page."""
+
+    itens: list[Usuario]
+    proxima: str | None
+    anterior: str | None
+
+
+class SenhaProvisoria(BaseModel):
+    """A password that is told this once, and has to be changed before anything else."""
+
+    senha: str
+
+
+class Sessao(BaseModel):
+    """An open session; `atual` is the one of this request."""
+
+    id: UUID
+    criada_em: dt.datetime
+    vista_em: dt.datetime
+    expira_em: dt.datetime
+    endereco: str | None
+    navegador: str | None
+    atual: bool
+
+
+class SessoesEncerradas(BaseModel):
+    """How many were ended."""
+
+    encerradas: int
 
 
 class Bloqueio(BaseModel):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated
+from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
 
@@ -10,7 +12,9 @@ from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.inputs import As, Input, Legible
 from sispat.kernel.permissions import Papel
 
-__all__ = ["BLOQUEIO", "USUARIO", "Credenciais", "NovoUsuario", "TrocaDeSenha"]
+__all__ = [
+    "BLOQUEIO", "USUARIO", "Credenciais", "DadosDeUsuario", "ListaDeUsuarios", "TrocaDaPropriaSenha", "TrocaDeSenha",
+]  # fmt: skip
 
 Email = Annotated[
     str,
@@ -19,7 +23,7 @@ Email = Annotated[
     Legible,
     Ui("E-mail"),
 ]
-Senha = Annotated[str, Field(min_length=8, max_length=200, repr=False), Ui("Senha")]
+Senha = Annotated[str, Field(min_length=1, max_length=200, repr=False), Ui("Senha")]
 
 
 class Credenciais(Input):
@@ -29,21 +33,56 @@ class Credenciais(Input):
     senha: Annotated[str, Field(min_length=1, max_length=200, alias="password", examples=["demo"]), Ui("Senha")]
 
 
-class NovoUsuario(Input):
-    """A person to be made; `setores` are codes."""
+class DadosDeUsuario(Input):
+    """What an administrator writes of a person; `setores` are codes."""
 
     email: Email
-    nome: Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome")]
-    papel: Annotated[Papel, Ui("Papel")]
-    senha: Senha
-    setores: Annotated[tuple[str, ...], As("text"), Ui("Setores")] = ()
+    nome: Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome", "Até 120 caracteres.")]
+    papel: Annotated[Papel, Ui("Papel", "O que a pessoa é na prefeitura; dele depende o que ela pode fazer.")]
+    setores: Annotated[
+        tuple[Annotated[str, Field(max_length=20), Legible], ...],
+        Field(max_length=500, examples=[["SEMED"]]),
+        As("text"),
+        Ui(
+            "Setores",
+            "Os códigos, separados por vírgula, como SEMED, SEMUS. São o alcance de quem é Responsável; os outros papéis "
+            "alcançam a cidade inteira.",
+        ),
+    ] = ()
 
 
 class TrocaDeSenha(Input):
-    """A new password for a person."""
+    """A new password for a person, given by somebody else."""
 
     email: Email
     senha: Senha
+
+
+class TrocaDaPropriaSenha(Input):
+    """A new password for oneself."""
+
+    atual: Annotated[str, Field(min_length=1, max_length=200, repr=False), Ui("Senha atual")]
+    nova: Annotated[str, Field(min_length=1, max_length=200, repr=False), Ui("Senha nova")]
+
+
+class ListaDeUsuarios(Input):
+    """What the list of people may be asked for."""
+
+    q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
+    ativos: Annotated[bool, Ui("Só quem pode entrar")] = False
+    pagina: Annotated[str, Field(max_length=400), Ui("Página")] = ""
+    limite: Annotated[int, Field(ge=1, le=200), Ui("Quantos por página")] = 50
+
+
+class _Conta(BaseModel):
+    """What the service keeps of a person."""
+
+    id: Annotated[UUID, Ui("Identificador")]
+    ativo: Annotated[bool, Ui("Pode entrar")]
+    senha_provisoria: Annotated[bool, Ui("Senha provisória")]
+    versao: Annotated[int, Ui("Versão")]
+    criado_em: Annotated[dt.datetime, Ui("Cadastrado em")]
+    atualizado_em: Annotated[dt.datetime, Ui("Gravado em")]
 
 
 class _Bloqueio(BaseModel):
@@ -55,5 +94,5 @@ class _Bloqueio(BaseModel):
     email: Annotated[str, Ui("E-mail")]
 
 
-USUARIO = Entity("usuario", "Usuário", (NovoUsuario,))
+USUARIO = Entity("usuario", "Usuário", (DadosDeUsuario,), _Conta, "/usuarios")
 BLOQUEIO = Entity("bloqueio", "Bloqueio", given=_Bloqueio)

@@ -14,7 +14,10 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-__all__ = ["hash_password", "needs_rehash", "verify"]
+from sispat.kernel.errors import InvalidData
+from sispat.pessoas.password_rules import fault
+
+__all__ = ["check", "hash_aside", "hash_password", "needs_rehash", "verify"]
 
 _HASHER = PasswordHasher()
 _EXECUTOR = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
@@ -25,6 +28,13 @@ def _nobodys_hash() -> str:
     return _HASHER.hash("senha de ninguém")
 
 
+def check(password: str, *own: str, field: str = "senha") -> None:
+    """Raise `InvalidData` for `field` where the rules refuse the password; `own` are the person's name and e-mail."""
+    sentence = fault(password, *own)
+    if sentence is not None:
+        raise InvalidData({field: sentence})
+
+
 def hash_password(password: str) -> str:
     """Hash a password; blocks for tens of milliseconds."""
     return _HASHER.hash(password)
@@ -33,6 +43,11 @@ def hash_password(password: str) -> str:
 def needs_rehash(password_hash: str) -> bool:
     """Whether the hash was made with older parameters."""
     return _HASHER.check_needs_rehash(password_hash)
+
+
+async def hash_aside(password: str) -> str:
+    """`hash_password` off the event loop."""
+    return await asyncio.get_running_loop().run_in_executor(_EXECUTOR, hash_password, password)
 
 
 async def verify(password: str, password_hash: str | None) -> bool:

@@ -19,9 +19,9 @@ from sispat.http.slices import site_of
 from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import ForgedRequest, NotAuthenticated
-from sispat.kernel.permissions import Access
+from sispat.kernel.permissions import ANY_STEP, Access
 from sispat.kernel.sessions import OpenedSession
-from sispat.pessoas import actions, sign_in
+from sispat.pessoas import account_routes, actions, own_routes, sign_in
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.documents import Bloqueio, Pessoa, SessaoAberta
 from sispat.pessoas.fields import Credenciais
@@ -31,6 +31,8 @@ from sispat.ui.sign_in import PRE_SESSION, sign_in_page
 __all__ = ["route"]
 
 route = Routes()
+route.include(account_routes.route)
+route.include(own_routes.route)
 
 _NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
 
@@ -43,6 +45,7 @@ def _person(access: Access, csrf: str | None) -> dict[str, Any]:
         "papel": access.papel,
         "setores": access.setores,
         "csrf": csrf,
+        "pendente": access.pending,
     }
 
 
@@ -63,7 +66,7 @@ async def login(request: Request, credenciais: Credenciais) -> Response:
     return response
 
 
-@route("POST", "/api/auth/logout", tag="auth", status=204, summary="Sair")
+@route("POST", "/api/auth/logout", tag="auth", status=204, summary="Sair", while_pending=ANY_STEP)
 async def logout(ctx: RequestContext) -> Response:
     """Encerra a sessão na hora, em todos os processos."""
     await sign_in.sair(ctx, token_of(ctx.request)[0])
@@ -72,7 +75,7 @@ async def logout(ctx: RequestContext) -> Response:
     return response
 
 
-@route("GET", "/api/auth/me", tag="auth", response=Pessoa, summary="Quem sou eu")
+@route("GET", "/api/auth/me", tag="auth", response=Pessoa, summary="Quem sou eu", while_pending=ANY_STEP)
 async def me(ctx: RequestContext) -> Response:
     """A pessoa da sessão, e um token CSRF se ela veio por cookie."""
     token, by_cookie = token_of(ctx.request)
@@ -102,7 +105,7 @@ async def receive_sign_in(request: Request, submission: Submission) -> Response:
     return response
 
 
-@route("POST", "/sair", public=True)
+@route("POST", "/sair", public=True, while_pending=ANY_STEP)
 async def sign_out(request: Request, submission: Submission) -> Response:
     """End the session; one that has ended already is no error, so that only our own form is asked for."""
     with suppress(NotAuthenticated):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from sispat.kernel.permissions import Action, Papel
+from sispat.kernel.permissions import EVERYBODY, Action, Papel
 
-__all__ = ["ACTIONS", "BLOQUEIO_LIBERAR", "BLOQUEIO_VER"]
+__all__ = ["ACTIONS", "BLOQUEIO_LIBERAR", "BLOQUEIO_VER", "CONTA_PROPRIA", "USUARIO_EDITAR", "USUARIO_VER"]
 
-BLOQUEIO_VER = Action("bloqueio.ver", frozenset({Papel.ADMINISTRADOR}))
-BLOQUEIO_LIBERAR = Action("bloqueio.liberar", frozenset({Papel.ADMINISTRADOR}))
-ACTIONS = (BLOQUEIO_VER, BLOQUEIO_LIBERAR)
+_ADMINISTRADOR = frozenset({Papel.ADMINISTRADOR})
+
+BLOQUEIO_VER = Action("bloqueio.ver", _ADMINISTRADOR)
+BLOQUEIO_LIBERAR = Action("bloqueio.liberar", _ADMINISTRADOR)
+USUARIO_VER = Action("usuario.ver", _ADMINISTRADOR)
+USUARIO_EDITAR = Action("usuario.editar", _ADMINISTRADOR)
+CONTA_PROPRIA = Action("conta.propria", EVERYBODY)
+ACTIONS = (BLOQUEIO_VER, BLOQUEIO_LIBERAR, USUARIO_VER, USUARIO_EDITAR, CONTA_PROPRIA)

@@ -7,7 +7,6 @@ audited.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -45,7 +44,7 @@ async def entrar(
     token = tokens.new_token()
     password_hash = credential.password_hash
     if passwords.needs_rehash(password_hash):
-        password_hash = await asyncio.to_thread(passwords.hash_password, typed.senha)
+        password_hash = await passwords.hash_aside(typed.senha)
     async with db.transaction() as conn:
         await users.open_session(
             conn,

@@ -8,9 +8,9 @@ from sispat.http.limit_store import limit
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
-from sispat.pessoas import actions, rules
+from sispat.pessoas import accounts, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
-from sispat.pessoas.fields import BLOQUEIO, USUARIO, Credenciais
+from sispat.pessoas.fields import BLOQUEIO, USUARIO, Credenciais, ListaDeUsuarios, TrocaDaPropriaSenha
 from sispat.pessoas.routes import route
 from sispat.pessoas.sql import bloqueios
 
@@ -41,15 +41,38 @@ def _guard(service: Service) -> AttemptGuard:
 SLICE = Slice(
     name="pessoas",
     routes=route,
-    menu=[MenuEntry(90, "/bloqueios", "Bloqueios", rules.BLOQUEIO_VER)],
+    menu=[
+        MenuEntry(85, "/usuarios", "Usuários", rules.USUARIO_VER),
+        MenuEntry(90, "/bloqueios", "Bloqueios", rules.BLOQUEIO_VER),
+    ],
     actions=rules.ACTIONS,
-    constraints=actions.CONSTRAINTS,
+    constraints=accounts.CONSTRAINTS,
     entities=[USUARIO, BLOQUEIO],
-    labels=labels_of(Credenciais),
-    verbs={"entrar": "Entrou", "sair": "Saiu", "liberar": "Liberou", "trocar_senha": "Trocou a senha"},
-    notices={"liberado": "Bloqueio encerrado: já é possível tentar entrar de novo."},
+    labels={**labels_of(Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios), "sessoes": "Sessões encerradas"},
+    verbs={
+        "entrar": "Entrou",
+        "sair": "Saiu",
+        "liberar": "Liberou",
+        "trocar_senha": "Trocou a senha",
+        "gerar_senha": "Gerou senha provisória",
+        "desativar": "Desativou",
+        "reativar": "Reativou",
+        "encerrar_sessao": "Encerrou uma sessão",
+        "encerrar_sessoes": "Encerrou as sessões",
+    },
+    notices={
+        "liberado": "Bloqueio encerrado: já é possível tentar entrar de novo.",
+        "usuario_criado": "Usuário cadastrado. Gere agora a senha do primeiro acesso e entregue-a à pessoa.",
+        "usuario_salvo": "Alterações gravadas.",
+        "desativado": "Usuário desativado: as sessões dele terminaram e ele não pode mais entrar.",
+        "reativado": "Usuário reativado: ele pode entrar de novo, com a senha que tinha.",
+        "sessao_encerrada": "Sessão encerrada.",
+        "sessoes_encerradas": "Sessões encerradas.",
+        "senha_trocada": "Senha trocada. As outras sessões da sua conta terminaram.",
+    },
     uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],
     problems={TooManyAttempts: _too_many},
+    names=accounts.nomes,
     resource=_guard,
     cleanup=bloqueios.remove_ended,
 )

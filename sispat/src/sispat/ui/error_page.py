@@ -16,7 +16,7 @@ from sispat.http.errors import Problem
 from sispat.http.maintenance import UnderMaintenance
 from sispat.http.slices import site_of
 from sispat.http.submission import Submission, read_submission, submission_of
-from sispat.kernel.errors import SispatError
+from sispat.kernel.errors import SispatError, StepPending
 from sispat.ui.pages import redirect, render
 from sispat.ui.sign_in import sign_in_page
 
@@ -39,6 +39,8 @@ async def error_page(request: Request, problem: Problem) -> Response:
         return redirect(_SIGN_IN, proximo=_address(request))
     if problem.status == 401:
         return sign_in_page(request, problem=problem, carry=True)
+    if problem.code == StepPending.code:
+        return redirect(problem.extras["pagina"])
     typed = sent.typed() if sent else {}
     labels = site_of(request).labels
     may_pass = problem.status >= 500 or problem.status == 429

@@ -104,7 +104,9 @@ def render(
 
 
 def _menu(entries: list[MenuEntry], access: Access | None) -> list[MenuEntry]:
-    return [entry for entry in entries if access and (entry.action is None or access.may(entry.action))]
+    if access is None or access.pending:
+        return []
+    return [entry for entry in entries if entry.action is None or access.may(entry.action)]
 
 
 def redirect(path: str, **parameters: str) -> Response:

@@ -13,12 +13,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-from sispat.kernel.permissions import Papel
-
-__all__ = [
-    "Credential", "credential", "end_session", "end_sessions", "insert_user", "open_session", "set_password_hash",
-    "setores_by_code",
-]  # fmt: skip
+__all__ = ["Credential", "credential", "end_session", "open_session", "set_password_hash", "setores_by_code"]
 
 
 class Credential(NamedTuple):
@@ -41,23 +36,6 @@ async def set_password_hash(conn: AsyncConnection[Any], usuario_id: UUID, passwo
     await conn.execute("update usuario set senha_hash = %s where id = %s", [password_hash, usuario_id])
 
 
-async def insert_user(
-    conn: AsyncConnection[Any], *, email: str, nome: str, papel: Papel, password_hash: str, setores: list[UUID]
-) -> UUID:
-    """Insert a user with the setores within their reach; the id."""
-    async with conn.transaction():
-        cursor = await conn.execute(
-            "insert into usuario (email, nome, papel, senha_hash) values (%s, %s, %s, %s) returning id",
-            [email, nome, papel, password_hash],
-        )
-        row = await cursor.fetchone()
-        assert row is not None
-        await conn.execute(
-            "insert into usuario_setor (usuario_id, setor_id) select %s, unnest(%s::uuid[])", [row[0], setores]
-        )
-    return UUID(str(row[0]))
-
-
 async def open_session(
     conn: AsyncConnection[Any],
     *,
@@ -78,11 +56,6 @@ async def open_session(
 async def end_session(conn: AsyncConnection[Any], token_hash: bytes) -> None:
     """End a session at once, for every worker."""
     await conn.execute("delete from sessao where token_hash = %s", [token_hash])
-
-
-async def end_sessions(conn: AsyncConnection[Any], usuario_id: UUID) -> None:
-    """End every session of a user at once."""
-    await conn.execute("delete from sessao where usuario_id = %s", [usuario_id])
 
 
 async def setores_by_code(conn: AsyncConnection[Any], codes: Sequence[str]) -> dict[str, UUID]:
