@@ -60,7 +60,8 @@ class Tela(HTMLParser):
             self.problemas.append(f"atributo repetido em <{tag}>: {attrs}")
         if tag not in VAZIOS:
             self._abertos.append(tag)
-        if tag in ("script", "style") or "style" in a or any(nome.startswith("on") for nome in a):
+        own_script = tag == "script" and a.get("type") == "module" and (a.get("src") or "").startswith("/static/")
+        if (tag in ("script", "style") and not own_script) or "style" in a or any(nome.startswith("on") for nome in a):
             self.problemas.append(f"não funciona sem script nem com a CSP: <{tag} {attrs}>")
         if a.get("id"):
             self.ids.append(a["id"] or "")

@@ -89,6 +89,7 @@ DOORS = {
     **dict(_register("agentes", MANAGERS, reach=True)),
     **dict(_register("classes", ADMIN, reach=False)),
     "GET /api/cep/{cep}": Door(ALL),
+    "GET /opcoes/{entidade}": Door(ALL),
     # pessoas
     "POST /api/auth/logout": Door(ALL),
     "GET /api/auth/me": Door(ALL),
@@ -220,7 +221,7 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
 
 async def _knock(c: httpx.AsyncClient, door: str, id_: str, own: Place) -> httpx.Response:
     method, path = door.split(" ")
-    address = path.replace("{cep}", "01001000")
+    address = path.replace("{cep}", "01001000").replace("{entidade}", "agente")
     address = re.sub(r"\{(id_|sessao_id)(:uuid)?\}", id_, address)
     if method == "GET":
         return await c.get(address)
@@ -274,6 +275,7 @@ async def test_who_reads_the_whole_city_finds_in_lists_what_a_responsavel_does_n
     _places(cidade)
     lists = ["/api/patrimonios", "/api/patrimonios.csv", "/patrimonios", "/patrimonios.csv"]
     lists += [f"{api}/{plural}" for api in ("", "/api") for plural in ("setores", "locais", "agentes")]
+    lists += [f"/opcoes/{entity}" for entity in ("setor", "local", "agente")]
     for role, seen in (("consulta", True), ("responsavel", False)):
         async with abrir(cidade, f"{role}@demo.local", limit_report=None) as c:
             for address in lists:

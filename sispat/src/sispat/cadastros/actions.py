@@ -19,8 +19,13 @@ from sispat.kernel.errors import InUse, InvalidData, NotFound, VersionConflict
 from sispat.kernel.inputs import Input
 from sispat.kernel.words import term, words_of
 
-__all__ = ["CONSTRAINTS", "agentes_chamados", "criar", "editar", "excluir", "historico", "listar", "nomes", "obter"]
+__all__ = [
+    "CHOICES", "CONSTRAINTS", "agentes_chamados", "criar", "editar", "escolha", "excluir", "historico", "listar", "nomes",
+    "obter", "opcoes",
+]  # fmt: skip
 
+CHOICES = 20  # offered at once: more is not read, but narrowed by typing
+_MOST_WORDS, _LONGEST_WORD = 8, 60  # of a search for a choice
 MEANT_AT_MOST = 100  # agentes that a search may mean
 
 NOMES = {"setor": "O setor", "local": "O local", "agente": "O agente", "classe": "A classe"}
@@ -52,6 +57,27 @@ async def listar(
         ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, setor_id=setor_id, q=q, active=active
     )
     return [_shown(row) for row in rows]
+
+
+async def opcoes(
+    ctx: Context, kind: str, typed: str = "", setor_id: UUID | None = None
+) -> tuple[list[sql.Option], bool]:
+    """What may be chosen within reach: the first `CHOICES` that have words beginning as typed, and whether there are more."""
+    ctx.access.require(VER)
+    words = [word[:_LONGEST_WORD] for word in words_of(typed)[:_MOST_WORDS]]
+    if typed.strip() and not words:
+        return [], False
+    found = await sql.opcoes(
+        ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, words=words, setor_id=setor_id, limit=CHOICES + 1
+    )
+    return found[:CHOICES], len(found) > CHOICES
+
+
+async def escolha(ctx: Context, kind: str, id_: UUID) -> sql.Option | None:
+    """A row within reach as it appears among choices, in use or not; None where there is none."""
+    ctx.access.require(VER)
+    found = await sql.opcoes(ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, id_=id_, limit=1)
+    return found[0] if found else None
 
 
 async def obter(ctx: Context, kind: str, id_: UUID) -> dict[str, Any]:

@@ -1,73 +1,81 @@
-"""The choices of the forms and filters about assets, from the registers.
+"""The choices of fields that refer to the registers, of which there may be thousands.
 
-Promises: what is retired can still be shown where it is the present value, and not be chosen anew.
+Promises: a field offers the first `actions.CHOICES` within reach, or those that what was typed beside it finds; where
+there are more, it says where a browser finds them by typing (`FormField.search`). What is retired can still be shown
+where it is the present value, and not be chosen anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from uuid import UUID
 
 from sispat.cadastros import actions
+from sispat.cadastros.sql import Option
+from sispat.http.submission import SEARCHED
 from sispat.kernel.context import Context
-from sispat.ui.fields import Choice, ChoiceGroup
+from sispat.ui.fields import Choice, ChoiceGroup, FormField
 
-__all__ = ["agentes", "classes", "locais", "offered", "setores", "with_current"]
-
-
-async def offered(ctx: Context, entity: str, current: str = "") -> tuple[ChoiceGroup, ...]:
-    """The choices of a field that refers to `entity`."""
-    return await {"classe": classes, "setor": setores, "local": locais, "agente": agentes}[entity](ctx, current)
+__all__ = ["path_of", "with_choices", "with_current"]
 
 
-async def classes(ctx: Context, current: str = "") -> tuple[ChoiceGroup, ...]:
-    """Classes, by account."""
-    rows = _offered(await actions.listar(ctx, "classe"), current)
-    return (ChoiceGroup("", tuple(Choice(str(c["id"]), f"{c['nome']}{_retired_mark(c)}") for c in rows)),)
-
-
-async def setores(ctx: Context, current: str = "", but: str = "") -> tuple[ChoiceGroup, ...]:
-    """Setores, by code."""
-    rows = [s for s in _offered(await actions.listar(ctx, "setor"), current) if str(s["id"]) != but]
-    return (
-        ChoiceGroup("", tuple(Choice(str(s["id"]), f"{s['codigo']} · {s['nome']}{_retired_mark(s)}") for s in rows)),
+async def with_choices(
+    ctx: Context, field: FormField, entity: str, values: Mapping[str, str], setor_id: UUID | None = None
+) -> FormField:
+    """`field` with its choices, for a form or filter that holds `values`; `setor_id` narrows them."""
+    current, typed = values.get(field.name, ""), values.get(field.name + SEARCHED, "").strip()
+    found, more = await actions.opcoes(ctx, entity, typed, setor_id)
+    rows = {str(row.id): row for row in found}
+    chosen = None
+    if typed and found:  # whoever searches wants another value than the present one
+        chosen = str(found[0].id) if len(found) == 1 else ""
+    if current not in rows and (present := await _present(ctx, entity, current)):
+        rows[current] = present
+    return replace(
+        field,
+        groups=_grouped(rows.values()),
+        search=path_of(entity, setor_id) if more or typed else "",
+        typed=typed,
+        finding=_finding(typed, len(found), more),
+        chosen=chosen,
     )
 
 
-async def locais(ctx: Context, current: str = "", setor_id: UUID | None = None) -> tuple[ChoiceGroup, ...]:
-    """Locais, grouped by setor."""
-    rows = _offered(await actions.listar(ctx, "local", setor_id=setor_id), current)
-    return await _by_setor(ctx, [(local, f"{local['nome']}{_retired_mark(local)}") for local in rows])
+def with_current(field: FormField, id_: str, label: str) -> FormField:
+    """`field`, and the present value where it lies beyond the reach of who is choosing."""
+    if field.choice(id_):
+        return field
+    return replace(field, groups=(ChoiceGroup("Atual", (Choice(id_, label),)), *field.groups))
 
 
-async def agentes(ctx: Context, current: str = "", setor_id: UUID | None = None) -> tuple[ChoiceGroup, ...]:
-    """Agentes, grouped by setor."""
-    rows = _offered(await actions.listar(ctx, "agente", setor_id=setor_id), current)
-    return await _by_setor(ctx, [(a, f"{a['nome']} ({a['matricula']}){_retired_mark(a)}") for a in rows])
+def path_of(entity: str, setor_id: UUID | None = None) -> str:
+    """Where choices are found by typing."""
+    return f"/opcoes/{entity}" + (f"?setor={setor_id}" if setor_id else "")
 
 
-def with_current(groups: tuple[ChoiceGroup, ...], id_: str, label: str) -> tuple[ChoiceGroup, ...]:
-    """`groups`, and the present value where it lies beyond the reach of who is choosing."""
-    if any(choice.value == id_ for group in groups for choice in group.choices):
-        return groups
-    return (ChoiceGroup("Atual", (Choice(id_, label),)), *groups)
+async def _present(ctx: Context, entity: str, current: str) -> Option | None:
+    try:
+        return await actions.escolha(ctx, entity, UUID(current))
+    except ValueError:
+        return None
 
 
-def _offered(rows: Iterable[dict[str, Any]], current: str) -> list[dict[str, Any]]:
-    return [row for row in rows if row["ativo"] or str(row["id"]) == current]
+def _grouped(rows: Iterable[Option]) -> tuple[ChoiceGroup, ...]:
+    """Under their setores, where they have any."""
+    groups: dict[str, list[Choice]] = {}
+    for row in rows:
+        label = row.label if row.ativo else f"{row.label} (inativo)"
+        groups.setdefault(row.setor, []).append(Choice(str(row.id), label))
+    return tuple(ChoiceGroup(setor, tuple(choices)) for setor, choices in sorted(groups.items()))
 
 
-def _retired_mark(row: dict[str, Any]) -> str:
-    return "" if row["ativo"] else " (inativo)"
-
-
-async def _by_setor(ctx: Context, rows: list[tuple[dict[str, Any], str]]) -> tuple[ChoiceGroup, ...]:
-    groups: dict[UUID, list[Choice]] = {}
-    for row, label in rows:
-        groups.setdefault(row["setor_id"], []).append(Choice(str(row["id"]), label))
-    names = await actions.nomes(ctx, list(groups))
-    return tuple(
-        ChoiceGroup(names[setor], tuple(choices))
-        for setor, choices in sorted(groups.items(), key=lambda g: names[g[0]])
-    )
+def _finding(typed: str, number: int, more: bool) -> str:
+    """What the list of choices holds, in words; empty where it simply holds all there are."""
+    if not typed:
+        return f"A lista mostra os {actions.CHOICES} primeiros; para achar outro, busque." if more else ""
+    if not number:
+        return f"Nada encontrado para “{typed}”. Tente o começo de outra palavra."
+    if more:
+        return f"Os {actions.CHOICES} primeiros com “{typed}”. Escolha na lista, ou digite mais uma palavra e busque."
+    return f"{number} encontrados para “{typed}”. Escolha na lista." if number > 1 else f"Encontrado para “{typed}”."

@@ -82,8 +82,14 @@ async def sections(
     """The fields with their choices; a setor is not offered as its own superior."""
     ready = []
     for field in fields(kind, new=id_ is None):
-        groups = field.groups
         if field.kind == "reference":
-            groups = await pickers.setores(ctx, values.get(field.name, ""), but=str(id_))
-        ready.append(replace(field, groups=groups, button=field.button if buttons else ""))
+            ready.append(_but(str(id_), await pickers.with_choices(ctx, field, "setor", values)))
+        else:
+            ready.append(replace(field, button=field.button if buttons else ""))
     return in_sections(ready, ENTITIES[kind].sections)
+
+
+def _but(id_: str, field: FormField) -> FormField:
+    """`field` without the choice `id_`; who finds it by typing is told by the constraint."""
+    groups = (replace(g, choices=tuple(choice for choice in g.choices if choice.value != id_)) for g in field.groups)
+    return replace(field, groups=tuple(groups))

@@ -10,7 +10,7 @@ from uuid import UUID
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sispat.cadastros import actions
+from sispat.cadastros import actions, choosing
 from sispat.cadastros.cep import CepLookup, CepUnknown
 from sispat.cadastros.documents import LISTED, STORED, EnderecoDoCep
 from sispat.cadastros.fields import ENTITIES, ListaDeCadastro
@@ -87,6 +87,9 @@ for _register in REGISTERS:
     _api(_register, ENTITIES[_register.kind].typed[0])
 for _register in REGISTERS:
     _pages(_register)
+
+
+choosing.add(route)
 
 
 async def _list_page(ctx: RequestContext, register: Register) -> Reply:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -17,7 +17,9 @@ from psycopg.rows import dict_row
 
 from sispat.cadastros.fields import ENTITIES
 
-__all__ = ["TABLES", "Table", "agentes_chamados", "atualizar", "excluir", "inserir", "listar", "nomes", "obter"]
+__all__ = [
+    "TABLES", "Option", "Table", "agentes_chamados", "atualizar", "excluir", "inserir", "listar", "nomes", "obter", "opcoes",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Table:
     sort: str
     searched: str  # SQL text searched by `q`
     setor: str | None = None  # the column that ties a row to a setor, where one does
+    label: str = "nome"  # SQL text by which people tell its rows apart when they choose one
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -36,9 +39,9 @@ class Table:
 
 
 TABLES = {
-    "setor": Table("setor", "codigo", "codigo || ' ' || nome", setor="id"),
+    "setor": Table("setor", "codigo", "codigo || ' ' || nome", setor="id", label="codigo || ' · ' || nome"),
     "local": Table("local", "nome", "nome", setor="setor_id"),
-    "agente": Table("agente", "nome", "nome || ' ' || matricula", setor="setor_id"),
+    "agente": Table("agente", "nome", "nome || ' ' || matricula", "setor_id", "nome || ' (' || matricula || ')'"),
     "classe": Table("classe", "conta", "conta || ' ' || nome"),
 }
 
@@ -117,6 +120,54 @@ async def agentes_chamados(conn: AsyncConnection[Any], tsquery: str, most: int) 
     return [] if len(rows) > most else [row[0] for row in rows]
 
 
+class Option(NamedTuple):
+    """A row to choose; `setor` is empty where the row is of none."""
+
+    id: UUID
+    label: str
+    setor: str
+    ativo: bool
+
+
+async def opcoes(
+    conn: AsyncConnection[Any],
+    table: Table,
+    *,
+    setores: Sequence[UUID] | None,
+    words: Sequence[str] = (),
+    setor_id: UUID | None = None,
+    id_: UUID | None = None,
+    limit: int,
+) -> list[Option]:
+    """At most `limit` rows in use of which each word (letters and digits) begins a word of the row or of its setor.
+
+    With `id_` that row alone, in use or not. The indexes of words and of the order in migration `opcoes` serve it.
+    """
+    where, values = ["ativo"], list[Any]()
+    if id_ is not None:
+        where, values = ["id = %s"], [id_]
+    if table.setor and setores is not None:
+        where.append(f"{table.setor} = any(%s)")
+        values.append(list(setores))
+    if table.setor and setor_id is not None:
+        where.append(f"{table.setor} = %s")
+        values.append(setor_id)
+    for word in words:
+        ways = [f"palavras({table.searched}) @@ %s::tsquery"]
+        if table.setor == "setor_id":
+            setor = f"select s.id from setor s where palavras({_SEARCHED_OF_SETOR}) @@ %s::tsquery"
+            ways.append(f"setor_id = any(array({setor}))")
+        where.append(f"({' or '.join(ways)})")
+        values += [f"'{word}':*"] * len(ways)
+    own_setor = "(select s.codigo || ' · ' || s.nome from setor s where s.id = r.setor_id)"
+    sql = f"""select id, {table.label}, {own_setor if table.setor == "setor_id" else "''"}, ativo
+              from {table.name} r where {" and ".join(where)} order by {table.sort}, id limit {limit:d}"""
+    # Planned for its words, whose frequency decides whether their index or the order is walked.
+    cursor = await conn.execute(sql, values, prepare=False)
+    return [Option(*row) for row in await cursor.fetchall()]
+
+
+_SEARCHED_OF_SETOR = "s.codigo || ' ' || s.nome"
 _NAMES = """
     select id, codigo || ' · ' || nome from setor where id = any(%(ids)s)
     union all select id, nome from local where id = any(%(ids)s)

@@ -19,7 +19,7 @@ HSTS = "max-age=31536000"
 """A year (RFC 6797), where the page came by TLS; of subdomains nothing is said, because they are not ours to decide on."""
 
 PAGE_HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'none'; style-src 'self'; object-src 'none'; "
+    "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; object-src 'none'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
 }
 PRIVATE_HEADERS = {**PAGE_HEADERS, "Cache-Control": "no-store"}

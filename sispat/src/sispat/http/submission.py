@@ -18,8 +18,9 @@ from starlette.requests import Request
 
 from sispat.kernel.errors import InvalidData
 
-__all__ = ["Submission", "read_submission", "submission_of"]
+__all__ = ["SEARCHED", "Submission", "read_submission", "submission_of"]
 
+SEARCHED = ".busca"  # ends the name of a field that only finds choices for the field before the dot
 _SECRETS = frozenset({"password", "senha_atual", "senha_nova", "senha_repetida", "codigo_de_entrada"})
 _MOST_FIELDS = 200
 
@@ -43,7 +44,12 @@ class Submission:
     @property
     def review(self) -> bool:
         """Whether to show the form again, filled, instead of saving."""
-        return bool(self.values.get("_rever") or self.action)
+        return bool(self.values.get("_rever") or self.action or self.searches)
+
+    @property
+    def searches(self) -> bool:
+        """Whether something was typed to find a choice, which has not been made yet."""
+        return any(name.endswith(SEARCHED) and value.strip() for name, value in self.values.items())
 
     @property
     def action(self) -> str:

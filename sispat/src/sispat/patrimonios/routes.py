@@ -12,6 +12,7 @@ from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
+from sispat.http.submission import SEARCHED
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import labels_of, specs
 from sispat.kernel.situacoes import Situacao
@@ -88,7 +89,8 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
 
     What cannot be searched for is said beside the search, which stays as it was.
     """
-    search = Search(ctx.request.query_params)
+    parameters = ctx.request.query_params
+    search = Search(parameters)
     number = plate_typed(search.values.get("q", ""))
     if number is not None and "todos" not in search.values:
         found = await actions.com_numero(ctx, number)
@@ -110,7 +112,8 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
         ceiling=CEILING,
         errors=errors,
         search=search,
-        filters=await filter_fields(ctx, search.values),
+        filters=await filter_fields(ctx, parameters),
+        searching=any(name.endswith(SEARCHED) and value.strip() for name, value in parameters.items()),
         field_labels=labels_of(ListaDePatrimonios),
         situacoes=Situacao.labels(),
         sorts=SORT_LABELS,

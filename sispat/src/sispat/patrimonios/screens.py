@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -46,12 +45,12 @@ def _fields(model: type[Input]) -> list[FormField]:
 async def _sections(ctx: Context, model: type[Input], values: dict[str, str]) -> tuple[Section, ...]:
     """The form of `model`, its choices loaded."""
     ready = []
-    for name, spec in specs(model).items():
+    for spec in specs(model).values():
         if not spec.ui.in_form:
             continue
         field = FormField.of(spec)
         if spec.ui.refers_to:
-            field = replace(field, groups=await pickers.offered(ctx, spec.ui.refers_to, values.get(name, "")))
+            field = await pickers.with_choices(ctx, field, spec.ui.refers_to, values)
         ready.append(field)
     return in_sections(ready, PATRIMONIO.sections)
 
@@ -223,7 +222,7 @@ class Carga(_OfOneAsset):
             return field
         present = self.bem["agente"]
         label = f"{present['nome']} ({present['matricula']})"
-        return replace(field, groups=pickers.with_current(field.groups, present["id"], label))
+        return pickers.with_current(field, present["id"], label)
 
     def texts_of(self, stored: dict[str, Any]) -> dict[str, str]:
         """Texts of the fields."""

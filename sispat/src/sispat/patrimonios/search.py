@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import replace
 from typing import NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from sispat.cadastros import actions as cadastros
 from sispat.cadastros import pickers
 from sispat.kernel.context import Context
-from sispat.kernel.errors import NotFound
 from sispat.kernel.fields import specs
 from sispat.patrimonios.listing import ListaDePatrimonios
 from sispat.ui.fields import FormField
@@ -72,23 +68,17 @@ class Search:
 
 
 async def filter_fields(ctx: Context, values: Mapping[str, str]) -> list[FormField]:
-    """The fields of the filter; locais and agentes are offered once their setor is chosen."""
+    """The fields of the filter; a chosen setor narrows the locais and agentes that are offered."""
     setor = _uuid(values.get("setor", ""))
     asked = {name: FormField.of(spec) for name, spec in specs(ListaDePatrimonios).items()}
-    fields = [
+    return [
         asked["situacao"],
         asked["conservacao"],
-        replace(asked["classe"], groups=await pickers.classes(ctx, values.get("classe", ""))),
-        replace(asked["setor"], groups=await pickers.setores(ctx, values.get("setor", ""))),
+        await pickers.with_choices(ctx, asked["classe"], "classe", values),
+        await pickers.with_choices(ctx, asked["setor"], "setor", values),
+        await pickers.with_choices(ctx, asked["local"], "local", values, setor),
+        await pickers.with_choices(ctx, asked["agente"], "agente", values, setor),
     ]
-    for name, offer in (("local", pickers.locais), ("agente", pickers.agentes)):
-        current = values.get(name, "")
-        groups = await offer(ctx, current, setor) if setor else ()
-        if id_ := _uuid(current):
-            with suppress(NotFound):
-                groups = pickers.with_current(groups, current, (await cadastros.obter(ctx, name, id_))["nome"])
-        fields.append(replace(asked[name], groups=groups, hint="" if setor else "Escolha antes o setor."))
-    return fields
 
 
 def _uuid(text: str) -> UUID | None:

@@ -45,6 +45,8 @@ class FormField:
     """One field. `pattern_hint` says in words what the pattern of the field allows.
 
     `button` is the label of a button beside it that sends the form as `_acao` = `name`, to be completed, not saved.
+    `search` is where more choices than `groups` holds are found by typing; empty where there are no more. `typed` is what
+    was searched for, `finding` what came of it, in words, `chosen` the value it leads to instead of the present one.
     """
 
     name: str
@@ -58,6 +60,10 @@ class FormField:
     button: str = ""
     section: str = ""
     default: str = ""
+    search: str = ""
+    typed: str = ""
+    finding: str = ""
+    chosen: str | None = None
 
     @classmethod
     def of(cls, spec: FieldSpec) -> FormField:

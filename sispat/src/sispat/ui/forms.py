@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +24,7 @@ from sispat.http.slices import site_of
 from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
-from sispat.ui.fields import FormField, Section, by_name
+from sispat.ui.fields import Choice, ChoiceGroup, FormField, Section, by_name
 from sispat.ui.pages import page, render
 
 __all__ = ["Done", "Form", "Screen", "Unconfirmed", "form", "receive", "show", "version_of"]
@@ -120,12 +121,12 @@ class Form:
 
     def value(self, field: FormField) -> str:
         """What the input holds."""
-        return self.values.get(field.name, "")
+        return self.values.get(field.name, "") if field.chosen is None else field.chosen
 
     @property
     def has_buttons(self) -> bool:
         """Whether a button other than the one that saves comes first in the form."""
-        return any(field.button for field in by_name(self.sections).values())
+        return any(field.button or field.search for field in by_name(self.sections).values())
 
     @property
     def summary(self) -> list[tuple[str, str, str]]:
@@ -174,6 +175,8 @@ async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -
             status, failure = 409, error
     await screen.load(ctx)
     sections = await screen.sections(ctx, submission.typed())
+    if isinstance(failure, VersionConflict):
+        sections = await _naming(ctx, sections, screen.texts_of(failure.current))
     form = _again(screen, sections, submission, failure)
     form.labels = site_of(ctx.request).labels
     if submission.action:
@@ -231,6 +234,24 @@ def _again(screen: Screen, sections: Sequence[Section], submission: Submission, 
     else:
         form.notice = failure.message
     return form
+
+
+async def _naming(ctx: RequestContext, sections: Sequence[Section], stored: Mapping[str, str]) -> Sequence[Section]:
+    """`sections`, offering also what is `stored`, so that the comparison can name it."""
+    missing = {
+        name: UUID(stored[name])
+        for name, field in by_name(sections).items()
+        if field.kind == "reference" and stored.get(name) and not field.choice(stored[name])
+    }
+    names = await site_of(ctx.request).names(ctx, list(missing.values()))
+
+    def named(field: FormField) -> FormField:
+        label = names.get(missing[field.name]) if field.name in missing else None
+        if label is None:
+            return field
+        return replace(field, groups=(*field.groups, ChoiceGroup("", (Choice(stored[field.name], label),))))
+
+    return [Section(section.title, tuple(map(named, section.fields))) for section in sections]
 
 
 def _differences(

@@ -1,4 +1,4 @@
-"""Stylesheet and pictures.
+"""Stylesheet, scripts and pictures.
 
 Promises: all are in memory; their address holds a hash of the content, so that a browser keeps them for good
 and a new version is asked for at once. An old address gets the present content, not to be kept.
@@ -17,7 +17,12 @@ from starlette.responses import Response
 __all__ = ["STATIC_PATH", "serve", "static_path"]
 
 _FOLDER = Path(__file__).parent / "static"
-_TYPES = {".css": "text/css; charset=utf-8", ".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8"}
+_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+}
 
 
 class _File(NamedTuple):

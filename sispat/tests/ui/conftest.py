@@ -1,0 +1,63 @@
+"""A real browser, and pages of it signed in over a demo city."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from servida import CHROMIUM, servir
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program; without it the test is skipped, and in CI fails."""
+    achado = shutil.which("chromium")
+    if achado is None:
+        motivo = "chromium não está instalado (apt-get install chromium)"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(motivo)
+        print(f"\nteste de navegador pulado: {motivo}")
+        pytest.skip(motivo)
+    return achado
+
+
+@pytest.fixture
+def endereco(cidade) -> Iterator[str]:
+    """Where the application is."""
+    with servir(cidade) as endereco:
+        yield endereco
+
+
+@pytest.fixture
+def aba(chromium, endereco) -> Callable[..., AbstractContextManager[Any]]:
+    """`with aba("gestor", viewport=...) as pagina:` - a page of a browser, somebody signed in through the form."""
+    from playwright.sync_api import sync_playwright
+
+    @contextlib.contextmanager
+    def aberta(quem: str | None = None, **contexto: Any) -> Iterator[Any]:
+        with sync_playwright() as navegadores:
+            navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
+            try:
+                pagina = navegador.new_context(locale="pt-BR", base_url=endereco, **contexto).new_page()
+                pagina.set_default_timeout(15_000)
+                if quem is not None:
+                    entrar(pagina, quem)
+                yield pagina
+            finally:
+                navegador.close()
+
+    return aberta
+
+
+def entrar(pagina: Any, quem: str) -> None:
+    """Sign in through the form."""
+    pagina.goto("/entrar")
+    pagina.get_by_label("E-mail").fill(f"{quem}@demo.local")
+    pagina.get_by_label("Senha").fill("demo")
+    pagina.get_by_role("button", name="Entrar").click()
+    pagina.get_by_role("button", name="Sair").wait_for()
