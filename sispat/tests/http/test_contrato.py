@@ -154,6 +154,8 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
                 corpo["descricao"] += " (conferido)"
             descrita = caminho.replace(um, "/api/patrimonios/{id_}")
             await pedir("PUT", caminho, descrita, json=corpo, headers={"If-Match": str(versao)})
+        muitos = {"numeros": [1, 2], "agente_id": escritos["agente_id"]}
+        await pedir("POST", "/api/patrimonios/carga", json=muitos)
         for plural, tabela in (("setores", "setor"), ("locais", "local"), ("agentes", "agente"), ("classes", "classe")):
             raiz, (entrada,) = f"/api/{plural}", ENTITIES[tabela].typed
             linha = (await pedir("GET", raiz)).json()[0]

@@ -11,7 +11,7 @@ from sispat.kernel.context import Context
 __all__ = ["ultimos"]
 
 
-async def ultimos(ctx: Context, before: int | None = None) -> list[dict[str, Any]]:
-    """The newest hundred records below id `before`."""
+async def ultimos(ctx: Context, sought: audit.Sought, before: int | None = None) -> list[dict[str, Any]]:
+    """The newest hundred records that are sought, below id `before`."""
     ctx.access.require(VER)
-    return await audit.latest(ctx.conn, before)
+    return await audit.latest(ctx.conn, before, sought=sought)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from sispat.auditoria import rules
-from sispat.auditoria.routes import route
+from sispat.auditoria.routes import ListaDeEventos, route
 from sispat.http.slices import MenuEntry, Slice
-from sispat.kernel.fields import Entity
+from sispat.kernel.fields import Entity, labels_of
 
 __all__ = ["SLICE"]
 
@@ -14,5 +14,6 @@ SLICE = Slice(
     routes=route,
     menu=[MenuEntry(80, "/auditoria", "Auditoria", rules.VER)],
     actions=rules.ACTIONS,
+    labels=labels_of(ListaDeEventos),
     entities=[Entity("demo", "Demonstração")],
 )

@@ -6,14 +6,48 @@ change nor remove a record, and a trigger stops whoever could.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-__all__ = ["history", "latest", "record"]
+__all__ = ["Sought", "history", "latest", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Which records are asked for; what is empty or None narrows nothing.
+
+    `pessoa` is a part of the name or e-mail of who acted, `registro` the key of a record or the plate number of an asset,
+    `desde` and `antes` the moments between which it was done, `antes` not included.
+    """
+
+    pessoa: str = ""
+    acao: str = ""
+    registro: UUID | int | None = None
+    desde: dt.datetime | None = None
+    antes: dt.datetime | None = None
+
+    def conditions(self) -> list[tuple[str, Any]]:
+        """The parts of WHERE over `evento e`, each with its one value; each has an index that serves it."""
+        asked: list[tuple[str, Any]] = [
+            (_BY_PERSON, self.pessoa),
+            ("e.acao = %s", self.acao),
+            ("e.em >= %s", self.desde),
+            ("e.em < %s", self.antes),
+        ]
+        by_number = isinstance(self.registro, int)
+        record = "(select id from patrimonio where numero = %s)" if by_number else "%s"
+        asked.append((f"e.entidade_id = {record}", self.registro))
+        return [(sql, value) for sql, value in asked if value not in ("", None)]
+
+
+_BY_PERSON = """e.ator_id = any(array(
+    select id from usuario where strpos(sem_acento(nome || ' ' || email), sem_acento(%s)) > 0))"""
 
 
 async def record(
@@ -40,11 +74,15 @@ async def history(conn: AsyncConnection[Any], entidade_id: UUID, limit: int = 20
     return await _read(conn, "where e.entidade_id = %s", [entidade_id, limit])
 
 
-async def latest(conn: AsyncConnection[Any], before: int | None = None, limit: int = 100) -> list[dict[str, Any]]:
-    """The newest records of all, walked by key: `before` is the id to continue below."""
-    if before is None:
-        return await _read(conn, "", [limit])
-    return await _read(conn, "where e.id < %s", [before, limit])
+async def latest(
+    conn: AsyncConnection[Any], before: int | None = None, limit: int = 100, sought: Sought | None = None
+) -> list[dict[str, Any]]:
+    """The newest records that are `sought`, or of all, walked by key: `before` is the id to continue below."""
+    conditions = sought.conditions() if sought else []
+    if before is not None:
+        conditions.append(("e.id < %s", before))
+    where = f"where {' and '.join(sql for sql, _ in conditions)}" if conditions else ""
+    return await _read(conn, where, [*(value for _, value in conditions), limit])
 
 
 async def _read(conn: AsyncConnection[Any], where: str, values: list[Any]) -> list[dict[str, Any]]:

@@ -177,6 +177,8 @@ _SENTENCES = {
     "json_invalid": "O corpo não é JSON válido: {error}.",
     "model_attributes_type": "Envie um objeto JSON.",
     "tuple_type": "Envie uma lista.",
+    "too_short": "Envie pelo menos {min_length} item(ns).",
+    "too_long": "Envie no máximo {max_length} itens.",
     "dict_type": "Envie um objeto JSON.",
 }
 

@@ -8,7 +8,7 @@ change is audited in the same transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from sispat.kernel import audit
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, VersionConflict
+from sispat.kernel.formats import plate_number
 from sispat.patrimonios import rules, sql
 from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
 from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query, walked
@@ -33,7 +34,10 @@ __all__ = [
     "exportar",
     "historico",
     "listar",
+    "meant",
+    "numeros",
     "obter",
+    "require_agente",
     "trocar_carga",
 ]
 
@@ -53,23 +57,23 @@ CONSTRAINTS = {
 async def listar(ctx: Context, asked: ListaDePatrimonios) -> ListPage:
     """One page, walked by key."""
     ctx.access.require(rules.VER)
-    return walked(asked, await sql.listar(ctx.conn, await _meant(ctx, page_query(asked, ctx.access.setores))))
+    return walked(asked, await sql.listar(ctx.conn, await meant(ctx, page_query(asked, ctx.access.setores))))
 
 
 async def contar(ctx: Context, asked: ListaDePatrimonios, ceiling: int = 1000) -> int:
     """How many match, counted no further than `ceiling` + 1."""
     ctx.access.require(rules.VER)
-    return await sql.contar(ctx.conn, await _meant(ctx, asked.query(ctx.access.setores)), ceiling)
+    return await sql.contar(ctx.conn, await meant(ctx, asked.query(ctx.access.setores)), ceiling)
 
 
 async def exportar(ctx: Context, asked: ListaDePatrimonios) -> AsyncIterator[list[dict[str, Any]]]:
     """All that match, in lots."""
     ctx.access.require(rules.VER)
-    async for rows in sql.percorrer(ctx.conn, await _meant(ctx, asked.query(ctx.access.setores))):
+    async for rows in sql.percorrer(ctx.conn, await meant(ctx, asked.query(ctx.access.setores))):
         yield [json.loads(row.document) for row in rows]
 
 
-async def _meant(ctx: Context, query: sql.Query) -> sql.Query:
+async def meant(ctx: Context, query: sql.Query) -> sql.Query:
     """`query`, with the agentes that its words may mean."""
     return replace(query, agentes=await cadastros.agentes_chamados(ctx, query.q)) if query.q else query
 
@@ -78,6 +82,12 @@ async def com_numero(ctx: Context, numero: int) -> UUID | None:
     """The asset within reach that carries this plate number, or None."""
     ctx.access.require(rules.VER)
     return await sql.com_numero(ctx.conn, ctx.access.setores, numero)
+
+
+async def numeros(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
+    """The plate numbers of the assets among `ids`, which somebody's history names."""
+    ctx.access.require(rules.VER)
+    return {id_: plate_number(numero) for id_, numero in (await sql.numeros(ctx.conn, ids)).items()}
 
 
 async def obter(ctx: Context, id_: UUID) -> str:
@@ -99,7 +109,7 @@ async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:
     """Register `new.quantidade` equal assets; their documents (JSON), numbers consecutive."""
     ctx.access.require(rules.CRIAR)
     _require_reach(ctx, new.setor_id)
-    await _require_agente(ctx, new.agente_id)
+    await require_agente(ctx, new.agente_id)
     try:
         await ctx.turn.take()
         return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id, new.numeros_serie)
@@ -131,7 +141,7 @@ async def _change(ctx: Context, id_: UUID, new: dict[str, Any], version: int, ac
         rules.require_alterable(before["situacao"])
         changes = {field: value for field, value in new.items() if before[field] != value}
         if "agente_id" in changes:
-            await _require_agente(ctx, changes["agente_id"])
+            await require_agente(ctx, changes["agente_id"])
         if changes:
             try:
                 await sql.gravar(ctx.conn, id_, before, changes, action, ctx.actor, ctx.request_id)
@@ -145,7 +155,7 @@ def _require_reach(ctx: Context, setor_id: UUID) -> None:
         raise InvalidData({"setor_id": "O setor escolhido não existe ou não está ao seu alcance."})
 
 
-async def _require_agente(ctx: Context, id_: UUID) -> None:
+async def require_agente(ctx: Context, id_: UUID) -> None:
     """Who is limited to setores gives assets only to agentes of these; whoever has an asset already may keep it."""
     if ctx.access.setores is None:
         return

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sispat.cadastros.documents import REFERENCES
 from sispat.patrimonios.fields import PATRIMONIO
 
-__all__ = ["Ficha", "Item", "Lista"]
+__all__ = ["Ficha", "Item", "Lista", "Trocados"]
 
 Item: Any = PATRIMONIO.document("Item", but=PATRIMONIO.unlisted, references=REFERENCES)
 Ficha: Any = PATRIMONIO.document("Ficha", references=REFERENCES)
@@ -23,3 +23,11 @@ class Lista(BaseModel):
     itens: list[Item]
     proxima: str | None
     anterior: str | None
+
+
+class Trocados(BaseModel):
+    """How many assets are in other custody now than before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    trocados: int

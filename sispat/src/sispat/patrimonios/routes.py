@@ -17,12 +17,14 @@ from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import labels_of, specs
 from sispat.kernel.situacoes import Situacao
 from sispat.kernel.words import plate_typed
-from sispat.patrimonios import actions
-from sispat.patrimonios.documents import Ficha, Lista
+from sispat.patrimonios import actions, custody
+from sispat.patrimonios.custody import CargaEmLote, Escolha
+from sispat.patrimonios.documents import Ficha, Lista, Trocados
 from sispat.patrimonios.export import Export
 from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
 from sispat.patrimonios.listing import SORT_LABELS, ListaDePatrimonios, ListPage
 from sispat.patrimonios.screens import Carga, Edicao, Novo, created
+from sispat.patrimonios.screens_of_many import CargaDeVarios, handed_over
 from sispat.patrimonios.search import CEILING, Search, filter_fields
 from sispat.ui.forms import form
 from sispat.ui.history import readable
@@ -83,6 +85,14 @@ async def trocar_carga(ctx: RequestContext, id_: UUID, dados: TrocaDeCarga) -> R
     return Document.built(await actions.trocar_carga(ctx, id_, dados, required_version(ctx.request)))
 
 
+@route("POST", f"{API}/carga", tag="patrimonios", response=Trocados, summary="Trocar a carga de muitos", once=True)
+async def trocar_cargas(ctx: RequestContext, dados: CargaEmLote) -> Response:
+    """Até 2.000 bens pelos números, todos ou nenhum; o que não for enviado fica como está em cada um."""
+    chosen = Escolha(numeros=dados.numeros)
+    changed = await custody.trocar_cargas(ctx, chosen, dados, len(set(dados.numeros)))
+    return json_response({"trocados": changed})
+
+
 @route("GET", "/patrimonios")
 async def list_page(ctx: RequestContext) -> Reply | Response:
     """One page of the list, or the card of the asset whose plate number was typed.
@@ -117,7 +127,8 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
         field_labels=labels_of(ListaDePatrimonios),
         situacoes=Situacao.labels(),
         sorts=SORT_LABELS,
-        novos=created(ctx.request.query_params.get("novos", "")),
+        novos=created(ctx.request.query_params.get("novos", ""))
+        or handed_over(ctx.request.query_params.get("trocados", "")),
     )
 
 
@@ -131,6 +142,7 @@ async def export_page(ctx: RequestContext) -> Reply:
 
 
 form(route, "/patrimonios/novo", Novo)
+form(route, "/patrimonios/carga", CargaDeVarios)
 form(route, "/patrimonios/{id_:uuid}/editar", Edicao)
 form(route, "/patrimonios/{id_:uuid}/carga", Carga)
 

@@ -32,17 +32,17 @@ from sispat.ui.fields import FormField, Section, in_sections, typed
 from sispat.ui.forms import Done, Screen, Unconfirmed, version_of
 from sispat.ui.pages import redirect
 
-__all__ = ["Carga", "Edicao", "Novo", "created"]
+__all__ = ["Carga", "Edicao", "Novo", "created", "fields_of", "sections_of", "without_setor"]
 
 _LIST = ("/patrimonios", "Bens")
 
 
-def _fields(model: type[Input]) -> list[FormField]:
+def fields_of(model: type[Input]) -> list[FormField]:
     """What people type of `model`, without the choices that have to be looked up."""
     return [FormField.of(spec) for spec in specs(model).values() if spec.ui.in_form]
 
 
-async def _sections(ctx: Context, model: type[Input], values: dict[str, str]) -> tuple[Section, ...]:
+async def sections_of(ctx: Context, model: type[Input], values: dict[str, str]) -> tuple[Section, ...]:
     """The form of `model`, its choices loaded."""
     ready = []
     for spec in specs(model).values():
@@ -97,7 +97,7 @@ def created(text: str) -> str:
     return f"{last - first + 1} bens cadastrados, de {shown(first)} a {shown(last)}."
 
 
-def _without_setor(error: InvalidData) -> InvalidData:
+def without_setor(error: InvalidData) -> InvalidData:
     """What is wrong with the setor is wrong with the local, as people see it."""
     if isinstance(error, Unconfirmed):
         return error
@@ -122,11 +122,11 @@ class Novo(Screen):
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Everything."""
-        return await _sections(ctx, NovoPatrimonio, values)
+        return await sections_of(ctx, NovoPatrimonio, values)
 
     async def initial(self, ctx: RequestContext) -> dict[str, str]:
         """What is mostly so; with `?como=` what another asset has, but for its serial number, which is its alone."""
-        values = {field.name: field.default for field in _fields(NovoPatrimonio) if field.default}
+        values = {field.name: field.default for field in fields_of(NovoPatrimonio) if field.default}
         parameters = ctx.request.query_params
         try:
             model = orjson.loads(await actions.obter(ctx, UUID(parameters["como"])))
@@ -141,13 +141,13 @@ class Novo(Screen):
 
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Register; then the card, or for several the list with the newest first."""
-        data = await _with_setor(ctx, typed(_fields(NovoPatrimonio), submission.values))
+        data = await _with_setor(ctx, typed(fields_of(NovoPatrimonio), submission.values))
         try:
             new = NovoPatrimonio.parse(data)
             _ask_about_dates(ctx, new, submission)
             documents = await actions.criar(ctx, new)
         except InvalidData as error:
-            raise _without_setor(error) from error
+            raise without_setor(error) from error
         first = orjson.loads(documents[0])
         numbers = f"{first['numero']}-{first['numero'] + len(documents) - 1}"
         if submission.wants_another:
@@ -190,7 +190,7 @@ class Edicao(_OfOneAsset):
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Everything but place and custody."""
-        return await _sections(ctx, EdicaoDePatrimonio, values)
+        return await sections_of(ctx, EdicaoDePatrimonio, values)
 
     def texts_of(self, stored: dict[str, Any]) -> dict[str, str]:
         """Texts of the fields."""
@@ -198,7 +198,7 @@ class Edicao(_OfOneAsset):
 
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Correct; then the card."""
-        data = EdicaoDePatrimonio.parse(typed(_fields(EdicaoDePatrimonio), submission.values))
+        data = EdicaoDePatrimonio.parse(typed(fields_of(EdicaoDePatrimonio), submission.values))
         _ask_about_dates(ctx, data, submission)
         await actions.editar(ctx, self.id, data, version_of(submission))
         return redirect(self.back, feito="salvo")
@@ -213,7 +213,7 @@ class Carga(_OfOneAsset):
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Place and custody."""
-        (section,) = await _sections(ctx, TrocaDeCarga, values)
+        (section,) = await sections_of(ctx, TrocaDeCarga, values)
         return (Section("", tuple(map(self._with_present, section.fields))),)
 
     def _with_present(self, field: FormField) -> FormField:
@@ -230,9 +230,9 @@ class Carga(_OfOneAsset):
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Hand over; then the card."""
-        data = await _with_setor(ctx, typed(_fields(TrocaDeCarga), submission.values))
+        data = await _with_setor(ctx, typed(fields_of(TrocaDeCarga), submission.values))
         try:
             await actions.trocar_carga(ctx, self.id, TrocaDeCarga.parse(data), version_of(submission))
         except InvalidData as error:
-            raise _without_setor(error) from error
+            raise without_setor(error) from error
         return redirect(self.back, feito="carga")

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -66,6 +67,8 @@ class Screen(ABC):
     versioned = False
     again = ""
     """The label of a second button, which saves and goes on with another record (`Submission.wants_another`)."""
+    hidden: Mapping[str, str] = MappingProxyType({})
+    """What the form carries along unseen."""
     done: Done | None = None
     """What was just done, told above the form."""
 

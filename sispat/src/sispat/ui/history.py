@@ -1,6 +1,6 @@
 """The audit in people's words.
 
-Promises: what a record refers to is named, not numbered; a field that did not change is not shown; what was
+Promises: a record, and what it refers to, is named, not numbered; a field that did not change is not shown; what was
 removed meanwhile is shown by its key.
 """
 
@@ -49,7 +49,8 @@ class HistoryEntry:
 async def readable(ctx: RequestContext, events: Iterable[dict[str, Any]]) -> list[HistoryEntry]:
     """`events`, in their order."""
     events, site = list(events), site_of(ctx.request)
-    names = await site.names(ctx, [UUID(id_) for event in events for id_ in _references(site, event)])
+    ids = {UUID(id_) for event in events for id_ in _references(site, event)}
+    names = await site.names(ctx, [*ids, *{event["entidade_id"] for event in events}])
     return [_entry(site, event, names) for event in events]
 
 
@@ -79,7 +80,7 @@ def _entry(site: Site, event: Mapping[str, Any], names: Mapping[UUID, str]) -> H
         action=site.verbs.get(event["acao"], event["acao"]),
         entity=entity.label,
         path=f"{entity.path}/{event['entidade_id']}" if entity.path and event["acao"] != "excluir" else "",
-        name=_name(entity, before | after),
+        name=names.get(event["entidade_id"]) or _name(entity, before | after),
         request_id=event["requisicao"],
         creation=event["antes"] is None,
         changes=_changes(entity, before, after, names),

@@ -16,7 +16,7 @@ from sispat.kernel import audit
 from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.sql.document import JOINS, WHOLE
 
-__all__ = ["bloquear", "com_numero", "criar", "ficha", "gravar"]
+__all__ = ["bloquear", "com_numero", "criar", "ficha", "gravar", "numeros"]
 
 
 async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
@@ -37,6 +37,13 @@ async def com_numero(conn: AsyncConnection[Any], setores: Sequence[UUID] | None,
     within = None if setores is None else list(setores)
     row = await (await conn.execute(sql, [numero, within, within])).fetchone()
     return None if row is None else row[0]
+
+
+async def numeros(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, int]:
+    """The numbers of the assets among `ids`."""
+    return dict(
+        await (await conn.execute("select id, numero from patrimonio where id = any(%s)", [list(ids)])).fetchall()
+    )
 
 
 async def bloquear(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> dict[str, Any] | None:
