@@ -184,8 +184,34 @@ async def test_a_stale_version_shows_both_and_can_be_saved_over(navegar) -> None
         assert "Marca" not in tabela
         de_volta = tela.formulario(caminho)
         assert (de_volta.valores["descricao"], de_volta.valores["versao"]) == ("Mesa minha", "2")
+        # Who changed what, and when; what I did not touch is the other person's now.
+        assert re.search(
+            r"Descrição Mesa da outra pessoa Mesa minha [^,]+, \d\d/\d\d/\d{4} às \d\d:\d\d o que você", tabela
+        )
+        assert re.search(r"Valor 99,90 1.234,56 [^,]+, \S+ às \S+ o que está gravado", tabela)
+        assert "Data de aquisição 31/01/2026 30/01/2026 — o que você digitou" in tabela
+        assert de_volta.valores["valor"] == "99,90"
         salva = await pessoa.mandar(de_volta)
         assert (salva.estado, salva.titulos) == (200, ["Mesa minha"])
+        assert "R$ 99,90" in salva.texto
+        assert "30/01/2026" in salva.texto
+
+
+async def test_changes_of_several_people_are_merged_field_by_field(navegar) -> None:
+    async with navegar("gestor") as pessoa, navegar("admin") as outra:
+        novo, dados = await pessoa.bem_preenchido()
+        ficha = await pessoa.mandar(novo, **dados)
+        caminho = next(x for x in ficha.links if x.endswith("/editar"))
+        meu = (await pessoa.ver(caminho)).formulario(caminho)
+        for mudanca in ({"marca": "Alfa"}, {"modelo": "X"}, {"marca": "Beta"}):
+            await outra.mandar((await outra.ver(caminho)).formulario(caminho), **mudanca)
+        tela = await pessoa.mandar(meu, empenho="2026NE7")
+        assert tela.estado == 409
+        junto = tela.formulario(caminho).valores
+        assert (junto["marca"], junto["modelo"], junto["empenho"], junto["versao"]) == ("Beta", "X", "2026NE7", "4")
+        salva = await pessoa.mandar(tela.formulario(caminho))
+        for texto in ("Beta", "X", "2026NE7"):
+            assert texto in salva.texto
 
 
 async def test_a_stale_version_of_a_register_shows_both(navegar) -> None:

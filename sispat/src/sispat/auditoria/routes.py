@@ -53,8 +53,8 @@ class ListaDeEventos(Input):
             pessoa=self.pessoa,
             acao=self.acao,
             registro=_record(self.registro),
-            desde=self.desde and dt.datetime.combine(self.desde, midnight),
-            antes=end and dt.datetime.combine(end, midnight),
+            desde=None if self.desde is None else dt.datetime.combine(self.desde, midnight),
+            antes=None if end is None else dt.datetime.combine(end, midnight),
         )
 
 

@@ -45,6 +45,10 @@ class _RegisterScreen(Screen):
         cep = ctx.service.resource(CepLookup)
         return await sections(ctx, self.cadastro.kind, values, self.id, buttons=cep.is_on)
 
+    async def history(self, ctx: RequestContext) -> list[dict[str, Any]]:
+        """What happened to the row."""
+        return await actions.historico(ctx, self.cadastro.kind, self.id) if self.id else []
+
     async def complete(self, service: Service, action: str, form: Form) -> None:
         """Find the address of a CEP."""
         if action == "cep":

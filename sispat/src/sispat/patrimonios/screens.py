@@ -176,6 +176,10 @@ class _OfOneAsset(Screen):
         self.subtitle = f"Bem {number} · {self.bem['descricao']}"
         self.breadcrumbs = (_LIST, (self.back, number))
 
+    async def history(self, ctx: RequestContext) -> list[dict[str, Any]]:
+        """What happened to the asset."""
+        return await actions.historico(ctx, self.id)
+
     async def initial(self, ctx: Context) -> dict[str, str]:
         """What is stored."""
         del ctx

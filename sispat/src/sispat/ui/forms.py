@@ -1,8 +1,8 @@
 """Forms: shown, received, shown again.
 
 Promises: whatever goes wrong with a submission, the form comes back with everything that was typed: fields that
-cannot be accepted (422), a record that somebody else changed meanwhile (409, both versions side by side, ready to be
-saved over the new one), a record in use (409). A form that is sent twice is done once.
+cannot be accepted (422), a record that somebody else changed meanwhile (409, merged with it, and where the two differ
+side by side), a record in use (409). A form that is sent twice is done once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
 from sispat.ui.fields import Choice, ChoiceGroup, FormField, Section, by_name
+from sispat.ui.merge import Difference, merge
 from sispat.ui.pages import page, render
 
 __all__ = ["Done", "Form", "Screen", "Unconfirmed", "form", "receive", "show", "version_of"]
@@ -90,6 +91,11 @@ class Screen(ABC):
         del stored
         return {}
 
+    async def history(self, ctx: RequestContext) -> list[dict[str, Any]]:
+        """The records of the audit about what the form changes, newest first."""
+        del ctx
+        return []
+
     async def complete(self, service: Service, action: str, form: Form) -> None:
         """Do what the button `action` of a field promises; called without a connection, it may take its time."""
         del service, action, form
@@ -97,14 +103,6 @@ class Screen(ABC):
     @abstractmethod
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Do it; the answer."""
-
-
-class Difference(NamedTuple):
-    """One field of a conflict."""
-
-    label: str
-    stored: str
-    typed: str
 
 
 @dataclass(slots=True)
@@ -180,7 +178,7 @@ async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -
     sections = await screen.sections(ctx, submission.typed())
     if isinstance(failure, VersionConflict):
         sections = await _naming(ctx, sections, screen.texts_of(failure.current))
-    form = _again(screen, sections, submission, failure)
+    form = _again(screen, sections, submission, failure, await _since(ctx, screen, submission, failure))
     form.labels = site_of(ctx.request).labels
     if submission.action:
         return _Completed(screen, form, submission.action)
@@ -218,7 +216,24 @@ async def _perform(ctx: RequestContext, submission: Submission, do: Callable[[],
     return await once(ctx, submission.key, digest, give_up)
 
 
-def _again(screen: Screen, sections: Sequence[Section], submission: Submission, failure: SispatError | None) -> Form:
+async def _since(
+    ctx: RequestContext, screen: Screen, submission: Submission, failure: SispatError | None
+) -> list[dict[str, Any]] | None:
+    """What was done since the form was made, newest first; None where the audit cannot tell: each version is one record."""
+    if not isinstance(failure, VersionConflict):
+        return None
+    versions = failure.current["versao"] - version_of(submission)
+    events = (await screen.history(ctx))[: max(0, versions)]
+    return events if len(events) == versions else None
+
+
+def _again(
+    screen: Screen,
+    sections: Sequence[Section],
+    submission: Submission,
+    failure: SispatError | None,
+    since: Sequence[Mapping[str, Any]] | None,
+) -> Form:
     values = submission.typed()
     form = Form(sections, values, submission.key or tokens.new_token(), version=values.get("versao", ""))
     if failure is None:
@@ -231,7 +246,7 @@ def _again(screen: Screen, sections: Sequence[Section], submission: Submission, 
     elif isinstance(failure, VersionConflict):
         form.notice = failure.message
         form.version = str(failure.current["versao"])
-        form.differences = _differences(screen, sections, values, failure)
+        form.values, form.differences = merge(by_name(sections), screen.texts_of(failure.current), values, since)
     elif isinstance(failure, KeyReused):
         form.notice, form.key = _ALREADY_SENT, tokens.new_token()
     else:
@@ -255,18 +270,6 @@ async def _naming(ctx: RequestContext, sections: Sequence[Section], stored: Mapp
         return replace(field, groups=(*field.groups, ChoiceGroup("", (Choice(stored[field.name], label),))))
 
     return [Section(section.title, tuple(map(named, section.fields))) for section in sections]
-
-
-def _differences(
-    screen: Screen, sections: Sequence[Section], values: dict[str, str], conflict: VersionConflict
-) -> list[Difference]:
-    before = screen.texts_of(conflict.current)
-    rows = []
-    for name, asked in by_name(sections).items():
-        stored, typed = before.get(name, ""), values.get(name, "")
-        if asked.read(stored) != asked.read(typed):
-            rows.append(Difference(asked.label, asked.shown(stored), asked.shown(typed)))
-    return rows
 
 
 def version_of(submission: Submission) -> int:
