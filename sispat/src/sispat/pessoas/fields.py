@@ -70,7 +70,7 @@ class ListaDeUsuarios(Input):
 
     q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
     ativos: Annotated[bool, Ui("Só quem pode entrar")] = False
-    pagina: Annotated[str, Field(max_length=400), Ui("Página")] = ""
+    pagina: Annotated[str, Field(max_length=400), Legible, Ui("Página")] = ""
     limite: Annotated[int, Field(ge=1, le=200), Ui("Quantos por página")] = 50
 
 
