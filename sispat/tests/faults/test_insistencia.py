@@ -56,6 +56,24 @@ async def test_a_create_that_is_cut_anywhere_is_answered_and_done_once(rede, cid
     assert _bens(cidade) == [(numero, 1) for numero in numeros], "each is there once, with one audit record"
 
 
+@pytest.mark.parametrize("sentido", ["up", "down"])
+async def test_creates_that_are_cut_together_are_each_answered_and_done_once(rede, cidade, sentido) -> None:
+    proxy, dsn = rede
+    numeros = []
+    async with abrir(dsn, "gestor@demo.local", limit_write=None) as cliente:
+        corpo = await corpo_de_bem(cliente)
+        for corte in (120, 1000, 2000, 6000):
+            proxy.cut_after(corte, sentido)
+            chaves = [{"Idempotency-Key": f"corte-{corte}-{i}"} if i % 2 else {} for i in range(8)]
+            juntos = asyncio.gather(*(cliente.post("/api/patrimonios", json=corpo, headers=chave) for chave in chaves))
+            await asyncio.sleep(0.3)
+            proxy.heal()
+            respostas = await juntos
+            assert {resposta.status_code for resposta in respostas} == {201}, [r.text for r in respostas]
+            numeros += [resposta.json()["numero"] for resposta in respostas]
+    assert _bens(cidade) == [(numero, 1) for numero in sorted(numeros)], "each is there once, with one audit record"
+
+
 async def test_a_read_that_is_cut_anywhere_is_answered(rede) -> None:
     proxy, dsn = rede
     async with abrir(dsn, "consulta@demo.local") as cliente:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
 from processos import SEM_LIMITES, Service, pasta_de_dados
@@ -115,6 +117,45 @@ async def test_kill_9_of_the_postmaster_is_over_within_3_seconds_and_loses_no_ac
     async with entrar(servico) as cliente:
         assert set(carga.criados) <= await criados_sob_carga(cliente)
         assert len(set(carga.criados)) == len(carga.criados)
+
+
+async def test_kill_9_of_the_postmaster_under_creates_that_are_committed_together_does_each_once(
+    servico, mostrar
+) -> None:
+    feitos: dict[str, int] = {}
+    async with entrar(servico) as cliente:
+        corpo = await corpo_de_bem(cliente)
+        fim = time.monotonic() + 4.0
+
+        async def cadastrar(quem: int) -> None:
+            for vez in itertools.count():
+                if time.monotonic() > fim:
+                    return
+                nome = f"Cadastrado junto {quem}-{vez}"
+                resposta = await cliente.post(
+                    "/api/patrimonios", json=corpo | {"descricao": nome}, headers={"Idempotency-Key": nome}
+                )
+                assert resposta.status_code == 201, resposta.text
+                feitos[nome] = resposta.json()["numero"]
+
+        pedidos = asyncio.gather(*(cadastrar(quem) for quem in range(24)))
+        await asyncio.sleep(1.5)
+        os.kill(servico.postgres()[0].pid, signal.SIGKILL)
+        await pedidos
+        achados = await _cadastrados_juntos(cliente)
+    mostrar(f"kill -9 of the postmaster under 24 who create: {len(feitos)} acknowledged")
+    assert achados == sorted((numero, nome) for nome, numero in feitos.items()), "none lost, none twice"
+
+
+async def _cadastrados_juntos(cliente: httpx.AsyncClient) -> list[tuple[int, str]]:
+    achados: list[tuple[int, str]] = []
+    pagina: str | None = ""
+    while pagina is not None:
+        params = {"q": "cadastrado junto", "limite": 200, "pagina": pagina}
+        lista = (await cliente.get("/api/patrimonios", params=params)).json()
+        achados += [(bem["numero"], bem["descricao"]) for bem in lista["itens"]]
+        pagina = lista["proxima"]
+    return sorted(achados)
 
 
 async def test_kill_9_of_a_backend_heals_by_itself(servico, mostrar) -> None:

@@ -9,8 +9,9 @@ are not stored: they can be tried again. Answers are kept for a day.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection, errors
 from psycopg.types.json import Jsonb
@@ -19,7 +20,7 @@ from starlette.responses import Response
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, KeyReused
 
-__all__ = ["once", "remove_expired", "request_digest"]
+__all__ = ["known", "once", "remove_expired", "request_digest", "store_all"]
 
 _NOT_KEPT = ("content-length", "set-cookie")  # of the body, which is kept; of the first client alone
 
@@ -33,7 +34,7 @@ async def once(ctx: Context, key: str | None, digest: bytes, do: Callable[[], Aw
     """The answer of `do`, or the stored one if `key` has been served; without a key simply `do`."""
     if not key:
         return await do()
-    if len(key) > 200 or not key.isprintable():
+    if not _usable(key):
         raise InvalidData({"Idempotency-Key": "Use de 1 a 200 caracteres visíveis, por exemplo um UUID."})
     stored = await _stored(ctx, key, digest)
     if stored is not None:
@@ -76,9 +77,40 @@ async def _stored(ctx: Context, key: str, digest: bytes) -> Response | None:
     return Response(row[3], row[1], {**row[2], "Idempotency-Replayed": "true"})
 
 
+async def known(conn: AsyncConnection[Any], keys: Sequence[tuple[UUID | None, str]]) -> set[tuple[UUID | None, str]]:
+    """Those keys, each with its person, that have been served or that no answer may be stored under."""
+    usable = [each for each in keys if _usable(each[1])]
+    found = {each for each in keys if not _usable(each[1])}
+    if usable:
+        cursor = await conn.execute(
+            "select usuario_id, chave from idempotencia"
+            " where (usuario_id, chave) in (select * from unnest(%s::uuid[], %s::text[]))",
+            [[person for person, _ in usable], [key for _, key in usable]],
+        )
+        found |= {(row[0], row[1]) for row in await cursor.fetchall()}
+    return found
+
+
+async def store_all(conn: AsyncConnection[Any], answers: Sequence[tuple[UUID | None, str, bytes, Response]]) -> None:
+    """Store answers, each with its person, its key and the digest of its request, in the transaction of `conn`."""
+    if answers:
+        async with conn.cursor() as cursor:
+            await cursor.executemany(_STORE, [_row(*each) for each in answers])
+
+
+_STORE = (
+    "insert into idempotencia (usuario_id, chave, pedido, estado, cabecalhos, corpo) values (%s, %s, %s, %s, %s, %s)"
+)
+
+
 async def _store(ctx: Context, key: str, digest: bytes, response: Response) -> None:
+    await ctx.conn.execute(_STORE, _row(ctx.actor, key, digest, response))
+
+
+def _row(person: UUID | None, key: str, digest: bytes, response: Response) -> list[Any]:
     headers = {name: value for name, value in response.headers.items() if name not in _NOT_KEPT}
-    await ctx.conn.execute(
-        "insert into idempotencia (usuario_id, chave, pedido, estado, cabecalhos, corpo) values (%s, %s, %s, %s, %s, %s)",
-        [ctx.actor, key, digest, response.status_code, Jsonb(headers), bytes(response.body)],
-    )
+    return [person, key, digest, response.status_code, Jsonb(headers), bytes(response.body)]
+
+
+def _usable(key: str) -> bool:
+    return len(key) <= 200 and key.isprintable()

@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from sispat.http.group_commit import Grouped, group_of
 from sispat.http.idempotency import once as run_once
 from sispat.http.idempotency import request_digest
 from sispat.http.openapi import IDEMPOTENT, RESPONSES, SECURITY, VERSIONED
@@ -72,6 +73,7 @@ class Routes:
         response: Any = None,
         status: int = 200,
         once: bool = False,
+        together: Grouped | None = None,
         versioned: bool = False,
         public: bool = False,
         while_pending: Sequence[Pending] = (),
@@ -80,8 +82,9 @@ class Routes:
     ) -> Callable[[_F], _F]:
         """Add the decorated handler. What lies under /api is described by `tag`, `summary` and `response`.
 
-        `once`: an Idempotency-Key is heeded. `versioned`: the handler reads If-Match. `while_pending`: what may still be
-        pending of the person who asks. `described` goes to FastAPI.
+        `once`: an Idempotency-Key is heeded. `together`: does for many requests in one transaction
+        (`http.group_commit`) what the handler does for one. `versioned`: the handler reads If-Match. `while_pending`: what
+        may still be pending of the person who asks. `described` goes to FastAPI.
         """
         extra: dict[str, Any] = {} if public else dict(SECURITY)
         extra |= IDEMPOTENT if once else VERSIONED if versioned else {}
@@ -94,6 +97,7 @@ class Routes:
                     handler,
                     public=public,
                     once=once,
+                    together=together,
                     while_pending=while_pending,
                     methods=[method],
                     name=name,
@@ -132,12 +136,13 @@ class _Route(APIRoute):
         *,
         public: bool,
         once: bool,
+        together: Grouped | None,
         while_pending: Sequence[Pending],
         **described: Any,
     ) -> None:
         types = {name: kind for name, kind in get_type_hints(handler).items() if name != "return"}
         self._handler, self._types = handler, types
-        self._public, self._once = public, once
+        self._public, self._once, self._together = public, once, together
         self.while_pending = frozenset(while_pending)
         self._context, self._request = _named(types, RequestContext), _named(types, Request)
         self._form, self._model = _named(types, Submission), _named(types, Input)
@@ -173,6 +178,11 @@ class _Route(APIRoute):
         arguments = await self._arguments(request)
         if self._public:
             return await _response(await self._handler(**arguments), request)
+        if self._together is not None:
+            data = arguments[self._model] if self._model else None
+            shared = await group_of(request, self._together).answer(request, data, *await _key_and_digest(request))
+            if shared is not None:
+                return shared
         async with open_context(request, csrf=arguments[self._form].csrf if self._form else None) as ctx:
             if self._context is not None:
                 arguments[self._context] = ctx
@@ -203,13 +213,17 @@ def _named(types: dict[str, Any], kind: type) -> str | None:
 
 async def _once(ctx: RequestContext, handler: Callable[..., Any], arguments: dict[str, Any]) -> Response:
     request = ctx.request
-    key = request.headers.get("idempotency-key")
-    digest = request_digest(request.method, request.url.path, await request.body()) if key else b""
+    key, digest = await _key_and_digest(request)
 
     async def do() -> Response:
         return await _response(await handler(**arguments), request)
 
     return await run_once(ctx, key, digest, do)
+
+
+async def _key_and_digest(request: Request) -> tuple[str, bytes]:
+    key = request.headers.get("idempotency-key", "")
+    return key, request_digest(request.method, request.url.path, await request.body()) if key else b""
 
 
 async def _response(reply: Response | Reply, request: Request) -> Response:

@@ -86,6 +86,8 @@ class Service:
     slices: Sequence[Slice] = ()
     resources: list[object] = field(default_factory=list)
     number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
+    groups: dict[object, object] = field(default_factory=dict)
+    """Of `http.group_commit`."""
 
     @classmethod
     def build(cls, settings: Settings, slices: Sequence[Slice] = ()) -> Service:

@@ -23,8 +23,18 @@ from sispat.kernel import sessions, tokens
 from sispat.kernel.context import Context
 from sispat.kernel.errors import ForgedRequest, NotAuthenticated, StepPending
 from sispat.kernel.numbering import NumberTurn
+from sispat.kernel.permissions import Access
 
-__all__ = ["COOKIE", "RequestContext", "client_address", "open_context", "request_id_of", "route_name", "token_of"]
+__all__ = [
+    "COOKIE",
+    "RequestContext",
+    "admitted",
+    "client_address",
+    "open_context",
+    "request_id_of",
+    "route_name",
+    "token_of",
+]
 
 COOKIE = "sispat_sessao"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -68,6 +78,21 @@ def token_of(request: HTTPConnection) -> tuple[str, bool]:
     raise NotAuthenticated
 
 
+def admitted(request: Request, access: Access, csrf: str | None = None) -> None:
+    """Let the request of a valid session in, or raise why not; whoever opens a session for a request asks here.
+
+    After the session was looked up: one that has expired must lead to signing in, not to a complaint about CSRF.
+    """
+    token, by_cookie = token_of(request)
+    if by_cookie and request.method not in _SAFE:
+        sent = csrf if csrf is not None else request.headers.get("x-csrf-token", "")
+        if not tokens.csrf_matches(token, sent):
+            raise ForgedRequest
+    request.state.access = access
+    if access.pending and access.pending not in getattr(request.scope.get("route"), "while_pending", ()):
+        raise StepPending(access.pending)
+
+
 @asynccontextmanager
 async def open_context(request: Request, csrf: str | None = None) -> AsyncIterator[RequestContext]:
     """A connection (for what may write, a transaction) and whose request it is.
@@ -80,18 +105,11 @@ async def open_context(request: Request, csrf: str | None = None) -> AsyncIterat
     turn = NumberTurn(service.number_queue)
     with tagged(route_name(request)):
         service.require_open()  # before the session: who has none should not be led to signing in now
-        token, by_cookie = token_of(request)
+        token, _ = token_of(request)
         try:
             async with service.db.transaction() if writes else service.db.connection() as conn:
                 access = await sessions.whose(conn, token, service.lifetime)
-                # After the session: an expired one must lead to signing in, not to a complaint about CSRF.
-                if by_cookie and writes:
-                    sent = csrf if csrf is not None else request.headers.get("x-csrf-token", "")
-                    if not tokens.csrf_matches(token, sent):
-                        raise ForgedRequest
-                request.state.access = access
-                if access.pending and access.pending not in getattr(request.scope.get("route"), "while_pending", ()):
-                    raise StepPending(access.pending)
+                admitted(request, access, csrf)
                 yield RequestContext(conn, access, request_id_of(request), turn, request)
         finally:
             turn.give_back()  # after the COMMIT: until then the counter row is locked anyway

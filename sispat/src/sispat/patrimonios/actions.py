@@ -19,7 +19,7 @@ from sispat.cadastros import actions as cadastros
 from sispat.kernel import audit
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
-from sispat.kernel.errors import InvalidData, NotFound, VersionConflict
+from sispat.kernel.errors import InvalidData, NotFound, SispatError, VersionConflict
 from sispat.kernel.formats import plate_number
 from sispat.patrimonios import rules, sql
 from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
@@ -30,6 +30,7 @@ __all__ = [
     "com_numero",
     "contar",
     "criar",
+    "criar_juntos",
     "editar",
     "exportar",
     "historico",
@@ -107,14 +108,45 @@ async def historico(ctx: Context, id_: UUID) -> list[dict[str, Any]]:
 
 async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:
     """Register `new.quantidade` equal assets; their documents (JSON), numbers consecutive."""
-    ctx.access.require(rules.CRIAR)
-    _require_reach(ctx, new.setor_id)
-    await require_agente(ctx, new.agente_id)
+    await _require_creatable(ctx, new)
     try:
         await ctx.turn.take()
         return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id, new.numeros_serie)
     except errors.IntegrityError as error:
         raise explained(error, CONSTRAINTS) from error
+
+
+async def criar_juntos(asked: Sequence[tuple[Context, NovoPatrimonio]]) -> list[str | None]:
+    """Register an asset for each who asks, all in one transaction; their documents (JSON), numbers consecutive.
+
+    None for whoever may not do it, or asks for several: nothing is done for them. Raises for all what the database refuses.
+    """
+    documents: list[str | None] = [None] * len(asked)
+    rows = {
+        place: (new.columns(), ctx.actor, ctx.request_id)
+        for place, (ctx, new) in enumerate(asked)
+        if new.quantidade == 1 and not new.numeros_serie and await _is_creatable(ctx, new)
+    }
+    if rows:
+        ctx, _ = asked[0]
+        await ctx.turn.take()
+        for place, document in zip(rows, await sql.criar_juntos(ctx.conn, list(rows.values())), strict=True):
+            documents[place] = document
+    return documents
+
+
+async def _is_creatable(ctx: Context, new: NovoPatrimonio) -> bool:
+    try:
+        await _require_creatable(ctx, new)
+    except SispatError:
+        return False
+    return True
+
+
+async def _require_creatable(ctx: Context, new: NovoPatrimonio) -> None:
+    ctx.access.require(rules.CRIAR)
+    _require_reach(ctx, new.setor_id)
+    await require_agente(ctx, new.agente_id)
 
 
 async def editar(ctx: Context, id_: UUID, edited: EdicaoDePatrimonio, version: int) -> str:

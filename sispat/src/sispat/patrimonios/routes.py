@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -63,14 +64,25 @@ async def historico(ctx: RequestContext, id_: UUID) -> Response:
     return json_response(await actions.historico(ctx, id_))
 
 
-@route("POST", API, tag="patrimonios", response=Ficha, status=201, summary="Cadastrar", once=True)
-async def criar(ctx: RequestContext, dados: NovoPatrimonio) -> Response:
-    """Um bem, ou `quantidade` iguais com números consecutivos (a resposta é o primeiro; `X-Numeros` diz todos)."""
-    documents = await actions.criar(ctx, dados)
+async def criar_juntos(asked: Sequence[tuple[RequestContext, NovoPatrimonio]]) -> list[Response | None]:
+    """What `criar` does, for many requests in one transaction."""
+    documents = await actions.criar_juntos(asked)
+    return [None if document is None else _created([document]) for document in documents]
+
+
+def _created(documents: Sequence[str]) -> Response:
     first = orjson.loads(documents[0])
     numeros = f"{first['numero']}-{first['numero'] + len(documents) - 1}"
     headers = {"Location": f"{API}/{first['id']}", "X-Numeros": numeros, "Cache-Control": "no-store"}
     return Response(documents[0], 201, headers, "application/json")
+
+
+@route(
+    "POST", API, tag="patrimonios", response=Ficha, status=201, summary="Cadastrar", once=True, together=criar_juntos
+)
+async def criar(ctx: RequestContext, dados: NovoPatrimonio) -> Response:
+    """Um bem, ou `quantidade` iguais com números consecutivos (a resposta é o primeiro; `X-Numeros` diz todos)."""
+    return _created(await actions.criar(ctx, dados))
 
 
 @route("PUT", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Editar", versioned=True)

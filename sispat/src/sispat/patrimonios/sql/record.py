@@ -16,7 +16,7 @@ from sispat.kernel import audit
 from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.sql.document import JOINS, WHOLE
 
-__all__ = ["bloquear", "com_numero", "criar", "ficha", "gravar", "numeros"]
+__all__ = ["bloquear", "com_numero", "criar", "criar_juntos", "ficha", "gravar", "numeros"]
 
 
 async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
@@ -98,6 +98,19 @@ async def criar(
     values = {**data, "quantidade": quantidade, "series": list(series), "actor": actor, "request_id": request_id}
     cursor = await conn.execute(statement, values)
     return [row[0] for row in await cursor.fetchall()]
+
+
+async def criar_juntos(
+    conn: AsyncConnection[Any], rows: Sequence[tuple[Mapping[str, Any], UUID | None, str]]
+) -> list[str]:
+    """Create an asset for each (columns, actor, request id), in this order; their documents (JSON).
+
+    One statement each, sent together: one wait for the network. The first that fails undoes what was before.
+    """
+    values = [{**data, "quantidade": 1, "actor": actor, "request_id": request} for data, actor, request in rows]
+    async with conn.cursor() as cursor:
+        await cursor.executemany(_CREATE_ONE, values, returning=True)
+        return [row[0] async for made in cursor.results() for row in await made.fetchall()]
 
 
 async def gravar(
