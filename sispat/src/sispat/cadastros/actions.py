@@ -9,7 +9,8 @@ from uuid import UUID
 from psycopg import errors
 
 from sispat.cadastros import sql
-from sispat.cadastros.fields import ENTITIES
+from sispat.cadastros.fields import ENTITIES, ListaDeCadastro
+from sispat.cadastros.paging import RegisterPage, cursor_at, place_of
 from sispat.cadastros.rules import VER, editing
 from sispat.kernel import audit
 from sispat.kernel.brazil import mask_cpf
@@ -48,15 +49,23 @@ CONSTRAINTS = {
 }
 
 
-async def listar(
-    ctx: Context, kind: str, *, q: str = "", setor_id: UUID | None = None, active: bool = False
-) -> list[dict[str, Any]]:
-    """The rows of one register within reach, in order."""
+async def listar(ctx: Context, kind: str, asked: ListaDeCadastro) -> RegisterPage:
+    """One page of a register within reach, in order, walked by key."""
     ctx.access.require(VER)
-    rows = await sql.listar(
-        ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, setor_id=setor_id, q=q, active=active
+    table = sql.TABLES[kind]
+    rows, total = await sql.listar(
+        ctx.conn,
+        table,
+        setores=ctx.access.setores,
+        setor_id=asked.setor,
+        q=asked.q,
+        active=asked.ativos,
+        after=place_of(kind, asked.pagina),
+        limit=asked.limite + 1,
     )
-    return [_shown(row) for row in rows]
+    shown = rows[: asked.limite]
+    following = cursor_at(kind, shown[-1][table.sort], shown[-1]["id"]) if len(rows) > asked.limite else None
+    return RegisterPage([_shown(row) for row in shown], total, following)
 
 
 async def opcoes(

@@ -124,3 +124,5 @@ class ListaDeCadastro(Input):
     q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
     setor: Annotated[UUID | None, BlankIsNone, Ui("Setor")] = None
     ativos: Annotated[bool, Ui("Só os que estão em uso")] = False
+    pagina: Annotated[str, Field(max_length=1200), Legible, Ui("Página")] = ""
+    limite: Annotated[int, Field(ge=1, le=2000), Ui("Limite")] = 1000

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from sispat.cadastros import actions, choosing
 from sispat.cadastros.cep import CepLookup, CepUnknown
 from sispat.cadastros.documents import LISTED, STORED, EnderecoDoCep
 from sispat.cadastros.fields import ENTITIES, ListaDeCadastro
+from sispat.cadastros.paging import RegisterPage
 from sispat.cadastros.registers import REGISTERS, Register
 from sispat.cadastros.screens import Edicao, Exclusao, Novo
 from sispat.http.responses import Document, json_response, required_version
@@ -29,7 +31,7 @@ from sispat.ui.pages import page
 
 __all__ = ["route"]
 
-SHOWN = 500  # rows on one page; the rest is for the search
+SHOWN = 100  # rows on one page
 
 route = Routes()
 
@@ -40,8 +42,8 @@ def _api(register: Register, input_: type[Input]) -> None:
 
     @route("GET", path, tag=plural, response=listed, summary="Listar", name=f"listar_{plural}")
     async def listar(ctx: RequestContext, pedido: ListaDeCadastro) -> Response:
-        rows = await actions.listar(ctx, kind, q=pedido.q, setor_id=pedido.setor, active=pedido.ativos)
-        return json_response(rows)
+        found = await actions.listar(ctx, kind, pedido)
+        return json_response(found.rows, 200, **_links(ctx.request, found.following))
 
     @route("GET", path + "/{id_}", tag=plural, response=stored, summary="Obter", name=f"obter_{kind}")
     async def obter(ctx: RequestContext, id_: UUID) -> Reply:
@@ -94,17 +96,33 @@ choosing.add(route)
 
 async def _list_page(ctx: RequestContext, register: Register) -> Reply:
     q = ctx.request.query_params.get("q", "")
-    rows: list[dict[str, Any]] = []
+    pagina = ctx.request.query_params.get("pagina", "")
+    found = RegisterPage([], 0, None)
     error = ""
     try:
-        rows = await actions.listar(ctx, register.kind, q=ListaDeCadastro.parse({"q": q}).q)
+        asked = ListaDeCadastro.parse({"q": q, "pagina": pagina, "limite": SHOWN})
+        found = await actions.listar(ctx, register.kind, asked)
     except InvalidData as invalid:
         error = next(iter(invalid.fields.values()))
-    total, rows = len(rows), rows[:SHOWN]
     return page(
         "cadastros/lista.html", 422 if error else 200,
-        cadastro=register, linhas=rows, total=total, q=q, erro=error, nomes=await _names(ctx, rows),
+        cadastro=register, linhas=found.rows, total=found.total, q=q, erro=error, nomes=await _names(ctx, found.rows),
+        proxima=_address(register.path, q=q, pagina=found.following) if found.following else "",
+        primeira=_address(register.path, q=q) if pagina else "",
     )  # fmt: skip
+
+
+def _address(path: str, **parameters: str) -> str:
+    given = {name: value for name, value in parameters.items() if value}
+    return f"{path}?{urlencode(given)}" if given else path
+
+
+def _links(request: Request, following: str | None) -> dict[str, str]:
+    """The next page as RFC 8288 says it, in a header, because the body is the rows alone."""
+    if following is None:
+        return {}
+    given = {**request.query_params, "pagina": following}
+    return {"Link": f'<{request.url.path}?{urlencode(given)}>; rel="next"'}
 
 
 async def _detail_page(ctx: RequestContext, register: Register, id_: UUID) -> Reply:

@@ -54,9 +54,13 @@ async def listar(
     setor_id: UUID | None = None,
     q: str = "",
     active: bool = False,
-    limit: int = 2000,
-) -> list[dict[str, Any]]:
-    """Rows in order, at most `limit`; within `setores` where given, of one setor, matching `q`, active only."""
+    after: tuple[str, UUID] | None = None,
+    limit: int,
+) -> tuple[list[dict[str, Any]], int]:
+    """Rows in order, at most `limit`, from `after` (what they are sorted by, id) on; and how many there are in all.
+
+    Within `setores` where given, of one setor, matching `q`, active only.
+    """
     where, values = ["true"], list[Any]()
     if table.setor and setores is not None:
         where.append(f"{table.setor} = any(%s)")
@@ -69,10 +73,14 @@ async def listar(
         values.append(q)
     if active:
         where.append("ativo")
+    counted = f"select count(*) as total from {table.name} where {' and '.join(where)}"
+    beyond = "" if after is None else f"and ({table.sort}, id) > (%s, %s)"
     sql = f"""select id, {", ".join(table.columns)}, versao from {table.name}
-              where {" and ".join(where)} order by {table.sort}, id limit %s"""
+              where {" and ".join(where)} {beyond} order by {table.sort}, id limit %s"""
     async with conn.cursor(row_factory=dict_row) as cursor:
-        return await (await cursor.execute(sql, [*values, limit])).fetchall()
+        total = await (await cursor.execute(counted, values)).fetchone()
+        rows = await (await cursor.execute(sql, [*values, *(after or ()), limit])).fetchall()
+    return rows, total["total"] if total else 0
 
 
 async def obter(
