@@ -84,7 +84,7 @@ def como_url(consulta: Query) -> str:
     params = {"sort": pedido.sort, "q": consulta.q}
     params |= {coluna.removesuffix("_id"): str(valor) for coluna, valor in consulta.filters.items()}
     if consulta.after is not None:
-        params["pagina"] = cursor_at(pedido, Row("", *consulta.after), "d")
+        params["cursor"] = cursor_at(pedido, Row("", *consulta.after), "d")
     return urlencode({nome: valor for nome, valor in params.items() if valor})
 
 

@@ -55,7 +55,7 @@ def _register(plural: str, editors: str, *, reach: bool) -> Iterator[tuple[str, 
         yield f"GET {path}", Door(ALL)
     yield f"POST /api/{plural}", Door(editors)
     yield f"GET /api/{plural}/{{id_}}", Door(ALL, reach)
-    for method in ("PUT", "DELETE"):
+    for method in ("PUT", "PATCH", "DELETE"):
         yield f"{method} /api/{plural}/{{id_}}", Door(editors, reach)
     yield f"GET /{plural}/{{id_:uuid}}", Door(ALL, reach)
     for method in ("GET", "POST"):
@@ -72,6 +72,8 @@ DOORS = {
     "GET /api/patrimonios/{id_}": Door(ALL, reach=True),
     "GET /api/patrimonios/{id_}/historico": Door(ALL, reach=True),
     "POST /api/patrimonios": Door(MANAGERS),
+    "POST /api/patrimonios/lote": Door(MANAGERS),
+    "PATCH /api/patrimonios/{id_}": Door(MANAGERS, reach=True),
     "PUT /api/patrimonios/{id_}": Door(MANAGERS, reach=True),
     "PUT /api/patrimonios/{id_}/carga": Door(HANDS_OVER, reach=True),
     "POST /api/patrimonios/carga": Door(HANDS_OVER),
@@ -220,6 +222,8 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
     kind = path.removeprefix("/api").split("/")[1]
     if kind not in bodies:
         return {}
+    if path.endswith("/lote"):
+        return {"items": [described | placed]}
     if kind == "patrimonios" and path.endswith("/carga"):
         return placed | versao
     if kind == "patrimonios" and not path.endswith("novo") and "{" in path:
@@ -258,7 +262,8 @@ def _expected(door: str, role: str, where: str) -> set[int]:
     if path == "/api/auth/sessoes" or re.search(r"usuarios/\{id_(:uuid)?\}/(?!editar)", path):
         return {200, 303}  # what has no version
     # Let in, and refused for the version only; what has no version is done.
-    return {409} if "{id_" in path and "bloqueios" not in path else {200, 201, 204, 303}
+    refused = 412 if path.startswith("/api") else 409
+    return {refused} if "{id_" in path and "bloqueios" not in path else {200, 201, 204, 303}
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -21,7 +21,7 @@ async def test_found_unknown_and_malformed(cliente, viacep) -> None:
         r = await c.get("/api/cep/99999999")
         assert (r.status_code, r.json()["codigo"], r.headers["content-type"]) == (404, "cep-desconhecido", PROBLEMA)
         r = await c.get("/api/cep/9999")
-        assert (r.status_code, r.json()["erros"][0]["campo"]) == (422, "cep")
+        assert (r.status_code, r.json()["errors"][0]["field"]) == (422, "cep")
 
 
 async def test_without_a_session_nobody_is_asked(cliente, viacep) -> None:
@@ -75,6 +75,6 @@ async def test_a_local_keeps_its_address(cliente) -> None:
         r = await c.post(
             "/api/locais", json={**novo, "nome": "Outra", "cep": "0100", "uf": "São Paulo", "numero": "9" * 21}
         )
-        assert (r.status_code, {e["campo"] for e in r.json()["erros"]}) == (422, {"cep", "uf", "numero"})
+        assert (r.status_code, {e["field"] for e in r.json()["errors"]}) == (422, {"cep", "uf", "numero"})
         r = await c.post("/api/locais", json={"setor_id": setor, "nome": "Sem endereço"})
         assert (r.status_code, r.json()["cep"], r.json()["uf"]) == (201, "", "")

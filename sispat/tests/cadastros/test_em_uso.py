@@ -14,8 +14,8 @@ from esteio.postgres import Dsn
 
 
 async def bem(c: httpx.AsyncClient, **filtros: str) -> dict[str, Any]:
-    lista = (await c.get("/api/patrimonios", params={"limite": 1, **filtros})).json()
-    return dict((await c.get(f"/api/patrimonios/{next(iter(lista['itens']))['id']}")).json())
+    lista = (await c.get("/api/patrimonios", params={"limit": 1, **filtros})).json()
+    return dict((await c.get(f"/api/patrimonios/{next(iter(lista['items']))['id']}")).json())
 
 
 def novo(de: dict[str, Any], **outros: object) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def setor_vazio(dsn: Dsn, codigo: str, *, ativo: bool = True) -> dict[str, str]:
 
 def campos(r: httpx.Response) -> set[str]:
     assert r.status_code == 422, r.text
-    return {erro["campo"] for erro in r.json()["erros"]}
+    return {erro["field"] for erro in r.json()["errors"]}
 
 
 @pytest.mark.parametrize("tabela", ["classe", "local", "agente"])

@@ -40,7 +40,7 @@ async def entrar(servico: Service, email: str = "gestor@demo.local") -> AsyncIte
 
 async def corpo_de_bem(cliente: httpx.AsyncClient) -> dict[str, Any]:
     """A valid new asset."""
-    bem = (await cliente.get("/api/patrimonios", params={"limite": 1})).json()["itens"][0]
+    bem = (await cliente.get("/api/patrimonios", params={"limit": 1})).json()["items"][0]
     return {
         "descricao": "Criado sob carga",
         "valor": "10.00",
@@ -54,10 +54,10 @@ async def criados_sob_carga(cliente: httpx.AsyncClient) -> set[int]:
     achados: set[int] = set()
     pagina: str | None = ""
     while pagina is not None:
-        params = {"q": "criado carga", "limite": 200, "pagina": pagina}
+        params = {"q": "criado carga", "limit": 200, "cursor": pagina}
         lista = (await cliente.get("/api/patrimonios", params=params)).json()
-        achados |= {bem["numero"] for bem in lista["itens"]}
-        pagina = lista["proxima"]
+        achados |= {bem["numero"] for bem in lista["items"]}
+        pagina = lista["next"]
     return achados
 
 
@@ -99,7 +99,7 @@ class Carga:
             if criar:
                 resposta = await self.cliente.post("/api/patrimonios", json=self.corpo)
             else:
-                resposta = await self.cliente.get("/api/patrimonios", params={"limite": 10})
+                resposta = await self.cliente.get("/api/patrimonios", params={"limit": 10})
             resposta.raise_for_status()
         except httpx.HTTPError as erro:
             self.perdidos.append((quando, repr(erro)))

@@ -78,7 +78,7 @@ async def test_a_read_that_is_cut_anywhere_is_answered(rede) -> None:
     proxy, dsn = rede
     async with abrir(dsn, "consulta@demo.local") as cliente:
         for corte in _CORTES:
-            for caminho in ("/api/patrimonios?limite=2", "/patrimonios"):
+            for caminho in ("/api/patrimonios?limit=2", "/patrimonios"):
                 proxy.cut_after(corte)
                 pedido = asyncio.ensure_future(cliente.get(caminho))
                 await asyncio.sleep(0.2)

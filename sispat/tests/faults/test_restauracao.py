@@ -189,7 +189,7 @@ class Digitadora:
 
     async def _ler(self) -> None:
         while not self._fim.is_set():
-            for caminho in ("/patrimonios", "/api/patrimonios?limite=5"):
+            for caminho in ("/patrimonios", "/api/patrimonios?limit=5"):
                 resposta = await self._pessoa.http.get(caminho)
                 self.estados.add(resposta.status_code)
                 if resposta.status_code == 503:

@@ -64,7 +64,7 @@ async def test_two_people_saving_the_same_version_over_two_workers_exactly_one_w
                     for pessoa in ("Ana", "Rui")
                 )
             )
-            assert sorted(r.status_code for r in dois) == [200, 409]
+            assert sorted(r.status_code for r in dois) == [200, 412]
 
 
 async def test_kill_9_of_a_worker_loses_at_most_what_was_inside_it(servico, mostrar) -> None:
@@ -151,10 +151,10 @@ async def _cadastrados_juntos(cliente: httpx.AsyncClient) -> list[tuple[int, str
     achados: list[tuple[int, str]] = []
     pagina: str | None = ""
     while pagina is not None:
-        params = {"q": "cadastrado junto", "limite": 200, "pagina": pagina}
+        params = {"q": "cadastrado junto", "limit": 200, "cursor": pagina}
         lista = (await cliente.get("/api/patrimonios", params=params)).json()
-        achados += [(bem["numero"], bem["descricao"]) for bem in lista["itens"]]
-        pagina = lista["proxima"]
+        achados += [(bem["numero"], bem["descricao"]) for bem in lista["items"]]
+        pagina = lista["next"]
     return sorted(achados)
 
 

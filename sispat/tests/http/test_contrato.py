@@ -42,7 +42,7 @@ async def test_without_a_session_every_route_but_the_public_ones_is_401(cliente,
     assert len(todas) >= 25
     async with cliente() as c:
         for metodo, caminho in todas:
-            r = await c.request(metodo, caminho, json={} if metodo in ("POST", "PUT") else None)
+            r = await c.request(metodo, caminho, json={} if metodo in ("POST", "PUT", "PATCH") else None)
             assert r.status_code == 401, (metodo, caminho, r.text)
             assert r.headers["content-type"] == "application/problem+json"
 
@@ -60,7 +60,7 @@ async def test_openapi_describes_every_route_and_docs_are_served(cliente, cidade
     caminhos = {rota.path for rota in create_app(Settings(database_url=cidade)).routes if isinstance(rota, APIRoute)}
     caminhos.discard("/api/docs")
     assert {p for p in caminhos if p.startswith("/api")} == set(documento["paths"])
-    assert "Sessão" in documento["components"]["securitySchemes"]
+    assert "bearer" in documento["components"]["securitySchemes"]
     for caminho, operacoes in documento["paths"].items():
         for operacao in operacoes.values():
             assert operacao["summary"], caminho
@@ -72,7 +72,7 @@ async def test_unknown_paths_and_methods_are_problems_too(cliente) -> None:
         for metodo, caminho, estado in (("GET", "/api/nada", 404), ("PATCH", "/api/patrimonios", 405)):
             r = await c.request(metodo, caminho)
             assert (r.status_code, r.headers["content-type"]) == (estado, "application/problem+json")
-            assert r.json()["requisicao"] == r.headers["x-request-id"]
+            assert r.json()["request_id"] == r.headers["x-request-id"]
 
 
 def casos(operacao: Any, quantos: int = 10) -> list[Any]:
@@ -139,7 +139,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         return r
 
     async with cliente("admin@demo.local", limit_write=None) as c:
-        itens = (await pedir("GET", "/api/patrimonios")).json()["itens"]
+        itens = (await pedir("GET", "/api/patrimonios")).json()["items"]
         um = f"/api/patrimonios/{itens[0]['id']}"
         ficha = (await pedir("GET", um, "/api/patrimonios/{id_}")).json()
         await pedir("GET", f"{um}/historico", "/api/patrimonios/{id_}/historico")
@@ -154,6 +154,11 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
                 corpo["descricao"] += " (conferido)"
             descrita = caminho.replace(um, "/api/patrimonios/{id_}")
             await pedir("PUT", caminho, descrita, json=corpo, headers={"If-Match": str(versao)})
+        sem_quantos = {n: v for n, v in escritos.items() if n != "quantidade"}
+        await pedir("POST", "/api/patrimonios/lote", esperado=201, json={"items": [sem_quantos, sem_quantos]})
+        versao = (await c.get(um)).json()["versao"]
+        corrigido = {"json": {"marca": "Outra"}, "headers": {"If-Match": str(versao)}}
+        await pedir("PATCH", um, "/api/patrimonios/{id_}", **corrigido)
         muitos = {"numeros": [1, 2], "agente_id": escritos["agente_id"]}
         await pedir("POST", "/api/patrimonios/carga", json=muitos)
         for plural, tabela in (("setores", "setor"), ("locais", "local"), ("agentes", "agente"), ("classes", "classe")):
@@ -166,6 +171,8 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
             outro, modelo = f"{raiz}/{novo.json()['id']}", raiz + "/{id_}"
             await pedir("GET", outro, modelo)
             r = await pedir("PUT", outro, modelo, json=novo_nome(novo.json(), entrada), headers={"If-Match": "1"})
+            corrigido = {"json": {"nome": "Corrigido"}, "headers": {"If-Match": str(r.json()["versao"])}}
+            r = await pedir("PATCH", outro, modelo, **corrigido)
             await pedir("DELETE", outro, modelo, 204, headers={"If-Match": str(r.json()["versao"])})
         await pedir("GET", "/api/auditoria")
         await pedir("GET", "/api/auth/me")

@@ -126,7 +126,7 @@ async def test_the_unexpected_is_an_answer_like_any_other_and_the_connection_goe
 
 async def test_a_repeated_write_gets_all_headers_of_the_first_answer(cliente) -> None:
     async with cliente("gestor@demo.local") as c:
-        bem = (await c.get("/api/patrimonios?limite=1")).json()["itens"][0]
+        bem = (await c.get("/api/patrimonios?limit=1")).json()["items"][0]
         places = {f"{name}_id": bem[name]["id"] for name in ("classe", "setor", "local", "agente")}
         body = {"descricao": "Mesa", "valor": "10.00", "data_aquisicao": "2026-01-31", "quantidade": 3, **places}
         first, second = [
@@ -156,7 +156,7 @@ FORGED = [
 async def test_a_forged_cursor_is_refused_and_never_an_error_of_ours(cliente) -> None:
     async with cliente("gestor@demo.local") as c:
         for sort, forged in [*FORGED, ("numero", "%%%"), ("numero", "é"), ("numero", cursor()), ("numero", "bnVsbA")]:
-            answer = await c.get("/api/patrimonios", params={"sort": sort, "pagina": forged})
+            answer = await c.get("/api/patrimonios", params={"sort": sort, "cursor": forged})
             assert answer.status_code in (200, 422), (sort, forged, answer.text)
             screen = await c.get("/patrimonios", params={"sort": sort, "pagina": forged})
             assert screen.status_code in (200, 303, 401, 422), (sort, forged)

@@ -20,7 +20,7 @@ SEM_LIMITES = {"limit_write": None, "limit_user": None}
 
 async def corpo_de_bem(c: httpx.AsyncClient) -> dict[str, Any]:
     """A valid new asset."""
-    bem = (await c.get(CAMINHO, params={"limite": 1})).json()["itens"][0]
+    bem = (await c.get(CAMINHO, params={"limit": 1})).json()["items"][0]
     lugar = {f"{campo}_id": bem[campo]["id"] for campo in ("classe", "setor", "local", "agente")}
     return {"descricao": "Criado sob carga", "valor": "10.00", "data_aquisicao": "2026-01-31", **lugar}
 

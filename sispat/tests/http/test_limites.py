@@ -106,7 +106,7 @@ async def test_a_person_writes_thirty_times_a_minute_and_reads_on(cliente) -> No
 
 async def test_a_lot_of_equal_assets_is_one_write(cliente) -> None:
     async with cliente("gestor@demo.local", limit_write=Cota(2, 60.0)) as c:
-        bem = (await c.get("/api/patrimonios", params={"limite": 1})).json()["itens"][0]
+        bem = (await c.get("/api/patrimonios", params={"limit": 1})).json()["items"][0]
         lote = {"descricao": "Cadeira", "valor": "10.00", "data_aquisicao": "2026-01-31", "quantidade": 100}
         lote |= {f"{campo}_id": bem[campo]["id"] for campo in ("classe", "setor", "local", "agente")}
         assert [(await c.post("/api/patrimonios", json=lote)).status_code for _ in range(3)] == [201, 201, 429]
@@ -115,7 +115,7 @@ async def test_a_lot_of_equal_assets_is_one_write(cliente) -> None:
 async def test_reports_are_limited_by_person_for_pages_and_api_together(cliente) -> None:
     async with cliente("gestor@demo.local", limit_report=Cota(2, 3600.0)) as c:
         token = c.headers["Authorization"].removeprefix("Bearer ")
-        assert (await c.get("/api/patrimonios.csv?limite=5")).status_code == 200
+        assert (await c.get("/api/patrimonios.csv?limit=5")).status_code == 200
         del c.headers["Authorization"]
         c.cookies.set("sispat_sessao", token)
         assert (await c.get("/patrimonios.csv")).status_code == 200

@@ -199,7 +199,7 @@ async def test_every_field_is_exported_under_a_heading_that_an_import_knows(clie
     async with cliente("gestor@demo.local") as c:
         lines = (await c.get("/api/patrimonios.csv?q=000007")).content.decode("utf-8-sig")
         (row,) = csv.DictReader(io.StringIO(lines), delimiter=";")
-        item = next(i for i in (await c.get("/api/patrimonios", params={"q": "000007"})).json()["itens"])
+        item = next(i for i in (await c.get("/api/patrimonios", params={"q": "000007"})).json()["items"])
         stored = (await c.get(f"/api/patrimonios/{item['id']}")).json()
     for spec in PATRIMONIO.fields.values():
         if spec.ui.in_csv:

@@ -50,7 +50,7 @@ async def test_every_page_has_the_search(navegar) -> None:
 async def test_a_code_finds_the_asset_with_or_without_its_separators(cliente, q) -> None:
     async with cliente("gestor@demo.local") as c:
         criado = (await c.post("/api/patrimonios", json=await novo(c, **CODIGOS))).json()
-        achados = (await c.get("/api/patrimonios", params={"q": q, "sort": "-numero"})).json()["itens"]
+        achados = (await c.get("/api/patrimonios", params={"q": q, "sort": "-numero"})).json()["items"]
         assert criado["numero"] in [bem["numero"] for bem in achados]
 
 
@@ -59,7 +59,7 @@ async def test_plurals_and_the_names_of_agentes_are_found(cliente) -> None:
         corpo = await novo(c, descricao="Cadeira giratória para avião")
         criado = (await c.post("/api/patrimonios", json=corpo)).json()
         for q in ("cadeiras giratórias", "cadeira aviões", criado["agente"]["nome"], criado["agente"]["matricula"]):
-            achados = (await c.get("/api/patrimonios", params={"q": q, "sort": "-numero"})).json()["itens"]
+            achados = (await c.get("/api/patrimonios", params={"q": q, "sort": "-numero"})).json()["items"]
             assert criado["numero"] in [bem["numero"] for bem in achados], q
             pagina = await c.get("/api/patrimonios.csv", params={"q": q})
             assert "Cadeira giratória para avião" in pagina.text

@@ -43,7 +43,7 @@ async def test_the_ticked_assets_are_handed_over_together_and_audited_each(naveg
         for numero in tres:
             (bem,) = [
                 b
-                for b in (await c.get("/api/patrimonios", params={"q": str(numero)})).json()["itens"]
+                for b in (await c.get("/api/patrimonios", params={"q": str(numero)})).json()["items"]
                 if b["numero"] == numero
             ]
             assert (bem["local"]["id"], bem["agente"]["id"]) == (para["local_id"], para["agente_id"])

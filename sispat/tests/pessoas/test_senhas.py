@@ -49,7 +49,7 @@ async def test_a_changed_password_ends_the_other_sessions_and_is_the_one_that_co
         bearer = {"Authorization": f"Bearer {token}"}
         for atual, nova, campo in (("demo", "demo", "nova"), ("demo", "senha12345", "nova"), ("x", NOVA, "atual")):
             r = await c.put("/api/auth/senha", json={"atual": atual, "nova": nova})
-            assert (r.status_code, r.json()["erros"][0]["campo"]) == (422, campo)
+            assert (r.status_code, r.json()["errors"][0]["field"]) == (422, campo)
         assert (await outro.get("/api/auth/me", headers=bearer)).status_code == 200
         assert (await c.put("/api/auth/senha", json={"atual": "demo", "nova": NOVA})).status_code == 204
         assert (await outro.get("/api/auth/me", headers=bearer)).status_code == 401
@@ -76,7 +76,7 @@ async def test_guessing_at_the_present_password_is_limited_as_signing_in_is(clie
 
 async def test_a_provisional_password_opens_nothing_but_its_own_change(cliente, navegar) -> None:
     async with cliente("admin@demo.local") as c:
-        itens = (await c.get("/api/usuarios", params={"q": DEMO})).json()["itens"]
+        itens = (await c.get("/api/usuarios", params={"q": DEMO})).json()["items"]
         senha = (await c.post(f"/api/usuarios/{itens[0]['id']}/senha-provisoria")).json()["senha"]
     async with cliente() as c:
         r = await c.post("/api/auth/login", json={"email": DEMO, "password": senha})
@@ -86,8 +86,8 @@ async def test_a_provisional_password_opens_nothing_but_its_own_change(cliente, 
         setor = {"codigo": "NOVO", "nome": "Setor novo"}
         for metodo, caminho in (("GET", "/api/patrimonios"), ("GET", "/api/auth/sessoes"), ("POST", "/api/setores")):
             r = await c.request(metodo, caminho, json=setor if metodo == "POST" else None)
-            assert (r.status_code, r.json()["codigo"], r.json()["passo"]) == (403, "passo-pendente", "senha")
-        assert (await c.get("/api/patrimonios")).json()["pagina"] == "/conta/senha"
+            assert (r.status_code, r.json()["codigo"], r.json()["step"]) == (403, "passo-pendente", "senha")
+        assert (await c.get("/api/patrimonios")).json()["page"] == "/conta/senha"
     async with navegar() as pessoa:
         form = (await pessoa.ver("/entrar")).formulario("/entrar")
         tela = await pessoa.mandar(form, email=DEMO, password=senha)

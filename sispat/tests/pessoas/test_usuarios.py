@@ -21,7 +21,7 @@ async def _setor(c) -> str:
 
 
 async def _id(c, email: str) -> str:
-    achados = (await c.get("/api/usuarios", params={"q": email})).json()["itens"]
+    achados = (await c.get("/api/usuarios", params={"q": email})).json()["items"]
     return next(each["id"] for each in achados if each["email"] == email)
 
 
@@ -64,14 +64,14 @@ async def test_an_account_is_made_corrected_retired_and_restored_by_the_api(clie
 async def test_what_cannot_be_is_refused_by_its_field(cliente, campo: str, valor: object) -> None:
     async with cliente("admin@demo.local") as c:
         r = await c.post("/api/usuarios", json={**ANA, "setores": [], campo: valor})
-        assert (r.status_code, r.json()["erros"][0]["campo"]) == (422, campo), r.text
+        assert (r.status_code, r.json()["errors"][0]["field"]) == (422, campo), r.text
 
 
 async def test_the_last_administrator_can_neither_be_retired_nor_demoted(cliente, navegar) -> None:
     async with cliente("admin@demo.local") as c:
         admin = await _id(c, "admin@demo.local")
         r = await c.post(f"/api/usuarios/{admin}/desativacao")
-        assert (r.status_code, r.json()["erros"][0]["campo"]) == (422, "papel")
+        assert (r.status_code, r.json()["errors"][0]["field"]) == (422, "papel")
         dados = {"email": "admin@demo.local", "nome": "Admin", "papel": "consulta"}
         r = await c.put(f"/api/usuarios/{admin}", json=dados, headers={"If-Match": "1"})
         assert (r.status_code, "último administrador" in r.text) == (422, True)
@@ -134,16 +134,16 @@ async def test_the_list_is_walked_by_key_both_ways_and_anything_else_is_no_curso
     async with cliente("admin@demo.local", limit_write=None) as c:
         for n in range(5):
             await c.post("/api/usuarios", json={**ANA, "email": f"{n}@x.y", "nome": f"Álvaro {n % 2}", "setores": []})
-        todos = (await c.get("/api/usuarios")).json()["itens"]
+        todos = (await c.get("/api/usuarios")).json()["items"]
         pagina, andados, cursor = {}, [], ""
         while cursor is not None:
-            pagina = (await c.get("/api/usuarios", params={"limite": 2, "pagina": cursor})).json()
-            andados += pagina["itens"]
-            cursor = pagina["proxima"]
+            pagina = (await c.get("/api/usuarios", params={"limit": 2, "cursor": cursor})).json()
+            andados += pagina["items"]
+            cursor = pagina["next"]
         assert andados == todos
         assert len(todos) >= 9
-        antes = (await c.get("/api/usuarios", params={"limite": 2, "pagina": pagina["anterior"]})).json()
-        assert antes["itens"] == todos[len(todos) - len(pagina["itens"]) - 2 : len(todos) - len(pagina["itens"])]
+        antes = (await c.get("/api/usuarios", params={"limit": 2, "cursor": pagina["previous"]})).json()
+        assert antes["items"] == todos[len(todos) - len(pagina["items"]) - 2 : len(todos) - len(pagina["items"])]
         for torto in ("x", "e30", "WzEsMiwzXQ", "é", "WyJkIiwiXHUwMDAwIiwiMSJd"):
             assert (await c.get("/api/usuarios", params={"pagina": torto})).status_code == 422
 
@@ -216,4 +216,4 @@ async def test_a_creation_sent_twice_makes_one_account(cliente) -> None:
         chave = {"Idempotency-Key": "a1"}
         for _ in range(2):
             assert (await c.post("/api/usuarios", json={**ANA, "setores": []}, headers=chave)).status_code == 201
-        assert len((await c.get("/api/usuarios", params={"q": "ana@cidade"})).json()["itens"]) == 1
+        assert len((await c.get("/api/usuarios", params={"q": "ana@cidade"})).json()["items"]) == 1

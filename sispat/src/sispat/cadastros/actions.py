@@ -18,11 +18,12 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InUse, InvalidData, NotFound, VersionConflict
 from sispat.kernel.inputs import Input
+from sispat.kernel.patches import Patch
 from sispat.kernel.words import term, words_of
 
 __all__ = [
-    "CHOICES", "CONSTRAINTS", "agentes_chamados", "criar", "editar", "escolha", "excluir", "historico", "listar", "nomes",
-    "obter", "opcoes",
+    "CHOICES", "CONSTRAINTS", "agentes_chamados", "corrigir", "criar", "editar", "escolha", "excluir", "historico", "listar",
+    "nomes", "obter", "opcoes",
 ]  # fmt: skip
 
 CHOICES = 20  # offered at once: more is not read, but narrowed by typing
@@ -136,6 +137,14 @@ async def editar(ctx: Context, kind: str, id_: UUID, data: Input, version: int) 
         return await obter(ctx, kind, id_)
 
 
+async def corrigir(ctx: Context, kind: str, id_: UUID, patch: Patch, version: int) -> dict[str, Any]:
+    """Correct some fields of a row, as `editar` does."""
+    ctx.access.require(editing(kind))
+    async with ctx.conn.transaction():
+        stored = await _locked(ctx, kind, id_, version, patch)
+        return await editar(ctx, kind, id_, patch.applied(ENTITIES[kind].typed[0], _shown(stored)), version)
+
+
 async def excluir(ctx: Context, kind: str, id_: UUID, version: int) -> None:
     """Remove a row nothing refers to; raises `InUse` otherwise."""
     ctx.access.require(editing(kind))
@@ -174,7 +183,7 @@ async def _locked(ctx: Context, kind: str, id_: UUID, version: int, data: Input 
     if before is None:
         raise NotFound(NOMES[kind], id_)
     if before["versao"] != version:
-        sent = {} if data is None else data.model_dump()
+        sent = {} if data is None else data.model_dump(exclude_unset=isinstance(data, Patch))
         raise VersionConflict(f"{NOMES[kind]} “{before['nome']}”", current=_shown(before), sent=sent)
     return before
 

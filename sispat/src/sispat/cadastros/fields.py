@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Uf
+from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Percent, Plain, Uf, example
 
 __all__ = ["ENTITIES", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
 
@@ -18,6 +17,7 @@ _ENDERECO = "Endereço"
 _CODE = "Use letras, algarismos, ponto e hífen, começando por letra ou algarismo; no máximo 20 caracteres."
 _MATRICULA = "Use letras, algarismos, ponto e hífen; no máximo 20."
 _CONTA = "Use de um a nove grupos de até três algarismos, separados por pontos, como 1.2.3.1.1.03.01."
+_SETOR = "f38b2ffc-80a4-4f5a-a1c9-bc701e7ea419"  # of the demo city, for examples
 
 Nome = Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome", "Até 120 caracteres.")]
 Ativo = Annotated[bool, Ui("Em uso no cadastro", "O que não está em uso continua nos registros antigos.")]
@@ -25,6 +25,8 @@ Ativo = Annotated[bool, Ui("Em uso no cadastro", "O que não está em uso contin
 
 class Setor(Input):
     """A unit of the city hall."""
+
+    model_config = example(codigo="NOVO-1", nome="Setor novo")
 
     codigo: Annotated[
         str,
@@ -45,6 +47,10 @@ class Setor(Input):
 class Local(Input):
     """A room or place of one setor; it stays with that setor. The address is optional, and so is each part of it."""
 
+    model_config = example(
+        setor_id=_SETOR, nome="Sala 12", cep="01001-000", logradouro="Praça da Sé", cidade="São Paulo", uf="SP"
+    )
+
     setor_id: Annotated[UUID, Ui("Setor", "Não muda depois.", refers_to="setor", fixed=True)]
     nome: Nome
     ativo: Ativo = True
@@ -61,6 +67,8 @@ class Local(Input):
 
 class Agente(Input):
     """A person who can answer for assets (Lei 4.320/64, art. 94)."""
+
+    model_config = example(nome="Ana Lima", matricula="77123-4", cargo="Escriturária", setor_id=_SETOR)
 
     nome: Nome
     matricula: Annotated[
@@ -79,6 +87,10 @@ class Agente(Input):
 class Classe(Input):
     """An account of assets with its useful life."""
 
+    model_config = example(
+        conta="1.2.3.1.1.99.01", nome="Instrumentos musicais", vida_util_meses=120, residual_pct="10.00"
+    )
+
     conta: Annotated[
         str,
         Field(pattern=r"^[0-9]{1,3}(\.[0-9]{1,3}){0,8}$", examples=["1.2.3.1.1.03.01"]),
@@ -91,10 +103,11 @@ class Classe(Input):
         ),
     ]
     nome: Nome
-    vida_util_meses: Annotated[int, Field(ge=1, le=1200), Ui("Vida útil (meses)", "De 1 a 1.200 meses.", width="curta")]
+    vida_util_meses: Annotated[
+        int, Plain, Field(ge=1, le=1200), Ui("Vida útil (meses)", "De 1 a 1.200 meses.", width="curta")
+    ]
     residual_pct: Annotated[
-        Decimal,
-        Field(ge=0, le=100, max_digits=5, decimal_places=2),
+        Percent,
         Ui("Valor residual (%)", "De 0 a 100, como 10 ou 12,5.", width="curta"),
     ]
     depreciavel: Annotated[bool, Ui("Sofre depreciação", "Terrenos e bens culturais não sofrem.")] = True

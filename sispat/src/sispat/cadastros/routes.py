@@ -25,6 +25,7 @@ from sispat.http.session import RequestContext
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.inputs import Input
+from sispat.kernel.patches import Patch, patch_of
 from sispat.ui.forms import form
 from sispat.ui.history import readable
 from sispat.ui.pages import page
@@ -56,14 +57,22 @@ def _api(register: Register, input_: type[Input]) -> None:
     async def editar(ctx: RequestContext, id_: UUID, dados: Input) -> Reply:
         return Document.of(await actions.editar(ctx, kind, id_, dados, required_version(ctx.request)))
 
-    for handler in (criar, editar):  # each register's own input
-        handler.__annotations__ = {**handler.__annotations__, "dados": input_}
+    async def corrigir(ctx: RequestContext, id_: UUID, dados: Patch) -> Reply:
+        """Só os campos enviados mudam (JSON Merge Patch, RFC 7396)."""
+        return Document.of(await actions.corrigir(ctx, kind, id_, dados, required_version(ctx.request)))
+
+    patch = patch_of(f"Correcao{input_.__name__}", input_, nome="Outro nome")
+    for handler, own in ((criar, input_), (editar, input_), (corrigir, patch)):  # each register's own input
+        handler.__annotations__ = {**handler.__annotations__, "dados": own}
     route("POST", path, tag=plural, response=stored, status=201, summary="Criar", name=f"criar_{kind}", once=True)(
         criar
     )
     route("PUT", path + "/{id_}", tag=plural, response=stored, summary="Editar", name=f"editar_{kind}", versioned=True)(
         editar
     )
+
+    described = {"tag": plural, "response": stored, "summary": "Corrigir", "name": f"corrigir_{kind}"}
+    route("PATCH", path + "/{id_}", versioned=True, **described)(corrigir)
 
     @route("DELETE", path + "/{id_}", tag=plural, status=204, summary="Excluir", name=f"excluir_{kind}", versioned=True)
     async def excluir(ctx: RequestContext, id_: UUID) -> Response:

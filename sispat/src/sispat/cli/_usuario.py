@@ -75,13 +75,13 @@ def listar() -> None:
     from sispat.pessoas.fields import ListaDeUsuarios
 
     async def ler(ctx: Context) -> None:
-        asked: ListaDeUsuarios | None = ListaDeUsuarios(limite=200)
+        asked: ListaDeUsuarios | None = ListaDeUsuarios(limit=200)
         while asked is not None:
             found = await accounts.listar(ctx, asked)
             for row in found.rows:
                 estado = "" if row["ativo"] else "desativado"
                 typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), estado)))
-            asked = ListaDeUsuarios(limite=200, pagina=found.following) if found.following else None
+            asked = ListaDeUsuarios(limit=200, cursor=found.following) if found.following else None
 
     _com_banco(ler)
 

@@ -47,7 +47,8 @@ _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.StepPending: (403, "Falta um passo"),
     errors.ForgedRequest: (403, "Pedido não confirmado"),
     errors.NotFound: (404, "Não encontrado"),
-    errors.VersionConflict: (409, "Alterado por outra pessoa"),
+    errors.VersionConflict: (412, "Alterado por outra pessoa"),
+    errors.VersionRequired: (428, "Falta a versão"),
     errors.InUse: (409, "Em uso"),
     errors.KeyReused: (422, "Chave já usada"),
     errors.InvalidData: (422, "Confira os dados"),
@@ -144,11 +145,11 @@ def _ours(error: errors.SispatError) -> Problem:
     extras: dict[str, Any] = {}
     headers: dict[str, str] = {}
     if isinstance(error, errors.InvalidData):
-        extras["erros"] = [{"campo": field, "mensagem": sentence} for field, sentence in error.fields.items()]
+        extras["errors"] = [{"field": field, "message": sentence} for field, sentence in error.fields.items()]
     elif isinstance(error, errors.VersionConflict):
-        extras |= {"atual": error.current, "enviado": error.sent}
+        extras |= {"current": error.current, "sent": error.sent}
     elif isinstance(error, errors.StepPending):
-        extras |= {"passo": error.step, "pagina": error.page}
+        extras |= {"step": error.step, "page": error.page}
     elif isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
     return Problem(status, error.code, title, error.message, extras=extras, headers=headers)
@@ -167,7 +168,7 @@ def limit_problem(denial: Denial) -> Problem:
 def _maintenance(error: UnderMaintenance) -> Problem:
     return Problem(
         503, error.code, "Em manutenção", error.message,
-        extras={"desde": error.since, "ate": error.until, "motivo": error.reason},
+        extras={"since": error.since, "until": error.until, "reason": error.reason},
         headers={"Retry-After": str(error.wait)},
         english=("Under maintenance", "SISPAT is under maintenance. Nothing was saved: try again in a moment."),
     )  # fmt: skip
@@ -184,9 +185,12 @@ def problem_response(request: Request, found: Problem) -> Response:
         "status": found.status,
         "detail": message,
         "instance": request.url.path,
+        "code": found.code,
+        "request_id": request_id_of(request),
+        **found.extras,
+        # What the API called them before it spoke English; for one release.
         "codigo": found.code,
         "requisicao": request_id_of(request),
-        **found.extras,
     }
     return Response(
         orjson.dumps(body, default=str), found.status, {**found.headers, "Cache-Control": "no-store"},

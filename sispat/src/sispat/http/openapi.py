@@ -9,15 +9,15 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-__all__ = ["IDEMPOTENT", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation"]
+__all__ = ["IDEMPOTENT", "OF_VERSIONS", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation"]
 
-_SCHEME = "Sessão"
+_SCHEME = "bearer"  # names of components are ASCII (OpenAPI 3.1, "Components Object")
 _PAGE = "/api/docs"
 _ASSETS = f"{_PAGE}/recursos"
 _START_PATH = f"{_PAGE}/inicio.js"
@@ -43,39 +43,55 @@ _HTML = f"""<!doctype html>
 SECURITY: dict[str, Any] = {"security": [{_SCHEME: []}]}
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+def _header(name: str, description: str, example: str, *, required: bool) -> dict[str, Any]:
+    return {
+        "name": name, "in": "header", "required": required, "description": description,
+        "schema": {"type": "string"}, "example": example,
+    }  # fmt: skip
 
 
 # Headers that are read from the request.
-IDEMPOTENT = {"parameters": [_header("Idempotency-Key", "O mesmo pedido repetido vale uma vez só")]}
-VERSIONED = {"parameters": [_header("If-Match", 'A versão lida, como `"3"` ou o ETag inteiro')]}
+IDEMPOTENT = {
+    "parameters": [
+        _header(
+            "Idempotency-Key",
+            "O mesmo pedido repetido vale uma vez só; de 1 a 200 caracteres visíveis",
+            "b1946ac9-2f0e-4a1c-8d5e-6f3b9d1c7a20",
+            required=False,
+        )
+    ]
+}
+VERSIONED = {"parameters": [_header("If-Match", 'A versão lida, como `"3"` ou o ETag inteiro', '"1"', required=True)]}
 
 
-class CampoComErro(BaseModel):
-    """A field and what is wrong with it."""
+class FieldError(BaseModel):
+    """A field, by the name it was sent under (`items.3.valor` in a list), and what is wrong with it."""
 
-    campo: str
-    mensagem: str
+    field: str
+    message: str
 
 
-class ProblemaJson(BaseModel):
-    """RFC 9457; `codigo` is stable, `detail` is for people."""
+class Problem(BaseModel):
+    """RFC 9457; `code` is stable, `title` and `detail` are for people."""
 
     type: str
     title: str
     status: int
     detail: str
     instance: str
-    codigo: str
-    requisicao: str
-    erros: list[CampoComErro] | None = None
+    code: str
+    request_id: str
+    errors: list[FieldError] | None = None
+    current: dict[str, Any] | None = Field(None, description="412: o que está gravado agora")
+    sent: dict[str, Any] | None = Field(None, description="412: o que se tentou gravar")
+    codigo: str = Field(deprecated=True, description="O mesmo que `code`; sai na próxima versão")
+    requisicao: str = Field(deprecated=True, description="O mesmo que `request_id`; sai na próxima versão")
 
 
 def _problem(description: str) -> dict[str, Any]:
     return {
         "description": description,
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemaJson"}}},
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
 
 
@@ -83,12 +99,24 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     401: _problem("Ninguém entrou, ou a sessão terminou"),
     403: _problem("O papel não permite, ou falta o token CSRF"),
     404: _problem("Não existe ou não está ao alcance"),
-    409: _problem("Alterado por outra pessoa, ou em uso"),
+    409: _problem("Em uso"),
     413: _problem("Corpo acima do limite"),
     422: _problem("Campos inválidos, cada um nomeado"),
     429: _problem("Pedidos demais; tente de novo após Retry-After (segundos)"),
     503: _problem("Banco de dados ou serviço externo indisponível; tente de novo após Retry-After"),
 }
+
+
+OF_VERSIONS: dict[int | str, dict[str, Any]] = {
+    412: _problem("Alterado por outra pessoa: `current` é o que está gravado, `sent` o que se tentou gravar"),
+    428: _problem("Falta o cabeçalho If-Match com a versão lida"),
+}
+
+
+def _schemas_of_problems() -> dict[str, Any]:
+    """The shape of problems: the routes refer to it under a media type that FastAPI does not know."""
+    schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs"), "Problem": schema}
 
 
 def add_documentation(application: FastAPI) -> None:
@@ -98,10 +126,11 @@ def add_documentation(application: FastAPI) -> None:
     def with_session() -> dict[str, Any]:
         document = generate()
         components = document.setdefault("components", {})
+        components.setdefault("schemas", {}).update(_schemas_of_problems())
         components.setdefault("securitySchemes", {})[_SCHEME] = {
             "type": "http",
             "scheme": "bearer",
-            "description": "O `token` de POST /api/auth/login; um navegador pode usar o cookie da sessão.",
+            "description": "O `token` de POST /api/auth/login, ou uma chave de API; um navegador, o cookie da sessão.",
         }
         return document
 

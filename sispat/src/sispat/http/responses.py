@@ -12,7 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sispat.kernel.errors import InvalidData
+from sispat.kernel.errors import VersionRequired
 
 __all__ = ["Document", "json_response", "page_of_documents", "required_version"]
 
@@ -22,7 +22,7 @@ _PRIVATE = "private, no-cache"  # may be kept by the person's own browser, asked
 
 def page_of_documents(documents: Sequence[str], following: str | None, preceding: str | None) -> bytes:
     """A page of documents that PostgreSQL already built, with the keys of its neighbours."""
-    return b'{"itens":[%b],"proxima":%b,"anterior":%b}' % (
+    return b'{"items":[%b],"next":%b,"previous":%b}' % (
         ",".join(documents).encode(),
         orjson.dumps(following),
         orjson.dumps(preceding),
@@ -70,8 +70,11 @@ def _has(sent: str, etag: str) -> bool:
 
 
 def required_version(request: Request) -> int:
-    """The version named by If-Match (`"3"` or the whole ETag); raises `InvalidData` without one."""
+    """The version named by If-Match (`"3"` or the whole ETag); raises `VersionRequired` without one (RFC 6585, 3).
+
+    `*` names none, and is refused like nothing: it would overwrite what its sender has not seen.
+    """
     found = re.fullmatch(r'(?:W/)?"?(\d{1,9})(?:\.[0-9a-f]+)?"?', request.headers.get("if-match", "").strip())
     if found is None:
-        raise InvalidData({"If-Match": 'Envie o cabeçalho If-Match com a versão que você leu, como "3".'})
+        raise VersionRequired
     return int(found[1])

@@ -32,7 +32,7 @@ from starlette.routing import compile_path
 from sispat.http.group_commit import Grouped, group_of
 from sispat.http.idempotency import once as run_once
 from sispat.http.idempotency import request_digest
-from sispat.http.openapi import IDEMPOTENT, RESPONSES, SECURITY, VERSIONED
+from sispat.http.openapi import IDEMPOTENT, OF_VERSIONS, RESPONSES, SECURITY, VERSIONED
 from sispat.http.retry import Handler, retry
 from sispat.http.session import RequestContext, open_context, token_of
 from sispat.http.submission import Submission, read_submission
@@ -104,9 +104,10 @@ class Routes:
                     status_code=status,
                     response_model=response,
                     tags=[tag] if tag else None,
+                    operation_id=name or _operation(handler.__name__, tag),  # what generated clients call it
                     summary=summary or None,
                     include_in_schema=in_api,
-                    responses=RESPONSES if in_api else None,
+                    responses=RESPONSES | (OF_VERSIONS if versioned else {}) if in_api else None,
                     openapi_extra=extra,
                     **described,
                 )
@@ -204,6 +205,10 @@ class _Route(APIRoute):
             else:
                 arguments[self._model] = model.parse(_json(request, await request.body()))
         return arguments
+
+
+def _operation(handler: str, tag: str) -> str:
+    return handler if tag.rstrip("s") in handler else f"{handler}_{tag}"
 
 
 def _named(types: dict[str, Any], kind: type) -> str | None:

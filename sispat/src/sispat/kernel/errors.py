@@ -20,6 +20,7 @@ __all__ = [
     "SispatError",
     "StepPending",
     "VersionConflict",
+    "VersionRequired",
 ]
 
 
@@ -113,6 +114,15 @@ class VersionConflict(SispatError):
             f"{o_que} foi alterado por outra pessoa enquanto você editava "
             f"(a versão gravada é a {self.current.get('versao')}). Compare as duas versões e salve de novo.",
         )
+
+
+class VersionRequired(SispatError):
+    """A change came without the version it was made from: it could overwrite what nobody has seen."""
+
+    code = "versao-necessaria"
+
+    def __init__(self) -> None:
+        super().__init__('Envie o cabeçalho If-Match com a versão que você leu, como "3" ou o ETag inteiro.')
 
 
 class InUse(SispatError):

@@ -10,17 +10,32 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from sispat.kernel.brazil import INVALID_CEP, normal_cep, valid_cnpj, valid_cpf, without_separators
 from sispat.kernel.errors import InvalidData
 
 __all__ = [
-    "As", "BlankIsNone", "Cep", "Cpf", "CpfOrCnpj", "Date", "Input", "Kind", "Legible", "Money", "Uf",
+    "NOT_PLAIN",
+    "As",
+    "BlankIsNone",
+    "Cep",
+    "Cpf",
+    "CpfOrCnpj",
+    "Date",
+    "Input",
+    "Kind",
+    "Legible",
+    "Moment",
+    "Money",
+    "Percent",
+    "Plain",
+    "Uf",
+    "example",
     "invalid_fields",
 ]  # fmt: skip
 
@@ -46,6 +61,14 @@ class As(NamedTuple):
     """How values of a type are typed and shown, where the type itself does not say."""
 
     kind: Kind
+
+
+NOT_PLAIN = "Informe um número com ponto decimal e sem separador de milhares, como 1234.56."
+
+
+def example(**values: Any) -> ConfigDict:
+    """For an input that is a body of the API: an example that the demo city accepts as it is (a test sends it)."""
+    return ConfigDict(json_schema_extra={"examples": [values]})
 
 
 class Input(BaseModel):
@@ -76,24 +99,32 @@ def _blank_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _money(value: Any) -> Any:
-    """Brazilian "1.234,56" and plain "1234.56" alike; a float from JSON by its shortest decimal form."""
+def _plain(value: Any) -> Any:
+    """Only `1234.56`: "1.500" is one and a half to a program, and forms read Brazilian figures before (ui.fields).
+
+    Also keeps out what Python reads beyond that, such as "1_000" or "1e3". A float from JSON by its shortest form.
+    """
     if isinstance(value, float):
-        return str(value)
-    if not isinstance(value, str):
-        return value
-    text = value.replace("R$", "").replace("\xa0", "").strip().replace(" ", "")
-    if "," in text or re.fullmatch(r"\d{1,3}(\.\d{3})+", text):
-        text = text.replace(".", "").replace(",", ".")
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise PydanticCustomError("dinheiro", "Informe um valor em reais, como 1.234,56.") from None
+        value = str(value)
+    if isinstance(value, str) and not re.fullmatch(r"\s*-?\d{1,30}(\.\d{1,30})?\s*", value, re.ASCII):
+        raise PydanticCustomError("decimal", NOT_PLAIN)
+    return value
 
 
 def _date(value: dt.date) -> dt.date:
     if not dt.date(1900, 1, 1) <= value <= dt.date(2100, 12, 31):
         raise PydanticCustomError("data", "Informe uma data entre 01/01/1900 e 31/12/2100.")
+    return value
+
+
+def _moment(value: Any) -> Any:
+    """A `+` that was not escaped in a query string arrives as a blank."""
+    return re.sub(r"(?<=\d) (?=\d\d:?\d\d$)", "+", value) if isinstance(value, str) and "T" in value else value
+
+
+def _with_zone(value: dt.datetime) -> dt.datetime:
+    if value.tzinfo is None:
+        raise PydanticCustomError("fuso", "Informe também o fuso, como 2026-01-31T08:00:00-03:00 ou ...Z.")
     return value
 
 
@@ -127,22 +158,40 @@ def _cpf_or_cnpj(value: str) -> str:
     return number
 
 
+def _decimal(pattern: str, maximum: float, example: str) -> WithJsonSchema:
+    """What a program may send for a decimal: a string keeps every digit; a number is read by its shortest form."""
+    kinds = [{"type": "string", "pattern": pattern}, {"type": "number", "minimum": 0, "maximum": maximum}]
+    return WithJsonSchema({"anyOf": kinds, "examples": [example]})
+
+
+BlankIsNone = BeforeValidator(_blank_is_none)
+Plain = BeforeValidator(_plain)
+"""Of numbers: written with ASCII digits, perhaps one decimal point, and nothing else."""
+
 Legible = AfterValidator(_legible)
 """Of text that can be read; after `Field(...)`, whose limits pydantic would else not see as those of a text."""
 Money = Annotated[
     Decimal,
-    BeforeValidator(_money),
-    Field(ge=0, max_digits=14, decimal_places=2, allow_inf_nan=False, examples=["1234.56"]),
+    Plain,
+    Field(ge=0, max_digits=14, decimal_places=2, allow_inf_nan=False),
+    _decimal(r"^\d{1,12}(\.\d{1,2})?$", 999_999_999_999.99, "1234.56"),
     As("money"),
 ]
+Percent = Annotated[
+    Decimal,
+    Plain,
+    Field(ge=0, le=100, max_digits=5, decimal_places=2),
+    _decimal(r"^\d{1,3}(\.\d{1,2})?$", 100, "10.00"),
+]
 Date = Annotated[dt.date, AfterValidator(_date)]
+Moment = Annotated[dt.datetime, BeforeValidator(_moment), AfterValidator(_with_zone)]
+"""A point in time with its offset from UTC."""
 Cep = Annotated[str, AfterValidator(_cep), Field(examples=["01001-000"]), As("cep")]
 """Eight digits, or nothing."""
 Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"]), As("code")]
 """Two letters, or nothing."""
 Cpf = Annotated[str, AfterValidator(_cpf), As("cpf_cnpj")]
 CpfOrCnpj = Annotated[str, AfterValidator(_cpf_or_cnpj), As("cpf_cnpj")]
-BlankIsNone = BeforeValidator(_blank_is_none)
 
 # pydantic's error types -> Portuguese; the names in braces come from the error's context.
 _SENTENCES = {
@@ -172,6 +221,10 @@ _SENTENCES = {
     "date_parsing": "Informe uma data como 2026-01-31.",
     "date_type": "Informe uma data como 2026-01-31.",
     "date_from_datetime_inexact": "Informe uma data, sem horário.",
+    "datetime_parsing": "Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00.",
+    "datetime_from_date_parsing": "Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00.",
+    "datetime_type": "Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00.",
+    "list_type": "Envie uma lista.",
     "greater_than_equal": "O mínimo é {ge}.",
     "less_than_equal": "O máximo é {le}.",
     "json_invalid": "O corpo não é JSON válido: {error}.",

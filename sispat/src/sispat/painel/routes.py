@@ -22,7 +22,7 @@ route = Routes()
 @route("GET", "/")
 async def first_page(ctx: RequestContext) -> Reply:
     """The first page."""
-    newest = await patrimonios.listar(ctx, ListaDePatrimonios(sort="-numero", limite=5))
+    newest = await patrimonios.listar(ctx, ListaDePatrimonios(sort="-numero", limit=5))
     return page(
         "painel/painel.html",
         totais=await totais(ctx),

@@ -8,7 +8,8 @@ change is audited in the same transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import UUID
@@ -21,26 +22,15 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, SispatError, VersionConflict
 from sispat.kernel.formats import plate_number
+from sispat.kernel.patches import Patch
 from sispat.patrimonios import rules, sql
-from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.patrimonios.fields import EdicaoDePatrimonio, ItemDoLote, NovoPatrimonio, TrocaDeCarga
 from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query, walked
 
 __all__ = [
-    "CONSTRAINTS",
-    "com_numero",
-    "contar",
-    "criar",
-    "criar_juntos",
-    "editar",
-    "exportar",
-    "historico",
-    "listar",
-    "meant",
-    "numeros",
-    "obter",
-    "require_agente",
-    "trocar_carga",
-]
+    "CONSTRAINTS", "com_numero", "contar", "corrigir", "criar", "criar_juntos", "criar_lote", "editar", "exportar",
+    "historico", "listar", "meant", "numeros", "obter", "require_agente", "trocar_carga",
+]  # fmt: skip
 
 CONSTRAINTS = {
     "patrimonio_classe_id_fkey": ("classe_id", "A classe escolhida não existe."),
@@ -149,29 +139,86 @@ async def _require_creatable(ctx: Context, new: NovoPatrimonio) -> None:
     await require_agente(ctx, new.agente_id)
 
 
+async def criar_lote(ctx: Context, new: Sequence[ItemDoLote]) -> list[str]:
+    """Register different assets at once, all or none; their documents (JSON) in the order of `new`.
+
+    An error names the item, `items.3.valor` being of the fourth.
+    """
+    ctx.access.require(rules.CRIAR)
+    for position, each in enumerate(new):
+        with _of_item(position):
+            _require_reach(ctx, each.setor_id)
+            await require_agente(ctx, each.agente_id)
+    await ctx.turn.take()
+    rows = [(each.columns(), ctx.actor, ctx.request_id) for each in new]
+    try:
+        async with ctx.conn.transaction():
+            return await sql.criar_juntos(ctx.conn, rows)
+    except errors.IntegrityError as failure:
+        position, error = await _first_refused(ctx, rows, failure)
+        with _of_item(position):
+            raise explained(error, CONSTRAINTS) from error
+
+
+async def _first_refused(
+    ctx: Context, rows: Sequence[tuple[Mapping[str, Any], UUID, str]], failure: errors.IntegrityError
+) -> tuple[int, errors.IntegrityError]:
+    """Which row it was: sent together, PostgreSQL does not say. One by one, on the way to undoing it all."""
+    async with ctx.conn.transaction(force_rollback=True):
+        for position, row in enumerate(rows):
+            try:
+                await sql.criar_juntos(ctx.conn, [row])
+            except errors.IntegrityError as error:
+                return position, error
+    raise failure
+
+
+@contextmanager
+def _of_item(position: int) -> Iterator[None]:
+    try:
+        yield
+    except InvalidData as error:
+        raise InvalidData({f"items.{position}.{field}": text for field, text in error.fields.items()}) from error
+
+
 async def editar(ctx: Context, id_: UUID, edited: EdicaoDePatrimonio, version: int) -> str:
     """Correct what describes an asset; its document (JSON). Raises `VersionConflict` when somebody was faster."""
     ctx.access.require(rules.EDITAR)
-    return await _change(ctx, id_, edited.columns(), version, "editar")
+    new = edited.columns()
+    return await _change(ctx, id_, lambda _: new, version, "editar", sent=new)
+
+
+async def corrigir(ctx: Context, id_: UUID, patch: Patch, version: int) -> str:
+    """Correct some fields of an asset, as `editar` does."""
+    ctx.access.require(rules.EDITAR)
+
+    def corrected(before: Mapping[str, Any]) -> dict[str, Any]:
+        return patch.applied(EdicaoDePatrimonio, before).columns()
+
+    return await _change(ctx, id_, corrected, version, "editar", sent=patch.model_dump(exclude_unset=True))
 
 
 async def trocar_carga(ctx: Context, id_: UUID, troca: TrocaDeCarga, version: int) -> str:
     """Put an asset into other custody; its document (JSON) as stored."""
     ctx.access.require(rules.TROCAR_CARGA)
     _require_reach(ctx, troca.setor_id)
-    return await _change(ctx, id_, troca.model_dump(), version, "trocar_carga")
+    new = troca.model_dump()
+    return await _change(ctx, id_, lambda _: new, version, "trocar_carga", sent=new)
 
 
-async def _change(ctx: Context, id_: UUID, new: dict[str, Any], version: int, action: str) -> str:
+async def _change(
+    ctx: Context, id_: UUID, new_of: Callable[[Mapping[str, Any]], Mapping[str, Any]], version: int, action: str,
+    *, sent: Mapping[str, Any],
+) -> str:  # fmt: skip
     async with ctx.conn.transaction():
         before = await sql.bloquear(ctx.conn, ctx.access.setores, id_)
         if before is None:
             raise NotFound("O bem", id_)
         if before["versao"] != version:
             current = json.loads(await obter(ctx, id_))
-            raise VersionConflict(f"O bem {before['numero']:06}", current=current, sent=new)
+            raise VersionConflict(f"O bem {before['numero']:06}", current=current, sent=sent)
         rules.require_alterable(before["situacao"])
-        changes = {field: value for field, value in new.items() if before[field] != value}
+        changes = {field: value for field, value in new_of(before).items() if before[field] != value}
         if "agente_id" in changes:
             await require_agente(ctx, changes["agente_id"])
         if changes:

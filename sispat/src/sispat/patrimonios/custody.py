@@ -20,7 +20,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.fields import Ui
 from sispat.kernel.formats import decimal, plate_number
-from sispat.kernel.inputs import As, BlankIsNone, Input
+from sispat.kernel.inputs import As, BlankIsNone, Input, example
 from sispat.kernel.situacoes import Situacao
 from sispat.patrimonios import rules, sql
 from sispat.patrimonios.actions import CONSTRAINTS, meant, require_agente
@@ -47,6 +47,8 @@ class CargaDeMuitos(Input):
 
 class CargaEmLote(CargaDeMuitos):
     """The same of these assets, by plate number."""
+
+    model_config = example(numeros=[1, 2], agente_id="b7653cce-dfb1-4d4e-a699-d5ef454b78f8")
 
     numeros: Annotated[
         tuple[Annotated[int, Field(ge=1, le=10**18 - 1)], ...],

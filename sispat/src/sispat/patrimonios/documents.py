@@ -9,20 +9,28 @@ from pydantic import BaseModel, ConfigDict
 from sispat.cadastros.documents import REFERENCES
 from sispat.patrimonios.fields import PATRIMONIO
 
-__all__ = ["Ficha", "Item", "Lista", "Trocados"]
+__all__ = ["Ficha", "Item", "Lista", "Lote", "Trocados"]
 
 Item: Any = PATRIMONIO.document("Item", but=PATRIMONIO.unlisted, references=REFERENCES)
 Ficha: Any = PATRIMONIO.document("Ficha", references=REFERENCES)
 
 
 class Lista(BaseModel):
-    """One page; `proxima` and `anterior` go into `?pagina=`."""
+    """One page; `next` and `previous` go into `?cursor=`."""
 
     model_config = ConfigDict(extra="forbid")
 
-    itens: list[Item]
-    proxima: str | None
-    anterior: str | None
+    items: list[Item]
+    next: str | None
+    previous: str | None
+
+
+class Lote(BaseModel):
+    """What was registered at once, in the order in which it was sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    items: list[Ficha]
 
 
 class Trocados(BaseModel):

@@ -11,15 +11,29 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money
+from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Plain, example
+from sispat.kernel.patches import patch_of
 from sispat.kernel.situacoes import Conservacao, Posse, Situacao
 from sispat.patrimonios.rules import LOTE_MAXIMO
 
-__all__ = ["PATRIMONIO", "EdicaoDePatrimonio", "NovoPatrimonio", "TrocaDeCarga"]
+__all__ = [
+    "PATRIMONIO", "CorrecaoDePatrimonio", "EdicaoDePatrimonio", "ItemDoLote", "LoteDePatrimonios", "NovoPatrimonio",
+    "TrocaDeCarga",
+]  # fmt: skip
 
 _QUE, _ORIGEM, _CARGA, _ESTADO, _LOTE = (
     "O que é", "Como foi adquirido", "Onde fica e quem responde", "Estado", "Lote",
 )  # fmt: skip
+
+# Examples name records of the demo city, whose ids are always the same.
+_DESCRITO = {
+    "descricao": "Notebook 14 polegadas, 16 GB", "classe_id": "e41686cd-6616-4227-a737-14726c167229",
+    "valor": "4299.90", "data_aquisicao": "2026-01-31", "nota_fiscal": "1234", "numero_serie": "NB-0001",
+}  # fmt: skip
+_ENTREGUE = {
+    "setor_id": "f38b2ffc-80a4-4f5a-a1c9-bc701e7ea419", "local_id": "66eebc57-8f4e-4b4f-a041-f5ee8bae8e66",
+    "agente_id": "b7653cce-dfb1-4d4e-a699-d5ef454b78f8",
+}  # fmt: skip
 
 
 _SERIAL_LENGTH = 80
@@ -32,6 +46,8 @@ def _lines(value: Any) -> Any:
 
 class EdicaoDePatrimonio(Input):
     """What describes an asset and may be corrected."""
+
+    model_config = example(**_DESCRITO)
 
     descricao: Annotated[
         str,
@@ -80,6 +96,8 @@ class EdicaoDePatrimonio(Input):
 class TrocaDeCarga(Input):
     """Who answers for an asset, and where it stands."""
 
+    model_config = example(**_ENTREGUE)
+
     setor_id: Annotated[UUID, Ui("Setor", section=_CARGA, refers_to="setor", in_form=False, in_list=True)]
     """Implied by the local in forms, so that the two can't contradict each other."""
     local_id: Annotated[
@@ -98,8 +116,11 @@ class TrocaDeCarga(Input):
 class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
     """A new asset: described, placed, in somebody's custody. `quantidade` equal ones at once."""
 
+    model_config = example(**_DESCRITO, **_ENTREGUE)
+
     quantidade: Annotated[
         int,
+        Plain,
         Field(ge=1, le=LOTE_MAXIMO),
         Ui(
             "Quantos bens iguais",
@@ -141,6 +162,23 @@ class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
             return f"O número de série “{twice}” está mais de uma vez na lista."
         long = next((each for each in given if len(each) > _SERIAL_LENGTH), "")
         return f"O número de série “{long}” passa de {_SERIAL_LENGTH} caracteres." if long else ""
+
+
+class ItemDoLote(TrocaDeCarga, EdicaoDePatrimonio):
+    """One asset of several different ones."""
+
+    model_config = example(**_DESCRITO, **_ENTREGUE)
+
+
+class LoteDePatrimonios(Input):
+    """Different assets that are registered at once, all or none."""
+
+    model_config = example(items=[{**_DESCRITO, **_ENTREGUE}])
+
+    items: Annotated[tuple[ItemDoLote, ...], Field(min_length=1, max_length=LOTE_MAXIMO)]
+
+
+CorrecaoDePatrimonio = patch_of("CorrecaoDePatrimonio", EdicaoDePatrimonio, observacao="Tela trocada na garantia.")
 
 
 class _Given(BaseModel):

@@ -19,7 +19,8 @@ from pydantic import Field
 
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Ui
-from sispat.kernel.inputs import As, BlankIsNone, Input, Legible
+from sispat.kernel.inputs import As, BlankIsNone, Legible, Moment
+from sispat.kernel.paging import Paged
 from sispat.kernel.situacoes import Conservacao, Situacao
 from sispat.patrimonios.sql import Query, Row
 
@@ -38,8 +39,8 @@ SORT_LABELS = {
 Direction = Literal["a", "d"]  # the page before (antes) or after (depois) a row
 
 
-class ListaDePatrimonios(Input):
-    """What a list may be asked for; `pagina` is the opaque cursor an earlier page gave."""
+class ListaDePatrimonios(Paged):
+    """What a list may be asked for."""
 
     q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
     setor: Annotated[UUID | None, BlankIsNone, Ui("Setor", refers_to="setor")] = None
@@ -53,8 +54,10 @@ class ListaDePatrimonios(Input):
         As("code"),
         Ui("Ordem"),
     ] = "numero"
-    pagina: Annotated[str, Field(max_length=600), Legible, Ui("Página")] = ""
-    limite: Annotated[int, Field(ge=1, le=200), Ui("Limite")] = 50
+    numero: Annotated[int | None, Field(ge=0, lt=2**63), BlankIsNone, Ui("Número")] = None
+    atualizado_desde: Annotated[
+        Moment | None, BlankIsNone, Field(examples=["2026-01-31T08:00:00-03:00"]), Ui("Gravado desde")
+    ] = None
 
     def filters(self) -> dict[str, Any]:
         """The filters that are set, by column."""
@@ -65,6 +68,8 @@ class ListaDePatrimonios(Input):
             "agente_id": self.agente,
             "situacao": self.situacao,
             "conservacao": self.conservacao,
+            "numero": self.numero,
+            "atualizado_em": self.atualizado_desde,
         }
         return {column: value for column, value in asked.items() if value is not None}
 
@@ -76,7 +81,7 @@ class ListaDePatrimonios(Input):
             filters=self.filters(),
             sort=self.sort.lstrip("-"),
             descending=self.sort.startswith("-"),
-            limit=self.limite,
+            limit=self.limit,
         )
 
 
@@ -91,8 +96,8 @@ class ListPage:
 
 def page_query(asked: ListaDePatrimonios, setores: tuple[UUID, ...] | None) -> Query:
     """What finds one row more than the page holds, so that `walked` knows whether there is another page."""
-    query = replace(asked.query(setores), limit=asked.limite + 1)
-    if not asked.pagina:
+    query = replace(asked.query(setores), limit=asked.limit + 1)
+    if not asked.cursor:
         return query
     backwards, key, numero = _opened(asked)
     return replace(query, after=(key, numero), descending=query.descending != backwards)
@@ -100,11 +105,11 @@ def page_query(asked: ListaDePatrimonios, setores: tuple[UUID, ...] | None) -> Q
 
 def walked(asked: ListaDePatrimonios, rows: Sequence[Row]) -> ListPage:
     """The page of the rows that `page_query` found."""
-    backwards = bool(asked.pagina) and _opened(asked)[0]
-    more, shown = len(rows) > asked.limite, list(rows[: asked.limite])
+    backwards = bool(asked.cursor) and _opened(asked)[0]
+    more, shown = len(rows) > asked.limit, list(rows[: asked.limit])
     if backwards:
         shown.reverse()
-    after, before = (True, more) if backwards else (more, bool(asked.pagina))
+    after, before = (True, more) if backwards else (more, bool(asked.cursor))
     return ListPage(
         [row.document for row in shown],
         cursor_at(asked, shown[-1], "d") if shown and after else None,
@@ -147,11 +152,11 @@ def _is_date(text: str) -> bool:
 
 def _opened(asked: ListaDePatrimonios) -> tuple[bool, str, int]:
     try:
-        data = base64.urlsafe_b64decode(asked.pagina + "=" * (-len(asked.pagina) % 4))
+        data = base64.urlsafe_b64decode(asked.cursor + "=" * (-len(asked.cursor) % 4))
         sort, direction, key, numero = json.loads(data)
         valid = sort == asked.sort and direction in ("a", "d") and _is_place(sort.lstrip("-"), key, numero)
     except (ValueError, TypeError):
         valid = False
     if not valid:
-        raise InvalidData({"pagina": "A chave da página não é desta lista. Comece de novo pela primeira página."})
+        raise InvalidData({"cursor": "A chave da página não é desta lista. Comece de novo pela primeira página."})
     return direction == "a", key, numero

@@ -20,9 +20,16 @@ from sispat.kernel.situacoes import Situacao
 from sispat.kernel.words import plate_typed
 from sispat.patrimonios import actions, custody
 from sispat.patrimonios.custody import CargaEmLote, Escolha
-from sispat.patrimonios.documents import Ficha, Lista, Trocados
+from sispat.patrimonios.documents import Ficha, Lista, Lote, Trocados
 from sispat.patrimonios.export import Export
-from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.patrimonios.fields import (
+    PATRIMONIO,
+    CorrecaoDePatrimonio,
+    EdicaoDePatrimonio,
+    LoteDePatrimonios,
+    NovoPatrimonio,
+    TrocaDeCarga,
+)
 from sispat.patrimonios.listing import SORT_LABELS, ListaDePatrimonios, ListPage
 from sispat.patrimonios.screens import Carga, Edicao, Novo, created
 from sispat.patrimonios.screens_of_many import CargaDeVarios, handed_over
@@ -40,7 +47,10 @@ API = "/api/patrimonios"
 
 @route("GET", API, tag="patrimonios", response=Lista, summary="Listar")
 async def listar(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
-    """Busca por palavras ou número, filtros, ordem; páginas por chave (`proxima`, `anterior`)."""
+    """Busca por palavras ou número, filtros, ordem; páginas por chave (`next` e `previous` vão em `cursor`).
+
+    Para acompanhar o que muda: `atualizado_desde` com a hora da última busca menos um minuto.
+    """
     found = await actions.listar(ctx, pedido)
     return Document(page_of_documents(found.documents, found.following, found.preceding))
 
@@ -85,9 +95,22 @@ async def criar(ctx: RequestContext, dados: NovoPatrimonio) -> Response:
     return _created(await actions.criar(ctx, dados))
 
 
+@route("POST", f"{API}/lote", tag="patrimonios", response=Lote, status=201, summary="Cadastrar vários", once=True)
+async def criar_lote(ctx: RequestContext, dados: LoteDePatrimonios) -> Response:
+    """Até 500 bens diferentes, todos ou nenhum; a resposta vem na mesma ordem. Um erro diz qual: `items.3.valor`."""
+    documents = ",".join(await actions.criar_lote(ctx, dados.items))
+    return Response(f'{{"items":[{documents}]}}', 201, {"Cache-Control": "no-store"}, "application/json")
+
+
+@route("PATCH", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Corrigir", versioned=True)
+async def corrigir(ctx: RequestContext, id_: UUID, dados: CorrecaoDePatrimonio) -> Reply:  # type: ignore[valid-type]
+    """Só os campos enviados mudam (JSON Merge Patch, RFC 7396); exige If-Match com a versão lida."""
+    return Document.built(await actions.corrigir(ctx, id_, dados, required_version(ctx.request)))
+
+
 @route("PUT", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Editar", versioned=True)
 async def editar(ctx: RequestContext, id_: UUID, dados: EdicaoDePatrimonio) -> Reply:
-    """Corrige a descrição do bem; exige If-Match com a versão lida (409 mostra as duas versões)."""
+    """Corrige a descrição do bem; exige If-Match com a versão lida (412 mostra as duas versões)."""
     return Document.built(await actions.editar(ctx, id_, dados, required_version(ctx.request)))
 
 

@@ -47,9 +47,9 @@ _GROUPS, _GROUP = 4, 4  # 79 bits
 async def listar(ctx: Context, asked: ListaDeUsuarios) -> AccountsPage:
     """A page of accounts, by name."""
     ctx.access.require(rules.USUARIO_VER)
-    after, backwards = opened(asked.pagina)
+    after, backwards = opened(asked.cursor)
     rows = await accounts.walk(
-        ctx.conn, q=asked.q, active=asked.ativos, after=after, backwards=backwards, limit=asked.limite + 1
+        ctx.conn, q=asked.q, active=asked.ativos, after=after, backwards=backwards, limit=asked.limit + 1
     )
     return walked(asked, rows)
 

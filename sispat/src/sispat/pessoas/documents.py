@@ -49,11 +49,11 @@ Usuario: Any = USUARIO.document("Usuario")
 
 
 class PaginaDeUsuarios(BaseModel):
-    """Accounts by name; `proxima` and `anterior` go into `pagina`, null where there is no such page."""
+    """Accounts by name; `next` and `previous` go into `cursor`, null where there is no such page."""
 
-    itens: list[Usuario]
-    proxima: str | None
-    anterior: str | None
+    items: list[Usuario]
+    next: str | None
+    previous: str | None
 
 
 class SenhaProvisoria(BaseModel):

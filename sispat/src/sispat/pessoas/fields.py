@@ -9,7 +9,8 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.inputs import As, Input, Legible
+from sispat.kernel.inputs import As, Input, Legible, example
+from sispat.kernel.paging import Paged
 from sispat.kernel.permissions import Papel
 
 __all__ = [
@@ -29,12 +30,16 @@ Senha = Annotated[str, Field(min_length=1, max_length=200, repr=False), Ui("Senh
 class Credenciais(Input):
     """What a person types to sign in."""
 
+    model_config = example(email="gestor@demo.local", password="demo")  # noqa: S106 - public by design
+
     email: Annotated[str, Field(min_length=1, max_length=254, examples=["admin@demo.local"]), Legible, Ui("E-mail")]
     senha: Annotated[str, Field(min_length=1, max_length=200, alias="password", examples=["demo"]), Ui("Senha")]
 
 
 class DadosDeUsuario(Input):
     """What an administrator writes of a person; `setores` are codes."""
+
+    model_config = example(email="ana.lima@cidade.example", nome="Ana Lima", papel="consulta")
 
     email: Email
     nome: Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome", "Até 120 caracteres.")]
@@ -65,13 +70,11 @@ class TrocaDaPropriaSenha(Input):
     nova: Annotated[str, Field(min_length=1, max_length=200, repr=False), Ui("Senha nova")]
 
 
-class ListaDeUsuarios(Input):
+class ListaDeUsuarios(Paged):
     """What the list of people may be asked for."""
 
     q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
     ativos: Annotated[bool, Ui("Só quem pode entrar")] = False
-    pagina: Annotated[str, Field(max_length=400), Legible, Ui("Página")] = ""
-    limite: Annotated[int, Field(ge=1, le=200), Ui("Quantos por página")] = 50
 
 
 class _Conta(BaseModel):

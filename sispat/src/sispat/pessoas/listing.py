@@ -39,16 +39,16 @@ def opened(cursor: str) -> tuple[Place | None, bool]:
             raise ValueError(way)
         return Place(key, UUID(id_)), way == "a"
     except (ValueError, TypeError, AttributeError):
-        raise InvalidData({"pagina": "Use o valor de “proxima” ou “anterior” como veio, ou comece sem ele."}) from None
+        raise InvalidData({"cursor": "Use o valor de “next” ou “previous” como veio, ou comece sem ele."}) from None
 
 
 def walked(asked: ListaDeUsuarios, rows: Sequence[dict[str, Any]]) -> AccountsPage:
     """The page of `rows`, which are one more than it holds where there is another page."""
-    backwards, more = opened(asked.pagina)[1], len(rows) > asked.limite
-    shown = list(rows[: asked.limite])
+    backwards, more = opened(asked.cursor)[1], len(rows) > asked.limit
+    shown = list(rows[: asked.limit])
     if backwards:
         shown.reverse()
-    after, before = (True, more) if backwards else (more, bool(asked.pagina))
+    after, before = (True, more) if backwards else (more, bool(asked.cursor))
     following = _cursor("d", shown[-1]) if shown and after else None
     preceding = _cursor("a", shown[0]) if shown and before else None
     return AccountsPage([{n: v for n, v in row.items() if n != "ordem"} for row in shown], following, preceding)

@@ -40,7 +40,7 @@ async def error_page(request: Request, problem: Problem) -> Response:
     if problem.status == 401:
         return sign_in_page(request, problem=problem, carry=True)
     if problem.code == StepPending.code:
-        return redirect(problem.extras["pagina"])
+        return redirect(problem.extras["page"])
     typed = sent.typed() if sent else {}
     labels = site_of(request).labels
     may_pass = problem.status >= 500 or problem.status == 429
@@ -50,7 +50,7 @@ async def error_page(request: Request, problem: Problem) -> Response:
         problem.status,
         problem.headers,
         problem=problem,
-        fields=[(labels.get(e["campo"], e["campo"]), e["mensagem"]) for e in problem.extras.get("erros", ())],
+        fields=[(labels.get(e["field"], e["field"]), e["message"]) for e in problem.extras.get("errors", ())],
         typed={labels[n]: v for n, v in typed.items() if n in labels and v and not n.endswith("_id")},
         send_again=_send_again(request, problem),
         ask_again=_address(request) if request.method == "GET" and may_pass else "",

@@ -6,6 +6,7 @@ use cases read, and how either is shown to people.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from sispat.kernel import formats
 from sispat.kernel.brazil import normal_cep
 from sispat.kernel.dates import read_date
 from sispat.kernel.fields import FieldSpec
-from sispat.kernel.inputs import Kind
+from sispat.kernel.inputs import NOT_PLAIN, Kind
 
 __all__ = ["Choice", "ChoiceGroup", "FormField", "Section", "by_name", "choices", "in_sections", "typed"]
 
@@ -98,8 +99,8 @@ class FormField:
         text = typed.strip()
         if self.kind == "date":
             return read_date(text)
-        if self.kind == "decimal":
-            return text.replace(",", ".")
+        if self.kind in ("money", "decimal"):
+            return _plain_number(text)
         if self.kind == "code":
             return text.upper()
         if self.kind == "cep":
@@ -122,7 +123,9 @@ class FormField:
         return next((choice for group in self.groups for choice in group.choices if choice.value == value), None)
 
     def error(self, message: str) -> str:
-        """The sentence for a wrong value: a pattern is told in words."""
+        """The sentence for a wrong value: a pattern is told in words, a number as people write it here."""
+        if message == NOT_PLAIN:
+            return "Informe um número, como 1.234,56."
         return self.pattern_hint if self.pattern_hint and message.startswith("Formato não aceito") else message
 
 
@@ -132,6 +135,14 @@ class Section:
 
     title: str
     fields: tuple[FormField, ...]
+
+
+def _plain_number(text: str) -> str:
+    """`1.234,56` and `R$ 1.234` as programs write them; without a comma, dots before three digits are thousands."""
+    bare = re.sub(r"R\$|\s", "", text)
+    if "," in bare or re.fullmatch(r"\d{1,3}(\.\d{3})+", bare):
+        return bare.replace(".", "").replace(",", ".")
+    return bare
 
 
 def by_name(sections: Iterable[Section]) -> dict[str, FormField]:

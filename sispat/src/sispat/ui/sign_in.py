@@ -30,7 +30,7 @@ def sign_in_page(request: Request, *, problem: Problem | None = None, carry: boo
     else:
         after, hidden = request.query_params.get("proximo", "/"), {}
     pre_session = request.cookies.get(PRE_SESSION) or tokens.new_token()
-    errors = {e["campo"]: e["mensagem"] for e in problem.extras.get("erros", ())} if problem else {}
+    errors = {e["field"]: e["message"] for e in problem.extras.get("errors", ())} if problem else {}
     response = render(
         request,
         "ui/sign_in.html",

@@ -23,8 +23,12 @@ SORTS = {
     "valor": ("valor", "numeric"),
     "data_aquisicao": ("data_aquisicao", "date"),
 }
-FILTERS = ("setor_id", "local_id", "classe_id", "agente_id", "situacao", "conservacao")
-RARE = frozenset({"local_id", "agente_id"})  # filters of many values, each of few assets
+# What a list is narrowed by: column -> how it is compared.
+FILTERS = {
+    "setor_id": "=", "local_id": "=", "classe_id": "=", "agente_id": "=", "situacao": "=", "conservacao": "=",
+    "numero": "=", "atualizado_em": ">=",
+}  # fmt: skip
+RARE = frozenset({"local_id", "agente_id", "atualizado_em"})  # filters of many values, each of few assets
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ def conditions(query: Query) -> tuple[list[str], list[Any]]:
     for column, value in query.filters.items():
         if column not in FILTERS:
             raise KeyError(column)
-        where.append(f"(p.{column} = %s){'' if column in RARE else certain}")
+        where.append(f"(p.{column} {FILTERS[column]} %s){'' if column in RARE else certain}")
         values.append(value)
     if query.q:
         condition, found = _search(query, _facets(query))
