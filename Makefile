@@ -26,6 +26,7 @@ test: lint types contracts $(STAMP)  ## everything that has to pass: the checks 
 	@.ci/debian
 	@.ci/azurite
 	@$(QUIET)
+	@.ci/axe
 	@.ci/chromium; case $$? in 0) $(PY) -m pytest -m "fault or browser" ;; 3) $(PY) -m pytest -m fault ;; *) exit 1 ;; esac
 	@$(MAKE) --no-print-directory alone
 
@@ -56,6 +57,7 @@ rounds: $(STAMP)  ## the tests that kill at random moments, with their full coun
 	esteio/tests/limit/test_limit_host_processes.py sispat/tests/faults/test_restauracao.py
 
 browser: $(STAMP)  ## only the tests that drive a real browser
+	@.ci/axe
 	@.ci/chromium && $(PY) -m pytest -m browser
 
 alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, passes its core tests

@@ -28,6 +28,7 @@ from sispat.ui.static_files import static_path
 
 __all__ = ["Page", "page", "redirect", "render"]
 
+_SAVED = frozenset({"feito", "novos"})  # of the address, after a form was saved: its draft is forgotten (drafts.js)
 _TEMPLATES = Path(__file__).parent.parent  # named by their folder: patrimonios/lista.html
 
 
@@ -96,6 +97,7 @@ def render(
         "city": service.settings.city_name,
         "csrf": lambda: tokens.csrf_for(request.cookies.get(COOKIE, "")),
         "notice": site.notices.get(request.query_params.get("feito", ""), ""),
+        "saved": request.method == "GET" and not _SAVED.isdisjoint(request.query_params),
         "timezone": service.settings.timezone,
         "request_id": request_id_of(request),
     }

@@ -36,6 +36,8 @@ class Picker {
     this.input.id = id;
     const combobox = { role: "combobox", "aria-autocomplete": "list", "aria-controls": this.list.id, "aria-expanded": false };
     for (const [name, value] of Object.entries(combobox)) this.input.setAttribute(name, value);
+    const hint = document.getElementById(`achados-${this.name.slice(0, this.name.lastIndexOf("."))}`);
+    if (hint && !hint.hasAttribute("role")) hint.textContent = this.texts.dica; // it speaks of the button
     if (this.select.autofocus) this.input.focus();
     this.select.hidden = this.button.hidden = true;
   }
@@ -46,10 +48,7 @@ class Picker {
     this.input.addEventListener("click", () => this.list.hidden && this.find());
     this.input.addEventListener("blur", () => this.close());
     this.list.addEventListener("mousedown", (event) => event.preventDefault()); // the focus stays where it is
-    this.list.addEventListener("click", (event) => {
-      const option = event.target.closest("[role=option]");
-      if (option) this.choose([...this.list.children].indexOf(option));
-    });
+    this.list.addEventListener("click", ({ target }) => this.choose([...this.list.children].indexOf(target.closest("li"))));
     this.select.addEventListener("change", () => this.showChosen()); // set by another script, such as a draft's
   }
 
@@ -78,7 +77,7 @@ class Picker {
       if (error.name === "AbortError") return;
       this.close();
       this.button.hidden = false; // what works without this script still works
-      this.say(this.texts.falha, true);
+      Object.assign(this.status, { textContent: this.texts.falha, className: "" });
     }
   }
 
@@ -87,7 +86,8 @@ class Picker {
     this.list.replaceChildren(...items.map((item, position) => this.option(item, position)));
     const { nada, um, varias } = this.texts;
     const number = more ? `${items.length}+` : items.length;
-    this.say(!items.length ? nada : items.length === 1 ? um : varias.replace("{n}", number), !items.length);
+    this.status.textContent = !items.length ? nada : items.length === 1 ? um : varias.replace("{n}", number);
+    this.status.classList.toggle("oculto", items.length > 0);
     this.open(items.length > 0 && document.activeElement === this.input);
   }
 
@@ -103,11 +103,6 @@ class Picker {
     option.setAttribute("aria-selected", "false");
     if (group) option.append(Object.assign(document.createElement("small"), { textContent: group }));
     return option;
-  }
-
-  say(text, seen) {
-    this.status.textContent = text;
-    this.status.classList.toggle("oculto", !seen);
   }
 
   move(to) {
@@ -133,6 +128,7 @@ class Picker {
   }
 
   choose(position) {
+    if (position < 0) return;
     const { value, label } = this.found[position];
     if (![...this.select.options].some((option) => option.value === value)) this.select.add(new Option(label, value));
     this.select.value = value;

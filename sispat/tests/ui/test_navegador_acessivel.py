@@ -1,0 +1,178 @@
+"""Nobody is shut out: axe-core finds nothing on any page, tables stay tables on phones, keys alone do everything."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.browser
+AXE = Path(__file__).parents[3] / ".venv/axe/axe.min.js"  # brought by .ci/axe
+TELAS = {"mesa": {"width": 1280, "height": 900}, "telefone": {"width": 360, "height": 740}}
+PAGINAS = ("/", "/patrimonios", "/patrimonios?situacao=em_uso&q=mesa", "/patrimonios/novo", "/setores", "/setores/novo")
+PAGINAS += (
+    "/locais",
+    "/agentes",
+    "/agentes/novo",
+    "/classes",
+    "/classes/novo",
+    "/locais/novo",
+    "/auditoria",
+    "/bloqueios",
+)
+PAGINAS += ("/usuarios", "/conta", "/nao-existe", "/patrimonios?q=nada+disso")
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    if not AXE.exists():
+        motivo = f"{AXE} não existe (.ci/axe o traz)"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(motivo)
+        pytest.skip(motivo)
+    return AXE.read_text(encoding="utf-8")
+
+
+def problemas(pagina, axe: str) -> list[str]:
+    """What axe finds on the page as it is, by day and by night: rule, where, why."""
+    pagina.evaluate(axe)
+    achados = pagina.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
+    pagina.emulate_media(color_scheme="dark")
+    cores = "axe.run(document, {resultTypes: ['violations'], runOnly: ['color-contrast']})"
+    achados += pagina.evaluate(cores)["violations"]
+    pagina.emulate_media(color_scheme="light")
+    return [f"{a['id']}: {n['target']} {n['failureSummary']}" for a in achados for n in a["nodes"]]
+
+
+def todas(pagina) -> list[str]:
+    """The pages of the menu, and those of one asset and of one row of each register."""
+    caminhos = list(PAGINAS)
+    for lista in ("/patrimonios", "/setores", "/agentes", "/locais", "/classes"):
+        pagina.goto(lista)
+        um = re.search(rf'"({lista}/[0-9a-f-]{{36}})"', pagina.content())[1]
+        caminhos += [um, f"{um}/editar"] + ([f"{um}/carga"] if lista == "/patrimonios" else [f"{um}/excluir"])
+    return caminhos
+
+
+@pytest.mark.timeout(400)  # some forty pages, each looked at in two colour schemes
+@pytest.mark.parametrize("tela", TELAS)
+def test_axe_finds_nothing_on_any_page_by_day_and_by_night(aba, axe, tela) -> None:
+    achados: dict[str, list[str]] = {}
+    with aba(viewport=TELAS[tela], color_scheme="light", reduced_motion="reduce") as pagina:
+        pagina.goto("/entrar")
+        achados["/entrar"] = problemas(pagina, axe)
+        entrar(pagina)
+        for caminho in todas(pagina):
+            pagina.goto(caminho)
+            achados[caminho] = problemas(pagina, axe)
+        pagina.goto("/patrimonios/novo")
+        pagina.get_by_role("button", name="Cadastrar", exact=True).click()
+        achados["com erros"] = problemas(pagina, axe)
+        pagina.get_by_role("combobox", name="Local").click()
+        pagina.get_by_role("listbox", name="Local").wait_for()
+        achados["lista aberta"] = problemas(pagina, axe)
+    assert {caminho: lista for caminho, lista in achados.items() if lista} == {}
+
+
+def entrar(pagina) -> None:
+    pagina.get_by_label("E-mail").fill("admin@demo.local")
+    pagina.get_by_label("Senha").fill("demo")
+    pagina.get_by_role("button", name="Entrar").click()
+    pagina.get_by_role("button", name="Sair").wait_for()
+
+
+def test_a_table_is_a_table_on_a_phone_and_says_the_names_of_setores(aba) -> None:
+    with aba("admin", viewport=TELAS["telefone"]) as pagina:
+        for caminho in ("/patrimonios", "/setores", "/auditoria", "/"):
+            pagina.goto(caminho)
+            soltos = pagina.evaluate(
+                "[...document.querySelectorAll('.em-cartoes, .em-cartoes :is(thead, tbody, tr, th, td)')]"
+                ".filter(e => !e.hasAttribute('role')).map(e => e.outerHTML.slice(0, 80))"
+            )
+            assert soltos == [], caminho
+        pagina.goto("/patrimonios")
+        nome = pagina.locator("tbody abbr").first.get_attribute("title")
+        assert pagina.locator("tbody tr").first.get_by_text(nome, exact=True).is_visible()
+
+
+def test_keys_alone_sign_in_register_find_and_edit(aba) -> None:
+    from playwright.sync_api import expect
+
+    with aba() as pagina:
+        teclas = pagina.keyboard
+        pagina.goto("/patrimonios/novo")
+        expect(pagina.get_by_label("E-mail")).to_be_focused()
+        teclas.type("gestor@demo.local")
+        ate(pagina, pagina.get_by_label("Senha"))
+        teclas.type("demo")
+        teclas.press("Enter")
+        expect(pagina.get_by_role("heading", level=1)).to_have_text("Cadastrar bem")
+        ate(pagina, pagina.get_by_label("Descrição", exact=True))
+        teclas.type("Bem só das teclas zunir")
+        ate(pagina, pagina.get_by_label("Classe", exact=True))
+        teclas.press("ArrowDown")
+        ate(pagina, pagina.get_by_label("Valor", exact=True))
+        teclas.type("12,50")
+        ate(pagina, pagina.get_by_label("Data de aquisição"))
+        teclas.type("15032026")
+        for nome in ("Local", "Agente responsável"):
+            ate(pagina, pagina.get_by_role("combobox", name=nome))
+            teclas.press("ArrowDown")
+            expect(pagina.get_by_role("listbox", name=nome)).to_be_visible()
+            teclas.press("ArrowDown")
+            teclas.press("Enter")
+        teclas.press("Enter")
+        expect(pagina.get_by_role("heading", level=1)).to_have_text("Bem só das teclas zunir")
+
+        pagina.goto("/")
+        expect(pagina.get_by_label("Número da plaqueta ou palavras da descrição")).to_be_focused()
+        teclas.type("zunir")
+        teclas.press("Enter")
+        ate(pagina, pagina.locator("tbody .plaqueta").first)
+        teclas.press("Enter")
+        ate(pagina, pagina.get_by_role("link", name="Editar"))
+        teclas.press("Enter")
+        ate(pagina, pagina.get_by_label("Marca"))
+        teclas.type("Tecla")
+        teclas.press("Enter")
+        expect(pagina.get_by_role("status").first).to_contain_text("Alterações gravadas.")
+
+
+def ate(pagina, alvo, passos: int = 80) -> None:
+    """Press Tab until `alvo` has the focus."""
+    alvo.wait_for()
+    for _ in range(passos):
+        if alvo.evaluate("e => e === document.activeElement"):
+            return
+        pagina.keyboard.press("Tab")
+    raise AssertionError(f"Tab does not lead to {alvo}")
+
+
+def test_a_card_on_paper_has_no_collapsed_parts(aba) -> None:
+    with aba("gestor") as pagina:
+        pagina.goto("/patrimonios")
+        pagina.locator("tbody .plaqueta").first.click()
+        pagina.get_by_role("heading", name="Histórico").wait_for()
+        pagina.emulate_media(media="print")
+        parte = pagina.locator(".historico details dl").first
+        if parte.count():
+            assert parte.bounding_box()["height"] > 0
+
+
+def test_a_typical_page_is_at_most_60_kb_on_its_way(aba) -> None:
+    """What a first visit brings: the page, the stylesheet, the scripts, the picture."""
+    with aba("gestor") as pagina:
+        tamanhos: dict[str, int] = {}
+        cliente = pagina.context.new_cdp_session(pagina)
+        cliente.send("Network.enable")
+        cliente.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        enderecos: dict[str, str] = {}
+        cliente.on("Network.responseReceived", lambda e: enderecos.update({e["requestId"]: e["response"]["url"]}))
+        cliente.on("Network.loadingFinished", lambda e: tamanhos.update({e["requestId"]: int(e["encodedDataLength"])}))
+        for caminho in ("/", "/patrimonios", "/patrimonios/novo", "/auditoria"):
+            tamanhos.clear()
+            pagina.goto(caminho, wait_until="networkidle")
+            total = sum(tamanhos.values())
+            pintura = pagina.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+            print(f"{caminho}: {total} bytes, first paint after {pintura or 0:.0f} ms")
+            assert 1000 < total <= 60_000, (caminho, {enderecos.get(i, i): t for i, t in tamanhos.items()})
