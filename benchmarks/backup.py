@@ -95,6 +95,7 @@ def shell(line: str) -> list[str]:
 def measure(dsn: Dsn, rounds: int, home: Path) -> list[Claim]:
     tools = Toolbox(18)
     variables = environment(dsn) | {"DATABASE_URL": dsn.url, "BACKUP_DIR": str(home / "backups")}
+    subprocess.run([sys.executable, "-m", "esteio", "backup", "init"], env=variables, check=True)
     dump = tools.directory / "pg_dump"
     esteio = [sys.executable, "-m", "esteio", "backup"]
     commands = {

@@ -30,6 +30,7 @@ def measure(dsn: Dsn, rounds: int, home: Path) -> list[Claim]:
     """Both claims, on the server at `dsn`, with `home` for all files."""
     home.chmod(0o711)  # as root, the servers' account has to pass
     variables = environment(dsn) | {"DATABASE_URL": dsn.url, "BACKUP_DIR": str(home / "cluster")}
+    run([*ESTEIO, "init"], variables)
     programs = Toolbox(18).directory
     copies: dict[str, Callable[[], object]] = {
         "floor": lambda: run([programs / "pg_basebackup", *_TO_STDOUT], variables),

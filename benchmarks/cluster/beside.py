@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import quantiles
 
 import psycopg
-from benchmarks.cluster.base import ESTEIO
+from benchmarks.cluster.base import ESTEIO, run
 from benchmarks.report import Claim
 
 from esteio.backup.tools import environment
@@ -32,6 +32,7 @@ LEAST = 10.0
 def measure(dsn: Dsn, home: Path) -> list[Claim]:
     """The ratios, on the server at `dsn`."""
     variables = environment(dsn) | {"DATABASE_URL": dsn.url, "BACKUP_DIR": str(home / "beside")}
+    run([*ESTEIO, "init"], variables)
     with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
         conn.execute("CREATE TABLE IF NOT EXISTS beside (n bigint PRIMARY KEY, at timestamptz DEFAULT now())")
         conn.execute("TRUNCATE beside")

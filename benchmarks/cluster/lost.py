@@ -32,6 +32,7 @@ def measure(dsn: Dsn, home: Path) -> list[Claim]:
     """The claim; afterwards the server at `dsn` is dead, and another one has run in its place."""
     backups = home / "lost"
     variables = environment(dsn) | {"DATABASE_URL": dsn.url, "BACKUP_DIR": str(backups)}
+    run([*ESTEIO, "init"], variables)
     archive = subprocess.Popen([*ESTEIO, "archive"], env=variables, stdout=subprocess.DEVNULL)
     while not any(backups.glob(".wal/*/*.partial")):
         if archive.poll() is not None:

@@ -18,9 +18,12 @@ from receivers import HttpReceiver, http_receiver, mail_receiver
 from typer.testing import CliRunner
 
 from esteio.alert import Channels, Notice, Outbox
+from esteio.backup import Backups
 from esteio.backup._lock import Lock
+from esteio.backup.store import Stores, open_store
 from esteio.cli._main import _app
 from esteio.cli.environment import notices_directory, notices_of
+from esteio.postgres import Dsn
 
 SECRETS = ("segredo", "senha-do-banco")
 
@@ -33,6 +36,7 @@ def receiver() -> Iterator[HttpReceiver]:
 
 @pytest.fixture
 def env(receiver: HttpReceiver, postgres_server, tmp_path: Path) -> Iterator[dict[str, str]]:
+    Backups(Dsn(), Stores([open_store(str(tmp_path / "cópias"))])).init(encrypted=False)
     trials = tempfile.mkdtemp()
     Path(trials).chmod(0o711)  # the account of the server has to pass
     yield {
@@ -141,11 +145,10 @@ def test_an_address_that_cannot_be_used_is_refused_before_anything_is_done(env: 
     assert (code, "NOTIFY_URLS or WEBHOOK_URL 'foo://...': Unparseable URL foo://***; allowed: " in said) == (1, True)
     code, said = called({**env, "WEBHOOK_URL": "", "HEARTBEAT_URL": "segredo"}, "run")
     assert (code, "HEARTBEAT_URL '...': it is no http:// or https:// address" in said) == (1, True)
-    assert not Path(env["BACKUP_DIR"]).exists()
+    assert [path.name for path in Path(env["BACKUP_DIR"]).iterdir()] == ["store.json"]
 
 
 def test_who_keeps_to_a_schedule_delivers_what_others_could_not(env: dict[str, str], receiver: HttpReceiver) -> None:
-    Path(env["BACKUP_DIR"]).mkdir()
     outbox = Outbox(notices_directory(env), Channels([receiver.url]))
     with started(env, "schedule", "--run", "--dump", "") as child:
         try:
@@ -160,7 +163,10 @@ def test_who_keeps_to_a_schedule_delivers_what_others_could_not(env: dict[str, s
 
 
 def test_notices_wait_beside_the_backups_or_where_there_is_no_directory_on_this_machine(tmp_path: Path) -> None:
-    assert notices_directory({"BACKUP_DIR": "/b"}) == Path("/b/.notices")
-    assert notices_directory({"BACKUP_STORES": "s3://x?endpoint=http://127.0.0.1:1 /c"}) == Path("/c/.notices")
+    place = tmp_path / "c"
+    assert notices_directory({"BACKUP_DIR": str(place)}).parent == Path(tempfile.gettempdir())  # it may not be mounted
+    Backups(Dsn(), Stores([open_store(str(place))])).init(encrypted=False)
+    assert notices_directory({"BACKUP_DIR": str(place)}) == place / ".notices"
+    assert notices_directory({"BACKUP_STORES": f"s3://x?endpoint=http://127.0.0.1:1 {place}"}) == place / ".notices"
     assert notices_directory({"BACKUP_STORES": "s3://x s3://"}).name.startswith("esteio-notices-")
     assert notices_of({}).outbox is notices_of({}).heartbeat is None

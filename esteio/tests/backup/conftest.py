@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from trial_database import CONTENT, names, query
+from trial_database import CONTENT, names, query, same_set
 
 from esteio.backup import Backups
 from esteio.backup.store import Stores, open_store
@@ -37,7 +37,7 @@ def content(postgres_server) -> Dsn:
 def taken(content: Dsn, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a backup of it that nobody tried yet, made once."""
     root = tmp_path_factory.mktemp("uma vez") / "cópias"
-    return root / Backups(content, Stores([open_store(str(root))])).run(verify=False).manifest.id
+    return root / Backups(content, Stores([open_store(str(root))]), self_init=True).run(verify=False).manifest.id
 
 
 @pytest.fixture
@@ -53,12 +53,13 @@ def database(postgres_server, content: Dsn) -> Iterator[Dsn]:
 @pytest.fixture
 def backups(database: Dsn, tmp_path: Path) -> Backups:
     """Backups of `database` in the directory `tmp_path / "cópias"`."""
-    return Backups(database, Stores([open_store(str(tmp_path / "cópias"))]))
+    return Backups(database, Stores([open_store(str(tmp_path / "cópias"))]), self_init=True)
 
 
 @pytest.fixture
 def folder(backups: Backups, taken: Path, tmp_path: Path) -> Path:
     """The folder of a backup among `backups`, for a test of its own."""
+    same_set(taken, tmp_path / "cópias")
     return Path(shutil.copytree(taken, tmp_path / "cópias" / taken.name))
 
 

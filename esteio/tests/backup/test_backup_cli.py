@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from trial_database import names, query
+from trial_database import initialised, names, query
 
 from esteio.backup import Backups, Retention, ToolFailed, default_packing
 from esteio.backup.store import Stores, open_store
@@ -30,7 +30,7 @@ def env(database: Dsn, tmp_path: Path) -> dict[str, str]:
     return {
         **os.environ,
         "DATABASE_URL": database.url,
-        "BACKUP_DIR": str(tmp_path / "cópias"),
+        "BACKUP_DIR": initialised(tmp_path / "cópias"),
         "NO_COLOR": "1",
         "TMPDIR": str(short_directory(tmp_path)),
     }
@@ -244,7 +244,7 @@ def test_so_does_how_much_is_done_at_once() -> None:
     with pytest.raises(EnvironmentProblem, match="BACKUP_JOBS is '17'; set it to a number from 1 to 16"):
         jobs({"BACKUP_JOBS": "17"})
     with pytest.raises(ValueError, match="jobs is 0; allowed: 1 to 16"):
-        Backups(Dsn(), Stores([open_store("/nowhere")]), jobs=0)
+        Backups(Dsn(), Stores([open_store("/nowhere")]), jobs=0, self_init=True)
 
 
 def test_several_stores_come_from_the_environment(tmp_path: Path) -> None:

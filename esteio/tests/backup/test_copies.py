@@ -50,6 +50,7 @@ def opened(dsn: Dsn, *places: Path) -> Backups:
         Stores([open_store(str(place)) for place in places]),
         packing=lambda: Packing(level=1, encryption=LOCK),
         key=lambda key_file: Decryption.passphrase(PHRASE, key_file or b""),
+        self_init=True,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from documents_desk import tree
 from test_backup_cli import esteio
+from trial_database import initialised
 from typer.testing import CliRunner
 
 from esteio.cli import backup_commands
@@ -21,7 +22,7 @@ def test_documents_go_the_whole_way_from_run_to_restore(database: Dsn, tmp_path:
     uploads.mkdir()
     (uploads / "a.pdf").write_text("antes")
     past = tree(uploads)
-    env = {**os.environ, "DATABASE_URL": database.url, "BACKUP_DIR": str(tmp_path / "cópias"), "NO_COLOR": "1"}
+    env = {**os.environ, "DATABASE_URL": database.url, "BACKUP_DIR": initialised(tmp_path / "cópias"), "NO_COLOR": "1"}
     env["BACKUP_DOCUMENTS"] = str(uploads)
     made = esteio(env, "run", "--no-verify")
     assert made.returncode == 0, made.stderr

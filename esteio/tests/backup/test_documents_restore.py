@@ -47,7 +47,9 @@ def clock() -> Later:
 def both(database: Dsn, tmp_path: Path, uploads: Path, clock: Later) -> Backups:
     """Backups of `database` and `uploads`."""
     stores = Stores([open_store(str(tmp_path / "cópias"))])
-    return Backups(database, stores, documents=uploads, clock=clock, retention=Retention(days=1, verified=1))
+    return Backups(
+        database, stores, documents=uploads, clock=clock, retention=Retention(days=1, verified=1), self_init=True
+    )
 
 
 def change(database: Dsn, uploads: Path) -> dict[str, tuple]:
@@ -158,7 +160,7 @@ def test_beside_the_present_documents_come_only_into_a_directory_that_is_named(
 
 def test_documents_without_a_place_are_not_forgotten_in_silence(both: Backups, database: Dsn) -> None:
     both.run(verify=False)
-    without = Backups(database, both.catalogue._stores)
+    without = Backups(database, both.catalogue._stores, self_init=True)
     with pytest.raises(RestoreRefused, match="10 documents, and nobody said where they belong; set BACKUP_DOCUMENTS"):
         without.restore_in_place(lambda _name: pytest.fail("asked although it will not be done"))
     assert without.restore_in_place(lambda _name: True, documents=False).rows == 5105
@@ -182,7 +184,12 @@ def run_to_a_moment(server: PostgresServer, home: Path) -> None:
     uploads.mkdir()
     (uploads / "before").write_text("before")
     backups = Backups(
-        server.dsn(), Stores([open_store(str(home / "disk"))]), documents=uploads, scratch=home, clock=clock
+        server.dsn(),
+        Stores([open_store(str(home / "disk"))]),
+        documents=uploads,
+        scratch=home,
+        clock=clock,
+        self_init=True,
     )
     full = backups.run(kind="base", verify=False).manifest
     (uploads / "before").unlink()

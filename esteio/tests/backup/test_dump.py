@@ -116,6 +116,7 @@ def test_an_encrypted_backup_keeps_its_key_file_and_opens_with_the_passphrase(da
         Stores([open_store(str(tmp_path / "cópias"))]),
         packing=lambda: Packing(encryption=Encryption.passphrase("correto cavalo")),
         key=lambda key_file: Decryption.passphrase("correto cavalo", key_file or b""),
+        self_init=True,
     )
     manifest = run(backups).manifest
     assert files(tmp_path) == ["database.dump.zst.age", "globals.sql.zst.age", "key.age", "manifest.json"]
@@ -140,7 +141,7 @@ def test_many_tables_are_dumped_and_counted(backups: Backups, database: Dsn) -> 
 
 
 def test_an_empty_database_is_backed_up_and_verified(postgres_database: str, tmp_path: Path) -> None:
-    backups = Backups(Dsn.parse(postgres_database), Stores([open_store(str(tmp_path / "cópias"))]))
+    backups = Backups(Dsn.parse(postgres_database), Stores([open_store(str(tmp_path / "cópias"))]), self_init=True)
     done = backups.run()
     assert done.manifest.tables == {}
     assert done.proof is not None
@@ -167,7 +168,7 @@ def test_an_interrupted_dump_leaves_no_backup_and_no_process(backups: Backups, d
 
 
 def test_a_directory_that_cannot_be_written_is_named(database: Dsn) -> None:
-    backups = Backups(database, Stores([open_store("/proc/no-such-place/cópias")]))
+    backups = Backups(database, Stores([open_store("/proc/no-such-place/cópias")]), self_init=True)
     with pytest.raises(Exception, match="/proc/no-such-place"):
         backups.run()
 
@@ -184,12 +185,12 @@ def test_two_runs_at_once_are_refused_and_the_holder_is_named(backups: Backups) 
 def test_a_store_that_fails_has_no_manifest_and_is_told(database: Dsn, tmp_path: Path) -> None:
     good, bad = open_store(str(tmp_path / "cópias")), open_store(str(tmp_path / "outra"))
 
-    backups = Backups(database, Stores([good, FullFrom(bad, "database")]))
+    backups = Backups(database, Stores([good, FullFrom(bad, "database")]), self_init=True)
     done = run(backups)
     assert done.stores == (good.name,)
     assert not list((tmp_path / "outra").rglob("manifest.json"))
     assert any("half" in str(problem) for problem in backups.status().problems)
-    only_bad = Backups(database, Stores([FullFrom(bad, "database")]))
+    only_bad = Backups(database, Stores([FullFrom(bad, "database")]), self_init=True)
     with pytest.raises(AllStoresFailed, match="no space left"):
         run(only_bad)
     assert len(only_bad.entries()) == 1  # what the first run left there
@@ -275,7 +276,7 @@ def test_roles_settings_and_rights_come_back_on_another_server(backups: Backups,
         other = PostgresServer()
         other.start()
         try:
-            elsewhere = Backups(other.dsn("nova cidade"), backups.catalogue._stores)
+            elsewhere = Backups(other.dsn("nova cidade"), backups.catalogue._stores, self_init=True)
             elsewhere.restore_in_place(lambda _name: True)
             there = other.dsn("nova cidade")
             assert query(there, "select tableowner from pg_tables where tablename = 'conta'") == [("dona ç",)]

@@ -68,7 +68,7 @@ def large(postgres_server) -> Iterator[Dsn]:
 @pytest.fixture
 def backups(large: Dsn, tmp_path: Path) -> Backups:
     """Backups of `large`, three streams at the same time."""
-    return Backups(large, Stores([open_store(str(tmp_path / "cópias"))]), jobs=3)
+    return Backups(large, Stores([open_store(str(tmp_path / "cópias"))]), jobs=3, self_init=True)
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def made(large: Dsn, tmp_path_factory) -> Backups:
             written.set()
             query(large, "insert into parte select g, 'nova' from generate_series(10001, 10100) g")
 
-    done = Backups(large, Stores([open_store(str(root))]), jobs=3)
+    done = Backups(large, Stores([open_store(str(root))]), jobs=3, self_init=True)
     done.run(progress, verify=False)
     query(large, "delete from parte where id > 10000")
     return done
@@ -204,7 +204,7 @@ def test_an_interrupt_ends_all_streams_and_leaves_nothing(backups: Backups, larg
 def test_a_store_that_fails_in_one_stream_has_no_manifest(large: Dsn, tmp_path: Path) -> None:
     good, bad = open_store(str(tmp_path / "cópias")), open_store(str(tmp_path / "outra"))
 
-    done = Backups(large, Stores([good, FullFrom(bad, "data_2")]), jobs=3).run(verify=False)
+    done = Backups(large, Stores([good, FullFrom(bad, "data_2")]), jobs=3, self_init=True).run(verify=False)
     assert done.stores == (good.name,)
     assert len(done.manifest.parts) == 5
     assert not list((tmp_path / "outra").rglob("manifest.json"))

@@ -18,6 +18,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from trial_database import initialised
 
 from esteio import events
 from esteio.alert import Channels, Outbox, backup_notice
@@ -34,9 +35,8 @@ from esteio.backup.operator import (
     read_state,
 )
 from esteio.backup.operator._state import write_state
-from esteio.backup.physical import NotPossible
 from esteio.backup.schedule import Errand
-from esteio.backup.store import Stores, open_store
+from esteio.backup.store import StoreNotInitialised, Stores, open_store
 from esteio.backup.watch import BackupsRed
 from esteio.cli import Notices, Operation, operating, run_command, scheduled
 from esteio.cli._schedule import Form, _texts
@@ -159,7 +159,7 @@ class Away:
 
 def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
     (tmp_path / "disk").mkdir()
-    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]), self_init=True)
     archive = Deferred("wal archive", Away)
     with pytest.raises(OSError, match="no server"):
         archive.start()
@@ -179,7 +179,7 @@ def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
 
 
 def test_while_another_makes_the_backups_nothing_is_looked_at(tmp_path: Path) -> None:
-    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]), self_init=True)
     state = Reporter(tmp_path / "x", backups, None, dict, active=lambda: False).look()
     assert (state.active, state.found, state.amiss) == (False, (), ())
 
@@ -216,7 +216,7 @@ def test_one_of_two_is_the_leader_and_the_other_takes_over_when_its_session_ends
 
 def test_a_run_that_a_timer_began_leaves_it_to_the_leader(server: PostgresServer, tmp_path: Path) -> None:
     def run() -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(tmp_path / "disk")}
+        env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": initialised(tmp_path / "disk")}
         command = [sys.executable, "-m", "esteio", "backup", "run", "--no-verify", "--if-leader"]
         return subprocess.run(command, env=env, capture_output=True, text=True, check=False)
 
@@ -225,7 +225,7 @@ def test_a_run_that_a_timer_began_leaves_it_to_the_leader(server: PostgresServer
         with pytest.raises(NotLeader), leading(server.dsn()):
             pass
     assert (refused.returncode, "another machine makes them now" in refused.stderr) == (75, True), refused.stderr
-    assert not (tmp_path / "disk").exists()
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["store.json"]
     done = run()
     assert done.returncode == 0, done.stderr
 
@@ -245,7 +245,7 @@ class Operator:
         self.env = {
             **os.environ,
             "DATABASE_URL": server.dsn(user="copier").url,
-            "BACKUP_DIR": str(home / "disk"),
+            "BACKUP_DIR": initialised(home / "disk"),
             "TMPDIR": str(home),
         }
         self.state_file = home / "disk/.operator.json"
@@ -274,7 +274,7 @@ def home() -> Iterator[Path]:
 
 
 def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> None:
-    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]))
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "disk"))]), self_init=True)
     outbox = Outbox(tmp_path / "notices", Channels(["json://127.0.0.1:9"]))
     with operating(backups, Operation((), lambda kind: [kind], alone=True), Notices(outbox)) as runner:
         names = [service.name for service in runner._services]
@@ -287,13 +287,13 @@ def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> No
 
 def test_the_log_is_not_received_where_a_disk_should_be_but_is_not(server: PostgresServer, tmp_path: Path) -> None:
     backups = Backups(server.dsn(), Stores([open_store(str(tmp_path / "not mounted/disk"))]))
-    with pytest.raises(NotPossible, match="No such file or directory; make its parent, or mount that disk"):
+    with pytest.raises(StoreNotInitialised, match="it has no marker; mount the disk that belongs there"):
         backups.archive()
     assert not (tmp_path / "not mounted").exists()
 
 
 def test_a_run_beside_another_is_refused_with_an_exit_code_of_its_own(server: PostgresServer, tmp_path: Path) -> None:
-    env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": str(tmp_path)}
+    env = {**os.environ, "DATABASE_URL": server.dsn().url, "BACKUP_DIR": initialised(tmp_path)}
     with Lock(tmp_path / ".lock"):
         done = subprocess.run(
             [sys.executable, "-m", "esteio", "backup", "run"], env=env, capture_output=True, text=True

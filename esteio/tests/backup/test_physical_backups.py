@@ -47,7 +47,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture
 def backups(server: PostgresServer, home: Path) -> Backups:
-    return Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home)
+    return Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home, self_init=True)
 
 
 def test_a_base_and_an_incremental_are_tried_before_they_are_believed(
@@ -134,7 +134,7 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
     stores = Stores([open_store(str(home / "disk"))])
     again = WalArchive(back.dsn, home / "disk", stores, Toolbox(18), lambda: Packing(level=1), heartbeat=0.2)
     try:
-        restored = Backups(back.dsn(), stores, scratch=home)
+        restored = Backups(back.dsn(), stores, scratch=home, self_init=True)
         with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
             again.start()
@@ -196,7 +196,9 @@ def test_thinning_out_keeps_dumps_and_bases_apart_and_drops_the_log_nobody_needs
         server.dsn, home / "disk", stores, Toolbox(18), lambda: Packing(level=1), slot="thin", ship_every=0.1
     )
     clock = Later()
-    backups = Backups(server.dsn(), stores, retention=Retention(days=1, verified=1), scratch=home, clock=clock)
+    backups = Backups(
+        server.dsn(), stores, retention=Retention(days=1, verified=1), scratch=home, clock=clock, self_init=True
+    )
     archive.start()
     try:
         for kind in ("base", "dump"):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from trial_database import initialised
 
 from esteio.postgres.embedded import Embedded
 from esteio.testing.postgres import PostgresServer
@@ -43,7 +44,7 @@ def env(server: PostgresServer, home: Path) -> dict[str, str]:
     return {
         **os.environ,
         "DATABASE_URL": server.dsn().url,
-        "BACKUP_DIR": str(home / "disk"),
+        "BACKUP_DIR": initialised(home / "disk"),
         "TMPDIR": str(home),
         "COLUMNS": "200",
         "NO_COLOR": "1",

@@ -38,7 +38,7 @@ class House:
         self.paper.parent.mkdir()
         self.paper.write_text("then")
         stores = Stores([open_store(str(home / "disk"))])
-        self.backups = Backups(self.server.dsn(), stores, documents=self.paper.parent)
+        self.backups = Backups(self.server.dsn(), stores, documents=self.paper.parent, self_init=True)
         self.run("CREATE TABLE kept AS SELECT 1 AS n")
         self.backups.run(kind="base", verify=False)
         self.paper.write_text("now")
@@ -135,7 +135,7 @@ def test_a_server_that_runs_refuses_one(house: House) -> None:
 
 
 def test_a_mount_point_is_found_before_anything_is_copied(tmp_path: Path, small_disk: Path) -> None:
-    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "none"))]))
+    backups = Backups(Dsn(), Stores([open_store(str(tmp_path / "none"))]), self_init=True)
     with pytest.raises(RestoreRefused, match="it is a mount point, which can't be renamed"):
         backups.recover_in_place(small_disk, lambda _name: pytest.fail("asked although it cannot work"))
 

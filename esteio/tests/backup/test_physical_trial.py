@@ -50,7 +50,7 @@ def server() -> Iterator[PostgresServer]:
 def backups(server: PostgresServer) -> Iterator[Backups]:
     home = Path(tempfile.mkdtemp(prefix="esteio-test-"))
     home.chmod(0o711)
-    yield Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home)
+    yield Backups(server.dsn(), Stores([open_store(str(home / "disk"))]), scratch=home, self_init=True)
     shutil.rmtree(home)
 
 

@@ -78,7 +78,7 @@ def test_a_dump_is_restored_with_zstd_psql_and_pg_restore(server: PostgresServer
     source = server.create_database("patrimônio da cidade")
     with psycopg.connect(source.conninfo) as conn:
         conn.execute("CREATE TABLE bens AS SELECT n, 'bem ' || n AS nome FROM generate_series(1, 1000) n")
-    made = Backups(source, Stores([open_store(str(home / "disk"))])).run(verify=False).manifest
+    made = Backups(source, Stores([open_store(str(home / "disk"))]), self_init=True).run(verify=False).manifest
     shell = Shell(server, home)
     folder = home / "disk" / made.id
     assert shell.run("check", BACKUP=folder).splitlines() == [f"{part.name}: OK" for part in made.parts]

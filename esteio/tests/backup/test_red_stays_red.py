@@ -122,7 +122,7 @@ def small(postgres_server, tmp_path: Path, uploaded: Path) -> Callable[[float], 
     def at(seconds: float = 0.0) -> Backups:
         clock = ManualClock(time=datetime.now(UTC).timestamp() + seconds)
         stores = Stores([open_store(str(tmp_path / "cópias"))])
-        return Backups(dsn, stores, documents=uploaded, retention=Retention(days=30), clock=clock)
+        return Backups(dsn, stores, documents=uploaded, retention=Retention(days=30), clock=clock, self_init=True)
 
     yield at
     postgres_server.drop_database(name)
@@ -256,7 +256,7 @@ def test_data_stays_where_the_manifest_cannot_be_deleted(
 
     monkeypatch.setattr(near, "delete", locked)
     before = sorted(path.name for path in folder.iterdir())
-    decision = Backups(database, Stores([near])).delete(folder.name)
+    decision = Backups(database, Stores([near]), self_init=True).delete(folder.name)
     assert decision.keep
     assert sorted(path.name for path in folder.iterdir()) == before
 

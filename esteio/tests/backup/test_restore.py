@@ -99,7 +99,7 @@ def test_an_older_major_is_restored_on_a_newer_server(made: Backups, database: D
 def test_a_role_that_may_make_no_databases_is_told_so(made: Backups, database: Dsn) -> None:
     query(database, "create role fraca login")
     try:
-        weak = Backups(database.with_(user="fraca"), made.catalogue._stores)
+        weak = Backups(database.with_(user="fraca"), made.catalogue._stores, self_init=True)
         with pytest.raises(RestoreRefused, match="role 'fraca' may make no databases; use a role with CREATEDB"):
             weak.restore_into("x")
     finally:
@@ -330,7 +330,7 @@ def test_a_name_at_its_longest_is_shortened_within_no_letter(postgres_server, tm
     name = "ã" * 31
     dsn = postgres_server.create_database(name)
     try:
-        backups = Backups(dsn, Stores([open_store(str(tmp_path / "cópias"))]))
+        backups = Backups(dsn, Stores([open_store(str(tmp_path / "cópias"))]), self_init=True)
         backups.run(verify=False)
         kept = backups.restore_in_place(lambda _name: True).kept
         assert kept is not None
@@ -350,13 +350,13 @@ def test_a_real_older_major_goes_up_and_a_newer_one_does_not_come_down(
     try:
         source = old.create_database("velha")
         query(source, CONTENT)
-        before = Backups(source, Stores([open_store(str(tmp_path / "de 15"))]))
+        before = Backups(source, Stores([open_store(str(tmp_path / "de 15"))]), self_init=True)
         done = before.run()
         assert done.proof is not None
         assert "amcheck" in done.proof.checked
-        up = Backups(database.with_(database=f"{database.database} nova"), before.catalogue._stores)
+        up = Backups(database.with_(database=f"{database.database} nova"), before.catalogue._stores, self_init=True)
         assert up.restore_in_place(lambda _name: True).rows == 5105
-        down = Backups(old.dsn("nova"), made.catalogue._stores)
+        down = Backups(old.dsn("nova"), made.catalogue._stores, self_init=True)
         with pytest.raises(RestoreRefused, match="the server is the older 15; restore on PostgreSQL 18 or newer"):
             down.restore_in_place(lambda _name: True)
         assert names(old.dsn(), "nova") == []

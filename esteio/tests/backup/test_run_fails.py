@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from s3_server import Misbehaving, at
-from trial_database import query, red
+from trial_database import query, red, same_set
 
 from esteio.backup import AlreadyRunning, BackupFailed, Backups, Proof, Retention, ToolFailed, Trouble
 from esteio.backup._manifest import Manifest, backup_id
@@ -47,13 +47,14 @@ def server() -> Iterator[PostgresServer]:
 def model(server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small backup, to make old ones of."""
     root = tmp_path_factory.mktemp("modelo") / "cópias"
-    backups = Backups(server.dsn("pequena"), Stores([open_store(str(root))]))
+    backups = Backups(server.dsn("pequena"), Stores([open_store(str(root))]), self_init=True)
     return root / backups.run(verify=False).manifest.id
 
 
 def planted(model: Path, root: Path, *ages: timedelta) -> list[str]:
     """Verified backups of these ages in `root`; their names."""
     ids = []
+    same_set(model, root)
     for age in ages:
         at = datetime.now(UTC) - age
         name = backup_id("backup", at.timestamp())
@@ -80,7 +81,7 @@ def root(model: Path, tmp_path: Path) -> Path:
 
 
 def backups_of(dsn: Dsn, root: Path) -> Backups:
-    return Backups(dsn, Stores([open_store(str(root))]), retention=RETENTION)
+    return Backups(dsn, Stores([open_store(str(root))]), retention=RETENTION, self_init=True)
 
 
 def once(call: Callable[[], object]) -> Callable[..., None]:
@@ -221,7 +222,7 @@ def test_a_second_store_that_fails_costs_only_its_own_copy(
     server: PostgresServer, s3: Misbehaving, proxy: FlakyProxy, tmp_path: Path, how: str, said: str | None
 ) -> None:
     bucket = at(proxy, timeout=1)
-    backups = Backups(server.dsn("pequena"), Stores([open_store(str(tmp_path / "cópias")), bucket]))
+    backups = Backups(server.dsn("pequena"), Stores([open_store(str(tmp_path / "cópias")), bucket]), self_init=True)
     misbehave(how, s3, proxy)
     done = backups.run(verify=False)
     made = done.manifest.id
@@ -251,7 +252,7 @@ def test_a_second_store_that_fails_costs_only_its_own_copy(
 def test_the_only_store_that_fails_fails_the_run(
     server: PostgresServer, s3: Misbehaving, proxy: FlakyProxy, how: str, kind: type[Exception] | None
 ) -> None:
-    backups = Backups(server.dsn("pequena"), Stores([at(proxy, timeout=1)]))
+    backups = Backups(server.dsn("pequena"), Stores([at(proxy, timeout=1)]), self_init=True)
     misbehave(how, s3, proxy)
     if kind is None:
         assert backups.run(verify=False).stores == ("s3://bucket/folder",)
@@ -274,7 +275,7 @@ def test_a_clock_that_is_set_back_or_forward_between_runs_loses_no_backup(
     summer_ends = datetime(2026, 10, 25, 0, 30, tzinfo=UTC).timestamp()  # 02:30 twice in Europe
     clock = ManualClock(time=summer_ends)
     stores = Stores([open_store(str(tmp_path / "cópias"))])
-    backups = Backups(server.dsn("pequena"), stores, retention=RETENTION, clock=clock)
+    backups = Backups(server.dsn("pequena"), stores, retention=RETENTION, clock=clock, self_init=True)
 
     def made() -> str:
         done = backups.run(verify=False).manifest.id
@@ -306,7 +307,7 @@ def test_names_with_spaces_and_accents_go_all_the_way(server: PostgresServer, tm
     query(dsn, 'insert into "móveis e útil"."cadeira, giratória" values (1, \'ótima\')')
     query(dsn, 'alter table "móveis e útil"."cadeira, giratória" owner to "zé da silva"')
     place = tmp_path / "cópias de segurança ♥"
-    backups = Backups(dsn, Stores([open_store(str(place))]), prefix="cópia da praça")
+    backups = Backups(dsn, Stores([open_store(str(place))]), prefix="cópia da praça", self_init=True)
     made = backups.run(verify=False).manifest
     assert made.id.startswith("cópia da praça_")
     assert made.roles == ("postgres", "zé da silva")

@@ -189,10 +189,10 @@ def test_old_backups_are_removed_only_after_a_verified_run(database: Dsn, backup
     root = tmp_path / "cópias"
     clock = ManualClock(1_800_000_000.0)
     stores = backups.catalogue._stores
-    long_ago = Backups(database, stores, clock=clock)
+    long_ago = Backups(database, stores, clock=clock, self_init=True)
     old = [long_ago.run(verify=False).manifest for _ in range(3)]
     clock.advance(40 * 86400)
-    now = Backups(database, stores, clock=clock, retention=Retention(days=30, verified=1))
+    now = Backups(database, stores, clock=clock, retention=Retention(days=30, verified=1), self_init=True)
     now.run(verify=False)
     assert len(list(root.glob("backup_*"))) == 4
     flip(root / old[0].id / "database.dump.zst", 100)

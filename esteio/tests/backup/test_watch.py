@@ -179,7 +179,7 @@ def test_the_end_of_a_run_is_told_once_when_its_lock_is_free(backups: Backups) -
 
 
 def test_a_run_that_fails_tells_why_and_what_there_is_instead(backups: Backups) -> None:
-    event = ended(Backups(backups.dsn.with_(database="nenhum"), backups.catalogue._stores).run)
+    event = ended(Backups(backups.dsn.with_(database="nenhum"), backups.catalogue._stores, self_init=True).run)
     assert isinstance(event.error, DatabaseUnavailable)
     assert (event.manifest, event.proven, event.database) == (None, None, "nenhum")
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import psycopg
 
 from esteio.backup import Backups
-from esteio.backup.store import Store, StoreFull, Upload
+from esteio.backup._marker import MARKER, Markers
+from esteio.backup.store import Store, StoreFull, Stores, Upload, open_store
 from esteio.postgres import Dsn
 
 CONTENT = """
@@ -33,6 +36,18 @@ def query(dsn: Dsn, statement: str) -> list[tuple]:
     with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
         cursor = conn.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
+
+
+def initialised(root: Path) -> str:
+    """`root` as a store for backups, made as `backup init` makes it."""
+    Markers(Stores([open_store(str(root))]), "backup").init(encrypted=False, system=None)
+    return str(root)
+
+
+def same_set(model: Path, root: Path) -> None:
+    """Make `root` a store of the set that the backup `model` belongs to."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / MARKER).write_bytes((model.parent / MARKER).read_bytes())
 
 
 def red(backups: Backups) -> str:

@@ -136,6 +136,9 @@ def test_two_in_the_morning_is_the_citys(dados: str) -> None:
 
 def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
     aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
+    sem_marcador = por_dentro("backup", "run", "--no-verify", **aqui)
+    assert "digite uma vez `sispat backup init`" in sem_marcador.stderr
+    assert "está pronto para cópias" in por_dentro("backup", "init", **aqui).stdout
     feita = por_dentro("backup", "run", "--no-verify", SISPAT_BACKUP_PASSPHRASE="correto cavalo", **aqui)
     assert feita.returncode == 0, feita.stderr
     assert "correto cavalo" not in feita.stdout + feita.stderr
@@ -157,6 +160,7 @@ def test_a_damaged_copy_is_told_in_portuguese_and_mended_from_another_place(
     sumido = por_dentro("backup", "list", **aqui)
     assert sumido.returncode == 1
     assert f"lugar das cópias {lugares[0]}: a pasta não existe; monte o disco" in sumido.stderr
+    assert por_dentro("backup", "init", **aqui).returncode == 0
     assert por_dentro("backup", "run", "--no-verify", **aqui).returncode == 0
     [ferido] = lugares[0].rglob("database.dump.zst")
     inteiro = ferido.read_bytes()

@@ -31,6 +31,7 @@ class ComCopias(Service):
     def __init__(self, dados: Path, **variaveis: str) -> None:
         self.dados = dados
         self.variaveis = {"SISPAT_DATA_DIR": str(dados), "BACKUP_DIR": str(dados.parent / "copias")}
+        comando("backup", "init", **self.variaveis)
         super().__init__("--demo", "--size", "150", SISPAT_BACKUP="sim", **self.variaveis | SEM_LIMITES | variaveis)
 
     def operador(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from esteio.backup._errors import (
     BackupNotFound,
     DatabaseRefused,
     DeleteRefused,
+    EncryptionRequired,
     LockRefused,
     ManifestError,
     NotConfirmed,
@@ -36,6 +37,7 @@ from esteio.backup._errors import (
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
 from esteio.backup._flaws import Flaw
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
+from esteio.backup._marker import Marker
 from esteio.backup._marks import Marks
 from esteio.backup._problem import Problem, Trouble
 from esteio.backup._proof import Proof
@@ -60,12 +62,14 @@ __all__ = [
     "DatabaseRefused",
     "Decision",
     "DeleteRefused",
+    "EncryptionRequired",
     "Entry",
     "Flaw",
     "Grant",
     "LockRefused",
     "Manifest",
     "ManifestError",
+    "Marker",
     "Marks",
     "NotConfirmed",
     "NotLeader",

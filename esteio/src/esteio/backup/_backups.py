@@ -26,6 +26,7 @@ from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
 from esteio.backup._folder import Draft, Folder
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
+from esteio.backup._marker import MarkedStore, Marker, Markers
 from esteio.backup._marks import ACCEPTABLE, Marks
 from esteio.backup._places import Places
 from esteio.backup._problem import Problem, Trouble, not_made
@@ -108,7 +109,8 @@ class Backups:
     archived. `spool_limit` bounds the WAL that waits here for a store. An operator says in `operator_file`
     how it is (None: in the first directory among the stores). What people
     uploaded into the directory `documents` belongs to each backup; the trial after a run reads what is new of it and
-    `documents_sample` bytes of the rest.
+    `documents_sample` bytes of the rest. With `self_init` stores without a marker are given one by the first run; else
+    that takes `init`, so that a disk that is not mounted is not taken for a new store.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class Backups:
         operator_file: Path | None = None,
         documents: Path | None = None,
         documents_sample: int = SAMPLE,
+        self_init: bool = False,
         clock: Clock = SYSTEM,
     ) -> None:
         jobs = default_jobs() if jobs is None else jobs
@@ -137,7 +140,9 @@ class Backups:
             raise ValueError(msg)
         self.dsn = dsn
         self.retention = retention or Retention()
-        self._stores = stores
+        self._markers = Markers(stores, prefix, clock=clock)
+        self._stores = stores = self._markers.stores
+        self._self_init = self_init
         self._prefix = prefix
         self._packing = packing
         self._binaries = binaries
@@ -150,7 +155,7 @@ class Backups:
         self._operator_file = operator_file
         self._places = Places(stores)
         key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
-        self.catalogue = Catalogue(stores, prefix, clock=clock)
+        self.catalogue = Catalogue(stores, prefix, refuses=self._markers.refuses, clock=clock)
         self.database = DatabaseBackups(dsn, stores, key, self._toolbox, jobs, binaries=binaries, clock=clock)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
         self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._places.root, clock=clock)
@@ -176,7 +181,7 @@ class Backups:
         return done
 
     def _run(self, ending: Ending, progress: Progress, *, verify: bool, gentle: bool) -> Run:
-        kind = ending.kind
+        kind, packing = ending.kind, self.prepare()
         with self._locked():
             name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
@@ -184,9 +189,10 @@ class Backups:
                 leapt = leap([entry.began for entry in taken if entry.complete], self._now())
                 name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
                 ending.name = name
-                draft = Draft(self._stores, name, self._packing())
+                draft = Draft(self._stores, name, packing)
                 of = self.database if kind == "dump" else self.cluster
                 manifest = of.take(draft, kind, progress, gentle=gentle)
+                manifest = replace(manifest, details={**manifest.details, **self._markers.label()})
                 if leapt:
                     manifest = replace(manifest, details={**manifest.details, "leap": {"days": leapt.days}})
                 manifest = self.documents.take(draft, manifest, taken, progress)
@@ -222,6 +228,32 @@ class Backups:
             with suppress(EsteioError):
                 entries = self.catalogue.entries()
         events.emit(ending.event(self._names(), entries, self._now(), error))
+
+    def init(self, *, encrypted: bool | None = None) -> tuple[tuple[str, bool], ...]:
+        """Give each store its marker; each store's name, and whether it had none. Directories are made, not their parents.
+
+        `encrypted` backups are the only ones then (None: if they are encrypted now); that is for ever.
+        """
+        if encrypted is None:
+            encrypted = self._packing().encryption is not None
+        system = None
+        if self.dsn.hosts or self.dsn.database:
+            with suppress(EsteioError), connect(self.dsn) as conn:
+                system = str(one(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()"))
+        return self._markers.init(encrypted=encrypted, system=system)
+
+    def prepare(self) -> Packing:
+        """See that backups may be written, before anything is; how their files are packed now.
+
+        StoreNotInitialised when no store has a marker, EncryptionRequired. With `self_init` a marker is made.
+        """
+        packing = self._packing()
+        self._markers.prepare(encrypted=packing.encryption is not None, create=self._self_init)
+        return packing
+
+    def marker(self) -> Marker | None:
+        """That of the stores; None where none has one."""
+        return self._markers.known()
 
     def entries(self) -> list[Entry]:
         """Everything in the stores, the oldest first."""
@@ -447,10 +479,10 @@ class Backups:
         root = self.directory
         if root is None:
             raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
-        try:
-            root.mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:  # a disk that is not mounted must not be filled where it should be
-            raise NotPossible("wal", f"{root}: {error.strerror}", "make its parent, or mount that disk") from error
+        self.prepare()
+        for store in self._stores.stores:  # a disk that is not mounted must not be filled where it should be
+            if isinstance(store, MarkedStore) and getattr(store, "root", None) == root:
+                store.require()
         return WalArchive(
             lambda: self.dsn, root, self._stores, self._toolbox(major), self._wal_packing, limit=self._spool_limit
         )

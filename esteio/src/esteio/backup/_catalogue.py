@@ -7,7 +7,7 @@ told as the entry's `problem`. What a store lacks of a backup is told as its `fl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -85,9 +85,17 @@ class Survey:
 
 
 class Catalogue:
-    """The backups in `stores` whose names begin with `prefix`."""
+    """The backups in `stores` whose names begin with `prefix`, but for those that `refuses` says are not ours."""
 
-    def __init__(self, stores: Stores, prefix: str, *, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        prefix: str,
+        *,
+        refuses: Callable[[Manifest], Problem | None] = lambda _manifest: None,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._refuses = refuses
         self._stores = stores
         self._prefix = prefix
         self._clock = clock
@@ -181,6 +189,8 @@ class Catalogue:
         manifest = read.value
         if manifest is None:
             return Entry(folder, began, names, stores, problem=read.problem)
+        if refused := self._refuses(manifest):
+            return Entry(folder, began, names, stores, problem=refused)
         wanted = {MANIFEST: read.size} | {part.name: part.stored for part in manifest.parts}
         sizes = {file: {store: each.size for store, each in holders.items()} for file, holders in files.items()}
         flaws = [*read.flaws, *flaws_by_size(folder, wanted, MANIFEST, sizes, [store.name for store in asked])]

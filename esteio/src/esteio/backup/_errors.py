@@ -17,6 +17,7 @@ __all__ = [
     "BackupNotFound",
     "DatabaseRefused",
     "DeleteRefused",
+    "EncryptionRequired",
     "LockRefused",
     "ManifestError",
     "NotConfirmed",
@@ -103,6 +104,17 @@ class DeleteRefused(BackupError):
         self.reason = reason
         self.advice = advice
         super().__init__(f"backup {backup!r} was not deleted: {reason}; {advice}")
+
+
+class EncryptionRequired(BackupError):
+    """The store was made for encrypted backups alone, and this one would not be: nothing was written."""
+
+    def __init__(self, store: str) -> None:
+        self.store = store
+        super().__init__(
+            f"backup store {store} takes only encrypted backups, and nothing says how to encrypt; set BACKUP_PASSPHRASE or "
+            "BACKUP_RECIPIENTS"
+        )
 
 
 class RestoreRefused(BackupError):

@@ -46,7 +46,6 @@ class Lock:
 
     def __enter__(self) -> Self:
         try:
-            self._path.parent.mkdir(mode=0o700, exist_ok=True)
             # In a directory of everybody's, somebody else may have put a link there.
             flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
             self._handle = os.open(self._path, flags, 0o600)

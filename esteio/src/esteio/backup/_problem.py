@@ -28,6 +28,14 @@ class Trouble(Enum):
     NEVER_PROVEN = "no backup was ever verified"
     TOO_OLD = "the newest verified backup, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h"
     IN_THE_FUTURE = "{backup} was begun in the future: the clock of this machine, or of that one, is wrong"
+    NOT_ENCRYPTED = (
+        "{backup} is not encrypted, and the store was made for encrypted backups alone: it is neither tried nor restored; "
+        "find out who put it there, then remove it with `backup delete {backup}`"
+    )
+    FOREIGN = (
+        "{backup} was made by another set of backups, {repository}: it is neither tried nor restored; find out who put it "
+        "there, then remove it with `backup delete {backup}`"
+    )
     KIND_TOO_OLD = (
         "the newest verified {kind}, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h: find out why none is made "
         "any more, or say with `backup accept {backup}` that none will be"

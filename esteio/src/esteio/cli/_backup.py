@@ -64,6 +64,7 @@ def backup_commands(
     `notified` is asked who is told how a run ended; `own` is what the program adds to a restore in place.
     """
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
+    _add_init(app, opened, words)
     _add_run(app, opened, words, notified)
     restore = partial(_add_restore, own=own or Own())
     commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_archive)
@@ -73,6 +74,20 @@ def backup_commands(
     _add_schedule(app, opened, words, zone, notified)
     _add_notify(app, words, notified)
     return app
+
+
+def _add_init(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("init", help=words.init)
+    def init(
+        encrypted: Annotated[bool | None, typer.Option("--encrypted/--plain", help=words.init_encrypted)] = None,
+    ) -> None:
+        with opened(False) as backups:
+            done = backups.init(encrypted=encrypted)
+            marker = backups.marker()
+        for store, made in done:
+            typer.echo((words.init_made if made else words.init_there).format(store=store))
+        if marker is not None and marker.encrypted:
+            typer.echo(words.init_only_encrypted)
 
 
 def _add_run(app: typer.Typer, opened: Opened, words: Words, notified: Notified) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from esteio import events
 from esteio.clock import SYSTEM
+from esteio.errors import EsteioError
 from esteio.events import Event
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ def operating(
     from esteio.backup.operator import LeaderLock, Reporter
     from esteio.serve import ServiceDied, ServiceFailed, ServiceRestarted, ServiceRunner
 
+    try:
+        backups.prepare()
+    except EsteioError as error:  # said at once; what can be done without that store is done
+        _logger.error("backups: %s", error)
     archive = _archive(backups) if operation.archive else None
     outbox = notices.outbox if notices else None
     with ExitStack() as stack:

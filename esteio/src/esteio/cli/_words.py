@@ -17,6 +17,17 @@ class Words:
     """Every text of `backup_commands`; names in braces are filled in."""
 
     backup: str = "Backups that are restored for trial before they are believed."
+    init: str = (
+        "Prepare new stores, once: write a marker into each. Without it nothing is ever written there, so a disk that is "
+        "not mounted is an error and no folder on the system's disk. Make sure that the disks are mounted now."
+    )
+    init_encrypted: str = (
+        "Whether unencrypted backups are refused there for ever, when one is made, tried or restored. Default: yes if "
+        "backups are encrypted now."
+    )
+    init_made: str = "{store} is ready for backups."
+    init_there: str = "{store} was ready already."
+    init_only_encrypted: str = "Only encrypted backups are made, tried and restored there."
     run: str = "Make a backup, restore it for trial, remove old ones."
     no_verify: str = "Restore it for trial afterwards; without, nothing old is removed."
     kind: str = "dump: this database; base: the whole cluster; incremental: what changed in it since."

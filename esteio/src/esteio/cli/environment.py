@@ -41,6 +41,7 @@ from pathlib import Path
 
 from esteio.alert import Channels, Heartbeat, Outbox
 from esteio.backup import MOST_JOBS, Backups, Retention, default_packing
+from esteio.backup._marker import is_marked
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
 from esteio.backup.physical import Limit
 from esteio.backup.store import Stores, StoreUrlError, stores_from_settings
@@ -122,7 +123,7 @@ def notices_directory(variables: Mapping[str, str]) -> Path:
     with suppress(StoreUrlError):
         roots = [getattr(store, "root", None) for store in stores_from_settings(variables)]
     for root in roots:
-        if isinstance(root, Path):
+        if isinstance(root, Path) and is_marked(root):  # else a disk may not be mounted
             return root / ".notices"
     owner = os.getuid() if hasattr(os, "getuid") else "own"
     return Path(tempfile.gettempdir()) / f"esteio-notices-{owner}"

@@ -30,6 +30,17 @@ _PASTA = "backup"
 _DOCUMENTOS = "documentos"
 TEXTOS_DOS_COMANDOS = Words(
     backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
+    init=(
+        "Prepara lugares novos, uma vez: escreve um marcador em cada um. Sem ele nada se escreve ali, e um disco que não está "
+        "montado é um erro, e não uma pasta no disco do sistema. Confira que os discos estão montados agora."
+    ),
+    init_encrypted=(
+        "Se ali se recusam para sempre cópias sem cifra, ao fazer, provar ou restaurar. Padrão: sim, se agora as cópias são "
+        "cifradas."
+    ),
+    init_made="{store} está pronto para cópias.",
+    init_there="{store} já estava pronto.",
+    init_only_encrypted="Só cópias cifradas são feitas, provadas e restauradas ali.",
     run="Faz uma cópia, restaura-a para prova e remove as antigas.",
     no_verify="Restaurá-la depois para prova; sem isso, nada antigo é removido.",
     kind="dump: este banco; base: o servidor inteiro; incremental: o que mudou nele desde então.",
@@ -203,6 +214,14 @@ TEXTOS_DOS_COMANDOS = Words(
         "NEVER_PROVEN": "nenhuma cópia tem prova",
         "TOO_OLD": "a cópia provada mais nova, {backup}, tem {age:.1f} h; o máximo é {allowed:.1f} h",
         "IN_THE_FUTURE": "{backup} foi começada no futuro: o relógio desta máquina, ou o daquela, está errado",
+        "NOT_ENCRYPTED": (
+            "{backup} não está cifrada, e o lugar foi feito só para cópias cifradas: não é provada nem restaurada; veja quem "
+            "a pôs ali, e remova-a com `backup delete {backup}`"
+        ),
+        "FOREIGN": (
+            "{backup} foi feita por outro conjunto de cópias, {repository}: não é provada nem restaurada; veja quem a pôs "
+            "ali, e remova-a com `backup delete {backup}`"
+        ),
         "KIND_TOO_OLD": (
             "a mais nova do tipo {kind} com prova, {backup}, tem {age:.1f} h; o máximo é {allowed:.1f} h: veja por que não se "
             "faz mais nenhuma, ou diga com `backup accept {backup}` que não se fará"
@@ -284,6 +303,8 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
         max_age=timedelta(seconds=settings.backup_max_age),
         documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
         operator_file=operator_state_file(settings),
+        # Only our own directory makes itself; a place that somebody named may be a disk that is not mounted.
+        self_init=settings.backup_dir is None and not settings.aws_s3_bucket and not settings.backup_stores,
     )
 
 

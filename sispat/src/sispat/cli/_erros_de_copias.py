@@ -15,6 +15,7 @@ from esteio.backup import (
     BackupNotFound,
     DatabaseRefused,
     DeleteRefused,
+    EncryptionRequired,
     LockRefused,
     ManifestError,
     NotConfirmed,
@@ -50,6 +51,10 @@ TEXTOS: Mapping[type[EsteioError], str] = {
     BackupNotFound: "a cópia {wanted!r} não está em {where}; as mais novas de lá: {conhecidas}",
     DatabaseRefused: "o banco {database} recusou: {reason}; use o dono dele ou um superusuário, ou veja o motivo",
     DatabaseUnavailable: "o banco {name!r} não está disponível: {reason}",
+    EncryptionRequired: (
+        "o lugar {store} só aceita cópias cifradas, e nada diz como cifrar; defina SISPAT_BACKUP_PASSPHRASE ou "
+        "SISPAT_BACKUP_RECIPIENTS"
+    ),
     EnvironmentProblem: "{variable} {problem}; o que se pode definir: {allowed}",
     InstallFailed: "{program}: {reason}; escreva-o com --write PASTA e instale-o à mão",
     InvalidKey: "{kind} {shown!r}: não pode ser usado; o que se pode: {allowed}",

@@ -171,9 +171,17 @@ _FRASES = {
     "nothing came within {a} s": "nada chegou em {a} s",
     # stores
     "the directory does not exist": "a pasta não existe",
-    "mount the disk it is on, or correct the address; the first `backup run` makes it where its parent exists": (
-        "monte o disco em que está, ou corrija o endereço; o primeiro `backup run` a cria, se a pasta de cima existe"
+    "mount the disk it is on, or correct the address; `backup init` makes it where its parent exists": (
+        "monte o disco em que está, ou corrija o endereço; `backup init` a cria, se a pasta de cima existe"
     ),
+    (
+        "mount the disk that belongs there, or correct the address; for a new place, type `backup init` once "
+        "(`sispat backup init`)"
+    ): "monte o disco que deve estar ali, ou corrija o endereço; num lugar novo, digite uma vez `sispat backup init`",
+    "it has no marker": "não tem o marcador",
+    "it belongs to another set of backups": "é de outro conjunto de cópias",
+    "its marker cannot be read: {frase}": "o marcador não pode ser lido: {frase}",
+    "it is no marker ({a})": "não é um marcador ({a})",
     "there is no such object": "não existe tal objeto",
     "there is no such bucket": "não existe tal bucket",
     "it is retained by the store": "o lugar o retém",

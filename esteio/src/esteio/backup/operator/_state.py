@@ -53,7 +53,6 @@ class OperatorState:
 
 def write_state(path: Path, state: OperatorState) -> None:
     """Replace what `path` says; OSError when that can't be done."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
     plain = {field.name: getattr(state, field.name) for field in fields(state)}
     plain |= {name: [problem.plain() for problem in plain[name]] for name in _PROBLEMS}
     atomic_write(path, (json.dumps(plain, ensure_ascii=False, indent=2) + "\n").encode())

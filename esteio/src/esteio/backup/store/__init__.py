@@ -16,13 +16,14 @@ from esteio.backup.store._errors import (
     StoreDenied,
     StoreError,
     StoreFull,
+    StoreNotInitialised,
     StoreUnavailable,
     StoreUrlError,
     UploadTruncated,
 )
 from esteio.backup.store._events import StoreFailed
 from esteio.backup.store._several import Placement, Stores
-from esteio.backup.store._store import Download, Store, Stored, Upload
+from esteio.backup.store._store import Download, Store, Stored, Sweeping, Upload
 from esteio.backup.store._url import open_store, stores_from_settings
 
 __all__ = [
@@ -38,10 +39,12 @@ __all__ = [
     "StoreError",
     "StoreFailed",
     "StoreFull",
+    "StoreNotInitialised",
     "StoreUnavailable",
     "StoreUrlError",
     "Stored",
     "Stores",
+    "Sweeping",
     "Upload",
     "UploadTruncated",
     "open_store",

@@ -15,6 +15,7 @@ __all__ = [
     "StoreDenied",
     "StoreError",
     "StoreFull",
+    "StoreNotInitialised",
     "StoreUnavailable",
     "StoreUrlError",
     "UploadTruncated",
@@ -44,7 +45,16 @@ class StoreUnavailable(StoreError):
 class DirectoryMissing(StoreUnavailable):
     """The directory is not there: a disk that is not mounted, a wrong address, or nothing was ever kept there."""
 
-    advice = "mount the disk it is on, or correct the address; the first `backup run` makes it where its parent exists"
+    advice = "mount the disk it is on, or correct the address; `backup init` makes it where its parent exists"
+
+
+class StoreNotInitialised(StoreError):
+    """It has no marker, or that of another set of backups: nothing is written there."""
+
+    advice = (
+        "mount the disk that belongs there, or correct the address; for a new place, type `backup init` once "
+        "(`sispat backup init`)"
+    )
 
 
 class StoreDenied(StoreError):
