@@ -182,7 +182,7 @@ def test_one_stream_cut_off_ends_the_others_and_leaves_nothing(backups: Backups,
     with pytest.raises(ToolFailed, match=r"(?s)pg_dump failed with exit code 1: .*terminat"):
         backups.run(progress, verify=False)
     assert backups.entries() == []
-    assert left(tmp_path) == [".lock"]
+    assert left(tmp_path) == [".lock", "store.json"]
     assert quiet(large)
 
 
@@ -197,7 +197,7 @@ def test_an_interrupt_ends_all_streams_and_leaves_nothing(backups: Backups, larg
     with pytest.raises(KeyboardInterrupt):
         backups.run(progress, verify=False)
     assert backups.entries() == []
-    assert left(tmp_path) == [".lock"]
+    assert left(tmp_path) == [".lock", "store.json"]
     assert quiet(large)
 
 
