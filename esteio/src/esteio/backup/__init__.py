@@ -43,7 +43,7 @@ from esteio.backup._problem import Problem, Trouble
 from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
-from esteio.backup.restore import Restored
+from esteio.backup.restore import Restored, RestorePlan
 
 __all__ = [
     "MOST_JOBS",
@@ -76,6 +76,7 @@ __all__ = [
     "Part",
     "Problem",
     "Proof",
+    "RestorePlan",
     "RestoreRefused",
     "RestoreUnclear",
     "Restored",

@@ -54,7 +54,7 @@ from esteio.backup.physical import (
     require_stopped,
     time_of,
 )
-from esteio.backup.restore import Restored
+from esteio.backup.restore import Restored, RestorePlan, plan_restore
 from esteio.backup.schedule import Errand, Job, Scheduler, Task
 from esteio.backup.store import AllStoresFailed, Stores
 from esteio.backup.tools import Toolbox
@@ -67,6 +67,7 @@ from esteio.postgres.embedded import Embedded
 __all__ = ["MOST_JOBS", "Backups", "Run", "default_jobs", "default_packing"]
 
 _logger = logging.getLogger("esteio.backup")
+_SLOT = "esteio_wal"  # of WalArchive
 MOST_JOBS = 16  # each is a connection, and a scratch server has few
 _LONGEST_NOTE = 1000
 _RESTORE_PATIENCE = 3600.0  # seconds a restore waits for a run that is under way
@@ -308,14 +309,18 @@ class Backups:
         with self._reading(progress):
             return self._tried(self._found(backup), progress)
 
-    def check_copies(self, backup: str = "newest", progress: Progress = silent) -> Copies:
-        """Read every file of a backup in every store; nothing is restored, and nothing is mended.
+    def check_copies(self, backup: str = "newest", progress: Progress = silent, *, read: bool = True) -> Copies:
+        """Read every file of a backup in every store, or compare names and sizes; nothing is restored or mended.
 
         Of the whole cluster, the log is read too: WrongKey when it cannot be opened.
         """
         with self._reading(progress):
             survey = self.catalogue.survey()
             entry = self.catalogue.find(backup, survey=survey)
+            if not read:
+                lacking = known_flaws(entry, survey)
+                flawed = {flaw.store for flaw in lacking}
+                return Copies(entry.id, tuple(name for name in self._names() if name not in flawed), lacking)
             found = read_everywhere(self._stores, entry, survey, progress)
             assert entry.manifest is not None
             found = found.with_flaws(self.documents.flaws(entry.manifest, progress))
@@ -490,6 +495,30 @@ class Backups:
     def _wal_packing(self) -> Packing:
         """With the key of an earlier archive where the stores have one that opens: one key for a repository."""
         return packing_with_known_key(self._packing(), self._stores, self.cluster.key)
+
+    def drop_slot(self) -> bool:
+        """Remove the replication slot of the archive, which keeps log on the server; False when there was none.
+
+        What was not received by then is lost: the next `archive` begins with a gap. DatabaseRefused while it is in use.
+        """
+        with connect(self.dsn) as conn:
+            statement = "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
+            return conn.execute(f"{statement} WHERE slot_name = %s", [_SLOT]).rowcount > 0
+
+    def plan_database(self, backup: str = "latest", kind: str | None = "dump") -> RestorePlan:
+        """What a restore of that backup would bring back, how long it takes, and what is lost by it."""
+        survey = self.catalogue.survey()
+        return plan_restore(self.catalogue.find(backup, kind, survey), survey.entries, self._now())
+
+    def plan_cluster(self, target: datetime | Target | None, name: str, cluster: str | None = None) -> RestorePlan:
+        """As `plan_database`, of the whole cluster at `target`; RestoreRefused, about `name`, when it can't be reached."""
+        base = self.cluster.reach(name, target, cluster)
+        survey = self.catalogue.survey()
+        windows = self.cluster.windows()
+        until = time_of(target) or (windows[base.id].ends if base.id in windows else None)
+        plan = plan_restore(self.catalogue.find(base.id, survey=survey), survey.entries, self._now(), until)
+        # When a transaction or a position was, and where another timeline ends, is only known after the replay.
+        return plan if time_of(target) or not isinstance(target, Target) else replace(plan, lost=None)
 
     @property
     def directory(self) -> Path | None:

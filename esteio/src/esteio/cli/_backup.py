@@ -1,4 +1,4 @@
-"""`backup run|list|verify|copy|restore|prune|status|archive|schedule`, for any program that can open its `Backups`."""
+"""`backup init|run|list|verify|check|sync|prune|status|receive-wal|schedule`, for any program that can open its `Backups`."""
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import sys
@@ -7,23 +7,21 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from esteio.cli._bar import Bar
-from esteio.cli._cluster import Choice, moment, recover_cluster, replace_cluster
 from esteio.cli._copies import bring_copies, read_copies
 from esteio.cli._keep import keep
 from esteio.cli._notify import Notified, nobody, notify, notify_test, told
 from esteio.cli._one import add_one
 from esteio.cli._own import Own
+from esteio.cli._restore import add_restore
 from esteio.cli._schedule import Form, installed, scheduled, show, written
 from esteio.cli._show import (
     documents_taken,
-    documents_text,
     entries_json,
     entries_table,
     operator_says,
@@ -34,7 +32,7 @@ from esteio.cli._show import (
 from esteio.cli._words import ENGLISH, Words
 
 if TYPE_CHECKING:  # a program that only has these commands among others should not wait for them
-    from esteio.backup import Backups, Restored
+    from esteio.backup import Backups, Decision
 
 __all__ = ["Opened", "backup_commands"]
 
@@ -66,10 +64,9 @@ def backup_commands(
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_init(app, opened, words)
     _add_run(app, opened, words, notified)
-    restore = partial(_add_restore, own=own or Own())
-    commands = (_add_list, _add_verify, _add_copy, restore, _add_prune, _add_status, _add_archive)
-    for add in commands:
+    for add in (_add_list, _add_verify, _add_check, _add_sync, _add_prune, _add_status, _add_receive_wal):
         add(app, opened, words)
+    add_restore(app, opened, words, own or Own())
     add_one(app, opened, words)
     _add_schedule(app, opened, words, zone, notified)
     _add_notify(app, words, notified)
@@ -129,85 +126,64 @@ def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("verify", help=words.verify)
     def verify(
         backup: Annotated[str, typer.Argument(help=words.any_id)] = "newest",
-        everywhere: Annotated[bool, typer.Option("--everywhere", help=words.everywhere)] = False,
+        everywhere: Annotated[bool, typer.Option("--everywhere", help=words.everywhere, hidden=True)] = False,
     ) -> None:
         with opened(False) as backups, Bar(words) as bar:
             if everywhere:
+                typer.echo(words.now_say.format(command="check --read-data"), err=True)
                 raise typer.Exit(read_copies(backups, backup, bar, words))
             proof = backups.verify(backup, bar)
         typer.echo(_proven(words, proof.restore_seconds, proof.rows, proof.checked))
 
 
-def _add_copy(app: typer.Typer, opened: Opened, words: Words) -> None:
-    @app.command("copy", help=words.copy)
-    def copy(
+def _add_check(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("check", help=words.check_copies)
+    def check(
+        backup: Annotated[str, typer.Argument(help=words.any_id)] = "newest",
+        read_data: Annotated[bool, typer.Option("--read-data", help=words.read_data)] = False,
+    ) -> None:
+        with opened(False) as backups, Bar(words) as bar:
+            raise typer.Exit(read_copies(backups, backup, bar, words, read=read_data))
+
+
+def _add_sync(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("sync", help=words.sync)
+    def sync(
         backup: Annotated[str, typer.Argument(help=words.copy_id)] = "newest",
-        read: Annotated[bool, typer.Option("--read", help=words.read_first)] = False,
+        read: Annotated[bool, typer.Option("--read-data", help=words.read_first)] = False,
     ) -> None:
         with opened(False) as backups, Bar(words) as bar:
             raise typer.Exit(bring_copies(backups, backup, bar, words, read=read))
 
-
-def _add_restore(app: typer.Typer, opened: Opened, words: Words, own: Own) -> None:
-    @app.command("restore", help=words.restore)
-    def restore(
-        backup: Annotated[str, typer.Argument(help=words.id)] = "latest",
-        into: Annotated[str | None, typer.Option("--into", help=words.into)] = None,
-        in_place: Annotated[bool, typer.Option("--in-place", help=words.in_place)] = False,
-        yes: Annotated[bool, typer.Option("--yes", help=words.yes)] = False,
-        to: Annotated[str | None, typer.Option("--to", help=words.to)] = None,
-        timeline: Annotated[int | None, typer.Option("--timeline", min=1, help=words.timeline)] = None,
-        cluster: Annotated[str | None, typer.Option("--cluster", help=words.cluster)] = None,
-        directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
-        data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
-        documents: Annotated[Path | None, typer.Option("--documents", help=words.documents_into)] = None,
-        no_documents: Annotated[bool, typer.Option("--no-documents", help=words.no_documents)] = False,
-    ) -> None:
-        replaces = in_place or data_dir is not None
-        if (documents is not None and replaces) or (no_documents and not replaces):
-            raise typer.BadParameter(words.documents_or_not)
-        if to is not None:
-            server = own.server() if in_place else None
-            place = data_dir or server
-            if (
-                (directory is None) == (place is None)
-                or (data_dir is not None and in_place)
-                or into is not None
-                or in_place != (server is not None)
-            ):
-                raise typer.BadParameter(words.one_of_directories)
-            target = moment(to, timeline, words)
-            with opened(False) as backups, Bar(words) as bar:
-                if place is not None:
-                    confirm = partial(_confirmed, yes, words.type_directory, bar)
-                    which = Choice(target, cluster, documents=not no_documents)
-                    replace_cluster(backups, which, place, confirm, own, bar, words)
-                elif directory is not None:
-                    recover_cluster(
-                        backups, Choice(target, cluster), directory.absolute(), bar, words, documents=documents
-                    )
-            return
-        if documents is not None and into is None:
-            with opened(False) as backups, Bar(words) as bar:
-                _say(documents_text(backups.restore_documents(documents, backup, bar), words))
-            return
-        if (into is None) == (not in_place):
-            raise typer.BadParameter(words.one_of)
-        with own.restoring() if own.restoring else opened(True) as backups, Bar(words) as bar:
-            if into is not None:
-                done = backups.restore_into(into, backup, bar, documents=documents)
-            else:
-                confirm = partial(_confirmed, yes, words.type_name, bar)
-                done = backups.restore_in_place(confirm, backup, bar, documents=not no_documents, quiet=own.quiet())
-        _report_restored(done, words)
+    @app.command("copy", hidden=True)
+    def copy(backup: str = typer.Argument("newest"), read: Annotated[bool, typer.Option("--read")] = False) -> None:
+        typer.echo(words.now_say.format(command="sync"), err=True)
+        sync(backup, read)
 
 
 def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
     @app.command("prune", help=words.prune)
-    def prune(dry_run: Annotated[bool, typer.Option("--dry-run", help=words.dry_run)] = False) -> None:
+    def prune(
+        dry_run: Annotated[bool, typer.Option("--dry-run", help=words.dry_run)] = False,
+        yes: Annotated[bool, typer.Option("--yes", help=words.yes_prune)] = False,
+    ) -> None:
         with opened(False) as backups:
-            for decision in backups.prune(dry_run=dry_run):
-                typer.echo(words.decision(decision, dry_run=dry_run))
+            planned = backups.prune(dry_run=True)
+            if dry_run or not yes:
+                _lines(planned, words, dry_run=True)
+            removed = sum(not decision.keep for decision in planned)
+            if dry_run:
+                return
+            # Without a backup to remove there may still be log and documents that nothing needs.
+            if not yes and not (sys.stdin.isatty() and typer.confirm(words.sure_prune.format(count=removed), err=True)):
+                typer.echo(words.not_done, err=True)
+                raise typer.Exit(1)
+            _lines(backups.prune(), words, dry_run=False)
+
+
+def _lines(decisions: "Sequence[Decision]", words: Words, *, dry_run: bool) -> None:
+    for decision in decisions:
+        typer.echo(words.decision(decision, dry_run=dry_run))
 
 
 def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -223,14 +199,25 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
         raise typer.Exit(found.exit_code)
 
 
-def _add_archive(app: typer.Typer, opened: Opened, words: Words) -> None:
-    @app.command("archive", help=words.archive)
-    def archive() -> None:
+def _add_receive_wal(app: typer.Typer, opened: Opened, words: Words) -> None:
+    def receive(backups: "Backups") -> int:
+        service = backups.archive()
+        typer.echo(words.archiving.format(directory=service.directory))
+        return keep(service)
+
+    @app.command("receive-wal", help=words.archive)
+    def receive_wal(drop_slot: Annotated[bool, typer.Option("--drop-slot", help=words.drop_slot)] = False) -> None:
         with opened(True) as backups:
-            service = backups.archive()
-            typer.echo(words.archiving.format(directory=service.root))
-            code = keep(service)
+            if drop_slot:
+                typer.echo(words.slot_dropped if backups.drop_slot() else words.no_slot)
+                return
+            code = receive(backups)
         raise typer.Exit(code)
+
+    @app.command("archive", hidden=True)
+    def archive() -> None:
+        typer.echo(words.now_say.format(command="receive-wal"), err=True)
+        receive_wal(drop_slot=False)
 
 
 def _add_notify(app: typer.Typer, words: Words, notified: Notified) -> None:
@@ -249,7 +236,7 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
         form: Annotated[Form | None, typer.Option("--for", help=words.form)] = None,
         write: Annotated[Path | None, typer.Option("--write", help=words.write)] = None,
         install: Annotated[bool, typer.Option("--install", help=words.install)] = False,
-        run: Annotated[bool, typer.Option("--run", help=words.keep_to)] = False,
+        run: Annotated[bool, typer.Option("--run", help=words.keep_to, hidden=True)] = False,
     ) -> None:
         tasks = scheduled(base, dump, timezone or zone())
         if form is None and install:
@@ -259,6 +246,7 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
             return
         show(tasks, words)
         if run:
+            typer.echo(words.now_say.format(command="agent --no-archive"), err=True)
             kinds = ", ".join(task.kind for task in tasks)
             with (
                 told(notified, kinds) as notices,
@@ -294,13 +282,6 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
             typer.echo(words.decision(decision))
 
 
-def _report_restored(done: "Restored", words: Words) -> None:
-    typer.echo(words.restored.format(id=done.backup, database=done.database, seconds=done.seconds, rows=done.rows))
-    if done.kept is not None:
-        typer.echo(words.kept.format(kept=done.kept))
-    _say(documents_text(done.documents, words))
-
-
 def _say(lines: Sequence[str]) -> None:
     for line in lines:
         typer.echo(line)
@@ -309,10 +290,3 @@ def _say(lines: Sequence[str]) -> None:
 def _proven(words: Words, seconds: float, rows: int, checked: tuple[str, ...]) -> str:
     text = words.proven_whole if "every table read" in checked else words.proven
     return text.format(seconds=seconds, rows=rows, checked=", ".join(words.checks.get(each, each) for each in checked))
-
-
-def _confirmed(yes: bool, question: str, bar: Bar, name: str) -> bool:
-    if yes or not sys.stdin.isatty():
-        return yes
-    bar.pause()
-    return bool(typer.prompt(question.format(name=name), err=True) == name)

@@ -35,7 +35,7 @@ class Choice:
 
 
 def moment(text: str, timeline: int | None, words: Words) -> datetime | Target | None:
-    """What `--to` and `--timeline` say; None for the last moment there is."""
+    """What `--target-time` and `--timeline` say; None for the last moment there is."""
     from esteio.backup.physical import Target
 
     try:

@@ -1,4 +1,4 @@
-"""`backup verify --everywhere` and `backup copy`: every store's copy, read and mended."""
+"""`backup check` and `backup sync`: every store's copy, looked at or read, and mended."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["bring_copies", "read_copies"]
 
 
-def read_copies(backups: Backups, backup: str, bar: Bar, words: Words) -> int:
+def read_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read: bool = True) -> int:
     """Say of each store whether its copy is as it was written; the exit code, 1 when one is not."""
-    found = backups.check_copies(backup, bar)
+    found = backups.check_copies(backup, bar, read=read)
     bar.pause()
     for store in found.whole:
         typer.echo(words.copy_whole.format(backup=found.backup, store=store))

@@ -58,6 +58,17 @@ class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
 
+@_app.callback()
+def _esteio(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from importlib.metadata import version as installed
+
+        typer.echo(f"esteio {installed('esteio')}")
+        raise typer.Exit
+
+
 def _opened(database: bool) -> AbstractContextManager[Backups]:
     from esteio.cli.environment import backups_of
 

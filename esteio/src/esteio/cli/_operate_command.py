@@ -1,4 +1,4 @@
-"""`backup operate`: all of it in one container or unit, for a service that has no operator of its own."""
+"""`backup agent`: all of it in one container or unit, for a service that has no operator of its own."""
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
 import logging
@@ -29,8 +29,8 @@ def add_operate(
 ) -> None:
     """Add the command to those of `backup_commands`."""
 
-    @app.command("operate", help=words.operate)
-    def operate(
+    @app.command("agent", help=words.operate)
+    def agent(
         base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
         dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
         timezone: Annotated[str | None, typer.Option("--timezone", help=words.timezone)] = None,
@@ -43,3 +43,13 @@ def add_operate(
         with opened(True) as backups, operating(backups, plan, notified(), words.problem) as runner:
             code = kept(runner)
         raise typer.Exit(code)
+
+    @app.command("operate", hidden=True)
+    def operate(
+        base: Annotated[str, typer.Option("--base")] = "0 2 * * *",
+        dump: Annotated[str, typer.Option("--dump")] = "0 */6 * * *",
+        timezone: Annotated[str | None, typer.Option("--timezone")] = None,
+        archive: Annotated[bool, typer.Option("--archive/--no-archive")] = True,
+    ) -> None:
+        typer.echo(words.now_say.format(command="agent"), err=True)
+        agent(base, dump, timezone, archive)

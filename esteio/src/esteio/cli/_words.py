@@ -37,10 +37,72 @@ class Words:
     json: str = "For programs."
     verify: str = "Restore a backup on a server of its own and compare it."
     everywhere: str = "Read every file in every store instead, and say which copy differs."
-    copy: str = "Bring a backup to the stores that lack files of it, each file checked on its way."
+    check_copies: str = (
+        "Compare every store's copy of a backup with its manifest, by names and sizes; nothing is restored or mended. Exit "
+        "code 1 when a copy differs."
+    )
+    read_data: str = (
+        "Read every byte in every store too: as long as a download of it all takes. Of a base, the log too."
+    )
+    sync: str = (
+        "Bring a backup to the stores that lack files of it, or have them damaged. Each file is checked on its way, so a "
+        "damaged one is never spread; nothing is removed."
+    )
     copy_id: str = "Its name, newest, or all: every backup and the log."
     read_first: str = "Read every file in every store first, to find changed ones too."
-    restore: str = "Bring a backup back: into a new database, or in the place of the present one, which is kept."
+    restore: str = (
+        "Bring a backup back. A plan is printed first: what is overwritten, how long it takes, what is lost. What is "
+        "replaced is kept beside, until you remove it."
+    )
+    restore_database: str = (
+        "Bring one database back from a dump, as a new one (--as) or in the place of the present one (--replace): the "
+        "service is closed meanwhile, its connections are cut off, what was written since the backup is only in the old "
+        "database, which is kept beside."
+    )
+    restore_as: str = "Name of the new database; nothing that exists is touched."
+    replace_database: str = "Take the place of the present database and its documents. Asks for its name."
+    as_or_replace: str = "say either --as NAME or --replace"
+    restore_cluster: str = (
+        "Bring all databases of the server back, to any second that the log reaches: into a new data directory, or in the "
+        "place of the present one, which is kept beside."
+    )
+    target_time: str = (
+        "A moment with its timezone, such as 2026-03-01T14:30:00-03:00, or last: all that there is; or xid:1234, "
+        "lsn:0/3000028, name:RESTORE_POINT, immediate (the end of the base)."
+    )
+    replace_cluster: str = "Take the place of --data-dir, whose server is stopped, or of our own server, which may run."
+    directory_or_replace: str = (
+        "say either --directory DIR or --replace, with --data-dir DIR unless the server is our own"
+    )
+    own_server: str = "our own server"
+    restore_documents: str = "Bring the documents of a backup into a new directory, and nothing else."
+    documents_directory: str = "The new directory."
+    restore_documents_into: str = (
+        "The new directory for the documents; without it, a new database or directory gets none."
+    )
+    restore_no_documents: str = "With --replace: leave the present documents as they are."
+    documents_with: str = "--documents DIR goes with a new database or directory, --no-documents with --replace"
+    restore_dry_run: str = "Print the plan and do nothing."
+    only_shown: str = "Nothing was done (--dry-run)."
+    plan: str = "Plan: {id} ({kind}, begun {began}, {size}, {documents} documents)."
+    plan_new: str = "It becomes {name}, which is new; nothing is overwritten."
+    plan_replace: str = "It takes the place of {name}, which is kept beside: have room for both."
+    plan_seconds: str = (
+        "It takes about {seconds:.0f} s, as its last trial did, and as long again for documents and checks."
+    )
+    plan_unknown: str = "How long it takes is not known: it was never tried."
+    plan_lost: str = "What was written in the last {age} is not in it."
+    plan_lost_after: str = "What was written after that target is not in it."
+    plan_passed_over: str = "Newer, and not used, for a trial failed or the date is in the future: {ids}."
+    now_say: str = "This command is called `backup {command}` now; the old name goes with the next release."
+    drop_slot: str = (
+        "Instead, remove the replication slot, so that the server no longer keeps log for us. What was not received by "
+        "then is missing for ever: make a base afterwards."
+    )
+    slot_dropped: str = "The slot is removed."
+    no_slot: str = "There was no slot."
+    yes_prune: str = "Do not ask."
+    sure_prune: str = "Remove {count} backups for ever, and the log and documents that nothing else needs?"
     id: str = "Its name, or latest: the last one that did not fail its trial."
     any_id: str = "Its name, or newest: the last one made."
     into: str = "Name of the new database."
@@ -53,7 +115,7 @@ class Words:
     )
     timeline: str = "The timeline to follow; without, the newest that had begun by then."
     bad_moment: str = (
-        "--to wants a moment with its timezone, such as 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: or immediate"
+        "wanted is a moment with its timezone, such as 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: or immediate"
     )
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."
@@ -77,7 +139,10 @@ class Words:
     install: str = "Give it to that scheduler; what was given to it before is replaced."
     install_for: str = "with --install, say which scheduler: --for systemd, cron or windows"
     keep_to: str = "Keep to it until interrupted; what was missed is made up for."
-    prune: str = "Remove old backups, each with its reason."
+    prune: str = (
+        "Show which old backups would be removed, each with its reason, then ask. A run does it by itself after a good "
+        "trial; nothing is removed while fewer than two verified backups exist."
+    )
     dry_run: str = "Only show what would be done."
     status: str = (
         "Whether somebody has to get up, in one line. Exit code 0: all is well; 1: something has to be mended, but a fresh "

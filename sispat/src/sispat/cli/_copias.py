@@ -50,10 +50,61 @@ TEXTOS_DOS_COMANDOS = Words(
     json="Para programas.",
     verify="Restaura uma cópia num servidor à parte e a compara.",
     everywhere="Em vez disso, lê cada arquivo em cada lugar, e diz qual não está como foi escrito.",
-    copy="Leva uma cópia aos lugares a que faltam arquivos dela, cada um conferido no caminho.",
+    check_copies=(
+        "Compara cada exemplar de uma cópia com o manifesto, por nomes e tamanhos; nada é restaurado nem consertado. Código 1 "
+        "quando um difere."
+    ),
+    read_data="Lê também cada byte em cada lugar: leva o tempo de baixar tudo. De uma base, o log também.",
+    sync=(
+        "Leva uma cópia aos lugares a que faltam arquivos dela, ou que os têm danificados. Cada arquivo é conferido no "
+        "caminho, e um danificado nunca se espalha; nada é removido."
+    ),
     copy_id="O nome dela, newest, ou all: todas as cópias e o log.",
     read_first="Lê antes cada arquivo em cada lugar, para achar também os alterados.",
-    restore="Traz uma cópia de volta: num banco novo, ou no lugar do atual, que fica guardado.",
+    restore=(
+        "Traz uma cópia de volta. Antes se mostra o plano: o que é substituído, quanto demora, o que se perde. O que é "
+        "substituído fica guardado ao lado, até que alguém o remova."
+    ),
+    restore_database=(
+        "Traz um banco de volta de um dump, como banco novo (--as) ou no lugar do atual (--replace): o serviço fica fechado "
+        "enquanto isso, as conexões são cortadas, e o que se escreveu desde a cópia só fica no banco antigo, guardado ao lado."
+    ),
+    restore_as="Nome do banco novo; no que existe não se mexe.",
+    replace_database="Toma o lugar do banco atual e dos documentos dele. Pergunta o nome.",
+    as_or_replace="diga --as NOME ou --replace",
+    restore_cluster=(
+        "Traz de volta todos os bancos do servidor, a qualquer segundo que o log alcance: numa pasta de dados nova, ou no "
+        "lugar da atual, que fica guardada ao lado."
+    ),
+    target_time="Um instante com fuso horário, como 2026-03-01T14:30:00-03:00, ou last: tudo o que houver; ou xid:1234, "
+    "lsn:0/3000028, name:PONTO_DE_RESTAURAÇÃO, immediate (o fim da base).",
+    replace_cluster="Toma o lugar de --data-dir, cujo servidor está parado, ou do nosso servidor, que pode estar ligado.",
+    directory_or_replace="diga --directory PASTA ou --replace, com --data-dir PASTA a não ser que o servidor seja o próprio",
+    own_server="o servidor próprio",
+    restore_documents="Traz os documentos de uma cópia para uma pasta nova, e nada mais.",
+    documents_directory="A pasta nova.",
+    restore_documents_into="A pasta nova para os documentos; sem ela, um banco ou pasta de dados nova não os recebe.",
+    restore_no_documents="Com --replace: deixa os documentos atuais como estão.",
+    documents_with="--documents PASTA vai com um banco ou pasta de dados nova, --no-documents com --replace",
+    restore_dry_run="Mostra o plano e não faz nada.",
+    only_shown="Nada foi feito (--dry-run).",
+    plan="Plano: {id} ({kind}, começada em {began}, {size}, {documents} documentos).",
+    plan_new="Torna-se {name}, que é novo; nada é substituído.",
+    plan_replace="Toma o lugar de {name}, que fica guardado ao lado: é preciso espaço para os dois.",
+    plan_seconds="Demora uns {seconds:.0f} s, como na última prova, e outro tanto para documentos e conferências.",
+    plan_unknown="Não se sabe quanto demora: nunca foi provada.",
+    plan_lost="O que se escreveu nos últimos {age} não está nela.",
+    plan_lost_after="O que se escreveu depois desse alvo não está nela.",
+    plan_passed_over="Mais novas, mas não usadas, por falha na prova ou data no futuro: {ids}.",
+    now_say="Este comando agora se chama `backup {command}`; o nome antigo sai na próxima versão.",
+    drop_slot=(
+        "Em vez disso, remove o slot de replicação, para o servidor não guardar mais log para nós. O que não foi recebido até "
+        "então falta para sempre: faça depois uma base."
+    ),
+    slot_dropped="O slot foi removido.",
+    no_slot="Não havia slot.",
+    yes_prune="Não pergunta.",
+    sure_prune="Remover para sempre {count} cópias, e o log e os documentos de que nada mais precisa?",
     id="O nome dela, ou latest: a mais nova que não falhou na prova.",
     any_id="O nome dela, ou newest: a última feita.",
     into="Nome do banco novo.",
@@ -63,7 +114,7 @@ TEXTOS_DOS_COMANDOS = Words(
     to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last; ou xid:1234, "
     "lsn:0/3000028, name:PONTO_DE_RESTAURAÇÃO, immediate (o fim da base).",
     timeline="A linha do tempo a seguir; sem isso, a mais nova que já tinha começado.",
-    bad_moment="--to quer um instante com fuso horário, como 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: ou immediate",
+    bad_moment="o esperado é um instante com fuso horário, como 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: ou immediate",
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
     one_of_directories=(
@@ -98,7 +149,10 @@ TEXTOS_DOS_COMANDOS = Words(
     kept_directory="A pasta de dados de antes está guardada em {kept}; remova-a quando não for mais precisa.",
     archiving="Recebendo o log em {directory}; interrompa para terminar.",
     scheduled="{kind}: {cron}, próxima {next}",
-    prune="Remove cópias antigas, cada uma com o motivo.",
+    prune=(
+        "Mostra que cópias antigas sairiam, cada uma com o motivo, e então pergunta. Cada cópia feita já faz isso depois de "
+        "uma boa prova; nada sai enquanto houver menos de duas provadas."
+    ),
     dry_run="Só mostra o que seria feito.",
     status=(
         "Se alguém precisa se levantar, em uma linha. Código 0: está tudo bem; 1: há o que consertar, mas existe uma cópia "
@@ -239,13 +293,13 @@ TEXTOS_DOS_COMANDOS = Words(
             "`backup sync {backup}`, ou desista dela com `backup delete {backup}`"
         ),
         "STORE_SILENT": "não se sabe o que há em {store}: {reason}",
-        "COPY_ABSENT": "{backup} não está em {store}: leve-a com `backup copy {backup}`",
+        "COPY_ABSENT": "{backup} não está em {store}: leve-a com `backup sync {backup}`",
         "COPY_NOT_MADE": "{backup} não está em {store}: {reason}",
         "COPY_LACKS_FILE": "{backup} em {store} está danificada: falta {file}",
         "COPY_SIZE": "{backup} em {store} está danificada: {file} tem {found} bytes, e não {written}",
         "COPY_CHANGED": "{backup} em {store} está danificada: {file} não está como foi escrito",
         "COPY_UNREADABLE": "{backup} em {store}: não se consegue ler {file}: {reason}",
-        "LOG_ABSENT": "{file} não está em {store}: leve-o com `backup copy all`",
+        "LOG_ABSENT": "{file} não está em {store}: leve-o com `backup sync all`",
         "LOG_DAMAGED": "{file} em {store} está danificado: {reason}",
         "LOG_GAP": "falta WAL de {first} a {last}: faça uma cópia do tipo base",
         "LOG_GAP_IN_STORE": "em {store} falta WAL de {first} a {last}: leve-o com `backup copy all`",

@@ -45,7 +45,7 @@ TEXTOS: Mapping[type[EsteioError], str] = {
     ArchiveFailed: "{name}: o WAL não está sendo recebido: {reason}; tenta-se de novo",
     BackupDamaged: (
         "a cópia {backup!r} está danificada: {file}: {problem}; restaure outra, ou esta de outro lugar: "
-        "`sispat backup verify --everywhere` diz qual a tem certa"
+        "`sispat backup check --read-data` diz qual a tem certa"
     ),
     DeleteRefused: "a cópia {backup!r} não foi removida: {reason}; {advice}",
     BackupNotFound: "a cópia {wanted!r} não está em {where}; as mais novas de lá: {conhecidas}",

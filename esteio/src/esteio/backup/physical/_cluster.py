@@ -161,6 +161,10 @@ class ClusterBackups:
         tools = self._toolbox(found.base.major)
         return recover(found, directory, self._stores, tools, self.key, progress=progress, clock=self._clock)
 
+    def reach(self, name: str, target: datetime | Target | None, cluster: str | None = None) -> Manifest:
+        """The backup from which `target` is reached (None: the last moment); RestoreRefused, about `name`, when none is."""
+        return self._plan(Path(name), target, cluster).base
+
     def require_reachable(
         self, data_dir: Path, target: datetime | Target | None, *, major: int, cluster: str | None = None
     ) -> None:
