@@ -76,7 +76,7 @@ def test_the_old_words_still_work_and_say_the_new_ones(env, database: Dsn, tmp_p
         assert done.returncode == 0, done.stderr
         assert f"This command is called `backup {now}` now" in done.stderr
     for old in ("copy", "archive", "operate"):
-        assert f" {old} " not in inside(env, "--help").stdout
+        assert f"│ {old} " not in inside(env, "--help").stdout
 
 
 def test_a_check_reads_the_data_only_when_told_to(env) -> None:

@@ -130,6 +130,7 @@ def test_a_large_object_goes_in_parts_and_is_not_seen_before_its_commit(cloud: S
 
 def test_a_backup_goes_there_and_is_restored_from_there(cloud: Store, database: Dsn) -> None:
     backups = Backups(database, Stores([cloud]))
+    backups.init()
     done = backups.run()
     assert done.proof is not None
     assert done.proof.rows == 5105

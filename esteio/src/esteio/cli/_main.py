@@ -58,15 +58,21 @@ class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"esteio {version('esteio')}")
+        raise typer.Exit
+
+
 @_app.callback()
 def _esteio(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
-    if version:
-        from importlib.metadata import version as installed
-
-        typer.echo(f"esteio {installed('esteio')}")
-        raise typer.Exit
+    pass
 
 
 def _opened(database: bool) -> AbstractContextManager[Backups]:
