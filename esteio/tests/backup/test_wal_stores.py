@@ -275,7 +275,11 @@ def test_the_key_file_is_in_every_store_before_the_first_segment_and_is_one_for_
         return Decryption.passphrase(PHRASE, key_file or b"")
 
     backups = Backups(
-        server.dsn(), stores, packing=lambda: Packing(level=1, encryption=Encryption.passphrase(PHRASE)), key=key
+        server.dsn(),
+        stores,
+        packing=lambda: Packing(level=1, encryption=Encryption.passphrase(PHRASE)),
+        key=key,
+        self_init=True,
     )
     (home / "far" / "wal").mkdir()
     (home / "far" / "wal" / KEYS).write_text("in the way of the key files only")
@@ -305,7 +309,7 @@ def test_the_key_file_is_in_every_store_before_the_first_segment_and_is_one_for_
 def test_a_new_cluster_in_an_old_store_is_told_at_once_and_is_not_restored_unasked(
     server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
 ) -> None:
-    old = Backups(server.dsn(), stores, scratch=home)
+    old = Backups(server.dsn(), stores, scratch=home, self_init=True)
     archive.start()
     of_old = old.run(kind="base", verify=False).manifest
     run(server, "CREATE TABLE of_the_old ()")
@@ -315,7 +319,7 @@ def test_a_new_cluster_in_an_old_store_is_told_at_once_and_is_not_restored_unask
     empty = PostgresServer()
     empty.start()
     beside = archived(empty, stores, home)
-    new = Backups(empty.dsn(), stores, scratch=home)
+    new = Backups(empty.dsn(), stores, scratch=home, self_init=True)
     try:
         assert new.cluster.wants_base() == "there is no base backup"
         beside.start()
@@ -351,7 +355,7 @@ def test_every_target_is_reachable_in_a_copy_whose_files_dates_have_moved_on(
     server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
 ) -> None:
     archive.start()
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     made = backups.run(kind="base", verify=False).manifest
     run(server, "DROP TABLE IF EXISTS early, late", "CREATE TABLE early ()")
     target = run(server, "SELECT clock_timestamp()")
@@ -365,7 +369,7 @@ def test_every_target_is_reachable_in_a_copy_whose_files_dates_have_moved_on(
     later = time.time() + 7 * 86400
     for path in (home / "copy").rglob("*"):
         os.utime(path, (later, later))
-    copied = Backups(server.dsn(), Stores([open_store(str(home / "copy"))]), scratch=home)
+    copied = Backups(server.dsn(), Stores([open_store(str(home / "copy"))]), scratch=home, self_init=True)
     assert copied.cluster.windows()[made.id].ends < datetime.now(UTC)
     copied.recover(home / "then", target)
     copied.recover(home / "last")
@@ -413,7 +417,7 @@ def test_what_a_store_lacks_is_red_damage_is_read_from_the_other_store_and_both_
     server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
 ) -> None:
     clock = Later()
-    backups = Backups(server.dsn(), stores, scratch=home, clock=clock)
+    backups = Backups(server.dsn(), stores, scratch=home, clock=clock, self_init=True)
     archive.start()
     made = backups.run(kind="base", verify=False).manifest
     run(server, "DROP TABLE IF EXISTS late", "CREATE TABLE late ()")
@@ -447,18 +451,18 @@ def test_what_a_store_lacks_is_red_damage_is_read_from_the_other_store_and_both_
 
 
 def test_all_is_copied_to_a_new_store(server: PostgresServer, stores: Stores, home: Path, archive: WalArchive) -> None:
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     archive.start()
     made = backups.run(kind="base", verify=False).manifest
     switch(server, 2)
     arrived(server, archive)
     archive.stop(10.0)
     (home / "new").mkdir()  # one that is not there may be a disk that is not mounted
-    more = Backups(server.dsn(), Stores([*stores.stores, open_store(str(home / "new"))]), scratch=home)
+    more = Backups(server.dsn(), Stores([*stores.stores, open_store(str(home / "new"))]), scratch=home, self_init=True)
     assert more.copy(made.id).left == ()
     assert [each for each in more.copy_log() if each.problem] == []
     assert held(home / "new").keys() == held(home / "near").keys()
-    alone = Backups(server.dsn(), Stores([open_store(str(home / "new"))]), scratch=home)
+    alone = Backups(server.dsn(), Stores([open_store(str(home / "new"))]), scratch=home, self_init=True)
     assert alone.recover(home / "last").plan.base.id == made.id
 
 
@@ -467,7 +471,7 @@ def test_an_archive_whose_receiver_died_is_red_for_whoever_asks(
 ) -> None:
     import psutil
 
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     archive.start()
     until(lambda: (archive.root / ".status.json").exists())
     (receiver,) = [child for child in psutil.Process().children() if child.name() == "pg_receivewal"]
@@ -479,7 +483,7 @@ def test_an_archive_whose_receiver_died_is_red_for_whoever_asks(
     until(lambda: Trouble.LOG_NOT_RECEIVED not in codes(backups))
     later = Later()
     later.seconds = 600.0
-    assert Trouble.ARCHIVE_SILENT in codes(Backups(server.dsn(), stores, scratch=home, clock=later))
+    assert Trouble.ARCHIVE_SILENT in codes(Backups(server.dsn(), stores, scratch=home, clock=later, self_init=True))
     archive.stop(10.0)
     assert not (archive.root / ".status.json").exists()
 
@@ -487,7 +491,7 @@ def test_an_archive_whose_receiver_died_is_red_for_whoever_asks(
 def test_wal_of_the_old_layout_is_found_and_goes_on_in_the_new_one(
     server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
 ) -> None:
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     archive.start()
     made = backups.run(kind="base", verify=False).manifest
     run(server, "DROP TABLE IF EXISTS late", "CREATE TABLE late ()")
@@ -538,7 +542,7 @@ def test_no_setting_of_the_backup_has_a_say_in_its_restore(
     before = path.read_text()
     lines = "\n".join(HOSTILE).format(home=home / "marks")
     archive.start()
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     run(
         server,
         "DROP TABLE IF EXISTS late",
@@ -566,7 +570,7 @@ def test_no_setting_of_the_backup_has_a_say_in_its_restore(
 def test_a_replayed_server_runs_nothing_but_itself(server: PostgresServer, stores: Stores, home: Path) -> None:
     from esteio.backup.physical import plan, recover
 
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     run(server, "CREATE SUBSCRIPTION taker CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)")
     try:
         made = backups.run(kind="base", verify=False).manifest

@@ -202,7 +202,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
 def _add_receive_wal(app: typer.Typer, opened: Opened, words: Words) -> None:
     def receive(backups: "Backups") -> int:
         service = backups.archive()
-        typer.echo(words.archiving.format(directory=service.directory))
+        typer.echo(words.archiving.format(directory=service.root))
         return keep(service)
 
     @app.command("receive-wal", help=words.archive)
