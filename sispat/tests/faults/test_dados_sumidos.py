@@ -34,7 +34,7 @@ def test_a_service_whose_data_directory_is_deleted_stops_writing_and_does_not_be
 def test_where_there_are_backups_an_empty_place_is_no_first_start_and_a_restore_brings_it_back() -> None:
     with pasta_de_dados() as dados:
         variaveis = {"SISPAT_DATA_DIR": str(dados), "BACKUP_DIR": str(dados.parent / "copias"), "SISPAT_BACKUP": "não"}
-        (dados.parent / "copias").mkdir()
+        assert comando("backup", "init", **variaveis).returncode == 0
         assert comando("migrate", **variaveis).returncode == 0
         feita = comando("backup", "run", **variaveis)
         assert feita.returncode == 0, feita.stderr
