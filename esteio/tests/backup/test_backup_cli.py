@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -122,8 +123,7 @@ def test_what_went_wrong_is_one_line_and_exit_code_one(env, database: Dsn, tmp_p
     assert not list((tmp_path / "cópias").glob("backup_*"))
 
 
-def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
-    (tmp_path / "cópias").mkdir()
+def test_a_status_without_a_verified_backup_is_red(env) -> None:
     done = inside(env, "status")
     assert (done.returncode, done.stdout, done.stderr) == (2, "PROBLEM - there is no backup\n", "")
 
@@ -131,6 +131,7 @@ def test_a_status_without_a_verified_backup_is_red(env, tmp_path: Path) -> None:
 def test_the_status_for_programs_has_the_documented_fields_and_codes(env, tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs/how-to/backup.md").read_text().split("| field of `status --json`")[1]
     rows = [line.split("|")[1] for line in page.split("\n\n")[0].splitlines()[2:]]
+    shutil.rmtree(env["BACKUP_DIR"])
     done = inside(env, "status", "--json")
     found = json.loads(done.stdout)
     assert {field for row in rows for field in row.split("`")[1::2]} == found.keys()
@@ -178,7 +179,7 @@ def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, da
     assert inside(env, "run", "--no-verify").returncode == 0
     query(database, "delete from conta where id > 10")
     before = names(database)
-    command = [sys.executable, "-m", "esteio", "backup", "restore", "--in-place", "--yes"]
+    command = [sys.executable, "-m", "esteio", "backup", "restore", "database", "--replace", "--yes"]
     ended = set()
     for number in range(ROUNDS):
         with subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as restore:

@@ -39,7 +39,7 @@ def run(backups: Backups, on_dump: Callable[[], None] = lambda: None):
 
 def files(tmp_path: Path) -> list[str]:
     files = [path for path in (tmp_path / "cópias").rglob("*") if path.is_file()]
-    return sorted(path.name for path in files if not path.name.startswith(".lock"))
+    return sorted(path.name for path in files if not path.name.startswith((".lock", "store.json")))
 
 
 def test_the_manifest_says_what_is_in_the_backup(backups: Backups, database: Dsn, tmp_path: Path) -> None:
