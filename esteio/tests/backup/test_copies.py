@@ -169,7 +169,7 @@ def test_a_file_that_is_wrong_at_its_origin_is_not_copied_and_no_manifest_follow
 
 def test_a_store_without_any_of_it_gets_all_even_after_an_interrupt(two: Two) -> None:
     shutil.rmtree(two.far / two.id)
-    assert f"{two.id} is not in {two.far}: bring it there with `backup copy {two.id}`" in red(two.backups)
+    assert f"{two.id} is not in {two.far}: bring it there with `backup sync {two.id}`" in red(two.backups)
 
     def interrupt(step: str, done: int, total: int, unit: str) -> None:
         raise KeyboardInterrupt

@@ -349,8 +349,10 @@ def test_every_command_in_the_documents_exists(page: str) -> None:
 
     commands = get_command(_app).commands["backup"].commands  # type: ignore[attr-defined]
     known = {name: {flag for each in command.params for flag in each.opts} for name, command in commands.items()}
+    for command in commands["restore"].commands.values():
+        known["restore"] |= {flag for each in command.params for flag in each.opts}
     text = (DOCS / page).read_text()
-    used = re.findall(r"esteio backup ([a-z]+)((?: --?[a-z-]+| [A-Za-z_]+\b)*)", text)
+    used = re.findall(r"esteio backup ([a-z]+(?:-[a-z]+)*)((?: --?[a-z-]+| [A-Za-z_]+\b)*)", text)
     assert {name for name, _ in used} <= known.keys()
     for name, rest in used:
         assert set(re.findall(r"--[a-z-]+", rest)) <= known[name], (name, rest)
