@@ -301,6 +301,7 @@ def as_base(two: Two) -> Manifest:
     assert manifest is not None
     ended = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
     details = {
+        "repository": manifest.details["repository"],
         "system_identifier": "7",
         "segment_size": 1 << 24,
         "timeline": 1,

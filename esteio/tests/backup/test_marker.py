@@ -14,7 +14,7 @@ from trial_database import red
 from esteio.backup import Backups, EncryptionRequired, Manifest, ManifestError, Marker, Trouble, default_packing
 from esteio.backup._marker import MARKER, MarkedStore
 from esteio.backup.packing import Decryption, Encryption
-from esteio.backup.store import StoreNotInitialised, Stores, open_store
+from esteio.backup.store import AllStoresFailed, StoreNotInitialised, Stores, open_store
 from esteio.postgres import Dsn
 from esteio.testing import ManualClock
 
@@ -71,6 +71,23 @@ def test_a_store_of_another_set_is_not_written_to(database: Dsn, tmp_path: Path)
     done = at(ours, theirs, database=database).run(verify=False)
     assert done.stores == (str(ours),)
     assert "belongs to another set of backups" in str(done.lacking[0])
+
+
+def test_while_a_store_cannot_be_asked_no_second_set_is_begun(tmp_path: Path) -> None:
+    """Its marker may be there, and a new one in the others would shut it out for good."""
+    near, far = tmp_path / "near", tmp_path / "far"
+    at(far).init()
+    near.mkdir()
+    kept = (far / MARKER).rename(far / "aside")
+    (far / MARKER).write_text("{}")
+    with pytest.raises(AllStoresFailed) as caught:
+        at(near, far, self_init=True).prepare()
+    assert "its marker cannot be read" in str(caught.value.failures[str(far)])
+    assert "it has no marker" in str(caught.value.failures[str(near)])
+    assert list(near.iterdir()) == []
+    kept.replace(far / MARKER)
+    at(near, far, self_init=True).prepare()
+    assert at(near).marker() == at(far).marker()
 
 
 def test_the_marker_is_read_back_as_it_was_written_and_refused_when_it_was_changed(tmp_path: Path) -> None:

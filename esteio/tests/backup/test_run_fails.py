@@ -222,13 +222,17 @@ def test_a_second_store_that_fails_costs_only_its_own_copy(
     server: PostgresServer, s3: Misbehaving, proxy: FlakyProxy, tmp_path: Path, how: str, said: str | None
 ) -> None:
     bucket = at(proxy, timeout=1)
-    backups = Backups(server.dsn("pequena"), Stores([open_store(str(tmp_path / "cópias")), bucket]), self_init=True)
+    stores = Stores([open_store(str(tmp_path / "cópias")), bucket])
+    Backups(server.dsn("pequena"), stores).init()
+    backups = Backups(server.dsn("pequena"), stores)
     misbehave(how, s3, proxy)
     done = backups.run(verify=False)
     made = done.manifest.id
     assert content(tmp_path / "cópias") == [
-        f"{made}/{name}" for name in sorted(p.name for p in tmp_path.rglob("*.zst"))
-    ] + [f"{made}/manifest.json"]
+        *(f"{made}/{name}" for name in sorted(p.name for p in tmp_path.rglob("*.zst"))),
+        f"{made}/manifest.json",
+        "store.json",
+    ]
     if said is None:
         assert done.stores == tuple(sorted((str(tmp_path / "cópias"), bucket.name)))
         assert done.lacking == ()
@@ -245,14 +249,24 @@ def test_a_second_store_that_fails_costs_only_its_own_copy(
         assert backups.check_copies().ok
 
 
+@pytest.mark.parametrize("first", [True, False], ids=["first run", "later"])
 @pytest.mark.parametrize(
     ("how", "kind"),
     [("down", AllStoresFailed), ("forbidding", StoreDenied), ("forgetful", UploadTruncated), ("slow", None)],
 )
 def test_the_only_store_that_fails_fails_the_run(
-    server: PostgresServer, s3: Misbehaving, proxy: FlakyProxy, how: str, kind: type[Exception] | None
+    server: PostgresServer,
+    s3: Misbehaving,
+    proxy: FlakyProxy,
+    how: str,
+    kind: type[Exception] | None,
+    first: bool,
 ) -> None:
-    backups = Backups(server.dsn("pequena"), Stores([at(proxy, timeout=1)]), self_init=True)
+    """Also on the first run, when nobody knows yet whether it has a marker: then its own error is told, and no other."""
+    stores = Stores([at(proxy, timeout=1)])
+    if not first:
+        Backups(server.dsn("pequena"), stores).init()
+    backups = Backups(server.dsn("pequena"), stores, self_init=first)
     misbehave(how, s3, proxy)
     if kind is None:
         assert backups.run(verify=False).stores == ("s3://bucket/folder",)

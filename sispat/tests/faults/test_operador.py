@@ -136,6 +136,22 @@ async def test_kill_9_of_everything_and_the_loss_of_all_data_lose_no_asset_that_
     assert len(perdidos) <= carga.taxa / 10  # what was acknowledged in the last second may have been on its way
 
 
+def test_the_first_start_makes_and_proves_its_backups_in_its_own_directory_and_in_a_named_one_only_after_init() -> None:
+    with pasta_de_dados() as dados:
+        variaveis = {"SISPAT_DATA_DIR": str(dados), "SISPAT_BACKUP": "sim"}
+        with Service("--demo", "--size", "150", **variaveis) as servico:
+            servico.pronto()
+            servico.esperar(lambda: "base finished after" in servico.saida, 120)
+            assert servico.encerrar() == 0
+        assert [each["verified"] for each in json.loads(comando("backup", "list", "--json", **variaveis).stdout)] == [True]
+        variaveis["BACKUP_DIR"] = str(dados.parent / "mnt")
+        with Service(**variaveis) as servico:
+            servico.pronto()
+            servico.esperar(lambda: "sispat backup init" in servico.saida, 60)
+            assert servico.encerrar() == 0
+        assert not (dados.parent / "mnt").exists()
+
+
 @pytest.fixture
 def disco_cheio() -> Iterator[Path]:
     """A data directory beside a backup directory that has room for less than one file of the log."""

@@ -182,9 +182,14 @@ class Backups:
         return done
 
     def _run(self, ending: Ending, progress: Progress, *, verify: bool, gentle: bool) -> Run:
-        kind, packing = ending.kind, self.prepare()
+        kind, name, draft = ending.kind, backup_id(self._prefix, self._clock.time()), None
+        try:
+            packing = self.prepare()  # before the lock, whose file is in the directory that may not be mounted
+        except BaseException as error:
+            if events.active():
+                events.emit(BackupFailed(name, error))
+            raise
         with self._locked():
-            name, draft = backup_id(self._prefix, self._clock.time()), None
             try:
                 taken = self.catalogue.entries()
                 leapt = leap([entry.began for entry in taken if entry.complete], self._now())
@@ -246,7 +251,8 @@ class Backups:
     def prepare(self) -> Packing:
         """See that backups may be written, before anything is; how their files are packed now.
 
-        StoreNotInitialised when no store has a marker, EncryptionRequired. With `self_init` a marker is made.
+        StoreNotInitialised when no store has a marker, AllStoresFailed when some could not be asked for it,
+        EncryptionRequired. With `self_init` a marker is made.
         """
         packing = self._packing()
         self._markers.prepare(encrypted=packing.encryption is not None, create=self._self_init)

@@ -23,7 +23,17 @@ from esteio.backup._manifest import Manifest, taken_at
 from esteio.backup._problem import Problem, Trouble
 from esteio.backup._sealed import seal, unseal
 from esteio.backup._soundness import read_small
-from esteio.backup.store import Download, Store, Stored, StoreError, StoreNotInitialised, Stores, Sweeping, Upload
+from esteio.backup.store import (
+    AllStoresFailed,
+    Download,
+    Store,
+    Stored,
+    StoreError,
+    StoreNotInitialised,
+    Stores,
+    Sweeping,
+    Upload,
+)
 from esteio.clock import SYSTEM, Clock
 
 __all__ = ["MARKER", "MarkedStore", "Marker", "Markers", "is_marked"]
@@ -182,21 +192,33 @@ class Markers:
         return {"repository": known.repository} if known else {}
 
     def prepare(self, *, encrypted: bool, create: bool) -> None:
-        """What has to be there before something is written; StoreNotInitialised when no store is ready for it.
+        """What has to be there before something is written; StoreNotInitialised when no store has a marker.
 
-        A store without a marker is given one if `create`, or if it is ours from before there were markers: then a
-        readable backup of ours in it is at most eight days old. EncryptionRequired when backups are not `encrypted`
-        and have to be.
+        AllStoresFailed when some could not even be asked: each then says its own reason. A store without a marker is given
+        one if `create`, or if it is ours from before there were markers: then a readable backup of ours in it is at most
+        eight days old. EncryptionRequired when backups are not `encrypted` and have to be.
         """
-        missing = [store for store in self._marked if self._lacks(store)]
+        failures: dict[str, Exception] = {}
+        missing = []
+        for store in self._marked:
+            try:
+                if self._lacks(store):
+                    missing.append(store)
+            except StoreError as error:
+                failures[store.name] = error
         for store in missing:
-            if create or self._is_ours(store):
-                if not create:
-                    _logger.warning("%s: adopted, it has backups of ours; `backup init` is not needed", store.name)
-                self._place(store, encrypted=encrypted and create)
+            if self.known() is None and failures:
+                break  # the store that could not be asked may have a marker: a second one would make two sets of them
+            try:
+                self._admit(store, create=create, encrypted=encrypted)
+            except StoreError as error:
+                failures[store.name] = error
         known = self.known()
         if known is None:
-            raise StoreNotInitialised(self._marked[0].name, MARKER, "it has no marker")
+            without = {store.name: StoreNotInitialised(store.name, MARKER, "it has no marker") for store in missing}
+            if failures:
+                raise AllStoresFailed("", {**without, **failures})
+            raise next(iter(without.values()))
         if known.encrypted and not encrypted:
             raise EncryptionRequired(self._marked[0].name)
 
@@ -204,7 +226,7 @@ class Markers:
         """Give a marker to each store that has none: its name, and whether that was needed. StoreError when one fails."""
         done = []
         for store in self._marked:
-            lacks = self._lacks(store, strict=True)
+            lacks = self._lacks(store)
             if lacks:
                 self._place(store, encrypted=encrypted, system=system)
             done.append((store.name, lacks))
@@ -221,16 +243,18 @@ class Markers:
                 found[store.name] = marker
         return found
 
-    def _lacks(self, store: MarkedStore, *, strict: bool = False) -> bool:
+    def _lacks(self, store: MarkedStore) -> bool:
         root = getattr(store, "root", None)
         if isinstance(root, Path) and not root.exists():
             return True  # asked for its marker it would say that the directory is missing
-        try:
-            return store.marker() is None
-        except StoreError:
-            if strict:
-                raise
-            return False
+        return store.marker() is None
+
+    def _admit(self, store: MarkedStore, *, create: bool, encrypted: bool) -> None:
+        if create:
+            self._place(store, encrypted=encrypted)
+        elif self._is_ours(store):
+            _logger.warning("%s: adopted, it has backups of ours; `backup init` is not needed", store.name)
+            self._place(store, encrypted=False)
 
     def _place(self, store: MarkedStore, *, encrypted: bool, system: str | None = None) -> None:
         known = self.known()

@@ -62,7 +62,7 @@ class Trouble(Enum):
     LOG_ABSENT = "{file} is not in {store}: bring it there with `backup sync all`"
     LOG_DAMAGED = "{file} in {store} is damaged: {reason}"
     LOG_GAP = "WAL is missing from {first} to {last}: make a base backup"
-    LOG_GAP_IN_STORE = "{store} lacks WAL from {first} to {last}: bring it there with `backup copy all`"
+    LOG_GAP_IN_STORE = "{store} lacks WAL from {first} to {last}: bring it there with `backup sync all`"
     LOG_OLD = "the newest WAL in {store} is {minutes:.0f} min old; allowed: {allowed:.0f} min"
     LOG_CONFLICT = (
         "{file} is in {store} with another content: two servers of one cluster write WAL; nothing is overwritten"

@@ -1,4 +1,4 @@
-"""`backup restore --to` and `backup archive`: the whole cluster, to any second."""
+"""`backup restore cluster`: the whole cluster, to any second."""
 
 from __future__ import annotations
 

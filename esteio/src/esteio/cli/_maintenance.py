@@ -1,6 +1,6 @@
 """`esteio maintenance on|off|state`: the switch in the file that MAINTENANCE_FILE names.
 
-Promises: what is turned on stays until it is turned off. `restore --in-place` holds the same switch while it is at work.
+Promises: what is turned on stays until it is turned off. `restore --replace` holds the same switch while it is at work.
 """
 
 from __future__ import annotations

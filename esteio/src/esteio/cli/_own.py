@@ -18,7 +18,7 @@ __all__ = ["Own"]
 class Own:
     """`quiet` closes the service around what is restored in place (None: it can't be closed).
 
-    `server` is its own embedded server, which `restore --to TIME --in-place` replaces while it runs; None where the
+    `server` is its own embedded server, which `restore cluster --replace` replaces while it runs; None where the
     server is somebody else's. `restoring` opens the backups for the restore of a dump, with a running server, which may be
     an empty one made for it; None: as for every command.
     """

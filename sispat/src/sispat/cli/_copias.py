@@ -114,7 +114,7 @@ TEXTOS_DOS_COMANDOS = Words(
     to="O servidor inteiro num instante com fuso horário (2026-03-01T14:30:00-03:00), ou last; ou xid:1234, "
     "lsn:0/3000028, name:PONTO_DE_RESTAURAÇÃO, immediate (o fim da base).",
     timeline="A linha do tempo a seguir; sem isso, a mais nova que já tinha começado.",
-    bad_moment="o esperado é um instante com fuso horário, como 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: ou immediate",
+    bad_moment="esperado: um instante com fuso horário, como 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: ou immediate",
     directory="Com --to: a pasta de dados nova.",
     data_dir="Com --to: a pasta de dados a substituir; o servidor dela está parado, ela fica guardada.",
     one_of_directories=(
@@ -302,7 +302,7 @@ TEXTOS_DOS_COMANDOS = Words(
         "LOG_ABSENT": "{file} não está em {store}: leve-o com `backup sync all`",
         "LOG_DAMAGED": "{file} em {store} está danificado: {reason}",
         "LOG_GAP": "falta WAL de {first} a {last}: faça uma cópia do tipo base",
-        "LOG_GAP_IN_STORE": "em {store} falta WAL de {first} a {last}: leve-o com `backup copy all`",
+        "LOG_GAP_IN_STORE": "em {store} falta WAL de {first} a {last}: leve-o com `backup sync all`",
         "LOG_OLD": "o WAL mais novo em {store} tem {minutes:.0f} min; permitido: {allowed:.0f} min",
         "LOG_CONFLICT": "{file} está em {store} com outro conteúdo: dois servidores de um mesmo cluster escrevem WAL; "
         "nada é sobrescrito",

@@ -46,8 +46,8 @@ class BancoSumido(SispatError):
         self.pasta, self.sinal = pasta, sinal
         super().__init__(
             f"Não há banco em {pasta}, mas já houve: {sinal}. Nenhum banco vazio toma o lugar dele. Devolva a pasta, ou "
-            "restaure uma cópia: `sispat backup restore --to last --in-place` (de uma base e do log) ou `sispat backup "
-            f"restore latest --in-place` (de um dump, com o serviço encerrado). Só para começar de novo, sem nada: {remedio}."
+            "restaure uma cópia: `sispat backup restore cluster --replace` (de uma base e do log) ou `sispat backup "
+            f"restore database --replace` (de um dump, com o serviço encerrado). Só para começar de novo, sem nada: {remedio}."
         )
 
 
