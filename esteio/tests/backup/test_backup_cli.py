@@ -328,8 +328,8 @@ def test_a_directory_that_is_missing_or_closed_is_one_line(env, tmp_path: Path) 
     missing = tmp_path / "nowhere" / "below"
     for arguments in (
         ["schedule", "--for", "cron", "--write", str(missing)],
-        ["restore", "--documents", str(missing)],
-        ["restore", "--to", "last", "--directory", str(missing)],
+        ["restore", "documents", str(missing)],
+        ["restore", "cluster", "--directory", str(missing)],
     ):
         done = inside(env, *arguments)
         assert done.returncode == 1, arguments

@@ -164,6 +164,7 @@ def test_a_scratch_server_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_newest_is_found_by_name_or_as_latest_and_others_are_not(backups: Backups) -> None:
+    backups.init()
     with pytest.raises(BackupNotFound, match="none yet: make one"):
         backups.verify()
     names = [backups.run(verify=False).manifest.id for _ in range(2)]
@@ -175,8 +176,7 @@ def test_the_newest_is_found_by_name_or_as_latest_and_others_are_not(backups: Ba
 
 
 def test_the_status_says_every_reason_to_get_up(backups: Backups, tmp_path: Path) -> None:
-    assert not backups._lock_file().parent.exists()
-    backups._lock_file().parent.mkdir()
+    backups.init()
     assert red(backups) == "there is no backup"
     backups.run(verify=False)
     assert red(backups) == "no backup was ever verified"
@@ -226,7 +226,7 @@ def test_other_peoples_files_are_left_alone(backups: Backups, folder: Path) -> N
 def test_a_lock_that_is_a_link_to_somewhere_else_is_refused(backups: Backups, tmp_path: Path) -> None:
     precious = tmp_path / "precioso"
     precious.write_text("x")
-    backups._lock_file().parent.mkdir()
+    backups.init()
     backups._lock_file().symlink_to(precious)
     with pytest.raises(BackupError, match=r"lock .*\.lock: .*; let this account write to that directory"):
         backups.run()

@@ -385,7 +385,7 @@ def test_a_cluster_comes_back_to_a_transaction_a_restore_point_a_position_and_th
     server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
 ) -> None:
     archive.start()
-    backups = Backups(server.dsn(), stores, scratch=home)
+    backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     run(server, "DROP TABLE IF EXISTS one, two, three, four")
     backups.run(kind="base", verify=False)
     with psycopg.connect(server.dsn().conninfo) as conn:
@@ -596,7 +596,7 @@ def test_a_base_of_a_standby_is_restored_as_a_primary(stores: Stores, home: Path
         run(primary, "CREATE TABLE early ()")
         standby = primary.standby()
         try:
-            made = Backups(standby.dsn(), stores, scratch=home).run(kind="base").manifest
+            made = Backups(standby.dsn(), stores, scratch=home, self_init=True).run(kind="base").manifest
         finally:
             standby.stop()
         done = Backups(primary.dsn(), stores, scratch=home).recover(home / "last")

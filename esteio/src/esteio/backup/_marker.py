@@ -198,6 +198,7 @@ class Markers:
         one if `create`, or if it is ours from before there were markers: then a readable backup of ours in it is at most
         eight days old. EncryptionRequired when backups are not `encrypted` and have to be.
         """
+        self._known = None  # another process may have made it meanwhile
         failures: dict[str, Exception] = {}
         missing = []
         for store in self._marked:
