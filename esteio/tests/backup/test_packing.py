@@ -19,7 +19,17 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing, PackUnreadable, WrongKey, unpack
+from esteio.backup.packing import (
+    Decryption,
+    Encryption,
+    InvalidKey,
+    KeyTooSlow,
+    Packing,
+    PackUnreadable,
+    WrongKey,
+    unpack,
+)
+from esteio.testing import ManualClock
 
 IDENTITY = pyrage.x25519.Identity.generate()
 KEY = Decryption.of(str(IDENTITY))
@@ -72,8 +82,27 @@ def test_any_bytes_come_back(data: bytes, locked: bool) -> None:
 def test_one_changed_bit_anywhere_is_found(locked: bool, place: float, bit: int) -> None:
     data = bytearray(SAMPLES[locked])
     data[int(place * len(data))] ^= 1 << bit
-    with pytest.raises((PackUnreadable, WrongKey)):
-        unpacked(bytes(data))
+    assert_found(locked, bytes(data))
+
+
+def test_one_changed_bit_of_a_header_is_found() -> None:
+    """Some of them mean nothing to the content, such as the size of the window."""
+    for at in range(20):
+        for bit in range(8):
+            data = bytearray(SAMPLES[False])
+            data[at] ^= 1 << bit
+            assert_found(False, bytes(data))
+
+
+def assert_found(locked: bool, changed: bytes) -> None:
+    """It is refused, or what comes out is right, and the sha256 that is compared with the manifest's is another."""
+    sink = io.BytesIO()
+    try:
+        done = unpack(io.BytesIO(changed), sink, KEY)
+    except (PackUnreadable, WrongKey):
+        return
+    assert sink.getvalue() == unpacked(SAMPLES[locked])
+    assert done.packed_sha256 != hashlib.sha256(SAMPLES[locked]).hexdigest()
 
 
 SAMPLES = {locked: packed(LOCKED if locked else PLAIN, os.urandom(3000) + bytes(50_000)) for locked in (False, True)}
@@ -227,3 +256,32 @@ def _bech32(text: str) -> bytes:
     digits = ["qpzry9x8gf2tvdw0s3jn54khce6mua7l".index(sign) for sign in text.lower().rpartition("1")[2][:-6]]
     number = sum(digit << 5 * place for place, digit in enumerate(reversed(digits)))
     return (number >> (len(digits) * 5 - 256)).to_bytes(32, "big")
+
+
+def test_a_machine_too_busy_to_open_a_key_file_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """age measures the machine, and by that measure refuses what it opens a moment later."""
+    phrase, clock = "uma frase boa", ManualClock()
+    key_file = pyrage.passphrase.encrypt(str(IDENTITY).encode(), phrase)
+    decrypt = pyrage.passphrase.decrypt
+
+    def busy_at_first(data: bytes, given: str) -> bytes:
+        return bytes(decrypt(data if len(clock.slept) > 1 else too_slow(key_file), given))
+
+    monkeypatch.setattr(pyrage.passphrase, "decrypt", busy_at_first)
+    assert Decryption.passphrase(phrase, key_file, clock=clock).identities
+    assert len(clock.slept) == 2
+
+
+def test_a_key_file_that_takes_a_machine_too_long_is_told_after_five_minutes() -> None:
+    clock = ManualClock()
+    key_file = too_slow(pyrage.passphrase.encrypt(str(IDENTITY).encode(), "uma frase boa"))
+    with pytest.raises(KeyTooSlow, match=r"for five minutes: Excessive work parameter .* with `age -d`"):
+        Decryption.passphrase("uma frase boa", key_file, clock=clock)
+    assert sum(clock.slept) == 300
+
+
+def too_slow(key_file: bytes) -> bytes:
+    """The same with a derivation of an hour: age looks at that before all else."""
+    head, _, rest = key_file.partition(b"\n-> scrypt ")
+    salt, _, rest = rest.partition(b" ")
+    return head + b"\n-> scrypt " + salt + b" 30\n" + rest.partition(b"\n")[2]

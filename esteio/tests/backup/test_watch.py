@@ -185,6 +185,7 @@ def test_a_run_that_fails_tells_why_and_what_there_is_instead(backups: Backups) 
 
 
 def test_a_run_that_is_refused_tells_so(backups: Backups) -> None:
+    backups.init()
     with Lock(backups._lock_file()), recorded_events() as events, pytest.raises(AlreadyRunning):
         backups.run()
     assert [type(event.error) for event in events] == [AlreadyRunning]

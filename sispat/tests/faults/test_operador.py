@@ -143,7 +143,9 @@ def test_the_first_start_makes_and_proves_its_backups_in_its_own_directory_and_i
             servico.pronto()
             servico.esperar(lambda: "base finished after" in servico.saida, 120)
             assert servico.encerrar() == 0
-        assert [each["verified"] for each in json.loads(comando("backup", "list", "--json", **variaveis).stdout)] == [True]
+        assert [each["verified"] for each in json.loads(comando("backup", "list", "--json", **variaveis).stdout)] == [
+            True
+        ]
         variaveis["BACKUP_DIR"] = str(dados.parent / "mnt")
         with Service(**variaveis) as servico:
             servico.pronto()

@@ -27,7 +27,7 @@ from esteio.backup import (
     TrialNotHeld,
     VerificationFailed,
 )
-from esteio.backup.packing import InvalidKey, PackUnreadable, WrongKey
+from esteio.backup.packing import InvalidKey, KeyTooSlow, PackUnreadable, WrongKey
 from esteio.backup.physical import ArchiveFailed, NotPossible, WalConflict, WalMismatch
 from esteio.backup.schedule import InstallFailed, ScheduleError
 from esteio.backup.store import AllStoresFailed, InvalidKeyName, StoreError, StoreUrlError
@@ -102,6 +102,10 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "{file} está em {store} com outro conteúdo; nada é sobrescrito, e nada mais deste cluster é levado para lá: dois "
         "servidores de um cluster gravam WAL, ou os arquivos dele foram postos de volta sem uma restauração; pare o "
         "errado, ou restaure, para que comece outra linha do tempo"
+    ),
+    KeyTooSlow: (
+        "esta máquina não consegue abrir o arquivo da chave, tentado por cinco minutos: {reason}; tente de novo com menos em "
+        "execução, ou abra-o noutra máquina com `age -d` e dê a identidade que está nele"
     ),
     WalMismatch: (
         "{file} é do cluster {found}, e não de {system}: não é levado; comece o arquivamento de novo, e veja a que "

@@ -82,6 +82,9 @@ _FRASES = {
     # keys
     "no key was given": "nenhuma chave foi dada",
     "the key file and the passphrase do not fit ({a})": "o arquivo da chave e a frase não combinam ({a})",
+    "Excessive work parameter for passphrase. Decryption would take around {a} seconds.": (
+        "por sua medida, levaria cerca de {a} segundos"
+    ),
     "at least one": "pelo menos um",
     "{a} characters or more": "{a} caracteres ou mais",
     "lines that begin with AGE-SECRET-KEY-": "linhas que começam com AGE-SECRET-KEY-",

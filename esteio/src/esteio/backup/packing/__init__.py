@@ -6,7 +6,7 @@ what is cut short, changed or locked with another key is refused with a `Packing
 
 from __future__ import annotations
 
-from esteio.backup.packing._errors import InvalidKey, PackingError, PackUnreadable, WrongKey
+from esteio.backup.packing._errors import InvalidKey, KeyTooSlow, PackingError, PackUnreadable, WrongKey
 from esteio.backup.packing._keys import Decryption, Encryption
 from esteio.backup.packing._pack import Packed, Packing
 from esteio.backup.packing._streams import Readable, Writable
@@ -16,6 +16,7 @@ __all__ = [
     "Decryption",
     "Encryption",
     "InvalidKey",
+    "KeyTooSlow",
     "PackUnreadable",
     "Packed",
     "Packing",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from esteio.errors import EsteioError
 
-__all__ = ["InvalidKey", "PackUnreadable", "PackingError", "WrongKey"]
+__all__ = ["InvalidKey", "KeyTooSlow", "PackUnreadable", "PackingError", "WrongKey"]
 
 
 class PackingError(EsteioError):
@@ -37,4 +37,15 @@ class WrongKey(PackingError):
         super().__init__(
             f"encrypted data cannot be opened: {reason}; give the identity that belongs to the recipient, "
             "or the passphrase the backup was made with"
+        )
+
+
+class KeyTooSlow(PackingError):
+    """The derivation of a key from its passphrase would take this machine too long; whether it fits is not known."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(
+            f"the key file cannot be opened by this machine, tried for five minutes: {reason}; try again when less runs "
+            "here, or open it elsewhere with `age -d` and give the identity that is in it"
         )

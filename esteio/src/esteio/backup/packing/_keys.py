@@ -8,17 +8,24 @@ key file opens everything else. `age -d -i KEYFILE` asks for the passphrase and 
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyrage  # type: ignore[import-untyped]
 
-from esteio.backup.packing._errors import InvalidKey, WrongKey
+from esteio.backup.packing._errors import InvalidKey, KeyTooSlow, WrongKey
+from esteio.clock import SYSTEM, Clock
 
 __all__ = ["Decryption", "Encryption"]
 
 _SHORTEST = 8  # characters of a passphrase
+# age measures how fast the machine is before each derivation, and refuses one that would take over 16 s by that measure.
+# On a busy machine the measure is wrong.
+_TOO_SLOW = "excessive work"
+_PATIENCE, _PAUSE = 300.0, 5.0  # seconds
+_logger = logging.getLogger("esteio.backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +86,25 @@ class Decryption:
         return cls(tuple(_parsed("identity", "***", line, pyrage.x25519.Identity.from_str) for line in secrets))
 
     @classmethod
-    def passphrase(cls, phrase: str, key_file: bytes) -> Decryption:
-        """From the key file that `phrase` locks; WrongKey when it does not."""
-        try:
-            text = pyrage.passphrase.decrypt(key_file, phrase)
-        except pyrage.DecryptError as error:
-            raise WrongKey(f"the key file and the passphrase do not fit ({error})") from None
-        return cls.of(text.decode())
+    def passphrase(cls, phrase: str, key_file: bytes, *, clock: Clock = SYSTEM) -> Decryption:
+        """From the key file that `phrase` locks; WrongKey when it does not.
+
+        While the machine is too busy for the derivation it is tried again, for five minutes; then KeyTooSlow.
+        """
+        began = clock.monotonic()
+        while True:
+            try:
+                return cls.of(pyrage.passphrase.decrypt(key_file, phrase).decode())
+            except pyrage.DecryptError as error:
+                reason = " ".join(str(error).split())
+                if _TOO_SLOW not in reason.lower():
+                    raise WrongKey(f"the key file and the passphrase do not fit ({reason})") from None
+            if clock.monotonic() - began >= _PATIENCE:
+                raise KeyTooSlow(reason)
+            _logger.warning(
+                "the key file is opened when this machine is less busy, tried again in %.0f s: %s", _PAUSE, reason
+            )
+            clock.sleep(_PAUSE)
 
 
 def _fingerprint(recipients: Iterable[str]) -> str:

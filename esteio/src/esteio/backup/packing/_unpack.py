@@ -22,7 +22,8 @@ def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> P
     """Read `source`, packed by `Packing` or by `zstd` and `age` themselves, into `sink`.
 
     PackUnreadable when it is cut short or was changed, WrongKey when `key` does not open it or is missing. What
-    reached `sink` before that is worthless.
+    reached `sink` before that is worthless. A change that leaves the content as it was, such as of a window's size, is
+    only seen in the returned `packed_sha256`.
     """
     failures = Failures()
     digest = hashlib.sha256()
