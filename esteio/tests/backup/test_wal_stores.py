@@ -459,6 +459,7 @@ def test_all_is_copied_to_a_new_store(server: PostgresServer, stores: Stores, ho
     archive.stop(10.0)
     (home / "new").mkdir()  # one that is not there may be a disk that is not mounted
     more = Backups(server.dsn(), Stores([*stores.stores, open_store(str(home / "new"))]), scratch=home, self_init=True)
+    more.init()
     assert more.copy(made.id).left == ()
     assert [each for each in more.copy_log() if each.problem] == []
     assert held(home / "new").keys() == held(home / "near").keys()
