@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from esteio.postgres import CommitUnknown, Database, DatabaseUnavailable, LockTimeout
+from esteio.postgres import CommitUnknown, DatabaseUnavailable, LockTimeout
+from sispat.http.database import ServiceDatabase
 from sispat.http.errors import problem_of
 from sispat.http.service import Service
 
@@ -12,10 +13,10 @@ from sispat.http.service import Service
 async def test_a_slow_statement_names_the_route_and_the_line_and_no_value(
     cliente, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def impaciente(*args: object, **kwargs: object) -> Database:
-        return Database(*args, **kwargs, slow_warn=1e-9)  # type: ignore[arg-type]
+    def impaciente(*args: object, **kwargs: object) -> ServiceDatabase:
+        return ServiceDatabase(*args, **kwargs, slow_warn=1e-9)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("sispat.http.service.Database", impaciente)
+    monkeypatch.setattr("sispat.http.service.ServiceDatabase", impaciente)
     with caplog.at_level(logging.WARNING, "esteio.postgres.slow"):
         async with cliente("gestor@demo.local") as c:
             assert (await c.get("/api/patrimonios?q=mesa")).status_code == 200

@@ -18,7 +18,7 @@ from starlette.responses import Response
 from esteio import EsteioError
 from esteio.limit.headers import PROBLEM_TYPE, language, problem
 from esteio.outage_log import OutageLog, OutageWords
-from esteio.postgres import CommitUnknown, LockTimeout, StatementTimeout
+from esteio.postgres import CommitUnknown, LockTimeout, OutOfResources, PoolExhausted, StatementTimeout
 from esteio.web import BodyTooLarge
 from esteio.web.limits import Denial
 from sispat.http.maintenance import UnderMaintenance
@@ -84,8 +84,11 @@ class Problem:
         self.type = type_ or f"urn:sispat:erro:{code}"
 
 
-def problem_of(error: Exception, site: Site | None = None) -> Problem:
-    """`error` as a `Problem`, its slice asked first; the unexpected is logged here."""
+def problem_of(error: Exception, site: Site | None = None, *, reading: bool = False) -> Problem:
+    """`error` as a `Problem`, its slice asked first; the unexpected is logged here.
+
+    `reading`: the request could not have saved anything, so that nothing is said about saving.
+    """
     if isinstance(error, errors.SispatError):
         if site is not None and type(error) in site.problems:
             own: Problem = site.problems[type(error)](error)
@@ -97,14 +100,16 @@ def problem_of(error: Exception, site: Site | None = None) -> Problem:
         limit = f"{error.limit // 1024} KiB"
         return Problem(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limit}.")
     if isinstance(error, EsteioError):
-        return _by_database(error)
+        return _by_database(error, reading)
     if isinstance(error, ClientDisconnect):
-        return Problem(400, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro; nada foi gravado.")
+        return Problem(400, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro e não foi atendido.")
     if isinstance(error, UnicodeDecodeError):
         return _ours(errors.InvalidData({"corpo": "O conteúdo enviado não é UTF-8 válido."}))
     if isinstance(error, HTTPException):
         if isinstance(error.__cause__, EsteioError | UnicodeDecodeError):
-            return problem_of(error.__cause__)  # FastAPI says "error parsing the body" to whatever reading it raised
+            return problem_of(
+                error.__cause__, reading=reading
+            )  # FastAPI says "error parsing the body" to whatever reading it raised
         code, title, message = _BY_HTTP.get(error.status_code, ("erro-http", "Não deu certo", str(error.detail)))
         return Problem(error.status_code, code, title, message, headers=dict(error.headers or {}))
     return Problem(
@@ -113,11 +118,13 @@ def problem_of(error: Exception, site: Site | None = None) -> Problem:
     )  # fmt: skip
 
 
-def _by_database(error: EsteioError) -> Problem:
+def _by_database(error: EsteioError, reading: bool) -> Problem:
+    nothing = "" if reading else " Nada foi gravado."
     if isinstance(error, StatementTimeout):
         return Problem(
             503, "demorou-demais", "Demorou demais",
-            "O banco de dados levou tempo demais e a consulta foi interrompida. Refine a busca ou tente de novo.",
+            "O banco de dados levou tempo demais e interrompeu o pedido."
+            + (" Refine a busca ou tente de novo." if reading else f"{nothing} Tente de novo em instantes."),
             headers={"Retry-After": "5"},
         )  # fmt: skip
     if isinstance(error, CommitUnknown):
@@ -129,14 +136,38 @@ def _by_database(error: EsteioError) -> Problem:
     if isinstance(error, LockTimeout):
         return Problem(
             503, "em-uso-agora", "Em uso neste instante",
-            "Outra pessoa está alterando o mesmo registro. Nada foi gravado: tente de novo em instantes.",
+            f"Estes dados estão sendo alterados por outra operação.{nothing} Tente de novo em instantes.",
             headers={"Retry-After": "1"},
         )  # fmt: skip
+    if isinstance(error, PoolExhausted):
+        _outage.failed("ocupado", error)
+        return Problem(
+            503, "ocupado", "Muitos pedidos agora",
+            f"Há pedidos demais ao mesmo tempo, e este não chegou a ser atendido.{nothing} Tente de novo em instantes.",
+            headers={"Retry-After": str(max(1, round(error.retry_after)))},
+        )  # fmt: skip
+    if isinstance(error, OutOfResources):
+        return _short_of(error, nothing)
     _outage.failed("indisponível", error)
     return Problem(
         503, "indisponivel", "Um momento, por favor",
-        "O banco de dados não está respondendo. Nada se perdeu: tente de novo em instantes.",
+        "O banco de dados não está respondendo."
+        + (" Tente de novo em instantes." if reading else " Nada se perdeu: tente de novo em instantes."),
         headers={"Retry-After": str(max(1, round(error.retry_after or 1)))},
+    )  # fmt: skip
+
+
+_DISK_FULL = "53100"
+
+
+def _short_of(error: OutOfResources, nothing: str) -> Problem:
+    _outage.failed("sem recursos", error)
+    full = error.sqlstate == _DISK_FULL
+    what = "O disco do banco de dados está cheio." if full else "Faltam recursos ao servidor do banco de dados."
+    return Problem(
+        503, "disco-cheio" if full else "sem-recursos", "Disco cheio" if full else "Servidor sem recursos",
+        f"{what}{nothing} Avise quem cuida do servidor; depois, tente de novo.",
+        headers={"Retry-After": "60" if full else "5"},
     )  # fmt: skip
 
 
@@ -170,7 +201,7 @@ def _maintenance(error: UnderMaintenance) -> Problem:
         503, error.code, "Em manutenção", error.message,
         extras={"since": error.since, "until": error.until, "reason": error.reason},
         headers={"Retry-After": str(error.wait)},
-        english=("Under maintenance", "SISPAT is under maintenance. Nothing was saved: try again in a moment."),
+        english=("Under maintenance", "SISPAT is under maintenance. This request was not carried out: try again in a moment."),
     )  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from esteio.postgres import Database
 from esteio.serve import lifecycle
 from sispat.http import idempotency, limit_store
 from sispat.http.backup_state import OPERATOR_STATE, backup_age
+from sispat.http.database import ServiceDatabase, session_settings
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
 from sispat.kernel import schema, sessions
@@ -94,8 +95,11 @@ class Service:
         """Put the parts together; nothing connects yet."""
         if settings.database_url is None:
             raise NoDatabase
-        db = Database(
-            settings.database_url, name="sispat", application_name=_application_name(), settings={"role": DATABASE_ROLE}
+        db = ServiceDatabase(
+            settings.database_url,
+            name="sispat",
+            application_name=_application_name(),
+            settings=session_settings(settings.database_url, role=DATABASE_ROLE),
         )
         store = limit_store.limit_store(settings)
         limiter = RateLimiter(store)

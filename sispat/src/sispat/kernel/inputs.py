@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -92,7 +93,24 @@ def _legible(text: str) -> str:
         raise PydanticCustomError("codificacao", "Contém caracteres que não são UTF-8 válido. Digite de novo.")
     if any((ord(c) < 32 and c not in "\r\n\t") or ord(c) == 127 for c in text):
         raise PydanticCustomError("controle", "Contém um caractere de controle, invisível. Apague-o.")
+    hidden = None if text.isascii() else next(filter(_is_hidden, text), None)
+    if hidden is not None:
+        # Two names that look the same and are not, or one that reads in another order than it is stored.
+        raise PydanticCustomError(
+            "invisivel",
+            "Contém um caractere invisível ou que muda a ordem do texto ({ponto}). Apague-o e digite de novo.",
+            {"ponto": f"U+{ord(hidden):04X}"},
+        )
     return text
+
+
+# Letters that show nothing: the fillers of Hangul, and the blank of Braille.
+_BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def _is_hidden(c: str) -> bool:
+    """Format characters (zero width, bidi), controls above ASCII, line and paragraph separators, blank letters."""
+    return (unicodedata.category(c) in ("Cf", "Cc", "Zl", "Zp") and c not in "\r\n\t") or c in _BLANK_LETTERS
 
 
 def _blank_is_none(value: Any) -> Any:

@@ -47,19 +47,28 @@ class OpenedSession(NamedTuple):
 
 _SESSION = """
 select u.id, u.nome, u.email, u.papel, array(select setor_id from usuario_setor where usuario_id = u.id),
-       s.vista_em < now() - interval '1 minute', u.senha_provisoria
+       s.vista_em < now() - least(interval '1 minute', %s::interval / 4), u.senha_provisoria
 from sessao s join usuario u on u.id = s.usuario_id
 where s.token_hash = %s and u.ativo and s.expira_em > now() and s.vista_em > now() - %s::interval"""
 
 
+# Who is reading waits for nobody: another request of the same session notes it just now.
+_SEEN = """
+update sessao set vista_em = now()
+where token_hash = (select token_hash from sessao where token_hash = %s for no key update skip locked)"""
+
+
 async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access | None:
-    """Whose session this is, or None when there is none that is valid. Being seen is noted once a minute at most."""
+    """Whose session this is, or None when there is none that is valid.
+
+    Being seen is noted once a minute at most, and four times within the idle limit, so that no session in use ends.
+    """
     hashed = token_hash(token)
-    row = await (await conn.execute(_SESSION, [hashed, lifetime.idle])).fetchone()
+    row = await (await conn.execute(_SESSION, [lifetime.idle, hashed, lifetime.idle])).fetchone()
     if row is None:
         return None
     if row[5]:
-        await conn.execute("update sessao set vista_em = now() where token_hash = %s", [hashed])
+        await conn.execute(_SEEN, [hashed])
     return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), "senha" if row[6] else None)
 
 

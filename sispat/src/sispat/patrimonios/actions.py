@@ -8,7 +8,7 @@ change is audited in the same transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -28,8 +28,8 @@ from sispat.patrimonios.fields import EdicaoDePatrimonio, ItemDoLote, NovoPatrim
 from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query, walked
 
 __all__ = [
-    "CONSTRAINTS", "com_numero", "contar", "corrigir", "criar", "criar_juntos", "criar_lote", "editar", "exportar",
-    "historico", "listar", "meant", "numeros", "obter", "require_agente", "trocar_carga",
+    "CONSTRAINTS", "Key", "com_numero", "contar", "corrigir", "criar", "criar_juntos", "criar_lote", "editar", "exportar",
+    "historico", "listar", "lote_exportado", "meant", "numeros", "obter", "require_agente", "trocar_carga",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -57,11 +57,34 @@ async def contar(ctx: Context, asked: ListaDePatrimonios, ceiling: int = 1000) -
     return await sql.contar(ctx.conn, await meant(ctx, asked.query(ctx.access.setores)), ceiling)
 
 
-async def exportar(ctx: Context, asked: ListaDePatrimonios) -> AsyncIterator[list[dict[str, Any]]]:
-    """All that match, in lots."""
+async def exportar(ctx: Context, asked: ListaDePatrimonios) -> None:
+    """Note in the audit that this person takes what `asked` matches out of the service, before the first line leaves."""
     ctx.access.require(rules.VER)
-    async for rows in sql.percorrer(ctx.conn, await meant(ctx, asked.query(ctx.access.setores))):
-        yield [json.loads(row.document) for row in rows]
+    filters = {name: value for name, value in asked.model_dump(exclude_defaults=True).items() if value is not None}
+    await audit.record(
+        ctx.conn,
+        actor=ctx.actor,
+        request_id=ctx.request_id,
+        entidade="usuario",
+        entidade_id=ctx.actor,
+        acao="exportar_bens",
+        depois=filters,
+    )
+
+
+Key = tuple[str, int]
+"""Where a lot of an export ends: value of its sort, and number."""
+
+
+async def lote_exportado(
+    ctx: Context, asked: ListaDePatrimonios, after: Key | None, size: int = 2000
+) -> tuple[list[dict[str, Any]], Key | None]:
+    """The next assets of an export, and the key to go on from; None: these are the last."""
+    ctx.access.require(rules.VER)
+    query = await meant(ctx, asked.query(ctx.access.setores))
+    rows = await sql.listar(ctx.conn, replace(query, after=after or query.after, limit=size))
+    following = (rows[-1].key, rows[-1].numero) if len(rows) == size else None
+    return [json.loads(row.document) for row in rows], following
 
 
 async def meant(ctx: Context, query: sql.Query) -> sql.Query:

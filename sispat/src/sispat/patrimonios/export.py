@@ -1,7 +1,7 @@
 """Assets as CSV, streamed.
 
-Promises: memory stays bounded whatever the size; a value that a spreadsheet would run as a formula is
-defused; what people open in a Brazilian spreadsheet reads right (UTF-8 with BOM, semicolons, decimal comma).
+Promises: memory stays bounded whatever the size, and no connection is held while a lot is sent; a value that a
+spreadsheet would run as a formula is defused; what people open in a Brazilian spreadsheet reads right (UTF-8 with BOM, semicolons, decimal comma).
 An error after the first line ends the connection short, so a cut file is not taken for a whole one.
 """
 
@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from sispat.http.session import open_context
 from sispat.patrimonios import actions
+from sispat.patrimonios.actions import Key
 from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.listing import ListaDePatrimonios
 
@@ -45,9 +46,16 @@ class Export:
 
 async def _lines(request: Request, asked: ListaDePatrimonios) -> AsyncIterator[bytes]:
     yield "\ufeff".encode() + _csv([_HEADINGS])
-    async with open_context(request) as ctx:
-        async for lot in actions.exportar(ctx, asked):
+    after: Key | None = None
+    while True:
+        # A connection for each lot, given back before the lot is sent: however slowly somebody reads, nobody waits for a
+        # connection because of it. The session is looked at each time, so that one that was ended gets no more.
+        async with open_context(request) as ctx:
+            lot, after = await actions.lote_exportado(ctx, asked, after)
+        if lot:
             yield _csv([_line(bem) for bem in lot])
+        if after is None:
+            return
 
 
 def _line(bem: dict[str, Any]) -> tuple[str, ...]:

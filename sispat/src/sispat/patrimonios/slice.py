@@ -20,7 +20,12 @@ SLICE = Slice(
     constraints=actions.CONSTRAINTS,
     entities=[PATRIMONIO],
     labels=labels_of(NovoPatrimonio, ListaDePatrimonios, CargaEmLote) | {"bens": "Bens"},
-    verbs={"criar": "Cadastrou", "editar": "Editou", "trocar_carga": "Trocou a carga"},
+    verbs={
+        "criar": "Cadastrou",
+        "editar": "Editou",
+        "trocar_carga": "Trocou a carga",
+        "exportar_bens": "Exportou bens",
+    },
     notices={"criado": "Cadastro gravado.", "salvo": "Alterações gravadas.", "carga": "Carga trocada."},
     names=actions.numeros,
     cleanup=totals.cuidar,

@@ -2,12 +2,14 @@
 
 Promises: wrong e-mail, wrong password and retired user look the same, in words and in time. How often one may fail is
 limited (pessoas.attempts). A password hash made with older parameters is renewed at the next sign-in. Both are
-audited.
+audited, and so is each attempt that failed.
 """
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -39,6 +41,7 @@ async def entrar(
         attempt = await guard.begin(conn, email, origin.address, proof)
     right = await passwords.verify(typed.senha, credential and credential.password_hash)
     if not right or credential is None or not credential.active:
+        await _record_failure(db, email, credential and credential.usuario_id, origin)
         raise NotAuthenticated("E-mail ou senha incorretos.")
     await guard.forgive(attempt)
     token = tokens.new_token()
@@ -80,3 +83,22 @@ async def _record(conn: AsyncConnection[Any], access: Access, request_id: str, a
         entidade_id=access.usuario_id,
         acao=acao,
     )
+
+
+async def _record_failure(db: Database, email: str, usuario_id: UUID | None, origin: Origin) -> None:
+    """How often this may happen is limited (pessoas.attempts), and so is what it adds to the audit.
+
+    An e-mail that is nobody's is kept as a digest: it may be a password typed into the wrong field. Written in both
+    cases, so that the two take the same time.
+    """
+    nobody = UUID(bytes=hashlib.sha256(email.encode("utf-8", "surrogatepass")).digest()[:16])
+    async with db.transaction() as conn:
+        await audit.record(
+            conn,
+            actor=None,
+            request_id=origin.request_id,
+            entidade="usuario",
+            entidade_id=usuario_id or nobody,
+            acao="entrar_recusado",
+            depois={"endereco": origin.address},
+        )

@@ -51,6 +51,7 @@ SLICE = Slice(
     labels={**labels_of(Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios), "sessoes": "Sessões encerradas"},
     verbs={
         "entrar": "Entrou",
+        "entrar_recusado": "Não conseguiu entrar",
         "sair": "Saiu",
         "liberar": "Liberou",
         "trocar_senha": "Trocou a senha",

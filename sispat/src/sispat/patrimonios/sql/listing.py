@@ -7,8 +7,6 @@ if it is not full there, everything that matches is collected and sorted.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
@@ -16,7 +14,7 @@ from psycopg import AsyncConnection
 from sispat.patrimonios.sql.document import JOINS, SHORT, WHOLE
 from sispat.patrimonios.sql.query import RARE, SORTS, Query, conditions
 
-__all__ = ["Row", "contar", "explain", "listar", "percorrer"]
+__all__ = ["Row", "contar", "explain", "listar"]
 
 
 class Row(NamedTuple):
@@ -121,18 +119,6 @@ async def explain(conn: AsyncConnection[Any], query: Query) -> list[dict[str, An
         assert row is not None
         plans.append(row[0][0]["Plan"])
     return plans
-
-
-async def percorrer(conn: AsyncConnection[Any], query: Query, lot: int = 2000) -> AsyncIterator[list[Row]]:
-    """All assets of a list in lots, whole, for exports: memory stays bounded and no cursor is held open between lots."""
-    after = query.after
-    while True:
-        rows = await listar(conn, replace(query, after=after, limit=lot, whole=True))
-        if rows:
-            yield rows
-            after = (rows[-1].key, rows[-1].numero)
-        if len(rows) < lot:
-            return
 
 
 async def contar(conn: AsyncConnection[Any], query: Query, ceiling: int = 1000) -> int:

@@ -1,0 +1,82 @@
+"""The database as this service uses it: writers share a part of the pool, so that reading goes on while they wait.
+
+Promises: of a process' connections at most `writers_of` are in transactions that may write; whoever has to wait for one
+of these waits without a connection, for at most `pool_timeout`, and is then told so (`PoolExhausted`). A lock that
+somebody holds - on the counter row, or on a table that a migration changes - thus stops those who want it, and nobody
+else. No statement waits for a lock longer than `LOCK_WAIT`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from psycopg import IsolationLevel
+
+from esteio.postgres import Connection as _Connection
+from esteio.postgres import Database, Dsn, PoolExhausted
+
+__all__ = ["LOCK_WAIT", "ServiceDatabase", "session_settings", "writers_of"]
+
+LOCK_WAIT = 1000
+"""Milliseconds: a commit's locks are held for some, and who waits keeps a connection from others."""
+_MOST_WAITING = 1000
+
+
+def writers_of(connections: int) -> int:
+    """How many of a pool's connections may be writing: three in five, at least one."""
+    return max(1, connections * 3 // 5)
+
+
+def session_settings(dsn: Dsn, **more: str) -> dict[str, str]:
+    """The settings of each session; what the URL says of locks goes before ours."""
+    said = dict(dsn.parameters).get("options", "")
+    return more if "lock_timeout" in said else {"lock_timeout": str(LOCK_WAIT), **more}
+
+
+class ServiceDatabase(Database):
+    """`Database` whose transactions that may write take turns at a part of the pool."""
+
+    def __init__(self, dsn: Dsn | str, **options: Any) -> None:
+        super().__init__(dsn, **options)
+        self._most = writers_of(self.dsn.connection_limit)
+        self._turns = asyncio.Semaphore(self._most)
+        self._waiting = 0
+
+    def transaction(
+        self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None
+    ) -> AbstractAsyncContextManager[_Connection]:
+        """As `Database.transaction`; one that may write waits for its turn first, within the same time."""
+        inner = super().transaction(timeout, read_only=read_only, isolation=isolation)
+        return inner if read_only else self._in_turn(inner, timeout)
+
+    @asynccontextmanager
+    async def _in_turn(
+        self, inner: AbstractAsyncContextManager[_Connection], timeout: float | None
+    ) -> AsyncIterator[_Connection]:
+        await self._take(self.dsn.pool_timeout if timeout is None else timeout)
+        try:
+            async with inner as conn:
+                yield conn
+        finally:
+            self._turns.release()
+
+    async def _take(self, wait: float) -> None:
+        if self._waiting >= _MOST_WAITING:
+            raise self._exhausted(0.0)
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(wait):
+                await self._turns.acquire()
+        except TimeoutError:
+            raise self._exhausted(wait) from None
+        finally:
+            self._waiting -= 1
+
+    def _exhausted(self, waited: float) -> PoolExhausted:
+        return PoolExhausted(
+            f"{self.name} (writing)", waited=waited, in_use=self._most, size=self._most, max_size=self._most,
+            waiting=self._waiting, max_waiting=_MOST_WAITING,
+        )  # fmt: skip
