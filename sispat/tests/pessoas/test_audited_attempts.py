@@ -7,8 +7,8 @@ import pytest
 from aplicacao import abrir
 
 from esteio.postgres import Dsn
+from sispat.cadastros.fields import Setor
 from sispat.kernel.errors import InvalidData
-from sispat.pessoas.fields import NovoUsuario
 
 
 def _records(dsn: Dsn, action: str) -> list[tuple[object, ...]]:
@@ -56,10 +56,10 @@ async def test_a_session_in_use_outlives_an_idle_limit_of_a_minute(cidade: Dsn) 
 def test_names_of_characters_that_cannot_be_seen_are_refused(hidden: str) -> None:
     for name in (f"Ana{hidden}Lima", hidden * 3):
         with pytest.raises(InvalidData) as error:
-            NovoUsuario.parse({"email": "a@b.c", "nome": name, "papel": "gestor", "senha": "uma senha longa"})
+            Setor.parse({"codigo": "A", "nome": name})
         assert set(error.value.fields) == {"nome"}
 
 
 def test_names_of_all_living_scripts_are_accepted() -> None:
     for name in ("José da Conceição", "Ngũgĩ wa Thiong’o", "Ольга", "محمد", "山田 太郎"):
-        NovoUsuario.parse({"email": "a@b.c", "nome": name, "papel": "gestor", "senha": "uma senha longa"})
+        Setor.parse({"codigo": "A", "nome": name})

@@ -61,7 +61,10 @@ def operador(settings: Settings) -> Program:
     from esteio.serve import Program
 
     # It finds our own database as any command does; an address would hide that the database is ours.
-    ambiente = {nome: valor for nome, valor in os.environ.items() if nome != "DATABASE_URL" or settings.database_url}
+    ambiente = dict(os.environ)
+    if settings.database_url is None:
+        for nome in ("DATABASE_URL", "SISPAT_DATABASE_APP_URL"):
+            ambiente.pop(nome, None)
     return Program("operator", [sys.executable, "-m", "sispat", "operator"], env=ambiente)
 
 

@@ -62,11 +62,12 @@ def _versao(dsn: Dsn) -> str:
 
 
 class Preparo:
-    """Makes the database of `dsn` ready, with `demo` assets where it is a number."""
+    """Makes the database of `dsn` ready, with `demo` assets where it is a number; then `conferir` has a look at it."""
 
-    def __init__(self, dsn: Dsn, demo: int | None) -> None:
+    def __init__(self, dsn: Dsn, demo: int | None, conferir: Callable[[], None] = lambda: None) -> None:
         self._dsn = dsn
         self._demo = demo
+        self._conferir = conferir
         self._desistir = threading.Event()
         self._causa = ""
         self.erro: SispatError | EsteioError | None = None
@@ -79,6 +80,7 @@ class Preparo:
                 _logger.info("banco migrado da versão %s para a %s", feita.de or "vazia", feita.para)
             if self._demo is not None:
                 self._popular(self._demo)
+            self._conferir()
         except psycopg.OperationalError as erro:
             self._causa = str(erro).strip().splitlines()[-1]
             return False

@@ -104,7 +104,7 @@ def _servir(settings: Settings, demo: int | None) -> int:
         banco(settings, criar=demo is not None) as (dsn, embutido),
     ):
         _ambiente_dos_processos(settings, dsn, tomada)
-        preparo = Preparo(dsn, demo)
+        preparo = Preparo(dsn, demo, _portas(settings, dsn))
         pronto = preparo.fazer()
         supervisor = _supervisor(settings, tomada, _servicos(settings, embutido), _anuncio(settings, tomada, demo))
         if not pronto:
@@ -116,6 +116,23 @@ def _servir(settings: Settings, demo: int | None) -> int:
         if preparo.erro is not None:
             raise preparo.erro
         return codigo
+
+
+def _portas(settings: Settings, dsn: Dsn) -> Callable[[], None]:
+    """What is looked at once the database can be asked, before anybody is served."""
+
+    def conferir() -> None:
+        from sispat.cli._portas import aviso_de_papel, conferir_papel, conferir_senhas
+        from sispat.cli._preparo import com_prazo
+
+        if settings.database_app_url is not None:
+            conferir_papel(com_prazo(settings.database_app_url))
+        elif settings.database_url is not None:
+            logging.getLogger("sispat").warning("%s", aviso_de_papel(dsn))
+        if not _so_esta_maquina(settings.host):
+            conferir_senhas(com_prazo(dsn), settings.host)
+
+    return conferir
 
 
 def _escutar(settings: Settings) -> socket.socket:
@@ -137,7 +154,10 @@ def _servicos(settings: Settings, embutido: BancoEmbutido | None) -> list[Servic
 def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:
     """Workers read the environment; what the command line or this start decided goes there."""
     if settings.database_url is None:
+        from sispat.cli._servidor import PAPEL_DO_SERVICO
+
         os.environ["DATABASE_URL"] = dsn.url  # a local socket: there is no password in it
+        os.environ["SISPAT_DATABASE_APP_URL"] = dsn.with_(user=PAPEL_DO_SERVICO).url
     os.environ.pop(OPERATOR_STATE, None)
     if settings.backup:
         os.environ[OPERATOR_STATE] = str(operator_state_file(settings))

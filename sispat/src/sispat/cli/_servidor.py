@@ -69,6 +69,7 @@ class BancoEmbutido:
         except DataDirectoryVanished as sumiu:
             sinal = f"{sumiu.marker} o diz" if sumiu.marker.exists() else "estava em uso"
             raise BancoSumido(sumiu.data_dir, sinal, f"remova {sumiu.marker} e inicie outra vez") from sumiu
+        _abrir_login(self._servidor.dsn())  # also after a restore brought back a cluster from before it had one
 
     def is_alive(self) -> bool:
         """Whether it runs, has its data and answers."""
@@ -187,6 +188,17 @@ def _conceder(dsn: Dsn) -> None:
         linha = tem.fetchone()
         if linha is None:
             with suppress(errors.DuplicateObject, errors.UniqueViolation):
-                conn.execute(f"create role {PAPEL_DO_SERVICO} nologin")
+                conn.execute(f"create role {PAPEL_DO_SERVICO} login")
         if linha is None or not linha[0]:
             conn.execute(f"grant {PAPEL_DO_SERVICO} to {NOME}")
+
+
+def _abrir_login(dsn: Dsn) -> None:
+    """The workers log in as what they may be, and cannot become the owner; the socket admits our account as any role."""
+    import psycopg
+    from psycopg import errors
+
+    with psycopg.connect(dsn.conninfo, autocommit=True) as conn, suppress(errors.ReadOnlySqlTransaction):
+        fechado = conn.execute("select from pg_roles where rolname = %s and not rolcanlogin", [PAPEL_DO_SERVICO])
+        if fechado.fetchone() is not None:
+            conn.execute(f"alter role {PAPEL_DO_SERVICO} login")

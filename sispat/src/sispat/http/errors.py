@@ -144,7 +144,7 @@ def _by_database(error: EsteioError, reading: bool) -> Problem:
         return Problem(
             503, "ocupado", "Muitos pedidos agora",
             f"Há pedidos demais ao mesmo tempo, e este não chegou a ser atendido.{nothing} Tente de novo em instantes.",
-            headers={"Retry-After": str(max(1, round(error.retry_after)))},
+            headers={"Retry-After": str(max(1, round(error.retry_after or 1)))},
         )  # fmt: skip
     if isinstance(error, OutOfResources):
         return _short_of(error, nothing)

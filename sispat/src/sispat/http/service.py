@@ -93,13 +93,15 @@ class Service:
     @classmethod
     def build(cls, settings: Settings, slices: Sequence[Slice] = ()) -> Service:
         """Put the parts together; nothing connects yet."""
-        if settings.database_url is None:
+        address = settings.database_app_url or settings.database_url
+        if address is None:
             raise NoDatabase
         db = ServiceDatabase(
-            settings.database_url,
+            address,
             name="sispat",
             application_name=_application_name(),
-            settings=session_settings(settings.database_url, role=DATABASE_ROLE),
+            # A login of its own is what the service may be; the owner of the tables has to become it in each session.
+            settings=session_settings(address, **({} if settings.database_app_url else {"role": DATABASE_ROLE})),
         )
         store = limit_store.limit_store(settings)
         limiter = RateLimiter(store)
@@ -160,6 +162,11 @@ class Service:
                 return True
         except EsteioError as error:
             _logger.warning("esperando pelo banco %s: %s", self.db.dsn.masked, error)
+            return False
+        if self.settings.database_url is None:
+            _logger.warning(
+                "o banco não está em dia, e só o dono das tabelas o migra: rode `sispat migrate` com o endereço dele"
+            )
             return False
         # A process of its own: a worker never carries the migration tools in memory.
         migration = await asyncio.create_subprocess_exec(sys.executable, "-m", "sispat", "migrate")

@@ -82,7 +82,7 @@ async def lote_exportado(
     """The next assets of an export, and the key to go on from; None: these are the last."""
     ctx.access.require(rules.VER)
     query = await meant(ctx, asked.query(ctx.access.setores))
-    rows = await sql.listar(ctx.conn, replace(query, after=after or query.after, limit=size))
+    rows = await sql.listar(ctx.conn, replace(query, after=after or query.after, limit=size, whole=True))
     following = (rows[-1].key, rows[-1].numero) if len(rows) == size else None
     return [json.loads(row.document) for row in rows], following
 

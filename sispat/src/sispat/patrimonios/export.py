@@ -1,8 +1,9 @@
 """Assets as CSV, streamed.
 
 Promises: memory stays bounded whatever the size, and no connection is held while a lot is sent; a value that a
-spreadsheet would run as a formula is defused; what people open in a Brazilian spreadsheet reads right (UTF-8 with BOM, semicolons, decimal comma).
-An error after the first line ends the connection short, so a cut file is not taken for a whole one.
+spreadsheet would run as a formula is defused; what people open in a Brazilian spreadsheet reads right (UTF-8 with BOM,
+semicolons, decimal comma). An error after the first line ends the connection short, so a cut file is not taken for a
+whole one.
 """
 
 from __future__ import annotations

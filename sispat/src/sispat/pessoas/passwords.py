@@ -17,7 +17,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sispat.kernel.errors import InvalidData
 from sispat.pessoas.password_rules import fault
 
-__all__ = ["check", "hash_aside", "hash_password", "needs_rehash", "verify"]
+__all__ = ["check", "hash_aside", "hash_password", "is_right", "needs_rehash", "verify"]
 
 _HASHER = PasswordHasher()
 _EXECUTOR = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
@@ -53,11 +53,12 @@ async def hash_aside(password: str) -> str:
 async def verify(password: str, password_hash: str | None) -> bool:
     """Whether `password` is the one behind `password_hash`; None (no such user) takes the same time and is never right."""
     loop = asyncio.get_running_loop()
-    right = await loop.run_in_executor(_EXECUTOR, _verify, password, password_hash)
+    right = await loop.run_in_executor(_EXECUTOR, is_right, password, password_hash)
     return right and password_hash is not None
 
 
-def _verify(password: str, password_hash: str | None) -> bool:
+def is_right(password: str, password_hash: str | None) -> bool:
+    """As `verify`; blocks for tens of milliseconds."""
     try:
         return _HASHER.verify(password_hash or _nobodys_hash(), password)
     except (VerificationError, InvalidHashError):

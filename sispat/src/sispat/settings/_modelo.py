@@ -68,6 +68,18 @@ class Settings(BaseModel):
             secreta=True,
         ),
     ] = None
+    database_app_url: Annotated[
+        Dsn | None,
+        BeforeValidator(ler_dsn),
+        Variavel(
+            "SISPAT_DATABASE_APP_URL",
+            "Endereço com que os processos que atendem entram no mesmo banco, como um papel que só lê e grava (membro de "
+            "sispat_app). Sem ele entram por DATABASE_URL, o dono das tabelas, e passam a sispat_app por SET ROLE. O "
+            "PostgreSQL embutido o tem por si.",
+            aceita="como DATABASE_URL",
+            secreta=True,
+        ),
+    ] = None
     redis_url: Annotated[
         SecretStr | None,
         BeforeValidator(ler_redis),

@@ -1,0 +1,83 @@
+"""What has to be true before the service opens its port to others: as whom its processes enter the database, and that no
+password in it is public.
+"""
+
+from __future__ import annotations
+
+import psycopg
+
+from esteio.postgres import Dsn
+from sispat.kernel.errors import SispatError
+
+__all__ = ["PapelDoServico", "SenhasPublicas", "aviso_de_papel", "conferir_papel", "conferir_senhas"]
+
+
+class PapelDoServico(SispatError):
+    """The role of SISPAT_DATABASE_APP_URL may do more than serve, or less."""
+
+    code = "papel-do-servico"
+
+    def __init__(self, papel: str, problema: str) -> None:
+        self.papel, self.problema = papel, problema
+        super().__init__(f"SISPAT_DATABASE_APP_URL entra no banco como “{papel}”, que {problema}. {_COMO}")
+
+
+class SenhasPublicas(SispatError):
+    """The demo's passwords are known to everybody, so only this machine may reach them."""
+
+    code = "senhas-publicas"
+
+    def __init__(self, host: str, emails: tuple[str, ...]) -> None:
+        self.host, self.emails = host, emails
+        super().__init__(
+            f"O banco tem pessoas da demonstração com a senha que todos conhecem ({', '.join(emails)}), e “{host}” o "
+            "abriria à rede. Troque cada senha (`sispat usuario senha --email ...`), use outro banco, ou atenda só esta "
+            "máquina (--host 127.0.0.1)."
+        )
+
+
+_COMO = (
+    "Crie um papel que só possa o que o serviço precisa, com o nome que quiser: "
+    "create role sispat_web login password '...' in role sispat_app"
+)
+_PODE = """
+select current_user,
+       pg_has_role(current_user, relowner, 'member'),
+       has_table_privilege('patrimonio', 'insert') and has_table_privilege('evento', 'insert'),
+       has_table_privilege('evento', 'delete') or has_table_privilege('evento', 'update')
+from pg_class where oid = 'patrimonio'::regclass"""
+
+
+def conferir_papel(servico: Dsn) -> None:
+    """Raise `PapelDoServico` where the role could become the owner, cannot serve, or may rewrite the audit."""
+    with psycopg.connect(servico.conninfo) as conn:
+        linha = conn.execute(_PODE).fetchone()
+    assert linha is not None
+    papel, dono, basta, reescreve = linha
+    if dono or reescreve:
+        raise PapelDoServico(papel, "é dono das tabelas, ou pode tornar-se, e nada o impede de mudar a auditoria")
+    if not basta:
+        raise PapelDoServico(papel, "não pode gravar nas tabelas do serviço (não é membro de sispat_app)")
+
+
+def aviso_de_papel(dono: Dsn) -> str:
+    """What is said where the processes have no login of their own."""
+    return (
+        f"os processos entram no banco como “{dono.user or 'o dono das tabelas'}” e passam a sispat_app por SET ROLE, o que "
+        f"uma injeção de SQL poderia desfazer. {_COMO}; e indique-o em SISPAT_DATABASE_APP_URL."
+    )
+
+
+def conferir_senhas(dono: Dsn, host: str) -> None:
+    """Raise `SenhasPublicas` where somebody of the demo could sign in with its password."""
+    from sispat.demo import LOGINS
+    from sispat.pessoas.passwords import is_right
+
+    senhas = {email: senha for email, senha, _ in LOGINS}
+    with psycopg.connect(dono.conninfo) as conn:
+        pessoas = conn.execute(
+            "select email, senha_hash from usuario where email = any(%s) and ativo order by email", [list(senhas)]
+        ).fetchall()
+    publicas = tuple(email for email, senha_hash in pessoas if is_right(senhas[email], senha_hash))
+    if publicas:
+        raise SenhasPublicas(host, publicas)
