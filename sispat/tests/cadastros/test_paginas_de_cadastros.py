@@ -23,7 +23,7 @@ def muitos(cidade) -> int:
 
 async def test_the_api_walks_all_rows_once_by_the_links_it_gives(cliente, muitos) -> None:
     async with cliente("gestor@demo.local") as c:
-        vistos, caminho = [], "/api/agentes?limite=50"
+        vistos, caminho = [], "/api/agentes?limit=50"
         while caminho:
             r = await c.get(caminho)
             vistos += [(linha["nome"], linha["id"]) for linha in r.json()]
@@ -31,7 +31,7 @@ async def test_the_api_walks_all_rows_once_by_the_links_it_gives(cliente, muitos
             caminho = seguinte and seguinte[1]
         assert len(vistos) == len(set(vistos)) == muitos
         for ruim in ("lixo", "W10", "WyJzZXRvciIsImEiLCJiIl0"):
-            assert (await c.get("/api/agentes", params={"pagina": ruim})).status_code == 422
+            assert (await c.get("/api/agentes", params={"cursor": ruim})).status_code == 422
 
 
 async def test_the_pages_go_on_and_keep_the_search(navegar, muitos) -> None:

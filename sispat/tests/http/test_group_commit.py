@@ -134,8 +134,8 @@ async def test_whoever_fails_in_a_group_fails_alone(cliente, cidade, juntos) -> 
         ]
         respostas = await juntos(*(c.post(CAMINHO, json=corpo, headers=mais) for corpo, mais, _ in pedidos))
     assert [r.status_code for r in respostas] == [estado for *_, estado in pedidos]
-    assert len({respostas[place].json()["codigo"] for place in (2, 4, 5)}) == 3, "each is told its own reason"
-    assert [e["campo"] for e in respostas[6].json()["erros"]] == ["local_id"]
+    assert len({respostas[place].json()["code"] for place in (2, 4, 5)}) == 3, "each is told its own reason"
+    assert [e["field"] for e in respostas[6].json()["errors"]] == ["local_id"]
     assert [(numero, registros) for numero, registros, _ in _criados(cidade)] == [(n, 1) for n in range(301, 307)]
 
 

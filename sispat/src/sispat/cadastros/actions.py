@@ -61,11 +61,11 @@ async def listar(ctx: Context, kind: str, asked: ListaDeCadastro) -> RegisterPag
         setor_id=asked.setor,
         q=asked.q,
         active=asked.ativos,
-        after=place_of(kind, asked.pagina),
-        limit=asked.limite + 1,
+        after=place_of(kind, asked.cursor),
+        limit=asked.limit + 1,
     )
-    shown = rows[: asked.limite]
-    following = cursor_at(kind, shown[-1][table.sort], shown[-1]["id"]) if len(rows) > asked.limite else None
+    shown = rows[: asked.limit]
+    following = cursor_at(kind, shown[-1][table.sort], shown[-1]["id"]) if len(rows) > asked.limit else None
     return RegisterPage([_shown(row) for row in shown], total, following)
 
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Percent, Plain, Uf, example
+from sispat.kernel.paging import Paged
 
 __all__ = ["ENTITIES", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
 
@@ -131,11 +132,11 @@ ENTITIES = {
 }
 
 
-class ListaDeCadastro(Input):
+class ListaDeCadastro(Paged):
     """What the list of a register may be asked for."""
 
     q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
     setor: Annotated[UUID | None, BlankIsNone, Ui("Setor")] = None
     ativos: Annotated[bool, Ui("Só os que estão em uso")] = False
-    pagina: Annotated[str, Field(max_length=1200), Legible, Ui("Página")] = ""
-    limite: Annotated[int, Field(ge=1, le=2000), Ui("Limite")] = 1000
+    cursor: Annotated[str, Field(max_length=1200), Legible, Ui("Página")] = ""
+    limit: Annotated[int, Field(ge=1, le=2000), Ui("Limite")] = 1000

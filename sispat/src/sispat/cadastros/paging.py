@@ -49,7 +49,7 @@ def place_of(kind: str, cursor: str) -> Place | None:
             return Place(key, UUID(id_))
     except (ValueError, TypeError, AttributeError):
         pass
-    raise InvalidData({"pagina": "A chave da página não é desta lista. Comece de novo pela primeira página."})
+    raise InvalidData({"cursor": "A chave da página não é desta lista. Comece de novo pela primeira página."})
 
 
 def _storable(key: str) -> bool:

@@ -109,7 +109,7 @@ async def _list_page(ctx: RequestContext, register: Register) -> Reply:
     found = RegisterPage([], 0, None)
     error = ""
     try:
-        asked = ListaDeCadastro.parse({"q": q, "pagina": pagina, "limite": SHOWN})
+        asked = ListaDeCadastro.parse({"q": q, "pagina": pagina, "limit": SHOWN})
         found = await actions.listar(ctx, register.kind, asked)
     except InvalidData as invalid:
         error = next(iter(invalid.fields.values()))
@@ -130,7 +130,7 @@ def _links(request: Request, following: str | None) -> dict[str, str]:
     """The next page as RFC 8288 says it, in a header, because the body is the rows alone."""
     if following is None:
         return {}
-    given = {**request.query_params, "pagina": following}
+    given = {**request.query_params, "cursor": following}
     return {"Link": f'<{request.url.path}?{urlencode(given)}>; rel="next"'}
 
 
