@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import copy
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Sequence
@@ -61,7 +62,9 @@ class _Waiting:
 
     def fail(self, error: Exception) -> None:
         if not self.answer.done():
-            self.answer.set_exception(error)
+            own = copy.copy(error)  # an exception raised in many tasks would gather the tracebacks of all
+            own.__cause__ = error
+            self.answer.set_exception(own)
 
 
 class GroupCommit:
