@@ -167,10 +167,13 @@ async def opcoes(
             ways.append(f"setor_id = any(array({setor}))")
         where.append(f"({' or '.join(ways)})")
         values += [f"'{word}':*"] * len(ways)
+    # Words are found by their index and the few rows sorted: whoever walked the order instead would pass every row on the way
+    # to names that begin with V. An expression that no index is sorted by leaves nothing to walk.
+    sort = f"{table.sort} || ''" if words else table.sort
     own_setor = "(select s.codigo || ' · ' || s.nome from setor s where s.id = r.setor_id)"
     sql = f"""select id, {table.label}, {own_setor if table.setor == "setor_id" else "''"}, ativo
-              from {table.name} r where {" and ".join(where)} order by {table.sort}, id limit {limit:d}"""
-    # Planned for its words, whose frequency decides whether their index or the order is walked.
+              from {table.name} r where {" and ".join(where)} order by {sort}, id limit {limit:d}"""
+    # Planned for its words, whose frequency decides whether their index or that of the setores comes first.
     cursor = await conn.execute(sql, values, prepare=False)
     return [Option(*row) for row in await cursor.fetchall()]
 
