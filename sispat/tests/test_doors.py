@@ -112,6 +112,16 @@ DOORS = {
     "GET /api/usuarios/{id_}/sessoes": Door(ADMIN),
     "DELETE /api/usuarios/{id_}/sessoes": Door(ADMIN),
     "DELETE /api/usuarios/{id_}/sessoes/{sessao_id}": Door(ADMIN),
+    "DELETE /api/usuarios/{id_}/segundo-fator": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/segundo-fator/retirar": Door(ADMIN),
+    "POST /api/auth/codigo": Door(ALL),
+    "POST /api/auth/segundo-fator": Door(ALL),
+    "PUT /api/auth/segundo-fator": Door(ALL),
+    "GET /conta/segundo-fator": Door(ALL),
+    "POST /conta/segundo-fator": Door(ALL),
+    "POST /conta/segundo-fator/comecar": Door(ALL),
+    "GET /entrar/codigo": Door(ALL),
+    "POST /entrar/codigo": Door(ALL),
     "GET /usuarios": Door(ADMIN),
     "GET /usuarios/novo": Door(ADMIN),
     "POST /usuarios/novo": Door(ADMIN),
@@ -217,6 +227,8 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
         "classes": {"conta": f"9.{next(_serial)}", "nome": code, "vida_util_meses": "10", "residual_pct": "10"},
     }
     bodies["usuarios"] = {"email": f"{code.lower()}@x.y", "nome": code, "papel": "consulta"}
+    if path in ("/api/auth/codigo", "/api/auth/segundo-fator"):
+        return {"codigo": "x"}
     if path == "/api/auth/senha":
         return {"atual": "errada", "nova": "quatro patas verdes dormem"}
     kind = path.removeprefix("/api").split("/")[1]
@@ -255,8 +267,12 @@ def _expected(door: str, role: str, where: str) -> set[int]:
         return {503}  # let in; no ViaCEP is asked in tests
     if method == "GET":
         return {200}
-    if re.search(r"/senha$", path):
-        return {422}  # let in; the present password is wrong
+    if re.search(r"/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$", door):
+        return {422}  # let in; the present password or the code is wrong
+    if path.endswith("segundo-fator/comecar") or path == "/api/auth/segundo-fator":
+        return {200}
+    if "{id_" in path and "segundo-fator" in path:
+        return {404}  # let in; there is no second factor
     if re.search(r"sessoes/\{", path):
         return {404}  # let in; there is no such session
     if path == "/api/auth/sessoes" or re.search(r"usuarios/\{id_(:uuid)?\}/(?!editar)", path):

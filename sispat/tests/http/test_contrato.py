@@ -194,6 +194,8 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await pedir("POST", "/api/auth/logout", esperado=204)
     noutros_testes = {
         ("/api/cep/{cep}", "GET"), ("/api/bloqueios/{id_}/liberacao", "POST"), ("/api/auth/senha", "PUT"),
+        ("/api/auth/codigo", "POST"), ("/api/auth/segundo-fator", "POST"), ("/api/auth/segundo-fator", "PUT"),
+        ("/api/usuarios/{id_}/segundo-fator", "DELETE"),
         ("/api/auth/sessoes/{id_}", "DELETE"), ("/api/usuarios/{id_}/sessoes/{sessao_id}", "DELETE"),
     }  # fmt: skip
     assert operacoes.keys() - vistas <= noutros_testes, "with a ViaCEP of their own, a real block, real sessions"

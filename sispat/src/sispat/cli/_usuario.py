@@ -156,6 +156,24 @@ def sessoes(
     _com_banco(fazer)
 
 
+@app.command("segundo-fator")
+def segundo_fator(
+    email: Email,
+    retirar: Annotated[bool, typer.Option("--retirar", help="Retira-o e encerra as sessões da pessoa.")] = False,
+) -> None:
+    """Diz se uma pessoa tem segundo fator, ou o retira: para quem perdeu o celular e os códigos de recuperação."""
+    from sispat.pessoas import accounts, second_factor
+
+    async def fazer(ctx: Context) -> None:
+        id_ = await accounts.por_email(ctx, email)
+        if retirar:
+            await second_factor.retirar(ctx, id_)
+        ativo = (await accounts.obter(ctx, id_))["segundo_fator"]
+        typer.echo(f"{email}: {'com' if ativo else 'sem'} segundo fator.")
+
+    _com_banco(fazer)
+
+
 _PROVISORIA = " A senha é provisória: será trocada ao entrar."
 
 

@@ -34,6 +34,8 @@ def origin_of(request: Request) -> Origin:
 def set_session_cookies(request: Request, response: Response, opened: OpenedSession) -> None:
     """Set the session, without an expiry of its own: the server decides how long it lives; and remember the browser."""
     response.set_cookie(COOKIE, opened.token, httponly=True, samesite="lax", secure=secure(request), path="/")
+    if not opened.devices:
+        return  # nothing new to remember
     response.set_cookie(
         DEVICES, opened.devices, MAX_AGE, httponly=True, samesite="lax", secure=secure(request), path="/"
     )

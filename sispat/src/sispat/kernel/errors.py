@@ -69,6 +69,8 @@ class StepPending(SispatError):
 
 _STEPS = {
     "senha": ("/conta/senha", "A sua senha é provisória. Troque-a por uma que só você conheça para continuar."),
+    "codigo": ("/entrar/codigo", "Falta o código do segundo fator."),
+    "fator": ("/conta/segundo-fator", "O seu papel exige um segundo fator. Cadastre-o para continuar."),
 }
 
 

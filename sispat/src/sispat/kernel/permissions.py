@@ -42,8 +42,8 @@ class Action:
     papeis: frozenset[Papel]
 
 
-Pending = Literal["senha"]
-"""`senha`: change a password that somebody else gave."""
+Pending = Literal["senha", "codigo", "fator"]
+"""`codigo`: give a code of the second factor; `senha`: change a password somebody else gave; `fator`: enrol a second one."""
 ANY_STEP: tuple[Pending, ...] = get_args(Pending)
 
 

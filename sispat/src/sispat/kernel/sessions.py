@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from psycopg import AsyncConnection
 
 from sispat.kernel.errors import NotAuthenticated
-from sispat.kernel.permissions import Access, Papel
+from sispat.kernel.permissions import Access, Papel, Pending
 from sispat.kernel.tokens import token_hash
 
 __all__ = ["OpenedSession", "Origin", "SessionLifetime", "access_of", "remove_expired", "whose"]
@@ -47,7 +47,7 @@ class OpenedSession(NamedTuple):
 
 _SESSION = """
 select u.id, u.nome, u.email, u.papel, array(select setor_id from usuario_setor where usuario_id = u.id),
-       s.vista_em < now() - least(interval '1 minute', %s::interval / 4), u.senha_provisoria
+       s.vista_em < now() - least(interval '1 minute', %s::interval / 4), u.senha_provisoria, s.falta
 from sessao s join usuario u on u.id = s.usuario_id
 where s.token_hash = %s and u.ativo and s.expira_em > now() and s.vista_em > now() - %s::interval"""
 
@@ -69,7 +69,12 @@ async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLif
         return None
     if row[5]:
         await conn.execute(_SEEN, [hashed])
-    return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), "senha" if row[6] else None)
+    return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), _pending(row[6], row[7]))
+
+
+def _pending(provisional: bool, lacking: Pending | None) -> Pending | None:
+    """What comes first: nobody changes a password before the code was given."""
+    return lacking if lacking == "codigo" or not provisional else "senha"
 
 
 async def whose(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access:

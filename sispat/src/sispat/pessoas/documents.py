@@ -12,14 +12,8 @@ from sispat.kernel.permissions import Papel, Pending
 from sispat.pessoas.fields import USUARIO
 
 __all__ = [
-    "Bloqueio",
-    "PaginaDeUsuarios",
-    "Pessoa",
-    "SenhaProvisoria",
-    "Sessao",
-    "SessaoAberta",
-    "SessoesEncerradas",
-    "Usuario",
+    "Bloqueio", "CodigosDeRecuperacao", "FatorComecado", "PaginaDeUsuarios", "Pessoa", "SenhaProvisoria", "Sessao",
+    "SessaoAberta", "SessaoConfirmada", "SessoesEncerradas", "Usuario",
 ]  # fmt: skip
 
 
@@ -60,6 +54,26 @@ class SenhaProvisoria(BaseModel):
     """A password that is told this once, and has to be changed before anything else."""
 
     senha: str
+
+
+class FatorComecado(BaseModel):
+    """A second factor that no code was given of yet: `endereco` is what a QR code would say."""
+
+    chave: str
+    endereco: str
+
+
+class CodigosDeRecuperacao(BaseModel):
+    """Codes for who has lost the second factor, each good once; told this once."""
+
+    codigos: list[str]
+
+
+class SessaoConfirmada(BaseModel):
+    """The new token of the session, and its CSRF token for writes by cookie."""
+
+    token: str
+    csrf: str
 
 
 class Sessao(BaseModel):

@@ -14,7 +14,7 @@ from sispat.kernel.paging import Paged
 from sispat.kernel.permissions import Papel
 
 __all__ = [
-    "BLOQUEIO", "USUARIO", "Credenciais", "DadosDeUsuario", "ListaDeUsuarios", "TrocaDaPropriaSenha", "TrocaDeSenha",
+    "BLOQUEIO", "USUARIO", "Codigo", "Credenciais", "DadosDeUsuario", "ListaDeUsuarios", "TrocaDaPropriaSenha", "TrocaDeSenha",
 ]  # fmt: skip
 
 Email = Annotated[
@@ -70,6 +70,12 @@ class TrocaDaPropriaSenha(Input):
     nova: Annotated[str, Field(min_length=1, max_length=200, repr=False), Ui("Senha nova")]
 
 
+class Codigo(Input):
+    """A code of the second factor, or a recovery code."""
+
+    codigo: Annotated[str, Field(min_length=1, max_length=40, repr=False, examples=["123456"]), Ui("Código")]
+
+
 class ListaDeUsuarios(Paged):
     """What the list of people may be asked for."""
 
@@ -83,6 +89,7 @@ class _Conta(BaseModel):
     id: Annotated[UUID, Ui("Identificador")]
     ativo: Annotated[bool, Ui("Pode entrar")]
     senha_provisoria: Annotated[bool, Ui("Senha provisória")]
+    segundo_fator: Annotated[bool, Ui("Segundo fator")]
     versao: Annotated[int, Ui("Versão")]
     criado_em: Annotated[dt.datetime, Ui("Cadastrado em")]
     atualizado_em: Annotated[dt.datetime, Ui("Gravado em")]

@@ -21,9 +21,10 @@ from sispat.kernel import tokens
 from sispat.kernel.errors import ForgedRequest, NotAuthenticated
 from sispat.kernel.permissions import ANY_STEP, Access
 from sispat.kernel.sessions import OpenedSession
-from sispat.pessoas import account_routes, actions, own_routes, sign_in
+from sispat.pessoas import account_routes, actions, factor_routes, own_routes, sign_in
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.documents import Bloqueio, Pessoa, SessaoAberta
+from sispat.pessoas.factor_routes import ask_for_code
 from sispat.pessoas.fields import Credenciais
 from sispat.ui.pages import page, redirect
 from sispat.ui.sign_in import PRE_SESSION, sign_in_page
@@ -33,6 +34,7 @@ __all__ = ["route"]
 route = Routes()
 route.include(account_routes.route)
 route.include(own_routes.route)
+route.include(factor_routes.route)
 
 _NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
 
@@ -53,7 +55,8 @@ async def _sign_in(request: Request, typed: Credenciais) -> OpenedSession:
     service = service_of(request)
     service.require_open()
     guard = service.resource(AttemptGuard)
-    return await sign_in.entrar(service.db, guard, typed, service.lifetime, origin_of(request))
+    required = frozenset(service.settings.second_factor.split(","))
+    return await sign_in.entrar(service.db, guard, typed, service.lifetime, origin_of(request), required)
 
 
 @route("POST", "/api/auth/login", tag="auth", response=SessaoAberta, summary="Entrar", public=True)
@@ -98,6 +101,8 @@ async def receive_sign_in(request: Request, submission: Submission) -> Response:
     opened = await _sign_in(request, typed)
     after = local_path(submission.values.get("proximo", "/"))
     values = carried(submission)
+    if opened.access.pending == "codigo":
+        return ask_for_code(request, opened, after, values)
     if values and site_of(request).resumable(after):
         return Resubmission(request, after, values, opened)
     response = redirect(after)

@@ -17,20 +17,30 @@ from esteio.postgres import Database
 from sispat.kernel import audit, devices, tokens
 from sispat.kernel.context import Context
 from sispat.kernel.errors import NotAuthenticated
-from sispat.kernel.permissions import Access
+from sispat.kernel.permissions import Access, Pending
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
 from sispat.pessoas import passwords
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.fields import Credenciais
+from sispat.pessoas.second_factor import UNFINISHED
 from sispat.pessoas.sql import users
+from sispat.pessoas.sql.users import Credential
 
 __all__ = ["entrar", "sair"]
 
 
 async def entrar(
-    db: Database, guard: AttemptGuard, typed: Credenciais, lifetime: SessionLifetime, origin: Origin
+    db: Database,
+    guard: AttemptGuard,
+    typed: Credenciais,
+    lifetime: SessionLifetime,
+    origin: Origin,
+    need_second_factor: frozenset[str] = frozenset(),
 ) -> OpenedSession:
     """Check the credentials and open a session. Raises `NotAuthenticated`, or `TooManyAttempts` where too many failed.
+
+    `need_second_factor` are the roles that have to enrol one. Where a code is missing, the session is good for nothing
+    else (`second_factor.confirmar`), and the browser is not yet remembered: its attempts are still the account's.
 
     No connection is held while the password is being checked: that takes tens of milliseconds.
     """
@@ -44,6 +54,7 @@ async def entrar(
         await _record_failure(db, email, credential and credential.usuario_id, origin)
         raise NotAuthenticated("E-mail ou senha incorretos.")
     await guard.forgive(attempt)
+    lacking = _lacking(credential, need_second_factor)
     token = tokens.new_token()
     password_hash = credential.password_hash
     if passwords.needs_rehash(password_hash):
@@ -53,18 +64,27 @@ async def entrar(
             conn,
             token_hash=tokens.token_hash(token),
             usuario_id=credential.usuario_id,
-            duration=lifetime.absolute,
+            duration=UNFINISHED if lacking == "codigo" else lifetime.absolute,
             address=origin.address,
             user_agent=origin.user_agent,
+            lacking=lacking,
         )
         if password_hash is not credential.password_hash:
             await users.set_password_hash(conn, credential.usuario_id, password_hash)
         access = await access_of(conn, token, lifetime)
         if access is None:  # retired between the two looks
             raise NotAuthenticated("E-mail ou senha incorretos.")
-        await _record(conn, access, origin.request_id, "entrar")
+        await _record(conn, access, origin.request_id, "entrar_com_senha" if lacking == "codigo" else "entrar")
+    if lacking == "codigo":
+        return OpenedSession(token, access, "")
     new = devices.issue(email, password_hash)
     return OpenedSession(token, access, devices.merge(origin.devices, new, proof))
+
+
+def _lacking(credential: Credential, need_second_factor: frozenset[str]) -> Pending | None:
+    if credential.second_factor:
+        return "codigo"
+    return "fator" if credential.papel in need_second_factor else None
 
 
 async def sair(ctx: Context, token: str) -> None:

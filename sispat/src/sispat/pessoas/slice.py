@@ -10,7 +10,7 @@ from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
 from sispat.pessoas import accounts, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
-from sispat.pessoas.fields import BLOQUEIO, USUARIO, Credenciais, ListaDeUsuarios, TrocaDaPropriaSenha
+from sispat.pessoas.fields import BLOQUEIO, USUARIO, Codigo, Credenciais, ListaDeUsuarios, TrocaDaPropriaSenha
 from sispat.pessoas.routes import route
 from sispat.pessoas.sql import bloqueios
 
@@ -48,7 +48,7 @@ SLICE = Slice(
     actions=rules.ACTIONS,
     constraints=accounts.CONSTRAINTS,
     entities=[USUARIO, BLOQUEIO],
-    labels={**labels_of(Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios), "sessoes": "Sessões encerradas"},
+    labels={**labels_of(Codigo, Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios), "sessoes": "Sessões encerradas"},
     verbs={
         "entrar": "Entrou",
         "entrar_recusado": "Não conseguiu entrar",
@@ -60,6 +60,11 @@ SLICE = Slice(
         "reativar": "Reativou",
         "encerrar_sessao": "Encerrou uma sessão",
         "encerrar_sessoes": "Encerrou as sessões",
+        "entrar_com_senha": "Informou a senha",
+        "confirmar_codigo": "Entrou, com o código do segundo fator",
+        "usar_codigo_de_recuperacao": "Entrou, com um código de recuperação",
+        "ativar_segundo_fator": "Ativou o segundo fator",
+        "retirar_segundo_fator": "Retirou o segundo fator",
     },
     notices={
         "liberado": "Bloqueio encerrado: já é possível tentar entrar de novo.",
@@ -69,6 +74,7 @@ SLICE = Slice(
         "reativado": "Usuário reativado: ele pode entrar de novo, com a senha que tinha.",
         "sessao_encerrada": "Sessão encerrada.",
         "sessoes_encerradas": "Sessões encerradas.",
+        "fator_retirado": "Segundo fator retirado; as sessões da pessoa terminaram.",
         "senha_trocada": "Senha trocada. As outras sessões da sua conta terminaram.",
     },
     uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],

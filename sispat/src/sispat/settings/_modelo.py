@@ -27,6 +27,7 @@ from sispat.settings._valores import (
     ler_duracao,
     ler_enderecos,
     ler_fuso,
+    ler_papeis,
     ler_redis,
     ler_tamanho,
     ler_url,
@@ -241,6 +242,15 @@ class Settings(BaseModel):
             "SISPAT_LIMIT_USER", "Pedidos à API de uma pessoa que entrou, por pessoa.", unidade=COTA, aceita=OU_NAO
         ),
     ] = Cota(90_000, 900.0)
+    second_factor: Annotated[
+        str,
+        BeforeValidator(ler_papeis),
+        Variavel(
+            "SISPAT_SECOND_FACTOR",
+            "Papéis que só entram com um segundo fator (código no celular); os outros podem cadastrar um.",
+            aceita="papéis separados por vírgulas: administrador, gestor, responsavel, consulta; não para nenhum",
+        ),
+    ] = "não"
     limit_auth: Annotated[
         Limite,
         Variavel(

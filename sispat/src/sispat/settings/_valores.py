@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from esteio.postgres import Dsn, DsnError
+from sispat.kernel.permissions import Papel
 
 __all__ = [
     "COTA",
@@ -29,6 +30,7 @@ __all__ = [
     "ler_duracao",
     "ler_enderecos",
     "ler_fuso",
+    "ler_papeis",
     "ler_redis",
     "ler_tamanho",
     "ler_url",
@@ -188,6 +190,16 @@ def ler_enderecos(valor: Any) -> Any:
             ipaddress.ip_network(parte, strict=False)
         except ValueError:
             raise ValueError(f"“{parte}” não é um endereço IP nem uma rede") from None
+    return ",".join(partes)
+
+
+def ler_papeis(valor: Any) -> Any:
+    """Roles separated by commas; `não`, or nothing, is none of them."""
+    partes = [parte.strip().lower() for parte in str(valor).split(",") if parte.strip()]
+    if not partes or (len(partes) == 1 and partes[0] in _NAO):
+        return "não"
+    if not set(partes) <= set(Papel):
+        raise ValueError("deve ser um ou mais papéis, separados por vírgulas: " + ", ".join(Papel))
     return ",".join(partes)
 
 

@@ -18,7 +18,9 @@ __all__ = ["Place", "get", "insert", "names", "set_password", "set_setores", "up
 _COLUMNS = """u.id, u.email, u.nome, u.papel,
     array(select s.codigo from usuario_setor p join setor s on s.id = p.setor_id where p.usuario_id = u.id
           order by s.codigo) as setores,
-    u.ativo, u.senha_provisoria, u.versao, u.criado_em, u.atualizado_em"""
+    u.ativo, u.senha_provisoria,
+    exists (select from segundo_fator f where f.usuario_id = u.id and f.ativo) as segundo_fator,
+    u.versao, u.criado_em, u.atualizado_em"""
 _SORT = 'sem_acento(u.nome) collate "C"'
 
 

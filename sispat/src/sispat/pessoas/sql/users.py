@@ -13,6 +13,8 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from sispat.kernel.permissions import Papel, Pending
+
 __all__ = ["Credential", "credential", "end_session", "open_session", "set_password_hash", "setores_by_code"]
 
 
@@ -22,13 +24,19 @@ class Credential(NamedTuple):
     usuario_id: UUID
     password_hash: str
     active: bool
+    second_factor: bool
+    papel: Papel
 
 
 async def credential(conn: AsyncConnection[Any], email: str) -> Credential | None:
     """The credential stored for an e-mail (lower case), or None."""
-    cursor = await conn.execute("select id, senha_hash, ativo from usuario where email = %s", [email])
+    cursor = await conn.execute(
+        """select u.id, u.senha_hash, u.ativo, coalesce(f.ativo, false), u.papel
+           from usuario u left join segundo_fator f on f.usuario_id = u.id where u.email = %s""",
+        [email],
+    )
     row = await cursor.fetchone()
-    return None if row is None else Credential(*row)
+    return None if row is None else Credential(row[0], row[1], row[2], row[3], Papel(row[4]))
 
 
 async def set_password_hash(conn: AsyncConnection[Any], usuario_id: UUID, password_hash: str) -> None:
@@ -44,12 +52,13 @@ async def open_session(
     duration: timedelta,
     address: str,
     user_agent: str,
+    lacking: Pending | None = None,
 ) -> None:
-    """Store a new session."""
+    """Store a new session; `lacking`: what has to be done with it first."""
     await conn.execute(
-        "insert into sessao (token_hash, usuario_id, expira_em, endereco, navegador)"
-        " values (%s, %s, now() + %s, %s, %s)",
-        [token_hash, usuario_id, duration, address, user_agent[:300]],
+        "insert into sessao (token_hash, usuario_id, expira_em, endereco, navegador, falta)"
+        " values (%s, %s, now() + %s, %s, %s, %s)",
+        [token_hash, usuario_id, duration, address, user_agent[:300], lacking],
     )
 
 
