@@ -225,3 +225,20 @@ async def _attack(c: httpx.AsyncClient, route: APIRoute, nasty: str, chance: ran
         if answer.status_code >= 500 and (route.path, answer.status_code) != ("/api/cep/{cep}", 503):
             failed.append((method, route.path, asked, nasty, answer.status_code))
     return failed
+
+
+async def test_behind_tls_the_sessions_cookie_is_one_that_no_other_host_can_set(cliente) -> None:
+    who = {"email": "gestor@demo.local", "password": "demo"}
+    async with cliente() as c:
+        c.base_url = "https://sispat.test"
+        entered = await c.post("/api/auth/login", json=who)
+        (session,) = [each for each in entered.headers.get_list("set-cookie") if "sispat_sessao" in each]
+        assert session.startswith("__Host-sispat_sessao=")
+        assert "Secure" in session
+        assert "Path=/" in session
+        assert "omain=" not in session
+        token = entered.json()["token"]
+        assert (await c.get("/api/auth/me")).status_code == 200
+        c.cookies.clear()
+        planted = await c.get("/api/auth/me", headers={"Cookie": f"sispat_sessao={token}"})
+        assert planted.status_code == 401

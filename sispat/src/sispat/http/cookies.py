@@ -5,20 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sispat.http.service import service_of
-from sispat.http.session import COOKIE, client_address, request_id_of
+from sispat.http.session import client_address, cookie_name, request_id_of, secure
 from sispat.kernel.devices import MAX_AGE
 from sispat.kernel.sessions import OpenedSession, Origin
 
 __all__ = ["clear_session_cookie", "origin_of", "secure", "set_session_cookies"]
 
 DEVICES = "sispat_dispositivo"  # who has signed in with this browser before; see kernel.devices
-
-
-def secure(request: Request) -> bool:
-    """Whether cookies of this answer are for TLS only; the setting decides, or else how the request came."""
-    choice = service_of(request).settings.secure_cookies
-    return request.url.scheme == "https" if choice == "auto" else choice == "sim"
 
 
 def origin_of(request: Request) -> Origin:
@@ -33,7 +26,9 @@ def origin_of(request: Request) -> Origin:
 
 def set_session_cookies(request: Request, response: Response, opened: OpenedSession) -> None:
     """Set the session, without an expiry of its own: the server decides how long it lives; and remember the browser."""
-    response.set_cookie(COOKIE, opened.token, httponly=True, samesite="lax", secure=secure(request), path="/")
+    response.set_cookie(
+        cookie_name(request), opened.token, httponly=True, samesite="lax", secure=secure(request), path="/"
+    )
     if not opened.devices:
         return  # nothing new to remember
     response.set_cookie(
@@ -43,4 +38,4 @@ def set_session_cookies(request: Request, response: Response, opened: OpenedSess
 
 def clear_session_cookie(request: Request, response: Response) -> None:
     """Take the session back."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=secure(request), path="/")
+    response.delete_cookie(cookie_name(request), httponly=True, samesite="lax", secure=secure(request), path="/")

@@ -15,7 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sispat.http.cookies import set_session_cookies
 from sispat.http.headers import PRIVATE_HEADERS
-from sispat.http.session import COOKIE
+from sispat.http.session import cookie_name
 from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.sessions import OpenedSession
@@ -52,7 +52,7 @@ class Resubmission(Response):
         super().__init__(headers=PRIVATE_HEADERS)
         set_session_cookies(request, self, opened)
         self._path = path
-        self._cookie = f"{COOKIE}={opened.token}".encode()
+        self._cookie = f"{cookie_name(request)}={opened.token}".encode()
         self._body = urlencode({**values, "_csrf": tokens.csrf_for(opened.token), "_rever": "1"}).encode()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

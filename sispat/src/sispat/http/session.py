@@ -30,9 +30,11 @@ __all__ = [
     "RequestContext",
     "admitted",
     "client_address",
+    "cookie_name",
     "open_context",
     "request_id_of",
     "route_name",
+    "secure",
     "token_of",
 ]
 
@@ -67,12 +69,23 @@ def route_name(request: Request) -> str:
     return f"{request.method} {getattr(request.scope.get('route'), 'path', '?')}"
 
 
+def secure(request: HTTPConnection) -> bool:
+    """Whether cookies are for TLS only; the setting decides, or else how the request came."""
+    choice = service_of(request).settings.secure_cookies
+    return request.url.scheme == "https" if choice == "auto" else choice == "sim"
+
+
+def cookie_name(request: HTTPConnection) -> str:
+    """Of the session's cookie; its prefix behind TLS keeps other hosts and plain HTTP from setting it (RFC 6265bis)."""
+    return f"__Host-{COOKIE}" if secure(request) else COOKIE
+
+
 def token_of(request: HTTPConnection) -> tuple[str, bool]:
     """The session token and whether a cookie brought it; raises `NotAuthenticated` where there is none."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and value:
         return value.strip(), False
-    cookie = request.cookies.get(COOKIE)
+    cookie = request.cookies.get(cookie_name(request))
     if cookie:
         return cookie, True
     raise NotAuthenticated

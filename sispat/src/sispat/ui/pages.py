@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from sispat.http.headers import PRIVATE_HEADERS
 from sispat.http.service import service_of
-from sispat.http.session import COOKIE, request_id_of
+from sispat.http.session import cookie_name, request_id_of
 from sispat.http.slices import MenuEntry, site_of
 from sispat.kernel import formats, tokens
 from sispat.kernel.permissions import Access
@@ -95,7 +95,7 @@ def render(
         "menu": _menu(site.menu, access),
         "path": request.url.path,
         "city": service.settings.city_name,
-        "csrf": lambda: tokens.csrf_for(request.cookies.get(COOKIE, "")),
+        "csrf": lambda: tokens.csrf_for(request.cookies.get(cookie_name(request), "")),
         "notice": site.notices.get(request.query_params.get("feito", ""), ""),
         "saved": request.method == "GET" and not _SAVED.isdisjoint(request.query_params),
         "timezone": service.settings.timezone,
