@@ -23,8 +23,6 @@ from esteio.backup.schedule import (
     Cron,
     Errand,
     InstallFailed,
-    Known,
-    Outcome,
     ScheduleError,
     Scheduler,
     Task,
@@ -32,14 +30,13 @@ from esteio.backup.schedule import (
     TaskFailed,
     TaskFinished,
     TaskRefused,
-    after,
     cron_line,
-    decide,
     install_cron,
     install_systemd,
     systemd_units,
     windows_task,
 )
+from esteio.backup.schedule._decision import Known, Outcome, after, decide
 from esteio.backup.schedule._memory import recall
 from esteio.testing import ManualClock, recorded_events
 

@@ -18,7 +18,10 @@ PAGES = "\n".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob
 
 
 # Their pages are still to be written.
-PENDING = re.compile(r"esteio\.(alert|backup|cli)(\..*)?")
+PENDING = re.compile(r"esteio\.backup|esteio\.backup\.store|esteio\.cli(\..*)?")
+
+# Parts of `Backups`, as its page says; nobody outside of esteio.backup needs them.
+PARTS = re.compile(r"esteio\.backup\.(documents|dump|restore|tools|verify)")
 
 
 def public_modules() -> list[str]:
@@ -35,6 +38,8 @@ def test_each_exported_name_is_explained(name: str) -> None:
     exported = getattr(module, "__all__", ())
     if PENDING.fullmatch(name):
         pytest.skip("its page is still to be written")
+    if PARTS.fullmatch(name):
+        pytest.skip("a part of another package")
     missing = [each for each in exported if not re.search(rf"\b{re.escape(each)}\b", PAGES)]
     assert not missing, f"{name}: on no page of docs/: {missing}"
 

@@ -11,7 +11,7 @@ with needs("backup"):
     import pyrage  # type: ignore[import-untyped]  # noqa: F401 - whether it is there
     import zstandard  # noqa: F401 - whether it is there
 
-from esteio.backup._backups import MOST_JOBS, Backups, Run, default_jobs, default_packing
+from esteio.backup._backups import MOST_JOBS, Backups, Run, default_packing
 from esteio.backup._catalogue import Entry
 from esteio.backup._copies import Brought, Copies
 from esteio.backup._errors import (
@@ -91,6 +91,5 @@ __all__ = [
     "Trouble",
     "VerificationFailed",
     "Why",
-    "default_jobs",
     "default_packing",
 ]

@@ -8,18 +8,7 @@ nor start one again and again.
 from __future__ import annotations
 
 from esteio.backup.schedule._cron import Cron, ScheduleError
-from esteio.backup.schedule._decision import (
-    DAILY,
-    EVERY_SIX_HOURS,
-    Decision,
-    Errand,
-    Job,
-    Known,
-    Outcome,
-    Task,
-    after,
-    decide,
-)
+from esteio.backup.schedule._decision import DAILY, EVERY_SIX_HOURS, Errand, Job, Task
 from esteio.backup.schedule._events import TaskBegun, TaskFailed, TaskFinished, TaskRefused
 from esteio.backup.schedule._export import cron_line, systemd_units, windows_task
 from esteio.backup.schedule._install import InstallFailed, install_cron, install_systemd, install_windows
@@ -29,12 +18,9 @@ __all__ = [
     "DAILY",
     "EVERY_SIX_HOURS",
     "Cron",
-    "Decision",
     "Errand",
     "InstallFailed",
     "Job",
-    "Known",
-    "Outcome",
     "ScheduleError",
     "Scheduler",
     "Task",
@@ -42,9 +28,7 @@ __all__ = [
     "TaskFailed",
     "TaskFinished",
     "TaskRefused",
-    "after",
     "cron_line",
-    "decide",
     "install_cron",
     "install_systemd",
     "install_windows",

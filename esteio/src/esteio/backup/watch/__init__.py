@@ -6,8 +6,7 @@ fails is a problem too. A restart repeats nothing.
 
 from __future__ import annotations
 
-from esteio.backup.watch._decision import AGAIN, COOLDOWN, Decision, Memory, decide
 from esteio.backup.watch._events import BackupsGreen, BackupsRed
 from esteio.backup.watch._watch import Watch
 
-__all__ = ["AGAIN", "COOLDOWN", "BackupsGreen", "BackupsRed", "Decision", "Memory", "Watch", "decide"]
+__all__ = ["BackupsGreen", "BackupsRed", "Watch"]
