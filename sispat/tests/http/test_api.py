@@ -99,8 +99,10 @@ async def test_every_example_of_a_body_works_as_it_is_in_the_demo_city(document,
     async with cliente("admin@demo.local", limit_write=None) as c:
         for path, item in document["paths"].items():
             for method, operation in item.items():
-                if "requestBody" not in operation or path == "/api/auth/senha":  # ends the session it comes from
+                if "requestBody" not in operation:
                     continue
+                if path.startswith("/api/auth/") and not path.endswith("/login"):
+                    continue  # a password of one's own, or a code of the moment
                 headers = {}
                 listed, _, rest = path.partition("/{id_}")
                 url = path
