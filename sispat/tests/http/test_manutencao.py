@@ -102,7 +102,7 @@ async def test_programs_are_told_by_code(cidade, tmp_path: Path) -> None:
             assert resposta.headers["retry-after"] == "10"
             corpo = resposta.json()
             assert (corpo["codigo"], corpo["reason"], corpo["until"]) == ("manutencao", "Troca de disco", None)
-            assert corpo["desde"][:16] == feita.since.isoformat()[:16]
+            assert corpo["since"][:16] == feita.since.isoformat()[:16]
         assert (await http.get("/api/patrimonios")).status_code == 401
         ingles = await http.get("/api/patrimonios", headers={**com_token, "Accept-Language": "en"})
         assert ingles.json()["title"] == "Under maintenance"

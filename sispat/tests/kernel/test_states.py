@@ -154,7 +154,7 @@ async def test_what_is_out_of_reach_is_not_there(two, owner) -> None:
 
 
 def test_nothing_else_writes_the_state() -> None:
-    """SQL that updates assets stands in the mover, and in the statement that takes the columns people write."""
+    """SQL that updates assets stands in the mover, and in the two statements that take the columns people write."""
     root = Path(sispat.__file__).parent
     writers = {
         str(file.relative_to(root))
@@ -164,7 +164,7 @@ def test_nothing_else_writes_the_state() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if re.search(r"\bupdate\s+(only\s+)?patrimonio\b|\bmerge\s+into\s+patrimonio\b", node.value, re.IGNORECASE)
     }
-    assert writers == {"kernel/states.py", "patrimonios/sql/record.py"}
+    assert writers == {"kernel/states.py", "patrimonios/sql/custody.py", "patrimonios/sql/record.py"}
     assert "situacao" not in PATRIMONIO.columns
 
 

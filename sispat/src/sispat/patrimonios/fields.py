@@ -175,7 +175,9 @@ class LoteDePatrimonios(Input):
 
     model_config = example(items=[{**_DESCRITO, **_ENTREGUE}])
 
-    items: Annotated[tuple[ItemDoLote, ...], Field(min_length=1, max_length=LOTE_MAXIMO)]
+    items: Annotated[
+        tuple[ItemDoLote, ...], Field(min_length=1, max_length=LOTE_MAXIMO), As("text"), Ui("Bens do lote")
+    ]
 
 
 CorrecaoDePatrimonio = patch_of("CorrecaoDePatrimonio", EdicaoDePatrimonio, observacao="Tela trocada na garantia.")

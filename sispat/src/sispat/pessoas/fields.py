@@ -73,7 +73,7 @@ class TrocaDaPropriaSenha(Input):
 class Codigo(Input):
     """A code of the second factor, or a recovery code."""
 
-    codigo: Annotated[str, Field(min_length=1, max_length=40, repr=False, examples=["123456"]), Ui("Código")]
+    codigo: Annotated[str, Field(min_length=1, max_length=40, repr=False, examples=["123456"]), Legible, Ui("Código")]
 
 
 class ListaDeUsuarios(Paged):
