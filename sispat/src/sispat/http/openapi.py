@@ -130,7 +130,7 @@ def add_documentation(application: FastAPI) -> None:
         components.setdefault("securitySchemes", {})[_SCHEME] = {
             "type": "http",
             "scheme": "bearer",
-            "description": "O `token` de POST /api/auth/login, ou uma chave de API; um navegador, o cookie da sessão.",
+            "description": "O `token` de POST /api/auth/login; um navegador, o cookie da sessão.",
         }
         return document
 
