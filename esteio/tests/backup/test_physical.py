@@ -393,10 +393,14 @@ def test_the_swap_keeps_the_old_directory_and_refuses_under_a_running_server(hom
     for path, text in ((old, "old"), (new, "new")):
         path.mkdir()
         (path / "which").write_text(text)
-    (old / "postmaster.pid").write_text(f"{os.getpid()}\n")
-    with pytest.raises(RestoreRefused, match="stop the service"):
-        swap(new, old, now=0.0)
-    (old / "postmaster.pid").unlink()
+    server = Embedded(home / "server")
+    server.start()
+    try:
+        with pytest.raises(RestoreRefused, match="stop the service"):
+            swap(new, server.data_dir, now=0.0)
+    finally:
+        server.stop()
+    (old / "postmaster.pid").write_text(f"{os.getpid()}\n")  # a crash left it, and the number is another process' now
     kept = swap(new, old, now=0.0)
     assert kept == home / "data.before-19700101_000000"
     assert ((old / "which").read_text(), (kept / "which").read_text(), new.exists()) == ("new", "old", False)

@@ -145,7 +145,7 @@ def test_the_schedule_is_shown_written_and_kept(env: dict[str, str], home: Path)
         '"', ""
     )
     assert "five fields" in esteio(env, "schedule", "--base", "at two", code=1)
-    (home / "disk").mkdir()
+    (home / "disk").mkdir(exist_ok=True)
     (home / "disk/.schedule.json").write_text('{"every-six-hours": 0}')
     kept = start(env, "schedule", "--run", "--base", "")
     try:

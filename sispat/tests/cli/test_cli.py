@@ -92,7 +92,7 @@ def test_a_person_is_made_with_a_password_from_standard_input(postgres_database:
         eventos = conn.execute("select acao, requisicao, depois::text from evento").fetchall()
     assert linha is not None
     assert linha[:3] == ("ana@prefeitura.br", "Ana Souza", "gestor")
-    assert passwords._verify("uma senha longa", linha[3])
+    assert passwords.is_right("uma senha longa", linha[3])
     assert [evento[:2] for evento in eventos] == [("criar", "linha de comando")]
     assert "senha" not in eventos[0][2]
 
@@ -119,7 +119,7 @@ def test_a_changed_password_ends_the_sessions(cidade) -> None:  # type: ignore[n
     assert "gestor@demo.local" not in emails
     assert "admin@demo.local" in emails
     assert hash_ is not None
-    assert passwords._verify("nova senha longa", hash_[0])
+    assert passwords.is_right("nova senha longa", hash_[0])
 
 
 def test_an_unknown_person_or_setor_is_named(cidade) -> None:  # type: ignore[no-untyped-def]

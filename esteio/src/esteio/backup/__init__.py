@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from esteio.extras import needs
 
 with needs("backup"):
     import cronsim  # noqa: F401 - whether it is there
-    import obstore  # noqa: F401 - whether it is there
+
+    if find_spec("obstore") is None:  # not imported here: a directory needs nothing of it, and it takes long
+        raise ModuleNotFoundError("No module named 'obstore'", name="obstore")
     import psycopg  # noqa: F401 - whether it is there
     import pyrage  # type: ignore[import-untyped]  # noqa: F401 - whether it is there
     import zstandard  # noqa: F401 - whether it is there

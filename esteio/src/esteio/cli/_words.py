@@ -115,7 +115,8 @@ class Words:
     )
     timeline: str = "The timeline to follow; without, the newest that had begun by then."
     bad_moment: str = (
-        "wanted is a moment with its timezone, such as 2026-03-01T14:30:00-03:00, last, xid:, lsn:, name: or immediate"
+        "--target-time (--to of the old command) takes a moment with its timezone, such as 2026-03-01T14:30:00-03:00, "
+        "or last, xid:, lsn:, name: or immediate"
     )
     directory: str = "With --to: the new data directory."
     data_dir: str = "With --to: the data directory to replace; its server is stopped, it is kept."

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Percent, Plain, Uf, example
+from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Percent, Uf, Whole, example
 from sispat.kernel.paging import Paged
 
 __all__ = ["ENTITIES", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
@@ -105,7 +105,7 @@ class Classe(Input):
     ]
     nome: Nome
     vida_util_meses: Annotated[
-        int, Plain, Field(ge=1, le=1200), Ui("Vida útil (meses)", "De 1 a 1.200 meses.", width="curta")
+        int, Whole, Field(ge=1, le=1200), Ui("Vida útil (meses)", "De 1 a 1.200 meses.", width="curta")
     ]
     residual_pct: Annotated[
         Percent,

@@ -36,6 +36,7 @@ __all__ = [
     "Percent",
     "Plain",
     "Uf",
+    "Whole",
     "example",
     "invalid_fields",
 ]  # fmt: skip
@@ -129,6 +130,13 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _whole(value: Any) -> Any:
+    """The same of whole numbers: no "1_000", no "1e3"."""
+    if isinstance(value, str) and not re.fullmatch(r"\s*-?\d{1,30}\s*", value, re.ASCII):
+        raise PydanticCustomError("inteiro", "Informe um número inteiro.")
+    return value
+
+
 def _date(value: dt.date) -> dt.date:
     if not dt.date(1900, 1, 1) <= value <= dt.date(2100, 12, 31):
         raise PydanticCustomError("data", "Informe uma data entre 01/01/1900 e 31/12/2100.")
@@ -185,6 +193,8 @@ def _decimal(pattern: str, maximum: float, example: str) -> WithJsonSchema:
 BlankIsNone = BeforeValidator(_blank_is_none)
 Plain = BeforeValidator(_plain)
 """Of numbers: written with ASCII digits, perhaps one decimal point, and nothing else."""
+Whole = BeforeValidator(_whole)
+"""Of whole numbers: written with ASCII digits and nothing else."""
 
 Legible = AfterValidator(_legible)
 """Of text that can be read; after `Field(...)`, whose limits pydantic would else not see as those of a text."""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Plain, example
+from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Whole, example
 from sispat.kernel.patches import patch_of
 from sispat.kernel.situacoes import Conservacao, Posse, Situacao
 from sispat.patrimonios.rules import LOTE_MAXIMO
@@ -120,7 +120,7 @@ class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
 
     quantidade: Annotated[
         int,
-        Plain,
+        Whole,
         Field(ge=1, le=LOTE_MAXIMO),
         Ui(
             "Quantos bens iguais",
