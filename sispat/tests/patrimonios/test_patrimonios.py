@@ -89,7 +89,7 @@ async def test_a_failed_create_takes_no_number(cliente) -> None:
         ("valor", "1_000", "ponto decimal"),
         ("valor", "１２", "ponto decimal"),
         ("valor", "mil", "1234.56"),
-        ("quantidade", "1_0", "ponto decimal"),
+        ("quantidade", "1_0", "número inteiro"),
         ("data_aquisicao", "31/01/2026", "2026-01-31"),
         ("data_aquisicao", "1500-01-01", "1900"),
         ("data_disponivel", "2025-12-31", "posterior"),

@@ -125,7 +125,7 @@ class FormField:
     def error(self, message: str) -> str:
         """The sentence for a wrong value: a pattern is told in words, a number as people write it here."""
         if message == NOT_PLAIN:
-            return "Informe um número, como 1.234,56."
+            return f"Informe um {'valor em reais' if self.kind == 'money' else 'número'}, como 1.234,56."
         return self.pattern_hint if self.pattern_hint and message.startswith("Formato não aceito") else message
 
 

@@ -108,9 +108,11 @@ class Shipping:
     def settle(self, spool: Spool, path: Path) -> None:
         """Remove a file from the spool when every store has it, or one has and the spool may release it."""
         content = spool.content(path)
-        having = sum(shipper.has(spool.system, path.name, content.sha256) for shipper in self.shippers)
-        if having == len(self.shippers) or (having and self.limit.release and self.full()):
+        lacking = [each for each in self.shippers if not each.has(spool.system, path.name, content.sha256)]
+        if not lacking or (len(lacking) < len(self.shippers) and self.limit.release and self.full()):
             spool.remove(path)
+            for shipper in lacking:
+                shipper.compare_again()
 
     def settle_partial(self, spool: Spool, path: Path) -> None:
         """Remove an unfinished segment to which nothing is added any more, when every store has it."""
@@ -184,6 +186,10 @@ class Shipper:
         """Whether the store is known to have that file with that content."""
         held = self._held if self._listed_at is not None else None
         return held is not None and _short(sha256) in held.get((system, file), {})
+
+    def compare_again(self) -> None:
+        """The spool has released what this store lacks: only another store can give it now. Called by any thread."""
+        self._behind.update(each for each in self._shipping.shippers if each is not self)
 
     def has_partial(self, path: Path) -> bool:
         """Whether it was copied as it is now."""
@@ -279,9 +285,12 @@ class Shipper:
     def _catch_up(self, held: _Held) -> None:
         """Bring what other stores have and this one lacks: it was away while the spool released it, or it is new."""
         for other in list(self._behind):
+            # Before its list is read: what the spool releases from now on puts it back, and is brought the next time.
+            self._behind.discard(other)
             theirs = other._held  # noqa: SLF001 - another of our own
             if theirs is None or other._listed_at is None:  # noqa: SLF001
-                continue  # when it answers
+                self._behind.add(other)  # until it answers
+                continue
             for key in sorted(other._keys - self._keys):  # noqa: SLF001
                 copy_object(other.store, self.store, key)
                 self._keys.add(key)
@@ -291,7 +300,6 @@ class Shipper:
                     with suppress(ObjectMissing, PackUnreadable):  # pruned meanwhile; or damaged: a hole here is told
                         copy_object(other.store, self.store, key)
                         held[name] = {sha256: key}
-            self._behind.discard(other)
 
     def _packing_of(self, path: Path) -> Packing:
         packing = self._shipping.packing()
