@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -121,7 +122,10 @@ def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:
 def away(place: Path) -> None:
     """As when a disk is taken out: something else is in its place."""
     place.rename(place.with_suffix(".out"))
-    place.write_text("no directory")
+    while not place.is_file():  # an upload that was under way may make the directory anew in between
+        shutil.rmtree(place, ignore_errors=True)
+        with suppress(IsADirectoryError):
+            place.write_text("no directory")
 
 
 def back(place: Path) -> None:
