@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from benchmarks.limiting import backlog, denied, memory, middleware, through_redis
+from benchmarks.limiting import backlog, carried, denied, memory, middleware, through_redis
 from benchmarks.report import Claim, publish
 
-CLAIMS = (memory, denied, through_redis, backlog, middleware)
+CLAIMS = (memory, denied, through_redis, carried, backlog, middleware)
 
 
 async def measure(rounds: int) -> list[Claim]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from esteio.extras import needs
 
 with needs("redis"):
-    import hiredis  # noqa: F401 - whether it is there
+    import hiredis  # noqa: F401 - whether they are there
+    import redis  # noqa: F401
 
 from esteio.limit.redis._errors import REASONS, RedisAddressError
 from esteio.limit.redis._shared import NodeSnapshot

@@ -2,10 +2,10 @@
 
 Promises: a batch has at most `most` units. `IN_FLIGHT` batches are on their way, so that others gather meanwhile; a
 full batch has nothing to wait for and is sent while fewer than `FULL_IN_FLIGHT` are. Each unit is answered once, or
-handed over: alone when it has waited for `wait` seconds although the server answers, all of them when a batch was
-sent `wait` seconds ago and is not answered, which is trouble. A unit whose caller has gone before it was sent is not
-sent. A server that does not know the script is sent it along with the same batch, which it has not touched. Belongs
-to one event loop.
+handed over: alone when it has waited for `wait` seconds although the server answers; all of them when a batch was
+sent `wait` seconds ago and is not answered, which is a failure of the server. A unit whose caller has gone before it
+was sent is not sent. A server that does not know the script is sent it along with the same batch, which it has not
+touched. Belongs to one event loop.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from collections.abc import Callable
 from math import inf
 from typing import Any
 
-import hiredis
+from redis.exceptions import NoScriptError
 
 from esteio.limit._decision import Decision, decided
-from esteio.limit.redis._errors import Trouble, trouble
+from esteio.limit.redis._connection import Connection
+from esteio.limit.redis._errors import RedisFailure, classify
 from esteio.limit.redis._local import Memory
 from esteio.limit.redis._script import Unit, answers, call
-from esteio.limit.redis._wire import Wire
 
 __all__ = ["FULL_IN_FLIGHT", "IN_FLIGHT", "Batches"]
 
@@ -49,13 +49,13 @@ class _Batch:
 
 
 class Batches:
-    """The units that wait, and the batches on their way over `wire`, when there is one."""
+    """The units that wait, and the batches on their way over `connection`, when there is one."""
 
     def __init__(
         self,
         memory: Memory,
         now_us: Callable[[], int],
-        on_trouble: Callable[[Trouble], None],
+        on_failure: Callable[[RedisFailure], None],
         on_moved: Callable[[list[Unit]], None],
         on_late: Callable[[Unit], None],
         *,
@@ -66,7 +66,7 @@ class Batches:
         self._loop = asyncio.get_running_loop()
         self._memory = memory
         self._now_us = now_us
-        self._on_trouble = on_trouble
+        self._on_failure = on_failure
         self._on_moved = on_moved
         self._on_late = on_late
         self._most = most
@@ -79,7 +79,7 @@ class Batches:
         self._turn = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
-        self.wire: Wire | None = None
+        self.connection: Connection | None = None
         self.batches = self.units = 0
 
     def __len__(self) -> int:
@@ -110,7 +110,7 @@ class Batches:
     def flush(self) -> None:
         """Send what waits, as far as it may be on its way."""
         self._scheduled = False
-        while self.wire is not None and self._may_send():
+        while self.connection is not None and self._may_send():
             units = [each for each in self._taken() if each.waits()]
             if units:
                 batch = _Batch(units, self._loop.time())
@@ -139,9 +139,9 @@ class Batches:
         return [each for each in units if each.waits()]
 
     def _send(self, batch: _Batch, *, source: bool) -> None:
-        assert self.wire is not None
+        assert self.connection is not None
         payload = call(batch.units, declared=self._declared, source=source)
-        self.wire.send(payload, lambda answer: self._received(batch, answer))
+        self.connection.send(payload, lambda answer: self._received(batch, answer))
 
     def _received(self, batch: _Batch, answer: Any) -> None:
         if batch not in self._flying:
@@ -150,22 +150,22 @@ class Batches:
             try:
                 self._answer(batch, answer)
             except (ValueError, StopIteration) as error:
-                self._on_trouble(Trouble("corrupt", str(error) or "too few answers"))
+                self._on_failure(RedisFailure("corrupt", str(error) or "too few answers"))
                 return
             self._flying.remove(batch)
             self._flush_soon()  # after those who were answered, so that their next hits come along
-        elif isinstance(answer, hiredis.ReplyError) and str(answer).startswith("NOSCRIPT") and self.wire is not None:
+        elif isinstance(answer, NoScriptError) and self.connection is not None:
             self._send(batch, source=True)
         else:
             self._refused(batch, answer)
 
     def _refused(self, batch: _Batch, answer: Any) -> None:
         if not isinstance(answer, Exception):
-            self._on_trouble(Trouble("corrupt", f"{answer!r:.80}"))
+            self._on_failure(RedisFailure("corrupt", f"{answer!r:.80}"))
             return
-        found = trouble(answer)
+        found = classify(answer)
         if found.reason != "moved":
-            self._on_trouble(found)
+            self._on_failure(found)
             return
         self._flying.remove(batch)  # a refusal on account of one key; nothing was charged
         self._on_moved([each for each in batch.units if each.waits()])
@@ -206,12 +206,12 @@ class Batches:
             self._set_timer(now)  # what the loop has not read yet is read before this timer
             return
         first = min(self._queue[0].since if self._queue else inf, self._alone[0].since if self._alone else inf)
-        if self.wire is None:
+        if self.connection is None:
             slow = first <= now - self._wait
         else:
             slow = bool(self._flying) and self._flying[0].sent <= now - self._wait
         if slow:
-            self._on_trouble(Trouble("slow", f"no answer within {self._wait * 1000:.0f} ms"))
+            self._on_failure(RedisFailure("slow", f"no answer within {self._wait * 1000:.0f} ms"))
             return
         self._give_up(now + min(_GRAIN, self._wait / 8))
         due = self._next_due()
@@ -220,7 +220,7 @@ class Batches:
 
     def _give_up(self, now: float) -> None:
         """Hand over the units whose time is up at `now`; they are too many; the server is well."""
-        if self.wire is None:
+        if self.connection is None:
             return
         for batch in self._flying:
             while batch.oldest() + _GRACE * self._wait <= now:

@@ -1,19 +1,18 @@
 """What can be wrong with Redis, in one word each.
 
-Promises: whatever a connection, a reply or a timer says becomes a `Trouble` whose `reason` is one of `REASONS`; a
+Promises: whatever a connection, a reply or a timer says becomes a `RedisFailure` whose `reason` is one of `REASONS`; a
 decision made without Redis carries it. `RedisAddressError` is the only error a caller sees.
 """
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 
-import hiredis
+from redis import exceptions
 
 from esteio.errors import EsteioError
 
-__all__ = ["REASONS", "RedisAddressError", "Trouble", "trouble"]
+__all__ = ["REASONS", "RedisAddressError", "RedisFailure", "classify"]
 
 REASONS = {
     "gone": "no connection: refused, cut, or not to be found",
@@ -31,24 +30,25 @@ REASONS = {
 }
 """Every `Decision.reason` of a `RedisStore`, and what it means."""
 
-_BY_REPLY = (
-    ("READONLY", "readonly"),
-    ("OOM", "full"),
-    ("LOADING", "loading"),
-    ("MASTERDOWN", "masterdown"),
-    ("MOVED", "moved"),
-    ("ASK", "moved"),
-    ("CLUSTERDOWN", "masterdown"),
-    ("TRYAGAIN", "moved"),
-    ("CROSSSLOT", "moved"),
-    ("non local key", "moved"),
-    ("NOAUTH", "refused"),
-    ("WRONGPASS", "refused"),
-    ("NOPERM", "refused"),
-    ("invalid password", "refused"),
-    ("MISCONF", "readonly"),
-    ("NOREPLICAS", "readonly"),
+_KINDS: tuple[tuple[str, tuple[type[BaseException], ...], tuple[str, ...]], ...] = (
+    ("readonly", (exceptions.ReadOnlyError,), ("READONLY", "MISCONF", "NOREPLICAS")),
+    ("full", (exceptions.OutOfMemoryError,), ("OOM",)),
+    ("loading", (exceptions.BusyLoadingError,), ("LOADING",)),
+    ("masterdown", (exceptions.ClusterDownError,), ("MASTERDOWN", "CLUSTERDOWN")),
+    (
+        "moved",
+        (exceptions.AskError, exceptions.TryAgainError, exceptions.ClusterCrossSlotError),
+        ("MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", "non local key"),
+    ),
+    (
+        "refused",
+        (exceptions.AuthenticationError, exceptions.NoPermissionError, ssl.SSLCertVerificationError),
+        ("NOAUTH", "WRONGPASS", "NOPERM", "invalid password"),
+    ),
+    ("slow", (TimeoutError, exceptions.TimeoutError), ()),
 )
+"""Reasons, by redis-py's class of an error, and by the code in the text of an error that a command in the script met:
+Redis up to 6 wraps that into an error of the script."""
 
 
 class RedisAddressError(EsteioError, ValueError):
@@ -61,8 +61,8 @@ class RedisAddressError(EsteioError, ValueError):
         super().__init__(f"Redis address: {part} is {value!r}; allowed: {allowed}")
 
 
-class Trouble(Exception):
-    """Redis can't be asked, for `reason`; `detail` in its own words."""
+class RedisFailure(Exception):
+    """Redis can't be asked, for `reason`, one of `REASONS`; `detail` in its own words."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         self.reason = reason
@@ -70,17 +70,19 @@ class Trouble(Exception):
         super().__init__(f"{reason}: {detail or REASONS[reason]}")
 
 
-def trouble(error: BaseException) -> Trouble:
-    """What `error` says about Redis."""
-    if isinstance(error, Trouble):
+def classify(error: BaseException) -> RedisFailure:
+    """What `error`, of redis-py, a timer or the system, says about Redis."""
+    if isinstance(error, RedisFailure):
         return error
+    if isinstance(error.__context__, ssl.SSLCertVerificationError):  # redis-py makes a ConnectionError of it
+        error = error.__context__
     text = str(error) or repr(error)
-    if isinstance(error, hiredis.ReplyError):
-        return Trouble(next((reason for mark, reason in _BY_REPLY if mark in text), "error"), text)
-    if isinstance(error, asyncio.TimeoutError | TimeoutError):
-        return Trouble("slow", text)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Trouble("refused", text)
-    if isinstance(error, OSError):
-        return Trouble("gone", text)
-    return Trouble("corrupt", text)
+    said = text if isinstance(error, exceptions.ResponseError) else ""
+    for reason, kinds, marks in _KINDS:
+        if isinstance(error, kinds) or any(mark in said for mark in marks):
+            return RedisFailure(reason, text)
+    if isinstance(error, exceptions.ResponseError):
+        return RedisFailure("error", text)
+    if isinstance(error, exceptions.ConnectionError | OSError):
+        return RedisFailure("gone", text)
+    return RedisFailure("corrupt", text)

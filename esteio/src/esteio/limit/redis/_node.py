@@ -20,13 +20,12 @@ from esteio import events
 from esteio.limit._decision import Decision
 from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit.redis._batch import Batches
-from esteio.limit.redis._connect import ready_wire
-from esteio.limit.redis._errors import Trouble, trouble
+from esteio.limit.redis._connection import Connection, check_primary
+from esteio.limit.redis._errors import RedisFailure, classify
 from esteio.limit.redis._local import Epoch, PendingCharge
 from esteio.limit.redis._membership import Membership, heartbeat, leave
 from esteio.limit.redis._script import Unit, answers, call
 from esteio.limit.redis._shared import NodeSnapshot, Shared, Tuning, decide_locally, run_forever
-from esteio.limit.redis._wire import Wire
 from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
 
 __all__ = ["NodeClient"]
@@ -42,14 +41,14 @@ _ANSWER_TIMEOUT = 1.0  # seconds for one answer when nobody waits for it
 class NodeClient:
     """Decides by one server, reached by `connect`; `owns` says which state keys are its.
 
-    `on_moved` takes units that belong to another node; `verify` raises Trouble when this is not the right server
+    `on_moved` takes units that belong to another node; `verify` raises RedisFailure when this is not the right server
     any more, whatever it believes itself.
     """
 
     def __init__(
         self,
         label: str,
-        connect: Callable[[], Awaitable[Wire]],
+        connect: Callable[[], Awaitable[Connection]],
         shared: Shared,
         tuning: Tuning,
         *,
@@ -94,7 +93,7 @@ class NodeClient:
         self._joining = True  # callers may wait for the connection, since none has failed yet
         self._down = asyncio.Event()
         self._run_id = ""
-        self._trouble = Trouble("gone", "not connected yet")
+        self._failure = RedisFailure("gone", "not connected yet")
         self._away_since: float | None = None
         self._epoch = Epoch()
         self._carried = self._flaps = 0
@@ -111,12 +110,12 @@ class NodeClient:
     @property
     def open(self) -> bool:
         """Whether Redis decides."""
-        return self._batches.wire is not None
+        return self._batches.connection is not None
 
     def submit(self, unit: Unit) -> asyncio.Future[list[Decision]] | list[Decision]:
         """Decide a unit: at once here, or a future when Redis is asked."""
-        if self._batches.wire is None and not self._joining:
-            return self._decide_locally(unit, self._trouble.reason)
+        if self._batches.connection is None and not self._joining:
+            return self._decide_locally(unit, self._failure.reason)
         if len(self._batches) >= self._tuning.waiting:
             return self._decide_locally(unit, "busy")
         if unit.future is None:
@@ -141,20 +140,20 @@ class NodeClient:
 
     # -- losing
 
-    def _lost(self, error: Trouble) -> None:
+    def _lost(self, error: RedisFailure) -> None:
         """The connection, or the server behind it, is of no use any more."""
-        wire, self._batches.wire = self._batches.wire, None
+        connection, self._batches.connection = self._batches.connection, None
         units = self._batches.drain()
-        if wire is None and error.reason == "slow":
-            error = Trouble("gone", "not connected yet")
+        if connection is None and error.reason == "slow":
+            error = RedisFailure("gone", "not connected yet")
         if units:
             self._mark_down(error)
             for unit in units:
                 unit.settle(self._decide_locally(unit, error.reason))
-        elif wire is not None:
+        elif connection is not None:
             self._joining = True  # nobody saw it: whoever comes now may wait for the next connection
-        if wire is not None:
-            wire.abort()
+        if connection is not None:
+            connection.abort()
         self._down.set()
 
     def _moved(self, units: list[Unit]) -> None:
@@ -169,10 +168,10 @@ class NodeClient:
         if again and self._on_moved is not None:
             self._on_moved(again)
 
-    def _mark_down(self, error: Trouble) -> None:
+    def _mark_down(self, error: RedisFailure) -> None:
         """From now on decisions are made here."""
         self._joining = False
-        self._trouble = error
+        self._failure = error
         for unit in self._batches.drain():
             unit.settle(self._decide_locally(unit, error.reason))
         if self._away_since is None:
@@ -191,10 +190,10 @@ class NodeClient:
             await asyncio.sleep((refusal.retry_after or self._tuning.retry_after) + 0.001)
             return
         try:
-            wire = await self._connect_and_sync()
+            connection = await self._connect_and_sync()
         except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
             permit.failure(error)
-            self._mark_down(trouble(error))
+            self._mark_down(classify(error))
             await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
             return
         except BaseException:
@@ -203,12 +202,12 @@ class NodeClient:
         permit.success()
         opened = self._loop.time()
         try:
-            await self._serve(wire)
+            await self._serve(connection)
         finally:
-            wire.on_lost = None
-            wire.abort()
+            connection.on_lost = None
+            connection.abort()
         if self._away_since is not None:
-            self._circuit.permit().failure(self._trouble)
+            self._circuit.permit().failure(self._failure)
             await asyncio.sleep(self._backoff_delay(self._loop.time() - opened))
 
     def _backoff_delay(self, lasted: float) -> float:
@@ -218,58 +217,58 @@ class NodeClient:
         pause = min(tuning.retry_max, tuning.retry_after * 2 ** (self._flaps - 2)) if self._flaps > 1 else 0.02
         return pause * (0.5 + random())  # noqa: S311 - jitter
 
-    async def _connect_and_sync(self) -> Wire:
+    async def _connect_and_sync(self) -> Connection:
         """A connection over which Redis decides from now on."""
-        wire = await self._connect()
+        connection = await self._connect()
         try:
-            run_id = await ready_wire(wire, _ANSWER_TIMEOUT)
+            run_id = await check_primary(connection, _ANSWER_TIMEOUT)
             async with asyncio.timeout(self._tuning.wait):
-                await wire.ask("PING")
+                await connection.ask("PING")
             if not run_id or run_id != self._run_id:
-                await self._restore(wire)
-            await self._await_members(wire)
-            await self._flush_charges(wire)
+                await self._restore(connection)
+            await self._await_members(connection)
+            await self._flush_charges(connection)
         except BaseException:
-            wire.abort()
+            connection.abort()
             raise
         self._run_id = run_id
-        self._open(wire)
-        return wire
+        self._open(connection)
+        return connection
 
-    async def _restore(self, wire: Wire) -> None:
+    async def _restore(self, connection: Connection) -> None:
         """Tell a server that may have lost it what it said last."""
         shared = self._shared
         for some in _slices(shared.memory.restorations(self._owns, shared.now_us)):
-            await self._told(wire, some)
+            await self._told(connection, some)
 
-    async def _await_members(self, wire: Wire) -> None:
+    async def _await_members(self, connection: Connection) -> None:
         """Wait for the others, so that what they let pass is known before anybody is asked."""
         end = self._loop.time() + self._tuning.ttl
         while True:
-            seen = await self._heartbeat(wire)
+            seen = await self._heartbeat(connection)
             if seen >= self._membership.count or self._loop.time() >= end:
                 return
             await asyncio.sleep(self._tuning.ttl / 20 * (0.5 + random()))  # noqa: S311 - jitter
 
-    async def _flush_charges(self, wire: Wire) -> None:
+    async def _flush_charges(self, connection: Connection) -> None:
         """Charge what was let pass here until now."""
         for some in _slices(self._shared.local.charges(self._owns)):
             try:
-                await self._told(wire, self._charge_units(some))
+                await self._told(connection, self._charge_units(some))
             except BaseException:
                 self._take_back(some)
                 raise
             self._carried += sum(charge.cost for charge in some)
 
-    def _open(self, wire: Wire) -> None:
+    def _open(self, connection: Connection) -> None:
         """Redis decides; what was let pass while the rest was charged goes first over the same connection."""
         for some in _slices(self._shared.local.charges(self._owns)):
             self._carried += sum(charge.cost for charge in some)
-            wire.send(self._call(self._charge_units(some)), partial(self._charges_answered, some))
+            connection.send(self._call(self._charge_units(some)), partial(self._charges_answered, some))
         self._joining = False
         self._down.clear()
-        wire.on_lost = lambda error: self._lost(trouble(error))
-        self._batches.wire = wire
+        connection.on_lost = lambda error: self._lost(classify(error))
+        self._batches.connection = connection
         self._batches.flush()
         if self._away_since is not None:
             away, self._away_since = self._loop.time() - self._away_since, None
@@ -277,10 +276,10 @@ class NodeClient:
             _logger.warning("limits of %s: %s is back after %.2f s", self._shared.name, self._label, away)
             events.emit(LimitsRestored(self._shared.name, away, carried))
 
-    async def _serve(self, wire: Wire) -> None:
+    async def _serve(self, connection: Connection) -> None:
         """Beat until the connection is lost."""
-        if wire.error is not None:
-            self._lost(trouble(wire.error))
+        if connection.error is not None:
+            self._lost(classify(connection.error))
         while True:
             await self._sweep()
             pause = self._tuning.ttl / 3 * (0.75 + 0.25 * random())  # noqa: S311 - jitter
@@ -293,11 +292,11 @@ class NodeClient:
             try:
                 if self._verify is not None:
                     await self._verify()
-                await self._heartbeat(wire)
-                await self._flush_charges(wire)
+                await self._heartbeat(connection)
+                await self._flush_charges(connection)
             except Exception as error:  # noqa: BLE001 - also what a reply that makes no sense leads to
-                if self._batches.wire is wire:
-                    self._lost(trouble(error))
+                if self._batches.connection is connection:
+                    self._lost(classify(error))
                 return
 
     async def _sweep(self) -> None:
@@ -308,9 +307,9 @@ class NodeClient:
 
     # -- telling Redis
 
-    async def _heartbeat(self, wire: Wire) -> int:
+    async def _heartbeat(self, connection: Connection) -> int:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
-            answer = await wire.ask_packed(heartbeat(self._presence_key(), self._shared.me, self._tuning.ttl))
+            answer = await connection.ask_packed(heartbeat(self._presence_key(), self._shared.me, self._tuning.ttl))
         return self._membership.heard(answer, self._loop.time())
 
     def _charge_units(self, charges: Sequence[PendingCharge]) -> list[Unit]:
@@ -320,9 +319,9 @@ class NodeClient:
     def _call(self, units: Sequence[Unit]) -> bytes:
         return call(units, declared=self._shared.declared, source=True)
 
-    async def _told(self, wire: Wire, units: Sequence[Unit]) -> None:
+    async def _told(self, connection: Connection, units: Sequence[Unit]) -> None:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
-            answer = await wire.ask_packed(self._call(units))
+            answer = await connection.ask_packed(self._call(units))
         self._note(units, answer)
 
     def _note(self, units: Sequence[Unit], answer: bytes) -> None:
@@ -349,22 +348,22 @@ class NodeClient:
             await self._leave()
         finally:  # also when who closes is cancelled
             self._reconnect_task.cancel()
-            self._batches.wire = None
-            self._joining, self._trouble = False, Trouble("closed")
+            self._batches.connection = None
+            self._joining, self._failure = False, RedisFailure("closed")
             for unit in self._batches.drain():
-                unit.settle(self._decide_locally(unit, self._trouble.reason))
+                unit.settle(self._decide_locally(unit, self._failure.reason))
         await asyncio.gather(self._reconnect_task, return_exceptions=True)
 
     async def _leave(self) -> None:
         """Charge what was let pass here, and be counted no longer."""
-        wire = self._batches.wire
-        if wire is None:
+        connection = self._batches.connection
+        if connection is None:
             return
-        wire.on_lost = None
+        connection.on_lost = None
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT):
-                await self._flush_charges(wire)
-                await wire.ask_packed(leave(self._presence_key(), self._shared.me))
+                await self._flush_charges(connection)
+                await connection.ask_packed(leave(self._presence_key(), self._shared.me))
         except Exception as error:  # noqa: BLE001 - it is missed after `ttl` seconds, too
             _logger.info("limits of %s: %s was left without good-bye: %s", self._shared.name, self._label, error)
 
@@ -373,7 +372,7 @@ class NodeClient:
         return NodeSnapshot(
             label=self._label,
             open=self.open,
-            reason="" if self.open or self._joining else self._trouble.reason,
+            reason="" if self.open or self._joining else self._failure.reason,
             away=0.0 if self._away_since is None else self._loop.time() - self._away_since,
             instances=self._membership.count,
             waiting=len(self._batches),

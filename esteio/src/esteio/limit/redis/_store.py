@@ -24,13 +24,16 @@ from esteio.limit._errors import LimitError
 from esteio.limit._limit import Hit, Limit, check_hit
 from esteio.limit._time import microseconds
 from esteio.limit.redis._address import Address, parse
-from esteio.limit.redis._connect import Credentials, credentials_of
+from esteio.limit.redis._cluster import ClusterSession
+from esteio.limit.redis._connection import Credentials
 from esteio.limit.redis._local import Local, Memory
 from esteio.limit.redis._script import Mode, Unit, state_key
-from esteio.limit.redis._session import ClusterSession, Session, SingleSession
 from esteio.limit.redis._shared import NodeSnapshot, Shared, Tuning
+from esteio.limit.redis._single import SingleSession
 
 __all__ = ["RedisSnapshot", "RedisStore"]
+
+Session = SingleSession | ClusterSession
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,7 @@ class RedisStore:
         self.name = name
         self.budget = budget
         self.address: Address = _address(url, password)
-        self._credentials = credentials_of(self.address, tls)
+        self._credentials = Credentials.of(self.address, tls)
         self._sentinels = Credentials("", sentinel_password, 0, self._credentials.tls)
         self._prefix = prefix
         self._tuning = Tuning(budget, connect_timeout, batch, waiting, instances, ttl, retry_after, retry_max)

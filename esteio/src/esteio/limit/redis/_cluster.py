@@ -1,89 +1,65 @@
-"""A store at work in one event loop: its clients of nodes, and what they share.
+"""A store at work on a Cluster, in one event loop.
 
-Promises: one server has one client, a Cluster one for each primary. The map of a Cluster is asked for anew when a node
-sends a key elsewhere or a connection is lost; nobody waits for it longer than for a decision.
+Promises: each primary has one client. The map of slots is asked for again when a node sends a key elsewhere or a
+connection is lost; nobody waits for it longer than for a decision.
 """
 
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from random import random
+from typing import Any
 
-import hiredis
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
+from redis.exceptions import RedisError
 
 from esteio.limit._decision import Decision
 from esteio.limit._errors import LimitError
 from esteio.limit.redis._address import Address, Node
-from esteio.limit.redis._connect import Credentials, open_wire, primary_by_sentinels
-from esteio.limit.redis._errors import Trouble, trouble
+from esteio.limit.redis._connection import Connection, Credentials, connected
+from esteio.limit.redis._errors import RedisFailure, classify
 from esteio.limit.redis._local import Epoch
 from esteio.limit.redis._node import NodeClient
-from esteio.limit.redis._script import Unit
+from esteio.limit.redis._script import Unit, raw
 from esteio.limit.redis._shared import Shared, Tuning, decide_locally, run_forever
-from esteio.limit.redis._slots import SlotMap, slot
-from esteio.limit.redis._wire import Wire
 
-__all__ = ["ClusterSession", "Session", "SingleSession"]
+__all__ = ["ClusterSession", "slot"]
 
 _REST = 0.05  # seconds between two looks at the map, about; longer while nobody knows it
 
 Answer = asyncio.Future[list[Decision]] | list[Decision]
 
 
-class SingleSession:
-    """One server, or the primary that Sentinels name."""
+def slot(name: str) -> int:
+    """The slot of a state key, which may hold what UTF-8 can't."""
+    return key_slot(raw(name))
 
-    def __init__(
-        self, address: Address, credentials: Credentials, sentinels: Credentials, shared: Shared, tuning: Tuning
-    ) -> None:
-        self._address = address
-        self._credentials = credentials
-        self._sentinels = sentinels
-        self._nodes = list(address.nodes)
-        self._timeout = tuning.connect_timeout
-        self._shared = shared
-        presence = f"{shared.prefix}instances"
-        self._primary: Node | None = None
-        self._client = NodeClient(
-            str(address),
-            self._connect,
-            shared,
-            tuning,
-            owns=lambda _: True,
-            presence_key=lambda: presence,
-            verify=self._still_primary if address.kind == "sentinel" else None,
-        )
 
-    @property
-    def clients(self) -> tuple[NodeClient, ...]:
-        """The only one."""
-        return (self._client,)
+class SlotMap:
+    """The node of every slot."""
 
-    def submit(self, unit: Unit) -> Answer:
-        """Decide a unit."""
-        return self._client.submit(unit)
-
-    async def _connect(self) -> Wire:
-        node = self._nodes[0]
-        if self._address.kind == "sentinel":
-            node = self._primary = await self._named()
-        return await open_wire(node, self._credentials, self._timeout)
-
-    async def _named(self) -> Node:
-        return await primary_by_sentinels(self._nodes, self._address.service, self._sentinels)
-
-    async def _still_primary(self) -> None:
-        """Leave a server that was replaced without hearing of it: cut off from the Sentinels, but not from here."""
+    def __init__(self, answer: Any, asked: Node) -> None:
+        self._owners: list[Node | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         try:
-            named = await self._named()
-        except Trouble:
-            return  # that no Sentinel answers says nothing against the server
-        if named != self._primary:
-            raise Trouble("readonly", f"the Sentinels name {named[0]}:{named[1]} as the primary")
+            for first, last, primary, *_ in answer:
+                node = (primary[0].decode() or asked[0], int(primary[1]))
+                self._owners[first : last + 1] = [node] * (last + 1 - first)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise RedisFailure("corrupt", f"CLUSTER SLOTS says {answer!r:.80}") from error
+        self.nodes = {node for node in self._owners if node is not None}
+        if not self.nodes:
+            raise RedisFailure("moved", "no node has any slots")
 
-    async def close(self) -> None:
-        """End it."""
-        await self._client.close()
+    def owner(self, name: str) -> Node | None:
+        """The node of a key; None when its slot is nobody's."""
+        return self._owners[slot(name)]
+
+    def key_on(self, node: Node, prefix: str) -> str:
+        """A key that begins with `prefix` and belongs to `node`; the same for everybody with the same map."""
+        if node not in self.nodes:
+            return prefix
+        return next(key for key in (f"{prefix}{{{n}}}" for n in count()) if self.owner(key) == node)
 
 
 class ClusterSession:
@@ -97,7 +73,7 @@ class ClusterSession:
         self._tuning = tuning
         self._epoch = Epoch()
         self._map: SlotMap | None = None
-        self._unreachable: Trouble | None = None
+        self._unreachable: RedisFailure | None = None
         self._clients: dict[Node, NodeClient] = {}
         self._homeless: list[Unit] = []
         self._wanted = asyncio.Event()
@@ -164,7 +140,7 @@ class ClusterSession:
             self._take(await self._asked())
             self._pause = _REST
         except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
-            self._unreachable = trouble(error)
+            self._unreachable = classify(error)
             self._wanted.set()
             for unit in tuple(self._homeless):
                 self._give_up(unit)
@@ -172,20 +148,20 @@ class ClusterSession:
         await asyncio.sleep(self._pause * (0.5 + random()))  # noqa: S311 - jitter
 
     async def _asked(self) -> SlotMap:
-        last = Trouble("gone", "no nodes")
+        last = RedisFailure("gone", "no nodes")
         for node in dict.fromkeys((*self._clients, *self._address.nodes)):
             try:
-                wire = await open_wire(node, self._credentials, min(0.5, self._tuning.connect_timeout))
-            except Trouble as error:
+                connection = await connected(node, self._credentials, min(0.5, self._tuning.connect_timeout))
+            except RedisFailure as error:
                 last = error
                 continue
             try:
                 async with asyncio.timeout(0.5):
-                    return SlotMap(await wire.ask("CLUSTER", "SLOTS"), node)
-            except (OSError, hiredis.HiredisError, Trouble) as error:
-                last = Trouble("moved", str(error))
+                    return SlotMap(await connection.ask("CLUSTER", "SLOTS"), node)
+            except (OSError, RedisError, RedisFailure) as error:
+                last = RedisFailure("moved", str(error))
             finally:
-                wire.abort()
+                connection.abort()
         raise last
 
     def _take(self, found: SlotMap) -> None:
@@ -207,12 +183,12 @@ class ClusterSession:
     def _client_of(self, node: Node) -> NodeClient:
         first = True
 
-        async def connect() -> Wire:
+        async def connect() -> Connection:
             nonlocal first
             if not first:
                 self._wanted.set()  # it may not be the owner any more
             first = False
-            return await open_wire(node, self._credentials, self._tuning.connect_timeout)
+            return await connected(node, self._credentials, self._tuning.connect_timeout)
 
         def owns(name: str) -> bool:
             return self._map is not None and self._map.owner(name) == node
@@ -233,6 +209,3 @@ class ClusterSession:
         for unit in tuple(self._homeless):
             self._give_up(unit)
         await asyncio.gather(*self._endings, return_exceptions=True)
-
-
-Session = SingleSession | ClusterSession
