@@ -25,8 +25,10 @@ import pytest
 from s3_server import Misbehaving, endpoint
 
 from esteio.backup import Backups
-from esteio.backup.store import ObjectMissing, Store, Stores, open_store
+from esteio.backup.store import ObjectMissing, Store, StoreDenied, Stores, open_store
+from esteio.policy import AttemptFailed
 from esteio.postgres import Dsn
+from esteio.testing import recorded_events
 
 _AZURITE = Path(__file__).parents[3] / ".venv/azurite/node_modules/azurite/dist/src/blob/main.js"
 _ACCOUNT = "devstoreaccount1"
@@ -126,6 +128,15 @@ def test_a_large_object_goes_in_parts_and_is_not_seen_before_its_commit(cloud: S
     with cloud.open("never") as upload:
         upload.write(piece)
     assert [stored.key for stored in cloud.list()] == ["big"]
+
+
+def test_a_wrong_key_is_told_at_the_first_answer(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", base64.b64encode(b"another key" * 6).decode())
+    store = open_store(f"az://{_ACCOUNT}/copias/x?endpoint={azurite}")
+    for call in (lambda: store.put("a", b"1"), lambda: store.head("a"), store.list, lambda: store.delete("a")):
+        with recorded_events() as seen, pytest.raises(StoreDenied, match="credentials"):
+            call()
+        assert not [event for event in seen if isinstance(event, AttemptFailed)]
 
 
 def test_a_backup_goes_there_and_is_restored_from_there(cloud: Store, database: Dsn) -> None:

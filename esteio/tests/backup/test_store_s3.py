@@ -18,13 +18,14 @@ from esteio.backup.store import (
     Store,
     StoreDenied,
     StoreFailed,
+    StoreRejected,
     Stores,
     StoreUnavailable,
     StoreUrlError,
     UploadTruncated,
     open_store,
 )
-from esteio.backup.store._object import Pacer
+from esteio.backup.store._object import ObjectStore, Pacer
 from esteio.testing import FlakyProxy, ManualClock, recorded_events
 
 BIG = 20 * 2**20  # three parts
@@ -129,6 +130,37 @@ def test_a_refusal_is_told_at_once_and_names_the_permissions(store: Store, s3: M
         with pytest.raises(StoreDenied, match="permissions"):
             call()
         assert len(asked) == 1
+
+
+def test_a_request_that_can_not_be_taken_is_made_once_and_one_that_may_be_taken_later_again(
+    store: Store, s3: Misbehaving
+) -> None:
+    asked: list[str] = []
+    calls = (lambda: store.put("x", b"1"), lambda: store.head("x"), store.list)
+    for status, code, error in (
+        ("400 Bad Request", "AuthorizationHeaderMalformed", StoreRejected),
+        ("401 Unauthorized", "InvalidToken", StoreDenied),
+        ("400 Bad Request", "RequestTimeout", StoreUnavailable),
+    ):
+        s3.before = lambda environ, found=(status, code): (asked.append(found[1]), found)[1]  # type: ignore[misc]
+        for call in calls if error is not StoreUnavailable else calls[2:]:  # an answer to HEAD has no code
+            asked.clear()
+            with pytest.raises(error):
+                call()
+            assert len(asked) == (4 if error is StoreUnavailable else 1), (status, code)
+
+
+def test_a_server_that_stays_away_is_given_up_after_some_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between attempts are those of the documentation, not the minute a caller might come back after."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")  # without, its client looks for some in the network
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    clock = ManualClock()
+    near = open_store("s3://bucket?region=us-east-1&endpoint=http://127.0.0.1:9", timeout=1)
+    assert isinstance(near, ObjectStore)
+    with pytest.raises(StoreUnavailable):
+        ObjectStore(near.name, near._inner, clock=clock).list()
+    assert len(clock.slept) == 3
+    assert sum(clock.slept) <= 0.5 + 1 + 2
 
 
 def test_a_server_error_that_passes_is_ridden_out(store: Store, s3: Misbehaving) -> None:

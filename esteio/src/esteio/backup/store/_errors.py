@@ -16,6 +16,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreNotInitialised",
+    "StoreRejected",
     "StoreUnavailable",
     "StoreUrlError",
     "UploadTruncated",
@@ -39,7 +40,6 @@ class StoreUnavailable(StoreError):
     """It does not answer, or answers that it cannot now."""
 
     advice = "try again when it answers; what others have is not lost"
-    retry_after = 60.0
 
 
 class DirectoryMissing(StoreUnavailable):
@@ -61,6 +61,14 @@ class StoreDenied(StoreError):
     """It does not know us, or does not let us."""
 
     advice = "check the credentials and the permissions (list, read, write, delete)"
+
+
+class StoreRejected(StoreError):
+    """It does not take the request as we make it (an answer 4xx); the same again would be answered the same."""
+
+    advice = (
+        "see the reason: the region or another option of its address is wrong, or it does not know a header we send"
+    )
 
 
 class StoreFull(StoreError):

@@ -9,6 +9,7 @@ set a lifecycle rule that removes them.
 from __future__ import annotations
 
 import builtins
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from esteio.backup.store._errors import (
     StoreDenied,
     StoreError,
     StoreFull,
+    StoreRejected,
     StoreUnavailable,
     UploadTruncated,
 )
@@ -40,6 +42,11 @@ PARALLEL = 2
 # What S3, Google Cloud and Azure say when an object is retained.
 _LOCKED = ("object lock", "objectlock", "worm", "retention", "immutab", "legal hold", "active event-based hold")
 _FULL = ("quota", "insufficientstorage", "507 insufficient", "entitytoolarge", "storagefull")
+# obstore has no field for it. What went wrong in an upload, or in a list of Azure's, is a plain OSError or GenericError.
+_STATUS = re.compile(r"status code: (\d{3})")
+_DENIED = (401, 403)
+# Of the answers 4xx those that another attempt can change: too slow, in the way of another request, too early, too many.
+_PASSING = (408, 409, 425, 429)
 
 
 class ObjectStore:
@@ -199,14 +206,23 @@ def _translated(store: str, key: str, error: BaseError | OSError) -> StoreError:
     said = str(error).lower()
     if any(mark in said for mark in _LOCKED):
         return ObjectLocked(store, key, "it is retained by the store")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "accessdenied" in said:
+    status = _status(error)
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "accessdenied" in said or status in _DENIED:
         return StoreDenied(store, key, reason)
     if isinstance(error, FileNotFoundError):
         bucket = "nosuchbucket" in said or "containernotfound" in said
         return ObjectMissing(store, key, "there is no such bucket" if bucket else "there is no such object")
     if any(mark in said for mark in _FULL):
         return StoreFull(store, key, reason)
+    if 400 <= status < 500 and status not in _PASSING and "requesttimeout" not in said:  # which S3 sends as a 400
+        return StoreRejected(store, key, reason)
     return StoreUnavailable(store, key, reason)
+
+
+def _status(error: Exception) -> int:
+    """The code of the answer that `error` is about; 0 where there was none."""
+    found = _STATUS.search(str(error))
+    return int(found[1]) if found else 0
 
 
 def _reason(error: Exception) -> str:
