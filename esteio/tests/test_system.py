@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
+import os
 from pathlib import Path
 
 import pytest
 
+from esteio.alert._lock import claimed
+from esteio.backup import LockRefused
+from esteio.backup._lock import Lock
+from esteio.clock import SYSTEM
 from esteio.system import atomic_write, try_lock
 
 
@@ -33,3 +40,20 @@ def test_a_lock_is_had_by_one_and_given_back_when_the_file_is_closed(tmp_path: P
         assert not try_lock(second.fileno())
         first.close()
         assert try_lock(second.fileno())
+
+
+def test_a_file_that_can_not_be_locked_at_all_does_not_look_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share without locks answers ENOLCK: who waited for "another process" there waited for ever."""
+
+    def refused(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with (tmp_path / "lock").open("w") as file, pytest.raises(OSError, match="No locks available"):
+        try_lock(file.fileno())
+    with pytest.raises(LockRefused, match=r"lock .*/lock: No locks available"), Lock(tmp_path / "lock"):
+        pass
+    with claimed(tmp_path / "lock", 0.0, SYSTEM) as ours:
+        assert ours

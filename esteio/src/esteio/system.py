@@ -22,6 +22,9 @@ _PLATFORM: str = sys.platform
 # What CIFS and some FUSE file systems answer to an fsync of a directory; PostgreSQL passes over it as well.
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 
+# flock(2) says the first, a system that emulates it by fcntl(2), and Windows, the second.
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
+
 # Run between us and the program: asks the kernel to send it SIGTERM when its parent ends, then looks at the parent,
 # which may have ended before the kernel was asked.
 _DIE_WITH_PARENT = (
@@ -78,7 +81,8 @@ def inherit_owner(path: Path) -> None:
 def try_lock(handle: int, *, shared: bool = False) -> bool:
     """Lock the open file `handle` for this process, until it is closed; False at once when another process has it.
 
-    Several may have it `shared` at a time, except on Windows.
+    Several may have it `shared` at a time, except on Windows. OSError where the file can't be locked at all, such as on a
+    share without locks: that must not look like a lock that is held for ever.
     """
     try:
         if sys.platform == "win32":
@@ -89,8 +93,10 @@ def try_lock(handle: int, *, shared: bool = False) -> bool:
             import fcntl
 
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except OSError:
-        return False
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise
     return True
 
 

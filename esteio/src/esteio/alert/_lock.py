@@ -1,7 +1,7 @@
 """One process at a time tells a channel.
 
-Promises: the lock dies with its process. Where its file can't be made, on a full disk, there is none: to tell twice is
-better than not to tell.
+Promises: the lock dies with its process. Where its file can't be made or locked, on a full disk or a share without locks,
+there is none: to tell twice is better than not to tell.
 """
 
 from __future__ import annotations
@@ -28,8 +28,15 @@ def claimed(path: Path, until: float, clock: Clock) -> Iterator[bool]:
         yield True
         return
     try:
-        while not (ours := try_lock(handle)) and clock.monotonic() < until:
+        while not (ours := _try_lock(handle)) and clock.monotonic() < until:
             clock.sleep(_POLL)
         yield ours
     finally:
         os.close(handle)
+
+
+def _try_lock(handle: int) -> bool:
+    try:
+        return try_lock(handle)
+    except OSError:
+        return True

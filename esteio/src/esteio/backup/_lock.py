@@ -65,7 +65,7 @@ class Lock:
 
     def _take(self) -> None:
         deadline, waited = self._clock.monotonic() + self._patience, False
-        while not try_lock(self._handle, shared=self._shared):
+        while not self._try():
             if self._clock.monotonic() >= deadline:
                 holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
                 raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None)
@@ -73,6 +73,12 @@ class Lock:
                 waited = True
                 self._waiting()
             self._clock.sleep(_POLL)
+
+    def _try(self) -> bool:
+        try:
+            return try_lock(self._handle, shared=self._shared)
+        except OSError as error:
+            raise LockRefused(self._path, error.strerror or str(error)) from error
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         if self._handle >= 0:
