@@ -339,6 +339,7 @@ TEXTOS_DOS_COMANDOS = Words(
 def montar(settings: Settings, dsn: Dsn) -> Backups:
     """The copies that `settings` describe, of the database `dsn` as its owner has it."""
     from esteio.backup import Backups
+    from esteio.backup.physical import Limit
     from esteio.backup.store import Stores, stores_from_settings
     from esteio.cli.environment import decryption, jobs, packing, retention
 
@@ -355,6 +356,7 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
         key=decryption(variaveis),
         retention=retention(variaveis),
         max_age=timedelta(seconds=settings.backup_max_age),
+        spool_limit=Limit(settings.backup_spool_limit, release=settings.backup_spool_full == "liberar"),
         documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
         operator_file=operator_state_file(settings),
         # Only our own directory makes itself; a place that somebody named may be a disk that is not mounted.

@@ -498,6 +498,24 @@ class Settings(BaseModel):
             padrao="um por núcleo, até 4",
         ),
     ] = None
+    backup_spool_limit: Annotated[
+        Bytes,
+        Field(ge=64 * 1024**2, le=10_000_000 * 1024**2),
+        Variavel(
+            "SISPAT_BACKUP_SPOOL_LIMIT",
+            "Quanto log pode esperar aqui por um lugar que não responde; de um quarto disso em diante já se avisa.",
+            unidade=TAMANHO,
+        ),
+    ] = 16 * 1024**3
+    backup_spool_full: Annotated[
+        Literal["parar", "liberar"],
+        Variavel(
+            "SISPAT_BACKUP_SPOOL_FULL",
+            "O que se faz então, com aviso: parar de receber, e o servidor guarda o log enquanto tiver espaço; ou liberar o "
+            "que ao menos um lugar tem, de onde é levado aos outros quando respondem.",
+            aceita="parar ou liberar",
+        ),
+    ] = "parar"
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
 
     # Not from the environment
