@@ -3,9 +3,10 @@
 Promises: a batch has at most `most` units. `IN_FLIGHT` batches are on their way, so that others gather meanwhile; a
 full batch has nothing to wait for and is sent while fewer than `FULL_IN_FLIGHT` are. Each unit is answered once, or
 handed over: alone when it has waited for `wait` seconds although the server answers; all of them when a batch was
-sent `wait` seconds ago and is not answered, which is a failure of the server. A unit whose caller has gone before it
-was sent is not sent. A server that does not know the script is sent it along with the same batch, which it has not
-touched. Belongs to one event loop.
+sent `wait` seconds ago and is not answered, which is a failure of the server. Time for which the event loop itself
+did not run is not counted, since an answer may have lain there unread: where its turns are long, `wait` ends after
+`TICKS` of them. A unit whose caller has gone before it was sent is not sent. A server that does not know the script
+is sent it along with the same batch, which it has not touched. Belongs to one event loop.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 from redis.exceptions import NoScriptError
 
 from esteio.limit._decision import Decision, decided
-from esteio.limit.redis._connection import Connection
+from esteio.limit.redis._connection import TICKS, Connection
 from esteio.limit.redis._errors import RedisFailure, classify
 from esteio.limit.redis._local import Memory
 from esteio.limit.redis._script import Unit, answers, call
@@ -28,19 +29,19 @@ __all__ = ["FULL_IN_FLIGHT", "IN_FLIGHT", "Batches"]
 
 IN_FLIGHT = 2
 FULL_IN_FLIGHT = 4  # more would queue at a busy server, and count as its slowness
-_LATE = 0.005  # seconds; a timer later than this says that the loop stood still: the answer may be here, unread
+_LATE = 0.001  # seconds; less is what every timer is late
 _GRAIN = 0.001  # seconds; units that are due within one of these are given up together, so that timers stay few
 _GRACE = 1.125  # times `wait` for a unit on its way: one that was sent at once sees its server declared slow first
 
 
 class _Batch:
-    """Units that were sent together at `sent`, in seconds of the loop's clock; the first `given_up` were handed over."""
+    """Units that were sent together at `sent`, by `Batches.now`; the first `given_up` were handed over."""
 
     __slots__ = ("given_up", "sent", "units")
 
-    def __init__(self, units: list[Unit], sent: float) -> None:
+    def __init__(self, units: list[Unit]) -> None:
         self.units = units
-        self.sent = sent
+        self.sent = inf
         self.given_up = 0
 
     def oldest(self) -> float:
@@ -71,6 +72,7 @@ class Batches:
         self._on_late = on_late
         self._most = most
         self._wait = wait
+        self._tick = wait / TICKS
         self._declared = declared
         self._queue: deque[Unit] = deque()
         self._alone: deque[Unit] = deque()  # once sent elsewhere in vain, so that they do not spoil another batch
@@ -79,6 +81,8 @@ class Batches:
         self._turn = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._due = 0.0
+        self._stood_still = 0.0  # seconds for which the loop was seen not to run
+        self._looked = False  # whether what is due was due in the turn before, too
         self.connection: Connection | None = None
         self.batches = self.units = 0
 
@@ -91,20 +95,18 @@ class Batches:
         if not self._scheduled:
             self._schedule()
         if unit.since:  # it comes from another node, and has less time left
+            unit.since -= self._stood_still
             self._alone.append(unit)
-            due = unit.since + self._wait
-            if self._timer is None or due < self._due:
-                self._set_timer(due)
-            return
-        unit.since = self._turn
-        self._queue.append(unit)
+        else:
+            unit.since = self._turn
+            self._queue.append(unit)
         if self._timer is None:
-            self._set_timer(self._turn + self._wait)
+            self._set_timer(self._turn + self._tick)
 
     def _schedule(self) -> None:
         """Flush at the end of this turn of the loop; all that is added until then came at this moment."""
         self._scheduled = True
-        self._turn = self._loop.time()
+        self._turn = self.now()
         self._loop.call_soon(self.flush)
 
     def flush(self) -> None:
@@ -113,7 +115,7 @@ class Batches:
         while self.connection is not None and self._may_send():
             units = [each for each in self._taken() if each.waits()]
             if units:
-                batch = _Batch(units, self._loop.time())
+                batch = _Batch(units)
                 self._flying.append(batch)
                 self.batches += 1
                 self.units += len(units)
@@ -142,6 +144,7 @@ class Batches:
         assert self.connection is not None
         payload = call(batch.units, declared=self._declared, source=source)
         self.connection.send(payload, lambda answer: self._received(batch, answer))
+        batch.sent = self.now()  # after the bytes were written: to pack them is no time of the server
 
     def _received(self, batch: _Batch, answer: Any) -> None:
         if batch not in self._flying:
@@ -168,7 +171,10 @@ class Batches:
             self._on_failure(found)
             return
         self._flying.remove(batch)  # a refusal on account of one key; nothing was charged
-        self._on_moved([each for each in batch.units if each.waits()])
+        moved = [each for each in batch.units if each.waits()]
+        for unit in moved:
+            unit.since += self._stood_still  # by the loop's clock, since another node's differs from this one
+        self._on_moved(moved)
         self._flush_soon()
 
     def _flush_soon(self) -> None:
@@ -199,24 +205,36 @@ class Batches:
 
     # -- time
 
+    def now(self) -> float:
+        """Seconds of the loop's clock, without the time for which the loop was seen not to run."""
+        return self._loop.time() - self._stood_still
+
     def _check(self) -> None:
         self._timer = None
-        now = self._loop.time()
-        if now - self._due > _LATE:
-            self._set_timer(now)  # what the loop has not read yet is read before this timer
+        late = self.now() - self._due
+        if late > _LATE:
+            self._stood_still += late
+        now = self.now()
+        if self._next_due() > now:
+            self._looked = False
+        elif not self._looked:
+            # What became readable until now is read in this turn and handed out in the next one, both before a timer
+            # that is set here: an answer that was there in time is not taken for a late one.
+            self._looked = True
+            self._set_timer(now)
             return
-        first = min(self._queue[0].since if self._queue else inf, self._alone[0].since if self._alone else inf)
-        if self.connection is None:
-            slow = first <= now - self._wait
-        else:
-            slow = bool(self._flying) and self._flying[0].sent <= now - self._wait
-        if slow:
+        if self._slow(now):
             self._on_failure(RedisFailure("slow", f"no answer within {self._wait * 1000:.0f} ms"))
             return
         self._give_up(now + min(_GRAIN, self._wait / 8))
-        due = self._next_due()
-        if due < inf:
-            self._set_timer(due)
+        if (due := self._next_due()) < inf:
+            self._set_timer(min(due, now + self._tick))
+
+    def _slow(self, now: float) -> bool:
+        """Whether the oldest batch waits for too long, or without a connection the oldest unit."""
+        if self.connection is not None:
+            return bool(self._flying) and self._flying[0].sent + self._wait <= now
+        return any(queue and queue[0].since + self._wait <= now for queue in (self._alone, self._queue))
 
     def _give_up(self, now: float) -> None:
         """Hand over the units whose time is up at `now`; they are too many; the server is well."""
@@ -240,7 +258,7 @@ class Batches:
     def _set_timer(self, due: float) -> None:
         self._stop_timer()
         self._due = due
-        self._timer = self._loop.call_at(due, self._check)
+        self._timer = self._loop.call_at(due + self._stood_still, self._check)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -24,11 +24,12 @@ from esteio.limit.redis._address import Address, Node
 from esteio.limit.redis._errors import RedisFailure, classify
 from esteio.limit.redis._script import SOURCE, packed
 
-__all__ = ["Connection", "Credentials", "Receiver", "check_primary", "connected"]
+__all__ = ["TICKS", "Connection", "Credentials", "Receiver", "answered", "check_primary", "connected"]
 
 Receiver = Callable[[Any], None]
 """Takes an answer, or an exception: an error answer (`redis.exceptions.ResponseError`) or why the connection ended."""
 
+TICKS = 8  # looks at the clock in the time an answer may take; what one is late is time for which the loop did not run
 _logger = logging.getLogger("esteio.limit")
 
 
@@ -197,6 +198,22 @@ class Connection:
             self._hand_out(self._receivers.popleft(), error)
         if self.on_lost is not None:
             self.on_lost(error)
+
+
+async def answered(answer: asyncio.Future[Any], wait: float) -> Any:
+    """Wait for an answer for `wait` seconds in which the event loop runs; TimeoutError.
+
+    Counts short waits, not time: what one of them takes longer is time for which the loop stood still, and the answer
+    may have lain there unread.
+    """
+    try:
+        for _ in range(TICKS + 1):
+            done, _ = await asyncio.wait((answer,), timeout=wait / TICKS)
+            if done:
+                return answer.result()
+    finally:
+        answer.cancel()  # so that nobody is told of an error that nobody waits for
+    raise TimeoutError(f"no answer within {wait * 1000:.0f} ms")
 
 
 async def check_primary(connection: Connection, timeout: float) -> str:

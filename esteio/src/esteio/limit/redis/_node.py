@@ -20,7 +20,7 @@ from esteio import events
 from esteio.limit._decision import Decision
 from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit.redis._batch import Batches
-from esteio.limit.redis._connection import Connection, check_primary
+from esteio.limit.redis._connection import Connection, answered, check_primary
 from esteio.limit.redis._errors import RedisFailure, classify
 from esteio.limit.redis._local import Epoch, PendingCharge
 from esteio.limit.redis._membership import Membership, heartbeat, leave
@@ -222,8 +222,7 @@ class NodeClient:
         connection = await self._connect()
         try:
             run_id = await check_primary(connection, _ANSWER_TIMEOUT)
-            async with asyncio.timeout(self._tuning.wait):
-                await connection.ask("PING")
+            await answered(connection.ask("PING"), self._tuning.wait)
             if not run_id or run_id != self._run_id:
                 await self._restore(connection)
             await self._await_members(connection)

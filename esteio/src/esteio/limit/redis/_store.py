@@ -1,9 +1,10 @@
 """Limits that all instances share through Redis.
 
-Promises: a decision within `budget` seconds, whatever Redis does; Redis decides while it answers, and what waits in
-one turn of the event loop is one call. While it is away each limit's `on_failure` decides, with a `reason` on every
-decision; what was let pass meanwhile is charged when it is back. No exceptions but `LimitError` for hits that can't
-be. May be used from several event loops, each with its own connection, and after a fork.
+Promises: a decision within `budget` seconds, whatever Redis does, not counting time for which the event loop itself
+stood still; Redis decides while it answers, and what waits in one turn of the event loop is one call. While it is away
+each limit's `on_failure` decides, with a `reason` on every decision; what was let pass meanwhile is charged when it is
+back. No exceptions but `LimitError` for hits that can't be. May be used from several event loops, each with its own
+connection, and after a fork.
 """
 
 from __future__ import annotations
