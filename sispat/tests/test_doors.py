@@ -22,11 +22,13 @@ from fastapi.routing import APIRoute
 
 from esteio.postgres import Dsn
 from sispat.app import create_app
+from sispat.kernel.tokens import token_hash
 from sispat.settings import Settings
 
-ROLES = ("admin", "gestor", "responsavel", "consulta")
-ALL, MANAGERS, ADMIN = "admin gestor responsavel consulta", "admin gestor", "admin"
-HANDS_OVER, READS_ALL = "admin gestor responsavel", "admin gestor consulta"
+KEY = "chave"  # an integration with an API key, the role and the setores of the responsavel
+ROLES = ("admin", "gestor", "responsavel", "consulta", KEY)
+PEOPLE, MANAGERS, ADMIN = "admin gestor responsavel consulta", "admin gestor", "admin"
+ALL, HANDS_OVER, READS_ALL = f"{PEOPLE} {KEY}", f"admin gestor responsavel {KEY}", "admin gestor consulta"
 PUBLIC = {
     "POST /api/auth/login",
     "GET /entrar",
@@ -36,6 +38,7 @@ PUBLIC = {
     "GET /static/{digest}/{name}",
 }
 
+REACH_FEW = ("responsavel", KEY)
 OWN, OTHERS = "proprio", "alheio"
 # What a record of the other setor is called: a word to search for, and one that a responsavel never reads.
 SEARCHED, OTHERS_MARK = "procurado", "segredo"
@@ -44,7 +47,10 @@ OTHERS_NAME = f"{SEARCHED} {OTHERS_MARK}"
 
 @dataclass(frozen=True)
 class Door:
-    """`roles` may come in; `reach`: the address names a record, which for a responsavel has to be of their setores."""
+    """`roles` may come in; `reach`: the address names a record, which for a responsavel has to be of their setores.
+
+    The API key is asked for as one of the roles: it is kept out of what is one's own account.
+    """
 
     roles: str
     reach: bool = False
@@ -96,8 +102,15 @@ DOORS = {
     "GET /api/cep/{cep}": Door(ALL),
     "GET /opcoes/{entidade}": Door(ALL),
     # pessoas
-    "POST /api/auth/logout": Door(ALL),
+    "POST /api/auth/logout": Door(PEOPLE),
     "GET /api/auth/me": Door(ALL),
+    "GET /api/chaves": Door(ADMIN),
+    "GET /api/chaves/{id_}": Door(ADMIN),
+    "POST /api/chaves/{id_}/revogacao": Door(ADMIN),
+    "POST /api/usuarios/{id_}/chaves": Door(ADMIN),
+    "GET /chaves": Door(ADMIN),
+    "POST /chaves/{id_:uuid}/revogar": Door(ADMIN),
+    "POST /usuarios/{id_:uuid}/chaves": Door(ADMIN),
     "GET /api/bloqueios": Door(ADMIN),
     "POST /api/bloqueios/{id_}/liberacao": Door(ADMIN),
     "GET /bloqueios": Door(ADMIN),
@@ -114,14 +127,14 @@ DOORS = {
     "DELETE /api/usuarios/{id_}/sessoes/{sessao_id}": Door(ADMIN),
     "DELETE /api/usuarios/{id_}/segundo-fator": Door(ADMIN),
     "POST /usuarios/{id_:uuid}/segundo-fator/retirar": Door(ADMIN),
-    "POST /api/auth/codigo": Door(ALL),
-    "POST /api/auth/segundo-fator": Door(ALL),
-    "PUT /api/auth/segundo-fator": Door(ALL),
-    "GET /conta/segundo-fator": Door(ALL),
-    "POST /conta/segundo-fator": Door(ALL),
-    "POST /conta/segundo-fator/comecar": Door(ALL),
-    "GET /entrar/codigo": Door(ALL),
-    "POST /entrar/codigo": Door(ALL),
+    "POST /api/auth/codigo": Door(PEOPLE),
+    "POST /api/auth/segundo-fator": Door(PEOPLE),
+    "PUT /api/auth/segundo-fator": Door(PEOPLE),
+    "GET /conta/segundo-fator": Door(PEOPLE),
+    "POST /conta/segundo-fator": Door(PEOPLE),
+    "POST /conta/segundo-fator/comecar": Door(PEOPLE),
+    "GET /entrar/codigo": Door(PEOPLE),
+    "POST /entrar/codigo": Door(PEOPLE),
     "GET /usuarios": Door(ADMIN),
     "GET /usuarios/novo": Door(ADMIN),
     "POST /usuarios/novo": Door(ADMIN),
@@ -133,19 +146,21 @@ DOORS = {
     "POST /usuarios/{id_:uuid}/senha-provisoria": Door(ADMIN),
     "POST /usuarios/{id_:uuid}/sessoes/encerrar": Door(ADMIN),
     "POST /usuarios/{id_:uuid}/sessoes/{sessao_id:uuid}/encerrar": Door(ADMIN),
-    "PUT /api/auth/senha": Door(ALL),
-    "GET /api/auth/sessoes": Door(ALL),
-    "DELETE /api/auth/sessoes": Door(ALL),
-    "DELETE /api/auth/sessoes/{id_}": Door(ALL),
-    "GET /conta": Door(ALL),
-    "GET /conta/senha": Door(ALL),
-    "POST /conta/senha": Door(ALL),
-    "POST /conta/sessoes/encerrar": Door(ALL),
-    "POST /conta/sessoes/{id_:uuid}/encerrar": Door(ALL),
+    "PUT /api/auth/senha": Door(PEOPLE),
+    "GET /api/auth/sessoes": Door(PEOPLE),
+    "DELETE /api/auth/sessoes": Door(PEOPLE),
+    "DELETE /api/auth/sessoes/{id_}": Door(PEOPLE),
+    "GET /conta": Door(PEOPLE),
+    "GET /conta/senha": Door(PEOPLE),
+    "POST /conta/senha": Door(PEOPLE),
+    "POST /conta/sessoes/encerrar": Door(PEOPLE),
+    "POST /conta/sessoes/{id_:uuid}/encerrar": Door(PEOPLE),
     # auditoria
     "GET /api/auditoria": Door(READS_ALL),
     "GET /auditoria": Door(READS_ALL),
 }
+
+SECRET = "sispat_" + "s" * 43
 
 Place = dict[str, str]
 _serial = itertools.count(1)
@@ -202,7 +217,35 @@ def _an_account(dsn: Dsn) -> str:
     return str(row and row[0])
 
 
-_MAKE = {"bloqueios": _a_block, "usuarios": _an_account}
+def _a_key(dsn: Dsn, secret: str = "", role: str = "consulta") -> str:
+    with psycopg.connect(dsn.conninfo) as conn:
+        owner = conn.execute(
+            "insert into usuario (email, nome, papel, senha_hash, integracao) values (%s, 'Folha', %s, '', true) returning id",
+            [f"folha{next(_serial)}@x.y", role],
+        ).fetchone()
+        assert owner is not None
+        conn.execute(
+            "insert into usuario_setor select %s, setor_id from usuario_setor us join usuario u on u.id = usuario_id"
+            " where u.papel = %s",
+            [owner[0], role],
+        )
+        row = conn.execute(
+            "insert into chave_api (usuario_id, hash, inicio, nome, expira_em)"
+            " values (%s, %s, 'sispat_', 'Folha', now() + interval '1 h') returning id",
+            [owner[0], token_hash(secret or str(uuid4()))],
+        ).fetchone()
+    return str(row and row[0])
+
+
+_MAKE = {"bloqueios": _a_block, "usuarios": _an_account, "chaves": _a_key}
+
+
+_BY_END: dict[str, dict[str, Any]] = {
+    "/api/auth/codigo": {"codigo": "x"},
+    "/api/auth/segundo-fator": {"codigo": "x"},
+    "/api/auth/senha": {"atual": "errada", "nova": "quatro patas verdes dormem"},
+    "/chaves": {"nome": "Folha"},
+}
 
 
 def _body(path: str, own: Place) -> dict[str, Any] | None:
@@ -227,10 +270,9 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
         "classes": {"conta": f"9.{next(_serial)}", "nome": code, "vida_util_meses": "10", "residual_pct": "10"},
     }
     bodies["usuarios"] = {"email": f"{code.lower()}@x.y", "nome": code, "papel": "consulta"}
-    if path in ("/api/auth/codigo", "/api/auth/segundo-fator"):
-        return {"codigo": "x"}
-    if path == "/api/auth/senha":
-        return {"atual": "errada", "nova": "quatro patas verdes dormem"}
+    for end, body in _BY_END.items():
+        if path.endswith(end):
+            return body
     kind = path.removeprefix("/api").split("/")[1]
     if kind not in bodies:
         return {}
@@ -261,14 +303,14 @@ def _expected(door: str, role: str, where: str) -> set[int]:
     method, path = door.split(" ")
     if role not in rule.roles.split():
         return {403}
-    if rule.reach and where == OTHERS and role == "responsavel":
+    if rule.reach and where == OTHERS and role in REACH_FEW:
         return {404}
     if path == "/api/cep/{cep}":
         return {503}  # let in; no ViaCEP is asked in tests
     if method == "GET":
         return {200}
-    if re.search(r"/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$", door):
-        return {422}  # let in; the present password or the code is wrong
+    if re.search(r"/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$", door):
+        return {422}  # let in; the present password or the code is wrong, a person has no keys
     if path.endswith("segundo-fator/comecar") or path == "/api/auth/segundo-fator":
         return {200}
     if "{id_" in path and "segundo-fator" in path:
@@ -279,14 +321,18 @@ def _expected(door: str, role: str, where: str) -> set[int]:
         return {200, 303}  # what has no version
     # Let in, and refused for the version only; what has no version is done.
     refused = 412 if path.startswith("/api") else 409
-    return {refused} if "{id_" in path and "bloqueios" not in path else {200, 201, 204, 303}
+    return {refused} if "{id_" in path and not re.search("bloqueios|chaves", path) else {200, 201, 204, 303}
 
 
 @pytest.mark.parametrize("role", ROLES)
 async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
     places = _places(cidade)
     wrong = []
-    async with abrir(cidade, f"{role}@demo.local", limit_write=None, limit_user=None, limit_report=None) as c:
+    email = None if role == KEY else f"{role}@demo.local"
+    async with abrir(cidade, email, limit_write=None, limit_user=None, limit_report=None) as c:
+        if role == KEY:
+            _a_key(cidade, SECRET, "responsavel")
+            c.headers["Authorization"] = f"Bearer {SECRET}"
         # Signing out is the last door.
         for door in sorted(DOORS, key=lambda door: "logout" in door):
             for where in (OWN, OTHERS) if DOORS[door].reach else (OWN,):
@@ -295,7 +341,7 @@ async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
                 r = await _knock(c, door, id_, places[OWN])
                 if r.status_code not in _expected(door, role, where):
                     wrong.append((door, where, r.status_code, r.text[:200]))
-                if role == "responsavel" and OTHERS_MARK in r.text:
+                if role in REACH_FEW and OTHERS_MARK in r.text:
                     wrong.append((door, where, "shows a record of another setor", ""))
     assert wrong == []
 

@@ -186,6 +186,15 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
             await pedir("POST", f"{um}/{fim}", f"{modelo}/{fim}")
         await pedir("GET", f"{um}/sessoes", f"{modelo}/sessoes")
         await pedir("DELETE", f"{um}/sessoes", f"{modelo}/sessoes")
+        folha = {"email": "folha@x.y", "nome": "Folha", "papel": "consulta", "integracao": True}
+        integracao = (await pedir("POST", "/api/usuarios", esperado=201, json=folha)).json()["id"]
+        nova = {"esperado": 201, "json": {"nome": "Folha", "dias": 30}}
+        chave = (await pedir("POST", f"/api/usuarios/{integracao}/chaves", modelo + "/chaves", **nova)).json()["chave"][
+            "id"
+        ]
+        await pedir("GET", "/api/chaves")
+        await pedir("GET", f"/api/chaves/{chave}", "/api/chaves/{id_}")
+        await pedir("POST", f"/api/chaves/{chave}/revogacao", "/api/chaves/{id_}/revogacao")
         await pedir("GET", "/api/auth/sessoes")
         await pedir("DELETE", "/api/auth/sessoes")
         await pedir("POST", "/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sispat.cli import _banco, _copias, _manutencao, _operador, _relatorio, _serve, _settings, _usuario
+from sispat.cli import _banco, _chave, _copias, _manutencao, _operador, _relatorio, _serve, _settings, _usuario
 from sispat.cli._falhas import relatar
 
 __all__ = ["executar"]
@@ -26,6 +26,7 @@ _app.command("migrate")(_banco.migrate)
 _app.command("demo")(_banco.demo)
 _app.command("settings")(_settings.settings)
 _app.add_typer(_usuario.app, name="usuario")
+_app.add_typer(_chave.app, name="chave")
 _app.add_typer(_relatorio.app, name="banco")
 _app.add_typer(_copias.app, name="backup")
 _app.add_typer(_manutencao.app, name="manutencao")

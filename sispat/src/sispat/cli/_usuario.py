@@ -19,7 +19,7 @@ from sispat.kernel.permissions import Papel
 if TYPE_CHECKING:
     from sispat.kernel.context import Context
 
-__all__ = ["app"]
+__all__ = ["app", "com_banco"]
 
 app = typer.Typer(help="Pessoas que entram no sistema.", no_args_is_help=True)
 
@@ -39,15 +39,20 @@ def criar(
     papel: Annotated[Papel, typer.Option("--papel", help="O que a pessoa é na prefeitura.")],
     setor: Setores = None,
     definitiva: Definitiva = False,
+    integracao: Annotated[
+        bool, typer.Option("--integracao", help="Outro programa: sem senha, entra por chaves (`sispat chave criar`).")
+    ] = False,
 ) -> None:
-    """Cria uma pessoa; a senha é pedida, ou lida da entrada padrão."""
+    """Cria uma pessoa; a senha é pedida, ou lida da entrada padrão. Com --integracao, cria uma integração, sem senha."""
     from sispat.pessoas import accounts
-    from sispat.pessoas.fields import DadosDeUsuario
+    from sispat.pessoas.fields import NovoUsuario
 
-    novo = DadosDeUsuario.parse({"email": email, "nome": nome, "papel": papel, "setores": setor or []})
-    password = _senha()
-    _com_banco(lambda ctx: accounts.criar(ctx, novo, password, provisional=not definitiva))
-    typer.echo(f"Criado: {novo.nome} <{novo.email}>, {novo.papel}.{'' if definitiva else _PROVISORIA}")
+    typed = {"email": email, "nome": nome, "papel": papel, "setores": setor or [], "integracao": integracao}
+    novo = NovoUsuario.parse(typed)
+    password = None if integracao else _senha()
+    com_banco(lambda ctx: accounts.criar(ctx, novo, password, provisional=not (definitiva or integracao)))
+    later = "" if definitiva else " Crie agora a chave dela." if integracao else _PROVISORIA
+    typer.echo(f"Criado: {novo.nome} <{novo.email}>, {novo.papel}.{later}")
 
 
 @app.command("senha")
@@ -62,7 +67,7 @@ def senha(email: Email, definitiva: Definitiva = False) -> None:
         id_ = await accounts.por_email(ctx, troca.email)
         await accounts.definir_senha(ctx, id_, troca.senha, provisional=not definitiva)
 
-    _com_banco(trocar)
+    com_banco(trocar)
     typer.echo(
         f"Senha de {troca.email} trocada; as sessões abertas foram encerradas.{'' if definitiva else _PROVISORIA}"
     )
@@ -83,7 +88,7 @@ def listar() -> None:
                 typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), estado)))
             asked = ListaDeUsuarios(limit=200, cursor=found.following) if found.following else None
 
-    _com_banco(ler)
+    com_banco(ler)
 
 
 @app.command("editar")
@@ -105,7 +110,7 @@ def editar(
         values = {name: row[name] if value is None else value for name, value in given.items()}
         await accounts.editar(ctx, row["id"], DadosDeUsuario.parse(values), row["versao"])
 
-    _com_banco(corrigir)
+    com_banco(corrigir)
     typer.echo(f"Gravado: {novo_email or email}.")
 
 
@@ -117,7 +122,7 @@ def desativar(email: Email) -> None:
     async def tirar(ctx: Context) -> None:
         await accounts.desativar(ctx, await accounts.por_email(ctx, email))
 
-    _com_banco(tirar)
+    com_banco(tirar)
     typer.echo(f"Desativado: {email}. As sessões abertas foram encerradas.")
 
 
@@ -129,7 +134,7 @@ def reativar(email: Email) -> None:
     async def devolver(ctx: Context) -> None:
         await accounts.reativar(ctx, await accounts.por_email(ctx, email))
 
-    _com_banco(devolver)
+    com_banco(devolver)
     typer.echo(f"Reativado: {email}.")
 
 
@@ -153,7 +158,7 @@ def sessoes(
             quando = f"{row['vista_em']:%Y-%m-%d %H:%M}"
             typer.echo("\t".join((str(row["id"]), quando, row["endereco"] or "", row["navegador"] or "")))
 
-    _com_banco(fazer)
+    com_banco(fazer)
 
 
 @app.command("segundo-fator")
@@ -171,7 +176,7 @@ def segundo_fator(
         ativo = (await accounts.obter(ctx, id_))["segundo_fator"]
         typer.echo(f"{email}: {'com' if ativo else 'sem'} segundo fator.")
 
-    _com_banco(fazer)
+    com_banco(fazer)
 
 
 _PROVISORIA = " A senha é provisória: será trocada ao entrar."
@@ -183,7 +188,8 @@ def _senha() -> str:
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def _com_banco(fazer: Callable[[Context], Awaitable[_R]]) -> None:
+def com_banco(fazer: Callable[[Context], Awaitable[_R]]) -> None:
+    """Do something on the migrated database as the operator."""
     import psycopg
 
     from sispat.cli._preparo import atualizar, com_prazo

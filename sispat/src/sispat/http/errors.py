@@ -43,6 +43,7 @@ _outage = OutageLog(
 # The status of each of the kernel's errors, and the title of the page that shows it.
 _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, "Entre para continuar"),
+    errors.KeyRefused: (401, "Chave recusada"),
     errors.NotPermitted: (403, "Sem permissão"),
     errors.StepPending: (403, "Falta um passo"),
     errors.ForgedRequest: (403, "Pedido não confirmado"),

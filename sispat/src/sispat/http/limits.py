@@ -2,7 +2,8 @@
 
 Promises: a token counts as a person only after the database said whose it is; any other - missing, made up, ended -
 counts by address, so that a false one buys nothing. What was said is remembered for a minute, for limits alone:
-`open_context` asks each time. While the database is away, or the service closed, nobody is counted, and nobody served.
+`open_context` asks each time. An API key has an allowance of its own, beside those of people. While the database is
+away, or the service closed, nobody is counted, and nobody served.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ __all__ = ["Identify", "KnownSessions", "limit_rules"]
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _HEALTH = "/api/health"
 
-_WHO = "quem"  # in scope["state"]: a person's id; "" for nobody; missing where nobody knows
+_WHO = "quem"  # in scope["state"]: the id of a person, or `_KEY` and that of a key; "" nobody; missing: unknown
+_KEY = "chave:"
 _REMEMBERED_FOR = 60.0  # seconds
 _REMEMBERED = 10_000  # sessions
 _TIMEOUT = 1.0  # seconds to wait for a connection; whoever waits longer is not counted
@@ -49,14 +51,25 @@ def limit_rules(settings: Settings, site: Site) -> list[Rule]:
     possible = [
         (settings.limit_global, "global", {"key": _anonymous, "paths": ["/api/*"], "exempt": exempt}),
         (settings.limit_user, "user", {"key": _person, "paths": ["/api/*"], "exempt": exempt}),
-        (settings.limit_write, "write", {"key": _person, "methods": _WRITES, "exempt": exempt}),
-        (settings.limit_report, "report", {"key": _person, "methods": ["GET"], "paths": sorted(site.reports)}),
+        (settings.limit_key, "key", {"key": _api_key, "paths": ["/api/*"], "exempt": exempt}),
+        (settings.limit_write, "write", {"key": _known, "methods": _WRITES, "exempt": exempt}),
+        (settings.limit_report, "report", {"key": _known, "methods": ["GET"], "paths": sorted(site.reports)}),
     ]
     return [Rule(limit=limit(name, quota), **options) for quota, name, options in possible if quota is not None]  # type: ignore[arg-type]
 
 
-def _person(scope: Scope) -> str | None:
+def _known(scope: Scope) -> str | None:
     return scope["state"].get(_WHO) or None
+
+
+def _person(scope: Scope) -> str | None:
+    who = _known(scope)
+    return who if who and not who.startswith(_KEY) else None
+
+
+def _api_key(scope: Scope) -> str | None:
+    who = _known(scope)
+    return who if who and who.startswith(_KEY) else None
 
 
 def _anonymous(scope: Scope) -> str | None:
@@ -86,7 +99,7 @@ class KnownSessions:
         return found[0]
 
     def remember(self, hashed: bytes, person: str) -> None:
-        """The session is this person's."""
+        """The session is this person's, or the token a key."""
         self._people[hashed] = person, time.monotonic() + _REMEMBERED_FOR
         if len(self._people) > _REMEMBERED:
             self._people.popitem(last=False)
@@ -135,6 +148,6 @@ class Identify:
             return ""
         except (EsteioError, psycopg.Error):
             return None
-        person = str(access.usuario_id)
-        self._known.remember(hashed, person)
-        return person
+        who = f"{_KEY}{access.key_id}" if access.key_id else str(access.usuario_id)
+        self._known.remember(hashed, who)
+        return who

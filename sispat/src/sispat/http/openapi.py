@@ -17,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 __all__ = ["IDEMPOTENT", "OF_VERSIONS", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation"]
 
-_SCHEME = "bearer"  # names of components are ASCII (OpenAPI 3.1, "Components Object")
+_SESSION, _KEY = "bearer", "chave"  # names of components are ASCII (OpenAPI 3.1, "Components Object")
 _PAGE = "/api/docs"
 _ASSETS = f"{_PAGE}/recursos"
 _START_PATH = f"{_PAGE}/inicio.js"
@@ -40,7 +40,24 @@ _HTML = f"""<!doctype html>
 <script src="{_ASSETS}/swagger-ui-bundle.js"></script><script src="{_START_PATH}"></script></body></html>
 """
 
-SECURITY: dict[str, Any] = {"security": [{_SCHEME: []}]}
+SECURITY: dict[str, Any] = {"security": [{_SESSION: []}, {_KEY: []}]}
+IN_PERSON: dict[str, Any] = {"security": [{_SESSION: []}]}
+"""Of what only a person may do."""
+
+
+_SCHEMES = {
+    _SESSION: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "O `token` de POST /api/auth/login; um navegador, o cookie da sessão.",
+    },
+    _KEY: {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "sispat_...",
+        "description": "A chave de uma integração, que um administrador cria em Chaves da API.",
+    },
+}
 
 
 def _header(name: str, description: str, example: str, *, required: bool) -> dict[str, Any]:
@@ -127,11 +144,7 @@ def add_documentation(application: FastAPI) -> None:
         document = generate()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(_schemas_of_problems())
-        components.setdefault("securitySchemes", {})[_SCHEME] = {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "O `token` de POST /api/auth/login; um navegador, o cookie da sessão.",
-        }
+        components.setdefault("securitySchemes", {}).update(_SCHEMES)
         return document
 
     async def page() -> HTMLResponse:

@@ -1,12 +1,13 @@
 """Whose request it is, and the connection it works on.
 
-Promises: the session comes from the cookie or from `Authorization: Bearer`; one connection serves the whole request and
-is given back however it ends; what is slow on it is logged with the name of the route. While the service is closed
-nobody gets a session (`UnderMaintenance`). A request that may write is one transaction: an error undoes it all, and when
-the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where nobody knows). A write that was
-authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to
-whoever asks. Somebody who has to do something first, such as changing a provisional password, gets at nothing but routes
-that say `while_pending`; all others raise `StepPending`.
+Promises: the session comes from the cookie or from `Authorization: Bearer`, which may also bring an API key; one
+connection serves the whole request and is given back however it ends; what is slow on it is logged with the name of the
+route. While the service is closed nobody gets a session (`UnderMaintenance`). A request that may write is one
+transaction: an error undoes it all, and when the answer to its COMMIT is lost, what became of it is looked up
+(`CommitUnknown` where nobody knows). A write that was authorised by the cookie alone needs the CSRF token (form field or
+`X-CSRF-Token`), because a browser sends cookies to whoever asks. Somebody who has to do something first, such as
+changing a provisional password, gets at nothing but routes that say `while_pending`; all others raise `StepPending`. The
+use of an API key that opens nothing any more is audited.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from starlette.requests import HTTPConnection, Request
 
 from esteio.postgres import tagged
 from sispat.http.service import Service, service_of
-from sispat.kernel import sessions, tokens
+from sispat.kernel import api_keys, sessions, tokens
 from sispat.kernel.context import Context
-from sispat.kernel.errors import ForgedRequest, NotAuthenticated, StepPending
+from sispat.kernel.errors import ForgedRequest, KeyRefused, NotAuthenticated, StepPending
 from sispat.kernel.numbering import NumberTurn
 from sispat.kernel.permissions import Access
 
@@ -86,7 +87,7 @@ def token_of(request: HTTPConnection) -> tuple[str, bool]:
     if scheme.lower() == "bearer" and value:
         return value.strip(), False
     cookie = request.cookies.get(cookie_name(request))
-    if cookie:
+    if cookie and not api_keys.is_key(cookie):  # a key belongs to a program, never to a browser
         return cookie, True
     raise NotAuthenticated
 
@@ -124,5 +125,9 @@ async def open_context(request: Request, csrf: str | None = None) -> AsyncIterat
                 access = await sessions.whose(conn, token, service.lifetime)
                 admitted(request, access, csrf)
                 yield RequestContext(conn, access, request_id_of(request), turn, request)
+        except KeyRefused:
+            async with service.db.transaction() as conn:  # what the request began is rolled back
+                await api_keys.record_refusal(conn, token, request_id_of(request), client_address(request))
+            raise
         finally:
             turn.give_back()  # after the COMMIT: until then the counter row is locked anyway

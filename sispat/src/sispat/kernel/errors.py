@@ -13,6 +13,7 @@ __all__ = [
     "ForgedRequest",
     "InUse",
     "InvalidData",
+    "KeyRefused",
     "KeyReused",
     "NotAuthenticated",
     "NotFound",
@@ -42,6 +43,17 @@ class NotAuthenticated(SispatError):
 
     def __init__(self, message: str = "Entre com o seu e-mail e a sua senha para continuar.") -> None:
         super().__init__(message)
+
+
+class KeyRefused(NotAuthenticated):
+    """The API key is unknown, revoked or expired, or its integration was retired: the four look the same from outside."""
+
+    code = "chave-recusada"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A chave da API não existe, venceu ou foi revogada, ou a integração foi desativada. Peça outra a um administrador."
+        )
 
 
 class NotPermitted(SispatError):

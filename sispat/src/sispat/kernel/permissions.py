@@ -36,10 +36,14 @@ SEES_ALL = GESTAO | {Papel.CONSULTA}
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What can be asked for: `name` is what logs and messages say, `papeis` are the roles that may."""
+    """What can be asked for: `name` is what logs and messages say, `papeis` are the roles that may.
+
+    `in_person`: no integration may, whatever its role.
+    """
 
     name: str
     papeis: frozenset[Papel]
+    in_person: bool = False
 
 
 Pending = Literal["senha", "codigo", "fator"]
@@ -58,6 +62,8 @@ class Access:
     setores_atribuidos: tuple[UUID, ...] = ()
     pending: Pending | None = None
     """What the person has to do before anything else; until then only that can be asked for."""
+    key_id: UUID | None = None
+    """The API key that an integration asks with; None: a person, by a session."""
 
     @property
     def setores(self) -> tuple[UUID, ...] | None:
@@ -66,7 +72,7 @@ class Access:
 
     def may(self, action: Action) -> bool:
         """Whether the role allows `action`."""
-        return self.papel in action.papeis
+        return self.papel in action.papeis and not (action.in_person and self.key_id)
 
     def reaches(self, setor_id: UUID) -> bool:
         """Whether `setor_id` is within this person's reach."""
@@ -74,5 +80,5 @@ class Access:
 
     def require(self, action: Action) -> None:
         """Raise `NotPermitted` unless the role allows `action`."""
-        if self.papel not in action.papeis:
-            raise NotPermitted(acao=action.name, papel=self.papel)
+        if not self.may(action):
+            raise NotPermitted(acao=action.name, papel="integração" if self.papel in action.papeis else self.papel)

@@ -1,4 +1,4 @@
-"""Whose session a token opens.
+"""Whose session a token opens; an API key (`kernel.api_keys`) stands for one.
 
 Promises: only the sha256 of a token is stored; a session is valid while its user is active, its absolute expiry lies
 ahead and it was seen within the idle limit; ending it works at once in every process.
@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
-from sispat.kernel.errors import NotAuthenticated
+from sispat.kernel import api_keys
+from sispat.kernel.errors import KeyRefused, NotAuthenticated
 from sispat.kernel.permissions import Access, Papel, Pending
 from sispat.kernel.tokens import token_hash
 
@@ -63,6 +64,8 @@ async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLif
 
     Being seen is noted once a minute at most, and four times within the idle limit, so that no session in use ends.
     """
+    if api_keys.is_key(token):
+        return await api_keys.access_of(conn, token)
     hashed = token_hash(token)
     row = await (await conn.execute(_SESSION, [lifetime.idle, hashed, lifetime.idle])).fetchone()
     if row is None:
@@ -78,9 +81,11 @@ def _pending(provisional: bool, lacking: Pending | None) -> Pending | None:
 
 
 async def whose(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access:
-    """Whose session `token` opens; raises `NotAuthenticated`."""
+    """Whose session `token` opens; raises `NotAuthenticated`, of an API key `KeyRefused`."""
     access = await access_of(conn, token, lifetime)
     if access is None:
+        if api_keys.is_key(token):
+            raise KeyRefused
         raise NotAuthenticated("A sessão terminou. Entre de novo para continuar.")
     return access
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,16 +14,18 @@ from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext, token_of
 from sispat.http.submission import Submission
 from sispat.kernel.errors import InvalidData
-from sispat.pessoas import accounts
+from sispat.kernel.fields import specs
+from sispat.pessoas import accounts, keys
 from sispat.pessoas.documents import PaginaDeUsuarios, SenhaProvisoria, Sessao, SessoesEncerradas, Usuario
-from sispat.pessoas.fields import USUARIO, DadosDeUsuario, ListaDeUsuarios
+from sispat.pessoas.fields import USUARIO, DadosDeUsuario, ListaDeChaves, ListaDeUsuarios, NovaChave, NovoUsuario
 from sispat.pessoas.listing import AccountsPage
-from sispat.pessoas.screens import EdicaoDeUsuario, NovoUsuario
-from sispat.ui.forms import form
+from sispat.pessoas.screens import Cadastro, EdicaoDeUsuario
+from sispat.ui.fields import FormField
+from sispat.ui.forms import Form, form
 from sispat.ui.history import readable
 from sispat.ui.pages import page, redirect
 
-__all__ = ["route"]
+__all__ = ["card", "route"]
 
 route = Routes()
 
@@ -30,6 +33,7 @@ _API = "/api/usuarios"
 _ONE = _API + "/{id_}"
 _NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
 _PAGE = "/usuarios/{id_:uuid}"
+_KEY_FIELDS = [FormField.of(spec) for spec in specs(NovaChave).values()]
 
 
 @route("GET", _API, tag="usuarios", response=PaginaDeUsuarios, summary="Listar")
@@ -41,8 +45,8 @@ async def listar_usuarios(ctx: RequestContext, pedido: ListaDeUsuarios) -> Respo
 
 
 @route("POST", _API, tag="usuarios", response=Usuario, status=201, summary="Criar", once=True)
-async def criar_usuario(ctx: RequestContext, dados: DadosDeUsuario) -> Response:
-    """Sem senha: ninguém entra com a conta antes de `senha-provisoria`."""
+async def criar_usuario(ctx: RequestContext, dados: NovoUsuario) -> Response:
+    """Sem senha: ninguém entra com a conta antes de `senha-provisoria`; uma integração, só por `chaves`."""
     row = await accounts.criar(ctx, dados)
     return json_response(row, 201, Location=f"{_API}/{row['id']}")
 
@@ -116,22 +120,34 @@ async def list_page(ctx: RequestContext) -> Reply:
     )  # fmt: skip
 
 
-form(route, "/usuarios/novo", NovoUsuario)
+form(route, "/usuarios/novo", Cadastro)
 form(route, _PAGE + "/editar", EdicaoDeUsuario)
 
 
 @route("GET", _PAGE)
 async def detail_page(ctx: RequestContext, id_: UUID) -> Reply:
     """The card of one account."""
-    return await _card(ctx, id_)
+    return await card(ctx, id_)
 
 
-async def _card(ctx: RequestContext, id_: UUID, senha: str = "") -> Reply:
+async def card(
+    ctx: RequestContext,
+    id_: UUID,
+    status: int = 200,
+    *,
+    senha: str = "",
+    segredo: str = "",
+    chave: Mapping[str, str] | None = None,
+    erros: Mapping[str, str] | None = None,
+) -> Reply:
+    """The card of one account, once with a password or the secret of a key; `chave` was typed, and is wrong."""
     row = await accounts.obter(ctx, id_)
     entries = await readable(ctx, await accounts.historico(ctx, id_))
     opened = await accounts.sessoes(ctx, id_, ctx.service.lifetime.idle, token_of(ctx.request)[0])
+    chaves = (await keys.listar(ctx, ListaDeChaves(integracao_id=id_, limit=200))).rows if row["integracao"] else []
     return page(
-        "pessoas/usuario.html", linha=row, sessoes=opened, entries=entries, senha=senha,
+        "pessoas/usuario.html", status, linha=row, sessoes=opened, entries=entries, senha=senha, segredo=segredo,
+        chaves=chaves, chave=Form([], dict(chave or {"dias": "365"}), "", errors=dict(erros or {})), campos=_KEY_FIELDS,
         papel=USUARIO.fields["papel"].shown(row["papel"]),
     )  # fmt: skip
 
@@ -156,7 +172,7 @@ async def receive_reativar(ctx: RequestContext, id_: UUID, submission: Submissio
 async def receive_gerar_senha(ctx: RequestContext, id_: UUID, submission: Submission) -> Reply:
     """The card with the new password, which is in no address and in no stored answer."""
     del submission
-    return await _card(ctx, id_, await accounts.gerar_senha(ctx, id_))
+    return await card(ctx, id_, senha=await accounts.gerar_senha(ctx, id_))
 
 
 @route("POST", _PAGE + "/sessoes/encerrar")

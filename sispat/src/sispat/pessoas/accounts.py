@@ -2,8 +2,8 @@
 
 Promises: an account is never removed, so that the audit keeps naming it; at least one administrator stays active, whoever
 changes accounts at the same time. Retiring somebody, or giving them a password, ends their sessions at once. A password
-given by somebody else is provisional: it has to be changed before anything else. All of it is audited, never with a
-password in it.
+given by somebody else is provisional: it has to be changed before anything else. An integration has no password, and
+is no administrator. All of it is audited, never with a password in it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, VersionConflict
 from sispat.pessoas import passwords, rules
-from sispat.pessoas.fields import DadosDeUsuario, ListaDeUsuarios
+from sispat.pessoas.fields import DadosDeUsuario, ListaDeUsuarios, NovoUsuario
 from sispat.pessoas.listing import AccountsPage, opened, walked
 from sispat.pessoas.operator import actor_of
 from sispat.pessoas.sql import accounts, sessions, users
@@ -37,11 +37,16 @@ CONSTRAINTS = {
         "papel",
         "É o último administrador que pode entrar: o SISPAT ficaria sem quem o administre. Dê antes o papel a outra pessoa.",
     ),
+    "usuario_integracao_nao_administra": (
+        "papel",
+        "Uma integração não pode ser administradora: uma chave que vaze não pode dar acesso a outros. Escolha outro papel.",
+    ),
 }
 
 # Read aloud and typed once: no letters or digits that are taken for each other.
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _GROUPS, _GROUP = 4, 4  # 79 bits
+_NO_PASSWORD = ""  # no hash of any password
 
 
 async def listar(ctx: Context, asked: ListaDeUsuarios) -> AccountsPage:
@@ -84,13 +89,14 @@ async def nomes(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
 
 
 async def criar(
-    ctx: Context, data: DadosDeUsuario, password: str | None = None, *, provisional: bool = True
+    ctx: Context, data: NovoUsuario, password: str | None = None, *, provisional: bool = True
 ) -> dict[str, Any]:
     """Add an account; as stored. Without `password` nobody can sign in before `gerar_senha`."""
     ctx.access.require(rules.USUARIO_EDITAR)
     if password is not None:
+        _refuse_of_integration(data.integracao)
         passwords.check(password, data.email, data.nome)
-    hashed = await passwords.hash_aside(password or tokens.new_token())
+    hashed = _NO_PASSWORD if data.integracao else await passwords.hash_aside(password or tokens.new_token())
     async with ctx.conn.transaction():
         setores = await _setores(ctx, data.setores)
         try:
@@ -98,6 +104,8 @@ async def criar(
                 id_ = await accounts.insert(ctx.conn, data.model_dump(), hashed, provisional)
         except errors.UniqueViolation:
             raise _email_in_use(data.email) from None
+        except errors.IntegrityError as error:
+            raise explained(error, CONSTRAINTS) from error
         await accounts.set_setores(ctx.conn, id_, setores)
         await _record(ctx, id_, "criar", after=_audited(data.model_dump()))
         return await obter(ctx, id_)
@@ -147,7 +155,7 @@ async def _set_active(ctx: Context, id_: UUID, *, active: bool) -> dict[str, Any
 async def gerar_senha(ctx: Context, id_: UUID) -> str:
     """A new provisional password, said here once; it replaces the present one and ends the person's sessions."""
     ctx.access.require(rules.USUARIO_EDITAR)
-    await obter(ctx, id_)
+    _refuse_of_integration((await obter(ctx, id_))["integracao"])
     password = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP)) for _ in range(_GROUPS))
     await _give(ctx, id_, password, "gerar_senha", provisional=True)
     return password
@@ -157,8 +165,14 @@ async def definir_senha(ctx: Context, id_: UUID, password: str, *, provisional: 
     """Give the person this password, and end their sessions. Raises `InvalidData` for one easily guessed."""
     ctx.access.require(rules.USUARIO_EDITAR)
     person = await obter(ctx, id_)
+    _refuse_of_integration(person["integracao"])
     passwords.check(password, person["email"], person["nome"])
     await _give(ctx, id_, password, "trocar_senha", provisional)
+
+
+def _refuse_of_integration(integration: bool) -> None:
+    if integration:
+        raise InvalidData({"senha": "É uma integração: entra por chaves da API, nunca com senha."})
 
 
 async def _give(ctx: Context, id_: UUID, password: str, action: str, provisional: bool) -> None:

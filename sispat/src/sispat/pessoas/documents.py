@@ -12,8 +12,8 @@ from sispat.kernel.permissions import Papel, Pending
 from sispat.pessoas.fields import USUARIO
 
 __all__ = [
-    "Bloqueio", "CodigosDeRecuperacao", "FatorComecado", "PaginaDeUsuarios", "Pessoa", "SenhaProvisoria", "Sessao",
-    "SessaoAberta", "SessaoConfirmada", "SessoesEncerradas", "Usuario",
+    "Bloqueio", "Chave", "ChaveCriada", "CodigosDeRecuperacao", "FatorComecado", "PaginaDeChaves", "PaginaDeUsuarios",
+    "Pessoa", "SenhaProvisoria", "Sessao", "SessaoAberta", "SessaoConfirmada", "SessoesEncerradas", "Usuario",
 ]  # fmt: skip
 
 
@@ -46,6 +46,41 @@ class PaginaDeUsuarios(BaseModel):
     """Accounts by name; `next` and `previous` go into `cursor`, null where there is no such page."""
 
     items: list[Usuario]
+    next: str | None
+    previous: str | None
+
+
+class Chave(BaseModel):
+    """An API key without its secret, which begins with `inicio`.
+
+    `usada_em` is written once a minute at most, `recusada_em` (used though it opens nothing any more) once an hour.
+    """
+
+    id: UUID
+    nome: str
+    inicio: str
+    usuario_id: UUID
+    integracao: str
+    criado_em: dt.datetime
+    criado_por: str | None
+    expira_em: dt.datetime
+    usada_em: dt.datetime | None
+    recusada_em: dt.datetime | None
+    revogada_em: dt.datetime | None
+    estado: Literal["em_vigor", "vencida", "revogada", "desativada"]
+
+
+class ChaveCriada(BaseModel):
+    """A new key, and its secret, which is told this once: for `Authorization: Bearer`."""
+
+    chave: Chave
+    segredo: str
+
+
+class PaginaDeChaves(BaseModel):
+    """Keys by name; `next` and `previous` go into `cursor`, null where there is no such page."""
+
+    items: list[Chave]
     next: str | None
     previous: str | None
 

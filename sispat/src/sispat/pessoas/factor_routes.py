@@ -21,7 +21,7 @@ from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.sessions import OpenedSession
-from sispat.pessoas import accounts, second_factor
+from sispat.pessoas import accounts, rules, second_factor
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
 from sispat.pessoas.documents import CodigosDeRecuperacao, FatorComecado, SessaoConfirmada
 from sispat.pessoas.fields import Codigo
@@ -137,6 +137,7 @@ def _factor_page(
 @route("GET", _CODE, while_pending=["codigo"])
 async def code_page(ctx: RequestContext) -> Reply:
     """Asks for the code."""
+    ctx.access.require(rules.CONTA_PROPRIA)
     return page(
         "pessoas/codigo.html", erro="", proximo=local_path(ctx.request.query_params.get("proximo", "/")), levados={}
     )

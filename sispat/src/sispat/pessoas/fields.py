@@ -9,12 +9,13 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.inputs import As, Input, Legible, example
+from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Whole, example
 from sispat.kernel.paging import Paged
 from sispat.kernel.permissions import Papel
 
 __all__ = [
-    "BLOQUEIO", "USUARIO", "Codigo", "Credenciais", "DadosDeUsuario", "ListaDeUsuarios", "TrocaDaPropriaSenha", "TrocaDeSenha",
+    "BLOQUEIO", "CHAVE", "USUARIO", "Codigo", "Credenciais", "DadosDeUsuario", "ListaDeChaves", "ListaDeUsuarios",
+    "NovaChave", "NovoUsuario", "TrocaDaPropriaSenha", "TrocaDeSenha",
 ]  # fmt: skip
 
 Email = Annotated[
@@ -56,6 +57,44 @@ class DadosDeUsuario(Input):
     ] = ()
 
 
+_Integracao = Annotated[
+    bool,
+    Ui(
+        "Integração",
+        "Outro programa, que entra só por chaves da API, nunca com senha. Dê-lhe um e-mail que nenhuma pessoa use. Não muda "
+        "depois.",
+        fixed=True,
+    ),
+]
+
+
+class NovoUsuario(DadosDeUsuario):
+    """What an administrator writes of a new account."""
+
+    integracao: _Integracao = False
+
+
+class NovaChave(Input):
+    """A new key of an integration; `dias` from now it expires."""
+
+    model_config = example(nome="Folha de pagamento", dias=365)
+
+    nome: Annotated[
+        str,
+        Field(min_length=1, max_length=120),
+        Legible,
+        Ui("Nome", "Onde a chave vai ficar, como “servidor da folha”. Até 120 caracteres."),
+    ]
+    dias: Annotated[int, Whole, Field(ge=1, le=365), Ui("Validade em dias", "De 1 a 365.")] = 365
+
+
+class ListaDeChaves(Paged):
+    """What the list of keys may be asked for."""
+
+    integracao_id: Annotated[UUID | None, BlankIsNone, Ui("Integração", refers_to="usuario")] = None
+    em_vigor: Annotated[bool, Ui("Só as que estão em vigor")] = False
+
+
 class TrocaDeSenha(Input):
     """A new password for a person, given by somebody else."""
 
@@ -87,6 +126,7 @@ class _Conta(BaseModel):
     """What the service keeps of a person."""
 
     id: Annotated[UUID, Ui("Identificador")]
+    integracao: _Integracao
     ativo: Annotated[bool, Ui("Pode entrar")]
     senha_provisoria: Annotated[bool, Ui("Senha provisória")]
     segundo_fator: Annotated[bool, Ui("Segundo fator")]
@@ -104,5 +144,16 @@ class _Bloqueio(BaseModel):
     email: Annotated[str, Ui("E-mail")]
 
 
+class _Chave(BaseModel):
+    """What the audit keeps of a key."""
+
+    nome: Annotated[str, Ui("Nome")]
+    inicio: Annotated[str, Ui("Início")]
+    integracao: Annotated[str, Ui("Integração")]
+    expira_em: Annotated[dt.datetime, Ui("Vale até")]
+    endereco: Annotated[str, Ui("Endereço de rede")]
+
+
+CHAVE = Entity("chave", "Chave da API", given=_Chave)
 USUARIO = Entity("usuario", "Usuário", (DadosDeUsuario,), _Conta, "/usuarios")
 BLOQUEIO = Entity("bloqueio", "Bloqueio", given=_Bloqueio)

@@ -1,4 +1,4 @@
-"""The list of people, walked by key.
+"""The lists of people and of API keys, walked by name.
 
 Promises: a cursor is opaque and may be anything: one that is none of ours is `InvalidData`.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sispat.kernel.errors import InvalidData
-from sispat.pessoas.fields import ListaDeUsuarios
+from sispat.kernel.paging import Paged
 from sispat.pessoas.sql.accounts import Place
 
 __all__ = ["AccountsPage", "opened", "walked"]
@@ -21,7 +21,7 @@ __all__ = ["AccountsPage", "opened", "walked"]
 
 @dataclass(frozen=True, slots=True)
 class AccountsPage:
-    """Accounts by name, and the cursors of the neighbouring pages."""
+    """Accounts or keys by name, and the cursors of the neighbouring pages."""
 
     rows: list[dict[str, Any]]
     following: str | None = None
@@ -42,7 +42,7 @@ def opened(cursor: str) -> tuple[Place | None, bool]:
         raise InvalidData({"cursor": "Use o valor de “next” ou “previous” como veio, ou comece sem ele."}) from None
 
 
-def walked(asked: ListaDeUsuarios, rows: Sequence[dict[str, Any]]) -> AccountsPage:
+def walked(asked: Paged, rows: Sequence[dict[str, Any]]) -> AccountsPage:
     """The page of `rows`, which are one more than it holds where there is another page."""
     backwards, more = opened(asked.cursor)[1], len(rows) > asked.limit
     shown = list(rows[: asked.limit])

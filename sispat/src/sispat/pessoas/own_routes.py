@@ -15,7 +15,7 @@ from sispat.http.session import RequestContext, token_of
 from sispat.http.submission import Submission
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.sessions import OpenedSession
-from sispat.pessoas import accounts, own_password
+from sispat.pessoas import accounts, own_password, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
 from sispat.pessoas.documents import Sessao, SessoesEncerradas
 from sispat.pessoas.fields import TrocaDaPropriaSenha
@@ -96,13 +96,14 @@ async def receive_encerrar_sessao(ctx: RequestContext, id_: UUID, submission: Su
 @route("GET", _PASSWORD, while_pending=["senha"])
 async def password_page(ctx: RequestContext) -> Reply:
     """The form."""
-    del ctx
+    ctx.access.require(rules.CONTA_PROPRIA)
     return page("pessoas/senha.html", erros={})
 
 
 @route("POST", _PASSWORD, while_pending=["senha"])
 async def receive_password(request: Request, submission: Submission) -> Response:
     """Change it; then the account, or the form again."""
+    request.state.access.require(rules.CONTA_PROPRIA)
     values = submission.values
     nova = values.get("senha_nova", "")
     try:

@@ -21,7 +21,7 @@ from sispat.kernel import tokens
 from sispat.kernel.errors import ForgedRequest, NotAuthenticated
 from sispat.kernel.permissions import ANY_STEP, Access
 from sispat.kernel.sessions import OpenedSession
-from sispat.pessoas import account_routes, actions, factor_routes, own_routes, sign_in
+from sispat.pessoas import account_routes, actions, factor_routes, key_routes, own_routes, sign_in
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.documents import Bloqueio, Pessoa, SessaoAberta
 from sispat.pessoas.factor_routes import ask_for_code
@@ -33,6 +33,7 @@ __all__ = ["route"]
 
 route = Routes()
 route.include(account_routes.route)
+route.include(key_routes.route)
 route.include(own_routes.route)
 route.include(factor_routes.route)
 

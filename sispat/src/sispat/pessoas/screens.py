@@ -13,13 +13,14 @@ from starlette.responses import Response
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.context import Context
+from sispat.kernel.fields import specs
 from sispat.pessoas import accounts, rules
-from sispat.pessoas.fields import USUARIO, DadosDeUsuario
+from sispat.pessoas.fields import USUARIO, DadosDeUsuario, NovoUsuario
 from sispat.ui.fields import FormField, Section, typed
 from sispat.ui.forms import Screen, version_of
 from sispat.ui.pages import redirect
 
-__all__ = ["EdicaoDeUsuario", "NovoUsuario"]
+__all__ = ["Cadastro", "EdicaoDeUsuario"]
 
 _FIELDS = tuple(FormField.of(USUARIO.fields[name]) for name in USUARIO.columns)
 _LISTED = "setores"  # codes, typed one after the other
@@ -27,6 +28,9 @@ FIELDS = tuple(replace(each, optional=True, default="") if each.name == _LISTED 
 
 
 class _AccountScreen(Screen):
+    fields = FIELDS
+    model: type[DadosDeUsuario] = DadosDeUsuario
+
     def __init__(self, id_: UUID | None = None) -> None:
         self.id = id_
         self.row: dict[str, Any] = {}
@@ -44,7 +48,7 @@ class _AccountScreen(Screen):
     async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
         """The fields."""
         del ctx, values
-        return (Section("", FIELDS),)
+        return (Section("", self.fields),)
 
     def texts_of(self, stored: dict[str, Any]) -> dict[str, str]:
         """Texts of the fields."""
@@ -57,13 +61,16 @@ class _AccountScreen(Screen):
 
     def read_from(self, submission: Submission) -> DadosDeUsuario:
         """What was typed; raises `InvalidData`."""
-        values: dict[str, Any] = typed(FIELDS, submission.values)
+        values: dict[str, Any] = typed(self.fields, submission.values)
         codes = re.split(r"[,;\s]+", values.get(_LISTED, "").upper())
-        return DadosDeUsuario.parse({**values, _LISTED: [code for code in codes if code]})
+        return self.model.parse({**values, _LISTED: [code for code in codes if code]})
 
 
-class NovoUsuario(_AccountScreen):
+class Cadastro(_AccountScreen):
     """Add an account."""
+
+    fields = (*FIELDS, FormField.of(specs(NovoUsuario)["integracao"]))
+    model = NovoUsuario
 
     title = "Novo usuário"
     subtitle = "A senha do primeiro acesso é gerada depois, na página da pessoa."
@@ -71,8 +78,10 @@ class NovoUsuario(_AccountScreen):
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Add it; then its page."""
-        row = await accounts.criar(ctx, self.read_from(submission))
-        return redirect(f"/usuarios/{row['id']}", feito="usuario_criado")
+        data = self.read_from(submission)
+        assert isinstance(data, NovoUsuario)
+        row = await accounts.criar(ctx, data)
+        return redirect(f"/usuarios/{row['id']}", feito="integracao_criada" if data.integracao else "usuario_criado")
 
 
 class EdicaoDeUsuario(_AccountScreen):

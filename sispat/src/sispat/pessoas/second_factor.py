@@ -96,6 +96,7 @@ async def confirmar(
 
     Raises `InvalidData` for a wrong code, `TooManyAttempts`, `NotAuthenticated` where the session is none of these.
     """
+    access.require(rules.CONTA_PROPRIA)
     async with db.connection() as conn:
         credential = await users.credential(conn, access.email)
         if credential is None:

@@ -19,7 +19,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import NotAuthenticated
 from sispat.kernel.permissions import Access, Pending
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
-from sispat.pessoas import passwords
+from sispat.pessoas import passwords, rules
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.fields import Credenciais
 from sispat.pessoas.second_factor import UNFINISHED
@@ -89,6 +89,7 @@ def _lacking(credential: Credential, need_second_factor: frozenset[str]) -> Pend
 
 async def sair(ctx: Context, token: str) -> None:
     """End the session at once, for every worker."""
+    ctx.access.require(rules.CONTA_PROPRIA)
     async with ctx.conn.transaction():
         await users.end_session(ctx.conn, tokens.token_hash(token))
         await _record(ctx.conn, ctx.access, ctx.request_id, "sair")

@@ -8,9 +8,19 @@ from sispat.http.limit_store import limit
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
-from sispat.pessoas import accounts, rules
+from sispat.pessoas import accounts, keys, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
-from sispat.pessoas.fields import BLOQUEIO, USUARIO, Codigo, Credenciais, ListaDeUsuarios, TrocaDaPropriaSenha
+from sispat.pessoas.fields import (
+    BLOQUEIO,
+    CHAVE,
+    USUARIO,
+    Codigo,
+    Credenciais,
+    ListaDeChaves,
+    ListaDeUsuarios,
+    NovaChave,
+    TrocaDaPropriaSenha,
+)
 from sispat.pessoas.routes import route
 from sispat.pessoas.sql import bloqueios
 
@@ -43,12 +53,16 @@ SLICE = Slice(
     routes=route,
     menu=[
         MenuEntry(85, "/usuarios", "Usuários", rules.USUARIO_VER),
+        MenuEntry(87, "/chaves", "Chaves da API", rules.CHAVE_VER),
         MenuEntry(90, "/bloqueios", "Bloqueios", rules.BLOQUEIO_VER),
     ],
     actions=rules.ACTIONS,
     constraints=accounts.CONSTRAINTS,
-    entities=[USUARIO, BLOQUEIO],
-    labels={**labels_of(Codigo, Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios), "sessoes": "Sessões encerradas"},
+    entities=[USUARIO, BLOQUEIO, CHAVE],
+    labels={
+        **labels_of(Codigo, Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios, ListaDeChaves, NovaChave),
+        "sessoes": "Sessões encerradas",
+    },
     verbs={
         "entrar": "Entrou",
         "entrar_recusado": "Não conseguiu entrar",
@@ -65,10 +79,14 @@ SLICE = Slice(
         "usar_codigo_de_recuperacao": "Entrou, com um código de recuperação",
         "ativar_segundo_fator": "Ativou o segundo fator",
         "retirar_segundo_fator": "Retirou o segundo fator",
+        "revogar": "Revogou",
+        "usar_chave_recusada": "Usou uma chave que não vale mais",
     },
     notices={
         "liberado": "Bloqueio encerrado: já é possível tentar entrar de novo.",
         "usuario_criado": "Usuário cadastrado. Gere agora a senha do primeiro acesso e entregue-a à pessoa.",
+        "integracao_criada": "Integração cadastrada. Crie agora a chave com que ela entra.",
+        "chave_revogada": "Chave revogada: ela não abre mais nada.",
         "usuario_salvo": "Alterações gravadas.",
         "desativado": "Usuário desativado: as sessões dele terminaram e ele não pode mais entrar.",
         "reativado": "Usuário reativado: ele pode entrar de novo, com a senha que tinha.",
@@ -79,7 +97,7 @@ SLICE = Slice(
     },
     uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],
     problems={TooManyAttempts: _too_many},
-    names=accounts.nomes,
+    names=keys.nomes,
     resource=_guard,
     cleanup=bloqueios.remove_ended,
 )

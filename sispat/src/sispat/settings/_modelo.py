@@ -242,6 +242,15 @@ class Settings(BaseModel):
             "SISPAT_LIMIT_USER", "Pedidos à API de uma pessoa que entrou, por pessoa.", unidade=COTA, aceita=OU_NAO
         ),
     ] = Cota(90_000, 900.0)
+    limit_key: Annotated[
+        LimiteOuNao,
+        Variavel(
+            "SISPAT_LIMIT_KEY",
+            "Pedidos à API de uma integração, por chave; as gravações e exportações dela contam também por chave.",
+            unidade=COTA,
+            aceita=OU_NAO,
+        ),
+    ] = Cota(9_000, 900.0)
     second_factor: Annotated[
         str,
         BeforeValidator(ler_papeis),

@@ -18,7 +18,7 @@ __all__ = ["Place", "get", "insert", "names", "set_password", "set_setores", "up
 _COLUMNS = """u.id, u.email, u.nome, u.papel,
     array(select s.codigo from usuario_setor p join setor s on s.id = p.setor_id where p.usuario_id = u.id
           order by s.codigo) as setores,
-    u.ativo, u.senha_provisoria,
+    u.integracao, u.ativo, u.senha_provisoria,
     exists (select from segundo_fator f where f.usuario_id = u.id and f.ativo) as segundo_fator,
     u.versao, u.criado_em, u.atualizado_em"""
 _SORT = 'sem_acento(u.nome) collate "C"'
@@ -66,8 +66,9 @@ async def get(conn: AsyncConnection[Any], id_: UUID, *, lock: bool = False) -> d
 async def insert(conn: AsyncConnection[Any], values: Mapping[str, Any], password_hash: str, provisional: bool) -> UUID:
     """Insert an account without setores; its id."""
     cursor = await conn.execute(
-        "insert into usuario (email, nome, papel, senha_hash, senha_provisoria) values (%s, %s, %s, %s, %s) returning id",
-        [values["email"], values["nome"], values["papel"], password_hash, provisional],
+        "insert into usuario (email, nome, papel, integracao, senha_hash, senha_provisoria)"
+        " values (%s, %s, %s, %s, %s, %s) returning id",
+        [values["email"], values["nome"], values["papel"], values["integracao"], password_hash, provisional],
     )
     row = await cursor.fetchone()
     assert row is not None

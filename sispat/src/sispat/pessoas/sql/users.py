@@ -19,7 +19,7 @@ __all__ = ["Credential", "credential", "end_session", "open_session", "set_passw
 
 
 class Credential(NamedTuple):
-    """What signing in needs to know of a user."""
+    """What signing in needs to know of a user; an integration is not `active`: it has no password."""
 
     usuario_id: UUID
     password_hash: str
@@ -31,7 +31,7 @@ class Credential(NamedTuple):
 async def credential(conn: AsyncConnection[Any], email: str) -> Credential | None:
     """The credential stored for an e-mail (lower case), or None."""
     cursor = await conn.execute(
-        """select u.id, u.senha_hash, u.ativo, coalesce(f.ativo, false), u.papel
+        """select u.id, u.senha_hash, u.ativo and not u.integracao, coalesce(f.ativo, false), u.papel
            from usuario u left join segundo_fator f on f.usuario_id = u.id where u.email = %s""",
         [email],
     )

@@ -1,0 +1,83 @@
+"""`sispat chave ...`: API keys of integrations, administered from the command line.
+
+Promises: the secret of a new key is all that `criar` writes to standard output, this once; everything is audited.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sispat.cli._usuario import com_banco
+
+if TYPE_CHECKING:
+    from sispat.kernel.context import Context
+
+__all__ = ["app"]
+
+app = typer.Typer(help="Chaves da API, com que outros programas entram.", no_args_is_help=True)
+
+
+@app.command("criar")
+def criar(
+    integracao: Annotated[str, typer.Option("--integracao", help="E-mail da integração.")],
+    nome: Annotated[str, typer.Option("--nome", help="Onde a chave vai ficar.")],
+    dias: Annotated[int, typer.Option("--dias", help="Por quantos dias vale, de 1 a 365.")] = 365,
+) -> None:
+    """Cria uma chave e escreve o segredo dela, que não será mostrado de novo."""
+    from sispat.pessoas import accounts, keys
+    from sispat.pessoas.fields import NovaChave
+
+    nova = NovaChave.parse({"nome": nome, "dias": dias})
+
+    async def fazer(ctx: Context) -> None:
+        made = await keys.criar(ctx, await accounts.por_email(ctx, integracao), nova)
+        typer.echo(f"Criada: {made.row['id']}, vale até {made.row['expira_em']:%Y-%m-%d %H:%M}. Segredo:", err=True)
+        typer.echo(made.secret)
+
+    com_banco(fazer)
+
+
+@app.command("listar")
+def listar(
+    integracao: Annotated[str | None, typer.Option("--integracao", help="E-mail de uma integração.")] = None,
+) -> None:
+    """Mostra as chaves, uma por linha: id, integração, nome, início, estado, até quando vale, último uso."""
+    from sispat.pessoas import accounts, keys
+    from sispat.pessoas.fields import ListaDeChaves
+
+    async def ler(ctx: Context) -> None:
+        of = None if integracao is None else await accounts.por_email(ctx, integracao)
+        asked: ListaDeChaves | None = ListaDeChaves(integracao_id=of, limit=200)
+        while asked is not None:
+            found = await keys.listar(ctx, asked)
+            for row in found.rows:
+                vale, usada = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (row["expira_em"], row["usada_em"]))
+                values = (row["id"], row["integracao"], row["nome"], row["inicio"], row["estado"], vale, usada)
+                typer.echo("\t".join(map(str, values)))
+            more = {"integracao_id": of, "limit": 200, "cursor": found.following}
+            asked = ListaDeChaves.parse(more) if found.following else None
+
+    com_banco(ler)
+
+
+@app.command("revogar")
+def revogar(id_: Annotated[str, typer.Argument(metavar="ID", help="O id que `listar` mostra.")]) -> None:
+    """Revoga uma chave, na hora e para sempre."""
+    from uuid import UUID
+
+    from sispat.pessoas import keys
+
+    try:
+        key_id = UUID(id_)
+    except ValueError:
+        raise typer.BadParameter(
+            "não é um id de chave; use o que `sispat chave listar` mostra", param_hint="ID"
+        ) from None
+
+    async def fazer(ctx: Context) -> None:
+        row = await keys.revogar(ctx, key_id)
+        typer.echo(f"Revogada: {row['nome']}, de {row['integracao']}.")
+
+    com_banco(fazer)
