@@ -20,7 +20,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from esteio import EsteioError
-from esteio.web import BodyLimit, RateLimits, RequestId, health_routes
+from esteio.web import BodyLimit, Measure, RateLimits, RequestId, health_routes
 from esteio.web.limits import Denial
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # names the host that the request named; http.edge does it without
         lifespan=lifespan,
         middleware=[
+            Middleware(Measure, measurements=service.measurements),
             Middleware(RequestId),
             Middleware(Edge, show=_show, secure=settings.secure_cookies),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),

@@ -56,6 +56,7 @@ def serve(
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve an ASGI application with workers that are kept alive."""
+    from esteio.health import measuring
     from esteio.serve import ServerOptions, Supervisor, Timeouts
     from esteio.serve import bind as listen
 
@@ -65,11 +66,13 @@ def serve(
     sys.path.insert(0, os.getcwd())  # as `python -m` does: the application is usually in the current directory
     with ExitStack() as stack:
         sock = stack.enter_context(listen(host, port))
+        number = workers or (1 if reload else 2)
+        stack.enter_context(measuring(f"{app}-{sock.getsockname()[1]}", workers=number))
         database = [stack.enter_context(_embedded(postgres))] if postgres else []
         supervisor = Supervisor(
             app,
             sockets=[sock],
-            workers=workers or (1 if reload else 2),
+            workers=number,
             services=[*database, *programs],
             on_ready=lambda: print(f"http://{_shown(host)}:{sock.getsockname()[1]} is ready (Ctrl-C ends)", flush=True),
             options=ServerOptions(factory=factory, forwarded_allow_ips=trusted_proxies, log_config=logs),

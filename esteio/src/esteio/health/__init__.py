@@ -1,8 +1,22 @@
-"""What is well and what is not, asked cheaply and told truthfully."""
+"""What is well and what is not, asked cheaply and told truthfully; and what all workers of a host measure together."""
 
 from __future__ import annotations
 
 from esteio.health._check import Check, Result, Status
+from esteio.health._host_file import measuring
+from esteio.health._measurements import MEASUREMENTS, Measurements, MeasurementsError
 from esteio.health._monitor import Monitor, Report
+from esteio.health._sampler import Sampler
 
-__all__ = ["Check", "Monitor", "Report", "Result", "Status"]
+__all__ = [
+    "MEASUREMENTS",
+    "Check",
+    "Measurements",
+    "MeasurementsError",
+    "Monitor",
+    "Report",
+    "Result",
+    "Sampler",
+    "Status",
+    "measuring",
+]

@@ -10,6 +10,7 @@ with needs("web"):
 from esteio.web._body_limit import BodyLimit, BodyTooLarge
 from esteio.web._health import health_routes
 from esteio.web._maintenance import MaintenancePage
+from esteio.web._measure import Measure
 from esteio.web._request_id import RequestId
 from esteio.web.limits import (
     QuotaExceeded,
@@ -28,6 +29,7 @@ __all__ = [
     "BodyLimit",
     "BodyTooLarge",
     "MaintenancePage",
+    "Measure",
     "QuotaExceeded",
     "RateLimits",
     "RequestId",

@@ -89,6 +89,7 @@ def serve(
 
 
 def _servir(settings: Settings, demo: int | None) -> int:
+    from esteio.health import measuring
     from sispat.cli._contagem import contagem
     from sispat.cli._preparo import Preparo
     from sispat.cli._servidor import banco, encerravel
@@ -101,6 +102,7 @@ def _servir(settings: Settings, demo: int | None) -> int:
         encerravel(),
         _escutar(settings) as tomada,
         contagem(settings, tomada.getsockname()[1]),
+        measuring(f"sispat-{tomada.getsockname()[1]}-{settings.host}", workers=settings.workers),
         banco(settings, criar=demo is not None) as (dsn, embutido),
     ):
         _ambiente_dos_processos(settings, dsn, tomada)

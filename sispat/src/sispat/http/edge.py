@@ -44,6 +44,7 @@ class Edge:
             await self.app(scope, receive, send)
             return
         answer = _Answer(send, head=scope["method"] == "HEAD", hsts=self._is_secure(scope))
+        asked = scope
         if answer.head:
             scope = {**scope, "method": "GET"}
         try:
@@ -56,6 +57,8 @@ class Edge:
             _logger.exception("%s %s: unexpected error", scope["method"], _route(scope))
             response = await self._show(request, problem_of(error))
             await response(scope, receive, answer)
+        finally:
+            asked["route"] = scope.get("route")  # who measures asks for it
 
     def _is_secure(self, scope: Scope) -> bool:
         return scope["scheme"] == "https" if self._secure == "auto" else self._secure == "sim"

@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from starlette.requests import HTTPConnection
 
 from esteio import EsteioError
-from esteio.health import Check, Monitor
+from esteio.health import Check, Measurements, Monitor
 from esteio.limit import RateLimiter
 from esteio.maintenance import Maintenance
 from esteio.postgres import Database
@@ -84,6 +84,7 @@ class Service:
     limit_store: limit_store.LimitStore
     limiter: RateLimiter
     maintenance: Maintenance
+    measurements: Measurements
     slices: Sequence[Slice] = ()
     resources: list[object] = field(default_factory=list)
     number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -113,6 +114,7 @@ class Service:
             store,
             limiter,
             maintenance_switch(settings),
+            Measurements.of_environment(),
             slices,
         )
         service.resources += [each.resource(service) for each in slices if each.resource]

@@ -8,7 +8,7 @@ child has to open the file anew. Threads of one store are kept apart by its own 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from struct import pack
+from struct import pack, unpack_from
 from time import monotonic, sleep
 
 try:
@@ -49,6 +49,11 @@ class SetLocks:
         """Let go of all of them."""
         for number in numbers:
             fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, _flock(fcntl.F_UNLCK, number))
+
+    def held(self, number: int) -> bool:
+        """Whether another open file, of this process or another one, holds a lock; nothing is taken."""
+        asked = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, _flock(fcntl.F_WRLCK, number))
+        return bool(unpack_from("h", asked)[0] != fcntl.F_UNLCK)
 
     def _take(self, number: int, deadline: float) -> bool:
         wanted = _flock(fcntl.F_WRLCK, number)

@@ -1,0 +1,181 @@
+"""Measures every request: how many, how they ended, how long they took, how many run.
+
+Promises: a request is counted once, when its answer is whole or nobody waits for it any more, under the template of its
+route - never under its path, which others choose. What ended because the client left, or because the server ended, is
+`cancelled` and no error of the service. A request to no route is `(none)`; routes of mounted applications have their whole
+template. Measuring never changes a request, and costs some microseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Iterator
+from time import perf_counter
+from typing import Any
+
+from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from esteio.health import Measurements, Sampler
+from esteio.health.series import CANCELLED, HTTP, OTHER, Field, Key, Region
+
+__all__ = ["Measure", "route_template"]
+
+_NO_ROUTE = "(none)"
+_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+_CLIENT_CLOSED = 499  # what some applications answer to a client that left
+_MOST_ROUTES = 4096  # remembered; an application that makes routes for each request has more
+
+
+class Measure:
+    """ASGI middleware, the outermost one. `measurements`: where; without, in this process alone.
+
+    `sampler` begins with the application; without one, the process is measured and nothing else.
+    """
+
+    def __init__(self, app: ASGIApp, measurements: Measurements | None = None, sampler: Sampler | None = None) -> None:
+        self.app = app
+        self._measurements = measurements or Measurements.of_environment()
+        self._sampler = sampler or Sampler(self._measurements)
+        self._templates: dict[tuple[int, int], tuple[object, object, str]] = {}
+        self._region: Region | None = None
+        self._series: dict[tuple[str, int, int, str], int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Measure a request; with the application's life the sampler begins and ends."""
+        if scope["type"] == "http":
+            await self._measured(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            self._sampler.begin()
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._sampler.end()
+        else:
+            await self.app(scope, receive, send)
+
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        region = self._measurements.slot
+        if region is not self._region:  # at first, and in a forked child
+            self._region, self._series = region, {}
+            self._sampler.begin()
+        status, ended = 0, 0.0
+        app, method = scope.get("app"), scope["method"]  # whoever comes after us may replace both
+
+        def noting(message: Message) -> Awaitable[None]:
+            nonlocal status, ended
+            kind = message["type"]
+            if kind == "http.response.start":
+                status = message["status"]
+            elif kind == "http.response.body" and not message.get("more_body"):
+                ended = perf_counter()  # and not when the application returns: it may have work for afterwards
+            return send(message)
+
+        words = region.words
+        words[Field.ACTIVE] += 1
+        began = perf_counter()
+        try:
+            await self.app(scope, receive, noting)
+        except ClientDisconnect:
+            status = _CLIENT_CLOSED  # even if something was answered meanwhile: nobody read it
+            raise
+        except asyncio.CancelledError:
+            status = status if ended else _CLIENT_CLOSED
+            raise
+        except BaseException:
+            status = status if ended else 500  # the server says so, or cuts the answer off
+            raise
+        else:
+            if not ended:  # neither an answer nor an error: the client was gone
+                status = _CLIENT_CLOSED
+        finally:
+            words[Field.ACTIVE] -= 1
+            seconds = (ended or perf_counter()) - began
+            region.record(self._place(region, scope, app or self.app, method, status), seconds)
+
+    def _place(self, region: Region, scope: Scope, app: object, method: str, status: int) -> int:
+        outcome = CANCELLED if status == _CLIENT_CLOSED else _OUTCOMES[status // 100] if 100 <= status < 600 else "5xx"
+        # FastAPI names no route that is not its own, and of an included router's the one without its prefix.
+        fastapi = scope.get("fastapi")
+        route = (fastapi.get("effective_route_context") if fastapi else None) or scope.get("route")
+        endpoint = scope.get("endpoint")
+        key = (method if method in _METHODS else OTHER, id(route), id(endpoint), outcome)  # clients make up methods
+        at = self._series.get(key)
+        if at is None:
+            template = self._template(route, endpoint, app, scope["path"])
+            at = self._find(region, Key(HTTP, key[0], outcome, template))
+            if len(self._series) < _MOST_ROUTES:
+                self._series[key] = at
+        return at
+
+    @staticmethod
+    def _find(region: Region, series: Key) -> int:
+        return region.find(series) or region.add(series)
+
+    def _template(self, route: Any, endpoint: Any, app: object, path: str) -> str:
+        if route is None and endpoint is None:
+            return _NO_ROUTE
+        key = (id(route), id(endpoint))
+        known = self._templates.get(key)
+        if known is None:
+            if len(self._templates) >= _MOST_ROUTES:
+                return OTHER
+            # Both are kept, so that their ids stay theirs.
+            known = self._templates[key] = (route, endpoint, route_template(route, endpoint, app, path))
+        return known[2]
+
+
+_OUTCOMES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+def route_template(route: Any, endpoint: Any, app: object, path: str) -> str:
+    """The template under which `app` reaches `route`, or what serves `endpoint`; of several, the first that fits `path`.
+
+    Where FastAPI names no route and one function serves several of them, they count as the one that was asked for first.
+    """
+    found = [(each, prefix) for each, prefix in _walk(_routes(app), "") if each is route and _serves(each, endpoint)]
+    found = found or [
+        (each, prefix) for each, prefix in _walk(_routes(app), "") if _serves(each, endpoint, surely=True)
+    ]
+    templates = [_whole(each, prefix) for each, prefix in found or [(route, "")]]
+    fitting = [shown for shown, pattern in templates if compile_path(pattern)[0].match(path)]
+    return (fitting or [shown for shown, _ in templates])[0]
+
+
+def _serves(route: Any, endpoint: object, *, surely: bool = False) -> bool:
+    """Whether what the scope says was called is `route`'s; an inner router may say nothing of itself but this."""
+    own = getattr(route, "endpoint", None) or getattr(route, "app", None)
+    return own is endpoint if surely else own is endpoint or own is None or endpoint is None
+
+
+def _whole(route: Any, prefix: str) -> tuple[str, str]:
+    """Its template as shown, and the one to compare paths with."""
+    path = _joined(prefix, str(getattr(route, "path", "") or "")) or "/"
+    mounted = getattr(route, "endpoint", None) is None
+    return (f"{path}/*", f"{path}/{{path:path}}") if mounted else (path, path)
+
+
+def _walk(routes: Iterable[Any], prefix: str, depth: int = 8) -> Iterator[tuple[Any, str]]:
+    for route in routes:
+        yield route, prefix
+        if (contexts := getattr(route, "effective_route_contexts", None)) is not None:  # a router that FastAPI included
+            yield from ((context, prefix) for context in contexts())
+        elif depth:
+            yield from _walk(_routes(route), _joined(prefix, str(getattr(route, "path", "") or "")), depth - 1)
+
+
+def _routes(app: Any) -> Iterable[Any]:
+    """The routes of an application, also of one inside middleware."""
+    for _ in range(32):
+        found: Iterable[Any] | None = getattr(app, "routes", None)
+        if found is not None:
+            return found
+        app = getattr(app, "app", None)
+        if app is None:
+            break
+    return ()
+
+
+def _joined(prefix: str, path: str) -> str:
+    return prefix.rstrip("/") + path if path else prefix
