@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 from benchmarks.report import Claim
 
+from esteio.backup.archive import Limit, Segment, WalArchive, gaps
+from esteio.backup.archive._segments import WalObject
 from esteio.backup.packing import Packing
-from esteio.backup.physical import Limit, Segment, WalArchive, gaps
-from esteio.backup.physical._objects import WalObject
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.postgres import Dsn

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import psycopg
 
-from esteio.backup._folder import Draft
+from esteio.backup._files import Draft
+from esteio.backup.archive import WalArchive
+from esteio.backup.base import take_base
 from esteio.backup.packing import Packing
-from esteio.backup.physical import WalArchive, take_base
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from esteio.backup import Manifest, Proof
 from esteio.backup._catalogue import Catalogue
-from esteio.backup._folder import Draft
+from esteio.backup._files import Draft
 from esteio.backup._manifest import backup_id
 from esteio.backup._progress import Progress, silent
 from esteio.backup.documents import Documents

@@ -315,7 +315,7 @@ def test_the_servers_own_words_are_in_show_and_not_in_a_status(env, tmp_path: Pa
     assert esteio(env, "run").returncode == 0
     [folder] = Path(env["BACKUP_DIR"]).glob("backup_*")
     with (
-        mock.patch("esteio.backup.verify._trial.load", side_effect=ToolFailed("pg_restore", 1, "error: out of memory")),
+        mock.patch("esteio.backup.verify._dump.load", side_effect=ToolFailed("pg_restore", 1, "error: out of memory")),
     ):
         assert inside(env, "verify").returncode == 1
     status = inside(env, "status")

@@ -17,7 +17,7 @@ from trial_database import query, red
 from esteio.backup import BackupDamaged, Backups, Flaw, Proof, RestoreRefused, Trouble
 from esteio.backup._manifest import Manifest
 from esteio.backup.packing import Decryption, Encryption, Packing
-from esteio.backup.physical import first_segment
+from esteio.backup.restore import first_segment
 from esteio.backup.store import Stores, open_store
 from esteio.cli import ENGLISH
 from esteio.cli._copies import bring_copies, read_copies
@@ -224,7 +224,7 @@ def test_an_old_backup_may_be_absent_from_a_store_that_was_added_later(two: Two,
 def test_a_run_looks_at_what_arrived_and_fails_when_nothing_whole_did(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from esteio.backup._folder import Draft
+    from esteio.backup._files import Draft
 
     finish = Draft.finish
 

@@ -15,7 +15,7 @@ import pytest
 from documents_desk import Desk, tree
 
 from esteio.backup import BackupDamaged, BackupError, RestoreRefused
-from esteio.backup.documents._document import lines, parse
+from esteio.backup.documents._list import lines, parse
 from esteio.backup.packing import Decryption, Encryption, Packing, WrongKey
 from esteio.backup.store import AllStoresFailed, Upload, open_store
 from esteio.backup.store._directory import DirectoryStore

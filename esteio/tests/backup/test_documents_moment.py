@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import Manifest, Part
-from esteio.backup.documents._document import Document, lines, parse
-from esteio.backup.documents._listed import Listed
-from esteio.backup.documents._moment import around, joined
+from esteio.backup.documents._list import Document, Listed, around, joined, lines, parse
 
 LIST = Part("documents.jsonl.zst", "documents", 0, 0, "")
 

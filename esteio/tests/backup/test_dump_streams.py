@@ -14,10 +14,10 @@ import pytest
 from trial_database import FullFrom, names, query
 
 from esteio.backup import Backups, ToolFailed
-from esteio.backup.dump import _archives
-from esteio.backup.dump._archives import SMALL, archives
-from esteio.backup.dump._digests import Table
-from esteio.backup.dump._together import Halt, together
+from esteio.backup.dump import _take
+from esteio.backup.dump._introspect import Table
+from esteio.backup.dump._parallel import Halt, together
+from esteio.backup.dump._take import SMALL, archives
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox, environment
 from esteio.postgres import Dsn
@@ -124,7 +124,7 @@ def test_everything_comes_back_as_it_was_at_one_moment(made: Backups, large: Dsn
 
 
 def test_dumps_made_before_there_were_streams_are_restored(backups: Backups, large: Dsn, monkeypatch) -> None:
-    monkeypatch.setattr(_archives, "SMALL", 1 << 60)
+    monkeypatch.setattr(_take, "SMALL", 1 << 60)
     backups.run(verify=False)
     assert files(backups) == ["database.dump.zst", "globals.sql.zst", "manifest.json"]
     assert backups.restore_into(f"{large.database} de antes").rows == ROWS

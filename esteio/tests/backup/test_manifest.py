@@ -5,8 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.backup import Database, Grant, Manifest, ManifestError, Part, TableDigest
-from esteio.backup._manifest import backup_id, taken_at
-from esteio.backup._sealed import seal, unseal
+from esteio.backup._manifest import backup_id, seal, taken_at, unseal
 
 DATABASE = Database(
     name="cidade são joão",

@@ -24,7 +24,7 @@ from esteio import events
 from esteio.alert import Channels, Outbox, backup_notice
 from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, NotLeader, Problem, Trouble
 from esteio.backup._lock import Lock
-from esteio.backup.operator import (
+from esteio.backup.agent import (
     ChildRun,
     Deferred,
     LeaderLock,
@@ -34,7 +34,7 @@ from esteio.backup.operator import (
     leading,
     read_state,
 )
-from esteio.backup.operator._state import write_state
+from esteio.backup.agent._reporter import write_state
 from esteio.backup.schedule import Errand
 from esteio.backup.store import StoreNotInitialised, Stores, open_store
 from esteio.backup.watch import BackupsRed

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.backup.packing import PackUnreadable, unpack
-from esteio.backup.packing._blocks import Blocks
+from esteio.backup.packing._unpack import Blocks
 
 MOST = (1 << 20) + 2 * (128 << 10)
 

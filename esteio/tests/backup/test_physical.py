@@ -18,24 +18,13 @@ import psycopg
 import pytest
 
 from esteio.backup import BackupDamaged, Manifest, RestoreRefused
-from esteio.backup._folder import Draft, Folder
+from esteio.backup._files import Draft, Folder
+from esteio.backup.archive import Wal, WalArchive, WalGap, WalNotShipped, WalShipped, gaps, inventory
+from esteio.backup.archive._fetch import dated
+from esteio.backup.base import NotPossible, take_base
+from esteio.backup.cluster import swap
 from esteio.backup.packing import Decryption, Encryption, Packing
-from esteio.backup.physical import (
-    NotPossible,
-    Wal,
-    WalArchive,
-    WalGap,
-    WalNotShipped,
-    WalShipped,
-    first_segment,
-    gaps,
-    inventory,
-    plan,
-    recover,
-    swap,
-    take_base,
-)
-from esteio.backup.physical._place import dated
+from esteio.backup.restore import first_segment, plan, recover
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded

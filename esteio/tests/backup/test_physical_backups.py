@@ -17,9 +17,12 @@ from trial_database import red
 
 from esteio.backup import BackupDamaged, BackupNotFound, Backups, RestoreRefused, Retention, VerificationFailed
 from esteio.backup._progress import silent
+from esteio.backup.archive import Segment, Wal, WalArchive
+from esteio.backup.archive._fetch import _Placing, place_log
+from esteio.backup.base import NotPossible
+from esteio.backup.cluster import swap
 from esteio.backup.packing import Packing
-from esteio.backup.physical import NotPossible, Segment, Wal, WalArchive, swap, unneeded
-from esteio.backup.physical._place import _Placing, place_log
+from esteio.backup.restore import unneeded
 from esteio.backup.store import AllStoresFailed, Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SystemClock

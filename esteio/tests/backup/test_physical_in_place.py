@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from esteio.backup import Backups, NotConfirmed, RestoreRefused
-from esteio.backup.physical import require_stopped
+from esteio.backup.cluster import require_stopped
 from esteio.backup.store import Stores, open_store
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded

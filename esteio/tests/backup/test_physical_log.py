@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import Manifest, Part, RestoreRefused
-from esteio.backup.physical import Segment, StoreLag, Target, Wal, WalStatus, first_segment, gaps, plan, window
-from esteio.backup.physical._plan import why_base
-from esteio.backup.physical._segments import lsn_bytes
-from esteio.backup.physical._timelines import Branch, history_file
+from esteio.backup.archive import Segment, StoreLag, Wal, WalStatus, gaps
+from esteio.backup.archive._inventory import Branch, history_file
+from esteio.backup.archive._segments import lsn_bytes
+from esteio.backup.restore import Target, first_segment, plan, window
+from esteio.backup.restore._plan import why_base
 
 MIB = 1 << 20
 SIZE = 16 * MIB

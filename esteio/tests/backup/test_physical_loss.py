@@ -19,7 +19,9 @@ import psycopg
 import pytest
 
 from esteio.backup import Manifest
-from esteio.backup.physical import inventory, plan, recover, swap
+from esteio.backup.archive import inventory
+from esteio.backup.cluster import swap
+from esteio.backup.restore import plan, recover
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded

@@ -15,11 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import BackupDamaged, Manifest
-from esteio.backup._folder import Draft, Folder
+from esteio.backup._files import Draft, Folder
+from esteio.backup.base._tar import NotTar, Picking
 from esteio.backup.packing import Packing
-from esteio.backup.physical._files import Comparison, problems
-from esteio.backup.physical._tar import NotTar, Picking
-from esteio.backup.physical._unpacking import ThreadedWriter, unpack_tar
+from esteio.backup.restore._data_directory import Comparison, ThreadedWriter, problems, unpack_tar
 from esteio.backup.store import Stores, open_store
 
 FILES = {"PG_VERSION": b"18\n", "base/1/112": b"x" * 70_000, "base/1/113": b"", "global/pg_control": b"c" * 8192}
@@ -139,7 +138,7 @@ def test_a_full_disk_ends_it_at_once(
     def full(handle: int, data: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("esteio.backup.physical._unpacking.os", _Replaced(os, write=full))
+    monkeypatch.setattr("esteio.backup.restore._data_directory.os", _Replaced(os, write=full))
     with pytest.raises(OSError, match="No space"):
         unpacked(tar())
 

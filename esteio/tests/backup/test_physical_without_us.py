@@ -16,9 +16,10 @@ import pyrage
 import pytest
 
 from esteio.backup import Backups
-from esteio.backup._folder import Draft
+from esteio.backup._files import Draft
+from esteio.backup.archive import WalArchive
+from esteio.backup.base import take_base
 from esteio.backup.packing import Encryption, Packing
-from esteio.backup.physical import WalArchive, take_base
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import find_binaries

@@ -11,8 +11,7 @@ import psycopg
 import pytest
 from trial_database import CONTENT, names, query
 
-import esteio.backup.restore._swap as restore_swap
-import esteio.backup.restore._whole as restore_whole
+import esteio.backup.restore._database as restore_database
 from esteio.backup import (
     AlreadyRunning,
     BackupNotFound,
@@ -24,8 +23,8 @@ from esteio.backup import (
     ToolFailed,
 )
 from esteio.backup._lock import Lock
-from esteio.backup.dump._create import drop_database
-from esteio.backup.restore._swap import swap
+from esteio.backup.dump._load import drop_database
+from esteio.backup.restore._database import swap
 from esteio.backup.store import Stores, open_store
 from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.testing.postgres import PostgresServer
@@ -283,14 +282,14 @@ def test_a_role_that_is_no_superuser_swaps_beside_an_autovacuum_worker(tmp_path:
 
 def _lost_after_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server carries out the rename, and its answer never arrives."""
-    real = restore_swap._rename
+    real = restore_database._rename
 
     def renamed(*arguments: object) -> bool:
         real(*arguments)
         msg = "server closed the connection unexpectedly"
         raise psycopg.OperationalError(msg)
 
-    monkeypatch.setattr(restore_swap, "_rename", renamed)
+    monkeypatch.setattr(restore_database, "_rename", renamed)
 
 
 def test_a_server_lost_at_commit_is_asked_what_it_did(
@@ -307,16 +306,16 @@ def test_while_nobody_knows_what_a_lost_server_did_nothing_is_put_back(
     made: Backups, database: Dsn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _lost_after_commit(monkeypatch)
-    monkeypatch.setattr(restore_whole, "_SERVER_PATIENCE", 0.0)
+    monkeypatch.setattr(restore_database, "_SERVER_PATIENCE", 0.0)
     swapped: list[str] = []
-    swap_ = restore_whole.swap
+    swap_ = restore_database.swap
 
     def swapping(*arguments: object, **more: object) -> None:
-        monkeypatch.setattr(restore_whole, "connect", _away)
+        monkeypatch.setattr(restore_database, "connect", _away)
         swapped.append("swapped")
         swap_(*arguments, **more)
 
-    monkeypatch.setattr(restore_whole, "swap", swapping)
+    monkeypatch.setattr(restore_database, "swap", swapping)
     with pytest.raises(RestoreUnclear, match="if that database still exists, nothing was changed"):
         made.restore_in_place(lambda _name: True)
     assert swapped == ["swapped"]

@@ -36,8 +36,8 @@ from esteio.backup.schedule import (
     systemd_units,
     windows_task,
 )
-from esteio.backup.schedule._decision import Known, Outcome, after, decide
-from esteio.backup.schedule._memory import recall
+from esteio.backup.schedule._cron import Known, Outcome, after, decide
+from esteio.backup.schedule._scheduler import recall
 from esteio.testing import ManualClock, recorded_events
 
 HOUR = 3600.0

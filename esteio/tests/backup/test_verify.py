@@ -23,7 +23,7 @@ from esteio.backup import (
     Retention,
     VerificationFailed,
 )
-from esteio.backup._folder import Folder
+from esteio.backup._files import Folder
 from esteio.backup._manifest import backup_id
 from esteio.backup.verify import Scratch
 from esteio.postgres import Dsn

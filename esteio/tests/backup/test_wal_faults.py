@@ -21,9 +21,11 @@ import psycopg
 import pytest
 
 from esteio.backup import Manifest
-from esteio.backup._folder import Draft
+from esteio.backup._files import Draft
+from esteio.backup.archive import inventory, read_status
+from esteio.backup.base import take_base
 from esteio.backup.packing import Packing
-from esteio.backup.physical import inventory, plan, read_status, recover, take_base
+from esteio.backup.restore import plan, recover
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded

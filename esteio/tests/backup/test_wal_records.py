@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from esteio.backup.physical._records import commit_times, read_header
+from esteio.backup.archive._records import commit_times, read_header
 from esteio.backup.tools import Toolbox
 from esteio.testing.postgres import PostgresServer
 

@@ -17,12 +17,13 @@ import psycopg
 import pytest
 
 from esteio.backup import Backups, RestoreRefused, Trouble
+from esteio.backup.archive import Limit, Segment, WalArchive, WalConflict, WalMended, WalMismatch, gaps
+from esteio.backup.archive._inventory import list_wal
+from esteio.backup.archive._segments import FOLDER, KEYS, WalObject
+from esteio.backup.archive._ship import Shipping
+from esteio.backup.archive._spool import Spool
 from esteio.backup.packing import Decryption, Encryption, Packing
-from esteio.backup.physical import Limit, Segment, Target, WalArchive, WalConflict, WalMended, WalMismatch, gaps
-from esteio.backup.physical._inventory import list_wal
-from esteio.backup.physical._objects import FOLDER, KEYS, WalObject
-from esteio.backup.physical._ship import Shipping
-from esteio.backup.physical._spool import Spool
+from esteio.backup.restore import Target
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, SystemClock
@@ -582,7 +583,7 @@ def test_no_setting_of_the_backup_has_a_say_in_its_restore(
 
 @pytest.mark.fault
 def test_a_replayed_server_runs_nothing_but_itself(server: PostgresServer, stores: Stores, home: Path) -> None:
-    from esteio.backup.physical import plan, recover
+    from esteio.backup.restore import plan, recover
 
     backups = Backups(server.dsn(), stores, scratch=home, self_init=True)
     run(server, "CREATE SUBSCRIPTION taker CONNECTION 'host=/nowhere' PUBLICATION p WITH (connect = false)")

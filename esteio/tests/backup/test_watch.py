@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from esteio.backup import AlreadyRunning, BackupRunEnded, Backups
 from esteio.backup._lock import Lock
-from esteio.backup.watch import BackupsGreen, BackupsRed, Watch
-from esteio.backup.watch._decision import AGAIN, COOLDOWN, Memory, decide
+from esteio.backup.watch import AGAIN, COOLDOWN, BackupsGreen, BackupsRed, Memory, Watch, decide
 from esteio.events import Event, subscribe
 from esteio.postgres import DatabaseUnavailable
 from esteio.testing import ManualClock, recorded_events

@@ -11,8 +11,8 @@ import threading
 import time
 from pathlib import Path
 
+from esteio.backup.archive import WalArchive
 from esteio.backup.packing import Packing
-from esteio.backup.physical import WalArchive
 from esteio.backup.store import Stored, StoreDenied, StoreFull, Stores, StoreUnavailable, Upload
 from esteio.backup.store._directory import DirectoryStore
 from esteio.backup.tools import Toolbox

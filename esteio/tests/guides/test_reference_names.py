@@ -21,7 +21,7 @@ PAGES = "\n".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob
 PENDING = re.compile(r"esteio\.backup|esteio\.backup\.store")
 
 # Parts of `Backups`, as its page says; nobody outside of esteio.backup needs them.
-PARTS = re.compile(r"esteio\.backup\.(documents|dump|restore|tools|verify)")
+PARTS = re.compile(r"esteio\.backup\.(base|documents|dump|tools|verify)")
 
 
 def public_modules() -> list[str]:

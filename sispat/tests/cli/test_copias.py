@@ -16,8 +16,8 @@ from processos import Service, comando, pasta_de_dados, por_dentro
 
 from esteio.alert import ENGLISH as AVISOS
 from esteio.backup import Problem, Trouble, Why
-from esteio.backup.operator import OperatorState
-from esteio.backup.operator._state import write_state
+from esteio.backup.agent import OperatorState
+from esteio.backup.agent._reporter import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
 from sispat.cli._avisos import PALAVRAS

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 import esteio.backup
+import esteio.backup.archive
+import esteio.backup.base
 import esteio.backup.packing
-import esteio.backup.physical
 import esteio.backup.schedule
 import esteio.backup.store
 import esteio.backup.tools
@@ -27,8 +28,9 @@ from sispat.cli._frases import _FRASES, traduzir
 
 PACOTES = (
     esteio.backup,
+    esteio.backup.archive,
+    esteio.backup.base,
     esteio.backup.packing,
-    esteio.backup.physical,
     esteio.backup.schedule,
     esteio.backup.store,
     esteio.backup.tools,

@@ -31,7 +31,8 @@ import os, signal, sys
 momento = sys.argv.pop(1)
 def morrer(*_, **__):
     os.kill(os.getpid(), signal.SIGKILL)
-from esteio.backup.physical import _replay, _together
+from esteio.backup.cluster import _in_place
+from esteio.backup.restore import _replay
 from esteio.cli import _bar
 mostrar = _bar.Bar.__call__
 _bar.Bar.__call__ = lambda barra, passo, *resto: morrer() if passo == momento else mostrar(barra, passo, *resto)
@@ -41,7 +42,7 @@ if momento == "meio":
     def meio(new, data_dir, *, now):
         data_dir.rename(data_dir.with_name("postgres.before-morto"))
         morrer()
-    _together.swap = meio
+    _in_place.swap = meio
 from sispat.cli import main
 main()
 """

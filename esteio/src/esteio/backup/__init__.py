@@ -17,7 +17,6 @@ with needs("backup"):
 
 from esteio.backup._backups import MOST_JOBS, Backups, Run, default_packing
 from esteio.backup._catalogue import Entry
-from esteio.backup._copies import Brought, Copies
 from esteio.backup._errors import (
     AlreadyRunning,
     BackupDamaged,
@@ -39,14 +38,13 @@ from esteio.backup._errors import (
     VerificationFailed,
 )
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
-from esteio.backup._flaws import Flaw
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
 from esteio.backup._marker import Marker
-from esteio.backup._marks import Marks
-from esteio.backup._problem import Problem, Trouble
-from esteio.backup._proof import Proof
+from esteio.backup._problem import Flaw, Problem, Trouble
 from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
+from esteio.backup._sync import Brought, Copies
+from esteio.backup._verification import Marks, Proof
 from esteio.backup.restore import Restored, RestorePlan
 
 __all__ = [

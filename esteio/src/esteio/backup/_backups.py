@@ -18,43 +18,35 @@ from pathlib import Path
 
 from esteio import events
 from esteio.backup._catalogue import Catalogue, Entry
-from esteio.backup._copies import Brought, Copies, bring, known_flaws, read_everywhere
-from esteio.backup._databases import DatabaseBackups
-from esteio.backup._ending import Ending
+from esteio.backup._database import DatabaseBackups
 from esteio.backup._errors import AlreadyRunning, BackupNotFound, NotConfirmed, RestoreRefused, VerificationFailed
 from esteio.backup._events import BackupFailed, BackupMade, BackupVerified
-from esteio.backup._folder import Draft, Folder
+from esteio.backup._files import Draft, Folder
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest, backup_id
-from esteio.backup._marker import MarkedStore, Marker, Markers
-from esteio.backup._marks import ACCEPTABLE, Marks
-from esteio.backup._places import Places
+from esteio.backup._marker import MarkedStore, Marker, Markers, Places
 from esteio.backup._problem import Problem, Trouble, not_made
 from esteio.backup._progress import Progress, silent
-from esteio.backup._proof import Proof
+from esteio.backup._pruner import Thinning, is_cluster
 from esteio.backup._retention import Decision, Retention, leap
+from esteio.backup._run import Ending
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
-from esteio.backup._thinning import Thinning, is_cluster
-from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
-from esteio.backup.packing import Decryption, Packing
-from esteio.backup.physical import (
+from esteio.backup._sync import Brought, Copies, bring, known_flaws, read_everywhere
+from esteio.backup._verification import ACCEPTABLE, Marks, Proof
+from esteio.backup.archive import Limit, Repaired, WalArchive, packing_with_known_key
+from esteio.backup.base import NotPossible
+from esteio.backup.cluster import (
     KINDS,
     ClusterBackups,
-    Limit,
-    NotPossible,
-    Recovered,
-    Repaired,
-    Target,
-    WalArchive,
-    packing_with_known_key,
     recover_beside,
     recover_in_place,
     recover_server,
     require_stopped,
-    time_of,
 )
-from esteio.backup.restore import Restored, RestorePlan, plan_restore
+from esteio.backup.documents import SAMPLE, Documents, Returned, Untouched
+from esteio.backup.packing import Decryption, Packing
+from esteio.backup.restore import Recovered, Restored, RestorePlan, Target, plan_restore, time_of
 from esteio.backup.schedule import Errand, Job, Scheduler, Task
 from esteio.backup.store import AllStoresFailed, Stores
 from esteio.backup.tools import Toolbox
@@ -412,7 +404,7 @@ class Backups:
     ) -> Recovered:
         """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
 
-        It is left stopped; `esteio.backup.physical.swap` puts it in the place of the old one. RestoreRefused shows
+        It is left stopped; `esteio.backup.cluster.swap` puts it in the place of the old one. RestoreRefused shows
         what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
         A `Target` stops at a transaction, a position, a restore point or at the end of the base, and names a timeline; the
         documents are then the newest. `cluster` is its system identifier, needed where the stores hold several and none was

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from esteio.backup._manifest import Manifest
-from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision
+from esteio.backup._verification import Proof
 from esteio.events import Event
 
 __all__ = ["BackupFailed", "BackupMade", "BackupRunEnded", "BackupVerified"]

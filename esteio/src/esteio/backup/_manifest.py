@@ -1,11 +1,14 @@
-"""What a backup is: the record that is written last and makes it one.
+"""What a backup is: the record that is written last and makes it one, sealed so that a changed byte is noticed.
 
 Promises: pure values; `Manifest.to_json` and `from_json` are each other's reverse, and the text is what people and
-other programs read too. A manifest of a later format is refused, never guessed at.
+other programs read too. A manifest of a later format is refused, never guessed at. The seal is the field `seal`: the
+sha256 of the whole text with that field as 64 zeros. Other programs can ignore it.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -13,9 +16,37 @@ from datetime import UTC, datetime
 from typing import Any
 
 from esteio.backup._errors import ManifestError
-from esteio.backup._sealed import seal, unseal
 
-__all__ = ["FORMAT", "Database", "Grant", "Manifest", "Part", "TableDigest", "backup_id", "taken_at"]
+__all__ = ["FORMAT", "Database", "Grant", "Manifest", "Part", "TableDigest", "backup_id", "seal", "taken_at", "unseal"]
+
+_BLANK = '"seal": "' + "0" * 64 + '"'
+_SEAL = re.compile(r'"seal": "([0-9a-f]{64})"(?=\n}\n\Z)')
+
+
+def seal(content: Mapping[str, Any]) -> str:
+    """`content` as text with its seal at the end."""
+    text = json.dumps({**content, "seal": "0" * 64}, ensure_ascii=False, indent=1) + "\n"
+    return text.replace(_BLANK, f'"seal": "{_digest(text)}"')
+
+
+def unseal(text: str | bytes) -> dict[str, Any]:
+    """What was sealed; ValueError when it is not exactly as it was."""
+    text = text if isinstance(text, str) else text.decode()
+    found = _SEAL.search(text)
+    if found is None:
+        msg = "it has no seal at its end"
+        raise ValueError(msg)
+    if _digest(_SEAL.sub(_BLANK, text)) != found[1]:
+        msg = "its seal does not fit: it was changed after it was written"
+        raise ValueError(msg)
+    content: dict[str, Any] = json.loads(text)
+    del content["seal"]
+    return content
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
 
 FORMAT = 1
 _ID = re.compile(r".+_(\d{8}_\d{6})(?:_\d+)?")

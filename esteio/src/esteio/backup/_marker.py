@@ -9,7 +9,9 @@ what is in a backup as superuser.
 from __future__ import annotations
 
 import builtins
+import hashlib
 import logging
+import tempfile
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,12 +19,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from esteio.backup._catalogue import read_small
 from esteio.backup._errors import EncryptionRequired, ManifestError
-from esteio.backup._folder import MANIFEST
-from esteio.backup._manifest import Manifest, taken_at
+from esteio.backup._files import MANIFEST
+from esteio.backup._manifest import Manifest, seal, taken_at, unseal
 from esteio.backup._problem import Problem, Trouble
-from esteio.backup._sealed import seal, unseal
-from esteio.backup._soundness import read_small
 from esteio.backup.store import (
     AllStoresFailed,
     Download,
@@ -36,7 +37,7 @@ from esteio.backup.store import (
 )
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["MARKER", "MarkedStore", "Marker", "Markers", "is_marked"]
+__all__ = ["MARKER", "MarkedStore", "Marker", "Markers", "Places", "is_marked"]
 
 MARKER = "store.json"
 _FORMAT = 1
@@ -290,3 +291,31 @@ def _newest(keys: Collection[str], prefix: str) -> tuple[str, datetime] | None:
     folders: Sequence[str] = [key.removesuffix(f"/{MANIFEST}") for key in keys if key.endswith(f"/{MANIFEST}")]
     ours = [(each, at) for each in folders if each.startswith(f"{prefix}_") and (at := taken_at(each))]
     return max(ours, key=lambda each: each[1], default=None)
+
+
+class Places:
+    """Of the backups in `stores`."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    @property
+    def root(self) -> Path | None:
+        """The first directory among the stores."""
+        roots = (getattr(store, "root", None) for store in self._stores.stores)
+        return next((root for root in roots if isinstance(root, Path)), None)
+
+    @property
+    def directory(self) -> Path:
+        """The same, or the temporary directory."""
+        return self._usable() or Path(tempfile.gettempdir())
+
+    def file(self, name: str) -> Path:
+        """The file for `name`."""
+        if (root := self._usable()) is not None:
+            return root / f".{name}"
+        digest = hashlib.sha256("\n".join(store.name for store in self._stores.stores).encode()).hexdigest()[:16]
+        return self.directory / f"esteio-backup-{digest}.{name}"
+
+    def _usable(self) -> Path | None:
+        return self.root if self.root is not None and is_marked(self.root) else None

@@ -1,11 +1,12 @@
-"""What is wrong with backups: a code and fields for programs, a sentence for people, in English or another language.
+"""What is wrong with the backups: a code and its fields, from which the sentence is made.
 
-Promises: pure and hashable. Every field is in the sentence, so a text in another language can be checked to lack none.
+Promises: pure. What one store lacks of a backup is found by names and sizes alone: cheap enough for every list, and
+enough to find what was cut short, never arrived or was removed. Changed bytes are found by reading (`_sync.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,7 +14,18 @@ from typing import Any
 from esteio.backup._errors import ManifestError
 from esteio.backup.store import AllStoresFailed, StoreError
 
-__all__ = ["MENDABLE", "Problem", "Trouble", "Value", "not_made", "silent_stores", "why"]
+__all__ = [
+    "MENDABLE",
+    "WHOLE",
+    "Flaw",
+    "Problem",
+    "Trouble",
+    "Value",
+    "flaws_by_size",
+    "not_made",
+    "silent_stores",
+    "why",
+]
 
 Value = str | int | float | tuple[str, ...]
 
@@ -178,3 +190,44 @@ def silent_stores(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
 
 def _joined(value: Value) -> str | int | float:
     return ", ".join(value) if isinstance(value, tuple) else value
+
+
+WHOLE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """`file` of a backup is not in `store` as it was written; `WHOLE` as the file means all of it.
+
+    `right` names the stores that were read and have it as it was written.
+    """
+
+    store: str
+    file: str
+    problem: Problem
+    right: tuple[str, ...] = ()
+
+
+def flaws_by_size(
+    backup: str, wanted: Mapping[str, int], manifest: str, found: Mapping[str, Mapping[str, int]], stores: Sequence[str]
+) -> tuple[Flaw, ...]:
+    """Compare the sizes `found` (by file, then store) with the `wanted` ones in each of `stores`.
+
+    A store without the file `manifest` never got a whole copy: that is one flaw, whatever else lies there.
+    """
+    flaws = []
+    for store in stores:
+        if store not in found.get(manifest, {}):
+            flaws.append(Flaw(store, WHOLE, Problem.of(Trouble.COPY_ABSENT, backup=backup, store=store)))
+            continue
+        for file, written in wanted.items():
+            size = found.get(file, {}).get(store)
+            if size is None:
+                lacks = Problem.of(Trouble.COPY_LACKS_FILE, backup=backup, store=store, file=file)
+                flaws.append(Flaw(store, file, lacks))
+            elif size != written:
+                differs = Problem.of(
+                    Trouble.COPY_SIZE, backup=backup, store=store, file=file, found=size, written=written
+                )
+                flaws.append(Flaw(store, file, differs))
+    return tuple(flaws)

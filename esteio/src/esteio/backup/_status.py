@@ -14,8 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from esteio.backup._catalogue import SKEW, Entry
-from esteio.backup._flaws import WHOLE, Flaw
-from esteio.backup._problem import MENDABLE, Problem, Trouble, silent_stores
+from esteio.backup._problem import MENDABLE, WHOLE, Flaw, Problem, Trouble, silent_stores
 
 __all__ = ["Status", "judge"]
 

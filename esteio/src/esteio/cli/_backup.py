@@ -95,7 +95,7 @@ def _add_run(app: typer.Typer, opened: Opened, words: Words, notified: Notified)
         gentle: Annotated[bool, typer.Option("--gentle", help=words.gentle)] = False,
         if_leader: Annotated[bool, typer.Option("--if-leader", help=words.if_leader)] = False,
     ) -> None:
-        from esteio.backup.operator import leading
+        from esteio.backup.agent import leading
 
         with (
             told(notified, kind.value),

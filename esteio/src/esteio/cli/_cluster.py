@@ -17,7 +17,7 @@ from esteio.cli._words import Words
 
 if TYPE_CHECKING:
     from esteio.backup import Backups
-    from esteio.backup.physical import Recovered, Target
+    from esteio.backup.restore import Recovered, Target
     from esteio.postgres.embedded import Embedded
 
 __all__ = ["Choice", "moment", "recover_cluster", "replace_cluster"]
@@ -36,7 +36,7 @@ class Choice:
 
 def moment(text: str, timeline: int | None, words: Words) -> datetime | Target | None:
     """What `--target-time` and `--timeline` say; None for the last moment there is."""
-    from esteio.backup.physical import Target
+    from esteio.backup.restore import Target
 
     try:
         target = Target.parse(text)

@@ -22,8 +22,8 @@ from esteio.events import Event
 if TYPE_CHECKING:
     from esteio.alert import Outbox
     from esteio.backup import Backups, Problem
-    from esteio.backup.operator import Deferred
-    from esteio.backup.physical import WalArchive
+    from esteio.backup.agent import Deferred
+    from esteio.backup.archive import WalArchive
     from esteio.backup.schedule import Errand, Task
     from esteio.cli._notify import Notices
     from esteio.serve import Service, ServiceRunner
@@ -57,7 +57,7 @@ def operating(
     How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
     again, as `said`, and what could not be delivered is delivered from here.
     """
-    from esteio.backup.operator import LeaderLock, Reporter
+    from esteio.backup.agent import LeaderLock, Reporter
     from esteio.serve import ServiceDied, ServiceFailed, ServiceRestarted, ServiceRunner
 
     try:
@@ -91,7 +91,7 @@ def _services(
     said: Callable[[Problem], str],
 ) -> list[Service]:
     """All that runs, in the order in which it starts; the outbox ends last, with what the others had to tell."""
-    from esteio.backup.operator import ChildRun
+    from esteio.backup.agent import ChildRun
 
     run = ChildRun(operation.command, backups.directory or Path("the stores"))
     wanted = _wanted(backups, operation, archive)
@@ -108,7 +108,7 @@ def _services(
 
 
 def _archive(backups: Backups) -> Deferred[WalArchive] | None:
-    from esteio.backup.operator import Deferred
+    from esteio.backup.agent import Deferred
 
     if backups.directory is None:
         _logger.warning("the log is not archived: it is received into a directory, and no store is one; set BACKUP_DIR")
@@ -164,7 +164,7 @@ def _complaints(runner: ServiceRunner) -> Callable[[], Mapping[str, str]]:
 
 def _log(event: Event) -> None:
     """What no service logs by itself."""
-    from esteio.backup.physical import WalGap, WalMended, WalNotShipped
+    from esteio.backup.archive import WalGap, WalMended, WalNotShipped
     from esteio.backup.schedule import TaskBegun, TaskFinished
 
     if isinstance(event, WalGap | WalMended | WalNotShipped):

@@ -16,7 +16,7 @@ from esteio.clock import SYSTEM
 if TYPE_CHECKING:
     from esteio.backup import Entry, Problem, Status
     from esteio.backup.documents import Returned
-    from esteio.backup.physical import Window
+    from esteio.backup.restore import Window
 
 __all__ = [
     "age_text",
@@ -95,7 +95,7 @@ def status_lines(status: Status, words: Words) -> Iterator[str]:
 
 def operator_says(path: Path | None) -> tuple[Problem, ...]:
     """What is bad, as the operator that writes `path` says, where there is one that makes the backups."""
-    from esteio.backup.operator import read_state
+    from esteio.backup.agent import read_state
 
     state = read_state(path) if path else None
     if state is None or not state.active:

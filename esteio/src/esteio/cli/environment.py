@@ -42,8 +42,8 @@ from pathlib import Path
 from esteio.alert import Channels, Heartbeat, Outbox
 from esteio.backup import MOST_JOBS, Backups, Retention, default_packing
 from esteio.backup._marker import is_marked
+from esteio.backup.archive import Limit
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
-from esteio.backup.physical import Limit
 from esteio.backup.store import Stores, StoreUrlError, stores_from_settings
 from esteio.cli._notify import Notices
 from esteio.errors import EsteioError

@@ -27,8 +27,9 @@ from esteio.backup import (
     TrialNotHeld,
     VerificationFailed,
 )
+from esteio.backup.archive import ArchiveFailed, WalConflict, WalMismatch
+from esteio.backup.base import NotPossible
 from esteio.backup.packing import InvalidKey, KeyTooSlow, PackUnreadable, WrongKey
-from esteio.backup.physical import ArchiveFailed, NotPossible, WalConflict, WalMismatch
 from esteio.backup.schedule import InstallFailed, ScheduleError
 from esteio.backup.store import AllStoresFailed, InvalidKeyName, StoreError, StoreUrlError
 from esteio.cli.environment import EnvironmentProblem

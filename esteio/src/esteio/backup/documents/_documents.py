@@ -1,9 +1,11 @@
-"""The documents beside a database, as `Backups` keeps them: taken, tried, brought back, thinned out.
+"""The documents beside a database, as `Backups` keeps them: taken, verified, brought back, pruned.
 
 Promises: without a directory, or where it does not exist, nothing is done and nothing is said - unless the backup
-before had documents: then a disk may not be mounted. Every backup fails its trial from then on, so that retention
+before had documents: then a disk may not be mounted. Every backup fails its verification from then on, so that retention
 removes nothing, until the documents are back or a person accepts that they are gone. They are taken after the database
-was looked at, so that whatever a row of the backup refers to is there.
+was looked at, so that whatever a row of the backup refers to is there. An object is removed only when the names of every
+backup that is kept could be read, and when it is older than a day: a younger one may belong to a backup that is being
+made elsewhere.
 """
 
 from __future__ import annotations
@@ -11,35 +13,57 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue, Entry
-from esteio.backup._copies import Brought
 from esteio.backup._errors import BackupDamaged, BackupError, RestoreRefused
-from esteio.backup._flaws import Flaw
-from esteio.backup._folder import Draft, Folder
+from esteio.backup._files import Draft, Folder
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Trouble
+from esteio.backup._problem import Flaw, Trouble
 from esteio.backup._progress import Progress
-from esteio.backup._proof import Proof
 from esteio.backup._retention import Decision, Why
-from esteio.backup.documents._check import check
-from esteio.backup.documents._copies import bring, flaws
-from esteio.backup.documents._document import lines
-from esteio.backup.documents._listed import DETAILS, KEY, LIST, NAMES, has_documents, listed, names
-from esteio.backup.documents._memory import Memory
-from esteio.backup.documents._moment import around, joined
-from esteio.backup.documents._place import KEYS, Key, Place, find_place, folder_of
-from esteio.backup.documents._return import Returning, Untouched
-from esteio.backup.documents._scan import Scan, scan
-from esteio.backup.documents._sending import Sending
-from esteio.backup.documents._take import Taken, Taking
-from esteio.backup.documents._unneeded import remove, unneeded
-from esteio.backup.store import AllStoresFailed, Store, Stores
+from esteio.backup._sync import Brought
+from esteio.backup._verification import Proof
+from esteio.backup.documents._list import DETAILS, KEY, LIST, NAMES, around, has_documents, joined, lines, listed, names
+from esteio.backup.documents._objects import KEYS, Key, Place, Sending, each, find_place, folder_of
+from esteio.backup.documents._restore import Returning, Untouched
+from esteio.backup.documents._take import Memory, Scan, Taken, Taking, scan
+from esteio.backup.documents._verify import bring, check, flaws
+from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["SAMPLE", "Documents", "expected"]
+__all__ = ["SAMPLE", "Documents", "expected", "remove", "unneeded"]
+
+_YOUNG = timedelta(days=1).total_seconds()
+
+
+def unneeded(folders: Sequence[Folder], stores: Stores, where: str, now: float) -> list[str]:
+    """The objects below `where` that none of `folders` names; `now` is in seconds since the epoch.
+
+    BackupDamaged or AllStoresFailed when the names of one of `folders` cannot be read.
+    """
+    found = stores.list(where)
+    old = {
+        name
+        for name, holders in found.items()
+        if not name.startswith(f"{where}/{KEYS}/")
+        and all(now - stored.modified > _YOUNG for stored in holders.values())
+    }
+    for folder in folders:
+        if not old:
+            break
+        old -= names(folder)
+    return sorted(old)
+
+
+def remove(objects: Sequence[str], stores: Stores) -> dict[str, StoreError]:
+    """Remove objects from the stores; what still holds some, and why."""
+    failed: dict[str, StoreError] = {}
+    for errors in each(stores.delete, objects, lambda: None):
+        failed.update(errors)
+    return failed
+
 
 _MANY = 10  # documents
 

@@ -3,31 +3,146 @@
 Promises: a document that did not change since the last run costs a look, one whose content a store has costs it
 nothing. What is read is what its name says, to the bit. A file that is written to while it is read is read once more;
 if it still changes it is kept as it was at one moment, and marked. One that vanished is left out: the application
-removed it. One that cannot be read stays in the list with the reason, and the backup will not pass its trial: somebody
-has to know, but the database should not go without a backup because of it.
+removed it. One that cannot be read stays in the list with the reason, and the backup fails its verification: somebody
+has to know, but the database should not go without a backup because of it. Symbolic links are not followed: what they
+point to may lie anywhere, and be anybody's.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import stat
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
 from esteio.backup._progress import Progress
-from esteio.backup.documents._amount import Amount
-from esteio.backup.documents._document import Document
-from esteio.backup.documents._memory import Memory
-from esteio.backup.documents._parallel import each
-from esteio.backup.documents._place import Place
-from esteio.backup.documents._scan import Scan, Seen
-from esteio.backup.documents._sending import Sending
+from esteio.backup.documents._list import Document
+from esteio.backup.documents._objects import Amount, Place, Sending, each
+from esteio.system import atomic_write
 
-__all__ = ["Taken", "Taking"]
+__all__ = ["Memory", "Scan", "Seen", "Taken", "Taking", "scan"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A file or a directory, and what the system says of it."""
+
+    path: str
+    stat: os.stat_result
+
+
+@dataclass(slots=True)
+class Scan:
+    """All of a directory, in the order of the paths."""
+
+    files: list[Seen] = field(default_factory=list)
+    directories: list[Seen] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+    special: int = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes in all files."""
+        return sum(seen.stat.st_size for seen in self.files)
+
+
+def scan(root: Path) -> Scan:
+    """Look at everything below `root`; OSError when `root` itself cannot be read."""
+    found = Scan()
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    _note(found, f"{folder}/{entry.name}" if folder else entry.name, entry, folders)
+        except FileNotFoundError:
+            if not folder:
+                raise
+        except OSError as error:
+            if not folder:
+                raise
+            found.unreadable[folder] = error.strerror or str(error)
+    found.files.sort(key=lambda seen: seen.path)
+    found.directories.sort(key=lambda seen: seen.path)
+    return found
+
+
+def _note(found: Scan, path: str, entry: os.DirEntry[str], folders: list[str]) -> None:
+    try:
+        about = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        found.unreadable[path] = error.strerror or str(error)
+        return
+    if stat.S_ISDIR(about.st_mode):
+        found.directories.append(Seen(path, about))
+        folders.append(path)
+    elif stat.S_ISREG(about.st_mode):
+        found.files.append(Seen(path, about))
+    else:
+        found.special += 1
+
+
+_YOUNG = 2.0  # seconds; the coarsest clock of a file system in use
+_FORMAT = 1
+
+
+class Memory:
+    """Kept in the hidden file of `directory` below `root`; nowhere when `root` is None."""
+
+    def __init__(self, root: Path | None, directory: Path) -> None:
+        name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]
+        self._path = None if root is None else root / f".documents-{name}.json"
+        self._files: dict[str, list[int | str]] = {}
+        self.again: set[str] = set()
+        """Objects found damaged in a trial: the next run brings them once more."""
+        self._load()
+
+    def sha256(self, seen: Seen) -> str | None:
+        """That of the content, when the file is the one that was read."""
+        known = self._files.get(seen.path)
+        return str(known[-1]) if known is not None and known[:-1] == _marks(seen.stat) else None
+
+    def keep(self, documents: Mapping[str, tuple[os.stat_result, str]], now: float) -> None:
+        """Remember these and nothing else; `now` is in seconds since the epoch."""
+        young = (now - _YOUNG) * 1e9
+        self._files = {
+            path: [*_marks(about), digest]
+            for path, (about, digest) in documents.items()
+            if max(about.st_mtime_ns, about.st_ctime_ns) < young
+        }
+        self._save()
+
+    def damaged(self, objects: Iterable[str]) -> None:
+        """Remember that these have to be brought again."""
+        self.again |= set(objects)
+        self._save()
+
+    def _load(self) -> None:
+        with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+            given = json.loads(self._path.read_bytes()) if self._path else {}
+            if given["format"] == _FORMAT:
+                self._files, self.again = dict(given["files"]), set(given["again"])
+
+    def _save(self) -> None:
+        if self._path is None:
+            return
+        text = json.dumps({"format": _FORMAT, "files": self._files, "again": sorted(self.again)})
+        with suppress(OSError):
+            atomic_write(self._path, text.encode())
+
+
+def _marks(about: os.stat_result) -> list[int]:
+    return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
+
 
 _SMALL = 4 * 1024 * 1024  # bytes of a file that is read into memory, eight of them at once
 _TRIES = 2

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from esteio.backup.dump._digests import compare, digest_tables
-from esteio.backup.dump._globals import for_missing_roles
-from esteio.backup.dump._load import load
-from esteio.backup.dump._look import server_version
+from esteio.backup.dump._introspect import compare, digest_tables, server_version
+from esteio.backup.dump._load import for_missing_roles, load
 from esteio.backup.dump._take import Dumped, Sink, take
 
 __all__ = [

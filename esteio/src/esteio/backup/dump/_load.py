@@ -2,23 +2,198 @@
 
 Promises: the database `name` did not exist before; when anything fails, an interrupt included, it is removed again
 and nothing else was changed but roles that were missing. What comes back was compared: every count, every sample.
+The schema comes first, then the rows of all archives at the same time, then indexes, constraints and triggers. Of the
+content nothing is written to this machine's disk but the schema, which only this account can read and which is removed
+again. What the server cannot do (an unknown collation) is refused with PostgreSQL's own reason, before anything is there.
 """
 
 from __future__ import annotations
 
-from esteio.backup._errors import VerificationFailed
-from esteio.backup._folder import Folder
-from esteio.backup._manifest import Database
+import re
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from esteio.backup._errors import RestoreRefused, VerificationFailed
+from esteio.backup._files import Folder
+from esteio.backup._manifest import Database, Part
 from esteio.backup._progress import Progress, silent
-from esteio.backup._session import connect, undisturbed
-from esteio.backup.dump._create import create_database, drop_database, furnish
-from esteio.backup.dump._digests import compare, digest_tables
-from esteio.backup.dump._globals import for_missing_roles
-from esteio.backup.dump._pour import pour
+from esteio.backup._session import Connection, connect, undisturbed
+from esteio.backup.dump._introspect import compare, digest_tables
+from esteio.backup.dump._parallel import Counting, Halt, together
+from esteio.backup.dump._take import DATA, SCHEMA, WHOLE
 from esteio.backup.tools import Toolbox
 from esteio.postgres import Dsn
 
-__all__ = ["load"]
+__all__ = ["create_database", "drop_database", "for_missing_roles", "furnish", "load", "pour"]
+
+_PRIVILEGES: dict[str, LiteralString] = {"CREATE": "CREATE", "CONNECT": "CONNECT", "TEMPORARY": "TEMPORARY"}
+_LISTS = frozenset({"search_path", "temp_tablespaces"})
+
+
+def create_database(conn: Connection, name: str, like: Database, *, any_collation: bool = False) -> None:
+    """Make the empty database `name` with the properties of `like`; RestoreRefused when the server cannot.
+
+    With `any_collation`, plain C takes the place of a collation the server does not know.
+    """
+    try:
+        conn.execute(_statement(conn, name, like))
+    except (psycopg.ProgrammingError, psycopg.NotSupportedError, psycopg.DataError) as error:
+        if not any_collation:
+            reason = str(error).strip().replace("\n", " ")
+            raise RestoreRefused(
+                name, f"the server cannot make such a database ({reason})", "see its reason"
+            ) from error
+        template = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C' OWNER {}")
+        conn.execute(template.format(sql.Identifier(name), sql.Literal(like.encoding), sql.Identifier(like.owner)))
+
+
+def drop_database(admin: Dsn, name: str) -> None:
+    """Remove `name`, cutting off who is connected; nothing there: nothing happens."""
+    statement = sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name))
+
+    def drop() -> None:
+        try:
+            conn.execute(sql.SQL("{} WITH (FORCE)").format(statement))
+        except psycopg.errors.InsufficientPrivilege:
+            # An autovacuum worker belongs to a superuser, so we may not end it; without FORCE the server does.
+            conn.execute(statement)
+
+    with connect(admin) as conn:
+        undisturbed(drop)
+
+
+def furnish(conn: Connection, name: str, like: Database) -> None:
+    """Give the database its own settings, rights and comment."""
+    database = sql.Identifier(name)
+    for role, setting in like.settings:
+        _set(conn, database, role, *setting.split("=", 1))
+    if like.grants is not None:
+        conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+    for grant in like.grants or ():
+        statement = sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+            sql.SQL(_PRIVILEGES[grant.privilege]),
+            database,
+            sql.Identifier(grant.role) if grant.role else sql.SQL("PUBLIC"),
+            sql.SQL(" WITH GRANT OPTION" if grant.grantable else ""),
+        )
+        conn.execute(statement)
+    if like.comment is not None:
+        conn.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(database, sql.Literal(like.comment)))
+
+
+def _set(conn: Connection, database: sql.Identifier, role: str, parameter: str, value: str) -> None:
+    whose = sql.SQL("ALTER DATABASE {}").format(database)
+    if role:
+        whose = sql.SQL("ALTER ROLE {} IN DATABASE {}").format(sql.Identifier(role), database)
+    named = sql.Identifier(*parameter.split("."))
+    if parameter not in _LISTS:
+        conn.execute(sql.SQL("{} SET {} TO {}").format(whose, named, sql.Literal(value)))
+        return
+    with conn.transaction():  # as one literal, the list would become one name
+        conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [parameter, value])
+        conn.execute(sql.SQL("{} SET {} FROM CURRENT").format(whose, named))
+
+
+def _statement(conn: Connection, name: str, like: Database) -> sql.Composed:
+    major = conn.info.server_version // 10000
+    words = [sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))]
+    options: dict[LiteralString, str] = {"ENCODING": like.encoding, "LC_COLLATE": like.collate, "LC_CTYPE": like.ctype}
+    if like.provider != "libc" or major >= 15:
+        options["LOCALE_PROVIDER"] = like.provider
+    if like.locale is not None:
+        options["ICU_LOCALE" if like.provider == "icu" else "BUILTIN_LOCALE"] = like.locale
+    words += [sql.SQL("{} {}").format(sql.SQL(key), sql.Literal(value)) for key, value in options.items()]
+    words.append(sql.SQL("OWNER {}").format(sql.Identifier(like.owner)))
+    return sql.SQL(" ").join(words)
+
+
+_NAME = r'(?:"(?:[^"]|"")+"|[^\s";]+)'
+_ROLE = re.compile(rf"(?:CREATE|ALTER) ROLE ({_NAME})(?: IN DATABASE {_NAME})?(?: |;)")
+_GRANT = re.compile(rf"GRANT ({_NAME}) TO ({_NAME})(?P<rest>.*?)(?: GRANTED BY {_NAME})?;")
+
+
+def for_missing_roles(text: str, present: Collection[str]) -> str:
+    """The statements of `text` (of pg_dumpall --globals-only) that concern roles not `present` on the server."""
+    kept = []
+    for line in text.splitlines():
+        if match := _ROLE.match(line):
+            if _plain(match[1]) not in present and " IN DATABASE " not in line[: match.end()]:
+                kept.append(line)
+        elif (match := _GRANT.fullmatch(line)) and _plain(match[2]) not in present:
+            # Who granted it may be a superuser this server does not know; here it is the one who restores.
+            kept.append(f"GRANT {match[1]} TO {match[2]}{match['rest']};")
+    return "".join(f"{line}\n" for line in kept)
+
+
+def _plain(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+
+
+def pour(target: Dsn, folder: Folder, toolbox: Toolbox, progress: Progress, jobs: int) -> None:
+    """Restore the archives in `folder` into the database `target`, `jobs` things at the same time.
+
+    ToolFailed, BackupDamaged, or ManifestError when there are none.
+    """
+    manifest = folder.manifest
+    arguments = ["--exit-on-error", "--no-password", f"--dbname={_conninfo(target)}"]
+    if all(part.role != SCHEMA for part in manifest.parts):
+        _stream(target, folder, toolbox, arguments, progress, [manifest.part(WHOLE)], 1)
+        return
+    with _unpacked(folder, manifest.part(SCHEMA)) as schema:
+        toolbox.run("pg_restore", [*arguments, "--section=pre-data", schema], dsn=target)
+        data = [part for part in manifest.parts if part.role == DATA]
+        _stream(target, folder, toolbox, arguments, progress, data, jobs)
+        progress("indexes", 0, 0, "")
+        toolbox.run("pg_restore", [*arguments, "--section=post-data", f"--jobs={jobs}", schema], dsn=target)
+
+
+def _stream(
+    target: Dsn,
+    folder: Folder,
+    toolbox: Toolbox,
+    arguments: Sequence[str],
+    progress: Progress,
+    parts: Sequence[Part],
+    jobs: int,
+) -> None:
+    told = Counting(progress, "restore", sum(part.size for part in parts))
+
+    def one(part: Part, halt: Halt) -> None:
+        with toolbox.start("pg_restore", arguments, dsn=target, stdin=True) as running, halt.ends(running.ask_to_end):
+
+            class Counted:
+                def write(self, data: bytes, /) -> int:
+                    told.more(len(data))
+                    return running.write(data)
+
+            folder.read(part, Counted())
+            running.finish()
+
+    largest_first = sorted(parts, key=lambda part: -part.size)
+    together([partial(one, part) for part in largest_first], jobs)
+
+
+@contextmanager
+def _unpacked(folder: Folder, part: Part) -> Iterator[str]:
+    """A file that can be read from any place, as pg_restore wants it for several jobs."""
+    with tempfile.TemporaryDirectory(prefix="esteio-restore-") as directory:
+        path = Path(directory) / SCHEMA
+        with path.open("xb") as file:
+            folder.read(part, file)
+        yield str(path)
+
+
+def _conninfo(target: Dsn) -> str:
+    """The database's name alone, as pg_restore reads it; the rest goes by the environment."""
+    name = (target.database or "").replace("\\", "\\\\").replace("'", "\\'")
+    return f"dbname='{name}'"
 
 
 def load(

@@ -3,7 +3,9 @@
 Promises: one snapshot serves every archive and the counting, so the digests are those of what is in the archives,
 whatever is written meanwhile. A dump that fails in any way raises, and its caller's folder stays without a manifest.
 The content streams through in bounded memory, several archives at the same time: PostgreSQL's custom format
-uncompressed, because zstd does in a tenth of the time what pg_dump would do.
+uncompressed, because zstd does in a tenth of the time what pg_dump would do. A small database is one archive, a larger
+one its schema and its data, the tables spread over as many archives as are dumped at the same time. Each is read by
+pg_restore alone.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 from typing import Any, Protocol
 
 import psycopg
@@ -21,23 +24,91 @@ from esteio.backup._errors import DatabaseRefused, ToolFailed
 from esteio.backup._manifest import Database, Part, TableDigest
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
-from esteio.backup.dump._archives import DATA, Archive, archives
-from esteio.backup.dump._digests import Table, digest_tables, list_tables
-from esteio.backup.dump._look import (
+from esteio.backup.dump._introspect import (
+    Table,
     describe,
+    digest_tables,
     extensions,
     is_superuser,
     large_objects_size,
+    list_tables,
     log_position,
     needed_roles,
     server_version,
 )
-from esteio.backup.dump._together import Counting, Halt, together
+from esteio.backup.dump._parallel import Counting, Halt, together
 from esteio.backup.packing import Readable
 from esteio.backup.tools import Running, Toolbox
 from esteio.postgres import Dsn
 
-__all__ = ["Dumped", "Sink", "take"]
+__all__ = ["DATA", "SCHEMA", "SMALL", "WHOLE", "Archive", "Dumped", "Sink", "archives", "take"]
+
+WHOLE, SCHEMA, DATA = "database", "schema", "data"
+"""Roles of the files: everything; all but the rows; rows."""
+SMALL = 32 * 1024 * 1024  # bytes of content below which one archive does
+_LITTLE = 1024 * 1024  # bytes of a table that is not worth a name on a command line
+_NAMES = 24_000  # characters of tables' names on one command line, which has 32 kB on Windows
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """One run of pg_dump: the file's name, its role, and what is asked for."""
+
+    name: str
+    role: str
+    arguments: tuple[str, ...] = ()
+
+
+def archives(tables: Sequence[Table], objects: int, jobs: int, major: int) -> list[Archive]:
+    """Those of a database with `tables` and `objects` bytes of large objects, `jobs` of them with data."""
+    # A restored database plans well at once; before 18 it has to be analysed.
+    statistics = ("--statistics",) if major >= 18 else ()
+    if objects + sum(table.size for table in tables) < SMALL:
+        return [Archive("database.dump", WHOLE, statistics)]
+    named = _spread(tables, objects, jobs)
+    # The first has what no other names: small tables, sequences, large objects, what belongs to extensions.
+    apart = [table for group in named for table in group]
+    rest = [("--section=data", *statistics, *_each("--exclude-table-data", apart))]
+    rest += [("--section=data", "--strict-names", *_each("--table", group)) for group in named]
+    return [
+        Archive("schema.dump", SCHEMA, ("--section=pre-data", "--section=post-data", *statistics)),
+        *(Archive(f"data_{number}.dump", DATA, each) for number, each in enumerate(rest, 1)),
+    ]
+
+
+def _spread(tables: Sequence[Table], objects: int, jobs: int) -> list[list[Table]]:
+    """The tables of every stream but the first: the largest is dealt first, always to who has least."""
+    largest = _worth_naming(tables)
+    groups: list[list[Table]] = [[] for _ in range(jobs)]
+    loads = [objects + sum(table.size for table in tables) - sum(table.size for table in largest)] + [0] * (jobs - 1)
+    for table in largest:
+        least = loads.index(min(loads))
+        loads[least] += table.size
+        groups[least].append(table)
+    return [group for group in groups[1:] if group]
+
+
+def _worth_naming(tables: Sequence[Table]) -> list[Table]:
+    """The largest first, as many as fit; not those that pg_dump might read as another name, or that are too small."""
+    smallest = max(_LITTLE, sum(table.size for table in tables) // 2000)
+    # It takes its arguments for the encoding of the database, which need not be that of ours.
+    plain = [table for table in tables if table.size > smallest and (table.schema + table.relation).isascii()]
+    largest = sorted(plain, key=lambda table: -table.size)
+    lengths = accumulate(len(_quoted(table.relation)) + 1 for table in largest)
+    return [table for table, length in zip(largest, lengths, strict=True) if length <= _NAMES]
+
+
+def _each(option: str, tables: Sequence[Table]) -> list[str]:
+    """`option` for all tables of a schema at once: for each pattern pg_dump asks the server anew."""
+    schemas: dict[str, list[str]] = {}
+    for table in tables:
+        schemas.setdefault(table.schema, []).append(_quoted(table.relation))
+    return [f"{option}={_quoted(schema)}.{'|'.join(names)}" for schema, names in schemas.items()]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
 
 _LOCK_WAIT = "600s"  # how long a table that is locked for good, as by ALTER TABLE, is waited for
 _LOCK_WAIT_AGAIN = "60s"  # for pg_dump, once we hold the lock: who waits for us to let go of it holds pg_dump up

@@ -6,10 +6,16 @@ what is cut short, changed or locked with another key is refused with a `Packing
 
 from __future__ import annotations
 
-from esteio.backup.packing._errors import InvalidKey, KeyTooSlow, PackingError, PackUnreadable, WrongKey
-from esteio.backup.packing._keys import Decryption, Encryption
-from esteio.backup.packing._pack import Packed, Packing
-from esteio.backup.packing._streams import Readable, Writable
+from esteio.backup.packing._keys import (
+    Decryption,
+    Encryption,
+    InvalidKey,
+    KeyTooSlow,
+    PackingError,
+    PackUnreadable,
+    WrongKey,
+)
+from esteio.backup.packing._pack import Packed, Packing, Readable, Writable
 from esteio.backup.packing._unpack import unpack
 
 __all__ = [

@@ -1,9 +1,27 @@
-"""A backup brought back: checked before anything is touched, swapped in by one rename, the old database kept."""
+"""A backup brought back: checked before anything is touched, swapped in by one rename, the old one kept."""
 
 from __future__ import annotations
 
 from esteio.backup.restore._checks import require_extensions
-from esteio.backup.restore._plan import RestorePlan, plan_restore
-from esteio.backup.restore._whole import Restored, restore_in_place, restore_into
+from esteio.backup.restore._database import Restored, RestorePlan, plan_restore, restore_in_place, restore_into
+from esteio.backup.restore._plan import Plan, Target, Window, first_segment, plan, time_of, unneeded, window
+from esteio.backup.restore._recover import Recovered, recover
 
-__all__ = ["RestorePlan", "Restored", "plan_restore", "require_extensions", "restore_in_place", "restore_into"]
+__all__ = [
+    "Plan",
+    "Recovered",
+    "RestorePlan",
+    "Restored",
+    "Target",
+    "Window",
+    "first_segment",
+    "plan",
+    "plan_restore",
+    "recover",
+    "require_extensions",
+    "restore_in_place",
+    "restore_into",
+    "time_of",
+    "unneeded",
+    "window",
+]

@@ -7,12 +7,17 @@ nor start one again and again.
 
 from __future__ import annotations
 
-from esteio.backup.schedule._cron import Cron, ScheduleError
-from esteio.backup.schedule._decision import DAILY, EVERY_SIX_HOURS, Errand, Job, Task
-from esteio.backup.schedule._events import TaskBegun, TaskFailed, TaskFinished, TaskRefused
-from esteio.backup.schedule._export import cron_line, systemd_units, windows_task
-from esteio.backup.schedule._install import InstallFailed, install_cron, install_systemd, install_windows
-from esteio.backup.schedule._scheduler import Scheduler
+from esteio.backup.schedule._cron import DAILY, EVERY_SIX_HOURS, Cron, Errand, Job, ScheduleError, Task
+from esteio.backup.schedule._export import (
+    InstallFailed,
+    cron_line,
+    install_cron,
+    install_systemd,
+    install_windows,
+    systemd_units,
+    windows_task,
+)
+from esteio.backup.schedule._scheduler import Scheduler, TaskBegun, TaskFailed, TaskFinished, TaskRefused
 
 __all__ = [
     "DAILY",

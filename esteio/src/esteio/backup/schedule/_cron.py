@@ -1,20 +1,40 @@
-"""A cron expression in a timezone. Pure.
+"""When a task is due: a cron expression in a timezone, and what is due now. Pure: time comes in.
 
 Promises: five fields as in crontab(5), with Debian's rules for summer time: a fixed hour that is skipped runs when the
 clock has jumped, one that comes twice runs the first time.
+
+However many moments were missed, a task is due once. A task seen for the first time waits for its next
+moment. What failed is due again after 5, 15, then every 60 minutes, or at its next moment if that comes first; what
+was refused because another run was under way, after 2 minutes. An errand is run at once, but each time later when it
+comes back within a day. When the clock was set back, what ran in the future that was is forgotten.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
+from enum import Enum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
 from esteio.backup._errors import BackupError
 
-__all__ = ["Cron", "ScheduleError"]
+__all__ = [
+    "DAILY",
+    "EVERY_SIX_HOURS",
+    "Cron",
+    "Decision",
+    "Errand",
+    "Job",
+    "Known",
+    "Outcome",
+    "ScheduleError",
+    "Task",
+    "after",
+    "decide",
+]
 
 
 class ScheduleError(BackupError, ValueError):
@@ -68,3 +88,100 @@ class Cron:
             return CronSim(self.expression, datetime.fromtimestamp(at, self._zone()), reverse=reverse)
         except CronSimError as error:
             raise ScheduleError("expression", self.expression, f"crontab's fields ({error})") from None
+
+
+_AFTER_FAILURES = (300.0, 900.0, 3600.0)  # seconds; the last one for all further failures
+_AFTER_REFUSAL = 120.0
+_AFTER_ERRANDS = (60.0, 300.0, 900.0, 3600.0)  # what is wanted again and again is perhaps wanted by mistake
+_DAY = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something to be done at the moments of `cron`: a backup of `kind`."""
+
+    name: str
+    cron: Cron
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to be done now, because `reason`: a backup of `kind`."""
+
+    name: str
+    kind: str
+    reason: str
+
+
+Job = Task | Errand
+
+DAILY = Task("daily", Cron("0 2 * * *"), "base")
+EVERY_SIX_HOURS = Task("every-six-hours", Cron("0 */6 * * *"), "dump")
+
+
+class Outcome(Enum):
+    """How a run ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    REFUSED = "refused"  # another run was under way
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is remembered of a job; moments in seconds since the epoch.
+
+    Its moments up to `handled` are dealt with. It failed `failures` times in a row; an errand that was run counts too,
+    for a day. `again` is when a task is due without a moment of its own, and until when an errand is not run.
+    """
+
+    handled: float
+    failures: int = 0
+    again: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to run now, in order; when to look again, in seconds since the epoch; and what to remember till then."""
+
+    due: tuple[Job, ...]
+    next: float
+    known: Mapping[str, Known]
+
+
+def decide(tasks: Sequence[Task], known: Mapping[str, Known], now: float, errand: Errand | None = None) -> Decision:
+    """What of `tasks` is due at `now`, and whether `errand` is run, with what is `known` of them by name."""
+    jobs: tuple[Job, ...] = (*((errand,) if errand else ()), *tasks)
+    seen = {job.name: _as_of(known.get(job.name, Known(now)), now) for job in jobs}
+    due = tuple(job for job in jobs if _is_due(job, seen[job.name], now))
+    if errand and any(isinstance(job, Task) and job.kind == errand.kind for job in due):
+        due = tuple(job for job in due if job is not errand)  # the task does it
+    moments = [task.cron.next(now) for task in tasks]
+    moments += [each.again for each in seen.values() if each.again is not None and each.again > now]
+    return Decision(due, min(moments, default=float("inf")), {**known, **seen})
+
+
+def after(job: Job, known: Known, outcome: Outcome, now: float) -> Known:
+    """What to remember of `job`, which ended at `now`."""
+    if isinstance(job, Errand) and outcome is Outcome.DONE:
+        count = known.failures if now - known.handled < _DAY else 0
+        return Known(now, count + 1, now + _AFTER_ERRANDS[min(count, len(_AFTER_ERRANDS) - 1)])
+    if outcome is Outcome.DONE:
+        return Known(now)
+    if outcome is Outcome.REFUSED:
+        return Known(now, known.failures, now + _AFTER_REFUSAL)
+    wait = _AFTER_FAILURES[min(known.failures, len(_AFTER_FAILURES) - 1)]
+    return Known(now, known.failures + 1, now + wait)
+
+
+def _as_of(known: Known, now: float) -> Known:
+    """Nothing in it is further in the future than we could have meant."""
+    again = None if known.again is None else min(known.again, now + _AFTER_FAILURES[-1])
+    return replace(known, handled=min(known.handled, now), again=again)
+
+
+def _is_due(job: Job, known: Known, now: float) -> bool:
+    if isinstance(job, Errand):
+        return known.again is None or known.again <= now
+    return job.cron.previous(now) > known.handled or (known.again is not None and known.again <= now)

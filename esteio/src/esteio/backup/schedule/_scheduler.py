@@ -1,30 +1,113 @@
 """The built-in scheduler, as a service of `esteio.serve`.
 
 Promises: one in each directory, the next is refused with `AlreadyRunning`. Jobs run one after the other, so they never
-overlap. What was handled is remembered in a file; a run that was killed on its way is due again at the next start.
+overlap. What was handled is remembered in a file that is replaced whole; a run that was killed on its way is due again at
+the next start. A file that can't be read is no memory, and one that can't be written changes nothing but the next start;
+both are logged.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import random as system_random
+from typing import Any
 
 from esteio import events
 from esteio.backup._errors import AlreadyRunning
 from esteio.backup._lock import Lock
-from esteio.backup.schedule._decision import Errand, Job, Known, Outcome, Task, after, decide
-from esteio.backup.schedule._events import TaskBegun, TaskFailed, TaskFinished, TaskRefused
-from esteio.backup.schedule._memory import recall, remember
+from esteio.backup.schedule._cron import Errand, Job, Known, Outcome, Task, after, decide
 from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
+from esteio.events import Event
+from esteio.system import atomic_write
 
-__all__ = ["Scheduler"]
+__all__ = ["Scheduler", "TaskBegun", "TaskFailed", "TaskFinished", "TaskRefused", "recall", "remember"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskBegun(Event):
+    """It runs now: a backup of `kind`; `reason` says why, where that is not the time of day."""
+
+    kind: str
+    reason: str
+
+    def __str__(self) -> str:
+        why = f" because {self.reason}" if self.reason else ""
+        return f"scheduled task {self.name} begins ({self.kind}){why}"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFinished(Event):
+    """It ran to its end."""
+
+    seconds: float
+
+    def __str__(self) -> str:
+        return f"scheduled task {self.name} finished after {self.seconds:.1f} s"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed(Event):
+    """It raised `error`, `failures` times in a row; it runs again in `again` seconds, or at its next moment."""
+
+    error: Exception
+    failures: int
+    again: float
+
+    def __str__(self) -> str:
+        return (
+            f"scheduled task {self.name} failed ({self.failures} in a row): {self.error}; "
+            f"it runs again in {self.again / 60:.0f} min, or at its next moment"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRefused(Event):
+    """Another run was under way; it runs again in `again` seconds."""
+
+    error: Exception
+    again: float
+
+    def __str__(self) -> str:
+        return f"scheduled task {self.name} waits {self.again / 60:.0f} min: {self.error}"
+
 
 _logger = logging.getLogger("esteio.backup")
+
+
+def recall(path: Path) -> dict[str, Known]:
+    """What `remember` wrote."""
+    try:
+        found = json.loads(path.read_text())
+        return {str(name): _known(each) for name, each in found.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, TypeError, KeyError):
+        _logger.warning("%s cannot be read: tasks wait for their next moment", path)
+        return {}
+
+
+def remember(path: Path, known: Mapping[str, Known]) -> None:
+    """Write it so that it is there after a crash."""
+    try:
+        atomic_write(path, json.dumps({name: asdict(each) for name, each in known.items()}).encode())
+    except OSError as error:
+        _logger.warning("%s cannot be written: after a restart, what ran now may run again: %s", path, error)
+
+
+def _known(found: Any) -> Known:
+    if isinstance(found, dict):
+        again = found.get("again")
+        return Known(float(found["handled"]), int(found.get("failures", 0)), None if again is None else float(again))
+    return Known(float(found))
+
+
 _LOCK = ".schedule.lock"
 _STATE = ".schedule.json"
 _LONGEST_WAIT = 30.0  # seconds, so that a clock that was set is noticed

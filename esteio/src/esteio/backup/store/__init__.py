@@ -7,12 +7,16 @@ fails for a moment is tried again; a store that fails leaves the others unharmed
 
 from __future__ import annotations
 
-from esteio.backup.store._errors import (
+from esteio.backup.store._several import Placement, StoreFailed, Stores
+from esteio.backup.store._store import (
     AllStoresFailed,
     DirectoryMissing,
+    Download,
     InvalidKeyName,
     ObjectLocked,
     ObjectMissing,
+    Store,
+    Stored,
     StoreDenied,
     StoreError,
     StoreFull,
@@ -20,11 +24,10 @@ from esteio.backup.store._errors import (
     StoreRejected,
     StoreUnavailable,
     StoreUrlError,
+    Sweeping,
+    Upload,
     UploadTruncated,
 )
-from esteio.backup.store._events import StoreFailed
-from esteio.backup.store._several import Placement, Stores
-from esteio.backup.store._store import Download, Store, Stored, Sweeping, Upload
 from esteio.backup.store._url import open_store, stores_from_settings
 
 __all__ = [

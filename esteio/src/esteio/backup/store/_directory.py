@@ -15,15 +15,20 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from esteio.backup.store._errors import (
+from esteio.backup.store._store import (
     DirectoryMissing,
+    Download,
     ObjectMissing,
+    Stored,
     StoreDenied,
     StoreError,
     StoreFull,
     StoreUnavailable,
+    Upload,
+    UploadBlock,
+    checked_key,
+    pieces,
 )
-from esteio.backup.store._store import Download, Stored, Upload, UploadBlock, checked_key, pieces
 from esteio.system import inherit_owner, sync_directory
 
 __all__ = ["DirectoryStore"]

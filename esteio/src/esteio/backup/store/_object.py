@@ -19,17 +19,23 @@ from typing import Any, TypeVar
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
-from esteio.backup.store._errors import (
+from esteio.backup.store._store import (
+    CHUNK,
+    Download,
     ObjectLocked,
     ObjectMissing,
+    Stored,
     StoreDenied,
     StoreError,
     StoreFull,
     StoreRejected,
     StoreUnavailable,
+    Upload,
+    UploadBlock,
     UploadTruncated,
+    checked_key,
+    pieces,
 )
-from esteio.backup.store._store import CHUNK, Download, Stored, Upload, UploadBlock, checked_key, pieces
 from esteio.clock import SYSTEM, Clock
 from esteio.policy import Exponential, Pipeline, Retry
 

@@ -14,11 +14,32 @@ from pathlib import Path
 from typing import TypeVar
 
 from esteio import events
-from esteio.backup.store._errors import AllStoresFailed, StoreError
-from esteio.backup.store._events import StoreFailed
-from esteio.backup.store._store import CHUNK, Download, Store, Stored, Sweeping, Upload, UploadBlock
+from esteio.backup.store._store import (
+    CHUNK,
+    AllStoresFailed,
+    Download,
+    Store,
+    Stored,
+    StoreError,
+    Sweeping,
+    Upload,
+    UploadBlock,
+)
+from esteio.events import Event
 
-__all__ = ["Placement", "Stores"]
+__all__ = ["Placement", "StoreFailed", "Stores"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed(Event):
+    """Store `name` failed on `key`; the others go on without it."""
+
+    key: str
+    error: Exception
+
+    def __str__(self) -> str:
+        return f"backup store {self.name} failed, the others go on: {self.error}"
+
 
 R = TypeVar("R")
 

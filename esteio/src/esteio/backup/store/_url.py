@@ -13,8 +13,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from esteio.backup.store._directory import DirectoryStore
-from esteio.backup.store._errors import StoreUrlError
-from esteio.backup.store._store import Store
+from esteio.backup.store._store import Store, StoreUrlError
 
 __all__ = ["open_store", "stores_from_settings"]
 

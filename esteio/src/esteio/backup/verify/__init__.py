@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from esteio.backup.verify._scratch import Scratch
-from esteio.backup.verify._trial import verify_dump
+from esteio.backup.verify._dump import Scratch, verify_dump
 
 __all__ = ["Scratch", "verify_dump"]

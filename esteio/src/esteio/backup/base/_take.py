@@ -1,0 +1,177 @@
+"""The whole cluster, as pg_basebackup copies it: kinds `base` and `incremental`.
+
+Promises: streamed through the packing into every store in bounded memory, with the log it needs to be consistent, so
+each can be restored by itself. The log is held on the server by a slot that ends with our session. PostgreSQL's own
+manifest of files is kept beside it: what an incremental backup starts from, and what a restore is checked with.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from esteio.backup._errors import BackupError
+from esteio.backup._files import Draft
+from esteio.backup._manifest import Manifest
+from esteio.backup._progress import Progress, silent
+from esteio.backup._session import Connection, connect, one
+from esteio.backup.base._tar import Picking
+from esteio.backup.packing import Readable
+from esteio.backup.tools import Toolbox
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres import Dsn
+
+__all__ = ["FILES", "NotPossible", "take_base"]
+
+FILES = "backup_manifest"
+_FIRST_INCREMENTAL = 17
+
+
+class NotPossible(BackupError):
+    """Such a backup can't be made of this server, or with these programs; nothing was written."""
+
+    def __init__(self, kind: str, reason: str, advice: str) -> None:
+        self.kind = kind
+        self.reason = reason
+        self.advice = advice
+        super().__init__(f"backup of kind {kind!r} is not possible: {reason}; {advice}")
+
+
+def take_base(
+    draft: Draft,
+    toolbox: Toolbox,
+    dsn: Dsn,
+    progress: Progress = silent,
+    *,
+    parent: Manifest | None = None,
+    parent_files: bytes = b"",
+    rate: int | None = None,
+    clock: Clock = SYSTEM,
+) -> Manifest:
+    """Write a base backup into `draft`, or what changed since `parent` (with its file list `parent_files`).
+
+    `rate` is how many MB the server reads in a second at most (None: as many as it can).
+    The manifest it returns is for `draft.finish`. NotPossible before anything is written; ToolFailed on the way.
+    """
+    began, started = clock.time(), clock.monotonic()
+    kind = "incremental" if parent else "base"
+    with connect(dsn) as conn:
+        _refuse_impossible(conn, toolbox, kind, parent)
+        size = 0 if parent else int(one(conn, "SELECT sum(pg_catalog.pg_database_size(oid))::int8 FROM pg_database"))
+        with _log_held(conn), _arguments(parent_files if parent else None) as arguments:
+            limit = [] if rate is None else [f"--max-rate={rate}M"]
+            files = _stream(draft, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
+        ended = one(conn, "SELECT pg_catalog.clock_timestamp()")
+        about = _about(conn)
+    draft.add(FILES, "files", io.BytesIO(files))
+    log = json.loads(files)["WAL-Ranges"][-1]
+    return Manifest(
+        id=draft.id,
+        kind=kind,
+        began=datetime.fromtimestamp(began, UTC).isoformat(),
+        duration=clock.monotonic() - started,
+        server_version=about.pop("server_version"),
+        tool_version=toolbox.version("pg_basebackup"),
+        parts=draft.parts,
+        encryption=draft.encryption,
+        lsn=log["End-LSN"],
+        details={
+            **about,
+            "timeline": log["Timeline"],
+            "start_lsn": log["Start-LSN"],
+            "end_lsn": log["End-LSN"],
+            "ended": ended.astimezone(UTC).isoformat(),
+            "needs": [*parent.details["needs"], parent.id] if parent else [],
+        },
+    )
+
+
+def _stream(
+    draft: Draft,
+    toolbox: Toolbox,
+    dsn: Dsn,
+    kind: str,
+    arguments: list[str],
+    told: Callable[[int, int, str], object],
+    size: int,
+) -> bytes:
+    with toolbox.start("pg_basebackup", arguments, dsn=dsn, stdout=True) as running:
+        source = Picking(_Told(running, told, size), FILES)
+        draft.add(f"{kind}.tar", "base", source)
+    return bytes(source.found)
+
+
+class _Told:
+    """A source that tells how much of about `size` bytes went by."""
+
+    def __init__(self, source: Readable, told: Callable[[int, int, str], object], size: int) -> None:
+        self._source = source
+        self._told = told
+        self._size = size
+        self._done = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._source.read(size)
+        self._done += len(data)
+        self._told(self._done, max(self._size, self._done) if self._size else 0, "bytes")
+        return data
+
+
+@contextmanager
+def _arguments(parent_files: bytes | None) -> Iterator[list[str]]:
+    given = ["--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast"]
+    # Where PostgreSQL was built without OpenSSL its sha256 takes ten times as long as all the rest, on the service's
+    # machine. The bytes of the stream are covered by our own, from here to the disk they are restored to.
+    given += ["--manifest-checksums=CRC32C", "--no-password"]
+    if parent_files is None:
+        yield given
+        return
+    with tempfile.TemporaryDirectory(prefix="esteio-backup-") as folder:
+        path = Path(folder) / FILES
+        path.write_bytes(parent_files)
+        yield [*given, f"--incremental={path}"]
+
+
+@contextmanager
+def _log_held(conn: Connection) -> Iterator[None]:
+    """While inside, the server removes none of the log from now on; a temporary slot, gone with the session."""
+    name = f"esteio_base_{one(conn, 'SELECT pg_catalog.pg_backend_pid()')}"
+    conn.execute("SELECT pg_catalog.pg_create_physical_replication_slot(%s, true, true)", [name])
+    try:
+        yield
+    finally:
+        conn.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", [name])
+
+
+def _refuse_impossible(conn: Connection, toolbox: Toolbox, kind: str, parent: Manifest | None) -> None:
+    toolbox.version("pg_basebackup")
+    spaces = one(conn, "SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')")
+    if spaces:
+        reason = f"the cluster has {spaces} tablespaces of its own, and only one can be streamed"
+        raise NotPossible(kind, reason, "make backups of kind dump, or move their tables to pg_default")
+    if parent is None:
+        return
+    if toolbox.major < _FIRST_INCREMENTAL:
+        raise NotPossible(kind, f"PostgreSQL {toolbox.major} knows none before 17", "make backups of kind base")
+    toolbox.version("pg_combinebackup")
+    if one(conn, "SHOW summarize_wal") != "on":
+        raise NotPossible(kind, "summarize_wal is off", "set summarize_wal = on, then make a backup of kind base")
+    about = _about(conn)
+    if about["system_identifier"] != parent.details.get("system_identifier"):
+        raise NotPossible(kind, f"{parent.id} is of another cluster", "make a backup of kind base")
+
+
+def _about(conn: Connection) -> dict[str, Any]:
+    return {
+        "server_version": str(one(conn, "SHOW server_version")).split()[0],
+        "system_identifier": str(one(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()")),
+        "checksums": one(conn, "SHOW data_checksums") == "on",
+        "segment_size": one(conn, "SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()"),
+    }

@@ -1,0 +1,160 @@
+"""A cluster brought back to a target: in a new directory, started, looked at, and only then put in place.
+
+Promises: nothing that exists is touched. Versions, space, keys and the reachable window are checked before anything is
+written. The files of a base, with its incrementals, are compared with PostgreSQL's own list of them: a difference is a
+`VerificationFailed` that names the file. PostgreSQL itself says when WAL ends before the target; then the new directory is
+removed and nothing has changed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from esteio.backup._errors import RestoreRefused, VerificationFailed
+from esteio.backup._files import Folder
+from esteio.backup._manifest import Manifest
+from esteio.backup._progress import Progress, silent
+from esteio.backup.archive._fetch import Key, place_log
+from esteio.backup.base._take import FILES
+from esteio.backup.documents import Returned
+from esteio.backup.restore._clusters import system_of
+from esteio.backup.restore._data_directory import Comparison, problems, unpack_tar
+from esteio.backup.restore._plan import Plan
+from esteio.backup.restore._replay import Look, replay
+from esteio.backup.store import Stores
+from esteio.backup.tools import Toolbox
+from esteio.clock import SYSTEM, Clock
+
+__all__ = ["Recovered", "recover", "refuse_early"]
+
+_SPARE = 1.1
+_FIRST_LINKING = 18  # the major whose pg_combinebackup can
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """A data directory that was started and looked at; `seconds` is all the time it took."""
+
+    directory: Path
+    plan: Plan
+    seconds: float
+    last_commit: datetime | None
+    """When the last transaction in it was committed, where its log says so."""
+    documents: Returned | None = None
+
+
+def recover(
+    plan: Plan,
+    directory: Path,
+    stores: Stores,
+    toolbox: Toolbox,
+    key: Key,
+    *,
+    durable: bool = True,
+    look_at_files: Callable[[Path], None] | None = None,
+    look_at_server: Look | None = None,
+    progress: Progress = silent,
+    start_timeout: float = 3600.0,
+    clock: Clock = SYSTEM,
+) -> Recovered:
+    """Make `directory` from `plan` and leave it stopped, ready to be swapped in.
+
+    With `durable`, all of it is on the disk when this returns; a trial need not wait for that, nor make the service
+    wait for its disk. `look_at_files` is called with the directory before a server ever ran on it, `look_at_server`
+    with the server when all is replayed. RestoreRefused before anything is written, or when the log turns out to end
+    too early; BackupDamaged, VerificationFailed and whatever the stores raise on the way. In every such case
+    `directory` is removed again.
+    """
+    began = clock.monotonic()
+    refuse_early(plan, directory, toolbox)
+    try:
+        unpack_chain(plan.chain, directory, stores, toolbox, key, progress, durable=durable)
+        if look_at_files is not None:
+            look_at_files(directory)
+        for name, text in plan.histories.items():
+            (directory / "pg_wal" / name).write_text(text)
+        place_log(plan.log, directory / "pg_wal", stores, key, progress, system=system_of(plan.base))
+        progress("restore", 0, 0, "")
+        last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    return Recovered(directory, plan, clock.monotonic() - began, last)
+
+
+def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
+    """RestoreRefused when `plan` can't become `directory`: version, programs, name, room. Nothing is touched."""
+    name = str(directory)
+    if toolbox.major != plan.base.major:
+        reason = f"the backup is of PostgreSQL {plan.base.major}, the programs are of {toolbox.major}"
+        raise RestoreRefused(name, reason, f"install PostgreSQL {plan.base.major}; a dump can change the major")
+    if len(plan.chain) > 1:
+        toolbox.version("pg_combinebackup")
+    if directory.exists():
+        raise RestoreRefused(name, "it exists", "name a new directory")
+    free, needed = shutil.disk_usage(directory.parent).free, int(plan.size * _SPARE)
+    if free < needed:
+        raise RestoreRefused(name, f"{needed >> 20} MiB are needed, {free >> 20} are free", "make room")
+
+
+def unpack_chain(
+    chain: Sequence[Manifest],
+    directory: Path,
+    stores: Stores,
+    toolbox: Toolbox,
+    key: Key,
+    progress: Progress,
+    *,
+    durable: bool,
+) -> None:
+    """Make `directory` from `chain`: a base, then each incremental in order. `durable`: it is to be on the disk soon.
+
+    BackupDamaged, VerificationFailed, ToolFailed, and whatever the stores raise. What was written stays.
+    """
+    unpacking = _Unpacking(chain, stores, key, progress)
+    if len(chain) == 1:
+        unpacking.unpack(chain[0], directory, durable=durable)
+        return
+    pieces = directory.with_name(directory.name + ".parts")
+    pieces.mkdir(mode=0o700)
+    try:
+        for backup in chain:
+            unpacking.unpack(backup, pieces / backup.id, durable=False)
+        # The server synchronises all of a restored directory before it replays anything.
+        given = ["--no-sync", "--manifest-checksums=CRC32C", f"--output={directory}"]
+        given += ["--link"] if toolbox.major >= _FIRST_LINKING else []
+        toolbox.run("pg_combinebackup", [*given, *(str(pieces / backup.id) for backup in chain)])
+    finally:
+        shutil.rmtree(pieces, ignore_errors=True)
+    _require_none(problems(directory, (directory / FILES).read_bytes()), chain[-1])
+
+
+class _Unpacking:
+    """Of all backups in a chain, one after another; tells how much of all of them is done."""
+
+    def __init__(self, chain: Sequence[Manifest], stores: Stores, key: Key, progress: Progress) -> None:
+        self._stores = stores
+        self._key = key
+        self._progress = progress
+        self._done = 0
+        self._total = sum(backup.part("base").size for backup in chain)
+
+    def unpack(self, backup: Manifest, directory: Path, *, durable: bool) -> None:
+        """Make `directory` from one."""
+        folder = Folder(self._stores, backup, self._key)
+        compared = Comparison(folder.text("files").encode())
+        unpack_tar(folder, backup.part("base"), directory, compared, write_back=durable, tell=self._tell)
+        _require_none(compared.problems(), backup)
+
+    def _tell(self, size: int) -> None:
+        self._done += size
+        self._progress("unpack", self._done, self._total, "bytes")
+
+
+def _require_none(problems: list[str], backup: Manifest) -> None:
+    if problems:
+        raise VerificationFailed(backup.id, tuple(problems))
