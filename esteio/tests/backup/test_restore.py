@@ -159,7 +159,7 @@ def test_a_restore_waits_for_a_prune_and_for_nothing_else(made: Backups, databas
             begun.set()
             waited.wait(20)
 
-    with Lock(made._lock_file()), made._reading(progress):  # a backup and another restore
+    with Lock(made._places.file("lock")), made._reading(progress):  # a backup and another restore
         assert made.restore_into(f"{database.database} ao lado", progress=progress).rows == 5105
     assert "wait" not in told
     pruning = threading.Thread(target=prune)

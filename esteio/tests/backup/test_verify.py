@@ -227,7 +227,7 @@ def test_a_lock_that_is_a_link_to_somewhere_else_is_refused(backups: Backups, tm
     precious = tmp_path / "precioso"
     precious.write_text("x")
     backups.init()
-    backups._lock_file().symlink_to(precious)
+    backups._places.file("lock").symlink_to(precious)
     with pytest.raises(BackupError, match=r"lock .*\.lock: .*; let this account write to that directory"):
         backups.run()
     assert precious.read_text() == "x"

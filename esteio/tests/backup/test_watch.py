@@ -156,7 +156,7 @@ def ended(run) -> BackupRunEnded:
             with Lock(lock):
                 free.append(event)
 
-    lock = run.__self__._lock_file()
+    lock = run.__self__._places.file("lock")
     end = subscribe(hook)
     try:
         with suppress(DatabaseUnavailable):
@@ -186,7 +186,7 @@ def test_a_run_that_fails_tells_why_and_what_there_is_instead(backups: Backups) 
 
 def test_a_run_that_is_refused_tells_so(backups: Backups) -> None:
     backups.init()
-    with Lock(backups._lock_file()), recorded_events() as events, pytest.raises(AlreadyRunning):
+    with Lock(backups._places.file("lock")), recorded_events() as events, pytest.raises(AlreadyRunning):
         backups.run()
     assert [type(event.error) for event in events] == [AlreadyRunning]
     assert events[0].name == "backup"

@@ -339,7 +339,7 @@ TEXTOS_DOS_COMANDOS = Words(
 def montar(settings: Settings, dsn: Dsn) -> Backups:
     """The copies that `settings` describe, of the database `dsn` as its owner has it."""
     from esteio.backup import Backups
-    from esteio.backup.physical import Limit
+    from esteio.backup.archive import Limit
     from esteio.backup.store import Stores, stores_from_settings
     from esteio.cli.environment import decryption, jobs, packing, retention
 

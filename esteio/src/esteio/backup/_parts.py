@@ -1,0 +1,152 @@
+"""What every command of `Backups` stands on: the stores, the parts that do the work, and the locks.
+
+Promises: one run or prune at a time on the same stores, and nothing is removed while somebody reads.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+
+from esteio import events
+from esteio.backup._catalogue import Catalogue
+from esteio.backup._database import DatabaseBackups
+from esteio.backup._errors import VerificationFailed
+from esteio.backup._events import BackupVerified
+from esteio.backup._lock import Lock
+from esteio.backup._manifest import Manifest
+from esteio.backup._marker import Markers, Places
+from esteio.backup._progress import Progress
+from esteio.backup._pruner import Thinning
+from esteio.backup._retention import Retention
+from esteio.backup._verification import Proof
+from esteio.backup.archive import Limit
+from esteio.backup.cluster import (
+    KINDS,
+    ClusterBackups,
+)
+from esteio.backup.documents import SAMPLE, Documents
+from esteio.backup.packing import Decryption, Packing
+from esteio.backup.store import Stores
+from esteio.backup.tools import Toolbox
+from esteio.clock import SYSTEM, Clock
+from esteio.postgres import Dsn
+
+__all__ = ["MOST_JOBS", "Parts", "default_jobs", "default_packing"]
+
+MOST_JOBS = 16  # each is a connection, and a scratch server has few
+_RESTORE_PATIENCE = 3600.0  # seconds a restore waits for a run that is under way
+
+Key = Callable[[bytes | None], Decryption | None]
+
+
+def default_packing() -> Packing:
+    """Fast rather than small: zstd 1 in at most four threads, not encrypted."""
+    return Packing(level=1, threads=default_jobs())
+
+
+def default_jobs() -> int:
+    """As many as the machine has cores, and four at most: a backup is not the only thing that runs."""
+    return min(4, os.cpu_count() or 1)
+
+
+class Parts:
+    """Made once from the settings of `Backups`, which describes them."""
+
+    def __init__(
+        self,
+        dsn: Dsn,
+        stores: Stores,
+        *,
+        prefix: str = "backup",
+        packing: Callable[[], Packing] = default_packing,
+        jobs: int | None = None,
+        key: Key = lambda _key_file: None,
+        retention: Retention | None = None,
+        binaries: Path | None = None,
+        scratch: Path | None = None,
+        max_age: timedelta = timedelta(hours=26),
+        wal_max_age: timedelta = timedelta(hours=1),
+        spool_limit: Limit | None = None,
+        operator_file: Path | None = None,
+        documents: Path | None = None,
+        documents_sample: int = SAMPLE,
+        self_init: bool = False,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        jobs = default_jobs() if jobs is None else jobs
+        if not 1 <= jobs <= MOST_JOBS:
+            msg = f"Backups: jobs is {jobs}; allowed: 1 to {MOST_JOBS}"
+            raise ValueError(msg)
+        self.dsn = dsn
+        self.retention = retention or Retention()
+        self._markers = Markers(stores, prefix, clock=clock)
+        self._stores = stores = self._markers.stores
+        self._self_init = self_init
+        self._prefix = prefix
+        self._packing = packing
+        self._binaries = binaries
+        self._scratch = scratch
+        self._documents_sample = documents_sample
+        self._clock = clock
+        self._max_age = max_age
+        self._wal_max_age = wal_max_age
+        self._spool_limit = spool_limit or Limit()
+        self._operator_file = operator_file
+        self._places = Places(stores)
+        key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
+        self.catalogue = Catalogue(stores, prefix, refuses=self._markers.refuses, clock=clock)
+        self.database = DatabaseBackups(dsn, stores, key, self._toolbox, jobs, binaries=binaries, clock=clock)
+        self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
+        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._places.root, clock=clock)
+        self._thinning = Thinning(stores, self.catalogue, self.cluster, self.documents, self.retention)
+
+    def prepare(self) -> Packing:
+        """See that backups may be written, before anything is; how their files are packed now.
+
+        StoreNotInitialised when no store has a marker, AllStoresFailed when some could not be asked for it,
+        EncryptionRequired. With `self_init` a marker is made.
+        """
+        packing = self._packing()
+        self._markers.prepare(encrypted=packing.encryption is not None, create=self._self_init)
+        return packing
+
+    def _found(self, backup: str, kind: str | None = None) -> Manifest:
+        manifest = self.catalogue.find(backup, kind).manifest
+        assert manifest is not None
+        return manifest
+
+    def _tried(self, manifest: Manifest, progress: Progress, sample: int | None = None) -> Proof:
+        of = self.cluster if manifest.kind in KINDS else self.database
+        proof = of.verify(manifest, self._scratch, progress)
+        proof = self.documents.tried(manifest, proof, progress, sample)
+        self.catalogue.prove(proof)
+        if events.active():
+            events.emit(BackupVerified(proof.backup, proof.total_seconds, proof.problems))
+        if not proof.ok:
+            raise VerificationFailed(proof.backup, proof.problems)
+        return proof
+
+    def _toolbox(self, major: int) -> Toolbox:
+        return Toolbox(major, self._binaries)
+
+    def _locked(self) -> Lock:
+        return Lock(self._places.file("lock"))
+
+    def _reading(self, progress: Progress) -> Lock:
+        """Beside runs and other readers; nothing is removed meanwhile. A prune that is under way is waited for."""
+        path, waiting = self._places.file("lock-readers"), lambda: progress("wait", 0, 0, "")
+        return Lock(path, _RESTORE_PATIENCE, waiting, shared=True, clock=self._clock)
+
+    def _deleting(self) -> Lock:
+        """AlreadyRunning while somebody reads."""
+        return Lock(self._places.file("lock-readers"))
+
+    def _names(self) -> list[str]:
+        return [store.name for store in self._stores.stores]
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock.time(), UTC)
