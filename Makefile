@@ -14,7 +14,7 @@ CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types contracts unit fault rounds browser alone versions bench mutants lock docs clean
+.PHONY: help run test lint types contracts unit fault rounds browser alone versions bench mutants lock docs messages clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ lock: $(STAMP)  ## pin every dependency anew, with hashes
 
 docs: $(STAMP)  ## write the pages that are made from code
 	@$(PY) -c 'from sispat.settings import reference_page; print(reference_page(), end="")' > docs/reference/settings.md
+
+messages: $(STAMP)  ## bring the English catalogue of SISPAT up to date with its sources; lists what has no translation
+	@$(PY) -m tools.messages
 
 clean:  ## remove the environment, builds and caches; data in .sispat stays
 	@rm -rf $(VENV) .venv-* build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

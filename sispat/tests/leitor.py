@@ -124,7 +124,7 @@ class Tela(HTMLParser):
     def conferir(self) -> None:
         """Assert what every page promises."""
         achados = list(self.problemas)
-        if self.atributos_html.get("lang") != "pt-BR":
+        if self.atributos_html.get("lang") not in ("pt-BR", "en"):
             achados.append("sem lang")
         if len(self.titulos) != 1 or not self.titulos[0]:
             achados.append(f"h1: {self.titulos}")

@@ -34,6 +34,7 @@ PUBLIC = {
     "GET /entrar",
     "POST /entrar",
     "POST /sair",
+    "POST /idioma",
     "GET /api/docs",
     "GET /static/{digest}/{name}",
 }

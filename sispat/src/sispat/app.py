@@ -37,6 +37,7 @@ from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
 from sispat.settings import Settings, carregar
 from sispat.ui.error_page import error_page
+from sispat.ui.language import LANGUAGE_PATH, choose_language
 from sispat.ui.static_files import STATIC_PATH, serve
 
 __all__ = ["SLICES", "create_app"]
@@ -66,7 +67,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             Middleware(Measure, measurements=service.measurements),
             Middleware(RequestId),
-            Middleware(Edge, show=_show, secure=settings.secure_cookies),
+            Middleware(Edge, show=_show, secure=settings.secure_cookies, language=settings.lang),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
             Middleware(Identify, db=service.db, lifetime=service.lifetime, maintenance=service.maintenance, site=site),
@@ -85,6 +86,9 @@ def create_app(settings: Settings) -> FastAPI:
     application.router.routes.extend(route for route in routes if route.include_in_schema)
     add_documentation(application)
     application.router.routes.append(APIRoute(STATIC_PATH, serve, include_in_schema=False))
+    application.router.routes.append(
+        APIRoute(LANGUAGE_PATH, choose_language, methods=["POST"], include_in_schema=False)
+    )
     application.router.routes.extend(route for route in routes if not route.include_in_schema)
     return application
 

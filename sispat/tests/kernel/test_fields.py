@@ -153,7 +153,7 @@ def _unsaid(entity: Entity, values: dict[str, Any], said: str) -> list[str]:
         if name not in values or name == "cpf":
             continue
         shown = values[name] if spec.ui.refers_to else spec.shown(values[name])
-        faults += [f"{name}: {each!r}" for each in (spec.ui.label, " ".join(shown.split())) if each not in said]
+        faults += [f"{name}: {each!r}" for each in (str(spec.ui.label), " ".join(shown.split())) if each not in said]
     return faults
 
 

@@ -6,14 +6,15 @@ from sispat.auditoria import rules
 from sispat.auditoria.routes import ListaDeEventos, route
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import Entity, labels_of
+from sispat.kernel.i18n import lazy
 
 __all__ = ["SLICE"]
 
 SLICE = Slice(
     name="auditoria",
     routes=route,
-    menu=[MenuEntry(80, "/auditoria", "Auditoria", rules.VER)],
+    menu=[MenuEntry(80, "/auditoria", lazy("Auditoria"), rules.VER)],
     actions=rules.ACTIONS,
     labels=labels_of(ListaDeEventos),
-    entities=[Entity("demo", "Demonstração")],
+    entities=[Entity("demo", lazy("Demonstração"))],
 )

@@ -9,15 +9,16 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Percent, Uf, Whole, example
 from sispat.kernel.paging import Paged
 
 __all__ = ["ENTITIES", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
 
-_ENDERECO = "Endereço"
-_CODE = "Use letras, algarismos, ponto e hífen, começando por letra ou algarismo; no máximo 20 caracteres."
-_MATRICULA = "Use letras, algarismos, ponto e hífen; no máximo 20."
-_CONTA = "Use de um a nove grupos de até três algarismos, separados por pontos, como 1.2.3.1.1.03.01."
+_ENDERECO = lazy("Endereço")
+_CODE = lazy("Use letras, algarismos, ponto e hífen, começando por letra ou algarismo; no máximo 20 caracteres.")
+_MATRICULA = lazy("Use letras, algarismos, ponto e hífen; no máximo 20.")
+_CONTA = lazy("Use de um a nove grupos de até três algarismos, separados por pontos, como 1.2.3.1.1.03.01.")
 _SETOR = "f38b2ffc-80a4-4f5a-a1c9-bc701e7ea419"  # of the demo city, for examples
 
 Nome = Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome", "Até 120 caracteres.")]
@@ -125,10 +126,10 @@ class _Given(BaseModel):
 
 
 ENTITIES = {
-    "setor": Entity("setor", "Setor", (Setor,), _Given, "/setores"),
-    "local": Entity("local", "Local", (Local,), _Given, "/locais", ("", _ENDERECO)),
-    "agente": Entity("agente", "Agente", (Agente,), _Given, "/agentes"),
-    "classe": Entity("classe", "Classe", (Classe,), _Given, "/classes"),
+    "setor": Entity("setor", lazy("Setor"), (Setor,), _Given, "/setores"),
+    "local": Entity("local", lazy("Local"), (Local,), _Given, "/locais", ("", _ENDERECO)),
+    "agente": Entity("agente", lazy("Agente"), (Agente,), _Given, "/agentes"),
+    "classe": Entity("classe", lazy("Classe"), (Classe,), _Given, "/classes"),
 }
 
 

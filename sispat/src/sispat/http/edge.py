@@ -1,10 +1,10 @@
 """What every request meets first, and what every answer carries.
 
-Promises: a request names one host, or gets 400. HEAD is answered as GET is, without the body. An address that differs
-from one of ours by a slash at its end leads there, without naming a host. Every answer has the headers of
-`http.headers`, HSTS where it goes through TLS. What nobody expected becomes an answer 500 like any other - with its
-request id, on a connection that goes on - and its traceback goes to the log; once the answer has begun, the connection
-is cut, so that half an answer is not taken for a whole one.
+Promises: each request is answered in its language (`http.language`). It names one host, or gets 400. HEAD is answered
+as GET is, without the body. An address that differs from one of ours by a slash at its end leads there, without naming a
+host. Every answer has the headers of `http.headers`, HSTS where it goes through TLS. What nobody expected becomes an
+answer 500 like any other - with its request id, on a connection that goes on - and its traceback goes to the log; once the
+answer has begun, the connection is cut, so that half an answer is not taken for a whole one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sispat.http.errors import Problem, problem_of
 from sispat.http.headers import EVERY_ANSWER, HSTS
+from sispat.http.language import set_language
+from sispat.kernel.i18n import SOURCE, Language, _
 
 __all__ = ["Edge", "allowed_methods"]
 
@@ -31,18 +33,23 @@ Show = Callable[[Request, Problem], Awaitable[Response]]
 
 
 class Edge:
-    """ASGI middleware. `show` makes the answer of a problem; `secure`: "auto" (by the request), "sim" or "nao"."""
+    """ASGI middleware. `show` makes the answer of a problem; `secure`: "auto" (by the request), "sim" or "nao".
 
-    def __init__(self, app: ASGIApp, show: Show, secure: str = "auto") -> None:
+    `language` is the one of requests that ask for none.
+    """
+
+    def __init__(self, app: ASGIApp, show: Show, secure: str = "auto", language: Language = SOURCE) -> None:
         self.app = app
         self._show = show
         self._secure = secure
+        self._language = language
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Look at the request, pass it on, complete the answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        set_language(scope, self._language)
         answer = _Answer(send, head=scope["method"] == "HEAD", hsts=self._is_secure(scope))
         asked = scope
         if answer.head:
@@ -68,8 +75,8 @@ class Edge:
         if len(hosts) == 1 and _HOST.fullmatch(hosts[0]):
             return None
         problem = Problem(
-            400, "host-invalido", "Pedido malformado",
-            "O pedido deve trazer um cabeçalho Host, e só um, com o nome ou o endereço deste serviço.",
+            400, "host-invalido", _("Pedido malformado"),
+            _("O pedido deve trazer um cabeçalho Host, e só um, com o nome ou o endereço deste serviço."),
         )  # fmt: skip
 
         async def refuse(scope: Scope, receive: Receive, send: Send) -> None:

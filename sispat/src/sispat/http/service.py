@@ -30,7 +30,7 @@ from sispat.http.backup_state import OPERATOR_STATE, backup_age
 from sispat.http.database import ServiceDatabase, session_settings
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
-from sispat.kernel import schema, sessions
+from sispat.kernel import i18n, schema, sessions
 from sispat.kernel.errors import SispatError
 from sispat.kernel.sessions import SessionLifetime
 from sispat.settings import Settings
@@ -134,6 +134,8 @@ class Service:
     async def opened(self) -> AsyncIterator[None]:
         """Open for the life of the process; on leaving, everything is closed in order."""
         lifecycle.ready = False
+        for each in i18n.LANGUAGES:
+            await asyncio.to_thread(i18n.load, each)  # reads a file: not while a request waits
         await self.db.open()
         await limit_store.start(self.limit_store)
         tasks = [asyncio.create_task(self._prepare()), asyncio.create_task(self._clean_up())]

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 
+from sispat.kernel.i18n import lazy
+
 __all__ = ["INVALID_CEP", "mask_cpf", "normal_cep", "valid_cnpj", "valid_cpf", "without_separators"]
 
-INVALID_CEP = "CEP inválido: são 8 algarismos, como 01001-000."
+INVALID_CEP = lazy("CEP inválido: são 8 algarismos, como 01001-000.")
 
 _CNPJ_WEIGHTS = (6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2)
 

@@ -22,17 +22,18 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic_core import PydanticUndefined
 
 from sispat.kernel import formats
+from sispat.kernel.i18n import as_lazy, lazy, source_of
 from sispat.kernel.inputs import As, Input, Kind
 from sispat.kernel.labelled import Labelled
 
 __all__ = ["Entity", "FieldSpec", "Ui", "labels_of", "plain_heading", "specs"]
 
-YES_NO = {"true": "Sim", "false": "Não"}
+YES_NO = {"true": lazy("Sim"), "false": lazy("Não")}
 
 
 @dataclass(frozen=True, slots=True)
 class Ui:
-    """What people see of a field.
+    """What people see of a field, its texts in Portuguese; each is shown in the language of whoever reads it.
 
     `section` is its heading in forms and on the card. `pattern_hint` says in words what its pattern allows. `button` is
     the label of a button beside it that completes the form. `refers_to` names the entity a UUID is the key of.
@@ -53,6 +54,11 @@ class Ui:
     in_form: bool = True
     in_list: bool = False
     in_csv: bool = True
+
+    def __post_init__(self) -> None:
+        """Make the texts lazy."""
+        for name in ("label", "hint", "section", "pattern_hint", "button"):
+            object.__setattr__(self, name, as_lazy(getattr(self, name)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +97,9 @@ class FieldSpec:
         if self.ui.refers_to:
             return (names or {}).get(UUID(str(value)), str(value))
         if isinstance(value, bool):
-            return "Sim" if value else "Não"
-        return self.choices.get(str(value)) or _SHOWN.get(self.kind, str)(value)
+            return str(YES_NO["true" if value else "false"])
+        label = self.choices.get(str(value))
+        return str(label) if label else _SHOWN.get(self.kind, str)(value)
 
     def plain(self, value: Any) -> str:
         """A stored value for a spreadsheet: references by name, decimals with a comma, all else as programs know it."""
@@ -187,7 +194,9 @@ class Entity:
         own = {**(specs(self.given) if self.given else {}), **specs(*self.typed)}
         for spec in own.values():
             if spec.ui.section not in self.sections:
-                raise TypeError(f"{self.name}.{spec.name}: no section {spec.ui.section!r} among {self.sections}")
+                raise TypeError(
+                    f"{self.name}.{spec.name}: no section {source_of(spec.ui.section)!r} among {self.sections}"
+                )
         return own
 
     @cached_property
@@ -201,7 +210,7 @@ class Entity:
         return {
             plain_heading(heading): spec.name
             for spec in self.fields.values()
-            for heading in (spec.ui.label, spec.member, spec.name)
+            for heading in (source_of(spec.ui.label), spec.member, spec.name)
         }
 
     @cached_property
@@ -224,10 +233,10 @@ class Entity:
             else:
                 kind = str if spec.type is Decimal else spec.type
                 members[spec.name] = (kind | None if spec.nullable else kind, ...)
-        return create_model(name, __config__=ConfigDict(extra="forbid"), __doc__=f"{self.label}.", **members)
+        return create_model(name, __config__=ConfigDict(extra="forbid"), __doc__=f"{source_of(self.label)}.", **members)
 
 
 def plain_heading(text: str) -> str:
     """`text` as headings are compared: lower case, no accents, one space between words."""
-    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    bare = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode()
     return " ".join(bare.lower().replace("_", " ").split())

@@ -1,7 +1,7 @@
 """What people type, checked once for pages and API alike.
 
 Promises: a form or a JSON body becomes a frozen `Input` or a `InvalidData` that names every wrong
-field in Portuguese, with what is allowed. Text is trimmed, of printable characters, never NUL, never what
+field in the person's language, with what is allowed. Text is trimmed, of printable characters, never NUL, never what
 a wrong encoding left behind; money is exact decimal, dates are dates.
 """
 
@@ -19,15 +19,18 @@ from pydantic_core import PydanticCustomError
 
 from sispat.kernel.brazil import INVALID_CEP, normal_cep, valid_cnpj, valid_cpf, without_separators
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _, gettext_noop
 
 __all__ = [
     "NOT_PLAIN",
+    "PATTERN",
     "As",
     "BlankIsNone",
     "Cep",
     "Cpf",
     "CpfOrCnpj",
     "Date",
+    "FieldMessage",
     "Input",
     "Kind",
     "Legible",
@@ -65,7 +68,21 @@ class As(NamedTuple):
     kind: Kind
 
 
-NOT_PLAIN = "Informe um número com ponto decimal e sem separador de milhares, como 1234.56."
+NOT_PLAIN, PATTERN = "decimal", "string_pattern_mismatch"
+"""Rules by which forms tell what is wrong in their own words."""
+
+
+class FieldMessage(str):
+    """What is wrong with a field, for people; `rule` is the type of error, for programs."""
+
+    __slots__ = ("rule",)
+    rule: str
+
+    def __new__(cls, text: str, rule: str) -> Self:
+        """`text`, with the rule that was broken."""
+        made = super().__new__(cls, text)
+        made.rule = rule
+        return made
 
 
 def example(**values: Any) -> ConfigDict:
@@ -89,18 +106,20 @@ class Input(BaseModel):
 
 def _legible(text: str) -> str:
     if "\x00" in text:
-        raise PydanticCustomError("nul", "Contém um caractere nulo (NUL), que não pode ser guardado. Apague-o.")
+        raise PydanticCustomError("nul", _("Contém um caractere nulo (NUL), que não pode ser guardado. Apague-o."))
     if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
-        raise PydanticCustomError("codificacao", "Contém caracteres que não são UTF-8 válido. Digite de novo.")
+        raise PydanticCustomError("codificacao", _("Contém caracteres que não são UTF-8 válido. Digite de novo."))
     if any((ord(c) < 32 and c not in "\r\n\t") or ord(c) == 127 for c in text):
-        raise PydanticCustomError("controle", "Contém um caractere de controle, invisível. Apague-o.")
+        raise PydanticCustomError("controle", _("Contém um caractere de controle, invisível. Apague-o."))
     hidden = None if text.isascii() else next(filter(_is_hidden, text), None)
     if hidden is not None:
         # Two names that look the same and are not, or one that reads in another order than it is stored.
         raise PydanticCustomError(
             "invisivel",
-            "Contém um caractere invisível ou que muda a ordem do texto ({ponto}). Apague-o e digite de novo.",
-            {"ponto": f"U+{ord(hidden):04X}"},
+            _(
+                "Contém um caractere invisível ou que muda a ordem do texto (%(point)s). Apague-o e digite de novo.",
+                point=f"U+{ord(hidden):04X}",
+            ),
         )
     return text
 
@@ -126,20 +145,22 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         value = str(value)
     if isinstance(value, str) and not re.fullmatch(r"\s*-?\d{1,30}(\.\d{1,30})?\s*", value, re.ASCII):
-        raise PydanticCustomError("decimal", NOT_PLAIN)
+        raise PydanticCustomError(
+            NOT_PLAIN, _("Informe um número com ponto decimal e sem separador de milhares, como 1234.56.")
+        )
     return value
 
 
 def _whole(value: Any) -> Any:
     """The same of whole numbers: no "1_000", no "1e3"."""
     if isinstance(value, str) and not re.fullmatch(r"\s*-?\d{1,30}\s*", value, re.ASCII):
-        raise PydanticCustomError("inteiro", "Informe um número inteiro.")
+        raise PydanticCustomError("inteiro", _("Informe um número inteiro."))
     return value
 
 
 def _date(value: dt.date) -> dt.date:
     if not dt.date(1900, 1, 1) <= value <= dt.date(2100, 12, 31):
-        raise PydanticCustomError("data", "Informe uma data entre 01/01/1900 e 31/12/2100.")
+        raise PydanticCustomError("data", _("Informe uma data entre 01/01/1900 e 31/12/2100."))
     return value
 
 
@@ -150,7 +171,7 @@ def _moment(value: Any) -> Any:
 
 def _with_zone(value: dt.datetime) -> dt.datetime:
     if value.tzinfo is None:
-        raise PydanticCustomError("fuso", "Informe também o fuso, como 2026-01-31T08:00:00-03:00 ou ...Z.")
+        raise PydanticCustomError("fuso", _("Informe também o fuso, como 2026-01-31T08:00:00-03:00 ou ...Z."))
     return value
 
 
@@ -159,28 +180,28 @@ def _cpf(value: str) -> str:
         return value  # as it was shown; the use case knows whether that means "unchanged"
     cpf = without_separators(value)
     if not valid_cpf(cpf):
-        raise PydanticCustomError("cpf", "CPF inválido: são 11 algarismos e os dois últimos conferem os demais.")
+        raise PydanticCustomError("cpf", _("CPF inválido: são 11 algarismos e os dois últimos conferem os demais."))
     return cpf
 
 
 def _cep(value: str) -> str:
     cep = normal_cep(value) if value else ""
     if cep is None:
-        raise PydanticCustomError("cep", INVALID_CEP)
+        raise PydanticCustomError("cep", str(INVALID_CEP))
     return cep
 
 
 def _uf(value: str) -> str:
     uf = value.upper()
     if uf and not re.fullmatch("[A-Z]{2}", uf):
-        raise PydanticCustomError("uf", "Use as duas letras da UF, como SP.")
+        raise PydanticCustomError("uf", _("Use as duas letras da UF, como SP."))
     return uf
 
 
 def _cpf_or_cnpj(value: str) -> str:
     number = without_separators(value)
     if not (valid_cpf(number) or valid_cnpj(number)):
-        raise PydanticCustomError("documento", "CPF ou CNPJ inválido: confira os dígitos verificadores.")
+        raise PydanticCustomError("documento", _("CPF ou CNPJ inválido: confira os dígitos verificadores."))
     return number
 
 
@@ -221,46 +242,46 @@ Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"]), As("code")]
 Cpf = Annotated[str, AfterValidator(_cpf), As("cpf_cnpj")]
 CpfOrCnpj = Annotated[str, AfterValidator(_cpf_or_cnpj), As("cpf_cnpj")]
 
-# pydantic's error types -> Portuguese; the names in braces come from the error's context.
+# pydantic's error types -> sentences; their variables come from the error's context.
 _SENTENCES = {
-    "missing": "Preencha este campo.",
-    "extra_forbidden": "Campo desconhecido.",
-    "string_type": "Informe um texto.",
-    "string_too_short": "Informe pelo menos {min_length} caractere(s).",
-    "string_too_long": "Use no máximo {max_length} caracteres.",
-    "string_pattern_mismatch": "Formato não aceito (esperado: {pattern}).",
-    "string_unicode": "Contém caracteres que não são UTF-8 válido. Digite de novo.",
-    "uuid_parsing": "Escolha um item da lista.",
-    "uuid_type": "Escolha um item da lista.",
-    "enum": "Escolha uma das opções: {expected}.",
-    "literal_error": "Escolha uma das opções: {expected}.",
-    "int_parsing": "Informe um número inteiro.",
-    "int_type": "Informe um número inteiro.",
-    "int_from_float": "Informe um número inteiro.",
-    "bool_parsing": "Informe sim ou não.",
-    "bool_type": "Informe sim ou não.",
-    "decimal_parsing": "Informe um número, como 1234.56.",
-    "decimal_type": "Informe um número, como 1234.56.",
-    "decimal_max_places": "Use no máximo {decimal_places} casas decimais.",
-    "decimal_max_digits": "Use no máximo {max_digits} algarismos.",
-    "decimal_whole_digits": "Use no máximo {whole_digits} algarismos antes da vírgula.",
-    "finite_number": "Informe um número finito.",
-    "date_from_datetime_parsing": "Informe uma data como 2026-01-31.",
-    "date_parsing": "Informe uma data como 2026-01-31.",
-    "date_type": "Informe uma data como 2026-01-31.",
-    "date_from_datetime_inexact": "Informe uma data, sem horário.",
-    "datetime_parsing": "Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00.",
-    "datetime_from_date_parsing": "Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00.",
-    "datetime_type": "Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00.",
-    "list_type": "Envie uma lista.",
-    "greater_than_equal": "O mínimo é {ge}.",
-    "less_than_equal": "O máximo é {le}.",
-    "json_invalid": "O corpo não é JSON válido: {error}.",
-    "model_attributes_type": "Envie um objeto JSON.",
-    "tuple_type": "Envie uma lista.",
-    "too_short": "Envie pelo menos {min_length} item(ns).",
-    "too_long": "Envie no máximo {max_length} itens.",
-    "dict_type": "Envie um objeto JSON.",
+    "missing": gettext_noop("Preencha este campo."),
+    "extra_forbidden": gettext_noop("Campo desconhecido."),
+    "string_type": gettext_noop("Informe um texto."),
+    "string_too_short": gettext_noop("Informe pelo menos %(min_length)s caracteres."),
+    "string_too_long": gettext_noop("Use no máximo %(max_length)s caracteres."),
+    "string_pattern_mismatch": gettext_noop("Formato não aceito (esperado: %(pattern)s)."),
+    "string_unicode": gettext_noop("Contém caracteres que não são UTF-8 válido. Digite de novo."),
+    "uuid_parsing": gettext_noop("Escolha um item da lista."),
+    "uuid_type": gettext_noop("Escolha um item da lista."),
+    "enum": gettext_noop("Escolha uma das opções: %(expected)s."),
+    "literal_error": gettext_noop("Escolha uma das opções: %(expected)s."),
+    "int_parsing": gettext_noop("Informe um número inteiro."),
+    "int_type": gettext_noop("Informe um número inteiro."),
+    "int_from_float": gettext_noop("Informe um número inteiro."),
+    "bool_parsing": gettext_noop("Informe sim ou não."),
+    "bool_type": gettext_noop("Informe sim ou não."),
+    "decimal_parsing": gettext_noop("Informe um número, como 1234.56."),
+    "decimal_type": gettext_noop("Informe um número, como 1234.56."),
+    "decimal_max_places": gettext_noop("Use no máximo %(decimal_places)s casas decimais."),
+    "decimal_max_digits": gettext_noop("Use no máximo %(max_digits)s algarismos."),
+    "decimal_whole_digits": gettext_noop("Use no máximo %(whole_digits)s algarismos antes da vírgula."),
+    "finite_number": gettext_noop("Informe um número finito."),
+    "date_from_datetime_parsing": gettext_noop("Informe uma data como 2026-01-31."),
+    "date_parsing": gettext_noop("Informe uma data como 2026-01-31."),
+    "date_type": gettext_noop("Informe uma data como 2026-01-31."),
+    "date_from_datetime_inexact": gettext_noop("Informe uma data, sem horário."),
+    "datetime_parsing": gettext_noop("Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00."),
+    "datetime_from_date_parsing": gettext_noop("Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00."),
+    "datetime_type": gettext_noop("Informe data e hora com fuso, como 2026-01-31T08:00:00-03:00."),
+    "list_type": gettext_noop("Envie uma lista."),
+    "greater_than_equal": gettext_noop("O mínimo é %(ge)s."),
+    "less_than_equal": gettext_noop("O máximo é %(le)s."),
+    "json_invalid": gettext_noop("O corpo não é JSON válido: %(error)s."),
+    "model_attributes_type": gettext_noop("Envie um objeto JSON."),
+    "tuple_type": gettext_noop("Envie uma lista."),
+    "too_short": gettext_noop("Envie pelo menos %(min_length)s itens."),
+    "too_long": gettext_noop("Envie no máximo %(max_length)s itens."),
+    "dict_type": gettext_noop("Envie um objeto JSON."),
 }
 
 
@@ -270,15 +291,15 @@ def invalid_fields(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     for error in errors:
         parts = [str(p) for p in error["loc"] if p not in ("body", "query", "path", "header")]
         field = ".".join(parts) or "corpo"
-        sentence = "Preencha este campo." if _blank(error) else _SENTENCES.get(error["type"], str(error["msg"]))
-        context = {key: str(value) for key, value in (error.get("ctx") or {}).items()}
-        fields.setdefault(field, sentence.format_map(_Missing(context)))
+        fields.setdefault(field, FieldMessage(_sentence(error), error["type"]))
     return fields
 
 
-class _Missing(dict[str, str]):
-    def __missing__(self, key: str) -> str:
-        return key
+def _sentence(error: Mapping[str, Any]) -> str:
+    known = _SENTENCES["missing"] if _blank(error) else _SENTENCES.get(error["type"])
+    if known is None:  # our own, in words already
+        return str(error["msg"])
+    return _(known, **(error.get("ctx") or {}))
 
 
 def _blank(error: Mapping[str, Any]) -> bool:

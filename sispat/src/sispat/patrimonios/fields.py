@@ -8,9 +8,9 @@ from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Whole, example
 from sispat.kernel.patches import patch_of
 from sispat.kernel.situacoes import Conservacao, Posse, Situacao
@@ -21,9 +21,8 @@ __all__ = [
     "TrocaDeCarga",
 ]  # fmt: skip
 
-_QUE, _ORIGEM, _CARGA, _ESTADO, _LOTE = (
-    "O que é", "Como foi adquirido", "Onde fica e quem responde", "Estado", "Lote",
-)  # fmt: skip
+_QUE, _ORIGEM, _CARGA = lazy("O que é"), lazy("Como foi adquirido"), lazy("Onde fica e quem responde")
+_ESTADO, _LOTE = lazy("Estado"), lazy("Lote")
 
 # Examples name records of the demo city, whose ids are always the same.
 _DESCRITO = {
@@ -83,7 +82,7 @@ class EdicaoDePatrimonio(Input):
     @model_validator(mode="after")
     def _available_after_acquisition(self) -> Self:
         if self.data_disponivel is not None and self.data_disponivel < self.data_aquisicao:
-            raise InvalidData({"data_disponivel": "A data deve ser igual ou posterior à de aquisição."})
+            raise InvalidData({"data_disponivel": _("A data deve ser igual ou posterior à de aquisição.")})
         return self
 
     def columns(self) -> dict[str, Any]:
@@ -124,7 +123,7 @@ class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
         Field(ge=1, le=LOTE_MAXIMO),
         Ui(
             "Quantos bens iguais",
-            f"De 1 a {formats.decimal(LOTE_MAXIMO)}. Cada um recebe o seu número, em sequência.",
+            lazy("De 1 a %(most)s. Cada um recebe o seu número, em sequência.", most=LOTE_MAXIMO),
             _LOTE,
             "curta",
         ),
@@ -154,14 +153,19 @@ class NovoPatrimonio(TrocaDeCarga, EdicaoDePatrimonio):
     def _wrong_serials(self) -> str:
         given = self.numeros_serie
         if self.numero_serie:
-            return "Preencha o número de série do bem ou os do lote, não ambos."
+            return _("Preencha o número de série do bem ou os do lote, não ambos.")
         if len(given) != self.quantidade:
-            return f"São {len(given)} números de série para {self.quantidade} bens. Informe um por bem, um por linha."
+            return _(
+                "São %(given)s números de série para %(assets)s bens. Informe um por bem, um por linha.",
+                given=len(given), assets=self.quantidade,
+            )  # fmt: skip
         twice = next((each for each in given if given.count(each) > 1), "")
         if twice:
-            return f"O número de série “{twice}” está mais de uma vez na lista."
+            return _("O número de série “%(serial)s” está mais de uma vez na lista.", serial=twice)
         long = next((each for each in given if len(each) > _SERIAL_LENGTH), "")
-        return f"O número de série “{long}” passa de {_SERIAL_LENGTH} caracteres." if long else ""
+        if not long:
+            return ""
+        return _("O número de série “%(serial)s” passa de %(most)s caracteres.", serial=long, most=_SERIAL_LENGTH)
 
 
 class ItemDoLote(TrocaDeCarga, EdicaoDePatrimonio):
@@ -196,7 +200,7 @@ class _Given(BaseModel):
 
 PATRIMONIO = Entity(
     name="patrimonio",
-    label="Bem",
+    label=lazy("Bem"),
     typed=(EdicaoDePatrimonio, TrocaDeCarga),
     given=_Given,
     path="/patrimonios",

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Whole, example
 from sispat.kernel.paging import Paged
 from sispat.kernel.permissions import Papel
@@ -154,6 +155,6 @@ class _Chave(BaseModel):
     endereco: Annotated[str, Ui("Endereço de rede")]
 
 
-CHAVE = Entity("chave", "Chave da API", given=_Chave)
-USUARIO = Entity("usuario", "Usuário", (DadosDeUsuario,), _Conta, "/usuarios")
-BLOQUEIO = Entity("bloqueio", "Bloqueio", given=_Bloqueio)
+CHAVE = Entity("chave", lazy("Chave da API"), given=_Chave)
+USUARIO = Entity("usuario", lazy("Usuário"), (DadosDeUsuario,), _Conta, "/usuarios")
+BLOQUEIO = Entity("bloqueio", lazy("Bloqueio"), given=_Bloqueio)

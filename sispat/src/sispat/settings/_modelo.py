@@ -12,6 +12,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from esteio.postgres import Dsn
+from sispat.kernel.i18n import SOURCE, Language
 from sispat.settings._origem import Origem
 from sispat.settings._valores import (
     COTA,
@@ -27,6 +28,7 @@ from sispat.settings._valores import (
     ler_duracao,
     ler_enderecos,
     ler_fuso,
+    ler_idioma,
     ler_papeis,
     ler_redis,
     ler_tamanho,
@@ -525,6 +527,16 @@ class Settings(BaseModel):
             aceita="parar ou liberar",
         ),
     ] = "parar"
+    lang: Annotated[
+        Language,
+        BeforeValidator(ler_idioma),
+        Variavel(
+            "SISPAT_LANG",
+            "Idioma de quem não pede outro: nas telas e na API valem antes a escolha da pessoa, no rodapé, e o que o "
+            "navegador pede; nos comandos, sem esta variável, vale o idioma do terminal (LC_ALL, LC_MESSAGES, LANG).",
+            aceita="pt-BR ou en",
+        ),
+    ] = SOURCE
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
 
     # Not from the environment

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from esteio.postgres import Dsn, DsnError
+from sispat.kernel.i18n import LANGUAGES
 from sispat.kernel.permissions import Papel
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "ler_duracao",
     "ler_enderecos",
     "ler_fuso",
+    "ler_idioma",
     "ler_papeis",
     "ler_redis",
     "ler_tamanho",
@@ -230,6 +232,14 @@ def ler_fuso(valor: Any) -> Any:
     except (KeyError, OSError, ValueError):  # unknown, a folder of the data base, not a name at all
         raise ValueError("não é um fuso conhecido") from None
     return valor
+
+
+def ler_idioma(valor: Any) -> Any:
+    """One of our languages, however it is cased."""
+    for tag in LANGUAGES:
+        if str(valor).strip().lower().replace("_", "-") == tag.lower():
+            return tag
+    raise ValueError("não é um dos idiomas do SISPAT")
 
 
 def em_texto(unidade: str, valor: Any) -> str:

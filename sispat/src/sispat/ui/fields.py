@@ -15,7 +15,8 @@ from sispat.kernel import formats
 from sispat.kernel.brazil import normal_cep
 from sispat.kernel.dates import read_date
 from sispat.kernel.fields import FieldSpec
-from sispat.kernel.inputs import NOT_PLAIN, Kind
+from sispat.kernel.i18n import _, language
+from sispat.kernel.inputs import NOT_PLAIN, PATTERN, FieldMessage, Kind
 
 __all__ = ["Choice", "ChoiceGroup", "FormField", "Section", "by_name", "choices", "in_sections", "typed"]
 
@@ -124,9 +125,13 @@ class FormField:
 
     def error(self, message: str) -> str:
         """The sentence for a wrong value: a pattern is told in words, a number as people write it here."""
-        if message == NOT_PLAIN:
-            return f"Informe um {'valor em reais' if self.kind == 'money' else 'número'}, como 1.234,56."
-        return self.pattern_hint if self.pattern_hint and message.startswith("Formato não aceito") else message
+        rule = message.rule if isinstance(message, FieldMessage) else ""
+        if rule == NOT_PLAIN:
+            in_reais = self.kind == "money"
+            return (
+                _("Informe um valor em reais, como 1.234,56.") if in_reais else _("Informe um número, como 1.234,56.")
+            )
+        return str(self.pattern_hint) if self.pattern_hint and rule == PATTERN else message
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,18 @@ class Section:
     fields: tuple[FormField, ...]
 
 
+_ENGLISH_NUMBER = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", re.ASCII)
+
+
 def _plain_number(text: str) -> str:
-    """`1.234,56` and `R$ 1.234` as programs write them; without a comma, dots before three digits are thousands."""
+    """`1.234,56` and `R$ 1.234` as programs write them; without a comma, dots before three digits are thousands.
+
+    In English `1,234.56`, and nothing else: an amount in the other notation, from a form that was shown before the person
+    changed the language, is refused as it is, never read as another amount.
+    """
     bare = re.sub(r"R\$|\s", "", text)
+    if language() == "en":
+        return bare.replace(",", "") if _ENGLISH_NUMBER.fullmatch(bare) else text
     if "," in bare or re.fullmatch(r"\d{1,3}(\.\d{3})+", bare):
         return bare.replace(".", "").replace(",", ".")
     return bare

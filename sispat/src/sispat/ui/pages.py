@@ -22,7 +22,7 @@ from sispat.http.headers import PRIVATE_HEADERS
 from sispat.http.service import service_of
 from sispat.http.session import cookie_name, request_id_of
 from sispat.http.slices import MenuEntry, site_of
-from sispat.kernel import formats, tokens
+from sispat.kernel import formats, i18n, tokens
 from sispat.kernel.permissions import Access
 from sispat.ui.static_files import static_path
 
@@ -45,8 +45,11 @@ def _environment() -> Environment:
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
         finalize=lambda value: formats.printable(value) if type(value) is str else value,  # not what is HTML already
     )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(i18n._, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {
         "money": formats.money,
         "decimal": formats.decimal,
@@ -100,9 +103,18 @@ def render(
         "saved": request.method == "GET" and not _SAVED.isdisjoint(request.query_params),
         "timezone": service.settings.timezone,
         "request_id": request_id_of(request),
+        "language": i18n.language(),
+        "languages": i18n.LANGUAGES,
+        "address": _address(request),
     }
     html = _ENVIRONMENT.get_template(template).render({**base, **values})
-    return HTMLResponse(html, status, {**PRIVATE_HEADERS, **(headers or {})})
+    return HTMLResponse(html, status, {**PRIVATE_HEADERS, "Content-Language": i18n.language(), **(headers or {})})
+
+
+def _address(request: Request) -> str:
+    """Where the page can be asked for again."""
+    query = request.url.query if request.method == "GET" else ""
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def _menu(entries: list[MenuEntry], access: Access | None) -> list[MenuEntry]:

@@ -1,0 +1,165 @@
+"""Texts in the language of whoever reads them.
+
+Promises: source texts are Portuguese; `locale/en/LC_MESSAGES/sispat.po` has the English ones. The catalogue is read as it
+is, so that no compiled one can be older. A text that has no translation is shown in Portuguese (a test keeps the
+catalogue complete). The language belongs to the context: of a request (`http.language`) or, where none was set, of the
+process (`set_default`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gettext as gettext_module
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, TypeGuard, cast
+
+__all__ = [
+    "DOMAIN", "LANGUAGES", "SOURCE", "Language", "LazyText", "_", "as_lazy", "gettext_noop", "is_language", "language",
+    "lazy", "load", "ngettext", "set_default", "source_of", "use", "using",
+]  # fmt: skip
+
+Language = Literal["pt-BR", "en"]
+LANGUAGES: Mapping[Language, str] = {"pt-BR": "Português", "en": "English"}
+"""Each with its own name for itself."""
+SOURCE: Language = "pt-BR"
+DOMAIN = "sispat"
+LOCALE = Path(__file__).parent.parent / "locale"
+
+# A request sets how to find out, because most of them show no text (and none of those pays for it).
+_current: ContextVar[Language | Callable[[], Language]] = ContextVar("language")
+_default: Language = SOURCE
+
+
+def is_language(tag: str) -> TypeGuard[Language]:
+    """Whether `tag` names one of ours, exactly."""
+    return tag in LANGUAGES
+
+
+def set_default(chosen: Language) -> None:
+    """What counts wherever no context has a language of its own."""
+    global _default  # noqa: PLW0603 - of the process, as its locale is
+    _default = chosen
+
+
+def use(chosen: Language | Callable[[], Language]) -> None:
+    """Set the language of this context, or what finds it out; that is called at most once."""
+    _current.set(chosen)
+
+
+@contextlib.contextmanager
+def using(chosen: Language) -> Iterator[None]:
+    """The language inside of the block."""
+    token = _current.set(chosen)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def language() -> Language:
+    """The language in force."""
+    chosen = _current.get(_default)
+    if callable(chosen):
+        chosen = chosen()
+        _current.set(chosen)
+    return chosen
+
+
+def _(message: str, /, **variables: Any) -> str:
+    """`message` in the language in force; with variables it is a format: `%(name)s` is one, `%%` a percent sign."""
+    text = load(language()).gettext(message) if message else ""
+    return text % variables if variables else text
+
+
+def ngettext(one: str, many: str, num: int, /, **variables: Any) -> str:
+    """`one` or `many`, by `num`; what is shown of it is a variable, too (templates have it as `%(num)s` by themselves)."""
+    text = load(language()).ngettext(one, many, num)
+    return text % {"num": num, **variables} if variables else text
+
+
+def lazy(message: str, /, **variables: Any) -> str:
+    """`message`, translated each time it is shown: for what is written once and read by many."""
+    return cast("str", LazyText(message, variables))
+
+
+def gettext_noop(message: str) -> str:
+    """`message` as it is, put into the catalogue: for a table whose texts get their variables where they are used."""
+    return message
+
+
+def as_lazy(text: str) -> str:
+    """`text` made lazy, unless it is."""
+    return lazy(text) if isinstance(text, str) else text
+
+
+def source_of(text: str) -> str:
+    """`text` in Portuguese, for what must not change with the reader: headings that programs look for."""
+    with using(SOURCE):
+        return str(text)
+
+
+class LazyText:
+    """A text whose language is decided when it is shown. It equals the text it was made from, and nothing else.
+
+    It is no `str`: what would keep its characters - a join, a JSON document - has to say `str(...)`, or fails.
+    """
+
+    __slots__ = ("source", "variables")
+
+    def __init__(self, source: str, variables: Mapping[str, Any]) -> None:
+        self.source = source
+        self.variables = variables
+
+    def __str__(self) -> str:
+        return _(self.source, **self.variables)
+
+    def __repr__(self) -> str:
+        return f"lazy({self.source!r})"
+
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
+    def __bool__(self) -> bool:
+        return bool(self.source)
+
+    def __hash__(self) -> int:
+        return hash(self.source)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, LazyText):
+            return self.source == other.source and self.variables == other.variables
+        return self.source == other if isinstance(other, str) else NotImplemented
+
+    def __lt__(self, other: object) -> bool:
+        return str(self) < str(other)
+
+    def __add__(self, other: str) -> str:
+        return str(self) + str(other)
+
+    def __radd__(self, other: str) -> str:
+        return other + str(self)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(str(self), name)
+
+
+@lru_cache
+def load(chosen: Language) -> gettext_module.NullTranslations:
+    """The catalogue of a language; reads its file at the first call (tens of milliseconds)."""
+    if chosen == SOURCE:
+        return gettext_module.NullTranslations()
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    with (LOCALE / chosen / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
+        catalogue = read_po(file, locale=chosen)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext_module.GNUTranslations(compiled)
