@@ -6,7 +6,8 @@ import logging
 import sys
 from pathlib import Path
 
-from esteio.serve import Backoff, Program, ServiceRunner
+from esteio.policy import Exponential
+from esteio.serve import Program, ServiceRunner
 
 STUBBORN = "trap '' TERM; echo $$ > {0}.new; mv {0}.new {0}; while :; do sleep 0.05; done"
 
@@ -20,7 +21,7 @@ def main(folder: Path) -> int:
         Program("bad", ["sh", "-c", "echo no luck >&2; exit 3"]),
         Program("stubborn", ["sh", "-c", STUBBORN.format(folder / "stubborn")]),
     ]
-    return ServiceRunner(services, stop_timeout=0.5, backoff=Backoff(first=0.2)).run()
+    return ServiceRunner(services, stop_timeout=0.5, backoff=Exponential(initial=0.2)).run()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 from esteio import events
-from esteio.serve import ApplicationUnusable, Backoff, ConnectionLimits, ServerOptions, Supervisor, Timeouts, bind
+from esteio.policy import Exponential
+from esteio.serve import ApplicationUnusable, ConnectionLimits, ServerOptions, Supervisor, Timeouts, bind
 
 SWITCHES = Path(os.environ["SERVED_DIR"])
 
@@ -78,7 +79,7 @@ def main():
         on_ready=on_ready,
         options=ServerOptions(limits=ConnectionLimits(**arguments.get("limits", {})), **arguments.get("options", {})),
         timeouts=Timeouts(**arguments.get("timeouts", {})),
-        backoff=Backoff(**arguments.get("backoff", {})),
+        backoff=Exponential(**{"initial": 0.5, **arguments.get("backoff", {})}),
     )
     try:
         return supervisor.run()

@@ -127,7 +127,7 @@ async def test_a_stopped_process_counts_as_hung(build):
 
 
 async def test_a_crash_loop_backs_off_costs_little_and_heals_when_repaired(build, figure):
-    house = build(workers=1, backoff={"first": 0.5, "cap": 1.0, "jitter": 0.0})
+    house = build(workers=1, backoff={"cap": 1.0})
     await house.until("WorkerReady")
     house.switch("crash")
     os.kill(house.seen("WorkerReady")[0]["pid"], signal.SIGKILL)
@@ -135,7 +135,8 @@ async def test_a_crash_loop_backs_off_costs_little_and_heals_when_repaired(build
     cpu = psutil.Process(house.process.pid).cpu_times()
     seconds = died[4]["at"] - died[0]["at"]
     figure(f"crash loop: {len(died)} deaths in {seconds:.1f} s, supervisor used {cpu.user + cpu.system:.2f} s CPU")
-    assert [d["restart_in"] for d in died[:5]] == [0.0, 0.5, 1.0, 1.0, 1.0]
+    whole = [0.0, 0.5, 1.0, 1.0, 1.0]  # of which chance takes up to a fifth away
+    assert all(0.8 * most <= d["restart_in"] <= most for d, most in zip(died, whole, strict=False))
     assert died[1]["exitcode"] == 7
     assert cpu.user + cpu.system < 0.3 + 0.2 * seconds
     house.switch("crash", on=False)

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 import esteio
-from esteio.serve import Backoff, Program, ProgramMissing, ServiceRunner
+from esteio.policy import Exponential
+from esteio.serve import Program, ProgramMissing, ServiceRunner
 
 SCRIPT = Path(__file__).with_name("run_services.py")
 
@@ -191,12 +192,45 @@ def test_services_run_only_while_they_may_and_end_in_reverse_order() -> None:
     assert calls[-2:] == ["stop b", "stop a"]
 
 
+def test_a_turn_that_raises_is_logged_and_the_runner_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[str] = []
+    answers = [True, ValueError("again"), True, ValueError("not a word")]
+
+    def may_run() -> bool:
+        answer = answers.pop() if answers else True
+        if isinstance(answer, ValueError):
+            raise answer
+        return answer
+
+    def life() -> None:
+        until(lambda: not answers and [each for each in runner.states() if each.up])
+        runner.stop()
+
+    runner = ServiceRunner([Fake("a", calls)], may_run=may_run)
+    living = threading.Thread(target=life)
+    living.start()
+    assert runner.run() == 0
+    living.join()
+    assert calls == ["start a", "stop a"]
+    assert "a turn of the runner of services failed; it goes on" in caplog.text
+
+
+def test_a_turn_that_always_raises_ends_the_runner_and_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("esteio.serve._guard.MOST_FAILED_TURNS", 3)
+    calls: list[str] = []
+    answers = iter([True, True])
+    with pytest.raises(StopIteration):
+        ServiceRunner([Fake("a", calls)], may_run=lambda: next(answers)).run()
+    assert calls[0] == "start a"
+    assert calls[-1] == "stop a"
+
+
 def test_a_demanding_caretaker_gives_up_when_the_first_start_fails() -> None:
     calls: list[str] = []
     services = [Fake("a", calls), Fake("b", calls)]
     services[1].error = ValueError("not today")
     with pytest.raises(ValueError, match="not today"):
-        ServiceRunner(services, demanding=True, backoff=Backoff(first=5.0)).run()
+        ServiceRunner(services, demanding=True, backoff=Exponential(initial=5.0)).run()
     assert calls[-1] == "stop a"
     assert calls.count("start b") == 1
 
@@ -204,7 +238,7 @@ def test_a_demanding_caretaker_gives_up_when_the_first_start_fails() -> None:
 def test_how_each_service_is_can_be_asked() -> None:
     services = [Fake("a", []), Fake("b", [])]
     services[1].error = ValueError("not today")
-    runner = ServiceRunner(services, backoff=Backoff(first=5.0))
+    runner = ServiceRunner(services, backoff=Exponential(initial=5.0))
     threading.Timer(0.5, runner.stop).start()
     seen = []
     services[0].is_alive = lambda: bool(seen.append(runner.states())) or True  # type: ignore[func-returns-value, method-assign]

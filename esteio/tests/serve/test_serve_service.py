@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
-from esteio.serve import Backoff
 from esteio.serve._service import Job, ServiceMonitor, ServiceStack, in_thread
+from esteio.serve._settings import RESTARTS
 
 
 class Fake:
@@ -44,7 +44,7 @@ class Stage:
     def _monitor(self, service):
         return ServiceMonitor(
             service,
-            backoff=Backoff(jitter=0.0),
+            backoff=RESTARTS,
             stable_after=30.0,
             chance=lambda: 0.0,
             launch=self._launch,

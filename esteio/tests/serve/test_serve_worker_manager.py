@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esteio.serve import Backoff, Timeouts
+from esteio.serve import Timeouts
+from esteio.serve._settings import RESTARTS
 from esteio.serve._slot import Kill, Note, Order, Phase, Role, Send, Spawn
 from esteio.serve._worker_manager import WorkerManager
 from esteio.testing import ManualClock
@@ -19,9 +20,7 @@ class Stage:
 
     def __init__(self, size=2, **timeouts):
         self.clock = ManualClock()
-        self.manager = WorkerManager(
-            size, timeouts=Timeouts(**timeouts), backoff=Backoff(jitter=0.0), chance=lambda: 0.0, now=0.0
-        )
+        self.manager = WorkerManager(size, timeouts=Timeouts(**timeouts), backoff=RESTARTS, chance=lambda: 0.0, now=0.0)
         self.living: list[int] = []
         self.slots: dict[int, int] = {}
         self.told: list[tuple[int, Order]] = []

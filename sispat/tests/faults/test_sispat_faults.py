@@ -158,6 +158,25 @@ async def _cadastrados_juntos(cliente: httpx.AsyncClient) -> list[tuple[int, str
     return sorted(achados)
 
 
+async def test_a_frozen_postgres_is_replaced_after_its_timeout_and_keeps_what_was_acknowledged(mostrar) -> None:
+    with (
+        pasta_de_dados() as dados,
+        Service("--demo", "--size", "20", SISPAT_DATA_DIR=str(dados), SISPAT_PG_TIMEOUT="3s") as servico,
+    ):
+        servico.pronto()
+        async with entrar(servico) as cliente:
+            numero = (await cliente.post("/api/patrimonios", json=await corpo_de_bem(cliente))).json()["numero"]
+        congelados = servico.postgres()
+        for processo in congelados:
+            processo.suspend()
+        golpe = time.monotonic()
+        servico.esperar(lambda: not congelados[0].is_running(), 60)
+        async with entrar(servico) as cliente:
+            assert await criados_sob_carga(cliente) == {numero}
+        mostrar(f"SIGSTOP of PostgreSQL, SISPAT_PG_TIMEOUT=3s: answers after {time.monotonic() - golpe:.1f} s")
+        assert servico.encerrar() == 0
+
+
 async def test_kill_9_of_a_backend_heals_by_itself(servico, mostrar) -> None:
     async with entrar(servico) as cliente, Carga(cliente, await corpo_de_bem(cliente)) as carga:
         await asyncio.sleep(0.5)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice, repeat
+from itertools import chain, count, islice, repeat
+from math import inf, log
 from typing import Literal
 
 from esteio.policy._parameters import factor, function, seconds
@@ -35,10 +36,14 @@ class Exponential:
             raise ValueError(msg)
 
     def __iter__(self) -> Iterator[float]:
-        wait = self.initial
-        while True:
-            yield min(wait, self.cap)
-            wait = min(wait * self.factor, self.cap)
+        return map(self.step, count())
+
+    def step(self, number: int) -> float:
+        """Seconds of wait `number`, from 0, without jitter."""
+        growths = log(self.cap / self.initial, self.factor) if self.factor > 1 else inf
+        if number >= growths:  # looked at first: the power overflows after years of failures
+            return self.cap
+        return min(self.initial * self.factor**number, self.cap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from esteio.serve._backoff import Backoff
 from esteio.serve._bind import bind
 from esteio.serve._errors import (
     AddressDenied,
@@ -41,7 +40,6 @@ __all__ = [
     "AddressInUse",
     "AddressUnusable",
     "ApplicationUnusable",
-    "Backoff",
     "ConnectionLimits",
     "InvalidServeSetting",
     "Lifecycle",

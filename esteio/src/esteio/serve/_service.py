@@ -15,8 +15,9 @@ from enum import Enum
 from typing import Protocol
 
 from esteio.events import Event
-from esteio.serve._backoff import Backoff
+from esteio.policy._backoff import Exponential
 from esteio.serve._events import ServiceDied, ServiceFailed, ServiceRestarted, ServiceStarted, ServiceStopped
+from esteio.serve._settings import restart_delay
 
 __all__ = ["Job", "Service", "ServiceMonitor", "ServiceStack", "ServiceState", "in_thread"]
 
@@ -112,7 +113,7 @@ class ServiceMonitor:
         self,
         service: Service,
         *,
-        backoff: Backoff,
+        backoff: Exponential,
         stable_after: float,
         chance: Callable[[], float],
         launch: Launch,
@@ -221,7 +222,7 @@ class ServiceMonitor:
 
     def _charge(self, now: float) -> float:
         self._failures += 1
-        delay = self._backoff.delay(self._failures, self._chance())
+        delay = restart_delay(self._backoff, self._failures, self._chance())
         self._enter(_State.DOWN, now)
         self._start_at = now + delay
         return delay

@@ -1,8 +1,9 @@
 """Services without workers, side by side in one process.
 
 Promises: none waits for another, and one that keeps failing holds up no other: each is restarted by itself with
-back-off. They end in reverse order, by SIGTERM, SIGINT (a second one, half a second later or more, forces), SIGHUP or
-`stop`. While `may_run` says no, none runs; a yes starts them again.
+back-off. What a turn of the loop raises, `may_run` for one, is logged, and it goes on. They end in reverse order, by
+SIGTERM, SIGINT (a second one, half a second later or more, forces), SIGHUP or `stop`. While `may_run` says no, none
+runs; a yes starts them again.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 
 from esteio.clock import SYSTEM, Clock
-from esteio.serve._backoff import Backoff
+from esteio.policy._backoff import Exponential
 from esteio.serve._events import log_and_emit
+from esteio.serve._guard import GuardedTurn
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, ServiceState, in_thread
+from esteio.serve._settings import RESTARTS
 from esteio.serve._signals import Signals
 
 __all__ = ["ServiceRunner"]
@@ -41,7 +44,7 @@ class ServiceRunner:
         *,
         stop_timeout: float = 30.0,
         stable_after: float = 60.0,
-        backoff: Backoff | None = None,
+        backoff: Exponential = RESTARTS,
         may_run: Callable[[], bool] = lambda: True,
         demanding: bool = False,
         clock: Clock = SYSTEM,
@@ -49,7 +52,7 @@ class ServiceRunner:
         self._services = tuple(services)
         self._stop_timeout = stop_timeout
         self._stable_after = stable_after
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff
         self._may_run = may_run
         self._demanding = demanding
         self._clock = clock
@@ -64,7 +67,8 @@ class ServiceRunner:
         try:
             with Signals() as signals:
                 self._wake = signals.wake
-                while not self._turn(signals):
+                turn = GuardedTurn("the runner of services", lambda: self._turn(signals))
+                while not turn():
                     wait([signals.waitable], _TICK)
         finally:
             self._abandon()

@@ -10,10 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from esteio.policy._backoff import Exponential
 from esteio.serve._errors import InvalidServeSetting
 from esteio.serve._refusals import RefusalWords
 
-__all__ = ["ConnectionLimits", "ServerOptions", "Timeouts", "WorkerSpec"]
+__all__ = ["RESTARTS", "ConnectionLimits", "ServerOptions", "Timeouts", "WorkerSpec", "restart_delay"]
+
+RESTARTS = Exponential(initial=0.5, cap=30.0)
+_JITTER = 0.2  # the share of a wait that chance may take away; it never adds, so that the ceiling holds
+
+
+def restart_delay(backoff: Exponential, failures: int, chance: float) -> float:
+    """Seconds to wait after `failures` in a row; `chance` is a random number from 0 to 1.
+
+    The first failure costs nothing: a worker that died once is replaced at once.
+    """
+    return backoff.step(failures - 2) * (1.0 - _JITTER * chance) if failures > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,14 +22,15 @@ from typing import Any
 
 from esteio.clock import SYSTEM, Clock
 from esteio.extras import ExtraMissing
-from esteio.serve._backoff import Backoff
+from esteio.policy._backoff import Exponential
 from esteio.serve._bind import bind
 from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting
 from esteio.serve._events import log_and_emit
+from esteio.serve._guard import GuardedTurn
 from esteio.serve._process import WorkerProcess
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
 from esteio.serve._service_manager import notify, restarted_by, watchdog_interval
-from esteio.serve._settings import ServerOptions, Timeouts, WorkerSpec
+from esteio.serve._settings import RESTARTS, ServerOptions, Timeouts, WorkerSpec
 from esteio.serve._signals import Signals
 from esteio.serve._slot import Action, Kill, Note, Send, Spawn
 from esteio.serve._worker_manager import WorkerManager
@@ -39,7 +40,6 @@ __all__ = ["Supervisor"]
 _logger = logging.getLogger("esteio.serve")
 _TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, messages of workers, ends of service calls
 _DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
-_MOST_FAILED_TURNS = 50  # in a row, five seconds: then it is no accident
 _EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
 
 
@@ -62,7 +62,7 @@ class Supervisor:
         on_ready: Callable[[], None] | None = None,
         options: ServerOptions | None = None,
         timeouts: Timeouts | None = None,
-        backoff: Backoff | None = None,
+        backoff: Exponential = RESTARTS,
         clock: Clock = SYSTEM,
     ) -> None:
         if app.count(":") != 1 or not all(app.split(":")):
@@ -78,7 +78,7 @@ class Supervisor:
         self._running: tuple[Service, ...] = ()
         self._on_ready = on_ready
         self._announced = False
-        self._backoff = backoff or Backoff()
+        self._backoff = backoff
         self._clock = clock
         self._processes: dict[int, WorkerProcess] = {}
         self._sockets: list[socket.socket] = []
@@ -87,7 +87,6 @@ class Supervisor:
         self._unusable: ApplicationUnusable | None = None
         self._stop_wanted = False
         self._wake: Callable[[], None] = lambda: None
-        self._failed_turns = 0
         self._watchdog = watchdog_interval(os.environ, os.getpid())
         self._alive_at = 0.0
 
@@ -131,7 +130,8 @@ class Supervisor:
         self._stack = self._stacked(signals)
         self._running = self._services
         self._say_what_begins()
-        while not self._guarded_turn(signals):
+        turn = GuardedTurn("the supervisor", lambda: self._turn(signals))
+        while not turn():
             channels = [each for process in self._processes.values() for each in process.waitables]
             wait([signals.waitable, *channels], _TICK)
         self._running = ()
@@ -146,19 +146,6 @@ class Supervisor:
             )
         else:
             _logger.info("if this process is killed, %s starts it again", restarter)
-
-    def _guarded_turn(self, signals: Signals) -> bool:
-        """One defect does not end the service; one that is there in every turn would leave nothing supervised."""
-        try:
-            ended = self._turn(signals)
-        except Exception:
-            self._failed_turns += 1
-            if self._failed_turns >= _MOST_FAILED_TURNS:
-                raise
-            _logger.exception("a turn of the supervisor failed; it goes on")
-            return False
-        self._failed_turns = 0
-        return ended
 
     def _turn(self, signals: Signals) -> bool:
         """One pass of the loop; True at the end."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from esteio.events import Event
-from esteio.serve._backoff import Backoff
+from esteio.policy._backoff import Exponential
 from esteio.serve._events import (
     RollAborted,
     RollFinished,
@@ -26,7 +26,7 @@ from esteio.serve._events import (
     WorkerStopped,
     described,
 )
-from esteio.serve._settings import Timeouts
+from esteio.serve._settings import Timeouts, restart_delay
 from esteio.serve._slot import Action, Kill, Note, Order, Phase, Role, Send, Slot, Spawn, Worker
 
 __all__ = ["WorkerManager"]
@@ -47,7 +47,7 @@ class WorkerManager:
     """All workers; `now` is always monotonic seconds, `chance` gives random numbers from 0 to 1."""
 
     def __init__(
-        self, size: int, *, timeouts: Timeouts, backoff: Backoff, chance: Callable[[], float], now: float
+        self, size: int, *, timeouts: Timeouts, backoff: Exponential, chance: Callable[[], float], now: float
     ) -> None:
         self._timeouts = timeouts
         self._backoff = backoff
@@ -278,7 +278,7 @@ class WorkerManager:
         if worker.ready_at is not None and now - worker.ready_at >= self._timeouts.stable_after:
             slot.failures = 0
         slot.failures += 1
-        delay = self._backoff.delay(slot.failures, self._chance())
+        delay = restart_delay(self._backoff, slot.failures, self._chance())
         slot.start_at = now + delay
         return delay
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import psycopg
 
 from esteio.errors import EsteioError
+from esteio.policy import Exponential
 from esteio.postgres import Dsn
-from esteio.serve import Backoff
 from sispat.cli._progresso import Progresso
 from sispat.kernel import schema
 from sispat.kernel.errors import SispatError
@@ -95,11 +95,9 @@ class Preparo:
         self._desistir.set()
 
     def _insistir(self, ao_falhar: Callable[[], None]) -> None:
-        espera = Backoff(first=1.0, factor=2.0, cap=10.0)
-        vez = 2  # Backoff forgives the first failure
         try:
-            while True:
-                segundos = espera.delay(vez, random.random())  # noqa: S311 - jitter
+            for pausa in Exponential(initial=1.0, cap=10.0):
+                segundos = pausa * (0.8 + 0.2 * random.random())  # noqa: S311 - jitter
                 _logger.warning(
                     "esperando pelo banco em %s; nova tentativa em %.1f s (%s)", self._dsn.masked, segundos, self._causa
                 )
@@ -108,7 +106,6 @@ class Preparo:
                 if self.fazer():
                     _logger.info("o banco em %s respondeu e está em dia", self._dsn.masked)
                     return
-                vez += 1
         except (SispatError, EsteioError) as erro:
             self.erro = erro
             ao_falhar()

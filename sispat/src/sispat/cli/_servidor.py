@@ -94,7 +94,13 @@ def servidor_proprio(settings: Settings, *, criar: bool | None = None) -> Embedd
 
     # It notes what changes, so that a backup can be of that alone.
     anotado = {"summarize_wal": "on"}
-    return Embedded(settings.data_dir / "postgres", account=settings.pg_account, settings=anotado, create=criar)
+    return Embedded(
+        settings.data_dir / "postgres",
+        account=settings.pg_account,
+        settings=anotado,
+        unresponsive_after=settings.pg_timeout,
+        create=criar,
+    )
 
 
 @contextmanager

@@ -366,6 +366,16 @@ class Settings(BaseModel):
             padrao="uma conta sem privilégios",
         ),
     ] = None
+    pg_timeout: Annotated[
+        Segundos,
+        Field(ge=2, le=600),
+        Variavel(
+            "SISPAT_PG_TIMEOUT",
+            "O PostgreSQL embutido que não responde no seu socket por este tempo é morto e substituído; o que foi "
+            "confirmado fica. Não conta o tempo em que a máquina dormiu.",
+            unidade=DURACAO,
+        ),
+    ] = 15.0
     backup: Annotated[
         Sim,
         Variavel(

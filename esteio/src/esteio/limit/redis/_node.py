@@ -26,7 +26,7 @@ from esteio.limit.redis._local import Epoch, PendingCharge
 from esteio.limit.redis._membership import Membership, heartbeat, leave
 from esteio.limit.redis._script import Unit, answers, call
 from esteio.limit.redis._shared import NodeSnapshot, Shared, Tuning, decide_locally, run_forever
-from esteio.policy import CircuitBreaker, CircuitOpen, Pipeline
+from esteio.policy import CircuitBreaker, CircuitOpen, Exponential, Pipeline
 
 __all__ = ["NodeClient"]
 
@@ -89,6 +89,7 @@ class NodeClient:
             ),
             registry=None,
         ).circuit
+        self._pauses = Exponential(tuning.retry_after, 2.0, tuning.retry_max)
         self._membership = Membership(tuning.instances, tuning.ttl)
         self._joining = True  # callers may wait for the connection, since none has failed yet
         self._down = asyncio.Event()
@@ -213,8 +214,7 @@ class NodeClient:
     def _backoff_delay(self, lasted: float) -> float:
         """Seconds until the next attempt: none to speak of, but ever more after connections that did not last."""
         self._flaps = self._flaps + 1 if lasted < _STEADY else 0
-        tuning = self._tuning
-        pause = min(tuning.retry_max, tuning.retry_after * 2 ** (self._flaps - 2)) if self._flaps > 1 else 0.02
+        pause = self._pauses.step(self._flaps - 2) if self._flaps > 1 else 0.02
         return pause * (0.5 + random())  # noqa: S311 - jitter
 
     async def _connect_and_sync(self) -> Connection:
