@@ -3,11 +3,12 @@
 import sys
 
 from esteio.health import Measurements
-from esteio.health.series import Key
+from esteio.health._samples import pack
+from esteio.health.series import Family, Key
 
 measurements = Measurements(sys.argv[1])
 at = measurements.slot.add(Key("http", "GET", "2xx", "/items/{id}"))
-measurements.slot.write_page(b'[["esteio_x","counter","",[["esteio_x_total",[],1.0]]]]')
+measurements.slot.write_page(pack([Family("esteio_x", "counter", "", {("esteio_x_total", ()): 1.0})]))
 count = 0
 while True:
     measurements.slot.record(at, 0.004)

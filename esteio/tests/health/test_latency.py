@@ -47,4 +47,4 @@ def test_counts_up_to_a_bound_that_ends_a_bucket_are_exact() -> None:
     buckets = [0] * BUCKETS
     for seconds in (0.01, 0.2, 0.24, 0.26, 3.0, 100.0):
         buckets[bucket_of(seconds)] += 1
-    assert Latency(0.0, buckets).up_to([0.25, 1.0, 64.0]) == [3, 4, 5]
+    assert Latency(0.0, buckets).up_to((0.25, 1.0, 64.0)) == [3, 4, 5]

@@ -11,7 +11,8 @@ import pytest
 
 from esteio.health import MEASUREMENTS, Measurements, MeasurementsError
 from esteio.health._region import REGION_BYTES
-from esteio.health.series import HTTP, Field, Key, Region
+from esteio.health._samples import pack
+from esteio.health.series import HTTP, Family, Field, Key, Region
 
 KEY = Key("http", "GET", "2xx", "/items/{id}")
 WORKER = Path(__file__).with_name("measuring_worker.py")
@@ -46,10 +47,11 @@ def test_what_several_count_is_read_together_and_stays_when_they_are_gone(path: 
 
 def test_a_hundred_rolls_keep_every_count(path: Path) -> None:
     with Measurements(path) as reader:
+        page = pack([Family("a", "counter", "", {("a_total", ()): 2.0}), Family("g", "gauge", "", {("g", ()): 5.0})])
         for turn in range(1, 101):
             with Measurements(path) as worker:
                 worker.slot.record(worker.slot.add(KEY), 0.01)
-                worker.slot.write_page(b'[["a","counter","",[["a_total",[],2.0]]],["g","gauge","",[["g",[],5.0]]]]')
+                worker.slot.write_page(page)
             assert counted(reader) == turn
         families = {family.name: family for family in reader.read().families}
         assert families["a"].samples["a_total", ()] == 200.0

@@ -20,8 +20,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from esteio import EsteioError
-from esteio.web import BodyLimit, Measure, RateLimits, RequestId, health_routes
-from esteio.web.limits import Denial
+from esteio.web import BodyLimit, RateLimits, RequestId, health_routes
+from esteio.web.limits import Denial, RuleSet
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
@@ -32,6 +32,8 @@ from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
 from sispat.http.slices import Site, site_of
 from sispat.kernel.errors import SispatError
+from sispat.operacao.measuring import measuring, operation_routes
+from sispat.operacao.slice import SLICE as OPERACAO
 from sispat.painel.slice import SLICE as PAINEL
 from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
@@ -43,12 +45,13 @@ from sispat.ui.static_files import STATIC_PATH, serve
 __all__ = ["SLICES", "create_app"]
 
 # In the order in which their routes are matched: what is asked for most comes first.
-SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, AUDITORIA, PAINEL)
+SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, AUDITORIA, OPERACAO, PAINEL)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application for these settings."""
     site, service = Site(SLICES), Service.build(settings, SLICES)
+    rules = RuleSet(limit_rules(settings, site))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -65,13 +68,13 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # names the host that the request named; http.edge does it without
         lifespan=lifespan,
         middleware=[
-            Middleware(Measure, measurements=service.measurements),
+            measuring(service, rules),
             Middleware(RequestId),
             Middleware(Edge, show=_show, secure=settings.secure_cookies, language=settings.lang),
             Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
             Middleware(Identify, db=service.db, lifetime=service.lifetime, maintenance=service.maintenance, site=site),
-            Middleware(RateLimits, rules=limit_rules(settings, site), limiter=service.limiter, respond=_refuse),
+            Middleware(RateLimits, rules=rules, limiter=service.limiter, respond=_refuse),
         ],
     )
     application.state.service, application.state.site = service, site
@@ -80,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
     application.router.routes.extend(
         health_routes(service.health, prefix="/api/health", version=__version__, service="sispat")
     )
+    application.router.routes.extend(operation_routes(service))
     # One by one: an included router is matched at every level on the way down, which was measured to cost as much as a
     # query. The API's first, because it is asked more often.
     routes = [route for each in SLICES for route in each.routes.all]
@@ -109,7 +113,7 @@ def _refuse(_: Scope, denial: Denial) -> ASGIApp:
 
 
 async def _show(request: Request, problem: Problem) -> Response:
-    if request.url.path.startswith("/api"):
+    if request.url.path.startswith(("/api", "/metrics")):  # programs
         return problem_response(request, problem)
     return await error_page(request, problem)
 

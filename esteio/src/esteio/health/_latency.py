@@ -7,8 +7,11 @@ HdrHistogram does with its sub-buckets (Tene, hdrhistogram.org); 12 is the least
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from math import frexp, ldexp
 
 __all__ = ["BUCKETS", "Latency", "bucket_of", "upper_bound"]
@@ -60,15 +63,15 @@ class Latency:
                 return _middle(bucket)
         return _middle(BUCKETS - 1)
 
-    def up_to(self, bounds: Iterable[float]) -> list[int]:
+    def up_to(self, bounds: tuple[float, ...]) -> list[int]:
         """How many took at most each of `bounds`, which are ends of buckets, in ascending order."""
-        found, seen, bucket = [], 0, 0
-        for bound in bounds:
-            while bucket < BUCKETS and upper_bound(bucket) <= bound:
-                seen += self.buckets[bucket]
-                bucket += 1
-            found.append(seen)
-        return found
+        ends = _ends(bounds)
+        return list(accumulate(sum(self.buckets[begin:end]) for begin, end in pairwise((0, *ends))))
+
+
+@lru_cache(maxsize=16)
+def _ends(bounds: tuple[float, ...]) -> tuple[int, ...]:
+    return tuple(bisect_right(range(BUCKETS), bound, key=upper_bound) for bound in bounds)
 
 
 def _middle(bucket: int) -> float:

@@ -176,7 +176,7 @@ class Measurements:
             alive = self._alive(number)
             pages.append((alive, region.page()))
             if alive:
-                workers.append(WorkerReading.of(region))
+                workers.append(WorkerReading.of(number, region))
         if int(self._words[_GENERATION]) != generation:
             return None
         series = {key: tally.latency() for key, tally in tallies.items()}

@@ -23,6 +23,7 @@ CANCELLED = "cancelled"
 class WorkerReading:
     """A process that lives. Moments in Unix seconds, memory in bytes."""
 
+    slot: int
     pid: int
     started: float
     updated: float
@@ -38,11 +39,11 @@ class WorkerReading:
     """Of one processor, over the last seconds."""
 
     @classmethod
-    def of(cls, region: Region) -> WorkerReading:
+    def of(cls, slot: int, region: Region) -> WorkerReading:
         """From its slot."""
         words, floats = region.words, region.floats
         return cls(
-            int(words[Field.PID]), floats[Field.STARTED], floats[Field.UPDATED], int(words[Field.ACTIVE]),
+            slot, int(words[Field.PID]), floats[Field.STARTED], floats[Field.UPDATED], int(words[Field.ACTIVE]),
             floats[Field.LAG], int(words[Field.MEMORY]), floats[Field.CPU_SECONDS], floats[Field.CPU_PERCENT],
         )  # fmt: skip
 

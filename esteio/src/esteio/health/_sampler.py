@@ -54,6 +54,7 @@ class Sampler:
         self._cpu = (time.monotonic(), time.process_time())
         self._lag_at = self._measurements.slot.add(Key(LAG))
         self._look()
+        self._publish()
         self._arm()
 
     def end(self) -> None:

@@ -7,6 +7,7 @@ of which the least counts. What can't be understood is left out: it was written 
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -35,7 +36,7 @@ class Family:
 def pack(families: Iterable[Family]) -> bytes:
     """As bytes."""
     plain = [[f.name, f.kind, f.help, [[name, labels, v] for (name, labels), v in f.samples.items()]] for f in families]
-    return json.dumps(plain, separators=(",", ":")).encode()
+    return zlib.compress(json.dumps(plain, separators=(",", ":")).encode(), 1)
 
 
 def unpack(page: bytes) -> list[Family]:
@@ -45,9 +46,9 @@ def unpack(page: bytes) -> list[Family]:
             Family(
                 name, kind, text, {(s, tuple((k, v) for k, v in labels)): float(value) for s, labels, value in samples}
             )
-            for name, kind, text, samples in (json.loads(page) if page else ())
+            for name, kind, text, samples in (json.loads(zlib.decompress(page)) if page else ())
         ]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, zlib.error):
         return []
 
 

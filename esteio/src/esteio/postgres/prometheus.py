@@ -41,8 +41,9 @@ _PREFIX = "esteio_postgres_"
 
 
 class _Database(Collector):
-    def __init__(self, database: Database | SyncDatabase) -> None:
+    def __init__(self, database: Database | SyncDatabase, statements: int | None) -> None:
         self._database = database
+        self._most = statements
 
     def collect(self) -> Iterator[Metric]:
         labels = [self._database.name]
@@ -67,7 +68,7 @@ class _Database(Collector):
         kinds = ["database", "fingerprint"]
         seconds = HistogramMetricFamily(_PREFIX + "statement_seconds", _HELP, labels=kinds)
         errors = CounterMetricFamily(_PREFIX + "statement_errors", _HELP, labels=kinds)
-        for statement in self._database.statements():
+        for statement in self._database.statements()[: self._most]:
             labels = [self._database.name, statement.fingerprint]
             seconds.add_metric(labels, _cumulative(statement.times), statement.times.seconds)
             errors.add_metric(labels, statement.errors)
@@ -83,8 +84,13 @@ def _cumulative(times: Times) -> list[tuple[str, float]]:
     return list(zip(bounds, map(float, accumulate(times.buckets)), strict=True))
 
 
-def export_database(database: Database | SyncDatabase, to: CollectorRegistry = PROMETHEUS) -> Callable[[], None]:
-    """Export `database` with each scrape; the returned function ends that. Names of databases must differ."""
-    collector = _Database(database)
+def export_database(
+    database: Database | SyncDatabase, to: CollectorRegistry = PROMETHEUS, *, statements: int | None = None
+) -> Callable[[], None]:
+    """Export `database` with each scrape; the returned function ends that. Names of databases must differ.
+
+    Of its statements, only as many as `statements` says, those that took the most time in all.
+    """
+    collector = _Database(database, statements)
     to.register(collector)
     return lambda: to.unregister(collector)

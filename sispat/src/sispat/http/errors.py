@@ -103,7 +103,7 @@ def problem_of(error: Exception, site: Site | None = None, *, reading: bool = Fa
     if isinstance(error, EsteioError):
         return _by_database(error, reading)
     if isinstance(error, ClientDisconnect):
-        return Problem(400, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro e não foi atendido.")
+        return Problem(499, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro e não foi atendido.")
     if isinstance(error, UnicodeDecodeError):
         return _ours(errors.InvalidData({"corpo": "O conteúdo enviado não é UTF-8 válido."}))
     if isinstance(error, HTTPException):

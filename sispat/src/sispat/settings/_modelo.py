@@ -547,6 +547,18 @@ class Settings(BaseModel):
             aceita="pt-BR ou en",
         ),
     ] = SOURCE
+    operations_token: Annotated[
+        SecretStr | None,
+        Field(min_length=16),
+        Variavel(
+            "SISPAT_OPERATIONS_TOKEN",
+            "Abre /metrics e /operacao também quando o banco, que conhece as sessões, está fora; nada mais. "
+            "O Prometheus o envia como Authorization: Bearer.",
+            aceita="16 letras ou mais",
+            padrao="só a sessão ou a chave de um administrador",
+            secreta=True,
+        ),
+    ] = None
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
 
     # Not from the environment

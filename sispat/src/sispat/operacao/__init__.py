@@ -1,0 +1,1 @@
+"""How the service itself is: for whoever keeps it running."""
