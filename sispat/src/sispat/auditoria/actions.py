@@ -7,11 +7,12 @@ from typing import Any
 from sispat.auditoria.rules import VER
 from sispat.kernel import audit
 from sispat.kernel.context import Context
+from sispat.patrimonios import privacy
 
 __all__ = ["ultimos"]
 
 
 async def ultimos(ctx: Context, sought: audit.Sought, before: int | None = None) -> list[dict[str, Any]]:
-    """The newest hundred records that are sought, below id `before`."""
+    """The newest hundred records that are sought, below id `before`; a supplier's CPF as this person may read it."""
     ctx.access.require(VER)
-    return await audit.latest(ctx.conn, before, sought=sought)
+    return privacy.events(ctx.access, await audit.latest(ctx.conn, before, sought=sought))

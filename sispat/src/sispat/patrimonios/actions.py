@@ -23,7 +23,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, SispatError, VersionConflict
 from sispat.kernel.formats import plate_number
 from sispat.kernel.patches import Patch
-from sispat.patrimonios import rules, sql
+from sispat.patrimonios import privacy, rules, sql
 from sispat.patrimonios.fields import EdicaoDePatrimonio, ItemDoLote, NovoPatrimonio, TrocaDeCarga
 from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query, walked
 
@@ -84,12 +84,15 @@ async def lote_exportado(
     query = await meant(ctx, asked.query(ctx.access.setores))
     rows = await sql.listar(ctx.conn, replace(query, after=after or query.after, limit=size, whole=True))
     following = (rows[-1].key, rows[-1].numero) if len(rows) == size else None
-    return [json.loads(row.document) for row in rows], following
+    return [json.loads(privacy.document(ctx.access, row.document)) for row in rows], following
 
 
 async def meant(ctx: Context, query: sql.Query) -> sql.Query:
-    """`query`, with the agentes that its words may mean."""
-    return replace(query, agentes=await cadastros.agentes_chamados(ctx, query.q)) if query.q else query
+    """`query`, with the agentes that its words may mean, and without the CPFs that this person does not see."""
+    if not query.q:
+        return query
+    agentes = await cadastros.agentes_chamados(ctx, query.q)
+    return replace(query, agentes=agentes, cpf_hidden=privacy.hidden_from(ctx.access))
 
 
 async def com_numero(ctx: Context, numero: int) -> UUID | None:
@@ -110,13 +113,13 @@ async def obter(ctx: Context, id_: UUID) -> str:
     document = await sql.ficha(ctx.conn, ctx.access.setores, id_)
     if document is None:
         raise NotFound("O bem", id_)
-    return document
+    return privacy.document(ctx.access, document)
 
 
 async def historico(ctx: Context, id_: UUID) -> list[dict[str, Any]]:
     """What happened to one asset within reach, newest first."""
     await obter(ctx, id_)
-    return await audit.history(ctx.conn, id_)
+    return privacy.events(ctx.access, await audit.history(ctx.conn, id_))
 
 
 async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:

@@ -34,7 +34,8 @@ RARE = frozenset({"local_id", "agente_id", "atualizado_em"})  # filters of many 
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a list asks for. `setores` None = the whole city; `after` = the key to go on from: (sort
-    value, numero). `whole`: with all fields. `agentes`: those whom `q` may mean, whose assets match too.
+    value, numero). `whole`: with all fields. `agentes`: those whom `q` may mean, whose assets match too. `cpf_hidden`: a
+    supplier's CPF is found by the whole of it only.
     """
 
     setores: tuple[UUID, ...] | None
@@ -46,6 +47,7 @@ class Query:
     limit: int = 50
     whole: bool = False
     agentes: tuple[UUID, ...] = ()
+    cpf_hidden: bool = False
 
 
 def conditions(query: Query) -> tuple[list[str], list[Any]]:
@@ -86,6 +88,9 @@ def _facets(query: Query) -> list[str]:
 
 # Codes are looked for where they were typed, with or without their separators; the index is the schema's.
 _CODES = "codigos(p.nota_fiscal, p.empenho, p.licitacao, p.fornecedor_doc, p.numero_serie) @@ %s::tsquery"
+# Of what the index found: whoever may not see a CPF would else read it figure by figure, by its beginnings.
+_CODES_BUT_CPF = f"""({_CODES} and (length(p.fornecedor_doc) is distinct from 11 or p.fornecedor_doc = %s
+    or codigos(p.nota_fiscal, p.empenho, p.licitacao, null, p.numero_serie) @@ %s::tsquery))"""
 
 
 def _search(query: Query, facets: list[str]) -> tuple[str, list[Any]]:
@@ -93,12 +98,14 @@ def _search(query: Query, facets: list[str]) -> tuple[str, list[Any]]:
     words = words_of(query.q)
     if not words:
         return "false", []
-    ways: list[tuple[str, Any]] = []
+    ways: list[tuple[str, list[Any]]] = []
     if (number := plate_typed(query.q)) is not None:
-        ways.append(("p.numero = %s", number))
-    ways.append(("p.busca @@ %s::tsquery", " & ".join(f"({part})" for part in [*map(term, words), *facets])))
+        ways.append(("p.numero = %s", [number]))
+    ways.append(("p.busca @@ %s::tsquery", [" & ".join(f"({part})" for part in [*map(term, words), *facets])]))
     if any(letter.isdigit() for word in words for letter in word):  # codes have figures, and most searches none
-        ways.append((_CODES, f"({' & '.join(f'({term(word)})' for word in words)}) | {term(joined(query.q))}"))
+        whole = joined(query.q)
+        codes = f"({' & '.join(f'({term(word)})' for word in words)}) | {term(whole)}"
+        ways.append((_CODES_BUT_CPF, [codes, whole, codes]) if query.cpf_hidden else (_CODES, [codes]))
     if query.agentes:
-        ways.append(("p.agente_id = any(%s)", list(query.agentes)))
-    return f"({' or '.join(sql for sql, _ in ways)})", [value for _, value in ways]
+        ways.append(("p.agente_id = any(%s)", [list(query.agentes)]))
+    return f"({' or '.join(sql for sql, _ in ways)})", [value for _, values in ways for value in values]
