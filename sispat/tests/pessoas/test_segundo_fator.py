@@ -12,7 +12,9 @@ import psycopg
 import pyotp
 import pytest
 
-from sispat.pessoas import totp
+from sispat.kernel.sealing import Sealer, Unopened
+from sispat.pessoas import second_factor, totp
+from sispat.pessoas.operator import operator_context
 
 GESTOR = "gestor@demo.local"
 
@@ -141,3 +143,45 @@ async def test_a_role_that_needs_it_enrols_first_on_pages_and_is_asked_for_it_ne
         assert tela.formulario("/patrimonios/novo").valores["descricao"] == dados["descricao"]
     async with navegar(second_factor="gestor") as pessoa:
         assert (await pessoa.entrar("consulta")).titulos != ["Segundo fator"]
+
+
+K1, K2 = "k1" * 20, "k2" * 20
+
+
+async def test_a_stored_secret_is_sealed_and_moves_to_a_new_key_of_the_settings(cliente, cidade) -> None:
+    def guardado() -> str:
+        with psycopg.connect(cidade.conninfo) as conn:
+            (linha,) = conn.execute("select segredo from segundo_fator").fetchall()
+        return str(linha[0])
+
+    async with cliente(GESTOR) as c:
+        segredo, codigos = await _cadastrar(c)
+        assert guardado() == segredo, "without a key as it is"
+    for chaves, feitas in (((K1,), 1), ((K2, K1), 1), ((K2,), 0)):
+        antes = guardado()
+        async with await psycopg.AsyncConnection.connect(cidade.conninfo) as conn:
+            assert await second_factor.recifrar(operator_context(conn), Sealer(chaves)) == (feitas, 1)
+            await conn.execute("update segundo_fator set ultimo_passo = 0")
+        assert segredo not in guardado()
+        assert (guardado() != antes) is bool(feitas)
+        async with cliente(secret=",".join(chaves)) as c:
+            assert (await _entrar(c))["pendente"] == "codigo"
+            assert (await c.post("/api/auth/codigo", json={"codigo": _codigo(segredo)})).status_code == 200
+    async with cliente(secret=K1) as c:  # the key is gone: told so, and a recovery code still lets in
+        await _entrar(c)
+        r = await c.post("/api/auth/codigo", json={"codigo": _codigo(segredo, 1)})
+        assert (r.status_code, r.json()["code"]) == (503, "segredo-sem-chave")
+        assert (await c.post("/api/auth/codigo", json={"codigo": codigos[0]})).status_code == 200
+
+
+def test_what_was_sealed_for_one_person_does_not_open_for_another() -> None:
+    sealer = Sealer([K1])
+    sealed = sealer.seal("JBSWY3DPEHPK3PXP", "ana")
+    assert sealer.open(sealed, "ana") == "JBSWY3DPEHPK3PXP"
+    assert sealer.seal("JBSWY3DPEHPK3PXP", "ana") != sealed
+    for other, whose in ((sealer, "bia"), (Sealer([K2]), "ana"), (Sealer(), "ana")):
+        with pytest.raises(Unopened):
+            other.open(sealed, whose)
+    assert (Sealer([K2, K1]).outdated(sealed, "ana"), sealer.outdated("ABC", "ana"), Sealer().outdated("ABC", "ana")) == (
+        True, True, False,
+    )  # fmt: skip

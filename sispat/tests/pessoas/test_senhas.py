@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from sispat.kernel import devices
@@ -104,3 +105,27 @@ async def test_a_provisional_password_opens_nothing_but_its_own_change(cliente, 
         jar = next(cookie.value for cookie in pessoa.http.cookies.jar if cookie.name.endswith("sispat_dispositivo"))
         assert jar.count("~") == 0
         assert devices.recognize(jar, DEMO, "outro") is None
+
+
+async def test_a_provisional_password_grows_old_one_s_own_does_not(cliente, cidade) -> None:
+    def envelhecer(dias: str) -> None:
+        with psycopg.connect(cidade.conninfo) as conn:
+            conn.execute("update usuario set senha_dada_em = now() - %s::interval", [dias])
+
+    async with cliente("admin@demo.local") as admin, cliente() as c:
+        (gestor,) = (await admin.get("/api/usuarios", params={"q": DEMO})).json()["items"]
+        um = f"/api/usuarios/{gestor['id']}"
+        envelhecer("1000 d")
+        assert (await c.post("/api/auth/login", json={"email": DEMO, "password": "demo"})).status_code == 200
+        senha = (await admin.post(f"{um}/senha-provisoria")).json()["senha"]
+        entrada = {"email": DEMO, "password": senha}
+        envelhecer("6 d 23 h")
+        assert (await c.post("/api/auth/login", json=entrada)).status_code == 200
+        envelhecer("7 d 1 s")
+        r = await c.post("/api/auth/login", json=entrada)
+        assert (r.status_code, "venceu" in r.json()["detail"]) == (401, True)
+        assert (await admin.get("/api/auditoria")).json()[0]["acao"] == "entrar_recusado"
+        r = await c.post("/api/auth/login", json={**entrada, "password": "outra"})
+        assert "venceu" not in r.json()["detail"], "only who has it learns that it is too old"
+        nova = (await admin.post(f"{um}/senha-provisoria")).json()["senha"]
+        assert (await c.post("/api/auth/login", json={**entrada, "password": nova})).status_code == 200

@@ -179,6 +179,25 @@ def segundo_fator(
     com_banco(fazer)
 
 
+@app.command("recifrar")
+def recifrar() -> None:
+    """Cifra de novo, com a primeira chave de SISPAT_SECRET, as chaves dos segundos fatores: depois de trocá-la."""
+    from sispat.kernel.sealing import Sealer
+    from sispat.pessoas import second_factor
+    from sispat.settings import carregar
+
+    settings = carregar()
+    if not settings.secrets:
+        typer.echo("SISPAT_SECRET não está definida: não há com que cifrar.", err=True)
+        raise typer.Exit(1)
+
+    async def fazer(ctx: Context) -> None:
+        done, seen = await second_factor.recifrar(ctx, Sealer(settings.secrets))
+        typer.echo(f"Cifradas de novo: {done} de {seen}.")
+
+    com_banco(fazer)
+
+
 _PROVISORIA = " A senha é provisória: será trocada ao entrar."
 
 

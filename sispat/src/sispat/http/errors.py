@@ -26,6 +26,7 @@ from sispat.http.session import request_id_of
 from sispat.http.slices import Site
 from sispat.kernel import errors
 from sispat.kernel.inputs import invalid_fields
+from sispat.kernel.sealing import Unopened
 
 __all__ = ["Problem", "limit_problem", "problem_of", "problem_response"]
 
@@ -53,6 +54,7 @@ _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.InUse: (409, "Em uso"),
     errors.KeyReused: (422, "Chave já usada"),
     errors.InvalidData: (422, "Confira os dados"),
+    Unopened: (503, "Segundo fator indisponível"),
 }
 _BY_HTTP = {
     400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),

@@ -32,6 +32,7 @@ from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
 from sispat.kernel import i18n, schema, sessions
 from sispat.kernel.errors import SispatError
+from sispat.kernel.sealing import Sealer
 from sispat.kernel.sessions import SessionLifetime
 from sispat.settings import Settings
 
@@ -85,6 +86,7 @@ class Service:
     limiter: RateLimiter
     maintenance: Maintenance
     measurements: Measurements
+    sealer: Sealer
     slices: Sequence[Slice] = ()
     resources: list[object] = field(default_factory=list)
     number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -115,6 +117,7 @@ class Service:
             limiter,
             maintenance_switch(settings),
             Measurements.of_environment(),
+            Sealer(settings.secrets),
             slices,
         )
         service.resources += [each.resource(service) for each in slices if each.resource]

@@ -41,7 +41,9 @@ async def _confirm(request: Request, code: str) -> OpenedSession:
     service = service_of(request)
     guard, token = service.resource(AttemptGuard), token_of(request)[0]
     access = request.state.access
-    return await second_factor.confirmar(service.db, guard, access, token, code, service.lifetime, origin_of(request))
+    return await second_factor.confirmar(
+        service.db, guard, service.sealer, access, token, code, service.lifetime, origin_of(request)
+    )
 
 
 @route(
@@ -62,7 +64,7 @@ async def confirmar_codigo(request: Request, typed: Codigo) -> Response:
 )  # fmt: skip
 async def comecar_segundo_fator(ctx: RequestContext) -> Response:
     """Só passa a ser pedido depois do primeiro código (PUT)."""
-    begun = await second_factor.comecar(ctx)
+    begun = await second_factor.comecar(ctx, ctx.service.sealer)
     return json_response({"chave": begun.secret, "endereco": begun.address}, 200, **_NO_STORE)
 
 
@@ -72,7 +74,7 @@ async def comecar_segundo_fator(ctx: RequestContext) -> Response:
 )  # fmt: skip
 async def ativar_segundo_fator(ctx: RequestContext, typed: Codigo) -> Response:
     """Com o primeiro código; os códigos de recuperação são ditos só nesta resposta."""
-    done = await second_factor.ativar(ctx, typed.codigo)
+    done = await second_factor.ativar(ctx, ctx.service.sealer, typed.codigo)
     if isinstance(done, Enrolment):
         raise InvalidData({"codigo": _WRONG})
     return json_response({"codigos": done}, 200, **_NO_STORE)
@@ -107,13 +109,13 @@ async def factor_page(ctx: RequestContext) -> Reply:
 async def receive_comecar(ctx: RequestContext, submission: Submission) -> Reply:
     """The QR code, and the form for the first code."""
     del submission
-    return _factor_page(begun=await second_factor.comecar(ctx))
+    return _factor_page(begun=await second_factor.comecar(ctx, ctx.service.sealer))
 
 
 @route("POST", _PAGE, while_pending=["fator"])
 async def receive_ativar(ctx: RequestContext, submission: Submission) -> Reply:
     """The recovery codes, shown this once, or the form again."""
-    done = await second_factor.ativar(ctx, submission.values.get("codigo_de_entrada", "")[:40])
+    done = await second_factor.ativar(ctx, ctx.service.sealer, submission.values.get("codigo_de_entrada", "")[:40])
     if isinstance(done, Enrolment):
         return _factor_page(422, begun=done, erro=_WRONG)
     return _factor_page(ativo=True, codigos=done)

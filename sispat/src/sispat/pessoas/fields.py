@@ -130,6 +130,7 @@ class _Conta(BaseModel):
     integracao: _Integracao
     ativo: Annotated[bool, Ui("Pode entrar")]
     senha_provisoria: Annotated[bool, Ui("Senha provisória")]
+    senha_dada_em: Annotated[dt.datetime, Ui("Senha dada em")]
     segundo_fator: Annotated[bool, Ui("Segundo fator")]
     versao: Annotated[int, Ui("Versão")]
     criado_em: Annotated[dt.datetime, Ui("Cadastrado em")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -57,7 +58,10 @@ async def _sign_in(request: Request, typed: Credenciais) -> OpenedSession:
     service.require_open()
     guard = service.resource(AttemptGuard)
     required = frozenset(service.settings.second_factor.split(","))
-    return await sign_in.entrar(service.db, guard, typed, service.lifetime, origin_of(request), required)
+    provisional_for = timedelta(seconds=service.settings.provisional_password)
+    return await sign_in.entrar(
+        service.db, guard, typed, service.lifetime, origin_of(request), required, provisional_for
+    )
 
 
 @route("POST", "/api/auth/login", tag="auth", response=SessaoAberta, summary="Entrar", public=True)

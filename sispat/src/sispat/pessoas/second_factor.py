@@ -1,8 +1,9 @@
 """A second factor: enrolled by its person, asked for after the password, taken away by an administrator.
 
 Promises: the secret is shown until the first code of it was given, and never again; a code is good once; recovery codes are
-shown once and only their hashes kept. How often a code may be wrong is limited as for passwords, and in the same account. A
-session whose code is still missing opens nothing else, ends after ten minutes, and gets a new token with the code.
+shown once and only their hashes kept, the secret is stored as kernel.sealing does. How often a code may be wrong is limited
+as for passwords, and in the same account. A session whose code is still missing opens nothing else, ends after ten minutes,
+and gets a new token with the code.
 """
 
 from __future__ import annotations
@@ -20,18 +21,20 @@ from sispat.kernel import audit, devices, tokens
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotAuthenticated, NotFound
 from sispat.kernel.permissions import Access
+from sispat.kernel.sealing import Sealer
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
 from sispat.pessoas import rules, totp
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.operator import actor_of
 from sispat.pessoas.sql import factors, sessions, users
 
-__all__ = ["UNFINISHED", "Enrolment", "ativar", "comecar", "confirmar", "esta_ativo", "retirar"]
+__all__ = ["UNFINISHED", "Enrolment", "ativar", "comecar", "confirmar", "esta_ativo", "recifrar", "retirar"]
 
 UNFINISHED = timedelta(minutes=10)
 """How long a session lives whose code is missing."""
 
 _ISSUER = "SISPAT"
+_AT_ONCE = 1000  # secrets read at once
 _WRONG = "O código não confere ou já foi usado. Espere o próximo, e veja se a hora do celular está certa."
 
 
@@ -49,18 +52,19 @@ async def esta_ativo(ctx: Context) -> bool:
     return await factors.enrolled(ctx.conn, ctx.access.usuario_id)
 
 
-async def comecar(ctx: Context) -> Enrolment:
+async def comecar(ctx: Context, sealer: Sealer) -> Enrolment:
     """A new secret, not yet asked for. Raises `InvalidData` where a second factor is active."""
     ctx.access.require(rules.CONTA_PROPRIA)
     secret = totp.new_secret()
-    if not await factors.begin(ctx.conn, ctx.access.usuario_id, secret):
+    sealed = sealer.seal(secret, str(ctx.access.usuario_id))
+    if not await factors.begin(ctx.conn, ctx.access.usuario_id, sealed):
         raise InvalidData(
             {"codigo": "O segundo fator já está ativo. Para trocá-lo, peça a um administrador que o retire."}
         )
     return _enrolment(ctx.access, secret)
 
 
-async def ativar(ctx: Context, code: str) -> list[str] | Enrolment:
+async def ativar(ctx: Context, sealer: Sealer, code: str) -> list[str] | Enrolment:
     """With a right code, the recovery codes, said here once; else what was begun, to be tried again.
 
     Raises `InvalidData` where nothing was begun.
@@ -70,9 +74,10 @@ async def ativar(ctx: Context, code: str) -> list[str] | Enrolment:
         factor = await factors.locked(ctx.conn, ctx.access.usuario_id)
         if factor is None or factor.active:
             raise InvalidData({"codigo": "Comece de novo: não há segundo fator esperando por um código."})
-        step = totp.accepted_step(factor.secret, code, factor.last_step, time.time())
+        secret = sealer.open(factor.secret, str(ctx.access.usuario_id))
+        step = totp.accepted_step(secret, code, factor.last_step, time.time())
         if step is None:
-            return _enrolment(ctx.access, factor.secret)
+            return _enrolment(ctx.access, secret)
         codes = totp.new_recovery_codes()
         await factors.activate(ctx.conn, ctx.access.usuario_id, step, map(totp.recovery_hash, codes))
         await _record(ctx.conn, ctx.access.usuario_id, ctx.actor, ctx.request_id, "ativar_segundo_fator")
@@ -89,9 +94,24 @@ async def retirar(ctx: Context, id_: UUID) -> None:
         await _record(ctx.conn, id_, actor_of(ctx), ctx.request_id, "retirar_segundo_fator")
 
 
+async def recifrar(ctx: Context, sealer: Sealer) -> tuple[int, int]:
+    """Seal all secrets with the first key that are not; how many were, of how many. Raises `Unopened`, then none was."""
+    ctx.access.require(rules.USUARIO_EDITAR)
+    done, seen, last = 0, 0, None
+    async with ctx.conn.transaction():
+        while page := await factors.sealed(ctx.conn, last, _AT_ONCE):
+            for id_, stored in page:
+                if sealer.outdated(stored, str(id_)):
+                    await factors.reseal(ctx.conn, id_, sealer.seal(sealer.open(stored, str(id_)), str(id_)))
+                    done += 1
+            seen, last = seen + len(page), page[-1][0]
+    return done, seen
+
+
 async def confirmar(
-    db: Database, guard: AttemptGuard, access: Access, token: str, code: str, lifetime: SessionLifetime, origin: Origin
-) -> OpenedSession:
+    db: Database, guard: AttemptGuard, sealer: Sealer, access: Access, token: str, code: str, lifetime: SessionLifetime,
+    origin: Origin,
+) -> OpenedSession:  # fmt: skip
     """Complete a session that lacks a code: the same session with a new token.
 
     Raises `InvalidData` for a wrong code, `TooManyAttempts`, `NotAuthenticated` where the session is none of these.
@@ -106,7 +126,7 @@ async def confirmar(
         attempt = await guard.begin(conn, access.email, origin.address, proof)
     new = tokens.new_token()
     async with db.transaction() as conn:
-        how = await _taken(conn, access.usuario_id, code)
+        how = await _taken(conn, sealer, access.usuario_id, code)
         if how is None:
             raise InvalidData({"codigo": _WRONG})
         old_hash, new_hash = tokens.token_hash(token), tokens.token_hash(new)
@@ -121,17 +141,19 @@ async def confirmar(
     return OpenedSession(new, completed, devices.merge(origin.devices, issued, proof))
 
 
-async def _taken(conn: AsyncConnection[Any], usuario_id: UUID, code: str) -> str | None:
+async def _taken(conn: AsyncConnection[Any], sealer: Sealer, usuario_id: UUID, code: str) -> str | None:
     """What the audit calls the code, which is used up by this; None for a wrong one."""
     factor = await factors.locked(conn, usuario_id)
     if factor is None or not factor.active:
         return None
-    step = totp.accepted_step(factor.secret, code, factor.last_step, time.time())
+    # A recovery code still lets in whose secret no key opens any more.
+    if await factors.use_recovery(conn, usuario_id, totp.recovery_hash(code)):
+        return "usar_codigo_de_recuperacao"
+    secret = sealer.open(factor.secret, str(usuario_id))
+    step = totp.accepted_step(secret, code, factor.last_step, time.time())
     if step is not None:
         await factors.take(conn, usuario_id, step)
         return "confirmar_codigo"
-    if await factors.use_recovery(conn, usuario_id, totp.recovery_hash(code)):
-        return "usar_codigo_de_recuperacao"
     return None
 
 

@@ -1,13 +1,14 @@
 """Signing in and out.
 
 Promises: wrong e-mail, wrong password and retired user look the same, in words and in time. How often one may fail is
-limited (pessoas.attempts). A password hash made with older parameters is renewed at the next sign-in. Both are
-audited, and so is each attempt that failed.
+limited (pessoas.attempts). A provisional password opens nothing once it is older than the settings allow. A password hash
+made with older parameters is renewed at the next sign-in. Both are audited, and so is each attempt that failed.
 """
 
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -36,11 +37,13 @@ async def entrar(
     lifetime: SessionLifetime,
     origin: Origin,
     need_second_factor: frozenset[str] = frozenset(),
+    provisional_for: timedelta = timedelta(days=7),
 ) -> OpenedSession:
     """Check the credentials and open a session. Raises `NotAuthenticated`, or `TooManyAttempts` where too many failed.
 
-    `need_second_factor` are the roles that have to enrol one. Where a code is missing, the session is good for nothing
-    else (`second_factor.confirmar`), and the browser is not yet remembered: its attempts are still the account's.
+    `need_second_factor` are the roles that have to enrol one; `provisional_for` is how long a provisional password is good.
+    Where a code is missing, the session is good for nothing else (`second_factor.confirmar`), and the browser is not yet
+    remembered: its attempts are still the account's.
 
     No connection is held while the password is being checked: that takes tens of milliseconds.
     """
@@ -53,6 +56,9 @@ async def entrar(
     if not right or credential is None or not credential.active:
         await _record_failure(db, email, credential and credential.usuario_id, origin)
         raise NotAuthenticated("E-mail ou senha incorretos.")
+    if credential.provisional_for is not None and credential.provisional_for > provisional_for:
+        await _record_failure(db, email, credential.usuario_id, origin)
+        raise NotAuthenticated("A senha provisória venceu. Peça outra a um administrador.")
     await guard.forgive(attempt)
     lacking = _lacking(credential, need_second_factor)
     token = tokens.new_token()

@@ -31,6 +31,7 @@ from sispat.settings._valores import (
     ler_idioma,
     ler_papeis,
     ler_redis,
+    ler_segredos,
     ler_tamanho,
     ler_url,
     ler_url_ou_nao,
@@ -262,6 +263,26 @@ class Settings(BaseModel):
             aceita="papéis separados por vírgulas: administrador, gestor, responsavel, consulta; não para nenhum",
         ),
     ] = "não"
+    secret: Annotated[
+        SecretStr | None,
+        BeforeValidator(ler_segredos),
+        Variavel(
+            "SISPAT_SECRET",
+            "Com que se cifram as chaves dos segundos fatores no banco; a mesma em todas as máquinas. Sem ela ficam como "
+            "são. Para trocá-la: a nova, uma vírgula, a antiga; depois `sispat usuario recifrar` e só a nova.",
+            aceita="pelo menos 32 caracteres ao acaso (`openssl rand -base64 32`), ou mais de uma, separadas por vírgulas",
+            secreta=True,
+        ),
+    ] = None
+    provisional_password: Annotated[
+        Segundos,
+        Field(ge=3600, le=90 * 86400),
+        Variavel(
+            "SISPAT_PROVISIONAL_PASSWORD",
+            "Por quanto tempo uma senha provisória serve para entrar pela primeira vez.",
+            unidade=DURACAO,
+        ),
+    ] = 7 * 86400.0
     limit_auth: Annotated[
         Limite,
         Variavel(
@@ -571,6 +592,11 @@ class Settings(BaseModel):
         if self.session_idle > self.session_max:
             raise ValueError("SISPAT_SESSION_IDLE")
         return self
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The keys of SISPAT_SECRET, the one in force first."""
+        return tuple(self.secret.get_secret_value().split(",")) if self.secret else ()
 
     def origem(self, campo: str) -> Origem:
         """Where the value of a field came from."""

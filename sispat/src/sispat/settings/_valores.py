@@ -34,6 +34,7 @@ __all__ = [
     "ler_idioma",
     "ler_papeis",
     "ler_redis",
+    "ler_segredos",
     "ler_tamanho",
     "ler_url",
     "ler_url_ou_nao",
@@ -202,6 +203,19 @@ def ler_papeis(valor: Any) -> Any:
         return "não"
     if not set(partes) <= set(Papel):
         raise ValueError("deve ser um ou mais papéis, separados por vírgulas: " + ", ".join(Papel))
+    return ",".join(partes)
+
+
+_SEGREDO_MINIMO = 32  # characters: 128 bits also in hexadecimal
+
+
+def ler_segredos(valor: Any) -> Any:
+    """Secrets separated by commas, each long enough not to be guessed."""
+    if not isinstance(valor, str):
+        return valor
+    partes = [parte.strip() for parte in valor.split(",")]
+    if any(len(parte) < _SEGREDO_MINIMO for parte in partes):
+        raise ValueError(f"cada segredo deve ter pelo menos {_SEGREDO_MINIMO} caracteres")
     return ",".join(partes)
 
 

@@ -18,7 +18,7 @@ __all__ = ["Place", "get", "insert", "names", "set_password", "set_setores", "up
 _COLUMNS = """u.id, u.email, u.nome, u.papel,
     array(select s.codigo from usuario_setor p join setor s on s.id = p.setor_id where p.usuario_id = u.id
           order by s.codigo) as setores,
-    u.integracao, u.ativo, u.senha_provisoria,
+    u.integracao, u.ativo, u.senha_provisoria, u.senha_dada_em,
     exists (select from segundo_fator f where f.usuario_id = u.id and f.ativo) as segundo_fator,
     u.versao, u.criado_em, u.atualizado_em"""
 _SORT = 'sem_acento(u.nome) collate "C"'
@@ -100,7 +100,7 @@ async def set_password(
 ) -> bool:
     """Store a new password's hash, where given only `instead_of` the present one; whether that was done."""
     cursor = await conn.execute(
-        "update usuario set senha_hash = %s, senha_provisoria = %s"
+        "update usuario set senha_hash = %s, senha_provisoria = %s, senha_dada_em = now()"
         " where id = %s and (%s::text is null or senha_hash = %s)",
         [password_hash, provisional, id_, instead_of, instead_of],
     )

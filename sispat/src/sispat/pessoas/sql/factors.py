@@ -12,11 +12,14 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-__all__ = ["Factor", "activate", "begin", "complete_session", "enrolled", "locked", "remove", "take", "use_recovery"]
+__all__ = [
+    "Factor", "activate", "begin", "complete_session", "enrolled", "locked", "remove", "reseal", "sealed", "take",
+    "use_recovery",
+]  # fmt: skip
 
 
 class Factor(NamedTuple):
-    """`secret` is base32; `last_step` the period of the last code that was taken."""
+    """`secret` as stored (kernel.sealing); `last_step` the period of the last code that was taken."""
 
     secret: str
     active: bool
@@ -45,6 +48,21 @@ async def begin(conn: AsyncConnection[Any], usuario_id: UUID, secret: str) -> bo
 async def take(conn: AsyncConnection[Any], usuario_id: UUID, step: int) -> None:
     """Note that the code of a period was taken."""
     await conn.execute("update segundo_fator set ultimo_passo = %s where usuario_id = %s", [step, usuario_id])
+
+
+async def reseal(conn: AsyncConnection[Any], usuario_id: UUID, secret: str) -> None:
+    """Store the same secret sealed anew."""
+    await conn.execute("update segundo_fator set segredo = %s where usuario_id = %s", [secret, usuario_id])
+
+
+async def sealed(conn: AsyncConnection[Any], after: UUID | None, limit: int) -> list[tuple[UUID, str]]:
+    """At most `limit` secrets as stored, by person, after the person `after`; locked until the transaction ends."""
+    cursor = await conn.execute(
+        """select usuario_id, segredo from segundo_fator where %s::uuid is null or usuario_id > %s
+           order by usuario_id limit %s for update""",
+        [after, after, limit],
+    )
+    return [(row[0], row[1]) for row in await cursor.fetchall()]
 
 
 async def activate(conn: AsyncConnection[Any], usuario_id: UUID, step: int, hashes: Iterable[bytes]) -> None:

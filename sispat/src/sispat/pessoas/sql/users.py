@@ -26,17 +26,20 @@ class Credential(NamedTuple):
     active: bool
     second_factor: bool
     papel: Papel
+    provisional_for: timedelta | None = None
+    """How long ago a password that still has to be changed was given."""
 
 
 async def credential(conn: AsyncConnection[Any], email: str) -> Credential | None:
     """The credential stored for an e-mail (lower case), or None."""
     cursor = await conn.execute(
-        """select u.id, u.senha_hash, u.ativo and not u.integracao, coalesce(f.ativo, false), u.papel
+        """select u.id, u.senha_hash, u.ativo and not u.integracao, coalesce(f.ativo, false), u.papel,
+                  case when u.senha_provisoria then now() - u.senha_dada_em end
            from usuario u left join segundo_fator f on f.usuario_id = u.id where u.email = %s""",
         [email],
     )
     row = await cursor.fetchone()
-    return None if row is None else Credential(row[0], row[1], row[2], row[3], Papel(row[4]))
+    return None if row is None else Credential(row[0], row[1], row[2], row[3], Papel(row[4]), row[5])
 
 
 async def set_password_hash(conn: AsyncConnection[Any], usuario_id: UUID, password_hash: str) -> None:
