@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 from benchmarks.http import database, prepare, stack
 from benchmarks.report import Claim, publish
 from psycopg import AsyncConnection
@@ -106,7 +106,7 @@ async def usual(conn: AsyncConnection[Any], consulta: Query) -> None:
     )
 
 
-async def no_ritmo(cliente: httpx.AsyncClient, urls: list[tuple[str, str]], ritmo: float) -> list[tuple[float, str]]:
+async def no_ritmo(cliente: httpx2.AsyncClient, urls: list[tuple[str, str]], ritmo: float) -> list[tuple[float, str]]:
     """Milliseconds from when each request was due until its answer was read."""
     medidas: list[tuple[float, str]] = []
 
@@ -147,7 +147,7 @@ async def medir(dsn: Dsn, opcoes: argparse.Namespace) -> list[Claim]:
     resultado = []
     with stack("ours", dsn) as (url, _, _):
         token, _, _ = prepare(dsn)
-        async with httpx.AsyncClient(base_url=url, timeout=30, cookies={COOKIE: token}) as cliente:
+        async with httpx2.AsyncClient(base_url=url, timeout=30, cookies={COOKIE: token}) as cliente:
             for nome, caminho in (("GET /api/patrimonios", "/api/patrimonios"), ("page /patrimonios", "/patrimonios")):
                 urls = [(f"{forma} {c.sort} {c.q}", f"{caminho}?{como_url(c)}") for forma, c in pedidos]
                 await no_ritmo(cliente, urls[: int(10 * opcoes.ritmo)], opcoes.ritmo)  # warm up

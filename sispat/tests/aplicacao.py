@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
+import httpx2
 
 from esteio.postgres import Dsn
 from sispat.app import create_app
@@ -15,13 +15,13 @@ __all__ = ["abrir"]
 
 
 @asynccontextmanager
-async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx.AsyncClient]:
+async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx2.AsyncClient]:
     """The application over `dsn`; with `email`, signed in by token."""
     aplicacao = create_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
-    transporte = httpx.ASGITransport(aplicacao, raise_app_exceptions=False)
+    transporte = httpx2.ASGITransport(aplicacao, raise_app_exceptions=False)
     async with (
         aplicacao.router.lifespan_context(aplicacao),
-        httpx.AsyncClient(transport=transporte, base_url="http://sispat.test") as cliente,
+        httpx2.AsyncClient(transport=transporte, base_url="http://sispat.test") as cliente,
     ):
         if email is not None:
             resposta = await cliente.post("/api/auth/login", json={"email": email, "password": "demo"})

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import http_sf
-import httpx
+import httpx2
 
 from sispat.app import create_app
 from sispat.settings import Settings
@@ -23,12 +23,12 @@ class Casa:
         self._aplicacao = aplicacao
 
     @contextlib.asynccontextmanager
-    async def de(self, endereco: str, **cabecalhos: str) -> AsyncIterator[httpx.AsyncClient]:
-        transporte = httpx.ASGITransport(self._aplicacao, raise_app_exceptions=False, client=(endereco, 4711))
-        async with httpx.AsyncClient(transport=transporte, base_url="http://sispat.test", headers=cabecalhos) as c:
+    async def de(self, endereco: str, **cabecalhos: str) -> AsyncIterator[httpx2.AsyncClient]:
+        transporte = httpx2.ASGITransport(self._aplicacao, raise_app_exceptions=False, client=(endereco, 4711))
+        async with httpx2.AsyncClient(transport=transporte, base_url="http://sispat.test", headers=cabecalhos) as c:
             yield c
 
-    async def entrar(self, endereco: str, dados: dict[str, str] = GESTOR, **cabecalhos: str) -> httpx.Response:
+    async def entrar(self, endereco: str, dados: dict[str, str] = GESTOR, **cabecalhos: str) -> httpx2.Response:
         async with self.de(endereco, **cabecalhos) as c:
             return await c.post("/api/auth/login", json=dados)
 
@@ -40,7 +40,7 @@ async def casa(dsn: Any, **ajustes: object) -> AsyncIterator[Casa]:
         yield Casa(aplicacao)
 
 
-def problema(r: httpx.Response, codigo: str) -> dict[str, Any]:
+def problema(r: httpx2.Response, codigo: str) -> dict[str, Any]:
     """A 429 as everybody may rely on it."""
     assert r.status_code == 429, r.text
     assert r.headers["content-type"] == "application/problem+json"
@@ -57,7 +57,7 @@ def problema(r: httpx.Response, codigo: str) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def administrador(c: Casa) -> AsyncIterator[httpx.AsyncClient]:
+async def administrador(c: Casa) -> AsyncIterator[httpx2.AsyncClient]:
     async with c.de("192.0.2.99") as http:
         r = await http.post("/api/auth/login", json={"email": "admin@demo.local", "password": "demo"})
         http.cookies.clear()

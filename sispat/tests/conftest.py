@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 
-import httpx
+import httpx2
 import pytest
 from aplicacao import abrir
 from leitor import Pessoa
@@ -53,7 +53,7 @@ def cidade(postgres_server, _modelo_cidade) -> Iterator[Dsn]:
     yield from _copia(postgres_server, _modelo_cidade)
 
 
-Cliente = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+Cliente = Callable[..., AbstractAsyncContextManager[httpx2.AsyncClient]]
 
 
 @pytest.fixture

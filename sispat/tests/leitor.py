@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urlencode
 
-import httpx
+import httpx2
 
 VAZIOS = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
@@ -23,7 +23,7 @@ class Formulario:
 class Tela(HTMLParser):
     """One answer, read strictly: tags must close in order."""
 
-    def __init__(self, resposta: httpx.Response) -> None:
+    def __init__(self, resposta: httpx2.Response) -> None:
         super().__init__(convert_charrefs=True)
         self.estado = resposta.status_code
         self.html = resposta.text
@@ -146,7 +146,7 @@ class Tela(HTMLParser):
 class Pessoa:
     """Somebody in front of a browser."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx2.AsyncClient) -> None:
         self.http = http
 
     async def ver(self, caminho: str, **parametros: str) -> Tela:
@@ -167,7 +167,7 @@ class Pessoa:
         tela = await self.ver("/entrar")
         return await self.mandar(tela.formulario("/entrar"), email=f"{quem}@demo.local", password="demo", **outros)
 
-    def _lida(self, resposta: httpx.Response) -> Tela:
+    def _lida(self, resposta: httpx2.Response) -> Tela:
         tela = Tela(resposta)
         if resposta.headers.get("content-type", "").startswith("text/html") and resposta.text:
             tela.conferir()

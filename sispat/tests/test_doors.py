@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from aplicacao import abrir
@@ -286,7 +286,7 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
     return {} | versao if path.endswith("/excluir") else bodies[kind] | versao
 
 
-async def _knock(c: httpx.AsyncClient, door: str, id_: str, own: Place) -> httpx.Response:
+async def _knock(c: httpx2.AsyncClient, door: str, id_: str, own: Place) -> httpx2.Response:
     method, path = door.split(" ")
     address = path.replace("{cep}", "01001000").replace("{entidade}", "agente")
     address = re.sub(r"\{(id_|sessao_id)(:uuid)?\}", id_, address)

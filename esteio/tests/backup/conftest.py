@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
+import httpx2
 import pytest
 from trial_database import CONTENT, names, query, same_set
 
@@ -79,8 +79,8 @@ def s3(s3_app: Misbehaving, monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbeha
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    httpx.post(endpoint(s3_app.port) + "/moto-api/reset")
-    assert httpx.put(endpoint(s3_app.port) + "/bucket").status_code == 200
+    httpx2.post(endpoint(s3_app.port) + "/moto-api/reset")
+    assert httpx2.put(endpoint(s3_app.port) + "/bucket").status_code == 200
     with no_waits():
         yield s3_app
     s3_app.before = None

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from s3_server import Misbehaving, endpoint
 
@@ -70,8 +70,8 @@ def _make_container(address: str, name: str, running: subprocess.Popen[bytes]) -
     deadline = time.monotonic() + 60
     while True:
         try:
-            assert httpx.put(f"{address}/{name}?restype=container", headers=headers).status_code == 201
-        except httpx.TransportError:
+            assert httpx2.put(f"{address}/{name}?restype=container", headers=headers).status_code == 201
+        except httpx2.TransportError:
             assert running.poll() is None, "azurite ended"
             assert time.monotonic() < deadline, "azurite does not answer"
             time.sleep(0.1)

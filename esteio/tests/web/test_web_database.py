@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from fastapi import FastAPI, HTTPException
@@ -75,9 +75,9 @@ def _of_the_app(request: Request) -> Database:
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+async def client(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
         yield client
 
 
@@ -85,14 +85,14 @@ async def _done(database: Database) -> list[int]:
     return [row[0] for row in await database.fetch_all("SELECT n FROM done ORDER BY 1")]
 
 
-async def test_a_route_reads_and_writes(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_route_reads_and_writes(client: httpx2.AsyncClient, database: Database) -> None:
     assert (await client.get("/read")).json() == 7
     assert (await client.post("/write/1")).json() == {"n": 1}
     assert await _done(database) == [1]
     assert database.stats().in_use == 0
 
 
-async def test_a_route_that_raises_has_written_nothing(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_route_that_raises_has_written_nothing(client: httpx2.AsyncClient, database: Database) -> None:
     assert (await client.post("/fail/1")).status_code == 500
     assert (await client.post("/refuse/2")).status_code == 409
     assert await _done(database) == []
@@ -100,8 +100,8 @@ async def test_a_route_that_raises_has_written_nothing(client: httpx.AsyncClient
 
 
 async def test_nobody_is_told_of_a_commit_that_fails(app: FastAPI, database: Database) -> None:
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+    transport = httpx2.ASGITransport(app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
         await client.post("/write/1")
         with pytest.raises(psycopg.errors.UniqueViolation):  # found by the deferred constraint at COMMIT
             await client.post("/write/1")
@@ -121,7 +121,7 @@ async def test_what_is_written_is_there_when_the_answer_comes(app: FastAPI, data
 
 
 async def test_an_exhausted_pool_is_a_503_that_says_when_to_come_back(
-    client: httpx.AsyncClient, database: Database
+    client: httpx2.AsyncClient, database: Database
 ) -> None:
     async with database.connection():
         answer = await client.get("/read")
@@ -131,13 +131,13 @@ async def test_an_exhausted_pool_is_a_503_that_says_when_to_come_back(
     assert (await client.get("/read")).json() == 7
 
 
-async def test_a_closed_database_is_a_503_without_a_promise(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_closed_database_is_a_503_without_a_promise(client: httpx2.AsyncClient, database: Database) -> None:
     await database.close()
     answer = await client.get("/read")
     assert (answer.status_code, "retry-after" in answer.headers) == (503, False)
 
 
-async def test_a_stream_has_its_connection_until_the_last_row(client: httpx.AsyncClient, database: Database) -> None:
+async def test_a_stream_has_its_connection_until_the_last_row(client: httpx2.AsyncClient, database: Database) -> None:
     assert (await client.get("/stream")).text.splitlines()[-1] == "100000"
     assert database.stats().in_use == 0
 
@@ -215,7 +215,7 @@ async def test_an_outage_is_one_line_in_the_log_however_many_requests_it_hits(
     async def fail() -> None:
         raise DatabaseUnavailable("db", "no answer")
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://t") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://t") as client:
         answers = [(await client.get("/")).status_code for _ in range(50)]
     assert set(answers) == {503}
     assert sum(record.name == "esteio.web" for record in caplog.records) == 1

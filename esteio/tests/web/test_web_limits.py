@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import http_sf
-import httpx
+import httpx2
 import litestar
 import pytest
 from fastapi import FastAPI
@@ -72,9 +72,9 @@ def over_litestar(*rules: Rule) -> Any:
 
 
 @contextlib.asynccontextmanager
-async def client(app: Any, address: str = "203.0.113.7") -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app, client=(address, 4711))
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as c:
+async def client(app: Any, address: str = "203.0.113.7") -> AsyncIterator[httpx2.AsyncClient]:
+    transport = httpx2.ASGITransport(app, client=(address, 4711))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as c:
         yield c
 
 

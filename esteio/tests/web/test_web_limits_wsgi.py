@@ -12,7 +12,7 @@ from wsgiref.validate import validator
 
 import flask
 import http_sf
-import httpx
+import httpx2
 import pytest
 from django_site import wsgi_application
 from werkzeug.serving import make_server
@@ -55,8 +55,8 @@ Over = Callable[..., Any]
 every = pytest.mark.parametrize("over", [over_bare, over_flask, over_django])
 
 
-def client(app: Any, address: str = "203.0.113.7") -> httpx.Client:
-    return httpx.Client(transport=httpx.WSGITransport(app, remote_addr=address), base_url="http://x")
+def client(app: Any, address: str = "203.0.113.7") -> httpx2.Client:
+    return httpx2.Client(transport=httpx2.WSGITransport(app, remote_addr=address), base_url="http://x")
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def test_under_threads_exactly_as_many_pass_as_may_and_every_request_is_counted(
     with served(app) as url, ThreadPoolExecutor(8) as pool:
 
         def ask(_: int) -> list[int]:
-            with httpx.Client(base_url=url) as http:
+            with httpx2.Client(base_url=url) as http:
                 return [http.get("/").status_code for _ in range(10)]
 
         statuses = [status for some in pool.map(ask, range(16)) for status in some]

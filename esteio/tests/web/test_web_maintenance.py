@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -27,12 +27,12 @@ def switch(tmp_path: Path) -> Maintenance:
     return Maintenance(tmp_path / "closed", every=0.0)
 
 
-def client(switch: Maintenance, *, ready: Maintenance | None = None, **options: object) -> httpx.AsyncClient:
+def client(switch: Maintenance, *, ready: Maintenance | None = None, **options: object) -> httpx2.AsyncClient:
     app = Starlette(
         routes=[Route("/echo", echo, methods=["GET", "POST"]), *health_routes(Monitor(), maintenance=ready)],
         middleware=[Middleware(MaintenancePage, switch=switch, **options)],
     )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x")
 
 
 async def test_people_get_a_page_and_only_a_get_asks_again_by_itself(switch: Maintenance) -> None:

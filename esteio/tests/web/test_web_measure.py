@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from fastapi import APIRouter, FastAPI
 from starlette.applications import Starlette
@@ -76,8 +76,8 @@ def mounted() -> list[Any]:
 
 
 async def ask(app: Any, *requests: tuple[str, str]) -> None:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+    transport = httpx2.ASGITransport(app, raise_app_exceptions=False)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://x") as client:
         for method, path in requests:
             await client.request(method, path)
 

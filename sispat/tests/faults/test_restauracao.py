@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from leitor import Formulario, Pessoa
@@ -65,18 +65,18 @@ class Casa:
     def __init__(self, servico: Service, dados: Path) -> None:
         self.servico = servico
         self.dados = dados
-        self.cookies = httpx.Cookies()
+        self.cookies = httpx2.Cookies()
         self.dsn = Dsn.parse(json.loads((dados / "sispat.lock").read_text())["url"])
 
     async def entrar(self) -> None:
-        async with httpx.AsyncClient(base_url=self.servico.endereco(), timeout=30) as http:
+        async with httpx2.AsyncClient(base_url=self.servico.endereco(), timeout=30) as http:
             await Pessoa(http).entrar("gestor")
             self.cookies = http.cookies
 
     @asynccontextmanager
     async def gente(self) -> AsyncIterator[Digitadora]:
         async with (
-            httpx.AsyncClient(base_url=self.servico.endereco(), timeout=30, cookies=self.cookies) as http,
+            httpx2.AsyncClient(base_url=self.servico.endereco(), timeout=30, cookies=self.cookies) as http,
             Digitadora(Pessoa(http)) as digitadora,
         ):
             yield digitadora

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
 from processos import SEM_LIMITES, Service, pasta_de_dados
@@ -147,7 +147,7 @@ async def test_kill_9_of_the_postmaster_under_creates_that_are_committed_togethe
     assert achados == sorted((numero, nome) for nome, numero in feitos.items()), "none lost, none twice"
 
 
-async def _cadastrados_juntos(cliente: httpx.AsyncClient) -> list[tuple[int, str]]:
+async def _cadastrados_juntos(cliente: httpx2.AsyncClient) -> list[tuple[int, str]]:
     achados: list[tuple[int, str]] = []
     pagina: str | None = ""
     while pagina is not None:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import openapi_spec_validator
 import psycopg
 import pytest
@@ -122,7 +122,7 @@ def _example(document: dict[str, Any], body: dict[str, Any]) -> Any:
     return document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]["examples"][0]
 
 
-async def _one(c: httpx.AsyncClient, path: str) -> dict[str, Any]:
+async def _one(c: httpx2.AsyncClient, path: str) -> dict[str, Any]:
     """The last of a list."""
     listed = (await c.get(path.partition("/{")[0])).json()
     return (listed["items"] if isinstance(listed, dict) else listed)[-1]

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import schemathesis
 from fastapi.routing import APIRoute
@@ -115,7 +115,7 @@ async def test_answers_are_as_described_for_generated_requests(cliente, cidade) 
                         content=pedido.get("data"),
                         cookies=None,
                     )
-                except (UnicodeEncodeError, httpx.InvalidURL):
+                except (UnicodeEncodeError, httpx2.InvalidURL):
                     continue  # not a request that can be sent
                 enviados += 1
                 assert r.status_code < 500, (operacao.label, pedido, r.text)
@@ -129,7 +129,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
     operacoes = {(o.path, o.method.upper()): o for o in (r.ok() for r in esquema.get_all_operations())}
     vistas: set[tuple[str, str]] = set()
 
-    async def pedir(metodo: str, caminho: str, modelo: str = "", esperado: int = 200, **mais: Any) -> httpx.Response:
+    async def pedir(metodo: str, caminho: str, modelo: str = "", esperado: int = 200, **mais: Any) -> httpx2.Response:
         operacao = operacoes[modelo or caminho, metodo]
         r = await c.request(metodo, caminho, **mais)
         assert r.status_code == esperado, (metodo, caminho, r.text)

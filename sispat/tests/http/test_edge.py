@@ -8,7 +8,7 @@ import random
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import httpx
+import httpx2
 import pytest
 from fastapi.routing import APIRoute
 
@@ -59,7 +59,7 @@ async def test_two_hosts_or_none_are_refused(cliente) -> None:
     async with cliente() as c:
         request = c.build_request("GET", "/entrar")
         for hosts in ([], [("Host", "sispat.test"), ("Host", "mau.test")]):
-            request.headers = httpx.Headers([*hosts, ("Accept", "text/html")])
+            request.headers = httpx2.Headers([*hosts, ("Accept", "text/html")])
             assert (await c.send(request)).status_code == 400
 
 
@@ -113,10 +113,10 @@ async def test_the_unexpected_is_an_answer_like_any_other_and_the_connection_goe
         raise RuntimeError("segredo")
 
     application.add_api_route("/api/quebrada", broken)
-    transport = httpx.ASGITransport(
+    transport = httpx2.ASGITransport(
         application
     )  # what is raised to the server is raised here: it would cut the connection
-    async with httpx.AsyncClient(transport=transport, base_url="http://sispat.test") as c:
+    async with httpx2.AsyncClient(transport=transport, base_url="http://sispat.test") as c:
         failed = await c.get("/api/quebrada")
     assert failed.status_code == 500
     assert failed.json()["requisicao"] == failed.headers["x-request-id"]
@@ -194,7 +194,7 @@ async def test_no_parameter_of_any_route_makes_an_error_of_ours(cliente, cidade,
     assert not failed
 
 
-async def _attack(c: httpx.AsyncClient, route: APIRoute, nasty: str, chance: random.Random, token: str) -> list[Any]:
+async def _attack(c: httpx2.AsyncClient, route: APIRoute, nasty: str, chance: random.Random, token: str) -> list[Any]:
     failed = []
     path = route.path
     for name in route.param_convertors:

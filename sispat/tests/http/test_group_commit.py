@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 
@@ -18,7 +18,7 @@ CAMINHO = "/api/patrimonios"
 SEM_LIMITES = {"limit_write": None, "limit_user": None}
 
 
-async def corpo_de_bem(c: httpx.AsyncClient) -> dict[str, Any]:
+async def corpo_de_bem(c: httpx2.AsyncClient) -> dict[str, Any]:
     """A valid new asset."""
     bem = (await c.get(CAMINHO, params={"limit": 1})).json()["items"][0]
     lugar = {f"{campo}_id": bem[campo]["id"] for campo in ("classe", "setor", "local", "agente")}

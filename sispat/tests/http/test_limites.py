@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import httpx
+import httpx2
 import pytest
 from casa import GESTOR, casa, problema
 
@@ -90,7 +90,7 @@ async def test_while_the_database_is_away_nobody_is_counted(monkeypatch) -> None
 # -- write, report
 
 
-async def setor(c: httpx.AsyncClient, codigo: object) -> httpx.Response:
+async def setor(c: httpx2.AsyncClient, codigo: object) -> httpx2.Response:
     return await c.post("/api/setores", json={"codigo": f"S{codigo}", "nome": f"Setor {codigo}"})
 
 

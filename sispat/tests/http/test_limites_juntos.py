@@ -6,7 +6,7 @@ import asyncio
 import signal
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from casa import ERRADA, administrador, casa
 from processos import Service
@@ -22,7 +22,7 @@ async def estados(base: str, quantos: int, metodo: str, caminho: str, **pedido: 
     """The statuses of requests over as many connections, several at a time, each with a forged address."""
 
     async def um(numero: int) -> int:
-        async with httpx.AsyncClient(base_url=base, headers={"X-Forwarded-For": f"198.51.100.{numero}"}) as c:
+        async with httpx2.AsyncClient(base_url=base, headers={"X-Forwarded-For": f"198.51.100.{numero}"}) as c:
             return (await c.request(metodo, caminho, **pedido)).status_code
 
     vez = asyncio.Semaphore(8)

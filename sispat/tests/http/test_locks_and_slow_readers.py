@@ -8,7 +8,7 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from aplicacao import abrir
@@ -140,7 +140,7 @@ def test_twenty_exports_that_nobody_reads_hold_no_connection(cidade: Dsn) -> Non
     with psycopg.connect(cidade.conninfo) as conn:  # more than the sockets between the two take
         conn.execute(MANY, {"long": 500, "many": 2200})
     dsn = cidade.with_(connection_limit=3, pool_timeout=30.0)
-    with servir(dsn, limit_report=None, limit_user=None) as address, httpx.Client(base_url=address, timeout=60) as c:
+    with servir(dsn, limit_report=None, limit_user=None) as address, httpx2.Client(base_url=address, timeout=60) as c:
         signed_in = c.post("/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})
         token = signed_in.json()["token"]
         readers = [_slow_reader(address, token) for _ in range(20)]

@@ -44,4 +44,4 @@ def test_json_is_one_object_per_line_with_its_context() -> None:
 
 def test_one_line_per_request_is_never_written() -> None:
     assert dict_config()["loggers"]["uvicorn.access"]["level"] == "CRITICAL"
-    assert dict_config()["loggers"]["httpx"]["level"] == "WARNING"
+    assert dict_config()["loggers"]["httpx2"]["level"] == "WARNING"

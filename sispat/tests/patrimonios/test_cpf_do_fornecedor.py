@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from test_patrimonios import novo
@@ -15,7 +15,7 @@ CPF, MASKED, CNPJ = "52998224725", "***.982.247-**", "11222333000181"
 CARD = {CPF: "529.982.247-25", MASKED: MASKED}
 
 
-async def _answers(c: httpx.AsyncClient, bem: dict[str, Any], papel: str) -> dict[str, str]:
+async def _answers(c: httpx2.AsyncClient, bem: dict[str, Any], papel: str) -> dict[str, str]:
     """Every way in which the asset leaves."""
     um = f"/api/patrimonios/{bem['id']}"
     paths = [
@@ -79,7 +79,7 @@ async def test_a_hidden_cpf_is_not_told_by_its_beginnings(cliente) -> None:
         also = await novo(c) | {"fornecedor_doc": CPF, "nota_fiscal": "529 de maio"}
         with_note = (await c.post("/api/patrimonios", json=also)).json()["numero"]
 
-    async def found(c: httpx.AsyncClient, q: str) -> set[int]:
+    async def found(c: httpx2.AsyncClient, q: str) -> set[int]:
         return {bem["numero"] for bem in (await c.get("/api/patrimonios", params={"q": q})).json()["items"]}
 
     async with cliente("gestor@demo.local") as c:

@@ -325,7 +325,7 @@ async def test_etag_and_304(cliente) -> None:
             assert (igual.status_code, igual.content) == (304, b"")
             assert "private" in igual.headers["cache-control"]
             assert (await c.get(r.request.url, headers={"If-None-Match": '"outro"'})).status_code == 200
-        assert lista.headers["content-encoding"] == "gzip"  # httpx accepts it
+        assert lista.headers["content-encoding"] == "gzip"  # httpx2 accepts it
 
 
 async def test_csv_has_every_match_and_defuses_formulas(cliente) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from casa import problema
@@ -20,14 +20,14 @@ from sispat.settings import Cota
 FOLHA = {"email": "folha@cidade.gov.br", "nome": "Folha", "papel": "responsavel", "integracao": True}
 
 
-async def _integracao(admin: httpx.AsyncClient, **outros: Any) -> dict[str, Any]:
+async def _integracao(admin: httpx2.AsyncClient, **outros: Any) -> dict[str, Any]:
     setor = (await admin.get("/api/setores")).json()[0]["codigo"]
     r = await admin.post("/api/usuarios", json={**FOLHA, "setores": [setor], **outros})
     assert r.status_code == 201, r.text
     return dict(r.json())
 
 
-async def _chave(admin: httpx.AsyncClient, integracao: dict[str, Any], **dados: Any) -> tuple[str, str]:
+async def _chave(admin: httpx2.AsyncClient, integracao: dict[str, Any], **dados: Any) -> tuple[str, str]:
     r = await admin.post(f"/api/usuarios/{integracao['id']}/chaves", json={"nome": "Servidor da folha", **dados})
     assert r.status_code == 201, r.text
     assert r.headers["cache-control"] == "no-store"
@@ -35,9 +35,9 @@ async def _chave(admin: httpx.AsyncClient, integracao: dict[str, Any], **dados: 
 
 
 @contextlib.asynccontextmanager
-async def _com(segredo: str, c: httpx.AsyncClient) -> AsyncIterator[httpx.AsyncClient]:
+async def _com(segredo: str, c: httpx2.AsyncClient) -> AsyncIterator[httpx2.AsyncClient]:
     """The same service, asked with a key."""
-    async with httpx.AsyncClient(
+    async with httpx2.AsyncClient(
         transport=c._transport, base_url=c.base_url, headers={"Authorization": f"Bearer {segredo}"}
     ) as outro:
         yield outro

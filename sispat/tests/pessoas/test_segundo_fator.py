@@ -7,7 +7,7 @@ import re
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pyotp
 import pytest
@@ -33,7 +33,7 @@ def _codigo(segredo: str, depois: int = 0) -> str:
     return pyotp.TOTP(segredo).at(time.time() + 30 * depois)
 
 
-async def _entrar(c: httpx.AsyncClient, email: str = GESTOR) -> dict[str, Any]:
+async def _entrar(c: httpx2.AsyncClient, email: str = GESTOR) -> dict[str, Any]:
     r = await c.post("/api/auth/login", json={"email": email, "password": "demo"})
     c.cookies.clear()
     assert r.status_code == 200, r.text
@@ -41,7 +41,7 @@ async def _entrar(c: httpx.AsyncClient, email: str = GESTOR) -> dict[str, Any]:
     return dict(r.json()["usuario"])
 
 
-async def _cadastrar(c: httpx.AsyncClient) -> tuple[str, list[str]]:
+async def _cadastrar(c: httpx2.AsyncClient) -> tuple[str, list[str]]:
     segredo = (await c.post("/api/auth/segundo-fator")).json()["chave"]
     r = await c.put("/api/auth/segundo-fator", json={"codigo": _codigo(segredo, -1)})
     assert r.status_code == 200, r.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from casa import ERRADA, GESTOR, administrador, casa, problema
@@ -136,7 +136,7 @@ async def test_the_cookie_of_a_known_browser_is_for_the_server_alone(cidade) -> 
 # -- blocks
 
 
-async def bloqueios(c: httpx.AsyncClient) -> list[dict[str, Any]]:
+async def bloqueios(c: httpx2.AsyncClient) -> list[dict[str, Any]]:
     r = await c.get("/api/bloqueios")
     assert r.status_code == 200, r.text
     return list(r.json())

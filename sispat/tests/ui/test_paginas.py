@@ -2,7 +2,7 @@
 
 import re
 
-import httpx
+import httpx2
 import psycopg
 import pytest
 from leitor import Tela
@@ -302,7 +302,7 @@ async def test_only_what_is_needed_of_a_cpf_is_shown(navegar) -> None:
 def test_the_reader_of_these_tests_sees_broken_pages() -> None:
     def tela(corpo: str) -> Tela:
         html = f'<html lang="pt-BR"><body><a href="#conteudo">x</a><main id="conteudo">{corpo}</main></body></html>'
-        return Tela(httpx.Response(200, html=html))
+        return Tela(httpx2.Response(200, html=html))
 
     tela("<h1>Certo</h1>").conferir()
     for corpo in (

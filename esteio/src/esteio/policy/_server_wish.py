@@ -1,6 +1,6 @@
 """When a server says to come back: `Retry-After` (RFC 9110, 10.2.3) of errors and responses.
 
-Promises: reads seconds and HTTP dates, from an attribute `retry_after` or from headers as httpx, requests,
+Promises: reads seconds and HTTP dates, from an attribute `retry_after` or from headers as httpx2, requests,
 aiohttp and urllib give them; anything unreadable is None.
 """
 

@@ -34,7 +34,7 @@ def dict_config(level: str = "info", format_: str = "text") -> dict[str, Any]:
             "uvicorn.error": {"level": level.upper() if level == "debug" else "WARNING"},
             "uvicorn.access": {"level": "CRITICAL"},
             "alembic": {"level": level.upper() if level == "debug" else "WARNING"},
-            "httpx": {"level": level.upper() if level == "debug" else "WARNING"},  # else a line per question
+            "httpx2": {"level": level.upper() if level == "debug" else "WARNING"},  # else a line per question
         },
     }
 

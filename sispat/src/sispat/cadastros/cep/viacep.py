@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 
-import httpx
+import httpx2
 
 from esteio.clock import SYSTEM, Clock
 from sispat import __version__
@@ -19,7 +19,7 @@ __all__ = ["Viacep"]
 
 _LONGEST = 64 * 1024  # bytes of an answer; real ones have about 300
 _PATIENCE = 5.0  # seconds; the policies around are stricter
-_CONNECTIONS = httpx.Limits(max_connections=30, max_keepalive_connections=4, keepalive_expiry=30.0)
+_CONNECTIONS = httpx2.Limits(max_connections=30, max_keepalive_connections=4, keepalive_expiry=30.0)
 _HEADERS = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",  # so that the bytes counted are the bytes read
@@ -33,10 +33,10 @@ class Viacep:
     def __init__(self, url: str, clock: Clock = SYSTEM) -> None:
         self._clock = clock
         try:
-            self._client = httpx.AsyncClient(
+            self._client = httpx2.AsyncClient(
                 base_url=url, headers=_HEADERS, limits=_CONNECTIONS, timeout=_PATIENCE, follow_redirects=False
             )
-        except (httpx.InvalidURL, ValueError, OSError) as error:  # also proxies and certificates of the environment
+        except (httpx2.InvalidURL, ValueError, OSError) as error:  # also proxies and certificates of the environment
             raise ViacepFailed(f"o cliente HTTP não pôde ser montado: {error}") from error
 
     async def find(self, cep: str) -> PostalAddress | None:
@@ -48,7 +48,7 @@ class Viacep:
                 if response.status_code != 200:
                     raise ViacepFailed(f"respondeu {response.status_code}", self._wait(response))
                 body = await _body(response)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ViacepFailed(f"{type(error).__name__} {error}".strip()) from error
         return read(body, cep)
 
@@ -56,7 +56,7 @@ class Viacep:
         """Close its connections."""
         await self._client.aclose()
 
-    def _wait(self, response: httpx.Response) -> float | None:
+    def _wait(self, response: httpx2.Response) -> float | None:
         """Seconds of `Retry-After` (RFC 9110, 10.2.3), a number or a date; None where it is neither."""
         text = response.headers.get("Retry-After", "").strip()
         if text.isascii() and text.isdigit() and len(text) < 10:
@@ -67,7 +67,7 @@ class Viacep:
             return None
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpx2.Response) -> bytes:
     received = bytearray()
     async for chunk in response.aiter_raw():
         received += chunk
