@@ -48,6 +48,12 @@ TARGETS = {
     ),
     "budget": Target(("esteio/policy/_budget.py",), ("policy/test_policy_budget.py", "policy/test_policy_retry.py")),
     "retry": Target(("esteio/policy/_retry_run.py",), ("policy/test_policy_retry.py",)),
+    "limits": Target(
+        tuple(f"esteio/limit/_algorithms/_{name}.py" for name in ("fixed", "window", "counter", "gcra")),
+        tuple(f"limit/test_limit_{name}.py" for name in ("memory", "window", "models", "charge", "refund")),
+    ),
+    "workers": Target(("esteio/serve/_worker_manager.py",), ("serve/test_serve_worker_manager.py",)),
+    "commit": Target(("esteio/postgres/_outcome.py",), ("postgres/test_outcome.py",)),
 }
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
