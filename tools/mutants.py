@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import os
+import resource
 import signal
 import sys
 import tomllib
@@ -29,7 +30,8 @@ import pytest
 TOP = Path(__file__).parents[1]
 SOURCES = TOP / "esteio/src"
 EQUIVALENT = Path(__file__).with_suffix(".toml")
-SECONDS = 120  # a mutant that loops for ever is noticed by its time
+CPU_SECONDS = 60  # a mutant that loops for ever is noticed by what it uses: on a busy machine time says nothing
+SECONDS = 900  # and one that sleeps for ever, by its time
 PROCESSES = 2
 
 
@@ -205,6 +207,7 @@ def start(mutant: Mutant, tests: tuple[str, ...]) -> int:
     status = 1
     try:
         signal.alarm(SECONDS)
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
         nothing = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)

@@ -57,7 +57,7 @@ class Worker:
             pipe.close()
 
 
-class Crew:
+class Workers:
     """The store, and workers on it."""
 
     def __init__(self, folder: Path) -> None:
@@ -65,7 +65,7 @@ class Crew:
         self.store = HostStore.create(folder / "limits", patience=0.05)
         self.workers: list[Worker] = []
 
-    def hire(self, number: int) -> list[Worker]:
+    def start(self, number: int) -> list[Worker]:
         new = [Worker(self.store.path, self.folder / f"count {len(self.workers) + n}") for n in range(number)]
         self.workers += new
         assert [each.answer() for each in new] == ["ready"] * number
@@ -73,16 +73,16 @@ class Crew:
 
 
 @pytest.fixture
-def crew(tmp_path: Path) -> Iterator[Crew]:
-    crew = Crew(tmp_path)
-    yield crew
-    for worker in crew.workers:
+def workers_of_host(tmp_path: Path) -> Iterator[Workers]:
+    workers_of_host = Workers(tmp_path)
+    yield workers_of_host
+    for worker in workers_of_host.workers:
         worker.kill()
-    crew.store.close()
+    workers_of_host.store.close()
 
 
-def test_four_processes_of_eight_tasks_get_exactly_the_limit(crew: Crew) -> None:
-    workers = crew.hire(4)
+def test_four_processes_of_eight_tasks_get_exactly_the_limit(workers_of_host: Workers) -> None:
+    workers = workers_of_host.start(4)
     for round_ in range(20):
         for name in NAMES:
             at = time.monotonic() + 0.005
@@ -93,10 +93,10 @@ def test_four_processes_of_eight_tasks_get_exactly_the_limit(crew: Crew) -> None
 
 
 @pytest.mark.fault
-def test_a_process_killed_while_it_decides_loses_nothing_and_blocks_nobody(crew: Crew) -> None:
+def test_a_process_killed_while_it_decides_loses_nothing_and_blocks_nobody(workers_of_host: Workers) -> None:
     names = [NAMES[n % 2] for n in range(KILLS)]  # gcra and fixed forget as time passes, or at once
     for name in names:
-        doomed, other = crew.hire(2)
+        doomed, other = workers_of_host.start(2)
         for worker in (doomed, other):
             worker.tell("hammer", "key", name, MANY)
             assert worker.answer() == "hammering"
@@ -112,34 +112,34 @@ def test_a_process_killed_while_it_decides_loses_nothing_and_blocks_nobody(crew:
         other.process.wait()
     for name in set(names):
         limit = Limit(MANY, 3_600, algorithm=name, name="shared")  # type: ignore[arg-type]
-        counted = sum(w.count for w, n in zip(crew.workers[::2], names, strict=True) if n == name)
-        counted += sum(w.count for w, n in zip(crew.workers[1::2], names, strict=True) if n == name)
-        decision = crew.store.hit_now("key", limit)
+        counted = sum(w.count for w, n in zip(workers_of_host.workers[::2], names, strict=True) if n == name)
+        counted += sum(w.count for w, n in zip(workers_of_host.workers[1::2], names, strict=True) if n == name)
+        decision = workers_of_host.store.hit_now("key", limit)
         assert not decision.degraded
         used = MANY - decision.remaining - 1
         assert counted <= used <= counted + 2 * names.count(name)  # what was decided and not yet counted
 
 
 @pytest.mark.fault
-def test_a_stopped_process_that_holds_a_lock_hangs_nobody(crew: Crew) -> None:
-    (stopped,) = crew.hire(1)
+def test_a_stopped_process_that_holds_a_lock_hangs_nobody(workers_of_host: Workers) -> None:
+    (stopped,) = workers_of_host.start(1)
     stopped.tell("hold", "key")
     assert stopped.answer() == "held"
     stopped.process.send_signal(signal.SIGSTOP)
     limit = Limit(10, 3_600, name="shared")
     began = time.monotonic()
-    decisions = [crew.store.hit_now("key", limit) for _ in range(8)]
+    decisions = [workers_of_host.store.hit_now("key", limit) for _ in range(8)]
     assert time.monotonic() - began < 5
     assert [each.allowed for each in decisions] == [True] * 5 + [False] * 3  # the share of one of two
     assert all(each.degraded and "stands still" in each.reason for each in decisions)
     stopped.process.kill()
     stopped.process.wait()
-    assert crew.store.hit_now("key", limit).degraded is False
+    assert workers_of_host.store.hit_now("key", limit).degraded is False
 
 
 @pytest.mark.fault
-def test_processes_stopped_at_any_moment_hang_nobody(crew: Crew) -> None:
-    (worker,) = crew.hire(1)
+def test_processes_stopped_at_any_moment_hang_nobody(workers_of_host: Workers) -> None:
+    (worker,) = workers_of_host.start(1)
     worker.tell("hammer", "key", "window", MANY)
     assert worker.answer() == "hammering"
     limit = Limit(MANY, 3_600, name="shared")
@@ -147,7 +147,7 @@ def test_processes_stopped_at_any_moment_hang_nobody(crew: Crew) -> None:
         worker.process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         for _ in range(20):
-            crew.store.hit_now("key", limit)
+            workers_of_host.store.hit_now("key", limit)
         assert time.monotonic() - began < 5
         worker.process.send_signal(signal.SIGCONT)
         time.sleep(random.uniform(0.001, 0.01))

@@ -96,7 +96,7 @@ class Denied:
             self._groups[_group(hits)] = self._now() + wait, wait, decisions
 
     def forget(self, key: str, limit: Limit) -> None:
-        """The key was given something back; groups are few, so all of them are asked anew."""
+        """The key was given something back; groups are few, so all of them are asked again."""
         self.generation += 1
         self._known.pop((limit.scope, bounded_key(key)), None)
         self._groups.clear()

@@ -28,6 +28,7 @@ __all__ = [
     "bounded_key",
     "check_count",
     "check_hit",
+    "check_seconds",
     "hashed_key",
 ]
 
@@ -53,7 +54,7 @@ class Limit:
     """`rate` hits within `per` seconds.
 
     `algorithm`: `window` (exact: never more than `rate` in any interval of `per`), `counter` (two windows, weighted),
-    `gcra` (evenly spaced, `burst` at once, default `rate`) or `fixed` (begins anew every `per`). `name` identifies
+    `gcra` (evenly spaced, `burst` at once, default `rate`) or `fixed` (begins again every `per`). `name` identifies
     it in stores, headers and events; without one, its definition does. `on_failure` says what happens to hits while a
     shared store can't be asked: `local` counts this instance's share here, `closed` denies, `open` lets pass.
 
@@ -77,7 +78,7 @@ class Limit:
 
     def __post_init__(self) -> None:
         check_count("rate", self.rate, 1, MOST)
-        _check_seconds("per", self.per)
+        check_seconds("per", self.per, _SHORTEST, LONGEST)
         _check_choice("algorithm", self.algorithm, tuple(ALGORITHMS))
         _check_choice("on_failure", self.on_failure, ("local", "closed", "open"))
         _check_name(self.name)
@@ -174,9 +175,10 @@ def check_count(name: str, value: object, least: int, most: int | None = None) -
         )
 
 
-def _check_seconds(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not _SHORTEST <= value <= LONGEST:
-        raise LimitError(name, value, f"seconds from {_SHORTEST} to {LONGEST:.0f} (366 days)")
+def check_seconds(name: str, value: object, least: float, most: float) -> None:
+    """Raise `LimitError` unless `value` is a number of seconds from `least` to `most`; nan is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise LimitError(name, value, f"seconds from {least:.15g} to {most:.15g}")
 
 
 def _check_choice(name: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
-from math import inf
+from math import inf, isfinite
 from typing import Any, get_args
 
 from esteio.policy._backoff import Backoff, Exponential, Jitter, as_backoff, longest, waits
 from esteio.policy._budget import BudgetState
 from esteio.policy._errors import NEVER_HANDLED, DeadlineExceeded, Rejected
 from esteio.policy._parameters import ExceptionTypes, count, exception_types, flag, function, seconds
-from esteio.policy._server_wish import server_wish
 from esteio.policy._test_switches import SWITCHES
 
-__all__ = ["GiveUp", "RetryRules", "RetryRun"]
+__all__ = ["GiveUp", "RetryRules", "RetryRun", "retry_after_of"]
 
 _JITTERS: tuple[str, ...] = get_args(Jitter)
 _FINAL = (DeadlineExceeded, *NEVER_HANDLED)
-_WISH_JITTER = 0.1  # so that callers told the same Retry-After do not all come back at the same moment
+_RETRY_AFTER_JITTER = 0.1  # so that callers told the same Retry-After do not all come back at the same moment
 _WRAPPERS = 5  # clients wrap the socket's error a few times; more is a chain of its own making
 
 
@@ -86,7 +85,7 @@ class RetryRules:
     def longest_pauses(self, number: int) -> float:
         """The most that the waits before `number` further attempts can last together, in seconds."""
         pauses = longest(as_backoff(self.backoff), self.jitter, number)
-        return max(pauses, number * self.retry_after_max * (1 + _WISH_JITTER))
+        return max(pauses, number * self.retry_after_max * (1 + _RETRY_AFTER_JITTER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +125,11 @@ class RetryRun:
         if self.attempt >= min(rules.attempts or inf, SWITCHES.attempts or inf):
             return GiveUp("attempts")
         wait = next(self._waits)
-        wish = server_wish(failure, wall)
-        if wish is not None:
-            if wish > rules.retry_after_max:
+        asked = retry_after_of(failure, wall)
+        if asked is not None:
+            if asked > rules.retry_after_max:
                 return GiveUp("retry_after")
-            wait = max(wait, wish * (1 + _WISH_JITTER * self._random()))
+            wait = max(wait, asked * (1 + _RETRY_AFTER_JITTER * self._random()))
         if isinstance(failure, Rejected) and left == inf:
             return GiveUp("final")  # nobody said how long it may take, so our own rejection is the answer
         if wait >= left:
@@ -143,3 +142,38 @@ class RetryRun:
     def answer(self, error: Exception | None) -> Exception | None:
         """What the caller is to see: why it failed, not that the circuit has opened over it."""
         return self.real if isinstance(error, Rejected) and self.real is not None else error
+
+
+def _headers_of(thing: object) -> object:
+    response = getattr(thing, "response", None)
+    return getattr(response if response is not None else thing, "headers", None)
+
+
+def _seconds_of(text: str, wall: Callable[[], float]) -> float | None:
+    try:
+        wait = float(text)
+    except ValueError:
+        from email.utils import parsedate_to_datetime  # here: a slow import, needed only for a date
+
+        try:
+            wait = parsedate_to_datetime(text).timestamp() - wall()
+        except (ValueError, TypeError):
+            return None
+    return max(0.0, wait) if isfinite(wait) else None
+
+
+def retry_after_of(thing: object, wall: Callable[[], float]) -> float | None:
+    """Seconds that an error or a response asks to wait (`Retry-After`, RFC 9110, 10.2.3), or None.
+
+    Reads seconds and HTTP dates, from an attribute `retry_after` or from headers as httpx2, requests, aiohttp and urllib
+    give them; anything unreadable is None. `wall` reads wall time in Unix seconds.
+    """
+    asked = getattr(thing, "retry_after", None)
+    if isinstance(asked, int | float) and not isinstance(asked, bool):
+        return max(0.0, float(asked)) if isfinite(asked) else None
+    headers = _headers_of(thing)
+    get = getattr(headers, "get", None)
+    if not callable(get):
+        return None
+    text = get("Retry-After") or get("retry-after")
+    return _seconds_of(text, wall) if isinstance(text, str) else None

@@ -40,7 +40,7 @@ class Program:
         self._env = None if env is None else dict(env)
         self._nice = nice
         self._child: subprocess.Popen[bytes] | None = None
-        self._keeper: threading.Thread | None = None
+        self._runner: threading.Thread | None = None
 
     @property
     def name(self) -> str:
@@ -62,12 +62,12 @@ class Program:
         started: Started = SimpleQueue()
         command = die_with_parent([path, *self._argv[1:]], nice=self._nice)
         # The kernel counts the end of the thread that starts it as ours; the one we are called in may end soon.
-        keeper = threading.Thread(target=self._keep, args=(command, started), name=f"esteio {self._name}", daemon=True)
-        keeper.start()
+        runner = threading.Thread(target=self._run, args=(command, started), name=f"esteio {self._name}", daemon=True)
+        runner.start()
         child = started.get()
         if isinstance(child, Exception):
             raise ProgramMissing(self._name, path, str(child)) from child
-        self._child, self._keeper = child, keeper
+        self._child, self._runner = child, runner
 
     def is_alive(self) -> bool:
         """Whether it runs."""
@@ -86,10 +86,10 @@ class Program:
         if child.poll() is None:
             _kill(child)
             child.wait()
-        if self._keeper is not None:
-            self._keeper.join(_LAST_WORDS)
+        if self._runner is not None:
+            self._runner.join(_LAST_WORDS)
 
-    def _keep(self, command: list[str], started: Started) -> None:
+    def _run(self, command: list[str], started: Started) -> None:
         try:
             child = subprocess.Popen(  # noqa: S603
                 command,

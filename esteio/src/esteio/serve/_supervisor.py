@@ -158,7 +158,7 @@ class Supervisor:
             self._alive_at = now
             notify("WATCHDOG=1")
         self._listen(now)
-        self._crew_turn(now)
+        self._tick_workers(now)
         if not self._manager.stopping:
             self._stack.poll(now)
             return False
@@ -166,7 +166,7 @@ class Supervisor:
             return False
         return self._stack.stop(self._spec.timeouts.service_stop, now)
 
-    def _crew_turn(self, now: float) -> None:
+    def _tick_workers(self, now: float) -> None:
         if self._stack.all_started or self._manager.stopping:
             self._manager.tick(now)
         for action in self._manager.take():

@@ -1,6 +1,6 @@
 """Fixed window: `rate` hits from the first hit of a key on, and `rate` again `per` later.
 
-The window begins with the key's own first hit, so that not all keys begin anew at the same moment. At the border
+The window begins with the key's own first hit, so that not all keys begin again at the same moment. At the border
 of two windows up to twice `rate` can pass within `per`. State: (start, used).
 """
 

@@ -2,7 +2,7 @@
 
 Promises: nobody waits longer than agreed; the kernel releases the locks of a process that ends, however it ends.
 The locks belong to the open file (OFD locks), so two stores of one process exclude each other too, and a forked
-child has to open the file anew. Threads of one store are kept apart by its own lock.
+child has to open the file again. Threads of one store are kept apart by its own lock.
 """
 
 from __future__ import annotations

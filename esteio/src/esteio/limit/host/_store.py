@@ -26,10 +26,10 @@ from esteio.limit._decision import Decision
 from esteio.limit._errors import HostStoreError, LimitError
 from esteio.limit._events import LimitsDegraded, LimitsRestored
 from esteio.limit._group import decide_group
-from esteio.limit._limit import Hit, Limit, check_count, check_hit
+from esteio.limit._limit import Hit, Limit, check_count, check_hit, check_seconds
 from esteio.limit._memory import MemoryStore
+from esteio.limit._on_failure import is_denied_anyway, on_failure
 from esteio.limit._time import microseconds
-from esteio.limit.host._alone import REASON, Alone
 from esteio.limit.host._file import create, open_again, open_checked
 from esteio.limit.host._layout import Place, Table
 from esteio.limit.host._locks import SetLocks
@@ -38,6 +38,7 @@ from esteio.policy._forks import renew_after_fork
 __all__ = ["HostStore"]
 
 _MOST_KEYS = 1 << 22
+REASON = "a worker of this host holds the lock and stands still"
 
 
 class HostStore:
@@ -51,15 +52,14 @@ class HostStore:
     remote: Final = False
 
     def __init__(self, path: str | Path, *, patience: float = 0.045, clock: Clock = SYSTEM) -> None:
-        if isinstance(patience, bool) or not isinstance(patience, int | float) or not 0 <= patience <= 60:
-            raise LimitError("patience", patience, "seconds from 0 to 60")
+        check_seconds("patience", patience, 0, 60)
         self.path = Path(path)
         self._descriptor, self._memory, self._header = open_checked(self.path)
         self._table = Table(memoryview(self._memory))
         self._patience = patience
         self._locks = SetLocks(self._descriptor, patience)
         self._clock = microseconds(clock)
-        self._alone = Alone(MemoryStore(clock=clock), self._header.workers)
+        self._share = MemoryStore(clock=clock)
         self._threads = Lock()
         self._away_since: float | None = None
         self._made_by: int | None = None
@@ -76,7 +76,7 @@ class HostStore:
         patience: float = 0.045,
         clock: Clock = SYSTEM,
     ) -> HostStore:
-        """Make the file anew, in the parent of all that will open it; closing this store removes the file.
+        """Make a new file, in the parent of all that will open it; closing this store removes the file.
 
         `keys` pairs of key and limit have room (about 1.2 KiB each); `workers` is what a limit is divided by
         while a lock can't be had.
@@ -146,7 +146,7 @@ class HostStore:
                 finally:
                     self._locks.release(numbers)
             else:
-                decisions = self._alone.decide(hits, charge=charge)
+                decisions = self._decide_alone(hits, charge)
             event = self._changed()
         if event is not None:
             events.emit(event)
@@ -171,6 +171,13 @@ class HostStore:
         for place, (state, reset) in kept.items():
             self._table.write(place, state, now + reset, now)
         return decisions
+
+    def _decide_alone(self, hits: Sequence[Hit], charge: bool) -> list[Decision]:
+        """As `on_failure` of each limit says, by this worker's share; all or nothing, as in the file."""
+        local = [hit for hit in hits if hit.limit.on_failure == "local"]
+        counted = [hit._replace(limit=hit.limit.share(self._header.workers)) for hit in local]
+        shares = iter(self._share.decide_now(counted, charge=charge and not any(map(is_denied_anyway, hits))))
+        return [on_failure(hit, next(shares) if hit.limit.on_failure == "local" else None, REASON) for hit in hits]
 
     def _change(self, hit: Hit, changed: Callable[[State, int], State]) -> bool:
         """Put another state in the place of the one that is kept; False when the lock can't be had."""

@@ -76,7 +76,7 @@ class Batches:
         self._declared = declared
         self._queue: deque[Unit] = deque()
         self._alone: deque[Unit] = deque()  # once sent elsewhere in vain, so that they do not spoil another batch
-        self._flying: list[_Batch] = []
+        self._in_flight: list[_Batch] = []
         self._scheduled = False
         self._turn = 0.0
         self._timer: asyncio.TimerHandle | None = None
@@ -113,21 +113,21 @@ class Batches:
         """Send what waits, as far as it may be on its way."""
         self._scheduled = False
         while self.connection is not None and self._may_send():
-            units = [each for each in self._taken() if each.waits()]
+            units = [each for each in self._next_units() if each.waits()]
             if units:
                 batch = _Batch(units)
-                self._flying.append(batch)
+                self._in_flight.append(batch)
                 self.batches += 1
                 self.units += len(units)
                 self._send(batch, source=False)
 
     def _may_send(self) -> bool:
-        flying = len(self._flying)
-        if flying < IN_FLIGHT:
+        in_flight = len(self._in_flight)
+        if in_flight < IN_FLIGHT:
             return bool(self._queue or self._alone)
-        return flying < FULL_IN_FLIGHT and len(self._queue) >= self._most
+        return in_flight < FULL_IN_FLIGHT and len(self._queue) >= self._most
 
-    def _taken(self) -> list[Unit]:
+    def _next_units(self) -> list[Unit]:
         if self._alone:
             return [self._alone.popleft()]
         queue = self._queue
@@ -135,8 +135,8 @@ class Batches:
 
     def drain(self) -> list[Unit]:
         """All units, no longer waiting here; what was on its way may have been charged or not."""
-        units = [*(each for batch in self._flying for each in batch.units), *self._alone, *self._queue]
-        self._flying, self._alone, self._queue = [], deque(), deque()
+        units = [*(each for batch in self._in_flight for each in batch.units), *self._alone, *self._queue]
+        self._in_flight, self._alone, self._queue = [], deque(), deque()
         self._stop_timer()
         return [each for each in units if each.waits()]
 
@@ -147,7 +147,7 @@ class Batches:
         batch.sent = self.now()  # after the bytes were written: to pack them is no time of the server
 
     def _received(self, batch: _Batch, answer: Any) -> None:
-        if batch not in self._flying:
+        if batch not in self._in_flight:  # drained meanwhile: its units were decided elsewhere
             return
         if type(answer) is bytes:
             try:
@@ -155,7 +155,7 @@ class Batches:
             except (ValueError, StopIteration) as error:
                 self._on_failure(RedisFailure("corrupt", str(error) or "too few answers"))
                 return
-            self._flying.remove(batch)
+            self._in_flight.remove(batch)
             self._flush_soon()  # after those who were answered, so that their next hits come along
         elif isinstance(answer, NoScriptError) and self.connection is not None:
             self._send(batch, source=True)
@@ -170,7 +170,7 @@ class Batches:
         if found.reason != "moved":
             self._on_failure(found)
             return
-        self._flying.remove(batch)  # a refusal on account of one key; nothing was charged
+        self._in_flight.remove(batch)  # a refusal on account of one key; nothing was charged
         moved = [each for each in batch.units if each.waits()]
         for unit in moved:
             unit.since += self._stood_still  # by the loop's clock, since another node's differs from this one
@@ -233,14 +233,14 @@ class Batches:
     def _slow(self, now: float) -> bool:
         """Whether the oldest batch waits for too long, or without a connection the oldest unit."""
         if self.connection is not None:
-            return bool(self._flying) and self._flying[0].sent + self._wait <= now
+            return bool(self._in_flight) and self._in_flight[0].sent + self._wait <= now
         return any(queue and queue[0].since + self._wait <= now for queue in (self._alone, self._queue))
 
     def _give_up(self, now: float) -> None:
         """Hand over the units whose time is up at `now`; they are too many; the server is well."""
         if self.connection is None:
             return
-        for batch in self._flying:
+        for batch in self._in_flight:
             while batch.oldest() + _GRACE * self._wait <= now:
                 self._on_late(batch.units[batch.given_up])
                 batch.given_up += 1
@@ -251,8 +251,8 @@ class Batches:
     def _next_due(self) -> float:
         """When the next unit or batch is due."""
         dues = [queue[0].since + self._wait for queue in (self._alone, self._queue) if queue]
-        dues += [batch.oldest() + _GRACE * self._wait for batch in self._flying]
-        dues += [self._flying[0].sent + self._wait] if self._flying else []
+        dues += [batch.oldest() + _GRACE * self._wait for batch in self._in_flight]
+        dues += [self._in_flight[0].sent + self._wait] if self._in_flight else []
         return min(dues, default=inf)
 
     def _set_timer(self, due: float) -> None:

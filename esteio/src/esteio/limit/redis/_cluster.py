@@ -1,4 +1,4 @@
-"""A store at work on a Cluster, in one event loop.
+"""The connections to a Redis Cluster, in one event loop.
 
 Promises: each primary has one client. The map of slots is asked for again when a node sends a key elsewhere or a
 connection is lost; nobody waits for it longer than for a decision.
@@ -75,15 +75,15 @@ class ClusterSession:
         self._map: SlotMap | None = None
         self._unreachable: RedisFailure | None = None
         self._clients: dict[Node, NodeClient] = {}
-        self._homeless: list[Unit] = []
-        self._wanted = asyncio.Event()
+        self._unrouted: list[Unit] = []
+        self._map_wanted = asyncio.Event()
         self._endings: set[asyncio.Task[None]] = set()
         self._pause = _REST
-        self._learner = self._loop.create_task(
-            run_forever(f"limits of {shared.name}: the map of {address}", self._learn, tuning.retry_after),
+        self._map_task = self._loop.create_task(
+            run_forever(f"limits of {shared.name}: the map of {address}", self._refresh_map, tuning.retry_after),
             name=f"limits {address}: map",
         )
-        self._wanted.set()
+        self._map_wanted.set()
 
     @property
     def clients(self) -> tuple[NodeClient, ...]:
@@ -96,26 +96,27 @@ class ClusterSession:
         if len(names) > 1 and len({slot(name) for name in names}) > 1:
             shown = ", ".join(sorted({key for key, _, _ in unit.hits}))
             raise LimitError("hits", shown, "keys with one hash tag in a Cluster, as in '{ana}:write' and '{ana}:read'")
-        client = self._client_for(names[0])
+        client = self._client_of(names[0])
         if client is not None:
             return client.submit(unit)
-        self._wanted.set()
-        if self._unreachable is not None or len(self._homeless) >= self._tuning.waiting:
+        self._map_wanted.set()
+        if self._unreachable is not None or len(self._unrouted) >= self._tuning.waiting:
             return self._decide_locally(unit)
         unit.future = self._loop.create_future()
-        self._homeless.append(unit)
+        self._unrouted.append(unit)
         self._loop.call_later(self._tuning.wait, self._give_up, unit)
         return unit.future
 
-    def _client_for(self, name: str) -> NodeClient | None:
+    def _client_of(self, name: str) -> NodeClient | None:
         if self._map is None:
             return None
         node = self._map.owner(name)
         return None if node is None else self._clients.get(node)
 
     def _give_up(self, unit: Unit) -> None:
-        if unit in self._homeless:
-            self._homeless.remove(unit)
+        """Decide here what still has no node; by a timer, so the unit may be on its way or answered by now."""
+        if unit in self._unrouted:
+            self._unrouted.remove(unit)
         if unit.waits():
             unit.settle(self._decide_locally(unit))
 
@@ -126,28 +127,28 @@ class ClusterSession:
     # -- the map
 
     def _moved(self, units: list[Unit]) -> None:
-        """Take units that a node would not decide; they go where the next map says, in what is left of the budget."""
-        self._wanted.set()
-        self._homeless.extend(units)
+        """Keep units that a node refused for their slot until the next map says where they go, within their budget."""
+        self._map_wanted.set()
+        self._unrouted.extend(units)
         for unit in units:
             self._loop.call_later(self._tuning.wait / 4, self._give_up, unit)
 
-    async def _learn(self) -> None:
-        """Wait until the map is wanted, and ask for it; not again before a while."""
-        await self._wanted.wait()
-        self._wanted.clear()
+    async def _refresh_map(self) -> None:
+        """Wait until the map is wanted, fetch it, and pause, so that a storm of MOVED fetches it once."""
+        await self._map_wanted.wait()
+        self._map_wanted.clear()  # before it is fetched: who wants it meanwhile wants a newer one
         try:
-            self._take(await self._asked())
+            self._use_map(await self._fetch_map())
             self._pause = _REST
         except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
             self._unreachable = classify(error)
-            self._wanted.set()
-            for unit in tuple(self._homeless):
+            self._map_wanted.set()
+            for unit in tuple(self._unrouted):
                 self._give_up(unit)
             self._pause = min(2 * self._pause, self._tuning.retry_max)
         await asyncio.sleep(self._pause * (0.5 + random()))  # noqa: S311 - jitter
 
-    async def _asked(self) -> SlotMap:
+    async def _fetch_map(self) -> SlotMap:
         last = RedisFailure("gone", "no nodes")
         for node in dict.fromkeys((*self._clients, *self._address.nodes)):
             try:
@@ -164,29 +165,29 @@ class ClusterSession:
                 connection.abort()
         raise last
 
-    def _take(self, found: SlotMap) -> None:
+    def _use_map(self, found: SlotMap) -> None:
         self._map, self._unreachable, self._epoch = found, None, Epoch()
         for node in found.nodes - self._clients.keys():
-            self._clients[node] = self._client_of(node)
+            self._clients[node] = self._make_client(node)
         for node in self._clients.keys() - found.nodes:
             task = self._loop.create_task(self._clients.pop(node).close())
             self._endings.add(task)
             task.add_done_callback(self._endings.discard)
-        homeless, self._homeless = self._homeless, []
-        for unit in (each for each in homeless if each.waits()):
-            client = self._client_for(unit.names[0])
+        unrouted, self._unrouted = self._unrouted, []
+        for unit in (each for each in unrouted if each.waits()):
+            client = self._client_of(unit.names[0])
             if client is not None:
                 client.resubmit(unit)
             else:
                 unit.settle(self._decide_locally(unit))
 
-    def _client_of(self, node: Node) -> NodeClient:
+    def _make_client(self, node: Node) -> NodeClient:
         first = True
 
         async def connect() -> Connection:
             nonlocal first
             if not first:
-                self._wanted.set()  # it may not be the owner any more
+                self._map_wanted.set()  # it may not be the owner any more
             first = False
             return await connected(node, self._credentials, self._tuning.connect_timeout)
 
@@ -204,8 +205,8 @@ class ClusterSession:
 
     async def close(self) -> None:
         """End all clients."""
-        self._learner.cancel()
-        await asyncio.gather(self._learner, *(client.close() for client in self.clients), return_exceptions=True)
-        for unit in tuple(self._homeless):
+        self._map_task.cancel()
+        await asyncio.gather(self._map_task, *(client.close() for client in self.clients), return_exceptions=True)
+        for unit in tuple(self._unrouted):
             self._give_up(unit)
         await asyncio.gather(*self._endings, return_exceptions=True)

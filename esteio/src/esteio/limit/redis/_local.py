@@ -12,15 +12,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from esteio.limit._algorithms import NEVER, State
-from esteio.limit._decision import Decision, noted
+from esteio.limit._algorithms import State
+from esteio.limit._decision import Decision
 from esteio.limit._group import decide_group
 from esteio.limit._limit import Hit, Limit
+from esteio.limit._on_failure import is_denied_anyway, on_failure
 from esteio.limit.redis._script import Mode, Unit
 
-__all__ = ["Epoch", "Known", "Local", "Memory", "PendingCharge", "worded"]
-
-_SOON = 1_000_000  # microseconds; when nobody knows, ask again then
+__all__ = ["Epoch", "Known", "Local", "Memory", "PendingCharge"]
 
 
 class Known(NamedTuple):
@@ -137,7 +136,7 @@ class Local:
         epoch: Epoch,
     ) -> list[Decision]:
         """Decide as `on_failure` of each limit says, all or nothing."""
-        charge = charge and not any(_refused(hit) for hit in hits)
+        charge = charge and not any(map(is_denied_anyway, hits))
         pairs = [pair for pair in zip(hits, names, strict=True) if pair[0].limit.on_failure == "local"]
         for hit, name in pairs:
             self._entry(name, hit.limit, instances, now, epoch)
@@ -149,7 +148,7 @@ class Local:
             for name, (state, _) in kept.items():
                 self._entries[name].state = state
         answers = iter(decisions)
-        return [worded(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
+        return [on_failure(hit, next(answers) if hit.limit.on_failure == "local" else None, reason) for hit in hits]
 
     def refund(self, hit: Hit, name: str, instances: int, now: int, epoch: Epoch) -> None:
         """Give back here, and charge less later."""
@@ -233,23 +232,3 @@ class Local:
         entry.pending = min(entry.pending + hit.cost, hit.limit.capacity)
         entry.last = now
         self._pending[name] = None
-
-
-def _refused(hit: Hit) -> bool:
-    """Whether it is denied whatever was used."""
-    return hit.limit.on_failure == "closed" or hit.cost > hit.limit.capacity
-
-
-def worded(hit: Hit, local: Decision | None, reason: str) -> Decision:
-    """The decision on `hit` itself: `local` is the one on this instance's share, None when nothing was counted."""
-    key, limit, cost = hit
-    if cost > limit.capacity:
-        return noted(((), False, 0, 0, NEVER), limit, key, cost, reason)
-    if local is None:
-        let = limit.on_failure == "open"
-        remaining, retry = (limit.capacity - cost, 0) if let else (0, _SOON)
-        return noted(((), let, remaining, 0, retry), limit, key, cost, reason)
-    retry = local.retry_us
-    if retry == NEVER:  # more than a share, but not more than the limit
-        retry = max(local.reset_us, _SOON)
-    return noted(((), local.allowed, local.remaining, local.reset_us, retry), limit, key, cost, reason)

@@ -1,4 +1,4 @@
-"""How many instances share the limits: each one beats, and counts who did.
+"""How many instances share the limits: each sends a heartbeat, and is told how many did.
 
 Promises: an instance that goes is missed after `ttl` seconds; a number that falls is believed only after it stayed
 low for `ttl` seconds, since right after an outage the others are on their way back. When Redis is away the last

@@ -1,7 +1,7 @@
-"""The way to one server: open, away, and back again.
+"""The client of one server: its connection, what happens without one, and the way back.
 
-Promises: while it is open, decisions are Redis'; from the first trouble on they are made here at once, and nobody
-waits for the connection. One task tries to come back, when the circuit breaker lets it. Before it is open again
+Promises: while the connection is open, Redis decides; from its first failure on decisions are made here at once, and
+nobody waits for the connection. One task tries to come back, when the circuit breaker lets it. Before it is open again
 Redis knows what it may have lost, the instances that shared the limits have had their time to come back too, and all
 that was let pass meanwhile has been charged.
 """
@@ -69,7 +69,7 @@ class NodeClient:
         self._batches = Batches(
             shared.memory,
             shared.now_us,
-            self._lost,
+            self._on_lost,
             self._moved,
             self._late,
             most=tuning.batch,
@@ -131,7 +131,7 @@ class NodeClient:
             unit.settle(answer)
 
     def _late(self, unit: Unit) -> None:
-        """It waited too long behind others; the server is well."""
+        """Decide here a unit that waited too long behind others, while the server answers."""
         if unit.waits():
             unit.settle(self._decide_locally(unit, "busy"))
 
@@ -141,8 +141,9 @@ class NodeClient:
 
     # -- losing
 
-    def _lost(self, error: RedisFailure) -> None:
-        """The connection, or the server behind it, is of no use any more."""
+    def _on_lost(self, error: RedisFailure) -> None:
+        """Give up the connection, and decide here what waits for an answer."""
+        # First: what is decided below must not be sent over it, and abort() calls back here.
         connection, self._batches.connection = self._batches.connection, None
         units = self._batches.drain()
         if connection is None and error.reason == "slow":
@@ -170,7 +171,7 @@ class NodeClient:
             self._on_moved(again)
 
     def _mark_down(self, error: RedisFailure) -> None:
-        """From now on decisions are made here."""
+        """Decide here from now on, until a connection is open again."""
         self._joining = False
         self._failure = error
         for unit in self._batches.drain():
@@ -197,7 +198,7 @@ class NodeClient:
             self._mark_down(classify(error))
             await asyncio.sleep(0.02 * random())  # noqa: S311 - jitter
             return
-        except BaseException:
+        except BaseException:  # cancelled by close(): says nothing of the server
             permit.ignore()
             raise
         permit.success()
@@ -223,6 +224,7 @@ class NodeClient:
         try:
             run_id = await check_primary(connection, _ANSWER_TIMEOUT)
             await answered(connection.ask("PING"), self._tuning.wait)
+            # Another run of the server, or another server: it may have lost what the one before knew.
             if not run_id or run_id != self._run_id:
                 await self._restore(connection)
             await self._await_members(connection)
@@ -237,8 +239,8 @@ class NodeClient:
     async def _restore(self, connection: Connection) -> None:
         """Tell a server that may have lost it what it said last."""
         shared = self._shared
-        for some in _slices(shared.memory.restorations(self._owns, shared.now_us)):
-            await self._told(connection, some)
+        for some in _chunks(shared.memory.restorations(self._owns, shared.now_us)):
+            await self._send_units(connection, some)
 
     async def _await_members(self, connection: Connection) -> None:
         """Wait for the others, so that what they let pass is known before anybody is asked."""
@@ -251,22 +253,23 @@ class NodeClient:
 
     async def _flush_charges(self, connection: Connection) -> None:
         """Charge what was let pass here until now."""
-        for some in _slices(self._shared.local.charges(self._owns)):
+        for some in _chunks(self._shared.local.charges(self._owns)):
             try:
-                await self._told(connection, self._charge_units(some))
-            except BaseException:
+                await self._send_units(connection, self._charge_units(some))
+            except BaseException:  # cancelled while on its way, too: whether it was charged is unknown, so it is owed
                 self._take_back(some)
                 raise
             self._carried += sum(charge.cost for charge in some)
 
     def _open(self, connection: Connection) -> None:
         """Redis decides; what was let pass while the rest was charged goes first over the same connection."""
-        for some in _slices(self._shared.local.charges(self._owns)):
+        for some in _chunks(self._shared.local.charges(self._owns)):
             self._carried += sum(charge.cost for charge in some)
             connection.send(self._call(self._charge_units(some)), partial(self._charges_answered, some))
+        # No await from here to the flush: a decision between the two would be made here, after Redis was told all.
         self._joining = False
         self._down.clear()
-        connection.on_lost = lambda error: self._lost(classify(error))
+        connection.on_lost = lambda error: self._on_lost(classify(error))
         self._batches.connection = connection
         self._batches.flush()
         if self._away_since is not None:
@@ -276,9 +279,9 @@ class NodeClient:
             events.emit(LimitsRestored(self._shared.name, away, carried))
 
     async def _serve(self, connection: Connection) -> None:
-        """Beat until the connection is lost."""
+        """Send heartbeats until the connection is lost."""
         if connection.error is not None:
-            self._lost(classify(connection.error))
+            self._on_lost(classify(connection.error))
         while True:
             await self._sweep()
             pause = self._tuning.ttl / 3 * (0.75 + 0.25 * random())  # noqa: S311 - jitter
@@ -295,7 +298,7 @@ class NodeClient:
                 await self._flush_charges(connection)
             except Exception as error:  # noqa: BLE001 - also what a reply that makes no sense leads to
                 if self._batches.connection is connection:
-                    self._lost(classify(error))
+                    self._on_lost(classify(error))
                 return
 
     async def _sweep(self) -> None:
@@ -318,19 +321,19 @@ class NodeClient:
     def _call(self, units: Sequence[Unit]) -> bytes:
         return call(units, declared=self._shared.declared, source=True)
 
-    async def _told(self, connection: Connection, units: Sequence[Unit]) -> None:
+    async def _send_units(self, connection: Connection, units: Sequence[Unit]) -> None:
         async with asyncio.timeout(_ANSWER_TIMEOUT):
             answer = await connection.ask_packed(self._call(units))
-        self._note(units, answer)
+        self._remember(units, answer)
 
-    def _note(self, units: Sequence[Unit], answer: bytes) -> None:
+    def _remember(self, units: Sequence[Unit], answer: bytes) -> None:
         now, known = self._shared.now_us(), self._shared.memory.young
         for unit, row in zip(units, answers(answer), strict=True):
             known[unit.names[0]] = (unit.hits[0][1], row[1], row[2], now)
 
     def _charges_answered(self, charges: Sequence[PendingCharge], answer: Any) -> None:
         try:
-            self._note(self._charge_units(charges), answer)
+            self._remember(self._charge_units(charges), answer)
         except (TypeError, ValueError):  # an error, or no answer of the script
             self._take_back(charges)
 
@@ -342,7 +345,7 @@ class NodeClient:
     # -- ending
 
     async def close(self) -> None:
-        """Say good-bye, and decide here what still waits."""
+        """Leave the members, end the connection, and decide here what still waits."""
         try:
             await self._leave()
         finally:  # also when who closes is cancelled
@@ -364,7 +367,7 @@ class NodeClient:
                 await self._flush_charges(connection)
                 await connection.ask_packed(leave(self._presence_key(), self._shared.me))
         except Exception as error:  # noqa: BLE001 - it is missed after `ttl` seconds, too
-            _logger.info("limits of %s: %s was left without good-bye: %s", self._shared.name, self._label, error)
+            _logger.info("limits of %s: %s was left without a word to it: %s", self._shared.name, self._label, error)
 
     def snapshot(self) -> NodeSnapshot:
         """The numbers of this moment."""
@@ -383,7 +386,7 @@ class NodeClient:
         )
 
 
-def _slices(items: Iterable[T]) -> Iterator[list[T]]:
+def _chunks(items: Iterable[T]) -> Iterator[list[T]]:
     rest = iter(items)
     while some := list(islice(rest, _CARRIED)):
         yield some

@@ -1,4 +1,4 @@
-"""What the clients of one event loop are told, share, and show."""
+"""What the clients of one event loop have in common: settings, state, snapshots, their background loop."""
 
 from __future__ import annotations
 

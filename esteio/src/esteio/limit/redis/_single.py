@@ -1,4 +1,4 @@
-"""A store at work on one server, or on the primary that Sentinels name, in one event loop.
+"""The connection to one server, or to the primary that Sentinels name, in one event loop.
 
 Promises: one server has one client. Each connection goes to the primary the Sentinels name at that moment.
 """
@@ -58,15 +58,15 @@ class SingleSession:
     async def _connect(self) -> Connection:
         node = self._nodes[0]
         if self._address.kind == "sentinel":
-            node = self._primary = await self._named()
+            node = self._primary = await self._find_primary()
         return await connected(node, self._credentials, self._timeout)
 
-    async def _named(self) -> Node:
+    async def _find_primary(self) -> Node:
         """Where the primary is; a Sentinel that knew is asked first from then on."""
         last = RedisFailure("gone", "no Sentinels")
         for node in tuple(self._nodes):
             try:
-                found = await self._asked(node)
+                found = await self._ask_sentinel(node)
             except RedisFailure as error:
                 last = error
                 continue
@@ -76,7 +76,7 @@ class SingleSession:
         service = self._address.service
         raise RedisFailure("gone", f"no Sentinel knows the primary of {service!r}; the last one: {last}")
 
-    async def _asked(self, sentinel: Node) -> Node:
+    async def _ask_sentinel(self, sentinel: Node) -> Node:
         connection = await connected(sentinel, self._sentinels, _SENTINEL_TIMEOUT)
         try:
             async with asyncio.timeout(_SENTINEL_TIMEOUT):
@@ -93,7 +93,7 @@ class SingleSession:
     async def _still_primary(self) -> None:
         """Leave a server that was replaced without hearing of it: cut off from the Sentinels, but not from here."""
         try:
-            named = await self._named()
+            named = await self._find_primary()
         except RedisFailure:
             return  # that no Sentinel answers says nothing against the server
         if named != self._primary:

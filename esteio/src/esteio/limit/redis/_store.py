@@ -14,7 +14,6 @@ import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from secrets import token_hex
 from socket import gethostname
 from typing import Final
@@ -22,7 +21,7 @@ from typing import Final
 from esteio.clock import SYSTEM, Clock
 from esteio.limit._decision import Decision
 from esteio.limit._errors import LimitError
-from esteio.limit._limit import Hit, Limit, check_hit
+from esteio.limit._limit import Hit, Limit, check_count, check_hit, check_seconds
 from esteio.limit._time import microseconds
 from esteio.limit.redis._address import Address, parse
 from esteio.limit.redis._cluster import ClusterSession
@@ -90,16 +89,16 @@ class RedisStore:
         remembered: int = 50_000,
         clock: Clock = SYSTEM,
     ) -> None:
-        _between("budget", budget, 0.001, 60.0)
-        _between("connect_timeout", connect_timeout, 0.01, 60.0)
-        _between("batch", batch, 1, 1000, whole=True)
-        _between("waiting", waiting, 1, 10_000_000, whole=True)
-        _between("instances", instances, 1, 1_000_000, whole=True)
-        _between("ttl", ttl, 0.1, 3600.0)
-        _between("retry_after", retry_after, 0.01, 3600.0)
-        _between("retry_max", retry_max, retry_after, 3600.0)
-        _between("local_keys", local_keys, 128, 10_000_000, whole=True)
-        _between("remembered", remembered, 2, 10_000_000, whole=True)
+        check_seconds("budget", budget, 0.001, 60.0)
+        check_seconds("connect_timeout", connect_timeout, 0.01, 60.0)
+        check_count("batch", batch, 1, 1000)
+        check_count("waiting", waiting, 1, 10_000_000)
+        check_count("instances", instances, 1, 1_000_000)
+        check_seconds("ttl", ttl, 0.1, 3600.0)
+        check_seconds("retry_after", retry_after, 0.01, 3600.0)
+        check_seconds("retry_max", retry_max, retry_after, 3600.0)
+        check_count("local_keys", local_keys, 128, 10_000_000)
+        check_count("remembered", remembered, 2, 10_000_000)
         if not isinstance(prefix, str) or "{" in prefix or "}" in prefix:
             raise LimitError("prefix", prefix, "text without braces, which mark hash tags")
         if not isinstance(url, str):
@@ -148,7 +147,7 @@ class RedisStore:
         self._session()
 
     async def close(self) -> None:
-        """End the connections of this event loop; who waits is answered at once. A later hit connects anew."""
+        """End the connections of this event loop; who waits is answered at once. A later hit connects again."""
         loop = asyncio.get_running_loop()
         session, _ = self._sessions.pop(loop, (None, None))
         self._latest = (None, None)
@@ -172,11 +171,11 @@ class RedisStore:
             self._sessions.pop(old, None)
         found = self._sessions.get(loop)
         if found is None:
-            found = self._sessions[loop] = self._begun()
+            found = self._sessions[loop] = self._new_session()
         self._latest = (loop, found[0])
         return found[0]
 
-    def _begun(self) -> tuple[Session, Shared]:
+    def _new_session(self) -> tuple[Session, Shared]:
         memory = Memory(self._remembered)
         cluster = self.address.kind == "cluster"
         shared = Shared(
@@ -196,9 +195,3 @@ class RedisStore:
 def _address(url: str, password: str | None) -> Address:
     found = parse(url, password)
     return found if found.password or password is not None else parse(url, os.environ.get("REDIS_PASSWORD"))
-
-
-def _between(name: str, value: float, low: float, high: float, *, whole: bool = False) -> None:
-    kind: type | tuple[type, ...] = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kind) or not isfinite(value) or not low <= value <= high:
-        raise LimitError(name, value, f"{'a whole number' if whole else 'a number'} from {low:g} to {high:g}")

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from esteio.limit._decision import Decision
 from esteio.limit._limit import Hit, Limit, check_hit
-from esteio.limit.redis._local import worded
+from esteio.limit._on_failure import on_failure
 from esteio.limit.redis._store import RedisStore
 from esteio.policy._forks import renew_after_fork
 
@@ -75,7 +75,7 @@ class SyncRedisStore:
         try:
             decisions: list[Decision] = self._ask(lambda: self.store.decide(hits, charge=charge))
         except TimeoutError:
-            return [worded(hit, None, "busy") for hit in hits]
+            return [on_failure(hit, None, "busy") for hit in hits]
         return decisions
 
     def refund_now(self, key: str, limit: Limit, cost: int = 1) -> None:
@@ -93,7 +93,7 @@ class SyncRedisStore:
     # -- its thread
 
     def close(self) -> None:
-        """End the connections and the thread; a later hit begins anew."""
+        """End the connections and the thread; a later hit begins again."""
         with self._lock:
             engine, self._engine = self._engine, None
         if engine is not None:
