@@ -17,11 +17,13 @@ import signal
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_loader
+from io import StringIO
 from pathlib import Path
 from types import ModuleType
 
@@ -196,6 +198,23 @@ class _Changed(MetaPathFinder, Loader):
         exec(compile(self._mutant.source, self._mutant.file, "exec"), module.__dict__)
 
 
+def arguments(tests: tuple[str, ...]) -> list[str]:
+    """What pytest is told; a busy machine must not make a test fail by its time."""
+    paths = [str(TOP / "esteio/tests" / test) for test in tests]
+    return ["-x", "-q", "-p", "no:cacheprovider", "--timeout", str(SECONDS), *paths]
+
+
+def warm_up(tests: tuple[str, ...]) -> None:
+    """Import all that the tests need, then forget what is ours: each child imports only that again, with its mutant."""
+    with redirect_stdout(StringIO()):
+        pytest.main(["--collect-only", *arguments(tests)])
+    own = tuple(Path(test).stem for test in tests)
+    for name in list(sys.modules):
+        path = getattr(sys.modules[name], "__file__", None) or ""
+        if name in own or (path.startswith(str(TOP)) and "site-packages" not in path and not name.startswith("tools")):
+            del sys.modules[name]
+
+
 def start(mutant: Mutant, tests: tuple[str, ...]) -> int:
     """Run the tests with it in a child, which ends with 0 when they pass; returns its process id.
 
@@ -212,14 +231,19 @@ def start(mutant: Mutant, tests: tuple[str, ...]) -> int:
         os.dup2(nothing, 1)
         os.dup2(nothing, 2)
         sys.meta_path.insert(0, _Changed(mutant))
-        paths = [str(TOP / "esteio/tests" / test) for test in tests]
-        status = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *paths]))
+        status = int(pytest.main(arguments(tests)))
     finally:
         os._exit(status)
 
 
 def survivors(tried: list[Mutant], tests: tuple[str, ...]) -> list[Mutant]:
-    """Those with which all tests pass."""
+    """Those with which all tests pass; RuntimeError when they don't pass on the source as it is."""
+    warm_up(tests)
+    unchanged = [Mutant(file, "", 0, (SOURCES / file).read_text(encoding="utf-8")) for file in {m.file for m in tried}]
+    for each in unchanged:
+        if os.waitpid(start(each, tests), 0)[1]:
+            msg = f"the tests fail without a mutant: {' '.join(tests)}"
+            raise RuntimeError(msg)
     running: dict[int, Mutant] = {}
     alive = []
     waiting = list(reversed(tried))

@@ -189,6 +189,15 @@ def test_statistics_reset_by_an_operator_are_not_taken_for_a_crash() -> None:
     assert judge(15, origin, doubtful, "committed", history) is Outcome.UNKNOWN
 
 
+def test_the_start_of_a_life_that_was_not_known_at_first_is_kept_once_it_is() -> None:
+    history = History()
+    history.witness(FIRST, None)
+    assert history.witness(FIRST, Start(100, 10)) == FIRST
+    assert history.start(FIRST) == Start(100, 10)
+    history.witness(FIRST, Start(300, 30))
+    assert history.start(FIRST) == Start(100, 10)
+
+
 def test_the_memory_of_lives_is_bounded() -> None:
     history = History()
     for number in range(100):

@@ -61,6 +61,27 @@ async def test_time_for_which_the_loop_did_not_run_is_neither_redis_nor_the_queu
     assert [each.reason for each in lost] == ["slow"]
 
 
+async def test_a_look_that_raises_is_logged_and_the_next_one_comes(caplog: pytest.LogCaptureFixture) -> None:
+    failed = asyncio.Event()
+    calls: list[RedisFailure] = []
+
+    def on_failure(failure: RedisFailure) -> None:
+        calls.append(failure)
+        if len(calls) == 1:
+            raise LookupError("a defect")
+        batches.drain()
+        failed.set()
+
+    batches = Batches(
+        Memory(10), lambda: 0, on_failure, lambda units: None, lambda unit: None, most=1, wait=0.02, declared=True
+    )
+    batches.connection = Unanswered()  # type: ignore[assignment]
+    batches.add(unit(1))
+    async with asyncio.timeout(BOUND):
+        await failed.wait()
+    assert "a defect" in caplog.text
+
+
 async def test_an_answer_that_came_while_the_loop_stood_still_is_in_time() -> None:
     loop = asyncio.get_running_loop()
     answer = loop.create_future()

@@ -211,6 +211,14 @@ class Batches:
 
     def _check(self) -> None:
         self._timer = None
+        try:
+            self._look()
+        finally:  # also when deciding here raised, which the loop logs: whoever waits must not wait for ever
+            if self._timer is None and self._next_due() < inf:
+                self._set_timer(self.now() + self._tick)
+
+    def _look(self) -> None:
+        """Count the time that passed, and give up what has waited for too long."""
         late = self.now() - self._due
         if late > _LATE:
             self._stood_still += late
@@ -226,7 +234,7 @@ class Batches:
         if self._slow(now):
             self._on_failure(RedisFailure("slow", f"no answer within {self._wait * 1000:.0f} ms"))
             return
-        self._give_up(now + min(_GRAIN, self._wait / 8))
+        self._give_up(now + min(_GRAIN, self._tick))
         if (due := self._next_due()) < inf:
             self._set_timer(min(due, now + self._tick))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from esteio.testing.redis._server import RedisServer, wait_until
+from esteio.testing.redis._server import RedisServer, Started, wait_until
 
 __all__ = ["RedisCluster"]
 
 _SLOTS = 16_384
 
 
-class RedisCluster:
+class RedisCluster(Started):
     """Three servers that share the slots evenly; also a context manager. `servers` are in the order of their slots.
 
     With `whole` all of them stop serving within about a second when one is down, which is Redis' own default.
@@ -26,17 +26,6 @@ class RedisCluster:
         }
         self.servers = [RedisServer(password=password, settings=settings) for _ in range(3)]
         self._stack = ExitStack()
-
-    def __enter__(self) -> RedisCluster:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:

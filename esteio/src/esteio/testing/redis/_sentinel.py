@@ -12,12 +12,12 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from esteio.testing.redis._server import RedisServer, binary, free_port, wait_until
+from esteio.testing.redis._server import RedisServer, Started, binary, free_port, wait_until
 
 __all__ = ["SentinelTrio"]
 
 
-class SentinelTrio:
+class SentinelTrio(Started):
     """Two servers and three Sentinels that fail over within about a second; also a context manager.
 
     `service` is the name the Sentinels know the primary by.
@@ -31,17 +31,6 @@ class SentinelTrio:
         self.servers = [RedisServer(password=password) for _ in range(2)]
         self.sentinels = [free_port() for _ in range(3)]
         self._stack = ExitStack()
-
-    def __enter__(self) -> SentinelTrio:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:

@@ -9,9 +9,11 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 from redis import Redis
@@ -21,7 +23,7 @@ from redis.retry import Retry
 
 from esteio.errors import EsteioError
 
-__all__ = ["RedisServer", "RedisServerMissing", "free_port", "wait_until"]
+__all__ = ["RedisServer", "RedisServerMissing", "Started", "free_port", "wait_until"]
 
 _START = 20.0
 _ATTEMPTS = 5
@@ -66,7 +68,30 @@ def wait_until(reached: Callable[[], bool], what: str, within: float = _START) -
         time.sleep(0.01)
 
 
-class RedisServer:
+class Started(ABC):
+    """Runs from the beginning to the end of a `with` block; what started only in part is stopped, too."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Return when it can be used."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """End it, however it is."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:  # interrupted, too: nothing may be left running
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class RedisServer(Started):
     """A server on a loopback port and on a Unix socket, empty at every start.
 
     `settings` are lines of redis.conf (`{"maxmemory": "2mb"}`). `port` stays the same over restarts. Also a
@@ -82,13 +107,6 @@ class RedisServer:
         self._settings = dict(settings or {})
         self._home = Path(tempfile.mkdtemp(prefix="esteio-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> RedisServer:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
