@@ -124,7 +124,7 @@ class _Lines:
     """Who waits, by key. Only the first of a line asks the limiter, so that nobody is overtaken."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._lock = Lock()  # a waiter joins or leaves, and the first of the line is decided, as one step
         self._lines: dict[str, deque[_Waiter]] = {}
         self.waiting = 0
 

@@ -71,7 +71,7 @@ class BoundCache(Bound[Cache]):
     def __init__(self, definition: Cache, binding: Binding) -> None:
         super().__init__(definition, binding)
         self._now = time_source(binding.clock)
-        self._lock = Lock()
+        self._lock = Lock()  # an answer is looked up and moved to the end, or added and the oldest dropped, as one step
         self._answers: OrderedDict[Hashable, tuple[float, Any]] = OrderedDict()
         self._flights = SingleFlight()
         self.hits = self.stale_hits = self.shared = 0

@@ -90,7 +90,7 @@ class BoundShedder(Bound[LoadShedder]):
 
     def __init__(self, definition: LoadShedder, binding: Binding) -> None:
         super().__init__(definition, binding)
-        self._lock = Lock()
+        self._lock = Lock()  # the load is compared and the call counted as one step, or many would pass at the limit
         self._running = set[object]()
         self.shed = 0
         renew_after_fork(self)

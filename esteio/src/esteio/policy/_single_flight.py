@@ -55,6 +55,8 @@ class SingleFlight:
     """The flights of one cache, by key."""
 
     def __init__(self) -> None:
+        # Held to join or to end a flight: without it a caller could join one that has just told its waiters, and wait
+        # for ever. Never held while the call runs.
         self._lock = Lock()
         self._flights: dict[Hashable, Flight] = {}
 

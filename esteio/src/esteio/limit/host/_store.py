@@ -60,7 +60,7 @@ class HostStore:
         self._locks = SetLocks(self._descriptor, patience)
         self._clock = microseconds(clock)
         self._share = MemoryStore(clock=clock)
-        self._threads = Lock()
+        self._threads = Lock()  # the kernel's locks are the open file's: they keep processes apart, not our threads
         self._away_since: float | None = None
         self._made_by: int | None = None
         self._closed = False

@@ -53,7 +53,7 @@ class SyncRedisStore:
 
     def __init__(self, store: RedisStore) -> None:
         self.store = store
-        self._lock = Lock()
+        self._lock = Lock()  # one thread is started, however many ask first
         self._engine: _Engine | None = None
         self._patience = store.budget + _GRACE
         renew_after_fork(self)

@@ -80,6 +80,7 @@ class Circuit(Bound[CircuitBreaker]):
     def __init__(self, definition: CircuitBreaker, binding: Binding) -> None:
         super().__init__(definition, binding)
         self.machine = Machine(definition, binding.random, judges_results=definition.result is not None)
+        # The machine is not thread-safe. Neither hooks nor predicates run under this lock: they may call the circuit.
         self._lock = Lock()
         self._now = time_source(binding.clock)
         renew_after_fork(self)
@@ -154,7 +155,9 @@ class Circuit(Bound[CircuitBreaker]):
     def acquire(self) -> Permit:
         """The right to call; raises CircuitOpen."""
         machine, now = self.machine, self._now()
-        if now < machine.shut_until:
+        if (
+            now < machine.shut_until
+        ):  # without the lock: a rejection is cheap, and a circuit that closes is seen next time
             machine.rejected += 1
         else:
             with self._lock:

@@ -34,6 +34,8 @@ class Slots:
         self.free: deque[None] = deque([None] * limit)
         self.line: deque[Ticket] = deque()
         self.surplus = 0  # taken slots to drop when they come back, after the limit shrank
+        # For the line, and for handing slots over. A free slot is taken and given back without it: a deque's pop and
+        # append are atomic, so the usual call, with nobody in line, takes no lock.
         self._lock = Lock()
 
     def taken(self) -> int:

@@ -82,6 +82,8 @@ class Registry:
     """Names, states, live changes. Most programs need only the default one, `esteio.policy.registry`."""
 
     def __init__(self) -> None:
+        # Two threads that make the same named state must get one. Reentrant: binding a policy may run the user's code,
+        # which may build a pipeline.
         self._lock = RLock()
         self._pipelines: WeakValueDictionary[str, Pipeline] = WeakValueDictionary()
         self._shared: WeakValueDictionary[tuple[str, str], Bound[Any]] = WeakValueDictionary()

@@ -52,7 +52,7 @@ class RuleSet:
         self._rules: tuple[Rule, ...] = ()
         self._entries: tuple[Entry, ...] = ()
         self._counts: dict[str, RuleCounts] = {}
-        self._lock = Lock()
+        self._lock = Lock()  # for the counts; rules are read without it, since they are replaced whole
         self.replace(rules)
         renew_after_fork(self)
 
