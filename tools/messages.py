@@ -70,12 +70,12 @@ def _texts(nodes: list[ast.expr]) -> Iterator[str]:
 def _of_template(file: Path) -> Iterator[Message]:
     options = {"trimmed": "true", "newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
     with file.open("rb") as source:
-        for _, _, message, _ in babel_extract(source, ("_", "gettext", "ngettext"), (), {**options, "silent": "false"}):
-            if isinstance(message, str):
-                yield message
-            elif message:
-                one, many = [part for part in message if part is not None][:2]
-                yield one, many
+        for _, function, found, _ in babel_extract(source, ("_", "gettext", "ngettext"), (), {**options, "silent": "false"}):
+            texts = [found] if isinstance(found, str) else [part for part in found if part]  # None: what is no constant
+            if function == "ngettext":
+                yield texts[0], texts[1]
+            else:
+                yield texts[0]
 
 
 def read() -> Catalog:

@@ -22,6 +22,7 @@ from sispat.kernel.audit import Sought
 from sispat.kernel.dates import read_date
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Ui, labels_of
+from sispat.kernel.i18n import _
 from sispat.kernel.inputs import BlankIsNone, Date, Input, Legible
 from sispat.kernel.words import plate_typed
 from sispat.ui.history import readable
@@ -65,7 +66,9 @@ def _record(text: str) -> UUID | int | None:
     try:
         return UUID(text)
     except ValueError:
-        raise InvalidData({"registro": "Informe o número da plaqueta ou o identificador (UUID) do registro."}) from None
+        raise InvalidData(
+            {"registro": _("Informe o número da plaqueta ou o identificador (UUID) do registro.")}
+        ) from None
 
 
 async def _found(ctx: RequestContext, asked: ListaDeEventos) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from sispat.kernel.brazil import mask_cpf
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InUse, InvalidData, NotFound, VersionConflict
+from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import Input
 from sispat.kernel.patches import Patch
 from sispat.kernel.words import term, words_of
@@ -30,23 +31,23 @@ CHOICES = 20  # offered at once: more is not read, but narrowed by typing
 _MOST_WORDS, _LONGEST_WORD = 8, 60  # of a search for a choice
 MEANT_AT_MOST = 100  # agentes that a search may mean
 
-NOMES = {"setor": "O setor", "local": "O local", "agente": "O agente", "classe": "A classe"}
+NOMES = {"setor": lazy("O setor"), "local": lazy("O local"), "agente": lazy("O agente"), "classe": lazy("A classe")}
 
 CONSTRAINTS = {
-    "setor_codigo_unico": ("codigo", "Já existe um setor com este código."),
-    "setor_pai_id_fkey": ("pai_id", "O setor superior escolhido não existe."),
-    "setor_sem_ciclo": ("pai_id", "O setor escolhido faz parte deste, direta ou indiretamente. Escolha outro."),
-    "setor_pai_em_uso": ("pai_id", "O setor escolhido não está mais em uso. Escolha outro."),
-    "setor_vazio_ao_sair": ("ativo", "O setor ainda tem bens. Troque a carga deles e tente de novo."),
-    "local_setor_em_uso": ("setor_id", "O setor escolhido não está mais em uso. Escolha outro."),
-    "agente_setor_em_uso": ("setor_id", "O setor escolhido não está mais em uso. Escolha outro."),
-    "setor_check": ("pai_id", "Um setor não pode ser superior a si mesmo."),
-    "local_nome_unico": ("nome", "Este setor já tem um local com este nome."),
-    "local_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
-    "agente_matricula_unica": ("matricula", "Já existe um agente com esta matrícula."),
-    "agente_cpf_unico": ("cpf", "Já existe um agente com este CPF."),
-    "agente_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
-    "classe_conta_unica": ("conta", "Já existe uma classe com esta conta."),
+    "setor_codigo_unico": ("codigo", lazy("Já existe um setor com este código.")),
+    "setor_pai_id_fkey": ("pai_id", lazy("O setor superior escolhido não existe.")),
+    "setor_sem_ciclo": ("pai_id", lazy("O setor escolhido faz parte deste, direta ou indiretamente. Escolha outro.")),
+    "setor_pai_em_uso": ("pai_id", lazy("O setor escolhido não está mais em uso. Escolha outro.")),
+    "setor_vazio_ao_sair": ("ativo", lazy("O setor ainda tem bens. Troque a carga deles e tente de novo.")),
+    "local_setor_em_uso": ("setor_id", lazy("O setor escolhido não está mais em uso. Escolha outro.")),
+    "agente_setor_em_uso": ("setor_id", lazy("O setor escolhido não está mais em uso. Escolha outro.")),
+    "setor_check": ("pai_id", lazy("Um setor não pode ser superior a si mesmo.")),
+    "local_nome_unico": ("nome", lazy("Este setor já tem um local com este nome.")),
+    "local_setor_id_fkey": ("setor_id", lazy("O setor escolhido não existe.")),
+    "agente_matricula_unica": ("matricula", lazy("Já existe um agente com esta matrícula.")),
+    "agente_cpf_unico": ("cpf", lazy("Já existe um agente com este CPF.")),
+    "agente_setor_id_fkey": ("setor_id", lazy("O setor escolhido não existe.")),
+    "classe_conta_unica": ("conta", lazy("Já existe uma classe com esta conta.")),
 }
 
 
@@ -184,13 +185,13 @@ async def _locked(ctx: Context, kind: str, id_: UUID, version: int, data: Input 
         raise NotFound(NOMES[kind], id_)
     if before["versao"] != version:
         sent = {} if data is None else data.model_dump(exclude_unset=isinstance(data, Patch))
-        raise VersionConflict(f"{NOMES[kind]} “{before['nome']}”", current=_shown(before), sent=sent)
+        raise VersionConflict(NOMES[kind], before["nome"], current=_shown(before), sent=sent)
     return before
 
 
 def _refuse_mask(values: Mapping[str, Any]) -> None:
     if "*" in (values.get("cpf") or ""):
-        raise InvalidData({"cpf": "Digite o CPF inteiro, com 11 algarismos, ou deixe em branco."})
+        raise InvalidData({"cpf": _("Digite o CPF inteiro, com 11 algarismos, ou deixe em branco.")})
 
 
 async def _record(

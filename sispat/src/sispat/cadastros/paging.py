@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 
 __all__ = ["Place", "RegisterPage", "cursor_at", "place_of"]
 
@@ -49,7 +50,7 @@ def place_of(kind: str, cursor: str) -> Place | None:
             return Place(key, UUID(id_))
     except (ValueError, TypeError, AttributeError):
         pass
-    raise InvalidData({"cursor": "A chave da página não é desta lista. Comece de novo pela primeira página."})
+    raise InvalidData({"cursor": _("A chave da página não é desta lista. Comece de novo pela primeira página.")})
 
 
 def _storable(key: str) -> bool:

@@ -15,6 +15,7 @@ from sispat.cadastros import actions
 from sispat.cadastros.sql import Option
 from sispat.http.submission import SEARCHED
 from sispat.kernel.context import Context
+from sispat.kernel.i18n import _, ngettext
 from sispat.ui.fields import Choice, ChoiceGroup, FormField
 
 __all__ = ["path_of", "with_choices", "with_current"]
@@ -46,7 +47,7 @@ def with_current(field: FormField, id_: str, label: str) -> FormField:
     """`field`, and the present value where it lies beyond the reach of who is choosing."""
     if field.choice(id_):
         return field
-    return replace(field, groups=(ChoiceGroup("Atual", (Choice(id_, label),)), *field.groups))
+    return replace(field, groups=(ChoiceGroup(_("Atual"), (Choice(id_, label),)), *field.groups))
 
 
 def path_of(entity: str, setor_id: UUID | None = None) -> str:
@@ -65,7 +66,7 @@ def _grouped(rows: Iterable[Option]) -> tuple[ChoiceGroup, ...]:
     """Under their setores, where they have any."""
     groups: dict[str, list[Choice]] = {}
     for row in rows:
-        label = row.label if row.ativo else f"{row.label} (inativo)"
+        label = row.label if row.ativo else _("%(label)s (inativo)", label=row.label)
         groups.setdefault(row.setor, []).append(Choice(str(row.id), label))
     return tuple(ChoiceGroup(setor, tuple(choices)) for setor, choices in sorted(groups.items()))
 
@@ -73,9 +74,20 @@ def _grouped(rows: Iterable[Option]) -> tuple[ChoiceGroup, ...]:
 def _finding(typed: str, number: int, more: bool) -> str:
     """What the list of choices holds, in words; empty where it simply holds all there are."""
     if not typed:
-        return f"A lista mostra os {actions.CHOICES} primeiros; para achar outro, busque." if more else ""
+        most = actions.CHOICES
+        return _("A lista mostra os %(most)s primeiros; para achar outro, busque.", most=most) if more else ""
     if not number:
-        return f"Nada encontrado para “{typed}”. Tente o começo de outra palavra."
+        return _("Nada encontrado para “%(typed)s”. Tente o começo de outra palavra.", typed=typed)
     if more:
-        return f"Os {actions.CHOICES} primeiros com “{typed}”. Escolha na lista, ou digite mais uma palavra e busque."
-    return f"{number} encontrados para “{typed}”. Escolha na lista." if number > 1 else f"Encontrado para “{typed}”."
+        return _(
+            "Os %(most)s primeiros com “%(typed)s”. Escolha na lista, ou digite mais uma palavra e busque.",
+            most=actions.CHOICES,
+            typed=typed,
+        )
+    return ngettext(
+        "Encontrado para “%(typed)s”.",
+        "%(num)s encontrados para “%(typed)s”. Escolha na lista.",
+        number,
+        num=number,
+        typed=typed,
+    )

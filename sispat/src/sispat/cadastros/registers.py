@@ -10,6 +10,7 @@ from sispat.cadastros.fields import ENTITIES
 from sispat.cadastros.rules import editing
 from sispat.kernel.context import Context
 from sispat.kernel.fields import FieldSpec
+from sispat.kernel.i18n import lazy
 from sispat.kernel.permissions import Action
 from sispat.ui.fields import FormField, Section, in_sections
 
@@ -18,13 +19,18 @@ __all__ = ["REGISTERS", "Register", "fields", "sections"]
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """One register: `plural` is its address, `columns` what its list shows beside the name."""
+    """One register: `plural` is its address, `columns` what its list shows beside the name.
+
+    `new`, `edit` and `remove` are titles of its forms, `searched_by` what its list is searched by.
+    """
 
     kind: str
     plural: str
     title: str
-    noun: str
     new: str
+    edit: str
+    remove: str
+    searched_by: str
     columns: tuple[str, ...]
     help: str
     short: str = ""  # its name in the menu, where the title is too long
@@ -52,20 +58,24 @@ class Register:
 
 REGISTERS = (
     Register(
-        "setor", "setores", "Setores", "setor", "Novo setor", ("codigo", "pai_id"),
-        "As unidades da prefeitura. Cada pessoa alcança os bens dos seus setores.",
+        "setor", "setores", lazy("Setores"), lazy("Novo setor"), lazy("Editar setor"), lazy("Excluir setor"),
+        lazy("Parte do nome ou do código"), ("codigo", "pai_id"),
+        lazy("As unidades da prefeitura. Cada pessoa alcança os bens dos seus setores."),
     ),
     Register(
-        "local", "locais", "Locais", "local", "Novo local", ("setor_id",),
-        "Salas, depósitos e pátios. Um local pertence sempre ao mesmo setor.",
+        "local", "locais", lazy("Locais"), lazy("Novo local"), lazy("Editar local"), lazy("Excluir local"),
+        lazy("Parte do nome"), ("setor_id",),
+        lazy("Salas, depósitos e pátios. Um local pertence sempre ao mesmo setor."),
     ),
     Register(
-        "agente", "agentes", "Agentes responsáveis", "agente", "Novo agente", ("matricula", "cargo", "setor_id"),
-        "As pessoas que respondem por bens (Lei 4.320/64, art. 94).", "Agentes",
+        "agente", "agentes", lazy("Agentes responsáveis"), lazy("Novo agente"), lazy("Editar agente"), lazy("Excluir agente"),
+        lazy("Parte do nome ou da matrícula"), ("matricula", "cargo", "setor_id"),
+        lazy("As pessoas que respondem por bens (Lei 4.320/64, art. 94)."), lazy("Agentes"),
     ),
     Register(
-        "classe", "classes", "Classes", "classe", "Nova classe", ("conta", "vida_util_meses", "residual_pct"),
-        "As contas do patrimônio, com a vida útil e o valor residual de cada uma.",
+        "classe", "classes", lazy("Classes"), lazy("Nova classe"), lazy("Editar classe"), lazy("Excluir classe"),
+        lazy("Parte do nome ou da conta"), ("conta", "vida_util_meses", "residual_pct"),
+        lazy("As contas do patrimônio, com a vida útil e o valor residual de cada uma."),
     ),
 )  # fmt: skip
 

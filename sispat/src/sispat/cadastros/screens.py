@@ -17,6 +17,7 @@ from sispat.http.service import Service
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.context import Context
+from sispat.kernel.i18n import lazy
 from sispat.ui.fields import Section, typed
 from sispat.ui.forms import Form, Screen, version_of
 from sispat.ui.pages import redirect
@@ -73,7 +74,7 @@ class _RegisterScreen(Screen):
 class Novo(_RegisterScreen):
     """Add a row."""
 
-    submit = "Cadastrar"
+    submit = lazy("Cadastrar")
 
     def __init__(self, cadastro: Register) -> None:
         super().__init__(cadastro)
@@ -93,7 +94,7 @@ class Edicao(_RegisterScreen):
 
     def __init__(self, cadastro: Register, id_: UUID) -> None:
         super().__init__(cadastro, id_)
-        self.title = f"Editar {cadastro.noun}"
+        self.title = cadastro.edit
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Correct it; then its page."""
@@ -111,11 +112,11 @@ class Exclusao(_RegisterScreen):
 
     template = "cadastros/excluir.html"
     versioned = True
-    submit = "Excluir"
+    submit = lazy("Excluir")
 
     def __init__(self, cadastro: Register, id_: UUID) -> None:
         super().__init__(cadastro, id_)
-        self.title = f"Excluir {cadastro.noun}"
+        self.title = cadastro.remove
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
         """Nothing to fill in."""

@@ -13,17 +13,18 @@ from sispat.http.errors import Problem
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
+from sispat.kernel.i18n import _, lazy
 
 __all__ = ["SLICE"]
 
 
 def _unknown(error: CepUnknown) -> Problem:
-    return Problem(404, error.code, "CEP não encontrado", error.message)
+    return Problem(404, error.code, _("CEP não encontrado"), error.message)
 
 
 def _unavailable(error: CepUnavailable) -> Problem:
     headers = {} if error.retry_after is None else {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
-    return Problem(503, error.code, "Consulta de CEP indisponível", error.message, headers=headers)
+    return Problem(503, error.code, _("Consulta de CEP indisponível"), error.message, headers=headers)
 
 
 def _lookup(service: Service) -> CepLookup:
@@ -38,12 +39,12 @@ SLICE = Slice(
     constraints=actions.CONSTRAINTS,
     entities=list(ENTITIES.values()),
     labels=labels_of(ListaDeCadastro),
-    verbs={"criar": "Cadastrou", "editar": "Editou", "excluir": "Excluiu"},
+    verbs={"criar": lazy("Cadastrou"), "editar": lazy("Editou"), "excluir": lazy("Excluiu")},
     names=actions.nomes,
     notices={
-        "criado": "Cadastro gravado.",
-        "salvo": "Alterações gravadas.",
-        "excluido": "Registro excluído.",
+        "criado": lazy("Cadastro gravado."),
+        "salvo": lazy("Alterações gravadas."),
+        "excluido": lazy("Registro excluído."),
     },
     problems={CepUnknown: _unknown, CepUnavailable: _unavailable},
     resource=_lookup,

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from esteio import EsteioError
-from esteio.limit.headers import PROBLEM_TYPE, language, problem
+from esteio.limit.headers import PROBLEM_TYPE, problem
 from esteio.outage_log import OutageLog, OutageWords
 from esteio.postgres import CommitUnknown, LockTimeout, OutOfResources, PoolExhausted, StatementTimeout
 from esteio.web import BodyTooLarge
@@ -25,6 +25,7 @@ from sispat.http.maintenance import UnderMaintenance
 from sispat.http.session import request_id_of
 from sispat.http.slices import Site
 from sispat.kernel import errors
+from sispat.kernel.i18n import _, language, lazy, primary
 from sispat.kernel.inputs import invalid_fields
 from sispat.kernel.sealing import Unopened
 
@@ -43,39 +44,43 @@ _outage = OutageLog(
 
 # The status of each of the kernel's errors, and the title of the page that shows it.
 _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
-    errors.NotAuthenticated: (401, "Entre para continuar"),
-    errors.KeyRefused: (401, "Chave recusada"),
-    errors.NotPermitted: (403, "Sem permissão"),
-    errors.StepPending: (403, "Falta um passo"),
-    errors.ForgedRequest: (403, "Pedido não confirmado"),
-    errors.NotFound: (404, "Não encontrado"),
-    errors.VersionConflict: (412, "Alterado por outra pessoa"),
-    errors.VersionRequired: (428, "Falta a versão"),
-    errors.InUse: (409, "Em uso"),
-    errors.KeyReused: (422, "Chave já usada"),
-    errors.InvalidData: (422, "Confira os dados"),
-    Unopened: (503, "Segundo fator indisponível"),
+    errors.NotAuthenticated: (401, lazy("Entre para continuar")),
+    errors.KeyRefused: (401, lazy("Chave recusada")),
+    errors.NotPermitted: (403, lazy("Sem permissão")),
+    errors.StepPending: (403, lazy("Falta um passo")),
+    errors.ForgedRequest: (403, lazy("Pedido não confirmado")),
+    errors.NotFound: (404, lazy("Não encontrado")),
+    errors.VersionConflict: (412, lazy("Alterado por outra pessoa")),
+    errors.VersionRequired: (428, lazy("Falta a versão")),
+    errors.InUse: (409, lazy("Em uso")),
+    errors.KeyReused: (422, lazy("Chave já usada")),
+    errors.InvalidData: (422, lazy("Confira os dados")),
+    Unopened: (503, lazy("Segundo fator indisponível")),
 }
 _BY_HTTP = {
-    400: ("pedido-malformado", "Pedido malformado", "O pedido não pôde ser entendido."),
-    404: ("nao-encontrado", "Página não encontrada", "Este endereço não existe. Confira-o ou volte ao início."),
-    405: ("metodo-nao-aceito", "Método não aceito", "Este endereço não aceita esse método."),
-    413: ("grande-demais", "Grande demais", "O que foi enviado passa do limite."),
+    400: ("pedido-malformado", lazy("Pedido malformado"), lazy("O pedido não pôde ser entendido.")),
+    404: (
+        "nao-encontrado",
+        lazy("Página não encontrada"),
+        lazy("Este endereço não existe. Confira-o ou volte ao início."),
+    ),
+    405: ("metodo-nao-aceito", lazy("Método não aceito"), lazy("Este endereço não aceita esse método.")),
+    413: ("grande-demais", lazy("Grande demais"), lazy("O que foi enviado passa do limite.")),
 }
 
 
 class Problem:
     """What went wrong, ready to be shown: to programs as problem+json, to people as a page.
 
-    `english`: title and message for programs that ask for English. `type_`: a registered problem type.
+    `type_`: a registered problem type.
     """
 
-    __slots__ = ("code", "english", "extras", "headers", "message", "status", "title", "type")
+    __slots__ = ("code", "extras", "headers", "message", "status", "title", "type")
 
     def __init__(
         self, status: int, code: str, title: str, message: str, *,
         extras: dict[str, Any] | None = None, headers: dict[str, str] | None = None,
-        english: tuple[str, str] | None = None, type_: str = "",
+        type_: str = "",
     ) -> None:  # fmt: skip
         self.status = status
         self.code = code
@@ -83,7 +88,6 @@ class Problem:
         self.message = message
         self.extras = extras or {}
         self.headers = headers or {}
-        self.english = english
         self.type = type_ or f"urn:sispat:erro:{code}"
 
 
@@ -101,63 +105,75 @@ def problem_of(error: Exception, site: Site | None = None, *, reading: bool = Fa
         return _ours(errors.InvalidData(invalid_fields(error.errors())))
     if isinstance(error, BodyTooLarge):
         limit = f"{error.limit // 1024} KiB"
-        return Problem(413, "grande-demais", "Grande demais", f"O que foi enviado passa do limite de {limit}.")
+        return Problem(
+            413, "grande-demais", _("Grande demais"), _("O que foi enviado passa do limite de %(limit)s.", limit=limit)
+        )
     if isinstance(error, EsteioError):
         return _by_database(error, reading)
     if isinstance(error, ClientDisconnect):
-        return Problem(499, "desconectado", "Conexão interrompida", "O pedido não chegou inteiro e não foi atendido.")
+        return Problem(
+            499, "desconectado", _("Conexão interrompida"), _("O pedido não chegou inteiro e não foi atendido.")
+        )
     if isinstance(error, UnicodeDecodeError):
-        return _ours(errors.InvalidData({"corpo": "O conteúdo enviado não é UTF-8 válido."}))
+        return _ours(errors.InvalidData({"corpo": _("O conteúdo enviado não é UTF-8 válido.")}))
     if isinstance(error, HTTPException):
         if isinstance(error.__cause__, EsteioError | UnicodeDecodeError):
             return problem_of(
                 error.__cause__, reading=reading
             )  # FastAPI says "error parsing the body" to whatever reading it raised
-        code, title, message = _BY_HTTP.get(error.status_code, ("erro-http", "Não deu certo", str(error.detail)))
+        code, title, message = _BY_HTTP.get(error.status_code, ("erro-http", _("Não deu certo"), str(error.detail)))
         return Problem(error.status_code, code, title, message, headers=dict(error.headers or {}))
     return Problem(
-        500, "erro-interno", "Algo falhou do nosso lado",
-        "O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte.",
+        500, "erro-interno", _("Algo falhou do nosso lado"),
+        _("O erro foi registrado. Tente de novo; se continuar, informe o número da requisição ao suporte."),
     )  # fmt: skip
 
 
 def _by_database(error: EsteioError, reading: bool) -> Problem:
-    nothing = "" if reading else " Nada foi gravado."
+    nothing = "" if reading else _("Nada foi gravado.")
+    again = _("Tente de novo em instantes.")
     if isinstance(error, StatementTimeout):
         return Problem(
-            503, "demorou-demais", "Demorou demais",
-            "O banco de dados levou tempo demais e interrompeu o pedido."
-            + (" Refine a busca ou tente de novo." if reading else f"{nothing} Tente de novo em instantes."),
+            503, "demorou-demais", _("Demorou demais"),
+            _sentences(
+                _("O banco de dados levou tempo demais e interrompeu o pedido."),
+                nothing, _("Refine a busca ou tente de novo.") if reading else again,
+            ),
             headers={"Retry-After": "5"},
         )  # fmt: skip
     if isinstance(error, CommitUnknown):
         _logger.error("gravação incerta: %s", error)
         return Problem(
-            503, "gravacao-incerta", "Confira antes de repetir",
-            "A conexão com o banco de dados caiu na hora de gravar. Confira se a alteração foi feita antes de repeti-la.",
+            503, "gravacao-incerta", _("Confira antes de repetir"),
+            _("A conexão com o banco de dados caiu na hora de gravar. Confira se a alteração foi feita antes de repeti-la."),
         )  # fmt: skip
     if isinstance(error, LockTimeout):
         return Problem(
-            503, "em-uso-agora", "Em uso neste instante",
-            f"Estes dados estão sendo alterados por outra operação.{nothing} Tente de novo em instantes.",
+            503, "em-uso-agora", _("Em uso neste instante"),
+            _sentences(_("Estes dados estão sendo alterados por outra operação."), nothing, again),
             headers={"Retry-After": "1"},
         )  # fmt: skip
     if isinstance(error, PoolExhausted):
         _outage.failed("ocupado", error)
         return Problem(
-            503, "ocupado", "Muitos pedidos agora",
-            f"Há pedidos demais ao mesmo tempo, e este não chegou a ser atendido.{nothing} Tente de novo em instantes.",
+            503, "ocupado", _("Muitos pedidos agora"),
+            _sentences(_("Há pedidos demais ao mesmo tempo, e este não chegou a ser atendido."), nothing, again),
             headers={"Retry-After": str(max(1, round(error.retry_after or 1)))},
         )  # fmt: skip
     if isinstance(error, OutOfResources):
         return _short_of(error, nothing)
     _outage.failed("indisponível", error)
     return Problem(
-        503, "indisponivel", "Um momento, por favor",
-        "O banco de dados não está respondendo."
-        + (" Tente de novo em instantes." if reading else " Nada se perdeu: tente de novo em instantes."),
+        503, "indisponivel", _("Um momento, por favor"),
+        _sentences(
+            _("O banco de dados não está respondendo."), again if reading else _("Nada se perdeu: tente de novo em instantes.")
+        ),
         headers={"Retry-After": str(max(1, round(error.retry_after or 1)))},
     )  # fmt: skip
+
+
+def _sentences(*each: str) -> str:
+    return " ".join(filter(None, each))
 
 
 _DISK_FULL = "53100"
@@ -166,16 +182,16 @@ _DISK_FULL = "53100"
 def _short_of(error: OutOfResources, nothing: str) -> Problem:
     _outage.failed("sem recursos", error)
     full = error.sqlstate == _DISK_FULL
-    what = "O disco do banco de dados está cheio." if full else "Faltam recursos ao servidor do banco de dados."
+    what = _("O disco do banco de dados está cheio.") if full else _("Faltam recursos ao servidor do banco de dados.")
     return Problem(
-        503, "disco-cheio" if full else "sem-recursos", "Disco cheio" if full else "Servidor sem recursos",
-        f"{what}{nothing} Avise quem cuida do servidor; depois, tente de novo.",
+        503, "disco-cheio" if full else "sem-recursos", _("Disco cheio") if full else _("Servidor sem recursos"),
+        _sentences(what, nothing, _("Avise quem cuida do servidor; depois, tente de novo.")),
         headers={"Retry-After": "60" if full else "5"},
     )  # fmt: skip
 
 
 def _ours(error: errors.SispatError) -> Problem:
-    status, title = _STATUSES.get(type(error), (400, "Não deu certo"))
+    status, title = _STATUSES.get(type(error), (400, _("Não deu certo")))
     extras: dict[str, Any] = {}
     headers: dict[str, str] = {}
     if isinstance(error, errors.InvalidData):
@@ -191,33 +207,28 @@ def _ours(error: errors.SispatError) -> Problem:
 
 def limit_problem(denial: Denial) -> Problem:
     """A request that the limits let not pass; who answers adds the fields that tell of them."""
-    portuguese, english = (problem(denial.denied, denial.retry_after, tongue) for tongue in ("pt", "en"))
+    told = problem(denial.denied, denial.retry_after, primary())
     return Problem(
-        429, "limite-excedido", portuguese["title"], portuguese["detail"],
-        extras={name: portuguese[name] for name in ("violated-policies", "retry-after") if name in portuguese},
-        english=(english["title"], english["detail"]), type_=PROBLEM_TYPE,
+        429, "limite-excedido", told["title"], told["detail"],
+        extras={name: told[name] for name in ("violated-policies", "retry-after") if name in told}, type_=PROBLEM_TYPE,
     )  # fmt: skip
 
 
 def _maintenance(error: UnderMaintenance) -> Problem:
     return Problem(
-        503, error.code, "Em manutenção", error.message,
+        503, error.code, _("Em manutenção"), error.message,
         extras={"since": error.since, "until": error.until, "reason": error.reason},
         headers={"Retry-After": str(error.wait)},
-        english=("Under maintenance", "SISPAT is under maintenance. This request was not carried out: try again in a moment."),
     )  # fmt: skip
 
 
 def problem_response(request: Request, found: Problem) -> Response:
     """`found` as application/problem+json."""
-    title, message = found.title, found.message
-    if found.english and language(request.headers.get("accept-language", ""), "pt") == "en":
-        title, message = found.english
     body = {
         "type": found.type,
-        "title": title,
+        "title": str(found.title),
         "status": found.status,
-        "detail": message,
+        "detail": str(found.message),
         "instance": request.url.path,
         "code": found.code,
         "request_id": request_id_of(request),
@@ -226,7 +237,5 @@ def problem_response(request: Request, found: Problem) -> Response:
         "codigo": found.code,
         "requisicao": request_id_of(request),
     }
-    return Response(
-        orjson.dumps(body, default=str), found.status, {**found.headers, "Cache-Control": "no-store"},
-        "application/problem+json",
-    )  # fmt: skip
+    headers = {**found.headers, "Cache-Control": "no-store", "Content-Language": language()}
+    return Response(orjson.dumps(body, default=str), found.status, headers, "application/problem+json")

@@ -19,6 +19,7 @@ from starlette.responses import Response
 
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, KeyReused
+from sispat.kernel.i18n import _
 
 __all__ = ["known", "once", "remove_expired", "request_digest", "store_all"]
 
@@ -35,7 +36,7 @@ async def once(ctx: Context, key: str | None, digest: bytes, do: Callable[[], Aw
     if not key:
         return await do()
     if not _usable(key):
-        raise InvalidData({"Idempotency-Key": "Use de 1 a 200 caracteres visíveis, por exemplo um UUID."})
+        raise InvalidData({"Idempotency-Key": _("Use de 1 a 200 caracteres visíveis, por exemplo um UUID.")})
     stored = await _stored(ctx, key, digest)
     if stored is not None:
         return stored

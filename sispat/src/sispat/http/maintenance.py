@@ -11,6 +11,7 @@ from datetime import datetime
 
 from esteio.maintenance import Maintenance, Notice
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.settings import Settings
 
 __all__ = ["UnderMaintenance", "maintenance_switch"]
@@ -26,7 +27,9 @@ class UnderMaintenance(SispatError):
         self.since: datetime = notice.since
         self.until: datetime | None = notice.until
         self.wait = notice.retry_after(time.time())
-        super().__init__("O SISPAT está em manutenção. Nada do que você digitou se perdeu: tente de novo em instantes.")
+        super().__init__(
+            _("O SISPAT está em manutenção. Nada do que você digitou se perdeu: tente de novo em instantes.")
+        )
 
 
 def maintenance_switch(settings: Settings) -> Maintenance:

@@ -37,6 +37,7 @@ from sispat.http.retry import Handler, retry
 from sispat.http.session import RequestContext, open_context, token_of
 from sispat.http.submission import Submission, read_submission
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 from sispat.kernel.inputs import Input
 from sispat.kernel.permissions import Pending
 
@@ -241,19 +242,19 @@ def _part(kind: type, name: str, value: Any) -> Any:
     try:
         return UUID(value)
     except ValueError:
-        raise InvalidData({name: "O identificador deve ser um UUID."}) from None
+        raise InvalidData({name: _("O identificador deve ser um UUID.")}) from None
 
 
 def _json(request: Request, body: bytes) -> dict[str, Any]:
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type != "application/json" and not content_type.endswith("+json"):
-        raise InvalidData({"corpo": "Envie um objeto JSON, com Content-Type: application/json."})
+        raise InvalidData({"corpo": _("Envie um objeto JSON, com Content-Type: application/json.")})
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise InvalidData({"corpo": f"O corpo não é JSON válido (em UTF-8): {error}."}) from None
+        raise InvalidData({"corpo": _("O corpo não é JSON válido (em UTF-8): %(error)s.", error=error)}) from None
     if not isinstance(value, dict):
-        raise InvalidData({"corpo": "Envie um objeto JSON."})
+        raise InvalidData({"corpo": _("Envie um objeto JSON.")})
     return value
 
 

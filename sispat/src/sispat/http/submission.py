@@ -17,6 +17,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 
 __all__ = ["SEARCHED", "Submission", "read_submission", "submission_of"]
 
@@ -87,10 +88,16 @@ async def read_submission(request: Request) -> Submission:
     elif type_ == "multipart/form-data":
         pairs = await _parts(request)
     else:
-        raise InvalidData({"corpo": "Envie um formulário (application/x-www-form-urlencoded)."})
+        raise InvalidData({"corpo": _("Envie um formulário (application/x-www-form-urlencoded).")})
     submission = Submission({_lines(name): _lines(value) for name, value in pairs})
     if len(submission.values) > _MOST_FIELDS:
-        raise InvalidData({"corpo": f"Campos demais: {len(submission.values)}; o limite é {_MOST_FIELDS}."})
+        raise InvalidData(
+            {
+                "corpo": _(
+                    "Campos demais: %(given)s; o limite é %(most)s.", given=len(submission.values), most=_MOST_FIELDS
+                )
+            }
+        )
     request.state.submission = submission
     return submission
 
@@ -127,7 +134,7 @@ async def _parts(request: Request) -> list[tuple[str, str]]:
     try:
         form = await MultiPartParser(headers, stream(), max_files=0, max_fields=_MOST_FIELDS).parse()  # type: ignore[arg-type]
     except (MultiPartException, KeyError) as error:
-        raise InvalidData({"corpo": "O formulário enviado está malformado."}) from error
+        raise InvalidData({"corpo": _("O formulário enviado está malformado.")}) from error
     return [
         (name.encode("latin-1").decode("utf-8", "replace"), value.encode("latin-1").decode("utf-8", "replace"))
         for name, value in form.multi_items()

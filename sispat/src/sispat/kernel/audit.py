@@ -15,7 +15,10 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-__all__ = ["Sought", "history", "latest", "record"]
+__all__ = ["SYSTEM", "Sought", "history", "latest", "record"]
+
+SYSTEM = "sistema"
+"""Who did what nobody did who is signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ async def latest(
 
 async def _read(conn: AsyncConnection[Any], where: str, values: list[Any]) -> list[dict[str, Any]]:
     cursor = await conn.execute(
-        f"""select e.id, e.em, coalesce(u.nome, 'sistema') as ator, e.entidade, e.entidade_id, e.acao,
+        f"""select e.id, e.em, coalesce(u.nome, '{SYSTEM}') as ator, e.entidade, e.entidade_id, e.acao,
                    e.antes, e.depois, e.requisicao
             from evento e left join usuario u on u.id = e.ator_id {where} order by e.id desc limit %s""",
         values,

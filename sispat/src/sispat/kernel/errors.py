@@ -1,13 +1,15 @@
 """Everything that can go wrong for a reason the user can understand.
 
-Promises: each error has a stable `code` (for programs), a message in Portuguese made from its fields
-(for people) and never a secret. HTTP knows how to show each of them; nothing else has to.
+Promises: each error has a stable `code` (for programs), a message made from its fields
+(for people, in the language of whoever met it) and never a secret. HTTP knows how to show each of them; nothing else has to.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+
+from sispat.kernel.i18n import _, lazy
 
 __all__ = [
     "ForgedRequest",
@@ -41,7 +43,7 @@ class NotAuthenticated(SispatError):
 
     code = "nao-autenticado"
 
-    def __init__(self, message: str = "Entre com o seu e-mail e a sua senha para continuar.") -> None:
+    def __init__(self, message: str = lazy("Entre com o seu e-mail e a sua senha para continuar.")) -> None:
         super().__init__(message)
 
 
@@ -52,7 +54,10 @@ class KeyRefused(NotAuthenticated):
 
     def __init__(self) -> None:
         super().__init__(
-            "A chave da API não existe, venceu ou foi revogada, ou a integração foi desativada. Peça outra a um administrador."
+            _(
+                "A chave da API não existe, venceu ou foi revogada, ou a integração foi desativada. "
+                "Peça outra a um administrador."
+            )
         )
 
 
@@ -64,7 +69,11 @@ class NotPermitted(SispatError):
     def __init__(self, *, acao: str, papel: str) -> None:
         self.acao, self.papel = acao, papel
         super().__init__(
-            f"O papel “{papel}” não permite “{acao}”. Peça a um gestor ou administrador do patrimônio.",
+            _(
+                "O papel “%(role)s” não permite “%(action)s”. Peça a um gestor ou administrador do patrimônio.",
+                role=papel,
+                action=acao,
+            ),
         )
 
 
@@ -80,9 +89,9 @@ class StepPending(SispatError):
 
 
 _STEPS = {
-    "senha": ("/conta/senha", "A sua senha é provisória. Troque-a por uma que só você conheça para continuar."),
-    "codigo": ("/entrar/codigo", "Falta o código do segundo fator."),
-    "fator": ("/conta/segundo-fator", "O seu papel exige um segundo fator. Cadastre-o para continuar."),
+    "senha": ("/conta/senha", lazy("A sua senha é provisória. Troque-a por uma que só você conheça para continuar.")),
+    "codigo": ("/entrar/codigo", lazy("Falta o código do segundo fator.")),
+    "fator": ("/conta/segundo-fator", lazy("O seu papel exige um segundo fator. Cadastre-o para continuar.")),
 }
 
 
@@ -93,7 +102,10 @@ class ForgedRequest(SispatError):
 
     def __init__(self) -> None:
         super().__init__(
-            "Não foi possível confirmar que este pedido veio da sua tela. Nada foi gravado: confira os dados e envie de novo.",
+            _(
+                "Não foi possível confirmar que este pedido veio da sua tela. "
+                "Nada foi gravado: confira os dados e envie de novo."
+            ),
         )
 
 
@@ -104,7 +116,7 @@ class NotFound(SispatError):
 
     def __init__(self, o_que: str, chave: object) -> None:
         self.o_que, self.chave = o_que, chave
-        super().__init__(f"{o_que} “{chave}” não existe ou não está ao seu alcance.")
+        super().__init__(_("%(what)s “%(key)s” não existe ou não está ao seu alcance.", what=o_que, key=chave))
 
 
 class InvalidData(SispatError):
@@ -114,19 +126,24 @@ class InvalidData(SispatError):
 
     def __init__(self, fields: Mapping[str, str]) -> None:
         self.fields = dict(fields)
-        super().__init__("Confira: " + "; ".join(f"{field}: {error}" for field, error in self.fields.items()))
+        super().__init__(_("Confira:") + " " + "; ".join(f"{field}: {error}" for field, error in self.fields.items()))
 
 
 class VersionConflict(SispatError):
-    """Somebody saved in between: `current` is what is stored now, `sent` what was being saved."""
+    """Somebody saved `nome` in between: `current` is what is stored now, `sent` what was being saved."""
 
     code = "versao-desatualizada"
 
-    def __init__(self, o_que: str, *, current: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
-        self.o_que, self.current, self.sent = o_que, dict(current), dict(sent)
+    def __init__(self, o_que: str, nome: str, *, current: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        self.o_que, self.nome, self.current, self.sent = o_que, nome, dict(current), dict(sent)
         super().__init__(
-            f"{o_que} foi alterado por outra pessoa enquanto você editava "
-            f"(a versão gravada é a {self.current.get('versao')}). Compare as duas versões e salve de novo.",
+            _(
+                "%(what)s “%(name)s” foi alterado por outra pessoa enquanto você editava (a versão gravada é a %(version)s). "
+                "Compare as duas versões e salve de novo.",
+                what=o_que,
+                name=nome,
+                version=self.current.get("versao"),
+            )
         )
 
 
@@ -136,7 +153,7 @@ class VersionRequired(SispatError):
     code = "versao-necessaria"
 
     def __init__(self) -> None:
-        super().__init__('Envie o cabeçalho If-Match com a versão que você leu, como "3" ou o ETag inteiro.')
+        super().__init__(_('Envie o cabeçalho If-Match com a versão que você leu, como "3" ou o ETag inteiro.'))
 
 
 class InUse(SispatError):
@@ -146,7 +163,13 @@ class InUse(SispatError):
 
     def __init__(self, o_que: str, nome: str) -> None:
         self.o_que, self.nome = o_que, nome
-        super().__init__(f"{o_que} “{nome}” está em uso e não pode ser excluído. Desative-o em vez disso.")
+        super().__init__(
+            _(
+                "%(what)s “%(name)s” está em uso e não pode ser excluído. Desative-o em vez disso.",
+                what=o_que,
+                name=nome,
+            )
+        )
 
 
 class KeyReused(SispatError):
@@ -156,4 +179,6 @@ class KeyReused(SispatError):
 
     def __init__(self, chave: str) -> None:
         self.chave = chave
-        super().__init__(f"A Idempotency-Key “{chave}” já foi usada com outro conteúdo. Use uma chave nova.")
+        super().__init__(
+            _("A Idempotency-Key “%(key)s” já foi usada com outro conteúdo. Use uma chave nova.", key=chave)
+        )

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeGuard, cast
 
 __all__ = [
     "DOMAIN", "LANGUAGES", "SOURCE", "Language", "LazyText", "_", "as_lazy", "gettext_noop", "is_language", "language",
-    "lazy", "load", "ngettext", "set_default", "source_of", "use", "using",
+    "lazy", "load", "ngettext", "primary", "set_default", "source_of", "use", "using",
 ]  # fmt: skip
 
 Language = Literal["pt-BR", "en"]
@@ -67,6 +67,11 @@ def language() -> Language:
         chosen = chosen()
         _current.set(chosen)
     return chosen
+
+
+def primary() -> Literal["pt", "en"]:
+    """The language in force without its country, as esteio's own texts name it."""
+    return "en" if language() == "en" else "pt"
 
 
 def _(message: str, /, **variables: Any) -> str:

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from uuid import UUID
 
 from sispat.kernel.errors import NotPermitted
+from sispat.kernel.i18n import _
 from sispat.kernel.labelled import Labelled
 
 __all__ = ["ANY_STEP", "EVERYBODY", "GESTAO", "SEES_ALL", "Access", "Action", "Papel", "Pending"]
@@ -81,4 +82,4 @@ class Access:
     def require(self, action: Action) -> None:
         """Raise `NotPermitted` unless the role allows `action`."""
         if not self.may(action):
-            raise NotPermitted(acao=action.name, papel="integração" if self.papel in action.papeis else self.papel)
+            raise NotPermitted(acao=action.name, papel=_("integração") if self.papel in action.papeis else self.papel)

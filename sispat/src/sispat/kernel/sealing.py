@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 
 __all__ = ["Sealer", "Unopened"]
 
@@ -32,8 +33,10 @@ class Unopened(SispatError):
 
     def __init__(self) -> None:
         super().__init__(
-            "O segundo fator foi cifrado com uma chave que não está mais em SISPAT_SECRET. Avise quem cuida do servidor: é "
-            "preciso devolver a chave à configuração, ou retirar o segundo fator da pessoa."
+            _(
+                "O segundo fator foi cifrado com uma chave que não está mais em SISPAT_SECRET. Avise quem cuida do servidor: é "
+                "preciso devolver a chave à configuração, ou retirar o segundo fator da pessoa."
+            )
         )
 
 

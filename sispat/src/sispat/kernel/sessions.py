@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 
 from sispat.kernel import api_keys
 from sispat.kernel.errors import KeyRefused, NotAuthenticated
+from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Access, Papel, Pending
 from sispat.kernel.tokens import token_hash
 
@@ -86,7 +87,7 @@ async def whose(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetim
     if access is None:
         if api_keys.is_key(token):
             raise KeyRefused
-        raise NotAuthenticated("A sessão terminou. Entre de novo para continuar.")
+        raise NotAuthenticated(_("A sessão terminou. Entre de novo para continuar."))
     return access
 
 

@@ -7,6 +7,7 @@ is final but for the audited estorno). Who moves an asset is `kernel.states.move
 from __future__ import annotations
 
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 from sispat.kernel.labelled import Labelled
 
 __all__ = ["TRANSITIONS", "Conservacao", "Posse", "Situacao", "require_open"]
@@ -56,7 +57,15 @@ def require_open(numero: int, now: Situacao, to: Situacao) -> None:
     """Raise `InvalidData` unless the way from `now` to `to` is open, naming the asset and the ways that are."""
     if to in TRANSITIONS[now]:
         return
-    ways = ", ".join(f"“{each.label}”" for each in Situacao if each in TRANSITIONS[now]) or "nenhuma"
+    ways = ", ".join(f"“{each.label}”" for each in Situacao if each in TRANSITIONS[now]) or _("nenhuma")
     raise InvalidData(
-        {"situacao": f"O bem {numero:06} está “{now.label}” e não passa a “{to.label}”; permitido: {ways}."}
+        {
+            "situacao": _(
+                "O bem %(number)s está “%(now)s” e não passa a “%(to)s”; permitido: %(ways)s.",
+                number=f"{numero:06}",
+                now=now.label,
+                to=to.label,
+                ways=ways,
+            )
+        }
     )

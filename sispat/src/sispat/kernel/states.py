@@ -14,6 +14,7 @@ from uuid import UUID
 
 from sispat.kernel.context import Context
 from sispat.kernel.errors import NotFound
+from sispat.kernel.i18n import _
 from sispat.kernel.situacoes import Situacao, require_open
 
 __all__ = ["move"]
@@ -49,8 +50,8 @@ async def move(ctx: Context, ids: Iterable[UUID], to: Situacao, because: str) ->
         cursor = await ctx.conn.execute(_LOCK, {"ids": list(wanted), "setores": setores})
         rows: list[tuple[UUID, int, str]] = await cursor.fetchall()
         for missing in sorted(wanted - {row[0] for row in rows}):
-            raise NotFound("O bem", missing)
-        for _, numero, state in rows:
+            raise NotFound(_("O bem"), missing)
+        for _id, numero, state in rows:
             require_open(numero, Situacao(state), to)
         values: dict[str, Any] = {
             "ids": [row[0] for row in rows],

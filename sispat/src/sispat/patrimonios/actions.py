@@ -22,6 +22,7 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, SispatError, VersionConflict
 from sispat.kernel.formats import plate_number
+from sispat.kernel.i18n import _, lazy
 from sispat.kernel.patches import Patch
 from sispat.patrimonios import privacy, rules, sql
 from sispat.patrimonios.fields import EdicaoDePatrimonio, ItemDoLote, NovoPatrimonio, TrocaDeCarga
@@ -33,15 +34,18 @@ __all__ = [
 ]  # fmt: skip
 
 CONSTRAINTS = {
-    "patrimonio_classe_id_fkey": ("classe_id", "A classe escolhida não existe."),
-    "patrimonio_setor_id_fkey": ("setor_id", "O setor escolhido não existe."),
-    "patrimonio_local_fk": ("local_id", "O local escolhido não pertence a este setor."),
-    "patrimonio_agente_id_fkey": ("agente_id", "O agente escolhido não existe."),
-    "patrimonio_classe_em_uso": ("classe_id", "A classe escolhida não está mais em uso. Escolha outra."),
-    "patrimonio_setor_em_uso": ("setor_id", "O setor escolhido não está mais em uso. Escolha outro."),
-    "patrimonio_local_em_uso": ("local_id", "O local escolhido não está mais em uso. Escolha outro."),
-    "patrimonio_agente_em_uso": ("agente_id", "O agente escolhido não está mais em uso. Escolha outro."),
-    "patrimonio_disponivel_apos_aquisicao": ("data_disponivel", "A data deve ser igual ou posterior à de aquisição."),
+    "patrimonio_classe_id_fkey": ("classe_id", lazy("A classe escolhida não existe.")),
+    "patrimonio_setor_id_fkey": ("setor_id", lazy("O setor escolhido não existe.")),
+    "patrimonio_local_fk": ("local_id", lazy("O local escolhido não pertence a este setor.")),
+    "patrimonio_agente_id_fkey": ("agente_id", lazy("O agente escolhido não existe.")),
+    "patrimonio_classe_em_uso": ("classe_id", lazy("A classe escolhida não está mais em uso. Escolha outra.")),
+    "patrimonio_setor_em_uso": ("setor_id", lazy("O setor escolhido não está mais em uso. Escolha outro.")),
+    "patrimonio_local_em_uso": ("local_id", lazy("O local escolhido não está mais em uso. Escolha outro.")),
+    "patrimonio_agente_em_uso": ("agente_id", lazy("O agente escolhido não está mais em uso. Escolha outro.")),
+    "patrimonio_disponivel_apos_aquisicao": (
+        "data_disponivel",
+        lazy("A data deve ser igual ou posterior à de aquisição."),
+    ),
 }
 
 
@@ -112,7 +116,7 @@ async def obter(ctx: Context, id_: UUID) -> str:
     ctx.access.require(rules.VER)
     document = await sql.ficha(ctx.conn, ctx.access.setores, id_)
     if document is None:
-        raise NotFound("O bem", id_)
+        raise NotFound(_("O bem"), id_)
     return privacy.document(ctx.access, document)
 
 
@@ -239,10 +243,10 @@ async def _change(
     async with ctx.conn.transaction():
         before = await sql.bloquear(ctx.conn, ctx.access.setores, id_)
         if before is None:
-            raise NotFound("O bem", id_)
+            raise NotFound(_("O bem"), id_)
         if before["versao"] != version:
             current = json.loads(await obter(ctx, id_))
-            raise VersionConflict(f"O bem {before['numero']:06}", current=current, sent=sent)
+            raise VersionConflict(_("O bem"), f"{before['numero']:06}", current=current, sent=sent)
         rules.require_alterable(before["situacao"])
         changes = {field: value for field, value in new_of(before).items() if before[field] != value}
         if "agente_id" in changes:
@@ -257,7 +261,7 @@ async def _change(
 
 def _require_reach(ctx: Context, setor_id: UUID) -> None:
     if not ctx.access.reaches(setor_id):
-        raise InvalidData({"setor_id": "O setor escolhido não existe ou não está ao seu alcance."})
+        raise InvalidData({"setor_id": _("O setor escolhido não existe ou não está ao seu alcance.")})
 
 
 async def require_agente(ctx: Context, id_: UUID) -> None:
@@ -267,4 +271,4 @@ async def require_agente(ctx: Context, id_: UUID) -> None:
     try:
         await cadastros.obter(ctx, "agente", id_)
     except NotFound:
-        raise InvalidData({"agente_id": "O agente escolhido não existe ou não está ao seu alcance."}) from None
+        raise InvalidData({"agente_id": _("O agente escolhido não existe ou não está ao seu alcance.")}) from None

@@ -20,6 +20,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.fields import Ui
 from sispat.kernel.formats import decimal, plate_number
+from sispat.kernel.i18n import _
 from sispat.kernel.inputs import As, BlankIsNone, Input, example
 from sispat.kernel.situacoes import Situacao
 from sispat.patrimonios import rules, sql
@@ -83,7 +84,9 @@ async def trocar_cargas(ctx: Context, chosen: Escolha, troca: CargaDeMuitos, con
         _require_confirmed(chosen, found, confirmed)
         off = [each.numero for each in found if each.situacao == Situacao.BAIXADO]
         if off:
-            raise InvalidData({"bens": f"Bens baixados não mudam mais: {_named(off)}. Retire-os da escolha."})
+            raise InvalidData(
+                {"bens": _("Bens baixados não mudam mais: %(numbers)s. Retire-os da escolha.", numbers=_named(off))}
+            )
         try:
             return await sql.trocar_cargas(ctx.conn, [each.id for each in found], to, ctx.actor, ctx.request_id)
         except errors.IntegrityError as error:
@@ -92,13 +95,13 @@ async def trocar_cargas(ctx: Context, chosen: Escolha, troca: CargaDeMuitos, con
 
 async def _destination(ctx: Context, troca: CargaDeMuitos) -> dict[str, UUID | None]:
     if troca.local_id is None and troca.agente_id is None:
-        raise InvalidData({"local_id": "Escolha o local, o agente responsável, ou ambos."})
+        raise InvalidData({"local_id": _("Escolha o local, o agente responsável, ou ambos.")})
     setor_id = None
     if troca.local_id is not None:
         try:
             setor_id = (await cadastros.obter(ctx, "local", troca.local_id))["setor_id"]
         except NotFound:
-            raise InvalidData({"local_id": "Escolha um local da lista."}) from None
+            raise InvalidData({"local_id": _("Escolha um local da lista.")}) from None
     if troca.agente_id is not None:
         await require_agente(ctx, troca.agente_id)
     return {"setor_id": setor_id, "local_id": troca.local_id, "agente_id": troca.agente_id}
@@ -114,17 +117,24 @@ async def _locked(ctx: Context, chosen: Escolha) -> list[sql.Travado]:
 def _require_confirmed(chosen: Escolha, found: Sequence[sql.Travado], confirmed: int) -> None:
     missing = set(chosen.numeros) - {each.numero for each in found}
     if missing:
-        raise InvalidData({"bens": f"Não existem ou não estão ao seu alcance: {_named(sorted(missing))}."})
-    if not found:
-        raise InvalidData({"bens": "Marque pelo menos um bem."})
-    if len(found) > MAIS_DE_UMA_VEZ:
-        raise InvalidData({"bens": f"São mais de {decimal(MAIS_DE_UMA_VEZ)} bens. Escolha menos de cada vez."})
-    if len(found) != confirmed:
         raise InvalidData(
-            {"bens": f"Eram {decimal(confirmed)} bens e agora são {decimal(len(found))}. Confira e confirme de novo."}
+            {"bens": _("Não existem ou não estão ao seu alcance: %(numbers)s.", numbers=_named(sorted(missing)))}
         )
+    if not found:
+        raise InvalidData({"bens": _("Marque pelo menos um bem.")})
+    if len(found) > MAIS_DE_UMA_VEZ:
+        raise InvalidData(
+            {"bens": _("São mais de %(most)s bens. Escolha menos de cada vez.", most=decimal(MAIS_DE_UMA_VEZ))}
+        )
+    if len(found) != confirmed:
+        told = {"before": decimal(confirmed), "now": decimal(len(found))}
+        raise InvalidData({"bens": _("Eram %(before)s bens e agora são %(now)s. Confira e confirme de novo.", **told)})
 
 
 def _named(numbers: Sequence[int]) -> str:
     shown = ", ".join(plate_number(number) for number in numbers[:_NAMED])
-    return shown if len(numbers) <= _NAMED else f"{shown} e mais {decimal(len(numbers) - _NAMED)}"
+    return (
+        shown
+        if len(numbers) <= _NAMED
+        else _("%(numbers)s e mais %(more)s", numbers=shown, more=decimal(len(numbers) - _NAMED))
+    )

@@ -19,6 +19,7 @@ from pydantic import Field
 
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Ui
+from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Legible, Moment
 from sispat.kernel.paging import Paged
 from sispat.kernel.situacoes import Conservacao, Situacao
@@ -27,14 +28,14 @@ from sispat.patrimonios.sql import Query, Row
 __all__ = ["SORT_LABELS", "ListPage", "ListaDePatrimonios", "cursor_at", "page_query", "walked"]
 
 SORT_LABELS = {
-    "numero": "Número, do menor ao maior",
-    "-numero": "Número, do maior ao menor",
-    "descricao": "Descrição, de A a Z",
-    "-descricao": "Descrição, de Z a A",
-    "valor": "Valor, do menor ao maior",
-    "-valor": "Valor, do maior ao menor",
-    "data_aquisicao": "Aquisição, da mais antiga à mais nova",
-    "-data_aquisicao": "Aquisição, da mais nova à mais antiga",
+    "numero": lazy("Número, do menor ao maior"),
+    "-numero": lazy("Número, do maior ao menor"),
+    "descricao": lazy("Descrição, de A a Z"),
+    "-descricao": lazy("Descrição, de Z a A"),
+    "valor": lazy("Valor, do menor ao maior"),
+    "-valor": lazy("Valor, do maior ao menor"),
+    "data_aquisicao": lazy("Aquisição, da mais antiga à mais nova"),
+    "-data_aquisicao": lazy("Aquisição, da mais nova à mais antiga"),
 }
 Direction = Literal["a", "d"]  # the page before (antes) or after (depois) a row
 
@@ -158,5 +159,5 @@ def _opened(asked: ListaDePatrimonios) -> tuple[bool, str, int]:
     except (ValueError, TypeError):
         valid = False
     if not valid:
-        raise InvalidData({"cursor": "A chave da página não é desta lista. Comece de novo pela primeira página."})
+        raise InvalidData({"cursor": _("A chave da página não é desta lista. Comece de novo pela primeira página.")})
     return direction == "a", key, numero

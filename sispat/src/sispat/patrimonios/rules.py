@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
 from sispat.kernel.situacoes import Situacao
 
@@ -20,4 +21,4 @@ LOTE_MAXIMO = 500  # equal assets registered at once
 def require_alterable(situacao: str) -> None:
     """Raise `InvalidData` for an asset that was written off: nothing of it changes any more."""
     if situacao == Situacao.BAIXADO:
-        raise InvalidData({"situacao": "O bem está baixado e não pode mais ser alterado."})
+        raise InvalidData({"situacao": _("O bem está baixado e não pode mais ser alterado.")})

@@ -24,6 +24,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.dates import far_ahead
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.fields import specs
+from sispat.kernel.i18n import _, lazy, ngettext
 from sispat.kernel.inputs import Input
 from sispat.kernel.permissions import Action
 from sispat.patrimonios import actions, rules
@@ -34,7 +35,7 @@ from sispat.ui.pages import redirect
 
 __all__ = ["Carga", "Edicao", "Novo", "created", "fields_of", "sections_of", "without_setor"]
 
-_LIST = ("/patrimonios", "Bens")
+_LIST = ("/patrimonios", lazy("Bens"))
 
 
 def fields_of(model: type[Input]) -> list[FormField]:
@@ -81,8 +82,10 @@ def _ask_about_dates(ctx: RequestContext, data: EdicaoDePatrimonio, submission: 
     far = {name: date for name, date in dates.items() if date is not None and far_ahead(date, today)}
     asked = " ".join(str(date) for date in far.values())
     if far and submission.confirmed != asked:
-        told = {name: f"{formats.date(date)} está no futuro. É isso mesmo?" for name, date in far.items()}
-        raise Unconfirmed(told, asked=asked, label="Sim, a data no futuro está certa.")
+        told = {
+            name: _("%(date)s está no futuro. É isso mesmo?", date=formats.date(date)) for name, date in far.items()
+        }
+        raise Unconfirmed(told, asked=asked, label=_("Sim, a data no futuro está certa."))
 
 
 def created(text: str) -> str:
@@ -92,9 +95,10 @@ def created(text: str) -> str:
         return ""
     first, last = int(found[1]), int(found[2])
     shown = formats.plate_number
-    if first == last:
-        return f"Bem {shown(first)} cadastrado."
-    return f"{last - first + 1} bens cadastrados, de {shown(first)} a {shown(last)}."
+    return ngettext(
+        "Bem %(first)s cadastrado.", "%(num)s bens cadastrados, de %(first)s a %(last)s.", last - first + 1,
+        num=last - first + 1, first=shown(first), last=shown(last),
+    )  # fmt: skip
 
 
 def without_setor(error: InvalidData) -> InvalidData:
@@ -103,18 +107,18 @@ def without_setor(error: InvalidData) -> InvalidData:
         return error
     fields = dict(error.fields)
     if fields.pop("setor_id", None):
-        fields["local_id"] = "Escolha um local da lista."
+        fields["local_id"] = _("Escolha um local da lista.")
     return InvalidData(fields)
 
 
 class Novo(Screen):
     """Register one asset, or some that are equal."""
 
-    title = "Cadastrar bem"
-    submit = "Cadastrar"
+    title = lazy("Cadastrar bem")
+    submit = lazy("Cadastrar")
     back = "/patrimonios"
     breadcrumbs = (_LIST,)
-    again = "Cadastrar e fazer outro"
+    again = lazy("Cadastrar e fazer outro")
 
     async def load(self, ctx: Context) -> None:
         """For those who may."""
@@ -133,9 +137,12 @@ class Novo(Screen):
         except (KeyError, ValueError, NotFound):
             return values
         number = formats.plate_number(model["numero"])
-        self.subtitle = f"Com os dados do bem {number}, menos o número de série. Confira e altere o que for diferente."
+        self.subtitle = _(
+            "Com os dados do bem %(number)s, menos o número de série. Confira e altere o que for diferente.",
+            number=number,
+        )
         if told := created(parameters.get("novos", "")):
-            self.done = Done(told, f"/patrimonios/{model['id']}", f"Ver o bem {number}")
+            self.done = Done(told, f"/patrimonios/{model['id']}", _("Ver o bem %(number)s", number=number))
         copied = _texts(EdicaoDePatrimonio, model) | _texts(TrocaDeCarga, model)
         return {**values, **copied, "numero_serie": ""}
 
@@ -173,7 +180,7 @@ class _OfOneAsset(Screen):
         ctx.access.require(self.action)
         self.bem = orjson.loads(await actions.obter(ctx, self.id))
         number = formats.plate_number(self.bem["numero"])
-        self.subtitle = f"Bem {number} · {self.bem['descricao']}"
+        self.subtitle = f"{_('Bem %(number)s', number=number)} · {self.bem['descricao']}"
         self.breadcrumbs = (_LIST, (self.back, number))
 
     async def history(self, ctx: RequestContext) -> list[dict[str, Any]]:
@@ -189,7 +196,7 @@ class _OfOneAsset(Screen):
 class Edicao(_OfOneAsset):
     """Correct what describes an asset."""
 
-    title = "Editar bem"
+    title = lazy("Editar bem")
     action = rules.EDITAR
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:
@@ -211,8 +218,8 @@ class Edicao(_OfOneAsset):
 class Carga(_OfOneAsset):
     """Hand an asset over."""
 
-    title = "Trocar a carga"
-    submit = "Trocar a carga"
+    title = lazy("Trocar a carga")
+    submit = lazy("Trocar a carga")
     action = rules.TROCAR_CARGA
 
     async def sections(self, ctx: Context, values: dict[str, str]) -> Sequence[Section]:

@@ -17,6 +17,7 @@ from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.formats import decimal, plate_number
+from sispat.kernel.i18n import _, lazy, ngettext
 from sispat.patrimonios import rules
 from sispat.patrimonios.custody import MAIS_DE_UMA_VEZ, CargaDeMuitos, Escolha, contar_escolha, trocar_cargas
 from sispat.patrimonios.listing import ListaDePatrimonios
@@ -35,16 +36,16 @@ def handed_over(text: str) -> str:
     """How many assets were handed over, as the address of a page tells it, in a sentence."""
     if not re.fullmatch(r"\d{1,9}", text, re.ASCII):
         return ""
-    return "Carga trocada de 1 bem." if text == "1" else f"Carga trocada de {decimal(text)} bens."
+    return ngettext("Carga trocada de %(num)s bem.", "Carga trocada de %(num)s bens.", int(text), num=decimal(text))
 
 
 class CargaDeVarios(Screen):
     """Hand over the assets that were chosen in the list."""
 
-    title = "Trocar a carga de vários bens"
-    submit = "Trocar a carga de todos"
+    title = lazy("Trocar a carga de vários bens")
+    submit = lazy("Trocar a carga de todos")
     back = "/patrimonios"
-    breadcrumbs = (("/patrimonios", "Bens"),)
+    breadcrumbs = (("/patrimonios", lazy("Bens")),)
 
     async def load(self, ctx: RequestContext) -> None:
         """For those who may."""
@@ -99,12 +100,15 @@ def _is_number(text: str) -> bool:
 
 def _told(chosen: Escolha, number: int) -> str:
     if not number:
-        return "Nenhum bem escolhido. Volte à lista e marque os bens."
+        return _("Nenhum bem escolhido. Volte à lista e marque os bens.")
     if number > MAIS_DE_UMA_VEZ:
-        return f"A busca acha mais de {decimal(MAIS_DE_UMA_VEZ)} bens, o limite de cada vez. Volte e estreite a busca."
-    many = "1 bem" if number == 1 else f"{decimal(number)} bens"
+        most = decimal(MAIS_DE_UMA_VEZ)
+        return _("A busca acha mais de %(most)s bens, o limite de cada vez. Volte e estreite a busca.", most=most)
+    many = ngettext("%(num)s bem", "%(num)s bens", number, num=decimal(number))
     if chosen.asked is not None:
-        return f"{many}: todos os que a busca acha."
+        return _("%(assets)s: todos os que a busca acha.", assets=many)
     numbers = sorted(set(chosen.numeros))
-    more = f" e mais {decimal(len(numbers) - _LISTED)}" if len(numbers) > _LISTED else ""
-    return f"{many}: {', '.join(map(plate_number, numbers[:_LISTED]))}{more}."
+    shown = ", ".join(map(plate_number, numbers[:_LISTED]))
+    if len(numbers) > _LISTED:
+        shown = _("%(numbers)s e mais %(more)s", numbers=shown, more=decimal(len(numbers) - _LISTED))
+    return f"{many}: {shown}."

@@ -10,6 +10,7 @@ from uuid import UUID
 from sispat.cadastros import pickers
 from sispat.kernel.context import Context
 from sispat.kernel.fields import specs
+from sispat.kernel.i18n import lazy
 from sispat.patrimonios.listing import ListaDePatrimonios
 from sispat.ui.fields import FormField
 
@@ -17,7 +18,12 @@ __all__ = ["CEILING", "Search", "filter_fields"]
 
 CEILING = 1000  # counted no further: "mais de 1.000"
 _NAMES = ("q", "setor", "local", "classe", "agente", "situacao", "conservacao", "sort", "pagina", "todos")
-_COLUMNS = {"numero": "Número", "descricao": "Descrição", "valor": "Valor", "data_aquisicao": "Aquisição"}
+_COLUMNS = {
+    "numero": lazy("Número"),
+    "descricao": lazy("Descrição"),
+    "valor": lazy("Valor"),
+    "data_aquisicao": lazy("Aquisição"),
+}
 
 
 class Column(NamedTuple):

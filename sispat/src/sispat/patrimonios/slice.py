@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
+from sispat.kernel.i18n import lazy
 from sispat.patrimonios import actions, rules, totals
 from sispat.patrimonios.custody import CargaEmLote
 from sispat.patrimonios.fields import PATRIMONIO, NovoPatrimonio
@@ -15,18 +16,22 @@ __all__ = ["SLICE"]
 SLICE = Slice(
     name="patrimonios",
     routes=route,
-    menu=[MenuEntry(10, "/patrimonios", "Bens")],
+    menu=[MenuEntry(10, "/patrimonios", lazy("Bens"))],
     actions=rules.ACTIONS,
     constraints=actions.CONSTRAINTS,
     entities=[PATRIMONIO],
-    labels=labels_of(NovoPatrimonio, ListaDePatrimonios, CargaEmLote) | {"bens": "Bens"},
+    labels=labels_of(NovoPatrimonio, ListaDePatrimonios, CargaEmLote) | {"bens": lazy("Bens")},
     verbs={
-        "criar": "Cadastrou",
-        "editar": "Editou",
-        "trocar_carga": "Trocou a carga",
-        "exportar_bens": "Exportou bens",
+        "criar": lazy("Cadastrou"),
+        "editar": lazy("Editou"),
+        "trocar_carga": lazy("Trocou a carga"),
+        "exportar_bens": lazy("Exportou bens"),
     },
-    notices={"criado": "Cadastro gravado.", "salvo": "Alterações gravadas.", "carga": "Carga trocada."},
+    notices={
+        "criado": lazy("Cadastro gravado."),
+        "salvo": lazy("Alterações gravadas."),
+        "carga": lazy("Carga trocada."),
+    },
     names=actions.numeros,
     cleanup=totals.cuidar,
     reports=["/patrimonios.csv", "/api/patrimonios.csv"],

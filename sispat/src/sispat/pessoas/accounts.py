@@ -20,6 +20,7 @@ from sispat.kernel import audit, tokens
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, VersionConflict
+from sispat.kernel.i18n import _, lazy
 from sispat.pessoas import passwords, rules
 from sispat.pessoas.fields import DadosDeUsuario, ListaDeUsuarios, NovoUsuario
 from sispat.pessoas.listing import AccountsPage, opened, walked
@@ -32,14 +33,20 @@ __all__ = [
 ]  # fmt: skip
 
 CONSTRAINTS = {
-    "usuario_email_unico": ("email", "Já existe um usuário com este e-mail."),
+    "usuario_email_unico": ("email", lazy("Já existe um usuário com este e-mail.")),
     "usuario_resta_administrador": (
         "papel",
-        "É o último administrador que pode entrar: o SISPAT ficaria sem quem o administre. Dê antes o papel a outra pessoa.",
+        lazy(
+            "É o último administrador que pode entrar: o SISPAT ficaria sem quem o administre. "
+            "Dê antes o papel a outra pessoa."
+        ),
     ),
     "usuario_integracao_nao_administra": (
         "papel",
-        "Uma integração não pode ser administradora: uma chave que vaze não pode dar acesso a outros. Escolha outro papel.",
+        lazy(
+            "Uma integração não pode ser administradora: uma chave que vaze não pode dar acesso a outros. "
+            "Escolha outro papel."
+        ),
     ),
 }
 
@@ -64,7 +71,7 @@ async def obter(ctx: Context, id_: UUID) -> dict[str, Any]:
     ctx.access.require(rules.USUARIO_VER)
     row = await accounts.get(ctx.conn, id_)
     if row is None:
-        raise NotFound("A pessoa", id_)
+        raise NotFound(_("A pessoa"), id_)
     return row
 
 
@@ -73,7 +80,7 @@ async def por_email(ctx: Context, email: str) -> UUID:
     ctx.access.require(rules.USUARIO_VER)
     credential = await users.credential(ctx.conn, email.lower())
     if credential is None:
-        raise NotFound("A pessoa", email)
+        raise NotFound(_("A pessoa"), email)
     return credential.usuario_id
 
 
@@ -117,7 +124,7 @@ async def editar(ctx: Context, id_: UUID, data: DadosDeUsuario, version: int) ->
     async with ctx.conn.transaction():
         before = await _locked(ctx, id_)
         if before["versao"] != version:
-            raise VersionConflict(f"A conta de “{before['nome']}”", current=before, sent=data.model_dump())
+            raise VersionConflict(_("A conta de"), before["nome"], current=before, sent=data.model_dump())
         typed = {**data.model_dump(), "setores": sorted(set(data.setores))}
         changes = {name: value for name, value in typed.items() if before[name] != value}
         if not changes:
@@ -172,7 +179,7 @@ async def definir_senha(ctx: Context, id_: UUID, password: str, *, provisional: 
 
 def _refuse_of_integration(integration: bool) -> None:
     if integration:
-        raise InvalidData({"senha": "É uma integração: entra por chaves da API, nunca com senha."})
+        raise InvalidData({"senha": _("É uma integração: entra por chaves da API, nunca com senha.")})
 
 
 async def _give(ctx: Context, id_: UUID, password: str, action: str, provisional: bool) -> None:
@@ -195,7 +202,7 @@ async def encerrar_sessao(ctx: Context, id_: UUID, sessao_id: UUID) -> None:
     async with ctx.conn.transaction():
         ended = await sessions.end(ctx.conn, id_, sessao_id)
         if ended is None:
-            raise NotFound("A sessão", sessao_id)
+            raise NotFound(_("A sessão"), sessao_id)
         await _record(ctx, id_, "encerrar_sessao", before=ended)
 
 
@@ -216,7 +223,7 @@ def _require_own_or(ctx: Context, id_: UUID) -> None:
 async def _locked(ctx: Context, id_: UUID) -> dict[str, Any]:
     row = await accounts.get(ctx.conn, id_, lock=True)
     if row is None:
-        raise NotFound("A pessoa", id_)
+        raise NotFound(_("A pessoa"), id_)
     return row
 
 
@@ -231,14 +238,14 @@ async def _update(ctx: Context, id_: UUID, changes: Mapping[str, Any], email: st
 
 
 def _email_in_use(email: str) -> InvalidData:
-    return InvalidData({"email": f"Já existe uma pessoa com “{email}”; use outro e-mail."})
+    return InvalidData({"email": _("Já existe uma pessoa com “%(email)s”; use outro e-mail.", email=email)})
 
 
 async def _setores(ctx: Context, codes: Sequence[str]) -> list[UUID]:
     found = await users.setores_by_code(ctx.conn, codes)
     missing = [code for code in codes if code not in found]
     if missing:
-        raise InvalidData({"setores": f"Não existe setor com o código {', '.join(missing)}."})
+        raise InvalidData({"setores": _("Não existe setor com o código %(code)s.", code=", ".join(missing))})
     return list(found.values())
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from sispat.kernel import audit
 from sispat.kernel.context import Context
 from sispat.kernel.errors import NotFound
+from sispat.kernel.i18n import _
 from sispat.pessoas import rules
 from sispat.pessoas.sql import bloqueios
 
@@ -26,7 +27,7 @@ async def liberar(ctx: Context, id_: UUID) -> None:
     async with ctx.conn.transaction():
         before = await bloqueios.lift(ctx.conn, id_)
         if before is None:
-            raise NotFound("O bloqueio", id_)
+            raise NotFound(_("O bloqueio"), id_)
         await audit.record(
             ctx.conn,
             actor=ctx.actor,

@@ -21,6 +21,7 @@ from esteio.limit import Hit, Limit, RateLimiter
 from esteio.limit.headers import duration, later
 from esteio.limit.keys import address_key
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _, primary
 from sispat.pessoas.sql import bloqueios
 from sispat.pessoas.sql.bloqueios import Standing, Target
 
@@ -35,8 +36,11 @@ class TooManyAttempts(SispatError):
     def __init__(self, wait: int, limits: Sequence[Limit]) -> None:
         self.wait, self.limits = wait, tuple(limits)
         super().__init__(
-            f"Muitas tentativas de entrar falharam. Por segurança, espere {duration(wait, 'pt')} antes de tentar de "
-            "novo, ou peça a um administrador que libere a entrada."
+            _(
+                "Muitas tentativas de entrar falharam. Por segurança, espere %(wait)s antes de tentar de novo, ou peça a um "
+                "administrador que libere a entrada.",
+                wait=duration(wait, primary()),
+            )
         )
 
 

@@ -20,6 +20,7 @@ from sispat.http.slices import site_of
 from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import lazy
 from sispat.kernel.sessions import OpenedSession
 from sispat.pessoas import accounts, rules, second_factor
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
@@ -80,7 +81,7 @@ async def ativar_segundo_fator(ctx: RequestContext, typed: Codigo) -> Response:
     return json_response({"codigos": done}, 200, **_NO_STORE)
 
 
-_WRONG = "O código não confere. Veja se a hora do celular está certa e digite o próximo."
+_WRONG = lazy("O código não confere. Veja se a hora do celular está certa e digite o próximo.")
 
 
 @route("DELETE", "/api/usuarios/{id_}/segundo-fator", tag="usuarios", status=204, summary="Retirar o segundo fator")

@@ -150,7 +150,7 @@ class _Chave(BaseModel):
     """What the audit keeps of a key."""
 
     nome: Annotated[str, Ui("Nome")]
-    inicio: Annotated[str, Ui("Início")]
+    inicio: Annotated[str, Ui("Começa por")]
     integracao: Annotated[str, Ui("Integração")]
     expira_em: Annotated[dt.datetime, Ui("Vale até")]
     endereco: Annotated[str, Ui("Endereço de rede")]

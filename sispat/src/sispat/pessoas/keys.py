@@ -14,6 +14,7 @@ from uuid import UUID
 from sispat.kernel import api_keys, audit, tokens
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
+from sispat.kernel.i18n import _
 from sispat.pessoas import accounts, rules
 from sispat.pessoas.fields import ListaDeChaves, NovaChave
 from sispat.pessoas.listing import AccountsPage, opened, walked
@@ -48,7 +49,7 @@ async def obter(ctx: Context, id_: UUID) -> dict[str, Any]:
     ctx.access.require(rules.CHAVE_VER)
     row = await keys.get(ctx.conn, id_)
     if row is None:
-        raise NotFound("A chave", id_)
+        raise NotFound(_("A chave"), id_)
     return row
 
 
@@ -57,7 +58,8 @@ async def criar(ctx: Context, usuario_id: UUID, data: NovaChave) -> Made:
     ctx.access.require(rules.CHAVE_EDITAR)
     owner = await accounts.obter(ctx, usuario_id)
     if not owner["integracao"]:
-        raise InvalidData({"nome": f"“{owner['nome']}” é uma pessoa, que entra com senha. Só integrações têm chaves."})
+        told = _("“%(name)s” é uma pessoa, que entra com senha. Só integrações têm chaves.", name=owner["nome"])
+        raise InvalidData({"nome": told})
     secret = api_keys.new_key()
     async with ctx.conn.transaction():
         id_ = await keys.insert(

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 from sispat.kernel.paging import Paged
 from sispat.pessoas.sql.accounts import Place
 
@@ -39,7 +40,7 @@ def opened(cursor: str) -> tuple[Place | None, bool]:
             raise ValueError(way)
         return Place(key, UUID(id_)), way == "a"
     except (ValueError, TypeError, AttributeError):
-        raise InvalidData({"cursor": "Use o valor de “next” ou “previous” como veio, ou comece sem ele."}) from None
+        raise InvalidData({"cursor": _("Use o valor de “next” ou “previous” como veio, ou comece sem ele.")}) from None
 
 
 def walked(asked: Paged, rows: Sequence[dict[str, Any]]) -> AccountsPage:

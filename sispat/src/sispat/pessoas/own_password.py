@@ -9,6 +9,7 @@ from __future__ import annotations
 from esteio.postgres import Database
 from sispat.kernel import audit, devices, tokens
 from sispat.kernel.errors import InvalidData, NotAuthenticated
+from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Access
 from sispat.kernel.sessions import OpenedSession, Origin
 from sispat.pessoas import passwords, rules
@@ -35,17 +36,17 @@ async def trocar(
         proof = devices.recognize(origin.devices, access.email, credential.password_hash)
         attempt = await guard.begin(conn, access.email, origin.address, proof)
     if not await passwords.verify(typed.atual, credential.password_hash):
-        raise InvalidData({"atual": "A senha atual não confere."})
+        raise InvalidData({"atual": _("A senha atual não confere.")})
     await guard.forgive(attempt)
     if typed.nova == typed.atual:
-        raise InvalidData({"nova": "A senha nova é igual à atual. Escolha outra."})
+        raise InvalidData({"nova": _("A senha nova é igual à atual. Escolha outra.")})
     hashed = await passwords.hash_aside(typed.nova)
     async with db.transaction() as conn:
         same = await accounts.set_password(
             conn, access.usuario_id, hashed, provisional=False, instead_of=credential.password_hash
         )
         if not same:  # somebody else gave a password meanwhile: theirs counts
-            raise InvalidData({"atual": "A senha foi trocada neste meio-tempo. Entre de novo com a que vale agora."})
+            raise InvalidData({"atual": _("A senha foi trocada neste meio-tempo. Entre de novo com a que vale agora.")})
         ended = await sessions.end_all(conn, access.usuario_id, but=tokens.token_hash(token))
         await audit.record(
             conn,

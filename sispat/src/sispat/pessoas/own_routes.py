@@ -14,6 +14,7 @@ from sispat.http.service import service_of
 from sispat.http.session import RequestContext, token_of
 from sispat.http.submission import Submission
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 from sispat.kernel.sessions import OpenedSession
 from sispat.pessoas import accounts, own_password, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
@@ -108,7 +109,7 @@ async def receive_password(request: Request, submission: Submission) -> Response
     nova = values.get("senha_nova", "")
     try:
         if nova != values.get("senha_repetida", ""):
-            raise InvalidData({"repetida": "As duas vezes da senha nova não são iguais."})
+            raise InvalidData({"repetida": _("As duas vezes da senha nova não são iguais.")})
         typed = TrocaDaPropriaSenha.parse({"atual": values.get("senha_atual", ""), "nova": nova})
         opened = await _change_password(request, typed)
     except InvalidData as error:

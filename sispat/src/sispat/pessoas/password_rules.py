@@ -13,14 +13,20 @@ import unicodedata
 from functools import cache
 from importlib import resources
 
+from sispat.kernel.i18n import lazy
+
 __all__ = ["LONGEST", "SHORTEST", "fault"]
 
 SHORTEST, LONGEST = 10, 200
 
-_TOO_SHORT = f"Use pelo menos {SHORTEST} caracteres; uma frase de várias palavras é fácil de lembrar."
-_TOO_LONG = f"Use no máximo {LONGEST} caracteres."
-_COMMON = "Esta senha está entre as que são tentadas primeiro. Use uma frase de quatro palavras ou mais, por exemplo."
-_OWN = "A senha contém o seu nome ou o seu e-mail. Use palavras que não digam respeito a você."
+_TOO_SHORT = lazy(
+    "Use pelo menos %(least)s caracteres; uma frase de várias palavras é fácil de lembrar.", least=SHORTEST
+)
+_TOO_LONG = lazy("Use no máximo %(max_length)s caracteres.", max_length=LONGEST)
+_COMMON = lazy(
+    "Esta senha está entre as que são tentadas primeiro. Use uma frase de quatro palavras ou mais, por exemplo."
+)
+_OWN = lazy("A senha contém o seu nome ou o seu e-mail. Use palavras que não digam respeito a você.")
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 _LEET = str.maketrans("0134578@$!+", "oieastbasit")
 _MOST_WORDS = 2  # that a refused password is made of

@@ -14,6 +14,7 @@ from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.context import Context
 from sispat.kernel.fields import specs
+from sispat.kernel.i18n import _, lazy
 from sispat.pessoas import accounts, rules
 from sispat.pessoas.fields import USUARIO, DadosDeUsuario, NovoUsuario
 from sispat.ui.fields import FormField, Section, typed
@@ -35,7 +36,7 @@ class _AccountScreen(Screen):
         self.id = id_
         self.row: dict[str, Any] = {}
         self.back = f"/usuarios/{id_}" if id_ else "/usuarios"
-        self.breadcrumbs = (("/usuarios", "Usuários"),)
+        self.breadcrumbs = (("/usuarios", _("Usuários")),)
 
     async def load(self, ctx: Context) -> None:
         """Load the account, where there is one."""
@@ -72,9 +73,9 @@ class Cadastro(_AccountScreen):
     fields = (*FIELDS, FormField.of(specs(NovoUsuario)["integracao"]))
     model = NovoUsuario
 
-    title = "Novo usuário"
-    subtitle = "A senha do primeiro acesso é gerada depois, na página da pessoa."
-    submit = "Cadastrar"
+    title = lazy("Novo usuário")
+    subtitle = lazy("A senha do primeiro acesso é gerada depois, na página da pessoa.")
+    submit = lazy("Cadastrar")
 
     async def save(self, ctx: Context, submission: Submission) -> Response:
         """Add it; then its page."""
@@ -87,7 +88,7 @@ class Cadastro(_AccountScreen):
 class EdicaoDeUsuario(_AccountScreen):
     """Correct an account."""
 
-    title = "Editar usuário"
+    title = lazy("Editar usuário")
     versioned = True
 
     async def save(self, ctx: Context, submission: Submission) -> Response:

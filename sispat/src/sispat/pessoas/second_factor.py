@@ -20,6 +20,7 @@ from esteio.postgres import Database
 from sispat.kernel import audit, devices, tokens
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotAuthenticated, NotFound
+from sispat.kernel.i18n import _, lazy
 from sispat.kernel.permissions import Access
 from sispat.kernel.sealing import Sealer
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
@@ -35,7 +36,7 @@ UNFINISHED = timedelta(minutes=10)
 
 _ISSUER = "SISPAT"
 _AT_ONCE = 1000  # secrets read at once
-_WRONG = "O código não confere ou já foi usado. Espere o próximo, e veja se a hora do celular está certa."
+_WRONG = lazy("O código não confere ou já foi usado. Espere o próximo, e veja se a hora do celular está certa.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def comecar(ctx: Context, sealer: Sealer) -> Enrolment:
     sealed = sealer.seal(secret, str(ctx.access.usuario_id))
     if not await factors.begin(ctx.conn, ctx.access.usuario_id, sealed):
         raise InvalidData(
-            {"codigo": "O segundo fator já está ativo. Para trocá-lo, peça a um administrador que o retire."}
+            {"codigo": _("O segundo fator já está ativo. Para trocá-lo, peça a um administrador que o retire.")}
         )
     return _enrolment(ctx.access, secret)
 
@@ -73,7 +74,7 @@ async def ativar(ctx: Context, sealer: Sealer, code: str) -> list[str] | Enrolme
     async with ctx.conn.transaction():
         factor = await factors.locked(ctx.conn, ctx.access.usuario_id)
         if factor is None or factor.active:
-            raise InvalidData({"codigo": "Comece de novo: não há segundo fator esperando por um código."})
+            raise InvalidData({"codigo": _("Comece de novo: não há segundo fator esperando por um código.")})
         secret = sealer.open(factor.secret, str(ctx.access.usuario_id))
         step = totp.accepted_step(secret, code, factor.last_step, time.time())
         if step is None:
@@ -89,7 +90,7 @@ async def retirar(ctx: Context, id_: UUID) -> None:
     ctx.access.require(rules.USUARIO_EDITAR)
     async with ctx.conn.transaction():
         if not await factors.remove(ctx.conn, id_):
-            raise NotFound("O segundo fator da pessoa", id_)
+            raise NotFound(_("O segundo fator da pessoa"), id_)
         await sessions.end_all(ctx.conn, id_)
         await _record(ctx.conn, id_, actor_of(ctx), ctx.request_id, "retirar_segundo_fator")
 

@@ -18,6 +18,7 @@ from esteio.postgres import Database
 from sispat.kernel import audit, devices, tokens
 from sispat.kernel.context import Context
 from sispat.kernel.errors import NotAuthenticated
+from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Access, Pending
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
 from sispat.pessoas import passwords, rules
@@ -58,7 +59,7 @@ async def entrar(
         raise NotAuthenticated("E-mail ou senha incorretos.")
     if credential.provisional_for is not None and credential.provisional_for > provisional_for:
         await _record_failure(db, email, credential.usuario_id, origin)
-        raise NotAuthenticated("A senha provisória venceu. Peça outra a um administrador.")
+        raise NotAuthenticated(_("A senha provisória venceu. Peça outra a um administrador."))
     await guard.forgive(attempt)
     lacking = _lacking(credential, need_second_factor)
     token = tokens.new_token()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from esteio.limit.headers import PROBLEM_TYPE, duration, exhausted_field, policy_field
+from esteio.limit.headers import PROBLEM_TYPE, exhausted_field, policy_field
 from sispat.http.errors import Problem
 from sispat.http.limit_store import limit
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
+from sispat.kernel.i18n import _, lazy
 from sispat.pessoas import accounts, keys, rules
 from sispat.pessoas.attempts import AttemptGuard, TooManyAttempts
 from sispat.pessoas.fields import (
@@ -29,14 +30,13 @@ __all__ = ["SLICE"]
 
 def _too_many(error: TooManyAttempts) -> Problem:
     return Problem(
-        429, error.code, "Muitas tentativas", error.message,
+        429, error.code, _("Muitas tentativas"), error.message,
         extras={"violated-policies": [each.name for each in error.limits], "retry-after": error.wait},
         headers={
             "Retry-After": str(error.wait),
             "RateLimit-Policy": ", ".join(map(policy_field, error.limits)),
             "RateLimit": ", ".join(exhausted_field(each, error.wait) for each in error.limits),
         },
-        english=("Too many attempts", f"Too many sign-ins failed. Wait {duration(error.wait, 'en')} before you try again."),
         type_=PROBLEM_TYPE,
     )  # fmt: skip
 
@@ -52,48 +52,48 @@ SLICE = Slice(
     name="pessoas",
     routes=route,
     menu=[
-        MenuEntry(85, "/usuarios", "Usuários", rules.USUARIO_VER),
-        MenuEntry(87, "/chaves", "Chaves da API", rules.CHAVE_VER),
-        MenuEntry(90, "/bloqueios", "Bloqueios", rules.BLOQUEIO_VER),
+        MenuEntry(85, "/usuarios", lazy("Usuários"), rules.USUARIO_VER),
+        MenuEntry(87, "/chaves", lazy("Chaves da API"), rules.CHAVE_VER),
+        MenuEntry(90, "/bloqueios", lazy("Bloqueios"), rules.BLOQUEIO_VER),
     ],
     actions=rules.ACTIONS,
     constraints=accounts.CONSTRAINTS,
     entities=[USUARIO, BLOQUEIO, CHAVE],
     labels={
         **labels_of(Codigo, Credenciais, TrocaDaPropriaSenha, ListaDeUsuarios, ListaDeChaves, NovaChave),
-        "sessoes": "Sessões encerradas",
+        "sessoes": lazy("Sessões encerradas"),
     },
     verbs={
-        "entrar": "Entrou",
-        "entrar_recusado": "Não conseguiu entrar",
-        "sair": "Saiu",
-        "liberar": "Liberou",
-        "trocar_senha": "Trocou a senha",
-        "gerar_senha": "Gerou senha provisória",
-        "desativar": "Desativou",
-        "reativar": "Reativou",
-        "encerrar_sessao": "Encerrou uma sessão",
-        "encerrar_sessoes": "Encerrou as sessões",
-        "entrar_com_senha": "Informou a senha",
-        "confirmar_codigo": "Entrou, com o código do segundo fator",
-        "usar_codigo_de_recuperacao": "Entrou, com um código de recuperação",
-        "ativar_segundo_fator": "Ativou o segundo fator",
-        "retirar_segundo_fator": "Retirou o segundo fator",
-        "revogar": "Revogou",
-        "usar_chave_recusada": "Usou uma chave que não vale mais",
+        "entrar": lazy("Entrou"),
+        "entrar_recusado": lazy("Não conseguiu entrar"),
+        "sair": lazy("Saiu"),
+        "liberar": lazy("Liberou"),
+        "trocar_senha": lazy("Trocou a senha"),
+        "gerar_senha": lazy("Gerou senha provisória"),
+        "desativar": lazy("Desativou"),
+        "reativar": lazy("Reativou"),
+        "encerrar_sessao": lazy("Encerrou uma sessão"),
+        "encerrar_sessoes": lazy("Encerrou as sessões"),
+        "entrar_com_senha": lazy("Informou a senha"),
+        "confirmar_codigo": lazy("Entrou, com o código do segundo fator"),
+        "usar_codigo_de_recuperacao": lazy("Entrou, com um código de recuperação"),
+        "ativar_segundo_fator": lazy("Ativou o segundo fator"),
+        "retirar_segundo_fator": lazy("Retirou o segundo fator"),
+        "revogar": lazy("Revogou"),
+        "usar_chave_recusada": lazy("Usou uma chave que não vale mais"),
     },
     notices={
-        "liberado": "Bloqueio encerrado: já é possível tentar entrar de novo.",
-        "usuario_criado": "Usuário cadastrado. Gere agora a senha do primeiro acesso e entregue-a à pessoa.",
-        "integracao_criada": "Integração cadastrada. Crie agora a chave com que ela entra.",
-        "chave_revogada": "Chave revogada: ela não abre mais nada.",
-        "usuario_salvo": "Alterações gravadas.",
-        "desativado": "Usuário desativado: as sessões dele terminaram e ele não pode mais entrar.",
-        "reativado": "Usuário reativado: ele pode entrar de novo, com a senha que tinha.",
-        "sessao_encerrada": "Sessão encerrada.",
-        "sessoes_encerradas": "Sessões encerradas.",
-        "fator_retirado": "Segundo fator retirado; as sessões da pessoa terminaram.",
-        "senha_trocada": "Senha trocada. As outras sessões da sua conta terminaram.",
+        "liberado": lazy("Bloqueio encerrado: já é possível tentar entrar de novo."),
+        "usuario_criado": lazy("Usuário cadastrado. Gere agora a senha do primeiro acesso e entregue-a à pessoa."),
+        "integracao_criada": lazy("Integração cadastrada. Crie agora a chave com que ela entra."),
+        "chave_revogada": lazy("Chave revogada: ela não abre mais nada."),
+        "usuario_salvo": lazy("Alterações gravadas."),
+        "desativado": lazy("Usuário desativado: as sessões dele terminaram e ele não pode mais entrar."),
+        "reativado": lazy("Usuário reativado: ele pode entrar de novo, com a senha que tinha."),
+        "sessao_encerrada": lazy("Sessão encerrada."),
+        "sessoes_encerradas": lazy("Sessões encerradas."),
+        "fator_retirado": lazy("Segundo fator retirado; as sessões da pessoa terminaram."),
+        "senha_trocada": lazy("Senha trocada. As outras sessões da sua conta terminaram."),
     },
     uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],
     problems={TooManyAttempts: _too_many},

@@ -25,13 +25,14 @@ from sispat.http.slices import site_of
 from sispat.http.submission import Submission
 from sispat.kernel import tokens
 from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
+from sispat.kernel.i18n import _, lazy
 from sispat.ui.fields import Choice, ChoiceGroup, FormField, Section, by_name
 from sispat.ui.merge import Difference, merge
 from sispat.ui.pages import page, render
 
 __all__ = ["Done", "Form", "Screen", "Unconfirmed", "form", "receive", "show", "version_of"]
 
-_ALREADY_SENT = (
+_ALREADY_SENT = lazy(
     "Este formulário já foi enviado antes, com outros dados, e aqueles dados foram gravados. "
     "Para gravar também estes, confira-os e salve de novo."
 )
@@ -63,7 +64,7 @@ class Screen(ABC):
     title = ""
     subtitle = ""
     breadcrumbs: Sequence[tuple[str, str]] = ()
-    submit = "Salvar"
+    submit = lazy("Salvar")
     back = "/"
     versioned = False
     again = ""
@@ -237,7 +238,7 @@ def _again(
     values = submission.typed()
     form = Form(sections, values, submission.key or tokens.new_token(), version=values.get("versao", ""))
     if failure is None:
-        form.notice = "Confira o que você tinha digitado e salve. Nada foi gravado ainda."
+        form.notice = _("Confira o que você tinha digitado e salve. Nada foi gravado ainda.")
     elif isinstance(failure, InvalidData):
         fields = by_name(sections)
         form.errors = {n: fields[n].error(m) if n in fields else m for n, m in failure.fields.items()}
@@ -276,5 +277,5 @@ def version_of(submission: Submission) -> int:
     """The version the form was made from; raises `InvalidData`."""
     version = submission.values.get("versao", "")
     if not (version.isascii() and version.isdigit() and len(version) < 10):
-        raise InvalidData({"versao": "Falta a versão do registro. Recarregue a página de edição e tente de novo."})
+        raise InvalidData({"versao": _("Falta a versão do registro. Recarregue a página de edição e tente de novo.")})
     return int(version)

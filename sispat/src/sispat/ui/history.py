@@ -14,8 +14,10 @@ from uuid import UUID
 
 from sispat.http.session import RequestContext
 from sispat.http.slices import Site, site_of
+from sispat.kernel import audit
 from sispat.kernel.fields import Entity
 from sispat.kernel.formats import EMPTY
+from sispat.kernel.i18n import _
 
 __all__ = ["Change", "HistoryEntry", "readable"]
 
@@ -32,12 +34,16 @@ class Change(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """One record: who did what to what, when, in which request. `path` is empty where there is no page for it."""
+    """One record: who did what to what, when, in which request.
+
+    `verb` is what the audit calls `action`; `path` is empty where there is no page for it.
+    """
 
     id: int
     at: dt.datetime
     actor: str
     action: str
+    verb: str
     entity: str
     path: str
     name: str
@@ -76,9 +82,10 @@ def _entry(site: Site, event: Mapping[str, Any], names: Mapping[UUID, str]) -> H
     return HistoryEntry(
         id=event["id"],
         at=event["em"],
-        actor=event["ator"],
-        action=site.verbs.get(event["acao"], event["acao"]),
-        entity=entity.label,
+        actor=_("sistema") if event["ator"] == audit.SYSTEM else event["ator"],
+        action=str(site.verbs.get(event["acao"], event["acao"])),
+        verb=event["acao"],
+        entity=str(entity.label),
         path=f"{entity.path}/{event['entidade_id']}" if entity.path and event["acao"] != "excluir" else "",
         name=names.get(event["entidade_id"]) or _name(entity, before | after),
         request_id=event["requisicao"],
@@ -103,7 +110,7 @@ def _changes(
         if spec is None:
             changes.append(Change(name, str(old or EMPTY), str(value or EMPTY)))
         else:
-            changes.append(Change(spec.ui.label, spec.shown(old, names), spec.shown(value, names)))
+            changes.append(Change(str(spec.ui.label), spec.shown(old, names), spec.shown(value, names)))
     return changes
 
 

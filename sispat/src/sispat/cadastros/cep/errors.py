@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 
 __all__ = ["CepUnavailable", "CepUnknown", "ViacepFailed"]
 
 
 class CepUnavailable(SispatError):
-    """Nobody can say now; `retry_after` is in seconds, None where waiting does not help."""
+    """Nobody can say now; `reason` is a sentence, `retry_after` is in seconds, None where waiting does not help."""
 
     code = "cep-indisponivel"
 
     def __init__(self, reason: str, retry_after: float | None = None) -> None:
         self.reason, self.retry_after = reason, retry_after
-        super().__init__(f"A consulta de CEP {reason}. Digite o endereço à mão: o cadastro funciona sem ela.")
+        super().__init__(f"{reason} {_('Digite o endereço à mão: o cadastro funciona sem ela.')}")
 
 
 class CepUnknown(SispatError):
@@ -24,7 +25,7 @@ class CepUnknown(SispatError):
 
     def __init__(self, cep: str) -> None:
         self.cep = cep
-        super().__init__(f"O CEP “{cep}” não foi encontrado. Confira-o, ou digite o endereço à mão.")
+        super().__init__(_("O CEP “%(cep)s” não foi encontrado. Confira-o, ou digite o endereço à mão.", cep=cep))
 
 
 class ViacepFailed(SispatError):

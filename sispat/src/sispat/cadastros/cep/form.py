@@ -9,6 +9,7 @@ from __future__ import annotations
 from sispat.cadastros.cep import CepLookup, CepUnavailable, CepUnknown
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 from sispat.ui.forms import Form
 
 __all__ = ["fill_in"]
@@ -32,7 +33,7 @@ async def fill_in(lookup: CepLookup, form: Form) -> None:
         return
     found = {name: getattr(address, name) for name in _FOUND}
     form.values |= {name: text for name, text in found.items() if text}
-    form.notice = (
-        f"Endereço do CEP {formats.cep(address.cep)} preenchido. Confira-o, complete o número e salve: "
-        "nada foi gravado ainda."
+    form.notice = _(
+        "Endereço do CEP %(cep)s preenchido. Confira-o, complete o número e salve: nada foi gravado ainda.",
+        cep=formats.cep(address.cep),
     )

@@ -18,6 +18,7 @@ from sispat.cadastros.cep.address import PostalAddress
 from sispat.cadastros.cep.errors import CepUnavailable, ViacepFailed
 from sispat.kernel.brazil import INVALID_CEP, normal_cep
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.i18n import _
 
 __all__ = ["CepLookup", "Source"]
 
@@ -76,12 +77,12 @@ class CepLookup:
         if normal is None:
             raise InvalidData({"cep": INVALID_CEP})
         if self._open is None:
-            raise CepUnavailable("está desligada nesta instalação")
+            raise CepUnavailable(_("A consulta de CEP está desligada nesta instalação."))
         try:
             return await self._search(normal)
         except _FAILURES as error:
             _logger.warning("CEP %s sem resposta: %s", normal, error)
-            raise CepUnavailable("não respondeu", error.retry_after or _LATER) from error
+            raise CepUnavailable(_("A consulta de CEP não respondeu."), error.retry_after or _LATER) from error
 
     async def close(self) -> None:
         """Close the source, if it was ever opened."""
