@@ -70,7 +70,9 @@ def _texts(nodes: list[ast.expr]) -> Iterator[str]:
 def _of_template(file: Path) -> Iterator[Message]:
     options = {"trimmed": "true", "newstyle_gettext": "true", "trim_blocks": "true", "lstrip_blocks": "true"}
     with file.open("rb") as source:
-        for _, function, found, _ in babel_extract(source, ("_", "gettext", "ngettext"), (), {**options, "silent": "false"}):
+        for _, function, found, _ in babel_extract(
+            source, ("_", "gettext", "ngettext"), (), {**options, "silent": "false"}
+        ):
             texts = [found] if isinstance(found, str) else [part for part in found if part]  # None: what is no constant
             if function == "ngettext":
                 yield texts[0], texts[1]

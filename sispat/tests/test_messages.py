@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from tools.messages import messages, read
+from tools.messages import SOURCES, messages, read
 
 from sispat.kernel import i18n
 from sispat.kernel.i18n import _, lazy, ngettext, using
@@ -57,3 +60,62 @@ def test_a_text_without_a_translation_is_shown_in_portuguese() -> None:
         assert ngettext("%(num)s coisa", "%(num)s coisas", 2, num=2) == "2 coisas"
     assert i18n.load("en").gettext("") != "", "the header of the catalogue"
     assert str(lazy("")) == ""
+
+
+_JINJA = re.compile(r"\{#.*?#\}|\{% *trans\b.*?\{% *endtrans *%\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL)
+_READ_ALOUD = re.compile(r'\b(?:placeholder|aria-label|title|alt|data-rotulo)="([^"]*[^\W\d_]{2}[^"]*)"')
+_NAMES = {"entrada", "SISPAT", "API", "R$", "Authorization: Bearer", "width=device-width, initial-scale=1"}
+
+
+@pytest.mark.parametrize("file", sorted(SOURCES.rglob("*.html")), ids=lambda file: file.name)
+def test_a_template_has_no_text_outside_of_the_catalogue(file: Path) -> None:
+    bare = _JINJA.sub("\0", file.read_text("utf-8"))
+    texts = [part.strip(" ·\n") for part in re.split(r"<[^>]*>|\0", re.sub(r'[\w-]+="[^"]*"', "", bare))]
+    attributes = [text for text in _READ_ALOUD.findall(bare) if "\0" not in text]
+    assert [text for text in (*texts, *attributes) if re.search(r"[^\W\d_]{2}", text) and text not in _NAMES] == []
+
+
+# What only Portuguese sentences have; no identifier of ours has a blank.
+_SENTENCE = re.compile(
+    r"[ãõç]|\w [áéêóà] |(?<![.\w])(?:não|nenhum|uma?|para|de|da|dos|das|em|que|foi|está|são|ou|ao) ", re.IGNORECASE
+)
+_MARKS = {"_", "lazy", "ngettext", "gettext_noop", "Ui"}
+# Not for people who use the service: logs, the API's description, SQL, texts of the command line, settings' and data.
+_ELSEWHERE = re.compile(
+    r"^(migrations|demo|cli|settings)/|(^|/)sql(/|\.py$)"
+    r"|^(app|cadastros/cep/address|cadastros/cep/viacep|http/openapi|kernel/patches)\.py$"
+)
+_CALLS = {"route", "warning", "error", "info", "exception", "example", "OutageWords", "failed"}
+_KNOWN = {
+    "kernel/i18n.py": {"Português"},
+    "kernel/devices.py": {"$ninguém"},
+    "pessoas/passwords.py": {"senha de ninguém"},
+    "pessoas/operator.py": {"linha de comando"},
+}
+
+
+def _unmarked(node: ast.AST, in_call: bool = False) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue  # a docstring
+        if isinstance(child, ast.Call):
+            name = child.func.id if isinstance(child.func, ast.Name) else getattr(child.func, "attr", "")
+            if name in _MARKS | _CALLS:
+                continue
+        if isinstance(child, ast.ClassDef) and any(isinstance(b, ast.Name) and b.id == "Labelled" for b in child.bases):
+            continue
+        if isinstance(child, ast.Constant) and isinstance(child.value, str) and _SENTENCE.search(child.value):
+            yield child.value
+        yield from _unmarked(child)
+
+
+def test_a_portuguese_sentence_of_the_sources_is_in_the_catalogue() -> None:
+    """Else who reads English reads it in Portuguese: put it into `_()` or `lazy()`."""
+    found = {}
+    for file in sorted(SOURCES.rglob("*.py")):
+        name = file.relative_to(SOURCES).as_posix()
+        if not _ELSEWHERE.search(name):
+            texts = set(_unmarked(ast.parse(file.read_text("utf-8")))) - _KNOWN.get(name, set())
+            if texts:
+                found[name] = texts
+    assert found == {}

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.settings import Settings
 
 __all__ = ["OPERATOR_STATE", "BackupsAtRisk", "OperatorSilent", "backup_age", "operator_state_file"]
@@ -30,7 +31,13 @@ class OperatorSilent(SispatError):
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        super().__init__(f"O operador não escreve {file} há mais de {_SILENT / 60:.0f} min: não se fazem cópias.")
+        super().__init__(
+            _(
+                "O operador não escreve %(file)s há mais de %(minutes)s min: não se fazem cópias.",
+                file=file,
+                minutes=f"{_SILENT / 60:.0f}",
+            )
+        )
 
 
 class BackupsAtRisk(SispatError):

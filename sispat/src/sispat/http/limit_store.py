@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from esteio.limit import HostStore, HostStoreError, Limit, MemoryStore, RateLimiter
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.settings import Cota, Settings
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ class RedisAway(SispatError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(f"o Redis não responde ({reason}); cada processo permite a sua parte dos limites")
+        super().__init__(
+            _("o Redis não responde (%(reason)s); cada processo permite a sua parte dos limites", reason=reason)
+        )
 
 
 def redis_probe(limiter: RateLimiter) -> Callable[[], Awaitable[float]]:

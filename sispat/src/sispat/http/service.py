@@ -32,6 +32,7 @@ from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
 from sispat.kernel import i18n, schema, sessions
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.kernel.sealing import Sealer
 from sispat.kernel.sessions import SessionLifetime
 from sispat.settings import Settings
@@ -54,7 +55,7 @@ class NoDatabase(SispatError):
 
     def __init__(self) -> None:
         super().__init__(
-            "DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio."
+            _("DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio.")
         )
 
 

@@ -16,6 +16,7 @@ import psycopg
 
 from esteio.postgres import Database, Dsn
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 
 __all__ = ["MigrationFailed", "expected_version", "is_current", "migrate"]
 
@@ -32,8 +33,12 @@ class MigrationFailed(SispatError):
     def __init__(self, de: str, cause: Exception) -> None:
         self.de, self.cause = de, cause
         super().__init__(
-            f"A migração do banco a partir da versão {de} falhou e foi desfeita por inteiro; "
-            f"o banco continua como estava. Causa: {str(cause).strip()}",
+            _(
+                "A migração do banco a partir da versão %(version)s falhou e foi desfeita por inteiro; "
+                "o banco continua como estava. Causa: %(cause)s",
+                version=de or _("vazia"),
+                cause=str(cause).strip(),
+            )
         )
 
 
@@ -70,7 +75,7 @@ def migrate(dsn: Dsn, migrations: Path = MIGRATIONS) -> tuple[str, str]:
         with _ONE_AT_A_TIME:
             command.upgrade(config, "head")
     except Exception as cause:
-        raise MigrationFailed(de or "vazia", cause) from cause
+        raise MigrationFailed(de, cause) from cause
     versions: tuple[str, str] = config.attributes["versions"]
     return versions
 

@@ -34,8 +34,8 @@ class Unopened(SispatError):
     def __init__(self) -> None:
         super().__init__(
             _(
-                "O segundo fator foi cifrado com uma chave que não está mais em SISPAT_SECRET. Avise quem cuida do servidor: é "
-                "preciso devolver a chave à configuração, ou retirar o segundo fator da pessoa."
+                "O segundo fator foi cifrado com uma chave que não está mais em SISPAT_SECRET. Avise quem cuida do servidor: "
+                "é preciso devolver a chave à configuração, ou retirar o segundo fator da pessoa."
             )
         )
 

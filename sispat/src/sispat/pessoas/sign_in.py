@@ -56,7 +56,7 @@ async def entrar(
     right = await passwords.verify(typed.senha, credential and credential.password_hash)
     if not right or credential is None or not credential.active:
         await _record_failure(db, email, credential and credential.usuario_id, origin)
-        raise NotAuthenticated("E-mail ou senha incorretos.")
+        raise NotAuthenticated(_("E-mail ou senha incorretos."))
     if credential.provisional_for is not None and credential.provisional_for > provisional_for:
         await _record_failure(db, email, credential.usuario_id, origin)
         raise NotAuthenticated(_("A senha provisória venceu. Peça outra a um administrador."))
@@ -80,7 +80,7 @@ async def entrar(
             await users.set_password_hash(conn, credential.usuario_id, password_hash)
         access = await access_of(conn, token, lifetime)
         if access is None:  # retired between the two looks
-            raise NotAuthenticated("E-mail ou senha incorretos.")
+            raise NotAuthenticated(_("E-mail ou senha incorretos."))
         await _record(conn, access, origin.request_id, "entrar_com_senha" if lacking == "codigo" else "entrar")
     if lacking == "codigo":
         return OpenedSession(token, access, "")
