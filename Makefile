@@ -30,9 +30,10 @@ test: lint types contracts $(STAMP)  ## everything that has to pass: the checks 
 	@.ci/chromium; case $$? in 0) $(PY) -m pytest -m "fault or browser" ;; 3) $(PY) -m pytest -m fault ;; *) exit 1 ;; esac
 	@$(MAKE) --no-print-directory alone
 
-lint: $(STAMP)  ## ruff: rules and format
+lint: $(STAMP)  ## ruff: rules and format; whether what is generated is current
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
+	@$(PY) -m tools.async_to_sync --check
 
 types: $(STAMP)  ## mypy --strict on both packages
 	@$(PY) -m mypy

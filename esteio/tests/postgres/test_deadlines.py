@@ -17,7 +17,8 @@ import pytest
 from esteio import CircuitBreaker, Deadline, DeadlineExceeded, Pipeline
 from esteio.policy import deadline
 from esteio.postgres import CommitUnknown, Connection, Database, DatabaseUnavailable, Dsn
-from esteio.postgres._transaction import Mode, Transaction
+from esteio.postgres._commands import Mode
+from esteio.postgres._transaction import Transaction
 from esteio.postgres.sync import SyncConnection, SyncDatabase
 from esteio.testing.postgres import PostgresServer
 
@@ -247,8 +248,10 @@ async def test_a_transaction_is_committed_although_its_place_in_the_log_may_not_
         admin.execute("REVOKE EXECUTE ON FUNCTION pg_current_wal_insert_lsn() FROM public")
     try:
         async with Database(postgres_server.dsn(name, name)) as database:
-            pool, conn = await database.borrow(False, None)
-            work = Transaction(conn, pool, database._resolver, database._target, Mode(), tell=True)
+            pool, conn = await database.core.borrow(False, None)
+            work = Transaction(
+                conn, pool, database._resolver, database.core.target, Mode(), answer_timeout=15.0, locate=True
+            )
             await work.begin()
             await conn.execute("INSERT INTO entry VALUES (1)")
             await work.commit()

@@ -16,6 +16,7 @@ from psycopg.rows import dict_row
 
 from esteio.policy import deadline
 from esteio.postgres import ConnectionLeaked, Database, DatabaseUnavailable, Dsn
+from esteio.postgres._concurrency import Signal
 from esteio.postgres.sync import SyncDatabase
 from esteio.testing import FlakyProxy, recorded_events
 from esteio.testing.postgres import PostgresServer
@@ -84,7 +85,7 @@ async def test_a_connector_that_fails_on_something_of_ours_is_logged_and_follows
 ) -> None:
     database = Database(dsn, min_size=1)
     good = database._pool._connected
-    fail = fail_once("no books")
+    fail = fail_once("no state")
 
     def broken(*arguments: Any) -> None:
         fail()
@@ -101,7 +102,7 @@ def test_a_thread_s_connector_that_fails_on_something_of_ours_is_logged_and_foll
 ) -> None:
     database = SyncDatabase(dsn, min_size=1)
     good = database._pool._connected
-    fail = fail_once("no books")
+    fail = fail_once("no state")
 
     def broken(*arguments: Any) -> None:
         fail()
@@ -111,15 +112,6 @@ def test_a_thread_s_connector_that_fails_on_something_of_ours_is_logged_and_foll
     with database:
         assert database.fetch_value("SELECT 1") == 1
     assert "connecting ended by an error of ours" in caplog.text
-
-
-async def test_a_connection_can_be_cut_while_the_limit_of_stopping_its_statement_expires(dsn: Dsn) -> None:
-    async with Database(dsn) as database, database.connection() as conn:
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0) as conn._stopping:
-                await asyncio.sleep(1)
-        conn.cut()
-        assert conn.is_cut
 
 
 def test_a_connector_without_a_thread_is_not_taken_for_one_at_work(
@@ -166,7 +158,7 @@ async def test_a_connection_with_a_single_holder_is_never_taken_away(dsn: Dsn) -
         looks = fail_once("")
         assert database._pool._leaks is not None
         for _ in range(3):
-            database._pool._leaks.report(database._pool._leaks.look(database._pool._books.in_use()))
+            database._pool._leaks.report(database._pool._leaks.look(database._pool._state.in_use()))
             await asyncio.sleep(0)
         assert await database.fetch_value("SELECT pg_backend_pid()") not in pids
         assert database.stats().in_use == 1
@@ -205,7 +197,7 @@ async def test_a_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn, Fl
             async with database.connection(timeout=0.1):
                 pass
         assert time.monotonic() - began < 1.5, "not the two seconds that a server has for an answer"
-        assert database._pool._books.generation == 0, "a caller in a hurry shows nothing of the server"
+        assert database._pool._state.generation == 0, "a caller in a hurry shows nothing of the server"
         proxy.heal()
         assert await database.fetch_value("SELECT pg_backend_pid()") in {pid, pid} or database.stats().lost
 
@@ -222,7 +214,7 @@ def test_a_thread_s_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn,
         ):
             pass
         assert time.monotonic() - began < 1.5
-        assert database._pool._books.generation == 0
+        assert database._pool._state.generation == 0
         proxy.heal()
         assert database.fetch_value("SELECT 1") == 1
 
@@ -238,7 +230,7 @@ def test_a_server_that_leaves_a_thread_s_ping_unanswered_loses_all_its_connectio
         healer.start()
         assert database.fetch_value("SELECT 1") == 1
         healer.join()
-        assert database._pool._books.generation == 1
+        assert database._pool._state.generation == 1
 
 
 async def test_a_task_cancelled_during_its_ping_leaves_the_connection_to_others(dsn: Dsn) -> None:
@@ -290,7 +282,7 @@ async def test_the_measuring_of_replicas_is_not_ended_by_a_deadline_around_openi
 
     database = Database(Dsn(hosts=hosts))
     with deadline.within(1.0):
-        task = asyncio.ensure_future(database._replicas._repeat(measure))
+        task = asyncio.ensure_future(database._replicas._repeat(Signal(), measure))
     await asyncio.gather(task, return_exceptions=True)
     assert seen == [None]
 
@@ -358,7 +350,7 @@ async def test_a_connection_above_the_minimum_ends_after_it_idled_and_each_after
         await until(lambda: database.stats().size == 0)
     async with Database(dsn, min_size=1, max_lifetime=1.0) as database:
         first = await database.fetch_value("SELECT pg_backend_pid()")
-        expiries = {conn.expires_at for conn in database._pool._books.idle}
+        expiries = {conn.expires_at for conn in database._pool._state.idle}
         now = time.monotonic()
         assert all(expiry < now + 1.0 for expiry in expiries)
         await until(lambda: database.stats().connects == 2)

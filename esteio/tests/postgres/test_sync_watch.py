@@ -84,7 +84,7 @@ def test_a_connection_that_does_not_come_back_is_told_of(database: SyncDatabase,
 
 
 def test_a_connection_that_nobody_refers_to_is_closed_and_replaced(database: SyncDatabase, seen: list[Event]) -> None:
-    database.borrow(None).execute("SELECT 1")
+    database.core.borrow(False, None)[1].execute("SELECT 1")
     gc.collect()
     _until(lambda: database.stats().leaks == 1)
     assert database.stats().in_use == 0

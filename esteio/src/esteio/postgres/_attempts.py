@@ -17,13 +17,13 @@ from esteio.postgres._backoff import conflict_delay, reconnect_delay
 from esteio.postgres._errors import Category, category, is_connection_loss
 from esteio.postgres._hosts import Role
 
-__all__ = ["Attempts", "Trouble", "trouble"]
+__all__ = ["Attempts", "ErrorKind", "classify"]
 
 _READ_ONLY = "25006"
 _STALE_PLAN = "0A000"
 
 
-class Trouble(StrEnum):
+class ErrorKind(StrEnum):
     """What an error says about the connection it happened on."""
 
     LOST = "connection lost"
@@ -35,31 +35,31 @@ class Trouble(StrEnum):
     @property
     def ends_generation(self) -> bool:
         """Whether the other connections to that server are no better."""
-        return self in (Trouble.LOST, Trouble.DEMOTED, Trouble.OUTDATED)
+        return self in (ErrorKind.LOST, ErrorKind.DEMOTED, ErrorKind.OUTDATED)
 
     @property
     def before_it_ran(self) -> bool:
         """Whether the server refused the statement, so that it may be sent again whatever it does."""
-        return self in (Trouble.DEMOTED, Trouble.OUTDATED)
+        return self in (ErrorKind.DEMOTED, ErrorKind.OUTDATED)
 
 
-def trouble(error: BaseException, role: Role = Role.UNKNOWN) -> Trouble:
+def classify(error: BaseException, role: Role = Role.UNKNOWN) -> ErrorKind:
     """The kind of `error`, which came from the driver or from a function of the caller, on a server that is a `role` now.
 
     A primary that refuses to write was told so by the caller's own statements.
     """
     if not isinstance(error, psycopg.Error):
-        return Trouble.OTHER  # of another database, or the caller's own
+        return ErrorKind.OTHER  # of another database, or the caller's own
     if error.sqlstate is None and is_connection_loss(error):
-        return Trouble.LOST  # whatever libpq's words are: the session was open already
+        return ErrorKind.LOST  # whatever libpq's words are: the session was open already
     match category(error):
         case Category.CONFLICT:
-            return Trouble.OUTDATED if error.sqlstate == _STALE_PLAN else Trouble.CONFLICT
+            return ErrorKind.OUTDATED if error.sqlstate == _STALE_PLAN else ErrorKind.CONFLICT
         case Category.FAILOVER if error.sqlstate != _READ_ONLY:
-            return Trouble.LOST
+            return ErrorKind.LOST
         case Category.FAILOVER if role is not Role.PRIMARY:
-            return Trouble.DEMOTED
-    return Trouble.OTHER
+            return ErrorKind.DEMOTED
+    return ErrorKind.OTHER
 
 
 class Attempts:
@@ -75,9 +75,9 @@ class Attempts:
         self._conflicts = self._losses = 0
         self._first_loss = inf
 
-    def again(self, kind: Trouble, now: float) -> float | None:
+    def again(self, kind: ErrorKind, now: float) -> float | None:
         """Seconds to wait before the next attempt after one that committed nothing; None: give up."""
-        if kind is Trouble.OTHER or self.attempt >= self.limit:
+        if kind is ErrorKind.OTHER or self.attempt >= self.limit:
             return None
         wait = self._wait(kind, now)
         if now + wait >= self._expires:
@@ -85,8 +85,8 @@ class Attempts:
         self.attempt += 1
         return wait
 
-    def _wait(self, kind: Trouble, now: float) -> float:
-        if kind is Trouble.CONFLICT:
+    def _wait(self, kind: ErrorKind, now: float) -> float:
+        if kind is ErrorKind.CONFLICT:
             self._conflicts += 1
             return conflict_delay(self._conflicts, random=self._random)
         self._losses += 1

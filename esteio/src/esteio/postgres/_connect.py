@@ -6,7 +6,6 @@ when it fails the next at once; who answers first as wanted is taken, and no att
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from psycopg.rows import AsyncRowFactory, tuple_row
 
 from esteio import events
 from esteio.clock import Clock
+from esteio.postgres._concurrency import Lock, Race, TimeLimit
 from esteio.postgres._connection import Connection
 from esteio.postgres._errors import DatabaseUnavailable, first_line, is_configuration, translate
 from esteio.postgres._events import FailedOver
@@ -28,16 +28,13 @@ from esteio.postgres._pooler import Demands, Pooler, comparison, for_the_session
 from esteio.postgres._restore import RESET
 from esteio.postgres._watch import Watch
 
-__all__ = ["CONFIGURE_SECONDS", "Opener", "check_configured"]
+__all__ = ["Opener"]
 
 _logger = logging.getLogger("esteio.postgres")
 
 _STAGGER = 0.25
 _IDENTITY_SECONDS = 3.0
-CONFIGURE_SECONDS = 10.0
-
-_Attempts = dict[asyncio.Task[Connection], tuple[Host, float]]
-"""Attempts under way: to which server, and since when."""
+_CONFIGURE_SECONDS = 10.0
 
 
 class Opener:
@@ -69,6 +66,7 @@ class Opener:
         self._demands = demands
         self._row_factory = row_factory
         self._configure = configure
+        self._lock = Lock()  # of `failovers` and `last`
         self.failovers = 0
         self.last: Host | None = None
         """The server the last connection was opened to."""
@@ -85,36 +83,44 @@ class Opener:
     async def open(self) -> Connection:
         """A connection; psycopg's error, or DatabaseUnavailable, when there is none to be had now."""
         hosts = self._candidates()
-        running: _Attempts = {}
+        if len(hosts) == 1:
+            return self._arrived(await self._attempt(hosts[0]), {})
+        return await self._race(hosts)
+
+    async def _race(self, hosts: list[Host]) -> Connection:
+        race: Race[Host, Connection] = Race(_drop)
+        running: dict[Host, float] = {}  # since when
         error: Exception = DatabaseUnavailable(self._name, self._why_not())
         second_best: Connection | None = None
         try:
             while hosts or running:
                 if hosts:
                     host = hosts.pop(0)
-                    running[asyncio.ensure_future(self._attempt(host))] = host, self._clock.monotonic()
-                patience = _STAGGER if hosts or second_best else None
-                done, _ = await asyncio.wait(running, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    del running[task]
-                    if (failure := task.exception()) is not None:
-                        error = failure if isinstance(failure, Exception) else error
-                    elif self._is_best(conn := task.result()):
-                        return self._arrived(conn, running)
-                    elif second_best is None:
-                        second_best = conn
-                    else:
-                        conn.drop()
-                if not done and not hosts:
-                    break
+                    running[host] = self._clock.monotonic()
+                    race.begin(host, self._attempt, f"{self._name}: connect to {host.address}")
+                answer = await race.next(_STAGGER if hosts or second_best else None)
+                if answer is None:
+                    if not hosts:
+                        break
+                    continue
+                host, result = answer
+                del running[host]
+                if isinstance(result, Exception):
+                    error = result
+                elif self._is_best(result):
+                    return self._arrived(result, running)
+                elif second_best is None:
+                    second_best = result
+                else:
+                    result.drop()
             if second_best is None:
                 raise error
-            conn, second_best = second_best, None
-            return self._arrived(conn, running)
+            result, second_best = second_best, None
+            return self._arrived(result, running)
         finally:
             if second_best is not None:
                 second_best.drop()
-            await _end(running)
+            await race.end()
 
     async def refresh(self, conn: Connection) -> None:
         """Make the session of `conn` what it was when it was opened; any exception says that it is not."""
@@ -137,16 +143,18 @@ class Opener:
     def _is_best(self, conn: Connection) -> bool:
         return self._target is not Target.PREFER_STANDBY or conn.role is Role.STANDBY
 
-    def _arrived(self, conn: Connection, outrun: _Attempts) -> Connection:
+    def _arrived(self, conn: Connection, outrun: dict[Host, float]) -> Connection:
         now = self._clock.monotonic()
-        for host, began in outrun.values():
+        for host, began in outrun.items():
             if now - began >= _STAGGER:
                 self._fleet.failed(host, f"silent for {now - began:.2f} s while another server answered", now)
         conn.watch = self._watch
-        before, self.last = self.last, conn.host
-        if before is not None and conn.host is not None and before is not conn.host and self._only is None:
+        with self._lock:
+            before, self.last = self.last, conn.host
+            changed = before is not None and conn.host is not None and before is not conn.host and self._only is None
+            self.failovers += changed
+        if changed and before is not None and conn.host is not None:
             _logger.warning("database %s: %s takes over from %s", self._name, conn.host.address, before.address)
-            self.failovers += 1
             events.emit(FailedOver(self._name, before.address, conn.host.address))
         return conn
 
@@ -185,7 +193,7 @@ class Opener:
 
     async def _examine(self, conn: Connection, host: Host) -> Connection:
         """Find out what `conn` leads to; DatabaseUnavailable when that is not what was wanted."""
-        async with asyncio.timeout(_IDENTITY_SECONDS):
+        async with TimeLimit(_IDENTITY_SECONDS, conn):
             await self._identify(conn)
         now = self._clock.monotonic()
         conn.host, conn.role = host, conn.role_now()
@@ -194,9 +202,8 @@ class Opener:
             raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
         if not self._fleet.connected(host, conn.role, self._target, now):
             raise DatabaseUnavailable(self._name, f"{host.address}: {host.error}")
-        async with asyncio.timeout(_IDENTITY_SECONDS):
+        async with TimeLimit(_CONFIGURE_SECONDS, conn):
             await self._settle(conn, host)
-        async with asyncio.timeout(CONFIGURE_SECONDS):
             await self._make_ready(conn)
         return conn
 
@@ -219,7 +226,7 @@ class Opener:
         conn.row_factory = self._row_factory
         if self._configure is not None:
             await self._configure(conn)
-            check_configured(conn)
+            _check_configured(conn)
         conn.remember()
 
     def _left_behind(self, conn: Connection, now: float) -> bool:
@@ -239,7 +246,7 @@ class Opener:
                 conn.life = self._history.witness(life, start)
 
 
-def check_configured(conn: psycopg.BaseConnection[Any]) -> None:
+def _check_configured(conn: psycopg.BaseConnection[Any]) -> None:
     """ProgrammingError when `configure` left `conn` in the middle of something."""
     status = conn.pgconn.transaction_status
     if status != TransactionStatus.IDLE:
@@ -247,9 +254,5 @@ def check_configured(conn: psycopg.BaseConnection[Any]) -> None:
         raise psycopg.ProgrammingError(msg)
 
 
-async def _end(attempts: _Attempts) -> None:
-    for task in attempts:
-        task.cancel()
-    for result in await asyncio.gather(*attempts, return_exceptions=True):
-        if isinstance(result, Connection):
-            result.drop()
+def _drop(conn: Connection) -> None:
+    conn.drop()

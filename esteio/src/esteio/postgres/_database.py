@@ -10,7 +10,6 @@ never run twice by itself, a statement only when it was not executed or may be r
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -20,20 +19,19 @@ from typing import Any, Self, TypeVar, overload
 import psycopg
 from psycopg import AsyncCursor, IsolationLevel
 from psycopg.abc import QueryNoTemplate
-from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import AsyncRowFactory, TupleRow, tuple_row
 
 from esteio.clock import SYSTEM, Clock
 from esteio.policy.deadline import detached
 from esteio.postgres import _causality
-from esteio.postgres._attempts import Trouble
 from esteio.postgres._blocks import Borrowed, InTransaction
-from esteio.postgres._causality import CURRENT, Session
+from esteio.postgres._causality import Session
+from esteio.postgres._commands import Mode
 from esteio.postgres._connect import Opener
 from esteio.postgres._connection import Connection
-from esteio.postgres._deadline import deadline_passed, time_left
+from esteio.postgres._core import Core
 from esteio.postgres._dsn import Dsn
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line, translate
+from esteio.postgres._errors import DatabaseUnavailable
 from esteio.postgres._hosts import Fleet, Host, HostReport, Target
 from esteio.postgres._limits import PoolLimits, checked
 from esteio.postgres._outcome import History
@@ -48,7 +46,6 @@ from esteio.postgres._statement import statement
 from esteio.postgres._statements import Statements, StatementStats
 from esteio.postgres._stats import DatabaseStats
 from esteio.postgres._tag import application_of
-from esteio.postgres._transaction import Mode, Transaction
 from esteio.postgres._watch import Watch
 
 __all__ = ["Database"]
@@ -91,6 +88,7 @@ class Database:
         ping_after: float = 30.0,
         max_lifetime: float = 3600.0,
         max_idle: float = 600.0,
+        answer_timeout: float = 15.0,
         max_lag: float = 10.0,
         max_lag_bytes: int = 64 * 1024 * 1024,
         slow_warn: float | None = 1.0,
@@ -103,8 +101,6 @@ class Database:
         self.name = name
         self.clock = clock
         self._row_factory = row_factory
-        self.retried = 0
-        """Transactions and statements that ran again."""
         limits = PoolLimits(
             min_size=min_size,
             max_size=self.dsn.connection_limit,
@@ -114,6 +110,7 @@ class Database:
             max_lifetime=max_lifetime,
             max_idle=max_idle,
         )
+        checked("answer_timeout", answer_timeout)
         checked("max_lag", max_lag)
         checked("max_lag_bytes", max_lag_bytes)
         application = application_of(self.dsn, application_name or f"esteio {name} {os.getpid()}")
@@ -127,15 +124,15 @@ class Database:
             clock=clock,
         )
         demands = Demands(name, conninfo, LIMITS, pooler_of(pooler))
-        self._target, hosts = session_hosts(self.dsn, conninfo)
+        target, hosts = session_hosts(self.dsn, conninfo)
         self._fleet = Fleet(hosts, random)
         history = History()
 
-        def opener(target: Target, only: Host | None = None) -> Opener:
+        def opener(wanted: Target, only: Host | None = None) -> Opener:
             return Opener(
                 self._fleet,
                 history,
-                target,
+                wanted,
                 name=name,
                 prepare_threshold=prepare_threshold,
                 clock=clock,
@@ -156,10 +153,10 @@ class Database:
                 clock=clock,
             )
 
-        source = self._source = opener(self._target)
+        source = self._source = opener(target)
         self._pool = pool(source, min_size)
         self._resolver = Resolver(self._pool, history, name=name, limit=self.dsn.pool_timeout, clock=clock)
-        follow = hosts if len(hosts) > 1 and self._target in (Target.READ_WRITE, Target.PRIMARY) else []
+        follow = hosts if len(hosts) > 1 and target in (Target.READ_WRITE, Target.PRIMARY) else []
         self._replicas = Replicas(
             self._fleet,
             self._pool,
@@ -168,7 +165,8 @@ class Database:
             Lag(max_lag, max_lag_bytes, _FRESHNESS),
             clock,
         )
-        self._replicated = bool(follow)
+        # What SQLAlchemy's bridge borrows from.
+        self.core = Core(self.dsn, name, self._pool, self._replicas, self._resolver, target, clock, answer_timeout)
 
     async def open(self, wait: float | None = None) -> None:
         """Begin to connect and return; with `wait`, return when a connection works.
@@ -193,12 +191,17 @@ class Database:
 
     async def drain(self, timeout: float = 5.0) -> bool:
         """Refuse new work; whether all running work ended within `timeout` seconds."""
-        main, replicas = await asyncio.gather(self._pool.drain(timeout), self._replicas.drain(timeout))
-        return main and replicas
+        until = self.clock.monotonic() + timeout
+        self._replicas.stop()
+        main = await self._pool.drain(timeout)
+        return await self._replicas.drain(max(0.0, until - self.clock.monotonic())) and main
 
     async def close(self, timeout: float = 5.0) -> None:
-        """Refuse new work, let running blocks finish for `timeout` seconds, close all connections."""
-        await asyncio.gather(self._replicas.close(timeout), self._pool.close(timeout))
+        """Refuse new work, let running blocks finish for `timeout` seconds, cut all connections still in use."""
+        until = self.clock.monotonic() + timeout
+        self._replicas.stop()
+        await self._pool.close(timeout)
+        await self._replicas.close(max(0.0, until - self.clock.monotonic()))
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -215,7 +218,7 @@ class Database:
         `async with conn.pipeline():` inside it sends statements in batches. With `read_only` it may be one
         to a replica.
         """
-        return Borrowed(self, timeout, read_only)
+        return Borrowed(self.core, timeout, read_only)
 
     def transaction(
         self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None
@@ -226,7 +229,7 @@ class Database:
         When the answer to COMMIT is lost, what became of it is looked up: the block ends well when it was
         committed, with DatabaseUnavailable when it was not, and with CommitUnknown when nobody knows.
         """
-        return InTransaction(self, timeout, Mode(read_only, isolation))
+        return InTransaction(self.core, timeout, Mode(read_only, isolation))
 
     async def run(
         self,
@@ -247,7 +250,7 @@ class Database:
         DeadlineExceeded when time was up, DatabaseUnavailable, PoolExhausted or SerializationConflict when
         attempts were, all with nothing committed; CommitUnknown when nobody can tell.
         """
-        return await Run(self, Mode(read_only, isolation), deadline, attempts)(function)
+        return await Run(self.core, Mode(read_only, isolation), deadline, attempts)(function)
 
     def session(self, token: str | None = None) -> AbstractContextManager[Session]:
         """Inside this block reads from replicas see what was written in it, and before by whom `token` is from.
@@ -285,7 +288,7 @@ class Database:
         it is repeated for as long as a connection may be waited for; `idempotent`: the latter only.
         """
         return await statement(
-            self, sql, params, row_factory or self._row_factory, AsyncCursor.fetchone, read_only, idempotent
+            self.core, sql, params, row_factory or self._row_factory, AsyncCursor.fetchone, read_only, idempotent
         )
 
     @overload
@@ -313,7 +316,7 @@ class Database:
     ) -> list[Any]:
         """All rows; the statement should bound their number. For the rest see `fetch_one`."""
         rows: list[Any] = await statement(
-            self, sql, params, row_factory or self._row_factory, AsyncCursor.fetchall, read_only, idempotent
+            self.core, sql, params, row_factory or self._row_factory, AsyncCursor.fetchall, read_only, idempotent
         )
         return rows
 
@@ -321,7 +324,7 @@ class Database:
         self, sql: QueryNoTemplate, params: _Params = None, *, read_only: bool = False, idempotent: bool = False
     ) -> Any:
         """The first column of the first row, or None when there is no row. For the rest see `fetch_one`."""
-        row = await statement(self, sql, params, tuple_row, AsyncCursor.fetchone, read_only, idempotent)
+        row = await statement(self.core, sql, params, tuple_row, AsyncCursor.fetchone, read_only, idempotent)
         return None if row is None else row[0]
 
     async def execute(self, sql: QueryNoTemplate, params: _Params = None, *, idempotent: bool = False) -> int:
@@ -329,7 +332,7 @@ class Database:
 
         `idempotent`: it may run twice, so it is repeated through an outage.
         """
-        count: int = await statement(self, sql, params, tuple_row, _row_count, False, idempotent)
+        count: int = await statement(self.core, sql, params, tuple_row, _row_count, False, idempotent)
         return count
 
     async def ping(self, timeout: float = 1.0) -> float:
@@ -339,22 +342,31 @@ class Database:
         server hangs.
         """
         began = self.clock.monotonic()
-        task = asyncio.ensure_future(self._round_trip(timeout))
+        pool, conn = await self.core.borrow(False, timeout)
+        pool.bound(conn, began + timeout)
         try:
-            done, _ = await asyncio.wait({task}, timeout=timeout + 0.05)
-        finally:
-            await _abandon(task)
-        if not done:
-            raise DatabaseUnavailable(self.name, f"no answer within {timeout:g} s")
-        await task
+            await conn.execute("SELECT 1")
+        except BaseException as error:
+            hung = conn.is_cut
+            kind = self.core.ended(pool, conn, error)
+            if hung and isinstance(error, psycopg.Error):
+                raise DatabaseUnavailable(self.name, f"no answer within {timeout:g} s") from error
+            self.core.raise_translated(error, kind)
+            raise
+        pool.release(conn)
         return self.clock.monotonic() - began
+
+    @property
+    def retried(self) -> int:
+        """Transactions and statements that ran again."""
+        return self.core.retried
 
     def stats(self) -> DatabaseStats:
         """The numbers of this moment: the pool for writes, and what it took to keep promises."""
         return DatabaseStats.of(
             self._pool.stats(),
             failovers=self._source.failovers,
-            retried=self.retried,
+            retried=self.core.retried,
             resolved_committed=self._resolver.committed,
             resolved_aborted=self._resolver.aborted,
             unknown=self._resolver.unknown,
@@ -370,78 +382,8 @@ class Database:
 
     def replicas(self) -> tuple[ReplicaReport, ...]:
         """How far each replica is behind; empty with a single server."""
-        return self._replicas.replication.report(self.clock.monotonic())
-
-    # For the blocks and runs of this package
-
-    async def borrow(self, read_only: bool, timeout: float | None) -> tuple[Pool, Connection]:
-        """A connection, and the pool it has to go back to; within `timeout` seconds (None: pool_timeout).
-
-        DeadlineExceeded when the caller's deadline has passed, or ends the wait while all connections are in use.
-        """
-        allowed = self.dsn.pool_timeout if timeout is None else timeout
-        left = time_left(allowed)
-        if left <= 0 < allowed:
-            raise deadline_passed(self.name)
-        if read_only and self._replicated:
-            session = CURRENT.get()
-            token = 0 if session is None else session.needed(self._replicas.replication)
-            found = None if token is None else await self._replicas.acquire(token)
-            if found is not None:
-                return found
-        try:
-            return self._pool, await self._pool.acquire(left)
-        except PoolExhausted as error:
-            if left < allowed and error.waited:
-                raise deadline_passed(self.name) from error  # not the pool's limit ended the wait
-            raise
-
-    async def transact(self, mode: Mode, timeout: float | None) -> Transaction:
-        """A transaction that can begin."""
-        pool, conn = await self.borrow(mode.read_only, timeout)
-        target = self._target if pool is self._pool else Target.ANY
-        tell = self._replicated and CURRENT.get() is not None
-        return Transaction(conn, pool, self._resolver, target, mode, tell=tell)
-
-    def wrote(self, work: Transaction | None) -> None:
-        """Writes went to the primary, in `work` when in a transaction: the session's reads have to see them."""
-        session = CURRENT.get()
-        if session is not None and self._replicated and (work is None or work.ticket is not None):
-            session.wrote(None if work is None else work.lsn, self.clock.monotonic())
-
-    def broke(self, pool: Pool, conn: Connection, error: BaseException) -> None:
-        """`error` on `conn` has shown that its server is gone or not what it was."""
-        pool.retire(conn, first_line(error))
-        self.suspect(pool)
-
-    def suspect(self, pool: Pool) -> None:
-        """An attempt on `pool` failed: if it is a replica's, the next one goes elsewhere."""
-        if pool is not self._pool:
-            self._replicas.failed(pool)
-
-    def in_our_words(self, error: BaseException, kind: Trouble) -> None:
-        """Raise the Esteio error that `error` means, if it means any."""
-        if kind is Trouble.OTHER and isinstance(error, ReadOnlySqlTransaction):
-            return  # the server is as it should be; the transaction was to be read-only
-        if kind is Trouble.LOST and isinstance(error, psycopg.Error) and error.sqlstate is None:
-            raise DatabaseUnavailable(self.name, first_line(error)) from error
-        translated = translate(error, self.name, self.dsn.statement_timeout)
-        if translated is not None:
-            raise translated from error
-
-    async def _round_trip(self, timeout: float) -> None:
-        async with Borrowed(self, timeout, read_only=False) as conn:
-            await conn.execute("SELECT 1")
+        return self._replicas.report()
 
 
 async def _row_count(cursor: AsyncCursor[Any]) -> int:
     return cursor.rowcount
-
-
-async def _abandon(task: asyncio.Task[None]) -> None:
-    """End `task` although it may wait for a server that never answers."""
-    # The driver takes the first cancellation as the wish to cancel the statement on the server and waits
-    # for that; a second one ends the wait.
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=0.01)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
 from math import inf
+from threading import RLock
+from typing import Concatenate, ParamSpec, TypeVar
 
 from esteio.postgres._backoff import recheck_delay, reconnect_delay
 from esteio.postgres._errors import DatabaseUnavailable
@@ -18,6 +21,9 @@ from esteio.postgres._errors import DatabaseUnavailable
 __all__ = ["Fleet", "Host", "HostReport", "Role", "Target", "role_of"]
 
 _TRUST_SECONDS = 30.0
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Role(StrEnum):
@@ -107,25 +113,39 @@ class Host:
         """Whether a session may begin with settings; PgBouncer refuses that by default."""
 
 
+def _one_at_a_time(method: Callable[Concatenate[Fleet, P], R]) -> Callable[Concatenate[Fleet, P], R]:
+    # Several threads may open connections at the same time, and each call reads and writes several fields.
+    @wraps(method)
+    def locked(fleet: Fleet, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with fleet.lock:
+            return method(fleet, *args, **kwargs)
+
+    return locked
+
+
 class Fleet:
-    """All servers of one database."""
+    """All servers of one database; for any number of threads."""
 
     def __init__(self, hosts: Iterable[Host], random: Callable[[], float]) -> None:
         self.hosts = tuple(hosts)
         self._random = random
+        self.lock = RLock()
         self._system: int | None = None
         self._timeline = 0
         self._led_at = -inf
 
+    @_one_at_a_time
     def candidates(self, target: Target, now: float) -> list[Host]:
         """The servers that may be asked now, the likeliest first."""
         ready = [host for host in self.hosts if host.retry_at <= now]
         return sorted(ready, key=lambda host: self._rank(host, target))  # stable: else in the URL's order
 
+    @_one_at_a_time
     def wait(self, now: float) -> float:
         """Seconds until the next server may be asked; 0 when one may be now."""
         return max(0.0, min(host.retry_at for host in self.hosts) - now)
 
+    @_one_at_a_time
     def connected(self, host: Host, role: Role, target: Target, now: float) -> bool:
         """`host` answered and is of `role`; whether that is what `target` asks for."""
         if role is Role.PRIMARY:
@@ -139,6 +159,7 @@ class Fleet:
         host.error = host.refusal = None
         return True
 
+    @_one_at_a_time
     def failed(self, host: Host, error: str, now: float, refusal: DatabaseUnavailable | None = None) -> None:
         """An attempt to connect to `host` failed; `refusal` when trying again at once cannot help."""
         host.failures += 1
@@ -153,6 +174,7 @@ class Fleet:
         )
         host.retry_at = now + pause
 
+    @_one_at_a_time
     def leads(self, system: int, timeline: int, now: float) -> bool:
         """Whether a writable server with this identity is the primary, not one that a promotion left behind.
 
@@ -163,15 +185,18 @@ class Fleet:
         self._system, self._timeline, self._led_at = system, timeline, now
         return True
 
+    @_one_at_a_time
     def heard_of(self, system: int, timeline: int, now: float) -> None:
         """A writable server with this identity has answered."""
         if (system, timeline) == (self._system, self._timeline):
             self._led_at = now
 
+    @_one_at_a_time
     def superseded_by(self, system: int, timeline: int) -> bool:
         """Whether a writable server with this identity was promoted after the one we write to."""
         return system == self._system and timeline > self._timeline
 
+    @_one_at_a_time
     def refusal(self) -> DatabaseUnavailable | None:
         """Why there is no point in waiting: every server that answers refuses us."""
         answers = [host for host in self.hosts if host.error is not None]

@@ -23,7 +23,7 @@ from esteio import events
 from esteio.events import Event
 
 if TYPE_CHECKING:
-    from esteio.postgres._connection import Remembered
+    from esteio.postgres._pooled import PooledConnectionMixin
 
 __all__ = ["ConnectionLeaked", "Leaks"]
 
@@ -62,13 +62,13 @@ class Leaks:
         # Filled by finalizers, which may run in any thread at any moment: appending needs no lock.
         self._lost: deque[tuple[int, float, Sequence[Any]]] = deque()
 
-    def borrowed(self, conn: Remembered) -> None:
+    def borrowed(self, conn: PooledConnectionMixin) -> None:
         """`conn` was just handed out to the caller of our caller."""
         conn.borrowed_at = self._now()
         conn.borrower = _places()
         conn.lost_to = self._lost
 
-    def returned(self, conn: Remembered) -> None:
+    def returned(self, conn: PooledConnectionMixin) -> None:
         """`conn` came back although it was told of."""
         conn.overdue = False
         _logger.warning(
@@ -78,7 +78,7 @@ class Leaks:
             self._now() - conn.borrowed_at,
         )
 
-    def look(self, used: Iterable[Remembered]) -> list[Remembered]:
+    def look(self, used: Iterable[PooledConnectionMixin]) -> list[PooledConnectionMixin]:
         """Those of `used` that are newly out for too long."""
         now = self._now()
         late = [conn for conn in used if not conn.overdue and now - conn.borrowed_at > self._threshold]
@@ -86,7 +86,7 @@ class Leaks:
             conn.overdue = True
         return late
 
-    def report(self, late: Iterable[Remembered]) -> None:
+    def report(self, late: Iterable[PooledConnectionMixin]) -> None:
         """Log and emit what `look` has found, and the connections that were lost since the last time."""
         now = self._now()
         for conn in late:

@@ -15,6 +15,7 @@ _ALLOWED: dict[str, tuple[str, float, float]] = {
     "ping_after": ("seconds", 0, 86_400),
     "max_lifetime": ("seconds", 1, 604_800),
     "max_idle": ("seconds", 1, 604_800),
+    "answer_timeout": ("seconds", 0.1, 3600),
     "max_lag": ("seconds", 0, 86_400),
     "max_lag_bytes": ("bytes", 0, 2**63),
 }

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from threading import RLock
 
-__all__ = ["History", "Incarnation", "Outcome", "Start", "judge"]
+__all__ = ["History", "Incarnation", "Outcome", "Start", "Ticket", "explained", "judge"]
 
 _REMEMBERED = 32
 
@@ -25,6 +26,15 @@ class Incarnation:
     """When its main process started."""
     reset: str
     """When its statistics were last reset, which a crash does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What is needed to find out later what became of a transaction."""
+
+    xid: int
+    life: Incarnation | None
+    pid: int
 
 
 class Outcome(StrEnum):
@@ -49,18 +59,20 @@ class History:
 
     def __init__(self) -> None:
         self._lives: dict[Incarnation, Start | None] = {}
+        self._lock = RLock()  # several threads may open connections at the same time
 
     def witness(self, life: Incarnation, start: Start | None) -> Incarnation:
         """A session of `life` was opened; the life it belongs to, which an operator's reset does not change."""
-        known = self._same(life, start)
-        if known is None:
-            self._lives[life] = start
-            while len(self._lives) > _REMEMBERED:
-                del self._lives[next(iter(self._lives))]
-            return life
-        if self._lives[known] is None:
-            self._lives[known] = start
-        return known
+        with self._lock:
+            known = self._same(life, start)
+            if known is None:
+                self._lives[life] = start
+                while len(self._lives) > _REMEMBERED:
+                    del self._lives[next(iter(self._lives))]
+                return life
+            if self._lives[known] is None:
+                self._lives[known] = start
+            return known
 
     def start(self, life: Incarnation) -> Start | None:
         """With what `life` began, if that was seen in time."""
@@ -68,10 +80,11 @@ class History:
 
     def after(self, origin: Incarnation) -> list[Start | None]:
         """The starts of the lives after `origin`, of whichever server that may have been one of its successors."""
-        lives = list(self._lives)
-        later = lives[lives.index(origin) + 1 :] if origin in lives else lives
-        found = [self._lives[life] for life in later if life.timeline >= origin.timeline]
-        return found if origin in lives else [*found, None]
+        with self._lock:
+            lives = list(self._lives)
+            later = lives[lives.index(origin) + 1 :] if origin in lives else lives
+            found = [self._lives[life] for life in later if life.timeline >= origin.timeline]
+            return found if origin in lives else [*found, None]
 
     def _same(self, life: Incarnation, start: Start | None) -> Incarnation | None:
         if life in self._lives:
@@ -122,3 +135,14 @@ def _committed_later(xid: int, starts: list[Start | None], exact: Start | None) 
     if exact is not None and xid >= exact.first_xid:
         return Outcome.ABORTED  # ours did not survive the crash, so its number was free again
     return Outcome.UNKNOWN
+
+
+def explained(ticket: Ticket, current: Incarnation | None, status: str | None) -> str:
+    """Why not more is known about a transaction."""
+    if ticket.life is None or current is None:
+        return "the server does not tell who it is"
+    if current.system != ticket.life.system:
+        return f"another cluster answers (system {current.system}, the COMMIT went to {ticket.life.system})"
+    if current.timeline != ticket.life.timeline:
+        return f"timeline {current.timeline} answers {status!r}, the COMMIT went to timeline {ticket.life.timeline}"
+    return f"the server has restarted and answers {status!r}" if current != ticket.life else f"it answers {status!r}"

@@ -1,41 +1,39 @@
 """A bounded set of connections that heals itself.
 
-Promises: a connection that ended while idle is replaced, never handed out; every wait has a limit and
-the queue a length; after an outage the first connection is there within the reconnect delay, and a dead
-server sees one attempt at a time from each pool. One sign that the server is gone or has changed its role
-ends the whole generation of connections. A connection that idled for long is asked before it is handed out.
-Whatever a borrower changed is undone before the next one gets the connection; where it cannot be undone the
-connection is replaced. Belongs to one event loop; after a fork the child has to open it anew. A handed-out
-connection must come back through `release`.
+Promises: a connection that ended while idle is replaced, never handed out; every wait has a limit and the queue a
+length, first come first served; after an outage the first connection is there within the reconnect delay, and a dead
+server sees one attempt at a time from each pool. One sign that the server is gone or has changed its role ends the
+whole generation of connections. A connection that idled for long is asked before it is handed out. Whatever a borrower
+changed is undone before the next one gets the connection; where it cannot be undone the connection is replaced. After a
+fork the child has to open it anew. A handed-out connection must come back through `release`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from math import inf
 from random import random
 from time import monotonic
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 
 from esteio import events
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._forks import renew_after_fork
-from esteio.policy._scope import OPEN_END, SCOPE
+from esteio.policy._scope import OPEN_END, SCOPE, leave
+from esteio.postgres._concurrency import Alarm, Gate, Lock, Signal, TimeLimit, Worker
 from esteio.postgres._connection import Connection
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
+from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, copy_error, first_line
 from esteio.postgres._histogram import Histogram
 from esteio.postgres._leaks import Leaks
-from esteio.postgres._ledger import Ledger
 from esteio.postgres._limits import PoolLimits
+from esteio.postgres._state import PoolState
 from esteio.postgres._stats import DatabaseLost, DatabaseRestored, PoolStats
 
-__all__ = ["PING_LEAST", "RESET_SECONDS", "UNFINISHED", "Pool", "anew"]
+__all__ = ["Pool"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -43,9 +41,10 @@ _CONNECTORS = 4  # parallel attempts while the server answers; one while it does
 _SWEEP_EVERY = 1.0
 _SPREAD = 0.1  # seconds over which the processes of a service refill their pools
 _PING_SECONDS = 2.0
-PING_LEAST = 0.05  # seconds for an answer, even of a caller who does not want to wait at all
-RESET_SECONDS = 2.0
-UNFINISHED = (
+_PING_LEAST = 0.05  # seconds for an answer, even of a caller who does not want to wait at all
+_RESET_SECONDS = 2.0
+_UNCOUNTED = 64
+_UNFINISHED = (
     "pool %s: the connection to backend %d came back in the middle of a transaction or a statement: it is closed, and"
     " what was not committed is undone; commit before the block ends, or use transaction()"
 )
@@ -71,6 +70,18 @@ class Source(Protocol):
         ...
 
 
+class _Waiter:
+    """A caller in the queue, until it has a connection or an error."""
+
+    __slots__ = ("began", "conn", "error", "gate")
+
+    def __init__(self, now: float) -> None:
+        self.began = now
+        self.gate = Gate()
+        self.conn: Connection | None = None
+        self.error: DatabaseUnavailable | PoolExhausted | None = None
+
+
 class Pool:
     """Hands out connections from `source`, within `limits`.
 
@@ -91,24 +102,27 @@ class Pool:
     ) -> None:
         self._source = source
         self._name = name
-        self._books: Ledger[Connection] = Ledger(limits.min_size, limits.max_size, limits.max_idle)
+        self._state: PoolState[Connection] = PoolState(limits.min_size, limits.max_size, limits.max_idle)
         self._limits = limits
         self._ping_after = limits.ping_after
         self._reset = reset
-        self._clock = clock
         self._now = monotonic if clock is SYSTEM else clock.monotonic
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = Lock()  # held while the state is read or changed, never while a server is waited for
         self._closed = "is not open"
-        self._waiters: OrderedDict[asyncio.Future[Connection], None] = OrderedDict()
-        self._connectors: set[asyncio.Task[None]] = set()
-        self._chores: set[asyncio.Task[bool]] = set()  # pings and resets under way; each has its connection in use
-        self._sweeper: asyncio.TimerHandle | None = None
-        self._drained: asyncio.Event | None = None
+        self._waiters: OrderedDict[_Waiter, None] = OrderedDict()
+        self._connectors: OrderedDict[Worker, None] = OrderedDict()
+        self._resets: dict[Worker, Connection] = {}  # under way; each has its connection in use
+        self._alarm = Alarm(self._sweep, f"pool {name}: sweep")
+        self._next_look = 0.0
+        self._refill_at = inf
+        self._end = Signal()
+        self._returned_all = Signal()
         self._down_since: float | None = None
         self._last_error: str | None = None
         self._acquired = self._queued = self._served = self._timeouts = self._rejected = 0
         self._connects = self._connect_failures = 0
         self._waits = Histogram()
+        self._uncounted: list[float] = []
         self._leaks = None if leak_after is None else Leaks(name, leak_after, self._now)
         self._inherited: list[object] = []
         renew_after_fork(self)
@@ -121,45 +135,67 @@ class Pool:
     @property
     def in_use(self) -> int:
         """Connections handed out."""
-        return len(self._books.used)
+        return len(self._state.used)
 
     def open(self) -> None:
         """Begin to connect; returns at once, whether or not there is a server."""
-        if not self._closed:
-            return
-        self._loop = asyncio.get_running_loop()
-        self._closed = ""
-        self._grow()
-        self._schedule_sweep()
+        with self._lock:
+            if not self._closed:
+                return
+            alarm = Alarm(self._sweep, f"pool {self._name}: sweep")
+            pause = _SWEEP_EVERY * (0.75 + 0.5 * random())  # noqa: S311 - jitter
+            alarm.start(pause)  # RuntimeError when the system has no thread for us: then the pool is not open
+            self._closed, self._end, self._alarm = "", Signal(), alarm
+            self._next_look = self._now() + pause
+            self._connectors.clear()
+            self._grow()
+
+    def stop(self, why: str) -> None:
+        """Turn callers away, who are told that the pool `why`, and close what is idle."""
+        with self._lock:
+            self._closed = why
+            self._end.set()
+            self._alarm.stop()
+            self._turn_away(self._refusal())
+            self._returned_all.clear()
+            self._state.invalidate_all()
+            for worker in self._connectors:
+                worker.cancel()
 
     async def close(self, timeout: float) -> None:
         """Turn callers away, wait up to `timeout` seconds for those who have a connection, close everything."""
         if self._closed == "is closed":
             return
-        await self._shut("is closed", timeout)
-        left = self._books.in_use()  # referred to, so that none is lost with a task that has not begun yet
-        for chore in tuple(self._chores):
-            chore.cancel()
-        await asyncio.gather(*self._chores, return_exceptions=True)
+        self.stop("is closed")
+        await self._wait_for_all(timeout)
+        with self._lock:
+            left = self._state.in_use()
+            resets = dict(self._resets)
         for conn in left:
             if not conn.closed:
-                _logger.warning("pool %s: a connection still in use after %g s is closed", self._name, timeout)
-                conn.drop()
+                _logger.warning("pool %s: a connection still in use after %g s is cut", self._name, timeout)
+                conn.abandon()  # closed when it is given back
+        for worker, conn in resets.items():
+            worker.cancel()
+            await worker.join(_RESET_SECONDS)
+            conn.drop()  # one that had not even begun gives nothing back
 
     async def drain(self, timeout: float) -> bool:
         """Turn callers away and close what is idle; whether within `timeout` seconds all others came back."""
-        await self._shut("is draining", timeout)
-        return not self._books.used
+        self.stop("is draining")
+        await self._wait_for_all(timeout)
+        return not self._state.used
 
     def renew(self) -> None:
         """In a forked child: the sockets are the parent's, and must be neither used nor closed properly here."""
-        books = self._books
-        self._inherited.append((books, books.in_use()))  # dropping them would end the parent's sessions
-        self._books = Ledger(books.min_size, books.max_size, books.max_idle)
+        state = self._state
+        self._inherited.append((state, state.in_use()))  # dropping them would end the parent's sessions
+        self._state = PoolState(state.min_size, state.max_size, state.max_idle)
+        self._lock, self._end, self._returned_all = Lock(), Signal(), Signal()
+        self._alarm = Alarm(self._sweep, f"pool {self._name}: sweep")
         self._waiters.clear()
         self._connectors.clear()
-        self._chores.clear()
-        self._sweeper = self._drained = self._loop = None
+        self._resets.clear()
         if not self._closed:
             self._closed = "was opened before this process was forked: open a database in each process"
 
@@ -170,14 +206,22 @@ class Pool:
         """
         wait = self._limits.timeout if timeout is None else timeout
         now = self._now()
-        conn = self._books.take(now)
-        if conn is not None and now - conn.idle_since > self._ping_after:
-            conn = await self._first_that_answers(conn, wait)
-            wait = max(0.0, wait - (self._now() - now))
+        with self._lock:
+            conn = self._state.take(now) if self._state.idle else None
+            if conn is None:
+                waiter = self._enter(now)
+            elif idled := now - conn.idle_since > self._ping_after:
+                pass
+            else:
+                self._acquired += 1
         if conn is None:
-            conn = await self._queue(wait)
-            self._served += 1
-        self._acquired += 1
+            conn = await self._wait(waiter, wait)
+        elif idled:
+            conn = await self._first_that_answers(conn, wait)
+            if conn is None:  # then there is none idle
+                return await self.acquire(max(0.0, wait - (self._now() - now)))
+            with self._lock:
+                self._acquired += 1
         if self._leaks is not None:
             self._leaks.borrowed(conn)
         return conn
@@ -187,149 +231,157 @@ class Pool:
         if conn.overdue and self._leaks is not None:
             self._leaks.returned(conn)
         conn.borrowed_at = inf
-        # The session is reset by a task of its own: the borrower need not wait, and the connection is in use until then.
-        if (conn.put_back() or self._reset is not None) and not self._closed and self._worth_a_reset(conn):
-            self._begin(self._refresh(conn), "reset")
+        try:
+            changed = (conn.put_back() or self._reset is not None) and not self._closed and self._worth_a_reset(conn)
+        except BaseException:
+            conn.drop()
+            self._returned(conn)
+            raise
+        if changed:
+            self._begin_reset(conn)
         else:
             self._returned(conn)
 
     def resize(self, min_size: int | None, max_size: int | None) -> None:
         """Keep at least `min_size` connections open and at most `max_size`, from now on; None: as before."""
-        self._limits = limits = self._limits.resized(min_size, max_size)
-        self._books.resize(limits.min_size, limits.max_size)
-        self._grow()
-
-    def _returned(self, conn: Connection) -> None:
-        books = self._books
-        if self._closed:
-            books.used.pop(id(conn), None)
-            conn.drop()
-            if self._drained is not None and not books.used:
-                self._drained.set()
-            return
-        generation, lost = books.generation, books.lost
-        if conn.unfinished():
-            _logger.warning(UNFINISHED, self._name, conn.pid)
-        if books.returned(conn, self._now(), wanted=bool(self._waiters)):
-            self._offer(conn)
-            return
-        if books.generation != generation:
-            self._retired("a server changed its role")
-        elif books.lost != lost:
-            self.check_idle()  # what ended this one may have ended others
-        else:
+        with self._lock:
+            self._limits = limits = self._limits.resized(min_size, max_size)
+            self._state.resize(limits.min_size, limits.max_size)
             self._grow()
 
-    def retire(self, conn: Connection, reason: str) -> None:
-        """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out."""
-        if not self._closed and self._books.condemn(conn, self._now()):
-            self._retired(reason)
+    def bound(self, conn: Connection, cut_at: float) -> None:
+        """From monotonic second `cut_at` on whoever waits for `conn`, in use, gets an error; until it comes back."""
+        conn.cut_at = cut_at  # needs no lock: only who has the connection sets it
+        if cut_at < self._next_look:
+            self._alarm.hasten()
 
-    def retire_all(self, reason: str) -> None:
+    def bound_for(self, conn: Connection, seconds: float) -> None:
+        """The same, `seconds` from now."""
+        self.bound(conn, self._now() + seconds)
+
+    def has_cut(self, conn: Connection) -> bool:
+        """Whether the bound of `conn` has passed, and ended the wait for it."""
+        return conn.is_cut and conn.cut_at <= self._now()
+
+    def invalidate(self, conn: Connection, reason: str, *, silent: bool = False) -> None:
+        """`conn`, in use, has shown that its server is gone or not what it was: no other to it is handed out.
+
+        `silent`: we have cut it ourselves, because a living server would have answered by then.
+        """
+        with self._lock:
+            if self._closed or not self._state.invalidate(conn, self._now(), silent=silent):
+                return
+        self._invalidated(reason)
+
+    def invalidate_all(self, reason: str) -> None:
         """The server is no longer the one wanted."""
-        self._books.retire()
-        self._retired(reason)
-
-    def stats(self) -> PoolStats:
-        """The numbers of this moment."""
-        return PoolStats(
-            name=self._name,
-            min_size=self._books.min_size,
-            max_size=self._books.max_size,
-            size=self._books.size,
-            idle=len(self._books.idle),
-            in_use=len(self._books.used),
-            connecting=len(self._connectors),
-            waiting=len(self._waiters),
-            max_waiting=self._limits.max_waiting,
-            acquired=self._acquired,
-            queued=self._queued,
-            wait_seconds=self._waits.seconds,
-            timeouts=self._timeouts,
-            rejected=self._rejected,
-            connects=self._connects,
-            connect_failures=self._connect_failures,
-            lost=self._books.lost,
-            down_for=None if self._down_since is None else self._now() - self._down_since,
-            last_error=self._last_error,
-            waits=self._waits.times(immediate=self._acquired - self._served),
-            overdue=sum(conn.overdue for conn in self._books.in_use()),
-            leaks=0 if self._leaks is None else self._leaks.found,
-        )
+        with self._lock:
+            self._state.invalidate_all()
+        self._invalidated(reason)
 
     def check_idle(self) -> None:
         """Replace every idle connection that has ended, and those past their time."""
-        self._books.sweep(self._now())
-        self._grow()
+        with self._lock:
+            self._state.sweep(self._now())
+            self._grow()
+
+    def stats(self) -> PoolStats:
+        """The numbers of this moment."""
+        with self._lock:
+            self._count_waits()
+            state = self._state
+            return PoolStats(
+                name=self._name,
+                min_size=state.min_size,
+                max_size=state.max_size,
+                size=state.size,
+                idle=len(state.idle),
+                in_use=len(state.used),
+                connecting=len(self._connectors),
+                waiting=len(self._waiters),
+                max_waiting=self._limits.max_waiting,
+                acquired=self._acquired,
+                queued=self._queued,
+                wait_seconds=self._waits.seconds,
+                timeouts=self._timeouts,
+                rejected=self._rejected,
+                connects=self._connects,
+                connect_failures=self._connect_failures,
+                lost=state.lost,
+                down_for=None if self._down_since is None else self._now() - self._down_since,
+                last_error=self._last_error,
+                waits=self._waits.times(immediate=self._acquired - self._served),
+                overdue=sum(conn.overdue for conn in state.in_use()),
+                leaks=0 if self._leaks is None else self._leaks.found,
+            )
 
     # Handing out
 
-    def _begin(self, chore: Coroutine[Any, Any, bool], what: str) -> asyncio.Task[bool]:
-        assert self._loop is not None
-        task = self._loop.create_task(chore, name=f"pool {self._name}: {what}")
-        self._chores.add(task)  # the loop itself keeps no task alive
-        task.add_done_callback(self._chores.discard)
-        return task
-
     async def _first_that_answers(self, conn: Connection, wait: float) -> Connection | None:
         """`conn`, or the next idle one whose server answers; None when there is none. For at most `wait` seconds."""
-        expires = self._now() + max(wait, PING_LEAST)
+        expires = self._now() + max(wait, _PING_LEAST)
         found: Connection | None = conn
         while found is not None and self._now() - found.idle_since > self._ping_after:
-            # A task of its own: a caller who leaves must not make a server look dead that had no time to answer.
-            ping = self._begin(self._ping(found), "ping")
-            try:
-                done, _ = await asyncio.wait({ping}, timeout=max(0.0, expires - self._now()))
-            except BaseException:
-                self._unwanted(ping, found)
-                raise
-            if not done:
-                self._unwanted(ping, found)
-                self._timeouts += 1
+            if await self._answers(found, expires):
+                return found
+            if self._closed:
+                raise self._refusal()
+            if self._now() >= expires:
+                with self._lock:
+                    self._timeouts += 1
                 reason = f"a connection that had idled got no answer within {wait:g} s"
                 raise DatabaseUnavailable(self._name, reason, not_sent=True)
-            if ping.cancelled():
-                raise self._refusal()  # the pool was closed
-            if ping.result():
-                return found
-            found = self._books.take(self._now())
+            with self._lock:
+                found = self._state.take(self._now())
         return found
 
-    def _unwanted(self, ping: asyncio.Task[bool], conn: Connection) -> None:
-        """The caller of `ping` has left: `conn` goes back when it is answered."""
-
-        def back(ping: asyncio.Task[bool]) -> None:
-            if not ping.cancelled() and ping.result():
-                self._returned(conn)
-
-        ping.add_done_callback(back)
-
-    async def _ping(self, conn: Connection) -> bool:
+    async def _answers(self, conn: Connection, expires: float) -> bool:
         """Whether `conn`, in use, has a server at its other end; if not, it is replaced."""
-        SCOPE.set(OPEN_END)  # of this task: it has a limit of its own
+        limit = self._now() + _PING_SECONDS
+        self.bound(conn, min(limit, expires))
+        scope = SCOPE.set(OPEN_END)  # it has a limit of its own
         try:
-            async with asyncio.timeout(_PING_SECONDS):
-                await conn.execute("SELECT 1")
-            if conn.generation == self._books.generation and conn.role_now() is conn.role:
+            await conn.execute("SELECT 1")
+            if conn.generation == self._state.generation and conn.role_now() is conn.role:
+                conn.cut_at = inf
                 return True
-        except (psycopg.Error, TimeoutError) as error:
-            self.retire(conn, f"no answer after idling: {first_line(error)}")
+        except psycopg.Error as error:
+            # A caller with less time than a living server needs has shown nothing.
+            if not conn.is_cut or limit <= expires:
+                self.invalidate(conn, f"no answer after idling: {first_line(error)}", silent=True)
             conn.drop()
         except BaseException:
-            conn.drop()
-            self._returned(conn)
+            self._returned(conn)  # of a caller who was interrupted: what the statement left it fit for
             raise
+        finally:
+            leave(scope)
         self._returned(conn)
         return False
 
     def _worth_a_reset(self, conn: Connection) -> bool:
-        return conn.generation == self._books.generation and conn.reusable()
+        if conn.generation != self._state.generation or not conn.reusable():
+            return False
+        if self._lock._is_owned():  # type: ignore[attr-defined] # noqa: SLF001
+            conn.drop()  # a finalizer, while the state is being changed: it must not wait for a server now
+        return not conn.closed
 
-    async def _refresh(self, conn: Connection) -> bool:
-        """Undo what the last borrower of `conn` left in the session, and give it back."""
-        SCOPE.set(OPEN_END)  # of this task: the borrower's deadline has nothing to do with it
+    def _begin_reset(self, conn: Connection) -> None:
+        # Asyncio's borrower need not wait for it: a task does it, and has the connection in use until then.
+        worker = Worker(f"pool {self._name}: reset")
+        with self._lock:
+            self._resets[worker] = conn
         try:
-            async with asyncio.timeout(RESET_SECONDS):
+            worker.run(self._refresh, conn, worker)
+        except RuntimeError:  # no event loop runs any more
+            conn.drop()
+            self._reset_ended(conn, worker)
+
+    async def _refresh(self, conn: Connection, worker: Worker) -> None:
+        """Undo what the last borrower of `conn`, still in use, left in the session, and give it back."""
+        self.bound_for(conn, _RESET_SECONDS)
+        scope = SCOPE.set(OPEN_END)  # the borrower's deadline, which may have passed, has nothing to do with it
+        try:
+            async with TimeLimit(_RESET_SECONDS):
                 if self._reset is not None:
                     await self._reset(conn)
                 if conn.put_back():
@@ -343,78 +395,131 @@ class Pool:
             conn.drop()
             raise
         finally:
-            self._returned(conn)
-        return True
+            leave(scope)
+            self._reset_ended(conn, worker)
 
-    async def _queue(self, timeout: float) -> Connection:
+    def _reset_ended(self, conn: Connection, worker: Worker) -> None:
+        with self._lock:
+            self._resets.pop(worker, None)
+        self._returned(conn)
+
+    def _returned(self, conn: Connection) -> None:
+        if conn.unfinished():
+            _logger.warning(_UNFINISHED, self._name, conn.pid)
+        with self._lock:
+            state = self._state
+            conn.cut_at = inf
+            if self._closed:
+                state.used.pop(id(conn), None)
+                conn.drop()
+                if not state.used:
+                    self._returned_all.set()
+                return
+            generation, lost = state.generation, state.lost
+            now = self._now()
+            if state.returned(conn, now, wanted=bool(self._waiters)):
+                self._offer(conn, now)
+                return
+            if state.generation == generation:
+                if state.lost != lost:
+                    state.sweep(now)  # what ended this one may have ended others
+                self._grow()
+                return
+        self._invalidated("a server changed its role")
+
+    async def _wait(self, waiter: _Waiter, timeout: float) -> Connection:
+        try:
+            await waiter.gate.wait(timeout)
+        except BaseException:
+            with self._lock:
+                self._waiters.pop(waiter, None)
+            if waiter.conn is not None:
+                self.release(waiter.conn)  # handed over in the moment in which the caller was interrupted
+            raise
+        if waiter.conn is None and waiter.error is None:
+            self._give_up(waiter, timeout)
+        if waiter.conn is not None:
+            return waiter.conn
+        assert waiter.error is not None
+        raise waiter.error
+
+    def _give_up(self, waiter: _Waiter, timeout: float) -> None:
+        """Time is up for `waiter`, unless it was answered in this very moment."""
+        with self._lock:
+            if self._waiters.pop(waiter, waiter) is None:
+                self._timeouts += 1
+                self._waited(self._now() - waiter.began)
+                waiter.error = self._in_vain(timeout)
+
+    def _enter(self, now: float) -> _Waiter:
+        """A place in the queue."""
         if self._closed:
             raise self._refusal()
-        hopeless = self._source.refusal()
-        if hopeless is not None and not self._books.used:
-            raise anew(hopeless)
+        if self._down_since is not None and not self._state.used:
+            hopeless = self._source.refusal()
+            if hopeless is not None:
+                raise copy_error(hopeless)
         if len(self._waiters) >= self._limits.max_waiting:
             self._rejected += 1
             raise self._in_vain(0.0)
-        assert self._loop is not None
-        waiter: asyncio.Future[Connection] = self._loop.create_future()
+        waiter = _Waiter(now)
         self._waiters[waiter] = None
         self._queued += 1
-        self._grow()
-        timer = self._loop.call_later(timeout, self._expire, waiter, timeout)
-        began = self._now()
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                self.release(waiter.result())  # handed over in the same turn in which the caller left
-            raise
-        finally:
-            timer.cancel()
-            self._waiters.pop(waiter, None)
-            self._waits.observe(self._now() - began)
+        if self._state.size < self._limits.max_size:
+            self._grow()
+        return waiter
 
-    def _expire(self, waiter: asyncio.Future[Connection], timeout: float) -> None:
-        if not waiter.done():
-            self._timeouts += 1
-            waiter.set_exception(self._in_vain(timeout))
-
-    def _offer(self, conn: Connection) -> None:
-        while self._waiters:
+    def _offer(self, conn: Connection, now: float) -> None:
+        if self._waiters:
             waiter, _ = self._waiters.popitem(last=False)
-            if not waiter.done():
-                self._books.lend(conn)
-                waiter.set_result(conn)
-                return
-        conn.idle_since = self._now()
-        self._books.idle.append(conn)
+            self._state.lend(conn)
+            self._acquired += 1
+            self._served += 1
+            self._waited(now - waiter.began)
+            waiter.conn = conn
+            waiter.gate.open()
+            return
+        conn.idle_since = now
+        self._state.idle.append(conn)
 
-    async def _shut(self, why: str, timeout: float) -> None:
-        self._closed = why
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-        self._turn_away(self._refusal())
-        connectors = tuple(self._connectors)
-        for task in connectors:
-            task.cancel()
-        await asyncio.gather(*connectors, return_exceptions=True)
-        self._books.retire()
-        if self._books.used:
-            self._drained = asyncio.Event()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await self._drained.wait()
+    def _waited(self, seconds: float) -> None:
+        # Counted many at once, which is cheaper than one with each hand-over.
+        self._uncounted.append(seconds)
+        if len(self._uncounted) >= _UNCOUNTED:
+            self._count_waits()
+
+    def _count_waits(self) -> None:
+        for seconds in self._uncounted:
+            self._waits.observe(seconds)
+        self._uncounted.clear()
+
+    async def _wait_for_all(self, timeout: float) -> None:
+        """Return when all connections have come back and nothing runs in the background, at most `timeout` seconds."""
+        until = self._now() + timeout
+        with self._lock:
+            busy = bool(self._state.used)
+            workers = tuple(self._connectors)
+        if busy:
+            await self._returned_all.wait(timeout)
+        for worker in workers:
+            await worker.join(max(0.1, until - self._now()))
+        await self._alarm.join(max(0.1, until - self._now()))
 
     def _turn_away(self, error: DatabaseUnavailable) -> None:
-        for waiter in self._waiters:
-            if not waiter.done():
-                waiter.set_exception(anew(error))
+        while self._waiters:
+            waiter, _ = self._waiters.popitem(last=False)
+            self._waited(self._now() - waiter.began)
+            waiter.error = copy_error(error)
+            waiter.gate.open()
 
-    def _retired(self, reason: str) -> None:
+    def _invalidated(self, reason: str) -> None:
         _logger.warning("pool %s: all connections are replaced: %s", self._name, reason)
-        if self._waiters:
-            self._grow()
-        elif self._loop is not None:
-            self._loop.call_later(_SPREAD * random(), self._grow)  # noqa: S311 - jitter
+        with self._lock:
+            if self._waiters:
+                self._grow()
+            else:
+                self._refill_at = self._now() + _SPREAD * random()  # noqa: S311 - jitter
+                self._alarm.hasten()
 
     def _refusal(self) -> DatabaseUnavailable:
         return DatabaseUnavailable(self._name, f"its pool {self._closed}", retry_after=None, not_sent=True)
@@ -427,9 +532,9 @@ class Pool:
         return PoolExhausted(
             self._name,
             waited=waited,
-            in_use=len(self._books.used),
-            size=self._books.size,
-            max_size=self._books.max_size,
+            in_use=len(self._state.used),
+            size=self._state.size,
+            max_size=self._state.max_size,
             waiting=len(self._waiters),
             max_waiting=self._limits.max_waiting,
         )
@@ -437,93 +542,120 @@ class Pool:
     # Growing and shrinking
 
     def _grow(self) -> None:
-        if self._closed or self._loop is None:
+        if self._closed:
             return
         limit = 1 if self._down_since is not None else _CONNECTORS
-        while len(self._connectors) < min(limit, self._books.wanted(len(self._waiters))):
-            task = self._loop.create_task(self._connector(), name=f"pool {self._name}: connect")
-            self._connectors.add(task)
+        while len(self._connectors) < min(limit, self._state.wanted(len(self._waiters))):
+            worker = Worker(f"pool {self._name}: connect")
+            self._connectors[worker] = None
+            try:
+                worker.start(self._connector, self._end, worker)
+            except RuntimeError as error:  # the system has no thread for us now; the next look tries again
+                del self._connectors[worker]
+                _logger.warning("pool %s: no thread to connect with: %s", self._name, error)
+                return
 
-    async def _connector(self) -> None:
+    async def _connector(self, end: Signal, me: Worker) -> None:
         """Open connections while some are wanted; during an outage only one connector goes on trying."""
-        SCOPE.set(OPEN_END)  # of this task: a deadline of the caller whose need began it is not the connection's
-        me = asyncio.current_task()
-        assert me is not None
+        scope = SCOPE.set(OPEN_END)  # a deadline of the caller whose need began it is not the connection's
         try:
-            while len(self._connectors) <= self._books.wanted(len(self._waiters)):
-                generation = self._books.generation
-                try:
-                    conn = await self._source.open()
-                except Exception as error:  # noqa: BLE001 - whatever it is, callers hear of it and attempts go on
-                    self._failed(error)
-                    if next(iter(self._connectors)) is not me:
-                        return
-                    await self._clock.sleep_async(max(0.001, self._source.wait()))
-                else:
-                    try:
-                        self._connected(conn, generation)
-                    except BaseException:
-                        conn.drop()
-                        raise
+            await self._connect(end, me)
         except Exception:
             _logger.exception(
                 "pool %s: connecting ended by an error of ours; it begins again within a second", self._name
             )
         finally:
-            self._connectors.discard(me)  # here and not when the task is done: who queues meanwhile counts on it
+            leave(scope)
+            with self._lock:
+                self._connectors.pop(me, None)
+
+    async def _connect(self, end: Signal, me: Worker) -> None:
+        while (generation := self._generation_to_fill(me)) is not None:
+            try:
+                conn = await self._source.open()
+            except Exception as error:  # noqa: BLE001 - whatever it is, callers hear of it and attempts go on
+                if not self._failed(error, me):
+                    return
+                await end.wait(max(0.001, self._source.wait()))
+            else:
+                try:
+                    self._connected(conn, generation)
+                except BaseException:
+                    conn.drop()
+                    raise
+
+    def _generation_to_fill(self, me: Worker) -> int | None:
+        """The generation of the next connection, or None when no more are wanted and `me` is at its end."""
+        with self._lock:
+            if not self._closed and len(self._connectors) <= self._state.wanted(len(self._waiters)):
+                return self._state.generation
+            # Here and not when it has ended: who queues in between counts on a new one.
+            self._connectors.pop(me, None)
+            return None
 
     def _connected(self, conn: Connection, generation: int) -> None:
-        if generation != self._books.generation:
-            conn.drop()  # opened before the sign came that ended its generation: it may lead to the old server
-            return
-        now = self._now()
-        self._connects += 1
-        conn.generation = generation
-        conn.expires_at = now + self._limits.max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
-        if self._down_since is not None:
-            seconds = now - self._down_since
-            self._down_since = None
-            _logger.warning("database %s is back after %.2f s", self._name, seconds)
-            events.emit(DatabaseRestored(self._name, seconds))
-        self._offer(conn)
-        self._grow()
+        restored = None
+        with self._lock:
+            if self._closed or generation != self._state.generation:
+                conn.drop()  # too late, or opened before the sign came that ended its generation
+                return
+            now = self._now()
+            self._connects += 1
+            conn.generation = generation
+            conn.expires_at = now + self._limits.max_lifetime * (0.9 + 0.1 * random())  # noqa: S311 - jitter
+            if self._down_since is not None:
+                restored, self._down_since = now - self._down_since, None
+            self._offer(conn, now)
+            self._grow()
+        if restored is not None:
+            _logger.warning("database %s is back after %.2f s", self._name, restored)
+            events.emit(DatabaseRestored(self._name, restored))
 
-    def _failed(self, error: Exception) -> None:
-        self._connect_failures += 1
-        self._last_error = first_line(error)
-        if self._down_since is None:
-            self._down_since = self._now()
+    def _failed(self, error: Exception, me: Worker) -> bool:
+        """Take note of `error`; whether `me` is the one that goes on trying."""
+        hopeless = self._source.refusal()
+        with self._lock:
+            self._connect_failures += 1
+            self._last_error = first_line(error)
+            lost = self._down_since is None
+            if lost:
+                self._down_since = self._now()
+            if hopeless is not None and not self._state.used:
+                self._turn_away(hopeless)
+            goes_on = next(iter(self._connectors), None) is me
+            if not goes_on:
+                self._connectors.pop(me, None)
+        if lost and not self._closed:
             _logger.warning("database %s cannot be reached: %s", self._name, self._last_error)
             events.emit(DatabaseLost(self._name, self._last_error))
-        hopeless = self._source.refusal()
-        if hopeless is not None and not self._books.used:
-            self._turn_away(hopeless)
+        return goes_on
 
-    def _schedule_sweep(self) -> None:
-        assert self._loop is not None
-        self._sweeper = self._loop.call_later(_SWEEP_EVERY * (0.75 + 0.5 * random()), self._sweep)  # noqa: S311
-
-    def _sweep(self) -> None:
+    def _sweep(self) -> float:
         try:
-            self._cut_hung()
-            if self._leaks is not None:
-                self._leaks.report(self._leaks.look(self._books.in_use()))
-            self.check_idle()
+            return self._look()
         except Exception:
             _logger.exception("pool %s: the look at all connections failed; the next one follows", self._name)
-        finally:
-            self._schedule_sweep()
+            return _SWEEP_EVERY
 
-    def _cut_hung(self) -> None:
-        now = self._now()
-        for conn in self._books.in_use():
-            if conn.cut_at < now:
+    def _look(self) -> float:
+        """Look after all connections; seconds until that is due again."""
+        with self._lock:
+            now = self._now()
+            self._cut_hung(now)
+            self._state.sweep(now)
+            if now >= self._refill_at:
+                self._refill_at = inf
+            if self._refill_at == inf or self._waiters:
+                self._grow()
+            soonest = min((conn.cut_at for conn in self._state.in_use() if not conn.is_cut), default=inf)
+            regular = now + _SWEEP_EVERY * (0.75 + 0.5 * random())  # noqa: S311 - jitter
+            self._next_look = min(soonest, self._refill_at, regular)
+            late = [] if self._leaks is None else self._leaks.look(self._state.in_use())
+        if self._leaks is not None:
+            self._leaks.report(late)
+        return max(0.001, self._next_look - now)
+
+    def _cut_hung(self, now: float) -> None:
+        for conn in self._state.in_use():
+            if conn.cut_at <= now and not conn.is_cut:
                 conn.cut()
-
-
-def anew(error: DatabaseUnavailable) -> DatabaseUnavailable:
-    """A copy of `error` for one caller: an exception that is raised carries that caller's traceback."""
-    copy = error.__class__.__new__(error.__class__, *error.args)
-    copy.args = error.args
-    copy.__dict__.update(error.__dict__)
-    return copy

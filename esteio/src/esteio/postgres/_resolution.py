@@ -15,16 +15,16 @@ from psycopg.rows import tuple_row
 from esteio import events
 from esteio.clock import Clock
 from esteio.policy import DeadlineExceeded
-from esteio.postgres._attempts import trouble
+from esteio.postgres._attempts import classify
 from esteio.postgres._backoff import reconnect_delay
+from esteio.postgres._concurrency import Lock
 from esteio.postgres._connection import Connection
 from esteio.postgres._deadline import time_left
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._events import CommitResolved
 from esteio.postgres._identity import ORIGIN, read_origin
-from esteio.postgres._outcome import History, Incarnation, Outcome, judge
+from esteio.postgres._outcome import History, Incarnation, Outcome, Ticket, explained, judge
 from esteio.postgres._pool import Pool
-from esteio.postgres._transaction import Ticket
 
 __all__ = ["Resolver"]
 
@@ -43,6 +43,7 @@ class Resolver:
         self._pool = pool
         self._limit = limit
         self._clock = clock
+        self._lock = Lock()  # of the counters
 
     async def outcome(self, ticket: Ticket, expires: float = inf) -> tuple[Outcome, str]:
         """What became of it, and why not more is known; by `expires`, the caller's deadline, or the pool's timeout."""
@@ -67,19 +68,18 @@ class Resolver:
 
     async def _ask(self, ticket: Ticket, left: float, *, terminate: bool) -> tuple[Outcome, str]:
         conn = await self._pool.acquire(min(left, self._limit))
-        conn.cut_at = self._clock.monotonic() + left
+        self._pool.bound(conn, self._clock.monotonic() + left)
         try:
             current, status = await self._look(conn, ticket.xid)
             outcome = judge(ticket.xid, ticket.life, current, status, self.history)
             if outcome is Outcome.RUNNING and terminate:
                 await _terminate(conn, ticket)
         except psycopg.Error as error:
-            if not trouble(error).ends_generation:
+            if not classify(error).ends_generation:
                 return Outcome.UNKNOWN, first_line(error)
-            self._pool.retire(conn, first_line(error))
+            self._pool.invalidate(conn, first_line(error))
             return Outcome.RUNNING, first_line(error)
         finally:
-            conn.cut_at = inf
             self._pool.release(conn)
         return outcome, explained(ticket, current, status)
 
@@ -95,9 +95,10 @@ class Resolver:
             return current, await _status(conn, xid)
 
     def _count(self, outcome: Outcome) -> None:
-        self.committed += outcome is Outcome.COMMITTED
-        self.aborted += outcome is Outcome.ABORTED
-        self.unknown += outcome in (Outcome.UNKNOWN, Outcome.RUNNING)
+        with self._lock:
+            self.committed += outcome is Outcome.COMMITTED
+            self.aborted += outcome is Outcome.ABORTED
+            self.unknown += outcome in (Outcome.UNKNOWN, Outcome.RUNNING)
 
 
 async def _status(conn: Connection, xid: int) -> str | None:
@@ -114,13 +115,3 @@ async def _terminate(conn: Connection, ticket: Ticket) -> None:
         await conn.execute(TERMINATE, [ticket.pid, str(ticket.xid)])
     except psycopg.errors.InsufficientPrivilege:
         return  # then it ends when it notices that nobody is there
-
-
-def explained(ticket: Ticket, current: Incarnation | None, status: str | None) -> str:
-    if ticket.life is None or current is None:
-        return "the server does not tell who it is"
-    if current.system != ticket.life.system:
-        return f"another cluster answers (system {current.system}, the COMMIT went to {ticket.life.system})"
-    if current.timeline != ticket.life.timeline:
-        return f"timeline {current.timeline} answers {status!r}, the COMMIT went to timeline {ticket.life.timeline}"
-    return f"the server has restarted and answers {status!r}" if current != ticket.life else f"it answers {status!r}"

@@ -2,52 +2,52 @@
 
 Promises: the function runs again only when nothing of its last attempt is committed; a lost COMMIT is looked
 up, not repeated; nothing begins after the deadline, and an answer that does not come by then is not waited
-for. Cancellation ends it at once and is never retried. What else the function does, it does once per attempt.
+for. An interruption ends it at once and is never retried. What else the function does, it does once per attempt.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from math import inf
 from random import random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from esteio import events
 from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE, leave
 from esteio.policy._test_switches import pause_async
-from esteio.postgres._attempts import Attempts, Trouble
+from esteio.postgres._attempts import Attempts, ErrorKind
+from esteio.postgres._commands import Mode
+from esteio.postgres._concurrency import TimeLimit
 from esteio.postgres._connection import Connection
+from esteio.postgres._core import Core
 from esteio.postgres._deadline import check_limits, deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown
-from esteio.postgres._events import TransactionRetried
 from esteio.postgres._outcome import Outcome
-from esteio.postgres._transaction import Mode, Transaction
+from esteio.postgres._transaction import Transaction
 
-if TYPE_CHECKING:
-    from esteio.postgres._database import Database
-
-__all__ = ["ATTEMPTS", "Run"]
+__all__ = ["Run"]
 
 R = TypeVar("R")
 
-ATTEMPTS = 10
+_ATTEMPTS = 10
 _GRACE = 0.02  # a policy with the same deadline cancels first, so that it counts its own end
 
 
 class Run:
     """One call of `Database.run`."""
 
-    def __init__(self, database: Database, mode: Mode, deadline: float | None, attempts: int | None) -> None:
-        check_limits(deadline, attempts)
-        self._database = database
+    __slots__ = ("_core", "_expires", "_limit", "_mode", "_now", "_plan", "_result", "_transaction")
+
+    def __init__(self, core: Core, mode: Mode, deadline: float | None, attempts: int | None) -> None:
+        if deadline is not None or attempts is not None:
+            check_limits(deadline, attempts)
+        self._core = core
         self._mode = mode
         self._limit = time_left(deadline)
-        self._now = database.clock.monotonic
+        self._now = core.clock.monotonic
         self._expires = self._now() + self._limit
         nested = SCOPE.get()[2]
-        self._plan = Attempts(attempts or (1 if nested else ATTEMPTS), self._expires, random)
+        self._plan = Attempts(attempts or (1 if nested else _ATTEMPTS), self._expires, random)
         self._transaction: Transaction | None = None
         self._result: Any = None
 
@@ -62,29 +62,17 @@ class Run:
             leave(token)
 
     async def _in_time(self, function: Callable[[Connection], Awaitable[R]]) -> R:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
-        assert task is not None
-        before = task.cancelling()
-
-        def cancel() -> None:
-            # Who is being cancelled already stops its statement: a second cancellation would cut that short and cost the
-            # connection.
-            if task.cancelling() == before:
-                scope.reschedule(loop.time())
-
-        timer = loop.call_later(self._limit + _GRACE, cancel)
+        limit = TimeLimit(self._limit + _GRACE)
         try:
-            async with asyncio.timeout(None) as scope:
+            async with limit:
                 return await self._repeat(function)
         except TimeoutError as error:
-            if not scope.expired():
+            if not limit.expired():
                 raise
             if self._transaction is not None and self._transaction.outcome is Outcome.COMMITTED:
                 result: R = self._result  # the answer to COMMIT came while we were being cancelled
                 return result
             raise self._late() from error
-        finally:
-            timer.cancel()
 
     async def _repeat(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         while True:
@@ -94,21 +82,21 @@ class Run:
                 raise
             except Exception as error:
                 now = self._now()
-                kind = Trouble.OTHER if self._transaction is None else self._transaction.trouble
+                kind = ErrorKind.OTHER if self._transaction is None else self._transaction.error_kind
                 wait = self._plan.again(kind, now)
                 if wait is None:
-                    if now >= self._expires and (kind is not Trouble.OTHER or isinstance(error, DeadlineExceeded)):
+                    if now >= self._expires and (kind is not ErrorKind.OTHER or isinstance(error, DeadlineExceeded)):
                         raise self._late() from error
-                    self._database.in_our_words(error, kind)
+                    self._core.raise_translated(error, kind)
                     raise
                 if self._transaction is not None:
-                    self._database.suspect(self._transaction.pool)
-                self._tell(kind, wait)
-            await pause_async(self._database.clock, wait)
+                    self._core.suspect(self._transaction.pool)
+                self._core.count_retry(self._plan.attempt, kind, wait)
+            await pause_async(self._core.clock, wait)
 
     async def _once(self, function: Callable[[Connection], Awaitable[R]]) -> R:
         self._transaction = None
-        self._transaction = work = await self._database.transact(self._mode, None)
+        self._transaction = work = await self._core.transact(self._mode, None)
         await work.begin()
         try:
             self._result = result = await function(work.conn)
@@ -118,17 +106,12 @@ class Run:
             await work.roll_back(error)
             raise
         await work.commit(self._expires)
-        self._database.wrote(work)
+        self._core.wrote(work)
         return result
 
     def _late(self) -> Exception:
         work = self._transaction
         if work is not None and work.outcome is Outcome.UNKNOWN and work.ticket is not None:
             reason = "the deadline passed before it was answered"
-            return CommitUnknown(self._database.name, work.ticket.xid, reason)
-        return deadline_passed(self._database.name, self._limit)
-
-    def _tell(self, kind: Trouble, wait: float) -> None:
-        self._database.retried += 1
-        if events.active():
-            events.emit(TransactionRetried(self._database.name, self._plan.attempt, kind, wait))
+            return CommitUnknown(self._core.name, work.ticket.xid, reason)
+        return deadline_passed(self._core.name, self._limit)

@@ -8,35 +8,28 @@ the deadline around the call; which of the two it was is told apart.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from math import inf
 from random import random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from psycopg import AsyncCursor
 from psycopg.rows import AsyncRowFactory
 
-from esteio import events
 from esteio.policy._test_switches import pause_async
-from esteio.postgres._attempts import Attempts, Trouble, trouble
-from esteio.postgres._connection import Connection
+from esteio.postgres._attempts import Attempts, ErrorKind
+from esteio.postgres._core import Core
 from esteio.postgres._deadline import time_left
-from esteio.postgres._errors import DatabaseUnavailable, is_connection_loss
-from esteio.postgres._events import TransactionRetried
+from esteio.postgres._errors import DatabaseUnavailable
 
-if TYPE_CHECKING:
-    from esteio.postgres._database import Database
-    from esteio.postgres._pool import Pool
+__all__ = ["statement"]
 
-__all__ = ["ATTEMPTS", "HUNG_SECONDS", "REFUSALS", "statement"]
-
-ATTEMPTS = 100  # the time is what bounds them
-REFUSALS = 10  # by a server that only reads, until the address leads to another
-HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
+_ATTEMPTS = 100  # the time is what bounds them
+_REFUSALS = 10  # by a server that only reads, until the address leads to another
+_HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
 async def statement(
-    database: Database,
+    core: Core,
     sql: Any,
     params: Any,
     row_factory: AsyncRowFactory[Any],
@@ -46,48 +39,32 @@ async def statement(
 ) -> Any:
     """Execute `sql` and return what `fetch` makes of its cursor."""
     plan: Attempts | None = None
+    harmless = read_only or idempotent
     while True:
-        pool, conn = await database.borrow(read_only, None)
-        if database.dsn.statement_timeout:  # the pool looks after `cut_at` once a second
-            conn.cut_at = database.clock.monotonic() + database.dsn.statement_timeout / 1000 + HUNG_SECONDS
+        pool, conn = await core.borrow(read_only, None)
+        if core.dsn.statement_timeout:
+            pool.bound_for(conn, core.dsn.statement_timeout / 1000 + _HUNG_SECONDS)
         try:
             cursor = conn.cursor(row_factory=row_factory)
             await cursor.execute(sql, params)
             result = await fetch(cursor)
         except BaseException as error:
-            kind = _ended(database, pool, conn, error)
-            now = database.clock.monotonic()
-            harmless = read_only or idempotent
-            limit = time_left(database.dsn.pool_timeout)
-            plan = plan or Attempts(ATTEMPTS if harmless else REFUSALS, now + limit, random)
-            wait = plan.again(_repeatable(kind, harmless), now)
+            hung = conn.is_cut
+            kind = core.ended(pool, conn, error)
+            now = core.clock.monotonic()
+            plan = plan or Attempts(
+                _ATTEMPTS if harmless else _REFUSALS, now + time_left(core.dsn.pool_timeout), random
+            )
+            wait = plan.again(kind if harmless or kind.before_it_ran else ErrorKind.OTHER, now)
             if wait is None:
-                if conn.is_cut and isinstance(error, psycopg.Error):
-                    raise DatabaseUnavailable(database.name, "it did not answer in time: it hangs") from error
-                database.in_our_words(error, kind)
+                if hung and isinstance(error, psycopg.Error):
+                    raise DatabaseUnavailable(core.name, "it did not answer in time: it hangs") from error
+                core.raise_translated(error, kind)
                 raise
         else:
-            conn.cut_at = inf
             pool.release(conn)
             if not read_only:
-                database.wrote(None)
+                core.wrote(None)
             return result
-        database.retried += 1
-        if events.active():
-            events.emit(TransactionRetried(database.name, plan.attempt, kind, wait))
-        await pause_async(database.clock, wait)
-
-
-def _ended(database: Database, pool: Pool, conn: Connection, error: BaseException) -> Trouble:
-    kind = trouble(error, conn.role_now())
-    if kind.ends_generation:
-        database.broke(pool, conn, error)
-    if kind.ends_generation or is_connection_loss(error):
-        conn.drop()
-    conn.cut_at = inf
-    pool.release(conn)
-    return kind
-
-
-def _repeatable(kind: Trouble, harmless: bool) -> Trouble:
-    return kind if harmless or kind.before_it_ran else Trouble.OTHER
+        core.count_retry(plan.attempt, kind, wait)
+        await pause_async(core.clock, wait)

@@ -2,13 +2,14 @@
 
 Promises: an execution costs one entry in a list, which is counted when it has grown or somebody looks; the
 number of statements and the memory for their texts are bounded, and what no longer fits is counted under
-`OTHER`, so that sums stay true. Values never get here.
+`OTHER`, so that sums stay true. Values never get here. For any number of threads.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from threading import RLock
 
 from esteio.postgres._fingerprint import fingerprint, normalised
 from esteio.postgres._histogram import Histogram, Times
@@ -55,7 +56,8 @@ class Statements:
         self._known: dict[str, _Statement] = {}
         self._by_text: dict[str, _Statement] = {}
         self._characters = 0
-        # Appending and taking are atomic: threads need a lock only for counting.
+        # Appending and taking are atomic: a lock is needed only for counting.
+        self._lock = RLock()  # snapshot() counts too
         self._pending: deque[tuple[str, float, bool]] = deque()
         self._other = _Statement("all that were too many to be told apart", OTHER)
 
@@ -67,18 +69,20 @@ class Statements:
 
     def count(self) -> None:
         """Count all executions so far."""
-        while self._pending:
-            sql, seconds, failed = self._pending.popleft()
-            statement = self._by_text.get(sql) or self._find(sql)
-            statement.observe(seconds)
-            statement.errors += failed
+        with self._lock:
+            while self._pending:
+                sql, seconds, failed = self._pending.popleft()
+                statement = self._by_text.get(sql) or self._find(sql)
+                statement.observe(seconds)
+                statement.errors += failed
 
     def snapshot(self) -> tuple[StatementStats, ...]:
         """All statements, those that took the most time first."""
-        self.count()
-        found = [*self._known.values(), *([self._other] if any(self._other.buckets) else [])]
-        found.sort(key=lambda statement: statement.seconds, reverse=True)
-        return tuple(StatementStats(s.fingerprint, s.text, s.times(), s.errors) for s in found)
+        with self._lock:
+            self.count()
+            found = [*self._known.values(), *([self._other] if any(self._other.buckets) else [])]
+            found.sort(key=lambda statement: statement.seconds, reverse=True)
+            return tuple(StatementStats(s.fingerprint, s.text, s.times(), s.errors) for s in found)
 
     def _find(self, sql: str) -> _Statement:
         text = normalised(sql)

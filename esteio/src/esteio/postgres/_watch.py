@@ -8,15 +8,13 @@ their result is read.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import psycopg
-from psycopg import AsyncCursor, AsyncServerCursor
 from psycopg._compat import Template
 from psycopg.abc import Params, PQGen, Query
-from psycopg.rows import Row
 from psycopg.sql import Composable, as_string
 
 from esteio.clock import SYSTEM, Clock
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 else:
     _Base = object  # psycopg does not export what its cursors have in common
 
-__all__ = ["Announcing", "Cursor", "ServerCursor", "Watch", "Watched"]
+__all__ = ["Announcing", "Watch", "Watched"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -144,45 +142,3 @@ class Watched(Announcing):
             raise
         watch.note(self, query, params, began, None)
         return None
-
-
-class Cursor(Watched, AsyncCursor[Row]):
-    """A psycopg cursor whose connection's `watch`, if it has one, sees its statements."""
-
-    async def execute(
-        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
-    ) -> Self:
-        """Run a statement."""
-        execution = super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
-        watch = self._watch
-        if watch is None:
-            return await execution
-        began = watch.now()
-        if self._conn._pipeline is not None:  # noqa: SLF001
-            self._sent = (query, params, began)
-            return await execution
-        try:
-            await execution
-        except BaseException as error:
-            watch.note(self, query, params, began, error)
-            raise
-        watch.note(self, query, params, began, None)
-        return self
-
-    async def executemany(self, query: Query, params_seq: Iterable[Params], *, returning: bool = False) -> None:
-        """Run a statement with each of `params_seq`; timed as one."""
-        watch = self._watch
-        if watch is None:
-            return await super().executemany(query, params_seq, returning=returning)
-        began = watch.now()
-        try:
-            await super().executemany(query, params_seq, returning=returning)
-        except BaseException as error:
-            watch.note(self, query, params_seq, began, error)
-            raise
-        watch.note(self, query, params_seq, began, None)
-        return None
-
-
-class ServerCursor(Announcing, AsyncServerCursor[Row]):
-    """A psycopg cursor on the server, whose connection sees its statement."""

@@ -23,11 +23,12 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg, PGDialectAsync_psycopg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from esteio.postgres._attempts import trouble
+from esteio.postgres._attempts import classify
 from esteio.postgres._connection import Connection
 from esteio.postgres._database import Database
 from esteio.postgres._pool import Pool
 from esteio.postgres.sync import SyncConnection, SyncDatabase
+from esteio.postgres.sync._pool import Pool as SyncPool
 
 __all__ = ["async_engine", "engine"]
 
@@ -66,19 +67,11 @@ def engine(database: SyncDatabase, **options: Any) -> Engine:
 
     `options` are those of `create_engine` that do not concern connections; TypeError for one that does.
     """
-
-    def borrow() -> SyncConnection:
-        conn = database.borrow(None)
-        conn.autocommit = False
-        return conn
-
-    def give_back(conn: SyncConnection) -> None:
-        database.give_back(conn, None)
-
-    made = create_engine("postgresql+esteio://", creator=borrow, **_checked(options))
+    lender = _SyncLender(database)
+    made = create_engine("postgresql+esteio://", creator=lender.borrow, **_checked(options))
     dialect = made.dialect
     assert isinstance(dialect, SyncDialect)
-    dialect.give_back, dialect.broke = give_back, database.broke
+    dialect.give_back, dialect.broke = lender.give_back, lender.broke
     return made
 
 
@@ -148,11 +141,11 @@ class _Lender:
     """Which pool each borrowed connection has to go back to."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._core = database.core
         self._out: dict[Connection, Pool] = {}
 
     async def borrow(self) -> Connection:
-        pool, conn = await self._database.borrow(read_only=False, timeout=None)
+        pool, conn = await self._core.borrow(read_only=False, timeout=None)
         self._out[conn] = pool
         try:
             await conn.set_autocommit(False)
@@ -163,11 +156,32 @@ class _Lender:
         return conn
 
     def give_back(self, conn: Connection) -> None:
-        self._database.wrote(None)
+        self._core.wrote(None)
         self._out.pop(conn).release(conn)
 
     def broke(self, conn: Connection, error: BaseException) -> None:
-        self._database.broke(self._out[conn], conn, error)
+        self._core.broke(self._out[conn], conn, error)
+
+
+class _SyncLender:
+    """The same for threads."""
+
+    def __init__(self, database: SyncDatabase) -> None:
+        self._core = database.core
+        self._out: dict[SyncConnection, SyncPool] = {}
+
+    def borrow(self) -> SyncConnection:
+        pool, conn = self._core.borrow(read_only=False, timeout=None)
+        self._out[conn] = pool
+        conn.autocommit = False
+        return conn
+
+    def give_back(self, conn: SyncConnection) -> None:
+        self._core.wrote(None)
+        self._out.pop(conn).release(conn)
+
+    def broke(self, conn: SyncConnection, error: BaseException) -> None:
+        self._core.broke(self._out[conn], conn, error)
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:
@@ -190,7 +204,7 @@ def _driver(connection: Any) -> Any:
 def _lost(error: Any, conn: Any, broke: Callable[[Any, BaseException], None]) -> bool:
     if not isinstance(error, psycopg.Error):
         return False
-    if trouble(error, conn.role_now()).ends_generation:
+    if classify(error, conn.role_now()).ends_generation:
         broke(conn, error)
         return True
     return bool(conn.closed)

@@ -19,6 +19,7 @@ from esteio.postgres._errors._kinds import (
 from esteio.postgres._errors._sqlstate import Category, category_of
 from esteio.postgres._errors._translation import (
     category,
+    copy_error,
     first_line,
     is_callers_fault,
     is_configuration,
@@ -44,6 +45,7 @@ __all__ = [
     "TransactionTimeout",
     "category",
     "category_of",
+    "copy_error",
     "first_line",
     "is_callers_fault",
     "is_configuration",

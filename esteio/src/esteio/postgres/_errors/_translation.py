@@ -30,6 +30,7 @@ from esteio.postgres._errors._sqlstate import Category, category_of
 
 __all__ = [
     "category",
+    "copy_error",
     "first_line",
     "is_callers_fault",
     "is_configuration",
@@ -135,6 +136,14 @@ def translate(error: BaseException, name: str, statement_timeout_ms: int) -> Est
             return kind(name, text, sqlstate=state)
         case _:
             return None
+
+
+def copy_error(error: DatabaseUnavailable) -> DatabaseUnavailable:
+    """A copy of `error` for one caller: an exception that is raised carries that caller's traceback."""
+    copy = error.__class__.__new__(error.__class__, *error.args)
+    copy.args = error.args
+    copy.__dict__.update(error.__dict__)
+    return copy
 
 
 def first_line(error: BaseException) -> str:

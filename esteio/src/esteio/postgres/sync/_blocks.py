@@ -1,34 +1,78 @@
-"""A caller's own block with a connection of a thread: run once, whatever happens."""
+# Generated from ../_blocks.py by tools/async_to_sync.py: change that file and run the tool.
+"""Blocks of a caller's own with a connection or a transaction: run once, whatever happens."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
 
+import psycopg
+
+from esteio.postgres._commands import Mode
 from esteio.postgres.sync._connection import SyncConnection
+from esteio.postgres.sync._core import Core
 
-if TYPE_CHECKING:
-    from esteio.postgres.sync._database import SyncDatabase
-
-__all__ = ["SyncBorrowed"]
+__all__ = ["Borrowed", "InTransaction"]
 
 
-class SyncBorrowed:
+class Borrowed:
     """A block with a connection; a class because that is half the cost of a generator."""
 
-    __slots__ = ("_conn", "_database", "_timeout")
+    __slots__ = ("_conn", "_core", "_pool", "_read_only", "_timeout")
 
-    def __init__(self, database: SyncDatabase, timeout: float | None) -> None:
-        self._database = database
+    def __init__(self, core: Core, timeout: float | None, read_only: bool) -> None:
+        self._core = core
         self._timeout = timeout
+        self._read_only = read_only
 
     def __enter__(self) -> SyncConnection:
-        self._conn = conn = self._database.borrow(self._timeout)
-        return conn
+        self._pool, self._conn = self._core.borrow(self._read_only, self._timeout)
+        return self._conn
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        what = self._database.give_back(self._conn, error)
+        if not self._read_only:
+            self._core.wrote(None)
+        if error is None:
+            self._pool.release(self._conn)
+            return
+        what = self._core.ended(self._pool, self._conn, error)
+        self._core.raise_translated(error, what)
+
+
+class InTransaction:
+    """A block in a transaction."""
+
+    __slots__ = ("_core", "_mode", "_timeout", "_work")
+
+    def __init__(self, core: Core, timeout: float | None, mode: Mode) -> None:
+        self._core = core
+        self._timeout = timeout
+        self._mode = mode
+
+    def __enter__(self) -> SyncConnection:
+        self._work = self._core.transact(self._mode, self._timeout)
+        try:
+            self._work.begin()
+        except psycopg.Error as error:
+            self._core.raise_translated(error, self._work.error_kind)
+            raise
+        return self._work.conn
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        try:
+            if error is not None:
+                self._work.roll_back(error)
+            else:
+                self._work.commit()
+                self._core.wrote(self._work)
+        except psycopg.Error as failure:
+            self._core.raise_translated(failure, self._work.error_kind)
+            raise
+        if isinstance(error, psycopg.Rollback):
+            return True
         if error is not None:
-            self._database.in_our_words(error, what)
+            self._core.raise_translated(error, self._work.error_kind)
+        return False

@@ -1,65 +1,74 @@
-"""A blocking connection that knows whether it is still worth handing out.
+# Generated from ../_connection.py by tools/async_to_sync.py: change that file and run the tool.
+"""One connection of a pool, and how its borrower waits for the server.
 
-Promises: what the connection of asyncio's pool promises of `stale` and `cut`, and of the caller's deadline: a statement
-that is still running then is stopped on the server, or its connection closed, within a quarter of a second, and ends in
-DeadlineExceeded. One that is interrupted (Ctrl-C) is stopped within ten seconds: psycopg's own rule.
+Promises: an interrupted statement is stopped on the server, or its connection closed, within a second; so is one whose
+caller's deadline passes, which ends in DeadlineExceeded within a quarter of a second. Nothing is sent once the deadline
+has passed.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 from math import inf
-from threading import Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg
-from psycopg import generators, waiting
+from psycopg import generators
 from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
-from psycopg.rows import tuple_row
+from psycopg.rows import RowFactory, tuple_row
 
 from esteio.policy._scope import SCOPE
-from esteio.postgres._connection import Remembered
-from esteio.postgres._deadline import LATE_SECONDS
+from esteio.postgres._deadline import LATE_SECONDS, time_left
+from esteio.postgres._pooled import PooledConnectionMixin
+from esteio.postgres.sync._concurrency import INTERRUPTED, SocketWait, Worker, wait_to_connect
 from esteio.postgres.sync._cursor import SyncCursor, SyncServerCursor
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGcancelConn, PGconn
-    from psycopg.rows import RowFactory
 
 __all__ = ["SyncConnection"]
 
 _Result = TypeVar("_Result")
 
 _INTERVAL = 0.1
-_CANCEL_AGAIN = 0.1
 _CANCEL_SECONDS = 1.0
-_wait = psycopg.Connection.wait
+_CANCEL_AGAIN = 0.1
+_GRACE = 0.04  # a policy or `run` with the same deadline cancels first: two that stop a statement disturb each other
 
 
-class SyncConnection(Remembered, psycopg.Connection[Any]):
-    """A psycopg connection with what its pool remembers about it; belongs to one thread at a time."""
+class SyncConnection(SocketWait, PooledConnectionMixin, psycopg.Connection[Any]):
+    """A psycopg connection with what its pool knows about it; one borrower at a time has it."""
 
     def __init__(self, pgconn: PGconn, row_factory: RowFactory[Any] = tuple_row) -> None:
         super().__init__(pgconn, row_factory)
         self.cursor_factory = SyncCursor
         self.server_cursor_factory = SyncServerCursor
 
-    def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:
+    def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:  # noqa: ARG002 - psycopg's signature
         """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""
         self.look_at(gen)
         expires, now, _ = SCOPE.get()
-        if expires == inf:
-            return _wait(self, gen, interval, timeout)
-        left = expires - now()
-        if left <= 0:
-            raise self.late()
-        if timeout is not None and timeout <= left:
-            return super().wait(gen, interval, timeout)
+        if expires != inf:
+            left = expires - now()
+            if left <= 0:
+                raise self.late()
+            if timeout is None or left < timeout:
+                return self._wait_until_deadline(gen, left)
         try:
-            return super().wait(gen, interval, left)
+            return self.drive(gen, timeout)
+        except INTERRUPTED:
+            self._stop_statement(gen)
+            raise
+
+    def _wait_until_deadline(self, gen: PQGen[_Result], left: float) -> _Result:
+        try:
+            return self.drive(gen, left + _GRACE)
+        except INTERRUPTED:
+            self._stop_statement(gen)
+            raise
         except _WaitTimeout as error:
             self._stop_statement(gen)
             raise self.late() from error
@@ -67,24 +76,26 @@ class SyncConnection(Remembered, psycopg.Connection[Any]):
     def abandon(self) -> None:
         """End it now, as `cut` does, and ask the server to end what it still works on, without waiting for that."""
         with suppress(psycopg.Error, RuntimeError):  # no thread to be had: then it only ends
-            Thread(target=_send, args=(self.pgconn.cancel_conn(),), name="esteio: cancel", daemon=True).start()
+            Worker("esteio: cancel").start(_send, self.pgconn.cancel_conn())
         self.cut()
 
     def _stop_statement(self, gen: PQGen[Any]) -> None:
-        # A request that overtakes its statement is ignored by the server, so it is asked again.
-        ends = monotonic() + LATE_SECONDS
+        # The driver's own way asks once and waits for five seconds; but a request that overtakes its
+        # statement is ignored by the server, so it is asked again.
+        ends = monotonic() + max(LATE_SECONDS, time_left(_CANCEL_SECONDS))
         try:
             while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
-                if (left := ends - monotonic()) <= 0:
+                left = ends - monotonic()
+                if left <= 0 or self.is_cut:
                     self.drop()
                     return
                 self.cancel_safe(timeout=left)
                 with suppress(psycopg.OperationalError):  # cancelled as wanted, or not yet
-                    waiting.wait(gen, self.pgconn.socket, interval=_INTERVAL, timeout=min(_CANCEL_AGAIN, left))
+                    self.drive(gen, min(_CANCEL_AGAIN, left))
         except psycopg.OperationalError:
             self.drop()
         except BaseException:
-            self.drop()  # interrupted by Ctrl-C: nobody knows what the statement is doing
+            self.drop()  # interrupted again: nobody knows what the statement is doing
             raise
 
 
@@ -92,4 +103,4 @@ def _send(request: PGcancelConn) -> None:
     """Send a request to cancel; nobody waits for it, so a server that does not take it has a second."""
     with suppress(psycopg.Error):
         request.start()
-        waiting.wait_conn(generators.cancel(request), interval=_INTERVAL, timeout=_CANCEL_SECONDS)
+        wait_to_connect(generators.cancel(request), _CANCEL_SECONDS)

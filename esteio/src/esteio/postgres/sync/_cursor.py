@@ -1,40 +1,21 @@
-"""Statements of threads are counted and timed like those of asyncio.
+# Generated from ../_cursor.py by tools/async_to_sync.py: change that file and run the tool.
+"""Statements are counted and timed by the database's watch, and announced to their connection.
 
-Promises: what `Cursor` promises; counts are exact with any number of threads.
+Promises: a failed or interrupted statement counts too; without a watch a cursor is what psycopg's is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from threading import RLock
 from typing import Self
 
 import psycopg
 from psycopg.abc import Params, Query
 from psycopg.rows import Row
 
-from esteio.postgres._statements import Statements, StatementStats
 from esteio.postgres._watch import Announcing, Watch, Watched
 
-__all__ = ["SharedStatements", "SyncCursor", "SyncServerCursor"]
-
-
-class SharedStatements(Statements):
-    """`Statements` that threads share."""
-
-    def __init__(self, limit: int = 500) -> None:
-        super().__init__(limit)
-        self._lock = RLock()  # snapshot() counts too
-
-    def count(self) -> None:
-        """Count all executions so far."""
-        with self._lock:
-            super().count()
-
-    def snapshot(self) -> tuple[StatementStats, ...]:
-        """All statements, those that took the most time first."""
-        with self._lock:
-            return super().snapshot()
+__all__ = ["SyncCursor", "SyncServerCursor"]
 
 
 class SyncCursor(Watched, psycopg.Cursor[Row]):

@@ -1,14 +1,14 @@
-"""Finding out, in a thread, what became of a COMMIT whose answer was lost.
+# Generated from ../_resolution.py by tools/async_to_sync.py: change that file and run the tool.
+"""Finding out what became of a COMMIT whose answer was lost.
 
-Promises: what asyncio's resolver promises: asks the database, over a new connection, until it is certain or time is
-up; a backend of ours that still holds the transaction is given a second to finish, then told to end, where permitted.
+Promises: asks the database, over a new connection, until it is certain or time is up; a backend of ours that
+still holds the transaction is given a second to finish, then told to end, where that is permitted.
 """
 
 from __future__ import annotations
 
 from math import inf
 from random import random
-from threading import Lock
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -16,32 +16,35 @@ from psycopg.rows import tuple_row
 from esteio import events
 from esteio.clock import Clock
 from esteio.policy import DeadlineExceeded
-from esteio.postgres._attempts import trouble
+from esteio.postgres._attempts import classify
 from esteio.postgres._backoff import reconnect_delay
 from esteio.postgres._deadline import time_left
 from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line
 from esteio.postgres._events import CommitResolved
 from esteio.postgres._identity import ORIGIN, read_origin
-from esteio.postgres._outcome import History, Incarnation, Outcome, judge
-from esteio.postgres._resolution import PATIENCE, STATUS, TERMINATE, explained
-from esteio.postgres._transaction import Ticket
+from esteio.postgres._outcome import History, Incarnation, Outcome, Ticket, explained, judge
+from esteio.postgres.sync._concurrency import Lock
 from esteio.postgres.sync._connection import SyncConnection
-from esteio.postgres.sync._pool import SyncPool
+from esteio.postgres.sync._pool import Pool
 
-__all__ = ["SyncResolver"]
+__all__ = ["Resolver"]
+
+PATIENCE = 1.0
+STATUS = "SELECT pg_xact_status(%s::xid8)"
+TERMINATE = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = %s AND backend_xid = %s::xid8::xid"
 
 
-class SyncResolver:
+class Resolver:
     """Settles the lost commits of one database."""
 
-    def __init__(self, pool: SyncPool, history: History, *, name: str, limit: float, clock: Clock) -> None:
+    def __init__(self, pool: Pool, history: History, *, name: str, limit: float, clock: Clock) -> None:
         self.name = name
         self.history = history
         self.committed = self.aborted = self.unknown = 0
         self._pool = pool
         self._limit = limit
         self._clock = clock
-        self._lock = Lock()
+        self._lock = Lock()  # of the counters
 
     def outcome(self, ticket: Ticket, expires: float = inf) -> tuple[Outcome, str]:
         """What became of it, and why not more is known; by `expires`, the caller's deadline, or the pool's timeout."""
@@ -73,9 +76,9 @@ class SyncResolver:
             if outcome is Outcome.RUNNING and terminate:
                 _terminate(conn, ticket)
         except psycopg.Error as error:
-            if not trouble(error).ends_generation:
+            if not classify(error).ends_generation:
                 return Outcome.UNKNOWN, first_line(error)
-            self._pool.retire(conn, first_line(error))
+            self._pool.invalidate(conn, first_line(error))
             return Outcome.RUNNING, first_line(error)
         finally:
             self._pool.release(conn)
@@ -87,7 +90,7 @@ class SyncResolver:
         if not conn.knows_origin:
             return None, None
         with conn.transaction():  # behind a proxy both answers must come from one server
-            row = conn.cursor(row_factory=tuple_row).execute(ORIGIN, prepare=False).fetchone()
+            row = (conn.cursor(row_factory=tuple_row).execute(ORIGIN, prepare=False)).fetchone()
             _, life, start = read_origin(row or ())
             current = None if life is None else self.history.witness(life, start)
             return current, _status(conn, xid)
@@ -102,7 +105,7 @@ class SyncResolver:
 def _status(conn: SyncConnection, xid: int) -> str | None:
     try:
         with conn.transaction():  # a savepoint, where one is open already
-            row = conn.cursor(row_factory=tuple_row).execute(STATUS, [str(xid)]).fetchone()
+            row = (conn.cursor(row_factory=tuple_row).execute(STATUS, [str(xid)])).fetchone()
     except psycopg.errors.InvalidParameterValue:
         return "future"
     return None if row is None else row[0]

@@ -1,8 +1,9 @@
-"""A function that gets a transaction, run in its thread until it is committed exactly once.
+# Generated from ../_run.py by tools/async_to_sync.py: change that file and run the tool.
+"""A function that gets a transaction, run until it is committed exactly once.
 
-Promises: what asyncio's run promises: the function runs again only when nothing of its last attempt is committed; a
-lost COMMIT is looked up, not repeated; nothing begins after the deadline, and a server that does not answer by then is
-not waited for. Ctrl-C ends it at once and is never retried. What else the function does, it does once per attempt.
+Promises: the function runs again only when nothing of its last attempt is committed; a lost COMMIT is looked
+up, not repeated; nothing begins after the deadline, and an answer that does not come by then is not waited
+for. An interruption ends it at once and is never retried. What else the function does, it does once per attempt.
 """
 
 from __future__ import annotations
@@ -10,48 +11,69 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import inf
 from random import random
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 from esteio.policy import DeadlineExceeded
 from esteio.policy._scope import SCOPE, leave
 from esteio.policy._test_switches import pause
-from esteio.postgres._attempts import Attempts, Trouble
+from esteio.postgres._attempts import Attempts, ErrorKind
+from esteio.postgres._commands import Mode
 from esteio.postgres._deadline import check_limits, deadline_passed, time_left
 from esteio.postgres._errors import CommitUnknown
-from esteio.postgres._run import ATTEMPTS
-from esteio.postgres._transaction import Mode
+from esteio.postgres._outcome import Outcome
+from esteio.postgres.sync._concurrency import TimeLimit
 from esteio.postgres.sync._connection import SyncConnection
-from esteio.postgres.sync._transaction import SyncTransaction
+from esteio.postgres.sync._core import Core
+from esteio.postgres.sync._transaction import Transaction
 
-if TYPE_CHECKING:
-    from esteio.postgres.sync._database import SyncDatabase
-
-__all__ = ["SyncRun"]
+__all__ = ["Run"]
 
 R = TypeVar("R")
 
+_ATTEMPTS = 10
+_GRACE = 0.02  # a policy with the same deadline cancels first, so that it counts its own end
 
-class SyncRun:
+
+class Run:
     """One call of `SyncDatabase.run`."""
 
-    def __init__(self, database: SyncDatabase, mode: Mode, deadline: float | None, attempts: int | None) -> None:
-        check_limits(deadline, attempts)
-        self._database = database
+    __slots__ = ("_core", "_expires", "_limit", "_mode", "_now", "_plan", "_result", "_transaction")
+
+    def __init__(self, core: Core, mode: Mode, deadline: float | None, attempts: int | None) -> None:
+        if deadline is not None or attempts is not None:
+            check_limits(deadline, attempts)
+        self._core = core
         self._mode = mode
-        self._now = database.clock.monotonic
         self._limit = time_left(deadline)
+        self._now = core.clock.monotonic
         self._expires = self._now() + self._limit
         nested = SCOPE.get()[2]
-        self._plan = Attempts(attempts or (1 if nested else ATTEMPTS), self._expires, random)
-        self._work: SyncTransaction | None = None
+        self._plan = Attempts(attempts or (1 if nested else _ATTEMPTS), self._expires, random)
+        self._transaction: Transaction | None = None
+        self._result: Any = None
 
     def __call__(self, function: Callable[[SyncConnection], R]) -> R:
         outer = SCOPE.get()
         token = SCOPE.set((self._expires, self._now, True) if self._limit < inf else (*outer[:2], True))
         try:
-            return self._repeat(function)
+            if self._limit == inf:
+                return self._repeat(function)
+            return self._in_time(function)
         finally:
             leave(token)
+
+    def _in_time(self, function: Callable[[SyncConnection], R]) -> R:
+        limit = TimeLimit(self._limit + _GRACE)
+        try:
+            with limit:
+                return self._repeat(function)
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            if self._transaction is not None and self._transaction.outcome is Outcome.COMMITTED:
+                result: R = self._result  # the answer to COMMIT came while we were being cancelled
+                return result
+            raise self._late() from error
 
     def _repeat(self, function: Callable[[SyncConnection], R]) -> R:
         while True:
@@ -61,29 +83,36 @@ class SyncRun:
                 raise
             except Exception as error:
                 now = self._now()
-                kind = Trouble.OTHER if self._work is None else self._work.trouble
+                kind = ErrorKind.OTHER if self._transaction is None else self._transaction.error_kind
                 wait = self._plan.again(kind, now)
                 if wait is None:
-                    if now >= self._expires and (kind is not Trouble.OTHER or isinstance(error, DeadlineExceeded)):
+                    if now >= self._expires and (kind is not ErrorKind.OTHER or isinstance(error, DeadlineExceeded)):
                         raise self._late() from error
-                    self._database.in_our_words(error, kind)
+                    self._core.raise_translated(error, kind)
                     raise
-                self._database.tell(self._plan.attempt, kind, wait)
-            pause(self._database.clock, wait)
+                if self._transaction is not None:
+                    self._core.suspect(self._transaction.pool)
+                self._core.count_retry(self._plan.attempt, kind, wait)
+            pause(self._core.clock, wait)
 
     def _once(self, function: Callable[[SyncConnection], R]) -> R:
-        self._work = None
-        self._work = work = self._database.transact(self._mode, None)
+        self._transaction = None
+        self._transaction = work = self._core.transact(self._mode, None)
         work.begin()
         try:
-            result = function(work.conn)
+            self._result = result = function(work.conn)
             if self._now() >= self._expires:
                 raise self._late()  # its COMMIT would be begun after the deadline
         except BaseException as error:
             work.roll_back(error)
             raise
         work.commit(self._expires)
+        self._core.wrote(work)
         return result
 
-    def _late(self) -> DeadlineExceeded:
-        return deadline_passed(self._database.name, self._limit)
+    def _late(self) -> Exception:
+        work = self._transaction
+        if work is not None and work.outcome is Outcome.UNKNOWN and work.ticket is not None:
+            reason = "the deadline passed before it was answered"
+            return CommitUnknown(self._core.name, work.ticket.xid, reason)
+        return deadline_passed(self._core.name, self._limit)

@@ -1,68 +1,89 @@
-"""One transaction on one blocking connection, from BEGIN to a certain end.
+# Generated from ../_transaction.py by tools/async_to_sync.py: change that file and run the tool.
+"""One transaction on one connection, from BEGIN to a certain end.
 
-Promises: what asyncio's transaction promises: its id is known before the first write, at the price of no round trip; a
-COMMIT whose answer was lost ends as committed, as not committed (the driver's error), or as CommitUnknown - never
-wrongly as either. The connection is back in its pool whatever happens.
+Promises: the transaction's id is known before the first write, at the price of no round trip; a COMMIT
+whose answer was lost ends as committed, as not committed (the driver's error), or as CommitUnknown - never
+wrongly as either. A server that answers neither BEGIN nor COMMIT for `answer_timeout` seconds hangs, and is not waited
+for any longer. The connection is back in its pool whatever happens.
 """
 
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
 
 import psycopg
-from psycopg import waiting
+from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
-from esteio.clock import Clock
 from esteio.policy.deadline import detached
-from esteio.postgres._attempts import Trouble, trouble
-from esteio.postgres._deadline import LATE_SECONDS, time_left
-from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
-from esteio.postgres._hosts import Role, Target
-from esteio.postgres._outcome import Outcome
-from esteio.postgres._transaction import (
+from esteio.postgres._attempts import ErrorKind, classify
+from esteio.postgres._commands import (
     BEYOND_ROLLBACK,
     COMMIT,
+    COMMIT_AND_LOCATE,
     Mode,
-    Ticket,
     begin_command,
     exchanged,
+    location_in,
     origin_of,
     server_refused,
     tagging,
     xid_of,
 )
+from esteio.postgres._deadline import LATE_SECONDS, time_left
+from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
+from esteio.postgres._hosts import Role, Target
+from esteio.postgres._outcome import Outcome, Ticket
+from esteio.postgres.sync._concurrency import INTERRUPTED
 from esteio.postgres.sync._connection import SyncConnection
-from esteio.postgres.sync._pool import SyncPool
+from esteio.postgres.sync._pool import Pool
+from esteio.postgres.sync._resolution import Resolver
 
-if TYPE_CHECKING:
-    from esteio.postgres.sync._resolution import SyncResolver
-
-__all__ = ["SyncTransaction"]
+__all__ = ["Transaction"]
 
 _ROLLBACK_SECONDS = 2.0
-_INTERVAL = 0.1
 
 
-class SyncTransaction:
+class Transaction:
     """A transaction that begins on `conn`, which was acquired from `pool`."""
 
-    __slots__ = ("_clock", "_mode", "_pool", "_resolver", "_target", "conn", "outcome", "ticket", "trouble")
+    __slots__ = (
+        "_answer_timeout",
+        "_locate",
+        "_mode",
+        "_resolver",
+        "_target",
+        "conn",
+        "error_kind",
+        "lsn",
+        "outcome",
+        "pool",
+        "ticket",
+    )
 
     def __init__(
-        self, conn: SyncConnection, pool: SyncPool, resolver: SyncResolver, target: Target, mode: Mode, clock: Clock
+        self,
+        conn: SyncConnection,
+        pool: Pool,
+        resolver: Resolver,
+        target: Target,
+        mode: Mode,
+        *,
+        answer_timeout: float,
+        locate: bool = False,
     ) -> None:
         self.conn = conn
-        self._pool = pool
+        self.pool = pool
         self._resolver = resolver
         self._target = target
         self._mode = mode
-        self._clock = clock
+        self._answer_timeout = answer_timeout
+        self._locate = locate
         self.ticket: Ticket | None = None
-        self.trouble = Trouble.OTHER
+        self.lsn: int | None = None
+        self.error_kind = ErrorKind.OTHER
         self.outcome = Outcome.RUNNING
         """UNKNOWN from the moment COMMIT is sent until it is known what became of it."""
 
@@ -71,7 +92,7 @@ class SyncTransaction:
         conn = self.conn
         ask = conn.life is None and conn.knows_origin
         try:
-            results = _exchange(conn, begin_command(self._mode, ask) + tagging(conn))
+            results = self._exchange(begin_command(self._mode, ask) + tagging(conn))
             if not self._target.accepts(conn.role_now()):
                 msg = f"the server has become a {conn.role_now()}"
                 raise psycopg.errors.ReadOnlySqlTransaction(msg)
@@ -81,6 +102,18 @@ class SyncTransaction:
         except BaseException as error:
             self.roll_back(error)
             raise
+
+    def _exchange(self, command: bytes) -> list[PGresult]:
+        conn = self.conn
+        self.pool.bound_for(conn, self._answer_timeout)
+        with conn.lock:
+            try:
+                results = conn.wait(exchanged(conn.pgconn, command))
+            except psycopg.Error as error:
+                self._refuse_hanging("BEGIN", error)
+                raise
+        conn.cut_at = inf
+        return results
 
     def commit(self, expires: float = inf) -> None:
         """COMMIT; when its answer is lost, find out until monotonic second `expires` what became of it.
@@ -94,37 +127,61 @@ class SyncTransaction:
             raise lost
         self.outcome = Outcome.UNKNOWN
         try:
-            self._answer_to(COMMIT)
+            results = self._answer_to(COMMIT_AND_LOCATE if self._locate and self.ticket else COMMIT)
         except psycopg.Error as error:
             self._unanswered(error, expires)
             return
         except BaseException:
             self.conn.drop()
-            self._give_back()
+            self._release()
             raise
         self.outcome = Outcome.COMMITTED
-        self._give_back()
+        self.lsn = location_in(results)
+        self._release()
 
-    def _answer_to(self, commit: bytes) -> None:
-        """Send COMMIT and wait for its answer, a little longer than the caller's deadline.
+    def _answer_to(self, commit: bytes) -> list[PGresult]:
+        """Send COMMIT and wait for its answer, a little longer than the caller's deadline or its interruption.
 
         No request to cancel is sent: one that reached a server waiting for its synchronous standby would turn the wait
         into an acknowledgement of what the standby may not have.
         """
         conn = self.conn
         left = time_left(None)
+        self.pool.bound_for(conn, self._answer_timeout)
         with conn.lock:
             exchange = exchanged(conn.pgconn, commit, answers=1)
             try:
-                waiting.wait(
-                    exchange,
-                    conn.pgconn.socket,
-                    interval=_INTERVAL,
-                    timeout=None if left == inf else left + LATE_SECONDS,
-                )
+                return conn.drive(exchange, None if left == inf else left + LATE_SECONDS)
+            except INTERRUPTED:
+                self._late_answer(exchange)
+                raise
             except _WaitTimeout:
                 conn.cut()  # before anybody takes this for the loss of the server
                 raise
+            except psycopg.Error as error:
+                self._refuse_hanging("COMMIT", error)
+                raise
+
+    def _late_answer(self, exchange: PQGen[list[PGresult]]) -> None:
+        """The answer may be here already, or come in a moment: then it is certain what became of the COMMIT."""
+        if self.conn.is_cut:
+            return
+        try:
+            self.conn.drive(exchange, LATE_SECONDS)
+        except psycopg.Error as error:
+            if server_refused(error):
+                self.outcome = Outcome.ABORTED
+        else:
+            self.outcome = Outcome.COMMITTED
+
+    def _refuse_hanging(self, command: str, error: psycopg.Error) -> None:
+        """If the pool has cut the connection because nothing came, say so: the server hangs, for others as well."""
+        if not self.pool.has_cut(self.conn):
+            return
+        limit = f"answer_timeout={self._answer_timeout:g} s"
+        hangs = psycopg.OperationalError(f"{command} was not answered within {limit}: the server hangs")
+        self.pool.invalidate(self.conn, str(hangs), silent=True)
+        raise hangs from error
 
     def roll_back(self, error: BaseException) -> None:
         """ROLLBACK after `error` and give the connection back, usable or not."""
@@ -134,8 +191,7 @@ class SyncTransaction:
             if conn.is_cut or is_connection_loss(error) or conn.pgconn.transaction_status in BEYOND_ROLLBACK:
                 conn.drop()
             elif conn.pgconn.transaction_status != TransactionStatus.IDLE:
-                limit = max(LATE_SECONDS, time_left(_ROLLBACK_SECONDS))
-                self._pool.bound(conn, self._clock.monotonic() + limit)
+                self.pool.bound_for(conn, max(LATE_SECONDS, time_left(_ROLLBACK_SECONDS)))
                 with detached():  # a caller whose deadline has passed must still get rid of the transaction
                     conn.rollback()
         except psycopg.Error:
@@ -144,16 +200,16 @@ class SyncTransaction:
             conn.drop()
             raise
         finally:
-            self._give_back()
+            self._release()
+
+    def _release(self) -> None:
+        self.pool.release(self.conn)
 
     def _judge(self, error: BaseException) -> None:
         role = Role.PRIMARY if self._mode.read_only else self.conn.role_now()
-        self.trouble = trouble(error, role)
-        if self.trouble.ends_generation:
-            self._pool.retire(self.conn, first_line(error))
-
-    def _give_back(self) -> None:
-        self._pool.release(self.conn)
+        self.error_kind = classify(error, role)
+        if self.error_kind.ends_generation:
+            self.pool.invalidate(self.conn, first_line(error))
 
     def _refuse_halves(self) -> None:
         """Raise when there is no whole transaction to commit: it would look like success."""
@@ -161,7 +217,7 @@ class SyncTransaction:
         if status == TransactionStatus.INTRANS or status in BEYOND_ROLLBACK:
             return
         self.conn.drop()
-        self._give_back()
+        self._release()
         if status == TransactionStatus.INERROR:
             msg = (
                 "a statement failed and its error was swallowed: the transaction is rolled back; use conn.transaction()"
@@ -172,9 +228,9 @@ class SyncTransaction:
 
     def _unanswered(self, error: psycopg.Error, expires: float) -> None:
         self._judge(error)
-        if self.trouble.ends_generation:
+        if self.error_kind.ends_generation:
             self.conn.drop()
-        self._give_back()
+        self._release()
         if server_refused(error) or self.ticket is None:  # without a ticket there was nothing to commit
             self.outcome = Outcome.ABORTED
             raise error
@@ -185,8 +241,3 @@ class SyncTransaction:
         if outcome is not Outcome.COMMITTED:
             raise CommitUnknown(self._resolver.name, self.ticket.xid, reason) from error
         self.outcome = outcome
-
-
-def _exchange(conn: SyncConnection, command: bytes) -> list[PGresult]:
-    with conn.lock:
-        return conn.wait(exchanged(conn.pgconn, command))

@@ -1,4 +1,4 @@
-"""Who has which connection, and which of them still count. Pure; asyncio's pool and the threads' keep their books here.
+"""Who has which connection, and which of them still count. Pure; asyncio's pool and the threads' keep their state here.
 
 Promises: at most `max_size` connections; one that ended while idle (more than a millisecond after its last answer),
 that is of an older generation or whose server changed its role is never handed out again. A new generation closes
@@ -15,11 +15,11 @@ from weakref import ref
 
 from esteio.postgres._hosts import Role
 
-__all__ = ["Kept", "Ledger"]
+__all__ = ["Kept", "PoolState"]
 
 
 class Kept(Protocol):
-    """What the books must know of a connection."""
+    """What the state must know of a connection."""
 
     generation: int
     expires_at: float
@@ -48,14 +48,14 @@ class Kept(Protocol):
 C = TypeVar("C", bound=Kept)
 
 _READ_ONLY = (Role.READ_ONLY, Role.STANDBY)
-_CONDEMN_SECONDS = 1.0
+_AGAIN_SECONDS = 1.0
 # Whose server answered a moment ago need not be looked at. The look is a system call that lets other threads run: with
 # more threads than connections, one for each hand-over, under the pool's lock, cost a fifth of the throughput.
 _FRESH_SECONDS = 0.001
 
 
-class Ledger(Generic[C]):
-    """The books of one pool; the caller serialises."""
+class PoolState(Generic[C]):
+    """The state of one pool; the caller serialises."""
 
     def __init__(self, min_size: int, max_size: int, max_idle: float) -> None:
         self.min_size = min_size
@@ -67,7 +67,7 @@ class Ledger(Generic[C]):
         # free again: whether somebody still has it need not be guessed. A WeakSet would be three times as slow.
         self.used: dict[int, ref[C]] = {}
         self.lost = 0
-        self._condemned_at = -inf
+        self._invalidated_at = -inf
 
     @property
     def size(self) -> int:
@@ -119,14 +119,14 @@ class Ledger(Generic[C]):
             return False
         if conn.role_changed():
             conn.drop()
-            self.retire()
+            self.invalidate_all()
             return False
         if conn.expires_at <= now or len(self.idle) + len(self.used) >= self.max_size:
             conn.drop()
             return False
         return True
 
-    def condemn(self, conn: C, now: float, *, silent: bool = False) -> bool:
+    def invalidate(self, conn: C, now: float, *, silent: bool = False) -> bool:
         """`conn`, in use, has shown that its server is gone or only reads; whether that is a new generation.
 
         It is none when we have cut `conn` ourselves, unless it was `silent` for longer than a living server is; nor
@@ -135,14 +135,14 @@ class Ledger(Generic[C]):
         """
         if (conn.is_cut and not silent) or conn.generation != self.generation:
             return False
-        if conn.role in _READ_ONLY and now - self._condemned_at < _CONDEMN_SECONDS:
+        if conn.role in _READ_ONLY and now - self._invalidated_at < _AGAIN_SECONDS:
             return False
-        self._condemned_at = now
+        self._invalidated_at = now
         self.lost += 1
-        self.retire()
+        self.invalidate_all()
         return True
 
-    def retire(self) -> None:
+    def invalidate_all(self) -> None:
         """The server is not what it was: a new generation."""
         self.generation += 1
         while self.idle:
