@@ -5,6 +5,8 @@ A deadline is the caller's own end: it is not the database's failure, and it cos
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import nullcontext
@@ -13,6 +15,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from flavours import BOTH
 
 from esteio import CircuitBreaker, Deadline, DeadlineExceeded, Pipeline
 from esteio.policy import deadline
@@ -316,3 +319,61 @@ def test_a_server_that_hangs_makes_no_thread_and_no_block_wait_beyond_the_deadli
         frozen.thaw()
         assert threads.fetch_value("SELECT 1", read_only=True) == 1
         assert threads.stats().in_use == 0
+
+
+@pytest.mark.fault
+@BOTH
+async def test_a_begin_that_is_not_answered_is_left_after_answer_timeout_and_runs_on_another_connection(
+    postgres_database: str, flavour: Any
+) -> None:
+    async with flavour(postgres_database, min_size=1, answer_timeout=0.3) as database:
+        frozen = await database.fetch_value(_PID)
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            with pytest.raises(DatabaseUnavailable, match=r"BEGIN was not answered within answer_timeout=0\.3 s"):
+                async with database.transaction():
+                    pass
+            assert await database.run(_backend) != frozen
+            assert (database.stats().in_use, database.stats().lost) == (0, 1)
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+
+
+@pytest.mark.fault
+@BOTH
+async def test_a_run_goes_on_where_a_server_answers_when_its_begin_was_not(
+    postgres_database: str, flavour: Any
+) -> None:
+    async with flavour(postgres_database, min_size=1, answer_timeout=0.3) as database:
+        frozen = await database.fetch_value(_PID)
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            assert await database.run(_backend) != frozen
+            assert database.retried == 1
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+
+
+@pytest.mark.fault
+@BOTH
+async def test_a_commit_that_is_not_answered_is_unknown_after_answer_timeout(
+    frozen: PostgresServer, flavour: Any
+) -> None:
+    dsn = frozen.dsn().with_(pool_timeout=0.5)
+    async with flavour(dsn, min_size=1, answer_timeout=0.3) as database:
+
+        async def freeze(conn: Any) -> None:
+            await conn.execute("CREATE TABLE entry (id int)")
+            frozen.freeze()
+
+        with pytest.raises(CommitUnknown) as caught:
+            await database.run(freeze)
+        assert caught.value.xid > 0
+        assert "COMMIT was not answered within answer_timeout=0.3 s" in str(caught.value.__cause__)
+        assert database.stats().in_use == 0
+        frozen.thaw()
+
+
+async def _backend(conn: Any) -> int:
+    row = await (await conn.execute(_PID)).fetchone()
+    return int(row[0])

@@ -1,0 +1,100 @@
+"""One test for both flavours: `InThreads` gives `SyncDatabase` the words of `Database`.
+
+Each call is made in a thread of its own, with the deadline of the task that makes it. A function given to `run` is a
+coroutine function, as for `Database`; its connection waits in threads, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+from typing import Any, Self
+
+import psycopg
+import pytest
+
+from esteio.postgres import Database
+from esteio.postgres.sync import SyncDatabase
+
+__all__ = ["BOTH", "InThreads"]
+
+_BLOCKING = frozenset(
+    {
+        "open",
+        "close",
+        "drain",
+        "fetch_one",
+        "fetch_all",
+        "fetch_value",
+        "execute",
+        "ping",
+        "fetchone",
+        "fetchall",
+        "rollback",
+    }
+)
+
+
+class _View:
+    """What blocks of `inner` is awaited here instead."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self.inner, name)
+        return partial(_call, found) if name in _BLOCKING else found
+
+
+async def _call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    result = await asyncio.to_thread(function, *arguments, **options)
+    return _View(result) if isinstance(result, psycopg.Cursor) else result
+
+
+class InThreads(_View):
+    """A `SyncDatabase`, awaited like a `Database`; it takes the same parameters."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(SyncDatabase(*arguments, **options))
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def connection(self, *arguments: Any, **options: Any) -> Any:
+        return _block(self.inner.connection(*arguments, **options))
+
+    def transaction(self, *arguments: Any, **options: Any) -> Any:
+        return _block(self.inner.transaction(*arguments, **options))
+
+    async def run(self, function: Callable[[Any], Awaitable[Any]], **options: Any) -> Any:
+        loop = asyncio.get_running_loop()
+
+        async def call(conn: Any) -> Any:
+            return await function(_View(conn))
+
+        def work(conn: Any) -> Any:
+            return asyncio.run_coroutine_threadsafe(call(conn), loop).result()
+
+        return await asyncio.to_thread(partial(self.inner.run, work, **options))
+
+
+@asynccontextmanager
+async def _block(block: AbstractContextManager[Any]) -> AsyncIterator[_View]:
+    conn = await asyncio.to_thread(block.__enter__)
+    try:
+        yield _View(conn)
+    except BaseException as error:
+        if not await asyncio.to_thread(block.__exit__, type(error), error, error.__traceback__):
+            raise
+    else:
+        await asyncio.to_thread(block.__exit__, None, None, None)
+
+
+BOTH = pytest.mark.parametrize("flavour", [Database, InThreads], ids=["asyncio", "threads"])
+"""Runs a test once with each flavour, as `flavour`."""
