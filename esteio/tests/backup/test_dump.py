@@ -39,6 +39,7 @@ def run(backups: Backups, on_dump: Callable[[], None] = lambda: None):
 
 def files(tmp_path: Path) -> list[str]:
     files = [path for path in (tmp_path / "cópias").rglob("*") if path.is_file()]
+    files = [path for path in files if path.parent.name != "lock"]  # who worked there last
     return sorted(path.name for path in files if not path.name.startswith((".lock", "store.json")))
 
 

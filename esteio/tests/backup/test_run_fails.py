@@ -69,6 +69,7 @@ def planted(model: Path, root: Path, *ages: timedelta) -> list[str]:
 
 def content(root: Path) -> list[str]:
     files = [path for path in root.rglob("*") if path.is_file() and not path.name.startswith(".lock")]
+    files = [path for path in files if path.parent != root / "lock"]  # who worked there last
     return sorted(str(path.relative_to(root)) for path in files)
 
 

@@ -25,6 +25,8 @@ from esteio.backup._errors import (
     DatabaseRefused,
     DeleteRefused,
     EncryptionRequired,
+    LeaseHeld,
+    LeaseLost,
     LockRefused,
     ManifestError,
     NotConfirmed,
@@ -38,6 +40,7 @@ from esteio.backup._errors import (
     VerificationFailed,
 )
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
+from esteio.backup._lease import StoreLease
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
 from esteio.backup._marker import Marker
 from esteio.backup._problem import Flaw, Problem, Trouble
@@ -68,6 +71,8 @@ __all__ = [
     "Entry",
     "Flaw",
     "Grant",
+    "LeaseHeld",
+    "LeaseLost",
     "LockRefused",
     "Manifest",
     "ManifestError",
@@ -85,6 +90,7 @@ __all__ = [
     "Retention",
     "Run",
     "Status",
+    "StoreLease",
     "TableDigest",
     "ToolError",
     "ToolFailed",

@@ -7,7 +7,7 @@ leaves no backup and removes none; old ones are removed only after the new one w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from esteio.backup._catalogue import Entry
 from esteio.backup._errors import BackupNotFound
+from esteio.backup._lease import Leases, StoreLease
 from esteio.backup._marker import MarkedStore, Marker
 from esteio.backup._parts import MOST_JOBS, default_packing
 from esteio.backup._problem import Problem
@@ -108,12 +109,25 @@ class Backups(Runs, Restores):
 
         BackupNotFound for another name; DeleteRefused while it is kept, or needed by an incremental one.
         """
-        with self._locked(), self._deleting():
+        with self._locked() as lock, self._deleting():
             entries = self.catalogue.entries()
             entry = next((each for each in entries if each.id == backup), None)
             if entry is None:
                 raise BackupNotFound(backup, tuple(each.id for each in entries), self.catalogue.where)
+            lock.require()
             return self._thinning.delete(entry, entries)
+
+    def leases(self) -> Mapping[str, StoreLease]:
+        """Who changes what is in each store now, by its name; a store where nobody does is not in it."""
+        return Leases(self._stores.stores, clock=self._clock).look()
+
+    def unlock(self) -> Mapping[str, StoreLease]:
+        """Take the leases away from whoever has them, as a person knows that their machine is gone; who had them.
+
+        One that works all the same ends before it writes its manifest or removes anything. StoreError when a store does
+        not answer.
+        """
+        return Leases(self._stores.stores, clock=self._clock).unlock()
 
     def _marked(self, backup: str, change: Callable[[Marks], Marks]) -> str:
         with self._locked():
@@ -220,11 +234,11 @@ class Backups(Runs, Restores):
 
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
-        with self._locked():
+        with self._locked() as lock:
             if dry_run:
                 return self._thinning.decisions(self._now())
             with self._deleting():
-                return self._thinning.prune(self._now())
+                return self._thinning.prune(self._now(), lock.require)
 
     def status(self, max_age: timedelta | None = None) -> Status:
         """Whether a verified backup younger than `max_age` (None: that of the start) is whole in every store.

@@ -18,6 +18,8 @@ __all__ = [
     "DatabaseRefused",
     "DeleteRefused",
     "EncryptionRequired",
+    "LeaseHeld",
+    "LeaseLost",
     "LockRefused",
     "ManifestError",
     "NotConfirmed",
@@ -164,6 +166,36 @@ class AlreadyRunning(BackupError):
         who = f"process {pid}" if pid else "another process"
         super().__init__(
             f"backups under {lock.parent}: {who} is at work there; wait until it has ended, then try again"
+        )
+
+
+class LeaseHeld(AlreadyRunning):
+    """Another machine backs up or prunes in that store, as the lease there says. Times are UTC in ISO 8601."""
+
+    def __init__(self, store: str, *, host: str, pid: int, since: str, expires: str) -> None:
+        self.store = store
+        self.host = host
+        self.since = since
+        self.expires = expires
+        super().__init__(Path(store), pid or None)
+        self.args = (
+            f"backup store {store}: process {pid} on {host or 'an unknown host'} has been at work there since {since}; wait "
+            f"until it has ended, then try again. If it is gone for good, its lease runs out at {expires}, and who comes "
+            "then replaces it after a minute; `backup unlock` does at once",
+        )
+
+
+class LeaseLost(BackupError):
+    """Another process took the lease of a store: what we were about to write or remove there was not. It ends."""
+
+    def __init__(self, store: str, host: str, pid: int) -> None:
+        self.store = store
+        self.host = host
+        self.pid = pid
+        who = f"process {pid} on {host}" if host else "somebody"
+        super().__init__(
+            f"backup store {store}: {who} took the lease, as we did not renew it for a minute or by `backup unlock`; nothing "
+            "more is changed there by this run, make a new one"
         )
 
 

@@ -55,6 +55,8 @@ class Lock:
         self._waiting = waiting
         self._clock = clock
         self._handle = -1
+        self.note = ""
+        """What the one who held it last had written into it."""
 
     def __enter__(self) -> Self:
         try:
@@ -68,18 +70,27 @@ class Lock:
             raise LockRefused(self._path, error.strerror or str(error)) from error
         try:
             self._take()
-            os.ftruncate(self._handle, 0)
-            os.pwrite(self._handle, f" {os.getpid()}\n".encode(), 0)
+            self.note = " ".join(self._content()[1:])
+            self.write(self.note)
         except BaseException:
             os.close(self._handle)
             raise
         return self
 
+    def write(self, note: str) -> None:
+        """Leave `note` in the file, which must be held, for the next who holds it."""
+        os.ftruncate(self._handle, 0)
+        os.pwrite(self._handle, f" {os.getpid()} {note}\n".encode(), 0)
+
+    def _content(self) -> list[str]:
+        """Process and note; from the second byte on, as Windows lets nobody read the first, which is locked."""
+        return os.pread(self._handle, 100, 1).decode(errors="replace").split()
+
     def _take(self) -> None:
         deadline, waited = self._clock.monotonic() + self._patience, False
         while not self._try():
             if self._clock.monotonic() >= deadline:
-                holder = os.pread(self._handle, 32, 1).decode(errors="replace").strip()
+                holder = next(iter(self._content()), "")
                 raise AlreadyRunning(self._path, int(holder) if holder.isdigit() else None)
             if not waited:
                 waited = True

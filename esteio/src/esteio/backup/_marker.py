@@ -27,6 +27,7 @@ from esteio.backup._problem import Problem, Trouble
 from esteio.backup.store import (
     AllStoresFailed,
     Download,
+    Exclusive,
     Store,
     Stored,
     StoreError,
@@ -84,6 +85,11 @@ class Marker:
         if made_by != self.repository and not (made_by is None and older):
             return Problem.of(Trouble.FOREIGN, backup=manifest.id, repository=str(made_by))
         return None
+
+
+def marked(inner: Store, *, clock: Clock = SYSTEM) -> MarkedStore:
+    """`inner`, written to only while it has the marker of its set."""
+    return (ExclusiveMarkedStore if isinstance(inner, Exclusive) else MarkedStore)(inner, clock=clock)
 
 
 class MarkedStore:
@@ -162,12 +168,22 @@ class MarkedStore:
         return self.inner.sweep(before)
 
 
+class ExclusiveMarkedStore(MarkedStore):
+    """One in which an object can be made only where there is none."""
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Make a small object; False when there is one."""
+        self.require()
+        assert isinstance(self.inner, Exclusive)
+        return self.inner.create(key, content)
+
+
 class Markers:
     """Those of `stores`, for backups whose names begin with `prefix`."""
 
     def __init__(self, stores: Stores, prefix: str, *, clock: Clock = SYSTEM) -> None:
         self._marked = tuple(
-            store if isinstance(store, MarkedStore) else MarkedStore(store, clock=clock) for store in stores.stores
+            store if isinstance(store, MarkedStore) else marked(store, clock=clock) for store in stores.stores
         )
         self.stores = Stores(self._marked)
         self._prefix = prefix

@@ -1,6 +1,6 @@
 """What every command of `Backups` stands on: the stores, the parts that do the work, and the locks.
 
-Promises: one run or prune at a time on the same stores, and nothing is removed while somebody reads.
+Promises: one run or prune at a time on the same stores, of all machines, and nothing is removed while somebody reads.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from esteio.backup._catalogue import Catalogue
 from esteio.backup._database import DatabaseBackups
 from esteio.backup._errors import VerificationFailed
 from esteio.backup._events import BackupVerified
+from esteio.backup._lease import Leases, WriteLock
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest
 from esteio.backup._marker import Markers, Places
@@ -133,8 +134,8 @@ class Parts:
     def _toolbox(self, major: int) -> Toolbox:
         return Toolbox(major, self._binaries)
 
-    def _locked(self) -> Lock:
-        return Lock(self._places.file("lock"))
+    def _locked(self) -> WriteLock:
+        return WriteLock(Lock(self._places.file("lock")), Leases(self._stores.stores, clock=self._clock))
 
     def _reading(self, progress: Progress) -> Lock:
         """Beside runs and other readers; nothing is removed meanwhile. A prune that is under way is waited for."""

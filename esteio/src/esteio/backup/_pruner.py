@@ -6,7 +6,7 @@ kept or cannot be read now. Every folder, and what else is removed, comes back a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,10 +42,18 @@ class Thinning:
         """What would be kept and removed of the folders."""
         return self._decided(now)[1]
 
-    def prune(self, now: datetime) -> list[Decision]:
-        """Remove what need not be kept; what a store does not let go of is told as kept."""
+    def prune(self, now: datetime, require: Callable[[], object] = lambda: None) -> list[Decision]:
+        """Remove what need not be kept; what a store does not let go of is told as kept.
+
+        `require` is called before each removal, and ends it by what it raises: we are not alone any more.
+        """
         entries, decisions = self._decided(now)
-        done = [each if each.keep else self._removed(entries[each.id], each) for each in decisions]
+        done = []
+        for each in decisions:
+            if not each.keep:
+                require()
+            done.append(each if each.keep else self._removed(entries[each.id], each))
+        require()
         if any(each.why is Why.LEAP for each in decisions):
             return done  # by a clock that leapt, an upload that is under way looks abandoned
         self._stores.sweep((now - GRACE).timestamp())

@@ -16,6 +16,7 @@ from esteio.backup._catalogue import Entry
 from esteio.backup._errors import AlreadyRunning
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded
 from esteio.backup._files import Draft
+from esteio.backup._lease import WriteLock
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._parts import Parts
 from esteio.backup._problem import Problem, not_made
@@ -107,7 +108,7 @@ class Runs(Parts):
             if events.active():
                 events.emit(BackupFailed(name, error))
             raise
-        with self._locked():
+        with self._locked() as lock:
             try:
                 taken = self.catalogue.entries()
                 leapt = leap([entry.began for entry in taken if entry.complete], self._now())
@@ -120,6 +121,7 @@ class Runs(Parts):
                 if leapt:
                     manifest = replace(manifest, details={**manifest.details, "leap": {"days": leapt.days}})
                 manifest = self.documents.take(draft, manifest, taken, progress)
+                lock.require()
                 stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
             except BaseException as error:
                 if draft is not None:
@@ -131,14 +133,14 @@ class Runs(Parts):
                 events.emit(BackupMade(name, kind, manifest.size, manifest.stored, manifest.duration, stores))
             ending.manifest, ending.stores = manifest, stores
             ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
-            ending.decisions = self._pruned() if ending.proof else ()
+            ending.decisions = self._pruned(lock) if ending.proof else ()
             problems = (*not_made(name, draft.failed), *lacking)
             return Run(manifest, stores, ending.proof, ending.decisions, problems)
 
-    def _pruned(self) -> tuple[Decision, ...]:
+    def _pruned(self, lock: WriteLock) -> tuple[Decision, ...]:
         try:
             with self._deleting():
-                return tuple(self._thinning.prune(self._now()))
+                return tuple(self._thinning.prune(self._now(), lock.require))
         except AlreadyRunning as error:
             _logger.info("nothing old is removed now, the next run does: %s", error)
             return ()

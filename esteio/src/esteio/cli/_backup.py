@@ -64,7 +64,7 @@ def backup_commands(
     app = typer.Typer(name="backup", help=words.backup, no_args_is_help=True)
     _add_init(app, opened, words)
     _add_run(app, opened, words, notified)
-    for add in (_add_list, _add_verify, _add_check, _add_sync, _add_prune, _add_status, _add_receive_wal):
+    for add in (_add_list, _add_verify, _add_check, _add_sync, _add_prune, _add_unlock, _add_status, _add_receive_wal):
         add(app, opened, words)
     add_restore(app, opened, words, own or Own())
     add_one(app, opened, words)
@@ -179,6 +179,26 @@ def _add_prune(app: typer.Typer, opened: Opened, words: Words) -> None:
                 typer.echo(words.not_done, err=True)
                 raise typer.Exit(1)
             _lines(backups.prune(), words, dry_run=False)
+
+
+def _add_unlock(app: typer.Typer, opened: Opened, words: Words) -> None:
+    @app.command("unlock", help=words.unlock)
+    def unlock(yes: Annotated[bool, typer.Option("--yes", help=words.yes_unlock)] = False) -> None:
+        with opened(False) as backups:
+            for store, lease in (held := backups.leases()).items():
+                typer.echo(
+                    words.lease_held.format(
+                        store=store, pid=lease.pid, host=lease.host, since=lease.since, expires=lease.expires
+                    )
+                )
+            if not held:
+                typer.echo(words.no_lease)
+                return
+            if not yes and not (sys.stdin.isatty() and typer.confirm(words.sure_unlock, err=True)):
+                typer.echo(words.not_done, err=True)
+                raise typer.Exit(1)
+            for store in backups.unlock():
+                typer.echo(words.unlocked.format(store=store))
 
 
 def _lines(decisions: "Sequence[Decision]", words: Words, *, dry_run: bool) -> None:

@@ -181,6 +181,15 @@ class Words:
     )
     delete_id: str = "Its whole name."
     yes_delete: str = "Do not ask."
+    unlock: str = (
+        "Take the lease of a store away from whoever says to work there, when that machine is gone for good; without this "
+        "it runs out in one to two minutes. Whoever still works there ends, and makes no backup and removes nothing."
+    )
+    lease_held: str = "{store}: process {pid} on {host}, since {since}, until {expires} unless it is renewed"
+    no_lease: str = "Nobody is at work in any store."
+    yes_unlock: str = "Do not ask."
+    sure_unlock: str = "Whoever of them is still at work loses that backup. Take the lease away?"
+    unlocked: str = "{store} is free."
     sure_delete: str = "{backup} is removed from every store, and cannot be brought back. Remove it?"
     not_done: str = "Nothing was done: say yes when asked, or pass --yes."
     notify: str = "Deliver the notices that could not be delivered yet; with --test, see that they arrive."

@@ -189,6 +189,15 @@ TEXTOS_DOS_COMANDOS = Words(
     delete_id="O nome inteiro dela.",
     yes_delete="Não pergunta.",
     sure_delete="{backup} será removida de todos os lugares, sem volta. Remover?",
+    unlock=(
+        "Tira a vez de quem diz estar trabalhando num lugar, se a máquina dele se foi: sem isso espera-se até que vença, um a "
+        "dois minutos. Quem ainda trabalha termina sem gravar a cópia nem remover nada."
+    ),
+    lease_held="{store}: o processo {pid} em {host!r}, desde {since}, até {expires} se não renovar",
+    no_lease="Ninguém está trabalhando em nenhum dos lugares.",
+    yes_unlock="Não pergunta.",
+    sure_unlock="Se algum deles ainda trabalha, a cópia dele se perde. Tirar a vez?",
+    unlocked="{store} está livre.",
     not_done="Nada foi feito: responda que sim, ou passe --yes.",
     notify="Entrega os avisos que ainda não puderam ser entregues; com --test, mostra se chegam.",
     notify_test="Manda um teste a cada canal: código 0 quando todos o aceitam.",

@@ -16,6 +16,8 @@ from esteio.backup import (
     DatabaseRefused,
     DeleteRefused,
     EncryptionRequired,
+    LeaseHeld,
+    LeaseLost,
     LockRefused,
     ManifestError,
     NotConfirmed,
@@ -62,6 +64,15 @@ TEXTOS: Mapping[type[EsteioError], str] = {
     InvalidKeyName: (
         "o nome de objeto {key!r} não pode ser usado; o que se pode: partes de 1 a 200 bytes unidas por /, nenhuma "
         "começada por ponto, sem caracteres de controle nem barra invertida"
+    ),
+    LeaseHeld: (
+        "cópias em {store}: o processo {pid} em {host!r} está trabalhando ali desde {since}; espere que termine e tente de "
+        "novo. Se ele se foi para sempre, a vez dele vence em {expires}, e quem vier depois toma o lugar um minuto mais "
+        "tarde; `sispat backup unlock` o faz já"
+    ),
+    LeaseLost: (
+        "cópias em {store}: o processo {pid} em {host!r} tomou a vez, que não se renovou por um minuto ou foi tirada por "
+        "`sispat backup unlock`; esta execução não muda mais nada ali: faça outra"
     ),
     LockRefused: "trava {lock}: {reason}; dê a esta conta permissão de escrita nessa pasta, ou escolha outra",
     MaintenanceError: "manutenção {path}: {problem}; dê a esta conta permissão de escrita nessa pasta",

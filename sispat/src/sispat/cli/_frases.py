@@ -196,6 +196,10 @@ _FRASES = {
     "check the credentials and the permissions (list, read, write, delete)": (
         "confira as credenciais e as permissões (listar, ler, escrever, remover)"
     ),
+    "who has its lease changes all the time": "quem tem a vez muda o tempo todo",
+    "see the reason: the region or another option of its address is wrong, or it does not know a header we send": (
+        "veja o motivo: a região ou outra opção do endereço está errada, ou ele não conhece um cabeçalho que mandamos"
+    ),
     "make room or prune; nothing that is complete was removed": (
         "libere espaço ou remova cópias antigas; nada que esteja inteiro foi removido"
     ),

@@ -36,6 +36,7 @@ __all__ = ["DirectoryStore"]
 _UNFINISHED = ".unfinished-"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _STEADILY = 1024 * 1024  # bytes after which the disk is told to begin with them
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 _DENIED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -60,6 +61,13 @@ class DirectoryStore:
             for data in pieces(source):
                 upload.write(data)
             return upload.commit()
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Write a file whole, then give it its name, unless that is taken: link(2), which is one step on shares too."""
+        with self.open(key) as upload:
+            upload.write(content)
+            assert isinstance(upload, _FileUpload)
+            return upload.commit_new()
 
     @contextmanager
     def get(self, key: str) -> Iterator[Download]:
@@ -204,6 +212,17 @@ class _FileUpload(UploadBlock):
             found = self._target.stat()
         return Stored(self._key, found.st_size, found.st_mtime)
 
+    def commit_new(self) -> bool:
+        """As `commit`, but only under a name that is free; else False, and nothing is left."""
+        with self._store.translated(self._key):
+            os.fsync(self._file.fileno())
+            made = _named(self._unfinished, self._target)
+        self.abort()  # that removes the other name
+        with self._store.translated(self._key):
+            for folder in (self._target.parent, *self._made):
+                sync_directory(folder)
+        return made
+
     def abort(self) -> None:
         """Remove it."""
         self._done = True
@@ -214,6 +233,26 @@ class _FileUpload(UploadBlock):
         with suppress(OSError):  # somebody else's file is in it
             if self._target.parent != self._store.root:
                 self._target.parent.rmdir()
+
+
+def _named(file: Path, name: Path) -> bool:
+    """Give `file` a second name; False when that is taken."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        # FAT and some shares have no links. A reader may see the file half written, and takes it for a holder unknown.
+        try:
+            with name.open("xb") as made:
+                made.write(file.read_bytes())
+                made.flush()
+                os.fsync(made.fileno())
+        except FileExistsError:
+            return False
+    return True
 
 
 def _make_folders(folder: Path, root: Path) -> list[Path]:

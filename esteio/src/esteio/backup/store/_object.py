@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import (
+    AlreadyExistsError,
+    BaseError,
+    NotSupportedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
 
 from esteio.backup.store._store import (
     CHUNK,
@@ -51,6 +57,7 @@ _FULL = ("quota", "insufficientstorage", "507 insufficient", "entitytoolarge", "
 # obstore has no field for it. What went wrong in an upload, or in a list of Azure's, is a plain OSError or GenericError.
 _STATUS = re.compile(r"status code: (\d{3})")
 _DENIED = (401, 403)
+_NOT_IMPLEMENTED = 501
 # Of the answers 4xx those that another attempt can change: too slow, in the way of another request, too early, too many.
 _PASSING = (408, 409, 425, 429)
 
@@ -78,6 +85,19 @@ class ObjectStore:
     def put(self, key: str, source: Path | bytes) -> Stored:
         """Upload a file or bytes, as a whole again when it failed."""
         return self._pipeline.call(self._put_once, key, source)
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Put on the condition that there is none; `content` tells whose it is, where the answer was lost.
+
+        A server that does not know conditions gets it by a look and a put: of two at the same moment the later counts.
+        """
+        made = self._pipeline.call(self._create_once, checked_key(key), content)
+        with self.get(key) as source:
+            found = source.read()
+        if made and len(found) != len(content):
+            self.delete(key)
+            raise UploadTruncated(self.name, key, sent=len(content), kept=len(found))
+        return found == content
 
     @contextmanager
     def get(self, key: str) -> Iterator[Download]:
@@ -122,6 +142,20 @@ class ObjectStore:
             for data in pieces(source):
                 upload.write(data)
             return upload.commit()
+
+    def _create_once(self, key: str, content: bytes) -> bool:
+        """Whether it is known to be ours."""
+        try:
+            obstore.put(self._inner, key, content, mode="create", use_multipart=False)
+        except AlreadyExistsError:
+            return False
+        except (BaseError, OSError) as error:
+            if not isinstance(error, NotSupportedError) and _status(error) != _NOT_IMPLEMENTED:
+                raise _translated(self.name, key, error) from error
+            if self.head(key) is None:
+                self._put_once(key, content)
+            return False
+        return True
 
     def _listed(self, prefix: str) -> builtins.list[Stored]:
         pages = obstore.list(self._inner, prefix or None, chunk_size=1000)

@@ -17,6 +17,7 @@ __all__ = [
     "AllStoresFailed",
     "DirectoryMissing",
     "Download",
+    "Exclusive",
     "InvalidKeyName",
     "ObjectLocked",
     "ObjectMissing",
@@ -227,6 +228,15 @@ class Sweeping(Protocol):
 
     def sweep(self, before: float) -> int:
         """Remove what was last written `before`, in seconds since the epoch; how many there were."""
+        ...
+
+
+@runtime_checkable
+class Exclusive(Protocol):
+    """A store in which an object can be made only where there is none; of several who try at a time one succeeds."""
+
+    def create(self, key: str, content: bytes) -> bool:
+        """Make a small object; False when there is one of that name, which stays as it is."""
         ...
 
 
