@@ -11,12 +11,11 @@ from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from esteio import EsteioError
@@ -25,7 +24,8 @@ from esteio.web.limits import Denial, RuleSet
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
-from sispat.http.edge import Edge, allowed_methods
+from sispat.http.application import Application
+from sispat.http.edge import Edge, Gzip, allowed_methods
 from sispat.http.errors import Problem, limit_problem, problem_of, problem_response
 from sispat.http.limits import Identify, limit_rules
 from sispat.http.openapi import add_documentation
@@ -58,7 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
         async with service.opened():
             yield
 
-    application = FastAPI(
+    application = Application(
         title="SISPAT",
         version=__version__,
         description="Gestão patrimonial: os mesmos casos de uso das telas, em JSON.",
@@ -71,9 +71,9 @@ def create_app(settings: Settings) -> FastAPI:
             measuring(service, rules),
             Middleware(RequestId),
             Middleware(Edge, show=_show, secure=settings.secure_cookies, language=settings.lang),
-            Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4),
+            Middleware(Gzip, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
-            Middleware(Identify, db=service.db, lifetime=service.lifetime, maintenance=service.maintenance, site=site),
+            Middleware(Identify, service=service, site=site),
             Middleware(RateLimits, rules=rules, limiter=service.limiter, respond=_refuse),
         ],
     )
@@ -89,10 +89,7 @@ def create_app(settings: Settings) -> FastAPI:
     routes = [route for each in SLICES for route in each.routes.all]
     application.router.routes.extend(route for route in routes if route.include_in_schema)
     add_documentation(application)
-    application.router.routes.append(APIRoute(STATIC_PATH, serve, include_in_schema=False))
-    application.router.routes.append(
-        APIRoute(LANGUAGE_PATH, choose_language, methods=["POST"], include_in_schema=False)
-    )
+    application.router.routes += [Route(STATIC_PATH, serve), Route(LANGUAGE_PATH, choose_language, methods=["POST"])]
     application.router.routes.extend(route for route in routes if not route.include_in_schema)
     return application
 

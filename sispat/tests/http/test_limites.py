@@ -59,7 +59,7 @@ async def test_a_person_has_an_allowance_whatever_sessions_they_open(cidade) -> 
 
 
 async def test_a_session_that_ended_counts_by_address_within_a_minute(cidade, monkeypatch) -> None:
-    monkeypatch.setattr("sispat.http.limits._REMEMBERED_FOR", 0.0)
+    monkeypatch.setattr("sispat.http.known_sessions._KEPT_FOR", 0.0)
     async with casa(cidade, limit_global=Cota(1, 900.0)) as c, c.de("203.0.113.7") as um:
         token = (await um.post("/api/auth/login", json=GESTOR)).json()["token"]
         um.cookies.clear()

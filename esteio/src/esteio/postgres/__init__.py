@@ -13,6 +13,7 @@ from esteio.extras import needs
 if TYPE_CHECKING:
     from esteio.postgres._causality import Session
     from esteio.postgres._connection import Connection
+    from esteio.postgres._cursor import Cursor
     from esteio.postgres._database import Database
     from esteio.postgres._dsn import Dsn, DsnError
     from esteio.postgres._errors import (
@@ -54,6 +55,7 @@ __all__ = [
     "CommitUnknown",
     "Connection",
     "ConnectionLeaked",
+    "Cursor",
     "Database",
     "DatabaseLost",
     "DatabaseMissing",
@@ -97,6 +99,7 @@ _HOMES = {
     "CommitUnknown": "_errors",
     "Connection": "_connection",
     "ConnectionLeaked": "_leaks",
+    "Cursor": "_cursor",
     "Database": "_database",
     "DatabaseLost": "_stats",
     "DatabaseMissing": "_errors",

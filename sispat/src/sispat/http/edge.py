@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,10 +23,12 @@ from sispat.http.headers import EVERY_ANSWER, HSTS
 from sispat.http.language import set_language
 from sispat.kernel.i18n import SOURCE, Language, _
 
-__all__ = ["Edge", "allowed_methods"]
+__all__ = ["Edge", "Gzip", "allowed_methods"]
 
 _logger = logging.getLogger("sispat.http")
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in EVERY_ANSWER.items()]
+_NAMES = frozenset(name for name, _ in _HEADERS)
+_HSTS = (b"strict-transport-security", HSTS.encode())
 # A name or IPv4 address, or an IPv6 address in brackets; then perhaps a port (RFC 9110, 7.2).
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?")
 
@@ -99,7 +102,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            message = {**message, "headers": self._completed(message.get("headers", ()))}
+            message["headers"] = self._completed(message.get("headers", ()))
         elif self.head and message["type"] == "http.response.body":
             if self._ended:
                 return
@@ -107,13 +110,26 @@ class _Answer:
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
 
-    def _completed(self, headers: object) -> list[tuple[bytes, bytes]]:
-        said = [(name.lower(), value) for name, value in headers]  # type: ignore[attr-defined]
+    def _completed(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        said = list(headers)
         names = {name for name, _ in said}
-        said += [header for header in _HEADERS if header[0] not in names]
+        said += _HEADERS if names.isdisjoint(_NAMES) else [header for header in _HEADERS if header[0] not in names]
         if self._hsts:
-            said.append((b"strict-transport-security", HSTS.encode()))
+            said.append(_HSTS)
         return said
+
+
+class Gzip(GZipMiddleware):
+    """Starlette's, which has no part in answers to clients that do not take gzip: `Vary` says so of each answer."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Compress for who accepts it."""
+        if scope["type"] == "http" and any(
+            name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"]
+        ):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
 
 
 def _without_slash(scope: Scope) -> ASGIApp | None:

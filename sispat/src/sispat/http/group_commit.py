@@ -27,7 +27,7 @@ from starlette.responses import Response
 from esteio.postgres import CommitUnknown, DatabaseUnavailable, LockTimeout, PoolExhausted, StatementTimeout, tagged
 from sispat.http import idempotency
 from sispat.http.service import Service, service_of
-from sispat.http.session import RequestContext, admitted, request_id_of, route_name, token_of
+from sispat.http.session import RequestContext, admitted, credentials_of, request_id_of, route_name
 from sispat.kernel import sessions
 from sispat.kernel.errors import SispatError
 from sispat.kernel.numbering import NumberTurn
@@ -145,7 +145,7 @@ class GroupCommit:
     ) -> dict[_Waiting, RequestContext]:
         """The requests that are let in, each with its own context, and were not done before under their key."""
         # In one order in every process: a session that is noted as seen is locked until the COMMIT.
-        tokens = sorted({token_of(each.request)[0] for each in group})
+        tokens = sorted({credentials_of(each.request.scope).token for each in group})
         found = {token: await sessions.access_of(conn, token, self._service.lifetime) for token in tokens}
         contexts = {
             each: RequestContext(conn, access, request_id_of(each.request), turn, each.request)
@@ -167,7 +167,7 @@ def group_of(request: Request, do: Grouped) -> GroupCommit:
 
 
 def _let_in(request: Request, found: dict[str, Access | None]) -> Access | None:
-    access = found[token_of(request)[0]]
+    access = found[credentials_of(request.scope).token]
     if access is None:
         return None
     try:

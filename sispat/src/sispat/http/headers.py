@@ -12,6 +12,7 @@ EVERY_ANSWER = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Vary": "Accept-Encoding",
 }
 """Of each answer that does not say otherwise (`http.edge`)."""
 

@@ -147,13 +147,12 @@ def add_documentation(application: FastAPI) -> None:
         components.setdefault("securitySchemes", {}).update(_SCHEMES)
         return document
 
-    async def page() -> HTMLResponse:
+    async def page(_: Request) -> HTMLResponse:
         return HTMLResponse(_HTML, headers={"Content-Security-Policy": _POLICY})
 
     async def start(_: Request) -> Response:
         return Response(_START, media_type="text/javascript")
 
     application.openapi = with_session  # type: ignore[method-assign]
-    application.add_api_route(_PAGE, page, include_in_schema=False)
-    application.router.routes.append(Route(_START_PATH, start))
+    application.router.routes += [Route(_PAGE, page), Route(_START_PATH, start)]
     application.mount(_ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="documentacao")

@@ -28,13 +28,14 @@ from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
+from starlette.types import Receive, Scope, Send
 
 from sispat.http.group_commit import Grouped, group_of
 from sispat.http.idempotency import once as run_once
 from sispat.http.idempotency import request_digest
 from sispat.http.openapi import IDEMPOTENT, OF_VERSIONS, RESPONSES, SECURITY, VERSIONED
-from sispat.http.retry import Handler, retry
-from sispat.http.session import RequestContext, open_context, token_of
+from sispat.http.retry import retry
+from sispat.http.session import RequestContext, credentials_of, open_context
 from sispat.http.submission import Submission, read_submission
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.i18n import _
@@ -151,8 +152,10 @@ class _Route(APIRoute):
         own = (self._context, self._request, self._form, self._model)
         self._in_path = [name for name in types if name not in own]
         self._reads_query = described["methods"] == ["GET"]
+        self._retried = retry(self._answer)
         self._asks_first = path.startswith("/api") and not public
         super().__init__(path, self._described(), **{**described, "name": described["name"] or handler.__name__})
+        self.app = self._serve  # FastAPI's own is for handlers that have dependencies
 
     def _described(self) -> Callable[..., Any]:
         """A function with the parameters that programs send, for FastAPI's description."""
@@ -170,13 +173,13 @@ class _Route(APIRoute):
         endpoint.__name__, endpoint.__doc__ = self._handler.__name__, self._handler.__doc__
         return endpoint
 
-    def get_route_handler(self) -> Handler:
-        """Called by FastAPI once, when the route is made."""
-        return retry(self._answer)
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._retried(Request(scope, receive, send))
+        await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         if self._asks_first:
-            token_of(request)  # 401 before a body is looked at
+            credentials_of(request.scope)  # 401 before a body is looked at
         arguments = await self._arguments(request)
         if self._public:
             return await _response(await self._handler(**arguments), request)
@@ -185,7 +188,8 @@ class _Route(APIRoute):
             shared = await group_of(request, self._together).answer(request, data, *await _key_and_digest(request))
             if shared is not None:
                 return shared
-        async with open_context(request, csrf=arguments[self._form].csrf if self._form else None) as ctx:
+        csrf = arguments[self._form].csrf if self._form else None
+        async with open_context(request, csrf, repeatable=True) as ctx:
             if self._context is not None:
                 arguments[self._context] = ctx
                 reply = await (_once(ctx, self._handler, arguments) if self._once else self._handler(**arguments))

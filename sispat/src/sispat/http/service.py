@@ -28,6 +28,7 @@ from esteio.serve import lifecycle
 from sispat.http import idempotency, limit_store
 from sispat.http.backup_state import OPERATOR_STATE, backup_age
 from sispat.http.database import ServiceDatabase, session_settings
+from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
 from sispat.kernel import i18n, schema, sessions
@@ -90,6 +91,7 @@ class Service:
     sealer: Sealer
     slices: Sequence[Slice] = ()
     resources: list[object] = field(default_factory=list)
+    sessions: KnownSessions = field(default_factory=KnownSessions)
     number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
     groups: dict[object, object] = field(default_factory=dict)
     """Of `http.group_commit`."""

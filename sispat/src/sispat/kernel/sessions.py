@@ -1,13 +1,15 @@
 """Whose session a token opens; an API key (`kernel.api_keys`) stands for one.
 
 Promises: only the sha256 of a token is stored; a session is valid while its user is active, its absolute expiry lies
-ahead and it was seen within the idle limit; ending it works at once in every process.
+ahead and it was seen within the idle limit; ending it works at once in every process. A statement that `guarded` made
+finds something only while the session is what it was when it was last looked up.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
@@ -18,7 +20,9 @@ from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Access, Papel, Pending
 from sispat.kernel.tokens import token_hash
 
-__all__ = ["OpenedSession", "Origin", "SessionLifetime", "access_of", "remove_expired", "whose"]
+__all__ = [
+    "OpenedSession", "Origin", "Session", "SessionLifetime", "access_of", "guarded", "remove_expired", "session_of", "whose",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,11 @@ class SessionLifetime:
 
     idle: timedelta = timedelta(hours=8)
     absolute: timedelta = timedelta(hours=24)
+
+    @property
+    def noted_every(self) -> timedelta:
+        """How long after its last note a session in use is noted as seen again."""
+        return min(_NOTED_EVERY, self.idle / 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +56,21 @@ class OpenedSession(NamedTuple):
     devices: str
 
 
-_SESSION = """
-select u.id, u.nome, u.email, u.papel, array(select setor_id from usuario_setor where usuario_id = u.id),
-       s.vista_em < now() - least(interval '1 minute', %s::interval / 4), u.senha_provisoria, s.falta
-from sessao s join usuario u on u.id = s.usuario_id
-where s.token_hash = %s and u.ativo and s.expira_em > now() and s.vista_em > now() - %s::interval"""
+class Session(NamedTuple):
+    """A valid session: whose it is, and `mark`, which differs whenever anything of that does; API keys have none."""
+
+    access: Access
+    mark: str
+
+
+_SETORES = "array(select setor_id from usuario_setor where usuario_id = u.id order by setor_id)"
+_MARK = f"(u.id, u.nome, u.email, u.papel, u.senha_provisoria, s.falta, {_SETORES})::text"
+_VALID = "sessao s join usuario u on u.id = s.usuario_id where s.token_hash = %s and u.ativo and s.expira_em > now()"
+_NOTED_EVERY = timedelta(minutes=1)
+
+_SESSION = f"""
+select u.id, u.nome, u.email, u.papel, {_SETORES}, s.vista_em < now() - %s::interval, u.senha_provisoria, s.falta, {_MARK}
+from {_VALID} and s.vista_em > now() - %s::interval"""
 
 
 # Who is reading waits for nobody: another request of the same session notes it just now.
@@ -60,20 +79,39 @@ update sessao set vista_em = now()
 where token_hash = (select token_hash from sessao where token_hash = %s for no key update skip locked)"""
 
 
-async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access | None:
-    """Whose session this is, or None when there is none that is valid.
+async def session_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Session | None:
+    """The session that `token` opens, or None when there is none that is valid.
 
     Being seen is noted once a minute at most, and four times within the idle limit, so that no session in use ends.
     """
     if api_keys.is_key(token):
-        return await api_keys.access_of(conn, token)
+        access = await api_keys.access_of(conn, token)
+        return None if access is None else Session(access, "")
     hashed = token_hash(token)
-    row = await (await conn.execute(_SESSION, [lifetime.idle, hashed, lifetime.idle])).fetchone()
+    row = await (await conn.execute(_SESSION, [lifetime.noted_every, hashed, lifetime.idle])).fetchone()
     if row is None:
         return None
     if row[5]:
         await conn.execute(_SEEN, [hashed])
-    return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), _pending(row[6], row[7]))
+    access = Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), _pending(row[6], row[7]))
+    return Session(access, row[8])
+
+
+@lru_cache(maxsize=512)
+def guarded(sql: str, lifetime: SessionLifetime) -> str:
+    """`sql`, a query without side effects, so that it has no rows unless a session is valid and as it was known.
+
+    Two more parameters follow its own: the hash of the token, and the session's mark. A session that has to be noted as
+    seen does not count as known: looking it up does that. The condition is looked at once, before anything of `sql` runs.
+    """
+    noted = f"s.vista_em >= now() - interval '{lifetime.noted_every.total_seconds()} seconds'"
+    return f"select * from ({sql}) q where exists (select from {_VALID} and {noted} and {_MARK} = %s)"
+
+
+async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access | None:
+    """Whose session `token` opens, or None when there is none that is valid."""
+    found = await session_of(conn, token, lifetime)
+    return None if found is None else found.access
 
 
 def _pending(provisional: bool, lacking: Pending | None) -> Pending | None:
@@ -81,14 +119,14 @@ def _pending(provisional: bool, lacking: Pending | None) -> Pending | None:
     return lacking if lacking == "codigo" or not provisional else "senha"
 
 
-async def whose(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Access:
-    """Whose session `token` opens; raises `NotAuthenticated`, of an API key `KeyRefused`."""
-    access = await access_of(conn, token, lifetime)
-    if access is None:
+async def whose(conn: AsyncConnection[Any], token: str, lifetime: SessionLifetime) -> Session:
+    """The session that `token` opens; raises `NotAuthenticated`, of an API key `KeyRefused`."""
+    found = await session_of(conn, token, lifetime)
+    if found is None:
         if api_keys.is_key(token):
             raise KeyRefused
         raise NotAuthenticated(_("A sessão terminou. Entre de novo para continuar."))
-    return access
+    return found
 
 
 async def remove_expired(conn: AsyncConnection[Any], limit: int = 5000) -> int:

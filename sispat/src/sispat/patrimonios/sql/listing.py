@@ -107,7 +107,7 @@ async def listar(conn: AsyncConnection[Any], query: Query) -> list[Row]:
 
 async def _read(conn: AsyncConnection[Any], sql: str, values: list[Any], prepare: bool | None) -> list[Row]:
     cursor = await conn.execute(sql, values, prepare=prepare)
-    return [Row(*row) for row in await cursor.fetchall()]
+    return list(map(Row._make, await cursor.fetchall()))
 
 
 async def explain(conn: AsyncConnection[Any], query: Query) -> list[dict[str, Any]]:
