@@ -131,6 +131,16 @@ async def test_words_are_answered_from_indexes(conn: AsyncConnection[Any], q: st
     await _conferir(conn, Query(await _setores(conn, alcance), q=q, filters=await _filtros(conn, filtro)))
 
 
+@pytest.mark.parametrize(("q", "statements"), [("cadeira", 3), ("mesa", 3), ("espingarda", 2), ("xyzzy", 2)])
+async def test_of_a_common_word_a_sample_says_how_far_a_page_reaches(
+    conn: AsyncConnection[Any], q: str, statements: int
+) -> None:
+    for ordem, descendente in itertools.product(SORTS, (False, True)):
+        plans = await patrimonios.explain(conn, Query(None, q=q, sort=ordem, descending=descendente, limit=51))
+        assert len(plans) == statements, (ordem, descendente)
+        assert all(plan["Plan Rows"] <= 51 for plan in plans)
+
+
 @pytest.mark.parametrize("q", ["", *PALAVRAS])
 @pytest.mark.parametrize("filtro", FILTROS)
 async def test_what_a_list_shows_is_what_a_plain_query_finds(conn: AsyncConnection[Any], filtro: str, q: str) -> None:

@@ -1,18 +1,20 @@
 """Pages of assets, walked by key.
 
 Promises: a page costs about the same wherever it lies and whatever it is sorted by. How: the indexes of the
-schema serve the sorts; where matches may lie together, a page is looked for a little way along its sort, and
-if it is not full there, everything that matches is collected and sorted.
+schema serve the sorts. Where matches may lie together, few are collected and sorted; of many, a page is looked for a
+little way along its sort, then as far along it as a sample of the table says that it reaches. A page that is full is
+right, whatever the estimates were; one that is not full is looked for among everything that matches.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from psycopg import AsyncConnection
 
 from sispat.patrimonios.sql.document import JOINS, SHORT, WHOLE
-from sispat.patrimonios.sql.query import RARE, SORTS, Query, conditions
+from sispat.patrimonios.sql.query import RARE, SORTS, Query, conditions, looks_at_codes
 
 __all__ = ["Row", "contar", "explain", "listar"]
 
@@ -25,7 +27,10 @@ class Row(NamedTuple):
     numero: int
 
 
-_STRETCH = 5000  # rows a page may be looked for along the index of its sort: a few milliseconds
+_FEW = 1000  # matches, as the planner estimates them, that are collected at once: about a millisecond
+_STRETCH = 3000  # rows a page may be looked for along the index of its sort: a few milliseconds
+_SAMPLE = 1  # percent of the table's pages: of a million assets 10,000, which takes as long
+_HITS = 10  # of the sample until which a page is looked for: some 1,000 matches, so that 50 are there
 _DETOUR = {"bigint": "p.{} + 0", "text": "p.{} || ''", "numeric": "p.{} + 0", "date": "p.{} + 0"}
 
 
@@ -39,11 +44,16 @@ def _clustered(query: Query) -> bool:
     return bool(query.q) or len(conditions) > 2 or not RARE.isdisjoint(conditions)
 
 
-def _beyond_key(query: Query) -> tuple[list[str], list[Any]]:
+Key = tuple[str, int]
+"""A place in an order: the value that is sorted by, as text, and the number."""
+
+
+def _beyond_key(query: Query, or_there: str = "") -> tuple[list[str], list[Any]]:
+    """The condition that an asset comes after `query.after`; `or_there` is "=" where that one itself counts too."""
     if query.after is None:
         return [], []
     column, type_ = SORTS[query.sort]
-    compare = "<" if query.descending else ">"
+    compare = ("<" if query.descending else ">") + or_there
     if column == "numero":
         return [f"p.numero {compare} %s"], [query.after[1]]
     return [f"(p.{column}, p.numero) {compare} (%s::{type_}, %s)"], list(query.after)
@@ -65,17 +75,32 @@ def _order_by(query: Query) -> str:
     return ", ".join(f"p.{c} {direction}" for c in dict.fromkeys((column, "numero")))
 
 
-def _sql_of_list(query: Query) -> tuple[str, list[Any]]:
-    """The page of `query`; where matches may lie together, by collecting them all and sorting them."""
+def _detour(query: Query) -> str:
+    """The order of `query`, written so that no index is sorted by it: there is nothing to walk, only to collect."""
     column, type_ = SORTS[query.sort]
-    sort = inside = _order_by(query)
-    if _clustered(query):
-        # An expression that no index is sorted by, so that there is nothing to walk.
-        direction = "desc" if query.descending else "asc"
-        inside = f"({_DETOUR[type_].format(column)}) {direction}, p.numero {direction}"
+    direction = "desc" if query.descending else "asc"
+    return f"({_DETOUR[type_].format(column)}) {direction}, p.numero {direction}"
+
+
+def _sql_of_list(query: Query, until: Key | None = None) -> tuple[str, list[Any]]:
+    """The page of `query`; where matches may lie together, by collecting them, those up to `until`, and sorting them."""
+    sort = _order_by(query)
     where, values = conditions(query)
     beyond, key = _beyond_key(query)
+    if until is not None:
+        reach, last = _beyond_key(replace(query, after=until, descending=not query.descending), "=")
+        beyond, key = beyond + reach, key + last
+    inside = _detour(query) if _clustered(query) else sort
     return _page(query, "patrimonio", where + beyond, inside, sort), [*values, *key]
+
+
+def _sql_of_sample(query: Query) -> tuple[str, list[Any]]:
+    """Places of the first matches of `query` in a sample of the table, the same one each time."""
+    where, values = conditions(query)
+    beyond, key = _beyond_key(query)
+    sql = f"""select p.{SORTS[query.sort][0]}::text, p.numero from patrimonio p tablesample system ({_SAMPLE}) repeatable (1)
+        where {" and ".join(where + beyond)} order by {_order_by(query)} limit {_HITS}"""
+    return sql, [*values, *key]
 
 
 def _sql_of_stretch(query: Query) -> tuple[str, list[Any]]:
@@ -96,13 +121,39 @@ def _sql_of_stretch(query: Query) -> tuple[str, list[Any]]:
 
 async def listar(conn: AsyncConnection[Any], query: Query) -> list[Row]:
     """At most `query.limit` assets, in order."""
-    if _clustered(query) and query.limit <= _STRETCH // 10:
-        rows = await _read(conn, *_sql_of_stretch(query), prepare=False)
-        if len(rows) == query.limit:
+    if _clustered(query):
+        rows = await _full_page(conn, query)
+        if rows is not None:
             return rows
     # The plain walk is planned once; what filters is planned for its values, whose frequency decides the plan.
     stable = not query.filters and not query.q and query.setores is None
     return await _read(conn, *_sql_of_list(query), prepare=None if stable else False)
+
+
+async def _full_page(conn: AsyncConnection[Any], query: Query) -> list[Row] | None:
+    """The page of `query` where it is full and found in a part of its order; None where all matches are to be collected."""
+    # Codes are made of five columns for each row that is looked at, which costs more than to collect what the index finds.
+    if query.limit > _STRETCH // 10 or looks_at_codes(query) or await _estimate(conn, query) <= _FEW:
+        return None
+    rows = await _read(conn, *_sql_of_stretch(query), prepare=False)
+    if len(rows) < query.limit and (until := await _reach(conn, query)) is not None:
+        rows = await _read(conn, *_sql_of_list(query, until), prepare=False)
+    return rows if len(rows) == query.limit else None
+
+
+async def _estimate(conn: AsyncConnection[Any], query: Query) -> int:
+    """How many assets match, as the planner's statistics have it: a look into catalogues, not at assets."""
+    where, values = conditions(query)
+    sql = f"explain (format json) select from patrimonio p where {' and '.join(where)}"
+    row = await (await conn.execute(sql, values, prepare=False)).fetchone()
+    return 0 if row is None else int(row[0][0]["Plan"]["Plan Rows"])
+
+
+async def _reach(conn: AsyncConnection[Any], query: Query) -> Key | None:
+    """How far a page of `query` reaches, with much to spare; None where the sample has too few matches to tell."""
+    sql, values = _sql_of_sample(query)
+    found = await (await conn.execute(sql, values, prepare=False)).fetchall()
+    return (found[-1][0], found[-1][1]) if len(found) == _HITS else None
 
 
 async def _read(conn: AsyncConnection[Any], sql: str, values: list[Any], prepare: bool | None) -> list[Row]:
@@ -112,9 +163,12 @@ async def _read(conn: AsyncConnection[Any], sql: str, values: list[Any], prepare
 
 async def explain(conn: AsyncConnection[Any], query: Query) -> list[dict[str, Any]]:
     """The plans (as EXPLAIN's JSON has them) of the statements `listar` may run, in their order."""
-    parts = [_sql_of_stretch(query)] if _clustered(query) else []
+    parts = [_sql_of_list(query)]
+    if _clustered(query):
+        until = await _reach(conn, query)
+        parts[:0] = [_sql_of_stretch(query), *([] if until is None else [_sql_of_list(query, until)])]
     plans = []
-    for sql, values in [*parts, _sql_of_list(query)]:
+    for sql, values in parts:
         row = await (await conn.execute(f"explain (format json) {sql}", values, prepare=False)).fetchone()
         assert row is not None
         plans.append(row[0][0]["Plan"])

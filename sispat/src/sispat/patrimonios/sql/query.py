@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sispat.kernel.words import joined, plate_typed, term, words_of
 
-__all__ = ["RARE", "SORTS", "Query", "conditions"]
+__all__ = ["RARE", "SORTS", "Query", "conditions", "looks_at_codes"]
 
 # Offered sorts: name -> (column, its type). `numero` breaks ties and is itself unique.
 SORTS = {
@@ -93,6 +93,11 @@ _CODES_BUT_CPF = f"""({_CODES} and (length(p.fornecedor_doc) is distinct from 11
     or codigos(p.nota_fiscal, p.empenho, p.licitacao, null, p.numero_serie) @@ %s::tsquery))"""
 
 
+def looks_at_codes(query: Query) -> bool:
+    """Whether `query` may mean a code: codes have figures, and most searches none."""
+    return any(letter.isdigit() for letter in joined(query.q))
+
+
 def _search(query: Query, facets: list[str]) -> tuple[str, list[Any]]:
     """The words of what describes the asset; or its number, a code it was bought by, or an agente of these words."""
     words = words_of(query.q)
@@ -102,7 +107,7 @@ def _search(query: Query, facets: list[str]) -> tuple[str, list[Any]]:
     if (number := plate_typed(query.q)) is not None:
         ways.append(("p.numero = %s", [number]))
     ways.append(("p.busca @@ %s::tsquery", [" & ".join(f"({part})" for part in [*map(term, words), *facets])]))
-    if any(letter.isdigit() for word in words for letter in word):  # codes have figures, and most searches none
+    if looks_at_codes(query):
         whole = joined(query.q)
         codes = f"({' & '.join(f'({term(word)})' for word in words)}) | {term(whole)}"
         ways.append((_CODES_BUT_CPF, [codes, whole, codes]) if query.cpf_hidden else (_CODES, [codes]))
