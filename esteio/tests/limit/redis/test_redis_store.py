@@ -276,13 +276,14 @@ def test_threads_share_a_limit_exactly_and_a_fork_goes_on_by_itself(redis_url: s
     assert allowed.count(True) == 50
     child = "".join(
         [
-            "import os, sys, warnings\n",
+            "import gc, os, sys, warnings\n",
             "from esteio.limit import Limit, SyncRateLimiter\n",
             "from esteio.limit.redis import RedisStore, SyncRedisStore\n",
             "store = SyncRedisStore(RedisStore(sys.argv[1], budget=10.0)); limiter = SyncRateLimiter(store)\n",
             "limit = Limit(50, 86400, name='fork'); limiter.hit('ana', limit)\n",
             "warnings.simplefilter('ignore')\n",
             "pid = os.fork()\n",
+            "gc.collect()\n",
             "d = limiter.hit('ana', limit)\n",
             "ok = not d.degraded\n",
             "if pid == 0: os._exit(0 if ok else 1)\n",
