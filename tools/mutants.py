@@ -45,6 +45,8 @@ class Target:
     tests: tuple[str, ...]
 
 
+MODELS = ("models", "charge", "refund")
+
 TARGETS = {
     "breaker": Target(
         ("esteio/policy/breaker/_machine.py", "esteio/policy/breaker/_failure_window.py"),
@@ -52,10 +54,14 @@ TARGETS = {
     ),
     "budget": Target(("esteio/policy/_budget.py",), ("policy/test_policy_budget.py", "policy/test_policy_retry.py")),
     "retry": Target(("esteio/policy/_retry_run.py",), ("policy/test_policy_retry.py",)),
-    "limits": Target(
-        tuple(f"esteio/limit/_algorithms/_{name}.py" for name in ("fixed", "window", "counter", "gcra")),
-        tuple(f"limit/test_limit_{name}.py" for name in ("memory", "window", "models", "charge", "refund")),
+    "window": Target(
+        ("esteio/limit/_algorithms/_window.py",),
+        ("limit/test_limit_charge.py", "limit/test_limit_refund.py", "limit/test_limit_window.py"),
     ),
+    **{
+        name: Target((f"esteio/limit/_algorithms/_{name}.py",), tuple(f"limit/test_limit_{each}.py" for each in MODELS))
+        for name in ("fixed", "counter", "gcra")
+    },
     "workers": Target(("esteio/serve/_worker_manager.py",), ("serve/test_serve_worker_manager.py",)),
     "commit": Target(("esteio/postgres/_outcome.py",), ("postgres/test_outcome.py",)),
 }
@@ -208,6 +214,11 @@ def warm_up(tests: tuple[str, ...]) -> None:
     """Import all that the tests need, then forget what is ours: each child imports only that again, with its mutant."""
     with redirect_stdout(StringIO()):
         pytest.main(["--collect-only", *arguments(tests)])
+    from hypothesis import Phase, settings  # here: pytest wants to load its plugins itself
+
+    # A failing example is enough: to shrink it takes ten times as long as to find it.
+    settings.register_profile("mutants", phases=(Phase.explicit, Phase.generate), database=None)
+    settings.load_profile("mutants")
     own = tuple(Path(test).stem for test in tests)
     for name in list(sys.modules):
         path = getattr(sys.modules[name], "__file__", None) or ""

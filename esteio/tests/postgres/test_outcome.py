@@ -180,6 +180,15 @@ def test_within_one_life_the_server_is_believed() -> None:
     assert judge(5, origin, origin, None, history) is Outcome.UNKNOWN
 
 
+def test_after_a_restart_a_stranger_in_progress_has_our_number() -> None:
+    history = History()
+    origin = history.witness(FIRST, None)
+    restarted = history.witness(replace(FIRST, postmaster="tuesday"), None)
+    assert judge(15, origin, restarted, "in progress", history) is Outcome.ABORTED
+    crashed = history.witness(replace(FIRST, reset="tuesday"), Start(100, 10))
+    assert judge(15, origin, crashed, "in progress", history) is Outcome.ABORTED
+
+
 def test_statistics_reset_by_an_operator_are_not_taken_for_a_crash() -> None:
     history = History()
     origin = history.witness(FIRST, Start(100, 10))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esteio.serve import Timeouts
+from esteio.serve import Timeouts, WorkerReady, WorkerStarted, WorkerStopped
+from esteio.serve._events import described
 from esteio.serve._settings import RESTARTS
 from esteio.serve._slot import Kill, Note, Order, Phase, Role, Send, Spawn
 from esteio.serve._worker_manager import WorkerManager
@@ -103,6 +104,29 @@ def test_the_event_of_a_death_says_why_and_whether_anybody_was_ever_ready():
     assert "no worker has been ready yet" in str(event)
 
 
+def test_each_step_of_a_workers_life_is_told_with_its_pid_and_seconds():
+    stage = Stage(1)
+    manager = stage.manager
+    stage.step()
+    assert stage.events == [WorkerStarted("worker 0", 1001)]
+    stage.step(2)
+    stage.says(Phase.STARTING)
+    assert (manager.ever_served, manager.ever_ready) == (False, False)
+    stage.says(Phase.SERVING)
+    assert (manager.ever_served, manager.ever_ready) == (True, False)
+    stage.step(1)
+    stage.says(Phase.READY)
+    assert (manager.ever_served, manager.ever_ready) == (True, True)
+    assert stage.events[1:] == [WorkerReady("worker 0", 1001, 3.0)]
+    stage.step(1)
+    stage.ends(1, -signal.SIGKILL)
+    died = stage.events[2]
+    assert (died.name, died.pid, died.exitcode, died.uptime, died.ever_ready) == ("worker 0", 1001, -9, 4.0, True)
+    manager.stop(stage.now)
+    stage.ends(2, 0)
+    assert stage.events[3:] == [WorkerStarted("worker 0", 1002), WorkerStopped("worker 0", 1002, 0, described(0))]
+
+
 def test_a_process_the_system_refuses_counts_as_a_death():
     stage = Stage(1)
     stage.living.clear()
@@ -140,6 +164,29 @@ def test_silence_while_the_supervisor_itself_was_stopped_proves_nothing():
     stage.step()
     assert stage.killed == []
     stage.step(10.1)
+    assert stage.killed == [1]
+
+
+def test_a_gap_of_two_seconds_is_no_standstill_yet():
+    stage = Stage(1, healthcheck=4)
+    stage.says(Phase.READY)
+    for _ in range(2):
+        assert stage.killed == []
+        stage.clock.advance(2.0)
+        stage.step()
+    assert stage.killed == [1]
+
+
+def test_a_worker_that_is_to_end_gets_the_time_back_for_which_the_supervisor_stood_still():
+    stage = Stage(1, graceful_shutdown=10, lifespan_shutdown=1)
+    stage.says(Phase.READY)
+    stage.manager.stop(stage.now)
+    stage.step()
+    stage.clock.advance(3600)
+    stage.step()
+    stage.pass_with_beats(10.5)
+    assert stage.killed == []
+    stage.pass_with_beats(1)
     assert stage.killed == [1]
 
 
@@ -215,6 +262,57 @@ def test_a_second_hup_begins_the_roll_again():
     assert stage.named("RollAborted") == []
 
 
+def test_a_second_hup_waits_for_the_worker_that_the_first_one_has_retired():
+    stage = Stage(2)
+    stage.says(Phase.READY)
+    stage.manager.roll(stage.now)
+    stage.step()
+    stage.says(Phase.READY, 3)
+    assert stage.told == [(1, Order.RETIRE)]
+    stage.manager.roll(stage.now)
+    stage.step()
+    assert stage.living == [1, 2, 3]  # one worker more than there are slots, no two
+    stage.ends(1, 0)
+    assert stage.living == [2, 3, 4]
+
+
+def test_a_slot_that_goes_takes_its_candidate_along_and_the_roll_ends_without_it():
+    stage = Stage(2)
+    stage.says(Phase.READY)
+    stage.manager.roll(stage.now)
+    stage.step()
+    stage.says(Phase.READY, 3)
+    stage.ends(1, 0)
+    stage.step()
+    assert (stage.living, stage.slots[4]) == ([2, 3, 4], 1)
+    assert stage.manager.shrink(stage.now)
+    stage.step()
+    assert stage.killed == [4]
+    assert stage.told[1:] == [(2, Order.RETIRE)]
+    stage.ends(4, -9)
+    stage.ends(2, 0)
+    stage.step()
+    assert not stage.manager.rolling
+    assert stage.named("RollAborted") == []
+    assert stage.living == [3]
+
+
+def test_a_slot_that_goes_before_its_turn_in_a_roll_is_not_rolled():
+    stage = Stage(2)
+    stage.says(Phase.READY)
+    stage.manager.roll(stage.now)
+    stage.step()
+    assert stage.manager.shrink(stage.now)
+    stage.step()
+    assert stage.killed == []
+    stage.ends(2, 0)
+    stage.says(Phase.READY, 3)
+    stage.ends(1, 0)
+    stage.step(1)
+    assert not stage.manager.rolling
+    assert stage.living == [3]
+
+
 def test_a_roll_gives_a_crash_loop_its_next_attempt_at_once():
     stage = Stage(1)
     for _ in range(6):
@@ -241,6 +339,18 @@ def test_the_stop_tells_all_and_kills_those_that_exceed_their_budget():
     assert stage.killed == [2]
     stage.ends(2, -9)
     assert stage.manager.empty
+
+
+def test_a_forced_stop_kills_all_at_once_and_ends_the_roll():
+    stage = Stage(2)
+    stage.says(Phase.READY)
+    stage.manager.roll(stage.now)
+    stage.step()
+    stage.manager.stop(stage.now)
+    assert not stage.manager.rolling
+    stage.manager.force()
+    stage.step()
+    assert stage.killed == [1, 2, 3]
 
 
 def test_a_worker_that_still_boots_gets_little_time_to_end():
