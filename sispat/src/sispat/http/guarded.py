@@ -97,14 +97,13 @@ class _GuardedCursor(Cursor[Any]):
     ) -> Self:
         """Run a statement, the session's question with it or before it."""
         guard = self._guard
-        both = None if guard.confirmed else guard.guarded(query, params, prepare)
-        if both is None:
-            if not guard.confirmed:
-                await guard.look_up()
-            return await super().execute(query, params, prepare=prepare, binary=binary)
-        await super().execute(*both, prepare=prepare, binary=binary)
-        if self.rowcount:
-            guard.hold()
-        else:  # there is nothing to be found, or not for this session
+        if not guard.confirmed:
+            both = guard.guarded(query, params, prepare)
+            if both is not None:
+                await super().execute(*both, prepare=prepare, binary=binary)
+                if self.rowcount:
+                    guard.hold()
+                    return self
+            # Nothing was found: because there is nothing, or not for this session, or because it has to be noted as seen.
             await guard.look_up()
-        return self
+        return await super().execute(query, params, prepare=prepare, binary=binary)
