@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from esteio.health._check import Check, Result, Status
+from esteio.health._check import Check, Result, Status, Unwell
+from esteio.health._history import HistoryReader
 from esteio.health._host_file import measuring
+from esteio.health._host_monitor import HostMonitor
 from esteio.health._measurements import MEASUREMENTS, Measurements, MeasurementsError
 from esteio.health._monitor import Monitor, Report
 from esteio.health._sampler import Sampler
@@ -11,6 +13,8 @@ from esteio.health._sampler import Sampler
 __all__ = [
     "MEASUREMENTS",
     "Check",
+    "HistoryReader",
+    "HostMonitor",
     "Measurements",
     "MeasurementsError",
     "Monitor",
@@ -18,5 +22,6 @@ __all__ = [
     "Result",
     "Sampler",
     "Status",
+    "Unwell",
     "measuring",
 ]

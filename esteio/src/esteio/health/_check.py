@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from esteio.clock import SYSTEM, Clock
+from esteio.errors import EsteioError
 
-__all__ = ["Check", "Result", "Status"]
+__all__ = ["Check", "Result", "Status", "Unwell"]
 
 _logger = logging.getLogger("esteio.health")
 
@@ -27,6 +28,16 @@ class Status(StrEnum):
     WARN = "warn"
     FAIL = "fail"
     UNKNOWN = "unknown"
+
+
+class Unwell(EsteioError):
+    """What a probe raises that knows how bad it is: `reason` is public, `observed` the value it saw."""
+
+    def __init__(self, reason: str, *, observed: float | None = None, status: Status = Status.FAIL) -> None:
+        self.reason = reason
+        self.observed = observed
+        self.status = status
+        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,17 +59,20 @@ class Check:
     """Asks `probe`, which returns an observed value or raises.
 
     `name` is `component:measurement`. `timeout` and `cache` in seconds. Above `warn_above` the status is
-    WARN. `essential`: whether the service is useless without it, so that its failure is the service's.
+    WARN, above `fail_above` FAIL. `essential`: whether the service is useless without it, so that its failure is the
+    service's. `depends_on`: names of checks whose failure explains its own.
     """
 
     name: str
     probe: Probe
     unit: str = "ms"
-    timeout: float = 1.0
+    timeout: float = 0.8
     cache: float = 1.0
     warn_above: float | None = None
     essential: bool = True
     clock: Clock = SYSTEM
+    fail_above: float | None = None
+    depends_on: tuple[str, ...] = ()
     _last: Result | None = field(default=None, init=False)
     _asked_at: float = field(default=0.0, init=False)
     _running: asyncio.Task[Result] | None = field(default=None, init=False)
@@ -88,13 +102,20 @@ class Check:
                 observed = await self.probe()
         except TimeoutError:
             status, reason = Status.FAIL, f"no answer within {self.timeout:g} s"
+        except Unwell as unwell:
+            status, observed, reason = unwell.status, unwell.observed, unwell.reason
         except Exception as error:  # noqa: BLE001 - whatever a probe raises is the answer
             # The report is public: it names the kind of error; the log has the rest.
             status, reason = Status.FAIL, type(error).__name__
             _logger.warning("health check %s failed: %s", self.name, error)
         else:
-            if self.warn_above is not None and observed > self.warn_above:
-                status, reason = Status.WARN, f"above {self.warn_above:g} {self.unit}"
+            status, reason = self._judged(observed)
         self._asked_at = self.clock.monotonic()
         self._last = Result(status, observed, self.unit, self.clock.time(), reason)
         return self._last
+
+    def _judged(self, observed: float) -> tuple[Status, str]:
+        for status, bound in ((Status.FAIL, self.fail_above), (Status.WARN, self.warn_above)):
+            if bound is not None and observed > bound:
+                return status, f"above {bound:g} {self.unit}"
+        return Status.PASS, ""

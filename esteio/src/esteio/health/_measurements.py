@@ -31,7 +31,7 @@ __all__ = ["MEASUREMENTS", "Measurements", "MeasurementsError"]
 MEASUREMENTS = "ESTEIO_MEASUREMENTS"
 """The environment's name for the file; from whoever starts the workers to them."""
 
-_FORM = Struct("<8sQ")
+_FORM = Struct("<8sQd")
 _MAGIC = b"ESTEIOM1"
 _HEADER_BYTES = 4096
 _GENERATION = 8  # the word that says how many folds there were; the newest base is the one of its last bit
@@ -64,6 +64,8 @@ class Measurements:
         self._words = self._view[:_HEADER_BYTES].cast("Q")
         self._regions = [Region(self._view[at : at + REGION_BYTES]) for at in _places(self._slots)]
         self._locks: SetLocks | None = SetLocks(self._descriptor, 0.0) if self._descriptor is not None else None
+        self.began = float(_FORM.unpack_from(self._view)[2]) or time.time()
+        """When the file was made: the life of the service, in Unix seconds."""
         self._own: int | None = None
         self._alone: Measurements | None = None
         self._made_by: int | None = None
@@ -279,7 +281,7 @@ def _make(path: Path, slots: int) -> None:
         descriptor = os.open(unfinished, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             os.posix_fallocate(descriptor, 0, _size(slots))  # a full disk is an error now, not a SIGBUS later
-            os.pwrite(descriptor, _FORM.pack(_MAGIC, slots), 0)
+            os.pwrite(descriptor, _FORM.pack(_MAGIC, slots, time.time()), 0)
         finally:
             os.close(descriptor)
         unfinished.replace(path)
@@ -294,7 +296,7 @@ def _checked(descriptor: int) -> int:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
         raise ValueError(f"it has to be a file of user {os.geteuid()} with mode 600")
-    magic, slots = _FORM.unpack(os.pread(descriptor, _FORM.size, 0))
+    magic, slots, _ = _FORM.unpack(os.pread(descriptor, _FORM.size, 0))
     if magic != _MAGIC or not 1 <= slots <= FOLDED_WORDS or _size(slots) != status.st_size:
         raise ValueError("it is no file of this version of Esteio")
     return int(slots)

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+from esteio.health._history import FIVE_MINUTES, Interval, Point, State, availability, shares
+from esteio.health._host_monitor import SERVICE
 from esteio.health._latency import BUCKETS, Latency, upper_bound
 from esteio.health._reading import CANCELLED, HTTP, LAG, Reading, WorkerReading
 from esteio.health._region import OTHER, Field, Key, Region
 from esteio.health._samples import Family
+from esteio.health._vitals import VITALS, Vitals
 
 __all__ = [
     "BUCKETS",
     "CANCELLED",
+    "FIVE_MINUTES",
     "HTTP",
     "LAG",
     "OTHER",
+    "SERVICE",
+    "VITALS",
     "Family",
     "Field",
+    "Interval",
     "Key",
     "Latency",
+    "Point",
     "Reading",
     "Region",
+    "State",
+    "Vitals",
     "WorkerReading",
+    "availability",
+    "shares",
     "upper_bound",
 ]

@@ -9,6 +9,7 @@ with needs("web"):
 
 from esteio.web._body_limit import BodyLimit, BodyTooLarge
 from esteio.web._health import health_routes
+from esteio.web._health_metrics import health_metrics_route
 from esteio.web._maintenance import MaintenancePage
 from esteio.web._measure import Measure
 from esteio.web._request_id import RequestId
@@ -39,6 +40,7 @@ __all__ = [
     "by_address",
     "by_header",
     "by_user",
+    "health_metrics_route",
     "health_routes",
     "limited",
     "quota_exceeded",

@@ -1,9 +1,10 @@
-"""The three questions a probe can ask, as routes.
+"""The four questions a probe can ask, as routes.
 
 - `{prefix}/live`: does the process answer? Touches nothing; restart it when it does not.
 - `{prefix}/ready`: should a load balancer send requests here? Says no before the application is ready and
   while it drains - never because a dependency is away: that would take every instance out at once. Under
   maintenance it says no where it is given the switch: then a load balancer's own page is what people see.
+- `{prefix}/startup`: has it started? Yes from the first readiness on, whatever comes after.
 - `{prefix}`: how is everything? health+json (draft-inadarei-api-health-check-06); 503 when an essential
   check fails.
 """
@@ -53,9 +54,21 @@ def health_routes(
             return PlainTextResponse("ready\n", headers=_NO_STORE)
         return PlainTextResponse(f"{why}\n", 503, headers={**_NO_STORE, "Retry-After": str(seconds)})
 
+    started = False
+
+    async def startup(_: Request) -> Response:
+        nonlocal started
+        started = started or lifecycle.ready
+        if started:
+            return PlainTextResponse("started\n", headers=_NO_STORE)
+        return PlainTextResponse("starting\n", 503, headers={**_NO_STORE, "Retry-After": "1"})
+
     async def health(_: Request) -> Response:
         report = await monitor.report()
-        body = {"status": report.status, "serviceId": service, "version": version, "checks": _checks(report)}
+        body: dict[str, Any] = {"status": report.status, "serviceId": service, "version": version}
+        if report.causes:
+            body["output"] = "; ".join(_cause(name, report.results[name]) for name in report.causes)
+        body["checks"] = _checks(report)
         return Response(
             json.dumps(body),
             503 if report.status is Status.FAIL else 200,
@@ -63,7 +76,16 @@ def health_routes(
             headers=_NO_STORE,
         )
 
-    return [Route(f"{prefix}/live", live), Route(f"{prefix}/ready", ready), Route(prefix, health)]
+    return [
+        Route(f"{prefix}/live", live),
+        Route(f"{prefix}/ready", ready),
+        Route(f"{prefix}/startup", startup),
+        Route(prefix, health),
+    ]
+
+
+def _cause(name: str, result: Result) -> str:
+    return f"{name}: {result.reason}" if result.reason else name
 
 
 def _checks(report: Report) -> dict[str, list[dict[str, Any]]]:

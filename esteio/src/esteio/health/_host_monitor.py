@@ -1,0 +1,137 @@
+"""What watches a host from beside the workers: asks the checks, reads what the workers measured, keeps the history.
+
+Promises: it depends on nothing that it watches; whatever fails while it looks is what it writes down, and nothing ends it but
+`stop`. States are written at each look, values once every `every` seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from pathlib import Path
+
+from esteio.clock import SYSTEM, Clock
+from esteio.health._check import Result, Status
+from esteio.health._history import History, Observation, State
+from esteio.health._measurements import Measurements
+from esteio.health._monitor import Monitor, Report
+from esteio.health._vitals import Vitals
+
+__all__ = ["SERVICE", "HostMonitor"]
+
+SERVICE = "service"
+"""The series of the states of the whole."""
+_LOOK_EVERY = 5.0  # seconds
+_GAP = 60.0  # seconds without a look: what was then is unknown
+_logger = logging.getLogger("esteio.health")
+_STATES = {
+    Status.PASS: State.UP, Status.WARN: State.DEGRADED, Status.FAIL: State.DOWN, Status.UNKNOWN: State.UNKNOWN,
+}  # fmt: skip
+
+
+class HostMonitor:
+    """A service of `esteio.serve`. `monitor()` makes the checks in the loop of this service, `opened` is open around them.
+
+    `closed`: whether the service is closed for maintenance. `every` in seconds.
+    """
+
+    name = "health monitor"
+
+    def __init__(
+        self,
+        history: Path,
+        measurements: Measurements,
+        monitor: Callable[[], Monitor],
+        *,
+        every: float = 60.0,
+        opened: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
+        closed: Callable[[], bool] = lambda: False,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self._history = History(history, gap=_GAP)
+        self._measurements = measurements
+        self._monitor = monitor
+        self._every = every
+        self._opened = opened
+        self._closed = closed
+        self._clock = clock
+        self._vitals = Vitals()
+        self._sampled_at = float("-inf")
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ending = threading.Event()
+        self._end: asyncio.Event | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self.stop(0.0)
+        self._ending.clear()
+        self._thread = threading.Thread(target=self._work, name=f"esteio {self.name}", daemon=True)
+        self._thread.start()
+
+    def is_alive(self) -> bool:
+        """Whether it looks."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def stop(self, timeout: float) -> None:
+        """End it."""
+        self._ending.set()
+        loop, end = self._loop, self._end
+        if loop is not None and end is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(end.set)
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def __enter__(self) -> HostMonitor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop(5.0)
+
+    def _work(self) -> None:
+        while not self._ending.is_set():
+            try:
+                asyncio.run(self._run())
+            except Exception:
+                _logger.exception("the health monitor failed; it begins anew")
+                self._ending.wait(_LOOK_EVERY)
+        self._history.close()
+
+    async def _run(self) -> None:
+        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        async with self._opened():
+            monitor = self._monitor()
+            while not self._ending.is_set():
+                await self.look(monitor)
+                try:
+                    await asyncio.wait_for(self._end.wait(), min(_LOOK_EVERY, self._every))
+                except TimeoutError:
+                    continue
+
+    async def look(self, monitor: Monitor) -> None:
+        """One look, written down."""
+        report = await monitor.report()
+        now, values = self._clock.time(), {}
+        if self._clock.monotonic() - self._sampled_at >= self._every - 0.5:
+            self._sampled_at = self._clock.monotonic()
+            values = self._vitals(self._measurements.read(), now)
+            values |= {name: r.observed for name, r in report.results.items() if r.observed is not None}
+        # In a thread: a disk that hangs or a file that is locked stops no check.
+        await asyncio.to_thread(self._history.observe, Observation(now, values, self._states(report)))
+
+    def _states(self, report: Report) -> dict[str, tuple[State, str]]:
+        closed = self._closed()
+        whole = report.results[report.causes[0]].reason if report.causes else ""
+        causes = ", ".join(report.causes)
+        states = {name: _state(result, closed) for name, result in report.results.items()}
+        state = State.MAINTENANCE if closed else _STATES[report.status]
+        return {SERVICE: (state, f"{causes}: {whole}" if causes else ""), **states}
+
+
+def _state(result: Result, closed: bool) -> tuple[State, str]:
+    state = _STATES[result.status]
+    return (State.MAINTENANCE if closed and state is not State.UP else state), result.reason

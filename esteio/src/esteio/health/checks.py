@@ -1,0 +1,309 @@
+"""Checks for what services stand on.
+
+Promises: each has a time limit. A probe that can only block - a disk, a name, a handshake - runs in a thread of its own; while
+that hangs the next one fails at once instead of hanging beside it. What checks say is public: it names no address, path or
+user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from http.client import HTTPConnection, HTTPSConnection
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from esteio.clock import SYSTEM, Clock
+from esteio.health._check import Check, Status, Unwell
+
+__all__ = [
+    "clock",
+    "disk",
+    "dns",
+    "freshness",
+    "heartbeat",
+    "http",
+    "postgres",
+    "process",
+    "redis",
+    "tcp",
+    "tls",
+]
+
+_DAY = 86_400.0
+_FORECAST_AFTER = 3600.0  # seconds a disk is watched before anything is said of the days that are left
+
+
+class _Pings(Protocol):
+    name: str
+
+    async def ping(self, timeout: float = 1.0) -> float: ...
+
+
+def postgres(
+    database: _Pings, *, name: str = "postgres:responseTime", warn_above: float = 500.0, timeout: float = 0.8
+) -> Check:
+    """Milliseconds of a round trip to the server of `database`, the wait for a connection included."""
+
+    async def probe() -> float:
+        return await database.ping(timeout=timeout - 0.1) * 1000
+
+    return Check(name, probe, timeout=timeout, warn_above=warn_above)
+
+
+def redis(
+    ping: Callable[[], Awaitable[object]], *, name: str = "redis:responseTime", warn_above: float = 100.0,
+    essential: bool = False,
+) -> Check:  # fmt: skip
+    """Milliseconds that `ping` takes, such as that of a client of redis-py."""
+
+    async def probe() -> float:
+        began = time.perf_counter()
+        await ping()
+        return (time.perf_counter() - began) * 1000
+
+    return Check(name, probe, warn_above=warn_above, essential=essential)
+
+
+def http(
+    url: str, *, name: str, expect: int = 200, timeout: float = 0.8, warn_above: float | None = None,
+    essential: bool = True,
+) -> Check:  # fmt: skip
+    """Milliseconds until `url` answered; FAIL unless its status is `expect`. Follows no redirect, heeds no proxy."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        msg = f"http check {name!r}: url={url!r}; give http:// or https:// with a host"
+        raise ValueError(msg)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+
+    def ask() -> float:
+        began = time.perf_counter()
+        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout)
+        try:
+            connection.request("GET", target, headers={"Connection": "close"})
+            answer = connection.getresponse()
+            answer.read(65_536)
+        finally:
+            connection.close()
+        taken = (time.perf_counter() - began) * 1000
+        if answer.status != expect:
+            raise Unwell(f"answered {answer.status}, not {expect}", observed=taken)
+        return taken
+
+    return Check(name, _Thread(ask, name), timeout=timeout, warn_above=warn_above, essential=essential)
+
+
+def tcp(host: str, port: int, *, name: str, timeout: float = 0.8, essential: bool = True) -> Check:
+    """Milliseconds until a connection was accepted."""
+
+    async def probe() -> float:
+        began = time.perf_counter()
+        _, writer = await asyncio.open_connection(host, port)
+        writer.close()
+        return (time.perf_counter() - began) * 1000
+
+    return Check(name, probe, timeout=timeout, essential=essential)
+
+
+def tls(
+    host: str, port: int = 443, *, name: str = "tls:certificate", warn_below: float = 21.0, fail_below: float = 3.0,
+    context: ssl.SSLContext | None = None, timeout: float = 0.8, essential: bool = False,
+) -> Check:  # fmt: skip
+    """Days for which the certificate of `host` is valid; FAIL as well when a client that checks it would refuse it."""
+
+    def ask() -> float:
+        checking = context or ssl.create_default_context()
+        try:
+            with (
+                socket.create_connection((host, port), timeout=timeout) as plain,
+                checking.wrap_socket(plain, server_hostname=host) as secured,
+            ):
+                certificate = secured.getpeercert() or {}
+        except ssl.SSLCertVerificationError as error:
+            raise Unwell(f"the certificate is refused: {error.verify_message}") from error
+        days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
+        return _low(days, warn_below, fail_below, f"valid for {days:.1f} days more")
+
+    return Check(name, _Thread(ask, name), unit="days", timeout=timeout, cache=3600.0, essential=essential)
+
+
+def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, essential: bool = False) -> Check:
+    """Milliseconds until the name was resolved."""
+
+    def ask() -> float:
+        began = time.perf_counter()
+        try:
+            socket.getaddrinfo(host, None)
+        except socket.gaierror as error:
+            raise Unwell("the name cannot be resolved") from error
+        return (time.perf_counter() - began) * 1000
+
+    return Check(name, _Thread(ask, name), timeout=timeout, cache=10.0, essential=essential)
+
+
+def disk(
+    path: str | Path, *, name: str = "disk:free", warn_below: float = 10.0, fail_below: float = 2.0,
+    warn_days: float = 7.0, essential: bool = True, clock: Clock = SYSTEM,
+) -> Check:  # fmt: skip
+    """Percent of the file system of `path` that is free for this account.
+
+    A directory that is still to be made counts as the one it will be in. FAIL below `fail_below`, or without a free inode;
+    WARN below `warn_below`, or when it will be full within `warn_days` at the rate of the last 48 hours.
+    """
+    seen: deque[tuple[float, int]] = deque(maxlen=48)
+    watched = next(each for each in (Path(path).absolute(), *Path(path).absolute().parents) if each.exists())
+
+    def ask() -> float:
+        try:
+            usage = shutil.disk_usage(watched)
+        except FileNotFoundError as error:
+            raise Unwell("the directory is gone") from error
+        percent = 100.0 * usage.free / usage.total if usage.total else 0.0
+        days = _days_left(seen, clock.monotonic(), usage.free)
+        if hasattr(os, "statvfs") and (inodes := os.statvfs(watched)).f_files and not inodes.f_favail:
+            raise Unwell("no file can be made: all inodes are in use", observed=percent)
+        until = "" if days is None else f", full in {days:.1f} days at this rate"
+        free = _low(percent, warn_below, fail_below, f"{percent:.1f} % free{until}")
+        if days is not None and days < warn_days:
+            raise Unwell(f"{percent:.1f} % free{until}", observed=percent, status=Status.WARN)
+        return free
+
+    return Check(name, _Thread(ask, name), unit="percent", essential=essential, clock=clock)
+
+
+def _days_left(seen: deque[tuple[float, int]], now: float, free: int) -> float | None:
+    if not seen or now - seen[-1][0] >= _FORECAST_AFTER:
+        seen.append((now, free))
+    began, before = seen[0]
+    if now - began < _FORECAST_AFTER or before <= free:
+        return None
+    return free / ((before - free) / (now - began)) / _DAY
+
+
+def clock(
+    reference: Callable[[], Awaitable[float]] | None = None, *, name: str = "clock:offset", warn_above: float = 2.0,
+    fail_above: float = 60.0, essential: bool = False, clock: Clock = SYSTEM,
+) -> Check:  # fmt: skip
+    """Seconds that this machine's clock is off: from `reference`, Unix seconds such as the database's; without one, how far it
+
+    leapt since the check was made.
+    """
+    began = clock.time() - clock.monotonic()
+
+    async def probe() -> float:
+        if reference is None:
+            return abs(clock.time() - clock.monotonic() - began)
+        before = clock.time()
+        theirs = await reference()
+        return abs(theirs - (before + clock.time()) / 2)  # the middle of the round trip, as NTP does
+
+    return Check(
+        name,
+        probe,
+        unit="s",
+        cache=10.0,
+        warn_above=warn_above,
+        fail_above=fail_above,
+        essential=essential,
+        clock=clock,
+    )
+
+
+def freshness(
+    when: Callable[[], float | None], *, name: str, warn_above: float | None = None, fail_above: float | None = None,
+    essential: bool = False, clock: Clock = SYSTEM, what: str = "it",
+) -> Check:  # fmt: skip
+    """Seconds since `when()`, a moment in Unix seconds: of a backup, or of its proof. FAIL where it is None: never."""
+
+    def ask() -> float:
+        moment = when()
+        if moment is None:
+            raise Unwell(f"{what} never happened")
+        return max(0.0, clock.time() - moment)
+
+    return Check(
+        name, _Thread(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,
+        clock=clock,
+    )  # fmt: skip
+
+
+def heartbeat(path: str | Path, *, name: str, fail_above: float, essential: bool = False) -> Check:
+    """Seconds since the file at `path` was written, as a job does at its end; FAIL when it is not there."""
+
+    def when() -> float | None:
+        try:
+            return Path(path).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    return freshness(when, name=name, fail_above=fail_above, essential=essential, what="the heartbeat")
+
+
+def process(pid_file: str | Path, *, name: str, essential: bool = True) -> Check:
+    """Whether the process whose number the file holds lives; the observed value is its number."""
+
+    def ask() -> float:
+        try:
+            pid = int(Path(pid_file).read_text().split()[0])
+            os.kill(pid, 0)
+        except PermissionError:  # of another account, but there
+            return float(pid)
+        except (OSError, ValueError, IndexError) as error:
+            raise Unwell("it does not run") from error
+        return float(pid)
+
+    return Check(name, _Thread(ask, name), unit="pid", essential=essential)
+
+
+def _low(value: float, warn_below: float, fail_below: float, reason: str) -> float:
+    if value < warn_below:
+        raise Unwell(reason, observed=value, status=Status.FAIL if value < fail_below else Status.WARN)
+    return value
+
+
+class _Thread:
+    """A probe that blocks, in a thread of its own: none of a pool that others need, and never two at a time."""
+
+    def __init__(self, ask: Callable[[], float], name: str) -> None:
+        self._ask = ask
+        self._name = name
+        self._began: float | None = None
+
+    async def __call__(self) -> float:
+        if self._began is not None:
+            raise Unwell(f"no answer for {time.monotonic() - self._began:.0f} s")
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[float] = loop.create_future()
+        self._began = time.monotonic()
+        threading.Thread(target=self._run, args=(loop, answer), name=f"health {self._name}", daemon=True).start()
+        return await answer
+
+    def _run(self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[float]) -> None:
+        value: float | BaseException
+        try:
+            value = self._ask()
+        except Exception as error:  # noqa: BLE001 - the check makes it an answer
+            value = error
+        self._began = None
+        try:
+            loop.call_soon_threadsafe(_settle, answer, value)
+        except RuntimeError:  # the loop is closed: nobody waits any more
+            return
+
+
+def _settle(answer: asyncio.Future[float], value: float | BaseException) -> None:
+    if answer.done():
+        return
+    if isinstance(value, BaseException):
+        answer.set_exception(value)
+    else:
+        answer.set_result(value)

@@ -1,0 +1,239 @@
+"""Each check tells well from ill by the real thing, says why, and hangs for nobody."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from esteio.health import Check, Monitor, Status, Unwell, checks
+from esteio.testing import ManualClock
+
+
+@asynccontextmanager
+async def server(
+    answer: bytes = b"", context: ssl.SSLContext | None = None, silent: bool = False
+) -> AsyncIterator[int]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not silent:
+            if answer:
+                await reader.readuntil(b"\r\n\r\n")
+                writer.write(answer)
+            writer.close()
+
+    served = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+    try:
+        yield served.sockets[0].getsockname()[1]
+    finally:
+        served.close()
+
+
+async def test_http_tells_an_answer_from_another_one_and_from_none() -> None:
+    async with server(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n") as port:
+        well = await checks.http(f"http://127.0.0.1:{port}/x?y=1", name="web").ask()
+        other = await checks.http(f"http://127.0.0.1:{port}", name="web", expect=204).ask()
+    assert (well.status, well.unit) == (Status.PASS, "ms")
+    assert (other.status, other.reason) == (Status.FAIL, "answered 200, not 204")
+    assert (await checks.http(f"http://127.0.0.1:{port}", name="web").ask()).reason == "ConnectionRefusedError"
+    with pytest.raises(ValueError, match="file:///etc"):
+        checks.http("file:///etc", name="web")
+
+
+async def test_tcp_tells_a_listener_from_none() -> None:
+    async with server() as port:
+        assert (await checks.tcp("127.0.0.1", port, name="x").ask()).status is Status.PASS
+    assert (await checks.tcp("127.0.0.1", port, name="x").ask()).status is Status.FAIL
+
+
+def run(*command: str) -> int:
+    return subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def gone_process() -> int:
+    child = subprocess.Popen(["true"])
+    child.wait()
+    return child.pid
+
+
+def certified(folder: Path, days: int) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """Contexts of a server with a certificate for so many days, and of a client that trusts it."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    command += ["-keyout", str(key), "-out", str(certificate), "-days", str(days), "-subj", "/CN=localhost"]
+    subprocess.run([*command, "-addext", "subjectAltName=DNS:localhost"], check=True, capture_output=True)
+    served = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    served.load_cert_chain(certificate, key)
+    return served, ssl.create_default_context(cafile=str(certificate))
+
+
+async def test_tls_says_for_how_many_days_and_what_a_client_would_refuse(tmp_path: Path) -> None:
+    served, trusting = certified(tmp_path, 10)
+    async with server(context=served) as port:
+        few = await checks.tls("localhost", port, context=trusting, timeout=10).ask()
+        enough = await checks.tls("localhost", port, context=trusting, warn_below=5, timeout=10).ask()
+        refused = await checks.tls("localhost", port, timeout=10).ask()
+    assert few.status is Status.WARN
+    assert few.observed == pytest.approx(10, abs=0.1)
+    assert enough.status is Status.PASS
+    assert refused.status is Status.FAIL
+    assert "refused" in refused.reason
+
+
+async def test_dns_tells_a_name_from_none() -> None:
+    assert (await checks.dns("localhost", timeout=20).ask()).status is Status.PASS
+    gone = await checks.dns("name.invalid", timeout=20).ask()
+    assert (gone.status, gone.reason) == (Status.FAIL, "the name cannot be resolved")
+
+
+async def test_disk_says_how_much_is_free_and_that_a_directory_is_gone(tmp_path: Path) -> None:
+    place = tmp_path / "data"
+    place.mkdir()
+    assert (await checks.disk(place, warn_below=0, fail_below=0).ask()).status is Status.PASS
+    assert (await checks.disk(place, warn_below=101, fail_below=0).ask()).status is Status.WARN
+    assert (await checks.disk(place, warn_below=101, fail_below=101).ask()).status is Status.FAIL
+    assert (await checks.disk(tmp_path / "not" / "yet", warn_below=0).ask()).status is Status.PASS
+    check = checks.disk(place)
+    place.rmdir()
+    assert (await check.ask()).reason == "the directory is gone"
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root mounts a file system")
+async def test_a_full_disk_fails(tmp_path: Path) -> None:
+    if run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)):
+        pytest.skip("no file system can be mounted here")
+    try:
+        check = checks.disk(tmp_path)
+        check.cache = 0.0
+        assert (await check.ask()).status is Status.PASS
+        (tmp_path / "full").write_bytes(bytes(1 << 20))
+        full = await check.ask()
+        assert (full.status, full.observed) == (Status.FAIL, 0.0)
+        assert full.reason.startswith("0.0 % free")
+    finally:
+        assert run("umount", str(tmp_path)) == 0
+
+
+async def test_disk_warns_when_it_will_be_full_within_days() -> None:
+    from collections import deque
+
+    from esteio.health.checks import _days_left
+
+    seen: deque[tuple[float, int]] = deque()
+    assert _days_left(seen, 0.0, 1000) is None
+    assert _days_left(seen, 1800.0, 900) is None, "too early to say"
+    assert _days_left(seen, 86_400.0, 900) == pytest.approx(9)
+    assert _days_left(seen, 2 * 86_400.0, 1100) is None, "it becomes more"
+
+
+async def test_the_clock_is_compared_with_a_reference_or_with_itself() -> None:
+    time_now = ManualClock()
+
+    async def reference() -> float:
+        return time_now.time() + 5
+
+    async def far() -> float:
+        return time_now.time() - 100
+
+    off = await checks.clock(reference, clock=time_now).ask()
+    assert (off.status, off.observed) == (Status.WARN, 5.0)
+    assert (await checks.clock(far, clock=time_now).ask()).status is Status.FAIL
+    assert (await checks.clock(clock=time_now).ask()).status is Status.PASS
+
+
+async def test_what_is_too_old_or_never_was_fails(tmp_path: Path) -> None:
+    beat = tmp_path / "beat"
+    check = checks.heartbeat(beat, name="job", fail_above=60)
+    check.cache = 0.0
+    assert (await check.ask()).reason == "the heartbeat never happened"
+    beat.touch()
+    assert (await check.ask()).status is Status.PASS
+    os.utime(beat, (time.time() - 90, time.time() - 90))
+    assert (await check.ask()).reason == "above 60 s"
+    proof = checks.freshness(lambda: time.time() - 7200, name="proof", warn_above=3600)
+    assert (await proof.ask()).status is Status.WARN
+
+
+async def test_a_process_is_there_or_not(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    file.write_text(f"{os.getpid()}\n")
+    assert (await checks.process(file, name="me").ask()).observed == os.getpid()
+    for text in (f"{gone_process()}", "", "x"):
+        file.write_text(text)
+        assert (await checks.process(file, name="me").ask()).reason == "it does not run"
+
+
+async def test_postgres_and_redis_say_milliseconds_and_the_kind_of_an_error() -> None:
+    class Pool:
+        name = "x"
+
+        async def ping(self, timeout: float = 1.0) -> float:
+            return 0.002
+
+    async def refused() -> None:
+        raise ConnectionError
+
+    assert (await checks.postgres(Pool()).ask()).observed == 2.0
+    assert (await checks.redis(refused).ask()).reason == "ConnectionError"
+
+
+async def test_a_probe_that_hangs_in_its_thread_holds_one_thread_and_fails_again_at_once() -> None:
+    release = threading.Event()
+    check = checks.freshness(lambda: release.wait(50) and None, name="stuck")  # type: ignore[func-returns-value]
+    check.cache, check.timeout = 0.0, 0.05
+    assert (await check.ask()).reason == "no answer within 0.05 s"
+    for _ in range(5):
+        assert (await check.ask()).reason.startswith("no answer for")
+    assert [thread.name for thread in threading.enumerate()].count("health stuck") == 1
+    release.set()
+
+
+async def test_a_report_is_there_in_time_whatever_hangs_and_its_age_is_told() -> None:
+    hangs = False
+
+    async def probe() -> float:
+        if hangs:
+            await asyncio.Event().wait()
+        return 1.0
+
+    check = Check("slow:x", probe, timeout=30, cache=0.0)
+    monitor = Monitor([check, Check("new:x", asyncio.Event().wait, timeout=30)], patience=0.05)  # type: ignore[arg-type]
+    first = await monitor.report()
+    assert (first.results["slow:x"].status, first.results["new:x"].status) == (Status.PASS, Status.UNKNOWN)
+    assert first.status is Status.WARN, "unknown is not well"
+    hangs = True
+    second = await monitor.report()
+    assert second.results["slow:x"] == first.results["slow:x"], "the last answer, with its time"
+
+
+async def test_the_causes_are_failures_that_no_other_failure_explains() -> None:
+    async def ill() -> float:
+        raise Unwell("broken")
+
+    async def well() -> float:
+        return 1.0
+
+    monitor = Monitor(
+        [
+            Check("network", ill),
+            Check("database", well, depends_on=("network",)),
+            Check("page", ill, depends_on=("database",)),
+            Check("disk", ill),
+            Check("a", ill, depends_on=("b",)),
+            Check("b", ill, depends_on=("a",)),
+        ]
+    )
+    report = await monitor.report()
+    assert report.causes == ("network", "disk")
+    assert report.results["page"].reason == "broken", "it is measured all the same"
+    with pytest.raises(ValueError, match="nothing"):
+        Monitor([Check("a", well, depends_on=("nothing",))])
