@@ -95,7 +95,7 @@ class Service:
         with self._saida.open("wb") as saida:
             self.processo = psutil.Popen(
                 [sys.executable, "-m", "sispat", "serve", "--port", "0", *argumentos],
-                env=ambiente(**{"SISPAT_BACKUP": "não"} | variaveis),
+                env=ambiente(**{"SISPAT_BACKUP": "não", "ENABLE_HEALTH_MONITOR": "não"} | variaveis),
                 cwd=self._pasta.name,
                 stdin=subprocess.DEVNULL,
                 stdout=saida,
@@ -157,7 +157,7 @@ class Service:
     def estado(self, caminho: str) -> int:
         """The status of a GET."""
         try:
-            with urllib.request.urlopen(self.endereco() + caminho, timeout=10) as resposta:
+            with urllib.request.urlopen(self.endereco() + caminho, timeout=30) as resposta:
                 return int(resposta.status)
         except urllib.error.HTTPError as erro:
             return erro.code

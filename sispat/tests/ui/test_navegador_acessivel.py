@@ -19,6 +19,7 @@ PAGINAS += (
     "/locais/novo",
     "/auditoria",
     "/bloqueios",
+    "/operacao",
 )
 PAGINAS += ("/usuarios", "/conta", "/nao-existe", "/patrimonios?q=nada+disso")
 

@@ -19,7 +19,8 @@ with needs("prometheus"):
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -33,6 +34,9 @@ from esteio.health import Measurements
 from esteio.health.series import HTTP, LAG, Family, Latency, Reading
 from esteio.policy.hooks.prometheus import export_policies
 from esteio.web.limits import RuleSet
+
+if TYPE_CHECKING:
+    from esteio.postgres import StatementStats
 
 __all__ = ["BOUNDS", "Exports", "exposition", "metrics_route"]
 
@@ -57,7 +61,8 @@ class _Everything(Collector):
 
 
 TEXT = "text"
-"""The kind of a family that is for people and no metric."""
+"""The kind of a family that is for people and no metric: labels are no place for texts."""
+_TEXTS, _TEXT = 20, 300  # statements, and characters of each
 
 
 def exposition(measurements: Measurements, accept: str) -> tuple[bytes, str]:
@@ -85,10 +90,17 @@ def metrics_route(measurements: Measurements, *, path: str = "/metrics", allow: 
 class Exports:
     """What a worker's sampler keeps for all to read: `Sampler(measurements, exports)`.
 
-    `register` takes further collectors of prometheus_client, such as `lambda registry: export_database(db, to=registry)`.
+    `statements`, such as `database.statements`, gives the texts that the operations page shows. `register` takes further
+    collectors of prometheus_client, such as `lambda registry: export_database(db, to=registry)`.
     """
 
-    def __init__(self, *register: Callable[[CollectorRegistry], object], rules: RuleSet | None = None) -> None:
+    def __init__(
+        self,
+        *register: Callable[[CollectorRegistry], object],
+        rules: RuleSet | None = None,
+        statements: Callable[[], Sequence[StatementStats]] | None = None,
+    ) -> None:
+        self._statements = statements
         self._registry = CollectorRegistry(auto_describe=False)
         export_policies(to=self._registry)
         if rules is not None:
@@ -103,6 +115,9 @@ class Exports:
                 metric.name, metric.type, metric.documentation,
                 {(s.name, tuple(sorted(s.labels.items()))): float(s.value) for s in metric.samples},
             )  # fmt: skip
+        if self._statements is not None:
+            texts = [(("fingerprint", s.fingerprint), ("text", s.text[:_TEXT])) for s in self._statements()[:_TEXTS]]
+            yield Family("esteio_postgres_statement_text", TEXT, "", {("text", labels): 1.0 for labels in texts})
 
 
 class _Rules(Collector):

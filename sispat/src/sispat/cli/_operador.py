@@ -1,4 +1,4 @@
-"""`sispat operator`: makes the backups, beside the workers. `sispat serve` starts it and keeps it running.
+"""`sispat operator`: makes the backups and watches the health, beside the workers. `sispat serve` keeps it running.
 
 Promises: what is done and how is Esteio's (`esteio.cli.operating`); here is what the settings make of it. It starts no
 database. With DATABASE_URL there may be other machines on it: one of them makes the backups.
@@ -37,8 +37,11 @@ class SemServico(SispatError):
 
 
 def operator() -> None:
-    """Faz as cópias de segurança até ser encerrado; `sispat serve` o inicia sozinho."""
+    """Faz as cópias de segurança e mede a saúde até ser encerrado; `sispat serve` o inicia sozinho."""
+    from contextlib import ExitStack
+
     from esteio.cli import operating
+    from esteio.serve import ServiceRunner
     from sispat.cli._copias import TEXTOS_DOS_COMANDOS, avisados, montar
     from sispat.cli._servidor import banco_do_servico, encerravel
     from sispat.kernel import logs
@@ -48,11 +51,17 @@ def operator() -> None:
     dsn = banco_do_servico(settings)
     if dsn is None:
         raise SemServico(settings.data_dir)
-    copias = montar(settings, dsn)
-    with (
-        encerravel(),
-        operating(copias, operacao(settings), avisados(settings), TEXTOS_DOS_COMANDOS.problem) as zelador,
-    ):
+    with encerravel(), ExitStack() as pilha:
+        if settings.enable_health_monitor:
+            from sispat.operacao.monitor import health_monitor
+
+            # A thread beside the backups: these wait for the leader of several machines, each of which is watched.
+            pilha.enter_context(health_monitor(settings, dsn))
+        if settings.backup:
+            plano, palavras = operacao(settings), TEXTOS_DOS_COMANDOS.problem
+            zelador = pilha.enter_context(operating(montar(settings, dsn), plano, avisados(settings), palavras))
+        else:
+            zelador = ServiceRunner(())
         zelador.run()
 
 

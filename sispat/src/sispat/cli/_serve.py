@@ -150,7 +150,8 @@ def _servicos(settings: Settings, embutido: BancoEmbutido | None) -> list[Servic
     """In the order in which they start; the operator ends before the database, and has received its last commit."""
     from sispat.cli._operador import operador
 
-    return [*([embutido] if embutido else []), *([operador(settings)] if settings.backup else [])]
+    operado = settings.backup or settings.enable_health_monitor
+    return [*([embutido] if embutido else []), *([operador(settings)] if operado else [])]
 
 
 def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:

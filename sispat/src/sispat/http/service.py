@@ -20,7 +20,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 from starlette.requests import HTTPConnection
 
 from esteio import EsteioError
-from esteio.health import Check, Measurements, Monitor
+from esteio.health import Check, Measurements, Monitor, checks
 from esteio.limit import RateLimiter
 from esteio.maintenance import Maintenance
 from esteio.postgres import Database
@@ -114,7 +114,7 @@ class Service:
         service = cls(
             settings,
             db,
-            Monitor(_checks(settings, db, limiter)),
+            Monitor(_health_checks(settings, db, limiter)),
             SessionLifetime(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
             store,
             limiter,
@@ -201,14 +201,13 @@ class Service:
                 _logger.warning("faxina adiada: %s", error)
 
 
-def _checks(settings: Settings, db: Database, limiter: RateLimiter) -> list[Check]:
-    async def database() -> float:
-        return await db.ping(timeout=0.9) * 1000
-
-    checks = [Check("postgres:responseTime", database, timeout=1.0, cache=1.0, warn_above=1000.0)]
+def _health_checks(settings: Settings, db: Database, limiter: RateLimiter) -> list[Check]:
+    # With the database on this disk nothing can be saved when it is full; with another machine's, only documents can't.
+    local = db.dsn.hosts[0][0].startswith("/")
+    found = [checks.postgres(db), checks.disk(settings.data_dir, essential=local)]
     if settings.redis_url is not None:
         redis = limit_store.redis_probe(limiter)
-        checks.append(Check("redis:responseTime", redis, timeout=1.0, cache=1.0, essential=False))
+        found.append(Check("redis:responseTime", redis, essential=False))
     if OPERATOR_STATE in os.environ:
-        checks.append(Check("backup:age", backup_age, unit="h", timeout=1.0, cache=30.0, essential=False))
-    return checks
+        found.append(Check("backup:age", backup_age, unit="h", cache=5.0, essential=False))
+    return found

@@ -1,37 +1,99 @@
-"""What each worker measures, and the page that Prometheus reads."""
+"""What each worker measures, and the routes that show it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from esteio.health import Sampler
+from esteio.health import HistoryReader, Sampler
+from esteio.postgres import DatabaseUnavailable, PoolExhausted
 from esteio.postgres.prometheus import export_database
-from esteio.web import Measure
+from esteio.web import Measure, health_metrics_route
 from esteio.web.limits import RuleSet
 from esteio.web.metrics import Exports, metrics_route
+from esteio.web.operations import operations_routes
+from sispat.http.backup_state import operator_state_file
+from sispat.http.maintenance import UnderMaintenance
 from sispat.http.service import Service
+from sispat.kernel.i18n import _, language
 from sispat.operacao.access import admit
+from sispat.operacao.monitor import history_file
 
-__all__ = ["measuring", "operation_routes"]
+__all__ = ["PAGE", "measuring", "operation_routes"]
 
+PAGE = "/operacao"
 _STATEMENTS = 20  # of each worker, those that took the most time
 
 
 def measuring(service: Service, rules: RuleSet) -> Middleware:
     """The outermost middleware: it counts what every other one refuses, too."""
-    exports = Exports(lambda registry: export_database(service.db, to=registry, statements=_STATEMENTS), rules=rules)
+    exports = Exports(
+        lambda registry: export_database(service.db, to=registry, statements=_STATEMENTS),
+        rules=rules,
+        statements=service.db.statements,
+    )
     sampler = Sampler(service.measurements, exports)
     return Middleware(Measure, measurements=service.measurements, sampler=sampler)
 
 
 def operation_routes(service: Service) -> list[Route]:
     """Routes that need no database where the token of the settings is sent."""
+    settings = service.settings
+    history = HistoryReader(history_file(settings)) if settings.enable_health_monitor else None
+    return [
+        metrics_route(service.measurements, path="/metrics", allow=_for_programs),
+        health_metrics_route(service.measurements, history, path="/api/health/metrics", allow=_for_programs),
+        *operations_routes(
+            service.health,
+            service.measurements,
+            history,
+            path=PAGE,
+            title="SISPAT",
+            allow=_for_people,
+            maintenance=service.maintenance,
+            backups=operator_state_file(settings) if settings.backup else None,
+            names=_names,
+            language=lambda _request: language(),
+            timezone=settings.timezone,
+        ),
+    ]
 
-    async def allow(request: Request) -> Response | None:
+
+async def _for_programs(request: Request) -> Response | None:
+    await admit(request)
+    return None
+
+
+async def _for_people(request: Request) -> Response | None:
+    """While nobody can say whose session it is, a browser asks for the token, if there is one."""
+    try:
         await admit(request)
-        return None
+    except (DatabaseUnavailable, PoolExhausted, UnderMaintenance):
+        if _token_is_set(request):
+            return PlainTextResponse(
+                _("O banco está fora. Informe como senha o valor de SISPAT_OPERATIONS_TOKEN; qualquer nome serve."),
+                401,
+                headers={"WWW-Authenticate": 'Basic realm="operacao", charset="UTF-8"', "Cache-Control": "no-store"},
+            )
+        raise
+    return None
 
-    return [metrics_route(service.measurements, path="/metrics", allow=allow)]
+
+def _token_is_set(request: Request) -> bool:
+    service: Service = request.app.state.service
+    return service.settings.operations_token is not None
+
+
+def _names(_tag: str) -> Mapping[str, str]:
+    return {
+        "web:responseTime": _("Atendimento"),
+        "postgres:responseTime": _("Banco de dados"),
+        "redis:responseTime": "Redis",
+        "disk:free": _("Espaço em disco"),
+        "clock:offset": _("Relógio"),
+        "backup:age": _("Cópias de segurança"),
+    }

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from sispat.http.route import Routes
-from sispat.http.slices import Slice
+from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.i18n import lazy
 from sispat.operacao import rules
+from sispat.operacao.measuring import PAGE
 
 __all__ = ["SLICE"]
 
 # Its routes are plain ones (`operacao.measuring`): they have to answer while the database is away.
-SLICE = Slice(name="operacao", routes=Routes(), actions=rules.ACTIONS)
+SLICE = Slice(
+    name="operacao",
+    routes=Routes(),
+    menu=[MenuEntry(90, PAGE, lazy("Operação"), rules.VER)],
+    actions=rules.ACTIONS,
+)

@@ -121,12 +121,19 @@ class Settings(BaseModel):
     ] = 30
     enable_health_monitor: Annotated[
         Sim,
-        Variavel("ENABLE_HEALTH_MONITOR", "Liga as medições periódicas de saúde.", reservada=True),
+        Variavel(
+            "ENABLE_HEALTH_MONITOR",
+            "Se o operador mede a saúde periodicamente e guarda o histórico em SISPAT_DATA_DIR/health.sqlite.",
+        ),
     ] = True
     health_check_interval: Annotated[
         int,
         Field(ge=1000, le=3_600_000),
-        Variavel("HEALTH_CHECK_INTERVAL", "Intervalo entre duas medições de saúde.", unidade="ms", reservada=True),
+        Variavel(
+            "HEALTH_CHECK_INTERVAL",
+            "Intervalo entre duas medições que ficam no histórico; o que falha é visto em segundos, seja qual for.",
+            unidade="ms",
+        ),
     ] = 60_000
     webhook_url: Annotated[
         SecretStr | None,

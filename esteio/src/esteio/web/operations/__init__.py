@@ -1,0 +1,131 @@
+"""The operations page: how a service is, in one sentence and then in detail, for whoever keeps it running.
+
+Promises: it is server-rendered and whole without scripts, dark and light, and says of everything how old it is; what nobody
+knows is "unknown". It needs neither the database nor anything else it reports on. With scripts it renews itself by server-sent
+events; a stream ends when its worker drains. Reading happens in a thread. It shows much of the inside: `allow` is asked for
+each of its addresses but the style and the script.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from esteio.health import HistoryReader, Measurements, Monitor
+from esteio.limit.headers import language as preferred
+from esteio.maintenance import Maintenance
+from esteio.serve import lifecycle
+from esteio.web.operations._facts import WINDOWS, gather
+from esteio.web.operations._page import page
+from esteio.web.operations._words import LANGUAGES
+
+__all__ = ["operations_routes"]
+
+Allow = Callable[[Request], Awaitable[Response | None]]
+_EVERY = 5.0  # seconds between two events
+_LONGEST = 300.0  # seconds of a stream; a browser begins another one, which is asked for anew whether it may
+_MOST_STREAMS = 50
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+}
+_STATIC = {"page.css": "text/css; charset=utf-8", "live.js": "text/javascript; charset=utf-8"}
+
+
+def operations_routes(
+    monitor: Monitor,
+    measurements: Measurements,
+    history: HistoryReader | None = None,
+    *,
+    path: str = "/operations",
+    title: str = "",
+    allow: Allow | None = None,
+    maintenance: Maintenance | None = None,
+    backups: Path | None = None,
+    names: Callable[[str], Mapping[str, str]] = lambda _: {},
+    language: Callable[[Request], str] | None = None,
+    timezone: str = "UTC",
+) -> list[Route]:
+    """Routes of the page at `path`.
+
+    `history`: what a `HostMonitor` writes. `backups`: the file in which `esteio backup agent` says how they are.
+    `names(language)`: what people call the checks. `language(request)`: "pt-BR" or "en"; without it Accept-Language
+    decides. `allow` is asked first: what it returns is answered instead, None lets the request in.
+    """
+    zone, streams = ZoneInfo(timezone), _Streams()
+    tongue = language or _preferred
+
+    async def show(request: Request) -> Response:
+        if (refusal := await allow(request) if allow is not None else None) is not None:
+            return refusal
+        window = request.query_params.get("window", "24h")
+        words = LANGUAGES[tongue(request)]
+        report = await monitor.report()
+        html = await asyncio.to_thread(
+            lambda: page(
+                gather(
+                    measurements, history, report, window if window in WINDOWS else "24h",
+                    closed=maintenance is not None and maintenance.look() is not None, backups=backups,
+                ),
+                words, path=path, title=title, names=names(words.tag), zone=zone,
+            )
+        )  # fmt: skip
+        return Response(html, media_type="text/html", headers={**_HEADERS, "Content-Language": words.tag})
+
+    async def events(request: Request) -> Response:
+        if (refusal := await allow(request) if allow is not None else None) is not None:
+            return refusal
+        return StreamingResponse(streams.events(), media_type="text/event-stream", headers=_HEADERS)
+
+    return [
+        Route(path, show, methods=["GET"]),
+        Route(f"{path}/events", events, methods=["GET"]),
+        *(Route(f"{path}/{name}", _static(name, kind), methods=["GET"]) for name, kind in _STATIC.items()),
+    ]
+
+
+class _Streams:
+    """The open streams of this process: a bounded number."""
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """One event every few seconds, until the worker drains or the time is over; none beyond the bound."""
+        yield b"retry: 3000\n\n"
+        if self._open >= _MOST_STREAMS:
+            return
+        self._open += 1
+        try:
+            waited = 0.0
+            while waited < _LONGEST and not lifecycle.draining:
+                await asyncio.sleep(0.5)  # a worker that drains waits for its streams: they look often
+                waited += 0.5
+                if waited % _EVERY == 0:
+                    yield b"event: look\ndata: {}\n\n"
+        finally:
+            self._open -= 1
+
+
+def _static(name: str, kind: str) -> Callable[[Request], Awaitable[Response]]:
+    content = files(__name__).joinpath(name).read_bytes()
+
+    headers = {"Cache-Control": "max-age=300", "X-Content-Type-Options": "nosniff"}
+
+    async def send(_: Request) -> Response:
+        return Response(content, media_type=kind, headers=headers)
+
+    return send
+
+
+def _preferred(request: Request) -> str:
+    return "pt-BR" if preferred(request.headers.get("accept-language", ""), "en") == "pt" else "en"

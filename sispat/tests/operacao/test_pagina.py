@@ -1,0 +1,43 @@
+"""The operations page is for administrators, and for whoever has the token while nobody can say whose session it is."""
+
+from __future__ import annotations
+
+import base64
+
+from aplicacao import abrir
+
+from esteio.postgres import Dsn
+
+TOKEN = "so-para-quem-opera"
+
+
+async def test_an_administrator_sees_it_and_nobody_else(cidade: Dsn) -> None:
+    async with abrir(cidade, "admin@demo.local", city_name="Fim do Mundo") as c:
+        await c.get("/patrimonios")
+        page = await c.get("/operacao")
+        assert page.status_code == 200
+        for shown in ("Banco de dados", "Espaço em disco", "GET /patrimonios", "<h2>Cópias de segurança</h2>"):
+            assert shown in page.text, shown
+        english = await c.get("/operacao", headers={"Accept-Language": "en"})
+        assert "Disk space" in english.text
+        assert 'href="/operacao"' in (await c.get("/", headers={"Accept": "text/html"})).text
+    async with abrir(cidade, "gestor@demo.local") as c:
+        assert (await c.get("/operacao")).status_code == 403
+        assert (await c.get("/operacao/events")).status_code == 403
+        c.headers.clear()
+        assert (await c.get("/operacao")).status_code == 303, "to the form for signing in"
+
+
+async def test_while_the_database_is_away_a_browser_asks_for_the_token() -> None:
+    nobody = Dsn.parse("postgresql://x@127.0.0.1:9/x?pool_timeout=1")
+    session = {"Cookie": "sispat_sessao=" + "a" * 43}
+    async with abrir(nobody, operations_token=TOKEN) as c:
+        asked = await c.get("/operacao", headers=session)
+        assert asked.status_code == 401
+        assert asked.headers["www-authenticate"].startswith("Basic ")
+        basic = base64.b64encode(f"eu:{TOKEN}".encode()).decode()
+        page = await c.get("/operacao", headers={"Authorization": f"Basic {basic}"})
+        assert page.status_code == 200
+        assert "Não funciona: Banco de dados" in page.text
+    async with abrir(nobody) as c:
+        assert (await c.get("/operacao", headers=session)).status_code == 503
