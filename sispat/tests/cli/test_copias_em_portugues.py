@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
-import re
 import string
-from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -20,11 +17,12 @@ import esteio.backup.schedule
 import esteio.backup.store
 import esteio.backup.tools
 import esteio.cli.environment
-from esteio.backup import Trouble
+from esteio.backup import DetailCode, Trouble
+from esteio.backup.store import StoreError
 from esteio.errors import EsteioError
 from sispat.cli._copias import TEXTOS_DOS_COMANDOS
 from sispat.cli._erros_de_copias import TEXTOS, em_portugues
-from sispat.cli._frases import _FRASES, traduzir
+from sispat.cli._frases import DETALHES, traduzir
 
 PACOTES = (
     esteio.backup,
@@ -93,62 +91,22 @@ def test_every_problem_has_a_text_with_its_fields(problema: Trouble) -> None:
     assert campos(texto) == campos(problema.value)
 
 
-# The sentences in the fields
-
-ERROS = {
-    *(classe.__name__ for classe in classes()),
-    *("_damaged", "_refuse", "_unreachable"),  # which make one of them
-}
-VARIAVEIS = {"advice", "allowed", "reason", "problem"}
-NOMES = {"the log", "sha256, none", "7 can't be reached7"}  # no sentences; the last is two, each with its own
-FONTES = Path(esteio.backup.__file__).parent
+@pytest.mark.parametrize("codigo", DetailCode, ids=lambda codigo: codigo.name)
+def test_every_sentence_in_a_field_has_a_text_with_its_fields(codigo: DetailCode) -> None:
+    assert campos(DETALHES[codigo.name]) == campos(codigo.value)
 
 
-def frases() -> Iterator[str]:
-    """What Esteio's source hands to those errors, with a number in the place of each field."""
-    arquivos = [*FONTES.rglob("*.py"), FONTES.parent / "cli" / "environment.py"]
-    for no in (no for arquivo in arquivos for no in ast.walk(ast.parse(arquivo.read_text()))):
-        if isinstance(no, ast.Call) and _nome(no.func) in ERROS:
-            for argumento in (*no.args, *(cada.value for cada in no.keywords)):
-                yield from _textos(argumento)
-        elif isinstance(no, ast.Assign) and _nome(no.targets[0]) in VARIAVEIS:
-            yield from _textos(no.value)
-
-
-def _nome(no: ast.expr) -> str:
-    return no.attr if isinstance(no, ast.Attribute) else no.id if isinstance(no, ast.Name) else ""
-
-
-def _textos(no: ast.AST) -> Iterator[str]:
-    if isinstance(no, ast.Call) and _nome(no.func) in ERROS:
-        return  # it is walked by itself
-    if isinstance(no, ast.Constant):
-        if isinstance(no.value, str):
-            yield no.value
-    elif isinstance(no, ast.JoinedStr):
-        yield "".join(str(parte.value) if isinstance(parte, ast.Constant) else "7" for parte in no.values)
-    else:
-        for filho in ast.iter_child_nodes(no):
-            yield from _textos(filho)
-
-
-def test_every_sentence_in_the_source_is_translated() -> None:
-    todas = {frase for frase in frases() if len(frase.split()) > 1 and re.search("[a-z]", frase)} - NOMES
-    assert len(todas) > 60  # they are found
-    ditas = {
-        frase for frase in todas if traduzir(frase) == frase and not frase.startswith(("zstd: ", "age: ", "SELECT "))
-    }
-    assert ditas == set(), "sentences without a translation in sispat/cli/_frases.py"
-
-
-def test_a_translation_carries_over_what_stands_in_it() -> None:
-    assert all(campos(ingles) == campos(portugues) for ingles, portugues in _FRASES.items())
-    assert traduzir('"São João".x has 3 rows, not 4') == '"São João".x tem 3 linhas, e não 4'
-    assert traduzir("base.tar.zst: it is missing") == "base.tar.zst: está faltando"
-    assert traduzir("backup store /x: object 'a/b': there is no such file; see the reason") == (
-        "lugar /x: objeto 'a/b': não existe tal arquivo; veja o motivo"
+def test_a_sentence_is_worded_from_its_code_and_fields() -> None:
+    assert traduzir(DetailCode.ROWS_DIFFER(table='"São João".x', found=3, written=4)) == (
+        '"São João".x tem 3 linhas, e não 4'
     )
+    assert traduzir(DetailCode.IN_FILE(file="base.tar.zst", reason=DetailCode.FILE_MISSING())) == (
+        "base.tar.zst: está faltando"
+    )
+    fora = StoreError("/x", "a/b", DetailCode.NO_FILE())
+    assert traduzir(fora.detail) == "lugar /x: objeto 'a/b': não existe tal arquivo; veja o motivo"
     assert traduzir("FATAL: autenticação falhou") == "FATAL: autenticação falhou"
+    assert traduzir("it is missing") == "it is missing"  # a sentence is not known by its words
 
 
 def test_the_page_for_bad_days_quotes_what_is_really_said() -> None:
@@ -156,7 +114,7 @@ def test_the_page_for_bad_days_quotes_what_is_really_said() -> None:
     esquerda = [linha.split("|")[1] for linha in pagina.splitlines() if linha.startswith("| `")]
     citadas = [citada for celula in esquerda for citada in celula.split("`")[1::2]]
     ditas = " ".join(
-        (*_FRASES.values(), *TEXTOS.values(), *TEXTOS_DOS_COMANDOS.problems.values(), TEXTOS_DOS_COMANDOS.wait)
+        (*DETALHES.values(), *TEXTOS.values(), *TEXTOS_DOS_COMANDOS.problems.values(), TEXTOS_DOS_COMANDOS.wait)
     )
     assert len(citadas) >= 8
     for citada in citadas:

@@ -17,6 +17,7 @@ with needs("backup"):
 
 from esteio.backup._backups import MOST_JOBS, Backups, Run, default_packing
 from esteio.backup._catalogue import Entry
+from esteio.backup._details import Detail, DetailCode, detail_of
 from esteio.backup._errors import (
     AlreadyRunning,
     BackupDamaged,
@@ -67,6 +68,8 @@ __all__ = [
     "DatabaseRefused",
     "Decision",
     "DeleteRefused",
+    "Detail",
+    "DetailCode",
     "EncryptionRequired",
     "Entry",
     "Flaw",
@@ -100,4 +103,5 @@ __all__ = [
     "VerificationFailed",
     "Why",
     "default_packing",
+    "detail_of",
 ]

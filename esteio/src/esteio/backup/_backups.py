@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from esteio.backup._catalogue import Entry
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupNotFound
 from esteio.backup._lease import Leases, StoreLease
 from esteio.backup._marker import MarkedStore, Marker
@@ -188,7 +189,7 @@ class Backups(Runs, Restores):
             major = int(one(conn, "SHOW server_version_num")) // 10000
         root = self.directory
         if root is None:
-            raise NotPossible("wal", "the log is received into a directory, and no store is one", "set BACKUP_DIR")
+            raise NotPossible("wal", DetailCode.NO_DIRECTORY_STORE(), DetailCode.SET_BACKUP_DIR())
         self.prepare()
         for store in self._stores.stores:  # a disk that is not mounted must not be filled where it should be
             if isinstance(store, MarkedStore) and getattr(store, "root", None) == root:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged, BackupError, BackupNotFound, ManifestError
 from esteio.backup._files import MANIFEST, MARKS, PROOF, delete_files
 from esteio.backup._manifest import Manifest, taken_at
@@ -123,8 +124,7 @@ def _flaw(backup: str, store: str, file: str, error: Exception) -> Flaw:
 def _proof(content: bytes, backup: str) -> Proof:
     proof = Proof.from_json(content)
     if proof.backup != backup:
-        msg = f"it is of {proof.backup}"
-        raise ValueError(msg)
+        raise ValueError(DetailCode.OF_OTHER_BACKUP(backup=proof.backup))
     return proof
 
 
@@ -245,7 +245,7 @@ class Catalogue:
             if entry.id == wanted and entry.complete:
                 return entry
             if entry.id == wanted and entry.problem:
-                raise ManifestError(wanted, entry.problem.reason, "use another backup, or the copy in another store")
+                raise ManifestError(wanted, entry.problem.reason, DetailCode.USE_OTHER_COPY())
         refused = tuple(entry.id for entry in fitting) if wanted == "latest" else ()
         raise BackupNotFound(wanted, tuple(entry.id for entry in known), self.where, refused)
 
@@ -276,9 +276,7 @@ class Catalogue:
         entry = self._entry(manifest.id, files, asked)
         if not entry.stores and not silent:
             first = next(iter(entry.flaws), None)
-            raise BackupDamaged(
-                manifest.id, first.file if first else MANIFEST, "it is not in the stores as it was sent"
-            )
+            raise BackupDamaged(manifest.id, first.file if first else MANIFEST, DetailCode.NOT_AS_SENT())
         return tuple(entry.stores), (*(flaw.problem for flaw in entry.flaws), *silent_stores(silent))
 
     def _entry(self, folder: str, files: _Files, asked: list[Store]) -> Entry:

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import ManifestError
 from esteio.backup._files import Draft, Folder
 from esteio.backup._manifest import Manifest
@@ -86,8 +87,8 @@ class DatabaseBackups:
     def folder(self, backup: Manifest) -> Folder:
         """Its files; ManifestError when it is no dump."""
         if backup.kind != "dump":
-            reason = f"it is of kind {backup.kind}: the whole cluster, not a database"
-            raise ManifestError(backup.id, reason, "restore it into a data directory, or take a dump")
+            reason = DetailCode.WHOLE_CLUSTER(kind=backup.kind)
+            raise ManifestError(backup.id, reason, DetailCode.RESTORE_DATA_DIRECTORY())
         return Folder(self._stores, backup, self._key)
 
     def restore_into(self, backup: Manifest, name: str, documents: Untouched, progress: Progress = silent) -> Restored:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from esteio.backup._details import Detail, DetailCode
 from esteio.errors import EsteioError
 
 __all__ = [
@@ -260,10 +261,19 @@ class ToolFailed(ToolError):
         self.program = program
         self.code = code
         self.stderr = stderr
-        super().__init__(f"{self.brief}: {stderr.strip() or 'it said nothing'}")
+        super().__init__(self.detail)
 
     @property
-    def brief(self) -> str:
+    def brief(self) -> Detail:
         """Which program ended how, without what it said."""
-        ended = f"was killed by signal {-self.code}" if self.code < 0 else f"failed with exit code {self.code}"
-        return f"{self.program} {ended}"
+        if self.code < 0:
+            return DetailCode.PROGRAM_KILLED(program=self.program, signal=-self.code)
+        return DetailCode.PROGRAM_FAILED(program=self.program, code=self.code)
+
+    @property
+    def detail(self) -> Detail:
+        """The whole sentence."""
+        said = self.stderr if isinstance(self.stderr, Detail) else self.stderr.strip() or DetailCode.SAID_NOTHING()
+        if self.code < 0:
+            return DetailCode.PROGRAM_KILLED_SAID(program=self.program, signal=-self.code, said=said)
+        return DetailCode.PROGRAM_FAILED_SAID(program=self.program, code=self.code, said=said)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged
 from esteio.backup._manifest import Manifest, Part
 from esteio.backup._progress import Progress, silent
@@ -132,9 +133,9 @@ class Folder:
                     size += len(data)
                     progress("check", done + size, self.manifest.stored, "bytes")
             if size != part.stored:
-                raise self._damaged(part, f"{size} bytes, the manifest says {part.stored}")
+                raise self._damaged(part, DetailCode.SIZE_NOT_MANIFESTS(found=size, written=part.stored))
             if digest.hexdigest() != part.sha256:
-                raise self._damaged(part, "its sha256 is not the manifest's")
+                raise self._damaged(part, DetailCode.SHA256_NOT_MANIFESTS())
             done += size
 
     def read(self, part: Part, sink: Writable) -> None:
@@ -145,14 +146,14 @@ class Folder:
         except PackUnreadable as error:
             raise self._damaged(part, error.reason) from error
         if packed.packed_sha256 != part.sha256 or packed.size != part.size:
-            raise self._damaged(part, "its sha256 is not the manifest's")
+            raise self._damaged(part, DetailCode.SHA256_NOT_MANIFESTS())
 
     def kept(self, part: Part) -> bytes:
         """A small file as it lies there, such as a key file; BackupDamaged when it was changed."""
         with self._open(part) as source:
             content = source.read(part.stored + 1)
         if hashlib.sha256(content).hexdigest() != part.sha256:
-            raise self._damaged(part, "its sha256 is not the manifest's")
+            raise self._damaged(part, DetailCode.SHA256_NOT_MANIFESTS())
         return content
 
     def content(self, part: Part) -> bytes:
@@ -178,7 +179,7 @@ class Folder:
             download = reading.__enter__()
         except AllStoresFailed as error:
             if all(isinstance(failure, ObjectMissing) for failure in error.failures.values()):
-                raise self._damaged(part, "it is missing") from error
+                raise self._damaged(part, DetailCode.FILE_MISSING()) from error
             raise
         with ExitStack() as stack:
             stack.push(reading)

@@ -26,6 +26,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import LeaseHeld, LeaseLost
 from esteio.backup._lock import Lock
 from esteio.backup.store import Exclusive, ObjectMissing, Store, StoreError, StoreUnavailable
@@ -263,7 +264,7 @@ def _newest(store: Store) -> StoreLease | None:
             return None
         with suppress(ObjectMissing):
             return _read(store, max(numbers))
-    raise StoreUnavailable(store.name, _FOLDER, "who has its lease changes all the time")
+    raise StoreUnavailable(store.name, _FOLDER, DetailCode.LEASE_CHANGES())
 
 
 def _read(store: Store, generation: int) -> StoreLease:

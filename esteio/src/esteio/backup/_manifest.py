@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from esteio.backup._details import DetailCode, detail_of
 from esteio.backup._errors import ManifestError
 
 __all__ = ["FORMAT", "Database", "Grant", "Manifest", "Part", "TableDigest", "backup_id", "seal", "taken_at", "unseal"]
@@ -34,11 +35,9 @@ def unseal(text: str | bytes) -> dict[str, Any]:
     text = text if isinstance(text, str) else text.decode()
     found = _SEAL.search(text)
     if found is None:
-        msg = "it has no seal at its end"
-        raise ValueError(msg)
+        raise ValueError(DetailCode.NO_SEAL())
     if _digest(_SEAL.sub(_BLANK, text)) != found[1]:
-        msg = "its seal does not fit: it was changed after it was written"
-        raise ValueError(msg)
+        raise ValueError(DetailCode.SEAL_WRONG())
     content: dict[str, Any] = json.loads(text)
     del content["seal"]
     return content
@@ -151,7 +150,7 @@ class Manifest:
         for part in self.parts:
             if part.role == role:
                 return part
-        raise ManifestError(self.id, f"no file with role {role!r}", f"restore it as what it is, a {self.kind}")
+        raise ManifestError(self.id, DetailCode.ROLE_MISSING(role=role), DetailCode.RESTORE_AS_KIND(kind=self.kind))
 
     def to_json(self) -> str:
         """The text of `manifest.json`."""
@@ -163,13 +162,15 @@ class Manifest:
         try:
             given = unseal(text)
         except ValueError as error:
-            raise ManifestError(backup, str(error), "use another backup, or the copy in another store") from error
+            raise ManifestError(backup, detail_of(error), DetailCode.USE_OTHER_COPY()) from error
         try:
             if (found := given["format"]) == FORMAT:
                 return _manifest(given)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise ManifestError(backup, f"lacks or garbles a field ({error!r})", "use another backup") from error
-        raise ManifestError(backup, f"has format {found!r}, known is {FORMAT}", "use the version that wrote it")
+            garbled = DetailCode.FIELD_GARBLED(error=repr(error))
+            raise ManifestError(backup, garbled, DetailCode.USE_OTHER_BACKUP()) from error
+        unknown = DetailCode.FORMAT_UNKNOWN(found=repr(found), known=FORMAT)
+        raise ManifestError(backup, unknown, DetailCode.USE_WRITERS_VERSION())
 
 
 def _manifest(given: dict[str, Any]) -> Manifest:

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from esteio.backup._catalogue import read_small
+from esteio.backup._details import DetailCode, detail_of
 from esteio.backup._errors import EncryptionRequired, ManifestError
 from esteio.backup._files import MANIFEST
 from esteio.backup._manifest import Manifest, seal, taken_at, unseal
@@ -68,13 +69,11 @@ class Marker:
         """Read what `to_json` wrote; ValueError when it is anything else."""
         given = unseal(text)
         if given.get("format") != _FORMAT:
-            msg = f"it has format {given.get('format')!r}, known is {_FORMAT}"
-            raise ValueError(msg)
+            raise ValueError(DetailCode.MARKER_FORMAT(found=repr(given.get("format")), known=_FORMAT))
         try:
             return cls(**given)
         except TypeError as error:
-            msg = f"it is no marker ({error})"
-            raise ValueError(msg) from error
+            raise ValueError(DetailCode.NO_MARKER_FILE(error=str(error))) from error
 
     def refuses(self, manifest: Manifest) -> Problem | None:
         """Why a backup is not one of this set; None when it is. Those from before the marker say no set."""
@@ -116,7 +115,7 @@ class MarkedStore:
         try:
             return Marker.from_json(read_small(self.inner, MARKER))
         except ValueError as error:
-            reason = f"its marker cannot be read: {error}"
+            reason = DetailCode.MARKER_UNREADABLE(reason=detail_of(error))
             raise StoreNotInitialised(self.name, MARKER, reason) from error
 
     def require(self) -> None:
@@ -126,9 +125,9 @@ class MarkedStore:
             return
         found = self.marker()
         if found is None:
-            raise StoreNotInitialised(self.name, MARKER, "it has no marker")
+            raise StoreNotInitialised(self.name, MARKER, DetailCode.NOT_MARKED())
         if self.repository is not None and found.repository != self.repository:
-            raise StoreNotInitialised(self.name, MARKER, "it belongs to another set of backups")
+            raise StoreNotInitialised(self.name, MARKER, DetailCode.OTHER_REPOSITORY())
         self._until = self._clock.monotonic() + _TRUSTED
 
     def put(self, key: str, source: Path | bytes) -> Stored:
@@ -233,7 +232,9 @@ class Markers:
                 failures[store.name] = error
         known = self.known()
         if known is None:
-            without = {store.name: StoreNotInitialised(store.name, MARKER, "it has no marker") for store in missing}
+            without = {
+                store.name: StoreNotInitialised(store.name, MARKER, DetailCode.NOT_MARKED()) for store in missing
+            }
             if failures:
                 raise AllStoresFailed("", {**without, **failures})
             raise next(iter(without.values()))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from esteio.backup._details import Detail, Value, detail_of, filled, from_plain, plain, together
 from esteio.backup._errors import ManifestError
 from esteio.backup.store import AllStoresFailed, StoreError
 
@@ -21,13 +22,12 @@ __all__ = [
     "Problem",
     "Trouble",
     "Value",
+    "brief",
     "flaws_by_size",
     "not_made",
     "silent_stores",
     "why",
 ]
-
-Value = str | int | float | tuple[str, ...]
 
 
 class Trouble(Enum):
@@ -139,28 +139,26 @@ class Problem:
     @property
     def reason(self) -> str:
         """Why, without what it is about; the whole sentence where it has no reason of its own."""
-        return "; ".join(self._reasons()) or str(self)
+        found = self.fields.get("reason", ())
+        return together(found if isinstance(found, tuple) else (str(found),)) or str(self)
 
     def plain(self) -> dict[str, Any]:
         """For JSON; `from_plain` is its reverse."""
-        return {"code": self.code.name, "text": str(self), "about": dict(self.about)}
+        return {
+            "code": self.code.name,
+            "text": str(self),
+            "about": {name: plain(value) for name, value in self.about},
+        }
 
     @classmethod
     def from_plain(cls, given: Mapping[str, Any]) -> Problem:
         """Read what `plain` made; KeyError or TypeError when it is anything else."""
-        about = {name: tuple(value) if isinstance(value, list) else value for name, value in given["about"].items()}
+        about = {name: from_plain(value) for name, value in given["about"].items()}
         return cls.of(Trouble[given["code"]], **about)
 
     def sentence(self, template: str, translated: Callable[[str], str] = str) -> str:
         """`template` with the fields filled in; those that are sentences themselves go through `translated`."""
-        given: dict[str, Any] = dict(self.about)
-        if "reason" in given:
-            given["reason"] = "; ".join(map(translated, self._reasons()))
-        return template.format(**{name: _joined(value) for name, value in given.items()})
-
-    def _reasons(self) -> tuple[str, ...]:
-        found = self.fields.get("reason", ())
-        return found if isinstance(found, tuple) else (str(found),)
+        return filled(template, self.fields, translated)
 
     def __str__(self) -> str:
         return self.sentence(self.code.value)
@@ -172,7 +170,15 @@ def why(error: Exception) -> tuple[str, ...]:
         return (error.reason, error.advice)
     if isinstance(error, AllStoresFailed):
         return tuple(reason for each in error.failures.values() for reason in why(each))
-    return (error.problem,) if isinstance(error, ManifestError) else (str(error),)
+    if isinstance(error, ManifestError):
+        return (error.problem,)
+    said = getattr(error, "reason", None)
+    return (said if isinstance(said, Detail) else detail_of(error),)
+
+
+def brief(error: Exception) -> str:
+    """As `why`, in one sentence."""
+    return together(why(error))
 
 
 def not_made(backup: str, failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
@@ -186,10 +192,6 @@ def not_made(backup: str, failures: Mapping[str, Exception]) -> tuple[Problem, .
 def silent_stores(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
     """That stores could not be asked, and why, by their names."""
     return tuple(Problem.of(Trouble.STORE_SILENT, store=store, reason=why(error)) for store, error in failures.items())
-
-
-def _joined(value: Value) -> str | int | float:
-    return ", ".join(value) if isinstance(value, tuple) else value
 
 
 WHOLE = ""

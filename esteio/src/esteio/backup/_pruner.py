@@ -11,8 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._details import DetailCode, together
 from esteio.backup._errors import DeleteRefused
-from esteio.backup._problem import Trouble
+from esteio.backup._problem import Trouble, brief
 from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide, doubtful_until
 from esteio.backup.cluster import KINDS, ClusterBackups
 from esteio.backup.documents import Documents
@@ -68,17 +69,15 @@ class Thinning:
         if not log:
             return done
         if failed:
-            return [*done, Decision("wal", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
+            return [*done, Decision("wal", True, Why.HELD, together([brief(error) for error in failed.values()]))]
         return [*done, Decision("wal", False, Why.LOG, str(len(log)))]
 
     def delete(self, entry: Entry, entries: Sequence[Entry]) -> Decision:
         """Remove one of `entries` as a person asked; DeleteRefused while it is kept or needed."""
         if entry.pinned:
-            raise DeleteRefused(
-                entry.id, "somebody said that it is to be kept", f"`backup keep --undo {entry.id}` first"
-            )
+            raise DeleteRefused(entry.id, DetailCode.PINNED(), DetailCode.UNPIN_FIRST(backup=entry.id))
         if needing := [other.id for other in entries if entry.id in _needs(other)]:
-            raise DeleteRefused(entry.id, f"{', '.join(needing)} cannot be restored without it", "delete those first")
+            raise DeleteRefused(entry.id, DetailCode.NEEDED(backups=tuple(needing)), DetailCode.DELETE_THOSE_FIRST())
         return self._removed(entry, Decision(entry.id, False, Why.ASKED))
 
     def _decided(self, now: datetime) -> tuple[dict[str, Entry], list[Decision]]:
@@ -111,7 +110,7 @@ class Thinning:
         failed = self._catalogue.remove(entry)
         if not failed:
             return decision
-        why = "; ".join(str(error) for error in failed.values())
+        why = together([brief(error) for error in failed.values()])
         return Decision(entry.id, True, Why.HELD, why)
 
 

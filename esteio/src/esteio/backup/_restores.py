@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._files import Folder
 from esteio.backup._parts import Parts
@@ -59,9 +60,8 @@ class Restores(Parts):
         with self._reading(progress):
             entry = self.catalogue.find(backup, "dump")
             if entry.failed and not entry.accepts(Trouble.TRIAL_FAILED):
-                reason = f"{entry.id} failed its trial"
-                advice = "restore `latest`, restore this one as a new database, or accept it with `backup accept`"
-                raise RestoreRefused(self.dsn.database or "", reason, advice)
+                reason = DetailCode.BACKUP_FAILED(backup=entry.id)
+                raise RestoreRefused(self.dsn.database or "", reason, DetailCode.USE_LATEST())
             dump = entry.manifest
             assert dump is not None
             beside = self.documents.of(dump) if documents else Untouched()
@@ -116,15 +116,14 @@ class Restores(Parts):
         data_dir = data_dir.resolve()
         require_stopped(data_dir)
         if data_dir.is_mount():  # found out now, not by the rename after hours of copying
-            advice = "use a directory below it, or restore the cluster into a new directory"
-            raise RestoreRefused(str(data_dir), "it is a mount point, which can't be renamed", advice)
+            raise RestoreRefused(str(data_dir), DetailCode.MOUNT_POINT(), DetailCode.USE_BELOW_OR_NEW())
         if data_dir.exists() and not confirm(data_dir.name):
             raise NotConfirmed(data_dir.name)
         try:
             data_dir.parent.mkdir(parents=True, exist_ok=True)  # on a new machine there is nothing yet
         except OSError as error:
-            reason = f"{data_dir.parent}: {error.strerror}"
-            raise RestoreRefused(str(data_dir), reason, "make that directory, or name another one") from error
+            reason = DetailCode.PARENT_UNUSABLE(directory=str(data_dir.parent), error=error.strerror or str(error))
+            raise RestoreRefused(str(data_dir), reason, DetailCode.MAKE_PARENT()) from error
         with self._reading(progress):
             beside = self.documents.as_of(time_of(target)) if documents else Untouched()
             return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)

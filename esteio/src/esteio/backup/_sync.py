@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from esteio.backup._catalogue import Entry, Survey, read_small
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError, ManifestError
 from esteio.backup._files import MANIFEST, MARKS, PROOF
 from esteio.backup._manifest import Manifest
@@ -125,10 +126,10 @@ def _copied(stores: Stores, backup: str, file: _Wanted, lacking: set[str], targe
             try:
                 if _transferred(origin, target, f"{backup}/{file.name}", file):
                     return None
-                reasons.append(f"{file.name} in {origin.name} is not as it was written")
+                reasons.append(DetailCode.NOT_AS_WRITTEN(file=file.name, store=origin.name))
             except StoreError as error:
                 reasons += why(error)
-    reasons = reasons or ["no other store has it as it was written"]
+    reasons = reasons or [DetailCode.NO_RIGHT_COPY()]
     problem = Problem.of(
         Trouble.COPY_NOT_MADE, backup=f"{backup}/{file.name}", store=target.name, reason=tuple(reasons)
     )
@@ -170,13 +171,17 @@ def _difference(store: Store, backup: str, file: _Wanted) -> Problem | None:
 def _wanted(stores: Stores, entry: Entry) -> list[_Wanted]:
     """Every file of a backup; manifest, proof and marks are right where they fit their own seal."""
     if entry.manifest is None:
-        raise ManifestError(entry.id, str(entry.problem or "there is none"), "use another backup")
+        raise ManifestError(entry.id, _why_none(entry), DetailCode.USE_OTHER_BACKUP())
     files = [_Wanted(part.name, part.stored, part.sha256) for part in entry.manifest.parts]
     for name in (MANIFEST, PROOF, MARKS):
         content = _sound(stores, entry, name)
         if content is not None:
             files.append(_Wanted(name, len(content), hashlib.sha256(content).hexdigest()))
     return files
+
+
+def _why_none(entry: Entry) -> str:
+    return entry.problem.reason if entry.problem else DetailCode.NO_MANIFEST()
 
 
 def _sound(stores: Stores, entry: Entry, name: str) -> bytes | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 
+from esteio.backup._details import Detail, DetailCode, from_plain, plain
 from esteio.backup._manifest import seal, unseal
 
 __all__ = ["ACCEPTABLE", "Marks", "Proof"]
@@ -44,6 +45,8 @@ class Proof:
     def to_json(self) -> str:
         """The text of `proof.json`."""
         found = asdict(self)
+        if any(isinstance(each, Detail) for each in self.problems):
+            found["codes"] = plain(self.problems)
         return seal(found if self.log else {name: found[name] for name in found if name != "log"})
 
     @classmethod
@@ -51,10 +54,10 @@ class Proof:
         """Read what `to_json` wrote; ValueError when it is anything else."""
         given = unseal(text)
         try:
-            return cls(**{**given, "checked": tuple(given["checked"]), "problems": tuple(given["problems"])})
+            problems = from_plain(given.pop("codes", given["problems"]))
+            return cls(**{**given, "checked": tuple(given["checked"]), "problems": problems})
         except (KeyError, TypeError) as error:
-            msg = f"it is no proof ({error!r})"
-            raise ValueError(msg) from error
+            raise ValueError(DetailCode.NO_VERIFICATION(error=repr(error))) from error
 
 
 ACCEPTABLE = frozenset({"TRIAL_FAILED", "DOCUMENTS_VANISHED", "KIND_TOO_OLD", "CLOCK_LEAPT"})
@@ -94,9 +97,7 @@ class Marks:
         try:
             marks = cls(given["backup"], given["pinned"], given["note"], dict(given["accepted"]))
         except (KeyError, TypeError) as error:
-            msg = f"it has no marks of a backup ({error!r})"
-            raise ValueError(msg) from error
+            raise ValueError(DetailCode.NO_MARKS(error=repr(error))) from error
         if marks.backup != backup:
-            msg = f"it is of {marks.backup}"
-            raise ValueError(msg)
+            raise ValueError(DetailCode.OF_OTHER_BACKUP(backup=marks.backup))
         return marks

@@ -24,6 +24,7 @@ from typing import IO, Self
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError, ToolFailed, ToolMissing
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import BinariesMissing, find_binaries
@@ -43,11 +44,7 @@ def environment(dsn: Dsn | None) -> dict[str, str]:
         if option.envvar:
             variables[option.envvar.decode()] = str(value)
         elif option.dispchar == b"*" or keyword.startswith("scram_"):
-            msg = (
-                f"database URL: {keyword} cannot be handed to PostgreSQL's programs without showing it to others; "
-                "use a key file without a password, readable only by this account"
-            )
-            raise BackupError(msg)
+            raise BackupError(DetailCode.HIDDEN_PARAMETER(keyword=keyword))
     return variables
 
 
@@ -135,7 +132,7 @@ class Running:
             return self.stdin.write(data)
         except BrokenPipeError:
             self.wait()
-            raise ToolFailed(self.name, 0, "it ended before it had read everything") from None
+            raise ToolFailed(self.name, 0, DetailCode.ENDED_EARLY()) from None
 
     def finish(self) -> None:
         """End its input and wait for its end; ToolFailed when it ended before, or badly."""
@@ -143,7 +140,7 @@ class Running:
             self.stdin.close()
         except BrokenPipeError:
             self.wait()
-            raise ToolFailed(self.name, 0, "it ended before it had read everything") from None
+            raise ToolFailed(self.name, 0, DetailCode.ENDED_EARLY()) from None
         self.wait()
 
     def wait(self) -> None:
@@ -224,7 +221,7 @@ class Toolbox:
         try:
             self.directory = directory or find_binaries(major).directory
         except BinariesMissing as error:
-            raise ToolMissing("the programs", major, str(error)) from error
+            raise ToolMissing(DetailCode.THE_PROGRAMS(), major, str(error)) from error
         self._versions: dict[str, str] = {}
 
     def version(self, program: str) -> str:
@@ -267,11 +264,15 @@ class Toolbox:
                 [self.directory / program, "--version"], capture_output=True, text=True, check=False, timeout=30
             )
         except (OSError, subprocess.SubprocessError) as error:
-            raise ToolMissing(program, self.major, f"does not run in {self.directory} ({error})") from error
+            problem = DetailCode.PROGRAM_NOT_RUNNING(directory=str(self.directory), error=str(error))
+            raise ToolMissing(program, self.major, problem) from error
         if said.returncode != 0:
-            raise ToolMissing(program, self.major, str(ToolFailed(program, said.returncode, said.stderr)))
+            raise ToolMissing(program, self.major, ToolFailed(program, said.returncode, said.stderr).detail)
         match = _VERSION.search(said.stdout)
-        version = f"{match[1]}.{match[2] or 0}" if match else "of unknown version"
-        if match is None or int(match[1]) != self.major:
-            raise ToolMissing(program, self.major, f"the one in {self.directory} is {version}")
+        if match is None:
+            raise ToolMissing(program, self.major, DetailCode.PROGRAM_VERSION_UNKNOWN(directory=str(self.directory)))
+        version = f"{match[1]}.{match[2] or 0}"
+        if int(match[1]) != self.major:
+            problem = DetailCode.PROGRAM_VERSION(directory=str(self.directory), version=version)
+            raise ToolMissing(program, self.major, problem)
         return version

@@ -41,6 +41,7 @@ from pathlib import Path
 
 from esteio.alert import Channels, Heartbeat, Outbox
 from esteio.backup import MOST_JOBS, Backups, Retention, default_packing
+from esteio.backup._details import DetailCode
 from esteio.backup._marker import is_marked
 from esteio.backup.archive import Limit
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
@@ -63,9 +64,6 @@ __all__ = [
 
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _KEPT = re.compile(r"(daily|weekly|monthly|yearly|verified)=([0-9]{1,4})")
-_KEEP = (
-    "daily=, weekly=, monthly=, yearly= or verified= with a number to 9999 (verified at least 1), separated by blanks"
-)
 _PREFIX = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -84,13 +82,14 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
     """The `Backups` that `variables` describe; `database` says whether DATABASE_URL has to be there."""
     url = variables.get("DATABASE_URL", "")
     if database and not url:
-        raise EnvironmentProblem("DATABASE_URL", "is not set", "postgresql://user:password@host:5432/database")
+        raise EnvironmentProblem("DATABASE_URL", DetailCode.NOT_SET(), "postgresql://user:password@host:5432/database")
     found = stores_from_settings(variables)
     if not found:
-        raise EnvironmentProblem("BACKUP_DIR", "is not set", "a directory (or AWS_S3_BUCKET or BACKUP_STORES)")
+        raise EnvironmentProblem("BACKUP_DIR", DetailCode.NOT_SET(), DetailCode.DIRECTORY_SETTING())
     prefix = variables.get("BACKUP_PREFIX", "backup")
     if not _PREFIX.fullmatch(prefix):
-        raise EnvironmentProblem("BACKUP_PREFIX", f"is {prefix!r}", "1 to 100 letters, digits, _ . and -")
+        problem = DetailCode.SETTING_IS(value=prefix)
+        raise EnvironmentProblem("BACKUP_PREFIX", problem, DetailCode.PREFIX_CHARACTERS())
     yield Backups(
         Dsn.parse(url) if url else Dsn(),
         Stores(found),
@@ -134,7 +133,7 @@ def packing(variables: Mapping[str, str]) -> Callable[[], Packing]:
     encrypt, usual = encryption(variables), default_packing()
     level, threads = _number(variables, "BACKUP_LEVEL", -20, 19), _number(variables, "BACKUP_THREADS", 0, 64)
     if level == 0:
-        raise EnvironmentProblem("BACKUP_LEVEL", "is '0'", "a number from 1 to 19, or from -1 to -20")
+        raise EnvironmentProblem("BACKUP_LEVEL", DetailCode.SETTING_IS(value="0"), DetailCode.LEVELS())
     chosen = replace(usual, level=level or usual.level, threads=usual.threads if threads is None else threads)
     return lambda: replace(chosen, encryption=encrypt())
 
@@ -150,7 +149,7 @@ def retention(variables: Mapping[str, str]) -> Retention:
     for word in variables.get("BACKUP_KEEP", "").split():
         match = _KEPT.fullmatch(word)
         if match is None or word == "verified=0":
-            raise EnvironmentProblem("BACKUP_KEEP", f"has {word!r}", _KEEP)
+            raise EnvironmentProblem("BACKUP_KEEP", DetailCode.SETTING_HAS(value=word), DetailCode.KEEP_COUNTS())
         kept[match[1]] = int(match[2])
     return Retention(**kept)
 
@@ -160,7 +159,8 @@ def encryption(variables: Mapping[str, str]) -> Callable[[], Encryption | None]:
     recipients = [each.strip() for each in variables.get("BACKUP_RECIPIENTS", "").split(",") if each.strip()]
     phrase = variables.get("BACKUP_PASSPHRASE", "")
     if recipients and phrase:
-        raise EnvironmentProblem("BACKUP_PASSPHRASE", "is set together with BACKUP_RECIPIENTS", "one of the two")
+        problem = DetailCode.SET_WITH_RECIPIENTS()
+        raise EnvironmentProblem("BACKUP_PASSPHRASE", problem, DetailCode.ONE_OF_THE_TWO())
     if recipients:
         return lambda: Encryption.to(recipients)
     return lambda: Encryption.passphrase(phrase) if phrase else None
@@ -178,7 +178,8 @@ def decryption(variables: Mapping[str, str]) -> Callable[[bytes | None], Decrypt
         try:
             return Decryption.of(Path(path).expanduser().read_text())
         except (OSError, UnicodeDecodeError) as error:
-            raise InvalidKey("identity file", path, f"a readable file ({error})") from error
+            allowed = DetailCode.READABLE_FILE(error=str(error))
+            raise InvalidKey(DetailCode.IDENTITY_FILE(), path, allowed) from error
 
     return key
 
@@ -187,7 +188,7 @@ def _spool_limit(variables: Mapping[str, str]) -> Limit:
     """How much WAL may wait for a store, and what happens then."""
     full = variables.get("BACKUP_SPOOL_FULL", "stop") or "stop"
     if full not in ("stop", "release"):
-        raise EnvironmentProblem("BACKUP_SPOOL_FULL", f"is {full!r}", "stop or release")
+        raise EnvironmentProblem("BACKUP_SPOOL_FULL", DetailCode.SETTING_IS(value=full), DetailCode.STOP_OR_RELEASE())
     megabytes = _number(variables, "BACKUP_SPOOL_LIMIT", 64, 10_000_000) or 16384
     return Limit(megabytes << 20, release=full == "release")
 
@@ -197,5 +198,6 @@ def _number(variables: Mapping[str, str], name: str, low: int, high: int) -> int
     if not given:
         return None
     if not (_NUMBER.fullmatch(given) and low <= int(given) <= high):
-        raise EnvironmentProblem(name, f"is {given!r}", f"a number from {low} to {high}")
+        allowed = DetailCode.NUMBER_BETWEEN(low=low, high=high)
+        raise EnvironmentProblem(name, DetailCode.SETTING_IS(value=given), allowed)
     return int(given)

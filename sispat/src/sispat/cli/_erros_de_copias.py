@@ -15,6 +15,7 @@ from esteio.backup import (
     BackupNotFound,
     DatabaseRefused,
     DeleteRefused,
+    DetailCode,
     EncryptionRequired,
     LeaseHeld,
     LeaseLost,
@@ -28,6 +29,7 @@ from esteio.backup import (
     ToolMissing,
     TrialNotHeld,
     VerificationFailed,
+    detail_of,
 )
 from esteio.backup.archive import ArchiveFailed, WalConflict, WalMismatch
 from esteio.backup.base import NotPossible
@@ -128,28 +130,17 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "frase com que a cópia foi feita (SISPAT_BACKUP_PASSPHRASE)"
     ),
 }
-_FRASES = {
-    "advice",
-    "allowed",
-    "kind",
-    "part",
-    "problem",
-    "program",
-    "reason",
-    "stderr",
-    "what",
-}  # fields with sentences
 _PROBLEMAS = 5
 
 
 def em_portugues(erro: EsteioError) -> str:
     """What is said of `erro`."""
     texto = next((TEXTOS[classe] for classe in type(erro).__mro__ if classe in TEXTOS), None)
-    return traduzir(str(erro)) if texto is None else texto.format(**_campos(erro))
+    return traduzir(detail_of(erro)) if texto is None else texto.format(**_campos(erro))
 
 
 def _campos(erro: EsteioError) -> dict[str, Any]:
-    campos = {nome: traduzir(valor) if nome in _FRASES else valor for nome, valor in vars(erro).items()}
+    campos = {nome: traduzir(valor) if isinstance(valor, str) else valor for nome, valor in vars(erro).items()}
     if isinstance(erro, MaintenanceHeld):
         campos["aviso"] = erro.notice
     elif isinstance(erro, StoreError):
@@ -169,7 +160,7 @@ def _campos(erro: EsteioError) -> dict[str, Any]:
             )
     elif isinstance(erro, ToolFailed):
         campos["fim"] = f"foi morto pelo sinal {-erro.code}" if erro.code < 0 else f"falhou com o código {erro.code}"
-        campos["stderr"] = traduzir(erro.stderr.strip() or "it said nothing")
+        campos["stderr"] = traduzir(erro.stderr).strip() or traduzir(DetailCode.SAID_NOTHING())
     elif isinstance(erro, VerificationFailed):
         mais = len(erro.problems) - _PROBLEMAS
         campos["problems"] = "; ".join(map(traduzir, erro.problems[:_PROBLEMAS])) + (

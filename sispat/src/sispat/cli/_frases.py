@@ -1,290 +1,257 @@
-"""What Esteio's backups say in the fields of their errors and problems, in Portuguese.
+"""The sentences inside Esteio's errors and problems, in Portuguese, by their codes (`esteio.backup.DetailCode`).
 
-Promises: pure. A sentence that is not known - PostgreSQL's own words, a store's answer - comes back as it was, so
-nothing is ever hidden. A test finds every sentence in Esteio's source that lacks one here.
+Promises: pure, and nothing of Esteio is imported. What PostgreSQL, a store or the system said in their own words has no
+code and comes back as it was, so nothing is ever hidden. A test finds every code that lacks a text here.
 """
 
 from __future__ import annotations
 
-import re
-from functools import cache
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, cast
 
-__all__ = ["traduzir"]
+if TYPE_CHECKING:
+    from esteio.backup import Detail
 
-# The first that fits counts. What stands in braces is carried over; when it is called `frase`, it is translated too.
-_FRASES = {
-    # manifest and proof
-    "it has no seal at its end": "falta o selo no fim",
-    "its seal does not fit: it was changed after it was written": "o selo não confere: foi alterado depois de escrito",
-    "has format {a}, known is {b}": "tem o formato {a}, o conhecido é {b}",
-    "lacks or garbles a field ({a})": "falta um campo, ou está trocado ({a})",
-    "no file with role {a}": "não há arquivo com o papel {a}",
-    "restore it as what it is, a {a}": "restaure-a como o que é, do tipo {a}",
-    "use another backup, or the copy in another store": "use outra cópia, ou esta de outro lugar",
-    "use the version that wrote it": "use a versão que a escreveu",
-    "use another backup": "use outra cópia",
-    "it is of kind {a}: the whole cluster, not a database": "é do tipo {a}: o servidor inteiro, não um banco",
-    "restore it into a data directory, or take a dump": "restaure-a numa pasta de dados, ou use um dump",
-    "it is no proof ({a})": "não é uma prova ({a})",
-    "there is none": "não há nenhum",
-    "somebody said that it is to be kept": "alguém disse que é para guardar",
-    "`backup keep --undo {a}` first": "antes, `backup keep --undo {a}`",
-    "{a} cannot be restored without it": "sem ela {a} não se restaura",
-    "delete those first": "remova antes essas",
-    "restore `latest`, restore this one as a new database, or accept it with `backup accept`": (
-        "restaure `latest`, restaure esta num banco novo, ou aceite-a com `backup accept`"
+__all__ = ["DETALHES", "traduzir"]
+
+DETALHES: Mapping[str, str] = {
+    "NO_SEAL": "falta o selo no fim",
+    "SEAL_WRONG": "o selo não confere: foi alterado depois de escrito",
+    "FORMAT_UNKNOWN": "tem o formato {found}, o conhecido é {known}",
+    "FIELD_GARBLED": "falta um campo, ou está trocado ({error})",
+    "ROLE_MISSING": "não há arquivo com o papel {role!r}",
+    "NO_MANIFEST": "não há nenhum",
+    "NO_VERIFICATION": "não é uma prova ({error})",
+    "NO_MARKS": "não tem marcas de uma cópia ({error})",
+    "OF_OTHER_BACKUP": "é de {backup}",
+    "NO_MARKER_FILE": "não é um marcador ({error})",
+    "MARKER_FORMAT": "tem o formato {found}, o conhecido é {known}",
+    "NO_DOCUMENT_LINE": "uma linha da lista não é um documento ({error})",
+    "PATH_LEAVES": "o caminho {path!r} poderia sair da pasta dele",
+    "USE_OTHER_BACKUP": "use outra cópia",
+    "USE_OTHER_COPY": "use outra cópia, ou esta de outro lugar",
+    "USE_WRITERS_VERSION": "use a versão que a escreveu",
+    "RESTORE_AS_KIND": "restaure-a como o que é, do tipo {kind}",
+    "WHOLE_CLUSTER": "é do tipo {kind}: o servidor inteiro, não um banco",
+    "RESTORE_DATA_DIRECTORY": "restaure-a numa pasta de dados, ou use um dump",
+    "PINNED": "alguém disse que é para guardar",
+    "UNPIN_FIRST": "antes, `backup keep --undo {backup}`",
+    "NEEDED": "sem ela {backups} não se restaura",
+    "DELETE_THOSE_FIRST": "remova antes essas",
+    "IN_FILE": "{file}: {reason}",
+    "FILE_MISSING": "está faltando",
+    "LISTED_MISSING": "está faltando",
+    "SIZE_NOT_MANIFESTS": "{found} bytes, o manifesto diz {written}",
+    "SHA256_NOT_MANIFESTS": "o sha256 não é o do manifesto",
+    "SIZE_NOT_LISTED": "{found} bytes, a lista diz {written}",
+    "SHA256_NOT_LISTED": "o sha256 não é o da lista",
+    "NOT_LISTED": "não está na lista de arquivos",
+    "LIST_CHANGED": "a lista de arquivos (backup_manifest) foi alterada",
+    "NOT_AS_SENT": "não está nos lugares como foi enviada",
+    "NOT_AS_WRITTEN": "{file} em {store} não está como foi escrito",
+    "NO_RIGHT_COPY": "nenhum outro lugar o tem como foi escrito",
+    "NO_RIGHT_WAL": "nenhum outro lugar o tem certo",
+    "CONTENT_NOT_NAMED": "o conteúdo não é o que o nome diz",
+    "CUT_SHORT": "termina no meio",
+    "EMPTY": "está vazio",
+    "TRAILING_DATA": "há algo depois do fim",
+    "NO_TAR": "não é um tar inteiro ({reason})",
+    "TAR_ENTRY_REFUSED": "{name} não é arquivo nem pasta da pasta de dados",
+    "TAR_CUT_SHORT": "termina antes da marca de fim",
+    "TAR_CHECKSUM": "a soma de um cabeçalho está errada",
+    "TAR_NUMBER": "{field} não é um número num cabeçalho",
+    "TABLE_MISSING": "{table} está faltando",
+    "ROWS_DIFFER": "{table} tem {found} linhas, e não {written}",
+    "CONTENT_DIFFERS": "{table} tem o mesmo número de linhas ({rows}), mas outro conteúdo",
+    "TABLE_UNKNOWN": "{table} não está no manifesto",
+    "TABLE_UNREADABLE": "{database}: {table}: {reason}",
+    "REPLAY_TOO_SHORT": "a reprodução parou em {found}, antes de {wanted}",
+    "OTHER_CLUSTER": "é do servidor {system}, outro",
+    "SERVER_NOT_STARTED": "o servidor restaurado não partiu",
+    "SERVER_REFUSED": "o servidor restaurado recusou um comando",
+    "SERVER_LOST": "perdeu-se o servidor restaurado",
+    "DOCUMENTS_GONE": "{found} documentos estão nela, a cópia anterior tinha {before}",
+    "MORE_DOCUMENTS": "e mais {count} documentos",
+    "OF_DOCUMENT": "documento {path!r}: {reason}",
+    "IN_STORE": "{reason}, em {store}",
+    "MISSING_IN_STORE": "está faltando em {store}",
+    "DOCUMENT_CHANGED": "o conteúdo é outro",
+    "DOCUMENT_CHANGES": "muda enquanto é lido",
+    "NO_DOCUMENTS": "a cópia não tem documentos",
+    "LEAVE_OUT_DOCUMENTS": "deixe de fora --documents",
+    "DOCUMENTS_HOMELESS": "{backup} tem {count} documentos, e ninguém disse onde ficam",
+    "NAME_DOCUMENTS": "defina SISPAT_DOCUMENTS_DIR, ou deixe-os de fora com --no-documents",
+    "DOCUMENTS_MOUNTED": "há um disco montado nela, não se pode mudar o nome",
+    "DOCUMENTS_BELOW_MOUNT": "guarde os documentos numa pasta desse disco, ou restaure ao lado",
+    "NOT_WRITABLE": "{directory} não é uma pasta em que esta conta possa gravar",
+    "DOCUMENTS_OVERLAP": "documentos {directory}: eles e as cópias em {root} ficam um dentro do outro; separe-os",
+    "DOCUMENTS_UNREADABLE": "documentos {directory}: {error}; deixe esta conta ler essa pasta",
+    "MAKE_DOCUMENTS_DIRECTORY": "crie-a, ou diga outra pasta para os documentos",
+    "DOCUMENTS_NEED_SPACE": "os documentos precisam de {needed} MiB, há {free} livres",
+    "MAKE_ROOM_DOCUMENTS": "libere espaço: os atuais ficam até que os remova",
+    "NO_KEY": "nenhuma chave foi dada",
+    "KEY_FILE_WRONG": "o arquivo da chave e a frase não combinam ({error})",
+    "KEY_WORK": "por sua medida, levaria cerca de {seconds} segundos",
+    "AT_LEAST_ONE": "pelo menos um",
+    "PHRASE_LENGTH": "{count} caracteres ou mais",
+    "IDENTITY_LINES": "linhas que começam com AGE-SECRET-KEY-",
+    "IDENTITY_KINDS": "AGE-SECRET-KEY-1... ou uma chave privada do OpenSSH sem frase",
+    "RECIPIENT_KINDS": "age1..., ssh-ed25519 ... ou ssh-rsa ...",
+    "READABLE_FILE": "um arquivo que se possa ler ({error})",
+    "IDENTITY_FILE": "arquivo de identidade",
+    "BACKUP_FAILED": "{backup} não passou na prova",
+    "USE_LATEST": "restaure `latest`, restaure esta num banco novo, ou aceite-a com `backup accept`",
+    "NO_CREATEDB": "o papel {role!r} não pode criar bancos",
+    "USE_CREATEDB": "use um papel com CREATEDB ou um superusuário",
+    "SERVER_OLDER": "a cópia é do PostgreSQL {backup}, o servidor é o mais antigo {server}",
+    "USE_NEWER_SERVER": "restaure no PostgreSQL {major} ou mais novo",
+    "PROGRAMS_DIFFER": "a cópia é do PostgreSQL {backup}, os programas são do {programs}",
+    "INSTALL_MAJOR": "instale o PostgreSQL {major}; só um dump muda de versão",
+    "SERVER_DIFFERS": "a cópia é do PostgreSQL {backup}, o servidor é do {server}",
+    "RESTORE_DUMP": "restaure um dump, que muda de versão",
+    "MOUNT_POINT": "há um disco montado nela, e por isso não pode trocar de nome",
+    "USE_BELOW": "use uma pasta abaixo dela",
+    "USE_BELOW_OR_NEW": "use uma pasta dentro dela, ou restaure o servidor numa pasta nova",
+    "PARENT_UNUSABLE": "{directory}: {error}",
+    "MAKE_PARENT": "crie essa pasta, ou diga outra",
+    "OTHER_ACCOUNT": "o servidor dela é de outra conta",
+    "RUN_AS_ACCOUNT": "rode isto como essa conta, ou como root",
+    "EXTENSIONS_MISSING": "faltam ao servidor as extensões {extensions}",
+    "INSTALL_EXTENSIONS": "instale-as na máquina do servidor",
+    "SERVER_DISK_FULL": "o disco do servidor tem {free} MB livres, são precisos {needed} MB",
+    "MAKE_ROOM_DATABASE": "libere espaço: o banco de antes fica até que o remova",
+    "DISK_FULL": "são precisos {needed} MiB, há {free} livres",
+    "MAKE_ROOM": "libere espaço",
+    "CONNECTIONS_KEEP_COMING": "há programas que se conectam mais depressa do que caem",
+    "STOP_PROGRAMS": "encerre-os e tente de novo",
+    "NAME_LENGTH": "o nome tem {length} bytes",
+    "NAME_LIMIT": "dê-lhe de 1 a {limit}",
+    "EXISTS": "já existe",
+    "CHOOSE_OTHER_NAME": "escolha outro nome, ou restaure no lugar",
+    "NAME_NEW_DIRECTORY": "diga uma pasta nova",
+    "SERVER_RUNS": "há um servidor rodando nela",
+    "STOP_SERVICE": "encerre antes o serviço",
+    "CANNOT_CREATE": "o servidor não consegue criar um banco assim ({reason})",
+    "SEE_ITS_REASON": "veja o motivo dele",
+    "TABLE_LOCKED": "uma tabela ficou travada por {seconds}; pg_locks e pg_blocking_pids() dizem por quem",
+    "NO_BASE": "não há cópia do tipo base",
+    "MAKE_BASE": "faça uma com `backup run --kind base`",
+    "CHAIN_BROKEN": "{backup} precisa de {missing}, que não existe mais",
+    "RESTORE_OLDER": "restaure um instante anterior, de outra base",
+    "UNREACHABLE": "não se chega a {target}",
+    "UNREACHABLE_GAP": "não se chega a {target}; falta o segmento {segment}",
+    "UNREACHABLE_WAL_ENDS": "não se chega a {target}, o log termina antes",
+    "REACHABLE": "chega-se a {window}",
+    "REACHABLE_FROM_TO": "chega-se de {begins} a {ends}",
+    "NO_BASE_ON_TIMELINE": "nenhuma base leva à linha do tempo {timeline}",
+    "CHOOSE_TIMELINE": "escolha outra linha do tempo, ou nenhuma",
+    "SEVERAL_CLUSTERS": "os lugares guardam {count} clusters: {clusters}",
+    "CLUSTER_WITHOUT_BASE": "o cluster {cluster} não tem base; {reason}",
+    "CLUSTER_REACHABLE": "{cluster} (chega-se de {window})",
+    "WAL_OTHER_TIMELINE": "o log seguiu para a linha do tempo {timeline} depois de {backup}",
+    "WAL_GAP_AFTER": "falta log de {first} a {last} depois de {backup}",
+    "NAME_CLUSTER": "diga qual com --cluster",
+    "NO_DIRECTORY_STORE": "o log é recebido numa pasta, e nenhum lugar é uma",
+    "SET_BACKUP_DIR": "defina BACKUP_DIR",
+    "TABLESPACES": "o servidor tem {count} tablespaces próprios, e só se copia um",
+    "MAKE_DUMPS": "faça cópias do tipo dump, ou mova as tabelas para pg_default",
+    "NO_INCREMENTALS": "o PostgreSQL {major} ainda não as tem; só desde o 17",
+    "MAKE_BASES": "faça cópias do tipo base",
+    "SUMMARIZE_WAL_OFF": "summarize_wal está desligado",
+    "SET_SUMMARIZE_WAL": "ligue summarize_wal, depois faça uma cópia do tipo base",
+    "BASE_OF_OTHER_CLUSTER": "{backup} é de outro servidor",
+    "MAKE_KIND_BASE": "faça uma cópia do tipo base",
+    "CHAIN_TOO_LONG": "já há {limit} incrementais sobre uma base, o máximo",
+    "NOTHING_RECEIVED": "nada chegou em {seconds:g} s",
+    "NOT_RUNNING": "pg_receivewal não está em execução",
+    "WAL_OF_OTHER_CLUSTER": (
+        "{file} é do cluster {found}, e não de {system}: não é levado; comece o arquivamento de novo, e veja a que "
+        "servidor leva o endereço dele"
     ),
-    "the restored server did not start": "o servidor restaurado não partiu",
-    "the restored server refused a statement": "o servidor restaurado recusou um comando",
-    "the restored server was lost": "perdeu-se o servidor restaurado",
-    "{a} documents are in it, where the backup before had {b}": "{a} documentos estão nela, a cópia anterior tinha {b}",
-    "make that directory, or name another one": "crie essa pasta, ou diga outra",
-    "use a directory below it, or restore the cluster into a new directory": (
-        "use uma pasta dentro dela, ou restaure o servidor numa pasta nova"
-    ),
-    # files
-    "it is missing": "está faltando",
-    "its content is not the one its name says": "o conteúdo não é o que o nome diz",
-    "no other store has it right": "nenhum outro lugar o tem certo",
-    "replay ended at {a}, before {b}": "a reprodução parou em {a}, antes de {b}",
-    "the stores hold {a} clusters: {b}": "os lugares guardam {a} clusters: {b}",
-    "cluster {a} has no base; {frase}": "o cluster {a} não tem base; {frase}",
-    "no base leads to timeline {a}": "nenhuma base leva à linha do tempo {a}",
-    "choose another timeline, or none": "escolha outra linha do tempo, ou nenhuma",
-    "say which with --cluster": "diga qual com --cluster",
-    "it is not installed here": "não está instalado aqui",
-    "it ended with exit code {a}": "terminou com o código {a}",
-    "make its parent, or mount that disk": "crie a pasta-mãe dela, ou monte esse disco",
-    "there is no such file": "não existe tal arquivo",
-    "{a} bytes, the manifest says {b}": "{a} bytes, o manifesto diz {b}",
-    "its sha256 is not the manifest's": "o sha256 não é o do manifesto",
-    "{a} bytes, not {b}": "{a} bytes, e não {b}",
-    "{a} bytes, listed are {b}": "{a} bytes, a lista diz {b}",
-    "its sha256 is not the listed one": "o sha256 não é o da lista",
-    "is not in the list of files": "não está na lista de arquivos",
-    "the list of files (backup_manifest) was changed": "a lista de arquivos (backup_manifest) foi alterada",
-    "it is not in the stores as it was sent": "não está nos lugares como foi enviada",
-    "{a} in {b} is not as it was written": "{a} em {b} não está como foi escrito",
-    "no other store has it as it was written": "nenhum outro lugar o tem como foi escrito",
-    "it ends in the middle": "termina no meio",
-    "it is empty": "está vazio",
-    "something follows its end": "há algo depois do fim",
-    "no whole tar file ({a})": "não é um tar inteiro ({a})",
-    "{a} is neither a file nor a directory below the data directory": "{a} não é arquivo nem pasta da pasta de dados",
-    # content
-    "{a} is not in the manifest": "{a} não está no manifesto",
-    "{a} has {b} rows, not {c}": "{a} tem {b} linhas, e não {c}",
-    "{a} has as many rows ({b}), but other content": "{a} tem o mesmo número de linhas ({b}), mas outro conteúdo",
-    "it is cluster {a}, another one": "é do servidor {a}, outro",
-    "a table stayed locked for {a}; pg_locks and pg_blocking_pids() tell by whom": (
-        "uma tabela ficou travada por {a}; pg_locks e pg_blocking_pids() dizem por quem"
-    ),
-    # keys
-    "no key was given": "nenhuma chave foi dada",
-    "the key file and the passphrase do not fit ({a})": "o arquivo da chave e a frase não combinam ({a})",
-    "Excessive work parameter for passphrase. Decryption would take around {a} seconds.": (
-        "por sua medida, levaria cerca de {a} segundos"
-    ),
-    "at least one": "pelo menos um",
-    "{a} characters or more": "{a} caracteres ou mais",
-    "lines that begin with AGE-SECRET-KEY-": "linhas que começam com AGE-SECRET-KEY-",
-    "AGE-SECRET-KEY-1... or an OpenSSH private key without a passphrase": (
-        "AGE-SECRET-KEY-1... ou uma chave privada do OpenSSH sem frase"
-    ),
-    "age1..., ssh-ed25519 ... or ssh-rsa ...": "age1..., ssh-ed25519 ... ou ssh-rsa ...",
-    "a readable file ({a})": "um arquivo que se possa ler ({a})",
-    "identity file": "arquivo de identidade",
-    # restores
-    "role {a} may make no databases": "o papel {a} não pode criar bancos",
-    "use a role with CREATEDB or a superuser": "use um papel com CREATEDB ou um superusuário",
-    "the backup is of PostgreSQL {a}, the server is the older {b}": (
-        "a cópia é do PostgreSQL {a}, o servidor é o mais antigo {b}"
-    ),
-    "restore on PostgreSQL {a} or newer": "restaure no PostgreSQL {a} ou mais novo",
-    "the backup is of PostgreSQL {a}, the programs are of {b}": "a cópia é do PostgreSQL {a}, os programas são do {b}",
-    "the backup is of PostgreSQL {a}, the server of {b}": "a cópia é do PostgreSQL {a}, o servidor é do {b}",
-    "restore a dump, which can change the major": "restaure um dump, que muda de versão",
-    "it is a mount point, which can't be renamed": "há um disco montado nela, e por isso não pode trocar de nome",
-    "use a directory below it": "use uma pasta abaixo dela",
-    "its server belongs to another account": "o servidor dela é de outra conta",
-    "run this as that account, or as root": "rode isto como essa conta, ou como root",
-    "install PostgreSQL {a}; a dump can change the major": "instale o PostgreSQL {a}; só um dump muda de versão",
-    "the server lacks the extensions {a}": "faltam ao servidor as extensões {a}",
-    "install them on the server's machine": "instale-as na máquina do servidor",
-    "the server's disk has {a} MB free, {b} MB are needed": "o disco do servidor tem {a} MB livres, são precisos {b} MB",
-    "make room: the old database is kept until you remove it": "libere espaço: o banco de antes fica até que o remova",
-    "{a} MiB are needed, {b} are free": "são precisos {a} MiB, há {b} livres",
-    "make room": "libere espaço",
-    "programs connect to it faster than they can be cut off": "há programas que se conectam mais depressa do que caem",
-    "stop them, then try again": "encerre-os e tente de novo",
-    "the name has {a} bytes": "o nome tem {a} bytes",
-    "give it 1 to {a}": "dê-lhe de 1 a {a}",
-    "it exists": "já existe",
-    "choose another name, or restore in place": "escolha outro nome, ou restaure no lugar",
-    "name a new directory": "diga uma pasta nova",
-    "a server runs on it": "há um servidor rodando nela",
-    "stop the service first": "encerre antes o serviço",
-    "the server cannot make such a database ({a})": "o servidor não consegue criar um banco assim ({a})",
-    "see its reason": "veja o motivo dele",
-    "there is no base backup": "não há cópia do tipo base",
-    "make one with `backup run --kind base`": "faça uma com `backup run --kind base`",
-    "{a} needs {b}, which is gone": "{a} precisa de {b}, que não existe mais",
-    "restore an older moment from another base backup": "restaure um instante anterior, de outra base",
-    "{a} can't be reached": "não se chega a {a}",
-    "{a} can't be reached; segment {b} is missing": "não se chega a {a}; falta o segmento {b}",
-    "{a} can't be reached, the log ends before it": "não se chega a {a}, o log termina antes",
-    "what can be reached is {a} to {b}": "chega-se de {a} a {b}",
-    "what can be reached is {a}": "chega-se a {a}",
-    # documents
-    "its content is another": "o conteúdo é outro",
-    "is missing in {a}": "está faltando em {a}",
-    "it changes while it is read": "muda enquanto é lido",
-    "the backup has no documents": "a cópia não tem documentos",
-    "leave out --documents": "deixe de fora --documents",
-    "{a} has {b} documents, and nobody said where they belong": ("{a} tem {b} documentos, e ninguém disse onde ficam"),
-    "set BACKUP_DOCUMENTS, or leave them out with --no-documents": (
-        "defina SISPAT_DOCUMENTS_DIR, ou deixe-os de fora com --no-documents"
-    ),
-    "a disk is mounted on it, so it cannot be renamed": "há um disco montado nela, não se pode mudar o nome",
-    "keep the documents in a directory on that disk, or restore beside": (
-        "guarde os documentos numa pasta desse disco, ou restaure ao lado"
-    ),
-    "{a} is no directory that this account can write to": "{a} não é uma pasta em que esta conta possa gravar",
-    "make it, or name another directory for the documents": "crie-a, ou diga outra pasta para os documentos",
-    "the documents need {a} MiB, {b} are free": "os documentos precisam de {a} MiB, há {b} livres",
-    "make room: the present ones are kept until you remove them": ("libere espaço: os atuais ficam até que os remova"),
-    # base backups and the log
-    "stop or release": "stop ou release",
-    "the log is received into a directory, and no store is one": "o log é recebido numa pasta, e nenhum lugar é uma",
-    "set BACKUP_DIR": "defina BACKUP_DIR",
-    "the cluster has {a} tablespaces of its own, and only one can be streamed": (
-        "o servidor tem {a} tablespaces próprios, e só se copia um"
-    ),
-    "make backups of kind dump, or move their tables to pg_default": (
-        "faça cópias do tipo dump, ou mova as tabelas para pg_default"
-    ),
-    "PostgreSQL {a} knows none before 17": "o PostgreSQL {a} ainda não as tem; só desde o 17",
-    "make backups of kind base": "faça cópias do tipo base",
-    "make a backup of kind base": "faça uma cópia do tipo base",
-    "summarize_wal is off": "summarize_wal está desligado",
-    "set summarize_wal = on, then make a backup of kind base": "ligue summarize_wal, depois faça uma cópia do tipo base",
-    "{a} failed its trial": "{a} não passou na prova",
-    "{a} is of another cluster": "{a} é de outro servidor",
-    "{a} incrementals were made on one base, which is the most": "já há {a} incrementais sobre uma base, o máximo",
-    "nothing came within {a} s": "nada chegou em {a} s",
-    # stores
-    "the directory does not exist": "a pasta não existe",
-    "mount the disk it is on, or correct the address; `backup init` makes it where its parent exists": (
+    "DIRECTORY_ABSENT": "a pasta não existe",
+    "NO_FILE": "não existe tal arquivo",
+    "NO_OBJECT": "não existe tal objeto",
+    "NO_BUCKET": "não existe tal bucket",
+    "RETAINED": "o lugar o retém",
+    "NOT_MARKED": "não tem o marcador",
+    "OTHER_REPOSITORY": "é de outro conjunto de cópias",
+    "MARKER_UNREADABLE": "o marcador não pode ser lido: {reason}",
+    "BYTES_LOST": "foram enviados {sent} bytes, lá há {kept}",
+    "LEASE_CHANGES": "quem tem a vez muda o tempo todo",
+    "SEE_REASON": "veja o motivo",
+    "TRY_AGAIN": "tente de novo quando responder; o que está nos outros não se perdeu",
+    "MOUNT_OR_INIT": (
         "monte o disco em que está, ou corrija o endereço; `backup init` a cria, se a pasta de cima existe"
     ),
-    (
-        "mount the disk that belongs there, or correct the address; for a new place, type `backup init` once "
-        "(`sispat backup init`)"
-    ): "monte o disco que deve estar ali, ou corrija o endereço; num lugar novo, digite uma vez `sispat backup init`",
-    "it has no marker": "não tem o marcador",
-    "it belongs to another set of backups": "é de outro conjunto de cópias",
-    "its marker cannot be read: {frase}": "o marcador não pode ser lido: {frase}",
-    "it is no marker ({a})": "não é um marcador ({a})",
-    "there is no such object": "não existe tal objeto",
-    "there is no such bucket": "não existe tal bucket",
-    "it is retained by the store": "o lugar o retém",
-    "{a} bytes were sent, it has {b}": "foram enviados {a} bytes, lá há {b}",
-    "see the reason": "veja o motivo",
-    "try again when it answers; what others have is not lost": (
-        "tente de novo quando responder; o que está nos outros não se perdeu"
+    "MOUNT_OR_INIT_ONCE": (
+        "monte o disco que deve estar ali, ou corrija o endereço; num lugar novo, digite uma vez `sispat backup init`"
     ),
-    "check the credentials and the permissions (list, read, write, delete)": (
-        "confira as credenciais e as permissões (listar, ler, escrever, remover)"
+    "CHECK_CREDENTIALS": "confira as credenciais e as permissões (listar, ler, escrever, remover)",
+    "CHECK_OPTIONS": (
+        "veja o motivo: a região ou outra opção do endereço está errada, ou o lugar não conhece um cabeçalho que se "
+        "envia"
     ),
-    "who has its lease changes all the time": "quem tem a vez muda o tempo todo",
-    "see the reason: the region or another option of its address is wrong, or it does not know a header we send": (
-        "veja o motivo: a região ou outra opção do endereço está errada, ou ele não conhece um cabeçalho que mandamos"
+    "MAKE_ROOM_OR_PRUNE": "libere espaço ou remova cópias antigas; nada que esteja inteiro foi removido",
+    "CHECK_BUCKET": "veja o que `list` mostra, e confira o nome do bucket",
+    "KEPT_UNTIL_RETENTION": "fica até o fim da retenção, e sai num prune posterior",
+    "CHECK_CONNECTION": "foi removido de novo onde possível; veja o que há entre nós e o lugar",
+    "STORE_FAILED": "lugar {store}: {reason}; {advice}",
+    "OBJECT_FAILED": "lugar {store}: objeto {key!r}: {reason}; {advice}",
+    "SEVERAL": "{reasons}",
+    "SCHEME": "o esquema",
+    "SCHEMES": "um caminho, file, s3, gs, az",
+    "HOST": "o host",
+    "NO_CREDENTIALS": "nenhuma credencial no endereço",
+    "BUCKET": "o bucket",
+    "CONTAINER": "o contêiner",
+    "ADDRESS": "o endereço",
+    "OPTION": "uma opção de {scheme}",
+    "NUMBER_BETWEEN": "um número de {low} a {high}",
+    "TIMEZONE": "o fuso horário",
+    "TIMEZONES": "um nome como America/Sao_Paulo, ou UTC",
+    "EXPRESSION": "a expressão",
+    "EXPRESSION_WINDOWS": "a expressão para o Windows",
+    "FIVE_FIELDS": "cinco campos: minuto hora dia mês dia-da-semana",
+    "CRONTAB_FIELDS": "os campos do crontab ({error})",
+    "EVERY_DAY_AND_MONTH": "todos os dias e meses, como em 0 2 * * 1-5",
+    "TIMES_A_DAY": "no máximo {limit} vezes por dia",
+    "PLAIN_DAYS": "aqui só dias simples; L e # só no agendador próprio",
+    "EXIT_CODE": "terminou com o código {code}",
+    "NOT_INSTALLED": "não está instalado aqui",
+    "THE_PROGRAMS": "os programas",
+    "PROGRAM_NOT_RUNNING": "não roda em {directory} ({error})",
+    "PROGRAM_VERSION": "o que está em {directory} é o {version}",
+    "PROGRAM_VERSION_UNKNOWN": "o que está em {directory} é de versão desconhecida",
+    "PROGRAM_KILLED": "{program} foi morto pelo sinal {signal}",
+    "PROGRAM_FAILED": "{program} falhou com o código {code}",
+    "PROGRAM_KILLED_SAID": "{program} foi morto pelo sinal {signal}: {said}",
+    "PROGRAM_FAILED_SAID": "{program} falhou com o código {code}: {said}",
+    "HIDDEN_PARAMETER": (
+        "endereço do banco: {keyword} não pode ser dado aos programas do PostgreSQL sem mostrá-lo a outros; use um "
+        "arquivo de chave sem senha, que só esta conta possa ler"
     ),
-    "make room or prune; nothing that is complete was removed": (
-        "libere espaço ou remova cópias antigas; nada que esteja inteiro foi removido"
+    "SAID_NOTHING": "não disse nada",
+    "ENDED_EARLY": "terminou antes de ler tudo",
+    "WROTE_NOTHING": "não escreveu nada",
+    "NOT_SET": "não está definida",
+    "SET_WITH_RECIPIENTS": "está definida junto com BACKUP_RECIPIENTS",
+    "SETTING_IS": "é {value!r}",
+    "SETTING_HAS": "tem {value!r}",
+    "ONE_OF_THE_TWO": "uma das duas",
+    "STOP_OR_RELEASE": "stop ou release",
+    "LEVELS": "um número de 1 a 19, ou de -1 a -20",
+    "DIRECTORY_SETTING": "uma pasta (ou AWS_S3_BUCKET ou BACKUP_STORES)",
+    "PREFIX_CHARACTERS": "1 a 100 letras, algarismos, _ . e -",
+    "KEEP_COUNTS": (
+        "daily=, weekly=, monthly=, yearly= ou verified= com um número até 9999 (verified ao menos 1), separados por "
+        "espaços"
     ),
-    "look at what `list` shows, and check the bucket's name": "veja o que `list` mostra, e confira o nome do bucket",
-    "it is kept until its retention ends, and removed by a later prune": (
-        "fica até o fim da retenção, e sai num prune posterior"
-    ),
-    "it was removed again where that was possible; check what is between us and the store": (
-        "foi removido de novo onde possível; veja o que há entre nós e o lugar"
-    ),
-    "the scheme": "o esquema",
-    "the host": "o host",
-    "the bucket": "o bucket",
-    "the container": "o contêiner",
-    "the address": "o endereço",
-    "an option of {a}": "uma opção de {a}",
-    "a path, file, s3, gs, az": "um caminho, file, s3, gs, az",
-    "no credentials in the address": "nenhuma credencial no endereço",
-    "none": "nenhuma",
-    # schedules
-    "timezone": "o fuso horário",
-    "expression": "a expressão",
-    "expression for Windows": "a expressão para o Windows",
-    "five fields: minute hour day month weekday": "cinco campos: minuto hora dia mês dia-da-semana",
-    "crontab's fields ({a})": "os campos do crontab ({a})",
-    "a name such as America/Sao_Paulo, or UTC": "um nome como America/Sao_Paulo, ou UTC",
-    "every day and month, as in 0 2 * * 1-5": "todos os dias e meses, como em 0 2 * * 1-5",
-    "at most {a} times a day": "no máximo {a} vezes por dia",
-    "plain days here; L and # only in the built-in scheduler": "aqui só dias simples; L e # só no agendador próprio",
-    # programs
-    "the programs": "os programas",
-    "does not run in {a} ({b})": "não roda em {a} ({b})",
-    "the one in {a} is of unknown version": "o que está em {a} é de versão desconhecida",
-    "the one in {a} is {b}": "o que está em {a} é o {b}",
-    "it ended before it had read everything": "terminou antes de ler tudo",
-    "it wrote nothing": "não escreveu nada",
-    "it said nothing": "não disse nada",
-    "{a} was killed by signal {b}: {frase}": "{a} foi morto pelo sinal {b}: {frase}",
-    "{a} failed with exit code {b}: {frase}": "{a} falhou com o código {b}: {frase}",
-    "{a} failed with exit code {b}": "{a} falhou com o código {b}",
-    # settings
-    "is not set": "não está definida",
-    "is set together with BACKUP_RECIPIENTS": "está definida junto com BACKUP_RECIPIENTS",
-    "is {a}": "é {a}",
-    "has {a}": "tem {a}",
-    "daily=, weekly=, monthly=, yearly= or verified= with a number to 9999 (verified at least 1), separated by blanks": (
-        "daily=, weekly=, monthly=, yearly= ou verified= com um número até 9999 (verified ao menos 1), separados por espaços"
-    ),
-    "one of the two": "uma das duas",
-    "a number from 1 to 19, or from -1 to -20": "um número de 1 a 19, ou de -1 a -20",
-    "a number from {a} to {b}": "um número de {a} a {b}",
-    "a directory (or AWS_S3_BUCKET or BACKUP_STORES)": "uma pasta (ou AWS_S3_BUCKET ou BACKUP_STORES)",
-    "1 to 100 letters, digits, _ . and -": "1 a 100 letras, algarismos, _ . e -",
-    # made of others
-    "backup store {a}: object {b}: {frase}; {frase_2}": "lugar {a}: objeto {b}: {frase}; {frase_2}",
-    "backup store {a}: {frase}; {frase_2}": "lugar {a}: {frase}; {frase_2}",
-    "document {a}: {frase}": "documento {a}: {frase}",
-    "{frase}, in {a}": "{frase}, em {a}",
-    "is missing": "está faltando",
-    "{a} is missing": "{a} está faltando",
 }
 
 
 def traduzir(frase: str) -> str:
-    """`frase` in Portuguese, or as it is."""
-    arquivo, separador, resto = frase.partition(": ")
-    if separador and " " not in arquivo and (dita := traduzir(resto)) != resto:
-        return f"{arquivo}: {dita}"
-    for padrao, texto in _compiladas():
-        if achado := padrao.fullmatch(frase):
-            campos = achado.groupdict()
-            return texto.format(**{nome: _campo(nome, valor) for nome, valor in campos.items()})
-    return frase
-
-
-def _campo(nome: str, valor: str) -> str:
-    return traduzir(valor) if nome.startswith("frase") else valor
-
-
-@cache
-def _compiladas() -> tuple[tuple[re.Pattern[str], str], ...]:
-    return tuple((_padrao(ingles), portugues) for ingles, portugues in _FRASES.items())
-
-
-def _padrao(modelo: str) -> re.Pattern[str]:
-    partes = re.split(r"\{(\w+)\}", modelo)
-    textos = [f"(?P<{parte}>.+?)" if numero % 2 else re.escape(parte) for numero, parte in enumerate(partes)]
-    return re.compile("".join(textos), re.DOTALL)
+    """`frase` in Portuguese where it has a code, else as it is."""
+    if not hasattr(frase, "code"):
+        return frase
+    detalhe = cast("Detail", frase)
+    return detalhe.sentence(DETALHES[detalhe.code.name], traduzir)

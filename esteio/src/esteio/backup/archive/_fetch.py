@@ -17,6 +17,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from esteio import events
+from esteio.backup._details import DetailCode, together
 from esteio.backup._errors import BackupDamaged, BackupError
 from esteio.backup._progress import Progress
 from esteio.backup.archive._inventory import Wal
@@ -73,12 +74,13 @@ class _Placing:
 
     def _from_stores(self, wal: Wal, target: Path) -> None:
         failed: list[tuple[Store, str, str]] = []
+        missing = DetailCode.FILE_MISSING()
         away: dict[str, StoreError] = {}
         for store, key in self._places(wal):
             try:
                 reason = self._unpacked(store, key, wal, target)
             except ObjectMissing:
-                reason = "it is missing"
+                reason = missing
             except StoreError as error:
                 away[store.name] = error
                 continue
@@ -86,10 +88,10 @@ class _Placing:
                 self._mend(failed, store, key)
                 return
             failed.append((store, key, reason))
-        damaged = [reason for _, _, reason in failed if reason != "it is missing"]
+        damaged = [reason for _, _, reason in failed if reason != missing]
         if away and not damaged:
             raise AllStoresFailed(wal.key or wal.segment.name, away)
-        raise BackupDamaged("the log", wal.segment.name, "; ".join(damaged) or "it is missing")
+        raise BackupDamaged("the log", wal.segment.name, together(damaged) or missing)
 
     def _unpacked(self, store: Store, key: str, wal: Wal, target: Path) -> str:
         """Why it is not as it should be; empty when it is."""

@@ -19,7 +19,9 @@ from pathlib import Path
 import psycopg
 
 from esteio import events
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError, ToolFailed
+from esteio.backup._problem import brief
 from esteio.backup._session import Connection, connect, one
 from esteio.backup.archive._inventory import ASIDE, RECEIVED
 from esteio.backup.archive._ship import Shipping
@@ -108,7 +110,7 @@ class WalArchive:
         try:
             self._start()
         except DatabaseUnavailable as error:
-            self._failure = str(error)
+            self._failure = brief(error)
             self._write_status()
             raise
 
@@ -226,7 +228,7 @@ class WalArchive:
                 elif not self._receive_until_full():
                     return
         except (BackupError, OSError) as error:
-            self._failure = str(error)
+            self._failure = brief(error)
 
     def _receive_until_full(self) -> bool:
         """Whether it was stopped here; False when it ended by itself. ToolFailed when it ended badly."""
@@ -269,7 +271,7 @@ class WalArchive:
         assert self._spool is not None
         while not self.shipping.full() and not (one(conn, flows, [self._slot]) and self._spool.partial()):
             if not self.is_alive() or self._clock.monotonic() > deadline:
-                self._failure = self._failure or f"nothing came within {self._start_timeout:g} s"
+                self._failure = self._failure or DetailCode.NOTHING_RECEIVED(seconds=self._start_timeout)
                 reason = self._failure
                 self._ending.set()
                 if self._receiver is not None:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from esteio.backup._details import DetailCode
 from esteio.backup._problem import Flaw, Problem, Trouble, why
 from esteio.backup._progress import Progress, silent
 from esteio.backup.archive._segments import FOLDER, KEYS, WalObject
@@ -29,7 +30,7 @@ def unpack_object(source: Readable, key: str, sink: Writable, opened: Opened) ->
     hashing = _Hashing(sink)
     unpack(source, hashing, opened() if key.endswith(".age") else None)
     if named is not None and named.sha256 and not hashing.digest.hexdigest().startswith(named.sha256):
-        raise PackUnreadable("its content is not the one its name says")
+        raise PackUnreadable(DetailCode.CONTENT_NOT_NAMED())
 
 
 def copy_object(origin: Store, target: Store, key: str, opened: Opened | None = None) -> None:
@@ -112,7 +113,7 @@ def _checked(
 
 
 def _mended(key: str, right: Sequence[Store], target: Store) -> Repaired:
-    problem = Problem.of(Trouble.LOG_DAMAGED, file=key, store=target.name, reason="no other store has it right")
+    problem = Problem.of(Trouble.LOG_DAMAGED, file=key, store=target.name, reason=DetailCode.NO_RIGHT_WAL())
     for origin in right:
         try:
             copy_object(origin, target, key)

@@ -17,7 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esteio import events
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
+from esteio.backup._problem import brief
 from esteio.backup.archive._repair import copy_object
 from esteio.backup.archive._segments import FOLDER, HISTORY, KEYS, WalObject, object_key, partial_key
 from esteio.backup.archive._spool import Limit, Spool, WalNotShipped, WalShipped
@@ -53,10 +55,7 @@ class WalMismatch(BackupError):
         self.file = file
         self.system = system
         self.found = found
-        super().__init__(
-            f"{file} is of cluster {found}, not of {system}: it is not shipped; start the archive anew, and see which "
-            "server its address leads to"
-        )
+        super().__init__(DetailCode.WAL_OF_OTHER_CLUSTER(file=file, system=system, found=found))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +175,7 @@ class Shipper:
             self._listed_at = None  # who knows what became of it: a disk may come back empty
             if not self._error:
                 events.emit(WalNotShipped(self._shipping.name, self.store.name, error))
-            self._error = str(error)
+            self._error = brief(error)
             self._conflict = error.file if isinstance(error, WalConflict) else ""
             raise
         self._error = self._conflict = ""

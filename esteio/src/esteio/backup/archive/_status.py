@@ -10,6 +10,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from esteio.backup._details import DetailCode, from_plain, plain
 from esteio.backup._problem import Problem, Trouble
 from esteio.backup.archive._ship import StoreLag
 from esteio.system import atomic_write
@@ -70,7 +71,7 @@ class WalStatus:
     def _of_receiving(self) -> list[Problem]:
         found = []
         if not self.receiving and self.spool < self.spool_limit:
-            found.append(Problem.of(Trouble.LOG_NOT_RECEIVED, reason=self.error or "pg_receivewal does not run"))
+            found.append(Problem.of(Trouble.LOG_NOT_RECEIVED, reason=self.error or DetailCode.NOT_RUNNING()))
         elif self.receiving and self.received_at is not None and self.at - self.received_at > _SILENT:
             found.append(Problem.of(Trouble.LOG_SILENT, seconds=self.at - self.received_at))
         if self.slot in ("unreserved", "lost", "missing"):
@@ -103,15 +104,17 @@ class WalStatus:
 
 def write_status(root: Path, status: WalStatus) -> None:
     """Replace what the spool `root` says of its archive; OSError when that can't be done."""
-    plain = {**asdict(status), "found": [problem.plain() for problem in status.found]}
-    atomic_write(root / STATUS_FILE, json.dumps(plain, ensure_ascii=False, indent=1).encode())
+    record = {**asdict(status), "error": plain(status.error), "found": [problem.plain() for problem in status.found]}
+    record["stores"] = [{**asdict(each), "error": plain(each.error)} for each in status.stores]
+    atomic_write(root / STATUS_FILE, json.dumps(record, ensure_ascii=False, indent=1).encode())
 
 
 def read_status(root: Path) -> WalStatus | None:
     """What an archive wrote; None when there is none, or it can't be understood."""
     try:
         given = json.loads((root / STATUS_FILE).read_text())
-        given["stores"] = tuple(StoreLag(**each) for each in given["stores"])
+        given["error"] = from_plain(given["error"])
+        given["stores"] = tuple(StoreLag(**{**each, "error": from_plain(each["error"])}) for each in given["stores"])
         given["found"] = tuple(map(Problem.from_plain, given["found"]))
         return WalStatus(**given)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):

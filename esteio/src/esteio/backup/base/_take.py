@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 from esteio.backup._files import Draft
 from esteio.backup._manifest import Manifest
@@ -154,18 +155,19 @@ def _refuse_impossible(conn: Connection, toolbox: Toolbox, kind: str, parent: Ma
     toolbox.version("pg_basebackup")
     spaces = one(conn, "SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')")
     if spaces:
-        reason = f"the cluster has {spaces} tablespaces of its own, and only one can be streamed"
-        raise NotPossible(kind, reason, "make backups of kind dump, or move their tables to pg_default")
+        reason = DetailCode.TABLESPACES(count=spaces)
+        raise NotPossible(kind, reason, DetailCode.MAKE_DUMPS())
     if parent is None:
         return
     if toolbox.major < _FIRST_INCREMENTAL:
-        raise NotPossible(kind, f"PostgreSQL {toolbox.major} knows none before 17", "make backups of kind base")
+        raise NotPossible(kind, DetailCode.NO_INCREMENTALS(major=toolbox.major), DetailCode.MAKE_BASES())
     toolbox.version("pg_combinebackup")
     if one(conn, "SHOW summarize_wal") != "on":
-        raise NotPossible(kind, "summarize_wal is off", "set summarize_wal = on, then make a backup of kind base")
+        raise NotPossible(kind, DetailCode.SUMMARIZE_WAL_OFF(), DetailCode.SET_SUMMARIZE_WAL())
     about = _about(conn)
     if about["system_identifier"] != parent.details.get("system_identifier"):
-        raise NotPossible(kind, f"{parent.id} is of another cluster", "make a backup of kind base")
+        reason = DetailCode.BASE_OF_OTHER_CLUSTER(backup=parent.id)
+        raise NotPossible(kind, reason, DetailCode.MAKE_KIND_BASE())
 
 
 def _about(conn: Connection) -> dict[str, Any]:

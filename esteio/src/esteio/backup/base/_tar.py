@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 from esteio.backup.packing import Readable
 
@@ -72,8 +73,7 @@ class Tar:
     def finish(self) -> None:
         """Say that the stream is over; NotTar unless it was whole."""
         if not self._ended:
-            msg = "the stream ends before its end mark"
-            raise NotTar(msg)
+            raise NotTar(DetailCode.TAR_CUT_SHORT())
 
     def _take(self, data: memoryview) -> int:
         if self._body:
@@ -137,8 +137,7 @@ class Picking:
 def _member(head: bytes) -> Member:
     blank = bytes(head[: _CHECKSUM.start]) + b" " * 8 + head[_CHECKSUM.stop :]
     if sum(blank) != _number(head[_CHECKSUM]):
-        msg = "a header's checksum is wrong"
-        raise NotTar(msg)
+        raise NotTar(DetailCode.TAR_CHECKSUM())
     kind = head[156:157]
     return Member(head[:100].rstrip(b"\0"), _number(head[124:136]), kind in _FILES, kind == _FOLDER)
 
@@ -149,5 +148,4 @@ def _number(field: bytes) -> int:
     try:
         return int(field.strip(b"\0 ") or b"0", 8)
     except ValueError:
-        msg = f"{field!r} is no number in a header"
-        raise NotTar(msg) from None
+        raise NotTar(DetailCode.TAR_NUMBER(field=repr(field))) from None

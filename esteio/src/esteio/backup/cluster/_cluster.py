@@ -15,6 +15,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
 from esteio.backup._files import Draft, Folder
 from esteio.backup._manifest import Manifest
@@ -102,7 +103,7 @@ class ClusterBackups:
                 trial.checked.append("sha256 of each file")
                 trial.hold(self._stores, self.key)
             except BackupDamaged as error:
-                problems = (f"{error.file}: {error.problem}",)
+                problems = (DetailCode.IN_FILE(file=error.file, reason=error.problem),)
             except VerificationFailed as error:
                 problems = error.problems
             except ToolFailed as error:
@@ -168,8 +169,8 @@ class ClusterBackups:
         """RestoreRefused when `data_dir`, of a server of `major`, can't be brought to `target`, as far as is known."""
         found = self._plan(data_dir, target, cluster)
         if found.base.major != major:
-            reason = f"the backup is of PostgreSQL {found.base.major}, the server of {major}"
-            raise RestoreRefused(str(data_dir), reason, "restore a dump, which can change the major")
+            reason = DetailCode.SERVER_DIFFERS(backup=found.base.major, server=major)
+            raise RestoreRefused(str(data_dir), reason, DetailCode.RESTORE_DUMP())
         refuse_early(found, data_dir.with_name(f"{data_dir.name}.restoring"), self._toolbox(major))
 
     def wants_base(self) -> str | None:
@@ -232,7 +233,7 @@ class ClusterBackups:
         entries = self._catalogue.entries()
         known = self._clusters(entries)
         if not known.bases:
-            raise RestoreRefused(str(directory), "there is no base backup", "make one with `backup run --kind base`")
+            raise RestoreRefused(str(directory), DetailCode.NO_BASE(), DetailCode.MAKE_BASE())
         bases = self._chosen(known, directory, cluster)
         log, histories = self._wal(known, bases[-1]), self._branches(known, system_of(bases[-1]))
         return plan(bases, log, target, name=str(directory), branches=histories, failed=_failed(entries))
@@ -246,11 +247,14 @@ class ClusterBackups:
         if cluster in with_bases:
             return known.bases_of(cluster)
         windows = self.windows()
-        shown = [f"{each} (reachable: {windows[known.bases_of(each)[-1].id]})" for each in with_bases]
-        reason = f"the stores hold {len(with_bases)} clusters: {'; '.join(shown)}"
+        shown = tuple(
+            DetailCode.CLUSTER_REACHABLE(cluster=each, window=str(windows[known.bases_of(each)[-1].id]))
+            for each in with_bases
+        )
+        reason = DetailCode.SEVERAL_CLUSTERS(count=len(with_bases), clusters=shown)
         if cluster is not None:
-            reason = f"cluster {cluster} has no base; {reason}"
-        raise RestoreRefused(str(directory), reason, "say which with --cluster")
+            reason = DetailCode.CLUSTER_WITHOUT_BASE(cluster=cluster, reason=reason)
+        raise RestoreRefused(str(directory), reason, DetailCode.NAME_CLUSTER())
 
     def _own(self, known: Clusters) -> list[Manifest]:
         """The bases of the cluster that our server is; while it does not answer, of the one that wrote last."""
@@ -265,12 +269,13 @@ class ClusterBackups:
         entries = self._catalogue.entries()
         bases = self._own(self._clusters(entries))
         if not bases:
-            raise NotPossible("incremental", "there is no base backup", "make a backup of kind base")
+            raise NotPossible("incremental", DetailCode.NO_BASE(), DetailCode.MAKE_KIND_BASE())
         if bases[-1].id in _failed(entries):
-            raise NotPossible("incremental", f"{bases[-1].id} failed its trial", "make a backup of kind base")
+            reason = DetailCode.BACKUP_FAILED(backup=bases[-1].id)
+            raise NotPossible("incremental", reason, DetailCode.MAKE_KIND_BASE())
         if len(bases[-1].details["needs"]) >= _LONGEST_CHAIN:
-            reason = f"{_LONGEST_CHAIN} incrementals were made on one base, which is the most"
-            raise NotPossible("incremental", reason, "make a backup of kind base")
+            reason = DetailCode.CHAIN_TOO_LONG(limit=_LONGEST_CHAIN)
+            raise NotPossible("incremental", reason, DetailCode.MAKE_KIND_BASE())
         return bases[-1]
 
     def _bases(self, entries: Sequence[Entry] | None = None) -> list[Manifest]:
@@ -304,8 +309,8 @@ class ClusterBackups:
 def _brief(error: StartFailed | DatabaseRefused | DatabaseUnavailable) -> str:
     """What happened, without the server's own words, which go into the proof's log."""
     if isinstance(error, StartFailed):
-        return "the restored server did not start"
-    return "the restored server " + ("refused a statement" if isinstance(error, DatabaseRefused) else "was lost")
+        return DetailCode.SERVER_NOT_STARTED()
+    return DetailCode.SERVER_REFUSED() if isinstance(error, DatabaseRefused) else DetailCode.SERVER_LOST()
 
 
 def _failed(entries: Sequence[Entry]) -> frozenset[str]:

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import psycopg
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import undisturbed
@@ -61,7 +62,7 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
 def require_stopped(data_dir: Path) -> None:
     """RestoreRefused while a server runs on `data_dir`."""
     if server_runs(data_dir.resolve()):
-        raise RestoreRefused(str(data_dir), "a server runs on it", "stop the service first")
+        raise RestoreRefused(str(data_dir), DetailCode.SERVER_RUNS(), DetailCode.STOP_SERVICE())
 
 
 def recover_beside(
@@ -161,7 +162,7 @@ def recover_server(
     """
     data_dir = server.locate()
     if data_dir.is_mount():
-        raise RestoreRefused(str(data_dir), "it is a mount point, which can't be renamed", "use a directory below it")
+        raise RestoreRefused(str(data_dir), DetailCode.MOUNT_POINT(), DetailCode.USE_BELOW())
     with Hold(data_dir, _REASON, clock=clock):
         pass  # a replacement that was cut off is complete now: what it made is no leftover
     cluster.require_reachable(data_dir, target, major=server.binaries.major, cluster=which)
@@ -190,8 +191,7 @@ def _put_in_place(
             progress("stop", 0, 0, "")
             _stop(server, data_dir, clock)
         except PermissionError as error:
-            advice = "run this as that account, or as root"
-            raise RestoreRefused(str(data_dir), "its server belongs to another account", advice) from error
+            raise RestoreRefused(str(data_dir), DetailCode.OTHER_ACCOUNT(), DetailCode.RUN_AS_ACCOUNT()) from error
         hold.replacing(new)
         return swap_together(new, data_dir, beside, progress, now=now)
 

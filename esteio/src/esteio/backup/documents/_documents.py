@@ -17,10 +17,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from esteio.backup._catalogue import Catalogue, Entry
+from esteio.backup._details import DetailCode, together
 from esteio.backup._errors import BackupDamaged, BackupError, RestoreRefused
 from esteio.backup._files import Draft, Folder
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Flaw, Trouble
+from esteio.backup._problem import Flaw, Trouble, brief
 from esteio.backup._progress import Progress
 from esteio.backup._retention import Decision, Why
 from esteio.backup._sync import Brought
@@ -132,13 +133,13 @@ class Documents:
         """`proof` with what was found of the documents; `sample` bytes of those that are not new are read (None: all)."""
         about = manifest.details.get(DETAILS, {})
         if gone := about.get("gone"):
-            problem = f"{about.get('files', 'no')} documents are in it, where the backup before had {gone}"
+            problem = DetailCode.DOCUMENTS_GONE(found=about.get("files", "no"), before=gone)
             proof = replace(proof, problems=(*proof.problems, problem))
         began = self._clock.monotonic()
         try:
             found = listed(Folder(self._stores, manifest, self._key), self._key)
         except BackupDamaged as error:
-            damage = f"{error.file}: {error.problem}"
+            damage = DetailCode.IN_FILE(file=error.file, reason=error.problem)
             return replace(proof, problems=tuple(dict.fromkeys((*proof.problems, damage))))
         if found is None:
             return proof
@@ -180,11 +181,11 @@ class Documents:
         try:
             objects = unneeded(folders, self._stores, folder_of(self._prefix), self._clock.time())
         except (BackupError, AllStoresFailed) as error:
-            return [Decision("documents", True, Why.UNREADABLE, str(error))]
+            return [Decision("documents", True, Why.UNREADABLE, brief(error))]
         if not objects:
             return []
         if failed := remove(objects, self._stores):
-            return [Decision("documents", True, Why.HELD, "; ".join(str(error) for error in failed.values()))]
+            return [Decision("documents", True, Why.HELD, together([brief(error) for error in failed.values()]))]
         return [Decision("documents", False, Why.DOCUMENTS, str(len(objects)))]
 
     def _scanned(self) -> Scan | None:
@@ -192,15 +193,14 @@ class Documents:
         for root in (root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)):
             own = root.resolve() / "documents"
             if own.is_relative_to(self.directory) or self.directory.is_relative_to(own):
-                msg = f"documents {self.directory}: they and the backups in {root} lie within one another; keep them apart"
-                raise BackupError(msg)
+                raise BackupError(DetailCode.DOCUMENTS_OVERLAP(directory=str(self.directory), root=str(root)))
         try:
             return scan(self.directory)
         except FileNotFoundError:
             return None
         except OSError as error:
-            msg = f"documents {self.directory}: {error.strerror}; let this account read that directory"
-            raise BackupError(msg) from error
+            reason = error.strerror or str(error)
+            raise BackupError(DetailCode.DOCUMENTS_UNREADABLE(directory=str(self.directory), error=reason)) from error
 
     def _holders(self, manifest: Manifest) -> list[Store]:
         holders = set(self._stores.list(manifest.id)[f"{manifest.id}/manifest.json"])
@@ -213,13 +213,13 @@ class Documents:
         lists = [found for each in backups if (found := listed(Folder(self._stores, each, self._key), self._key))]
         if not lists:
             if into is not None:
-                raise RestoreRefused(str(into), "the backup has no documents", "leave out --documents")
+                raise RestoreRefused(str(into), DetailCode.NO_DOCUMENTS(), DetailCode.LEAVE_OUT_DOCUMENTS())
             return Untouched()
         target = into or self.directory
         if target is None:
             of = lists[-1]
-            reason = f"{of.manifest.id} has {len(of.files)} documents, and nobody said where they belong"
-            raise RestoreRefused("documents", reason, "set BACKUP_DOCUMENTS, or leave them out with --no-documents")
+            reason = DetailCode.DOCUMENTS_HOMELESS(backup=of.manifest.id, count=len(of.files))
+            raise RestoreRefused("documents", reason, DetailCode.NAME_DOCUMENTS())
         made = Returning(joined(lists, moment), self._stores, target, self._clock.time(), replace=into is None)
         made.check()
         return made

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 
+from esteio.backup._details import DetailCode, detail_of, from_plain, plain
 from esteio.backup._errors import BackupDamaged
 from esteio.backup._files import Folder
 from esteio.backup._manifest import Manifest, Part
@@ -64,7 +65,7 @@ _DEFAULTS = {field.name: field.default for field in fields(Document)}
 def lines(documents: Iterable[Document]) -> Iterator[bytes]:
     """The list as JSON lines, without what is as usual."""
     for document in documents:
-        given = {name: value for name, usual in _DEFAULTS.items() if (value := getattr(document, name)) != usual}
+        given = {name: plain(value) for name, usual in _DEFAULTS.items() if (value := getattr(document, name)) != usual}
         yield json.dumps(given).encode() + b"\n"
 
 
@@ -73,14 +74,15 @@ def parse(data: bytes) -> tuple[Document, ...]:
     found = []
     for line in data.splitlines():
         try:
-            document = Document(**json.loads(line))
-        except TypeError as error:
-            msg = f"a line of the list is no document ({error})"
-            raise ValueError(msg) from error
+            given = json.loads(line)
+            if "problem" in given:
+                given["problem"] = from_plain(given["problem"])
+            document = Document(**given)
+        except (TypeError, KeyError) as error:
+            raise ValueError(DetailCode.NO_DOCUMENT_LINE(error=str(error))) from error
         parts = document.path.split("/")
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
-            msg = f"path {document.path!r} could leave its directory"
-            raise ValueError(msg)
+            raise ValueError(DetailCode.PATH_LEAVES(path=document.path))
         found.append(document)
     return tuple(found)
 
@@ -129,18 +131,20 @@ class Listed:
             with store.get(name) as source:
                 unpack(source, Both(), self.opens if name.endswith(".age") else None)
         except ObjectMissing as error:
-            raise self._damaged(document, f"is missing in {store.name}") from error
+            raise self._damaged(document, DetailCode.MISSING_IN_STORE(store=store.name)) from error
         except PackUnreadable as error:
-            raise self._damaged(document, f"{error.reason}, in {store.name}") from error
+            raise self._damaged(document, DetailCode.IN_STORE(reason=error.reason, store=store.name)) from error
         except WrongKey as error:
             if self.opens is None:
                 raise
-            raise self._damaged(document, f"{error.reason}, in {store.name}") from error
+            raise self._damaged(document, DetailCode.IN_STORE(reason=error.reason, store=store.name)) from error
         if digest.hexdigest() != document.sha256:
-            raise self._damaged(document, f"its content is another, in {store.name}")
+            raise self._damaged(document, DetailCode.IN_STORE(reason=DetailCode.DOCUMENT_CHANGED(), store=store.name))
 
     def _damaged(self, document: Document, problem: str) -> BackupDamaged:
-        return BackupDamaged(self.manifest.id, self.object(document), f"document {document.path!r}: {problem}")
+        return BackupDamaged(
+            self.manifest.id, self.object(document), DetailCode.OF_DOCUMENT(path=document.path, reason=problem)
+        )
 
 
 def has_documents(manifest: Manifest) -> bool:
@@ -156,7 +160,7 @@ def listed(folder: Folder, key: Key) -> Listed | None:
     try:
         documents = parse(folder.content(part))
     except ValueError as error:
-        raise BackupDamaged(folder.manifest.id, part.name, str(error)) from error
+        raise BackupDamaged(folder.manifest.id, part.name, detail_of(error)) from error
     opens = None
     if folder.manifest.encryption:
         key_part = _part(folder.manifest, KEY)

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged, RestoreRefused
 from esteio.backup._progress import Progress
 from esteio.backup._session import undisturbed
@@ -152,18 +153,18 @@ class Returning(Untouched):
         """RestoreRefused when it cannot be done; nothing was changed."""
         name, parent = str(self._directory), self._directory.parent
         if not self._replace and self._directory.exists():
-            raise RestoreRefused(name, "it exists", "name a new directory")
+            raise RestoreRefused(name, DetailCode.EXISTS(), DetailCode.NAME_NEW_DIRECTORY())
         if self._replace and self._directory.is_mount():
-            reason = "a disk is mounted on it, so it cannot be renamed"
-            raise RestoreRefused(name, reason, "keep the documents in a directory on that disk, or restore beside")
+            reason = DetailCode.DOCUMENTS_MOUNTED()
+            raise RestoreRefused(name, reason, DetailCode.DOCUMENTS_BELOW_MOUNT())
         if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            reason = f"{parent} is no directory that this account can write to"
-            raise RestoreRefused(name, reason, "make it, or name another directory for the documents")
+            reason = DetailCode.NOT_WRITABLE(directory=str(parent))
+            raise RestoreRefused(name, reason, DetailCode.MAKE_DOCUMENTS_DIRECTORY())
         needed = int(sum(document.size + _BLOCK for document, _ in self._wanted) * _SPARE)
         free = shutil.disk_usage(parent).free
         if free < needed:
-            reason = f"the documents need {needed >> 20} MiB, {free >> 20} are free"
-            raise RestoreRefused(name, reason, "make room: the present ones are kept until you remove them")
+            reason = DetailCode.DOCUMENTS_NEED_SPACE(needed=needed >> 20, free=free >> 20)
+            raise RestoreRefused(name, reason, DetailCode.MAKE_ROOM_DOCUMENTS())
 
     def fetch(self, progress: Progress) -> None:
         """Bring them beside."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 
+from esteio.backup._details import DetailCode
 from esteio.backup._progress import Progress
 from esteio.backup.documents._list import Document
 from esteio.backup.documents._objects import Amount, Place, Sending, each
@@ -218,7 +219,7 @@ class Taking:
         except FileNotFoundError:
             return None
         except _Changed:
-            return Document(seen.path, problem="it changes while it is read")
+            return Document(seen.path, problem=DetailCode.DOCUMENT_CHANGES())
         except OSError as error:
             return Document(seen.path, problem=error.strerror or str(error))
 

@@ -13,6 +13,7 @@ import random
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from esteio.backup._details import Detail, DetailCode
 from esteio.backup._errors import BackupDamaged
 from esteio.backup._manifest import Manifest
 from esteio.backup._problem import Flaw, Problem, Trouble, why
@@ -47,21 +48,26 @@ def check(of: Listed, holders: Sequence[Store], sample: int | None, progress: Pr
 
     Of those that are not new, `sample` bytes are read (None: all). AllStoresFailed when none answers.
     """
-    problems = [f"document {each.path!r}: {each.problem}" for each in of.documents if each.problem]
+    problems: list[str] = [_of(each, each.problem) for each in of.documents if each.problem]
     damaged: set[str] = set()
     present = _present(of, holders)
     for store, there in present.items():
         for document in of.files:
             if (name := of.object(document)) not in there:
                 damaged.add(name)
-                problems.append(f"{name}: document {document.path!r}: is missing in {store.name}")
+                missing = _of(document, DetailCode.MISSING_IN_STORE(store=store.name))
+                problems.append(DetailCode.IN_FILE(file=name, reason=missing))
     chosen = [each for each in _chosen(of.files, sample) if of.object(each) not in damaged]
     for document, error in _read(of, next(iter(present)), chosen, progress):
         damaged.add(of.object(document))
-        problems.append(f"{error.file}: {error.problem}")
+        problems.append(DetailCode.IN_FILE(file=error.file, reason=error.problem))
     if len(problems) > _WORST:
-        problems[_WORST:] = [f"and {len(problems) - _WORST} more documents"]
+        problems[_WORST:] = [DetailCode.MORE_DOCUMENTS(count=len(problems) - _WORST)]
     return Found(tuple(problems), frozenset(damaged))
+
+
+def _of(document: Document, reason: str) -> Detail:
+    return DetailCode.OF_DOCUMENT(path=document.path, reason=reason)
 
 
 def _present(of: Listed, holders: Sequence[Store]) -> dict[Store, set[str]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from psycopg import sql
 
+from esteio.backup._details import DetailCode
 from esteio.backup._manifest import Database, Grant, TableDigest
 from esteio.backup._session import Connection, one
 
@@ -207,13 +208,13 @@ def _differences(expected: Mapping[str, TableDigest], found: Mapping[str, TableD
     for name, digest in expected.items():
         other = found.get(name)
         if other is None:
-            yield f"{name} is missing"
+            yield DetailCode.TABLE_MISSING(table=name)
         elif other.rows != digest.rows:
-            yield f"{name} has {other.rows} rows, not {digest.rows}"
+            yield DetailCode.ROWS_DIFFER(table=name, found=other.rows, written=digest.rows)
         elif other.hash != digest.hash:
-            yield f"{name} has as many rows ({digest.rows}), but other content"
+            yield DetailCode.CONTENT_DIFFERS(table=name, rows=digest.rows)
     for name in found.keys() - expected.keys():
-        yield f"{name} is not in the manifest"
+        yield DetailCode.TABLE_UNKNOWN(table=name)
 
 
 def _digest(conn: Connection, table: Table, one_in: int) -> TableDigest:

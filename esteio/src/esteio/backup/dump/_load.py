@@ -20,6 +20,7 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused, VerificationFailed
 from esteio.backup._files import Folder
 from esteio.backup._manifest import Database, Part
@@ -47,9 +48,7 @@ def create_database(conn: Connection, name: str, like: Database, *, any_collatio
     except (psycopg.ProgrammingError, psycopg.NotSupportedError, psycopg.DataError) as error:
         if not any_collation:
             reason = str(error).strip().replace("\n", " ")
-            raise RestoreRefused(
-                name, f"the server cannot make such a database ({reason})", "see its reason"
-            ) from error
+            raise RestoreRefused(name, DetailCode.CANNOT_CREATE(reason=reason), DetailCode.SEE_ITS_REASON()) from error
         template = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE 'C' LC_CTYPE 'C' OWNER {}")
         conn.execute(template.format(sql.Identifier(name), sql.Literal(like.encoding), sql.Identifier(like.owner)))
 

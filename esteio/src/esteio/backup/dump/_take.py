@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import psycopg
 from psycopg import sql
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import DatabaseRefused, ToolFailed
 from esteio.backup._manifest import Database, Part, TableDigest
 from esteio.backup._progress import Progress, silent
@@ -167,7 +168,7 @@ def _patient(conn: Connection, dsn: Dsn) -> Iterator[None]:
     try:
         yield
     except psycopg.errors.LockNotAvailable as error:
-        reason = f"a table stayed locked for {_LOCK_WAIT}; pg_locks and pg_blocking_pids() tell by whom"
+        reason = DetailCode.TABLE_LOCKED(seconds=_LOCK_WAIT)
         raise DatabaseRefused(dsn.masked, reason) from error
 
 
@@ -233,7 +234,7 @@ class _Content:
         data = self._running.read(size)
         self._begun = self._begun or bool(data)
         if not self._begun:
-            raise ToolFailed(self._running.name, 0, "it wrote nothing")
+            raise ToolFailed(self._running.name, 0, DetailCode.WROTE_NOTHING())
         if self._told:
             self._told.more(len(data))
         return data

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyrage  # type: ignore[import-untyped]
 
+from esteio.backup._details import DetailCode
 from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
 
@@ -69,6 +71,7 @@ _SHORTEST = 8  # characters of a passphrase
 # age measures how fast the machine is before each derivation, and refuses one that would take over 16 s by that measure.
 # On a busy machine the measure is wrong.
 _TOO_SLOW = "excessive work"
+_WORK = re.compile(r"around (\d+) seconds")
 _PATIENCE, _PAUSE = 300.0, 5.0  # seconds
 _logger = logging.getLogger("esteio.backup")
 
@@ -90,14 +93,14 @@ class Encryption:
         given = tuple(recipients)
         parsed = tuple(_recipient(text) for text in given)
         if not parsed:
-            raise InvalidKey("recipients", "", "at least one")
+            raise InvalidKey("recipients", "", DetailCode.AT_LEAST_ONE())
         return cls(parsed, _fingerprint(given))
 
     @classmethod
     def passphrase(cls, phrase: str) -> Encryption:
         """For who knows `phrase` (8 characters or more) and has the new `key_file`; takes about a second."""
         if len(phrase) < _SHORTEST:
-            raise InvalidKey("passphrase", "***", f"{_SHORTEST} characters or more")
+            raise InvalidKey("passphrase", "***", DetailCode.PHRASE_LENGTH(count=_SHORTEST))
         identity = pyrage.x25519.Identity.generate()
         public = identity.to_public()
         text = f"# public key: {public}\n{identity}\n"
@@ -127,7 +130,7 @@ class Decryption:
         lines = (line.strip() for line in text.splitlines())
         secrets = [line for line in lines if line and not line.startswith("#")]
         if not secrets:
-            raise InvalidKey("identity", "", "lines that begin with AGE-SECRET-KEY-")
+            raise InvalidKey("identity", "", DetailCode.IDENTITY_LINES())
         return cls(tuple(_parsed("identity", "***", line, pyrage.x25519.Identity.from_str) for line in secrets))
 
     @classmethod
@@ -143,9 +146,10 @@ class Decryption:
             except pyrage.DecryptError as error:
                 reason = " ".join(str(error).split())
                 if _TOO_SLOW not in reason.lower():
-                    raise WrongKey(f"the key file and the passphrase do not fit ({reason})") from None
+                    raise WrongKey(DetailCode.KEY_FILE_WRONG(error=reason)) from None
             if clock.monotonic() - began >= _PATIENCE:
-                raise KeyTooSlow(reason)
+                work = _WORK.search(reason)
+                raise KeyTooSlow(DetailCode.KEY_WORK(seconds=int(work[1])) if work else reason)
             _logger.warning(
                 "the key file is opened when this machine is less busy, tried again in %.0f s: %s", _PAUSE, reason
             )
@@ -164,10 +168,10 @@ def _recipient(text: str) -> Any:
 
 def _parsed(kind: str, shown: str, given: str | bytes, parse: Any) -> Any:
     allowed = {
-        "recipient": "age1..., ssh-ed25519 ... or ssh-rsa ...",
-        "identity": "AGE-SECRET-KEY-1... or an OpenSSH private key without a passphrase",
+        "recipient": DetailCode.RECIPIENT_KINDS,
+        "identity": DetailCode.IDENTITY_KINDS,
     }
     try:
         return parse(given)
     except (pyrage.RecipientError, pyrage.IdentityError, ValueError):
-        raise InvalidKey(kind, shown, allowed[kind]) from None
+        raise InvalidKey(kind, shown, allowed[kind]()) from None

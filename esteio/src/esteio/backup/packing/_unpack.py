@@ -12,6 +12,7 @@ import hashlib
 import pyrage  # type: ignore[import-untyped]
 import zstandard
 
+from esteio.backup._details import DetailCode
 from esteio.backup.packing._keys import Decryption, PackUnreadable, WrongKey
 from esteio.backup.packing._pack import CHUNK, Failures, Packed, Readable, Reading, Writable, Writing
 
@@ -114,7 +115,7 @@ def unpack(source: Readable, sink: Writable, key: Decryption | None = None) -> P
 
 def _decrypt(source: _Rewound, sink: _Growing, key: Decryption | None) -> None:
     if key is None:
-        raise WrongKey("no key was given")
+        raise WrongKey(DetailCode.NO_KEY())
     try:
         pyrage.decrypt_io(source, sink, list(key.identities))
     except (pyrage.DecryptError, OSError) as error:  # an OSError of an end is put in its place by `restored`
@@ -170,18 +171,18 @@ class _Growing:
 
     def finish(self) -> None:
         if not self._frame.eof:
-            self._refuse("it ends in the middle" if self.begun else "it is empty")
+            self._refuse(DetailCode.CUT_SHORT() if self.begun else DetailCode.EMPTY())
 
     def _bite(self, data: memoryview) -> None:
         self.begun = True
         if self._frame.eof or self._frame.unused_data:
-            self._refuse("something follows its end")
+            self._refuse(DetailCode.TRAILING_DATA())
         try:
             grown = self._frame.decompress(data)
         except zstandard.ZstdError as error:
             self._refuse(f"zstd: {error}")
         if self._frame.unused_data:
-            self._refuse("something follows its end")
+            self._refuse(DetailCode.TRAILING_DATA())
         if grown:
             self._sink.write(grown)
 

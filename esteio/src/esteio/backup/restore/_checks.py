@@ -9,6 +9,7 @@ import shutil
 from ipaddress import ip_address
 from pathlib import Path
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Manifest
 from esteio.backup._session import Connection, one
@@ -23,13 +24,13 @@ def require_possible(conn: Connection, manifest: Manifest, name: str) -> None:
     allowed = one(conn, "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")
     if not allowed:
         role = one(conn, "SELECT current_user::text")
-        raise RestoreRefused(name, f"role {role!r} may make no databases", "use a role with CREATEDB or a superuser")
+        raise RestoreRefused(name, DetailCode.NO_CREATEDB(role=role), DetailCode.USE_CREATEDB())
     major = conn.info.server_version // 10000
     if major < manifest.major:
         raise RestoreRefused(
             name,
-            f"the backup is of PostgreSQL {manifest.server_version}, the server is the older {major}",
-            f"restore on PostgreSQL {manifest.major} or newer",
+            DetailCode.SERVER_OLDER(backup=manifest.server_version, server=major),
+            DetailCode.USE_NEWER_SERVER(major=manifest.major),
         )
     require_extensions(conn, manifest, name)
     _require_space(conn, manifest, name)
@@ -40,7 +41,7 @@ def require_extensions(conn: Connection, manifest: Manifest, name: str) -> None:
     available = {extension for (extension,) in conn.execute("SELECT name::text FROM pg_available_extensions")}
     if missing := sorted(manifest.extensions.keys() - available):
         raise RestoreRefused(
-            name, f"the server lacks the extensions {', '.join(missing)}", "install them on the server's machine"
+            name, DetailCode.EXTENSIONS_MISSING(extensions=tuple(missing)), DetailCode.INSTALL_EXTENSIONS()
         )
 
 
@@ -55,8 +56,8 @@ def _require_space(conn: Connection, manifest: Manifest, name: str) -> None:
     if free is not None and free < needed:
         raise RestoreRefused(
             name,
-            f"the server's disk has {free >> 20} MB free, {needed >> 20} MB are needed",
-            "make room: the old database is kept until you remove it",
+            DetailCode.SERVER_DISK_FULL(free=free >> 20, needed=needed >> 20),
+            DetailCode.MAKE_ROOM_DATABASE(),
         )
 
 

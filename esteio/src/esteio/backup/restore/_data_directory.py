@@ -23,6 +23,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
+from esteio.backup._details import DetailCode, detail_of
 from esteio.backup._errors import BackupDamaged
 from esteio.backup._files import Folder
 from esteio.backup._manifest import Part
@@ -62,17 +63,19 @@ class Comparison:
         self._seen.add(name)
         if entry is None:
             if not name.startswith(_UNLISTED):
-                self._wrong.append(f"{name}: is not in the list of files")
+                self._wrong.append(DetailCode.IN_FILE(file=name, reason=DetailCode.NOT_LISTED()))
         elif size != entry["Size"]:
-            self._wrong.append(f"{name}: {size} bytes, listed are {entry['Size']}")
+            reason = DetailCode.SIZE_NOT_LISTED(found=size, written=entry["Size"])
+            self._wrong.append(DetailCode.IN_FILE(file=name, reason=reason))
         elif self.hashed(name) and sha256 != entry["Checksum"]:
-            self._wrong.append(f"{name}: its sha256 is not the listed one")
+            self._wrong.append(DetailCode.IN_FILE(file=name, reason=DetailCode.SHA256_NOT_LISTED()))
 
     def problems(self) -> list[str]:
         """What is wrong, now that all files were told; at most 20 sentences."""
         if not self._sound:
-            return ["the list of files (backup_manifest) was changed"]
-        missing = [f"{name}: is missing" for name in self._listed if name not in self._seen]
+            return [DetailCode.LIST_CHANGED()]
+        lacking = DetailCode.LISTED_MISSING()
+        missing = [DetailCode.IN_FILE(file=name, reason=lacking) for name in self._listed if name not in self._seen]
         return [*missing, *self._wrong][:_WORST]
 
 
@@ -124,7 +127,7 @@ def unpack_tar(
         with ThreadedWriter(checked) as writer:
             folder.read(part, _Told(writer, tell))
         if wrong := checked.finish():
-            raise BackupDamaged(folder.manifest.id, part.name, f"no whole tar file ({wrong})") from wrong
+            raise BackupDamaged(folder.manifest.id, part.name, DetailCode.NO_TAR(reason=detail_of(wrong))) from wrong
 
 
 class _Told:
@@ -181,8 +184,7 @@ class _Extraction:
         """Make a file or a directory; NotTar for whatever else, and for what lies elsewhere."""
         path = PurePosixPath(os.fsdecode(member.name))
         if path.is_absolute() or ".." in path.parts or not (member.is_file or member.is_folder):
-            msg = f"{str(path)!r} is neither a file nor a directory below the data directory"
-            raise NotTar(msg)
+            raise NotTar(DetailCode.TAR_ENTRY_REFUSED(name=repr(str(path))))
         target = self._directory / path
         if member.is_folder:
             target.mkdir(mode=0o700, exist_ok=True)

@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from esteio.backup._catalogue import Entry
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import NotConfirmed, RestoreRefused, RestoreUnclear
 from esteio.backup._files import Folder
 from esteio.backup._progress import Progress, silent
@@ -98,7 +99,7 @@ def swap(admin: Dsn, new: str, name: str, kept: str, *, patience: float = 0.0, c
                 cutting.execute(_CUT_OFF, [[new, name]])
             if attempt.result():
                 return
-    raise RestoreRefused(name, "programs connect to it faster than they can be cut off", "stop them, then try again")
+    raise RestoreRefused(name, DetailCode.CONNECTIONS_KEEP_COMING(), DetailCode.STOP_PROGRAMS())
 
 
 def _rename(conn: Connection, new: str, name: str, kept: str) -> bool:
@@ -157,10 +158,11 @@ def restore_into(
     began = clock.monotonic()
     admin = _admin(server, name)
     if not 0 < len(name.encode()) <= _LONGEST:
-        raise RestoreRefused(name, f"the name has {len(name.encode())} bytes", f"give it 1 to {_LONGEST}")
+        reason = DetailCode.NAME_LENGTH(length=len(name.encode()))
+        raise RestoreRefused(name, reason, DetailCode.NAME_LIMIT(limit=_LONGEST))
     with connect(admin) as conn:
         if database_exists(conn, name):
-            raise RestoreRefused(name, "it exists", "choose another name, or restore in place")
+            raise RestoreRefused(name, DetailCode.EXISTS(), DetailCode.CHOOSE_OTHER_NAME())
         require_possible(conn, folder.manifest, name)
         major = conn.info.server_version // 10000
     folder.check(progress)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused
 from esteio.backup._manifest import Manifest
 from esteio.backup.archive._inventory import Branch, Wal, history_file
@@ -170,7 +171,7 @@ def plan(
         raise ValueError(msg)
     bases = sorted((b for b in backups if b.kind in ("base", "incremental")), key=lambda b: str(b.details["ended"]))
     if not bases:
-        raise RestoreRefused(name, "there is no base backup", "make one with `backup run --kind base`")
+        raise RestoreRefused(name, DetailCode.NO_BASE(), DetailCode.MAKE_BASE())
     fitting = [base for base in bases if _ended_before(base, wanted)]
     if not fitting:
         raise _unreachable(name, wanted, window(bases[0], log, branches), "")
@@ -179,8 +180,8 @@ def plan(
     if way is not None and wanted.kind in ("xid", "name"):
         way = _oldest_way(sound, way, log, branches or {})
     if way is None:
-        reason = f"no base leads to timeline {wanted.timeline}"
-        raise RestoreRefused(name, reason, "choose another timeline, or none")
+        reason = DetailCode.NO_BASE_ON_TIMELINE(timeline=str(wanted.timeline))
+        raise RestoreRefused(name, reason, DetailCode.CHOOSE_TIMELINE())
     reach = _window(way.base, way.followed)
     if (target is not None and target > reach.ends) or not _holds_position(way, wanted):
         raise _unreachable(name, wanted, reach, _hole(way, log))
@@ -307,10 +308,10 @@ def _histories(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch
 
 
 def _hole(way: _Way, log: Sequence[Wal]) -> str:
-    """Which segment is missing, where more of the log lies beyond it."""
+    """The segment that is missing, where more of the log lies beyond it."""
     missing = way.followed[-1].segment.next if way.followed else first_segment(way.base)
     beyond = any(w.segment.timeline == missing.timeline and w.segment.number > missing.number for w in log)
-    return f"; segment {missing.name} is missing" if beyond else ""
+    return missing.name if beyond else ""
 
 
 def _chain(base: Manifest, backups: Sequence[Manifest], name: str) -> tuple[Manifest, ...]:
@@ -318,14 +319,16 @@ def _chain(base: Manifest, backups: Sequence[Manifest], name: str) -> tuple[Mani
     wanted = [str(backup) for backup in base.details["needs"]]
     missing = [backup for backup in wanted if backup not in known]
     if missing:
-        reason = f"{base.id} needs {', '.join(missing)}, which is gone"
-        raise RestoreRefused(name, reason, "restore an older moment from another base backup")
+        reason = DetailCode.CHAIN_BROKEN(backup=base.id, missing=tuple(missing))
+        raise RestoreRefused(name, reason, DetailCode.RESTORE_OLDER())
     return (*(known[backup] for backup in wanted), base)
 
 
-def _unreachable(name: str, target: Target, reach: Window, why: str) -> RestoreRefused:
-    reason = f"{target} can't be reached{why}"
-    return RestoreRefused(name, reason, f"what can be reached is {reach}")
+def _unreachable(name: str, target: Target, reach: Window, missing: str) -> RestoreRefused:
+    reason = DetailCode.UNREACHABLE(target=str(target))
+    if missing:
+        reason = DetailCode.UNREACHABLE_GAP(target=str(target), segment=missing)
+    return RestoreRefused(name, reason, DetailCode.REACHABLE(window=str(reach)))
 
 
 def why_base(newest: Manifest | None, *, sound: bool, log: Sequence[Wal]) -> str | None:
@@ -334,14 +337,14 @@ def why_base(newest: Manifest | None, *, sound: bool, log: Sequence[Wal]) -> str
     `sound` is false when it failed its verification; `log` is all that is known of the WAL.
     """
     if newest is None:
-        return "there is no base backup"
+        return DetailCode.NO_BASE()
     if not sound:
-        return f"{newest.id} failed its trial"
+        return DetailCode.BACKUP_FAILED(backup=newest.id)
     segments = [wal.segment for wal in log]
     timeline = max((segment.timeline for segment in segments), default=0)
     if timeline > int(newest.details["timeline"]):
-        return f"the log went on to timeline {timeline} after {newest.id}"
+        return DetailCode.WAL_OTHER_TIMELINE(timeline=timeline, backup=newest.id)
     if missing := gaps(segments, first_segment(newest)):
         first, last = missing[0][0], missing[-1][1]
-        return f"log missing from {first.name} to {last.name} after {newest.id}"
+        return DetailCode.WAL_GAP_AFTER(first=first.name, last=last.name, backup=newest.id)
     return None

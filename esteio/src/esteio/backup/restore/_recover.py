@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused, VerificationFailed
 from esteio.backup._files import Folder
 from esteio.backup._manifest import Manifest
@@ -90,15 +91,16 @@ def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
     """RestoreRefused when `plan` can't become `directory`: version, programs, name, room. Nothing is touched."""
     name = str(directory)
     if toolbox.major != plan.base.major:
-        reason = f"the backup is of PostgreSQL {plan.base.major}, the programs are of {toolbox.major}"
-        raise RestoreRefused(name, reason, f"install PostgreSQL {plan.base.major}; a dump can change the major")
+        reason = DetailCode.PROGRAMS_DIFFER(backup=plan.base.major, programs=toolbox.major)
+        raise RestoreRefused(name, reason, DetailCode.INSTALL_MAJOR(major=plan.base.major))
     if len(plan.chain) > 1:
         toolbox.version("pg_combinebackup")
     if directory.exists():
-        raise RestoreRefused(name, "it exists", "name a new directory")
+        raise RestoreRefused(name, DetailCode.EXISTS(), DetailCode.NAME_NEW_DIRECTORY())
     free, needed = shutil.disk_usage(directory.parent).free, int(plan.size * _SPARE)
     if free < needed:
-        raise RestoreRefused(name, f"{needed >> 20} MiB are needed, {free >> 20} are free", "make room")
+        reason = DetailCode.DISK_FULL(needed=needed >> 20, free=free >> 20)
+        raise RestoreRefused(name, reason, DetailCode.MAKE_ROOM())
 
 
 def unpack_chain(

@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused, VerificationFailed
 from esteio.backup._manifest import Manifest
 from esteio.backup._session import connect, one
@@ -187,7 +188,7 @@ def _require_same(server: Embedded, base: Manifest) -> None:
     with connect(server.dsn()) as conn:
         found = one(conn, "SELECT system_identifier::text FROM pg_control_system()")
     if found != base.details["system_identifier"]:
-        raise VerificationFailed(base.id, (f"it is cluster {found}, another one",))
+        raise VerificationFailed(base.id, (DetailCode.OTHER_CLUSTER(system=found),))
     for name in databases(server):
         with connect(server.dsn(name)) as conn:
             one(conn, "SELECT count(*) FROM pg_class")
@@ -201,15 +202,16 @@ def _require_replayed(plan: Plan, said: str) -> None:
     redone = _REDONE.findall(said)
     last = complete[-1]  # a record that began in the one before may fill it
     if redone and lsn_bytes(redone[-1]) < (last.number - 1) * last.size:
-        raise VerificationFailed(plan.base.id, (f"replay ended at {redone[-1]}, before {last.name}",))
+        raise VerificationFailed(plan.base.id, (DetailCode.REPLAY_TOO_SHORT(found=redone[-1], wanted=last.name),))
 
 
 def _explained(plan: Plan, directory: Path, error: StartFailed) -> Exception:
     if _TOO_EARLY not in error.log:
         return error
     last = _last_commit(error.log) or plan.window.begins
-    reason = f"{plan.stop or Target(time=plan.target)} can't be reached, the log ends before it"
-    advice = f"what can be reached is {plan.window.begins.isoformat(' ', 'seconds')} to {last.isoformat(' ')}"
+    reason = DetailCode.UNREACHABLE_WAL_ENDS(target=str(plan.stop or Target(time=plan.target)))
+    begins = plan.window.begins.isoformat(" ", "seconds")
+    advice = DetailCode.REACHABLE_FROM_TO(begins=begins, ends=last.isoformat(" "))
     return RestoreRefused(str(directory), reason, advice)
 
 

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cronsim import CronSim, CronSimError
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 
 __all__ = [
@@ -79,15 +80,16 @@ class Cron:
         try:
             return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ScheduleError("timezone", self.timezone, "a name such as America/Sao_Paulo, or UTC") from None
+            raise ScheduleError(DetailCode.TIMEZONE(), self.timezone, DetailCode.TIMEZONES()) from None
 
     def _from(self, at: float, *, reverse: bool = False) -> CronSim:
         if len(self.expression.split()) != 5:  # cronsim also knows seconds, other schedulers don't
-            raise ScheduleError("expression", self.expression, "five fields: minute hour day month weekday")
+            raise ScheduleError(DetailCode.EXPRESSION(), self.expression, DetailCode.FIVE_FIELDS())
         try:
             return CronSim(self.expression, datetime.fromtimestamp(at, self._zone()), reverse=reverse)
         except CronSimError as error:
-            raise ScheduleError("expression", self.expression, f"crontab's fields ({error})") from None
+            allowed = DetailCode.CRONTAB_FIELDS(error=str(error))
+            raise ScheduleError(DetailCode.EXPRESSION(), self.expression, allowed) from None
 
 
 _AFTER_FAILURES = (300.0, 900.0, 3600.0)  # seconds; the last one for all further failures

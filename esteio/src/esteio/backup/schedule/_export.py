@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 from esteio.backup.schedule._cron import Cron, ScheduleError, Task
 from esteio.system import atomic_write
@@ -124,10 +125,11 @@ def _times(cron: Cron) -> list[tuple[int, int]]:
     fields = cron.fields()
     _refuse_special(cron)
     if len(fields.days) != _ALL["days"] or len(fields.months) != _ALL["months"]:
-        raise ScheduleError("expression for Windows", cron.expression, "every day and month, as in 0 2 * * 1-5")
+        raise ScheduleError(DetailCode.EXPRESSION_WINDOWS(), cron.expression, DetailCode.EVERY_DAY_AND_MONTH())
     times = [(hour, minute) for hour in sorted(fields.hours) for minute in sorted(fields.minutes)]
     if len(times) > _MOST_TRIGGERS:
-        raise ScheduleError("expression for Windows", cron.expression, f"at most {_MOST_TRIGGERS} times a day")
+        allowed = DetailCode.TIMES_A_DAY(limit=_MOST_TRIGGERS)
+        raise ScheduleError(DetailCode.EXPRESSION_WINDOWS(), cron.expression, allowed)
     return times
 
 
@@ -150,7 +152,7 @@ def _refuse_special(cron: Cron) -> None:
     fields = cron.fields()
     odd = [day for day in fields.weekdays if not isinstance(day, int)] + [day for day in fields.days if day < 1]
     if odd:
-        raise ScheduleError("expression", cron.expression, "plain days here; L and # only in the built-in scheduler")
+        raise ScheduleError(DetailCode.EXPRESSION(), cron.expression, DetailCode.PLAIN_DAYS())
 
 
 _MARK = "# esteio backup: "
@@ -224,11 +226,11 @@ def _run(words: Sequence[str], given: str | None = None) -> None:
     done = subprocess.run(_found(words), input=given, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         said = " ".join((done.stderr or done.stdout).split())
-        raise InstallFailed(" ".join(words), said or f"it ended with exit code {done.returncode}")
+        raise InstallFailed(" ".join(words), said or DetailCode.EXIT_CODE(code=done.returncode))
 
 
 def _found(words: Sequence[str]) -> list[str]:
     program = shutil.which(words[0])
     if program is None:
-        raise InstallFailed(words[0], "it is not installed here")
+        raise InstallFailed(words[0], DetailCode.NOT_INSTALLED())
     return [program, *words[1:]]

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from esteio.backup._details import DetailCode
 from esteio.backup.store._store import (
     DirectoryMissing,
     Download,
@@ -151,8 +152,8 @@ class DirectoryStore:
             return StoreDenied(self.name, key, reason)
         if error.errno == errno.ENOENT:
             if self.root.is_dir():
-                return ObjectMissing(self.name, key, "there is no such file")
-            return DirectoryMissing(self.name, key, "the directory does not exist")
+                return ObjectMissing(self.name, key, DetailCode.NO_FILE())
+            return DirectoryMissing(self.name, key, DetailCode.DIRECTORY_ABSENT())
         return StoreUnavailable(self.name, key, reason)
 
 

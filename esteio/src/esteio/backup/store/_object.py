@@ -25,6 +25,7 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 
+from esteio.backup._details import DetailCode
 from esteio.backup.store._store import (
     CHUNK,
     Download,
@@ -104,7 +105,7 @@ class ObjectStore:
         """Read by ranges."""
         found = self.head(key)
         if found is None:
-            raise ObjectMissing(self.name, key, "there is no such object")
+            raise ObjectMissing(self.name, key, DetailCode.NO_OBJECT())
         yield _RangesDownload(self, found)
 
     def head(self, key: str) -> Stored | None:
@@ -245,13 +246,13 @@ def _translated(store: str, key: str, error: BaseError | OSError) -> StoreError:
     reason = _reason(error)
     said = str(error).lower()
     if any(mark in said for mark in _LOCKED):
-        return ObjectLocked(store, key, "it is retained by the store")
+        return ObjectLocked(store, key, DetailCode.RETAINED())
     status = _status(error)
     if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "accessdenied" in said or status in _DENIED:
         return StoreDenied(store, key, reason)
     if isinstance(error, FileNotFoundError):
         bucket = "nosuchbucket" in said or "containernotfound" in said
-        return ObjectMissing(store, key, "there is no such bucket" if bucket else "there is no such object")
+        return ObjectMissing(store, key, DetailCode.NO_BUCKET() if bucket else DetailCode.NO_OBJECT())
     if any(mark in said for mark in _FULL):
         return StoreFull(store, key, reason)
     if 400 <= status < 500 and status not in _PASSING and "requesttimeout" not in said:  # which S3 sends as a 400

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, runtime_checkable
 
+from esteio.backup._details import Detail, DetailCode
 from esteio.errors import EsteioError
 
 __all__ = [
@@ -42,78 +43,80 @@ __all__ = [
 class StoreError(EsteioError):
     """Base of the errors of stores: `store` is the name of the one that failed, `key` the object."""
 
-    advice = "see the reason"
+    advice: str = DetailCode.SEE_REASON()
+    """What to do."""
 
     def __init__(self, store: str, key: str, reason: str) -> None:
         self.store = store
         self.key = key
         self.reason = reason
-        what = f"object {key!r}: " if key else ""
-        super().__init__(f"backup store {store}: {what}{reason}; {self.advice}")
+        super().__init__(self.detail)
+
+    @property
+    def detail(self) -> Detail:
+        """The whole sentence."""
+        if self.key:
+            return DetailCode.OBJECT_FAILED(store=self.store, key=self.key, reason=self.reason, advice=self.advice)
+        return DetailCode.STORE_FAILED(store=self.store, reason=self.reason, advice=self.advice)
 
 
 class StoreUnavailable(StoreError):
     """It does not answer, or answers that it cannot now."""
 
-    advice = "try again when it answers; what others have is not lost"
+    advice = DetailCode.TRY_AGAIN()
 
 
 class DirectoryMissing(StoreUnavailable):
     """The directory is not there: a disk that is not mounted, a wrong address, or nothing was ever kept there."""
 
-    advice = "mount the disk it is on, or correct the address; `backup init` makes it where its parent exists"
+    advice = DetailCode.MOUNT_OR_INIT()
 
 
 class StoreNotInitialised(StoreError):
     """It has no marker, or that of another set of backups: nothing is written there."""
 
-    advice = (
-        "mount the disk that belongs there, or correct the address; for a new place, type `backup init` once "
-        "(`sispat backup init`)"
-    )
+    advice = DetailCode.MOUNT_OR_INIT_ONCE()
 
 
 class StoreDenied(StoreError):
     """It does not know us, or does not let us."""
 
-    advice = "check the credentials and the permissions (list, read, write, delete)"
+    advice = DetailCode.CHECK_CREDENTIALS()
 
 
 class StoreRejected(StoreError):
     """It does not take the request as we make it (an answer 4xx); the same again would be answered the same."""
 
-    advice = (
-        "see the reason: the region or another option of its address is wrong, or it does not know a header we send"
-    )
+    advice = DetailCode.CHECK_OPTIONS()
 
 
 class StoreFull(StoreError):
     """No space or quota is left."""
 
-    advice = "make room or prune; nothing that is complete was removed"
+    advice = DetailCode.MAKE_ROOM_OR_PRUNE()
 
 
 class ObjectMissing(StoreError):
     """There is no such object, or no such bucket."""
 
-    advice = "look at what `list` shows, and check the bucket's name"
+    advice = DetailCode.CHECK_BUCKET()
 
 
 class ObjectLocked(StoreError):
     """It may not be removed before its retention ends: as wanted, and no failure of the store."""
 
-    advice = "it is kept until its retention ends, and removed by a later prune"
+    advice = DetailCode.KEPT_UNTIL_RETENTION()
 
 
 class UploadTruncated(StoreError):
     """The store has less, or more, than was sent."""
 
-    advice = "it was removed again where that was possible; check what is between us and the store"
+    advice = DetailCode.CHECK_CONNECTION()
 
     def __init__(self, store: str, key: str, *, sent: int, kept: int) -> None:
         self.sent = sent
         self.kept = kept
-        super().__init__(store, key, f"{sent} bytes were sent, it has {kept}")
+        super().__init__(store, key, DetailCode.BYTES_LOST(sent=sent, kept=kept))
 
 
 class AllStoresFailed(EsteioError):

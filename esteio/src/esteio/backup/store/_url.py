@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from esteio.backup._details import DetailCode
 from esteio.backup.store._directory import DirectoryStore
 from esteio.backup.store._store import Store, StoreUrlError
 
@@ -38,11 +39,12 @@ def open_store(url: str, *, timeout: float | None = None) -> Store:
     if parts.scheme == "file":
         return DirectoryStore(unquote(parts.path))
     if parts.scheme not in _KINDS:
-        raise StoreUrlError("the scheme", parts.scheme, "a path, file, s3, gs, az")
+        raise StoreUrlError(DetailCode.SCHEME(), parts.scheme, DetailCode.SCHEMES())
     if "@" in parts.netloc:
-        raise StoreUrlError("the host", "***@" + parts.netloc.rpartition("@")[2], "no credentials in the address")
+        host = "***@" + parts.netloc.rpartition("@")[2]
+        raise StoreUrlError(DetailCode.HOST(), host, DetailCode.NO_CREDENTIALS())
     if not parts.netloc:
-        raise StoreUrlError("the bucket", "", "s3://bucket")
+        raise StoreUrlError(DetailCode.BUCKET(), "", "s3://bucket")
     from esteio.backup.store._object import PARALLEL, ObjectStore  # late: a directory needs nothing of obstore
 
     bare = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
@@ -68,7 +70,7 @@ def _options(scheme: str, query: str) -> dict[str, str]:
     for name in found:
         if name not in _OPTIONS[scheme]:
             allowed = ", ".join(_OPTIONS[scheme]) or "none"
-            raise StoreUrlError(f"an option of {scheme}://", name, allowed)
+            raise StoreUrlError(DetailCode.OPTION(scheme=f"{scheme}://"), name, allowed)
     if found.get("checksum", "sha256") not in ("sha256", "none"):
         raise StoreUrlError("checksum", found["checksum"], "sha256, none")
     return found
@@ -82,7 +84,8 @@ def _number(options: Mapping[str, str], name: str, low: float, high: float) -> f
     except ValueError:
         found = float("nan")
     if not low <= found <= high:
-        raise StoreUrlError(name, options[name], f"a number from {low:g} to {high:g}")
+        allowed = DetailCode.NUMBER_BETWEEN(low=f"{low:g}", high=f"{high:g}")
+        raise StoreUrlError(name, options[name], allowed)
     return found
 
 
@@ -106,11 +109,11 @@ def _inner(scheme: str, url: str, options: dict[str, str], timeout: float) -> An
             url, client_options=client, retry_config=retries, **config
         )
     except (BaseError, ValueError) as error:
-        raise StoreUrlError("the address", url, str(error).splitlines()[0]) from None
+        raise StoreUrlError(DetailCode.ADDRESS(), url, str(error).splitlines()[0]) from None
 
 
 def _azure(url: str) -> tuple[str, str]:
     account, _, path = url.removeprefix("az://").partition("/")
     if not path:
-        raise StoreUrlError("the container", "", "az://account/container")
+        raise StoreUrlError(DetailCode.CONTAINER(), "", "az://account/container")
     return account, f"az://{path}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from psycopg import sql
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import DatabaseRefused, ToolFailed, VerificationFailed
 from esteio.backup._progress import Progress
 from esteio.backup._session import Connection, connect, one
@@ -108,7 +109,7 @@ class Trial:
                     found = (found + piece)[:_KEPT]
         except ToolFailed as error:
             said = tuple(re.sub(r"\n\s+", " ", found.decode(errors="replace")).splitlines())
-            raise VerificationFailed(self._plan.base.id, said or (str(error),)) from error
+            raise VerificationFailed(self._plan.base.id, said or (error.detail,)) from error
         return True
 
     @contextmanager
@@ -130,7 +131,8 @@ def _read(server: Embedded, database: str, backup: str) -> int:
                 found = _count(conn, schema, table)
                 rows += found if counts else 0
     except (DatabaseRefused, DatabaseUnavailable) as error:
-        raise VerificationFailed(backup, (f"{database}: {reading}: {error}",)) from error
+        unread = DetailCode.TABLE_UNREADABLE(database=database, table=reading, reason=str(error))
+        raise VerificationFailed(backup, (unread,)) from error
     return rows
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged, ToolFailed, TrialNotHeld, VerificationFailed
 from esteio.backup._files import Folder
 from esteio.backup._progress import Progress, silent
@@ -116,7 +117,7 @@ def verify_dump(
             if _amcheck(scratch.dsn.with_(database=_NAME), tools, progress):
                 checked.append("amcheck")
     except BackupDamaged as error:
-        problems = (f"{error.file}: {error.problem}",)
+        problems = (DetailCode.IN_FILE(file=error.file, reason=error.problem),)
     except VerificationFailed as error:
         problems = error.problems
     except ToolFailed as error:
