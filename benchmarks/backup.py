@@ -3,7 +3,7 @@
 The database is the demo's city, grown to `--gigabytes`; every command writes to the same disk, and all are run
 `--rounds` times in turn, the best of each counting. Ours is the whole command `esteio backup run --no-verify`, Python's
 start, globals and the digests of all tables included; its memory is that of all its processes together, looked at in
-a run of its own. The trial that follows a run otherwise is timed once.
+a run of its own. The verification that follows a run otherwise is timed once.
 
 Claims about the whole cluster: a base restore takes a quarter of the time of pg_restore; a service's 99th percentile is
 at most 1.5 x while a backup runs; after everything was killed and lost, a GB is back in 60 s, a second missing at most.

@@ -17,8 +17,8 @@ from esteio.backup import (
     Decision,
     Manifest,
     Part,
-    Proof,
     ToolFailed,
+    Verification,
     VerificationFailed,
     Why,
 )
@@ -34,13 +34,15 @@ MANIFEST = Manifest(
     tool_version="18.1",
     parts=(Part("database.dump.zst", "database", 1_234_567_890, 345_678_901, ""),),
 )
-PROOF = Proof("city_20260921_140000", "2026-09-21T14:10:00+00:00", 41.26, 50.0, "18.1", 123456, ("restore", "amcheck"))
+VERIFICATION = Verification(
+    "city_20260921_140000", "2026-09-21T14:10:00+00:00", 41.26, 50.0, "18.1", 123456, ("restore", "amcheck")
+)
 MADE = BackupRunEnded(
     "city_20260921_140000",
     "dump",
     "city",
     manifest=MANIFEST,
-    proof=PROOF,
+    verification=VERIFICATION,
     stores=("/mnt/backup",),
     decisions=(
         Decision("city_20260921_140000", True, Why.YOUNG, "30"),
@@ -65,7 +67,7 @@ def test_a_success_tells_size_duration_proof_and_what_was_removed() -> None:
     assert first.endswith(", 2026-09-21 14:13 UTC: 1.2 GB in 5.2 min, 345.7 MB stored.")
     assert rest == [
         "It is in /mnt/backup.",
-        "Restored for trial in 41.3 s: 123456 rows as they should be (restore, amcheck).",
+        "Restored to verify it in 41.3 s: 123456 rows as they should be (restore, amcheck).",
         "Removed: city_20260801_140000, 12 segments of log, 3 documents that no backup needs any more.",
     ]
 
@@ -75,11 +77,11 @@ def test_what_is_not_in_every_store_or_not_proven_is_a_warning() -> None:
     assert lacking is not None
     assert (lacking.level, lacking.subject) == ("warning", "Backup city_20260921_140000: not in every store")
     assert "It is missing in s3://bucket." in lacking.body
-    unproven = backup_notice(replace(MADE, proof=None, decisions=()), at=AT)
+    unproven = backup_notice(replace(MADE, verification=None, decisions=()), at=AT)
     assert unproven is not None
     assert (unproven.level, unproven.subject) == (
         "warning",
-        "Backup city_20260921_140000: made, not restored for trial",
+        "Backup city_20260921_140000: made, not verified",
     )
     assert "nothing old was removed" in unproven.body
     assert "Removed" not in unproven.body

@@ -37,16 +37,16 @@ def receiver() -> Iterator[HttpReceiver]:
 @pytest.fixture
 def env(receiver: HttpReceiver, postgres_server, tmp_path: Path) -> Iterator[dict[str, str]]:
     Backups(Dsn(), Stores([open_store(str(tmp_path / "cópias"))])).init(encrypted=False)
-    trials = tempfile.mkdtemp()
-    Path(trials).chmod(0o711)  # the account of the server has to pass
+    verifications = tempfile.mkdtemp()
+    Path(verifications).chmod(0o711)  # the account of the server has to pass
     yield {
         **os.environ,
         "DATABASE_URL": postgres_server.dsn("nenhum").with_(password="senha-do-banco").url,
         "BACKUP_DIR": str(tmp_path / "cópias"),
-        "TMPDIR": trials,
+        "TMPDIR": verifications,
         "WEBHOOK_URL": receiver.url,
     }
-    shutil.rmtree(trials)
+    shutil.rmtree(verifications)
 
 
 def started(env: dict[str, str], *arguments: str) -> subprocess.Popen[str]:

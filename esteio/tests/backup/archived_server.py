@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup.archive import WalArchive
 from esteio.backup.base import take_base
 from esteio.backup.packing import Packing
@@ -30,7 +30,7 @@ def main(home: Path) -> None:
     print("pid", server.pid, flush=True)
     with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
         conn.execute("CREATE TABLE IF NOT EXISTS written (n int PRIMARY KEY, filler text)")
-        draft = Draft(stores, f"base_{time.time_ns()}", packing)
+        draft = BackupWriter(stores, f"base_{time.time_ns()}", packing)
         draft.finish(take_base(draft, toolbox, server.dsn()))
         print("base", draft.id, flush=True)
         for number in itertools.count():

@@ -35,7 +35,7 @@ def content(postgres_server) -> Dsn:
 
 @pytest.fixture(scope="session")
 def taken(content: Dsn, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a backup of it that nobody tried yet, made once."""
+    """The folder of a backup of it that nobody verified yet, made once."""
     root = tmp_path_factory.mktemp("uma vez") / "cópias"
     return root / Backups(content, Stores([open_store(str(root))]), self_init=True).run(verify=False).manifest.id
 

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from esteio.backup import Manifest, Proof
+from esteio.backup import Manifest, Verification
 from esteio.backup._catalogue import Catalogue
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup._manifest import backup_id
 from esteio.backup._progress import Progress, silent
 from esteio.backup.documents import Documents
@@ -16,7 +16,7 @@ from esteio.backup.packing import Decryption, Packing
 from esteio.backup.store import Store, Stores, open_store
 from esteio.clock import SystemClock
 
-NOBODY = Proof("x", "2026-01-01T00:00:00+00:00", 0.0, 0.0, "18.0", 0, ())
+NOBODY = Verification("x", "2026-01-01T00:00:00+00:00", 0.0, 0.0, "18.0", 0, ())
 
 
 class Later(SystemClock):
@@ -65,7 +65,7 @@ class Desk:
         """A backup that has nothing but documents."""
         entries = Catalogue(self.stores, self.prefix).entries() if self.root.is_dir() else []
         name = backup_id(self.prefix, self.clock.time(), [entry.id for entry in entries])
-        self.draft = Draft(self.stores, name, self.packing())
+        self.draft = BackupWriter(self.stores, name, self.packing())
         self.draft.keep("globals.sql", "globals", b"-- so that there is a folder")
         began = f"{name[-15:-11]}-{name[-11:-9]}-{name[-9:-7]}T{name[-6:-4]}:{name[-4:-2]}:{name[-2:]}+00:00"
         bare = Manifest(
@@ -79,8 +79,8 @@ class Desk:
             raise
         return made
 
-    def tried(self, manifest: Manifest, sample: int | None = None) -> Proof:
-        return self.documents.tried(manifest, NOBODY, silent, sample)
+    def verified(self, manifest: Manifest, sample: int | None = None) -> Verification:
+        return self.documents.verify(manifest, NOBODY, silent, sample)
 
     def objects(self) -> dict[str, tuple[int, int]]:
         """Each object in the directory, with what shows that it was written anew."""

@@ -38,7 +38,7 @@ def env(database: Dsn, tmp_path: Path) -> dict[str, str]:
 
 
 def short_directory(tmp_path: Path) -> Path:
-    """Where trials are held; the server's account has to pass."""
+    """Where verifications are made; the server's account has to pass."""
     place = tmp_path / "t"
     place.mkdir(exist_ok=True)
     for each in (place, *list(place.parents)[:3]):
@@ -80,7 +80,7 @@ def test_the_whole_way_from_run_to_restore(env, database: Dsn) -> None:
     done = esteio(env, "run")
     assert done.returncode == 0, done.stderr
     assert "Dumping the database ...\n" in done.stderr
-    assert "Restored for trial" in done.stdout
+    assert "Restored to verify it" in done.stdout
     listed = json.loads(inside(env, "list", "--json").stdout)
     assert [(each["verified"], each["kind"], each["stores"]) for each in listed] == [
         (True, "dump", [env["BACKUP_DIR"]])
@@ -319,7 +319,7 @@ def test_the_servers_own_words_are_in_show_and_not_in_a_status(env, tmp_path: Pa
     ):
         assert inside(env, "verify").returncode == 1
     status = inside(env, "status")
-    assert "failed its trial: pg_restore failed with exit code 1" in status.stdout
+    assert "failed its verification: pg_restore failed with exit code 1" in status.stdout
     assert "out of memory" not in status.stdout
     assert "error: out of memory" in inside(env, "show", folder.name).stdout
 

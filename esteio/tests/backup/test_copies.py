@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from trial_database import query, red
 
-from esteio.backup import BackupDamaged, Backups, Flaw, Proof, RestoreRefused, Trouble
+from esteio.backup import BackupDamaged, Backups, CopyDefect, ProblemCode, RestoreRefused, Verification
 from esteio.backup._manifest import Manifest
 from esteio.backup.packing import Decryption, Encryption, Packing
 from esteio.backup.restore import first_segment
@@ -40,8 +40,8 @@ class Two:
     def file(self, where: Path, name: str) -> Path:
         return where / self.id / name
 
-    def found(self) -> dict[tuple[str, str], Flaw]:
-        return {(Path(flaw.store).name, flaw.file): flaw for flaw in self.backups.check_copies(self.id).flaws}
+    def found(self) -> dict[tuple[str, str], CopyDefect]:
+        return {(Path(defect.store).name, defect.file): defect for defect in self.backups.check_copies(self.id).defects}
 
 
 def opened(dsn: Dsn, *places: Path) -> Backups:
@@ -56,7 +56,7 @@ def opened(dsn: Dsn, *places: Path) -> Backups:
 
 def proven(backups: Backups, backup: str) -> None:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    backups.catalogue.prove(Proof(backup, now, 1.0, 1.0, "18.0", 3, ("restore",)))
+    backups.catalogue.keep_verification(Verification(backup, now, 1.0, 1.0, "18.0", 3, ("restore",)))
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +100,9 @@ def test_one_wrong_byte_of_any_file_in_any_store_is_found_and_who_has_it_right_i
         for here, there in ((two.near, two.far), (two.far, two.near)):
             whole = two.file(here, name).read_bytes()
             flip(two.file(here, name))
-            [flaw] = two.backups.check_copies().flaws
-            assert (flaw.store, flaw.file, flaw.right) == (str(here), name, (str(there),))
-            assert flaw.problem.code is Trouble.COPY_CHANGED
+            [defect] = two.backups.check_copies().defects
+            assert (defect.store, defect.file, defect.right) == (str(here), name, (str(there),))
+            assert defect.problem.code is ProblemCode.COPY_CHANGED
             assert two.file(here, name).read_bytes() != whole  # nothing was mended
             two.file(here, name).write_bytes(whole)
 
@@ -120,10 +120,10 @@ def test_a_damaged_manifest_in_the_nearest_store_does_not_hide_the_backup(two: T
 def test_a_later_trial_that_failed_counts_even_when_the_nearest_store_missed_it(two: Two) -> None:
     day_before = time.time() - 86400
     os.utime(two.file(two.near, "proof.json"), (day_before, day_before))
-    failed = Proof(two.id, datetime.now(UTC).isoformat(), 1.0, 1.0, "18.0", 3, ("restore",), ("bem is missing",))
+    failed = Verification(two.id, datetime.now(UTC).isoformat(), 1.0, 1.0, "18.0", 3, ("restore",), ("bem is missing",))
     two.file(two.far, "proof.json").write_text(failed.to_json())
     assert not two.backups.entries()[0].verified
-    assert f"{two.id} failed its trial: bem is missing" in red(two.backups)
+    assert f"{two.id} failed its verification: bem is missing" in red(two.backups)
     assert two.backups.copy(read=True).files == (("proof.json", str(two.near)),)
     assert two.file(two.near, "proof.json").read_text() == failed.to_json()
 
@@ -154,7 +154,7 @@ def test_changed_bytes_are_brought_back_after_reading_and_damage_is_never_spread
     before = [two.file(place, "database.dump.zst.age").read_bytes() for place in (two.near, two.far)]
     done = two.backups.copy(read=True)
     assert done.files == ()
-    assert {flaw.file for flaw in done.left} == {"database.dump.zst.age"}
+    assert {defect.file for defect in done.left} == {"database.dump.zst.age"}
     assert [two.file(place, "database.dump.zst.age").read_bytes() for place in (two.near, two.far)] == before
 
 
@@ -162,7 +162,7 @@ def test_a_file_that_is_wrong_at_its_origin_is_not_copied_and_no_manifest_follow
     shutil.rmtree(two.far / two.id)
     flip(two.file(two.near, "database.dump.zst.age"))
     done = two.backups.copy()
-    assert [flaw.file for flaw in done.left] == ["database.dump.zst.age"]
+    assert [defect.file for defect in done.left] == ["database.dump.zst.age"]
     assert f"database.dump.zst.age in {two.near} is not as it was written" in str(done.left[0].problem)
     assert not two.file(two.far, "manifest.json").exists()
 
@@ -194,7 +194,7 @@ def test_a_catalogue_that_is_asked_again_reads_only_what_is_new(two: Two, monkey
     assert two.backups.catalogue.entries() == two.backups.catalogue.entries()
     assert sorted(read) == [f"{two.id}/manifest.json", f"{two.id}/proof.json"]
     flip(two.file(two.near, "manifest.json"))
-    assert two.backups.catalogue.entries()[0].flaws
+    assert two.backups.catalogue.entries()[0].defects
     shutil.rmtree(two.near / two.id)
     shutil.rmtree(two.far / two.id)
     assert two.backups.catalogue.entries() == []
@@ -207,10 +207,10 @@ def test_a_store_that_is_away_is_red_and_the_others_are_looked_at(two: Two) -> N
     assert [entry.verified for entry in two.backups.entries()] == [True]
     found = two.backups.check_copies()
     assert found.whole == (str(two.near),)
-    assert [flaw.problem.code for flaw in found.flaws] == [Trouble.COPY_UNREADABLE]
+    assert [defect.problem.code for defect in found.defects] == [ProblemCode.COPY_UNREADABLE]
     assert two.backups.copy().left
     two.near.rename(two.near.with_name("também"))
-    assert [problem.code for problem in two.backups.status().problems] == [Trouble.STORE_SILENT] * 2
+    assert [problem.code for problem in two.backups.status().problems] == [ProblemCode.STORE_SILENT] * 2
 
 
 def test_an_old_backup_may_be_absent_from_a_store_that_was_added_later(two: Two, tmp_path: Path) -> None:
@@ -218,28 +218,28 @@ def test_an_old_backup_may_be_absent_from_a_store_that_was_added_later(two: Two,
     (tmp_path / "nova").mkdir()
     proven(more, more.run(verify=False).manifest.id)
     assert more.status().ok
-    assert len(more.entries()[0].flaws) == 1
+    assert len(more.entries()[0].defects) == 1
 
 
 def test_a_run_looks_at_what_arrived_and_fails_when_nothing_whole_did(
     two: Two, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from esteio.backup._files import Draft
+    from esteio.backup._files import BackupWriter
 
-    finish = Draft.finish
+    finish = BackupWriter.finish
 
-    def lost(draft: Draft, manifest: Manifest) -> tuple[str, ...]:
+    def lost(draft: BackupWriter, manifest: Manifest) -> tuple[str, ...]:
         names = finish(draft, manifest)
         for place in gone:
             (place / draft.id / "globals.sql.zst.age").unlink()
         return names
 
-    monkeypatch.setattr(Draft, "finish", lost)
+    monkeypatch.setattr(BackupWriter, "finish", lost)
     gone = [two.far]
     done = two.backups.run(verify=False)
     assert done.stores == (str(two.near),)
     assert [(problem.code, problem.fields["store"]) for problem in done.lacking] == [
-        (Trouble.COPY_LACKS_FILE, str(two.far))
+        (ProblemCode.COPY_LACKS_FILE, str(two.far))
     ]
     gone = [two.near, two.far]
     with pytest.raises(BackupDamaged, match=r"globals\.sql\.zst\.age: it is not in the stores as it was sent"):
@@ -287,9 +287,9 @@ def test_a_missing_segment_is_red_and_a_damaged_one_is_named_with_its_store(two:
     flip(two.near / log[0])
     (two.far / log[1]).unlink()
     found = two.found()
-    assert found["perto", log[0]].problem.code is Trouble.LOG_DAMAGED
+    assert found["perto", log[0]].problem.code is ProblemCode.LOG_DAMAGED
     assert found["perto", log[0]].right == (str(two.far),)
-    assert found["longe", log[1]].problem.code is Trouble.LOG_ABSENT
+    assert found["longe", log[1]].problem.code is ProblemCode.LOG_ABSENT
     assert [(each.file, each.store, each.problem) for each in two.backups.copy_log()] == [(log[1], str(two.far), None)]
     assert set(two.found()) == {("perto", log[0])}
     assert [each.store for each in two.backups.copy_log(read=True)] == [str(two.near)]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import esteio.backup
-from esteio.backup import Detail, DetailCode, Problem, Proof, Trouble
+from esteio.backup import Detail, DetailCode, Problem, ProblemCode, Verification
 from esteio.backup._details import detail_of, from_plain, plain, together
 from esteio.backup._problem import brief, why
 from esteio.backup.store import AllStoresFailed, StoreUnavailable
@@ -112,19 +112,21 @@ def test_a_code_of_a_later_version_is_read_as_its_text() -> None:
 
 def test_a_verification_keeps_the_codes_and_older_versions_read_its_sentences() -> None:
     problem = DetailCode.TABLE_MISSING(table="public.t")
-    proof = Proof("b_20260301_000000", "2026-03-01T00:00:00+00:00", 1.0, 2.0, "18.0", 0, (), (problem, "said"))
-    text = proof.to_json()
+    verification = Verification(
+        "b_20260301_000000", "2026-03-01T00:00:00+00:00", 1.0, 2.0, "18.0", 0, (), (problem, "said")
+    )
+    text = verification.to_json()
     assert json.loads(text)["problems"] == ["public.t is missing", "said"]
-    read = Proof.from_json(text).problems
-    assert read == proof.problems
+    read = Verification.from_json(text).problems
+    assert read == verification.problems
     assert isinstance(read[0], Detail)
     assert read[0].code is DetailCode.TABLE_MISSING
     assert not isinstance(read[1], Detail)
-    assert "codes" not in json.loads(Proof(*[*_first(proof), ()]).to_json())
+    assert "codes" not in json.loads(Verification(*[*_first(verification), ()]).to_json())
 
 
-def _first(proof: Proof) -> list[object]:
-    return [proof.backup, proof.at, 1.0, 2.0, "18.0", 0, ()]
+def _first(verification: Verification) -> list[object]:
+    return [verification.backup, verification.at, 1.0, 2.0, "18.0", 0, ()]
 
 
 def test_a_problem_carries_the_details_of_the_error_it_is_about() -> None:
@@ -136,7 +138,7 @@ def test_a_problem_carries_the_details_of_the_error_it_is_about() -> None:
     said = brief(AllStoresFailed("", {"/a": error}))
     assert isinstance(said, Detail)
     assert detail_of(ValueError(said)) is said
-    problem = Problem.of(Trouble.LOG_NOT_RECEIVED, reason=said)
+    problem = Problem.of(ProblemCode.LOG_NOT_RECEIVED, reason=said)
     again = Problem.from_plain(json.loads(json.dumps(problem.plain())))
     assert again == problem
     assert isinstance(again.fields["reason"], Detail)
@@ -153,5 +155,5 @@ def test_the_reference_lists_every_code_with_its_sentence() -> None:
     rows = {
         row.split("|")[1].strip(" `"): row.split("|")[2].strip() for row in PAGE.splitlines() if row.startswith("| `")
     }
-    codes = {code.name: code.value for code in (*DetailCode, *Trouble)}
+    codes = {code.name: code.value for code in (*DetailCode, *ProblemCode)}
     assert rows == codes

@@ -86,7 +86,7 @@ def test_a_memory_that_says_something_wrong_only_costs_time(desk: Desk) -> None:
     memory.write_text(memory.read_text().replace(digest, "0" * 64))
     made = desk.run()
     assert details(made)["new"] == 0
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
 
 
 def test_a_document_changed_without_a_new_size_or_time_is_noticed(desk: Desk) -> None:
@@ -118,7 +118,7 @@ def test_every_name_mode_and_time_comes_back_and_links_are_passed_over(desk: Des
     os.mkfifo(desk.documents_dir / "cano")
     made = desk.run()
     assert (details(made)["files"], details(made)["special"]) == (len(names), 2)
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
     assert tree(desk.back(made)) == tree(desk.documents_dir)
 
 
@@ -131,7 +131,7 @@ def test_ten_thousand_small_documents_of_which_many_are_equal_lie_there_once(des
     assert details(first)["files"] == 10_000
     assert details(first)["new"] == len(desk.objects()) == 500
     assert details(desk.run())["new"] == 0
-    assert desk.tried(first).ok
+    assert desk.verified(first).ok
 
 
 def test_an_empty_directory_is_an_empty_list_and_none_is_nothing(desk: Desk) -> None:
@@ -141,7 +141,7 @@ def test_an_empty_directory_is_an_empty_list_and_none_is_nothing(desk: Desk) -> 
     desk.documents_dir.rmdir()
     made = desk.run()
     assert "documents" not in made.details
-    assert desk.tried(made).checked == ()
+    assert desk.verified(made).checked == ()
     with pytest.raises(RestoreRefused, match="the backup has no documents; leave out --documents"):
         desk.back(made, "outra")
 
@@ -151,7 +151,7 @@ def test_documents_that_are_gone_altogether_fail_the_trial(desk: Desk) -> None:
     desk.run()
     shutil.rmtree(desk.documents_dir)
     gone = desk.run()
-    assert desk.tried(gone).problems == ("no documents are in it, where the backup before had 1",)
+    assert desk.verified(gone).problems == ("no documents are in it, where the backup before had 1",)
     assert desk.documents.of(gone).returned is None
 
 
@@ -164,14 +164,14 @@ def test_a_changed_byte_is_found_named_brought_again_and_read_from_the_next_stor
     made = desk.run()
     name = next(name for name in desk.objects() if (desk.root / name).stat().st_size > 20)
     flip(desk.root / name)
-    proof = desk.tried(made)
-    assert len(proof.problems) == 1
-    assert name in proof.problems[0]
-    assert "document 'são joão.pdf': " in proof.problems[0]
+    verification = desk.verified(made)
+    assert len(verification.problems) == 1
+    assert name in verification.problems[0]
+    assert "document 'são joão.pdf': " in verification.problems[0]
     assert tree(desk.back(made)) == tree(desk.documents_dir)
     again = desk.run()
     assert details(again)["new"] == 1
-    assert desk.tried(again).ok
+    assert desk.verified(again).ok
     for root in (desk.root, other):
         flip(root / name)
     with pytest.raises(BackupDamaged, match=r"document 'são joão\.pdf'"):
@@ -186,9 +186,9 @@ def test_an_object_that_one_store_lacks_is_named_with_the_store_and_brought_agai
     made = desk.run()
     [name] = desk.objects()
     (tmp_path / "outro" / name).unlink()
-    assert desk.tried(made, 0).problems == (f"{name}: document 'a': is missing in {tmp_path / 'outro'}",)
+    assert desk.verified(made, 0).problems == (f"{name}: document 'a': is missing in {tmp_path / 'outro'}",)
     (desk.root / name).write_bytes(b"")  # as a crash may leave it
-    assert desk.tried(desk.run()).ok
+    assert desk.verified(desk.run()).ok
 
 
 def test_the_trial_reads_what_is_new_and_a_sample_of_the_rest(desk: Desk) -> None:
@@ -198,8 +198,8 @@ def test_the_trial_reads_what_is_new_and_a_sample_of_the_rest(desk: Desk) -> Non
     flip(desk.root / old)
     desk.write("novo", "novo")
     made = desk.run()
-    assert desk.tried(made, 0).ok
-    assert desk.tried(made, 5).problems[0].startswith(old)
+    assert desk.verified(made, 0).ok
+    assert desk.verified(made, 5).problems[0].startswith(old)
 
 
 def test_one_that_vanishes_is_left_out_and_one_that_cannot_be_read_fails_the_trial(desk: Desk) -> None:
@@ -221,7 +221,7 @@ def test_one_that_vanishes_is_left_out_and_one_that_cannot_be_read_fails_the_tri
         "vanished": 1,
         "unreadable": 1,
     }
-    assert desk.tried(made).problems == ("document 'b': Too many levels of symbolic links",)
+    assert desk.verified(made).problems == ("document 'b': Too many levels of symbolic links",)
     assert list(tree(desk.back(made))) == ["c"]
 
 
@@ -247,7 +247,7 @@ def test_one_that_is_written_to_while_it_is_read_is_read_again(tmp_path: Path, s
     store.times = 1
     made = desk.run()
     assert (details(made)["files"], details(made)["changed"]) == (1, 0)
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
     assert desk.back(made).joinpath("a").stat().st_size == size + 4
 
 
@@ -258,12 +258,12 @@ def test_one_that_never_rests_is_kept_as_it_was_at_a_moment_or_told(tmp_path: Pa
     store.times = 9
     made = desk.run()
     assert (details(made)["files"], details(made)["changed"]) == (1, 1)
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
     store.document = desk.write("a", bytes(9 * 2**20))
     store.times = 9
     made = desk.run()
     assert details(made)["unreadable"] == 1
-    assert desk.tried(made).problems == ("document 'a': it changes while it is read",)
+    assert desk.verified(made).problems == ("document 'a': it changes while it is read",)
     assert not list(desk.root.rglob(".unfinished-*"))
 
 
@@ -277,7 +277,7 @@ def test_a_store_that_fails_at_a_document_gets_no_manifest_and_the_other_has_all
     made = desk.run()
     assert list(desk.draft.failed) == [str(bad)]
     assert not (bad / made.id / "manifest.json").exists()
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
     (good / "documents").rename(good / "d")
     (good / "documents").write_text("nor here")
     with pytest.raises(AllStoresFailed):
@@ -295,9 +295,9 @@ def test_with_recipients_who_takes_the_backup_cannot_read_it(tmp_path: Path) -> 
     assert details(desk.run())["new"] == 0
     assert all(name.endswith(".zst.age") for name in desk.objects())
     with pytest.raises(WrongKey):
-        desk.tried(made)
+        desk.verified(made)
     desk.key = lambda _: Decryption.of(str(other))
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
     assert tree(desk.back(made)) == tree(desk.documents_dir)
     both.pop()
     assert details(desk.run())["new"] == 1
@@ -361,7 +361,7 @@ def test_thinning_out_keeps_what_a_kept_backup_needs_and_what_is_young(desk: Des
         "1 documents that no backup needs any more",
     )
     desk.key = lambda _: None
-    assert desk.tried(second).ok
+    assert desk.verified(second).ok
     assert sorted(name.split("/")[1] for name in desk.objects()) == ["backup", "other", "other"]
 
 
@@ -380,7 +380,7 @@ def test_an_interrupted_run_leaves_no_backup_and_the_next_one_goes_on_from_there
     assert [path.name for path in desk.root.iterdir() if not path.name.startswith(".")] == ["documents"]
     made = desk.run()
     assert details(made)["new"] == 200 - sent
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
 
 
 @pytest.mark.parametrize("documents", [".", "cópias/documents/x"])
@@ -400,7 +400,7 @@ def test_a_list_cannot_lead_out_of_the_directory(desk: Desk, path: str) -> None:
     [line] = parse((b"").join(lines(())) + b'{"path": "a", "sha256": "x"}\n')
     with pytest.raises(ValueError, match="could leave its directory"):
         parse(b"".join(lines([replace(line, path=path)])))
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
 
 
 def test_a_restore_without_space_or_rights_is_refused_before_anything_is_written(

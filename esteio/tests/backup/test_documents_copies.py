@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from documents_desk import Desk, tree
 
-from esteio.backup import Trouble
+from esteio.backup import ProblemCode
 from esteio.backup._progress import silent
 from esteio.backup.store import open_store
 
@@ -27,16 +27,16 @@ def test_what_one_store_lacks_or_has_damaged_is_named_and_brought_from_the_other
     (tmp_path / "outro" / lacking).unlink()
     path = two.root / damaged
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    found = two.documents.flaws(made, silent)
-    assert [(flaw.store, flaw.file, flaw.right) for flaw in found] == [
+    found = two.documents.defects(made, silent)
+    assert [(defect.store, defect.file, defect.right) for defect in found] == [
         (str(two.root), damaged, (str(tmp_path / "outro"),)),
         (str(tmp_path / "outro"), lacking, (str(two.root),)),
     ]
     by_list = two.documents.bring(made, ())
     assert (by_list.files, by_list.left) == ((("documents", str(tmp_path / "outro")),), ())
-    read = two.documents.bring(made, two.documents.flaws(made, silent))
+    read = two.documents.bring(made, two.documents.defects(made, silent))
     assert (read.files, read.left) == ((("documents", str(two.root)),), ())
-    assert two.documents.flaws(made, silent) == []
+    assert two.documents.defects(made, silent) == []
     assert two.documents.bring(made, ()).files == ()
 
 
@@ -45,9 +45,9 @@ def test_what_no_store_has_right_is_left_and_said(two: Desk, tmp_path: Path) -> 
     name = min(two.objects())
     for root in (two.root, tmp_path / "outro"):
         (root / name).write_bytes(b"nothing of it")
-    brought = two.documents.bring(made, two.documents.flaws(made, silent))
+    brought = two.documents.bring(made, two.documents.defects(made, silent))
     assert brought.files == ()
-    assert [(flaw.file, flaw.problem.code) for flaw in brought.left] == [(name, Trouble.COPY_LACKS_FILE)] * 2
+    assert [(defect.file, defect.problem.code) for defect in brought.left] == [(name, ProblemCode.COPY_LACKS_FILE)] * 2
 
 
 def test_a_new_store_gets_every_document_before_it_gets_the_backup(two: Desk, tmp_path: Path) -> None:

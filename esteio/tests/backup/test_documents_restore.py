@@ -67,8 +67,8 @@ def test_a_run_tries_the_documents_too_and_drops_what_no_backup_needs(
     clock.days = 3
     told: list[tuple[str, int, int]] = []
     done = both.run(lambda step, amount, total, _: told.append((step, amount, total)))
-    assert done.proof is not None
-    assert "documents" in done.proof.checked
+    assert done.verification is not None
+    assert "documents" in done.verification.checked
     assert ("documents", 99, 99) in told
     assert {each.id: each.reason for each in done.decisions if not each.keep}["documents"] == (
         "1 documents that no backup needs any more"
@@ -81,7 +81,7 @@ def test_a_run_tries_the_documents_too_and_drops_what_no_backup_needs(
     victim.write_bytes(victim.read_bytes()[:-1])
     with pytest.raises(VerificationFailed, match=rf"{victim.name}: document 'ação \d\.pdf': it ends in the middle"):
         both.verify()
-    assert "failed its trial" in red(both)
+    assert "failed its verification" in red(both)
 
 
 def test_documents_come_back_with_their_database_and_the_present_ones_are_kept(

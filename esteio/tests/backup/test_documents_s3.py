@@ -32,6 +32,6 @@ def test_a_bucket_is_asked_once_what_it_has_and_gets_only_what_is_new(tmp_path: 
     desk.write("novo", "novo")
     made = desk.run()
     assert dict(counted) == {"list": 1, "PUT": 1, "HEAD": 1}
-    assert desk.tried(made).ok
+    assert desk.verified(made).ok
     alone = Desk(tmp_path, open_store(url))
     assert tree(alone.back(made)) == tree(desk.documents_dir)

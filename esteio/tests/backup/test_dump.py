@@ -26,7 +26,7 @@ TABLES = int(os.environ.get("ESTEIO_BACKUP_TABLES", "1000"))
 
 
 def run(backups: Backups, on_dump: Callable[[], None] = lambda: None):
-    """A run without its trial; `on_dump` is called once while the content is being read."""
+    """A run without its verification; `on_dump` is called once while the content is being read."""
     called = threading.Event()
 
     def progress(step: str, done: int, total: int, unit: str) -> None:
@@ -145,8 +145,8 @@ def test_an_empty_database_is_backed_up_and_verified(postgres_database: str, tmp
     backups = Backups(Dsn.parse(postgres_database), Stores([open_store(str(tmp_path / "cópias"))]), self_init=True)
     done = backups.run()
     assert done.manifest.tables == {}
-    assert done.proof is not None
-    assert done.proof.ok
+    assert done.verification is not None
+    assert done.verification.ok
 
 
 # What must not be there afterwards
@@ -315,8 +315,8 @@ def test_a_backup_that_lost_rows_fails_its_trial(backups: Backups, database: Dsn
         backups.run()
     [entry] = backups.entries()
     assert not entry.verified
-    assert entry.proof is not None
-    assert "failed its trial" in red(backups)
+    assert entry.verification is not None
+    assert "failed its verification" in red(backups)
     assert names(database, "trial") == []
 
 

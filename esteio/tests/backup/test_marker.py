@@ -11,7 +11,7 @@ import pytest
 from pyrage import x25519
 from trial_database import red
 
-from esteio.backup import Backups, EncryptionRequired, Manifest, ManifestError, Marker, Trouble, default_packing
+from esteio.backup import Backups, EncryptionRequired, Manifest, ManifestError, Marker, ProblemCode, default_packing
 from esteio.backup._marker import MARKER, MarkedStore
 from esteio.backup.packing import Decryption, Encryption
 from esteio.backup.store import AllStoresFailed, StoreNotInitialised, Stores, open_store
@@ -45,7 +45,7 @@ def test_a_disk_that_is_not_mounted_is_an_error_and_no_folder(database: Dsn, tmp
         assert list(mount.iterdir() if there else mount.parent.iterdir()) == []
     mount.rmdir()
     disk.rename(mount)
-    assert at(mount, database=database).run().proof is not None
+    assert at(mount, database=database).run().verification is not None
 
 
 def test_one_that_goes_while_backups_are_made_is_left_out_and_told(database: Dsn, tmp_path: Path) -> None:
@@ -59,7 +59,7 @@ def test_one_that_goes_while_backups_are_made_is_left_out_and_told(database: Dsn
     far.mkdir()
     done = backups.run(verify=False)
     assert done.stores == (str(near),)
-    assert [problem.code for problem in done.lacking] == [Trouble.COPY_NOT_MADE]
+    assert [problem.code for problem in done.lacking] == [ProblemCode.COPY_NOT_MADE]
     assert list(far.iterdir()) == []
     assert f"is not in {far}" in red(backups)
 
@@ -148,7 +148,7 @@ def test_where_only_encrypted_backups_belong_a_plain_one_is_neither_made_nor_res
     planted(taken, root, "backup_20990101_000000")
     assert backups.catalogue.find("latest").id == good
     assert "backup_20990101_000000 is not encrypted" in red(backups)
-    for act in (backups.verify, backups.folder, lambda name: backups.restore_into("não", name)):
+    for act in (backups.verify, backups.reader, lambda name: backups.restore_into("não", name)):
         with pytest.raises(ManifestError, match="is not encrypted, and the store was made for encrypted backups"):
             act("backup_20990101_000000")
     backups.delete("backup_20990101_000000")
@@ -168,6 +168,6 @@ def test_a_backup_of_another_set_is_neither_tried_nor_restored(database: Dsn, ta
     planted(taken, tmp_path / "ours", taken.name)
     [entry] = backups.entries()
     assert entry.problem is not None
-    assert entry.problem.code is Trouble.FOREIGN
+    assert entry.problem.code is ProblemCode.FOREIGN
     with pytest.raises(ManifestError, match="was made by another set of backups"):
         backups.restore_into("não", taken.name)

@@ -22,13 +22,13 @@ from trial_database import initialised
 
 from esteio import events
 from esteio.alert import Channels, Outbox, backup_notice
-from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, NotLeader, Problem, Trouble
+from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, NotLeader, Problem, ProblemCode
 from esteio.backup._lock import Lock
 from esteio.backup.agent import (
+    AgentState,
     ChildRun,
     Deferred,
     LeaderLock,
-    OperatorState,
     Reporter,
     ScheduledRunFailed,
     leading,
@@ -112,15 +112,15 @@ def test_a_run_under_way_can_be_interrupted(tmp_path: Path) -> None:
 
 def test_what_an_operator_says_is_read_as_it_was_written_and_silence_is_a_problem(tmp_path: Path) -> None:
     old, full = (
-        Problem.of(Trouble.FILES_MISSING, backup="b", files=("x", "y")),
-        Problem.of(Trouble.LOG_NO_SPACE, free=3),
+        Problem.of(ProblemCode.FILES_MISSING, backup="b", files=("x", "y")),
+        Problem.of(ProblemCode.LOG_NO_SPACE, free=3),
     )
-    state = OperatorState(1000.0, 7, True, (old,), (full,), "b", lag=3, services={"wal archive": "away"})
+    state = AgentState(1000.0, 7, True, (old,), (full,), "b", lag=3, services={"wal archive": "away"})
     write_state(tmp_path / "operator.json", state)
     assert read_state(tmp_path / "operator.json") == state
     assert state.problems(1299.0) == (full,)
     silent, last = state.problems(1000.0 + 3600)
-    assert str(silent) == "the operator has said nothing for 60 min: no backups are made"
+    assert str(silent) == "the agent has said nothing for 60 min: no backups are made"
     assert last == full
 
 
@@ -257,7 +257,7 @@ class Operator:
     def log(self) -> str:
         return self._log.read_text()
 
-    def state(self) -> OperatorState | None:
+    def state(self) -> AgentState | None:
         return read_state(self.state_file)
 
     def asked(self, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -319,7 +319,7 @@ def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from
         )
         assert first.asked("status").returncode == 0
         write_state(
-            first.state_file, OperatorState(time.time(), 1, True, amiss=(Problem.of(Trouble.LOG_SLOT, slot="lost"),))
+            first.state_file, AgentState(time.time(), 1, True, amiss=(Problem.of(ProblemCode.LOG_SLOT, slot="lost"),))
         )
         red = first.asked("status")
         assert red.returncode == 2

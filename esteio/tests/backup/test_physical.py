@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from esteio.backup import BackupDamaged, Manifest, RestoreRefused
-from esteio.backup._files import Draft, Folder
+from esteio.backup._files import BackupReader, BackupWriter
 from esteio.backup.archive import Wal, WalArchive, WalGap, WalNotShipped, WalShipped, gaps, inventory
 from esteio.backup.archive._fetch import dated
 from esteio.backup.base import NotPossible, take_base
@@ -70,14 +70,14 @@ def no_key(key_file: bytes | None) -> Decryption | None:
 
 def taken(stores: Stores, toolbox: Toolbox, server: PostgresServer, **given: Any) -> Manifest:
     packing = given.pop("packing", Packing(level=1))
-    draft = Draft(stores, f"b{time.time_ns()}", packing)
+    draft = BackupWriter(stores, f"b{time.time_ns()}", packing)
     manifest = take_base(draft, toolbox, server.dsn(), **given)
     draft.finish(manifest)
     return manifest
 
 
 def files_of(stores: Stores, manifest: Manifest) -> bytes:
-    return Folder(stores, manifest, no_key).text("files").encode()
+    return BackupReader(stores, manifest, no_key).text("files").encode()
 
 
 def run(server: PostgresServer | Embedded, *statements: str) -> Any:

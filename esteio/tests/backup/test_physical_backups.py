@@ -1,4 +1,4 @@
-"""Base backups and log among the others: tried, kept apart, thinned out, brought back."""
+"""Base backups and log among the others: verified, kept apart, pruned, brought back."""
 
 from __future__ import annotations
 
@@ -59,12 +59,18 @@ def test_a_base_and_an_incremental_are_tried_before_they_are_believed(
     with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
         conn.execute("CREATE TABLE read AS SELECT n, repeat('x', 9000) FROM generate_series(1, 1000) n")
     full = backups.run(kind="base")
-    assert full.proof is not None
-    assert full.proof.checked == ("sha256 of each file", "list of files", "restore", "every table read", "checksums")
-    assert full.proof.rows == 1000
+    assert full.verification is not None
+    assert full.verification.checked == (
+        "sha256 of each file",
+        "list of files",
+        "restore",
+        "every table read",
+        "checksums",
+    )
+    assert full.verification.rows == 1000
     more = backups.run(kind="incremental")
-    assert more.proof is not None
-    assert more.proof.ok
+    assert more.verification is not None
+    assert more.verification.ok
     assert more.manifest.details["needs"] == [full.manifest.id]
     assert [entry.verified for entry in backups.entries()] == [True, True]
     assert backups.status().ok
@@ -79,16 +85,16 @@ def test_a_base_of_which_a_byte_was_changed_fails_its_trial_and_is_named(backups
     path.write_bytes(content)
     with pytest.raises(VerificationFailed, match=r"backup_manifest\.zst"):
         backups.verify()
-    assert "failed its trial" in red(backups)
-    assert backups.cluster.wants_base() == f"{made.id} failed its trial"
-    with pytest.raises(NotPossible, match="failed its trial"):
+    assert "failed its verification" in red(backups)
+    assert backups.cluster.base_backup_due() == f"{made.id} failed its verification"
+    with pytest.raises(NotPossible, match="failed its verification"):
         backups.run(kind="incremental")
 
 
 def test_without_a_base_there_is_no_incremental_and_no_way_back(backups: Backups, home: Path) -> None:
     with pytest.raises(NotPossible, match="no base backup"):
         backups.run(kind="incremental")
-    assert backups.cluster.wants_base() == "there is no base backup"
+    assert backups.cluster.base_backup_due() == "there is no base backup"
     with pytest.raises(RestoreRefused, match="no base backup"):
         backups.recover(home / "new")
     with pytest.raises(ValueError, match="dump, base, incremental"):
@@ -99,7 +105,7 @@ def test_without_a_base_there_is_no_incremental_and_no_way_back(backups: Backups
 def test_a_base_is_not_taken_for_the_latest_dump(backups: Backups) -> None:
     backups.run(kind="base", verify=False)
     with pytest.raises(BackupNotFound):
-        backups.folder()
+        backups.reader()
 
 
 def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
@@ -142,14 +148,14 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
             again.start()
             assert "timeline 2 after a restore" in red(backups)
-            assert restored.cluster.wants_base() == f"the log went on to timeline 2 after {made.id}"
+            assert restored.cluster.base_backup_due() == f"the log went on to timeline 2 after {made.id}"
             conn.execute("CREATE TABLE at_once ()")
             written_until(again, time.time())
             assert tables_in(restored.recover(home / "early").directory) == ["at_once", "precious"]
             along_the_old = restored.recover(home / "old", row[0]).directory
             assert (along_the_old / "pg_wal/00000003.history").exists()  # the second is taken, there and for ever
             restored.run(kind="base")
-            assert restored.cluster.wants_base() is None
+            assert restored.cluster.base_backup_due() is None
             conn.execute("CREATE TABLE afterwards ()")
             written_until(again, time.time())
     finally:

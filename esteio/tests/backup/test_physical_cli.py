@@ -85,7 +85,7 @@ def test_the_whole_way_from_a_base_to_a_moment(env: dict[str, str], server: Post
     archive = start(env, "archive")
     try:
         until(lambda: any((home / "disk/.wal").glob("*/*.partial")), archive)
-        assert "Restored for trial" in esteio(env, "run", "--kind", "base")
+        assert "Restored to verify it" in esteio(env, "run", "--kind", "base")
         esteio(env, "run", "--kind", "incremental", "--no-verify")
         with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
             conn.execute("CREATE TABLE precious ()")

@@ -14,7 +14,7 @@ from esteio.backup.archive import Segment, StoreLag, Wal, WalStatus, gaps
 from esteio.backup.archive._inventory import Branch, history_file
 from esteio.backup.archive._segments import lsn_bytes
 from esteio.backup.restore import Target, first_segment, plan, window
-from esteio.backup.restore._plan import why_base
+from esteio.backup.restore._plan import base_backup_due
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -87,15 +87,15 @@ def test_timelines_have_gaps_of_their_own() -> None:
 
 def test_a_base_is_wanted_when_the_newest_does_not_bring_back_the_present() -> None:
     log = [wal(1, 0), wal(3, 10), wal(4, 20)]
-    assert why_base(None, sound=True, log=log) == "there is no base backup"
-    assert why_base(base(0, 2), sound=True, log=log) is None
-    assert why_base(base(0, 2), sound=True, log=()) is None
-    assert why_base(base(0, 2), sound=False, log=log) == "b0 failed its trial"
-    missing = why_base(base(0, 2), sound=True, log=[*log, wal(6, 30), wal(8, 40)])
+    assert base_backup_due(None, sound=True, log=log) == "there is no base backup"
+    assert base_backup_due(base(0, 2), sound=True, log=log) is None
+    assert base_backup_due(base(0, 2), sound=True, log=()) is None
+    assert base_backup_due(base(0, 2), sound=False, log=log) == "b0 failed its verification"
+    missing = base_backup_due(base(0, 2), sound=True, log=[*log, wal(6, 30), wal(8, 40)])
     assert missing == "log missing from 000000010000000000000005 to 000000010000000000000007 after b0"
     later = Wal(segment(3, 2), 0.0, True, key="x")
-    assert why_base(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
-    assert why_base(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
+    assert base_backup_due(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
+    assert base_backup_due(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
 
 
 HISTORY = "1\t0/{:X}\tbefore 2026-03-01 12:25:00+00\n"

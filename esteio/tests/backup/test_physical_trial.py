@@ -1,4 +1,4 @@
-"""What the trial of a base looks at, on a cluster of Debian's PostgreSQL 15: it has all programs, and no checksums here."""
+"""What verifying a base looks at, on a cluster of Debian's PostgreSQL 15: it has all programs, and no checksums here."""
 
 from __future__ import annotations
 
@@ -55,9 +55,9 @@ def backups(server: PostgresServer) -> Iterator[Backups]:
 
 
 def test_every_row_of_every_database_is_read_and_postgresqls_own_programs_agree(backups: Backups) -> None:
-    proof = backups.run(kind="base").proof
-    assert proof is not None
-    assert proof.checked == (
+    verification = backups.run(kind="base").verification
+    assert verification is not None
+    assert verification.checked == (
         "sha256 of each file",
         "list of files",
         "pg_verifybackup",
@@ -65,8 +65,8 @@ def test_every_row_of_every_database_is_read_and_postgresqls_own_programs_agree(
         "every table read",
         "amcheck",
     )
-    assert proof.rows == 500 + 30 + 7
-    assert 0 < proof.restore_seconds < proof.total_seconds
+    assert verification.rows == 500 + 30 + 7
+    assert 0 < verification.restore_seconds < verification.total_seconds
 
 
 @pytest.mark.parametrize("what", ["toast", "index"])

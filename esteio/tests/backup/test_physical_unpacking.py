@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from esteio.backup import BackupDamaged, Manifest
-from esteio.backup._files import Draft, Folder
+from esteio.backup._files import BackupReader, BackupWriter
 from esteio.backup.base._tar import NotTar, Picking
 from esteio.backup.packing import Packing
 from esteio.backup.restore._data_directory import Comparison, ThreadedWriter, problems, unpack_tar
@@ -55,11 +55,11 @@ def unpacked(tmp_path: Path) -> Callable[..., list[str]]:
 
     def unpack(stream: bytes, files: bytes = listing()) -> list[str]:
         stores = Stores([open_store(str(tmp_path / "disk"))])
-        draft = Draft(stores, "b", Packing(level=1))
+        draft = BackupWriter(stores, "b", Packing(level=1))
         part = draft.add("base.tar", "base", io.BytesIO(stream))
         manifest = Manifest("b", "base", "", 0.0, "18.4", "18.4", (part,))
         compared = Comparison(files)
-        unpack_tar(Folder(stores, manifest, lambda _: None), part, tmp_path / "new", compared, write_back=True)
+        unpack_tar(BackupReader(stores, manifest, lambda _: None), part, tmp_path / "new", compared, write_back=True)
         return compared.problems()
 
     return unpack

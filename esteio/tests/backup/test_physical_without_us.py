@@ -16,7 +16,7 @@ import pyrage
 import pytest
 
 from esteio.backup import Backups
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup.archive import WalArchive
 from esteio.backup.base import take_base
 from esteio.backup.packing import Encryption, Packing
@@ -94,7 +94,7 @@ def test_a_cluster_is_restored_to_a_moment_with_zstd_tar_and_postgres(server: Po
     archive = WalArchive(server.dsn, home / "disk", stores, toolbox, lambda: packing, heartbeat=0.2, ship_every=0.1)
     archive.start()
     try:
-        draft = Draft(stores, "base", packing)
+        draft = BackupWriter(stores, "base", packing)
         draft.finish(take_base(draft, toolbox, server.dsn()))
         with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
             conn.execute("CREATE TABLE bens ()")
@@ -129,7 +129,7 @@ def test_an_encrypted_base_is_opened_with_age(server: PostgresServer, home: Path
     identity = pyrage.x25519.Identity.generate()
     (home / "key").write_text(str(identity))
     stores = Stores([open_store(str(home / "disk"))])
-    draft = Draft(stores, "base", Packing(level=1, encryption=Encryption.to([str(identity.to_public())])))
+    draft = BackupWriter(stores, "base", Packing(level=1, encryption=Encryption.to([str(identity.to_public())])))
     draft.finish(take_base(draft, Toolbox(18), server.dsn()))
     Shell(server, home).run("encrypted", BACKUP=home / "disk" / "base", KEY=home / "key", LIST=home / "list")
     assert "PG_VERSION" in (home / "list").read_text().splitlines()

@@ -19,10 +19,10 @@ from esteio.backup import (
     Entry,
     Manifest,
     Marks,
-    Proof,
+    ProblemCode,
     RestoreRefused,
     Retention,
-    Trouble,
+    Verification,
     VerificationFailed,
 )
 from esteio.backup._manifest import backup_id
@@ -36,70 +36,72 @@ DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
 
-def entry(age: timedelta, kind: str = "dump", *, proof: bool | None = True, **details: object) -> Entry:
-    """One that began `age` ago; its trial ended well (True), badly (False), or was not held."""
+def entry(age: timedelta, kind: str = "dump", *, verification: bool | None = True, **details: object) -> Entry:
+    """One that began `age` ago; its verification ended well (True), badly (False), or was not held."""
     began = NOW - age
     name = backup_id("backup", began.timestamp())
     manifest = Manifest(name, kind, began.isoformat(), 1.0, "18.0", "18.0", (), details=details)
     found = None
-    if proof is not None:
-        found = Proof(
-            name, began.isoformat(), 1.0, 1.0, "18.0", 1, ("restore",), () if proof else ("a row is missing",)
+    if verification is not None:
+        found = Verification(
+            name, began.isoformat(), 1.0, 1.0, "18.0", 1, ("restore",), () if verification else ("a row is missing",)
         )
     return Entry(name, began, ("manifest.json",), ("here",), manifest, found)
 
 
-def codes(*entries: Entry, max_age: timedelta = 26 * HOUR) -> list[Trouble]:
+def codes(*entries: Entry, max_age: timedelta = 26 * HOUR) -> list[ProblemCode]:
     ordered = sorted(entries, key=lambda each: each.began)
     return [problem.code for problem in judge(ordered, {}, NOW, max_age).problems]
 
 
-def accepted(what: Entry, code: Trouble, at: datetime = NOW) -> Entry:
+def accepted(what: Entry, code: ProblemCode, at: datetime = NOW) -> Entry:
     return replace(what, marks=Marks(what.id).accept([code.name], at))
 
 
 def test_dumps_that_stopped_are_not_hidden_by_fresh_bases() -> None:
     dumps = [entry(30 * HOUR + number * 6 * HOUR) for number in range(4)]
     base = entry(HOUR, "base")
-    assert codes(*dumps, base) == [Trouble.KIND_TOO_OLD]
+    assert codes(*dumps, base) == [ProblemCode.KIND_TOO_OLD]
     assert codes(*dumps, entry(2 * HOUR), base) == []
-    assert codes(accepted(dumps[0], Trouble.KIND_TOO_OLD), *dumps[1:], base) == []
+    assert codes(accepted(dumps[0], ProblemCode.KIND_TOO_OLD), *dumps[1:], base) == []
 
 
 def test_a_kind_that_is_made_less_often_is_late_by_its_own_rhythm() -> None:
     weekly = [entry(2 * DAY + number * 7 * DAY, "base") for number in range(3)]
     assert codes(*weekly, entry(HOUR)) == []
     late = [entry(15 * DAY + number * 7 * DAY, "base") for number in range(3)]
-    assert codes(*late, entry(HOUR)) == [Trouble.KIND_TOO_OLD]
+    assert codes(*late, entry(HOUR)) == [ProblemCode.KIND_TOO_OLD]
     assert codes(entry(40 * DAY, "base"), entry(HOUR)) == []
 
 
 def test_a_failed_trial_is_red_until_a_later_one_of_its_kind_is_good() -> None:
-    failed = entry(5 * HOUR, proof=False)
+    failed = entry(5 * HOUR, verification=False)
     fine = entry(9 * HOUR)
-    assert codes(fine, failed) == [Trouble.TRIAL_FAILED]
-    assert codes(fine, failed, entry(HOUR, proof=None)) == [Trouble.TRIAL_FAILED]
-    assert codes(fine, failed, entry(HOUR, "base")) == [Trouble.TRIAL_FAILED]
+    assert codes(fine, failed) == [ProblemCode.VERIFICATION_FAILED]
+    assert codes(fine, failed, entry(HOUR, verification=None)) == [ProblemCode.VERIFICATION_FAILED]
+    assert codes(fine, failed, entry(HOUR, "base")) == [ProblemCode.VERIFICATION_FAILED]
     assert codes(fine, failed, entry(HOUR)) == []
-    assert codes(fine, accepted(failed, Trouble.TRIAL_FAILED)) == []
-    assert codes(fine, accepted(failed, Trouble.TRIAL_FAILED, NOW - 6 * HOUR)) == [Trouble.TRIAL_FAILED]
+    assert codes(fine, accepted(failed, ProblemCode.VERIFICATION_FAILED)) == []
+    assert codes(fine, accepted(failed, ProblemCode.VERIFICATION_FAILED, NOW - 6 * HOUR)) == [
+        ProblemCode.VERIFICATION_FAILED
+    ]
 
 
 def test_vanished_documents_are_red_until_they_are_back_or_accepted() -> None:
     fine = entry(9 * HOUR)
-    gone = entry(5 * HOUR, proof=False, documents={"gone": 7})
-    assert codes(fine, gone) == [Trouble.DOCUMENTS_VANISHED]
-    assert codes(fine, accepted(gone, Trouble.DOCUMENTS_VANISHED)) == []
-    assert gone.proof is not None
-    worse = replace(gone, proof=replace(gone.proof, problems=("documents", "a row is missing")))
-    assert codes(fine, worse) == [Trouble.DOCUMENTS_VANISHED, Trouble.TRIAL_FAILED]
+    gone = entry(5 * HOUR, verification=False, documents={"gone": 7})
+    assert codes(fine, gone) == [ProblemCode.DOCUMENTS_VANISHED]
+    assert codes(fine, accepted(gone, ProblemCode.DOCUMENTS_VANISHED)) == []
+    assert gone.verification is not None
+    worse = replace(gone, verification=replace(gone.verification, problems=("documents", "a row is missing")))
+    assert codes(fine, worse) == [ProblemCode.DOCUMENTS_VANISHED, ProblemCode.VERIFICATION_FAILED]
 
 
 def test_a_backup_from_the_future_is_red_and_hides_nothing() -> None:
     ahead = entry(-3 * 365 * DAY)
-    assert codes(ahead, entry(HOUR)) == [Trouble.IN_THE_FUTURE]
-    assert codes(ahead, entry(30 * HOUR)) == [Trouble.IN_THE_FUTURE, Trouble.TOO_OLD]
-    assert codes(ahead, entry(30 * HOUR, proof=None)) == [Trouble.IN_THE_FUTURE, Trouble.NEVER_PROVEN]
+    assert codes(ahead, entry(HOUR)) == [ProblemCode.IN_THE_FUTURE]
+    assert codes(ahead, entry(30 * HOUR)) == [ProblemCode.IN_THE_FUTURE, ProblemCode.TOO_OLD]
+    assert codes(ahead, entry(30 * HOUR, verification=None)) == [ProblemCode.IN_THE_FUTURE, ProblemCode.NEVER_VERIFIED]
     status = judge([entry(HOUR), ahead], {}, NOW, 26 * HOUR)
     assert status.verified == entry(HOUR).id
 
@@ -130,7 +132,7 @@ def small(postgres_server, tmp_path: Path, uploaded: Path) -> Callable[[float], 
 
 @pytest.mark.parametrize("left", [0, 3])
 def test_every_run_without_the_documents_fails_until_a_person_accepts(small, uploaded: Path, left: int) -> None:
-    assert small().run().proof is not None
+    assert small().run().verification is not None
     for path in sorted(uploaded.iterdir())[left:]:
         path.unlink()
     for seconds in (10.0, 20.0):
@@ -138,9 +140,9 @@ def test_every_run_without_the_documents_fails_until_a_person_accepts(small, upl
             small(seconds).run()
         assert f"has {left} documents, the one before had 20" in red(small(seconds))
     newest = small(30.0).catalogue.find("newest").id
-    assert Trouble.DOCUMENTS_VANISHED in [each.code for each in small(30.0).accept(newest)]
+    assert ProblemCode.DOCUMENTS_VANISHED in [each.code for each in small(30.0).accept(newest)]
     assert "documents" not in red(small(30.0)).replace(newest, "")
-    assert small(40.0).run().proof is not None
+    assert small(40.0).run().verification is not None
     assert small(50.0).status().ok
 
 
@@ -195,7 +197,7 @@ def test_latest_is_never_one_that_failed_its_trial(backups: Backups, folder: Pat
     assert backups.catalogue.find("newest").id == newer
     backups.delete(good)
     backups.delete(folder.name)
-    with pytest.raises(BackupNotFound, match=rf"failed its trial or lies in the future: {newer}; to use it"):
+    with pytest.raises(BackupNotFound, match=rf"failed its verification or lies in the future: {newer}; to use it"):
         backups.restore_into("não chega a existir")
 
 
@@ -228,7 +230,7 @@ def test_in_place_finds_a_bad_backup_before_the_service_is_closed(backups: Backu
         backups.restore_in_place(lambda _name: True, folder.name, quiet=quiet())
     with pytest.raises(VerificationFailed):
         backups.verify()
-    with pytest.raises(RestoreRefused, match="failed its trial; restore `latest`"):
+    with pytest.raises(RestoreRefused, match="failed its verification; restore `latest`"):
         backups.restore_in_place(lambda _name: True, folder.name, quiet=quiet())
     assert closed == []
 

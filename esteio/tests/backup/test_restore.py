@@ -159,7 +159,7 @@ def test_a_restore_waits_for_a_prune_and_for_nothing_else(made: Backups, databas
             begun.set()
             waited.wait(20)
 
-    with Lock(made._places.file("lock")), made._reading(progress):  # a backup and another restore
+    with Lock(made._local.file("lock")), made._reading(progress):  # a backup and another restore
         assert made.restore_into(f"{database.database} ao lado", progress=progress).rows == 5105
     assert "wait" not in told
     pruning = threading.Thread(target=prune)
@@ -351,8 +351,8 @@ def test_a_real_older_major_goes_up_and_a_newer_one_does_not_come_down(
         query(source, CONTENT)
         before = Backups(source, Stores([open_store(str(tmp_path / "de 15"))]), self_init=True)
         done = before.run()
-        assert done.proof is not None
-        assert "amcheck" in done.proof.checked
+        assert done.verification is not None
+        assert "amcheck" in done.verification.checked
         up = Backups(database.with_(database=f"{database.database} nova"), before.catalogue._stores, self_init=True)
         assert up.restore_in_place(lambda _name: True).rows == 5105
         down = Backups(old.dsn("nova"), made.catalogue._stores, self_init=True)

@@ -23,7 +23,7 @@ def test_a_restore_prints_its_plan_and_a_dry_run_does_nothing_else(env, database
         shown = inside(env, "restore", *arguments, "--dry-run")
         assert shown.returncode == 0, shown.stderr
         assert shown.stdout.startswith(f"Plan: {made['id']} (dump, begun {made['began'][:10]} ")
-        assert "as its last trial did" in shown.stdout
+        assert "as its last verification did" in shown.stdout
         assert "What was written in the last 0 min is not in it." in shown.stdout
         assert said in shown.stdout
         assert shown.stdout.endswith("Nothing was done (--dry-run).\n")

@@ -17,7 +17,7 @@ import pytest
 from s3_server import Misbehaving, at
 from trial_database import query, red, same_set
 
-from esteio.backup import AlreadyRunning, BackupFailed, Backups, Proof, Retention, ToolFailed, Trouble
+from esteio.backup import AlreadyRunning, BackupFailed, Backups, ProblemCode, Retention, ToolFailed, Verification
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup.store import AllStoresFailed, StoreDenied, Stores, UploadTruncated, open_store
 from esteio.errors import EsteioError
@@ -61,8 +61,8 @@ def planted(model: Path, root: Path, *ages: timedelta) -> list[str]:
         shutil.copytree(model, root / name)
         manifest = replace(Manifest.from_json((model / "manifest.json").read_text()), id=name)
         (root / name / "manifest.json").write_text(manifest.to_json())
-        proof = Proof(name, at.isoformat(timespec="seconds"), 1.0, 1.0, "18.0", 1, ("restore",))
-        (root / name / "proof.json").write_text(proof.to_json())
+        verification = Verification(name, at.isoformat(timespec="seconds"), 1.0, 1.0, "18.0", 1, ("restore",))
+        (root / name / "proof.json").write_text(verification.to_json())
         ids.append(name)
     return ids
 
@@ -240,7 +240,7 @@ def test_a_second_store_that_fails_costs_only_its_own_copy(
         return
     assert done.stores == (str(tmp_path / "cópias"),)
     [problem] = done.lacking
-    assert problem.code is Trouble.COPY_NOT_MADE
+    assert problem.code is ProblemCode.COPY_NOT_MADE
     assert str(problem).startswith(f"{made} is not in {bucket.name}: ")
     assert said in str(problem)
     if how == "forgetful":
@@ -294,7 +294,9 @@ def test_a_clock_that_is_set_back_or_forward_between_runs_loses_no_backup(
 
     def made() -> str:
         done = backups.run(verify=False).manifest.id
-        backups.catalogue.prove(Proof(done, datetime.now(UTC).isoformat(), 1.0, 1.0, "18.0", 1, ("restore",)))
+        backups.catalogue.keep_verification(
+            Verification(done, datetime.now(UTC).isoformat(), 1.0, 1.0, "18.0", 1, ("restore",))
+        )
         return done
 
     first = made()

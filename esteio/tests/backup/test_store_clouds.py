@@ -1,4 +1,4 @@
-"""Azure and Google Cloud, spoken to by their own clients: whole objects, ranges, parts, and a backup and its trial.
+"""Azure and Google Cloud, spoken to by their own clients: whole objects, ranges, parts, and a backup and its verification.
 
 Azure is Microsoft's emulator. Google's client speaks the XML API, which is S3's but for the signature: moto answers it (of
 Google's emulators in the registries, none knows that API's deletes and uploads in parts).
@@ -143,7 +143,7 @@ def test_a_backup_goes_there_and_is_restored_from_there(cloud: Store, database: 
     backups = Backups(database, Stores([cloud]))
     backups.init()
     done = backups.run()
-    assert done.proof is not None
-    assert done.proof.rows == 5105
+    assert done.verification is not None
+    assert done.verification.rows == 5105
     assert backups.check_copies().ok
     assert backups.status().ok

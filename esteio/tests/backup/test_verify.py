@@ -18,12 +18,12 @@ from esteio.backup import (
     Backups,
     BackupVerified,
     ManifestError,
-    Proof,
     RestoreRefused,
     Retention,
+    Verification,
     VerificationFailed,
 )
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._manifest import backup_id
 from esteio.backup.verify import Scratch
 from esteio.postgres import Dsn
@@ -48,14 +48,14 @@ def test_a_run_ends_with_a_proof_and_tells_it(backups: Backups, tmp_path: Path) 
         done = backups.run()
     finally:
         end()
-    assert done.proof is not None
-    assert done.proof.rows == 5105
-    assert done.proof.restore_seconds > 0
-    assert "number of rows of each table" in done.proof.checked
+    assert done.verification is not None
+    assert done.verification.rows == 5105
+    assert done.verification.restore_seconds > 0
+    assert "number of rows of each table" in done.verification.checked
     assert [type(event) for event in told] == [BackupMade, BackupVerified, BackupRunEnded]
     [entry] = backups.entries()
     assert entry.verified
-    assert entry.proof == done.proof
+    assert entry.verification == done.verification
     assert backups.status().ok
     assert not list(tmp_path.glob("esteio-trial-*"))
 
@@ -68,7 +68,7 @@ def test_one_wrong_byte_is_found_and_the_file_named(backups: Backups, folder: Pa
         flip(path, at)
         with pytest.raises(VerificationFailed, match=rf"{name}: its sha256 is not the manifest's"):
             backups.verify()
-        assert "failed its trial" in red(backups)
+        assert "failed its verification" in red(backups)
         with pytest.raises(BackupDamaged, match=rf"damaged: {name}: its sha256"):
             backups.restore_into("não chega a existir", folder.name)
         path.write_bytes(whole)
@@ -100,12 +100,12 @@ def test_every_byte_of_the_manifest_counts(backups: Backups, folder: Path) -> No
 
 
 def test_every_byte_of_a_proof_counts() -> None:
-    whole = Proof("x", "2026-01-02T03:04:05+00:00", 1.0, 2.0, "18.4", 3, ("a",)).to_json()
-    assert Proof.from_json(whole).ok
+    whole = Verification("x", "2026-01-02T03:04:05+00:00", 1.0, 2.0, "18.4", 3, ("a",)).to_json()
+    assert Verification.from_json(whole).ok
     for at in range(len(whole)):
         changed = whole[:at] + chr(ord(whole[at]) ^ 1) + whole[at + 1 :]
         with pytest.raises(ValueError, match=r"seal|Expecting|delimiter"):
-            Proof.from_json(changed)
+            Verification.from_json(changed)
 
 
 def test_a_damaged_proof_proves_nothing(backups: Backups, folder: Path) -> None:
@@ -125,7 +125,7 @@ def test_damage_within_a_file_that_has_the_right_sum_is_found_too(backups: Backu
         def write(self, data: bytes) -> int:
             return len(data)
 
-    changed = Folder(backups.catalogue._stores, replace(manifest, parts=parts), lambda _key_file: None)
+    changed = BackupReader(backups.catalogue._stores, replace(manifest, parts=parts), lambda _key_file: None)
     with pytest.raises(BackupDamaged, match=r"database\.dump\.zst"):
         changed.read(parts[0], Nowhere())
 
@@ -137,7 +137,7 @@ def test_an_extension_that_is_not_installed_here_is_no_fault_of_the_backup(backu
     (folder / "manifest.json").write_text(strange.to_json())
     with pytest.raises(RestoreRefused, match="lacks the extensions postgis; install them"):
         backups.verify()
-    assert backups.entries()[0].proof is None
+    assert backups.entries()[0].verification is None
 
 
 def test_a_trial_without_space_is_not_held(backups: Backups, folder: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_trial_without_space_is_not_held(backups: Backups, folder: Path) -> No
     assert manifest.database is not None
     huge = replace(manifest, database=replace(manifest.database, size=1 << 60))
     (folder / "manifest.json").write_text(huge.to_json())
-    with pytest.raises(BackupError, match=r"not held: .* MB free"):
+    with pytest.raises(BackupError, match=r"cannot be verified: .* MB free"):
         backups.verify()
     with pytest.raises(RestoreRefused, match="MB are needed; make room"):
         backups.restore_into("grande demais")
@@ -169,10 +169,10 @@ def test_the_newest_is_found_by_name_or_as_latest_and_others_are_not(backups: Ba
         backups.verify()
     names = [backups.run(verify=False).manifest.id for _ in range(2)]
     assert names[0] < names[1]
-    assert backups.folder("latest").manifest.id == names[1]
-    assert backups.folder(names[0]).manifest.id == names[0]
+    assert backups.reader("latest").manifest.id == names[1]
+    assert backups.reader(names[0]).manifest.id == names[0]
     with pytest.raises(BackupNotFound, match=f"'outra' is not in /.*{names[1]}"):
-        backups.folder("outra")
+        backups.reader("outra")
 
 
 def test_the_status_says_every_reason_to_get_up(backups: Backups, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_lock_that_is_a_link_to_somewhere_else_is_refused(backups: Backups, tm
     precious = tmp_path / "precioso"
     precious.write_text("x")
     backups.init()
-    backups._places.file("lock").symlink_to(precious)
+    backups._local.file("lock").symlink_to(precious)
     with pytest.raises(BackupError, match=r"lock .*\.lock: .*; let this account write to that directory"):
         backups.run()
     assert precious.read_text() == "x"

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 
 from esteio.backup import Manifest
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup.archive import inventory, read_status
 from esteio.backup.base import take_base
 from esteio.backup.packing import Packing
@@ -60,7 +60,7 @@ class City:
         self._log = (home / "agent.log").open("ab")
         self.keep_agent()
         stores = Stores([open_store(str(home / name)) for name in ("near", "far")])
-        draft = Draft(stores, "base", Packing(level=1))
+        draft = BackupWriter(stores, "base", Packing(level=1))
         self.base: Manifest = take_base(draft, Toolbox(18), self.server.dsn())
         draft.finish(self.base)
         self._writer = threading.Thread(target=self._write, daemon=True)

@@ -16,7 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from esteio.backup import Backups, RestoreRefused, Trouble
+from esteio.backup import Backups, ProblemCode, RestoreRefused
 from esteio.backup.archive import Limit, Segment, WalArchive, WalConflict, WalMended, WalMismatch, gaps
 from esteio.backup.archive._inventory import list_wal
 from esteio.backup.archive._segments import FOLDER, KEYS, WalObject
@@ -156,7 +156,7 @@ def holes(place: Path) -> Any:
     return gaps(segment for name in held(place) if (segment := Segment.parse(name, SIZE)))
 
 
-def codes(backups: Backups, max_age: timedelta | None = None) -> set[Trouble]:
+def codes(backups: Backups, max_age: timedelta | None = None) -> set[ProblemCode]:
     return {problem.code for problem in backups.status(max_age).problems}
 
 
@@ -206,10 +206,10 @@ def test_a_full_spool_stops_receiving_which_is_red_and_loses_nothing(
         archive.start()
         away(home / "far")
         switch(server, 2)
-        told = (Trouble.SPOOL_LARGE, Trouble.SPOOL_FULL)  # full at once, when the server had more for it
+        told = (ProblemCode.SPOOL_LARGE, ProblemCode.SPOOL_FULL)  # full at once, when the server had more for it
         until(lambda: any(p.code in told for p in archive.status().problems))
         switch(server, 4)
-        until(lambda: any(p.code is Trouble.SPOOL_FULL for p in archive.status().problems))
+        until(lambda: any(p.code is ProblemCode.SPOOL_FULL for p in archive.status().problems))
         assert (archive.is_alive(), archive.status().receiving) == (True, False)
         # Whether it is full is looked at ten times a second: what came in between is there too, and then nothing more.
         until(
@@ -335,17 +335,17 @@ def test_a_new_cluster_in_an_old_store_is_told_at_once_and_is_not_restored_unask
     beside = archived(empty, stores, home)
     new = Backups(empty.dsn(), stores, scratch=home, self_init=True)
     try:
-        assert new.cluster.wants_base() == "there is no base backup"
+        assert new.cluster.base_backup_due() == "there is no base backup"
         beside.start()
         switch(empty)
-        until(lambda: Trouble.CLUSTER_NEW in codes(new))
+        until(lambda: ProblemCode.CLUSTER_NEW in codes(new))
         for path in (home / "far").rglob("wal/*/*/*"):  # copied meanwhile; that makes it no newer
             os.utime(path, (time.time() + 86400, time.time() + 86400))
-        (told,) = [each for each in new.status().problems if each.code is Trouble.CLUSTER_NEW]
+        (told,) = [each for each in new.status().problems if each.code is ProblemCode.CLUSTER_NEW]
         assert told.fields["system"] == beside.directory.name
         of_new = new.run(kind="base", verify=False).manifest
-        assert new.cluster.wants_base() is None
-        assert Trouble.CLUSTER_NEW in codes(new)
+        assert new.cluster.base_backup_due() is None
+        assert ProblemCode.CLUSTER_NEW in codes(new)
         with pytest.raises(RestoreRefused) as refused:
             new.recover(home / "last")
         systems = [str(each.details["system_identifier"]) for each in (of_old, of_new)]
@@ -354,7 +354,7 @@ def test_a_new_cluster_in_an_old_store_is_told_at_once_and_is_not_restored_unask
         new.recover(home / "old", cluster=systems[0])
         assert "of_the_old" in tables(home / "old")
         new.accept_cluster(systems[1])
-        assert Trouble.CLUSTER_NEW not in codes(new)
+        assert ProblemCode.CLUSTER_NEW not in codes(new)
         assert new.recover(home / "new").plan.base.id == of_new.id
     finally:
         beside.stop(0.0)
@@ -446,11 +446,11 @@ def test_what_a_store_lacks_is_red_damage_is_read_from_the_other_store_and_both_
     changed[len(changed) // 2] ^= 1
     held(home / "near")[after[2]].write_bytes(changed)
     clock.seconds = 200.0
-    (lacking,) = [p for p in backups.status().problems if p.code is Trouble.LOG_GAP_IN_STORE]
+    (lacking,) = [p for p in backups.status().problems if p.code is ProblemCode.LOG_GAP_IN_STORE]
     assert (lacking.fields["first"], Path(str(lacking.fields["store"])).name) == (after[0], "far")
-    assert codes(backups).isdisjoint({Trouble.LOG_OLD, Trouble.LOG_GAP})
+    assert codes(backups).isdisjoint({ProblemCode.LOG_OLD, ProblemCode.LOG_GAP})
     clock.seconds = 2 * 3600.0
-    assert Trouble.LOG_OLD in codes(backups)
+    assert ProblemCode.LOG_OLD in codes(backups)
     with recorded_events() as seen:
         backups.recover(home / "last")
     assert "late" in tables(home / "last")
@@ -460,7 +460,7 @@ def test_what_a_store_lacks_is_red_damage_is_read_from_the_other_store_and_both_
     held(home / "near")[after[1]].write_bytes(whole[:100])  # once more, for `copy`
     assert all(each.problem is None for each in backups.copy_log())
     assert backups.cluster.read_log() == []
-    assert Trouble.LOG_GAP_IN_STORE not in codes(backups)
+    assert ProblemCode.LOG_GAP_IN_STORE not in codes(backups)
     assert made.id in backups.cluster.windows()
 
 
@@ -493,12 +493,12 @@ def test_an_archive_whose_receiver_died_is_red_for_whoever_asks(
     receiver.kill()
     until(lambda: not archive.is_alive())
     archive.stop(0.0)
-    assert Trouble.LOG_NOT_RECEIVED in codes(backups)
+    assert ProblemCode.LOG_NOT_RECEIVED in codes(backups)
     archive.start()
-    until(lambda: Trouble.LOG_NOT_RECEIVED not in codes(backups))
+    until(lambda: ProblemCode.LOG_NOT_RECEIVED not in codes(backups))
     later = Later()
     later.seconds = 600.0
-    assert Trouble.ARCHIVE_SILENT in codes(Backups(server.dsn(), stores, scratch=home, clock=later, self_init=True))
+    assert ProblemCode.ARCHIVE_SILENT in codes(Backups(server.dsn(), stores, scratch=home, clock=later, self_init=True))
     archive.stop(10.0)
     assert not (archive.root / ".status.json").exists()
 
@@ -524,7 +524,7 @@ def test_wal_of_the_old_layout_is_found_and_goes_on_in_the_new_one(
         None,
         str(made.details["system_identifier"]),
     }
-    assert Trouble.LOG_GAP not in codes(backups)
+    assert ProblemCode.LOG_GAP not in codes(backups)
     backups.recover(home / "last")
     assert "late" in tables(home / "last")
 

@@ -156,7 +156,7 @@ def ended(run) -> BackupRunEnded:
             with Lock(lock):
                 free.append(event)
 
-    lock = run.__self__._places.file("lock")
+    lock = run.__self__._local.file("lock")
     end = subscribe(hook)
     try:
         with suppress(DatabaseUnavailable):
@@ -171,7 +171,7 @@ def test_the_end_of_a_run_is_told_once_when_its_lock_is_free(backups: Backups) -
     event = ended(backups.run)
     assert event.name.startswith("backup_")
     assert (event.kind, event.database, event.error) == ("dump", backups.dsn.database, None)
-    assert event.manifest.id == event.proof.backup == event.proven == event.name
+    assert event.manifest.id == event.verification.backup == event.proven == event.name
     assert event.stores == tuple(store.name for store in backups._stores.stores)
     assert event.missing == ()
     assert [decision.id for decision in event.decisions] == [event.name]
@@ -186,7 +186,7 @@ def test_a_run_that_fails_tells_why_and_what_there_is_instead(backups: Backups) 
 
 def test_a_run_that_is_refused_tells_so(backups: Backups) -> None:
     backups.init()
-    with Lock(backups._places.file("lock")), recorded_events() as events, pytest.raises(AlreadyRunning):
+    with Lock(backups._local.file("lock")), recorded_events() as events, pytest.raises(AlreadyRunning):
         backups.run()
     assert [type(event.error) for event in events] == [AlreadyRunning]
     assert events[0].name == "backup"

@@ -15,8 +15,8 @@ import pytest
 from processos import Service, comando, pasta_de_dados, por_dentro
 
 from esteio.alert import ENGLISH as AVISOS
-from esteio.backup import Problem, Trouble, Why
-from esteio.backup.agent import OperatorState
+from esteio.backup import Problem, ProblemCode, Why
+from esteio.backup.agent import AgentState
 from esteio.backup.agent._reporter import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
@@ -111,14 +111,14 @@ async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
     arquivo = tmp_path / "operator.json"
     monkeypatch.setenv(OPERATOR_STATE, str(arquivo))
     agora = time.time()
-    write_state(arquivo, OperatorState(agora - 60, 1, True, verified="c", verified_age=7140.0))
+    write_state(arquivo, AgentState(agora - 60, 1, True, verified="c", verified_age=7140.0))
     assert await backup_age() == pytest.approx(2.0, abs=0.1)
-    write_state(arquivo, OperatorState(agora, 1, False))
+    write_state(arquivo, AgentState(agora, 1, False))
     assert await backup_age() == 0
-    write_state(arquivo, OperatorState(agora, 1, True, amiss=(Problem.of(Trouble.LOG_NO_SPACE, free=3),)))
+    write_state(arquivo, AgentState(agora, 1, True, amiss=(Problem.of(ProblemCode.LOG_NO_SPACE, free=3),)))
     with pytest.raises(BackupsAtRisk, match="3 MiB are left"):
         await backup_age()
-    write_state(arquivo, OperatorState(agora - 301, 1, True))
+    write_state(arquivo, AgentState(agora - 301, 1, True))
     with pytest.raises(OperatorSilent, match="há mais de 5 min"):
         await backup_age()
     for conteudo in ("", "[]", "{"):

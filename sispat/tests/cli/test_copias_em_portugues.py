@@ -17,7 +17,7 @@ import esteio.backup.schedule
 import esteio.backup.store
 import esteio.backup.tools
 import esteio.cli.environment
-from esteio.backup import DetailCode, Trouble
+from esteio.backup import DetailCode, ProblemCode
 from esteio.backup.store import StoreError
 from esteio.errors import EsteioError
 from sispat.cli._copias import TEXTOS_DOS_COMANDOS
@@ -84,8 +84,8 @@ def campos(texto: str) -> set[str | None]:
     return {nome for _, nome, _, _ in string.Formatter().parse(texto) if nome}
 
 
-@pytest.mark.parametrize("problema", Trouble, ids=lambda problema: problema.name)
-def test_every_problem_has_a_text_with_its_fields(problema: Trouble) -> None:
+@pytest.mark.parametrize("problema", ProblemCode, ids=lambda problema: problema.name)
+def test_every_problem_has_a_text_with_its_fields(problema: ProblemCode) -> None:
     texto = TEXTOS_DOS_COMANDOS.problems[problema.name]
     assert texto != problema.value
     assert campos(texto) == campos(problema.value)

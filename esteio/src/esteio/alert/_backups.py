@@ -100,8 +100,8 @@ def _ends_run(event: Event) -> bool:
 
 
 def _made(event: BackupRunEnded, manifest: Manifest, words: NoticeWords, at: float) -> Notice:
-    level: Level = "success" if event.proof and not event.missing else "warning"
-    subject = words.lacking if event.missing else words.proven if event.proof else words.unproven
+    level: Level = "success" if event.verification and not event.missing else "warning"
+    subject = words.lacking if event.missing else words.proven if event.verification else words.unproven
     lines = [
         _filled(
             words,
@@ -124,11 +124,11 @@ def _made(event: BackupRunEnded, manifest: Manifest, words: NoticeWords, at: flo
 
 
 def _trial(event: BackupRunEnded, words: NoticeWords) -> str:
-    if event.proof is None:
+    if event.verification is None:
         return words.no_trial
-    checked = ", ".join(words.checks.get(each, each) for each in event.proof.checked)
-    seconds = words.duration(event.proof.restore_seconds)
-    return words.trial.format(duration=seconds, rows=event.proof.rows, checked=checked)
+    checked = ", ".join(words.checks.get(each, each) for each in event.verification.checked)
+    seconds = words.duration(event.verification.restore_seconds)
+    return words.trial.format(duration=seconds, rows=event.verification.rows, checked=checked)
 
 
 def _removed(event: BackupRunEnded, words: NoticeWords) -> str:

@@ -18,14 +18,14 @@ class NoticeWords:
     """Every text of a notice; names in braces are filled in."""
 
     proven: str = "Backup {id}: made and proven"
-    unproven: str = "Backup {id}: made, not restored for trial"
+    unproven: str = "Backup {id}: made, not verified"
     lacking: str = "Backup {id}: not in every store"
     failed: str = "Backup of {database} FAILED"
     made: str = "{kind} of {database} on {host}, {at}: {content} in {duration}, {stored} stored."
     stores: str = "It is in {stores}."
     missing: str = "It is missing in {missing}."
-    trial: str = "Restored for trial in {duration}: {rows} rows as they should be ({checked})."
-    no_trial: str = "It was not restored for trial, and nothing old was removed."
+    trial: str = "Restored to verify it in {duration}: {rows} rows as they should be ({checked})."
+    no_trial: str = "It was not verified, and nothing old was removed."
     removed: str = "Removed: {removed}."
     log: str = "{count} segments of log"
     documents: str = "{count} documents that no backup needs any more"
@@ -49,7 +49,7 @@ class NoticeWords:
     error: Callable[[BaseException], str] = str
     """What is said of an error."""
     checks: Mapping[str, str] = field(default_factory=dict)
-    """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
+    """What a verification looked at, by the names in `esteio.backup.Verification`; what is not here is said as it is."""
 
     def size(self, size: int) -> str:
         """Such as `12.3 MB`; 1 MB is 1,000,000 bytes."""

@@ -23,6 +23,7 @@ from esteio.backup._errors import (
     BackupDamaged,
     BackupError,
     BackupNotFound,
+    CannotVerify,
     DatabaseRefused,
     DeleteRefused,
     EncryptionRequired,
@@ -37,18 +38,17 @@ from esteio.backup._errors import (
     ToolError,
     ToolFailed,
     ToolMissing,
-    TrialNotHeld,
     VerificationFailed,
 )
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded, BackupVerified
 from esteio.backup._lease import StoreLease
 from esteio.backup._manifest import Database, Grant, Manifest, Part, TableDigest
 from esteio.backup._marker import Marker
-from esteio.backup._problem import Flaw, Problem, Trouble
+from esteio.backup._problem import CopyDefect, Problem, ProblemCode
 from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
-from esteio.backup._sync import Brought, Copies
-from esteio.backup._verification import Marks, Proof
+from esteio.backup._sync import Copies, SyncResult
+from esteio.backup._verification import Marks, Verification
 from esteio.backup.restore import Restored, RestorePlan
 
 __all__ = [
@@ -62,8 +62,9 @@ __all__ = [
     "BackupRunEnded",
     "BackupVerified",
     "Backups",
-    "Brought",
+    "CannotVerify",
     "Copies",
+    "CopyDefect",
     "Database",
     "DatabaseRefused",
     "Decision",
@@ -72,7 +73,6 @@ __all__ = [
     "DetailCode",
     "EncryptionRequired",
     "Entry",
-    "Flaw",
     "Grant",
     "LeaseHeld",
     "LeaseLost",
@@ -85,7 +85,7 @@ __all__ = [
     "NotLeader",
     "Part",
     "Problem",
-    "Proof",
+    "ProblemCode",
     "RestorePlan",
     "RestoreRefused",
     "RestoreUnclear",
@@ -94,12 +94,12 @@ __all__ = [
     "Run",
     "Status",
     "StoreLease",
+    "SyncResult",
     "TableDigest",
     "ToolError",
     "ToolFailed",
     "ToolMissing",
-    "TrialNotHeld",
-    "Trouble",
+    "Verification",
     "VerificationFailed",
     "Why",
     "default_packing",

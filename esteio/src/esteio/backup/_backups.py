@@ -1,7 +1,7 @@
-"""Backups of one database: made, listed, tried, brought back, thinned out.
+"""Backups of one database: made, listed, verified, brought back, pruned.
 
-Promises: one run or prune at a time on the same stores, and no prune while a restore or a trial reads. A run that fails
-leaves no backup and removes none; old ones are removed only after the new one was restored for trial. Every failure is an
+Promises: one run or prune at a time on the same stores, and no prune while a restore or a verification reads. A run that fails
+leaves no backup and removes none; old ones are removed only after the new one was restored to verify it. Every failure is an
 `EsteioError`.
 """
 
@@ -27,8 +27,8 @@ from esteio.backup._retention import Decision
 from esteio.backup._run import Run, Runs
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
-from esteio.backup._sync import Brought, Copies, bring, known_flaws, read_everywhere
-from esteio.backup._verification import ACCEPTABLE, Marks, Proof
+from esteio.backup._sync import Copies, SyncResult, bring, known_defects, read_everywhere
+from esteio.backup._verification import ACCEPTABLE, Marks, Verification
 from esteio.backup.archive import Repaired, WalArchive, packing_with_known_key
 from esteio.backup.base import NotPossible
 from esteio.backup.packing import Packing
@@ -49,11 +49,11 @@ class Backups(Runs, Restores):
     `packing` is asked before each run how files are packed; `jobs` streams of a dump, 1 to 16, are made and restored at
     the same time (None: one for each core, 4 at most); `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
-    `embedded`); trials are held below `scratch` (None: the temporary directory). `max_age` is how old the newest
+    `embedded`); verifications are made below `scratch` (None: the temporary directory). `max_age` is how old the newest
     verified backup may be, unless `status` is asked otherwise, `wal_max_age` the newest WAL in each store where WAL is
-    archived. `spool_limit` bounds the WAL that waits here for a store. An operator says in `operator_file`
+    archived. `spool_limit` bounds the WAL that waits here for a store. An agent says in `agent_file`
     how it is (None: in the first directory among the stores). What people
-    uploaded into the directory `documents` belongs to each backup; the trial after a run reads what is new of it and
+    uploaded into the directory `documents` belongs to each backup; the verification after a run reads what is new of it and
     `documents_sample` bytes of the rest. With `self_init` stores without a marker are given one by the first run; else
     that takes `init`, so that a disk that is not mounted is not taken for a new store.
     """
@@ -82,8 +82,8 @@ class Backups(Runs, Restores):
     def accept(self, backup: str) -> tuple[Problem, ...]:
         """Accept what `status` says of one backup, so that it is not red any more; what that was.
 
-        Only what a person can decide: vanished documents, a failed trial, a kind that is not made any more, a clock that
-        leapt. The rest is mended, or the backup is deleted.
+        Only what a person can decide: vanished documents, a failed verification, a kind that is not made any more,
+        a clock that leapt. The rest is mended, or the backup is deleted.
         """
         with self._locked():
             entry = self.catalogue.find(backup)
@@ -116,7 +116,7 @@ class Backups(Runs, Restores):
             if entry is None:
                 raise BackupNotFound(backup, tuple(each.id for each in entries), self.catalogue.where)
             lock.require()
-            return self._thinning.delete(entry, entries)
+            return self._pruner.delete(entry, entries)
 
     def leases(self) -> Mapping[str, StoreLease]:
         """Who changes what is in each store now, by its name; a store where nobody does is not in it."""
@@ -136,10 +136,10 @@ class Backups(Runs, Restores):
             self.catalogue.mark(change(entry.marks or Marks(entry.id)))
             return entry.id
 
-    def verify(self, backup: str = "newest", progress: Progress = silent) -> Proof:
-        """Restore a backup for trial and keep the proof; VerificationFailed when something is wrong with it."""
+    def verify(self, backup: str = "newest", progress: Progress = silent) -> Verification:
+        """Restore a backup to verify it and keep the verification; VerificationFailed when something is wrong with it."""
         with self._reading(progress):
-            return self._tried(self._found(backup), progress)
+            return self._verified(self._found(backup), progress)
 
     def check_copies(self, backup: str = "newest", progress: Progress = silent, *, read: bool = True) -> Copies:
         """Read every file of a backup in every store, or compare names and sizes; nothing is restored or mended.
@@ -150,15 +150,15 @@ class Backups(Runs, Restores):
             survey = self.catalogue.survey()
             entry = self.catalogue.find(backup, survey=survey)
             if not read:
-                lacking = known_flaws(entry, survey)
-                flawed = {flaw.store for flaw in lacking}
-                return Copies(entry.id, tuple(name for name in self._names() if name not in flawed), lacking)
+                lacking = known_defects(entry, survey)
+                defective = {defect.store for defect in lacking}
+                return Copies(entry.id, tuple(name for name in self._names() if name not in defective), lacking)
             found = read_everywhere(self._stores, entry, survey, progress)
             assert entry.manifest is not None
-            found = found.with_flaws(self.documents.flaws(entry.manifest, progress))
-            return found.with_flaws(self.cluster.read_log(progress)) if is_cluster(entry) else found
+            found = found.with_defects(self.documents.defects(entry.manifest, progress))
+            return found.with_defects(self.cluster.read_log(progress)) if is_cluster(entry) else found
 
-    def copy(self, backup: str = "newest", progress: Progress = silent, *, read: bool = False) -> Brought:
+    def copy(self, backup: str = "newest", progress: Progress = silent, *, read: bool = False) -> SyncResult:
         """Bring a backup to the stores that lack files of it, by names and sizes; with `read`, every file is read first.
 
         Each file is checked while it is copied, and comes from a store that has it right.
@@ -166,12 +166,14 @@ class Backups(Runs, Restores):
         with self._locked():
             survey = self.catalogue.survey()
             entry = self.catalogue.find(backup, survey=survey)
-            flaws = read_everywhere(self._stores, entry, survey, progress).flaws if read else known_flaws(entry, survey)
+            defects = (
+                read_everywhere(self._stores, entry, survey, progress).defects if read else known_defects(entry, survey)
+            )
             assert entry.manifest is not None
-            known = self.documents.flaws(entry.manifest, progress) if read else ()
+            known = self.documents.defects(entry.manifest, progress) if read else ()
             documents = self.documents.bring(entry.manifest, known)
-            unmade = {flaw.store for flaw in documents.left}  # no manifest goes where documents are missing
-            done = bring(self._stores, entry, [flaw for flaw in flaws if flaw.store not in unmade], progress)
+            unmade = {defect.store for defect in documents.left}  # no manifest goes where documents are missing
+            done = bring(self._stores, entry, [defect for defect in defects if defect.store not in unmade], progress)
             return replace(done, files=(*documents.files, *done.files), left=(*documents.left, *done.left))
 
     def copy_log(self, *, read: bool = False) -> list[Repaired]:
@@ -214,12 +216,12 @@ class Backups(Runs, Restores):
     @property
     def directory(self) -> Path | None:
         """The first directory among the stores, where the log is received and locks are; None when no store is one."""
-        return self._places.root
+        return self._local.root
 
     @property
-    def operator_file(self) -> Path | None:
+    def agent_file(self) -> Path | None:
         """Where whoever makes the backups by itself says how they are; None when there is no such place."""
-        return self._operator_file or (self._places.file("operator.json") if self._places.root else None)
+        return self._agent_file or (self._local.file("operator.json") if self._local.root else None)
 
     def scheduler(
         self,
@@ -231,15 +233,15 @@ class Backups(Runs, Restores):
     ) -> Scheduler:
         """The service that makes backups when `tasks` are due, by `run` (None: in this process); see `Scheduler`."""
         made = run or (lambda job: self.run(kind=job.kind))
-        return Scheduler(tasks, made, self._places.directory, wanted=wanted, interrupt=interrupt, clock=self._clock)
+        return Scheduler(tasks, made, self._local.directory, wanted=wanted, interrupt=interrupt, clock=self._clock)
 
     def prune(self, *, dry_run: bool = False) -> list[Decision]:
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked() as lock:
             if dry_run:
-                return self._thinning.decisions(self._now())
+                return self._pruner.decisions(self._now())
             with self._deleting():
-                return self._thinning.prune(self._now(), lock.require)
+                return self._pruner.prune(self._now(), lock.require)
 
     def status(self, max_age: timedelta | None = None) -> Status:
         """Whether a verified backup younger than `max_age` (None: that of the start) is whole in every store.
@@ -268,4 +270,4 @@ class Backups(Runs, Restores):
         def problems() -> Sequence[str]:
             return [said(each) for each in (*self.status(max_age).problems, *more())]
 
-        return Watch(self._prefix, (problems,), self._places.file("watch.json"), clock=self._clock)
+        return Watch(self._prefix, (problems,), self._local.file("watch.json"), clock=self._clock)

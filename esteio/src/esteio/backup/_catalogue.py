@@ -2,7 +2,7 @@
 
 Promises: nothing but what this package names is looked at, so other files may lie beside the backups. A manifest or a
 verification that was changed does not hide the others: the copy in another store is taken, and only when there is none
-is it told as the entry's `problem`. What a store lacks of a backup is told as its `flaws`. What did not change since it
+is it told as the entry's `problem`. What a store lacks of a backup is told as its `defects`. What did not change since it
 was read is not read again: a catalogue that is asked every minute must not read hundreds of manifests.
 """
 
@@ -15,34 +15,34 @@ from typing import Generic, TypeVar
 
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged, BackupError, BackupNotFound, ManifestError
-from esteio.backup._files import MANIFEST, MARKS, PROOF, delete_files
+from esteio.backup._files import MANIFEST, MARKS, VERIFICATION, delete_files
 from esteio.backup._manifest import Manifest, taken_at
-from esteio.backup._problem import Flaw, Problem, Trouble, flaws_by_size, silent_stores, why
-from esteio.backup._verification import Marks, Proof
+from esteio.backup._problem import CopyDefect, Problem, ProblemCode, defects_by_size, silent_stores, why
+from esteio.backup._verification import Marks, Verification
 from esteio.backup.store import AllStoresFailed, Store, Stored, StoreError, Stores
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["SKEW", "Catalogue", "Entry", "Read", "Reader", "Survey", "read_small"]
+__all__ = ["SKEW", "Catalogue", "Entry", "ManifestReader", "Read", "Survey", "read_small"]
 
 R = TypeVar("R")
 
 _SETTLED = 5.0  # seconds after which a time of modification tells one version from the next
-_SAME_TRIAL = 600.0  # seconds by which stores may differ that were given one proof
-_LARGEST = 64 * 1024 * 1024  # bytes of a manifest or proof that are read
+_SAME_VERIFICATION = 600.0  # seconds by which stores may differ that were given one verification
+_LARGEST = 64 * 1024 * 1024  # bytes of a manifest or verification that are read
 
 
 @dataclass(frozen=True, slots=True)
 class Read(Generic[R]):
-    """A manifest or proof and its size; without a sound one `value` is None and `problem` says what is wrong."""
+    """A manifest or verification and its size; without a sound one `value` is None and `problem` says what is wrong."""
 
     value: R | None
     size: int
-    flaws: tuple[Flaw, ...]
+    defects: tuple[CopyDefect, ...]
     """What is wrong with those of nearer stores."""
     problem: Problem | None
 
 
-class Reader:
+class ManifestReader:
     """Reads, and remembers what it read."""
 
     def __init__(self) -> None:
@@ -56,10 +56,10 @@ class Reader:
         """From the first of the stores `asked` that holds a sound one."""
         return self._first(backup, MANIFEST, holders, asked, lambda content: Manifest.from_json(content, backup=backup))
 
-    def proof(self, backup: str, holders: Mapping[str, Stored], asked: Sequence[Store]) -> Read[Proof]:
+    def verification(self, backup: str, holders: Mapping[str, Stored], asked: Sequence[Store]) -> Read[Verification]:
         """As `manifest`, but one that a store missed because it was away does not hide a later one."""
-        ordered = _latest_first(holders, asked, _SAME_TRIAL)
-        return self._first(backup, PROOF, holders, ordered, lambda content: _proof(content, backup))
+        ordered = _latest_first(holders, asked, _SAME_VERIFICATION)
+        return self._first(backup, VERIFICATION, holders, ordered, lambda content: _verification(content, backup))
 
     def marks(self, backup: str, holders: Mapping[str, Stored], asked: Sequence[Store]) -> Read[Marks]:
         """From the store that was given them last."""
@@ -74,18 +74,18 @@ class Reader:
         asked: Sequence[Store],
         parsed: Callable[[bytes], R],
     ) -> Read[R]:
-        flaws: list[Flaw] = []
+        defects: list[CopyDefect] = []
         problem = None
         for store in asked:
             if store.name in holders:
                 try:
                     content = self._content(store, holders[store.name])
-                    return Read(parsed(content), len(content), tuple(flaws), None)
+                    return Read(parsed(content), len(content), tuple(defects), None)
                 except (BackupError, StoreError, ValueError) as error:
-                    damaged = Problem.of(Trouble.DAMAGED, backup=backup, file=file, reason=why(error))
+                    damaged = Problem.of(ProblemCode.DAMAGED, backup=backup, file=file, reason=why(error))
                     problem = problem or damaged
-                    flaws.append(_flaw(backup, store.name, file, error))
-        return Read(None, 0, tuple(flaws), problem)
+                    defects.append(_defect(backup, store.name, file, error))
+        return Read(None, 0, tuple(defects), problem)
 
     def _content(self, store: Store, stored: Stored) -> bytes:
         known = self._known.get((store.name, stored.key))
@@ -98,7 +98,7 @@ class Reader:
 
 
 def read_small(store: Store, key: str) -> bytes:
-    """A manifest or a proof from one store; what is too long for one comes back cut."""
+    """A manifest or a verification from one store; what is too long for one comes back cut."""
     collected = bytearray()
     with store.get(key) as source:
         while (data := source.read(1024 * 1024)) and len(collected) < _LARGEST:
@@ -113,19 +113,19 @@ def _latest_first(holders: Mapping[str, Stored], asked: Sequence[Store], same: f
     return sorted(asked, key=lambda store: store.name in late)
 
 
-def _flaw(backup: str, store: str, file: str, error: Exception) -> Flaw:
+def _defect(backup: str, store: str, file: str, error: Exception) -> CopyDefect:
     if isinstance(error, StoreError):
-        problem = Problem.of(Trouble.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))
+        problem = Problem.of(ProblemCode.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))
     else:
-        problem = Problem.of(Trouble.COPY_CHANGED, backup=backup, store=store, file=file)
-    return Flaw(store, file, problem)
+        problem = Problem.of(ProblemCode.COPY_CHANGED, backup=backup, store=store, file=file)
+    return CopyDefect(store, file, problem)
 
 
-def _proof(content: bytes, backup: str) -> Proof:
-    proof = Proof.from_json(content)
-    if proof.backup != backup:
-        raise ValueError(DetailCode.OF_OTHER_BACKUP(backup=proof.backup))
-    return proof
+def _verification(content: bytes, backup: str) -> Verification:
+    verification = Verification.from_json(content)
+    if verification.backup != backup:
+        raise ValueError(DetailCode.OF_OTHER_BACKUP(backup=verification.backup))
+    return verification
 
 
 SKEW = timedelta(minutes=5)
@@ -143,10 +143,10 @@ class Entry:
     files: tuple[str, ...]
     stores: tuple[str, ...]
     manifest: Manifest | None = None
-    proof: Proof | None = None
+    verification: Verification | None = None
     problem: Problem | None = None
     marks: Marks | None = None
-    flaws: tuple[Flaw, ...] = ()
+    defects: tuple[CopyDefect, ...] = ()
     """What stores lack of it, by names and sizes; of stores that could not be asked nothing is said."""
 
     @property
@@ -156,22 +156,22 @@ class Entry:
 
     @property
     def verified(self) -> bool:
-        """Whether it was restored for trial, and all was well."""
-        return self.proof is not None and self.proof.ok
+        """Whether it was restored to verify it, and all was well."""
+        return self.verification is not None and self.verification.ok
 
     @property
     def failed(self) -> bool:
-        """Whether its last trial found something."""
-        return self.proof is not None and not self.proof.ok
+        """Whether its last verification found something."""
+        return self.verification is not None and not self.verification.ok
 
     @property
     def pinned(self) -> bool:
         """Whether a person wants it kept."""
         return self.marks is not None and self.marks.pinned
 
-    def accepts(self, code: Trouble) -> bool:
-        """Whether a person accepted this of it; a trial that failed after that is another matter."""
-        since = self.proof.when if code is Trouble.TRIAL_FAILED and self.proof else None
+    def accepts(self, code: ProblemCode) -> bool:
+        """Whether a person accepted this of it; a verification that failed after that is another matter."""
+        since = self.verification.when if code is ProblemCode.VERIFICATION_FAILED and self.verification else None
         return self.marks is not None and self.marks.accepts(code.name, since)
 
 
@@ -203,7 +203,7 @@ class Catalogue:
         self._stores = stores
         self._prefix = prefix
         self._clock = clock
-        self._reader = Reader()
+        self._reader = ManifestReader()
 
     @property
     def where(self) -> str:
@@ -231,7 +231,7 @@ class Catalogue:
         """The backup of that name; BackupNotFound, or ManifestError for a damaged one.
 
         `newest` is the last one made (of `kind`). `latest` is the last one that nothing speaks against: one that failed
-        its trial is never it, nor one that a wrong clock dated into the future.
+        its verification is never it, nor one that a wrong clock dated into the future.
         """
         entries = (survey or self.survey()).entries
         known = [entry for entry in entries if entry.complete]
@@ -253,9 +253,9 @@ class Catalogue:
         """Delete a folder, in each store its manifest first; why it is still in some, by the store's name."""
         return delete_files(self._stores, entry.id, entry.files)
 
-    def prove(self, proof: Proof) -> None:
-        """Keep a proof beside its backup."""
-        self._stores.put(f"{proof.backup}/{PROOF}", proof.to_json().encode())
+    def keep_verification(self, verification: Verification) -> None:
+        """Keep a verification beside its backup."""
+        self._stores.put(f"{verification.backup}/{VERIFICATION}", verification.to_json().encode())
 
     def mark(self, marks: Marks) -> None:
         """Keep what a person said of a backup beside it."""
@@ -269,21 +269,21 @@ class Catalogue:
         stores = Stores([store for store in self._stores.stores if store.name in took])
         try:
             objects, silent = stores.look(manifest.id)
-        except AllStoresFailed as error:  # they took it; the trial will find out
+        except AllStoresFailed as error:  # they took it; the verification will find out
             return tuple(took), silent_stores(error.failures)
         files = {key.partition("/")[2]: holders for key, holders in objects.items()}
         asked = [store for store in stores.stores if store.name not in silent]
         entry = self._entry(manifest.id, files, asked)
         if not entry.stores and not silent:
-            first = next(iter(entry.flaws), None)
+            first = next(iter(entry.defects), None)
             raise BackupDamaged(manifest.id, first.file if first else MANIFEST, DetailCode.NOT_AS_SENT())
-        return tuple(entry.stores), (*(flaw.problem for flaw in entry.flaws), *silent_stores(silent))
+        return tuple(entry.stores), (*(defect.problem for defect in entry.defects), *silent_stores(silent))
 
     def _entry(self, folder: str, files: _Files, asked: list[Store]) -> Entry:
         began = taken_at(folder)
         assert began is not None
         names = tuple(sorted(files))
-        holders = [set(files[name]) for name in names if name not in (PROOF, MARKS)]
+        holders = [set(files[name]) for name in names if name not in (VERIFICATION, MARKS)]
         stores = tuple(sorted(set.intersection(*holders))) if holders else ()
         if MANIFEST not in files:
             return Entry(folder, began, names, stores)
@@ -295,20 +295,20 @@ class Catalogue:
             return Entry(folder, began, names, stores, problem=refused)
         wanted = {MANIFEST: read.size} | {part.name: part.stored for part in manifest.parts}
         sizes = {file: {store: each.size for store, each in holders.items()} for file, holders in files.items()}
-        flaws = [*read.flaws, *flaws_by_size(folder, wanted, MANIFEST, sizes, [store.name for store in asked])]
-        flawed = {flaw.store for flaw in flaws}
-        stores = tuple(sorted(store.name for store in asked if store.name not in flawed))
+        defects = [*read.defects, *defects_by_size(folder, wanted, MANIFEST, sizes, [store.name for store in asked])]
+        defective = {defect.store for defect in defects}
+        stores = tuple(sorted(store.name for store in asked if store.name not in defective))
         missing = tuple(part.name for part in manifest.parts if part.name not in files)
-        problem = Problem.of(Trouble.FILES_MISSING, backup=folder, files=missing) if missing else None
-        proof = None
-        if PROOF in files:
-            proven = self._reader.proof(folder, files[PROOF], asked)
-            proof = proven.value
-            if proof is None:
+        problem = Problem.of(ProblemCode.FILES_MISSING, backup=folder, files=missing) if missing else None
+        verification = None
+        if VERIFICATION in files:
+            proven = self._reader.verification(folder, files[VERIFICATION], asked)
+            verification = proven.value
+            if verification is None:
                 problem = problem or proven.problem
             else:
-                flaws += proven.flaws
+                defects += proven.defects
         marks = None
         if MARKS in files:  # what cannot be read may say that it is to be kept
             marks = self._reader.marks(folder, files[MARKS], asked).value or Marks(folder, pinned=True)
-        return Entry(folder, began, names, stores, manifest, proof, problem, marks, tuple(flaws))
+        return Entry(folder, began, names, stores, manifest, verification, problem, marks, tuple(defects))

@@ -1,4 +1,4 @@
-"""Dumps of one database, as `Backups` keeps them: taken, tried, brought back.
+"""Dumps of one database, as `Backups` keeps them: taken, verified, brought back.
 
 Promises: what `ClusterBackups` is for the whole cluster, for one database; the work itself is in `dump`, `verify` and
 `restore`.
@@ -13,10 +13,10 @@ from pathlib import Path
 
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import ManifestError
-from esteio.backup._files import Draft, Folder
+from esteio.backup._files import BackupReader, BackupWriter
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
-from esteio.backup._verification import Proof
+from esteio.backup._verification import Verification
 from esteio.backup.documents import Untouched
 from esteio.backup.dump import take
 from esteio.backup.packing import Decryption
@@ -52,19 +52,19 @@ class DatabaseBackups:
         self._binaries = binaries
         self._clock = clock
 
-    def take(self, draft: Draft, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
-        """Write a dump into `draft`, in one stream when it is `gentle`; the manifest is for `draft.finish`."""
+    def take(self, writer: BackupWriter, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
+        """Write a dump into `writer`, in one stream when it is `gentle`; the manifest is for `writer.finish`."""
         at, began = datetime.fromtimestamp(self._clock.time(), UTC), self._clock.monotonic()
-        found = take(self._dsn, self._toolbox, draft, progress, jobs=1 if gentle else self._jobs)
+        found = take(self._dsn, self._toolbox, writer, progress, jobs=1 if gentle else self._jobs)
         return Manifest(
-            id=draft.id,
+            id=writer.id,
             kind=kind,
             began=at.isoformat(timespec="seconds"),
             duration=round(self._clock.monotonic() - began, 3),
             server_version=found.server_version,
             tool_version=found.tool_version,
-            parts=draft.parts,
-            encryption=draft.encryption,
+            parts=writer.parts,
+            encryption=writer.encryption,
             database=found.database,
             roles=found.roles,
             extensions=found.extensions,
@@ -72,10 +72,10 @@ class DatabaseBackups:
             lsn=found.lsn,
         )
 
-    def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
+    def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Verification:
         """Restore a dump on a server of its own below `directory` (None: the temporary one), and look at it."""
         return verify_dump(
-            self.folder(backup),
+            self.reader(backup),
             self._toolbox,
             progress,
             jobs=self._jobs,
@@ -84,18 +84,18 @@ class DatabaseBackups:
             clock=self._clock,
         )
 
-    def folder(self, backup: Manifest) -> Folder:
+    def reader(self, backup: Manifest) -> BackupReader:
         """Its files; ManifestError when it is no dump."""
         if backup.kind != "dump":
             reason = DetailCode.WHOLE_CLUSTER(kind=backup.kind)
             raise ManifestError(backup.id, reason, DetailCode.RESTORE_DATA_DIRECTORY())
-        return Folder(self._stores, backup, self._key)
+        return BackupReader(self._stores, backup, self._key)
 
     def restore_into(self, backup: Manifest, name: str, documents: Untouched, progress: Progress = silent) -> Restored:
         """Restore as the new database `name`, and `documents` with it."""
         return restore_into(
             self._dsn,
-            self.folder(backup),
+            self.reader(backup),
             name,
             self._toolbox,
             progress,
@@ -115,7 +115,7 @@ class DatabaseBackups:
         """Put a dump in the place of the database, and `documents` in theirs, within `quiet`."""
         return restore_in_place(
             self._dsn,
-            self.folder(backup),
+            self.reader(backup),
             self._toolbox,
             confirm,
             progress,

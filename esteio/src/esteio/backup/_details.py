@@ -48,7 +48,7 @@ class DetailCode(Enum):
     FIELD_GARBLED = "lacks or garbles a field ({error})"
     ROLE_MISSING = "no file with role {role!r}"
     NO_MANIFEST = "there is none"
-    NO_VERIFICATION = "it is no proof ({error})"
+    NO_VERIFICATION = "it is no verification ({error})"
     NO_MARKS = "it has no marks of a backup ({error})"
     OF_OTHER_BACKUP = "it is of {backup}"
     NO_MARKER_FILE = "it is no marker ({error})"
@@ -132,7 +132,7 @@ class DetailCode(Enum):
     READABLE_FILE = "a readable file ({error})"
     IDENTITY_FILE = "identity file"
     # Restores
-    BACKUP_FAILED = "{backup} failed its trial"
+    BACKUP_FAILED = "{backup} failed its verification"
     USE_LATEST = "restore `latest`, restore this one as a new database, or accept it with `backup accept`"
     NO_CREATEDB = "role {role!r} may make no databases"
     USE_CREATEDB = "use a role with CREATEDB or a superuser"

@@ -16,6 +16,7 @@ __all__ = [
     "BackupDamaged",
     "BackupError",
     "BackupNotFound",
+    "CannotVerify",
     "DatabaseRefused",
     "DeleteRefused",
     "EncryptionRequired",
@@ -30,7 +31,6 @@ __all__ = [
     "ToolError",
     "ToolFailed",
     "ToolMissing",
-    "TrialNotHeld",
     "VerificationFailed",
 ]
 
@@ -59,9 +59,8 @@ class BackupNotFound(BackupError):
         self.refused = refused
         some = ", ".join(known[-3:]) or "none yet: make one with `backup run`"
         if refused:
-            some += (
-                f"; failed its trial or lies in the future: {', '.join(refused[-3:])}; to use it all the same, name it"
-            )
+            named = ", ".join(refused[-3:])
+            some += f"; failed its verification or lies in the future: {named}; to use it all the same, name it"
         super().__init__(f"backup {wanted!r} is not in {where}; the newest there: {some}")
 
 
@@ -223,8 +222,8 @@ class LockRefused(BackupError):
         super().__init__(f"lock {lock}: {reason}; let this account write to that directory, or choose another")
 
 
-class TrialNotHeld(BackupError):
-    """There is no room to restore a backup for trial, which says nothing about the backup. Sizes are MB."""
+class CannotVerify(BackupError):
+    """There is no room to restore a backup to verify it, which says nothing about the backup. Sizes are MB."""
 
     def __init__(self, backup: str, directory: Path, *, free: int, needed: int) -> None:
         self.backup = backup
@@ -232,7 +231,7 @@ class TrialNotHeld(BackupError):
         self.free = free
         self.needed = needed
         super().__init__(
-            f"trial of backup {backup!r} not held: {directory} has {free} MB free, {needed} MB are needed; "
+            f"backup {backup!r} cannot be verified: {directory} has {free} MB free, {needed} MB are needed; "
             "name another directory (TMPDIR)"
         )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from esteio.backup._manifest import Manifest
 from esteio.backup._retention import Decision
-from esteio.backup._verification import Proof
+from esteio.backup._verification import Verification
 from esteio.events import Event
 
 __all__ = ["BackupFailed", "BackupMade", "BackupRunEnded", "BackupVerified"]
@@ -38,14 +38,14 @@ class BackupFailed(Event):
 
 @dataclass(frozen=True, slots=True)
 class BackupVerified(Event):
-    """Backup `name` was restored for trial in `seconds`; `problems` is empty when it can be counted on."""
+    """Backup `name` was restored to verify it in `seconds`; `problems` is empty when it can be counted on."""
 
     seconds: float
     problems: tuple[str, ...]
 
     def __str__(self) -> str:
         found = "; ".join(self.problems) or "it can be counted on"
-        return f"backup {self.name} restored for trial in {self.seconds:.1f} s: {found}"
+        return f"backup {self.name} restored to verify it in {self.seconds:.1f} s: {found}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,13 @@ class BackupRunEnded(Event):
     """A run for `database` is over, whatever it came to, and others may run again.
 
     `name` is the backup's, or what such names begin with when it did not get that far. `error` is why it failed, None
-    when it did not; a backup that was made may still be there (`manifest`), whose trial found something or broke off.
+    when it did not; a backup that was made may still be there (`manifest`), whose verification found something or broke off.
     """
 
     kind: str
     database: str
     manifest: Manifest | None = None
-    proof: Proof | None = None
+    verification: Verification | None = None
     stores: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     """The stores that lack it."""

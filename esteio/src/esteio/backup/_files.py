@@ -20,16 +20,16 @@ from esteio.backup._progress import Progress, silent
 from esteio.backup.packing import Decryption, Packing, PackUnreadable, Readable, Writable, unpack
 from esteio.backup.store import AllStoresFailed, Download, ObjectMissing, StoreError, Stores
 
-__all__ = ["KEY_FILE", "MANIFEST", "MARKS", "PROOF", "Draft", "Folder", "delete_files"]
+__all__ = ["KEY_FILE", "MANIFEST", "MARKS", "VERIFICATION", "BackupReader", "BackupWriter", "delete_files"]
 
 MANIFEST = "manifest.json"
-PROOF = "proof.json"
+VERIFICATION = "proof.json"
 MARKS = "marks.json"
 KEY_FILE = "key.age"
 _CHUNK = 1024 * 1024
 
 
-class Draft:
+class BackupWriter:
     """A backup being written: `add` its files, then `finish`; anything else ends with `discard`."""
 
     def __init__(self, stores: Stores, backup: str, packing: Packing) -> None:
@@ -114,7 +114,7 @@ def delete_files(stores: Stores, backup: str, names: Collection[str]) -> dict[st
     return failed
 
 
-class Folder:
+class BackupReader:
     """A complete backup. `key` makes what opens it from its key file (None where it has none)."""
 
     def __init__(self, stores: Stores, manifest: Manifest, key: Callable[[bytes | None], Decryption | None]) -> None:

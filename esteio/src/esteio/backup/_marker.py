@@ -2,7 +2,7 @@
 
 Promises: `MarkedStore` asks for the marker before each write (in an object store once in five minutes), whoever writes.
 A store with the marker of another set of backups is as good as none. The marker also says whether every backup has to be
-encrypted: what is not, or was made by another set, is not one of ours, and is neither tried nor restored - a restore runs
+encrypted: what is not, or was made by another set, is not one of ours, and is neither verified nor restored - a restore runs
 what is in a backup as superuser.
 """
 
@@ -24,7 +24,7 @@ from esteio.backup._details import DetailCode, detail_of
 from esteio.backup._errors import EncryptionRequired, ManifestError
 from esteio.backup._files import MANIFEST
 from esteio.backup._manifest import Manifest, seal, taken_at, unseal
-from esteio.backup._problem import Problem, Trouble
+from esteio.backup._problem import Problem, ProblemCode
 from esteio.backup.store import (
     AllStoresFailed,
     Download,
@@ -39,7 +39,7 @@ from esteio.backup.store import (
 )
 from esteio.clock import SYSTEM, Clock
 
-__all__ = ["MARKER", "MarkedStore", "Marker", "Markers", "Places", "is_marked"]
+__all__ = ["MARKER", "LocalDirectory", "MarkedStore", "Marker", "Markers", "is_marked"]
 
 MARKER = "store.json"
 _FORMAT = 1
@@ -78,11 +78,11 @@ class Marker:
     def refuses(self, manifest: Manifest) -> Problem | None:
         """Why a backup is not one of this set; None when it is. Those from before the marker say no set."""
         if self.encrypted and manifest.encryption is None:
-            return Problem.of(Trouble.NOT_ENCRYPTED, backup=manifest.id)
+            return Problem.of(ProblemCode.NOT_ENCRYPTED, backup=manifest.id)
         made_by = manifest.details.get("repository")
         older = datetime.fromisoformat(manifest.began) < datetime.fromisoformat(self.created)
         if made_by != self.repository and not (made_by is None and older):
-            return Problem.of(Trouble.FOREIGN, backup=manifest.id, repository=str(made_by))
+            return Problem.of(ProblemCode.FOREIGN, backup=manifest.id, repository=str(made_by))
         return None
 
 
@@ -310,7 +310,7 @@ def _newest(keys: Collection[str], prefix: str) -> tuple[str, datetime] | None:
     return max(ours, key=lambda each: each[1], default=None)
 
 
-class Places:
+class LocalDirectory:
     """Of the backups in `stores`."""
 
     def __init__(self, stores: Stores) -> None:

@@ -19,11 +19,11 @@ from esteio.backup._events import BackupVerified
 from esteio.backup._lease import Leases, WriteLock
 from esteio.backup._lock import Lock
 from esteio.backup._manifest import Manifest
-from esteio.backup._marker import Markers, Places
+from esteio.backup._marker import LocalDirectory, Markers
 from esteio.backup._progress import Progress
-from esteio.backup._pruner import Thinning
+from esteio.backup._pruner import Pruner
 from esteio.backup._retention import Retention
-from esteio.backup._verification import Proof
+from esteio.backup._verification import Verification
 from esteio.backup.archive import Limit
 from esteio.backup.cluster import (
     KINDS,
@@ -72,7 +72,7 @@ class Parts:
         max_age: timedelta = timedelta(hours=26),
         wal_max_age: timedelta = timedelta(hours=1),
         spool_limit: Limit | None = None,
-        operator_file: Path | None = None,
+        agent_file: Path | None = None,
         documents: Path | None = None,
         documents_sample: int = SAMPLE,
         self_init: bool = False,
@@ -96,14 +96,14 @@ class Parts:
         self._max_age = max_age
         self._wal_max_age = wal_max_age
         self._spool_limit = spool_limit or Limit()
-        self._operator_file = operator_file
-        self._places = Places(stores)
+        self._agent_file = agent_file
+        self._local = LocalDirectory(stores)
         key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
         self.catalogue = Catalogue(stores, prefix, refuses=self._markers.refuses, clock=clock)
         self.database = DatabaseBackups(dsn, stores, key, self._toolbox, jobs, binaries=binaries, clock=clock)
         self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
-        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._places.root, clock=clock)
-        self._thinning = Thinning(stores, self.catalogue, self.cluster, self.documents, self.retention)
+        self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._local.root, clock=clock)
+        self._pruner = Pruner(stores, self.catalogue, self.cluster, self.documents, self.retention)
 
     def prepare(self) -> Packing:
         """See that backups may be written, before anything is; how their files are packed now.
@@ -120,31 +120,31 @@ class Parts:
         assert manifest is not None
         return manifest
 
-    def _tried(self, manifest: Manifest, progress: Progress, sample: int | None = None) -> Proof:
+    def _verified(self, manifest: Manifest, progress: Progress, sample: int | None = None) -> Verification:
         of = self.cluster if manifest.kind in KINDS else self.database
-        proof = of.verify(manifest, self._scratch, progress)
-        proof = self.documents.tried(manifest, proof, progress, sample)
-        self.catalogue.prove(proof)
+        verification = of.verify(manifest, self._scratch, progress)
+        verification = self.documents.verify(manifest, verification, progress, sample)
+        self.catalogue.keep_verification(verification)
         if events.active():
-            events.emit(BackupVerified(proof.backup, proof.total_seconds, proof.problems))
-        if not proof.ok:
-            raise VerificationFailed(proof.backup, proof.problems)
-        return proof
+            events.emit(BackupVerified(verification.backup, verification.total_seconds, verification.problems))
+        if not verification.ok:
+            raise VerificationFailed(verification.backup, verification.problems)
+        return verification
 
     def _toolbox(self, major: int) -> Toolbox:
         return Toolbox(major, self._binaries)
 
     def _locked(self) -> WriteLock:
-        return WriteLock(Lock(self._places.file("lock")), Leases(self._stores.stores, clock=self._clock))
+        return WriteLock(Lock(self._local.file("lock")), Leases(self._stores.stores, clock=self._clock))
 
     def _reading(self, progress: Progress) -> Lock:
         """Beside runs and other readers; nothing is removed meanwhile. A prune that is under way is waited for."""
-        path, waiting = self._places.file("lock-readers"), lambda: progress("wait", 0, 0, "")
+        path, waiting = self._local.file("lock-readers"), lambda: progress("wait", 0, 0, "")
         return Lock(path, _RESTORE_PATIENCE, waiting, shared=True, clock=self._clock)
 
     def _deleting(self) -> Lock:
         """AlreadyRunning while somebody reads."""
-        return Lock(self._places.file("lock-readers"))
+        return Lock(self._local.file("lock-readers"))
 
     def _names(self) -> list[str]:
         return [store.name for store in self._stores.stores]

@@ -18,34 +18,34 @@ from esteio.backup.store import AllStoresFailed, StoreError
 __all__ = [
     "MENDABLE",
     "WHOLE",
-    "Flaw",
+    "CopyDefect",
     "Problem",
-    "Trouble",
+    "ProblemCode",
     "Value",
     "brief",
-    "flaws_by_size",
+    "defects_by_size",
     "not_made",
     "silent_stores",
     "why",
 ]
 
 
-class Trouble(Enum):
+class ProblemCode(Enum):
     """Every kind of problem, as a sentence whose fields are in braces. Ages are hours, `seconds` seconds."""
 
     NO_BACKUP = "there is no backup"
     DAMAGED = "{backup} is damaged: {file}: {reason}"
     FILES_MISSING = "{backup} is damaged: {files} is missing in every store"
-    TRIAL_FAILED = "{backup} failed its trial: {reason}"
-    NEVER_PROVEN = "no backup was ever verified"
+    VERIFICATION_FAILED = "{backup} failed its verification: {reason}"
+    NEVER_VERIFIED = "no backup was ever verified"
     TOO_OLD = "the newest verified backup, {backup}, is {age:.1f} h old; allowed: {allowed:.1f} h"
     IN_THE_FUTURE = "{backup} was begun in the future: the clock of this machine, or of that one, is wrong"
     NOT_ENCRYPTED = (
-        "{backup} is not encrypted, and the store was made for encrypted backups alone: it is neither tried nor restored; "
+        "{backup} is not encrypted, and the store was made for encrypted backups alone: it is neither verified nor restored; "
         "find out who put it there, then remove it with `backup delete {backup}`"
     )
     FOREIGN = (
-        "{backup} was made by another set of backups, {repository}: it is neither tried nor restored; find out who put it "
+        "{backup} was made by another set of backups, {repository}: it is neither verified nor restored; find out who put it "
         "there, then remove it with `backup delete {backup}`"
     )
     KIND_TOO_OLD = (
@@ -93,27 +93,27 @@ class Trouble(Enum):
         "cluster {system} writes here, where there are backups of {others}: is this the right server? "
         "If it is, say so with `backup accept {system}`"
     )
-    OPERATOR_SILENT = "the operator has said nothing for {minutes:.0f} min: no backups are made"
+    AGENT_SILENT = "the agent has said nothing for {minutes:.0f} min: no backups are made"
     SERVICE_DOWN = "{service} does not run: {reason}"
     UNSEEN = "it cannot be seen how the backups are: {reason}"
 
 
 MENDABLE = frozenset(
     {
-        Trouble.DAMAGED,
-        Trouble.FILES_MISSING,
-        Trouble.IN_THE_FUTURE,
-        Trouble.CLOCK_LEAPT,
-        Trouble.PRUNE_HALTED,
-        Trouble.STORE_SILENT,
-        Trouble.COPY_ABSENT,
-        Trouble.COPY_NOT_MADE,
-        Trouble.COPY_LACKS_FILE,
-        Trouble.COPY_SIZE,
-        Trouble.COPY_CHANGED,
-        Trouble.COPY_UNREADABLE,
-        Trouble.LOG_ABSENT,
-        Trouble.LOG_DAMAGED,
+        ProblemCode.DAMAGED,
+        ProblemCode.FILES_MISSING,
+        ProblemCode.IN_THE_FUTURE,
+        ProblemCode.CLOCK_LEAPT,
+        ProblemCode.PRUNE_HALTED,
+        ProblemCode.STORE_SILENT,
+        ProblemCode.COPY_ABSENT,
+        ProblemCode.COPY_NOT_MADE,
+        ProblemCode.COPY_LACKS_FILE,
+        ProblemCode.COPY_SIZE,
+        ProblemCode.COPY_CHANGED,
+        ProblemCode.COPY_UNREADABLE,
+        ProblemCode.LOG_ABSENT,
+        ProblemCode.LOG_DAMAGED,
     }
 )
 """What leaves a verified backup that is young enough; anything else, new codes included, is worse."""
@@ -123,11 +123,11 @@ MENDABLE = frozenset(
 class Problem:
     """One problem: `code` says which, `about` has the fields of its sentence; `str()` is the sentence."""
 
-    code: Trouble
+    code: ProblemCode
     about: tuple[tuple[str, Value], ...] = ()
 
     @classmethod
-    def of(cls, code: Trouble, **about: Value) -> Problem:
+    def of(cls, code: ProblemCode, **about: Value) -> Problem:
         """With the fields by name."""
         return cls(code, tuple(about.items()))
 
@@ -154,7 +154,7 @@ class Problem:
     def from_plain(cls, given: Mapping[str, Any]) -> Problem:
         """Read what `plain` made; KeyError or TypeError when it is anything else."""
         about = {name: from_plain(value) for name, value in given["about"].items()}
-        return cls.of(Trouble[given["code"]], **about)
+        return cls.of(ProblemCode[given["code"]], **about)
 
     def sentence(self, template: str, translated: Callable[[str], str] = str) -> str:
         """`template` with the fields filled in; those that are sentences themselves go through `translated`."""
@@ -184,21 +184,23 @@ def brief(error: Exception) -> str:
 def not_made(backup: str, failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
     """Why a backup is not in stores, by their names."""
     return tuple(
-        Problem.of(Trouble.COPY_NOT_MADE, backup=backup, store=store, reason=why(error))
+        Problem.of(ProblemCode.COPY_NOT_MADE, backup=backup, store=store, reason=why(error))
         for store, error in failures.items()
     )
 
 
 def silent_stores(failures: Mapping[str, Exception]) -> tuple[Problem, ...]:
     """That stores could not be asked, and why, by their names."""
-    return tuple(Problem.of(Trouble.STORE_SILENT, store=store, reason=why(error)) for store, error in failures.items())
+    return tuple(
+        Problem.of(ProblemCode.STORE_SILENT, store=store, reason=why(error)) for store, error in failures.items()
+    )
 
 
 WHOLE = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
+class CopyDefect:
     """`file` of a backup is not in `store` as it was written; `WHOLE` as the file means all of it.
 
     `right` names the stores that were read and have it as it was written.
@@ -210,26 +212,26 @@ class Flaw:
     right: tuple[str, ...] = ()
 
 
-def flaws_by_size(
+def defects_by_size(
     backup: str, wanted: Mapping[str, int], manifest: str, found: Mapping[str, Mapping[str, int]], stores: Sequence[str]
-) -> tuple[Flaw, ...]:
+) -> tuple[CopyDefect, ...]:
     """Compare the sizes `found` (by file, then store) with the `wanted` ones in each of `stores`.
 
-    A store without the file `manifest` never got a whole copy: that is one flaw, whatever else lies there.
+    A store without the file `manifest` never got a whole copy: that is one defect, whatever else lies there.
     """
-    flaws = []
+    defects = []
     for store in stores:
         if store not in found.get(manifest, {}):
-            flaws.append(Flaw(store, WHOLE, Problem.of(Trouble.COPY_ABSENT, backup=backup, store=store)))
+            defects.append(CopyDefect(store, WHOLE, Problem.of(ProblemCode.COPY_ABSENT, backup=backup, store=store)))
             continue
         for file, written in wanted.items():
             size = found.get(file, {}).get(store)
             if size is None:
-                lacks = Problem.of(Trouble.COPY_LACKS_FILE, backup=backup, store=store, file=file)
-                flaws.append(Flaw(store, file, lacks))
+                lacks = Problem.of(ProblemCode.COPY_LACKS_FILE, backup=backup, store=store, file=file)
+                defects.append(CopyDefect(store, file, lacks))
             elif size != written:
                 differs = Problem.of(
-                    Trouble.COPY_SIZE, backup=backup, store=store, file=file, found=size, written=written
+                    ProblemCode.COPY_SIZE, backup=backup, store=store, file=file, found=size, written=written
                 )
-                flaws.append(Flaw(store, file, differs))
-    return tuple(flaws)
+                defects.append(CopyDefect(store, file, differs))
+    return tuple(defects)

@@ -1,4 +1,4 @@
-"""Old backups thinned out, and with them the log and the documents that nothing needs any more.
+"""Old backups pruned, and with them the log and the documents that nothing needs any more.
 
 Promises: what the rules of `esteio.backup.Retention` keep is not touched, nor is anything that a backup needs which is
 kept or cannot be read now. Every folder, and what else is removed, comes back as a decision with its reason.
@@ -13,16 +13,16 @@ from typing import Any
 from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._details import DetailCode, together
 from esteio.backup._errors import DeleteRefused
-from esteio.backup._problem import Trouble, brief
+from esteio.backup._problem import ProblemCode, brief
 from esteio.backup._retention import GRACE, Decision, Held, Retention, Why, decide, doubtful_until
 from esteio.backup.cluster import KINDS, ClusterBackups
 from esteio.backup.documents import Documents
 from esteio.backup.store import Stores
 
-__all__ = ["Thinning", "is_cluster"]
+__all__ = ["Pruner", "is_cluster"]
 
 
-class Thinning:
+class Pruner:
     """Of the backups in `catalogue`, with the log of `cluster` and the `documents`."""
 
     def __init__(
@@ -92,7 +92,7 @@ class Thinning:
                 entry.verified,
                 _needs(entry),
                 entry.pinned,
-                leapt="leap" in _details(entry) and not entry.accepts(Trouble.CLOCK_LEAPT),
+                leapt="leap" in _details(entry) and not entry.accepts(ProblemCode.CLOCK_LEAPT),
             )
             for entry in entries.values()
             if entry not in unread

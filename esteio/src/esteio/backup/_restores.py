@@ -14,9 +14,9 @@ from pathlib import Path
 
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import NotConfirmed, RestoreRefused
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._parts import Parts
-from esteio.backup._problem import Trouble
+from esteio.backup._problem import ProblemCode
 from esteio.backup._progress import Progress, silent
 from esteio.backup.cluster import (
     recover_beside,
@@ -59,7 +59,7 @@ class Restores(Parts):
         """
         with self._reading(progress):
             entry = self.catalogue.find(backup, "dump")
-            if entry.failed and not entry.accepts(Trouble.TRIAL_FAILED):
+            if entry.failed and not entry.accepts(ProblemCode.VERIFICATION_FAILED):
                 reason = DetailCode.BACKUP_FAILED(backup=entry.id)
                 raise RestoreRefused(self.dsn.database or "", reason, DetailCode.USE_LATEST())
             dump = entry.manifest
@@ -173,6 +173,6 @@ class Restores(Parts):
         # When a transaction or a position was, and where another timeline ends, is only known after the replay.
         return plan if time_of(target) or not isinstance(target, Target) else replace(plan, lost=None)
 
-    def folder(self, backup: str = "latest") -> Folder:
+    def reader(self, backup: str = "latest") -> BackupReader:
         """The files of a dump."""
-        return self.database.folder(self._found(backup, "dump"))
+        return self.database.reader(self._found(backup, "dump"))

@@ -15,14 +15,14 @@ from esteio import events
 from esteio.backup._catalogue import Entry
 from esteio.backup._errors import AlreadyRunning
 from esteio.backup._events import BackupFailed, BackupMade, BackupRunEnded
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup._lease import WriteLock
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup._parts import Parts
 from esteio.backup._problem import Problem, not_made
 from esteio.backup._progress import Progress, silent
 from esteio.backup._retention import Decision, leap
-from esteio.backup._verification import Proof
+from esteio.backup._verification import Verification
 from esteio.backup.cluster import KINDS
 from esteio.errors import EsteioError
 
@@ -33,14 +33,14 @@ _logger = logging.getLogger("esteio.backup")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did: `proof` is None when no trial was asked for, and nothing is removed then.
+    """What a run did: `verification` is None when no trial was asked for, and nothing is removed then.
 
     `stores` hold every file of it, as their lists say; `lacking` tells what the others lack, and why.
     """
 
     manifest: Manifest
     stores: tuple[str, ...]
-    proof: Proof | None
+    verification: Verification | None
     decisions: tuple[Decision, ...]
     lacking: tuple[Problem, ...] = ()
 
@@ -54,7 +54,7 @@ class Ending:
     database: str
     manifest: Manifest | None = None
     stores: tuple[str, ...] = ()
-    proof: Proof | None = None
+    verification: Verification | None = None
     decisions: tuple[Decision, ...] = ()
 
     def event(
@@ -62,13 +62,13 @@ class Ending:
     ) -> BackupRunEnded:
         """The event, with `entries` being in the stores now; the backup should be in all of `wanted`."""
         proven = [entry for entry in entries if entry.verified]
-        mine = next((entry.proof for entry in entries if entry.id == self.name), None)
+        mine = next((entry.verification for entry in entries if entry.id == self.name), None)
         return BackupRunEnded(
             self.name,
             self.kind,
             self.database,
             manifest=self.manifest,
-            proof=self.proof or mine,
+            verification=self.verification or mine,
             stores=self.stores,
             missing=tuple(name for name in wanted if name not in self.stores) if self.manifest else (),
             decisions=self.decisions,
@@ -82,11 +82,11 @@ class Runs(Parts):
     """How `Backups` runs."""
 
     def run(self, progress: Progress = silent, *, kind: str = "dump", verify: bool = True, gentle: bool = False) -> Run:
-        """Make a backup, restore it for trial, then remove what need not be kept.
+        """Make a backup, verify it, then remove what need not be kept.
 
         `kind` is dump (this database), base (the whole cluster) or incremental (what changed since the last of both).
         A `gentle` one leaves room for others: a dump has one stream, a base reads at most 100 MB a second.
-        VerificationFailed when the trial found something; the backup stays and is marked.
+        VerificationFailed when the verification found something; the backup stays and is marked.
         """
         if kind not in ("dump", *KINDS):
             msg = f"backup: kind is {kind!r}; allowed: dump, {', '.join(KINDS)}"
@@ -101,7 +101,7 @@ class Runs(Parts):
         return done
 
     def _run(self, ending: Ending, progress: Progress, *, verify: bool, gentle: bool) -> Run:
-        kind, name, draft = ending.kind, backup_id(self._prefix, self._clock.time()), None
+        kind, name, writer = ending.kind, backup_id(self._prefix, self._clock.time()), None
         try:
             packing = self.prepare()  # before the lock, whose file is in the directory that may not be mounted
         except BaseException as error:
@@ -114,33 +114,33 @@ class Runs(Parts):
                 leapt = leap([entry.began for entry in taken if entry.complete], self._now())
                 name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
                 ending.name = name
-                draft = Draft(self._stores, name, packing)
+                writer = BackupWriter(self._stores, name, packing)
                 of = self.database if kind == "dump" else self.cluster
-                manifest = of.take(draft, kind, progress, gentle=gentle)
+                manifest = of.take(writer, kind, progress, gentle=gentle)
                 manifest = replace(manifest, details={**manifest.details, **self._markers.label()})
                 if leapt:
                     manifest = replace(manifest, details={**manifest.details, "leap": {"days": leapt.days}})
-                manifest = self.documents.take(draft, manifest, taken, progress)
+                manifest = self.documents.take(writer, manifest, taken, progress)
                 lock.require()
-                stores, lacking = self.catalogue.placed(manifest, draft.finish(manifest))
+                stores, lacking = self.catalogue.placed(manifest, writer.finish(manifest))
             except BaseException as error:
-                if draft is not None:
-                    draft.discard()
+                if writer is not None:
+                    writer.discard()
                 if events.active():
                     events.emit(BackupFailed(name, error))
                 raise
             if events.active():
                 events.emit(BackupMade(name, kind, manifest.size, manifest.stored, manifest.duration, stores))
             ending.manifest, ending.stores = manifest, stores
-            ending.proof = self._tried(manifest, progress, self._documents_sample) if verify else None
-            ending.decisions = self._pruned(lock) if ending.proof else ()
-            problems = (*not_made(name, draft.failed), *lacking)
-            return Run(manifest, stores, ending.proof, ending.decisions, problems)
+            ending.verification = self._verified(manifest, progress, self._documents_sample) if verify else None
+            ending.decisions = self._pruned(lock) if ending.verification else ()
+            problems = (*not_made(name, writer.failed), *lacking)
+            return Run(manifest, stores, ending.verification, ending.decisions, problems)
 
     def _pruned(self, lock: WriteLock) -> tuple[Decision, ...]:
         try:
             with self._deleting():
-                return tuple(self._thinning.prune(self._now(), lock.require))
+                return tuple(self._pruner.prune(self._now(), lock.require))
         except AlreadyRunning as error:
             _logger.info("nothing old is removed now, the next run does: %s", error)
             return ()

@@ -1,6 +1,6 @@
 """Whether somebody has to get up.
 
-Promises: pure. Green means a backup that was restored for trial, is young enough, and is whole in every store;
+Promises: pure. Green means a backup that was restored to verify it, is young enough, and is whole in every store;
 everything else is red, with each reason. What was red stays red until a good backup of the same kind was made, or a
 person accepted it.
 """
@@ -14,7 +14,7 @@ from itertools import pairwise
 from statistics import median
 
 from esteio.backup._catalogue import SKEW, Entry
-from esteio.backup._problem import MENDABLE, WHOLE, Flaw, Problem, Trouble, silent_stores
+from esteio.backup._problem import MENDABLE, WHOLE, CopyDefect, Problem, ProblemCode, silent_stores
 
 __all__ = ["Status", "judge"]
 
@@ -62,21 +62,21 @@ def judge(
     problems += [entry.problem for entry in entries if entry.problem]
     problems += _unreadable(entries)
     if not complete:
-        problems.append(Problem.of(Trouble.NO_BACKUP))
-    problems += [Problem.of(Trouble.IN_THE_FUTURE, backup=entry.id) for entry in complete if entry not in whole]
+        problems.append(Problem.of(ProblemCode.NO_BACKUP))
+    problems += [Problem.of(ProblemCode.IN_THE_FUTURE, backup=entry.id) for entry in complete if entry not in whole]
     kinds = [[entry for entry in whole if _is_dump(entry) == dump] for dump in (True, False)]
     newest = [kind[-1] for kind in kinds if kind]
     for entry in whole:
-        problems += [flaw.problem for flaw in entry.flaws if _counts(flaw, entry, newest=entry in newest)]
+        problems += [defect.problem for defect in entry.defects if _counts(defect, entry, newest=entry in newest)]
     for kind in kinds:
         problems += _since_a_good_one(kind)
     problems += _leaps(whole)
     if complete and not proven:
-        problems.append(Problem.of(Trouble.NEVER_PROVEN))
+        problems.append(Problem.of(ProblemCode.NEVER_VERIFIED))
     for entry in proven[-1:]:
         if now - entry.began > max_age:
             age, allowed = _hours(now - entry.began), _hours(max_age)
-            problems.append(Problem.of(Trouble.TOO_OLD, backup=entry.id, age=age, allowed=allowed))
+            problems.append(Problem.of(ProblemCode.TOO_OLD, backup=entry.id, age=age, allowed=allowed))
         else:
             problems += [problem for kind in kinds for problem in _stopped(kind, now, max_age)]
     return Status(tuple(problems), *_age(whole, now), *_age(proven, now))
@@ -86,7 +86,7 @@ def _unreadable(entries: Sequence[Entry]) -> Iterator[Problem]:
     """Nobody knows what such a backup needs, so nothing that it may need is removed; the disk fills meanwhile."""
     for entry in entries:
         if entry.problem and not entry.complete:
-            yield Problem.of(Trouble.PRUNE_HALTED, backup=entry.id)
+            yield Problem.of(ProblemCode.PRUNE_HALTED, backup=entry.id)
 
 
 def _since_a_good_one(kind: Sequence[Entry]) -> Iterator[Problem]:
@@ -95,17 +95,17 @@ def _since_a_good_one(kind: Sequence[Entry]) -> Iterator[Problem]:
     Of each kind of problem the last is told: whoever accepts that one has seen those before it.
     """
     good = max((number for number, entry in enumerate(kind) if entry.verified), default=-1)
-    found: dict[Trouble, tuple[Entry, Problem]] = {}
+    found: dict[ProblemCode, tuple[Entry, Problem]] = {}
     for entry in kind[good + 1 :]:
         about = entry.manifest.details.get("documents", {}) if entry.manifest else {}
         if before := about.get("gone"):
-            vanished = Trouble.DOCUMENTS_VANISHED
+            vanished = ProblemCode.DOCUMENTS_VANISHED
             problem = Problem.of(vanished, backup=entry.id, found=about.get("files", 0), before=before)
             found[vanished] = entry, problem
-        said = 1 if before else 0  # the trial says of vanished documents too
-        if entry.proof and len(entry.proof.problems) > said:
-            failed = Problem.of(Trouble.TRIAL_FAILED, backup=entry.id, reason=entry.proof.problems)
-            found[Trouble.TRIAL_FAILED] = entry, failed
+        said = 1 if before else 0  # the verification says of vanished documents too
+        if entry.verification and len(entry.verification.problems) > said:
+            failed = Problem.of(ProblemCode.VERIFICATION_FAILED, backup=entry.id, reason=entry.verification.problems)
+            found[ProblemCode.VERIFICATION_FAILED] = entry, failed
     for code, (entry, problem) in found.items():
         if not entry.accepts(code):
             yield problem
@@ -114,8 +114,8 @@ def _since_a_good_one(kind: Sequence[Entry]) -> Iterator[Problem]:
 def _leaps(whole: Sequence[Entry]) -> Iterator[Problem]:
     for entry in whole:
         found = entry.manifest.details.get("leap") if entry.manifest else None
-        if found and not entry.accepts(Trouble.CLOCK_LEAPT):
-            yield Problem.of(Trouble.CLOCK_LEAPT, backup=entry.id, days=found["days"])
+        if found and not entry.accepts(ProblemCode.CLOCK_LEAPT):
+            yield Problem.of(ProblemCode.CLOCK_LEAPT, backup=entry.id, days=found["days"])
 
 
 def _stopped(kind: Sequence[Entry], now: datetime, max_age: timedelta) -> Iterator[Problem]:
@@ -124,7 +124,7 @@ def _stopped(kind: Sequence[Entry], now: datetime, max_age: timedelta) -> Iterat
     How often it was made is seen from the newest ones: a base a week is none too few. One alone has no rhythm.
     """
     proven = [entry for entry in kind if entry.verified][-_RHYTHM:]
-    if len(proven) < 2 or proven[-1].accepts(Trouble.KIND_TOO_OLD):
+    if len(proven) < 2 or proven[-1].accepts(ProblemCode.KIND_TOO_OLD):
         return
     distances = ((later.began - earlier.began).total_seconds() for earlier, later in pairwise(proven))
     usual = timedelta(seconds=median(distances))
@@ -132,15 +132,15 @@ def _stopped(kind: Sequence[Entry], now: datetime, max_age: timedelta) -> Iterat
     if now - proven[-1].began > allowed:
         name = "dump" if _is_dump(proven[-1]) else "base"
         age = _hours(now - proven[-1].began)
-        yield Problem.of(Trouble.KIND_TOO_OLD, kind=name, backup=proven[-1].id, age=age, allowed=_hours(allowed))
+        yield Problem.of(ProblemCode.KIND_TOO_OLD, kind=name, backup=proven[-1].id, age=age, allowed=_hours(allowed))
 
 
-def _counts(flaw: Flaw, entry: Entry, *, newest: bool) -> bool:
+def _counts(defect: CopyDefect, entry: Entry, *, newest: bool) -> bool:
     """A store may have been added later, so an older backup may be absent from it, but not damaged in it."""
-    if flaw.file == WHOLE:
+    if defect.file == WHOLE:
         return newest
     everywhere = entry.problem.fields.get("files", ()) if entry.problem else ()  # said already, once for all stores
-    return not (isinstance(everywhere, tuple) and flaw.file in everywhere)
+    return not (isinstance(everywhere, tuple) and defect.file in everywhere)
 
 
 def _is_dump(entry: Entry) -> bool:

@@ -14,45 +14,45 @@ from dataclasses import dataclass, replace
 from esteio.backup._catalogue import Entry, Survey, read_small
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError, ManifestError
-from esteio.backup._files import MANIFEST, MARKS, PROOF
+from esteio.backup._files import MANIFEST, MARKS, VERIFICATION
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import WHOLE, Flaw, Problem, Trouble, why
+from esteio.backup._problem import WHOLE, CopyDefect, Problem, ProblemCode, why
 from esteio.backup._progress import Progress, silent
-from esteio.backup._verification import Marks, Proof
+from esteio.backup._verification import Marks, Verification
 from esteio.backup.store import ObjectMissing, Store, StoreError, Stores
 
-__all__ = ["Brought", "Copies", "bring", "known_flaws", "read_everywhere"]
+__all__ = ["Copies", "SyncResult", "bring", "known_defects", "read_everywhere"]
 
 _CHUNK = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """What was found when every file of `backup` was read in every store; `whole` names the stores without a flaw."""
+    """What was found when every file of `backup` was read in every store; `whole` names the stores without a defect."""
 
     backup: str
     whole: tuple[str, ...]
-    flaws: tuple[Flaw, ...]
+    defects: tuple[CopyDefect, ...]
 
     @property
     def ok(self) -> bool:
         """Whether all stores have it as it was written."""
-        return not self.flaws
+        return not self.defects
 
-    def with_flaws(self, flaws: Sequence[Flaw]) -> Copies:
+    def with_defects(self, defects: Sequence[CopyDefect]) -> Copies:
         """With those of the log."""
-        flawed = {flaw.store for flaw in flaws}
-        whole = tuple(store for store in self.whole if store not in flawed)
-        return Copies(self.backup, whole, (*self.flaws, *flaws))
+        defective = {defect.store for defect in defects}
+        whole = tuple(store for store in self.whole if store not in defective)
+        return Copies(self.backup, whole, (*self.defects, *defects))
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class SyncResult:
     """What `bring` did: `files` pairs of a file and the store it was brought to; `left` is what is still wrong."""
 
     backup: str
     files: tuple[tuple[str, str], ...]
-    left: tuple[Flaw, ...]
+    left: tuple[CopyDefect, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +64,21 @@ class _Wanted:
     sha256: str
 
 
-def known_flaws(entry: Entry, survey: Survey) -> tuple[Flaw, ...]:
+def known_defects(entry: Entry, survey: Survey) -> tuple[CopyDefect, ...]:
     """What the lists of the stores say already, and which store said nothing."""
-    unknown = [Flaw(name, WHOLE, _unreadable(entry.id, name, MANIFEST, error)) for name, error in survey.silent.items()]
-    return (*entry.flaws, *unknown)
+    unknown = [
+        CopyDefect(name, WHOLE, _unreadable(entry.id, name, MANIFEST, error)) for name, error in survey.silent.items()
+    ]
+    return (*entry.defects, *unknown)
 
 
 def read_everywhere(stores: Stores, entry: Entry, survey: Survey, progress: Progress = silent) -> Copies:
     """Read every file of `entry` in every store and compare it with the manifest; ManifestError without a sound one."""
     wanted = _wanted(stores, entry)
     total = sum(file.size for file in wanted) * len(stores.stores)
-    without = [flaw for flaw in known_flaws(entry, survey) if flaw.file == WHOLE]
-    left_out = {flaw.store for flaw in without}
-    flaws: list[Flaw] = []
+    without = [defect for defect in known_defects(entry, survey) if defect.file == WHOLE]
+    left_out = {defect.store for defect in without}
+    defects: list[CopyDefect] = []
     done, right = 0, {file.name: list[str]() for file in wanted}
     for file in wanted:
         for store in stores.stores:
@@ -85,40 +87,40 @@ def read_everywhere(stores: Stores, entry: Entry, survey: Survey, progress: Prog
                 if problem is None:
                     right[file.name].append(store.name)
                 else:
-                    flaws.append(Flaw(store.name, file.name, problem))
+                    defects.append(CopyDefect(store.name, file.name, problem))
             done += file.size
             progress("check", done, total, "bytes")
     everything = tuple(store for store in right[MANIFEST] if all(store in right[file.name] for file in wanted))
-    found = [replace(flaw, right=tuple(right.get(flaw.file, ()))) for flaw in flaws]
-    found += [replace(flaw, right=everything) for flaw in without]
-    flawed = {flaw.store for flaw in found}
-    return Copies(entry.id, tuple(each.name for each in stores.stores if each.name not in flawed), tuple(found))
+    found = [replace(defect, right=tuple(right.get(defect.file, ()))) for defect in defects]
+    found += [replace(defect, right=everything) for defect in without]
+    defective = {defect.store for defect in found}
+    return Copies(entry.id, tuple(each.name for each in stores.stores if each.name not in defective), tuple(found))
 
 
-def bring(stores: Stores, entry: Entry, flaws: Sequence[Flaw], progress: Progress = silent) -> Brought:
-    """Copy each file with a flaw from a store that has it right; ManifestError without a sound manifest."""
+def bring(stores: Stores, entry: Entry, defects: Sequence[CopyDefect], progress: Progress = silent) -> SyncResult:
+    """Copy each file with a defect from a store that has it right; ManifestError without a sound manifest."""
     wanted = {file.name: file for file in _wanted(stores, entry)}
-    ordered = sorted(wanted, key=lambda name: (name == MANIFEST, name in (PROOF, MARKS)))
-    lacking = {name: _lacking(name, flaws) for name in ordered}
+    ordered = sorted(wanted, key=lambda name: (name == MANIFEST, name in (VERIFICATION, MARKS)))
+    lacking = {name: _lacking(name, defects) for name in ordered}
     total = sum(wanted[name].size * len(lacking[name]) for name in ordered)
     brought: list[tuple[str, str]] = []
-    left = [flaw for flaw in flaws if flaw.problem.code is Trouble.COPY_UNREADABLE]
+    left = [defect for defect in defects if defect.problem.code is ProblemCode.COPY_UNREADABLE]
     done = 0
     for name in ordered:
-        broken = {flaw.store for flaw in left}
+        broken = {defect.store for defect in left}
         targets = [store for store in stores.stores if store.name in lacking[name] and store.name not in broken]
         for target in targets:
-            flaw = _copied(stores, entry.id, wanted[name], lacking[name], target)
-            if flaw is None:
+            defect = _copied(stores, entry.id, wanted[name], lacking[name], target)
+            if defect is None:
                 brought.append((name, target.name))
             else:
-                left.append(flaw)
+                left.append(defect)
             done += wanted[name].size
             progress("bring", done, total, "bytes")
-    return Brought(entry.id, tuple(brought), tuple(left))
+    return SyncResult(entry.id, tuple(brought), tuple(left))
 
 
-def _copied(stores: Stores, backup: str, file: _Wanted, lacking: set[str], target: Store) -> Flaw | None:
+def _copied(stores: Stores, backup: str, file: _Wanted, lacking: set[str], target: Store) -> CopyDefect | None:
     """Bring `file` to `target` from the first store that has it right; what is wrong with it there otherwise."""
     reasons: list[str] = []
     for origin in stores.stores:
@@ -131,9 +133,9 @@ def _copied(stores: Stores, backup: str, file: _Wanted, lacking: set[str], targe
                 reasons += why(error)
     reasons = reasons or [DetailCode.NO_RIGHT_COPY()]
     problem = Problem.of(
-        Trouble.COPY_NOT_MADE, backup=f"{backup}/{file.name}", store=target.name, reason=tuple(reasons)
+        ProblemCode.COPY_NOT_MADE, backup=f"{backup}/{file.name}", store=target.name, reason=tuple(reasons)
     )
-    return Flaw(target.name, file.name, problem)
+    return CopyDefect(target.name, file.name, problem)
 
 
 def _transferred(origin: Store, target: Store, key: str, file: _Wanted) -> bool:
@@ -160,20 +162,20 @@ def _difference(store: Store, backup: str, file: _Wanted) -> Problem | None:
                 digest.update(data)
                 size += len(data)
     except ObjectMissing:
-        return Problem.of(Trouble.COPY_LACKS_FILE, **about)
+        return Problem.of(ProblemCode.COPY_LACKS_FILE, **about)
     except StoreError as error:
         return _unreadable(backup, store.name, file.name, error)
     if size != file.size:
-        return Problem.of(Trouble.COPY_SIZE, **about, found=size, written=file.size)
-    return None if digest.hexdigest() == file.sha256 else Problem.of(Trouble.COPY_CHANGED, **about)
+        return Problem.of(ProblemCode.COPY_SIZE, **about, found=size, written=file.size)
+    return None if digest.hexdigest() == file.sha256 else Problem.of(ProblemCode.COPY_CHANGED, **about)
 
 
 def _wanted(stores: Stores, entry: Entry) -> list[_Wanted]:
-    """Every file of a backup; manifest, proof and marks are right where they fit their own seal."""
+    """Every file of a backup; manifest, verification and marks are right where they fit their own seal."""
     if entry.manifest is None:
         raise ManifestError(entry.id, _why_none(entry), DetailCode.USE_OTHER_BACKUP())
     files = [_Wanted(part.name, part.stored, part.sha256) for part in entry.manifest.parts]
-    for name in (MANIFEST, PROOF, MARKS):
+    for name in (MANIFEST, VERIFICATION, MARKS):
         content = _sound(stores, entry, name)
         if content is not None:
             files.append(_Wanted(name, len(content), hashlib.sha256(content).hexdigest()))
@@ -191,21 +193,21 @@ def _sound(stores: Stores, entry: Entry, name: str) -> bytes | None:
             read = _parsed(name, content, entry.id)
         except (StoreError, BackupError, ValueError):
             continue
-        if read in (entry.manifest, entry.proof, entry.marks):
+        if read in (entry.manifest, entry.verification, entry.marks):
             return content
     return None
 
 
-def _parsed(name: str, content: bytes, backup: str) -> Manifest | Proof | Marks:
+def _parsed(name: str, content: bytes, backup: str) -> Manifest | Verification | Marks:
     if name == MANIFEST:
         return Manifest.from_json(content, backup=backup)
-    return Proof.from_json(content) if name == PROOF else Marks.from_json(content, backup=backup)
+    return Verification.from_json(content) if name == VERIFICATION else Marks.from_json(content, backup=backup)
 
 
-def _lacking(file: str, flaws: Sequence[Flaw]) -> set[str]:
+def _lacking(file: str, defects: Sequence[CopyDefect]) -> set[str]:
     """The stores that do not have `file` right, as far as is known."""
-    return {flaw.store for flaw in flaws if flaw.file in (WHOLE, file)}
+    return {defect.store for defect in defects if defect.file in (WHOLE, file)}
 
 
 def _unreadable(backup: str, store: str, file: str, error: Exception) -> Problem:
-    return Problem.of(Trouble.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))
+    return Problem.of(ProblemCode.COPY_UNREADABLE, backup=backup, store=store, file=file, reason=why(error))

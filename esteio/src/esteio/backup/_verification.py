@@ -13,12 +13,12 @@ from datetime import datetime
 from esteio.backup._details import Detail, DetailCode, from_plain, plain
 from esteio.backup._manifest import seal, unseal
 
-__all__ = ["ACCEPTABLE", "Marks", "Proof"]
+__all__ = ["ACCEPTABLE", "Marks", "Verification"]
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
-    """What was found when a backup was restored for trial. Times are UTC in ISO 8601, durations seconds."""
+class Verification:
+    """What was found when a backup was restored to verify it. Times are UTC in ISO 8601, durations seconds."""
 
     backup: str
     at: str
@@ -50,7 +50,7 @@ class Proof:
         return seal(found if self.log else {name: found[name] for name in found if name != "log"})
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> Proof:
+    def from_json(cls, text: str | bytes) -> Verification:
         """Read what `to_json` wrote; ValueError when it is anything else."""
         given = unseal(text)
         try:
@@ -60,15 +60,16 @@ class Proof:
             raise ValueError(DetailCode.NO_VERIFICATION(error=repr(error))) from error
 
 
-ACCEPTABLE = frozenset({"TRIAL_FAILED", "DOCUMENTS_VANISHED", "KIND_TOO_OLD", "CLOCK_LEAPT"})
-"""The names of the `Trouble`s that a person can accept; anything else is mended, or the backup is deleted."""
+ACCEPTABLE = frozenset({"VERIFICATION_FAILED", "DOCUMENTS_VANISHED", "KIND_TOO_OLD", "CLOCK_LEAPT"})
+"""The names of the `ProblemCode`s that a person can accept; anything else is mended, or the backup is deleted."""
+_RENAMED = {"TRIAL_FAILED": "VERIFICATION_FAILED"}  # as version 0.1 wrote it
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
     """Of `backup`: `pinned` is never removed by retention, `note` is for people.
 
-    `accepted` has the name of each `Trouble` with the moment it was accepted, UTC in ISO 8601.
+    `accepted` has the name of each `ProblemCode` with the moment it was accepted, UTC in ISO 8601.
     """
 
     backup: str
@@ -95,8 +96,9 @@ class Marks:
         """Read what `to_json` wrote; ValueError when it is anything else, or of another backup."""
         given = unseal(text)
         try:
-            marks = cls(given["backup"], given["pinned"], given["note"], dict(given["accepted"]))
-        except (KeyError, TypeError) as error:
+            accepted = {_RENAMED.get(code, code): at for code, at in given["accepted"].items()}
+            marks = cls(given["backup"], given["pinned"], given["note"], accepted)
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(DetailCode.NO_MARKS(error=repr(error))) from error
         if marks.backup != backup:
             raise ValueError(DetailCode.OF_OTHER_BACKUP(backup=marks.backup))

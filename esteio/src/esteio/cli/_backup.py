@@ -132,8 +132,8 @@ def _add_verify(app: typer.Typer, opened: Opened, words: Words) -> None:
             if everywhere:
                 typer.echo(words.now_say.format(command="check --read-data"), err=True)
                 raise typer.Exit(read_copies(backups, backup, bar, words))
-            proof = backups.verify(backup, bar)
-        typer.echo(_proven(words, proof.restore_seconds, proof.rows, proof.checked))
+            verification = backups.verify(backup, bar)
+        typer.echo(_proven(words, verification.restore_seconds, verification.rows, verification.checked))
 
 
 def _add_check(app: typer.Typer, opened: Opened, words: Words) -> None:
@@ -214,7 +214,7 @@ def _add_status(app: typer.Typer, opened: Opened, words: Words) -> None:
     ) -> None:
         with opened(False) as backups:
             found = backups.status(timedelta(hours=max_age) if max_age else None)
-            found = replace(found, problems=(*found.problems, *operator_says(backups.operator_file)))
+            found = replace(found, problems=(*found.problems, *operator_says(backups.agent_file)))
         typer.echo(status_json(found) if as_json else "\n".join(status_lines(found, words)))
         raise typer.Exit(found.exit_code)
 
@@ -293,10 +293,10 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
     for problem in done.lacking:
         typer.echo(words.problem(problem), err=True)
     _say(documents_taken(manifest.details.get("documents", {}), words))
-    if done.proof is None:
+    if done.verification is None:
         typer.echo(words.not_proven)
     else:
-        typer.echo(_proven(words, done.proof.restore_seconds, done.proof.rows, done.proof.checked))
+        typer.echo(_proven(words, done.verification.restore_seconds, done.verification.rows, done.verification.checked))
     for decision in done.decisions:
         if not decision.keep:
             typer.echo(words.decision(decision))

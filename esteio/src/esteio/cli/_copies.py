@@ -10,7 +10,7 @@ from esteio.cli._bar import Bar
 from esteio.cli._words import Words
 
 if TYPE_CHECKING:
-    from esteio.backup import Backups, Flaw
+    from esteio.backup import Backups, CopyDefect
 
 __all__ = ["bring_copies", "read_copies"]
 
@@ -21,9 +21,9 @@ def read_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read: 
     bar.pause()
     for store in found.whole:
         typer.echo(words.copy_whole.format(backup=found.backup, store=store))
-    for flaw in found.flaws:
-        right = words.right_in.format(stores=", ".join(flaw.right)) if flaw.right else words.right_nowhere
-        typer.echo(f"{_text(flaw, words)} ({right})", err=True)
+    for defect in found.defects:
+        right = words.right_in.format(stores=", ".join(defect.right)) if defect.right else words.right_nowhere
+        typer.echo(f"{_text(defect, words)} ({right})", err=True)
     return 0 if found.ok else 1
 
 
@@ -37,8 +37,8 @@ def bring_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read:
         bar.pause()
         for file, store in done.files:
             typer.echo(words.brought.format(file=f"{done.backup}/{file}", store=store))
-        for flaw in done.left:
-            typer.echo(_text(flaw, words), err=True)
+        for defect in done.left:
+            typer.echo(_text(defect, words), err=True)
             code = 1
         if not done.files and not done.left:
             typer.echo(words.nothing_to_bring.format(backup=done.backup))
@@ -51,5 +51,5 @@ def bring_copies(backups: Backups, backup: str, bar: Bar, words: Words, *, read:
     return code
 
 
-def _text(flaw: Flaw, words: Words) -> str:
-    return words.problem(flaw.problem)
+def _text(defect: CopyDefect, words: Words) -> str:
+    return words.problem(defect.problem)

@@ -101,8 +101,8 @@ def _add_delete(app: typer.Typer, opened: Opened, words: Words) -> None:
 
 
 def _lines(entry: "Entry", words: Words) -> Iterator[str]:
-    """All that is known of one backup, the most important first; the end of a failed trial's log last."""
-    manifest, proof = entry.manifest, entry.proof
+    """All that is known of one backup, the most important first; the end of a failed verification's log last."""
+    manifest, verification = entry.manifest, entry.verification
     assert manifest is not None
     age = age_text(SYSTEM.time() - entry.began.timestamp())
     yield words.show_made.format(id=entry.id, kind=manifest.kind, began=entry.began.isoformat(" "), age=age)
@@ -122,13 +122,13 @@ def _lines(entry: "Entry", words: Words) -> Iterator[str]:
         yield words.pinned.format(backup=entry.id)
     for code, at in (entry.marks.accepted if entry.marks else {}).items():
         yield words.show_accepted.format(code=code, at=at)
-    if proof is None:
+    if verification is None:
         yield words.unverified
     else:
-        yield words.show_trial.format(at=proof.at, state=words.failed if entry.failed else words.verified)
-        for problem in proof.problems:
+        yield words.show_trial.format(at=verification.at, state=words.failed if entry.failed else words.verified)
+        for problem in verification.problems:
             yield f"- {words.reason(problem)}"
-        if proof.log:
-            yield proof.log.strip()
-    for flaw in entry.flaws:
-        yield f"- {words.problem(flaw.problem)}"
+        if verification.log:
+            yield verification.log.strip()
+    for defect in entry.defects:
+        yield f"- {words.problem(defect.problem)}"

@@ -52,7 +52,7 @@ class Operation:
 def operating(
     backups: Backups, operation: Operation, notices: Notices | None = None, said: Callable[[Problem], str] = str
 ) -> Iterator[ServiceRunner]:
-    """What `operation` says, ready to `run()`; how it is can be read from `backups.operator_file` within the block.
+    """What `operation` says, ready to `run()`; how it is can be read from `backups.agent_file` within the block.
 
     How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
     again, as `said`, and what could not be delivered is delivered from here.
@@ -74,7 +74,7 @@ def operating(
         if not operation.alone:
             mine = stack.enter_context(LeaderLock(backups.dsn, "backups")).held
         runner = ServiceRunner(_services(backups, operation, archive, outbox, said), stop_timeout=_STOP, may_run=mine)
-        if (path := backups.operator_file) is not None:
+        if (path := backups.agent_file) is not None:
             reporter = Reporter(path, backups, archive, _complaints(runner), active=mine)
             changes = (ServiceDied, ServiceFailed, ServiceRestarted)
             reporter.start()
@@ -127,7 +127,7 @@ def _wanted(
     def wanted_base() -> Errand | None:
         if archive is not None and not archive.is_alive() and SYSTEM.monotonic() - began < _FLOWS:
             return None
-        reason = backups.cluster.wants_base()
+        reason = backups.cluster.base_backup_due()
         return Errand("wanted-base", "base", reason) if reason else None
 
     def wanted_dump() -> Errand | None:

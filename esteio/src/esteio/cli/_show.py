@@ -122,7 +122,7 @@ def entries_table(entries: Sequence[Entry], windows: Mapping[str, Window], words
 
 
 def _row(entry: Entry, words: Words, now: datetime) -> tuple[str, ...]:
-    manifest, proof = entry.manifest, entry.proof
+    manifest, verification = entry.manifest, entry.verification
     return (
         entry.id,
         manifest.kind if manifest else "",
@@ -130,7 +130,7 @@ def _row(entry: Entry, words: Words, now: datetime) -> tuple[str, ...]:
         size_text(manifest.size) if manifest else "",
         size_text(manifest.stored) if manifest else "",
         _state(entry, words),
-        f"{proof.restore_seconds:.1f} s" if proof and proof.ok else "",
+        f"{verification.restore_seconds:.1f} s" if verification and verification.ok else "",
         ", ".join(entry.stores),
     )
 
@@ -143,24 +143,26 @@ def _reach(window: Window | None, words: Words) -> str:
 
 
 def _state(entry: Entry, words: Words) -> str:
-    if entry.problem or any(flaw.file for flaw in entry.flaws):
+    if entry.problem or any(defect.file for defect in entry.defects):
         return words.damaged
     if not entry.complete:
         return words.unfinished
-    if entry.proof is None:
+    if entry.verification is None:
         return words.unverified
-    return words.verified if entry.proof.ok else words.failed
+    return words.verified if entry.verification.ok else words.failed
 
 
 def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
-    manifest, proof = entry.manifest, entry.proof
+    manifest, verification = entry.manifest, entry.verification
     return {
         "id": entry.id,
         "began": entry.began.isoformat(),
         "complete": entry.complete,
         "problem": str(entry.problem) if entry.problem else None,
         "stores": entry.stores,
-        "flaws": [{"store": flaw.store, "file": flaw.file, "problem": str(flaw.problem)} for flaw in entry.flaws],
+        "flaws": [
+            {"store": defect.store, "file": defect.file, "problem": str(defect.problem)} for defect in entry.defects
+        ],
         "kind": manifest.kind if manifest else None,
         "size": manifest.size if manifest else None,
         "stored": manifest.stored if manifest else None,
@@ -169,7 +171,7 @@ def _plain(entry: Entry, window: Window | None) -> dict[str, Any]:
         "lsn": manifest.lsn if manifest else None,
         "documents": manifest.details.get("documents") if manifest else None,
         "verified": entry.verified,
-        "proof": asdict(proof) if proof else None,
+        "proof": asdict(verification) if verification else None,
         "kept": entry.pinned,
         "note": entry.marks.note if entry.marks else "",
         "accepted": dict(entry.marks.accepted) if entry.marks else {},

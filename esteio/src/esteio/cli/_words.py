@@ -16,7 +16,7 @@ __all__ = ["ENGLISH", "Words"]
 class Words:
     """Every text of `backup_commands`; names in braces are filled in."""
 
-    backup: str = "Backups that are restored for trial before they are believed."
+    backup: str = "Backups that are verified by restoring them before they are believed."
     init: str = (
         "Prepare new stores, once: write a marker into each. Without it nothing is ever written there, so a disk that is "
         "not mounted is an error and no folder on the system's disk. Make sure that the disks are mounted now."
@@ -28,8 +28,8 @@ class Words:
     init_made: str = "{store} is ready for backups."
     init_there: str = "{store} was ready already."
     init_only_encrypted: str = "Only encrypted backups are made, tried and restored there."
-    run: str = "Make a backup, restore it for trial, remove old ones."
-    no_verify: str = "Restore it for trial afterwards; without, nothing old is removed."
+    run: str = "Make a backup, verify it, remove old ones."
+    no_verify: str = "Restore it to verify it afterwards; without, nothing old is removed."
     kind: str = "dump: this database; base: the whole cluster; incremental: what changed in it since."
     gentle: str = "Leave room for others: a dump in one stream, at most 100 MB a second of a base."
     if_leader: str = "Only if no other machine backs up this database now (leader lock in it), else exit code 75."
@@ -88,12 +88,12 @@ class Words:
     plan_new: str = "It becomes {name}, which is new; nothing is overwritten."
     plan_replace: str = "It takes the place of {name}, which is kept beside: have room for both."
     plan_seconds: str = (
-        "It takes about {seconds:.0f} s, as its last trial did, and as long again for documents and checks."
+        "It takes about {seconds:.0f} s, as its last verification did, and as long again for documents and checks."
     )
     plan_unknown: str = "How long it takes is not known: it was never tried."
     plan_lost: str = "What was written in the last {age} is not in it."
     plan_lost_after: str = "What was written after that target is not in it."
-    plan_passed_over: str = "Newer, and not used, for a trial failed or the date is in the future: {ids}."
+    plan_passed_over: str = "Newer, and not used, for a verification failed or the date is in the future: {ids}."
     now_say: str = "This command is called `backup {command}` now; the old name goes with the next release."
     drop_slot: str = (
         "Instead, remove the replication slot, so that the server no longer keeps log for us. What was not received by "
@@ -103,7 +103,7 @@ class Words:
     no_slot: str = "There was no slot."
     yes_prune: str = "Do not ask."
     sure_prune: str = "Remove {count} backups for ever, and the log and documents that nothing else needs?"
-    id: str = "Its name, or latest: the last one that did not fail its trial."
+    id: str = "Its name, or latest: the last one that did not fail its verification."
     any_id: str = "Its name, or newest: the last one made."
     into: str = "Name of the new database."
     in_place: str = "Take the place of the present database; with --to, of our own server, which may run."
@@ -142,7 +142,7 @@ class Words:
     keep_to: str = "Keep to it until interrupted; what was missed is made up for."
     prune: str = (
         "Show which old backups would be removed, each with its reason, then ask. A run does it by itself after a good "
-        "trial; nothing is removed while fewer than two verified backups exist."
+        "verification; nothing is removed while fewer than two verified backups exist."
     )
     dry_run: str = "Only show what would be done."
     status: str = (
@@ -151,7 +151,7 @@ class Words:
     )
     max_age: str = "Hours after which the newest verified backup is too old."
     show: str = (
-        "Show all that is known of one backup: what is in it, its last trial with the log of one that failed, notes."
+        "Show all that is known of one backup: what is in it, its last verification (with the log if it failed), notes."
     )
     show_id: str = "Its name; newest for the last one made, latest for the last one that nothing speaks against."
     show_made: str = "{id}: {kind}, begun {began}, {age} ago"
@@ -159,10 +159,10 @@ class Words:
     show_server: str = "PostgreSQL {version}, database {database}, encryption {encryption}, whole in {stores}"
     show_note: str = "Note: {note}"
     show_accepted: str = "{code} was accepted at {at}"
-    show_trial: str = "Trial at {at}: {state}"
+    show_trial: str = "Verification at {at}: {state}"
     accept: str = (
-        "Accept what status says of one backup, so that it is no longer red: vanished documents, a failed trial, a kind "
-        "that is not made any more, a clock that leapt. Retention goes on from there and may remove older backups. "
+        "Accept what status says of one backup, so that it is no longer red: vanished documents, a failed verification, a "
+        "kind that is not made any more, a clock that leapt. Retention goes on from there and may remove older backups. "
         "With a system identifier: that new cluster may write where there are backups of another, for it is the right server."
     )
     accept_id: str = "The backup's name, or the system identifier of a cluster."
@@ -201,8 +201,8 @@ class Words:
     type_name: str = "Database {name!r} is replaced, and kept beside. Type its name to confirm"
     type_directory: str = "Data directory {name!r} is replaced, and kept beside. Type its name to confirm"
     made: str = "Backup {id}: {content} in {seconds:.1f} s, {stored} stored in {stores}."
-    proven: str = "Restored for trial in {seconds:.1f} s: {rows} rows as they should be ({checked})."
-    proven_whole: str = "Restored for trial in {seconds:.1f} s: {rows} rows read ({checked})."
+    proven: str = "Restored to verify it in {seconds:.1f} s: {rows} rows as they should be ({checked})."
+    proven_whole: str = "Restored to verify it in {seconds:.1f} s: {rows} rows read ({checked})."
     not_proven: str = "Not verified; old backups were left alone."
     restored: str = "Restored {id} as {database!r} in {seconds:.1f} s: {rows} rows as they should be."
     kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
@@ -253,13 +253,13 @@ class Words:
     bring: str = "Copying between stores"
 
     checks: Mapping[str, str] = field(default_factory=dict)
-    """What was looked at in a trial, by the names in `esteio.backup.Proof`; what is not here is said as it is."""
+    """What a verification looked at, by the names in `esteio.backup.Verification`; what is not here is said as it is."""
 
     reasons: Mapping[str, str] = field(default_factory=dict)
     """Why a backup is kept or removed, by the names of `esteio.backup.Why`; what is not here is said in English."""
 
     problems: Mapping[str, str] = field(default_factory=dict)
-    """What is wrong, by the names of `esteio.backup.Trouble`; what is not here is said in English."""
+    """What is wrong, by the names of `esteio.backup.ProblemCode`; what is not here is said in English."""
 
     reason: Callable[[str], str] = str
     """Translates the sentences that are fields of problems, such as what a store answered."""

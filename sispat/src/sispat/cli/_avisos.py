@@ -55,7 +55,7 @@ PALAVRAS = NoticeWords(
 
 
 def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[str, str]) -> Notices:
-    """Channels, heartbeat and words; `variaveis` say where backups are, `conferido` what was looked at in a trial."""
+    """Channels, heartbeat and words; `variaveis` say where backups are, `conferido` what was looked at in a verification."""
     canais, sinal = _enderecos(settings), settings.heartbeat_url
     if canais and settings.backup_dir is None:  # ours to make
         settings.data_dir.mkdir(parents=True, exist_ok=True)

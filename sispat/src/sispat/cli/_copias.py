@@ -273,8 +273,8 @@ TEXTOS_DOS_COMANDOS = Words(
         "NO_BACKUP": "não há nenhuma cópia",
         "DAMAGED": "{backup} está danificada: {file}: {reason}",
         "FILES_MISSING": "{backup} está danificada: falta {files} em todos os lugares",
-        "TRIAL_FAILED": "{backup} não passou na prova: {reason}",
-        "NEVER_PROVEN": "nenhuma cópia tem prova",
+        "VERIFICATION_FAILED": "{backup} não passou na prova: {reason}",
+        "NEVER_VERIFIED": "nenhuma cópia tem prova",
         "TOO_OLD": "a cópia provada mais nova, {backup}, tem {age:.1f} h; o máximo é {allowed:.1f} h",
         "IN_THE_FUTURE": "{backup} foi começada no futuro: o relógio desta máquina, ou o daquela, está errado",
         "NOT_ENCRYPTED": (
@@ -327,7 +327,7 @@ TEXTOS_DOS_COMANDOS = Words(
         "ARCHIVE_SILENT": "o arquivamento do WAL não diz nada há {minutes:.0f} min: o WAL não está sendo recebido",
         "CLUSTER_NEW": "o cluster {system} grava aqui, onde há cópias de {others}: é o servidor certo? "
         "Se for, diga isso com `backup accept {system}`",
-        "OPERATOR_SILENT": "o operador não diz nada há {minutes:.0f} min: não se fazem cópias",
+        "AGENT_SILENT": "o operador não diz nada há {minutes:.0f} min: não se fazem cópias",
         "SERVICE_DOWN": "{service} não está em execução: {reason}",
         "UNSEEN": "não se consegue ver como estão as cópias: {reason}",
     },
@@ -367,7 +367,7 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
         max_age=timedelta(seconds=settings.backup_max_age),
         spool_limit=Limit(settings.backup_spool_limit, release=settings.backup_spool_full == "liberar"),
         documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
-        operator_file=operator_state_file(settings),
+        agent_file=operator_state_file(settings),
         # Only our own directory makes itself; a place that somebody named may be a disk that is not mounted.
         self_init=settings.backup_dir is None and not settings.aws_s3_bucket and not settings.backup_stores,
     )

@@ -13,6 +13,7 @@ from esteio.backup import (
     AlreadyRunning,
     BackupDamaged,
     BackupNotFound,
+    CannotVerify,
     DatabaseRefused,
     DeleteRefused,
     DetailCode,
@@ -27,7 +28,6 @@ from esteio.backup import (
     RestoreUnclear,
     ToolFailed,
     ToolMissing,
-    TrialNotHeld,
     VerificationFailed,
     detail_of,
 )
@@ -107,7 +107,7 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "{program} do PostgreSQL {major}: {problem}; instale os programas de cliente do PostgreSQL {major}, "
         "ou diga a pasta em que estão"
     ),
-    TrialNotHeld: (
+    CannotVerify: (
         "prova da cópia {backup!r} não feita: {directory} tem {free} MB livres, são precisos {needed} MB; "
         "diga outra pasta (TMPDIR)"
     ),

@@ -8,14 +8,14 @@ make them, `Deferred` is a service that is made when it starts.
 from __future__ import annotations
 
 from esteio.backup._lock import LeaderLock, leading
-from esteio.backup.agent._reporter import OperatorState, Reporter, read_state
+from esteio.backup.agent._reporter import AgentState, Reporter, read_state
 from esteio.backup.agent._services import ChildRun, Deferred, ScheduledRunFailed
 
 __all__ = [
+    "AgentState",
     "ChildRun",
     "Deferred",
     "LeaderLock",
-    "OperatorState",
     "Reporter",
     "ScheduledRunFailed",
     "leading",

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from esteio import events
-from esteio.backup._problem import Problem, Trouble, why
+from esteio.backup._problem import Problem, ProblemCode, why
 from esteio.backup.agent._services import Deferred
 from esteio.backup.schedule import TaskFailed, TaskFinished
 from esteio.clock import SYSTEM, Clock
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from esteio.backup._backups import Backups
     from esteio.backup.archive import WalArchive
 
-__all__ = ["OperatorState", "Reporter", "read_state", "write_state"]
+__all__ = ["AgentState", "Reporter", "read_state", "write_state"]
 
-_SILENT = 300.0  # seconds after which an operator that wrote nothing is taken as gone
+_SILENT = 300.0  # seconds after which an agent that wrote nothing is taken as gone
 _PROBLEMS = ("found", "amiss")
 
 
 @dataclass(frozen=True, slots=True)
-class OperatorState:
+class AgentState:
     """Moments in seconds since the epoch, ages in seconds at `at`; None where there is nothing to tell."""
 
     at: float
@@ -47,38 +47,38 @@ class OperatorState:
     found: tuple[Problem, ...] = ()
     """What is bad of the backups; anybody can find that out from the stores."""
     amiss: tuple[Problem, ...] = ()
-    """What is bad of the archive and of what else runs here; only the operator knows."""
+    """What is bad of the archive and of what else runs here; only the agent knows."""
     newest: str | None = None
     newest_age: float | None = None
     verified: str | None = None
     verified_age: float | None = None
     restore_seconds: float | None = None
-    """How long the trial of the newest verified backup took to restore."""
+    """How long the verification of the newest verified backup took to restore."""
     lag: int | None = None
     """Bytes of the log that are not in the archive yet; None without an archive, or while the server is away."""
     services: Mapping[str, str] = field(default_factory=dict)
-    """What runs in the operator, and why it does not; empty when it does."""
+    """What runs in the agent, and why it does not; empty when it does."""
 
     def problems(self, now: float) -> tuple[Problem, ...]:
         """What is bad at `now` beyond what the stores tell."""
         if (silent := now - self.at) > _SILENT:
-            return (Problem.of(Trouble.OPERATOR_SILENT, minutes=silent / 60), *self.amiss)
+            return (Problem.of(ProblemCode.AGENT_SILENT, minutes=silent / 60), *self.amiss)
         return self.amiss
 
 
-def write_state(path: Path, state: OperatorState) -> None:
+def write_state(path: Path, state: AgentState) -> None:
     """Replace what `path` says; OSError when that can't be done."""
     plain = {field.name: getattr(state, field.name) for field in fields(state)}
     plain |= {name: [problem.plain() for problem in plain[name]] for name in _PROBLEMS}
     atomic_write(path, (json.dumps(plain, ensure_ascii=False, indent=2) + "\n").encode())
 
 
-def read_state(path: Path) -> OperatorState | None:
-    """What an operator wrote; None when there is none, or it can't be understood."""
+def read_state(path: Path) -> AgentState | None:
+    """What an agent wrote; None when there is none, or it can't be understood."""
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         problems = {name: tuple(map(Problem.from_plain, found[name])) for name in _PROBLEMS}
-        return OperatorState(**{**found, **problems})
+        return AgentState(**{**found, **problems})
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -120,10 +120,10 @@ class Reporter:
         self._look_now = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def look(self) -> OperatorState:
+    def look(self) -> AgentState:
         """How everything is now."""
         active = self._active()
-        found = OperatorState(self._clock.time(), os.getpid(), active, services=dict(self._services()))
+        found = AgentState(self._clock.time(), os.getpid(), active, services=dict(self._services()))
         if not active:
             return found
         said: list[Problem] = []
@@ -131,9 +131,9 @@ class Reporter:
             try:
                 found = part(found)
             except Exception as error:  # noqa: BLE001 - what can't be seen is told
-                said.append(Problem.of(Trouble.UNSEEN, reason=why(error)))
+                said.append(Problem.of(ProblemCode.UNSEEN, reason=why(error)))
         said += [
-            Problem.of(Trouble.SERVICE_DOWN, service=name, reason=reason)
+            Problem.of(ProblemCode.SERVICE_DOWN, service=name, reason=reason)
             for name, reason in found.services.items()
             if reason
         ]
@@ -179,7 +179,7 @@ class Reporter:
         if isinstance(event, TaskFinished | TaskFailed):
             self.soon()
 
-    def _write(self, state: OperatorState) -> None:
+    def _write(self, state: AgentState) -> None:
         if self._ending.is_set():
             return
         self._tell([str(problem) for problem in (*state.found, *state.amiss)])
@@ -199,9 +199,9 @@ class Reporter:
 
     # Looking
 
-    def _of_backups(self, state: OperatorState) -> OperatorState:
+    def _of_backups(self, state: AgentState) -> AgentState:
         status = self._backups.status()
-        proof = next((each.proof for each in self._backups.entries() if each.id == status.verified), None)
+        verification = next((each.verification for each in self._backups.entries() if each.id == status.verified), None)
         return replace(
             state,
             found=status.problems,
@@ -209,10 +209,10 @@ class Reporter:
             newest_age=status.newest_age,
             verified=status.verified,
             verified_age=status.verified_age,
-            restore_seconds=proof.restore_seconds if proof else None,
+            restore_seconds=verification.restore_seconds if verification else None,
         )
 
-    def _of_archive(self, state: OperatorState) -> OperatorState:
+    def _of_archive(self, state: AgentState) -> AgentState:
         if self._archive is None or self._archive.service is None:
             return state
         # What is wrong with it the status of the backups says, from the file the archive writes.

@@ -76,7 +76,7 @@ class _Placing:
         failed: list[tuple[Store, str, str]] = []
         missing = DetailCode.FILE_MISSING()
         away: dict[str, StoreError] = {}
-        for store, key in self._places(wal):
+        for store, key in self._local(wal):
             try:
                 reason = self._unpacked(store, key, wal, target)
             except ObjectMissing:
@@ -105,7 +105,7 @@ class _Placing:
             fill_up(target, wal.segment.size)
         return self._wrong(wal, target)
 
-    def _places(self, wal: Wal) -> Iterator[tuple[Store, str]]:
+    def _local(self, wal: Wal) -> Iterator[tuple[Store, str]]:
         """Where it may be: under the name that was listed; shipped meanwhile, or packed otherwise, under another."""
         if wal.key is not None:
             yield from ((store, wal.key) for store in self._stores.stores)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from esteio.backup._details import DetailCode
-from esteio.backup._problem import Flaw, Problem, Trouble, why
+from esteio.backup._problem import CopyDefect, Problem, ProblemCode, why
 from esteio.backup._progress import Progress, silent
 from esteio.backup.archive._segments import FOLDER, KEYS, WalObject
 from esteio.backup.packing import Decryption, PackUnreadable, Readable, Writable, unpack
@@ -47,25 +47,25 @@ def copy_object(origin: Store, target: Store, key: str, opened: Opened | None = 
         upload.commit()
 
 
-def read_log(stores: Stores, opened: Opened, progress: Progress = silent) -> Sequence[Flaw]:
+def read_log(stores: Stores, opened: Opened, progress: Progress = silent) -> Sequence[CopyDefect]:
     """What is wrong with the WAL, by file and store; WrongKey when what `opened` makes does not open it."""
     held = _held(stores)
     total = sum(each.size for objects in held.values() for each in objects.values())
-    flaws: list[Flaw] = []
+    defects: list[CopyDefect] = []
     done = 0
     for key in _keys(held):
-        found: list[Flaw] = []
+        found: list[CopyDefect] = []
         right: list[str] = []
         for store in _asked(stores, held):
             problem = _problem(store, key, opened, holds=key in held[store.name])
             if problem is not None:
-                found.append(Flaw(store.name, key, problem))
+                found.append(CopyDefect(store.name, key, problem))
             elif key in held[store.name]:
                 right.append(store.name)
             done += held[store.name][key].size if key in held[store.name] else 0
-        flaws += [replace(flaw, right=tuple(right)) for flaw in found]
+        defects += [replace(defect, right=tuple(right)) for defect in found]
         progress("check", done, total, "bytes")
-    return flaws
+    return defects
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +113,14 @@ def _checked(
 
 
 def _mended(key: str, right: Sequence[Store], target: Store) -> Repaired:
-    problem = Problem.of(Trouble.LOG_DAMAGED, file=key, store=target.name, reason=DetailCode.NO_RIGHT_WAL())
+    problem = Problem.of(ProblemCode.LOG_DAMAGED, file=key, store=target.name, reason=DetailCode.NO_RIGHT_WAL())
     for origin in right:
         try:
             copy_object(origin, target, key)
         except PackUnreadable as error:
-            problem = Problem.of(Trouble.LOG_DAMAGED, file=key, store=origin.name, reason=error.reason)
+            problem = Problem.of(ProblemCode.LOG_DAMAGED, file=key, store=origin.name, reason=error.reason)
         except StoreError as error:
-            problem = Problem.of(Trouble.COPY_NOT_MADE, backup=key, store=error.store, reason=why(error))
+            problem = Problem.of(ProblemCode.COPY_NOT_MADE, backup=key, store=error.store, reason=why(error))
         else:
             return Repaired(key, target.name, None)
     return Repaired(key, target.name, problem)
@@ -156,16 +156,16 @@ def _problem(store: Store, key: str, opened: Opened, *, holds: bool) -> Problem 
     named = WalObject.parse(key)
     if not holds:
         # An unfinished segment is replaced by the whole one, and may be on its way.
-        return None if named is not None and named.partial else Problem.of(Trouble.LOG_ABSENT, **about)
+        return None if named is not None and named.partial else Problem.of(ProblemCode.LOG_ABSENT, **about)
     try:
         with store.get(key) as source:
             unpack_object(source, key, _Nowhere(), opened)
     except ObjectMissing:  # replaced or pruned meanwhile
         return None
     except PackUnreadable as error:
-        return Problem.of(Trouble.LOG_DAMAGED, **about, reason=error.reason)
+        return Problem.of(ProblemCode.LOG_DAMAGED, **about, reason=error.reason)
     except StoreError as error:
-        return Problem.of(Trouble.LOG_DAMAGED, **about, reason=why(error))
+        return Problem.of(ProblemCode.LOG_DAMAGED, **about, reason=why(error))
     return None
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from esteio.backup._details import DetailCode, from_plain, plain
-from esteio.backup._problem import Problem, Trouble
+from esteio.backup._problem import Problem, ProblemCode
 from esteio.backup.archive._ship import StoreLag
 from esteio.system import atomic_write
 
@@ -65,28 +65,28 @@ class WalStatus:
     def problems_at(self, now: float) -> tuple[Problem, ...]:
         """What is bad at `now`: an archive that says nothing does not receive."""
         if now - self.at > _STALE:
-            return (Problem.of(Trouble.ARCHIVE_SILENT, minutes=(now - self.at) / 60), *self.problems)
+            return (Problem.of(ProblemCode.ARCHIVE_SILENT, minutes=(now - self.at) / 60), *self.problems)
         return self.problems
 
     def _of_receiving(self) -> list[Problem]:
         found = []
         if not self.receiving and self.spool < self.spool_limit:
-            found.append(Problem.of(Trouble.LOG_NOT_RECEIVED, reason=self.error or DetailCode.NOT_RUNNING()))
+            found.append(Problem.of(ProblemCode.LOG_NOT_RECEIVED, reason=self.error or DetailCode.NOT_RUNNING()))
         elif self.receiving and self.received_at is not None and self.at - self.received_at > _SILENT:
-            found.append(Problem.of(Trouble.LOG_SILENT, seconds=self.at - self.received_at))
+            found.append(Problem.of(ProblemCode.LOG_SILENT, seconds=self.at - self.received_at))
         if self.slot in ("unreserved", "lost", "missing"):
-            found.append(Problem.of(Trouble.LOG_SLOT, slot=self.slot))
+            found.append(Problem.of(ProblemCode.LOG_SLOT, slot=self.slot))
         return [*found, *self.found]
 
     def _of_stores(self) -> list[Problem]:
         found = []
         for each in self.stores:
             if each.conflict:
-                found.append(Problem.of(Trouble.LOG_CONFLICT, file=each.conflict, store=each.store))
+                found.append(Problem.of(ProblemCode.LOG_CONFLICT, file=each.conflict, store=each.store))
             elif each.error:
-                found.append(Problem.of(Trouble.LOG_NOT_SHIPPED, store=each.store, reason=each.error))
+                found.append(Problem.of(ProblemCode.LOG_NOT_SHIPPED, store=each.store, reason=each.error))
             if each.waited > _LATE:
-                waits = Problem.of(Trouble.LOG_WAITS, store=each.store, count=each.waiting, seconds=each.waited)
+                waits = Problem.of(ProblemCode.LOG_WAITS, store=each.store, count=each.waiting, seconds=each.waited)
                 found.append(waits)
         return found
 
@@ -94,11 +94,11 @@ class WalStatus:
         found = []
         about = {"size": self.spool >> 20, "limit": self.spool_limit >> 20}
         if self.spool >= self.spool_limit:
-            found.append(Problem.of(Trouble.SPOOL_FULL, **about))
+            found.append(Problem.of(ProblemCode.SPOOL_FULL, **about))
         elif self.spool * _LARGE > self.spool_limit:
-            found.append(Problem.of(Trouble.SPOOL_LARGE, **about))
+            found.append(Problem.of(ProblemCode.SPOOL_LARGE, **about))
         if self.free < _LEAST_FREE:
-            found.append(Problem.of(Trouble.LOG_NO_SPACE, free=self.free >> 20))
+            found.append(Problem.of(ProblemCode.LOG_NO_SPACE, free=self.free >> 20))
         return found
 
 

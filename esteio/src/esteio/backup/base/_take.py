@@ -19,7 +19,7 @@ from typing import Any
 
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
@@ -46,7 +46,7 @@ class NotPossible(BackupError):
 
 
 def take_base(
-    draft: Draft,
+    writer: BackupWriter,
     toolbox: Toolbox,
     dsn: Dsn,
     progress: Progress = silent,
@@ -56,10 +56,10 @@ def take_base(
     rate: int | None = None,
     clock: Clock = SYSTEM,
 ) -> Manifest:
-    """Write a base backup into `draft`, or what changed since `parent` (with its file list `parent_files`).
+    """Write a base backup into `writer`, or what changed since `parent` (with its file list `parent_files`).
 
     `rate` is how many MB the server reads in a second at most (None: as many as it can).
-    The manifest it returns is for `draft.finish`. NotPossible before anything is written; ToolFailed on the way.
+    The manifest it returns is for `writer.finish`. NotPossible before anything is written; ToolFailed on the way.
     """
     began, started = clock.time(), clock.monotonic()
     kind = "incremental" if parent else "base"
@@ -68,20 +68,20 @@ def take_base(
         size = 0 if parent else int(one(conn, "SELECT sum(pg_catalog.pg_database_size(oid))::int8 FROM pg_database"))
         with _log_held(conn), _arguments(parent_files if parent else None) as arguments:
             limit = [] if rate is None else [f"--max-rate={rate}M"]
-            files = _stream(draft, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
+            files = _stream(writer, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
         ended = one(conn, "SELECT pg_catalog.clock_timestamp()")
         about = _about(conn)
-    draft.add(FILES, "files", io.BytesIO(files))
+    writer.add(FILES, "files", io.BytesIO(files))
     log = json.loads(files)["WAL-Ranges"][-1]
     return Manifest(
-        id=draft.id,
+        id=writer.id,
         kind=kind,
         began=datetime.fromtimestamp(began, UTC).isoformat(),
         duration=clock.monotonic() - started,
         server_version=about.pop("server_version"),
         tool_version=toolbox.version("pg_basebackup"),
-        parts=draft.parts,
-        encryption=draft.encryption,
+        parts=writer.parts,
+        encryption=writer.encryption,
         lsn=log["End-LSN"],
         details={
             **about,
@@ -95,7 +95,7 @@ def take_base(
 
 
 def _stream(
-    draft: Draft,
+    writer: BackupWriter,
     toolbox: Toolbox,
     dsn: Dsn,
     kind: str,
@@ -105,7 +105,7 @@ def _stream(
 ) -> bytes:
     with toolbox.start("pg_basebackup", arguments, dsn=dsn, stdout=True) as running:
         source = Picking(_Told(running, told, size), FILES)
-        draft.add(f"{kind}.tar", "base", source)
+        writer.add(f"{kind}.tar", "base", source)
     return bytes(source.found)
 
 

@@ -1,7 +1,7 @@
-"""Base backups and log of one cluster, as `Backups` keeps them: taken, tried, brought back, thinned out.
+"""Base backups and log of one cluster, as `Backups` keeps them: taken, verified, brought back, pruned.
 
-Promises: a trial restores the whole chain into a temporary directory, starts it, reads every table and compares every
-page with its checksum; its `Proof` comes back whether it is sound or not. Log is removed only when no base backup that
+Promises: a verification restores the whole chain into a temporary directory, starts it, reads every table and compares every
+page with its checksum; its `Verification` comes back whether it is sound or not. Log is removed only when no base backup that
 is kept could need it.
 """
 
@@ -17,12 +17,12 @@ from pathlib import Path
 from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupDamaged, DatabaseRefused, RestoreRefused, ToolFailed, VerificationFailed
-from esteio.backup._files import Draft, Folder
+from esteio.backup._files import BackupReader, BackupWriter
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Flaw, Problem
+from esteio.backup._problem import CopyDefect, Problem
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import connect, one
-from esteio.backup._verification import Proof
+from esteio.backup._verification import Verification
 from esteio.backup.archive._fetch import dated, log_key
 from esteio.backup.archive._inventory import RECEIVED, Branch, Wal, branches, list_wal
 from esteio.backup.archive._repair import Repaired, read_log, repair_log
@@ -31,11 +31,11 @@ from esteio.backup.archive._status import read_status
 from esteio.backup.base._take import NotPossible, take_base
 from esteio.backup.packing import Decryption, WrongKey
 from esteio.backup.restore._clusters import Clusters, system_of
-from esteio.backup.restore._plan import Plan, Target, Window, plan, unneeded, why_base, window
+from esteio.backup.restore._plan import Plan, Target, Window, base_backup_due, plan, unneeded, window
 from esteio.backup.restore._recover import Recovered, recover, refuse_early
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
-from esteio.backup.verify._cluster import Trial
+from esteio.backup.verify._cluster import ClusterVerification
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.postgres.embedded import StartFailed
@@ -67,8 +67,8 @@ class ClusterBackups:
         self._toolbox = toolbox
         self._clock = clock
 
-    def take(self, draft: Draft, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
-        """Write a backup of `kind` base or incremental into `draft`; NotPossible when there is nothing to build on.
+    def take(self, writer: BackupWriter, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
+        """Write a backup of `kind` base or incremental into `writer`; NotPossible when there is nothing to build on.
 
         A `gentle` one is read at 100 MB a second at most.
         """
@@ -77,7 +77,7 @@ class ClusterBackups:
         parent = self._parent() if kind == "incremental" else None
         files = self._folder(parent).text("files").encode() if parent else b""
         return take_base(
-            draft,
+            writer,
             self._toolbox(major),
             self._dsn,
             progress,
@@ -87,7 +87,7 @@ class ClusterBackups:
             clock=self._clock,
         )
 
-    def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Proof:
+    def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Verification:
         """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
         began = self._clock.monotonic()
         home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
@@ -96,12 +96,12 @@ class ClusterBackups:
         try:
             needed = {backup.id, *backup.details["needs"]}
             chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
-            trial = Trial(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
+            checks = ClusterVerification(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
             try:
                 for each in chain.chain:
                     self._folder(each).check(progress)
-                trial.checked.append("sha256 of each file")
-                trial.hold(self._stores, self.key)
+                checks.checked.append("sha256 of each file")
+                checks.run(self._stores, self.key)
             except BackupDamaged as error:
                 problems = (DetailCode.IN_FILE(file=error.file, reason=error.problem),)
             except VerificationFailed as error:
@@ -112,14 +112,14 @@ class ClusterBackups:
                 problems, log = (_brief(error),), str(error)
         finally:
             shutil.rmtree(home, ignore_errors=True)
-        return Proof(
+        return Verification(
             backup.id,
             datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds"),
-            round(trial.restore_seconds, 3),
+            round(checks.restore_seconds, 3),
             round(self._clock.monotonic() - began, 3),
             backup.server_version,
-            trial.rows,
-            tuple(trial.checked),
+            checks.rows,
+            tuple(checks.checked),
             problems,
             log,
         )
@@ -173,7 +173,7 @@ class ClusterBackups:
             raise RestoreRefused(str(data_dir), reason, DetailCode.RESTORE_DUMP())
         refuse_early(found, data_dir.with_name(f"{data_dir.name}.restoring"), self._toolbox(major))
 
-    def wants_base(self) -> str | None:
+    def base_backup_due(self) -> str | None:
         """Why a base backup has to be made now; None when the newest one, with the WAL after it, reaches up to now.
 
         There is none of this cluster, it failed its verification, WAL is missing after it, or the server went on to
@@ -184,10 +184,10 @@ class ClusterBackups:
         known = self._clusters(entries)
         bases = self._own(known)
         if not bases:
-            return why_base(None, sound=True, log=())
+            return base_backup_due(None, sound=True, log=())
         newest = bases[-1]
         wal = known.wal(system_of(newest), int(newest.details["segment_size"]))
-        return why_base(newest, sound=newest.id not in _failed(entries), log=wal)
+        return base_backup_due(newest, sound=newest.id not in _failed(entries), log=wal)
 
     def problems(self, allowed: float = 3600.0) -> tuple[Problem, ...]:
         """What is wrong with the WAL in the stores, and as its archive says; nothing where no WAL is kept.
@@ -198,7 +198,7 @@ class ClusterBackups:
         archive = read_status(self._received())
         return found if archive is None else (*found, *archive.problems_at(self._clock.time()))
 
-    def read_log(self, progress: Progress = silent) -> Sequence[Flaw]:
+    def read_log(self, progress: Progress = silent) -> Sequence[CopyDefect]:
         """Read the WAL in every store; what is wrong with it, by file and store."""
         return read_log(self._stores, self._opened(), progress)
 
@@ -285,8 +285,8 @@ class ClusterBackups:
         found = [entry.manifest for entry in entries if entry.manifest]
         return sorted((each for each in found if each.kind in KINDS), key=lambda each: str(each.details["ended"]))
 
-    def _folder(self, backup: Manifest) -> Folder:
-        return Folder(self._stores, backup, self.key)
+    def _folder(self, backup: Manifest) -> BackupReader:
+        return BackupReader(self._stores, backup, self.key)
 
     def _clusters(self, entries: Sequence[Entry] | None = None) -> Clusters:
         return Clusters(self._bases(entries), list_wal(self._stores), self._received())
@@ -307,12 +307,12 @@ class ClusterBackups:
 
 
 def _brief(error: StartFailed | DatabaseRefused | DatabaseUnavailable) -> str:
-    """What happened, without the server's own words, which go into the proof's log."""
+    """What happened, without the server's own words, which go into the verification's log."""
     if isinstance(error, StartFailed):
         return DetailCode.SERVER_NOT_STARTED()
     return DetailCode.SERVER_REFUSED() if isinstance(error, DatabaseRefused) else DetailCode.SERVER_LOST()
 
 
 def _failed(entries: Sequence[Entry]) -> frozenset[str]:
-    """The names of those that did not pass their trial."""
-    return frozenset(entry.id for entry in entries if entry.proof is not None and not entry.proof.ok)
+    """The names of those that did not pass their verification."""
+    return frozenset(entry.id for entry in entries if entry.verification is not None and not entry.verification.ok)

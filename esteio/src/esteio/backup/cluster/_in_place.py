@@ -35,7 +35,7 @@ from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, Hold, server_runs
 from esteio.system import sync_directory
 
-__all__ = ["recover_beside", "recover_in_place", "recover_server", "require_stopped", "swap", "swap_together"]
+__all__ = ["recover_beside", "recover_in_place", "recover_server", "require_stopped", "swap", "swap_both"]
 
 
 def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
@@ -107,14 +107,14 @@ def recover_in_place(
         try:
             done = cluster.recover(new, target, progress, cluster=which)
             documents.fetch(progress)
-            kept = swap_together(new, data_dir, documents, progress, now=now)
+            kept = swap_both(new, data_dir, documents, progress, now=now)
         except BaseException:
             shutil.rmtree(new, ignore_errors=True)
             raise
     return replace(done, directory=data_dir, documents=documents.returned), kept
 
 
-def swap_together(new: Path, data_dir: Path, documents: Untouched, progress: Progress, *, now: float) -> Path | None:
+def swap_both(new: Path, data_dir: Path, documents: Untouched, progress: Progress, *, now: float) -> Path | None:
     """Put `new` in the place of `data_dir`, and `documents` in theirs; where the old directory is now.
 
     An error or an interrupt before `new` has taken its place leaves it to the block of `documents` to put those back.
@@ -193,7 +193,7 @@ def _put_in_place(
         except PermissionError as error:
             raise RestoreRefused(str(data_dir), DetailCode.OTHER_ACCOUNT(), DetailCode.RUN_AS_ACCOUNT()) from error
         hold.replacing(new)
-        return swap_together(new, data_dir, beside, progress, now=now)
+        return swap_both(new, data_dir, beside, progress, now=now)
 
 
 def _stop(server: Embedded, data_dir: Path, clock: Clock) -> None:
@@ -217,7 +217,7 @@ def _hand_over(server: Embedded, directory: Path) -> None:
 
 
 def _remove_leftovers(server: Embedded, data_dir: Path) -> None:
-    """What a killed restore was making, and the server it tried it with."""
+    """What a killed restore was making, and the server it looked at it with."""
     for path in data_dir.parent.glob(f"{data_dir.name}.restoring-*"):
         left = Embedded(path, major=server.binaries.major, binaries=server.binaries.directory)
         if left.adopt():

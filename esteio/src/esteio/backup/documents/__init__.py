@@ -6,6 +6,6 @@ Content-addressed: each content lies once in each store, named by its sha256, an
 from __future__ import annotations
 
 from esteio.backup.documents._documents import SAMPLE, Documents
-from esteio.backup.documents._restore import Returned, Returning, Untouched
+from esteio.backup.documents._restore import DocumentsRestore, Returned, Untouched
 
-__all__ = ["SAMPLE", "Documents", "Returned", "Returning", "Untouched"]
+__all__ = ["SAMPLE", "Documents", "DocumentsRestore", "Returned", "Untouched"]

@@ -19,18 +19,18 @@ from pathlib import Path
 from esteio.backup._catalogue import Catalogue, Entry
 from esteio.backup._details import DetailCode, together
 from esteio.backup._errors import BackupDamaged, BackupError, RestoreRefused
-from esteio.backup._files import Draft, Folder
+from esteio.backup._files import BackupReader, BackupWriter
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Flaw, Trouble, brief
+from esteio.backup._problem import CopyDefect, ProblemCode, brief
 from esteio.backup._progress import Progress
 from esteio.backup._retention import Decision, Why
-from esteio.backup._sync import Brought
-from esteio.backup._verification import Proof
+from esteio.backup._sync import SyncResult
+from esteio.backup._verification import Verification
 from esteio.backup.documents._list import DETAILS, KEY, LIST, NAMES, around, has_documents, joined, lines, listed, names
-from esteio.backup.documents._objects import KEYS, Key, Place, Sending, each, find_place, folder_of
-from esteio.backup.documents._restore import Returning, Untouched
-from esteio.backup.documents._take import Memory, Scan, Taken, Taking, scan
-from esteio.backup.documents._verify import bring, check, flaws
+from esteio.backup.documents._objects import KEYS, Key, ObjectUploader, Place, each, find_place, folder_of
+from esteio.backup.documents._restore import DocumentsRestore, Untouched
+from esteio.backup.documents._take import DocumentsBackup, Memory, Scan, Taken, scan
+from esteio.backup.documents._verify import bring, check, defects
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 from esteio.clock import SYSTEM, Clock
 
@@ -39,7 +39,7 @@ __all__ = ["SAMPLE", "Documents", "expected", "remove", "unneeded"]
 _YOUNG = timedelta(days=1).total_seconds()
 
 
-def unneeded(folders: Sequence[Folder], stores: Stores, where: str, now: float) -> list[str]:
+def unneeded(folders: Sequence[BackupReader], stores: Stores, where: str, now: float) -> list[str]:
     """The objects below `where` that none of `folders` names; `now` is in seconds since the epoch.
 
     BackupDamaged or AllStoresFailed when the names of one of `folders` cannot be read.
@@ -69,7 +69,7 @@ def remove(objects: Sequence[str], stores: Stores) -> dict[str, StoreError]:
 _MANY = 10  # documents
 
 SAMPLE = 1 << 30
-"""Bytes of documents that are not new and are read in the trial after a run."""
+"""Bytes of documents that are not new and are read in the verification after a run."""
 
 
 class Documents:
@@ -97,11 +97,11 @@ class Documents:
         self._root = memory
         self._clock = clock
 
-    def take(self, draft: Draft, manifest: Manifest, entries: Sequence[Entry], progress: Progress) -> Manifest:
-        """Add the documents to `draft`, whose manifest so far is `manifest`; its manifest then.
+    def take(self, writer: BackupWriter, manifest: Manifest, entries: Sequence[Entry], progress: Progress) -> Manifest:
+        """Add the documents to `writer`, whose manifest so far is `manifest`; its manifest then.
 
         `entries` are the backups there were, the oldest first. BackupError when backups lie among the documents, or the
-        directory cannot be read; a store that fails is left out as with every file of a draft.
+        directory cannot be read; a store that fails is left out as with every file of a writer.
         """
         if self.directory is None:
             return manifest
@@ -112,45 +112,47 @@ class Documents:
             return replace(manifest, details={**manifest.details, DETAILS: {"gone": earlier}})
         if found is None:
             return manifest
-        place = find_place(draft.packing, draft.whole(), self._prefix, self._key)
+        place = find_place(writer.packing, writer.whole(), self._prefix, self._key)
         memory = Memory(self._root, self.directory)
         keys = f"{folder_of(self._prefix)}/{KEYS}"
-        sending = Sending(draft, (place.folder, keys) if place.key_file else (place.folder,), memory.again)
+        sending = ObjectUploader(writer, (place.folder, keys) if place.key_file else (place.folder,), memory.again)
         if place.key_file is not None:
             sending.small(place.key_name, place.key_file, None)
-        taken = Taking(self.directory, place, sending, memory).run(found, self._clock.time(), progress)
-        about = _written(draft, place, taken)
+        taken = DocumentsBackup(self.directory, place, sending, memory).run(found, self._clock.time(), progress)
+        about = _written(writer, place, taken)
         if _vanished(earlier, sum(bool(each.sha256 or each.problem) for each in taken.documents)):
             about["gone"] = earlier
         return replace(
             manifest,
-            parts=tuple(draft.parts),
+            parts=tuple(writer.parts),
             duration=round(manifest.duration + self._clock.monotonic() - began, 3),
             details={**manifest.details, DETAILS: about},
         )
 
-    def tried(self, manifest: Manifest, proof: Proof, progress: Progress, sample: int | None) -> Proof:
-        """`proof` with what was found of the documents; `sample` bytes of those that are not new are read (None: all)."""
+    def verify(
+        self, manifest: Manifest, verification: Verification, progress: Progress, sample: int | None
+    ) -> Verification:
+        """`verification` and what was found of the documents; `sample` bytes of the old ones are read (None: all)."""
         about = manifest.details.get(DETAILS, {})
         if gone := about.get("gone"):
             problem = DetailCode.DOCUMENTS_GONE(found=about.get("files", "no"), before=gone)
-            proof = replace(proof, problems=(*proof.problems, problem))
+            verification = replace(verification, problems=(*verification.problems, problem))
         began = self._clock.monotonic()
         try:
-            found = listed(Folder(self._stores, manifest, self._key), self._key)
+            found = listed(BackupReader(self._stores, manifest, self._key), self._key)
         except BackupDamaged as error:
             damage = DetailCode.IN_FILE(file=error.file, reason=error.problem)
-            return replace(proof, problems=tuple(dict.fromkeys((*proof.problems, damage))))
+            return replace(verification, problems=tuple(dict.fromkeys((*verification.problems, damage))))
         if found is None:
-            return proof
+            return verification
         result = check(found, self._holders(manifest), sample, progress)
         if result.damaged and self.directory is not None:
             Memory(self._root, self.directory).damaged(result.damaged)
         return replace(
-            proof,
-            total_seconds=round(proof.total_seconds + self._clock.monotonic() - began, 3),
-            checked=(*proof.checked, "documents"),
-            problems=(*proof.problems, *result.problems),
+            verification,
+            total_seconds=round(verification.total_seconds + self._clock.monotonic() - began, 3),
+            checked=(*verification.checked, "documents"),
+            problems=(*verification.problems, *result.problems),
         )
 
     def of(self, backup: Manifest, *, into: Path | None = None) -> Untouched:
@@ -164,20 +166,20 @@ class Documents:
         """As `of`, for a moment with its timezone (None: the last there are)."""
         return self._brought(around(self._manifests(), moment), moment, into)
 
-    def flaws(self, backup: Manifest, progress: Progress) -> list[Flaw]:
+    def defects(self, backup: Manifest, progress: Progress) -> list[CopyDefect]:
         """What is missing or damaged of the documents of `backup` in each store that has it; every one is read."""
-        found = listed(Folder(self._stores, backup, self._key), self._key)
-        return flaws(found, self._holders(backup), progress) if found else []
+        found = listed(BackupReader(self._stores, backup, self._key), self._key)
+        return defects(found, self._holders(backup), progress) if found else []
 
-    def bring(self, backup: Manifest, known: Sequence[Flaw]) -> Brought:
+    def bring(self, backup: Manifest, known: Sequence[CopyDefect]) -> SyncResult:
         """Bring the documents of `backup` to the stores that lack some, or have them damaged as is `known`."""
         if not has_documents(backup):
-            return Brought(backup.id, (), ())
-        return bring(backup, names(Folder(self._stores, backup, self._key)), self._stores, known)
+            return SyncResult(backup.id, (), ())
+        return bring(backup, names(BackupReader(self._stores, backup, self._key)), self._stores, known)
 
     def prune(self, kept: Sequence[Manifest]) -> list[Decision]:
         """Remove the objects that none of the backups `kept`, which are all there are, needs."""
-        folders = [Folder(self._stores, manifest, self._key) for manifest in kept if has_documents(manifest)]
+        folders = [BackupReader(self._stores, manifest, self._key) for manifest in kept if has_documents(manifest)]
         try:
             objects = unneeded(folders, self._stores, folder_of(self._prefix), self._clock.time())
         except (BackupError, AllStoresFailed) as error:
@@ -210,7 +212,7 @@ class Documents:
         return [entry.manifest for entry in self._catalogue.entries() if entry.manifest]
 
     def _brought(self, backups: Sequence[Manifest], moment: datetime | None, into: Path | None) -> Untouched:
-        lists = [found for each in backups if (found := listed(Folder(self._stores, each, self._key), self._key))]
+        lists = [found for each in backups if (found := listed(BackupReader(self._stores, each, self._key), self._key))]
         if not lists:
             if into is not None:
                 raise RestoreRefused(str(into), DetailCode.NO_DOCUMENTS(), DetailCode.LEAVE_OUT_DOCUMENTS())
@@ -220,7 +222,7 @@ class Documents:
             of = lists[-1]
             reason = DetailCode.DOCUMENTS_HOMELESS(backup=of.manifest.id, count=len(of.files))
             raise RestoreRefused("documents", reason, DetailCode.NAME_DOCUMENTS())
-        made = Returning(joined(lists, moment), self._stores, target, self._clock.time(), replace=into is None)
+        made = DocumentsRestore(joined(lists, moment), self._stores, target, self._clock.time(), replace=into is None)
         made.check()
         return made
 
@@ -232,7 +234,7 @@ def expected(entries: Sequence[Entry]) -> int:
     """
     for entry in reversed(entries):
         if entry.manifest and (about := entry.manifest.details.get(DETAILS)) is not None:
-            if "gone" in about and not entry.accepts(Trouble.DOCUMENTS_VANISHED):
+            if "gone" in about and not entry.accepts(ProblemCode.DOCUMENTS_VANISHED):
                 return int(about["gone"])
             return int(about.get("files", 0))
     return 0
@@ -243,15 +245,15 @@ def _vanished(earlier: int, now: int) -> bool:
     return earlier >= _MANY and now * 2 < earlier
 
 
-def _written(draft: Draft, place: Place, taken: Taken) -> dict[str, object]:
+def _written(writer: BackupWriter, place: Place, taken: Taken) -> dict[str, object]:
     """Write the lists, and the key that opens the objects; what the manifest says of them."""
     files = [document for document in taken.documents if document.sha256]
     objects = sorted({place.object(document.sha256) for document in files if document.sha256})
-    draft.add("documents.jsonl", LIST, io.BytesIO(b"".join(lines(taken.documents))))
-    plain = replace(draft.packing, encryption=None)
-    draft.add("documents.names", NAMES, io.BytesIO("".join(f"{name}\n" for name in objects).encode()), packing=plain)
+    writer.add("documents.jsonl", LIST, io.BytesIO(b"".join(lines(taken.documents))))
+    plain = replace(writer.packing, encryption=None)
+    writer.add("documents.names", NAMES, io.BytesIO("".join(f"{name}\n" for name in objects).encode()), packing=plain)
     if place.key_file is not None:
-        draft.keep("documents.key.age", KEY, place.key_file)
+        writer.keep("documents.key.age", KEY, place.key_file)
     return {
         "folder": place.folder,
         "suffix": place.packing.suffix,

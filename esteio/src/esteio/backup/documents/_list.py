@@ -15,7 +15,7 @@ from datetime import datetime
 
 from esteio.backup._details import DetailCode, detail_of, from_plain, plain
 from esteio.backup._errors import BackupDamaged
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Manifest, Part
 from esteio.backup.documents._objects import Key
 from esteio.backup.packing import Decryption, PackUnreadable, Writable, WrongKey, unpack
@@ -90,7 +90,7 @@ def parse(data: bytes) -> tuple[Document, ...]:
 LIST = "documents"
 """The role of the list of documents."""
 NAMES = "document names"
-"""The role of the list of objects, which is not encrypted: who thins out backups need not be able to open them."""
+"""The role of the list of objects, which is not encrypted: who prunes backups need not be able to open them."""
 KEY = "document key"
 """The role of the key file for the objects; only with a passphrase."""
 DETAILS = "documents"
@@ -152,7 +152,7 @@ def has_documents(manifest: Manifest) -> bool:
     return _part(manifest, LIST) is not None
 
 
-def listed(folder: Folder, key: Key) -> Listed | None:
+def listed(folder: BackupReader, key: Key) -> Listed | None:
     """Read the list; BackupDamaged when it was changed, WrongKey when it cannot be opened."""
     part = _part(folder.manifest, LIST)
     if part is None:
@@ -168,7 +168,7 @@ def listed(folder: Folder, key: Key) -> Listed | None:
     return Listed(folder.manifest, documents, opens)
 
 
-def names(folder: Folder) -> set[str]:
+def names(folder: BackupReader) -> set[str]:
     """The objects a backup needs, read without any key; BackupDamaged when the list of them was changed."""
     part = _part(folder.manifest, NAMES)
     return set() if part is None else set(folder.content(part).decode().splitlines())

@@ -1,6 +1,6 @@
 """The objects that hold the content of documents: where they lie, and how they get to the stores that lack them.
 
-Promises: each store is asked once what it has. A store that fails is left out of the rest of its draft, as at any other
+Promises: each store is asked once what it has. A store that fails is left out of the rest of its writer, as at any other
 file of a backup; only when none is left is it an error. Safe to use from several threads; equal content that two of
 them bring at the same time is sent once.
 """
@@ -17,12 +17,12 @@ from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-from esteio.backup._files import Draft
+from esteio.backup._files import BackupWriter
 from esteio.backup._progress import Progress
 from esteio.backup.packing import Decryption, Encryption, Packing, PackingError, Readable
 from esteio.backup.store import AllStoresFailed, Placement, Store, StoreError, Stores
 
-__all__ = ["KEYS", "Amount", "Key", "Place", "Sending", "each", "find_place", "folder_of"]
+__all__ = ["KEYS", "Amount", "Key", "ObjectUploader", "Place", "each", "find_place", "folder_of"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -146,15 +146,15 @@ def _known(stores: Stores, folder: str, key: Key) -> Encryption | None:
     return None
 
 
-class Sending:
-    """Objects below `folders` for the backup `draft`; those in `again` are taken for missing."""
+class ObjectUploader:
+    """Objects below `folders` for the backup `writer`; those in `again` are taken for missing."""
 
-    def __init__(self, draft: Draft, folders: Collection[str], again: Collection[str]) -> None:
-        self._draft = draft
+    def __init__(self, writer: BackupWriter, folders: Collection[str], again: Collection[str]) -> None:
+        self._draft = writer
         self._mutex = threading.Lock()
         self._under_way: set[str] = set()
         self._present: dict[str, set[str]] = {}
-        self._stores = draft.whole().stores
+        self._stores = writer.whole().stores
         for store in self._stores:
             try:
                 listed = [stored for folder in folders for stored in store.list(folder)]

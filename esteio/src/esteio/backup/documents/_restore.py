@@ -31,7 +31,7 @@ from esteio.backup.documents._objects import Amount, each
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 from esteio.system import sync_directory
 
-__all__ = ["Returned", "Returning", "Untouched", "fetch"]
+__all__ = ["DocumentsRestore", "Returned", "Untouched", "fetch"]
 
 Wanted = tuple[Document, Listed]
 
@@ -132,7 +132,7 @@ class Untouched:
         """Undo what was not settled."""
 
 
-class Returning(Untouched):
+class DocumentsRestore(Untouched):
     """Brings `wanted` to `directory`: in the place of what is there (`replace`), or where nothing is.
 
     A block around it: left with an error, everything is as before.

@@ -24,10 +24,10 @@ from pathlib import Path
 from esteio.backup._details import DetailCode
 from esteio.backup._progress import Progress
 from esteio.backup.documents._list import Document
-from esteio.backup.documents._objects import Amount, Place, Sending, each
+from esteio.backup.documents._objects import Amount, ObjectUploader, Place, each
 from esteio.system import atomic_write
 
-__all__ = ["Memory", "Scan", "Seen", "Taken", "Taking", "scan"]
+__all__ = ["DocumentsBackup", "Memory", "Scan", "Seen", "Taken", "scan"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class Memory:
         self._path = None if root is None else root / f".documents-{name}.json"
         self._files: dict[str, list[int | str]] = {}
         self.again: set[str] = set()
-        """Objects found damaged in a trial: the next run brings them once more."""
+        """Objects found damaged in a verification: the next run brings them once more."""
         self._load()
 
     def sha256(self, seen: Seen) -> str | None:
@@ -164,10 +164,10 @@ class _Changed(Exception):
     """The file is not what it was a moment ago."""
 
 
-class Taking:
+class DocumentsBackup:
     """Takes what was seen below `root`."""
 
-    def __init__(self, root: Path, place: Place, sending: Sending, memory: Memory) -> None:
+    def __init__(self, root: Path, place: Place, sending: ObjectUploader, memory: Memory) -> None:
         self._root = root
         self._place = place
         self._sending = sending

@@ -2,7 +2,7 @@
 
 Promises: each store that has the backup is asked whether it has every object; the content of those that this backup
 brought, and of a sample of the others drawn anew each time, is read from the nearest store, unpacked and compared with
-the sha256 that is its name. `flaws` reads all of it in every store and changes nothing. `bring` copies objects as they
+the sha256 that is its name. `defects` reads all of it in every store and changes nothing. `bring` copies objects as they
 lie there, from a store that is not known to have them damaged, to stores that lack them or have them damaged; no key is
 needed.
 """
@@ -16,14 +16,14 @@ from dataclasses import dataclass
 from esteio.backup._details import Detail, DetailCode
 from esteio.backup._errors import BackupDamaged
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Flaw, Problem, Trouble, why
+from esteio.backup._problem import CopyDefect, Problem, ProblemCode, why
 from esteio.backup._progress import Progress
-from esteio.backup._sync import Brought
+from esteio.backup._sync import SyncResult
 from esteio.backup.documents._list import DETAILS, Document, Listed
 from esteio.backup.documents._objects import Amount, each
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 
-__all__ = ["Found", "bring", "check", "flaws"]
+__all__ = ["Found", "bring", "check", "defects"]
 
 _WORST = 20
 
@@ -121,29 +121,31 @@ _CHUNK = 1024 * 1024
 _WHERE = "documents"
 
 
-def flaws(of: Listed, stores: Sequence[Store], progress: Progress) -> list[Flaw]:
+def defects(of: Listed, stores: Sequence[Store], progress: Progress) -> list[CopyDefect]:
     """What is missing or damaged of the documents of a backup in each of the `stores` that have it."""
     damaged: dict[Store, frozenset[str]] = {}
-    found: list[Flaw] = []
+    found: list[CopyDefect] = []
     for store in stores:
         try:
             damaged[store] = check(of, [store], None, progress).damaged
         except AllStoresFailed as error:
-            found.append(Flaw(store.name, _WHERE, _problem(Trouble.COPY_UNREADABLE, of.manifest, store, error)))
+            found.append(
+                CopyDefect(store.name, _WHERE, _problem(ProblemCode.COPY_UNREADABLE, of.manifest, store, error))
+            )
     for store, objects in damaged.items():
         for name in sorted(objects):
-            problem = Problem.of(Trouble.COPY_CHANGED, backup=of.manifest.id, store=store.name, file=name)
+            problem = Problem.of(ProblemCode.COPY_CHANGED, backup=of.manifest.id, store=store.name, file=name)
             right = tuple(other.name for other, wrong in damaged.items() if name not in wrong)
-            found.append(Flaw(store.name, name, problem, right))
+            found.append(CopyDefect(store.name, name, problem, right))
     return found
 
 
-def bring(backup: Manifest, objects: Collection[str], stores: Stores, known: Sequence[Flaw]) -> Brought:
+def bring(backup: Manifest, objects: Collection[str], stores: Stores, known: Sequence[CopyDefect]) -> SyncResult:
     """Bring `objects` of `backup` to the stores that lack them, or have them damaged as is `known`."""
-    wrong = {(flaw.store, flaw.file) for flaw in known}
+    wrong = {(defect.store, defect.file) for defect in known}
     listed, silent = stores.look(str(backup.details[DETAILS]["folder"]))
     asked = [store for store in stores.stores if store.name not in silent]
-    failed: dict[str, Flaw] = {
+    failed: dict[str, CopyDefect] = {
         store.name: _left(backup, store, silent[store.name]) for store in stores.stores if store.name in silent
     }
     files: set[tuple[str, str]] = set()
@@ -158,8 +160,8 @@ def bring(backup: Manifest, objects: Collection[str], stores: Stores, known: Seq
             if target.name in failed or right(name, target):
                 continue
             if origin is None:
-                problem = Problem.of(Trouble.COPY_LACKS_FILE, backup=backup.id, store=target.name, file=name)
-                failed[target.name] = Flaw(target.name, name, problem)
+                problem = Problem.of(ProblemCode.COPY_LACKS_FILE, backup=backup.id, store=target.name, file=name)
+                failed[target.name] = CopyDefect(target.name, name, problem)
                 continue
             try:
                 _copied(name, origin, target)
@@ -169,7 +171,7 @@ def bring(backup: Manifest, objects: Collection[str], stores: Stores, known: Seq
 
     for _ in each(one, sorted(objects), lambda: None):
         pass
-    return Brought(backup.id, tuple(sorted(files)), tuple(failed.values()))
+    return SyncResult(backup.id, tuple(sorted(files)), tuple(failed.values()))
 
 
 def _copied(name: str, origin: Store, target: Store) -> None:
@@ -179,9 +181,9 @@ def _copied(name: str, origin: Store, target: Store) -> None:
         upload.commit()
 
 
-def _left(backup: Manifest, store: Store, error: Exception) -> Flaw:
-    return Flaw(store.name, _WHERE, _problem(Trouble.COPY_UNREADABLE, backup, store, error))
+def _left(backup: Manifest, store: Store, error: Exception) -> CopyDefect:
+    return CopyDefect(store.name, _WHERE, _problem(ProblemCode.COPY_UNREADABLE, backup, store, error))
 
 
-def _problem(code: Trouble, backup: Manifest, store: Store, error: Exception) -> Problem:
+def _problem(code: ProblemCode, backup: Manifest, store: Store, error: Exception) -> Problem:
     return Problem.of(code, backup=backup.id, store=store.name, file=_WHERE, reason=why(error))

@@ -22,17 +22,17 @@ from psycopg import sql
 
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused, VerificationFailed
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Database, Part
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, undisturbed
 from esteio.backup.dump._introspect import compare, digest_tables
-from esteio.backup.dump._parallel import Counting, Halt, together
+from esteio.backup.dump._parallel import Counting, Halt, run_parallel
 from esteio.backup.dump._take import DATA, SCHEMA, WHOLE
 from esteio.backup.tools import Toolbox
 from esteio.postgres import Dsn
 
-__all__ = ["create_database", "drop_database", "for_missing_roles", "furnish", "load", "pour"]
+__all__ = ["create_database", "drop_database", "for_missing_roles", "furnish", "load", "load_archives"]
 
 _PRIVILEGES: dict[str, LiteralString] = {"CREATE": "CREATE", "CONNECT": "CONNECT", "TEMPORARY": "TEMPORARY"}
 _LISTS = frozenset({"search_path", "temp_tablespaces"})
@@ -135,27 +135,27 @@ def _plain(name: str) -> str:
     return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
-def pour(target: Dsn, folder: Folder, toolbox: Toolbox, progress: Progress, jobs: int) -> None:
-    """Restore the archives in `folder` into the database `target`, `jobs` things at the same time.
+def load_archives(target: Dsn, reader: BackupReader, toolbox: Toolbox, progress: Progress, jobs: int) -> None:
+    """Restore the archives in `reader` into the database `target`, `jobs` things at the same time.
 
     ToolFailed, BackupDamaged, or ManifestError when there are none.
     """
-    manifest = folder.manifest
+    manifest = reader.manifest
     arguments = ["--exit-on-error", "--no-password", f"--dbname={_conninfo(target)}"]
     if all(part.role != SCHEMA for part in manifest.parts):
-        _stream(target, folder, toolbox, arguments, progress, [manifest.part(WHOLE)], 1)
+        _stream(target, reader, toolbox, arguments, progress, [manifest.part(WHOLE)], 1)
         return
-    with _unpacked(folder, manifest.part(SCHEMA)) as schema:
+    with _unpacked(reader, manifest.part(SCHEMA)) as schema:
         toolbox.run("pg_restore", [*arguments, "--section=pre-data", schema], dsn=target)
         data = [part for part in manifest.parts if part.role == DATA]
-        _stream(target, folder, toolbox, arguments, progress, data, jobs)
+        _stream(target, reader, toolbox, arguments, progress, data, jobs)
         progress("indexes", 0, 0, "")
         toolbox.run("pg_restore", [*arguments, "--section=post-data", f"--jobs={jobs}", schema], dsn=target)
 
 
 def _stream(
     target: Dsn,
-    folder: Folder,
+    reader: BackupReader,
     toolbox: Toolbox,
     arguments: Sequence[str],
     progress: Progress,
@@ -172,20 +172,20 @@ def _stream(
                     told.more(len(data))
                     return running.write(data)
 
-            folder.read(part, Counted())
+            reader.read(part, Counted())
             running.finish()
 
     largest_first = sorted(parts, key=lambda part: -part.size)
-    together([partial(one, part) for part in largest_first], jobs)
+    run_parallel([partial(one, part) for part in largest_first], jobs)
 
 
 @contextmanager
-def _unpacked(folder: Folder, part: Part) -> Iterator[str]:
+def _unpacked(reader: BackupReader, part: Part) -> Iterator[str]:
     """A file that can be read from any place, as pg_restore wants it for several jobs."""
     with tempfile.TemporaryDirectory(prefix="esteio-restore-") as directory:
         path = Path(directory) / SCHEMA
         with path.open("xb") as file:
-            folder.read(part, file)
+            reader.read(part, file)
         yield str(path)
 
 
@@ -197,7 +197,7 @@ def _conninfo(target: Dsn) -> str:
 
 def load(
     admin: Dsn,
-    folder: Folder,
+    reader: BackupReader,
     name: str,
     toolbox: Toolbox,
     progress: Progress = silent,
@@ -205,16 +205,16 @@ def load(
     jobs: int = 1,
     any_collation: bool = False,
 ) -> int:
-    """Restore the dump in `folder` as the new database `name` on the server of `admin`; the number of rows.
+    """Restore the dump in `reader` as the new database `name` on the server of `admin`; the number of rows.
 
     Up to `jobs` archives, then indexes, are restored at the same time.
 
     RestoreRefused when it cannot be made, ToolFailed, BackupDamaged, or VerificationFailed when what is in it then
     is not what the manifest says.
     """
-    like = folder.manifest.database
+    like = reader.manifest.database
     assert like is not None, "a dump has a database"
-    _make_roles(admin, folder, toolbox)
+    _make_roles(admin, reader, toolbox)
     made: list[str] = []
 
     def make() -> None:
@@ -224,27 +224,27 @@ def load(
 
     try:
         undisturbed(make)
-        pour(admin.with_(database=name), folder, toolbox, progress, jobs)
-        return _compared(admin.with_(database=name), folder, like, name, progress)
+        load_archives(admin.with_(database=name), reader, toolbox, progress, jobs)
+        return _compared(admin.with_(database=name), reader, like, name, progress)
     except BaseException:
         if made:
             drop_database(admin, name)
         raise
 
 
-def _make_roles(admin: Dsn, folder: Folder, toolbox: Toolbox) -> None:
+def _make_roles(admin: Dsn, reader: BackupReader, toolbox: Toolbox) -> None:
     with connect(admin) as conn:
         present = {role for (role,) in conn.execute("SELECT rolname::text FROM pg_roles")}
-    if present.issuperset(folder.manifest.roles):
+    if present.issuperset(reader.manifest.roles):
         return
-    statements = for_missing_roles(folder.text("globals"), present)
+    statements = for_missing_roles(reader.text("globals"), present)
     script = f"BEGIN;\n{statements}COMMIT;\n".encode()
     arguments = ["--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1", "--file=-"]
     toolbox.run("psql", arguments, dsn=admin, given=script)
 
 
-def _compared(target: Dsn, folder: Folder, like: Database, name: str, progress: Progress) -> int:
-    manifest = folder.manifest
+def _compared(target: Dsn, reader: BackupReader, like: Database, name: str, progress: Progress) -> int:
+    manifest = reader.manifest
     with connect(target) as conn:
         furnish(conn, name, like)
         if manifest.major < 18:  # from 18 on the dump brings the planner's statistics

@@ -1,4 +1,4 @@
-"""Several pieces of work at the same time, which succeed or end together.
+"""Several pieces of work at the same time, which succeed or end run_parallel.
 
 Promises: all are done, or the first error - an interrupt included - ends the others, waits for them, and is raised.
 Each piece stays in one thread from its begin to its end.
@@ -14,7 +14,7 @@ from typing import Any
 
 from esteio.backup._progress import Progress
 
-__all__ = ["Counting", "Halt", "together"]
+__all__ = ["Counting", "Halt", "run_parallel"]
 
 _LOOK = 0.5  # seconds after which an interrupt is seen where waiting for a lock hides it
 
@@ -50,7 +50,7 @@ class Halt:
             end()
 
 
-def together(calls: Sequence[Callable[[Halt], Any]], at_once: int | None = None) -> list[Any]:
+def run_parallel(calls: Sequence[Callable[[Halt], Any]], at_once: int | None = None) -> list[Any]:
     """What each of `calls` returns, at most `at_once` of them at the same time (None: all)."""
     halt = Halt()
     with ThreadPoolExecutor(at_once or len(calls), "esteio dump") as pool:

@@ -37,7 +37,7 @@ from esteio.backup.dump._introspect import (
     needed_roles,
     server_version,
 )
-from esteio.backup.dump._parallel import Counting, Halt, together
+from esteio.backup.dump._parallel import Counting, Halt, run_parallel
 from esteio.backup.packing import Readable
 from esteio.backup.tools import Running, Toolbox
 from esteio.postgres import Dsn
@@ -157,7 +157,7 @@ def take(
             told = Counting(progress, "database")
             calls: list[Callable[[Halt], Any]] = [partial(_digests, conn)]
             calls += [partial(_dump, tools, dsn, sink, snapshot, told, streams, archive) for archive in planned]
-            digests, *_ = together([*calls, partial(_globals, tools, dsn, sink, superuser)])
+            digests, *_ = run_parallel([*calls, partial(_globals, tools, dsn, sink, superuser)])
     return Dumped(database, roles, installed, digests, lsn, version, tool_version)
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 
 from esteio.backup._manifest import Manifest
-from esteio.backup._problem import Problem, Trouble
+from esteio.backup._problem import Problem, ProblemCode
 from esteio.backup.archive._inventory import ASIDE, Wal, WalList, best, received_wal, stored_wal
 from esteio.backup.archive._segments import Segment, WalObject, gaps
 from esteio.backup.restore._plan import first_segment
@@ -66,9 +66,9 @@ class Clusters:
         system, *others = reversed(self.systems)
         found = []
         if others and system not in self.listing.accepted:
-            found.append(Problem.of(Trouble.CLUSTER_NEW, system=system, others=tuple(others)))
+            found.append(Problem.of(ProblemCode.CLUSTER_NEW, system=system, others=tuple(others)))
         found += [
-            Problem.of(Trouble.LOG_CONFLICT, file=file, store=", ".join(self.listing.objects))
+            Problem.of(ProblemCode.LOG_CONFLICT, file=file, store=", ".join(self.listing.objects))
             for file in self.listing.conflicts(system)
         ]
         bases = self.bases_of(system)
@@ -82,10 +82,10 @@ class Clusters:
         wal = self.wal(system, size)
         segments = [each.segment for each in wal]
         lacking = gaps(segments, since)
-        found = [Problem.of(Trouble.LOG_GAP, first=first.name, last=last.name) for first, last in lacking]
+        found = [Problem.of(ProblemCode.LOG_GAP, first=first.name, last=last.name) for first, last in lacking]
         timeline = max((segment.timeline for segment in segments), default=0)
         if timeline > newest.details["timeline"]:
-            found.append(Problem.of(Trouble.LOG_OTHER_TIMELINE, timeline=timeline))
+            found.append(Problem.of(ProblemCode.LOG_OTHER_TIMELINE, timeline=timeline))
         spooled = {each.segment for each in self._spooled(system, size)}
         settled = {
             segment
@@ -96,7 +96,7 @@ class Clusters:
         for store in self.listing.objects:
             held = {each.segment(size) for each, _ in self._objects(system, store) if not each.partial}
             found += [
-                Problem.of(Trouble.LOG_GAP_IN_STORE, store=store, first=first.name, last=last.name)
+                Problem.of(ProblemCode.LOG_GAP_IN_STORE, store=store, first=first.name, last=last.name)
                 for first, last in _runs(segment for segment in wanted if segment not in held)
             ]
         return found
@@ -110,7 +110,7 @@ class Clusters:
             newest = max((stored.modified for _, stored in self._objects(system, store)), default=None)
             if newest is not None and now - newest > allowed:
                 age, most = (now - newest) / 60, allowed / 60
-                found.append(Problem.of(Trouble.LOG_OLD, store=store, minutes=age, allowed=most))
+                found.append(Problem.of(ProblemCode.LOG_OLD, store=store, minutes=age, allowed=most))
         return found
 
     def _objects(self, system: str, store: str | None = None) -> list[tuple[WalObject, Stored]]:

@@ -25,7 +25,7 @@ from typing import Any, Self
 
 from esteio.backup._details import DetailCode, detail_of
 from esteio.backup._errors import BackupDamaged
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Part
 from esteio.backup.base._tar import Member, NotTar, Tar
 from esteio.backup.packing import Writable
@@ -108,7 +108,7 @@ _MOST_WAITING = 8 << 20  # bytes between the thread that unpacks and the one tha
 
 
 def unpack_tar(
-    folder: Folder,
+    reader: BackupReader,
     part: Part,
     directory: Path,
     compared: Comparison,
@@ -125,9 +125,9 @@ def unpack_tar(
     with closing(_Extraction(directory, compared, write_back)) as extraction:
         checked = _Checked(Tar(extraction))
         with ThreadedWriter(checked) as writer:
-            folder.read(part, _Told(writer, tell))
+            reader.read(part, _Told(writer, tell))
         if wrong := checked.finish():
-            raise BackupDamaged(folder.manifest.id, part.name, DetailCode.NO_TAR(reason=detail_of(wrong))) from wrong
+            raise BackupDamaged(reader.manifest.id, part.name, DetailCode.NO_TAR(reason=detail_of(wrong))) from wrong
 
 
 class _Told:

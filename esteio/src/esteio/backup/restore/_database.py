@@ -21,7 +21,7 @@ from psycopg import sql
 from esteio.backup._catalogue import Entry
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import NotConfirmed, RestoreRefused, RestoreUnclear
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
 from esteio.backup.documents import Returned, Untouched
@@ -46,11 +46,11 @@ class RestorePlan:
     """Of the content, without the documents."""
     documents: int
     seconds: float | None
-    """How long its last trial took to restore; None when none was held."""
+    """How long its last verification took to restore; None when none was held."""
     lost: float | None
     """From the moment it brings back until now: what was written since is not in it. None when that is not known."""
     passed_over: tuple[str, ...]
-    """Newer backups of its kind that are not used: they failed their trial, or lie in the future."""
+    """Newer backups of its kind that are not used: they failed their verification, or lie in the future."""
 
 
 def plan_restore(entry: Entry, entries: Sequence[Entry], now: datetime, until: datetime | None = None) -> RestorePlan:
@@ -66,7 +66,7 @@ def plan_restore(entry: Entry, entries: Sequence[Entry], now: datetime, until: d
         entry.began,
         manifest.size,
         int(manifest.details.get("documents", {}).get("files", 0)),
-        entry.proof.restore_seconds if entry.verified and entry.proof else None,
+        entry.verification.restore_seconds if entry.verified and entry.verification else None,
         (now - (until or entry.began)).total_seconds(),
         tuple(each.id for each in newer),
     )
@@ -142,7 +142,7 @@ class Restored:
 
 def restore_into(
     server: Dsn,
-    folder: Folder,
+    reader: BackupReader,
     name: str,
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
@@ -163,24 +163,24 @@ def restore_into(
     with connect(admin) as conn:
         if database_exists(conn, name):
             raise RestoreRefused(name, DetailCode.EXISTS(), DetailCode.CHOOSE_OTHER_NAME())
-        require_possible(conn, folder.manifest, name)
+        require_possible(conn, reader.manifest, name)
         major = conn.info.server_version // 10000
-    folder.check(progress)
+    reader.check(progress)
     with documents or Untouched() as beside:
         beside.fetch(progress)
-        rows = load(admin, folder, name, toolbox(major), progress, jobs=jobs)
+        rows = load(admin, reader, name, toolbox(major), progress, jobs=jobs)
         try:
             beside.swap()
         except BaseException:
             drop_database(admin, name)
             raise
         beside.settle()
-    return Restored(folder.manifest.id, name, None, rows, clock.monotonic() - began, beside.returned)
+    return Restored(reader.manifest.id, name, None, rows, clock.monotonic() - began, beside.returned)
 
 
 def restore_in_place(
     server: Dsn,
-    folder: Folder,
+    reader: BackupReader,
     toolbox: Callable[[int], Toolbox],
     confirm: Confirm,
     progress: Progress = silent,
@@ -196,24 +196,24 @@ def restore_in_place(
     that is done within `quiet`, which keeps the service from writing what would be lost. `documents` take their place
     together with the database.
     """
-    name = _named(server, folder)
+    name = _named(server, reader)
     admin = _admin(server, name)
     with connect(admin) as conn:
         there = database_exists(conn, name)
-        require_possible(conn, folder.manifest, name)
+        require_possible(conn, reader.manifest, name)
         tools = toolbox(conn.info.server_version // 10000)
     if not confirm(name):
         raise NotConfirmed(name)
-    folder.check(progress)  # a damaged one is to be found out while the service still works
+    reader.check(progress)  # a damaged one is to be found out while the service still works
     with quiet or nullcontext():
         patience = 0.0 if quiet is None else _PATIENCE
-        return _replace(name, admin, folder, tools, documents or Untouched(), progress, jobs, there, patience, clock)
+        return _replace(name, admin, reader, tools, documents or Untouched(), progress, jobs, there, patience, clock)
 
 
 def _replace(
     name: str,
     admin: Dsn,
-    folder: Folder,
+    reader: BackupReader,
     tools: Toolbox,
     documents: Untouched,
     progress: Progress,
@@ -229,7 +229,7 @@ def _replace(
     with documents as beside:
         beside.fetch(progress)
         try:
-            rows = load(admin, folder, new, tools, progress, jobs=jobs)
+            rows = load(admin, reader, new, tools, progress, jobs=jobs)
             beside.swap()
             if kept is not None:
                 progress("swap", 0, 0, "")
@@ -237,13 +237,13 @@ def _replace(
         except BaseException as error:
             if kept is not None and rows is not None and _settled(beside, admin, new, clock):
                 if isinstance(error, DatabaseUnavailable):
-                    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+                    return Restored(reader.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
                 raise  # an interrupt that came too late
             if kept is not None or rows is not None:
                 drop_database(admin, new)
             raise
         beside.settle()
-    return Restored(folder.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+    return Restored(reader.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
 
 
 def _settled(beside: Untouched, admin: Dsn, new: str, clock: Clock) -> bool:
@@ -274,8 +274,8 @@ def _took_its_place(admin: Dsn, new: str, clock: Clock) -> bool:
             clock.sleep(_LOOK_EVERY)
 
 
-def _named(server: Dsn, folder: Folder) -> str:
-    like = folder.manifest.database
+def _named(server: Dsn, reader: BackupReader) -> str:
+    like = reader.manifest.database
     assert like is not None, "a dump has a database"
     return server.database or like.name
 

@@ -20,7 +20,7 @@ from esteio.backup._manifest import Manifest
 from esteio.backup.archive._inventory import Branch, Wal, history_file
 from esteio.backup.archive._segments import Segment, gaps, lsn_bytes
 
-__all__ = ["Plan", "Target", "Window", "first_segment", "plan", "time_of", "unneeded", "why_base", "window"]
+__all__ = ["Plan", "Target", "Window", "base_backup_due", "first_segment", "plan", "time_of", "unneeded", "window"]
 
 _ALLOWED = "xid:1234, lsn:0/3000028, name:RESTORE_POINT or immediate"
 _XID = re.compile(r"[0-9]{1,20}")
@@ -160,7 +160,7 @@ def plan(
     """How to reach `target` (None: the last moment there is); RestoreRefused for cluster `name` when that can't be.
 
     After a restore the log goes on along a branch, one of `branches`; the one taken is the newest that had begun at
-    `target`. Of the backups that `failed` their trial one is taken only when there is no other. ValueError for a target
+    `target`. Of the backups that `failed` their verification one is taken only when there is no other. ValueError for a target
     without a timezone: two hours are lost that way, or replayed. Which base a transaction or a restore point comes after is
     not known: the oldest is taken whose WAL leads on without a gap.
     """
@@ -331,7 +331,7 @@ def _unreachable(name: str, target: Target, reach: Window, missing: str) -> Rest
     return RestoreRefused(name, reason, DetailCode.REACHABLE(window=str(reach)))
 
 
-def why_base(newest: Manifest | None, *, sound: bool, log: Sequence[Wal]) -> str | None:
+def base_backup_due(newest: Manifest | None, *, sound: bool, log: Sequence[Wal]) -> str | None:
     """Why a base backup has to be made now; None when the base `newest` brings the cluster back to now.
 
     `sound` is false when it failed its verification; `log` is all that is known of the WAL.

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import RestoreRefused, VerificationFailed
-from esteio.backup._files import Folder
+from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
 from esteio.backup.archive._fetch import Key, place_log
@@ -64,7 +64,7 @@ def recover(
 ) -> Recovered:
     """Make `directory` from `plan` and leave it stopped, ready to be swapped in.
 
-    With `durable`, all of it is on the disk when this returns; a trial need not wait for that, nor make the service
+    With `durable`, all of it is on the disk when this returns; a verification need not wait for that, nor make the service
     wait for its disk. `look_at_files` is called with the directory before a server ever ran on it, `look_at_server`
     with the server when all is replayed. RestoreRefused before anything is written, or when the log turns out to end
     too early; BackupDamaged, VerificationFailed and whatever the stores raise on the way. In every such case
@@ -147,7 +147,7 @@ class _Unpacking:
 
     def unpack(self, backup: Manifest, directory: Path, *, durable: bool) -> None:
         """Make `directory` from one."""
-        folder = Folder(self._stores, backup, self._key)
+        folder = BackupReader(self._stores, backup, self._key)
         compared = Comparison(folder.text("files").encode())
         unpack_tar(folder, backup.part("base"), directory, compared, write_back=durable, tell=self._tell)
         _require_none(compared.problems(), backup)

@@ -173,7 +173,7 @@ def _content(path: Path) -> bytes | None:
 
 
 def _put_back(path: Path, content: bytes | None, server: Embedded) -> None:
-    """As it was in the backup: the settings of the trial, and who could connect to it, are no part of that."""
+    """As it was in the backup: the settings of the verification, and who could connect to it, are no part of that."""
     path.unlink(missing_ok=True)
     if content is not None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

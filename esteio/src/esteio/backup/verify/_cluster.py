@@ -1,7 +1,7 @@
-"""A base backup tried: brought back with all it needs, started, every table read, every page's checksum compared.
+"""A base backup verified: brought back with all it needs, started, every table read, every page's checksum compared.
 
 Promises: what was looked at is in `checked`, in order; what is wrong is a `VerificationFailed` that names it. Everything
-happens in the directory of the trial.
+happens in the directory of the verification.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from esteio.clock import Clock
 from esteio.postgres import DatabaseUnavailable
 from esteio.postgres.embedded import Embedded
 
-__all__ = ["Trial"]
+__all__ = ["ClusterVerification"]
 
 # An index would do to count rows; the pages of the table itself are to be read.
 _SCANS = "SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off"
@@ -40,7 +40,7 @@ _KEPT = 16 * 1024  # bytes of what amcheck finds
 _AMCHECK = "SELECT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'amcheck')"
 
 
-class Trial:
+class ClusterVerification:
     """Of the backup that `plan` brings back into `directory`, with the programs in `toolbox`."""
 
     def __init__(self, plan: Plan, directory: Path, toolbox: Toolbox, progress: Progress, clock: Clock) -> None:
@@ -56,7 +56,7 @@ class Trial:
         self._clock = clock
         self._looking = 0.0
 
-    def hold(self, stores: Stores, key: Key) -> None:
+    def run(self, stores: Stores, key: Key) -> None:
         """Bring it back and look at it; VerificationFailed, ToolFailed, and what `recover` raises."""
         done = recover(
             self._plan,

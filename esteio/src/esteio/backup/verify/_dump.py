@@ -1,7 +1,7 @@
 """The verification of a dump: every file read, restored on a scratch server, compared with the manifest, its indexes
 checked.
 
-Promises: a `Proof` comes back whether the backup is sound or not, with what was wrong; an error comes out only when
+Promises: a `Verification` comes back whether the backup is sound or not, with what was wrong; an error comes out only when
 the verification itself could not be made (no server of that major, no space, no key), which says nothing about the
 backup. The scratch server's data is removed whatever happens.
 """
@@ -17,11 +17,11 @@ from types import TracebackType
 from typing import Self
 
 from esteio.backup._details import DetailCode
-from esteio.backup._errors import BackupDamaged, ToolFailed, TrialNotHeld, VerificationFailed
-from esteio.backup._files import Folder
+from esteio.backup._errors import BackupDamaged, CannotVerify, ToolFailed, VerificationFailed
+from esteio.backup._files import BackupReader
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import connect, one
-from esteio.backup._verification import Proof
+from esteio.backup._verification import Verification
 from esteio.backup.dump import load, server_version
 from esteio.backup.restore import require_extensions
 from esteio.backup.tools import Toolbox
@@ -88,7 +88,7 @@ _ROOM = 1.2  # times the size the database had
 
 
 def verify_dump(
-    folder: Folder,
+    reader: BackupReader,
     toolbox: Callable[[int], Toolbox],
     progress: Progress = silent,
     *,
@@ -96,22 +96,22 @@ def verify_dump(
     directory: Path | None = None,
     binaries: Path | None = None,
     clock: Clock = SYSTEM,
-) -> Proof:
-    """Restore the dump in `folder`, `jobs` things at a time, on a scratch server in `directory`; what was found."""
+) -> Verification:
+    """Restore the dump in `reader`, `jobs` things at a time, on a scratch server in `directory`; what was found."""
     began = clock.monotonic()
     checked, rows, restored = ["sha256 of each file"], 0, 0.0
     problems, log = tuple[str, ...](), ""
-    version = folder.manifest.server_version
+    version = reader.manifest.server_version
     try:
-        folder.check(progress)
-        _require_space(folder, directory)
-        with Scratch(folder.manifest.major, directory=directory, binaries=binaries) as scratch:
+        reader.check(progress)
+        _require_space(reader, directory)
+        with Scratch(reader.manifest.major, directory=directory, binaries=binaries) as scratch:
             with connect(scratch.dsn) as conn:
                 version = server_version(conn)
-                require_extensions(conn, folder.manifest, _NAME)
+                require_extensions(conn, reader.manifest, _NAME)
             start = clock.monotonic()
-            tools = toolbox(folder.manifest.major)
-            rows = load(scratch.dsn, folder, _NAME, tools, progress, jobs=jobs, any_collation=True)
+            tools = toolbox(reader.manifest.major)
+            rows = load(scratch.dsn, reader, _NAME, tools, progress, jobs=jobs, any_collation=True)
             restored = clock.monotonic() - start
             checked += ["restore", "number of rows of each table", "sampled rows of each table"]
             if _amcheck(scratch.dsn.with_(database=_NAME), tools, progress):
@@ -122,8 +122,8 @@ def verify_dump(
         problems = error.problems
     except ToolFailed as error:
         problems, log = (error.brief,), error.stderr
-    return Proof(
-        folder.manifest.id,
+    return Verification(
+        reader.manifest.id,
         datetime.fromtimestamp(clock.time(), UTC).isoformat(timespec="seconds"),
         round(restored, 3),
         round(clock.monotonic() - began, 3),
@@ -146,9 +146,9 @@ def _amcheck(dsn: Dsn, tools: Toolbox, progress: Progress) -> bool:
     return True
 
 
-def _require_space(folder: Folder, directory: Path | None) -> None:
+def _require_space(reader: BackupReader, directory: Path | None) -> None:
     where = directory or Path(tempfile.gettempdir())
     free = shutil.disk_usage(where).free
-    needed = int(folder.manifest.database.size * _ROOM) if folder.manifest.database else 0
+    needed = int(reader.manifest.database.size * _ROOM) if reader.manifest.database else 0
     if free < needed:
-        raise TrialNotHeld(folder.manifest.id, where, free=free >> 20, needed=needed >> 20)
+        raise CannotVerify(reader.manifest.id, where, free=free >> 20, needed=needed >> 20)
