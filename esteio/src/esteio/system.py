@@ -8,16 +8,22 @@ program started with `die_with_parent` does not outlive who started it.
 from __future__ import annotations
 
 import errno
+import importlib
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-__all__ = ["atomic_write", "die_with_parent", "inherit_owner", "sync_directory", "try_lock"]
+__all__ = ["atomic_write", "die_with_parent", "inherit_owner", "replace_file", "sync_directory", "try_lock"]
 
 _PLATFORM: str = sys.platform
+_WINDOWS = os.name == "nt"
+_TRIES, _PAUSE = 20, 0.05  # of a rename over a file that somebody reads; seconds
+_RANGE, _SHARERS = 1 << 30, 64  # of bytes that are locked on Windows
 
 # What CIFS and some FUSE file systems answer to an fsync of a directory; PostgreSQL passes over it as well.
 _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
@@ -48,7 +54,7 @@ def atomic_write(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(path)
+        replace_file(Path(name), path)
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()
@@ -56,9 +62,23 @@ def atomic_write(path: Path, content: bytes) -> None:
     sync_directory(path.parent)
 
 
+def replace_file(source: Path, target: Path) -> None:
+    """Rename `source` to `target`, in place of what was there; on Windows, once nobody has that open any more.
+
+    Windows refuses it as long as somebody reads `target`; whoever reads a small file is done within a second, after which
+    it is a PermissionError.
+    """
+    for _ in range(_TRIES if _WINDOWS else 0):
+        with suppress(PermissionError):
+            source.replace(target)
+            return
+        time.sleep(_PAUSE)
+    source.replace(target)
+
+
 def sync_directory(directory: Path) -> None:
     """Make the entries of `directory` durable; Windows does that by itself, and so do network shares that refuse it."""
-    if sys.platform == "win32":
+    if not hasattr(os, "O_DIRECTORY"):
         return
     handle = os.open(directory, os.O_RDONLY)
     try:
@@ -81,23 +101,40 @@ def inherit_owner(path: Path) -> None:
 def try_lock(handle: int, *, shared: bool = False) -> bool:
     """Lock the open file `handle` for this process, until it is closed; False at once when another process has it.
 
-    Several may have it `shared` at a time, except on Windows. OSError where the file can't be locked at all, such as on a
+    Several may have it `shared` at a time; on Windows up to 64. OSError where the file can't be locked at all, such as on a
     share without locks: that must not look like a lock that is held for ever.
     """
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        import fcntl
+    except ImportError:
+        return _lock_range(handle, shared=shared)
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno in _HELD:
             return False
         raise
     return True
+
+
+def _lock_range(handle: int, *, shared: bool) -> bool:
+    """As `try_lock` on Windows, which locks ranges of bytes, each for one process.
+
+    Who wants the lock alone takes the whole range, who shares it one byte of it. The range lies where no content is:
+    others can't even read what is locked.
+    """
+    msvcrt: Any = importlib.import_module("msvcrt")
+    places = range(_RANGE, _RANGE + _SHARERS) if shared else (_RANGE,)
+    for place in places:
+        os.lseek(handle, place, os.SEEK_SET)
+        try:
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1 if shared else _SHARERS)
+        except OSError as error:
+            if error.errno not in _HELD:
+                raise
+        else:
+            return True
+    return False
 
 
 def die_with_parent(command: Sequence[str], *, nice: int = 0) -> list[str]:

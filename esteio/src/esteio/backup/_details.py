@@ -112,6 +112,8 @@ class DetailCode(Enum):
     LEAVE_OUT_DOCUMENTS = "leave out --documents"
     DOCUMENTS_HOMELESS = "{backup} has {count} documents, and nobody said where they belong"
     NAME_DOCUMENTS = "set BACKUP_DOCUMENTS, or leave them out with --no-documents"
+    NAMES_IMPOSSIBLE = "{count} documents have names that Windows does not allow, such as {path!r}"
+    RESTORE_ELSEWHERE = "restore them on another system, rename those, and make a new backup"
     DOCUMENTS_MOUNTED = "a disk is mounted on it, so it cannot be renamed"
     DOCUMENTS_BELOW_MOUNT = "keep the documents in a directory on that disk, or restore beside"
     NOT_WRITABLE = "{directory} is no directory that this account can write to"

@@ -80,11 +80,13 @@ class Lock:
     def write(self, note: str) -> None:
         """Leave `note` in the file, which must be held, for the next who holds it."""
         os.ftruncate(self._handle, 0)
-        os.pwrite(self._handle, f" {os.getpid()} {note}\n".encode(), 0)
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        os.write(self._handle, f" {os.getpid()} {note}\n".encode())
 
     def _content(self) -> list[str]:
-        """Process and note; from the second byte on, as Windows lets nobody read the first, which is locked."""
-        return os.pread(self._handle, 100, 1).decode(errors="replace").split()
+        """Process and note. Windows has no `os.pread`; what is locked there lies behind the content."""
+        os.lseek(self._handle, 0, os.SEEK_SET)
+        return os.read(self._handle, 100).decode(errors="replace").split()
 
     def _take(self) -> None:
         deadline, waited = self._clock.monotonic() + self._patience, False

@@ -81,7 +81,9 @@ class Running:
             stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=dict(variables),
-            process_group=0,  # an interrupt at the terminal reaches us, and we end it in order
+            # An interrupt at the terminal reaches us, and we end it in order.
+            process_group=0,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         if stdout:
             _widen(self._child.stdout)
@@ -204,9 +206,10 @@ class Running:
 def _widen(pipe: IO[bytes] | None) -> None:
     """Let more than the usual 64 kB wait in `pipe`: fewer changes between the programs, a tenth of the time."""
     if sys.platform == "linux" and pipe is not None:
-        import fcntl
+        # Beyond what this account may have in pipes it is an OSError.
+        with suppress(ImportError, OSError):
+            import fcntl
 
-        with suppress(OSError):  # beyond what this account may have in pipes
             fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, 1024 * 1024)
 
 

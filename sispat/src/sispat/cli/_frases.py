@@ -81,6 +81,8 @@ DETALHES: Mapping[str, str] = {
     "LEAVE_OUT_DOCUMENTS": "deixe de fora --documents",
     "DOCUMENTS_HOMELESS": "{backup} tem {count} documentos, e ninguém disse onde ficam",
     "NAME_DOCUMENTS": "defina SISPAT_DOCUMENTS_DIR, ou deixe-os de fora com --no-documents",
+    "NAMES_IMPOSSIBLE": "{count} documentos têm nomes que o Windows não permite, como {path!r}",
+    "RESTORE_ELSEWHERE": "restaure-os noutro sistema, mude esses nomes e faça uma cópia nova",
     "DOCUMENTS_MOUNTED": "há um disco montado nela, não se pode mudar o nome",
     "DOCUMENTS_BELOW_MOUNT": "guarde os documentos numa pasta desse disco, ou restaure ao lado",
     "NOT_WRITABLE": "{directory} não é uma pasta em que esta conta possa gravar",

@@ -14,6 +14,7 @@ anything is written.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ from esteio.system import sync_directory
 __all__ = ["DocumentsRestore", "Returned", "Untouched", "fetch"]
 
 Wanted = tuple[Document, Listed]
+
+_WINDOWS = os.name == "nt"
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|(COM|LPT)[0-9\u00b9\u00b2\u00b3]) *(\..*)?", re.IGNORECASE | re.DOTALL)
+_ODD = re.compile(r'[<>:"\\|?*\x00-\x1f]|[. ]$')
 
 
 def fetch(wanted: Sequence[Wanted], stores: Stores, directory: Path, like: Path, progress: Progress) -> None:
@@ -57,7 +62,8 @@ def fetch(wanted: Sequence[Wanted], stores: Stores, directory: Path, like: Path,
     for document in reversed(folders):  # what is in it comes before, it may not be writable afterwards
         (directory / document.path).chmod(document.mode)
     _hand_over(directory, like)
-    _settle(directory)
+    if hasattr(os, "sync"):
+        os.sync()  # once, where one for each of many small files would take minutes
 
 
 def _written(document: Document, of: Listed, stores: Sequence[Store], target: Path) -> None:
@@ -66,6 +72,9 @@ def _written(document: Document, of: Listed, stores: Sequence[Store], target: Pa
         try:
             with target.open("wb") as file:
                 of.read(document, store, file)
+                if not hasattr(os, "sync"):  # now: it may not be opened for writing once it has its mode
+                    file.flush()
+                    os.fsync(file.fileno())
         except (BackupDamaged, StoreError) as error:
             failures[store.name] = error
             continue
@@ -84,14 +93,13 @@ def _hand_over(directory: Path, like: Path) -> None:
             os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
-def _settle(directory: Path) -> None:
-    if hasattr(os, "sync"):
-        os.sync()  # once, where one for each of many small files would take minutes
-        return
-    for path in directory.rglob("*"):
-        if path.is_file():
-            with path.open("r+b") as file:
-                os.fsync(file.fileno())
+def possible_on_windows(path: str) -> bool:
+    r"""Whether a file on Windows can have the relative `path`, and only there: `..\x` would leave its directory.
+
+    Names of devices, a dot or a blank at the end, and some signs are not possible (Microsoft, "Naming Files, Paths, and
+    Namespaces").
+    """
+    return not any(_RESERVED.fullmatch(part) or _ODD.search(part) for part in path.split("/"))
 
 
 _SPARE = 1.1
@@ -160,6 +168,11 @@ class DocumentsRestore(Untouched):
         if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
             reason = DetailCode.NOT_WRITABLE(directory=str(parent))
             raise RestoreRefused(name, reason, DetailCode.MAKE_DOCUMENTS_DIRECTORY())
+        if odd := [
+            document.path for document, _ in self._wanted if _WINDOWS and not possible_on_windows(document.path)
+        ]:
+            reason = DetailCode.NAMES_IMPOSSIBLE(count=len(odd), path=odd[0])
+            raise RestoreRefused(name, reason, DetailCode.RESTORE_ELSEWHERE())
         needed = int(sum(document.size + _BLOCK for document, _ in self._wanted) * _SPARE)
         free = shutil.disk_usage(parent).free
         if free < needed:

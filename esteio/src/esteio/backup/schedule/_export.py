@@ -139,8 +139,9 @@ def _trigger(cron: Cron, hour: int, minute: int) -> str:
     if len(weekdays) < 7:
         days = "".join(f"<{_WEEKDAYS[day]} />" for day in weekdays)
         when = f"<ScheduleByWeek><WeeksInterval>1</WeeksInterval><DaysOfWeek>{days}</DaysOfWeek></ScheduleByWeek>"
-    start = f"<StartBoundary>2026-01-01T{hour:02d}:{minute:02d}:00</StartBoundary>"
-    return f"    <CalendarTrigger>{start}<Enabled>true</Enabled>{when}</CalendarTrigger>\n"
+    # The schema wants them in this order.
+    start = f"<Enabled>true</Enabled><StartBoundary>2026-01-01T{hour:02d}:{minute:02d}:00</StartBoundary>"
+    return f"    <CalendarTrigger>{start}{when}</CalendarTrigger>\n"
 
 
 def _weekdays(cron: Cron) -> list[int]:
@@ -172,7 +173,7 @@ def install_systemd(units: Mapping[str, str], *, systemctl: Sequence[str] = (), 
 
     `systemctl` are the words before its command; with `now` the timers begin to count at once.
     """
-    root = os.geteuid() == 0
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
     words = list(systemctl) or ["systemctl", *([] if root else ["--user"])]
     folder = Path("/etc/systemd/system") if root else Path("~/.config/systemd/user").expanduser()
     for word in words:

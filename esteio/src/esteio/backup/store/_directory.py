@@ -30,7 +30,7 @@ from esteio.backup.store._store import (
     checked_key,
     pieces,
 )
-from esteio.system import inherit_owner, sync_directory
+from esteio.system import inherit_owner, replace_file, sync_directory
 
 __all__ = ["DirectoryStore"]
 
@@ -206,7 +206,7 @@ class _FileUpload(UploadBlock):
         with self._store.translated(self._key):
             os.fsync(self._file.fileno())
             self._file.close()
-            self._unfinished.replace(self._target)
+            replace_file(self._unfinished, self._target)
             for folder in (self._target.parent, *self._made):
                 sync_directory(folder)
             self._done = True

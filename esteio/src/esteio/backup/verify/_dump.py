@@ -8,6 +8,7 @@ backup. The scratch server's data is removed whatever happens.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from esteio.backup._verification import Verification
 from esteio.backup.dump import load, server_version
 from esteio.backup.restore import require_extensions
 from esteio.backup.tools import Toolbox
+from esteio.backup.verify._loopback import LoopbackServer
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
@@ -59,7 +61,9 @@ class Scratch:
         self._home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=self._parent))
         try:
             self._home.chmod(0o711)  # as root, the server's account has to pass
-            self._server = Embedded(self._home / "data", major=self._major, binaries=self._binaries, settings=_SETTINGS)
+            data = self._home / "data"
+            made = Embedded if hasattr(os, "geteuid") else LoopbackServer  # Windows has no Unix sockets for us
+            self._server = made(data, major=self._major, binaries=self._binaries, settings=_SETTINGS)
             self._server.start()
         except BaseException:
             shutil.rmtree(self._home, ignore_errors=True)

@@ -7,7 +7,6 @@ else it runs as ourselves and nothing changes hands.
 from __future__ import annotations
 
 import os
-import pwd
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +58,8 @@ class Account:
 
 def resolve_account(wanted: str | None) -> Account:
     """The account to run under; AccountError when `wanted` does not exist or may not be used."""
+    import pwd  # late: Windows has none, and only starts servers of its own in another way
+
     uid = os.geteuid()
     if uid != 0:
         return _own_account(uid, wanted)
@@ -74,6 +75,8 @@ def resolve_account(wanted: str | None) -> Account:
 
 
 def _own_account(uid: int, wanted: str | None) -> Account:
+    import pwd
+
     try:
         name = pwd.getpwuid(uid).pw_name
     except KeyError:

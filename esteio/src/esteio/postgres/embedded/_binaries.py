@@ -84,7 +84,7 @@ def _places(major: int) -> list[Path]:
 
 
 def _probe(directory: Path) -> Binaries | None:
-    program = directory / "postgres"
+    program = directory / ("postgres.exe" if os.name == "nt" else "postgres")
     if not (program.is_file() and os.access(program, os.X_OK)):
         return None
     try:

@@ -8,7 +8,6 @@ either, and nothing is held. The file lies beside the directory, `.NAME.hold`; i
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -21,6 +20,9 @@ from typing import Any, Self
 
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded._errors import DataDirectoryError, DataDirectoryHeld
+
+with suppress(ImportError):  # Windows has none, and no embedded server runs there that could be held
+    import fcntl
 
 __all__ = ["Hold", "hold_file", "unheld"]
 
@@ -137,7 +139,7 @@ def _finish(handle: int, directory: Path) -> None:
 
 def _open(path: Path) -> int:
     """Of whoever owns the directory it is in: root must not lock the service out."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     above = path.parent.stat()
     if os.geteuid() == 0 and os.fstat(handle).st_uid != above.st_uid:
         os.fchown(handle, above.st_uid, above.st_gid)

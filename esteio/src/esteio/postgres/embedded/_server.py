@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import pwd
 import signal
 import subprocess
 import threading
@@ -389,4 +388,6 @@ class Embedded:
 
 
 def _our_name() -> str:
+    import pwd  # late, as in _account.py
+
     return pwd.getpwuid(os.geteuid()).pw_name
