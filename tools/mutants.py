@@ -45,7 +45,7 @@ class Target:
     tests: tuple[str, ...]
 
 
-MODELS = ("models", "charge", "refund")
+ALGORITHM_TESTS = ("answers", "charge", "models", "refund", "clocks")
 
 TARGETS = {
     "breaker": Target(
@@ -56,10 +56,12 @@ TARGETS = {
     "retry": Target(("esteio/policy/_retry_run.py",), ("policy/test_policy_retry.py",)),
     "window": Target(
         ("esteio/limit/_algorithms/_window.py",),
-        ("limit/test_limit_charge.py", "limit/test_limit_refund.py", "limit/test_limit_window.py"),
+        tuple(f"limit/test_limit_{each}.py" for each in (*ALGORITHM_TESTS, "window")),
     ),
     **{
-        name: Target((f"esteio/limit/_algorithms/_{name}.py",), tuple(f"limit/test_limit_{each}.py" for each in MODELS))
+        name: Target(
+            (f"esteio/limit/_algorithms/_{name}.py",), tuple(f"limit/test_limit_{each}.py" for each in ALGORITHM_TESTS)
+        )
         for name in ("fixed", "counter", "gcra")
     },
     "workers": Target(("esteio/serve/_worker_manager.py",), ("serve/test_serve_worker_manager.py",)),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from esteio.serve import Timeouts, WorkerReady, WorkerStarted, WorkerStopped
+from esteio.serve import RollFinished, Timeouts, WorkerReady, WorkerReplaced, WorkerStarted, WorkerStopped
 from esteio.serve._events import described
 from esteio.serve._settings import RESTARTS
 from esteio.serve._slot import Kill, Note, Order, Phase, Role, Send, Spawn
@@ -93,6 +93,19 @@ def test_deaths_in_a_row_wait_longer_each_time_and_stability_forgives():
     stage.pass_with_beats(31)
     stage.ends(stage.living[0], 1)
     assert stage.named("WorkerDied")[-1].failures == 1
+
+
+@pytest.mark.parametrize(("steady", "failures"), [(29.5, 3), (30, 1)])
+def test_failures_are_forgiven_after_thirty_seconds_of_being_ready(steady, failures):
+    stage = Stage(1, stable_after=30)
+    for number in (1, 2):
+        stage.step(20)
+        stage.ends(number, 3)
+    stage.step(1)
+    stage.says(Phase.READY)
+    stage.pass_with_beats(steady)
+    stage.ends(3, -9)
+    assert stage.named("WorkerDied")[-1].failures == failures
 
 
 def test_the_event_of_a_death_says_why_and_whether_anybody_was_ever_ready():
@@ -213,6 +226,37 @@ def test_a_roll_retires_each_member_only_after_its_successor_is_ready_and_one_at
     assert stage.named("RollFinished")
     assert stage.named("WorkerDied") == []
     assert [stage.slots[n] for n in stage.living] == [0, 1]
+    replaced = [WorkerReplaced("worker 0", old_pid=1001, pid=1003), WorkerReplaced("worker 1", old_pid=1002, pid=1004)]
+    assert stage.named("WorkerReplaced") == replaced
+
+
+def test_a_candidate_has_its_time_from_its_own_start_without_what_the_supervisor_missed():
+    stage = Stage(1, ready=5)
+    stage.says(Phase.READY)
+    stage.pass_with_beats(20)
+    stage.manager.roll(stage.now)
+    stage.step()
+    stage.clock.advance(60)
+    stage.step()
+    assert stage.killed == []
+    stage.step(5)
+    assert stage.killed == [2]
+
+
+def test_a_roll_tells_how_long_it_took_and_forgives_the_failures_of_whom_it_replaced():
+    stage = Stage(1)
+    for _ in range(3):
+        stage.ends(stage.living[0], 3)
+        stage.step(stage.named("WorkerDied")[-1].restart_in)
+    stage.says(Phase.READY)
+    stage.manager.roll(stage.now)
+    stage.step(1)
+    stage.says(Phase.READY)
+    stage.ends(stage.living[0], 0)
+    stage.step()
+    assert stage.named("RollFinished") == [RollFinished("workers", 1.0)]
+    stage.ends(stage.living[0], 3)
+    assert (stage.named("WorkerDied")[-1].failures, stage.named("WorkerDied")[-1].restart_in) == (1, 0.0)
 
 
 @pytest.mark.parametrize("end", ["dies", "late"])
@@ -226,6 +270,7 @@ def test_a_roll_whose_candidate_fails_is_aborted_and_the_old_stay(end):
     else:
         stage.step(5)
         assert stage.killed == [3]
+        assert [each.reason for each in stage.named("RollAborted")] == ["was not ready within 5 s"]
         stage.ends(3, -9)
     assert len(stage.named("RollAborted")) == 1
     assert not stage.manager.rolling
@@ -323,6 +368,8 @@ def test_a_roll_gives_a_crash_loop_its_next_attempt_at_once():
     stage.manager.roll(stage.now)
     stage.step()
     assert len(stage.living) == 1
+    stage.ends(stage.living[0], 3)
+    assert stage.named("WorkerDied")[-1].failures == 1  # what made it fail may be repaired now
 
 
 def test_the_stop_tells_all_and_kills_those_that_exceed_their_budget():
@@ -353,6 +400,21 @@ def test_a_forced_stop_kills_all_at_once_and_ends_the_roll():
     assert stage.killed == [1, 2, 3]
 
 
+def test_a_worker_that_drains_already_gets_no_more_time_by_the_stop():
+    stage = Stage(1, graceful_shutdown=10, lifespan_shutdown=1, drain_delay=60)
+    stage.says(Phase.READY)
+    stage.manager.roll(stage.now)
+    stage.step()
+    stage.says(Phase.READY, 2)
+    assert stage.told == [(1, Order.RETIRE)]
+    stage.pass_with_beats(5)
+    stage.manager.stop(stage.now)
+    stage.pass_with_beats(5.5)
+    assert stage.killed == []
+    stage.pass_with_beats(1)
+    assert stage.killed == [1]
+
+
 def test_a_worker_that_still_boots_gets_little_time_to_end():
     stage = Stage(1)
     stage.manager.stop(stage.now)
@@ -367,6 +429,16 @@ def test_a_worker_that_drains_on_its_own_account_is_replaced_before_it_has_ended
     assert stage.living == [1, 2]
     stage.ends(1, 0)
     assert stage.named("WorkerDied") == []
+
+
+def test_a_worker_that_drains_on_its_own_account_has_the_time_of_one_that_is_retired():
+    stage = Stage(1, graceful_shutdown=10, lifespan_shutdown=1)
+    stage.says(Phase.READY)
+    stage.says(Phase.DRAINING)
+    stage.pass_with_beats(10.5)
+    assert stage.killed == []
+    stage.pass_with_beats(1)
+    assert stage.killed == [1]
 
 
 def test_growing_and_shrinking_keep_at_least_one():

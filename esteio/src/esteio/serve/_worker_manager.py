@@ -117,7 +117,7 @@ class WorkerManager:
             self._note(WorkerStopped(worker.slot.name, worker.pid, exitcode, why))
             return
         if worker.role is Role.CANDIDATE:
-            self._abort_roll(worker, f"died: {why}", now)
+            self._abort_roll(worker, f"died: {why}")
             return
         worker.slot.member = None
         delay = self._charge(worker, now)
@@ -214,14 +214,13 @@ class WorkerManager:
         roll = self._roll
         if roll is None or (roll.leaving is not None and roll.leaving.number in self._workers):
             return
-        roll.leaving = None
         candidate = roll.candidate
         if candidate is not None:
             if candidate.phase is Phase.READY:
                 self._swap(roll, candidate, now)
             elif candidate.kill_reason is None and now - candidate.born_at - candidate.paused >= self._timeouts.ready:
                 self._kill(candidate, f"was not ready within {self._timeouts.ready:g} s")
-                self._abort_roll(candidate, candidate.kill_reason or "", now)
+                self._abort_roll(candidate, candidate.kill_reason or "")
         elif not roll.queue:
             self._note(RollFinished("workers", now - roll.began_at))
             self._roll = None
@@ -247,13 +246,10 @@ class WorkerManager:
             self._retire(old, now)
             roll.leaving = old
 
-    def _abort_roll(self, candidate: Worker, reason: str, now: float) -> None:
+    def _abort_roll(self, candidate: Worker, reason: str) -> None:
         candidate.role = Role.LEAVING
         self._roll = None
-        slot = candidate.slot
-        if slot.member is None:
-            slot.start_at = max(slot.start_at, now)
-        self._note(RollAborted(slot.name, candidate.pid, reason))
+        self._note(RollAborted(candidate.slot.name, candidate.pid, reason))
 
     def _candidate_slot(self) -> Slot | None:
         if self._roll is None or self._roll.candidate is None:
@@ -287,7 +283,6 @@ class WorkerManager:
         worker.kill_at = now + self._timeouts.retire_budget
         if worker.slot.member == worker.number:
             worker.slot.member = None
-            worker.slot.start_at = now
 
     def _retire(self, worker: Worker, now: float) -> None:
         worker.role = Role.LEAVING
