@@ -33,6 +33,8 @@ PUBLIC = {
     "POST /api/auth/login",
     "GET /entrar",
     "POST /entrar",
+    "GET /entrar/provedor",
+    "GET /entrar/provedor/retorno",
     "POST /sair",
     "POST /idioma",
     "GET /api/docs",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 
-import httpx
+import httpx2
 from aplicacao import abrir
 
 from esteio.postgres import Dsn
@@ -45,6 +45,6 @@ async def test_an_administrator_and_the_token_see_them_and_nobody_else(cidade: D
 async def test_the_token_works_while_the_database_is_away() -> None:
     nobody = Dsn.parse("postgresql://x@127.0.0.1:9/x?pool_timeout=1")
     async with abrir(nobody, operations_token=TOKEN) as c:
-        answer: httpx.Response = await c.get("/metrics", headers=_bearer(TOKEN))
+        answer: httpx2.Response = await c.get("/metrics", headers=_bearer(TOKEN))
     assert answer.status_code == 200
     assert 'esteio_postgres_up{database="sispat"}' in answer.text

@@ -47,5 +47,5 @@ SLICE = Slice(
         "excluido": lazy("Registro excluído."),
     },
     problems={CepUnknown: _unknown, CepUnavailable: _unavailable},
-    resource=_lookup,
+    resources=[_lookup],
 )

@@ -98,12 +98,13 @@ def editar(
     papel: Annotated[Papel | None, typer.Option("--papel", help="O papel novo.")] = None,
     setor: Setores = None,
     novo_email: Annotated[str | None, typer.Option("--novo-email", help="O e-mail novo.")] = None,
+    cpf: Annotated[str | None, typer.Option("--cpf", help="O CPF, com que se entra pelo gov.br.")] = None,
 ) -> None:
     """Corrige o que for dado de uma pessoa; com --setor, ficam ao alcance dela esses e nenhum outro."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import DadosDeUsuario
 
-    given = {"nome": nome, "papel": papel, "setores": setor, "email": novo_email}
+    given = {"nome": nome, "papel": papel, "setores": setor, "email": novo_email, "cpf": cpf}
 
     async def corrigir(ctx: Context) -> None:
         row = await accounts.obter(ctx, await accounts.por_email(ctx, email))

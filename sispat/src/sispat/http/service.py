@@ -123,7 +123,7 @@ class Service:
             Sealer(settings.secrets),
             slices,
         )
-        service.resources += [each.resource(service) for each in slices if each.resource]
+        service.resources += [made for each in slices for make in each.resources if (made := make(service)) is not None]
         return service
 
     def resource(self, kind: type[_R]) -> _R:

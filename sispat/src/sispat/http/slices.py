@@ -61,8 +61,8 @@ class Slice:
     uncounted: Sequence[str] = ()
     problems: Mapping[type[SispatError], Callable[[Any], Problem]] = field(default_factory=dict)
     """How errors of its own are shown; those of the kernel are in http.errors."""
-    resource: Callable[[Service], object] | None = None
-    """Makes what the slice holds for as long as the process lives; closed with it where it has `close`."""
+    resources: Sequence[Callable[[Service], object | None]] = ()
+    """Each makes something that lives as long as the process, closed with it where it has `close`; None: not needed."""
     cleanup: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None
     """Called about once an hour, in each process."""
 

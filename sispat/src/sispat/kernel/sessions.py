@@ -64,12 +64,13 @@ class Session(NamedTuple):
 
 
 _SETORES = "array(select setor_id from usuario_setor where usuario_id = u.id order by setor_id)"
-_MARK = f"(u.id, u.nome, u.email, u.papel, u.senha_provisoria, s.falta, {_SETORES})::text"
+_PROVISIONAL = "u.senha_provisoria and not s.sem_senha"
+_MARK = f"(u.id, u.nome, u.email, u.papel, {_PROVISIONAL}, s.falta, {_SETORES})::text"
 _VALID = "sessao s join usuario u on u.id = s.usuario_id where s.token_hash = %s and u.ativo and s.expira_em > now()"
 _NOTED_EVERY = timedelta(minutes=1)
 
 _SESSION = f"""
-select u.id, u.nome, u.email, u.papel, {_SETORES}, s.vista_em < now() - %s::interval, u.senha_provisoria, s.falta, {_MARK}
+select u.id, u.nome, u.email, u.papel, {_SETORES}, s.vista_em < now() - %s::interval, {_PROVISIONAL}, s.falta, {_MARK}
 from {_VALID} and s.vista_em > now() - %s::interval"""
 
 

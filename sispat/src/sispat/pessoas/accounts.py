@@ -17,6 +17,7 @@ from uuid import UUID
 from psycopg import errors
 
 from sispat.kernel import audit, tokens
+from sispat.kernel.brazil import mask_cpf
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, VersionConflict
@@ -34,6 +35,7 @@ __all__ = [
 
 CONSTRAINTS = {
     "usuario_email_unico": ("email", lazy("Já existe um usuário com este e-mail.")),
+    "usuario_cpf_unico": ("cpf", lazy("Já existe um usuário com este CPF.")),
     "usuario_resta_administrador": (
         "papel",
         lazy(
@@ -109,10 +111,8 @@ async def criar(
         try:
             async with ctx.conn.transaction():
                 id_ = await accounts.insert(ctx.conn, data.model_dump(), hashed, provisional)
-        except errors.UniqueViolation:
-            raise _email_in_use(data.email) from None
         except errors.IntegrityError as error:
-            raise explained(error, CONSTRAINTS) from error
+            raise _refused(error, data.email) from error
         await accounts.set_setores(ctx.conn, id_, setores)
         await _record(ctx, id_, "criar", after=_audited(data.model_dump()))
         return await obter(ctx, id_)
@@ -231,14 +231,14 @@ async def _update(ctx: Context, id_: UUID, changes: Mapping[str, Any], email: st
     try:
         async with ctx.conn.transaction():
             await accounts.update(ctx.conn, id_, changes)
-    except errors.UniqueViolation:
-        raise _email_in_use(email) from None
     except errors.IntegrityError as error:
-        raise explained(error, CONSTRAINTS) from error
+        raise _refused(error, email) from error
 
 
-def _email_in_use(email: str) -> InvalidData:
-    return InvalidData({"email": _("Já existe uma pessoa com “%(email)s”; use outro e-mail.", email=email)})
+def _refused(error: errors.IntegrityError, email: str) -> Exception:
+    if error.diag.constraint_name == "usuario_email_unico":
+        return InvalidData({"email": _("Já existe uma pessoa com “%(email)s”; use outro e-mail.", email=email)})
+    return explained(error, CONSTRAINTS)
 
 
 async def _setores(ctx: Context, codes: Sequence[str]) -> list[UUID]:
@@ -250,8 +250,10 @@ async def _setores(ctx: Context, codes: Sequence[str]) -> list[UUID]:
 
 
 def _audited(values: Mapping[str, Any]) -> dict[str, Any]:
-    """For people to read: lists joined, blanks as nothing."""
+    """For people to read: lists joined, blanks as nothing, a CPF in part."""
     joined = {n: ", ".join(v) if isinstance(v, list | tuple) else v for n, v in values.items()}
+    if joined.get("cpf"):
+        joined["cpf"] = mask_cpf(joined["cpf"])
     return {name: None if value == "" else value for name, value in joined.items()}
 
 

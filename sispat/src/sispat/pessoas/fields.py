@@ -7,9 +7,11 @@ from typing import Annotated
 from uuid import UUID
 
 from pydantic import AfterValidator, BaseModel, Field
+from pydantic_core import PydanticCustomError
 
+from sispat.kernel.brazil import valid_cpf, without_separators
 from sispat.kernel.fields import Entity, Ui
-from sispat.kernel.i18n import lazy
+from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Whole, example
 from sispat.kernel.paging import Paged
 from sispat.kernel.permissions import Papel
@@ -38,6 +40,13 @@ class Credenciais(Input):
     senha: Annotated[str, Field(min_length=1, max_length=200, alias="password", examples=["demo"]), Ui("Senha")]
 
 
+def _cpf(value: str) -> str:
+    cpf = without_separators(value)
+    if not valid_cpf(cpf):
+        raise PydanticCustomError("cpf", _("CPF inválido: são 11 algarismos e os dois últimos conferem os demais."))
+    return cpf
+
+
 class DadosDeUsuario(Input):
     """What an administrator writes of a person; `setores` are codes."""
 
@@ -46,6 +55,11 @@ class DadosDeUsuario(Input):
     email: Email
     nome: Annotated[str, Field(min_length=1, max_length=120), Legible, Ui("Nome", "Até 120 caracteres.")]
     papel: Annotated[Papel, Ui("Papel", "O que a pessoa é na prefeitura; dele depende o que ela pode fazer.")]
+    cpf: Annotated[
+        Annotated[str, AfterValidator(_cpf), As("cpf_cnpj")] | None,
+        BlankIsNone,
+        Ui("CPF", "Para entrar pelo gov.br, onde ele está ligado. Só administradores o veem.", width="media"),
+    ] = None
     setores: Annotated[
         tuple[Annotated[str, Field(max_length=20), Legible], ...],
         Field(max_length=500, examples=[["SEMED"]]),

@@ -22,7 +22,7 @@ from sispat.kernel import tokens
 from sispat.kernel.errors import ForgedRequest, NotAuthenticated
 from sispat.kernel.permissions import ANY_STEP, Access
 from sispat.kernel.sessions import OpenedSession
-from sispat.pessoas import account_routes, actions, factor_routes, key_routes, own_routes, sign_in
+from sispat.pessoas import account_routes, actions, factor_routes, key_routes, oidc_routes, own_routes, sign_in
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.documents import Bloqueio, Pessoa, SessaoAberta
 from sispat.pessoas.factor_routes import ask_for_code
@@ -37,6 +37,7 @@ route.include(account_routes.route)
 route.include(key_routes.route)
 route.include(own_routes.route)
 route.include(factor_routes.route)
+route.include(oidc_routes.route)
 
 _NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
 

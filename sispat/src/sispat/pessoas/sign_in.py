@@ -28,7 +28,7 @@ from sispat.pessoas.second_factor import UNFINISHED
 from sispat.pessoas.sql import users
 from sispat.pessoas.sql.users import Credential
 
-__all__ = ["entrar", "sair"]
+__all__ = ["entrar", "lacking", "sair"]
 
 
 async def entrar(
@@ -61,7 +61,7 @@ async def entrar(
         await _record_failure(db, email, credential.usuario_id, origin)
         raise NotAuthenticated(_("A senha provisória venceu. Peça outra a um administrador."))
     await guard.forgive(attempt)
-    lacking = _lacking(credential, need_second_factor)
+    missing = lacking(credential, need_second_factor)
     token = tokens.new_token()
     password_hash = credential.password_hash
     if passwords.needs_rehash(password_hash):
@@ -71,24 +71,25 @@ async def entrar(
             conn,
             token_hash=tokens.token_hash(token),
             usuario_id=credential.usuario_id,
-            duration=UNFINISHED if lacking == "codigo" else lifetime.absolute,
+            duration=UNFINISHED if missing == "codigo" else lifetime.absolute,
             address=origin.address,
             user_agent=origin.user_agent,
-            lacking=lacking,
+            lacking=missing,
         )
         if password_hash is not credential.password_hash:
             await users.set_password_hash(conn, credential.usuario_id, password_hash)
         access = await access_of(conn, token, lifetime)
         if access is None:  # retired between the two looks
             raise NotAuthenticated(_("E-mail ou senha incorretos."))
-        await _record(conn, access, origin.request_id, "entrar_com_senha" if lacking == "codigo" else "entrar")
-    if lacking == "codigo":
+        await _record(conn, access, origin.request_id, "entrar_com_senha" if missing == "codigo" else "entrar")
+    if missing == "codigo":
         return OpenedSession(token, access, "")
     new = devices.issue(email, password_hash)
     return OpenedSession(token, access, devices.merge(origin.devices, new, proof))
 
 
-def _lacking(credential: Credential, need_second_factor: frozenset[str]) -> Pending | None:
+def lacking(credential: Credential, need_second_factor: frozenset[str]) -> Pending | None:
+    """What the person still has to do, besides a password that is provisional."""
     if credential.second_factor:
         return "codigo"
     return "fator" if credential.papel in need_second_factor else None

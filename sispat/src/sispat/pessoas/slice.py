@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from esteio.limit.headers import PROBLEM_TYPE, exhausted_field, policy_field
 from sispat.http.errors import Problem
 from sispat.http.limit_store import limit
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.errors import SispatError
 from sispat.kernel.fields import labels_of
 from sispat.kernel.i18n import _, lazy
 from sispat.pessoas import accounts, keys, rules
@@ -22,6 +25,7 @@ from sispat.pessoas.fields import (
     NovaChave,
     TrocaDaPropriaSenha,
 )
+from sispat.pessoas.oidc_provider import OidcProvider, OidcRefused, OidcUnavailable
 from sispat.pessoas.routes import route
 from sispat.pessoas.sql import bloqueios
 
@@ -41,11 +45,38 @@ def _too_many(error: TooManyAttempts) -> Problem:
     )  # fmt: skip
 
 
+def _away(error: OidcUnavailable) -> Problem:
+    return Problem(503, error.code, _("Serviço indisponível"), error.message, headers={"Retry-After": "10"})
+
+
+def _refused_there(error: OidcRefused) -> Problem:
+    return Problem(401, error.code, _("Entrada não confirmada"), error.message)
+
+
 def _guard(service: Service) -> AttemptGuard:
     settings = service.settings
     return AttemptGuard(
         service.limiter, limit("auth", settings.limit_auth), limit("auth-address", settings.limit_auth_address)
     )
+
+
+class ExtraMissing(SispatError):
+    """The settings name a provider, and what it is asked with is not installed."""
+
+    code = "falta-authlib"
+
+    def __init__(self) -> None:
+        super().__init__(_("SISPAT_OIDC_ISSUER quer o extra: instale `sispat[oidc]`, ou retire a configuração."))
+
+
+def _provider(service: Service) -> OidcProvider | None:
+    settings = service.settings
+    if not settings.oidc_issuer:
+        return None
+    if find_spec("authlib") is None:
+        raise ExtraMissing
+    secret = settings.oidc_client_secret.get_secret_value()
+    return OidcProvider(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_scope)
 
 
 SLICE = Slice(
@@ -66,6 +97,7 @@ SLICE = Slice(
     verbs={
         "entrar": lazy("Entrou"),
         "entrar_recusado": lazy("Não conseguiu entrar"),
+        "entrar_por_provedor": lazy("Entrou, confirmado por outro serviço"),
         "sair": lazy("Saiu"),
         "liberar": lazy("Liberou"),
         "trocar_senha": lazy("Trocou a senha"),
@@ -96,8 +128,8 @@ SLICE = Slice(
         "senha_trocada": lazy("Senha trocada. As outras sessões da sua conta terminaram."),
     },
     uncounted=["/entrar", "/sair", "/api/auth/login", "/api/auth/logout"],
-    problems={TooManyAttempts: _too_many},
+    problems={TooManyAttempts: _too_many, OidcRefused: _refused_there, OidcUnavailable: _away},
     names=keys.nomes,
-    resource=_guard,
+    resources=[_guard, _provider],
     cleanup=bloqueios.remove_ended,
 )

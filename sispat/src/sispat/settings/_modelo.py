@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints, model_validator
@@ -47,6 +48,12 @@ Limite = Annotated[Cota, BeforeValidator(ler_cota)]
 LimiteOuNao = Annotated[Cota | None, BeforeValidator(ler_cota_ou_nao)]
 OU_NAO = "de 1 a 1000000 por 1s a 1d, como 100/15min; não para desligar"
 Caminho = Annotated[Path, BeforeValidator(lambda valor: Path(valor).expanduser())]
+
+
+def _kept_secret(url: str) -> bool:
+    """Whether nobody on the way reads along: TLS, or this machine."""
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _auto_sim_ou_nao(valor: object) -> str:
@@ -270,6 +277,49 @@ class Settings(BaseModel):
             aceita="papéis separados por vírgulas: administrador, gestor, responsavel, consulta; não para nenhum",
         ),
     ] = "não"
+    oidc_issuer: Annotated[
+        str | None,
+        BeforeValidator(ler_url_ou_nao("https", "http")),
+        Variavel(
+            "SISPAT_OIDC_ISSUER",
+            "Quem mais confirma quem entra, por OpenID Connect (o gov.br ou outro); quer o extra `sispat[oidc]`. Só entra "
+            "quem já tem cadastro ativo.",
+            aceita="o endereço do emissor, https:// (http:// só em 127.0.0.1 e localhost), ou não",
+            padrao="ninguém: só a senha",
+        ),
+    ] = None
+    oidc_client_id: Annotated[
+        str, Variavel("SISPAT_OIDC_CLIENT_ID", "Com que nome o SISPAT está registrado lá.", aceita="qualquer texto")
+    ] = ""
+    oidc_client_secret: Annotated[
+        SecretStr,
+        Variavel("SISPAT_OIDC_CLIENT_SECRET", "O segredo desse registro.", aceita="qualquer texto", secreta=True),
+    ] = SecretStr("")
+    oidc_name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=60),
+        Variavel("SISPAT_OIDC_NAME", "Como as telas o chamam: Entrar com ...", aceita="de 1 a 60 letras"),
+    ] = "gov.br"
+    oidc_match: Annotated[
+        Literal["email", "cpf"],
+        Variavel(
+            "SISPAT_OIDC_MATCH",
+            "Por que se acha a pessoa: o e-mail, se ele o dá por verificado, ou o CPF do cadastro de usuários.",
+            aceita="email ou cpf",
+        ),
+    ] = "email"
+    oidc_claim: Annotated[
+        str,
+        StringConstraints(pattern=r"^[\w.:/-]{1,100}$"),
+        Variavel(
+            "SISPAT_OIDC_CLAIM", "A declaração (claim) que o traz; no gov.br o CPF está em sub.", aceita="um nome"
+        ),
+    ] = "email"
+    oidc_scope: Annotated[
+        str,
+        StringConstraints(pattern=r"^openid( [\w.:/-]+)*$"),
+        Variavel("SISPAT_OIDC_SCOPE", "O que se pede a ele.", aceita="openid, e mais nomes separados por espaços"),
+    ] = "openid email"
     secret: Annotated[
         SecretStr | None,
         BeforeValidator(ler_segredos),
@@ -598,6 +648,8 @@ class Settings(BaseModel):
     def _ociosa_cabe_na_maxima(self) -> Self:
         if self.session_idle > self.session_max:
             raise ValueError("SISPAT_SESSION_IDLE")
+        if self.oidc_issuer and not _kept_secret(self.oidc_issuer):
+            raise ValueError("SISPAT_OIDC_ISSUER")
         return self
 
     @property

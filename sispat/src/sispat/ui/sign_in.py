@@ -10,6 +10,7 @@ from starlette.responses import Response
 from sispat.http.cookies import secure
 from sispat.http.errors import Problem
 from sispat.http.resume import CARRIED_PREFIX, carried, local_path
+from sispat.http.service import service_of
 from sispat.http.slices import site_of
 from sispat.http.submission import submission_of
 from sispat.kernel import tokens
@@ -29,6 +30,7 @@ def sign_in_page(request: Request, *, problem: Problem | None = None, carry: boo
         after, hidden = sent.values.get("proximo", "/"), carried(sent)
     else:
         after, hidden = request.query_params.get("proximo", "/"), {}
+    settings = service_of(request).settings
     pre_session = request.cookies.get(PRE_SESSION) or tokens.new_token()
     errors = {e["field"]: e["message"] for e in problem.extras.get("errors", ())} if problem else {}
     response = render(
@@ -43,6 +45,7 @@ def sign_in_page(request: Request, *, problem: Problem | None = None, carry: boo
         after=local_path(after),
         hidden={CARRIED_PREFIX + name: value for name, value in hidden.items()},
         sign_in_csrf=tokens.csrf_for(pre_session),
+        provider=settings.oidc_name if settings.oidc_issuer else "",
     )
     response.set_cookie(PRE_SESSION, pre_session, httponly=True, samesite="lax", secure=secure(request), path="/")
     return response

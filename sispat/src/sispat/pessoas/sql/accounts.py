@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 
 __all__ = ["Place", "get", "insert", "names", "set_password", "set_setores", "update", "walk"]
 
-_COLUMNS = """u.id, u.email, u.nome, u.papel,
+_COLUMNS = """u.id, u.email, u.nome, u.papel, u.cpf,
     array(select s.codigo from usuario_setor p join setor s on s.id = p.setor_id where p.usuario_id = u.id
           order by s.codigo) as setores,
     u.integracao, u.ativo, u.senha_provisoria, u.senha_dada_em,
@@ -66,9 +66,9 @@ async def get(conn: AsyncConnection[Any], id_: UUID, *, lock: bool = False) -> d
 async def insert(conn: AsyncConnection[Any], values: Mapping[str, Any], password_hash: str, provisional: bool) -> UUID:
     """Insert an account without setores; its id."""
     cursor = await conn.execute(
-        "insert into usuario (email, nome, papel, integracao, senha_hash, senha_provisoria)"
-        " values (%s, %s, %s, %s, %s, %s) returning id",
-        [values["email"], values["nome"], values["papel"], values["integracao"], password_hash, provisional],
+        "insert into usuario (email, nome, papel, cpf, integracao, senha_hash, senha_provisoria)"
+        " values (%(email)s, %(nome)s, %(papel)s, %(cpf)s, %(integracao)s, %(hash)s, %(provisional)s) returning id",
+        {**values, "hash": password_hash, "provisional": provisional},
     )
     row = await cursor.fetchone()
     assert row is not None

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
 from sispat.kernel.permissions import Papel, Pending
 
-__all__ = ["Credential", "credential", "end_session", "open_session", "set_password_hash", "setores_by_code"]
+__all__ = ["Column", "Credential", "credential", "end_session", "open_session", "set_password_hash", "setores_by_code"]
 
 
 class Credential(NamedTuple):
@@ -30,13 +30,16 @@ class Credential(NamedTuple):
     """How long ago a password that still has to be changed was given."""
 
 
-async def credential(conn: AsyncConnection[Any], email: str) -> Credential | None:
-    """The credential stored for an e-mail (lower case), or None."""
+Column = Literal["email", "cpf"]
+
+
+async def credential(conn: AsyncConnection[Any], value: str, column: Column = "email") -> Credential | None:
+    """The credential stored for an e-mail (lower case) or CPF, or None."""
     cursor = await conn.execute(
-        """select u.id, u.senha_hash, u.ativo and not u.integracao, coalesce(f.ativo, false), u.papel,
+        f"""select u.id, u.senha_hash, u.ativo and not u.integracao, coalesce(f.ativo, false), u.papel,
                   case when u.senha_provisoria then now() - u.senha_dada_em end
-           from usuario u left join segundo_fator f on f.usuario_id = u.id where u.email = %s""",
-        [email],
+           from usuario u left join segundo_fator f on f.usuario_id = u.id where u.{column} = %s""",
+        [value],
     )
     row = await cursor.fetchone()
     return None if row is None else Credential(row[0], row[1], row[2], row[3], Papel(row[4]), row[5])
@@ -56,12 +59,13 @@ async def open_session(
     address: str,
     user_agent: str,
     lacking: Pending | None = None,
+    by_provider: bool = False,
 ) -> None:
-    """Store a new session; `lacking`: what has to be done with it first."""
+    """Store a new session; `lacking`: what has to be done with it first; `by_provider`: opened without the password."""
     await conn.execute(
-        "insert into sessao (token_hash, usuario_id, expira_em, endereco, navegador, falta)"
-        " values (%s, %s, now() + %s, %s, %s, %s)",
-        [token_hash, usuario_id, duration, address, user_agent[:300], lacking],
+        "insert into sessao (token_hash, usuario_id, expira_em, endereco, navegador, falta, sem_senha)"
+        " values (%s, %s, now() + %s, %s, %s, %s, %s)",
+        [token_hash, usuario_id, duration, address, user_agent[:300], lacking, by_provider],
     )
 
 
