@@ -19,6 +19,7 @@ from sispat.demo import popular
 from sispat.kernel.schema import migrate
 
 _numeros = itertools.count(1)
+os.environ["SISPAT_LANG"] = "pt-BR"  # commands follow the terminal's locale otherwise, whichever that is
 
 
 @pytest.fixture(scope="session")

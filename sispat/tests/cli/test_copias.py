@@ -20,11 +20,13 @@ from esteio.backup.agent import AgentState
 from esteio.backup.agent._reporter import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
-from sispat.cli._avisos import PALAVRAS
+from sispat.cli._avisos import PALAVRAS as PALAVRAS_POR_IDIOMA
 from sispat.cli._copias import TEXTOS_DOS_COMANDOS
 from sispat.cli._operador import operacao
 from sispat.http.backup_state import OPERATOR_STATE, BackupsAtRisk, OperatorSilent, backup_age
 from sispat.settings import carregar
+
+PALAVRAS = PALAVRAS_POR_IDIOMA["pt-BR"]
 
 
 @pytest.fixture

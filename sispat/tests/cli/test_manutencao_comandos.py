@@ -33,7 +33,7 @@ def sispat(*argumentos: str) -> str:
 def test_it_is_closed_shown_and_opened_by_hand(chave: Maintenance) -> None:
     assert sispat("estado") == "O sistema está aberto.\n"
     dito = sispat("ligar", "--motivo", "troca de disco", "--ate", "2026-03-01T15:30")
-    assert dito.endswith("com volta prevista para 01/03/2026 às 15:30: troca de disco.\n")
+    assert dito.endswith("Volta prevista para 01/03/2026 às 15:30. Motivo: troca de disco\n")
     assert sispat("estado") == dito
     assert sispat("desligar") == "O sistema está aberto.\n"
     assert sispat("desligar") == "O sistema já estava aberto.\n"

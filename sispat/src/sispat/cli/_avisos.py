@@ -15,13 +15,14 @@ from esteio.cli import Notices
 from esteio.cli.environment import notices_directory
 from esteio.errors import EsteioError
 from sispat.cli._erros_de_copias import em_portugues
+from sispat.kernel.i18n import Language
 
 if TYPE_CHECKING:
     from sispat.settings import Settings
 
 __all__ = ["PALAVRAS", "avisos"]
 
-PALAVRAS = NoticeWords(
+_PORTUGUESE = NoticeWords(
     proven="Cópia {id}: feita e provada",
     unproven="Cópia {id}: feita, sem prova",
     lacking="Cópia {id}: falta em algum lugar",
@@ -53,6 +54,12 @@ PALAVRAS = NoticeWords(
     error=lambda erro: em_portugues(erro) if isinstance(erro, EsteioError) else str(erro),
 )
 
+PALAVRAS: Mapping[Language, NoticeWords] = {
+    "pt-BR": _PORTUGUESE,
+    "en": NoticeWords(look="Look with `sispat backup status`."),
+}
+"""In the language of SISPAT_LANG, not of the terminal: who reads them is elsewhere."""
+
 
 def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[str, str]) -> Notices:
     """Channels, heartbeat and words; `variaveis` say where backups are, `conferido` what was looked at in a verification."""
@@ -62,7 +69,7 @@ def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[
     return Notices(
         Outbox(notices_directory(variaveis), _canais(canais)) if canais else None,
         Heartbeat(sinal.get_secret_value(), what="SISPAT_HEARTBEAT_URL") if sinal else None,
-        replace(PALAVRAS, timezone=settings.timezone, checks=conferido),
+        replace(PALAVRAS[settings.lang], timezone=settings.timezone, checks=conferido),
     )
 
 

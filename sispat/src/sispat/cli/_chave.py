@@ -10,22 +10,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sispat.cli._usuario import com_banco
+from sispat.kernel.i18n import _
 
 if TYPE_CHECKING:
     from sispat.kernel.context import Context
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Chaves da API, com que outros programas entram.", no_args_is_help=True)
+app = typer.Typer(help=_("Chaves da API, com que outros programas entram."), no_args_is_help=True)
 
 
-@app.command("criar")
+@app.command("criar", help=_("Cria uma chave e escreve o segredo dela, que não será mostrado de novo."))
 def criar(
-    integracao: Annotated[str, typer.Option("--integracao", help="E-mail da integração.")],
-    nome: Annotated[str, typer.Option("--nome", help="Onde a chave vai ficar.")],
-    dias: Annotated[int, typer.Option("--dias", help="Por quantos dias vale, de 1 a 365.")] = 365,
+    integracao: Annotated[str, typer.Option("--integracao", help=_("E-mail da integração."))],
+    nome: Annotated[str, typer.Option("--nome", help=_("Onde a chave vai ficar."))],
+    dias: Annotated[int, typer.Option("--dias", help=_("Por quantos dias vale, de 1 a 365."))] = 365,
 ) -> None:
-    """Cria uma chave e escreve o segredo dela, que não será mostrado de novo."""
+    """Create a key and write its secret, which will not be shown again."""
     from sispat.pessoas import accounts, keys
     from sispat.pessoas.fields import NovaChave
 
@@ -33,17 +34,21 @@ def criar(
 
     async def fazer(ctx: Context) -> None:
         made = await keys.criar(ctx, await accounts.por_email(ctx, integracao), nova)
-        typer.echo(f"Criada: {made.row['id']}, vale até {made.row['expira_em']:%Y-%m-%d %H:%M}. Segredo:", err=True)
+        until = f"{made.row['expira_em']:%Y-%m-%d %H:%M}"
+        typer.echo(_("Criada: %(id)s, vale até %(until)s. Segredo:", id=made.row["id"], until=until), err=True)
         typer.echo(made.secret)
 
     com_banco(fazer)
 
 
-@app.command("listar")
+@app.command(
+    "listar",
+    help=_("Mostra as chaves, uma por linha: id, integração, nome, início, estado, até quando vale, último uso."),
+)
 def listar(
-    integracao: Annotated[str | None, typer.Option("--integracao", help="E-mail de uma integração.")] = None,
+    integracao: Annotated[str | None, typer.Option("--integracao", help=_("E-mail de uma integração."))] = None,
 ) -> None:
-    """Mostra as chaves, uma por linha: id, integração, nome, início, estado, até quando vale, último uso."""
+    """Show the keys, one per line: id, integration, name, beginning, state, valid until, last used."""
     from sispat.pessoas import accounts, keys
     from sispat.pessoas.fields import ListaDeChaves
 
@@ -62,9 +67,9 @@ def listar(
     com_banco(ler)
 
 
-@app.command("revogar")
-def revogar(id_: Annotated[str, typer.Argument(metavar="ID", help="O id que `listar` mostra.")]) -> None:
-    """Revoga uma chave, na hora e para sempre."""
+@app.command("revogar", help=_("Revoga uma chave, na hora e para sempre."))
+def revogar(id_: Annotated[str, typer.Argument(metavar="ID", help=_("O id que `listar` mostra."))]) -> None:
+    """Revoke a key, at once and for ever."""
     from uuid import UUID
 
     from sispat.pessoas import keys
@@ -73,11 +78,11 @@ def revogar(id_: Annotated[str, typer.Argument(metavar="ID", help="O id que `lis
         key_id = UUID(id_)
     except ValueError:
         raise typer.BadParameter(
-            "não é um id de chave; use o que `sispat chave listar` mostra", param_hint="ID"
+            _("não é um id de chave; use o que `sispat chave listar` mostra"), param_hint="ID"
         ) from None
 
     async def fazer(ctx: Context) -> None:
         row = await keys.revogar(ctx, key_id)
-        typer.echo(f"Revogada: {row['nome']}, de {row['integracao']}.")
+        typer.echo(_("Revogada: %(name)s, de %(integration)s.", name=row["nome"], integration=row["integracao"]))
 
     com_banco(fazer)

@@ -15,6 +15,7 @@ from esteio.cli import Own, Words, backup_commands
 from sispat.cli._frases import traduzir
 from sispat.cli._manutencao import fechado_para_restaurar
 from sispat.http.backup_state import operator_state_file
+from sispat.kernel.i18n import SOURCE, language
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ __all__ = ["TEXTOS_DOS_COMANDOS", "app", "avisados", "montar"]
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
 _DOCUMENTOS = "documentos"
-TEXTOS_DOS_COMANDOS = Words(
+_PORTUGUESE = Words(
     backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
     init=(
         "Prepara lugares novos, uma vez: escreve um marcador em cada um. Sem ele nada se escreve ali, e um disco que não está "
@@ -343,6 +344,8 @@ TEXTOS_DOS_COMANDOS = Words(
         "checksums": "somas de verificação das páginas",
     },
 )
+TEXTOS_DOS_COMANDOS = _PORTUGUESE if language() == SOURCE else Words()
+"""Esteio speaks English by itself."""
 
 
 def montar(settings: Settings, dsn: Dsn) -> Backups:
@@ -434,7 +437,8 @@ def avisados(settings: Settings | None = None) -> Notices:
     from sispat.cli._avisos import avisos
 
     settings = settings or carregar()
-    return avisos(settings, _variaveis(settings), TEXTOS_DOS_COMANDOS.checks)
+    words = _PORTUGUESE if settings.lang == SOURCE else Words()
+    return avisos(settings, _variaveis(settings), words.checks)
 
 
 app = backup_commands(

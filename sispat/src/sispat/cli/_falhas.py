@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from esteio.errors import EsteioError
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import SOURCE, _, language
 
 __all__ = ["Encerrado", "relatar"]
 
@@ -25,29 +26,41 @@ def relatar() -> Iterator[None]:
     try:
         yield
     except (SispatError, EsteioError) as erro:
-        _sair(f"Erro: {_dito(erro)}", getattr(erro, "exit_code", 1), erro)
+        _sair(_("Erro:") + f" {_dito(erro)}", getattr(erro, "exit_code", 1), erro)
     except SystemExit as fim:
         if fim.code == _INTERROMPIDO:  # what typer makes of Ctrl-C, without a word
-            _sair("Interrompido.", _INTERROMPIDO)
+            _sair(_("Interrompido."), _INTERROMPIDO)
         raise
     except KeyboardInterrupt:
-        _sair("Interrompido.", _INTERROMPIDO)
+        _sair(_("Interrompido."), _INTERROMPIDO)
     except Encerrado:
-        _sair("Encerrado.", 143)
+        _sair(_("Encerrado."), 143)
     except OSError as erro:
         if erro.filename is None:
             raise
         arquivo = os.fsdecode(erro.filename)
-        _sair(f"Erro: {arquivo}: {erro.strerror}; crie-o, ou dê a esta conta permissão de usá-lo", 1, erro)
+        _sair(
+            _(
+                "Erro: %(file)s: %(reason)s; crie-o, ou dê a esta conta permissão de usá-lo",
+                file=arquivo,
+                reason=erro.strerror,
+            ),
+            1,
+            erro,
+        )
     except Exception as erro:
         if not _do_banco(erro):
             raise
-        _sair(f"Erro: o banco de dados recusou ou não respondeu: {str(erro).strip()}", 1, erro)
+        _sair(_("Erro: o banco de dados recusou ou não respondeu: %(reason)s", reason=str(erro).strip()), 1, erro)
 
 
 def _dito(erro: SispatError | EsteioError) -> str:
     """What is said of it; the errors of backups and of the maintenance switch are Esteio's, in English."""
-    if isinstance(erro, EsteioError) and not sys.modules.keys().isdisjoint(("esteio.backup", "esteio.maintenance")):
+    if (
+        language() == SOURCE
+        and isinstance(erro, EsteioError)
+        and not sys.modules.keys().isdisjoint(("esteio.backup", " esteio.maintenance"))
+    ):
         from sispat.cli._erros_de_copias import em_portugues
 
         return em_portugues(erro)

@@ -16,6 +16,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.formats import moment
+from sispat.kernel.i18n import _, gettext_noop
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -24,11 +26,11 @@ if TYPE_CHECKING:
 __all__ = ["BancoNaoVoltou", "app", "fechado_para_restaurar", "hora"]
 
 _PRAZO = 300.0  # seconds for the restored database to answer, its recovery after a start included
-_MOTIVO = "estamos trazendo de volta uma cópia de segurança"
-_MOTIVO_DEPOIS = "a cópia de segurança voltou, e está sendo conferida"
+_MOTIVO = gettext_noop("estamos trazendo de volta uma cópia de segurança")  # shown in each reader's language
+_MOTIVO_DEPOIS = gettext_noop("a cópia de segurança voltou, e está sendo conferida")
 
 app = typer.Typer(
-    help="Fecha o sistema por um tempo, com uma página que avisa, e o abre de novo.", no_args_is_help=True
+    help=_("Fecha o sistema por um tempo, com uma página que avisa, e o abre de novo."), no_args_is_help=True
 )
 
 
@@ -40,37 +42,45 @@ class BancoNaoVoltou(SispatError):
     def __init__(self, prazo: float, causa: str) -> None:
         self.prazo, self.causa = prazo, causa
         super().__init__(
-            f"A restauração terminou, mas o banco não respondeu em {prazo:g} s ({causa}). Veja o log de `sispat serve`; "
-            "o que havia antes está guardado. O sistema continua fechado até `sispat manutencao desligar`."
+            _(
+                "A restauração terminou, mas o banco não respondeu em %(seconds)s s "
+                "(%(cause)s). Veja o log de `sispat serve`; "
+                "o que havia antes está guardado. O sistema continua fechado até `sispat manutencao desligar`.",
+                seconds=f"{prazo:g}",
+                cause=causa,
+            )
         )
 
 
-@app.command("ligar")
+@app.command(
+    "ligar",
+    help=_("Fecha o sistema até `desligar`: quem entra vê a página de manutenção; o que foi digitado fica nela."),
+)
 def ligar(
-    motivo: Annotated[str, typer.Option("--motivo", help="O que as pessoas leem na página.")] = "",
+    motivo: Annotated[str, typer.Option("--motivo", help=_("O que as pessoas leem na página."))] = "",
     ate: Annotated[
-        str | None, typer.Option("--ate", help="Volta prevista: 15:30, ou 2026-03-01T15:30 (SISPAT_TIMEZONE).")
+        str | None, typer.Option("--ate", help=_("Volta prevista: 15:30, ou 2026-03-01T15:30 (SISPAT_TIMEZONE)."))
     ] = None,
 ) -> None:
-    """Fecha o sistema até `desligar`: quem entra vê a página de manutenção; o que foi digitado fica nela."""
+    """Close the system until `desligar`: who comes sees the maintenance page, which keeps what was typed."""
     settings = carregar()
     aviso = _chave(settings).turn_on(motivo, hora(ate, settings.timezone) if ate else None)
     typer.echo(_dito(aviso, settings))
 
 
-@app.command("desligar")
+@app.command("desligar", help=_("Abre o sistema de novo."))
 def desligar() -> None:
-    """Abre o sistema de novo."""
+    """Open the system again."""
     ligada = _chave(carregar()).turn_off()
-    typer.echo("O sistema está aberto." if ligada else "O sistema já estava aberto.")
+    typer.echo(_("O sistema está aberto.") if ligada else _("O sistema já estava aberto."))
 
 
-@app.command("estado")
+@app.command("estado", help=_("Mostra se o sistema está fechado, por quem, desde quando e por quê."))
 def estado() -> None:
-    """Mostra se o sistema está fechado, por quem, desde quando e por quê."""
+    """Show whether the system is closed, by whom, since when and why."""
     settings = carregar()
     aviso = _chave(settings).look()
-    typer.echo(_dito(aviso, settings) if aviso else "O sistema está aberto.")
+    typer.echo(_dito(aviso, settings) if aviso else _("O sistema está aberto."))
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def fechado_para_restaurar() -> Iterator[None]:
     settings = carregar()
     chave = _chave(settings)
     with chave.held(_MOTIVO):
-        typer.echo("O sistema está fechado: quem o usa vê a página de manutenção.", err=True)
+        typer.echo(_("O sistema está fechado: quem o usa vê a página de manutenção."), err=True)
         yield
         try:
             _esperar(settings)
@@ -100,7 +110,9 @@ def hora(texto: str, fuso: str, agora: datetime | None = None) -> datetime:
             return dita if dita.tzinfo else dita.replace(tzinfo=ZoneInfo(fuso))
         do_dia = datetime.strptime(texto, "%H:%M").time()  # noqa: DTZ007 - the time of day alone
     except ValueError:
-        raise typer.BadParameter(f"--ate quer uma hora como 15:30 ou 2026-03-01T15:30, não {texto!r}") from None
+        raise typer.BadParameter(
+            _("--ate quer uma hora como 15:30 ou 2026-03-01T15:30, não %(given)s", given=repr(texto))
+        ) from None
     hoje = agora.replace(hour=do_dia.hour, minute=do_dia.minute, second=0, microsecond=0)
     return hoje if hoje > agora else hoje + timedelta(days=1)
 
@@ -112,15 +124,14 @@ def _chave(settings: Settings) -> Maintenance:
 
 
 def _dito(aviso: Notice, settings: Settings) -> str:
-    def dita(quando: datetime) -> str:
-        return quando.astimezone(ZoneInfo(settings.timezone)).strftime("%d/%m/%Y às %H:%M")
-
-    quem = f"{aviso.who}, processo {aviso.pid}" if aviso.pid else aviso.who
-    return (
-        f"O sistema está fechado desde {dita(aviso.since)} ({quem})"
-        f"{f', com volta prevista para {dita(aviso.until)}' if aviso.until else ''}"
-        f"{f': {aviso.reason}' if aviso.reason else ''}."
-    )
+    who = _("%(who)s, processo %(pid)s", who=aviso.who, pid=aviso.pid) if aviso.pid else aviso.who
+    since = moment(aviso.since, settings.timezone)
+    lines = [_("O sistema está fechado desde %(since)s (%(who)s).", since=since, who=who)]
+    if aviso.until:
+        lines.append(_("Volta prevista para %(until)s.", until=moment(aviso.until, settings.timezone)))
+    if aviso.reason:
+        lines.append(_("Motivo: %(reason)s", reason=_(aviso.reason)))
+    return " ".join(lines)
 
 
 def _esperar(settings: Settings) -> None:

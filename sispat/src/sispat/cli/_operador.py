@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -31,13 +32,16 @@ class SemServico(SispatError):
     def __init__(self, pasta: Path) -> None:
         self.pasta = pasta
         super().__init__(
-            f"Nenhum `sispat serve` usa a pasta de dados {pasta}; ele inicia o operador sozinho. "
-            "Inicie-o, ou defina DATABASE_URL."
+            _(
+                "Nenhum `sispat serve` usa a pasta de dados %(directory)s; ele inicia o operador sozinho. "
+                "Inicie-o, ou defina DATABASE_URL.",
+                directory=pasta,
+            )
         )
 
 
 def operator() -> None:
-    """Faz as cópias de segurança e mede a saúde até ser encerrado; `sispat serve` o inicia sozinho."""
+    """Make the backups and measure the health until ended; `sispat serve` starts it by itself."""
     from contextlib import ExitStack
 
     from esteio.cli import operating

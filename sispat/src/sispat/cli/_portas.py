@@ -8,6 +8,7 @@ import psycopg
 
 from esteio.postgres import Dsn
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _, gettext_noop
 
 __all__ = ["PapelDoServico", "SenhasPublicas", "aviso_de_papel", "conferir_papel", "conferir_senhas"]
 
@@ -19,7 +20,10 @@ class PapelDoServico(SispatError):
 
     def __init__(self, papel: str, problema: str) -> None:
         self.papel, self.problema = papel, problema
-        super().__init__(f"SISPAT_DATABASE_APP_URL entra no banco como “{papel}”, que {problema}. {_COMO}")
+        entra = _(
+            "SISPAT_DATABASE_APP_URL entra no banco como “%(role)s”, que %(problem)s.", role=papel, problem=problema
+        )
+        super().__init__(f"{entra} {_(_COMO)}")
 
 
 class SenhasPublicas(SispatError):
@@ -30,13 +34,17 @@ class SenhasPublicas(SispatError):
     def __init__(self, host: str, emails: tuple[str, ...]) -> None:
         self.host, self.emails = host, emails
         super().__init__(
-            f"O banco tem pessoas da demonstração com a senha que todos conhecem ({', '.join(emails)}), e “{host}” o "
-            "abriria à rede. Troque cada senha (`sispat usuario senha --email ...`), use outro banco, ou atenda só esta "
-            "máquina (--host 127.0.0.1)."
+            _(
+                "O banco tem pessoas da demonstração com a senha que todos conhecem (%(emails)s), e “%(host)s” o abriria à "
+                "rede. Troque cada senha (`sispat usuario senha --email ...`), use outro banco, ou atenda só esta máquina "
+                "(--host 127.0.0.1).",
+                emails=", ".join(emails),
+                host=host,
+            )
         )
 
 
-_COMO = (
+_COMO = gettext_noop(
     "Crie um papel que só possa o que o serviço precisa, com o nome que quiser: "
     "create role sispat_web login password '...' in role sispat_app"
 )
@@ -55,17 +63,19 @@ def conferir_papel(servico: Dsn) -> None:
     assert linha is not None
     papel, dono, basta, reescreve = linha
     if dono or reescreve:
-        raise PapelDoServico(papel, "é dono das tabelas, ou pode tornar-se, e nada o impede de mudar a auditoria")
+        raise PapelDoServico(papel, _("é dono das tabelas, ou pode tornar-se, e nada o impede de mudar a auditoria"))
     if not basta:
-        raise PapelDoServico(papel, "não pode gravar nas tabelas do serviço (não é membro de sispat_app)")
+        raise PapelDoServico(papel, _("não pode gravar nas tabelas do serviço (não é membro de sispat_app)"))
 
 
 def aviso_de_papel(dono: Dsn) -> str:
     """What is said where the processes have no login of their own."""
-    return (
-        f"os processos entram no banco como “{dono.user or 'o dono das tabelas'}” e passam a sispat_app por SET ROLE, o que "
-        f"uma injeção de SQL poderia desfazer. {_COMO}; e indique-o em SISPAT_DATABASE_APP_URL."
+    told = _(
+        "os processos entram no banco como “%(role)s” e passam a sispat_app por SET ROLE, o que uma injeção de SQL poderia "
+        "desfazer.",
+        role=dono.user or _("o dono das tabelas"),
     )
+    return f"{told} {_(_COMO)}; {_('e indique-o em SISPAT_DATABASE_APP_URL.')}"
 
 
 def conferir_senhas(dono: Dsn, host: str) -> None:
@@ -73,7 +83,7 @@ def conferir_senhas(dono: Dsn, host: str) -> None:
     from sispat.demo import LOGINS
     from sispat.pessoas.passwords import is_right
 
-    senhas = {email: senha for email, senha, _ in LOGINS}
+    senhas = {email: senha for email, senha, _papel in LOGINS}
     with psycopg.connect(dono.conninfo) as conn:
         pessoas = conn.execute(
             "select email, senha_hash from usuario where email = any(%s) and ativo order by email", [list(senhas)]

@@ -21,6 +21,7 @@ from esteio.postgres import Dsn
 from sispat.cli._progresso import Progresso
 from sispat.kernel import schema
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 
 __all__ = ["Preparo", "atualizar", "com_prazo"]
 
@@ -113,7 +114,7 @@ class Preparo:
     def _popular(self, tamanho: int) -> None:
         from sispat.demo import popular
 
-        with Progresso("Criando a cidade de demonstração") as progresso:
+        with Progresso(_("Criando a cidade de demonstração")) as progresso:
             resumo = popular(com_prazo(self._dsn), tamanho=tamanho, progresso=progresso)
         if resumo.criado:
             _logger.info("demonstração criada: %d bens em %d setores", resumo.patrimonios, resumo.setores)

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sispat.kernel.i18n import _
+
 if TYPE_CHECKING:
     from esteio.postgres.report import IndexReport, Report, Session, TableReport
 
 __all__ = ["app"]
 
-app = typer.Typer(help="O banco de dados.", no_args_is_help=True)
+app = typer.Typer(help=_("O banco de dados."), no_args_is_help=True)
 
 _LONGA = 60.0  # seconds of a transaction that is worth a look
 _MAIORES = 15
@@ -27,11 +29,11 @@ def _grupo() -> None:
     """A group although it has one command."""
 
 
-@app.command("relatorio")
+@app.command("relatorio", help=_("Mostra quem espera por quem, transações longas, tabelas e índices."))
 def relatorio(
-    como_json: Annotated[bool, typer.Option("--json", help="Tudo, como JSON.")] = False,
+    como_json: Annotated[bool, typer.Option("--json", help=_("Tudo, como JSON."))] = False,
 ) -> None:
-    """Mostra quem espera por quem, transações longas, tabelas e índices."""
+    """Show who waits for whom, long transactions, tables and indexes."""
     visto = _olhar()
     typer.echo(_json(visto) if como_json else "\n".join(_linhas(visto)))
 
@@ -59,17 +61,27 @@ def _json(visto: Report) -> str:
 
 
 def _linhas(visto: Report) -> Iterator[str]:
-    yield f"Banco {visto.database}, {_tamanho(visto.bytes)}, PostgreSQL {visto.server_version}"
-    yield f"Em {visto.at:%d/%m/%Y %H:%M:%S %Z}"
-    yield f"Conexões: {visto.connections} de {visto.max_connections}; neste banco: {len(visto.sessions)}"
+    yield _(
+        "Banco %(name)s, %(size)s, PostgreSQL %(version)s",
+        name=visto.database,
+        size=_tamanho(visto.bytes),
+        version=visto.server_version,
+    )
+    yield _("Em %(at)s", at=f"{visto.at:%Y-%m-%d %H:%M:%S %Z}")
+    yield _(
+        "Conexões: %(used)s de %(most)s; neste banco: %(here)s",
+        used=visto.connections,
+        most=visto.max_connections,
+        here=len(visto.sessions),
+    )
     atencao = [
         s for s in visto.sessions if s.blocked_by or s.blocks or s.idles_in_transaction
     ] or visto.long_transactions(_LONGA)
-    yield from _parte("Esperas e transações abertas", map(_sessao, atencao), "nenhuma")
-    yield from _parte("Maiores tabelas", map(_tabela, visto.tables[:_MAIORES]), "nenhuma")
+    yield from _parte(_("Esperas e transações abertas"), map(_sessao, atencao), _("nenhuma"))
+    yield from _parte(_("Maiores tabelas"), map(_tabela, visto.tables[:_MAIORES]), _("nenhuma"))
     suspeitos = [i for i in visto.indexes if not i.valid or i.unused or i.redundant_with]
-    yield from _parte("Índices que custam mais do que dão", map(_indice, suspeitos), "nenhum")
-    yield from _parte("Observações", visto.hints, "nenhuma")
+    yield from _parte(_("Índices que custam mais do que dão"), map(_indice, suspeitos), _("nenhum"))
+    yield from _parte(_("Observações"), visto.hints, _("nenhuma"))
 
 
 def _parte(titulo: str, linhas: Iterable[str], nada: str) -> Iterator[str]:
@@ -79,39 +91,39 @@ def _parte(titulo: str, linhas: Iterable[str], nada: str) -> Iterator[str]:
 
 
 def _sessao(sessao: Session) -> str:
-    partes = [f"{sessao.pid} {sessao.application or sessao.user}: {sessao.state or 'oculta'}"]
+    partes = [f"{sessao.pid} {sessao.application or sessao.user}: {sessao.state or _('oculta')}"]
     if sessao.transaction_seconds is not None:
-        partes.append(f"há {sessao.transaction_seconds:.1f} s numa transação")
+        partes.append(_("há %(seconds)s s numa transação", seconds=f"{sessao.transaction_seconds:.1f}"))
     if sessao.blocked_by:
-        partes.append(f"espera por {', '.join(map(str, sessao.blocked_by))}")
+        partes.append(_("espera por %(pids)s", pids=", ".join(map(str, sessao.blocked_by))))
     if sessao.blocks:
-        partes.append(f"bloqueia {', '.join(map(str, sessao.blocks))}")
+        partes.append(_("bloqueia %(pids)s", pids=", ".join(map(str, sessao.blocks))))
     if sessao.statement:
         partes.append(sessao.statement)
     return "; ".join(partes)
 
 
 def _tabela(tabela: TableReport) -> str:
-    limpa = f"{tabela.last_vacuum:%d/%m/%Y}" if tabela.last_vacuum else "nunca"
-    return (
-        f"{tabela.name}: {_tamanho(tabela.bytes)}, {tabela.live_rows} linhas, {tabela.dead_share:.0%} mortas, "
-        f"limpeza: {limpa}, varreduras: {tabela.sequential_scans}"
-    )
+    return _(
+        "%(name)s: %(size)s, %(rows)s linhas, %(dead)s mortas, limpeza: %(vacuum)s, varreduras: %(scans)s",
+        name=tabela.name, size=_tamanho(tabela.bytes), rows=tabela.live_rows, dead=f"{tabela.dead_share:.0%}",
+        vacuum=f"{tabela.last_vacuum:%Y-%m-%d}" if tabela.last_vacuum else _("nunca"), scans=tabela.sequential_scans,
+    )  # fmt: skip
 
 
 def _indice(indice: IndexReport) -> str:
     if not indice.valid:
-        motivo = "construção incompleta"
+        motivo = _("construção incompleta")
     elif indice.redundant_with:
-        motivo = f"coberto por {', '.join(indice.redundant_with)}"
+        motivo = _("coberto por %(indexes)s", indexes=", ".join(indice.redundant_with))
     else:
-        motivo = "nunca usado"
+        motivo = _("nunca usado")
     return f"{indice.name} ({indice.table}): {_tamanho(indice.bytes)}, {motivo}"
 
 
 def _tamanho(octetos: int | None) -> str:
     if octetos is None:
-        return "tamanho desconhecido"
+        return _("tamanho desconhecido")
     valor = float(octetos)
     for unidade in ("B", "KB", "MB", "GB"):
         if valor < 1024:

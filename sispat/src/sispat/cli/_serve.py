@@ -21,6 +21,7 @@ import typer
 from esteio.postgres import Dsn
 from sispat.http.backup_state import OPERATOR_STATE, operator_state_file
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import SOURCE, _
 from sispat.settings import Settings, carregar
 
 if TYPE_CHECKING:
@@ -51,9 +52,14 @@ class PortaOcupada(SispatError):
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
         super().__init__(
-            f"A porta {port} de {host} já está em uso, talvez por outro SISPAT "
-            f"(quem a tem: ss -ltnp 'sport = :{port}'). Encerre-o, ou escolha outra porta: "
-            f"`make run PORT={port + 1 if port < 65535 else 8000}` ou `sispat serve --port ...`."
+            _(
+                "A porta %(port)s de %(host)s já está em uso, talvez por outro SISPAT (quem "
+                "a tem: ss -ltnp 'sport = :%(port)s'). "
+                "Encerre-o, ou escolha outra porta: `make run PORT=%(other)s` ou `sispat serve --port ...`.",
+                port=port,
+                host=host,
+                other=port + 1 if port < 65535 else 8000,
+            )
         )
 
 
@@ -65,21 +71,26 @@ class DemoExposta(SispatError):
     def __init__(self, host: str) -> None:
         self.host = host
         super().__init__(
-            f"A demonstração tem senhas conhecidas e só atende nesta máquina; “{host}” a abriria à rede. "
-            "Use --host 127.0.0.1, ou inicie sem --demo."
+            _(
+                "A demonstração tem senhas conhecidas e só atende nesta máquina; “%(host)s” a abriria à rede. "
+                "Use --host 127.0.0.1, ou inicie sem --demo.",
+                host=host,
+            )
         )
 
 
 def serve(
-    demo: Annotated[bool, typer.Option("--demo", help="Com uma cidade inventada; só atende nesta máquina.")] = False,
-    host: Annotated[str | None, typer.Option("--host", help="Endereço em que escutar (SISPAT_HOST).")] = None,
+    demo: Annotated[bool, typer.Option("--demo", help=_("Com uma cidade inventada; só atende nesta máquina."))] = False,
+    host: Annotated[str | None, typer.Option("--host", help=_("Endereço em que escutar (SISPAT_HOST)."))] = None,
     port: Annotated[
-        int | None, typer.Option("--port", help="Porta em que escutar; 0: uma livre (SISPAT_PORT).")
+        int | None, typer.Option("--port", help=_("Porta em que escutar; 0: uma livre (SISPAT_PORT)."))
     ] = None,
-    workers: Annotated[int | None, typer.Option("--workers", help="Quantos processos (SISPAT_WORKERS).")] = None,
-    size: Annotated[int, typer.Option("--size", min=1, max=10_000_000, help="Quantos bens a demonstração tem.")] = 5000,
+    workers: Annotated[int | None, typer.Option("--workers", help=_("Quantos processos (SISPAT_WORKERS)."))] = None,
+    size: Annotated[
+        int, typer.Option("--size", min=1, max=10_000_000, help=_("Quantos bens a demonstração tem."))
+    ] = 5000,
 ) -> None:
-    """Inicia o serviço; sem DATABASE_URL, com um PostgreSQL próprio."""
+    """Start the service; without DATABASE_URL, with a PostgreSQL of its own."""
     settings = carregar(linha={"host": host, "port": port, "workers": workers})
     if demo and not _so_esta_maquina(settings.host):
         raise DemoExposta(settings.host)
@@ -176,14 +187,14 @@ def _anuncio(settings: Settings, tomada: socket.socket, demo: int | None) -> Cal
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
 
     def anunciar() -> None:
-        print(f"SISPAT pronto em http://{host}:{porta} (Ctrl-C encerra)", flush=True)
+        print(_("SISPAT pronto em %(address)s (Ctrl-C encerra)", address=f"http://{host}:{porta}"), flush=True)
         if demo is None:
             return
-        from sispat.demo import LOGINS
+        from sispat.cli._banco import logins
 
-        print("Demonstração: dados inventados, senhas públicas; só esta máquina alcança este endereço.")
-        for email, senha, papel in LOGINS:
-            print(f"  {email}  senha: {senha}  ({papel})", flush=True)
+        print(_("Demonstração: dados inventados, senhas públicas; só esta máquina alcança este endereço."))
+        for line in logins():
+            print(line, flush=True)
 
     return anunciar
 
@@ -202,7 +213,7 @@ def _supervisor(
         on_ready=anunciar,
         options=ServerOptions(
             forwarded_allow_ips=settings.forwarded_allow_ips,
-            refusals=RefusalWords("pt-BR", _RECUSAS),
+            refusals=RefusalWords(settings.lang, _RECUSAS if settings.lang == SOURCE else {}),
             log_config=logs.dict_config(settings.log_level, settings.log_format),
         ),
         timeouts=Timeouts(

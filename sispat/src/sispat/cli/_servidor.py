@@ -18,6 +18,7 @@ from esteio.postgres import Dsn
 from sispat.cli._falhas import Encerrado
 from sispat.cli._trava import DadosEmUso, Trava
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,9 +46,16 @@ class BancoSumido(SispatError):
     def __init__(self, pasta: Path, sinal: str, remedio: str) -> None:
         self.pasta, self.sinal = pasta, sinal
         super().__init__(
-            f"Não há banco em {pasta}, mas já houve: {sinal}. Nenhum banco vazio toma o lugar dele. Devolva a pasta, ou "
-            "restaure uma cópia: `sispat backup restore cluster --replace` (de uma base e do log) ou `sispat backup "
-            f"restore database --replace` (de um dump, com o serviço encerrado). Só para começar de novo, sem nada: {remedio}."
+            _(
+                "Não há banco em %(directory)s, mas já houve: %(sign)s. Nenhum banco vazio "
+                "toma o lugar dele. Devolva a pasta, "
+                "ou restaure uma cópia: `sispat backup restore cluster --replace` (de uma base e do log) ou `sispat backup "
+                "restore database --replace` (de um dump, com o serviço encerrado). Só para começar de novo, sem nada: "
+                "%(remedy)s.",
+                directory=pasta,
+                sign=sinal,
+                remedy=remedio,
+            )
         )
 
 
@@ -67,8 +75,10 @@ class BancoEmbutido:
         try:
             self._servidor.start()
         except DataDirectoryVanished as sumiu:
-            sinal = f"{sumiu.marker} o diz" if sumiu.marker.exists() else "estava em uso"
-            raise BancoSumido(sumiu.data_dir, sinal, f"remova {sumiu.marker} e inicie outra vez") from sumiu
+            noted = sumiu.marker.exists()
+            sinal = _("%(file)s o diz", file=sumiu.marker) if noted else _("estava em uso")
+            remedio = _("remova %(file)s e inicie outra vez", file=sumiu.marker)
+            raise BancoSumido(sumiu.data_dir, sinal, remedio) from sumiu
         _abrir_login(self._servidor.dsn())  # also after a restore brought back a cluster from before it had one
 
     def is_alive(self) -> bool:
@@ -134,12 +144,14 @@ def _recusar_vazio_com_copias(settings: Settings, servidor: Embedded) -> None:
     try:
         copias = montar(settings, Dsn()).entries()
     except (AllStoresFailed, StoreError) as erro:
-        raise BancoSumido(pasta, f"não se sabe se há cópias ({erro})", "espere até que se saiba") from erro
+        sinal = _("não se sabe se há cópias (%(reason)s)", reason=erro)
+        raise BancoSumido(pasta, sinal, _("espere até que se saiba")) from erro
     if copias:
         onde = ", ".join(sorted({lugar for copia in copias for lugar in copia.stores}))
         nova = max(copias, key=lambda copia: copia.began)
-        sinal = f"há {len(copias)} cópias em {onde}, a mais nova {nova.id}"
-        raise BancoSumido(pasta, sinal, "leve as cópias para outro lugar")
+        known = {"number": len(copias), "stores": onde, "newest": nova.id}
+        sinal = _("há %(number)s cópias em %(stores)s, a mais nova %(newest)s", **known)
+        raise BancoSumido(pasta, sinal, _("leve as cópias para outro lugar"))
 
 
 @contextmanager

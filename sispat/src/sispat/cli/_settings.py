@@ -8,18 +8,19 @@ from typing import Annotated
 
 import typer
 
+from sispat.kernel.i18n import _
 from sispat.settings import Linha, carregar, em_vigor
 
 __all__ = ["settings"]
 
 
 def settings(
-    como_json: Annotated[bool, typer.Option("--json", help="Para programas.")] = False,
+    como_json: Annotated[bool, typer.Option("--json", help=_("Para programas."))] = False,
 ) -> None:
-    """Mostra a configuração em vigor e de onde veio cada valor; segredos ficam ocultos."""
+    """Show the settings in force and where each value came from; secrets stay hidden."""
     carregadas = carregar()
     for aviso in carregadas.avisos:
-        typer.echo(f"Aviso: {aviso}", err=True)
+        typer.echo(_("Aviso: %(warning)s", warning=aviso), err=True)
     linhas = em_vigor(carregadas)
     if como_json:
         campos = [
@@ -34,7 +35,7 @@ def settings(
 
 
 def _origem(linha: Linha) -> str:
-    return f"{linha.origem}; reservada" if linha.reservada else str(linha.origem)
+    return _("%(origin)s; reservada", origin=linha.origem.label) if linha.reservada else linha.origem.label
 
 
 def _tabela(linhas: list[Linha]) -> None:
@@ -42,7 +43,7 @@ def _tabela(linhas: list[Linha]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    tabela = Table("Nome", "Valor", "Origem", title="Configuração em vigor")
+    tabela = Table(_("Nome"), _("Valor"), _("Origem"), title=_("Configuração em vigor"))
     for linha in linhas:
         tabela.add_row(linha.nome, escape(linha.valor), escape(_origem(linha)), style="dim" if linha.reservada else "")
     Console().print(tabela)

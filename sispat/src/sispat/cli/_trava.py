@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 
 __all__ = ["DadosEmUso", "PastaInutilizavel", "Trava"]
 
@@ -24,10 +25,15 @@ class DadosEmUso(SispatError):
 
     def __init__(self, pasta: Path, pid: int | None, url: str | None) -> None:
         self.pasta, self.pid, self.url = pasta, pid, url
-        quem = f"processo {pid}" if pid else "outro processo"
+        quem = _("processo %(pid)s", pid=pid) if pid else _("outro processo")
         super().__init__(
-            f"A pasta de dados {pasta} já está em uso por outro SISPAT ({quem}). Encerre-o, ou inicie este com outra "
-            "pasta (SISPAT_DATA_DIR=...). Várias instâncias podem dividir um banco quando DATABASE_URL está definida."
+            _(
+                "A pasta de dados %(directory)s já está em uso por outro SISPAT (%(who)s). "
+                "Encerre-o, ou inicie este com outra "
+                "pasta (SISPAT_DATA_DIR=...). Várias instâncias podem dividir um banco quando DATABASE_URL está definida.",
+                directory=pasta,
+                who=quem,
+            )
         )
 
 
@@ -39,8 +45,12 @@ class PastaInutilizavel(SispatError):
     def __init__(self, pasta: Path, causa: OSError) -> None:
         self.pasta, self.causa = pasta, causa
         super().__init__(
-            f"Não é possível gravar na pasta de dados {pasta}: {causa.strerror or causa}. Dê ao usuário atual "
-            "permissão de escrita nela, ou escolha outra com SISPAT_DATA_DIR=..."
+            _(
+                "Não é possível gravar na pasta de dados %(directory)s: %(cause)s. Dê ao usuário atual permissão de escrita "
+                "nela, ou escolha outra com SISPAT_DATA_DIR=...",
+                directory=pasta,
+                cause=causa.strerror or causa,
+            )
         )
 
 

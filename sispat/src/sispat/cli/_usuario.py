@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from sispat.kernel.i18n import _, gettext_noop
 from sispat.kernel.permissions import Papel
 
 if TYPE_CHECKING:
@@ -21,29 +22,36 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "com_banco"]
 
-app = typer.Typer(help="Pessoas que entram no sistema.", no_args_is_help=True)
+app = typer.Typer(help=_("Pessoas que entram no sistema."), no_args_is_help=True)
 
 _R = TypeVar("_R")
 
-Email = Annotated[str, typer.Option("--email", help="E-mail com que a pessoa entra.")]
-Setores = Annotated[list[str] | None, typer.Option("--setor", help="Código de um setor ao alcance; repetível.")]
+Email = Annotated[str, typer.Option("--email", help=_("E-mail com que a pessoa entra."))]
+Setores = Annotated[list[str] | None, typer.Option("--setor", help=_("Código de um setor ao alcance; repetível."))]
 Definitiva = Annotated[
-    bool, typer.Option("--definitiva", help="Quem digita a senha é a própria pessoa: não terá de trocá-la ao entrar.")
+    bool,
+    typer.Option("--definitiva", help=_("Quem digita a senha é a própria pessoa: não terá de trocá-la ao entrar.")),
 ]
 
 
-@app.command("criar")
+@app.command(
+    "criar",
+    help=_(
+        "Cria uma pessoa; a senha é pedida, ou lida da entrada padrão. Com --integracao, cria uma integração, sem senha."
+    ),
+)
 def criar(
     email: Email,
-    nome: Annotated[str, typer.Option("--nome", help="Nome da pessoa.")],
-    papel: Annotated[Papel, typer.Option("--papel", help="O que a pessoa é na prefeitura.")],
+    nome: Annotated[str, typer.Option("--nome", help=_("Nome da pessoa."))],
+    papel: Annotated[Papel, typer.Option("--papel", help=_("O que a pessoa é na prefeitura."))],
     setor: Setores = None,
     definitiva: Definitiva = False,
     integracao: Annotated[
-        bool, typer.Option("--integracao", help="Outro programa: sem senha, entra por chaves (`sispat chave criar`).")
+        bool,
+        typer.Option("--integracao", help=_("Outro programa: sem senha, entra por chaves (`sispat chave criar`).")),
     ] = False,
 ) -> None:
-    """Cria uma pessoa; a senha é pedida, ou lida da entrada padrão. Com --integracao, cria uma integração, sem senha."""
+    """Create a person; the password is asked for, or read from standard input. With --integracao, none is."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import NovoUsuario
 
@@ -51,13 +59,14 @@ def criar(
     novo = NovoUsuario.parse(typed)
     password = None if integracao else _senha()
     com_banco(lambda ctx: accounts.criar(ctx, novo, password, provisional=not (definitiva or integracao)))
-    later = "" if definitiva else " Crie agora a chave dela." if integracao else _PROVISORIA
-    typer.echo(f"Criado: {novo.nome} <{novo.email}>, {novo.papel}.{later}")
+    later = "" if definitiva else _("Crie agora a chave dela.") if integracao else _(_PROVISORIA)
+    made = _("Criado: %(name)s <%(email)s>, %(role)s.", name=novo.nome, email=novo.email, role=novo.papel)
+    typer.echo(f"{made} {later}".rstrip())
 
 
-@app.command("senha")
+@app.command("senha", help=_("Troca a senha de uma pessoa e encerra as sessões abertas dela."))
 def senha(email: Email, definitiva: Definitiva = False) -> None:
-    """Troca a senha de uma pessoa e encerra as sessões abertas dela."""
+    """Change the password of a person and end their open sessions."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import TrocaDeSenha
 
@@ -68,14 +77,13 @@ def senha(email: Email, definitiva: Definitiva = False) -> None:
         await accounts.definir_senha(ctx, id_, troca.senha, provisional=not definitiva)
 
     com_banco(trocar)
-    typer.echo(
-        f"Senha de {troca.email} trocada; as sessões abertas foram encerradas.{'' if definitiva else _PROVISORIA}"
-    )
+    done = _("Senha de %(email)s trocada; as sessões abertas foram encerradas.", email=troca.email)
+    typer.echo(done if definitiva else f"{done} {_(_PROVISORIA)}")
 
 
-@app.command("listar")
+@app.command("listar", help=_("Mostra todas as pessoas, uma por linha: e-mail, nome, papel, setores, se pode entrar."))
 def listar() -> None:
-    """Mostra todas as pessoas, uma por linha: e-mail, nome, papel, setores, se pode entrar."""
+    """Show everybody, one per line: e-mail, name, role, departments, whether they can sign in."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import ListaDeUsuarios
 
@@ -84,23 +92,25 @@ def listar() -> None:
         while asked is not None:
             found = await accounts.listar(ctx, asked)
             for row in found.rows:
-                estado = "" if row["ativo"] else "desativado"
+                estado = "" if row["ativo"] else _("desativado")
                 typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), estado)))
             asked = ListaDeUsuarios(limit=200, cursor=found.following) if found.following else None
 
     com_banco(ler)
 
 
-@app.command("editar")
+@app.command(
+    "editar", help=_("Corrige o que for dado de uma pessoa; com --setor, ficam ao alcance dela esses e nenhum outro.")
+)
 def editar(
     email: Email,
-    nome: Annotated[str | None, typer.Option("--nome", help="O nome novo.")] = None,
-    papel: Annotated[Papel | None, typer.Option("--papel", help="O papel novo.")] = None,
+    nome: Annotated[str | None, typer.Option("--nome", help=_("O nome novo."))] = None,
+    papel: Annotated[Papel | None, typer.Option("--papel", help=_("O papel novo."))] = None,
     setor: Setores = None,
-    novo_email: Annotated[str | None, typer.Option("--novo-email", help="O e-mail novo.")] = None,
-    cpf: Annotated[str | None, typer.Option("--cpf", help="O CPF, com que se entra pelo gov.br.")] = None,
+    novo_email: Annotated[str | None, typer.Option("--novo-email", help=_("O e-mail novo."))] = None,
+    cpf: Annotated[str | None, typer.Option("--cpf", help=_("O CPF, com que se entra pelo gov.br."))] = None,
 ) -> None:
-    """Corrige o que for dado de uma pessoa; com --setor, ficam ao alcance dela esses e nenhum outro."""
+    """Correct what is given of a person; with --setor, they reach those departments and no others."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import DadosDeUsuario
 
@@ -112,39 +122,39 @@ def editar(
         await accounts.editar(ctx, row["id"], DadosDeUsuario.parse(values), row["versao"])
 
     com_banco(corrigir)
-    typer.echo(f"Gravado: {novo_email or email}.")
+    typer.echo(_("Gravado: %(email)s.", email=novo_email or email))
 
 
-@app.command("desativar")
+@app.command("desativar", help=_("Tira o acesso de uma pessoa, na hora; o último administrador fica."))
 def desativar(email: Email) -> None:
-    """Tira o acesso de uma pessoa, na hora; o último administrador fica."""
+    """Retire a person, at once; the last administrator stays."""
     from sispat.pessoas import accounts
 
     async def tirar(ctx: Context) -> None:
         await accounts.desativar(ctx, await accounts.por_email(ctx, email))
 
     com_banco(tirar)
-    typer.echo(f"Desativado: {email}. As sessões abertas foram encerradas.")
+    typer.echo(_("Desativado: %(email)s. As sessões abertas foram encerradas.", email=email))
 
 
-@app.command("reativar")
+@app.command("reativar", help=_("Devolve o acesso a uma pessoa, com a senha que ela tinha."))
 def reativar(email: Email) -> None:
-    """Devolve o acesso a uma pessoa, com a senha que ela tinha."""
+    """Let a person in again, with the password they had."""
     from sispat.pessoas import accounts
 
     async def devolver(ctx: Context) -> None:
         await accounts.reativar(ctx, await accounts.por_email(ctx, email))
 
     com_banco(devolver)
-    typer.echo(f"Reativado: {email}.")
+    typer.echo(_("Reativado: %(email)s.", email=email))
 
 
-@app.command("sessoes")
+@app.command("sessoes", help=_("Mostra as sessões abertas de uma pessoa, uma por linha, ou as encerra."))
 def sessoes(
     email: Email,
-    encerrar: Annotated[bool, typer.Option("--encerrar", help="Encerra todas, na hora.")] = False,
+    encerrar: Annotated[bool, typer.Option("--encerrar", help=_("Encerra todas, na hora."))] = False,
 ) -> None:
-    """Mostra as sessões abertas de uma pessoa, uma por linha, ou as encerra."""
+    """Show the open sessions of a person, one per line, or end them."""
     from sispat.pessoas import accounts
     from sispat.settings import carregar
 
@@ -153,7 +163,7 @@ def sessoes(
     async def fazer(ctx: Context) -> None:
         id_ = await accounts.por_email(ctx, email)
         if encerrar:
-            typer.echo(f"Encerradas: {await accounts.encerrar_sessoes(ctx, id_)}.")
+            typer.echo(_("Encerradas: %(number)s.", number=await accounts.encerrar_sessoes(ctx, id_)))
             return
         for row in await accounts.sessoes(ctx, id_, idle):
             quando = f"{row['vista_em']:%Y-%m-%d %H:%M}"
@@ -162,12 +172,15 @@ def sessoes(
     com_banco(fazer)
 
 
-@app.command("segundo-fator")
+@app.command(
+    "segundo-fator",
+    help=_("Diz se uma pessoa tem segundo fator, ou o retira: para quem perdeu o celular e os códigos de recuperação."),
+)
 def segundo_fator(
     email: Email,
-    retirar: Annotated[bool, typer.Option("--retirar", help="Retira-o e encerra as sessões da pessoa.")] = False,
+    retirar: Annotated[bool, typer.Option("--retirar", help=_("Retira-o e encerra as sessões da pessoa."))] = False,
 ) -> None:
-    """Diz se uma pessoa tem segundo fator, ou o retira: para quem perdeu o celular e os códigos de recuperação."""
+    """Say whether a person has a second factor, or remove it: for who lost the phone and the recovery codes."""
     from sispat.pessoas import accounts, second_factor
 
     async def fazer(ctx: Context) -> None:
@@ -175,36 +188,43 @@ def segundo_fator(
         if retirar:
             await second_factor.retirar(ctx, id_)
         ativo = (await accounts.obter(ctx, id_))["segundo_fator"]
-        typer.echo(f"{email}: {'com' if ativo else 'sem'} segundo fator.")
+        typer.echo(
+            _("%(email)s: com segundo fator.", email=email)
+            if ativo
+            else _("%(email)s: sem segundo fator.", email=email)
+        )
 
     com_banco(fazer)
 
 
-@app.command("recifrar")
+@app.command(
+    "recifrar",
+    help=_("Cifra de novo, com a primeira chave de SISPAT_SECRET, as chaves dos segundos fatores: depois de trocá-la."),
+)
 def recifrar() -> None:
-    """Cifra de novo, com a primeira chave de SISPAT_SECRET, as chaves dos segundos fatores: depois de trocá-la."""
+    """Encrypt the secrets of second factors again, with the first key of SISPAT_SECRET: after it was changed."""
     from sispat.kernel.sealing import Sealer
     from sispat.pessoas import second_factor
     from sispat.settings import carregar
 
     settings = carregar()
     if not settings.secrets:
-        typer.echo("SISPAT_SECRET não está definida: não há com que cifrar.", err=True)
+        typer.echo(_("SISPAT_SECRET não está definida: não há com que cifrar."), err=True)
         raise typer.Exit(1)
 
     async def fazer(ctx: Context) -> None:
         done, seen = await second_factor.recifrar(ctx, Sealer(settings.secrets))
-        typer.echo(f"Cifradas de novo: {done} de {seen}.")
+        typer.echo(_("Cifradas de novo: %(done)s de %(all)s.", done=done, all=seen))
 
     com_banco(fazer)
 
 
-_PROVISORIA = " A senha é provisória: será trocada ao entrar."
+_PROVISORIA = gettext_noop("A senha é provisória: será trocada ao entrar.")
 
 
 def _senha() -> str:
     if sys.stdin.isatty():
-        return str(typer.prompt("Senha", hide_input=True, confirmation_prompt="Repita a senha"))
+        return str(typer.prompt(_("Senha"), hide_input=True, confirmation_prompt=_("Repita a senha")))
     return sys.stdin.readline().rstrip("\r\n")
 
 

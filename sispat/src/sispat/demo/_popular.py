@@ -19,6 +19,7 @@ import psycopg
 from esteio.postgres import Dsn
 from sispat.demo._cidade import COLUNAS, Cidade
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.pessoas.passwords import hash_password
 
 __all__ = ["LOGINS", "BancoNaoVazio", "Resumo", "popular"]
@@ -45,12 +46,17 @@ class BancoNaoVazio(SispatError):
 
     def __init__(self, achados: dict[str, int], demo: tuple[int, int] | None = None) -> None:
         self.achados, self.demo = dict(achados), demo
-        que = ", ".join(f"{quantos} em “{tabela}”" for tabela, quantos in achados.items())
+        que = ", ".join(
+            _("%(number)s em “%(table)s”", number=quantos, table=tabela) for tabela, quantos in achados.items()
+        )
         if demo is not None:
-            que = f"outra demonstração (tamanho {demo[0]}, semente {demo[1]})"
+            que = _("outra demonstração (tamanho %(size)s, semente %(seed)s)", size=demo[0], seed=demo[1])
         super().__init__(
-            f"O banco não está vazio: há {que}. A demonstração não se mistura com outros dados e nada foi gravado. "
-            "Aponte DATABASE_URL para um banco vazio, ou inicie sem a demonstração.",
+            _(
+                "O banco não está vazio: há %(found)s. A demonstração não se mistura com outros dados e nada foi gravado. "
+                "Aponte DATABASE_URL para um banco vazio, ou inicie sem a demonstração.",
+                found=que,
+            )
         )
 
 
@@ -161,7 +167,7 @@ _EVENTO = ("ator_id", "requisicao", "entidade", "entidade_id", "acao", "depois")
 
 
 def _eventos(lote: Iterable[tuple[Any, ...]], admin: str) -> Iterator[tuple[Any, ...]]:
-    for id_, numero, descricao, *_ in lote:
+    for id_, numero, descricao, *_rest in lote:
         depois = f'{{"numero": {numero}, "descricao": "{descricao}"}}'
         yield admin, "demo", "patrimonio", id_, "criar", depois
 
@@ -182,6 +188,6 @@ def _retirar_indices(conn: psycopg.Connection[Any]) -> list[str]:
            where i.indrelid in ('patrimonio'::regclass, 'evento'::regclass) and not i.indisunique
            order by i.indexrelid""",
     ).fetchall()
-    for nome, _ in achados:
+    for nome, _definicao in achados:
         conn.execute(f"drop index {nome}")
-    return [definicao for _, definicao in achados]
+    return [definicao for _nome, definicao in achados]

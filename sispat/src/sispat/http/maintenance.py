@@ -23,7 +23,7 @@ class UnderMaintenance(SispatError):
     code = "manutencao"
 
     def __init__(self, notice: Notice) -> None:
-        self.reason = notice.reason
+        self.reason = _(notice.reason)  # one of our own is known to the catalogue, what a person wrote is not
         self.since: datetime = notice.since
         self.until: datetime | None = notice.until
         self.wait = notice.retry_after(time.time())

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import gettext as gettext_module
 import io
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -19,7 +20,7 @@ from typing import Any, Literal, TypeGuard, cast
 
 __all__ = [
     "DOMAIN", "LANGUAGES", "SOURCE", "Language", "LazyText", "_", "as_lazy", "gettext_noop", "is_language", "language",
-    "lazy", "load", "ngettext", "primary", "set_default", "source_of", "use", "using",
+    "lazy", "load", "ngettext", "of_environment", "primary", "set_default", "source_of", "use", "using",
 ]  # fmt: skip
 
 Language = Literal["pt-BR", "en"]
@@ -37,6 +38,14 @@ _default: Language = SOURCE
 def is_language(tag: str) -> TypeGuard[Language]:
     """Whether `tag` names one of ours, exactly."""
     return tag in LANGUAGES
+
+
+def of_environment(environ: Mapping[str, str] = os.environ) -> Language:
+    """What SISPAT_LANG says, else the locale (POSIX: LC_ALL, LC_MESSAGES, LANG, the first that is set); else Portuguese."""
+    for name in ("SISPAT_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if said := environ.get(name, ""):
+            return "en" if said.lower().startswith("en") else SOURCE
+    return SOURCE
 
 
 def set_default(chosen: Language) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 
 __all__ = ["ConfiguracaoInvalida", "Problema"]
 
@@ -21,7 +22,8 @@ class Problema:
 
     def __str__(self) -> str:
         motivo = f"{self.motivo}; " if self.motivo else ""
-        return f"{self.nome} = “{self.valor}” ({self.origem}): {motivo}permitido: {self.permitido}"
+        allowed = _("permitido: %(allowed)s", allowed=self.permitido)
+        return f"{self.nome} = “{self.valor}” ({self.origem}): {motivo}{allowed}"
 
 
 class ConfiguracaoInvalida(SispatError):
@@ -33,5 +35,7 @@ class ConfiguracaoInvalida(SispatError):
         self.problemas = problemas
         linhas = "".join(f"\n  {problema}" for problema in problemas)
         super().__init__(
-            f"Configuração inválida:{linhas}\nCorrija e tente de novo; docs/reference/settings.md explica cada uma."
+            _("Configuração inválida:")
+            + f"{linhas}\n"
+            + _("Corrija e tente de novo; docs/reference/settings.md explica cada uma.")
         )

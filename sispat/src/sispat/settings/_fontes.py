@@ -15,6 +15,7 @@ from typing import Any
 from dotenv.parser import parse_stream
 from pydantic import ValidationError
 
+from sispat.kernel.i18n import _
 from sispat.settings._erros import ConfiguracaoInvalida, Problema
 from sispat.settings._modelo import Settings
 from sispat.settings._origem import Origem
@@ -64,10 +65,16 @@ def _ler_arquivo(arquivo: Path) -> dict[str, str]:
         return {}
     except (OSError, UnicodeDecodeError) as erro:
         raise ConfiguracaoInvalida(
-            (Problema(str(arquivo), "…", "arquivo", str(erro), "um texto em UTF-8 que se possa ler"),)
+            (Problema(str(arquivo), "…", _("arquivo"), str(erro), _("um texto em UTF-8 que se possa ler")),)
         ) from erro
     ruins = tuple(
-        Problema(f"{arquivo}, linha {parte.original.line}", "…", "arquivo", "não se entende", "NOME=valor")
+        Problema(
+            _("%(file)s, linha %(line)s", file=arquivo, line=parte.original.line),
+            "…",
+            _("arquivo"),
+            _("não se entende"),
+            _("NOME=valor"),
+        )
         for parte in partes
         if parte.error
     )
@@ -80,8 +87,9 @@ def _desconhecidas(fonte: Mapping[str, str], origem: Origem) -> Iterable[str]:
     for nome in sorted(fonte):
         if nome.startswith(CARRIED_PREFIX) and nome not in _CAMPOS:
             perto = difflib.get_close_matches(nome, _CAMPOS, 1)
-            dica = f" Você quis dizer {perto[0]}?" if perto else ""
-            yield f"{nome} ({origem}) não é uma configuração do SISPAT e não tem efeito.{dica}"
+            told = {"name": nome, "origin": origem.label}
+            unknown = _("%(name)s (%(origin)s) não é uma configuração do SISPAT e não tem efeito.", **told)
+            yield f"{unknown} {_('Você quis dizer %(name)s?', name=perto[0])}" if perto else unknown
 
 
 def _problemas(
@@ -97,13 +105,13 @@ def _problemas(
         causa = detalhe.get("ctx", {}).get("error")
         motivo = str(causa) if isinstance(causa, ValueError) else ""
         if not detalhe["loc"]:
-            motivo = "é mais longa do que SISPAT_SESSION_MAX"
+            motivo = _("é mais longa do que SISPAT_SESSION_MAX")
         achados.setdefault(
             nome,
             Problema(
                 nome=variavel.nome,
                 valor="***" if variavel.secreta else str(valores.get(nome, campo.get_default())),
-                origem=origens.get(nome, Origem.PADRAO),
+                origem=origens.get(nome, Origem.PADRAO).label,
                 motivo=motivo,
                 permitido=permitido(campo),
             ),

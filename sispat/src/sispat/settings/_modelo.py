@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints, model_validator
 
 from esteio.postgres import Dsn
-from sispat.kernel.i18n import SOURCE, Language
+from sispat.kernel.i18n import SOURCE, Language, gettext_noop
 from sispat.settings._origem import Origem
 from sispat.settings._valores import (
     COTA,
@@ -46,7 +46,7 @@ Segundos = Annotated[float, BeforeValidator(ler_duracao)]
 Bytes = Annotated[int, BeforeValidator(ler_tamanho)]
 Limite = Annotated[Cota, BeforeValidator(ler_cota)]
 LimiteOuNao = Annotated[Cota | None, BeforeValidator(ler_cota_ou_nao)]
-OU_NAO = "de 1 a 1000000 por 1s a 1d, como 100/15min; não para desligar"
+OU_NAO = gettext_noop("de 1 a 1000000 por 1s a 1d, como 100/15min; não para desligar")
 Caminho = Annotated[Path, BeforeValidator(lambda valor: Path(valor).expanduser())]
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from sispat.kernel.labelled import Labelled
 
 __all__ = ["Origem"]
 
 
-class Origem(StrEnum):
+class Origem(Labelled):
     """Weakest first."""
 
-    PADRAO = "padrão"
-    ARQUIVO = ".env"
-    AMBIENTE = "ambiente"
-    LINHA = "linha de comando"
+    PADRAO = "padrão", "padrão"
+    ARQUIVO = ".env", ".env"
+    AMBIENTE = "ambiente", "ambiente"
+    LINHA = "linha de comando", "linha de comando"

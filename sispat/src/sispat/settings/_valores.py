@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from esteio.postgres import Dsn, DsnError
-from sispat.kernel.i18n import LANGUAGES
+from sispat.kernel.i18n import LANGUAGES, _
 from sispat.kernel.permissions import Papel
 
 __all__ = [
@@ -67,14 +67,14 @@ def ler_cota(valor: Any) -> Any:
     """A `Cota` from `100/15min`; the duration as in `ler_duracao`, from 1 s to 1 day."""
     if not isinstance(valor, str):
         return valor
-    quantos, _, periodo = (parte.strip() for parte in valor.partition("/"))
+    quantos, _slash, periodo = (parte.strip() for parte in valor.partition("/"))
     if not periodo or not (quantos.isascii() and quantos.isdigit()):
-        raise ValueError("não é quantidade/duração")
+        raise ValueError(_("não é quantidade/duração"))
     segundos = ler_duracao(periodo if periodo[:1].isdigit() else f"1{periodo}")
     if not 1 <= int(quantos) <= _COTA_MAXIMA:
-        raise ValueError("a quantidade deve ser de 1 a 1000000")
+        raise ValueError(_("a quantidade deve ser de 1 a 1000000"))
     if not 1 <= segundos <= _PERIODO_MAXIMO:
-        raise ValueError("a duração deve ser de 1s a 1d")
+        raise ValueError(_("a duração deve ser de 1s a 1d"))
     return Cota(int(quantos), segundos)
 
 
@@ -85,12 +85,12 @@ def ler_cota_ou_nao(valor: Any) -> Any:
 
 def ler_duracao(valor: Any) -> Any:
     """Seconds from `90s`, `30min`, `8h`, `1d`, `500ms`, or a bare number of seconds."""
-    return _quantia(valor, _SEGUNDOS, "s", "a unidade deve ser ms, s, min, h ou d")
+    return _quantia(valor, _SEGUNDOS, "s", _("a unidade deve ser ms, s, min, h ou d"))
 
 
 def ler_tamanho(valor: Any) -> Any:
     """Bytes from `1MB`, `512kB`, or a bare number of bytes; 1 MB is 1024 x 1024 bytes."""
-    bytes_ = _quantia(valor, _BYTES, "b", "a unidade deve ser B, kB ou MB")
+    bytes_ = _quantia(valor, _BYTES, "b", _("a unidade deve ser B, kB ou MB"))
     return round(bytes_) if isinstance(bytes_, float) else bytes_
 
 
@@ -99,7 +99,7 @@ def _quantia(valor: Any, fatores: Mapping[str, float], sem_unidade: str, erro: s
         return valor
     achado = _QUANTIA.fullmatch(valor)
     if achado is None:
-        raise ValueError("não é um número com a sua unidade")
+        raise ValueError(_("não é um número com a sua unidade"))
     fator = fatores.get((achado[2] or sem_unidade).lower())
     if fator is None:
         raise ValueError(erro)
@@ -114,7 +114,7 @@ def ler_bool(valor: Any) -> Any:
         return True
     if valor.strip().lower() in _NAO:
         return False
-    raise ValueError("não é sim nem não")
+    raise ValueError(_("não é sim nem não"))
 
 
 def ler_dsn(valor: Any) -> Any:
@@ -125,8 +125,15 @@ def ler_dsn(valor: Any) -> Any:
         return Dsn.parse(valor)
     except DsnError as erro:
         if "@" in valor.partition("://")[2].partition("/")[2]:  # what looks like a port may be half a password
-            raise ValueError("há um / antes do @; na senha, escreva / como %2F, @ como %40 e : como %3A") from None
-        raise ValueError(f"{erro.part}: {erro.value!r}; allowed: {erro.allowed}") from None
+            raise ValueError(_("há um / antes do @; na senha, escreva / como %2F, @ como %40 e : como %3A")) from None
+        raise ValueError(
+            _(
+                "%(part)s: %(value)s; permitido: %(allowed)s",
+                part=erro.part,
+                value=repr(erro.value),
+                allowed=erro.allowed,
+            )
+        ) from None
 
 
 def ler_url(*esquemas: str) -> Any:
@@ -135,11 +142,11 @@ def ler_url(*esquemas: str) -> Any:
     def ler(valor: Any) -> Any:
         esquema, separador, resto = str(valor).partition("://")
         if not separador or esquema not in esquemas:
-            raise ValueError(f"deve começar com {' ou '.join(f'{nome}://' for nome in esquemas)}")
+            raise ValueError(_("deve começar com %(schemes)s", schemes=", ".join(f"{nome}://" for nome in esquemas)))
         if not resto or (resto.startswith(("/", "?", "#")) and esquema != "unix"):
-            raise ValueError("falta o servidor depois de ://")
+            raise ValueError(_("falta o servidor depois de ://"))
         if any(letra.isspace() for letra in resto):
-            raise ValueError("contém espaço")
+            raise ValueError(_("contém espaço"))
         return valor
 
     return ler
@@ -149,7 +156,7 @@ def ler_canais(valor: Any) -> Any:
     """Addresses of channels, separated by blanks, as far as their form goes; who uses them knows more."""
     for endereco in str(valor).split():
         if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", endereco):
-            raise ValueError("deve ser esquema://..., e vários separados por espaços")
+            raise ValueError(_("deve ser esquema://..., e vários separados por espaços"))
     return valor
 
 
@@ -168,7 +175,14 @@ def ler_redis(valor: Any) -> Any:
     try:
         RedisStore(valor)  # connects to nothing yet
     except RedisAddressError as erro:
-        raise ValueError(f"{erro.part}: {erro.value!r}; allowed: {erro.allowed}") from None
+        raise ValueError(
+            _(
+                "%(part)s: %(value)s; permitido: %(allowed)s",
+                part=erro.part,
+                value=repr(erro.value),
+                allowed=erro.allowed,
+            )
+        ) from None
     return valor
 
 
@@ -192,7 +206,7 @@ def ler_enderecos(valor: Any) -> Any:
         try:
             ipaddress.ip_network(parte, strict=False)
         except ValueError:
-            raise ValueError(f"“{parte}” não é um endereço IP nem uma rede") from None
+            raise ValueError(_("“%(part)s” não é um endereço IP nem uma rede", part=parte)) from None
     return ",".join(partes)
 
 
@@ -202,7 +216,7 @@ def ler_papeis(valor: Any) -> Any:
     if not partes or (len(partes) == 1 and partes[0] in _NAO):
         return "não"
     if not set(partes) <= set(Papel):
-        raise ValueError("deve ser um ou mais papéis, separados por vírgulas: " + ", ".join(Papel))
+        raise ValueError(_("deve ser um ou mais papéis, separados por vírgulas: %(roles)s", roles=", ".join(Papel)))
     return ",".join(partes)
 
 
@@ -233,7 +247,7 @@ def ler_cron(*tambem: str) -> Any:
         try:
             Cron(texto)
         except ScheduleError:
-            raise ValueError("não são cinco campos que o cron entenda") from None
+            raise ValueError(_("não são cinco campos que o cron entenda")) from None
         return texto
 
     return ler
@@ -244,7 +258,7 @@ def ler_fuso(valor: Any) -> Any:
     try:
         ZoneInfo(str(valor))
     except (KeyError, OSError, ValueError):  # unknown, a folder of the data base, not a name at all
-        raise ValueError("não é um fuso conhecido") from None
+        raise ValueError(_("não é um fuso conhecido")) from None
     return valor
 
 
@@ -253,7 +267,7 @@ def ler_idioma(valor: Any) -> Any:
     for tag in LANGUAGES:
         if str(valor).strip().lower().replace("_", "-") == tag.lower():
             return tag
-    raise ValueError("não é um dos idiomas do SISPAT")
+    raise ValueError(_("não é um dos idiomas do SISPAT"))
 
 
 def em_texto(unidade: str, valor: Any) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from annotated_types import Ge, Le
 from pydantic.fields import FieldInfo
 
+from sispat.kernel.i18n import _
 from sispat.settings._valores import COTA, DURACAO, TAMANHO, em_texto
 
 __all__ = ["Variavel", "da", "limites", "permitido"]
@@ -46,15 +47,15 @@ def permitido(campo: FieldInfo) -> str:
     variavel = da(campo)
     assert variavel is not None
     if variavel.aceita:
-        return variavel.aceita
+        return _(variavel.aceita)
     if campo.annotation is bool:
-        return "sim ou não (também true/false, 1/0)"
+        return _("sim ou não (também true/false, 1/0)")
     if variavel.unidade == COTA:
-        return "de 1 a 1000000 por 1s a 1d, como 100/15min"
+        return _("de 1 a 1000000 por 1s a 1d, como 100/15min")
     minimo, maximo = limites(campo)
-    faixa = f"de {em_texto(variavel.unidade, minimo)} a {em_texto(variavel.unidade, maximo)}"
+    limits = {"least": em_texto(variavel.unidade, minimo), "most": em_texto(variavel.unidade, maximo)}
     if variavel.unidade == DURACAO:
-        return f"uma duração {faixa}, como 90s, 30min ou 8h"
+        return _("uma duração de %(least)s a %(most)s, como 90s, 30min ou 8h", **limits)
     if variavel.unidade == TAMANHO:
-        return f"um tamanho {faixa}, como 512kB ou 1MB"
-    return f"um número inteiro {faixa}"
+        return _("um tamanho de %(least)s a %(most)s, como 512kB ou 1MB", **limits)
+    return _("um número inteiro de %(least)s a %(most)s", **limits)
