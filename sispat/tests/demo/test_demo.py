@@ -31,10 +31,9 @@ def valor(dsn: Dsn, sql: str) -> Any:
 
 def digesto(dsn: Dsn) -> str:
     """Of everything but the clock and the salt of the password."""
+    clock = "array['criado_em', 'atualizado_em', 'em', 'senha_dada_em', 'senha_hash']"
     tudo = [
-        linhas(
-            dsn, f"select to_jsonb(t) - 'criado_em' - 'atualizado_em' - 'em' - 'senha_hash' from {tabela} t order by 1"
-        )
+        linhas(dsn, f"select to_jsonb(t) - {clock} from {tabela} t order by 1")
         for tabela in (
             "usuario",
             "usuario_setor",
