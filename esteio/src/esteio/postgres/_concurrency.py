@@ -20,7 +20,7 @@ import psycopg
 from psycopg import waiting
 from psycopg.abc import PQGen
 from psycopg.errors import _WaitTimeout
-from psycopg.waiting import READY_R, READY_W, WAIT_R, WAIT_W
+from psycopg.waiting import READY_NONE, READY_R, READY_W, WAIT_R, WAIT_W
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGenConn
@@ -253,7 +253,7 @@ class SocketWait:
     """
 
     pgconn: PGconn
-    _waiter: asyncio.Future[None] | None = None
+    _waiter: asyncio.Future[int] | None = None  # with what the socket is ready for
 
     async def drive(self, gen: PQGen[R], timeout: float | None = None) -> R:
         """Drive an operation of the driver to its end; psycopg's _WaitTimeout after `timeout` seconds."""
@@ -281,23 +281,16 @@ class SocketWait:
                 timer.cancel()
 
     async def _ready(self, loop: asyncio.AbstractEventLoop, need: int) -> int:
-        """Wait for what `need` says; what the socket is ready for, 0 when woken for another reason."""
-        self._waiter = waiter = loop.create_future()
+        """Wait for what `need` says; what the socket is ready for, nothing when woken for another reason."""
         fd = self.pgconn.socket
-        ready = 0
-
-        def is_ready(state: int) -> None:
-            nonlocal ready
-            ready |= state
-            if not waiter.done():
-                waiter.set_result(None)
-
+        self._waiter = waiter = loop.create_future()
         try:
             if need & WAIT_R:
-                loop.add_reader(fd, is_ready, READY_R)
+                loop.add_reader(fd, _set_ready, waiter, READY_R)
             if need & WAIT_W:
-                loop.add_writer(fd, is_ready, READY_W)
-            await waiter
+                loop.add_writer(fd, _set_ready, waiter, READY_W)
+            state: int = await waiter
+            return state
         finally:
             if self._waiter is not None:  # else it was closed, and its number may be somebody else's already
                 self._waiter = None
@@ -305,12 +298,11 @@ class SocketWait:
                     loop.remove_reader(fd)
                 if need & WAIT_W:
                     loop.remove_writer(fd)
-        return ready
 
     def _wake(self) -> None:
         """Let whoever waits look again."""
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        if self._waiter is not None:
+            _set_ready(self._waiter, READY_NONE)
 
     def drop(self) -> None:
         """Close at once, without waiting for anybody; whoever waits for an answer gets an error."""
@@ -331,6 +323,11 @@ class SocketWait:
             loop.remove_writer(self.pgconn.socket)
             if not waiter.done():
                 waiter.set_exception(psycopg.OperationalError("the connection was closed while somebody waited for it"))
+
+
+def _set_ready(waiter: asyncio.Future[int], state: int) -> None:
+    if not waiter.done():
+        waiter.set_result(state)
 
 
 _busy_since = 0.0

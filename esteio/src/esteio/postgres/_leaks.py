@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from esteio import events
@@ -30,7 +29,6 @@ __all__ = ["ConnectionLeaked", "Leaks"]
 _logger = logging.getLogger("esteio.postgres.leaks")
 
 _SKIPPED = 4  # frames between noting and a block of ours
-_DEPTH = 4
 _PACKAGE = f"{Path(__file__).parent}{os.sep}"
 _BLOCKS = contextlib.__file__
 
@@ -111,18 +109,19 @@ class Leaks:
 
 def _places() -> list[Any]:
     """Code and instruction of the callers of the pool, innermost first."""
-    frame: FrameType | None
-    try:
-        frame = sys._getframe(_SKIPPED)  # noqa: SLF001 - what tracebacks are made of
-    except ValueError:  # nobody but an event loop written in C
-        return []
     places: list[Any] = []
-    for _ in range(_DEPTH):
-        if frame is None:
-            break
-        places.append(frame.f_code)
-        places.append(frame.f_lasti)
+    try:
+        frame: Any = sys._getframe(_SKIPPED)  # noqa: SLF001 - what tracebacks are made of
+        # Written out and not as a loop, since it is done for each borrow.
+        places += frame.f_code, frame.f_lasti
         frame = frame.f_back
+        places += frame.f_code, frame.f_lasti
+        frame = frame.f_back
+        places += frame.f_code, frame.f_lasti
+        frame = frame.f_back
+        places += frame.f_code, frame.f_lasti
+    except (ValueError, AttributeError):
+        pass  # there are no more callers: an event loop written in C, or the beginning of a thread
     return places
 
 

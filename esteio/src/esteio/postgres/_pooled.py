@@ -26,7 +26,7 @@ from esteio.postgres._deadline import deadline_passed
 from esteio.postgres._hosts import Host, Role, role_of
 from esteio.postgres._outcome import Incarnation
 from esteio.postgres._pooler import Pooler
-from esteio.postgres._restore import ClientState, changes_session, reported
+from esteio.postgres._restore import REPORTED, ClientState, changes_session, reported
 from esteio.postgres._watch import Watch
 
 if TYPE_CHECKING:
@@ -128,15 +128,16 @@ class PooledConnectionMixin(BaseConnection[Any]):
 
     def put_back(self) -> bool:
         """Undo what the borrower changed in the driver; whether the session on the server has to be reset too."""
-        if self._fresh is None or self.pgconn.status != ConnStatus.OK:  # it will not be handed out again
+        pgconn = self.pgconn
+        if self._fresh is None or pgconn.status != ConnStatus.OK:  # it will not be handed out again
             return False
         client, server = self._fresh
         client.put_back(self)
         if self.lent is Pooler.TRANSACTION:
             self.altered = False  # the session is not ours: a reset would reach whichever is free
             return False
-        self._moved = reported(self.pgconn) != server
-        return self.altered or self._moved
+        self._moved = moved = tuple(map(pgconn.parameter_status, REPORTED)) != server
+        return self.altered or moved
 
     def stale(self) -> bool:
         """Whether this idle connection can no longer be used."""

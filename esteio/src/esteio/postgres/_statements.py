@@ -61,7 +61,7 @@ class Statements:
         self._pending: deque[tuple[str, float, bool]] = deque()
         self._other = _Statement("all that were too many to be told apart", OTHER)
 
-    def observe(self, sql: str, seconds: float, *, failed: bool = False) -> None:
+    def observe(self, sql: str, seconds: float, failed: bool = False) -> None:
         """Count one execution of `sql`."""
         self._pending.append((sql, seconds, failed))
         if len(self._pending) >= _PENDING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg._compat import Template
-from psycopg.abc import Params, PQGen, Query
+from psycopg.abc import PQGen, Query
 from psycopg.sql import Composable, as_string
 
 from esteio.clock import SYSTEM, Clock
@@ -64,7 +64,7 @@ class Watch:
         # take the place of its error (the text of a composed statement cannot be had on a lost connection).
         try:
             sql = query if type(query) is str else _text_of(cursor, query)
-            self.statements.observe(sql, took, failed=error is not None)
+            self.statements.observe(sql, took, error is not None)
             if took >= self._patience:
                 self._slow.tell(sql, params, took, ended, error)
         except Exception:
@@ -81,39 +81,35 @@ def _text_of(cursor: Announcing, query: Query) -> str:
 class Announcing(_Base):
     """What all our cursors do: their connection sees each statement before it is sent."""
 
-    # Each of these begins a statement, of execute(), executemany(), stream() and copy(), inside and outside of pipelines.
-
-    def _execute_gen(
-        self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
-    ) -> PQGen[None]:
-        self._announce(query)
-        return super()._execute_gen(query, params, prepare=prepare, binary=binary)
+    # Each of these begins a statement, of executemany(), stream() and copy() and of a cursor on the server, inside and
+    # outside of pipelines. That of execute(), by which nearly all come, is announced there: a call less.
 
     def _executemany_gen_pipeline(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
-        self._announce(query)
+        self.announce(query)
         return super()._executemany_gen_pipeline(query, *args, **options)
 
     def _executemany_gen_no_pipeline(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
-        self._announce(query)
+        self.announce(query)
         return super()._executemany_gen_no_pipeline(query, *args, **options)
 
     def _stream_send_gen(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
-        self._announce(query)
+        self.announce(query)
         return super()._stream_send_gen(query, *args, **options)
 
     def _start_copy_gen(self, statement: Query, *args: Any, **options: Any) -> PQGen[None]:
-        self._announce(statement)
+        self.announce(statement)
         return super()._start_copy_gen(statement, *args, **options)
 
     def _declare_gen(self, query: Query, *args: Any, **options: Any) -> PQGen[None]:
-        self._announce(query)
+        self.announce(query)
         server_cursor: Any = super()  # the only kind of cursor that declares anything
         if server_cursor.withhold:
             self._conn.altered = True  # it stays open after its transaction
         declaring: PQGen[None] = server_cursor._declare_gen(query, *args, **options)  # noqa: SLF001
         return declaring
 
-    def _announce(self, query: Query) -> None:
+    def announce(self, query: Query) -> None:
+        """Tell the connection, before it is sent."""
         announce = getattr(self._conn, "announce", None)  # only connections of our pools have it
         if announce is not None:
             announce(query if type(query) is str else _text_of(self, query))

@@ -31,7 +31,7 @@ class Borrowed:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._read_only:
+        if self._core.replicas.exist and not self._read_only:
             self._core.wrote(None)
         if error is None:
             self._pool.release(self._conn)

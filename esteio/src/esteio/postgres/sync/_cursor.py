@@ -25,15 +25,18 @@ class SyncCursor(Watched, psycopg.Cursor[Row]):
         self, query: Query, params: Params | None = None, *, prepare: bool | None = None, binary: bool | None = None
     ) -> Self:
         """Run a statement."""
-        watch: Watch | None = getattr(self._conn, "watch", None)
+        conn = self._conn
+        self.announce(query)
+        watch: Watch | None = getattr(conn, "watch", None)
         if watch is None:
             return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
         began = watch.now()
-        if self._conn._pipeline is not None:  # noqa: SLF001
+        if conn._pipeline is not None:  # noqa: SLF001
             self._sent = (query, params, began)
             return super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
         try:
-            super().execute(query, params, prepare=prepare, binary=binary)  # type: ignore[arg-type,misc]
+            with conn.lock:  # as psycopg does it, without one more call for each statement
+                conn.wait(self._execute_gen(query, params, prepare=prepare, binary=binary))
         except BaseException as error:
             watch.note(self, query, params, began, error)
             raise
