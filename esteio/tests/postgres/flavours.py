@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, asynccontextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import Any, Self
 
@@ -20,6 +22,7 @@ from esteio.postgres.sync import SyncDatabase
 
 __all__ = ["BOTH", "InThreads"]
 
+_THREADS = ThreadPoolExecutor(100, "caller")  # more than any test has calls at the same time
 _BLOCKING = frozenset(
     {
         "open",
@@ -48,8 +51,13 @@ class _View:
         return partial(_call, found) if name in _BLOCKING else found
 
 
+async def _in_thread(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    call = partial(copy_context().run, function, *arguments, **options)
+    return await asyncio.get_running_loop().run_in_executor(_THREADS, call)
+
+
 async def _call(function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    result = await asyncio.to_thread(function, *arguments, **options)
+    result = await _in_thread(function, *arguments, **options)
     return _View(result) if isinstance(result, psycopg.Cursor) else result
 
 
@@ -81,19 +89,19 @@ class InThreads(_View):
         def work(conn: Any) -> Any:
             return asyncio.run_coroutine_threadsafe(call(conn), loop).result()
 
-        return await asyncio.to_thread(partial(self.inner.run, work, **options))
+        return await _in_thread(self.inner.run, work, **options)
 
 
 @asynccontextmanager
 async def _block(block: AbstractContextManager[Any]) -> AsyncIterator[_View]:
-    conn = await asyncio.to_thread(block.__enter__)
+    conn = await _in_thread(block.__enter__)
     try:
         yield _View(conn)
     except BaseException as error:
-        if not await asyncio.to_thread(block.__exit__, type(error), error, error.__traceback__):
+        if not await _in_thread(block.__exit__, type(error), error, error.__traceback__):
             raise
     else:
-        await asyncio.to_thread(block.__exit__, None, None, None)
+        await _in_thread(block.__exit__, None, None, None)
 
 
 BOTH = pytest.mark.parametrize("flavour", [Database, InThreads], ids=["asyncio", "threads"])

@@ -7,9 +7,11 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import psycopg
 import pytest
+from flavours import BOTH
 from patience import until
 
 from esteio.postgres import Connection, Database, Dsn, FailedOver, Role
@@ -70,12 +72,12 @@ def address(server: PostgresServer) -> str:
     return f"{host}:{port}"
 
 
-async def where(conn: Connection) -> str:
+async def where(conn: Any) -> str:
     assert conn.host is not None
     return conn.host.address
 
 
-async def write(database: Database, number: int) -> str:
+async def write(database: Any, number: int) -> str:
     async def insert(conn: Connection) -> str:
         await conn.execute("INSERT INTO written VALUES (%s, 0)", [number])
         return await where(conn)
@@ -180,16 +182,16 @@ async def test_an_old_primary_that_comes_back_as_a_standby_is_read_from(pair: Pa
     assert await database.run(where, read_only=True) == address(old)
 
 
-async def test_reads_of_a_session_see_its_writes_and_go_to_replicas_that_have_them(
-    lasting: Pair,
-) -> None:
+@BOTH
+async def test_reads_of_a_session_see_its_writes_and_go_to_replicas_that_have_them(lasting: Pair, flavour: Any) -> None:
     old, new = lasting
-    async with Database(url(*lasting), min_size=2) as database:
+    async with flavour(url(*lasting), min_size=2) as database:
+        await database.execute("DELETE FROM written")
         await until(lambda: any(one.usable for one in database.replicas()))
         await read_your_writes(database, old, new)
 
 
-async def read_your_writes(database: Database, old: PostgresServer, new: PostgresServer) -> None:
+async def read_your_writes(database: Any, old: PostgresServer, new: PostgresServer) -> None:
     with psycopg.connect(new.dsn().conninfo, autocommit=True) as conn:
         conn.execute("SELECT pg_wal_replay_pause()")
         assert await database.run(where, read_only=True) == address(new)
@@ -218,9 +220,11 @@ async def read_your_writes(database: Database, old: PostgresServer, new: Postgre
         assert await database.fetch_value("SELECT count(*) FROM written WHERE id = 1", read_only=True) == 1
 
 
-async def test_a_replica_that_is_too_far_behind_is_not_used(lasting: Pair) -> None:
+@BOTH
+async def test_a_replica_that_is_too_far_behind_is_not_used(lasting: Pair, flavour: Any) -> None:
     old, new = lasting
-    async with Database(url(*lasting), max_lag=2.0) as database:
+    async with flavour(url(*lasting), max_lag=2.0) as database:
+        await database.execute("DELETE FROM written")
         await until(lambda: any(one.usable for one in database.replicas()))
         with psycopg.connect(new.dsn().conninfo, autocommit=True) as conn:
             conn.execute("SELECT pg_wal_replay_pause()")
@@ -245,14 +249,15 @@ async def test_reads_fall_back_to_the_primary_when_the_replica_dies(pair: Pair, 
     assert await database.run(where, read_only=True) == address(old)
 
 
-async def test_a_dead_first_server_and_a_silent_one_cost_nobody_the_timeout(lasting: Pair) -> None:
+@BOTH
+async def test_a_dead_first_server_and_a_silent_one_cost_nobody_the_timeout(lasting: Pair, flavour: Any) -> None:
     primary, standby = lasting
     (directory, port), *_ = primary.dsn().hosts
     with FlakyProxy(f"{directory}/.s.PGSQL.{port}") as silent:
         silent.freeze()
         hosts = (("127.0.0.1", 1), silent.address, *url(standby, primary).hosts)
         began = time.monotonic()
-        async with Database(primary.dsn().with_(hosts=hosts), min_size=1) as database:
+        async with flavour(primary.dsn().with_(hosts=hosts), min_size=1) as database:
             assert await database.fetch_value("SELECT NOT pg_is_in_recovery()")
             assert time.monotonic() - began < 2.5, "less than the timeout of one attempt"
             report = database.hosts()

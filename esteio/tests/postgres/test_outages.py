@@ -12,9 +12,11 @@ import random
 import time
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import psycopg
 import pytest
+from flavours import BOTH
 from patience import until
 
 from esteio.policy import DeadlineExceeded
@@ -195,9 +197,12 @@ async def test_a_number_that_a_crash_gave_to_a_stranger_is_not_taken_for_our_com
     assert reused, "the server did not give a lost number out again: nothing was tested"
 
 
-async def test_a_frozen_server_answers_nobody_late_and_is_used_at_once_when_it_goes_on(server: PostgresServer) -> None:
+@BOTH
+async def test_a_frozen_server_answers_nobody_late_and_is_used_at_once_when_it_goes_on(
+    server: PostgresServer, flavour: Any
+) -> None:
     dsn = server.dsn().with_(connection_limit=5, pool_timeout=1.0, statement_timeout=500)
-    async with Database(dsn, min_size=5, max_waiting=50) as database:
+    async with flavour(dsn, min_size=5, max_waiting=50) as database:
         await until(lambda: database.stats().idle == 5)
         loop = asyncio.get_running_loop()
 

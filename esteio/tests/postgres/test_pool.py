@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from flavours import BOTH
 from patience import until
 from psycopg.rows import dict_row
 
@@ -58,8 +59,11 @@ def fail_once(what: str) -> Callable[..., Any]:
 # Background loops
 
 
-async def test_a_look_that_fails_is_logged_and_the_next_one_follows(dsn: Dsn, caplog: pytest.LogCaptureFixture) -> None:
-    async with Database(dsn) as database:
+@BOTH
+async def test_a_look_that_fails_is_logged_and_the_next_one_follows(
+    dsn: Dsn, caplog: pytest.LogCaptureFixture, flavour: Any
+) -> None:
+    async with flavour(dsn) as database:
         await database.fetch_value("SELECT 1")
         pool = database._pool
         assert pool._leaks is not None
@@ -69,21 +73,11 @@ async def test_a_look_that_fails_is_logged_and_the_next_one_follows(dsn: Dsn, ca
     assert "no look" in caplog.text
 
 
-def test_a_thread_s_look_that_fails_is_logged_and_the_next_one_follows(
-    dsn: Dsn, caplog: pytest.LogCaptureFixture
-) -> None:
-    with SyncDatabase(dsn) as database:
-        database.fetch_value("SELECT 1")
-        assert database._pool._leaks is not None
-        database._pool._leaks.look = fail = fail_once("no look")  # type: ignore[method-assign]
-        wait_until(lambda: len(fail.calls) == 2)  # type: ignore[attr-defined]
-    assert "the look at all connections failed; the next one follows" in caplog.text
-
-
+@BOTH
 async def test_a_connector_that_fails_on_something_of_ours_is_logged_and_follows_again(
-    dsn: Dsn, caplog: pytest.LogCaptureFixture
+    dsn: Dsn, caplog: pytest.LogCaptureFixture, flavour: Any
 ) -> None:
-    database = Database(dsn, min_size=1)
+    database = flavour(dsn, min_size=1)
     good = database._pool._connected
     fail = fail_once("no state")
 
@@ -94,23 +88,6 @@ async def test_a_connector_that_fails_on_something_of_ours_is_logged_and_follows
     database._pool._connected = broken  # type: ignore[method-assign]
     async with database:
         assert await database.fetch_value("SELECT 1") == 1
-    assert "connecting ended by an error of ours" in caplog.text
-
-
-def test_a_thread_s_connector_that_fails_on_something_of_ours_is_logged_and_follows_again(
-    dsn: Dsn, caplog: pytest.LogCaptureFixture
-) -> None:
-    database = SyncDatabase(dsn, min_size=1)
-    good = database._pool._connected
-    fail = fail_once("no state")
-
-    def broken(*arguments: Any) -> None:
-        fail()
-        good(*arguments)
-
-    database._pool._connected = broken  # type: ignore[method-assign]
-    with database:
-        assert database.fetch_value("SELECT 1") == 1
     assert "connecting ended by an error of ours" in caplog.text
 
 
@@ -187,9 +164,10 @@ def test_a_connection_that_a_thread_lost_is_replaced_and_reported(dsn: Dsn) -> N
 # The ping
 
 
-async def test_a_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn, FlakyProxy]) -> None:
+@BOTH
+async def test_a_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn, FlakyProxy], flavour: Any) -> None:
     dsn, proxy = proxied
-    async with Database(dsn.with_(connection_limit=1), ping_after=0.0) as database:
+    async with flavour(dsn.with_(connection_limit=1), ping_after=0.0) as database:
         pid = await database.fetch_value("SELECT pg_backend_pid()")
         proxy.swallow()
         began = time.monotonic()
@@ -200,23 +178,6 @@ async def test_a_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn, Fl
         assert database._pool._state.generation == 0, "a caller in a hurry shows nothing of the server"
         proxy.heal()
         assert await database.fetch_value("SELECT pg_backend_pid()") in {pid, pid} or database.stats().lost
-
-
-def test_a_thread_s_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn, FlakyProxy]) -> None:
-    dsn, proxy = proxied
-    with SyncDatabase(dsn.with_(connection_limit=1), ping_after=0.0) as database:
-        database.fetch_value("SELECT 1")
-        proxy.swallow()
-        began = time.monotonic()
-        with (
-            pytest.raises(DatabaseUnavailable, match=r"had idled got no answer within 0\.1 s"),
-            database.connection(timeout=0.1),
-        ):
-            pass
-        assert time.monotonic() - began < 1.5
-        assert database._pool._state.generation == 0
-        proxy.heal()
-        assert database.fetch_value("SELECT 1") == 1
 
 
 def test_a_server_that_leaves_a_thread_s_ping_unanswered_loses_all_its_connections(
@@ -245,18 +206,12 @@ async def test_a_task_cancelled_during_its_ping_leaves_the_connection_to_others(
         assert await database.fetch_value("SELECT pg_backend_pid()") == pid
 
 
-async def test_a_caller_who_does_not_want_to_wait_gets_an_idle_connection_that_answers(dsn: Dsn) -> None:
-    async with Database(dsn, ping_after=0.0) as database:
+@BOTH
+async def test_a_caller_who_does_not_want_to_wait_gets_an_idle_connection_that_answers(dsn: Dsn, flavour: Any) -> None:
+    async with flavour(dsn, ping_after=0.0) as database:
         await database.fetch_value("SELECT 1")
         async with database.connection(timeout=0) as conn:
             assert await (await conn.execute("SELECT 1")).fetchone() == (1,)
-
-
-def test_a_thread_that_does_not_want_to_wait_gets_an_idle_connection_that_answers(dsn: Dsn) -> None:
-    with SyncDatabase(dsn, ping_after=0.0) as database:
-        database.fetch_value("SELECT 1")
-        with database.connection(timeout=0) as conn:
-            assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
 async def test_a_caller_whose_ping_is_ended_by_closing_is_told_so(proxied: tuple[Dsn, FlakyProxy]) -> None:
@@ -316,8 +271,9 @@ def test_replicas_limits_are_checked_too() -> None:
             Database("postgresql:///app", **{name: -1})  # type: ignore[arg-type]
 
 
-async def test_a_pool_is_resized_while_it_is_used(dsn: Dsn) -> None:
-    async with Database(dsn, min_size=1) as database:
+@BOTH
+async def test_a_pool_is_resized_while_it_is_used(dsn: Dsn, flavour: Any) -> None:
+    async with flavour(dsn, min_size=1) as database:
         await database.fetch_value("SELECT 1")
         database.resize(min_size=4, max_size=4)
         await until(lambda: database.stats().idle == 4)
@@ -332,23 +288,14 @@ async def test_a_pool_is_resized_while_it_is_used(dsn: Dsn) -> None:
         assert (database.stats().min_size, database.stats().max_size) == (0, 1)
 
 
-def test_a_pool_of_threads_is_resized_while_it_is_used(dsn: Dsn) -> None:
-    with SyncDatabase(dsn, min_size=1) as database:
-        database.fetch_value("SELECT 1")
-        database.resize(min_size=4, max_size=4)
-        wait_until(lambda: database.stats().idle == 4)
-        with database.connection(), database.connection():
-            database.resize(min_size=0, max_size=1)
-            assert database.stats().size == 2
-        assert database.stats().size == 1
-        assert database.fetch_value("SELECT 1") == 1
-
-
-async def test_a_connection_above_the_minimum_ends_after_it_idled_and_each_after_its_lifetime(dsn: Dsn) -> None:
-    async with Database(dsn, min_size=0, max_idle=1.0) as database:
+@BOTH
+async def test_a_connection_above_the_minimum_ends_after_it_idled_and_each_after_its_lifetime(
+    dsn: Dsn, flavour: Any
+) -> None:
+    async with flavour(dsn, min_size=0, max_idle=1.0) as database:
         await database.fetch_value("SELECT 1")
         await until(lambda: database.stats().size == 0)
-    async with Database(dsn, min_size=1, max_lifetime=1.0) as database:
+    async with flavour(dsn, min_size=1, max_lifetime=1.0) as database:
         first = await database.fetch_value("SELECT pg_backend_pid()")
         expiries = {conn.expires_at for conn in database._pool._state.idle}
         now = time.monotonic()
@@ -357,18 +304,9 @@ async def test_a_connection_above_the_minimum_ends_after_it_idled_and_each_after
         assert await database.fetch_value("SELECT pg_backend_pid()") != first
 
 
-def test_lifetime_and_idling_hold_for_threads(dsn: Dsn) -> None:
-    with SyncDatabase(dsn, min_size=0, max_idle=1.0) as database:
-        database.fetch_value("SELECT 1")
-        wait_until(lambda: database.stats().size == 0)
-    with SyncDatabase(dsn, min_size=1, max_lifetime=1.0) as database:
-        first = database.fetch_value("SELECT pg_backend_pid()")
-        wait_until(lambda: database.stats().connects == 2)
-        assert database.fetch_value("SELECT pg_backend_pid()") != first
-
-
-async def test_rows_are_made_as_the_database_says_unless_a_call_says_otherwise(dsn: Dsn) -> None:
-    async with Database(dsn, row_factory=dict_row) as database:
+@BOTH
+async def test_rows_are_made_as_the_database_says_unless_a_call_says_otherwise(dsn: Dsn, flavour: Any) -> None:
+    async with flavour(dsn, row_factory=dict_row) as database:
         assert await database.fetch_one("SELECT 1 AS n") == {"n": 1}
         assert await database.fetch_value("SELECT 1 AS n") == 1
         async with database.transaction() as conn:
@@ -378,13 +316,6 @@ async def test_rows_are_made_as_the_database_says_unless_a_call_says_otherwise(d
             return await (await conn.execute("SELECT 2 AS n")).fetchall()
 
         assert await database.run(work) == [{"n": 2}]
-
-
-def test_rows_are_made_as_the_threads_database_says(dsn: Dsn) -> None:
-    with SyncDatabase(dsn, row_factory=dict_row) as database:
-        assert database.fetch_all("SELECT 1 AS n") == [{"n": 1}]
-        with database.connection() as conn:
-            assert conn.execute("SELECT 1 AS n").fetchone() == {"n": 1}
 
 
 # Several servers
