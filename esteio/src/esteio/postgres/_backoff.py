@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import random
 
+from esteio.policy._backoff import Exponential
+
 __all__ = ["conflict_delay", "recheck_delay", "reconnect_delay"]
 
-_FIRST = 0.02
-_CEILINGS = ((5.0, 0.08), (60.0, 0.3), (float("inf"), 1.5))  # by the age of the outage, in seconds
-_CONFLICT_FIRST = 0.004
-_CONFLICT_CEILING = 0.25
-_RECHECK_FIRST = 2.0
-_RECHECK_CEILING = 10.0
+_RECONNECT = (  # by the age of the outage, in seconds
+    (5.0, Exponential(0.02, cap=0.08)),
+    (60.0, Exponential(0.02, cap=0.3)),
+    (float("inf"), Exponential(0.02, cap=1.5)),
+)
+_RECHECK = Exponential(2.0, cap=10.0)
+_CONFLICT = Exponential(0.004, cap=0.25)
 
 
 def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float] = random) -> float:
@@ -25,20 +28,19 @@ def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float]
     Doubles from 0.02 s to a ceiling of 0.08 s, of 0.3 s once the outage is 5 s old and 1.5 s once it is a
     minute old; between half and the whole of that by `random`.
     """
-    ceiling = next(ceiling for age, ceiling in _CEILINGS if outage < age)
-    return _jittered(_FIRST, failures, ceiling, random)
+    return _jittered(next(backoff for age, backoff in _RECONNECT if outage < age), failures, random)
 
 
 def recheck_delay(failures: int, *, random: Callable[[], float] = random) -> float:
     """Seconds until a server that refused our login is asked again, in case its configuration has changed: 1 to 10."""
-    return _jittered(_RECHECK_FIRST, failures, _RECHECK_CEILING, random)
+    return _jittered(_RECHECK, failures, random)
 
 
 def conflict_delay(failures: int, *, random: Callable[[], float] = random) -> float:
-    """Seconds before a transaction that lost a conflict `failures` times runs again: 0.004 to 0.25."""
-    return _jittered(_CONFLICT_FIRST, failures, _CONFLICT_CEILING, random)
+    """Seconds before a transaction that lost a conflict `failures` times runs again: 0.002 to 0.25."""
+    return _jittered(_CONFLICT, failures, random)
 
 
-def _jittered(first: float, failures: int, ceiling: float, random: Callable[[], float]) -> float:
-    delay = min(ceiling, first * 2.0 ** min(failures - 1, 16))
-    return delay * (0.5 + 0.5 * random())
+def _jittered(backoff: Exponential, failures: int, random: Callable[[], float]) -> float:
+    # Never less than half, unlike a policy's full jitter: a server that is down must not be asked again at once.
+    return backoff.step(failures - 1) * (0.5 + 0.5 * random())
