@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import ssl
 import subprocess
@@ -161,6 +162,27 @@ async def test_what_is_too_old_or_never_was_fails(tmp_path: Path) -> None:
     assert (await check.ask()).reason == "above 60 s"
     proof = checks.freshness(lambda: time.time() - 7200, name="proof", warn_above=3600)
     assert (await proof.ask()).status is Status.WARN
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "said"),
+    [
+        ({"verified_age": 3600}, Status.PASS, ""),
+        ({"verified_age": 200_000}, Status.WARN, "above 93600 s"),
+        ({"verified_age": None}, Status.FAIL, "no backup was proven yet"),
+        ({"verified_age": 60, "amiss": [{"text": "the archive is away"}]}, Status.FAIL, "the archive is away"),
+        ({"at": 1.0}, Status.FAIL, "has said nothing for"),
+        ({"active": False}, Status.PASS, ""),
+        (None, Status.FAIL, "left no word"),
+    ],
+    ids=["well", "old", "unproven", "in trouble", "silent", "another machine's", "no agent"],
+)
+async def test_backups_are_as_old_as_their_proof(tmp_path: Path, state: object, status: Status, said: str) -> None:
+    if isinstance(state, dict):
+        (tmp_path / "s").write_text(json.dumps({"at": time.time(), "active": True, "found": [], "amiss": []} | state))
+    result = await checks.backup(tmp_path / "s").ask()
+    assert result.status is status
+    assert said in result.reason
 
 
 async def test_a_process_is_there_or_not(tmp_path: Path) -> None:

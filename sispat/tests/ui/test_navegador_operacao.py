@@ -1,19 +1,8 @@
-"""The operations page in a real browser: it renews itself, is whole without scripts, and nobody is shut out of it."""
+"""The operations page in a real browser: it renews itself and is whole without scripts; axe looks at it with all others."""
 
 import pytest
-from test_navegador_acessivel import TELAS, axe, problemas  # noqa: F401 - axe is a fixture
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.mark.parametrize("tela", TELAS)
-def test_axe_finds_nothing_on_the_operations_page(aba, axe, tela) -> None:  # noqa: F811
-    with aba("admin", viewport=TELAS[tela], color_scheme="light", reduced_motion="reduce") as pagina:
-        pagina.get_by_role("link", name="Operação").first.or_(pagina.get_by_text("Menu")).first.wait_for()
-        for janela in ("24h", "90d"):
-            pagina.goto(f"/operacao?window={janela}")
-            assert problemas(pagina, axe) == []
-        assert pagina.evaluate("document.documentElement.scrollWidth <= innerWidth"), "tables scroll by themselves"
 
 
 def test_the_page_renews_itself_and_keeps_what_somebody_reads(aba) -> None:
@@ -23,7 +12,7 @@ def test_the_page_renews_itself_and_keeps_what_somebody_reads(aba) -> None:
         antes = pagina.locator("section").last.inner_text()
         pagina.locator("section").nth(1).locator(".wide").focus()
         pagina.wait_for_function(
-            "antes => [...document.querySelectorAll('section')].at(-1).innerText !== antes", arg=antes
+            "antes => [...document.querySelectorAll('section')].at(-1).innerText !== antes", arg=antes, timeout=30_000
         )
         assert pagina.evaluate("document.querySelector('main').dataset.mark") == "same", "it was not loaded anew"
         assert pagina.evaluate("document.activeElement.className") == "wide", (
@@ -31,10 +20,12 @@ def test_the_page_renews_itself_and_keeps_what_somebody_reads(aba) -> None:
         )
 
 
-def test_without_scripts_everything_is_there(aba) -> None:
-    with aba("admin", java_script_enabled=False) as pagina:
+def test_without_scripts_everything_is_there_also_on_a_phone(aba) -> None:
+    with aba("admin", java_script_enabled=False, viewport={"width": 360, "height": 740}) as pagina:
         pagina.goto("/operacao")
-        assert "Tudo funciona" in pagina.get_by_role("status").inner_text() or "atenção" in pagina.content()
+        verdict = pagina.get_by_role("status").inner_text()
+        assert verdict.startswith(("Tudo funciona", "Funciona, mas precisa de atenção"))
         assert pagina.get_by_role("heading", level=2).count() == 7
+        assert pagina.evaluate("document.documentElement.scrollWidth") == 360, "tables scroll by themselves"
         pagina.get_by_role("link", name="90d").click()
-        assert "window=90d" in pagina.url
+        pagina.wait_for_url("**/operacao?window=90d")

@@ -91,9 +91,9 @@ class History:
         self._names: dict[str, int] = {}
         self._pruned_at = 0.0
 
-    def observe(self, observation: Observation) -> bool:
-        """Write it down; False when it has to wait. Raises nothing that a disk or a file can cause."""
-        self._pending.append(observation)
+    def observe(self, *observations: Observation) -> bool:
+        """Write them down, the oldest first; False when they have to wait. Raises nothing that a disk or a file can cause."""
+        self._pending.extend(observations)
         for _ in range(2):  # once more with a file that was begun anew
             try:
                 self._write()

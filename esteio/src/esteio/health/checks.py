@@ -8,6 +8,7 @@ user.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ from esteio.clock import SYSTEM, Clock
 from esteio.health._check import Check, Status, Unwell
 
 __all__ = [
+    "backup",
     "clock",
     "disk",
     "dns",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _DAY = 86_400.0
+_AGENT_SILENT = 300.0  # seconds; it writes every minute
 _FORECAST_AFTER = 3600.0  # seconds a disk is watched before anything is said of the days that are left
 
 
@@ -229,6 +232,40 @@ def freshness(
         if moment is None:
             raise Unwell(f"{what} never happened")
         return max(0.0, clock.time() - moment)
+
+    return Check(
+        name, _Thread(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,
+        clock=clock,
+    )  # fmt: skip
+
+
+def backup(
+    state: str | Path, *, name: str = "backup:age", warn_above: float = 26 * 3600.0, fail_above: float | None = None,
+    essential: bool = False, clock: Clock = SYSTEM,
+) -> Check:  # fmt: skip
+    """Seconds since the newest backup that was proven by a restore was begun, as the file `state` of `backup agent` says.
+
+    FAIL when the agent has said nothing for five minutes, when nothing is proven, and for whatever the agent finds wrong. 0
+    where another machine makes the backups.
+    """
+
+    def ask() -> float:
+        try:
+            found = json.loads(Path(state).read_text("utf-8"))
+            age = clock.time() - float(found["at"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise Unwell("nobody makes backups: their agent left no word") from error
+        if age > _AGENT_SILENT:
+            raise Unwell(f"nobody makes backups: their agent has said nothing for {age / 60:.0f} min")
+        if not found.get("active", True):
+            return 0.0
+        proven = found.get("verified_age")
+        observed = None if proven is None else float(proven) + age
+        if problems := [str(problem.get("text")) for key in ("found", "amiss") for problem in found.get(key, ())]:
+            raise Unwell("; ".join(problems), observed=observed)
+        if observed is None:
+            raise Unwell("no backup was proven yet")
+        return observed
 
     return Check(
         name, _Thread(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,

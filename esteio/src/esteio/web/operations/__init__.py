@@ -18,15 +18,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from esteio.health import HistoryReader, Measurements, Monitor
+from esteio.health import HistoryReader, Measurements, Monitor, Report
 from esteio.limit.headers import language as preferred
 from esteio.maintenance import Maintenance
 from esteio.serve import lifecycle
 from esteio.web.operations._facts import WINDOWS, gather
 from esteio.web.operations._page import page
-from esteio.web.operations._words import LANGUAGES
+from esteio.web.operations._words import LANGUAGES, Words
 
-__all__ = ["operations_routes"]
+__all__ = ["operations_routes", "render"]
 
 Allow = Callable[[Request], Awaitable[Response | None]]
 _EVERY = 5.0  # seconds between two events
@@ -71,14 +71,19 @@ def operations_routes(
         words = LANGUAGES[tongue(request)]
         report = await monitor.report()
         html = await asyncio.to_thread(
-            lambda: page(
-                gather(
-                    measurements, history, report, window if window in WINDOWS else "24h",
-                    closed=maintenance is not None and maintenance.look() is not None, backups=backups,
-                ),
-                words, path=path, title=title, names=names(words.tag), zone=zone,
-            )
-        )  # fmt: skip
+            render,
+            measurements,
+            history,
+            report,
+            window=window,
+            closed=maintenance is not None and maintenance.look() is not None,
+            backups=backups,
+            words=words,
+            path=path,
+            title=title,
+            names=names(words.tag),
+            zone=zone,
+        )
         return Response(html, media_type="text/html", headers={**_HEADERS, "Content-Language": words.tag})
 
     async def events(request: Request) -> Response:
@@ -91,6 +96,27 @@ def operations_routes(
         Route(f"{path}/events", events, methods=["GET"]),
         *(Route(f"{path}/{name}", _static(name, kind), methods=["GET"]) for name, kind in _STATIC.items()),
     ]
+
+
+def render(
+    measurements: Measurements,
+    history: HistoryReader | None,
+    report: Report,
+    *,
+    window: str = "24h",
+    closed: bool = False,
+    backups: Path | None = None,
+    words: Words = LANGUAGES["en"],
+    path: str = "",
+    title: str = "",
+    names: Mapping[str, str] | None = None,
+    zone: ZoneInfo | None = None,
+) -> str:
+    """The page as it is now; blocks while it reads."""
+    facts = gather(
+        measurements, history, report, window if window in WINDOWS else "24h", closed=closed, backups=backups
+    )
+    return page(facts, words, path=path, title=title, names=names or {}, zone=zone or ZoneInfo("UTC"))
 
 
 class _Streams:
