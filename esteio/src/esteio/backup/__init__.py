@@ -49,6 +49,7 @@ from esteio.backup._retention import Decision, Retention, Why
 from esteio.backup._status import Status
 from esteio.backup._sync import Copies, SyncResult
 from esteio.backup._verification import Marks, Verification
+from esteio.backup.dump import LeftOut
 from esteio.backup.restore import Restored, RestorePlan
 
 __all__ = [
@@ -76,6 +77,7 @@ __all__ = [
     "Grant",
     "LeaseHeld",
     "LeaseLost",
+    "LeftOut",
     "LockRefused",
     "Manifest",
     "ManifestError",

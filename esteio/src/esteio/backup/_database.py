@@ -55,7 +55,8 @@ class DatabaseBackups:
     def take(self, writer: BackupWriter, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
         """Write a dump into `writer`, in one stream when it is `gentle`; the manifest is for `writer.finish`."""
         at, began = datetime.fromtimestamp(self._clock.time(), UTC), self._clock.monotonic()
-        found = take(self._dsn, self._toolbox, writer, progress, jobs=1 if gentle else self._jobs)
+        jobs = 1 if gentle else self._jobs
+        found = take(self._dsn, self._toolbox, writer, progress, jobs=jobs, secrets=writer.encryption is not None)
         return Manifest(
             id=writer.id,
             kind=kind,
@@ -70,6 +71,7 @@ class DatabaseBackups:
             extensions=found.extensions,
             tables=found.tables,
             lsn=found.lsn,
+            details={"left_out": found.left_out} if found.left_out else {},
         )
 
     def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Verification:

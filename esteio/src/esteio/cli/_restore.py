@@ -23,7 +23,7 @@ from esteio.cli._show import age_text, documents_text, size_text
 from esteio.cli._words import Words
 
 if TYPE_CHECKING:
-    from esteio.backup import Backups, Restored, RestorePlan
+    from esteio.backup import Backups, LeftOut, Restored, RestorePlan
 
 __all__ = ["add_restore"]
 
@@ -234,6 +234,17 @@ def _report(done: "Restored", words: Words) -> None:
     if done.kept is not None:
         typer.echo(words.kept.format(kept=done.kept))
     _print(documents_text(done.documents, words))
+    if done.left_out is not None:
+        _print(_left_out(done.left_out, words))
+
+
+def _left_out(left: "LeftOut", words: Words) -> Iterator[str]:
+    """What has to be set by hand, as a plain backup holds no secrets."""
+    if left.passwords:
+        yield words.left_out_passwords.format(roles=", ".join(left.passwords))
+    if left.settings:
+        named = (f"{name} ({role})" if role else name for role, name in left.settings)
+        yield words.left_out_settings.format(names=", ".join(named))
 
 
 def _print(lines: Iterator[str] | Sequence[str], *more: str) -> None:

@@ -131,6 +131,10 @@ class Words:
     archive: str = "Receive the log of the cluster as it is written, until interrupted."
     schedule: str = "Show when backups are made, write it for another scheduler, or keep to it until interrupted."
     base_cron: str = "When a base is made, as in crontab; empty for never."
+    incremental_cron: str = (
+        "When what changed since the last base or incremental is copied, as in crontab; from PostgreSQL 17 on, with "
+        "summarize_wal = on. Empty for never."
+    )
     dump_cron: str = "When a dump is made, as in crontab; empty for never."
     timezone: str = "The timezone of both, such as America/Sao_Paulo."
     form: str = "Print it for this scheduler."
@@ -205,6 +209,13 @@ class Words:
     proven_whole: str = "Restored to verify it in {seconds:.1f} s: {rows} rows read ({checked})."
     not_proven: str = "Not verified; old backups were left alone."
     restored: str = "Restored {id} as {database!r} in {seconds:.1f} s: {rows} rows as they should be."
+    left_out_passwords: str = (
+        "The backup is not encrypted, so it holds no passwords: these roles were made without one, set it by ALTER ROLE: "
+        "{roles}."
+    )
+    left_out_settings: str = (
+        "Nor does it hold settings that may be secrets; set these again by ALTER DATABASE or ALTER ROLE: {names}."
+    )
     kept: str = "The database of before is kept as {kept!r}; remove it when it is no longer needed."
     recovered: str = "Restored {id} and the log as {directory} in {seconds:.1f} s; the last commit in it: {last}."
     kept_directory: str = "The data directory of before is kept as {kept}; remove it when it is no longer needed."

@@ -137,6 +137,10 @@ _PORTUGUESE = Words(
     archive="Recebe o log do servidor à medida que é escrito, até ser interrompido.",
     schedule="Mostra quando se fazem as cópias, escreve isso para outro agendador, ou cumpre-o até ser interrompido.",
     base_cron="Quando se faz uma base, como no crontab; vazio para nunca.",
+    incremental_cron=(
+        "Quando se copia o que mudou desde a última base ou incremental, como no crontab; do PostgreSQL 17 em diante, com "
+        "summarize_wal = on. Vazio para nunca."
+    ),
     dump_cron="Quando se faz um dump, como no crontab; vazio para nunca.",
     timezone="O fuso horário de ambos; sem ele, SISPAT_TIMEZONE.",
     form="Imprime para este agendador.",
@@ -213,6 +217,13 @@ _PORTUGUESE = Words(
     proven_whole="Restaurada para prova em {seconds:.1f} s: {rows} linhas lidas ({checked}).",
     not_proven="Sem prova; as cópias antigas não foram tocadas.",
     restored="{id} restaurada como {database!r} em {seconds:.1f} s: {rows} linhas como devem ser.",
+    left_out_passwords=(
+        "A cópia não é cifrada, e por isso não tem senhas: estes papéis foram criados sem uma, defina-a com ALTER ROLE: "
+        "{roles}."
+    ),
+    left_out_settings=(
+        "Também não tem parâmetros que possam ser segredos; defina de novo com ALTER DATABASE ou ALTER ROLE: {names}."
+    ),
     kept="O banco de antes está guardado como {kept!r}; remova-o quando não for mais preciso.",
     keep="fica",
     remove="removida",

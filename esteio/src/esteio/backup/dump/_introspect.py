@@ -29,7 +29,9 @@ __all__ = [
     "list_tables",
     "log_position",
     "needed_roles",
+    "roles_with_password",
     "server_version",
+    "settings_of",
 ]
 
 _DATABASE = """
@@ -41,7 +43,7 @@ select d.datname::text, pg_get_userbyid(d.datdba)::text, pg_encoding_to_char(d.e
 _SETTINGS = """
 select coalesce(r.rolname::text, ''), unnest(s.setconfig)
   from pg_db_role_setting s join pg_database d on d.oid = s.setdatabase left join pg_roles r on r.oid = s.setrole
- where d.datname = current_database() order by 1, 2"""
+ where d.datname = %s order by 1, 2"""
 _GRANTS = """
 select coalesce(r.rolname::text, ''), a.privilege_type, a.is_grantable
   from pg_database d cross join aclexplode(d.datacl) a left join pg_roles r on r.oid = a.grantee
@@ -74,10 +76,21 @@ def describe(conn: Connection) -> Database:
         ctype,
         language,
         size,
-        settings=tuple((role, setting) for role, setting in conn.execute(_SETTINGS)),
+        settings=settings_of(conn, name),
         grants=None if plain else tuple(Grant(*grant) for grant in conn.execute(_GRANTS)),
         comment=comment,
     )
+
+
+def settings_of(conn: Connection, database: str) -> tuple[tuple[str, str], ...]:
+    """A role ('' for all) and `name=value`, for each that was set for `database`."""
+    return tuple((role, setting) for role, setting in conn.execute(_SETTINGS, [database]))
+
+
+def roles_with_password(conn: Connection) -> tuple[str, ...]:
+    """Their names; only a superuser may ask."""
+    query = "select rolname::text from pg_catalog.pg_authid where rolpassword is not null order by 1"
+    return tuple(role for (role,) in conn.execute(query))
 
 
 def server_version(conn: Connection) -> str:

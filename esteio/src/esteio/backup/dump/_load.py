@@ -9,10 +9,10 @@ again. What the server cannot do (an unknown collation) is refused with PostgreS
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import LiteralString
@@ -26,13 +26,15 @@ from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Database, Part
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, undisturbed
+from esteio.backup.dump._globals import for_missing_roles
 from esteio.backup.dump._introspect import compare, digest_tables
+from esteio.backup.dump._left_out import LeftOut, hidden_settings, missing, roles, taken_over
 from esteio.backup.dump._parallel import Counting, Halt, run_parallel
 from esteio.backup.dump._take import DATA, SCHEMA, WHOLE
 from esteio.backup.tools import Toolbox
 from esteio.postgres import Dsn
 
-__all__ = ["create_database", "drop_database", "for_missing_roles", "furnish", "load", "load_archives"]
+__all__ = ["Loaded", "create_database", "drop_database", "furnish", "load", "load_archives"]
 
 _PRIVILEGES: dict[str, LiteralString] = {"CREATE": "CREATE", "CONNECT": "CONNECT", "TEMPORARY": "TEMPORARY"}
 _LISTS = frozenset({"search_path", "temp_tablespaces"})
@@ -113,28 +115,6 @@ def _statement(conn: Connection, name: str, like: Database) -> sql.Composed:
     return sql.SQL(" ").join(words)
 
 
-_NAME = r'(?:"(?:[^"]|"")+"|[^\s";]+)'
-_ROLE = re.compile(rf"(?:CREATE|ALTER) ROLE ({_NAME})(?: IN DATABASE {_NAME})?(?: |;)")
-_GRANT = re.compile(rf"GRANT ({_NAME}) TO ({_NAME})(?P<rest>.*?)(?: GRANTED BY {_NAME})?;")
-
-
-def for_missing_roles(text: str, present: Collection[str]) -> str:
-    """The statements of `text` (of pg_dumpall --globals-only) that concern roles not `present` on the server."""
-    kept = []
-    for line in text.splitlines():
-        if match := _ROLE.match(line):
-            if _plain(match[1]) not in present and " IN DATABASE " not in line[: match.end()]:
-                kept.append(line)
-        elif (match := _GRANT.fullmatch(line)) and _plain(match[2]) not in present:
-            # Who granted it may be a superuser this server does not know; here it is the one who restores.
-            kept.append(f"GRANT {match[1]} TO {match[2]}{match['rest']};")
-    return "".join(f"{line}\n" for line in kept)
-
-
-def _plain(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
-
-
 def load_archives(target: Dsn, reader: BackupReader, toolbox: Toolbox, progress: Progress, jobs: int) -> None:
     """Restore the archives in `reader` into the database `target`, `jobs` things at the same time.
 
@@ -195,6 +175,14 @@ def _conninfo(target: Dsn) -> str:
     return f"dbname='{name}'"
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A database with `rows` rows; `left_out` is None where it lacks nothing."""
+
+    rows: int
+    left_out: LeftOut | None
+
+
 def load(
     admin: Dsn,
     reader: BackupReader,
@@ -204,17 +192,22 @@ def load(
     *,
     jobs: int = 1,
     any_collation: bool = False,
-) -> int:
-    """Restore the dump in `reader` as the new database `name` on the server of `admin`; the number of rows.
+    replaces: str | None = None,
+) -> Loaded:
+    """Restore the dump in `reader` as the new database `name` on the server of `admin`.
 
-    Up to `jobs` archives, then indexes, are restored at the same time.
+    Up to `jobs` archives, then indexes, are restored at the same time. Settings that a plain backup does not hold are taken
+    from the database `replaces` of that server, where it has them.
 
     RestoreRefused when it cannot be made, ToolFailed, BackupDamaged, or VerificationFailed when what is in it then
     is not what the manifest says.
     """
     like = reader.manifest.database
     assert like is not None, "a dump has a database"
-    _make_roles(admin, reader, toolbox)
+    taken = taken_over(admin, replaces, reader.manifest) if replaces else ()
+    like = replace(like, settings=(*like.settings, *hidden_settings(reader), *taken))
+    present = roles(admin)
+    _make_roles(admin, reader, toolbox, present)
     made: list[str] = []
 
     def make() -> None:
@@ -225,16 +218,15 @@ def load(
     try:
         undisturbed(make)
         load_archives(admin.with_(database=name), reader, toolbox, progress, jobs)
-        return _compared(admin.with_(database=name), reader, like, name, progress)
+        rows = _compared(admin.with_(database=name), reader, like, name, progress)
+        return Loaded(rows, missing(reader.manifest, roles(admin) - present, taken))
     except BaseException:
         if made:
             drop_database(admin, name)
         raise
 
 
-def _make_roles(admin: Dsn, reader: BackupReader, toolbox: Toolbox) -> None:
-    with connect(admin) as conn:
-        present = {role for (role,) in conn.execute("SELECT rolname::text FROM pg_roles")}
+def _make_roles(admin: Dsn, reader: BackupReader, toolbox: Toolbox, present: frozenset[str]) -> None:
     if present.issuperset(reader.manifest.roles):
         return
     statements = for_missing_roles(reader.text("globals"), present)

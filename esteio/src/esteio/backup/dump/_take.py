@@ -10,9 +10,11 @@ pg_restore alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol
@@ -25,6 +27,7 @@ from esteio.backup._errors import DatabaseRefused, ToolFailed
 from esteio.backup._manifest import Database, Part, TableDigest
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
+from esteio.backup.dump._globals import Setting, without_secrets, without_values
 from esteio.backup.dump._introspect import (
     Table,
     describe,
@@ -35,17 +38,21 @@ from esteio.backup.dump._introspect import (
     list_tables,
     log_position,
     needed_roles,
+    roles_with_password,
     server_version,
 )
 from esteio.backup.dump._parallel import Counting, Halt, run_parallel
+from esteio.backup.dump._toc import WithoutProperties
 from esteio.backup.packing import Readable
 from esteio.backup.tools import Running, Toolbox
 from esteio.postgres import Dsn
 
-__all__ = ["DATA", "SCHEMA", "SMALL", "WHOLE", "Archive", "Dumped", "Sink", "archives", "take"]
+__all__ = ["DATA", "SCHEMA", "SETTINGS", "SMALL", "WHOLE", "Archive", "Dumped", "Sink", "archives", "take"]
 
 WHOLE, SCHEMA, DATA = "database", "schema", "data"
 """Roles of the files: everything; all but the rows; rows."""
+SETTINGS = "settings"
+"""The role of the file, always encrypted, with the database's settings that may be secrets."""
 SMALL = 32 * 1024 * 1024  # bytes of content below which one archive does
 _LITTLE = 1024 * 1024  # bytes of a table that is not worth a name on a command line
 _NAMES = 24_000  # characters of tables' names on one command line, which has 32 kB on Windows
@@ -111,6 +118,7 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+_CHUNK = 1 << 20
 _LOCK_WAIT = "600s"  # how long a table that is locked for good, as by ALTER TABLE, is waited for
 _LOCK_WAIT_AGAIN = "60s"  # for pg_dump, once we hold the lock: who waits for us to let go of it holds pg_dump up
 
@@ -125,9 +133,10 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
-    """What the manifest says of a dump."""
+    """What the manifest says of a dump; `left_out` names what a plain one must not hold."""
 
     database: Database
+    left_out: Mapping[str, Any]
     roles: tuple[str, ...]
     extensions: dict[str, str]
     tables: dict[str, TableDigest]
@@ -137,9 +146,17 @@ class Dumped:
 
 
 def take(
-    dsn: Dsn, toolbox: Callable[[int], Toolbox], sink: Sink, progress: Progress = silent, *, jobs: int = 1
+    dsn: Dsn,
+    toolbox: Callable[[int], Toolbox],
+    sink: Sink,
+    progress: Progress = silent,
+    *,
+    jobs: int = 1,
+    secrets: bool = False,
 ) -> Dumped:
     """Dump the database `dsn` into `sink`, up to `jobs` streams of its rows at the same time; what was found.
+
+    Passwords of roles, and settings that may be secrets, are only written with `secrets`, where the sink encrypts.
 
     DatabaseUnavailable, DatabaseRefused, ToolMissing (no programs of the server's major), ToolFailed, or the sink's
     own errors.
@@ -156,9 +173,27 @@ def take(
             streams = sum(archive.role == DATA for archive in planned) or 1
             told = Counting(progress, "database")
             calls: list[Callable[[Halt], Any]] = [partial(_digests, conn)]
-            calls += [partial(_dump, tools, dsn, sink, snapshot, told, streams, archive) for archive in planned]
-            digests, *_ = run_parallel([*calls, partial(_globals, tools, dsn, sink, superuser)])
-    return Dumped(database, roles, installed, digests, lsn, version, tool_version)
+            database, hidden = _split(database)
+            scrub = bool(hidden) and not secrets
+            calls += [partial(_dump, tools, dsn, sink, snapshot, told, streams, scrub, archive) for archive in planned]
+            if hidden and secrets:
+                sink.add("settings.json", SETTINGS, io.BytesIO(json.dumps(hidden, ensure_ascii=False).encode()))
+            passwords = roles_with_password(conn) if superuser else ()
+            write_globals = partial(_globals, tools, dsn, sink, superuser and secrets, secrets)
+            digests, *_, of_roles = run_parallel([*calls, write_globals])
+    left_out = {} if secrets else {"passwords": passwords, "settings": _named(hidden), "role_settings": of_roles}
+    left_out = {what: left for what, left in left_out.items() if left}
+    return Dumped(database, left_out, roles, installed, digests, lsn, version, tool_version)
+
+
+def _split(database: Database) -> tuple[Database, tuple[Setting, ...]]:
+    """What of the database anybody may read who can read the manifest, and the rest of its settings."""
+    kept, hidden = without_values(database.settings)
+    return replace(database, settings=kept), hidden
+
+
+def _named(hidden: Sequence[Setting]) -> list[Setting]:
+    return [(role, setting.partition("=")[0]) for role, setting in hidden]
 
 
 @contextmanager
@@ -192,12 +227,22 @@ def _digests(conn: Connection, halt: Halt) -> dict[str, TableDigest]:
         return digest_tables(conn)
 
 
-def _globals(tools: Toolbox, dsn: Dsn, sink: Sink, passwords: bool, halt: Halt) -> None:
+def _globals(
+    tools: Toolbox, dsn: Dsn, sink: Sink, passwords: bool, secrets: bool, halt: Halt
+) -> tuple[tuple[str, str], ...]:
+    """Write the roles; the settings of theirs that were left out."""
     arguments = ["--globals-only", "--no-password", "--lock-wait-timeout=" + _LOCK_WAIT]
     if not passwords:
         arguments.append("--no-role-passwords")
     with tools.start("pg_dumpall", arguments, dsn=dsn, stdout=True) as running, halt.ends(running.ask_to_end):
-        sink.add("globals.sql", "globals", _Content(running))
+        content = _Content(running)
+        text = b"".join(iter(lambda: content.read(_CHUNK), b"")).decode()  # some hundred bytes for each role
+    try:
+        kept, left = (text, ()) if secrets else without_secrets(text)
+    except ValueError as error:
+        raise ToolFailed("pg_dumpall", 0, str(error)) from error
+    sink.add("globals.sql", "globals", io.BytesIO(kept.encode()))
+    return left
 
 
 def _dump(
@@ -207,6 +252,7 @@ def _dump(
     snapshot: str,
     told: Counting,
     streams: int,
+    scrub: bool,
     archive: Archive,
     halt: Halt,
 ) -> None:
@@ -219,7 +265,8 @@ def _dump(
         *archive.arguments,
     ]
     with tools.start("pg_dump", arguments, dsn=dsn, stdout=True) as running, halt.ends(running.ask_to_end):
-        sink.add(archive.name, archive.role, _Content(running, told), streams)
+        content = _Content(running, told)
+        sink.add(archive.name, archive.role, WithoutProperties(content) if scrub else content, streams)
 
 
 class _Content:

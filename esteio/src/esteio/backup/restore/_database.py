@@ -25,7 +25,7 @@ from esteio.backup._files import BackupReader
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
 from esteio.backup.documents import Returned, Untouched
-from esteio.backup.dump import load
+from esteio.backup.dump import LeftOut, Loaded, load
 from esteio.backup.dump._load import drop_database
 from esteio.backup.restore._checks import database_exists, require_possible
 from esteio.backup.tools import Toolbox
@@ -138,6 +138,8 @@ class Restored:
     rows: int
     seconds: float
     documents: Returned | None = None
+    left_out: LeftOut | None = None
+    """What a plain backup does not hold, and is to be set by hand; None when nothing."""
 
 
 def restore_into(
@@ -168,14 +170,14 @@ def restore_into(
     reader.check(progress)
     with documents or Untouched() as beside:
         beside.fetch(progress)
-        rows = load(admin, reader, name, toolbox(major), progress, jobs=jobs)
+        loaded = load(admin, reader, name, toolbox(major), progress, jobs=jobs)
         try:
             beside.swap()
         except BaseException:
             drop_database(admin, name)
             raise
         beside.settle()
-    return Restored(reader.manifest.id, name, None, rows, clock.monotonic() - began, beside.returned)
+    return _restored(reader, name, None, loaded, beside, clock.monotonic() - began)
 
 
 def restore_in_place(
@@ -225,25 +227,31 @@ def _replace(
     began = clock.monotonic()
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
     new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
-    rows = None
+    loaded = None
     with documents as beside:
         beside.fetch(progress)
         try:
-            rows = load(admin, reader, new, tools, progress, jobs=jobs)
+            loaded = load(admin, reader, new, tools, progress, jobs=jobs, replaces=name if there else None)
             beside.swap()
             if kept is not None:
                 progress("swap", 0, 0, "")
                 swap(admin, new, name, kept, patience=patience, clock=clock)
         except BaseException as error:
-            if kept is not None and rows is not None and _settled(beside, admin, new, clock):
+            if kept is not None and loaded is not None and _settled(beside, admin, new, clock):
                 if isinstance(error, DatabaseUnavailable):
-                    return Restored(reader.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+                    return _restored(reader, name, kept, loaded, beside, clock.monotonic() - began)
                 raise  # an interrupt that came too late
-            if kept is not None or rows is not None:
+            if kept is not None or loaded is not None:
                 drop_database(admin, new)
             raise
         beside.settle()
-    return Restored(reader.manifest.id, name, kept, rows, clock.monotonic() - began, beside.returned)
+    return _restored(reader, name, kept, loaded, beside, clock.monotonic() - began)
+
+
+def _restored(
+    reader: BackupReader, name: str, kept: str | None, loaded: Loaded, beside: Untouched, seconds: float
+) -> Restored:
+    return Restored(reader.manifest.id, name, kept, loaded.rows, seconds, beside.returned, loaded.left_out)
 
 
 def _settled(beside: Untouched, admin: Dsn, new: str, clock: Clock) -> bool:

@@ -115,7 +115,7 @@ def verify_dump(
                 require_extensions(conn, reader.manifest, _NAME)
             start = clock.monotonic()
             tools = toolbox(reader.manifest.major)
-            rows = load(scratch.dsn, reader, _NAME, tools, progress, jobs=jobs, any_collation=True)
+            rows = load(scratch.dsn, reader, _NAME, tools, progress, jobs=jobs, any_collation=True).rows
             restored = clock.monotonic() - start
             checked += ["restore", "number of rows of each table", "sampled rows of each table"]
             if _amcheck(scratch.dsn.with_(database=_NAME), tools, progress):
