@@ -38,6 +38,7 @@ from esteio.backup.schedule import (
 )
 from esteio.backup.schedule._cron import Known, Outcome, after, decide
 from esteio.backup.schedule._scheduler import recall
+from esteio.cli._schedule import scheduled
 from esteio.testing import ManualClock, recorded_events
 
 HOUR = 3600.0
@@ -104,6 +105,23 @@ def test_the_defaults_are_daily_at_two_and_every_six_hours() -> None:
 
 def known(**moments: float) -> dict[str, Known]:
     return {name.replace("_", "-"): Known(moment) for name, moment in moments.items()}
+
+
+def test_a_base_a_week_covers_the_incremental_of_its_day() -> None:
+    tasks = scheduled("0 2 * * 0", "0 */6 * * *", "UTC", incremental="0 2 * * *")
+    seen, now, made = decide(tasks, {}, NOON).known, NOON, []
+    while now < NOON + 8 * 24 * HOUR:  # from a Sunday to the Monday after the next
+        decision = decide(tasks, seen, now)
+        made += [f"{said(now, 'UTC')[8:13]} {job.kind}" for job in decision.due if job.kind != "dump"]
+        seen = {**decision.known, **{job.name: after(job, Known(now), Outcome.DONE, now) for job in decision.due}}
+        now = decide(tasks, seen, now).next
+    assert made == [*(f"0{day} 02 incremental" for day in range(2, 8)), "08 02 base", "09 02 incremental"]
+    # A base that is wanted now, as there is none, covers it too; it is not made a minute later.
+    wanted, monday = Errand("wanted-base", "base", "there is no base backup"), at("2026-03-16 02:00")
+    decision = decide(tasks, {task.name: Known(at("2026-03-16 01:00")) for task in tasks}, monday, wanted)
+    assert [job.kind for job in decision.due] == ["base"]
+    later = {**decision.known, wanted.name: after(wanted, decision.known[wanted.name], Outcome.DONE, monday)}
+    assert decide(tasks, later, monday + 60).due == ()
 
 
 def test_a_task_seen_first_waits_for_its_next_moment() -> None:

@@ -251,6 +251,7 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
     @app.command("schedule", help=words.schedule)
     def schedule(
         base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
+        incremental: Annotated[str, typer.Option("--incremental", help=words.incremental_cron)] = "",
         dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
         timezone: Annotated[str | None, typer.Option("--timezone", help=words.timezone)] = None,
         form: Annotated[Form | None, typer.Option("--for", help=words.form)] = None,
@@ -258,7 +259,7 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
         install: Annotated[bool, typer.Option("--install", help=words.install)] = False,
         run: Annotated[bool, typer.Option("--run", help=words.keep_to, hidden=True)] = False,
     ) -> None:
-        tasks = scheduled(base, dump, timezone or zone())
+        tasks = scheduled(base, dump, timezone or zone(), incremental)
         if form is None and install:
             raise typer.BadParameter(words.install_for)
         if form is not None:

@@ -32,11 +32,12 @@ def add_operate(
     @app.command("agent", help=words.operate)
     def agent(
         base: Annotated[str, typer.Option("--base", help=words.base_cron)] = "0 2 * * *",
+        incremental: Annotated[str, typer.Option("--incremental", help=words.incremental_cron)] = "",
         dump: Annotated[str, typer.Option("--dump", help=words.dump_cron)] = "0 */6 * * *",
         timezone: Annotated[str | None, typer.Option("--timezone", help=words.timezone)] = None,
         archive: Annotated[bool, typer.Option("--archive/--no-archive", help=words.with_archive)] = True,
     ) -> None:
-        tasks = scheduled(base, dump, timezone or zone())
+        tasks = scheduled(base, dump, timezone or zone(), incremental)
         show(tasks, words)
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s")
         plan = Operation(tasks, run_command, archive=archive)
@@ -52,4 +53,4 @@ def add_operate(
         archive: Annotated[bool, typer.Option("--archive/--no-archive")] = True,
     ) -> None:
         typer.echo(words.now_say.format(command="agent"), err=True)
-        agent(base, dump, timezone, archive)
+        agent(base, "", dump, timezone, archive)

@@ -28,11 +28,11 @@ class Form(StrEnum):
     windows = "windows"
 
 
-def scheduled(base: str, dump: str, timezone: str) -> tuple[Task, ...]:
-    """The tasks for two cron expressions; an empty one is left out."""
+def scheduled(base: str, dump: str, timezone: str, incremental: str = "") -> tuple[Task, ...]:
+    """The tasks for three cron expressions; an empty one is left out."""
     from esteio.backup.schedule import Cron, Task
 
-    given = (("daily", base, "base"), ("every-six-hours", dump, "dump"))
+    given = (("daily", base, "base"), ("incremental", incremental, "incremental"), ("every-six-hours", dump, "dump"))
     return tuple(Task(name, Cron(cron, timezone), kind) for name, cron, kind in given if cron)
 
 

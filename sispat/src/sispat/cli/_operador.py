@@ -87,9 +87,10 @@ def operacao(settings: Settings) -> Operation:
 
     embutido = settings.database_url is None
     base = settings.backup_base if settings.backup_base != "auto" else _AS_DUAS if embutido else "não"
-    base, dump = ("" if vez == "não" else vez for vez in (base, settings.backup_dump))
+    vezes = (base, settings.backup_dump, settings.backup_incremental)
+    base, dump, incremental = ("" if vez == "não" else vez for vez in vezes)
     return Operation(
-        scheduled(base, dump, settings.timezone),
+        scheduled(base, dump, settings.timezone, incremental),
         run_command,
         archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and embutido),
         alone=embutido,

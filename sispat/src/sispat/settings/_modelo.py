@@ -493,6 +493,16 @@ class Settings(BaseModel):
             aceita="cinco campos como no crontab, no fuso SISPAT_TIMEZONE; auto; não para nunca",
         ),
     ] = "auto"
+    backup_incremental: Annotated[
+        str,
+        BeforeValidator(ler_cron()),
+        Variavel(
+            "SISPAT_BACKUP_INCREMENTAL",
+            "Quando o operador copia o que mudou no servidor desde a última base ou incremental: com uma base por semana, uma "
+            "por dia. Onde uma base é feita no mesmo momento, ela basta.",
+            aceita="cinco campos como no crontab, no fuso SISPAT_TIMEZONE; não para nunca",
+        ),
+    ] = "não"
     backup_dump: Annotated[
         str,
         BeforeValidator(ler_cron()),

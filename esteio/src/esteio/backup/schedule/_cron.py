@@ -6,7 +6,8 @@ clock has jumped, one that comes twice runs the first time.
 However many moments were missed, a task is due once. A task seen for the first time waits for its next
 moment. What failed is due again after 5, 15, then every 60 minutes, or at its next moment if that comes first; what
 was refused because another run was under way, after 2 minutes. An errand is run at once, but each time later when it
-comes back within a day. When the clock was set back, what ran in the future that was is forgotten.
+comes back within a day. An incremental that is due together with a base is covered by it. When the clock was set back,
+what ran in the future that was is forgotten.
 """
 
 from __future__ import annotations
@@ -159,6 +160,10 @@ def decide(tasks: Sequence[Task], known: Mapping[str, Known], now: float, errand
     due = tuple(job for job in jobs if _is_due(job, seen[job.name], now))
     if errand and any(isinstance(job, Task) and job.kind == errand.kind for job in due):
         due = tuple(job for job in due if job is not errand)  # the task does it
+    if any(job.kind == "base" for job in due):  # and what changed since is in a base that is made now
+        covered = [job for job in due if job.kind == "incremental"]
+        seen |= {job.name: Known(now) for job in covered}
+        due = tuple(job for job in due if job not in covered)
     moments = [task.cron.next(now) for task in tasks]
     moments += [each.again for each in seen.values() if each.again is not None and each.again > now]
     return Decision(due, min(moments, default=float("inf")), {**known, **seen})
