@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -53,6 +54,15 @@ def test_no_help_of_a_command_is_portuguese_to_who_reads_english() -> None:
     said = _run("-c", _ALL_HELP, SISPAT_LANG="en").stdout.splitlines()
     assert len(said) > 150
     assert [line for line in said if _PORTUGUESE.search(line)] == []
+
+
+def test_the_page_of_the_commands_is_current() -> None:
+    """`make docs` writes it."""
+    root = Path(__file__).parents[3]
+    made = subprocess.run(
+        [sys.executable, "-m", "tools.commands"], cwd=root, capture_output=True, text=True, timeout=60
+    )
+    assert made.stdout == (root / "docs/reference/sispat-commands.md").read_text("utf-8"), made.stderr
 
 
 def test_wrong_settings_are_told_in_english() -> None:

@@ -17,6 +17,8 @@ _PORTUGUESE = re.compile(
     r"[ãõçáéíóúâêôà]|\b(?:nenhum|um|uma|para|de|da|dos|das|em|que|por|foi|seu|sua|ou|ao|sem|pelo|pela|este|esta|isto|bem|bens)\b",
     re.IGNORECASE,
 )
+# Files, documents, and the page of Esteio, which has both languages of its own.
+_NOT_OURS = ("/static", "/api", "/patrimonios.csv", "/operacao", "/metrics")
 _ENDS = ("/sair", "/idioma", "/conta/sessoes/encerrar")  # the walk, or its language
 _WRITTEN = """
 select valor from (
@@ -48,7 +50,7 @@ async def test_no_page_shows_portuguese_to_who_chose_english(navegar, cidade) ->
         while waiting:
             path = waiting.pop(0)
             kind = _ID.sub("*", path.partition("?")[0])
-            if kind in seen or not path.startswith("/") or path.startswith(("/static", "/api", "/patrimonios.csv")):
+            if kind in seen or not path.startswith("/") or path.startswith(_NOT_OURS):
                 continue
             seen.add(kind)
             page = await person.ver(path)
