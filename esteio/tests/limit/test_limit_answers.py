@@ -20,6 +20,9 @@ def test_a_denied_hit_passes_after_its_wait_and_not_before(limit: Limit, hits: l
         elif not answer.allowed:
             assert meter.look(answer.retry, cost).allowed
             assert not meter.look(answer.retry - 1, cost).allowed
+        else:
+            assert answer.retry == 0
+        assert (meter.look().allowed, meter.look().retry) == (True, 0)
 
 
 @given(small, traffic)

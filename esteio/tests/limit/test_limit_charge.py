@@ -45,6 +45,23 @@ def test_a_charge_that_would_not_count_any_more_changes_nothing(
         assert meter.look().remaining == before
 
 
+def test_a_charge_of_exactly_one_period_ago_changes_nothing_any_more() -> None:
+    for name, periods in (("window", 1), ("fixed", 1), ("counter", 2)):
+        limit = Limit(10, PER_US / 1e6, algorithm=name)  # type: ignore[arg-type]
+        meter = Meter(limit).run([(0, 1)])
+        assert limit.rule.charge(meter.state, meter.now, 1, limit, periods * PER_US) == meter.state, name
+
+
+def test_a_charge_of_the_moment_a_window_began_is_one_of_that_window() -> None:
+    limit = Limit(10, PER_US / 1e6, algorithm="counter")
+    meter = Meter(limit).run([(0, 1)])
+    start = meter.now
+    assert limit.rule.charge(meter.state, start + 100, 2, limit, 100) == (start, 3, 0)
+    assert limit.rule.charge(meter.state, start + 100, 2, limit, 101) == (start, 1, 2)
+    assert limit.rule.charge(meter.state, start + 100, 2, limit, 100 + PER_US) == (start, 1, 2)
+    assert limit.rule.charge(meter.state, start + 100, 2, limit, 101 + PER_US) == (start, 1, 0)
+
+
 def test_ten_used_elsewhere_stay_used_when_a_charge_of_fifteen_seconds_ago_arrives() -> None:
     for name in NAMES:
         limit = Limit(10, 10, algorithm=name)  # type: ignore[arg-type]

@@ -60,6 +60,15 @@ def test_a_clock_set_far_back_shuts_no_key_for_longer_than_three_periods(
     assert meter.hit(limit.rate).allowed
 
 
+def test_a_window_of_the_future_stays_for_one_period_and_begins_now_beyond() -> None:
+    for name, periods in (("fixed", 1), ("counter", 2)):
+        meter = Meter(Limit(3, PER_US / 1e6, algorithm=name)).run([(0, 1)])  # type: ignore[arg-type]
+        meter.now -= PER_US
+        assert meter.look().reset == (periods + 1) * PER_US, name
+        meter.now -= 1
+        assert meter.look().reset == periods * PER_US, name
+
+
 def test_a_moment_back_is_counted_as_the_same_moment() -> None:
     for name in ("window", "counter", "fixed"):  # the bucket of gcra leaks nothing meanwhile
         meter = Meter(Limit(3, PER_US / 1e6, algorithm=name)).run([(0, 1), (-5, 1), (-5, 1), (3, 1)])

@@ -3,7 +3,7 @@
 from fractions import Fraction
 from math import ceil, floor
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from traffic import PER_US, Meter, traffic
 
@@ -68,6 +68,7 @@ def test_fixed_decides_as_its_model(rate: int, hits: list[tuple[int, int]]) -> N
 
 
 @given(rates, traffic)
+@example(2, [(0, 1), (2 * PER_US, 1), (PER_US, 2)])  # the windows begin again after two without a hit, to the moment
 def test_counter_decides_as_its_model(rate: int, hits: list[tuple[int, int]]) -> None:
     model = Counter(rate, PER_US)
     for each in Meter(Limit(rate, PER_US / 1e6, algorithm="counter")).run(hits).asked:
@@ -75,6 +76,7 @@ def test_counter_decides_as_its_model(rate: int, hits: list[tuple[int, int]]) ->
 
 
 @given(rates, st.integers(1, 20), traffic)
+@example(3, 3, [(0, 1), (2 * PER_US, 3)])  # a bucket that ran dry has room for all of its burst
 def test_gcra_decides_as_a_leaky_bucket(rate: int, burst: int, hits: list[tuple[int, int]]) -> None:
     model = Bucket(rate, PER_US, burst)
     for each in Meter(Limit(rate, PER_US / 1e6, algorithm="gcra", burst=burst)).run(hits).asked:
@@ -91,3 +93,13 @@ def test_the_grains_of_a_long_counter_are_never_generous(rate: int, passed: int,
     _, _, remaining, _, _ = limit.decide(state, 1_000 + passed % limit.per_us, 0)
     truth = rate - before * (1 - Fraction(passed % limit.per_us, limit.per_us))
     assert truth - 4 < remaining <= truth
+
+
+@given(st.integers(0, 366 * 86400 * 10**6 - 1), st.integers(1, 9))
+def test_the_wait_that_a_long_counter_tells_ends_with_a_grain(passed: int, cost: int) -> None:
+    limit = Limit(10, 366 * 86400, algorithm="counter")
+    state, now = (1_000, 0, 10), 1_000 + passed  # ten of ten were used in the window before
+    _, allowed, _, _, retry = limit.decide(state, now, cost)
+    if not allowed:
+        assert limit.decide(state, now + retry, cost)[1]
+        assert not limit.decide(state, now + retry - 1, cost)[1]

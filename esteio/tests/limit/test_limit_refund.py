@@ -81,3 +81,11 @@ def test_a_refund_gives_back_exactly_its_cost_at_once() -> None:
         meter = Meter(limit).run([(0, 4), (0, 3)])
         meter.state = limit.rule.refund(meter.state, meter.now, 4, limit)
         assert meter.look().remaining == 6, name
+
+
+def test_a_key_whose_only_hit_was_given_back_is_as_unused_as_a_new_one() -> None:
+    for name in NAMES:
+        limit = Limit(3, PER_US / 1e6, algorithm=name)  # type: ignore[arg-type]
+        meter = Meter(limit).run([(0, 2)])
+        assert limit.rule.refund(meter.state, meter.now + 100, 2, limit) == (), name
+        assert limit.rule.until((), limit) == 0, name

@@ -26,6 +26,7 @@ from esteio import (
 )
 from esteio.policy import AttemptFailed, Constant, Exponential, Recovered, RetriesGaveUp, attempts_of
 from esteio.policy._backoff import waits
+from esteio.policy._retry_run import GiveUp, RetryRules, RetryRun
 from esteio.testing import ManualClock, flaky, no_retries, no_waits, recorded_events
 
 
@@ -157,6 +158,37 @@ def test_not_sent_is_seen_through_the_wrappers_of_a_client_and_can_be_declared()
     with pytest.raises(ClientError):
         pipe_of(Retry(2, idempotent=False, unsent=ClientError)).call(declared)
     assert declared.calls == 2
+
+
+@pytest.mark.parametrize(("wrappers", "calls"), [(4, 2), (5, 1)])
+def test_not_sent_is_looked_for_in_five_errors_of_a_chain(wrappers: int, calls: int) -> None:
+    dep = flaky(wrapped_in(wrappers, ConnectionRefusedError()))
+    with pytest.raises(LookupError):
+        pipe_of(Retry(2, idempotent=False)).call(dep)
+    assert dep.calls == calls
+
+
+def wrapped_in(wrappers: int, error: Exception) -> Exception:
+    """`error` in so many others, each raised while the one inside was handled, without `from`."""
+    for _ in range(wrappers):
+        outer = LookupError()
+        outer.__context__ = error
+        error = outer
+    return error
+
+
+@pytest.mark.parametrize(("left", "answer"), [(1.0, GiveUp("deadline")), (1.001, 1.0)])
+def test_a_wait_that_would_end_with_the_deadline_is_not_begun(left: float, answer: float | GiveUp) -> None:
+    rules = RetryRules(3, 1.0, idempotent=True, jitter="none")
+    assert RetryRun(rules, 0.0, lambda: 1.0, None).after(OSError(), left, lambda: 0.0) == answer
+
+
+@pytest.mark.parametrize(("wait", "retry_after_max", "longest"), [(5.0, 60, 132.0), (5.0, 1, 10.0), (5.0, 0, 10.0)])
+def test_the_longest_pauses_are_those_of_the_back_off_or_of_what_servers_may_ask(
+    wait: float, retry_after_max: float, longest: float
+) -> None:
+    rules = RetryRules(3, wait, idempotent=True, jitter="none", retry_after_max=retry_after_max)
+    assert rules.longest_pauses(2) == pytest.approx(longest)
 
 
 def test_inside_another_retry_there_is_one_attempt_unless_told_otherwise() -> None:

@@ -120,24 +120,25 @@ def test_the_event_of_a_death_says_why_and_whether_anybody_was_ever_ready():
 def test_each_step_of_a_workers_life_is_told_with_its_pid_and_seconds():
     stage = Stage(1)
     manager = stage.manager
-    stage.step()
-    assert stage.events == [WorkerStarted("worker 0", 1001)]
+    stage.step(5)
+    stage.ends(1, 3)
     stage.step(2)
-    stage.says(Phase.STARTING)
     assert (manager.ever_served, manager.ever_ready) == (False, False)
     stage.says(Phase.SERVING)
     assert (manager.ever_served, manager.ever_ready) == (True, False)
     stage.step(1)
     stage.says(Phase.READY)
     assert (manager.ever_served, manager.ever_ready) == (True, True)
-    assert stage.events[1:] == [WorkerReady("worker 0", 1001, 3.0)]
+    started = [WorkerStarted("worker 0", pid) for pid in (1001, 1002)]
+    assert stage.events == [started[0], stage.named("WorkerDied")[0], started[1], WorkerReady("worker 0", 1002, 3.0)]
     stage.step(1)
-    stage.ends(1, -signal.SIGKILL)
-    died = stage.events[2]
-    assert (died.name, died.pid, died.exitcode, died.uptime, died.ever_ready) == ("worker 0", 1001, -9, 4.0, True)
+    stage.ends(2, -signal.SIGKILL)
+    died = stage.events[4]
+    assert (died.name, died.pid, died.exitcode, died.uptime, died.ever_ready) == ("worker 0", 1002, -9, 4.0, True)
+    stage.step(died.restart_in)
     manager.stop(stage.now)
-    stage.ends(2, 0)
-    assert stage.events[3:] == [WorkerStarted("worker 0", 1002), WorkerStopped("worker 0", 1002, 0, described(0))]
+    stage.ends(3, 0)
+    assert stage.events[5:] == [WorkerStarted("worker 0", 1003), WorkerStopped("worker 0", 1003, 0, described(0))]
 
 
 def test_a_process_the_system_refuses_counts_as_a_death():
