@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import esteio
-from esteio.serve import Backoff, ConnectionLimits, ServerOptions, Timeouts
+from esteio.serve import ConnectionLimits, ServerOptions, Timeouts
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md")) if "adr" not in page.parts)
@@ -44,7 +44,7 @@ def test_each_exported_name_is_explained(name: str) -> None:
     assert not missing, f"{name}: on no page of docs/: {missing}"
 
 
-@pytest.mark.parametrize("settings", [Backoff, ConnectionLimits, ServerOptions, Timeouts])
+@pytest.mark.parametrize("settings", [ConnectionLimits, ServerOptions, Timeouts])
 def test_each_setting_of_serve_is_in_its_reference(settings: type) -> None:
     page = (DOCS / "reference" / "serve.md").read_text(encoding="utf-8")
     missing = [field.name for field in dataclasses.fields(settings) if not re.search(rf"\b{field.name}\b", page)]
