@@ -253,7 +253,14 @@ async def test_a_transaction_is_committed_although_its_place_in_the_log_may_not_
         async with Database(postgres_server.dsn(name, name)) as database:
             pool, conn = await database.core.borrow(False, None)
             work = Transaction(
-                conn, pool, database._resolver, database.core.target, Mode(), answer_timeout=15.0, locate=True
+                conn,
+                pool,
+                database._resolver,
+                database.core.target,
+                Mode(),
+                begin_timeout=15.0,
+                commit_timeout=15.0,
+                locate=True,
             )
             await work.begin()
             await conn.execute("INSERT INTO entry VALUES (1)")
@@ -330,7 +337,7 @@ async def test_a_begin_that_is_not_answered_is_left_after_answer_timeout_and_run
         frozen = await database.fetch_value(_PID)
         os.kill(frozen, signal.SIGSTOP)
         try:
-            with pytest.raises(DatabaseUnavailable, match=r"BEGIN was not answered within answer_timeout=0\.3 s"):
+            with pytest.raises(DatabaseUnavailable, match=r"BEGIN was not answered within 0\.3 s"):
                 async with database.transaction():
                     pass
             assert await database.run(_backend) != frozen
@@ -359,7 +366,7 @@ async def test_a_run_goes_on_where_a_server_answers_when_its_begin_was_not(
 async def test_a_commit_that_is_not_answered_is_unknown_after_answer_timeout(
     frozen: PostgresServer, flavour: Any
 ) -> None:
-    dsn = frozen.dsn().with_(pool_timeout=0.5)
+    dsn = frozen.dsn().with_(pool_timeout=0.5, statement_timeout=200)  # and a second more, for COMMIT
     async with flavour(dsn, min_size=1, answer_timeout=0.3) as database:
 
         async def freeze(conn: Any) -> None:
@@ -369,7 +376,7 @@ async def test_a_commit_that_is_not_answered_is_unknown_after_answer_timeout(
         with pytest.raises(CommitUnknown) as caught:
             await database.run(freeze)
         assert caught.value.xid > 0
-        assert "COMMIT was not answered within answer_timeout=0.3 s" in str(caught.value.__cause__)
+        assert "COMMIT was not answered within 1.2 s" in str(caught.value.__cause__)
         assert database.stats().in_use == 0
         frozen.thaw()
 

@@ -159,10 +159,12 @@ class Worker:
         if self._task is not None:
             self._task.cancel()
 
-    async def join(self, timeout: float) -> None:
-        """Return when it has ended, after `timeout` seconds at the latest."""
-        if self._task is not None:
-            await asyncio.wait({self._task}, timeout=timeout)
+    async def join(self, timeout: float) -> bool:
+        """Return when it has ended, after `timeout` seconds at the latest; whether it is known to have ended."""
+        if self._task is None:
+            return False
+        await asyncio.wait({self._task}, timeout=timeout)
+        return self._task.done()
 
 
 class TimeLimit:
@@ -230,11 +232,13 @@ class Race(Generic[K, R]):
         """Let the others end."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        while not self._results.empty():
-            _, result = self._results.get_nowait()
-            if not isinstance(result, Exception):
-                self._refuse(result)
+        try:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+        finally:  # whoever runs the race may be interrupted again here
+            while not self._results.empty():
+                _, result = self._results.get_nowait()
+                if not isinstance(result, Exception):
+                    self._refuse(result)
 
     async def _run(self, key: K, attempt: Callable[[K], Awaitable[R]]) -> None:
         result: R | Exception

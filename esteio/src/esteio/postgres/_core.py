@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from esteio.postgres._dsn import Dsn
     from esteio.postgres._hosts import Target
 
-__all__ = ["Core"]
+__all__ = ["HUNG_SECONDS", "Core"]
+
+HUNG_SECONDS = 1.0
+"""What a server may take beyond its own statement_timeout before it is taken to hang."""
 
 
 class Core:
@@ -51,7 +54,9 @@ class Core:
         self.resolver = resolver
         self.target = target
         self.clock = clock
-        self.answer_timeout = answer_timeout
+        self._begin_timeout = answer_timeout
+        # A server that lives may work on deferred constraints for as long as on any other statement.
+        self._commit_timeout = max(answer_timeout, dsn.statement_timeout / 1000 + HUNG_SECONDS)
         self.retried = 0
         self._lock = Lock()  # of the counter
 
@@ -84,7 +89,8 @@ class Core:
             self.resolver,
             self.target if pool is self.pool else self.replicas.target,
             mode,
-            answer_timeout=self.answer_timeout,
+            begin_timeout=self._begin_timeout,
+            commit_timeout=self._commit_timeout,
             locate=self.replicas.exist and CURRENT.get() is not None,
         )
 

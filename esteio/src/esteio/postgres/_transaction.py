@@ -2,8 +2,8 @@
 
 Promises: the transaction's id is known before the first write, at the price of no round trip; a COMMIT
 whose answer was lost ends as committed, as not committed (the driver's error), or as CommitUnknown - never
-wrongly as either. A server that answers neither BEGIN nor COMMIT for `answer_timeout` seconds hangs, and is not waited
-for any longer. The connection is back in its pool whatever happens.
+wrongly as either. A server that answers neither BEGIN nor COMMIT in time hangs, and is not waited for any
+longer. The connection is back in its pool whatever happens.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class Transaction:
     """A transaction that begins on `conn`, which was acquired from `pool`."""
 
     __slots__ = (
-        "_answer_timeout",
+        "_begin_timeout",
+        "_commit_timeout",
         "_locate",
         "_mode",
         "_resolver",
@@ -70,7 +71,8 @@ class Transaction:
         target: Target,
         mode: Mode,
         *,
-        answer_timeout: float,
+        begin_timeout: float,
+        commit_timeout: float,
         locate: bool = False,
     ) -> None:
         self.conn = conn
@@ -78,7 +80,8 @@ class Transaction:
         self._resolver = resolver
         self._target = target
         self._mode = mode
-        self._answer_timeout = answer_timeout
+        self._begin_timeout = begin_timeout
+        self._commit_timeout = commit_timeout
         self._locate = locate
         self.ticket: Ticket | None = None
         self.lsn: int | None = None
@@ -104,12 +107,12 @@ class Transaction:
 
     async def _exchange(self, command: bytes) -> list[PGresult]:
         conn = self.conn
-        self.pool.bound_for(conn, self._answer_timeout)
+        self.pool.bound_for(conn, self._begin_timeout)
         async with conn.lock:
             try:
                 results = await conn.wait(exchanged(conn.pgconn, command))
             except psycopg.Error as error:
-                self._refuse_hanging("BEGIN", error)
+                self._refuse_hanging("BEGIN", self._begin_timeout, error)
                 raise
         conn.cut_at = inf
         return results
@@ -146,7 +149,7 @@ class Transaction:
         """
         conn = self.conn
         left = time_left(None)
-        self.pool.bound_for(conn, self._answer_timeout)
+        self.pool.bound_for(conn, self._commit_timeout)
         async with conn.lock:
             exchange = exchanged(conn.pgconn, commit, answers=1)
             try:
@@ -158,7 +161,7 @@ class Transaction:
                 conn.cut()  # before anybody takes this for the loss of the server
                 raise
             except psycopg.Error as error:
-                self._refuse_hanging("COMMIT", error)
+                self._refuse_hanging("COMMIT", self._commit_timeout, error)
                 raise
 
     async def _late_answer(self, exchange: PQGen[list[PGresult]]) -> None:
@@ -173,12 +176,13 @@ class Transaction:
         else:
             self.outcome = Outcome.COMMITTED
 
-    def _refuse_hanging(self, command: str, error: psycopg.Error) -> None:
+    def _refuse_hanging(self, command: str, seconds: float, error: psycopg.Error) -> None:
         """If the pool has cut the connection because nothing came, say so: the server hangs, for others as well."""
         if not self.pool.has_cut(self.conn):
             return
-        limit = f"answer_timeout={self._answer_timeout:g} s"
-        hangs = psycopg.OperationalError(f"{command} was not answered within {limit}: the server hangs")
+        hangs = psycopg.OperationalError(
+            f"{command} was not answered within {seconds:g} s, so the server hangs; more is allowed by answer_timeout"
+        )
         self.pool.invalidate(self.conn, str(hangs), silent=True)
         raise hangs from error
 

@@ -127,10 +127,15 @@ class Worker:
     def cancel(self) -> None:
         """A thread has to end by itself."""
 
-    def join(self, timeout: float) -> None:
-        """Return when it has ended, after `timeout` seconds at the latest."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+    def join(self, timeout: float) -> bool:
+        """Return when it has ended, after `timeout` seconds at the latest; whether it is known to have ended.
+
+        Never of something that was `run`: its thread is the caller's.
+        """
+        if self._thread is None:
+            return False
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
 
 class TimeLimit:

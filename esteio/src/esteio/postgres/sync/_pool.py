@@ -178,8 +178,9 @@ class Pool:
                 conn.abandon()  # closed when it is given back
         for worker, conn in resets.items():
             worker.cancel()
-            worker.join(_RESET_SECONDS)
-            conn.drop()  # one that had not even begun gives nothing back
+            if worker.join(_RESET_SECONDS) and worker in self._resets:  # it was cancelled before it had begun
+                conn.drop()
+                self._reset_ended(conn, worker)
 
     def drain(self, timeout: float) -> bool:
         """Turn callers away and close what is idle; whether within `timeout` seconds all others came back."""

@@ -20,13 +20,12 @@ from esteio.policy._test_switches import pause
 from esteio.postgres._attempts import Attempts, ErrorKind
 from esteio.postgres._deadline import time_left
 from esteio.postgres._errors import DatabaseUnavailable
-from esteio.postgres.sync._core import Core
+from esteio.postgres.sync._core import HUNG_SECONDS, Core
 
 __all__ = ["statement"]
 
 _ATTEMPTS = 100  # the time is what bounds them
 _REFUSALS = 10  # by a server that only reads, until the address leads to another
-_HUNG_SECONDS = 1.0  # what the server may take beyond its own limit
 
 
 def statement(
@@ -44,7 +43,7 @@ def statement(
     while True:
         pool, conn = core.borrow(read_only, None)
         if core.dsn.statement_timeout:
-            pool.bound_for(conn, core.dsn.statement_timeout / 1000 + _HUNG_SECONDS)
+            pool.bound_for(conn, core.dsn.statement_timeout / 1000 + HUNG_SECONDS)
         try:
             cursor = conn.cursor(row_factory=row_factory)
             cursor.execute(sql, params)
