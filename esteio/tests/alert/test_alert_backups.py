@@ -50,11 +50,16 @@ MADE = BackupRunEnded(
         Decision("wal", False, Why.LOG, "12"),
         Decision("documents", False, Why.DOCUMENTS, "3"),
     ),
-    proven="city_20260921_140000",
-    proven_age=60.0,
+    newest_verified="city_20260921_140000",
+    newest_verified_age=60.0,
 )
 FAILED = BackupRunEnded(
-    "city", "base", "city", error=ToolFailed("pg_basebackup", 1, "no space"), proven="city_1", proven_age=19_000.0
+    "city",
+    "base",
+    "city",
+    error=ToolFailed("pg_basebackup", 1, "no space"),
+    newest_verified="city_1",
+    newest_verified_age=19_000.0,
 )
 
 
@@ -93,7 +98,7 @@ def test_a_failure_tells_why_and_how_old_the_newest_good_one_is() -> None:
     assert (notice.level, notice.subject) == ("failure", "Backup of city FAILED")
     assert "pg_basebackup failed with exit code 1: no space" in notice.body
     assert "The newest backup that can be counted on is city_1, 5.3 h old." in notice.body
-    none = backup_notice(replace(FAILED, proven=None, proven_age=None), at=AT)
+    none = backup_notice(replace(FAILED, newest_verified=None, newest_verified_age=None), at=AT)
     assert none is not None
     assert "No backup is known that can be counted on." in none.body
     found = VerificationFailed(MANIFEST.id, ("table conta: 4999 rows, {manifest}: 5000",))

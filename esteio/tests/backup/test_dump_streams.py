@@ -16,7 +16,7 @@ from trial_database import FullFrom, names, query
 from esteio.backup import Backups, ToolFailed
 from esteio.backup.dump import _take
 from esteio.backup.dump._introspect import Table
-from esteio.backup.dump._parallel import Halt, together
+from esteio.backup.dump._parallel import Halt, run_parallel
 from esteio.backup.dump._take import SMALL, archives
 from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox, environment
@@ -299,7 +299,7 @@ def test_the_first_error_ends_the_others_and_is_raised() -> None:
         raise ToolFailed("the first", 1, "")
 
     with pytest.raises(ToolFailed, match="the first"):
-        together([patient, hasty])
+        run_parallel([patient, hasty])
     assert ended.is_set()
 
 
@@ -318,5 +318,5 @@ def test_what_begins_after_the_end_is_ended_at_once_and_what_waits_never_begins(
             pass
 
     with pytest.raises(ToolFailed):
-        together([failing, slow, lambda _halt: late.append("begun")], 2)
+        run_parallel([failing, slow, lambda _halt: late.append("begun")], 2)
     assert late == ["ended"]

@@ -171,17 +171,17 @@ def test_the_end_of_a_run_is_told_once_when_its_lock_is_free(backups: Backups) -
     event = ended(backups.run)
     assert event.name.startswith("backup_")
     assert (event.kind, event.database, event.error) == ("dump", backups.dsn.database, None)
-    assert event.manifest.id == event.verification.backup == event.proven == event.name
+    assert event.manifest.id == event.verification.backup == event.newest_verified == event.name
     assert event.stores == tuple(store.name for store in backups._stores.stores)
     assert event.missing == ()
     assert [decision.id for decision in event.decisions] == [event.name]
-    assert 0 <= event.proven_age < 60
+    assert 0 <= event.newest_verified_age < 60
 
 
 def test_a_run_that_fails_tells_why_and_what_there_is_instead(backups: Backups) -> None:
     event = ended(Backups(backups.dsn.with_(database="nenhum"), backups.catalogue._stores, self_init=True).run)
     assert isinstance(event.error, DatabaseUnavailable)
-    assert (event.manifest, event.proven, event.database) == (None, None, "nenhum")
+    assert (event.manifest, event.newest_verified, event.database) == (None, None, "nenhum")
 
 
 def test_a_run_that_is_refused_tells_so(backups: Backups) -> None:

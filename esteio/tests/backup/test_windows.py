@@ -59,6 +59,7 @@ def test_the_commands_work_without_what_only_posix_has(database: Dsn, tmp_path: 
     assert said == ["init", "run", "list", "verify", "restore", "prune", "check", "status", "schedule"]
     task = next((tmp_path / "work").glob("*.xml"))
     valid(task.read_text(encoding="utf-16"))
+    assert "not yet run there" in done.stderr
 
 
 @pytest.mark.timeout(240)

@@ -17,13 +17,6 @@ DOCS = Path(__file__).parents[3] / "docs"
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.rglob("*.md")) if "adr" not in page.parts)
 
 
-# Their pages are still to be written.
-PENDING = re.compile(r"esteio\.backup|esteio\.backup\.store")
-
-# Parts of `Backups`, as its page says; nobody outside of esteio.backup needs them.
-PARTS = re.compile(r"esteio\.backup\.(base|documents|dump|tools|verify)")
-
-
 def public_modules() -> list[str]:
     found = [module.name for module in pkgutil.walk_packages(esteio.__path__, "esteio.")]
     return ["esteio", *(name for name in found if not any(part.startswith("_") for part in name.split(".")))]
@@ -36,10 +29,6 @@ def test_each_exported_name_is_explained(name: str) -> None:
     except ImportError as error:
         pytest.skip(str(error))
     exported = getattr(module, "__all__", ())
-    if PENDING.fullmatch(name):
-        pytest.skip("its page is still to be written")
-    if PARTS.fullmatch(name):
-        pytest.skip("a part of another package")
     missing = [each for each in exported if not re.search(rf"\b{re.escape(each)}\b", PAGES)]
     assert not missing, f"{name}: on no page of docs/: {missing}"
 

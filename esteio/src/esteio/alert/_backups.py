@@ -145,8 +145,8 @@ def _failed(event: BackupRunEnded, words: NoticeWords, at: float) -> Notice:
     database = event.database or event.name
     reason = _filled(words, words.reason, at, kind=event.kind, database=database, error=error)
     left = words.nothing_left
-    if event.proven is not None:
-        left = words.left.format(id=event.proven, age=words.duration(event.proven_age or 0.0))
+    if event.newest_verified is not None:
+        left = words.left.format(id=event.newest_verified, age=words.duration(event.newest_verified_age or 0.0))
     return Notice(words.failed.format(database=database), f"{reason}\n{left}\n{words.look}", "failure", at)
 
 

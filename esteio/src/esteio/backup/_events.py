@@ -66,9 +66,9 @@ class BackupRunEnded(Event):
     decisions: tuple[Decision, ...] = ()
     """What became of the older ones."""
     error: BaseException | None = None
-    proven: str | None = None
+    newest_verified: str | None = None
     """The newest backup that can be counted on now; None when there is none, or the stores can't be asked."""
-    proven_age: float | None = None
+    newest_verified_age: float | None = None
     """Its age in seconds."""
 
     def __str__(self) -> str:

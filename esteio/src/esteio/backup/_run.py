@@ -73,8 +73,8 @@ class Ending:
             missing=tuple(name for name in wanted if name not in self.stores) if self.manifest else (),
             decisions=self.decisions,
             error=error,
-            proven=proven[-1].id if proven else None,
-            proven_age=(now - proven[-1].began).total_seconds() if proven else None,
+            newest_verified=proven[-1].id if proven else None,
+            newest_verified_age=(now - proven[-1].began).total_seconds() if proven else None,
         )
 
 

@@ -264,6 +264,8 @@ def _add_schedule(app: typer.Typer, opened: Opened, words: Words, zone: Callable
             raise typer.BadParameter(words.install_for)
         if form is not None:
             installed(tasks, form) if install else written(tasks, form, write)
+            if form is Form.windows:
+                typer.echo(words.windows_untried, err=True)
             return
         show(tasks, words)
         if run:

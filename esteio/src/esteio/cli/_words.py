@@ -138,6 +138,9 @@ class Words:
     dump_cron: str = "When a dump is made, as in crontab; empty for never."
     timezone: str = "The timezone of both, such as America/Sao_Paulo."
     form: str = "Print it for this scheduler."
+    windows_untried: str = (
+        "These tasks are valid by Microsoft's schema and made for Windows by construction, but were not yet run there."
+    )
     write: str = "Write it into this directory instead."
     operate: str = "Do all of it until interrupted: receive the log, keep to the schedule, say how it is."
     with_archive: str = "Receive the log of the cluster as it is written; the role needs REPLICATION."

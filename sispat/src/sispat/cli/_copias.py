@@ -149,6 +149,9 @@ _PORTUGUESE = Words(
     with_archive="Recebe o log do servidor à medida que é escrito; o papel precisa de REPLICATION.",
     install="Entrega-o a esse agendador; o que lhe foi entregue antes é substituído.",
     install_for="com --install, diga a que agendador: --for systemd, cron ou windows",
+    windows_untried=(
+        "Estas tarefas valem pelo esquema da Microsoft e servem ao Windows por construção, mas ainda não foram executadas lá."
+    ),
     keep_to="Cumpre-o até ser interrompido; o que se perdeu é recuperado.",
     recovered="{id} e o log restaurados em {directory} em {seconds:.1f} s; a última transação: {last}.",
     kept_directory="A pasta de dados de antes está guardada em {kept}; remova-a quando não for mais precisa.",
