@@ -56,7 +56,7 @@ def test_the_commands_work_without_what_only_posix_has(database: Dsn, tmp_path: 
     done = python(script, tmp_path, PG_BIN=str(programs(tmp_path)), TMPDIR="/tmp")
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     said = re.findall(r"^done: (\w+)", done.stdout, re.MULTILINE)
-    assert said == ["init", "run", "list", "verify", "restore", "prune", "check", "status", "schedule"]
+    assert said == ["init", "run", "list", "verify", "restore", "prune", "check", "status", "schedule", "locks"]
     task = next((tmp_path / "work").glob("*.xml"))
     valid(task.read_text(encoding="utf-16"))
     assert "not yet run there" in done.stderr

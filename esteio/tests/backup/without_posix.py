@@ -157,6 +157,29 @@ def _is_open(path: Any) -> bool:
     return False
 
 
+def _locks(path: Path) -> None:
+    """Readers share a lock, who removes has it alone; a file that is read is not replaced."""
+    from esteio.system import atomic_write, try_lock
+
+    one, other, alone, late = (os.open(path, os.O_RDWR | os.O_CREAT, 0o600) for _ in range(4))
+    assert try_lock(one, shared=True)
+    assert try_lock(other, shared=True)
+    assert not try_lock(alone)
+    os.close(one)
+    os.close(other)
+    assert try_lock(alone)
+    assert not try_lock(late, shared=True)
+    os.close(late)
+    try:
+        atomic_write(path, b"")
+    except PermissionError:
+        os.close(alone)
+        atomic_write(path, b"new")
+        assert path.read_bytes() == b"new"
+    else:
+        raise AssertionError(path)
+
+
 def commands(url: str, directory: Path) -> None:
     """Each command that has to work on Windows, once."""
     from esteio.cli._main import main
@@ -190,6 +213,8 @@ def commands(url: str, directory: Path) -> None:
                 raise
         print("done:", words[0], flush=True)
     assert (directory / "back" / "lido.txt").read_bytes() == b"a\r\nb\r\n"
+    _locks(directory / "lock")
+    print("done: locks", flush=True)
 
 
 def pytest_sessionstart(session: Any) -> None:
