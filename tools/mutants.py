@@ -66,6 +66,8 @@ TARGETS = {
     },
     "workers": Target(("esteio/serve/_worker_manager.py",), ("serve/test_serve_worker_manager.py",)),
     "commit": Target(("esteio/postgres/_outcome.py",), ("postgres/test_outcome.py",)),
+    "retention": Target(("esteio/backup/_retention.py",), ("backup/test_retention.py",)),
+    "recovery": Target(("esteio/backup/restore/_plan.py",), ("backup/test_physical_log.py",)),
 }
 
 COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {

@@ -165,6 +165,26 @@ def test_a_longer_pause_than_ever_is_taken_for_a_clock_that_leapt() -> None:
     assert doubtful_until(held(90.1, complete=False), NOW) is None
 
 
+def test_a_backup_that_began_exactly_now_shows_that_the_clock_did_not_leap() -> None:
+    assert leap([NOW - 2 * LEAP, NOW], NOW) is None
+    assert doubtful_until(held(180, 0), NOW) is None
+
+
+def test_as_many_verified_as_asked_for_are_enough_to_remove_the_rest() -> None:
+    there = [*held(100, 101), *held(200, verified=False)]
+    assert list(removed(decide(there, Retention(verified=2), NOW))) == ["d200"]
+
+
+def test_what_began_exactly_at_the_doubtful_moment_is_kept() -> None:
+    (unfinished,) = held(400, complete=False)
+    (decision,) = decide([unfinished], Retention(), NOW, doubtful=unfinished.began)
+    assert decision.keep
+
+
+def test_of_several_leaps_the_newest_counts() -> None:
+    assert doubtful_until(held(400, 200, 10, leapt=True), NOW) == NOW - timedelta(days=10)
+
+
 def test_nothing_from_before_a_leap_goes_while_nobody_said_that_the_clock_is_right() -> None:
     there = [*held(1000, 1001, 1002), *held(1, 2, 3, 400, leapt=False)]
     assert {"d1000", "d1001", "d1002", "d400"} == set(removed(decide(there, Retention(), NOW)))
