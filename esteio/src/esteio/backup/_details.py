@@ -122,6 +122,13 @@ class DetailCode(Enum):
     MAKE_DOCUMENTS_DIRECTORY = "make it, or name another directory for the documents"
     DOCUMENTS_NEED_SPACE = "the documents need {needed} MiB, {free} are free"
     MAKE_ROOM_DOCUMENTS = "make room: the present ones are kept until you remove them"
+    SETTINGS_STAY = (
+        "the archive of pg_dump can't be freed of the database's settings, which may be secrets ({reason}); encrypt the "
+        "backups (BACKUP_PASSPHRASE or BACKUP_RECIPIENTS), or move those settings elsewhere"
+    )
+    NO_ARCHIVE = "it is none"
+    ARCHIVE_VERSION = "it has version {version}"
+    ARCHIVE_HEAD = "its head does not end"
     # Keys
     NO_KEY = "no key was given"
     KEY_FILE_WRONG = "the key file and the passphrase do not fit ({error})"

@@ -91,6 +91,13 @@ DETALHES: Mapping[str, str] = {
     "MAKE_DOCUMENTS_DIRECTORY": "crie-a, ou diga outra pasta para os documentos",
     "DOCUMENTS_NEED_SPACE": "os documentos precisam de {needed} MiB, há {free} livres",
     "MAKE_ROOM_DOCUMENTS": "libere espaço: os atuais ficam até que os remova",
+    "SETTINGS_STAY": (
+        "não se conseguem tirar do arquivo do pg_dump as configurações do banco, que podem ser segredos ({reason}); cifre as "
+        "cópias (SISPAT_BACKUP_PASSPHRASE ou SISPAT_BACKUP_RECIPIENTS), ou guarde essas configurações noutro lugar"
+    ),
+    "NO_ARCHIVE": "não é um arquivo dele",
+    "ARCHIVE_VERSION": "tem a versão {version}",
+    "ARCHIVE_HEAD": "o começo não termina",
     "NO_KEY": "nenhuma chave foi dada",
     "KEY_FILE_WRONG": "o arquivo da chave e a frase não combinam ({error})",
     "KEY_WORK": "por sua medida, levaria cerca de {seconds} segundos",

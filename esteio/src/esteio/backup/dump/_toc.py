@@ -8,6 +8,7 @@ could not be seen. Versions 1.14 to 1.16 of the format, which PostgreSQL 15 to 1
 
 from __future__ import annotations
 
+from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 from esteio.backup.packing import Readable
 
@@ -27,10 +28,7 @@ class ArchiveUnknown(BackupError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(
-            f"the archive of pg_dump can't be freed of the database's settings, which may be secrets ({reason}); encrypt the "
-            "backups (BACKUP_PASSPHRASE or BACKUP_RECIPIENTS), or move those settings elsewhere"
-        )
+        super().__init__(DetailCode.SETTINGS_STAY(reason=reason))
 
 
 class WithoutProperties:
@@ -63,10 +61,10 @@ class _Head:
     def blanked(self) -> bytes:
         """What was read of the source, all of the head and perhaps more."""
         if self._take(len(_MAGIC)) != _MAGIC:
-            raise ArchiveUnknown("it is none")
+            raise ArchiveUnknown(DetailCode.NO_ARCHIVE())
         version = (self._byte(), self._byte())
         if not _KNOWN[0] <= version <= _KNOWN[1]:
-            raise ArchiveUnknown(f"it has version {version[0]}.{version[1]}")
+            raise ArchiveUnknown(DetailCode.ARCHIVE_VERSION(version=f"{version[0]}.{version[1]}"))
         self._byte()  # revision
         self._int, self._offset = self._byte(), self._byte()
         self._byte()  # format
@@ -124,7 +122,7 @@ class _Head:
         while len(self._data) < end:
             more = self._source.read(_CHUNK)
             if not more or len(self._data) > _LARGEST:
-                raise ArchiveUnknown("its head does not end")
+                raise ArchiveUnknown(DetailCode.ARCHIVE_HEAD())
             self._data += more
         begin, self._at = self._at, end
         return bytes(self._data[begin:end])
