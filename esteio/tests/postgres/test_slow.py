@@ -154,9 +154,9 @@ def test_parameters_are_told_by_number_and_type(parameters: object, text: str) -
 def test_a_server_that_is_slow_altogether_does_not_flood_the_log(caplog: pytest.LogCaptureFixture) -> None:
     log = SlowLog("main", warn=1.0, alert=None)
     for number in range(50):
-        log.tell("SELECT 1", None, 2.0, number * 0.1, None)
+        log.log_and_emit("SELECT 1", None, 2.0, number * 0.1, None)
     assert len(caplog.records) == 20
-    log.tell("SELECT 1", None, 2.0, 11.0, None)
+    log.log_and_emit("SELECT 1", None, 2.0, 11.0, None)
     assert caplog.records[-1].getMessage().endswith("; 30 more were not written")
 
 

@@ -1,4 +1,4 @@
-"""What is told of failovers, of transactions that ran again, and of commits whose answer was lost."""
+"""Events of failovers, of transactions that ran again, and of commits whose answer was lost."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Leaks:
         conn.lost_to = self._lost
 
     def returned(self, conn: PooledConnectionMixin) -> None:
-        """`conn` came back although it was told of."""
+        """`conn`, which was reported, came back."""
         conn.overdue = False
         _logger.warning(
             "pool %s: the connection to backend %d is back after %.1f s",

@@ -1,4 +1,4 @@
-"""Statements that took too long, told with all that helps to find them and no value at all.
+"""Statements that took too long, written down with all that helps to find them and no value at all.
 
 Promises: a statement slower than `warn` seconds is a warning of the logger `esteio.postgres.slow`, one slower
 than `alert` a `SlowQuery` event too. Both name the statement without literals, the number and types of its
@@ -63,8 +63,10 @@ class SlowLog:
         self._written = 0
         self._left_out = 0
 
-    def tell(self, sql: str, parameters: object, seconds: float, now: float, error: BaseException | None) -> None:
-        """Tell of `sql`, which took longer than `patience` and ended at `now`, monotonic seconds."""
+    def log_and_emit(
+        self, sql: str, parameters: object, seconds: float, now: float, error: BaseException | None
+    ) -> None:
+        """Write down `sql`, which took longer than `patience` and ended at `now`, monotonic seconds."""
         text = normalised(sql)
         slow = SlowQuery(
             self._name, seconds, fingerprint(text), text, masked(parameters), calling_line(sys._getframe(1)),  # noqa: SLF001

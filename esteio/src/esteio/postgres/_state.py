@@ -1,4 +1,4 @@
-"""Who has which connection, and which of them still count. Pure; asyncio's pool and the threads' keep their state here.
+"""Who has which connection, and which of them still count. Pure.
 
 Promises: at most `max_size` connections; one that ended while idle (more than a millisecond after its last answer),
 that is of an older generation or whose server changed its role is never handed out again. A new generation closes

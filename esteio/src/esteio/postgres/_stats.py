@@ -49,7 +49,7 @@ class PoolStats:
     overdue: int
     """Connections that are out for too long."""
     leaks: int
-    """Connections that were out for too long, or were forgotten and taken back."""
+    """Connections that were out for too long, or were lost by their borrowers and replaced."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""One look at every statement: counted, timed, and told of when it was slow.
+"""Looks at every statement: counts and times it, and reports one that was slow.
 
 Promises: about a microsecond for a statement whose text was seen before. A failed or cancelled statement
 counts too. Statements of COPY and `stream()` are not timed; those of a pipeline are, from being sent until
@@ -66,7 +66,7 @@ class Watch:
             sql = query if type(query) is str else _text_of(cursor, query)
             self.statements.observe(sql, took, error is not None)
             if took >= self._patience:
-                self._slow.tell(sql, params, took, ended, error)
+                self._slow.log_and_emit(sql, params, took, ended, error)
         except Exception:
             _logger.exception("database %s: a statement could not be counted", self.name)
 
