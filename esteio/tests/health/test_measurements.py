@@ -1,6 +1,7 @@
 """Counters of all workers are exact through any end of any of them, and readers never wait."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -72,6 +73,20 @@ def test_a_worker_killed_between_two_requests_loses_none(path: Path) -> None:
             worker.communicate()
             assert counted(reader) == 100 * turn
         assert reader.read().families[0].samples["esteio_x_total", ()] == 3.0
+
+
+def test_what_collectors_count_under_ever_new_names_is_bounded_and_does_not_go_back(path: Path, caplog) -> None:
+    chance, before = random.Random(1), 0
+    with Measurements(path) as reader:
+        for turn in range(12):
+            with Measurements(path) as worker:
+                names = [chance.randbytes(8).hex() for _ in range(600)]
+                samples = {("a_total", (("name", name),)): 1.0 for name in names}
+                assert worker.slot.write_page(pack([Family("a", "counter", "", samples)]))
+            (family,) = reader.read().families
+            assert len(family.samples) >= before, turn
+            before = len(family.samples)
+    assert "no room" in caplog.text
 
 
 @pytest.mark.parametrize("where", ["before the base counts", "before the slot is cleared", "while the slot is cleared"])

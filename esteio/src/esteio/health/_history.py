@@ -391,6 +391,8 @@ class HistoryReader:
         return {name: _filled(intervals, since, now, self._gap) for name, intervals in found.items()}
 
     def _ask(self, statement: str, *parameters: object) -> list[Any]:
+        if not self.path.exists():  # nobody has written yet, or nobody is to
+            return []
         try:
             uri = f"{self.path.absolute().as_uri()}?mode=ro"
             with closing(sqlite3.connect(uri, uri=True, timeout=0.5)) as connection:

@@ -234,7 +234,9 @@ class Measurements:
             tallies[key] = tallies[key].plus(tally) if key in tallies else tally
         for key, tally in tallies.items():
             target.write(key, tally)
-        target.write_page(fold_pages(base.page(), region.page()))
+        if not target.write_page(fold_pages(base.page(), region.page())):
+            target.write_page(base.page())  # full of names that came and went: what is there stays
+            _logger.warning("what the collectors of a dead worker counted is left out: there is no room for more names")
         for other in range(self._slots):
             target.words[Field.FOLDED + other] = base.words[Field.FOLDED + other]
         target.words[Field.FOLDED + number] = region.words[Field.INCARNATION]
