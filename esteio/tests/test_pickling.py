@@ -81,6 +81,8 @@ def _value(hint: Any) -> Any:
         return next(iter(hint))
     if inspect.isclass(hint) and issubclass(hint, BaseException):
         return _error(hint)
+    if inspect.isclass(hint) and hasattr(hint, "_fields"):  # a NamedTuple
+        return hint(*map(_value, _hints(hint, hint.__module__).values()))
     if dataclasses.is_dataclass(hint):
         return _record(hint) if inspect.isclass(hint) else hint
     msg = f"{hint}: what is an example of it? If it cannot leave its process, neither can a record that holds it"

@@ -51,8 +51,7 @@ def _used(state: State, now: int, limit: Numbers) -> int:
     used = max(0, (time - now) * rate + part)
     if rate != limit.rate or per != limit.per_us:
         used = -(-used // per) * limit.per_us
-        rate = limit.rate
-    return min(used, (limit.capacity + rate) * limit.per_us)  # more was another clock's time
+    return min(used, (limit.capacity + limit.rate) * limit.per_us)  # more was another clock's time
 
 
 def _kept(used: int, now: int, limit: Numbers) -> State:
