@@ -52,6 +52,14 @@ def test_a_charge_of_exactly_one_period_ago_changes_nothing_any_more() -> None:
         assert limit.rule.charge(meter.state, meter.now, 1, limit, periods * PER_US) == meter.state, name
 
 
+def test_a_charge_to_a_bucket_that_has_run_dry_since_adds_to_what_was_in_it_rounded_up() -> None:
+    for rate, part in ((7, 3), (5, 0)):  # the one hit leaks until 1428 and 4/7, or 2000 microseconds later
+        limit = Limit(rate, PER_US / 1e6, algorithm="gcra")
+        meter = Meter(limit).run([(0, 1)])
+        then, age = meter.now, PER_US // 3
+        assert limit.rule.charge(meter.state, then + age, rate - 1, limit, age) == (then + PER_US, part, rate, PER_US)
+
+
 def test_a_charge_of_the_moment_a_window_began_is_one_of_that_window() -> None:
     limit = Limit(10, PER_US / 1e6, algorithm="counter")
     meter = Meter(limit).run([(0, 1)])

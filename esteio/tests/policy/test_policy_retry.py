@@ -183,6 +183,14 @@ def test_a_wait_that_would_end_with_the_deadline_is_not_begun(left: float, answe
     assert RetryRun(rules, 0.0, lambda: 1.0, None).after(OSError(), left, lambda: 0.0) == answer
 
 
+@pytest.mark.parametrize(("asked", "answer"), [(60.0, 60.0), (60.5, GiveUp("retry_after"))])
+def test_what_a_server_asks_for_is_waited_up_to_the_maximum(asked: float, answer: float | GiveUp) -> None:
+    rules = RetryRules(3, 1.0, idempotent=True, jitter="none", retry_after_max=60)
+    error = OSError()
+    error.retry_after = asked  # type: ignore[attr-defined]
+    assert RetryRun(rules, 0.0, lambda: 0.0, None).after(error, 1000.0, lambda: 0.0) == answer
+
+
 @pytest.mark.parametrize(("wait", "retry_after_max", "longest"), [(5.0, 60, 132.0), (5.0, 1, 10.0), (5.0, 0, 10.0)])
 def test_the_longest_pauses_are_those_of_the_back_off_or_of_what_servers_may_ask(
     wait: float, retry_after_max: float, longest: float
