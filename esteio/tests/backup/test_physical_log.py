@@ -13,7 +13,7 @@ from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.archive import Segment, StoreLag, Wal, WalStatus, gaps
 from esteio.backup.archive._inventory import Branch, history_file
 from esteio.backup.archive._segments import lsn_bytes
-from esteio.backup.restore import Target, first_segment, plan, window
+from esteio.backup.restore import Target, Window, first_segment, plan, window
 from esteio.backup.restore._plan import base_backup_due
 
 MIB = 1 << 20
@@ -297,3 +297,35 @@ def test_the_status_is_green_only_when_nothing_is_bad() -> None:
         (problem,) = WalStatus(**{**fields, change[0]: change[1]}).problems
         assert said in str(problem)
     assert "nothing for 3 min" in str(WalStatus(**fields).problems_at(1180.0)[0])
+
+
+@pytest.mark.parametrize(
+    ("target", "setting", "said"),
+    [
+        (Target(), {}, "the last moment"),
+        (
+            Target(time=datetime(2026, 3, 1, 12, tzinfo=UTC)),
+            {"recovery_target_time": "2026-03-01 12:00:00+00:00"},
+            None,
+        ),
+        (Target("immediate"), {"recovery_target": "immediate"}, "immediate"),
+        (Target("xid", "12"), {"recovery_target_xid": "12"}, "xid:12"),
+        (Target("lsn", "0/3000028"), {"recovery_target_lsn": "0/3000028"}, "lsn:0/3000028"),
+        (Target("name", "before"), {"recovery_target_name": "before"}, "name:before"),
+    ],
+)
+def test_a_target_is_said_and_set_as_postgresql_has_it(
+    target: Target, setting: dict[str, str], said: str | None
+) -> None:
+    assert target.setting == setting
+    assert str(target) == (said or "2026-03-01 12:00:00+00:00")
+    if said and target != Target():
+        assert Target.parse(said) == target
+
+
+def test_a_window_shows_whole_seconds_that_are_within() -> None:
+    begins, ends = datetime(2026, 3, 1, 12, 0, 0, 5, tzinfo=UTC), datetime(2026, 3, 1, 12, 0, 9, 999999, tzinfo=UTC)
+    assert str(Window(begins, ends)) == "2026-03-01 12:00:01+00:00 to 2026-03-01 12:00:09+00:00"
+    assert str(Window(begins, begins)) == "2026-03-01 12:00:01+00:00 to 2026-03-01 12:00:01+00:00"
+    whole = begins.replace(microsecond=0)
+    assert str(Window(whole, whole)) == "2026-03-01 12:00:00+00:00 to 2026-03-01 12:00:00+00:00"
