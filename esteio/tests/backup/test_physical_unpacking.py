@@ -59,7 +59,7 @@ def unpacked(tmp_path: Path) -> Callable[..., list[str]]:
         part = draft.add("base.tar", "base", io.BytesIO(stream))
         manifest = Manifest("b", "base", "", 0.0, "18.4", "18.4", (part,))
         compared = Comparison(files)
-        unpack_tar(BackupReader(stores, manifest, lambda _: None), part, tmp_path / "new", compared, write_back=True)
+        unpack_tar(BackupReader(stores, manifest, lambda _: None), [part], tmp_path / "new", compared, write_back=True)
         return compared.problems()
 
     return unpack

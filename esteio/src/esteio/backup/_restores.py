@@ -23,6 +23,7 @@ from esteio.backup.cluster import (
     recover_in_place,
     recover_server,
     require_stopped,
+    rewrite_in_place,
 )
 from esteio.backup.documents import Returned, Untouched
 from esteio.backup.restore import Recovered, Restored, RestorePlan, Target, plan_restore, time_of
@@ -107,8 +108,11 @@ class Restores(Parts):
         *,
         documents: bool = True,
         cluster: str | None = None,
+        delta: bool = False,
     ) -> tuple[Recovered, Path | None]:
         """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
+
+        With `delta` only files that differ from the base, by size and checksum, are rewritten in it: nothing is kept.
 
         `confirm` is asked with the directory's name when there is one. The `documents` of that moment take the place of
         the present ones, which are kept too.
@@ -126,6 +130,9 @@ class Restores(Parts):
             raise RestoreRefused(str(data_dir), reason, DetailCode.MAKE_PARENT()) from error
         with self._reading(progress):
             beside = self.documents.as_of(time_of(target)) if documents else Untouched()
+            if delta:
+                done = rewrite_in_place(self.cluster, data_dir, target, beside, progress, which=cluster)
+                return done, None
             return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)
 
     def recover_server(

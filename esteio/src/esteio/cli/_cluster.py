@@ -32,6 +32,8 @@ class Choice:
     target: datetime | Target | None
     cluster: str | None = None
     documents: bool = True
+    delta: bool = False
+    """Rewrite only what differs, and keep nothing of before."""
 
 
 def moment(text: str, timeline: int | None, words: Words) -> datetime | Target | None:
@@ -78,7 +80,7 @@ def replace_cluster(
     target, cluster, documents = which.target, which.cluster, which.documents
     if isinstance(place, Path):
         done, kept = backups.recover_in_place(
-            place.absolute(), confirm, target, bar, documents=documents, cluster=cluster
+            place.absolute(), confirm, target, bar, documents=documents, cluster=cluster, delta=which.delta
         )
     else:
         done, kept = backups.recover_server(

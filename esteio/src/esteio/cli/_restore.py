@@ -85,6 +85,7 @@ def _add_cluster(group: typer.Typer, opened: Opened, words: Words, own: Own) -> 
         directory: Annotated[Path | None, typer.Option("--directory", help=words.directory)] = None,
         replace: Annotated[bool, typer.Option("--replace", help=words.replace_cluster)] = False,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
+        delta: Annotated[bool, typer.Option("--delta", help=words.delta)] = False,
         documents: Annotated[Path | None, typer.Option("--documents", help=words.restore_documents_into)] = None,
         no_documents: Annotated[bool, typer.Option("--no-documents", help=words.restore_no_documents)] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help=words.restore_dry_run)] = False,
@@ -95,16 +96,19 @@ def _add_cluster(group: typer.Typer, opened: Opened, words: Words, own: Own) -> 
         place = (data_dir or server) if replace else None
         if (directory is None) == (place is None) or (data_dir is not None and not replace):
             raise typer.BadParameter(words.directory_or_replace)
+        if delta and data_dir is None:
+            raise typer.BadParameter(words.delta_data_dir)
         _check_documents(documents, no_documents, words, replaces=replace)
         with opened(False) as backups, Bar(words) as bar:
             shown = directory or data_dir or words.own_server
             plan = backups.plan_cluster(target, str(shown), system)
-            _print(_plan(plan, words), (words.plan_replace if replace else words.plan_new).format(name=shown))
+            place_said = words.plan_delta if delta else words.plan_replace if replace else words.plan_new
+            _print(_plan(plan, words), place_said.format(name=shown))
             if _only_shown(dry_run, words):
                 return
             if place is not None:
-                confirm = partial(_confirmed, yes, words.type_directory, bar)
-                which = Choice(target, system, documents=not no_documents)
+                confirm = partial(_confirmed, yes, words.type_delta if delta else words.type_directory, bar)
+                which = Choice(target, system, documents=not no_documents, delta=delta)
                 replace_cluster(backups, which, place, confirm, own, bar, words)
             elif directory is not None:
                 which = Choice(target, system)

@@ -259,6 +259,16 @@ class Words:
     tables: str = "Reading every table"
     checksums: str = "Checking every page"
     unpack: str = "Unpacking"
+    differences: str = "Comparing the files"
+    delta: str = (
+        "Rewrite only the files of --data-dir that differ from the base, by size and checksum: fast where little does. "
+        "Nothing of the directory of before is kept, and until it is done no server starts on it."
+    )
+    delta_data_dir: str = "--delta goes with --replace and --data-dir, the directory of a stopped server"
+    plan_delta: str = "What differs in {name} is overwritten: nothing of it is kept."
+    type_delta: str = (
+        "What differs in the data directory {name!r} will be overwritten, and not kept. Type its name to confirm"
+    )
     log: str = "Fetching the log"
     stop: str = "Stopping the server"
     swap: str = "Swapping the databases"

@@ -256,6 +256,14 @@ _PORTUGUESE = Words(
     tables="Lendo cada tabela",
     checksums="Conferindo cada página",
     unpack="Desempacotando",
+    differences="Comparando os arquivos",
+    delta=(
+        "Reescreve só os arquivos de --data-dir que diferem da base, por tamanho e soma de verificação: rápido onde pouco "
+        "difere. Nada da pasta de antes é guardado, e até o fim nenhum servidor parte nela."
+    ),
+    delta_data_dir="--delta vai com --replace e --data-dir, a pasta de um servidor parado",
+    plan_delta="O que difere em {name} é sobrescrito: nada dela é guardado.",
+    type_delta="O que difere na pasta de dados {name!r} será sobrescrito, e não guardado. Digite o nome dela para confirmar",
     log="Buscando o log",
     stop="Parando o servidor",
     swap="Trocando os bancos",

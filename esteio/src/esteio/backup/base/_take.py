@@ -23,6 +23,7 @@ from esteio.backup._files import BackupWriter
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
+from esteio.backup.base._pieces import BASE, INDEX, ORDER, Pieces
 from esteio.backup.base._tar import Picking
 from esteio.backup.packing import Readable
 from esteio.backup.tools import Toolbox
@@ -68,7 +69,7 @@ def take_base(
         size = 0 if parent else int(one(conn, "SELECT sum(pg_catalog.pg_database_size(oid))::int8 FROM pg_database"))
         with _log_held(conn), _arguments(parent_files if parent else None) as arguments:
             limit = [] if rate is None else [f"--max-rate={rate}M"]
-            files = _stream(writer, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
+            files, order = _stream(writer, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
         ended = one(conn, "SELECT pg_catalog.clock_timestamp()")
         about = _about(conn)
     writer.add(FILES, "files", io.BytesIO(files))
@@ -85,6 +86,7 @@ def take_base(
         lsn=log["End-LSN"],
         details={
             **about,
+            **order,
             "timeline": log["Timeline"],
             "start_lsn": log["Start-LSN"],
             "end_lsn": log["End-LSN"],
@@ -102,11 +104,18 @@ def _stream(
     arguments: list[str],
     told: Callable[[int, int, str], object],
     size: int,
-) -> bytes:
+) -> tuple[bytes, dict[str, list[str]]]:
+    """The list of files, and what the manifest says of the order of the pieces."""
     with toolbox.start("pg_basebackup", arguments, dsn=dsn, stdout=True) as running:
         source = Picking(_Told(running, told, size), FILES)
-        writer.add(f"{kind}.tar", "base", source)
-    return bytes(source.found)
+        pieces, names = Pieces(source), []
+        for number, piece in enumerate(pieces, 1):
+            name = f"{kind}.tar" if number == 1 else f"{kind}-{number:05d}.tar"
+            names.append(writer.add(name, BASE, piece).name)
+    if len(names) == 1:
+        return bytes(source.found), {}
+    writer.add("pieces.json", INDEX, io.BytesIO(json.dumps(pieces.names).encode()))
+    return bytes(source.found), {ORDER: names}
 
 
 class _Told:

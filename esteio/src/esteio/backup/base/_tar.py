@@ -6,6 +6,7 @@ pg_basebackup writes: ustar headers with sizes in octal, or in base 256 above 8 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,9 +14,9 @@ from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 from esteio.backup.packing import Readable
 
-__all__ = ["Member", "NotTar", "Picking", "Receiver", "Tar"]
+__all__ = ["BLOCK", "Member", "NotTar", "Picking", "Receiver", "Tar", "member_of"]
 
-_BLOCK = 512
+BLOCK = 512
 _CHECKSUM = slice(148, 156)
 _FILES, _FOLDER = (b"0", b"\0"), b"5"
 
@@ -32,6 +33,11 @@ class Member:
     size: int
     is_file: bool
     is_folder: bool
+
+    @property
+    def path(self) -> str:
+        """The name below the data directory, with `/`; it ends with one where it is a directory."""
+        return os.fsdecode(self.name).removeprefix("./")
 
 
 class Receiver(Protocol):
@@ -86,9 +92,9 @@ class Tar:
             taken = min(self._padding, len(data))
             self._padding -= taken
         else:
-            taken = min(_BLOCK - len(self._head), len(data))
+            taken = min(BLOCK - len(self._head), len(data))
             self._head += data[:taken]
-            if len(self._head) == _BLOCK:
+            if len(self._head) == BLOCK:
                 self._enter(bytes(self._head))
                 self._head.clear()
         return taken
@@ -97,9 +103,9 @@ class Tar:
         if not any(head):
             self._ended = True
             return
-        member = _member(head)
+        member = member_of(head)
         self._body = member.size
-        self._padding = -member.size % _BLOCK
+        self._padding = -member.size % BLOCK
         self._receiver.begin(member)
         if not member.size:
             self._receiver.end()
@@ -134,7 +140,8 @@ class Picking:
         """As `Receiver`."""
 
 
-def _member(head: bytes) -> Member:
+def member_of(head: bytes) -> Member:
+    """What a header says; NotTar when it is none."""
     blank = bytes(head[: _CHECKSUM.start]) + b" " * 8 + head[_CHECKSUM.stop :]
     if sum(blank) != _number(head[_CHECKSUM]):
         raise NotTar(DetailCode.TAR_CHECKSUM())

@@ -149,15 +149,26 @@ class ClusterBackups:
         progress: Progress = silent,
         *,
         cluster: str | None = None,
+        delta: bool = False,
     ) -> Recovered:
         """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
 
         `cluster` is its system identifier, needed where the stores hold several and none was accepted. RestoreRefused
-        with what can be reached when `target` is not in it. `swap` then puts it in place.
+        with what can be reached when `target` is not in it. `swap` then puts it in place. With `delta` the directory is
+        there, and what differs in it is rewritten.
         """
         found = self._plan(directory, target, cluster)
         tools = self._toolbox(found.base.major)
-        return recover(found, directory, self._stores, tools, self.key, progress=progress, clock=self._clock)
+        return recover(
+            found, directory, self._stores, tools, self.key, progress=progress, delta=delta, clock=self._clock
+        )
+
+    def require_rewritable(
+        self, directory: Path, target: datetime | Target | None, *, cluster: str | None = None
+    ) -> None:
+        """RestoreRefused when `directory` can't be brought to `target` by rewriting what differs."""
+        found = self._plan(directory, target, cluster)
+        refuse_early(found, directory, self._toolbox(found.base.major), delta=True)
 
     def reach(self, name: str, target: datetime | Target | None, cluster: str | None = None) -> Manifest:
         """The backup from which `target` is reached (None: the last moment); RestoreRefused, about `name`, when none is."""

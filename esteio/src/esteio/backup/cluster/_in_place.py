@@ -35,7 +35,15 @@ from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, Hold, server_runs
 from esteio.system import sync_directory
 
-__all__ = ["recover_beside", "recover_in_place", "recover_server", "require_stopped", "swap", "swap_both"]
+__all__ = [
+    "recover_beside",
+    "recover_in_place",
+    "recover_server",
+    "require_stopped",
+    "rewrite_in_place",
+    "swap",
+    "swap_both",
+]
 
 
 def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
@@ -112,6 +120,39 @@ def recover_in_place(
             shutil.rmtree(new, ignore_errors=True)
             raise
     return replace(done, directory=data_dir, documents=documents.returned), kept
+
+
+def rewrite_in_place(
+    cluster: ClusterBackups,
+    data_dir: Path,
+    target: datetime | Target | None,
+    documents: Untouched,
+    progress: Progress,
+    *,
+    which: str | None = None,
+) -> Recovered:
+    """Rewrite what differs in `data_dir`, whose server is stopped. Nothing of before is kept.
+
+    Meanwhile it has another name, `NAME.restoring-delta`, and no pg_control: where this is interrupted, no server starts on
+    it, and the next attempt goes on. RestoreRefused before anything changed.
+    """
+    under_way = data_dir.with_name(f"{data_dir.name}.restoring-delta")
+    if data_dir.exists() and under_way.exists():
+        reason = DetailCode.DELTA_UNFINISHED(path=str(under_way))
+        raise RestoreRefused(str(data_dir), reason, DetailCode.REMOVE_ONE_OF_THEM())
+    require_stopped(under_way)
+    cluster.require_rewritable(under_way if under_way.exists() else data_dir, target, cluster=which)
+    with documents:
+        documents.fetch(progress)
+        if data_dir.exists():
+            data_dir.rename(under_way)
+            sync_directory(data_dir.parent)
+        done = cluster.recover(under_way, target, progress, cluster=which, delta=True)
+        documents.swap()
+        under_way.rename(data_dir)
+        sync_directory(data_dir.parent)
+        documents.settle()
+    return replace(done, directory=data_dir, documents=documents.returned)
 
 
 def swap_both(new: Path, data_dir: Path, documents: Untouched, progress: Progress, *, now: float) -> Path | None:

@@ -17,8 +17,9 @@ import json
 import os
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Any, Self
@@ -30,10 +31,19 @@ from esteio.backup._manifest import Part
 from esteio.backup.base._tar import Member, NotTar, Tar
 from esteio.backup.packing import Writable
 
-__all__ = ["Comparison", "problems", "unpack_tar"]
+__all__ = ["Comparison", "Listed", "problems", "unpack_tar"]
 
 _UNLISTED = ("pg_wal/", "backup_manifest", "backup_label", "tablespace_map", "postgresql.auto.conf")
 _WORST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A file's size in bytes, and its checksum (hexadecimal) by `algorithm`."""
+
+    size: int
+    algorithm: str
+    checksum: str
 
 
 class Comparison:
@@ -52,6 +62,13 @@ class Comparison:
     def wants(self, name: str) -> bool:
         """Whether the file `name`, a path below the data directory, is to be told."""
         return self._sound and not name.startswith("pg_wal/")
+
+    def listed(self) -> Mapping[str, Listed]:
+        """What the list says of each file, but for WAL; empty when it was changed."""
+        return {
+            name: Listed(entry["Size"], entry.get("Checksum-Algorithm", "NONE"), entry.get("Checksum", ""))
+            for name, entry in self._listed.items()
+        }
 
     def hashed(self, name: str) -> bool:
         """Whether the list has a sha256 for the file `name`."""
@@ -109,25 +126,30 @@ _MOST_WAITING = 8 << 20  # bytes between the thread that unpacks and the one tha
 
 def unpack_tar(
     reader: BackupReader,
-    part: Part,
+    parts: Sequence[Part],
     directory: Path,
     compared: Comparison,
     *,
     write_back: bool,
+    kept: Collection[str] = (),
     tell: Callable[[int], None] = lambda _size: None,
 ) -> None:
-    """Extract `part` of a backup into `directory`, which is made, and tell `compared` of each file.
+    """Extract `parts` of a backup, the pieces of one stream, into `directory`, and tell `compared` of each file.
 
-    With `write_back` the disk begins to write at once; `tell` is called with the number of bytes of each piece.
+    The directory is made; with `kept` it is there, and so are those of its files. With `write_back` the disk begins to
+    write at once; `tell` is called with the number of bytes of each piece.
     BackupDamaged when the part was changed or is no tar file, and whatever the stores raise.
     """
-    directory.mkdir(mode=0o700)
-    with closing(_Extraction(directory, compared, write_back)) as extraction:
+    directory.mkdir(mode=0o700, exist_ok=bool(kept))
+    with closing(_Extraction(directory, compared, write_back, kept)) as extraction:
         checked = _Checked(Tar(extraction))
         with ThreadedWriter(checked) as writer:
-            reader.read(part, _Told(writer, tell))
+            for part in parts:
+                reader.read(part, _Told(writer, tell))
         if wrong := checked.finish():
-            raise BackupDamaged(reader.manifest.id, part.name, DetailCode.NO_TAR(reason=detail_of(wrong))) from wrong
+            raise BackupDamaged(
+                reader.manifest.id, parts[-1].name, DetailCode.NO_TAR(reason=detail_of(wrong))
+            ) from wrong
 
 
 class _Told:
@@ -170,7 +192,8 @@ class _Checked:
 class _Extraction:
     """Makes the files of a stream below `directory`."""
 
-    def __init__(self, directory: Path, compared: Comparison, write_back: bool) -> None:
+    def __init__(self, directory: Path, compared: Comparison, write_back: bool, kept: Collection[str]) -> None:
+        self._kept = kept
         self._directory = directory
         self._compared = compared
         self._writes_back = write_back and hasattr(os, "posix_fadvise")
@@ -190,11 +213,15 @@ class _Extraction:
             target.mkdir(mode=0o700, exist_ok=True)
             return
         self._name, self._size = path.as_posix(), member.size
+        if self._name in self._kept:
+            return
         self._hash = hashlib.sha256() if self._compared.hashed(self._name) else None
         self._file = os.open(target, _NEW, 0o600)
 
     def content(self, data: memoryview, /) -> None:
         """Write it, and hash it where its hash is known."""
+        if self._file < 0:  # it is there already
+            return
         if self._hash is not None:
             self._hash.update(data)
         while data:
@@ -206,7 +233,7 @@ class _Extraction:
 
     def end(self) -> None:
         """Close the file and tell of it."""
-        if self._file < 0:  # of a directory
+        if self._file < 0:  # of a directory, or of a file that is there already
             return
         self._write_back()
         self.close()

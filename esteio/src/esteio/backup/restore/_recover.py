@@ -20,10 +20,12 @@ from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
 from esteio.backup.archive._fetch import Key, place_log
+from esteio.backup.base._pieces import ordered
 from esteio.backup.base._take import FILES
 from esteio.backup.documents import Returned
 from esteio.backup.restore._clusters import system_of
 from esteio.backup.restore._data_directory import Comparison, problems, unpack_tar
+from esteio.backup.restore._delta import invalidate, kept_files, needed_pieces, refuse_delta
 from esteio.backup.restore._plan import Plan
 from esteio.backup.restore._replay import Look, replay
 from esteio.backup.store import Stores
@@ -60,9 +62,13 @@ def recover(
     look_at_server: Look | None = None,
     progress: Progress = silent,
     start_timeout: float = 3600.0,
+    delta: bool = False,
     clock: Clock = SYSTEM,
 ) -> Recovered:
     """Make `directory` from `plan` and leave it stopped, ready to be swapped in.
+
+    With `delta` it is there, and only what differs from the base is written; after an error it stays, and no server starts
+    on it.
 
     With `durable`, all of it is on the disk when this returns; a verification need not wait for that, nor make the service
     wait for its disk. `look_at_files` is called with the directory before a server ever ran on it, `look_at_server`
@@ -71,9 +77,12 @@ def recover(
     `directory` is removed again.
     """
     began = clock.monotonic()
-    refuse_early(plan, directory, toolbox)
+    refuse_early(plan, directory, toolbox, delta=delta)
     try:
-        unpack_chain(plan.chain, directory, stores, toolbox, key, progress, durable=durable)
+        if delta:
+            _Unpacking(plan.chain, stores, key, progress).rewrite(plan.base, directory)
+        else:
+            unpack_chain(plan.chain, directory, stores, toolbox, key, progress, durable=durable)
         if look_at_files is not None:
             look_at_files(directory)
         for name, text in plan.histories.items():
@@ -82,12 +91,15 @@ def recover(
         progress("restore", 0, 0, "")
         last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)
     except BaseException:
-        shutil.rmtree(directory, ignore_errors=True)
+        if delta:
+            invalidate(directory)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
         raise
     return Recovered(directory, plan, clock.monotonic() - began, last)
 
 
-def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
+def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox, *, delta: bool = False) -> None:
     """RestoreRefused when `plan` can't become `directory`: version, programs, name, room. Nothing is touched."""
     name = str(directory)
     if toolbox.major != plan.base.major:
@@ -95,6 +107,9 @@ def refuse_early(plan: Plan, directory: Path, toolbox: Toolbox) -> None:
         raise RestoreRefused(name, reason, DetailCode.INSTALL_MAJOR(major=plan.base.major))
     if len(plan.chain) > 1:
         toolbox.version("pg_combinebackup")
+    if delta:
+        refuse_delta(directory, plan.chain)
+        return
     if directory.exists():
         raise RestoreRefused(name, DetailCode.EXISTS(), DetailCode.NAME_NEW_DIRECTORY())
     free, needed = shutil.disk_usage(directory.parent).free, int(plan.size * _SPARE)
@@ -143,13 +158,27 @@ class _Unpacking:
         self._key = key
         self._progress = progress
         self._done = 0
-        self._total = sum(backup.part("base").size for backup in chain)
+        self._total = sum(part.size for backup in chain for part in ordered(backup))
 
     def unpack(self, backup: Manifest, directory: Path, *, durable: bool) -> None:
         """Make `directory` from one."""
         folder = BackupReader(self._stores, backup, self._key)
         compared = Comparison(folder.text("files").encode())
-        unpack_tar(folder, backup.part("base"), directory, compared, write_back=durable, tell=self._tell)
+        unpack_tar(folder, ordered(backup), directory, compared, write_back=durable, tell=self._tell)
+        _require_none(compared.problems(), backup)
+
+    def rewrite(self, backup: Manifest, directory: Path) -> None:
+        """Make `directory`, which is there, as one was; what can't be opened is found out before anything changes."""
+        folder = BackupReader(self._stores, backup, self._key)
+        compared = Comparison(folder.text("files").encode())
+        _require_none([] if compared.listed() else compared.problems(), backup)
+        invalidate(directory)
+        kept = kept_files(directory, compared, self._progress)
+        parts, folders = needed_pieces(folder, kept)
+        for name in folders:
+            (directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._total = sum(part.size for part in parts)
+        unpack_tar(folder, parts, directory, compared, write_back=True, kept=kept or ("",), tell=self._tell)
         _require_none(compared.problems(), backup)
 
     def _tell(self, size: int) -> None:
