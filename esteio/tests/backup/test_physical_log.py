@@ -329,3 +329,15 @@ def test_a_window_shows_whole_seconds_that_are_within() -> None:
     assert str(Window(begins, begins)) == "2026-03-01 12:00:01+00:00 to 2026-03-01 12:00:01+00:00"
     whole = begins.replace(microsecond=0)
     assert str(Window(whole, whole)) == "2026-03-01 12:00:00+00:00 to 2026-03-01 12:00:00+00:00"
+
+
+def test_the_first_segment_is_the_one_after_the_last_byte_of_the_bases_own_wal() -> None:
+    for end, first in ((4 * SIZE, 4), (4 * SIZE + 1, 5), (5 * SIZE - 1, 5), (5 * SIZE, 5)):
+        assert first_segment(base(0, 2, end_lsn=f"0/{end:X}")) == segment(first)
+
+
+def test_the_size_of_a_plan_is_its_chain_and_its_wal_and_the_chain_twice_where_it_is_combined() -> None:
+    log = [wal(3, 1), wal(4, 2)]
+    assert plan([base(0, 2)], log, None, name="city").size == 1000 + 2 * SIZE
+    chain = [base(0, 2), base(1, 3, ("b0",))]
+    assert plan(chain, [wal(4, 2)], None, name="city").size == 2 * 2000 + SIZE
