@@ -32,6 +32,7 @@ def test_nothing_is_used_after_the_reset_and_something_before(limit: Limit, hits
         answer = meter.run([(gap, cost)]).asked[-1]
         assert meter.look(answer.reset).remaining == limit.rate
         if answer.reset:
+            assert meter.look(1).reset == answer.reset - 1
             assert meter.look(answer.reset - 1).remaining < limit.rate
             assert limit.rule.until(meter.state, limit) - (meter.now + answer.reset) in (0, 1)
 

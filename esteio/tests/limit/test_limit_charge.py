@@ -53,11 +53,13 @@ def test_a_charge_of_exactly_one_period_ago_changes_nothing_any_more() -> None:
 
 
 def test_a_charge_to_a_bucket_that_has_run_dry_since_adds_to_what_was_in_it_rounded_up() -> None:
-    for rate, part in ((7, 3), (5, 0)):  # the one hit leaks until 1428 and 4/7, or 2000 microseconds later
+    for rate, part in ((7, 3), (5, 0), (3, 2)):  # the one hit leaks until 1428 4/7, 2000, 3333 1/3 microseconds later
         limit = Limit(rate, PER_US / 1e6, algorithm="gcra")
         meter = Meter(limit).run([(0, 1)])
-        then, age = meter.now, PER_US // 3
+        then, age = meter.now, PER_US // 2
         assert limit.rule.charge(meter.state, then + age, rate - 1, limit, age) == (then + PER_US, part, rate, PER_US)
+        dry = then + PER_US
+        assert limit.rule.charge(meter.state, dry + age, rate, limit, age) == (dry + PER_US, 0, rate, PER_US)
 
 
 def test_a_charge_of_the_moment_a_window_began_is_one_of_that_window() -> None:

@@ -73,3 +73,4 @@ def test_a_moment_back_is_counted_as_the_same_moment() -> None:
     for name in ("window", "counter", "fixed"):  # the bucket of gcra leaks nothing meanwhile
         meter = Meter(Limit(3, PER_US / 1e6, algorithm=name)).run([(0, 1), (-5, 1), (-5, 1), (3, 1)])
         assert [each.allowed for each in meter.asked] == [True, True, True, False], name
+    assert Meter(Limit(3, PER_US / 1e6)).run([(0, 1), (-5, 1)]).asked[-1].reset == PER_US + 5

@@ -87,5 +87,11 @@ def test_a_key_whose_only_hit_was_given_back_is_as_unused_as_a_new_one() -> None
     for name in NAMES:
         limit = Limit(3, PER_US / 1e6, algorithm=name)  # type: ignore[arg-type]
         meter = Meter(limit).run([(0, 2)])
-        assert limit.rule.refund(meter.state, meter.now + 100, 2, limit) == (), name
+        for later in (0, 100):
+            assert limit.rule.refund(meter.state, meter.now + later, 2, limit) == (), name
         assert limit.rule.until((), limit) == 0, name
+
+
+def test_of_a_bucket_the_last_third_of_a_microsecond_is_kept() -> None:
+    limit = Limit(3, PER_US / 1e6, algorithm="gcra")
+    assert limit.rule.refund((3333, 2, 3, PER_US), 0, 1, limit) == (0, 1, 3, PER_US)

@@ -1,6 +1,6 @@
 """The window is exact: any interval, any traffic. Checked against a list of all that was admitted."""
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from traffic import PER_US, Meter, gaps, traffic
 
@@ -13,6 +13,7 @@ heavy = st.lists(st.tuples(gaps, st.integers(1, 120)), max_size=120)
 
 
 @given(exact, traffic)
+@example(Limit(2, PER_US / 1e6), [(0, 1), (1, 1), (PER_US - 1, 2)])  # of two hits a microsecond apart only one has left
 def test_up_to_64_a_hit_passes_exactly_when_the_last_period_has_room(limit: Limit, hits: list[tuple[int, int]]) -> None:
     meter = Meter(limit)
     for gap, cost in hits:
@@ -21,6 +22,18 @@ def test_up_to_64_a_hit_passes_exactly_when_the_last_period_has_room(limit: Limi
         answer = meter.hit(cost)
         assert answer.allowed == (used + cost <= limit.rate)
         assert answer.remaining == limit.rate - used - (cost if answer.allowed else 0)
+
+
+def test_sixty_four_hits_leave_one_by_one_each_at_its_microsecond() -> None:
+    meter = Meter(Limit(64, PER_US / 1e6)).run([(101, 1)] * 64)
+    for number, hit in enumerate(meter.asked):
+        leaves = hit.at + PER_US - meter.now
+        assert (meter.look(leaves - 1).remaining, meter.look(leaves).remaining) == (number, number + 1)
+
+
+def test_above_64_hits_that_never_pause_leave_all_the_same() -> None:
+    meter = Meter(Limit(100, PER_US / 1e6)).run([(100, 1)] * 100)
+    assert meter.look(2 * PER_US // 62).remaining >= 1
 
 
 @given(large, heavy)
