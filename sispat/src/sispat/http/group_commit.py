@@ -128,14 +128,9 @@ class GroupCommit:
                         return {}
                     answers = await self._do([(ctx, each.data) for each, ctx in asked.items()])
                     done = dict(zip(asked, answers, strict=True))
-                    await idempotency.store_all(
-                        conn,
-                        [
-                            (asked[each].actor, each.key, each.digest, answer)
-                            for each, answer in done.items()
-                            if each.key and answer is not None
-                        ],
-                    )
+                    keyed = [(asked[each].actor, each.key, answer) for each, answer in done.items() if each.key]
+                    await idempotency.store_all(conn, [(a, k, answer) for a, k, answer in keyed if answer is not None])
+                    await idempotency.release(conn, [(actor, key) for actor, key, answer in keyed if answer is None])
         finally:
             turn.give_back()  # after the COMMIT, as in `open_context`
         return done
@@ -153,8 +148,9 @@ class GroupCommit:
             if (access := _let_in(each.request, found)) is not None
         }
         first = _first_of_each_key(contexts)
-        known = await idempotency.known(conn, [(ctx.actor, each.key) for each, ctx in first.items() if each.key])
-        return {each: ctx for each, ctx in first.items() if (ctx.actor, each.key) not in known}
+        keyed = [(ctx.actor, each.key, each.digest) for each, ctx in first.items() if each.key]
+        ours = await idempotency.claim(conn, keyed)
+        return {each: ctx for each, ctx in first.items() if not each.key or (ctx.actor, each.key) in ours}
 
 
 def group_of(request: Request, do: Grouped) -> GroupCommit:

@@ -1,9 +1,10 @@
 """A write that is sent twice is done once.
 
-Promises: with an Idempotency-Key, the first answer is stored in the same transaction as what was written;
-a repetition gets that answer, word for word, whichever worker it reaches. The same key with another
-request is refused. Two at the same time: one does it, the other waits and repeats its answer. Failures
-are not stored: they can be tried again. Answers are kept for a day.
+Promises: with an Idempotency-Key, the first answer is stored in the same transaction as what was written; a repetition
+gets that answer, word for word, whichever worker it reaches. The same key with another request is refused. A key is
+claimed before anything is done: of two at the same time one does it, the other waits for it and repeats its answer,
+also where it would have failed, because a column is unique. Failures are not stored: they can be tried again. Answers are
+kept for a day.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 from starlette.responses import Response
 
@@ -21,7 +22,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, KeyReused
 from sispat.kernel.i18n import _
 
-__all__ = ["known", "once", "remove_expired", "request_digest", "store_all"]
+__all__ = ["Key", "claim", "once", "release", "remove_expired", "request_digest", "store_all"]
 
 _NOT_KEPT = ("content-length", "set-cookie")  # of the body, which is kept; of the first client alone
 
@@ -37,22 +38,15 @@ async def once(ctx: Context, key: str | None, digest: bytes, do: Callable[[], Aw
         return await do()
     if not _usable(key):
         raise InvalidData({"Idempotency-Key": _("Use de 1 a 200 caracteres visíveis, por exemplo um UUID.")})
-    stored = await _stored(ctx, key, digest)
-    if stored is not None:
-        return stored
-    try:
+    while True:
         async with ctx.conn.transaction():
-            response = await do()
-            await _store(ctx, key, digest, response)
-    except errors.UniqueViolation as error:
-        if error.diag.constraint_name != "idempotencia_pkey":
-            raise
-        # Somebody with the same key was faster; our work is rolled back.
+            if await claim(ctx.conn, [(ctx.actor, key, digest)]):
+                response = await do()
+                await store_all(ctx.conn, [(ctx.actor, key, response)])
+                return response
         stored = await _stored(ctx, key, digest)
-        if stored is None:
-            raise
-        return stored
-    return response
+        if stored is not None:  # else it grew old and was removed between the two looks
+            return stored
 
 
 async def remove_expired(conn: AsyncConnection[Any], limit: int = 5000) -> int:
@@ -78,39 +72,50 @@ async def _stored(ctx: Context, key: str, digest: bytes) -> Response | None:
     return Response(row[3], row[1], {**row[2], "Idempotency-Replayed": "true"})
 
 
-async def known(conn: AsyncConnection[Any], keys: Sequence[tuple[UUID | None, str]]) -> set[tuple[UUID | None, str]]:
-    """Those keys, each with its person, that have been served or that no answer may be stored under."""
-    usable = [each for each in keys if _usable(each[1])]
-    found = {each for each in keys if not _usable(each[1])}
-    if usable:
-        cursor = await conn.execute(
-            "select usuario_id, chave from idempotencia"
-            " where (usuario_id, chave) in (select * from unnest(%s::uuid[], %s::text[]))",
-            [[person for person, _ in usable], [key for _, key in usable]],
-        )
-        found |= {(row[0], row[1]) for row in await cursor.fetchall()}
-    return found
+Key = tuple[UUID, str]
+"""A key, with the person whose it is: another person's is another."""
 
 
-async def store_all(conn: AsyncConnection[Any], answers: Sequence[tuple[UUID | None, str, bytes, Response]]) -> None:
-    """Store answers, each with its person, its key and the digest of its request, in the transaction of `conn`."""
+async def claim(conn: AsyncConnection[Any], asked: Sequence[tuple[UUID, str, bytes]]) -> set[Key]:
+    """Those keys, each asked for with the digest of its request, that are ours until the transaction ends.
+
+    The others have been served, or cannot be stored. Whoever claimed one and has not committed yet is waited for; all
+    claim in the order of keys, and before they take the counter of numbers, so that no two wait for each other.
+    """
+    usable = sorted(each for each in asked if _usable(each[1]))
+    if not usable:
+        return set()
+    cursor = await conn.execute(_CLAIM, [list(column) for column in zip(*usable, strict=True)])
+    return {(row[0], row[1]) for row in await cursor.fetchall()}
+
+
+# Without an answer until `store_all` in the same transaction: nobody else ever sees it so.
+_CLAIM = """
+insert into idempotencia (usuario_id, chave, pedido, estado, cabecalhos, corpo)
+select *, 0, '{}'::jsonb, ''::bytea from unnest(%s::uuid[], %s::text[], %s::bytea[])
+on conflict do nothing returning usuario_id, chave"""
+
+
+async def store_all(conn: AsyncConnection[Any], answers: Sequence[tuple[UUID, str, Response]]) -> None:
+    """Store answers, each with its person and the key that was claimed for it."""
     if answers:
         async with conn.cursor() as cursor:
             await cursor.executemany(_STORE, [_row(*each) for each in answers])
 
 
-_STORE = (
-    "insert into idempotencia (usuario_id, chave, pedido, estado, cabecalhos, corpo) values (%s, %s, %s, %s, %s, %s)"
-)
+async def release(conn: AsyncConnection[Any], keys: Sequence[Key]) -> None:
+    """Give claimed keys back, for which nothing was done."""
+    if keys:
+        async with conn.cursor() as cursor:
+            await cursor.executemany("delete from idempotencia where usuario_id = %s and chave = %s", keys)
 
 
-async def _store(ctx: Context, key: str, digest: bytes, response: Response) -> None:
-    await ctx.conn.execute(_STORE, _row(ctx.actor, key, digest, response))
+_STORE = "update idempotencia set estado = %s, cabecalhos = %s, corpo = %s where usuario_id = %s and chave = %s"
 
 
-def _row(person: UUID | None, key: str, digest: bytes, response: Response) -> list[Any]:
+def _row(person: UUID, key: str, response: Response) -> list[Any]:
     headers = {name: value for name, value in response.headers.items() if name not in _NOT_KEPT}
-    return [person, key, digest, response.status_code, Jsonb(headers), bytes(response.body)]
+    return [response.status_code, Jsonb(headers), bytes(response.body), person, key]
 
 
 def _usable(key: str) -> bool:
