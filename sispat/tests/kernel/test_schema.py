@@ -47,7 +47,9 @@ def test_of_two_that_start_at_once_one_migrates_and_the_other_waits(vazio: Dsn) 
     assert sorted(map(str, feitas)) == ["", schema.expected_version()]
 
 
-def test_a_migration_that_fails_half_way_leaves_nothing(vazio: Dsn, tmp_path: Path) -> None:
+def test_a_migration_that_fails_half_way_leaves_nothing_of_itself_and_what_came_before(
+    vazio: Dsn, tmp_path: Path
+) -> None:
     pasta = tmp_path / "migrations"
     shutil.copytree(schema.MIGRATIONS, pasta)
     (pasta / "versions/0999_quebrada.py").write_text(
@@ -58,9 +60,34 @@ def test_a_migration_that_fails_half_way_leaves_nothing(vazio: Dsn, tmp_path: Pa
     with pytest.raises(schema.MigrationFailed, match="division by zero") as erro:
         schema.migrate(vazio, pasta)
     assert "desfeita" in erro.value.message
+    assert (erro.value.de, erro.value.reached) == ("", schema.expected_version())
     with psycopg.connect(vazio.conninfo) as conn:
-        assert conn.execute("select count(*) from pg_tables where schemaname = 'public'").fetchone() == (0,)
+        assert conn.execute("select to_regclass('antes')").fetchone() == (None,)
+        assert conn.execute("select version_num from alembic_version").fetchall() == [(schema.expected_version(),)]
     assert schema.migrate(vazio)[1] == schema.expected_version()
+
+
+def test_an_index_is_built_beside_who_writes_and_again_after_an_interruption(vazio: Dsn) -> None:
+    schema.migrate(vazio)
+    with psycopg.connect(vazio.conninfo, autocommit=True) as conn:
+        conn.execute("update alembic_version set version_num = '0013'")
+        conn.execute("update pg_index set indisvalid = false where indexrelid = 'patrimonio_atualizado_idx'::regclass")
+        with psycopg.connect(vazio.conninfo) as writer:  # holds its lock on the table until the build waits for it
+            writer.execute("insert into classe (conta, nome, vida_util_meses, residual_pct) values ('9.9', 'X', 1, 1)")
+            writer.execute("lock table patrimonio in row exclusive mode")
+            building = threading.Thread(target=schema.migrate, args=[vazio])
+            building.start()
+            waiting = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query ilike '%concurrently%'"
+            while not conn.execute(waiting).fetchone():
+                assert building.is_alive()
+            with psycopg.connect(vazio.conninfo) as other:
+                other.execute("set lock_timeout = '5s'")
+                other.execute("lock table patrimonio in row exclusive mode")  # whoever writes goes on meanwhile
+            writer.commit()
+            building.join()
+        valid = "select indisvalid from pg_index where indexrelid = 'patrimonio_atualizado_idx'::regclass"
+        assert conn.execute(valid).fetchone() == (True,)
+    assert schema.migrate(vazio)[0] == schema.expected_version()
 
 
 def test_locais_that_were_there_before_addresses_get_empty_ones(vazio: Dsn, tmp_path: Path) -> None:

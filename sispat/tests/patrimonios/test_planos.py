@@ -124,6 +124,17 @@ async def test_filters_are_answered_from_indexes(conn: AsyncConnection[Any], fil
     await _conferir(conn, Query(await _setores(conn, alcance), filters=await _filtros(conn, filtro)))
 
 
+async def test_what_was_changed_lately_is_found_by_its_index_which_keeps_changes_cheap(
+    conn: AsyncConnection[Any],
+) -> None:
+    (agora,) = await (await conn.execute("select max(atualizado_em) + interval '1 h' from patrimonio")).fetchone() or ()
+    await conn.execute("update patrimonio set marca = 'Nova', atualizado_em = %s where numero in (7, 59999)", [agora])
+    consulta = Query(None, filters={"atualizado_em": agora}, limit=51)
+    plans = await patrimonios.explain(conn, consulta)
+    assert any(no.get("Index Name") == "patrimonio_atualizado_idx" for plan in plans for no in _nos(plan))
+    assert [row.numero for row in await patrimonios.listar(conn, consulta)] == [7, 59999]
+
+
 @pytest.mark.parametrize("alcance", ALCANCES)
 @pytest.mark.parametrize("filtro", ["nada", "setor grande", "classe comum", "em transferência"])
 @pytest.mark.parametrize("q", PALAVRAS)

@@ -1,9 +1,9 @@
 """The schema's version: what this code needs, what a database has, and the way from one to the other.
 
-Promises: `migrate` takes every pending migration in one transaction under an advisory lock, watched by
+Promises: `migrate` takes every pending migration, each in a transaction of its own, under an advisory lock, watched by
 `esteio.postgres.migrations`: it does not make a running service queue behind it, nor block a big table unsaid. Two
 instances that start at once: one migrates, the other waits and finds nothing left to do. A migration that fails
-leaves the database as it was and raises `MigrationFailed`.
+leaves the database at the version before it and raises `MigrationFailed`.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ _ONE_AT_A_TIME = threading.Lock()  # Alembic's context is one for the whole proc
 
 
 class MigrationFailed(SispatError):
-    """A migration raised; everything was rolled back."""
+    """A migration raised and was rolled back; the database, which was at `de`, is at `reached`."""
 
     code = "migracao-falhou"
 
-    def __init__(self, de: str, cause: Exception) -> None:
-        self.de, self.cause = de, cause
+    def __init__(self, de: str, reached: str, cause: Exception) -> None:
+        self.de, self.reached, self.cause = de, reached, cause
         super().__init__(
             _(
-                "A migração do banco a partir da versão %(version)s falhou e foi desfeita por inteiro; "
-                "o banco continua como estava. Causa: %(cause)s",
+                "A migração do banco a partir da versão %(version)s parou na versão %(reached)s: a seguinte falhou e foi "
+                "desfeita. Causa: %(cause)s",
                 version=de or _("vazia"),
+                reached=reached or _("vazia"),
                 cause=str(cause).strip(),
             )
         )
@@ -75,7 +76,8 @@ def migrate(dsn: Dsn, migrations: Path = MIGRATIONS) -> tuple[str, str]:
         with _ONE_AT_A_TIME:
             command.upgrade(config, "head")
     except Exception as cause:
-        raise MigrationFailed(de, cause) from cause
+        with psycopg.connect(dsn.conninfo) as probe:
+            raise MigrationFailed(de, _version(probe), cause) from cause
     versions: tuple[str, str] = config.attributes["versions"]
     return versions
 

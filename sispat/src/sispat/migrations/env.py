@@ -7,4 +7,4 @@ from alembic import context
 from esteio.postgres.migrations.alembic import run_online
 
 attributes = context.config.attributes
-attributes["versions"] = run_online(context, attributes["dsn"], each=False, key=attributes["key"])
+attributes["versions"] = run_online(context, attributes["dsn"], key=attributes["key"])
