@@ -99,23 +99,27 @@ on conflict do nothing returning usuario_id, chave"""
 async def store_all(conn: AsyncConnection[Any], answers: Sequence[tuple[UUID, str, Response]]) -> None:
     """Store answers, each with its person and the key that was claimed for it."""
     if answers:
-        async with conn.cursor() as cursor:
-            await cursor.executemany(_STORE, [_row(*each) for each in answers])
+        rows = [(person, key, answer.status_code, _kept(answer), bytes(answer.body)) for person, key, answer in answers]
+        await conn.execute(_STORE, [list(column) for column in zip(*rows, strict=True)])
 
 
 async def release(conn: AsyncConnection[Any], keys: Sequence[Key]) -> None:
     """Give claimed keys back, for which nothing was done."""
     if keys:
-        async with conn.cursor() as cursor:
-            await cursor.executemany("delete from idempotencia where usuario_id = %s and chave = %s", keys)
+        await conn.execute(_RELEASE, [list(column) for column in zip(*keys, strict=True)])
 
 
-_STORE = "update idempotencia set estado = %s, cabecalhos = %s, corpo = %s where usuario_id = %s and chave = %s"
+_STORE = """
+update idempotencia i set estado = a.estado, cabecalhos = a.cabecalhos, corpo = a.corpo
+from unnest(%s::uuid[], %s::text[], %s::int[], %s::jsonb[], %s::bytea[]) a (pessoa, chave, estado, cabecalhos, corpo)
+where i.usuario_id = a.pessoa and i.chave = a.chave"""
+_RELEASE = """
+delete from idempotencia i using unnest(%s::uuid[], %s::text[]) k (pessoa, chave)
+where i.usuario_id = k.pessoa and i.chave = k.chave"""
 
 
-def _row(person: UUID, key: str, response: Response) -> list[Any]:
-    headers = {name: value for name, value in response.headers.items() if name not in _NOT_KEPT}
-    return [response.status_code, Jsonb(headers), bytes(response.body), person, key]
+def _kept(response: Response) -> Jsonb:
+    return Jsonb({name: value for name, value in response.headers.items() if name not in _NOT_KEPT})
 
 
 def _usable(key: str) -> bool:
