@@ -276,13 +276,19 @@ class SocketWait:
             while True:
                 need = gen.send(await self._ready(loop, need))
                 if timer is not None and loop.time() >= expires:
-                    raise _WaitTimeout("wait timeout expired")
+                    break
         except StopIteration as end:
             result = end.value
             return result
+        except psycopg.OperationalError as error:
+            # The operation has to hear of it: what it would do when the garbage collector ends it, nobody could catch.
+            with suppress(StopIteration, psycopg.Error):
+                gen.throw(error)
+            raise
         finally:
             if timer is not None:
                 timer.cancel()
+        raise _WaitTimeout("wait timeout expired")
 
     async def _ready(self, loop: asyncio.AbstractEventLoop, need: int) -> int:
         """Wait for what `need` says; what the socket is ready for, nothing when woken for another reason."""

@@ -86,16 +86,22 @@ class Connection(SocketWait, PooledConnectionMixin, psycopg.AsyncConnection[Any]
             while self.pgconn.transaction_status == TransactionStatus.ACTIVE:
                 left = ends - monotonic()
                 if left <= 0 or self.is_cut:
-                    self.drop()
+                    self._give_up(gen)
                     return
                 await self.cancel_safe(timeout=left)
                 with suppress(psycopg.OperationalError):  # cancelled as wanted, or not yet
                     await self.drive(gen, min(_CANCEL_AGAIN, left))
         except psycopg.OperationalError:
-            self.drop()
+            self._give_up(gen)
         except BaseException:
-            self.drop()  # interrupted again: nobody knows what the statement is doing
+            self._give_up(gen)  # interrupted again: nobody knows what the statement is doing
             raise
+
+    def _give_up(self, gen: PQGen[Any]) -> None:
+        """Close the connection, and let the operation end: the garbage collector could not report how it does."""
+        self.drop()
+        with suppress(StopIteration, psycopg.Error):
+            gen.throw(psycopg.OperationalError("the connection was closed, as its statement could not be stopped"))
 
 
 async def _send(request: PGcancelConn) -> None:
