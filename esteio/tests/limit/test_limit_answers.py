@@ -101,3 +101,9 @@ def test_a_full_key_stays_full_when_its_period_grows() -> None:
         meter = Meter(Limit(4, PER_US / 1e6, algorithm=name)).run([(0, 4)])
         meter.limit = Limit(4, PER_US / 1e6 * 10, algorithm=name)
         assert not meter.hit().allowed, name
+
+
+def test_an_unused_key_has_all_left() -> None:
+    for name in NAMES:
+        unused = Meter(Limit(4, PER_US / 1e6, algorithm=name)).look()
+        assert (unused.allowed, unused.remaining, unused.reset, unused.retry) == (True, 4, 0, 0), name

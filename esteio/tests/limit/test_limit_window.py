@@ -52,6 +52,7 @@ def test_above_64_a_hit_counts_at_most_a_sixty_second_part_too_long(limit: Limit
         used = meter.used(meter.now - PER_US - grain, meter.now)
         answer = meter.hit(cost)
         assert answer.allowed or used + cost > limit.rate
+        assert answer.allowed == (answer.retry == 0)
 
 
 @given(large, heavy)
