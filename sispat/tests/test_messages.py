@@ -85,7 +85,7 @@ _MARKS = {"_", "lazy", "ngettext", "gettext_noop", "Ui"}
 # meaning of settings, which is on a page.
 _ELSEWHERE = re.compile(
     r"^(migrations|demo)/|(^|/)sql(/|\.py$)"
-    r"|^(app|cli/(_avisos|_copias|_erros_de_copias|_frases)|settings/_tabela|cadastros/cep/(address|viacep)"
+    r"|^(app|cli/(_avisos|_copias|_backup_errors|_backup_details)|settings/_tabela|cadastros/cep/(address|viacep)"
     r"|http/openapi|kernel/patches)\.py$"
 )
 _CALLS = {"route", "warning", "error", "info", "exception", "example", "OutageWords", "failed", "Variavel"}

@@ -20,13 +20,13 @@ from esteio.backup.agent import AgentState
 from esteio.backup.agent._reporter import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
-from sispat.cli._avisos import PALAVRAS as PALAVRAS_POR_IDIOMA
-from sispat.cli._copias import TEXTOS_DOS_COMANDOS
+from sispat.cli._avisos import NOTICE_WORDS
+from sispat.cli._copias import COMMAND_WORDS
 from sispat.cli._operador import operacao
 from sispat.http.backup_state import OPERATOR_STATE, BackupsAtRisk, OperatorSilent, backup_age
 from sispat.settings import carregar
 
-PALAVRAS = PALAVRAS_POR_IDIOMA["pt-BR"]
+PALAVRAS = NOTICE_WORDS["pt-BR"]
 
 
 @pytest.fixture
@@ -211,8 +211,8 @@ def test_every_text_is_in_portuguese() -> None:
     for nome in AVISOS.__slots__:
         campos = [set(re.findall(r"{\w+}", str(getattr(palavras, nome)))) for palavras in (AVISOS, PALAVRAS)]
         assert campos[0] == campos[1], nome
-    iguais = [nome for nome in ENGLISH.__slots__ if getattr(TEXTOS_DOS_COMANDOS, nome) == getattr(ENGLISH, nome)]
+    iguais = [nome for nome in ENGLISH.__slots__ if getattr(COMMAND_WORDS, nome) == getattr(ENGLISH, nome)]
     assert iguais == []
-    assert len(TEXTOS_DOS_COMANDOS.columns) == len(ENGLISH.columns)
-    assert TEXTOS_DOS_COMANDOS.reasons.keys() == Why.__members__.keys()
-    assert all(("{about}" in TEXTOS_DOS_COMANDOS.reasons[why.name]) == ("{about}" in why.value) for why in Why)
+    assert len(COMMAND_WORDS.columns) == len(ENGLISH.columns)
+    assert COMMAND_WORDS.reasons.keys() == Why.__members__.keys()
+    assert all(("{about}" in COMMAND_WORDS.reasons[why.name]) == ("{about}" in why.value) for why in Why)

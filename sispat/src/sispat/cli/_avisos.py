@@ -14,13 +14,13 @@ from esteio.alert import Channels, Heartbeat, NoticeWords, Outbox
 from esteio.cli import Notices
 from esteio.cli.environment import notices_directory
 from esteio.errors import EsteioError
-from sispat.cli._erros_de_copias import em_portugues
+from sispat.cli._backup_errors import in_portuguese
 from sispat.kernel.i18n import Language
 
 if TYPE_CHECKING:
     from sispat.settings import Settings
 
-__all__ = ["PALAVRAS", "avisos"]
+__all__ = ["NOTICE_WORDS", "avisos"]
 
 _PORTUGUESE = NoticeWords(
     proven="Cópia {id}: feita e provada",
@@ -51,10 +51,10 @@ _PORTUGUESE = NoticeWords(
     days="{amount} dias",
     timezone="America/Sao_Paulo",
     moment="%d/%m/%Y %H:%M",
-    error=lambda erro: em_portugues(erro) if isinstance(erro, EsteioError) else str(erro),
+    error=lambda erro: in_portuguese(erro) if isinstance(erro, EsteioError) else str(erro),
 )
 
-PALAVRAS: Mapping[Language, NoticeWords] = {
+NOTICE_WORDS: Mapping[Language, NoticeWords] = {
     "pt-BR": _PORTUGUESE,
     "en": NoticeWords(look="Look with `sispat backup status`."),
 }
@@ -69,7 +69,7 @@ def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[
     return Notices(
         Outbox(notices_directory(variaveis), _canais(canais)) if canais else None,
         Heartbeat(sinal.get_secret_value(), what="SISPAT_HEARTBEAT_URL") if sinal else None,
-        replace(PALAVRAS[settings.lang], timezone=settings.timezone, checks=conferido),
+        replace(NOTICE_WORDS[settings.lang], timezone=settings.timezone, checks=conferido),
     )
 
 

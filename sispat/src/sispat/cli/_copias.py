@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from esteio.cli import Own, Words, backup_commands
-from sispat.cli._frases import traduzir
+from sispat.cli._backup_details import worded
 from sispat.cli._manutencao import fechado_para_restaurar
 from sispat.http.backup_state import operator_state_file
 from sispat.kernel.i18n import SOURCE, language
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from esteio.postgres import Dsn
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["TEXTOS_DOS_COMANDOS", "app", "avisados", "montar"]
+__all__ = ["COMMAND_WORDS", "app", "avisados", "montar"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
@@ -354,7 +354,7 @@ _PORTUGUESE = Words(
         "SERVICE_DOWN": "{service} não está em execução: {reason}",
         "UNSEEN": "não se consegue ver como estão as cópias: {reason}",
     },
-    reason=traduzir,
+    reason=worded,
     checks={
         "sha256 of each file": "sha256 de cada arquivo",
         "restore": "restauração",
@@ -366,7 +366,7 @@ _PORTUGUESE = Words(
         "checksums": "somas de verificação das páginas",
     },
 )
-TEXTOS_DOS_COMANDOS = _PORTUGUESE if language() == SOURCE else Words()
+COMMAND_WORDS = _PORTUGUESE if language() == SOURCE else Words()
 """Esteio speaks English by itself."""
 
 
@@ -465,7 +465,7 @@ def avisados(settings: Settings | None = None) -> Notices:
 
 app = backup_commands(
     _abrir,
-    TEXTOS_DOS_COMANDOS,
+    COMMAND_WORDS,
     lambda: carregar().timezone,
     avisados,
     own=Own(quiet=fechado_para_restaurar, server=_servidor, restoring=_restaurando),

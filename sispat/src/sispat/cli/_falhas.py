@@ -61,9 +61,9 @@ def _dito(erro: SispatError | EsteioError) -> str:
         and isinstance(erro, EsteioError)
         and not sys.modules.keys().isdisjoint(("esteio.backup", " esteio.maintenance"))
     ):
-        from sispat.cli._erros_de_copias import em_portugues
+        from sispat.cli._backup_errors import in_portuguese
 
-        return em_portugues(erro)
+        return in_portuguese(erro)
     return str(erro)
 
 

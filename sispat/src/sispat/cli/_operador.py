@@ -46,7 +46,7 @@ def operator() -> None:
 
     from esteio.cli import operating
     from esteio.serve import ServiceRunner
-    from sispat.cli._copias import TEXTOS_DOS_COMANDOS, avisados, montar
+    from sispat.cli._copias import COMMAND_WORDS, avisados, montar
     from sispat.cli._servidor import banco_do_servico, encerravel
     from sispat.kernel import logs
 
@@ -62,7 +62,7 @@ def operator() -> None:
             # A thread beside the backups: these wait for the leader of several machines, each of which is watched.
             pilha.enter_context(health_monitor(settings, dsn))
         if settings.backup:
-            plano, palavras = operacao(settings), TEXTOS_DOS_COMANDOS.problem
+            plano, palavras = operacao(settings), COMMAND_WORDS.problem
             zelador = pilha.enter_context(operating(montar(settings, dsn), plano, avisados(settings), palavras))
         else:
             zelador = ServiceRunner(())

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, cast
 if TYPE_CHECKING:
     from esteio.backup import Detail
 
-__all__ = ["DETALHES", "traduzir"]
+__all__ = ["DETAILS", "worded"]
 
-DETALHES: Mapping[str, str] = {
+DETAILS: Mapping[str, str] = {
     "NO_SEAL": "falta o selo no fim",
     "SEAL_WRONG": "o selo não confere: foi alterado depois de escrito",
     "FORMAT_UNKNOWN": "tem o formato {found}, o conhecido é {known}",
@@ -264,9 +264,9 @@ DETALHES: Mapping[str, str] = {
 }
 
 
-def traduzir(frase: str) -> str:
+def worded(frase: str) -> str:
     """`frase` in Portuguese where it has a code, else as it is."""
     if not hasattr(frase, "code"):
         return frase
     detalhe = cast("Detail", frase)
-    return detalhe.sentence(DETALHES[detalhe.code.name], traduzir)
+    return detalhe.sentence(DETAILS[detalhe.code.name], worded)

@@ -40,11 +40,11 @@ from esteio.cli.environment import EnvironmentProblem
 from esteio.errors import EsteioError
 from esteio.maintenance import MaintenanceError, MaintenanceHeld
 from esteio.postgres import DatabaseUnavailable
-from sispat.cli._frases import traduzir
+from sispat.cli._backup_details import worded
 
-__all__ = ["TEXTOS", "em_portugues"]
+__all__ = ["ERRORS", "in_portuguese"]
 
-TEXTOS: Mapping[type[EsteioError], str] = {
+ERRORS: Mapping[type[EsteioError], str] = {
     AllStoresFailed: "{motivos}",
     AlreadyRunning: "cópias em {lock}: {quem} está trabalhando ali; espere que termine e tente de novo",
     ArchiveFailed: "{name}: o WAL não está sendo recebido: {reason}; tenta-se de novo",
@@ -130,24 +130,24 @@ TEXTOS: Mapping[type[EsteioError], str] = {
         "frase com que a cópia foi feita (SISPAT_BACKUP_PASSPHRASE)"
     ),
 }
-_PROBLEMAS = 5
+_MOST_PROBLEMS = 5
 
 
-def em_portugues(erro: EsteioError) -> str:
+def in_portuguese(erro: EsteioError) -> str:
     """What is said of `erro`."""
-    texto = next((TEXTOS[classe] for classe in type(erro).__mro__ if classe in TEXTOS), None)
-    return traduzir(detail_of(erro)) if texto is None else texto.format(**_campos(erro))
+    texto = next((ERRORS[classe] for classe in type(erro).__mro__ if classe in ERRORS), None)
+    return worded(detail_of(erro)) if texto is None else texto.format(**_fields(erro))
 
 
-def _campos(erro: EsteioError) -> dict[str, Any]:
-    campos = {nome: traduzir(valor) if isinstance(valor, str) else valor for nome, valor in vars(erro).items()}
+def _fields(erro: EsteioError) -> dict[str, Any]:
+    campos = {nome: worded(valor) if isinstance(valor, str) else valor for nome, valor in vars(erro).items()}
     if isinstance(erro, MaintenanceHeld):
         campos["aviso"] = erro.notice
     elif isinstance(erro, StoreError):
-        campos["advice"] = traduzir(erro.advice)
+        campos["advice"] = worded(erro.advice)
         campos["objeto"] = f"objeto {erro.key!r}: " if erro.key else ""
     elif isinstance(erro, AllStoresFailed):
-        campos["motivos"] = _motivos(erro)
+        campos["motivos"] = _reasons(erro)
     elif isinstance(erro, AlreadyRunning):
         campos["lock"] = erro.lock.parent
         campos["quem"] = f"o processo {erro.pid}" if erro.pid else "outro processo"
@@ -160,16 +160,16 @@ def _campos(erro: EsteioError) -> dict[str, Any]:
             )
     elif isinstance(erro, ToolFailed):
         campos["fim"] = f"foi morto pelo sinal {-erro.code}" if erro.code < 0 else f"falhou com o código {erro.code}"
-        campos["stderr"] = traduzir(erro.stderr).strip() or traduzir(DetailCode.SAID_NOTHING())
+        campos["stderr"] = worded(erro.stderr).strip() or worded(DetailCode.SAID_NOTHING())
     elif isinstance(erro, VerificationFailed):
-        mais = len(erro.problems) - _PROBLEMAS
-        campos["problems"] = "; ".join(map(traduzir, erro.problems[:_PROBLEMAS])) + (
+        mais = len(erro.problems) - _MOST_PROBLEMS
+        campos["problems"] = "; ".join(map(worded, erro.problems[:_MOST_PROBLEMS])) + (
             f" (e mais {mais})" if mais > 0 else ""
         )
     return campos
 
 
-def _motivos(erro: AllStoresFailed) -> str:
-    ditos = [em_portugues(cada) if isinstance(cada, EsteioError) else str(cada) for cada in erro.failures.values()]
+def _reasons(erro: AllStoresFailed) -> str:
+    ditos = [in_portuguese(cada) if isinstance(cada, EsteioError) else str(cada) for cada in erro.failures.values()]
     qual = f"para o objeto {erro.key!r}" if erro.key else "das cópias"
     return ditos[0] if len(ditos) == 1 else f"não há um lugar que sirva {qual}: {'; '.join(ditos)}"
