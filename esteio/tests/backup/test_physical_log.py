@@ -341,3 +341,14 @@ def test_the_size_of_a_plan_is_its_chain_and_its_wal_and_the_chain_twice_where_i
     assert plan([base(0, 2)], log, None, name="city").size == 1000 + 2 * SIZE
     chain = [base(0, 2), base(1, 3, ("b0",))]
     assert plan(chain, [wal(4, 2)], None, name="city").size == 2 * 2000 + SIZE
+
+
+def test_a_base_that_ended_exactly_at_the_target_brings_it_back() -> None:
+    bases, log = [base(0, 2), base(30, 5)], [wal(number, 10 * number) for number in range(3, 9)]
+    assert plan(bases, log, NOON + timedelta(minutes=30), name="city").base.id == "b30"
+    assert plan(bases, log, Target("lsn", bases[1].details["end_lsn"]), name="city").base.id == "b30"
+
+
+def test_the_last_moment_of_the_window_is_reached() -> None:
+    last = plan([base(0, 2)], [wal(3, 1)], None, name="city").window.ends
+    assert plan([base(0, 2)], [wal(3, 1)], last, name="city").target == last
