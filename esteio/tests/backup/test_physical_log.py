@@ -13,7 +13,7 @@ from esteio.backup import Manifest, Part, RestoreRefused
 from esteio.backup.archive import Segment, StoreLag, Wal, WalStatus, gaps
 from esteio.backup.archive._inventory import Branch, history_file
 from esteio.backup.archive._segments import lsn_bytes
-from esteio.backup.restore import Target, Window, first_segment, plan, window
+from esteio.backup.restore import Target, Window, first_segment, plan, unneeded, window
 from esteio.backup.restore._plan import base_backup_due
 
 MIB = 1 << 20
@@ -352,3 +352,10 @@ def test_a_base_that_ended_exactly_at_the_target_brings_it_back() -> None:
 def test_the_last_moment_of_the_window_is_reached() -> None:
     last = plan([base(0, 2)], [wal(3, 1)], None, name="city").window.ends
     assert plan([base(0, 2)], [wal(3, 1)], last, name="city").target == last
+
+
+def test_wal_before_the_first_segment_of_the_oldest_base_is_not_needed() -> None:
+    log = [wal(number, number) for number in range(6)]
+    kept = [base(10, 4), base(0, 2)]
+    assert [each.segment.number for each in unneeded(kept, log)] == [0, 1, 2]
+    assert unneeded([], log) == ()
