@@ -81,11 +81,11 @@ _SENTENCE = re.compile(
     r"[ãõç]|\w [áéêóà] |(?<![.\w])(?:não|nenhum|uma?|para|de|da|dos|das|em|que|foi|está|são|ou|ao) ", re.IGNORECASE
 )
 _MARKS = {"_", "lazy", "ngettext", "gettext_noop", "Ui"}
-# Not in the catalogue: logs, the API's description, SQL, data; the commands of backups, which Esteio has in English; the
-# meaning of settings, which is on a page.
+# Not in the catalogue: logs, the API's description, SQL, data; the commands of backups and the doctor's findings, which
+# Esteio has in English; the meaning of settings, which is on a page.
 _ELSEWHERE = re.compile(
     r"^(migrations|demo)/|(^|/)sql(/|\.py$)"
-    r"|^(app|cli/(_avisos|_copias|_backup_errors|_backup_details)|settings/_tabela|cadastros/cep/(address|viacep)"
+    r"|^(app|cli/(_avisos|_copias|_backup_errors|_backup_details|_doctor_words)|settings/_tabela|cadastros/cep/(address|viacep)"
     r"|http/openapi|kernel/patches)\.py$"
 )
 _CALLS = {"route", "warning", "error", "info", "exception", "example", "OutageWords", "failed", "Variavel"}

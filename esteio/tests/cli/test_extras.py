@@ -53,6 +53,8 @@ def without(absent: set[str], code: str) -> subprocess.CompletedProcess[str]:
         ("import esteio.policy.hooks.sentry", "sentry_sdk", "sentry"),
         ("import esteio.policy.hooks.prometheus", "prometheus_client", "prometheus"),
         ("import esteio.backup", "zstandard", "backup"),
+        ("import esteio.doctor.postgres", "psycopg", "postgres"),
+        ("import esteio.doctor.redis", "redis", "redis"),
         ("import esteio.web", "starlette", "web"),
         ("import esteio.cli", "typer", "cli"),
         ("from esteio.web.database import connection; connection(None)", "fastapi", "fastapi"),
@@ -70,7 +72,7 @@ def test_the_supervisor_without_uvicorn_says_what_to_install() -> None:
 
 
 def test_the_core_needs_nothing() -> None:
-    parts = ("policy", "limit", "health", "maintenance", "serve", "alert", "testing")
+    parts = ("policy", "limit", "health", "maintenance", "serve", "alert", "testing", "doctor")
     code = "import " + ", ".join(f"esteio.{part}" for part in parts)
     done = without(EVERYTHING, code)
     assert done.returncode == 0, done.stderr
@@ -91,7 +93,7 @@ def test_help_and_version_need_no_extra(arguments: list[str]) -> None:
         assert bare.stdout == full.stdout == f"esteio {esteio.__version__}\n"
     else:
         assert 'pip install "esteio[cli]"' in bare.stdout
-        for command in ("serve", "backup", "maintenance"):
+        for command in ("serve", "backup", "maintenance", "doctor"):
             assert command in bare.stdout
             assert command in full.stdout + full.stderr
 
@@ -102,6 +104,16 @@ def test_a_command_without_its_extra_says_what_to_install() -> None:
     done = without({"zstandard"}, code)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert 'pip install "esteio[backup]"' in done.stderr
+
+
+def test_the_doctor_goes_on_without_the_extras_of_what_it_looks_at() -> None:
+    code = "import os, sys; sys.argv[1:] = ['doctor', '--verbose']; "
+    code += "os.environ.update(DATABASE_URL='postgresql:///x', REDIS_URL='redis://127.0.0.1:1'); "
+    code += "from esteio.__main__ import main; main()"
+    done = without({"psycopg", "redis", "zstandard"}, code)
+    for extra in ("postgres", "redis", "backup"):
+        assert f'pip install "esteio[{extra}]" [NOT_SEEN]' in done.stdout, done.stderr
+    assert "[VERSIONS]" in done.stdout
 
 
 def test_an_error_of_another_kind_stays_what_it_is() -> None:

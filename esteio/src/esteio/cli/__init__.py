@@ -1,4 +1,4 @@
-"""The commands `esteio serve`, `esteio backup COMMAND` and `esteio maintenance COMMAND`, as `python -m esteio ...` too.
+"""The commands `esteio serve`, `doctor`, `backup COMMAND` and `maintenance COMMAND`, as `python -m esteio ...` too.
 
 Promises: exit code 0 when it was done, 1 when it was not, 2 when the command line itself is wrong, 130 and 143 when it
 was interrupted. What went wrong is one block on stderr, without a traceback. A password is never an argument.

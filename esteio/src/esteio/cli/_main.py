@@ -15,6 +15,7 @@ import typer
 from esteio import __version__
 from esteio.cli import _maintenance
 from esteio.cli._backup import backup_commands
+from esteio.cli._doctor import doctor
 from esteio.cli._operate_command import add_operate
 from esteio.cli._own import Own
 from esteio.cli._serve import serve
@@ -90,6 +91,7 @@ def _notified() -> Notices:
 _backup = backup_commands(_opened, notified=_notified, own=Own(quiet=_maintenance.closed_for_restore))
 add_operate(_backup, _opened, ENGLISH, notified=_notified)
 _app.command("serve")(serve)
+_app.command("doctor")(doctor)
 _app.add_typer(_backup, name="backup")
 _app.add_typer(_maintenance.app, name="maintenance")
 

@@ -20,7 +20,7 @@ from sispat.kernel.i18n import Language
 if TYPE_CHECKING:
     from sispat.settings import Settings
 
-__all__ = ["NOTICE_WORDS", "avisos"]
+__all__ = ["NOTICE_WORDS", "addresses", "avisos"]
 
 _PORTUGUESE = NoticeWords(
     proven="Cópia {id}: feita e provada",
@@ -63,7 +63,7 @@ NOTICE_WORDS: Mapping[Language, NoticeWords] = {
 
 def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[str, str]) -> Notices:
     """Channels, heartbeat and words; `variaveis` say where backups are, `conferido` what was looked at in a verification."""
-    canais, sinal = _enderecos(settings), settings.heartbeat_url
+    canais, sinal = addresses(settings), settings.heartbeat_url
     if canais and settings.backup_dir is None:  # ours to make
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     return Notices(
@@ -73,10 +73,11 @@ def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[
     )
 
 
-def _canais(enderecos: list[str]) -> Channels:
-    return Channels(enderecos, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS")
+def _canais(urls: list[str]) -> Channels:
+    return Channels(urls, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS")
 
 
-def _enderecos(settings: Settings) -> list[str]:
+def addresses(settings: Settings) -> list[str]:
+    """Of every channel."""
     dados = (settings.webhook_url, settings.notify_urls)
     return [endereco for dado in dados if dado is not None for endereco in dado.get_secret_value().split()]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sispat.cli import _banco, _chave, _copias, _manutencao, _operador, _relatorio, _serve, _settings, _usuario
+from sispat.cli import _banco, _chave, _copias, _doctor, _manutencao, _operador, _relatorio, _serve, _settings, _usuario
 from sispat.cli._falhas import relatar
 from sispat.kernel.i18n import _
 
@@ -36,6 +36,10 @@ _app.command("demo", help=_("Cria uma cidade inventada num banco vazio; recusa u
 _app.command("settings", help=_("Mostra a configuração em vigor e de onde veio cada valor; segredos ficam ocultos."))(
     _settings.settings
 )
+_app.command(
+    "doctor",
+    help=_("Procura o que quebraria em seguida: configuração, banco, cópias, rede, máquina; não muda nada."),
+)(_doctor.doctor)
 _app.add_typer(_usuario.app, name="usuario")
 _app.add_typer(_chave.app, name="chave")
 _app.add_typer(_relatorio.app, name="banco")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from esteio.postgres import Dsn
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["COMMAND_WORDS", "app", "avisados", "montar"]
+__all__ = ["COMMAND_WORDS", "app", "avisados", "backup_variables", "montar"]
 
 _PREFIXO = "sispat_backup"
 _PASTA = "backup"
@@ -379,7 +379,7 @@ def montar(settings: Settings, dsn: Dsn) -> Backups:
 
     if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
         (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
-    variaveis = _variaveis(settings)
+    variaveis = backup_variables(settings)
     return Backups(
         # The embedded server has no passwords: who runs the service may be its superuser, and reads everything as that.
         dsn if settings.database_url is not None else dsn.with_(user="postgres"),
@@ -437,7 +437,8 @@ def _servidor() -> Embedded | None:
     return servidor_proprio(settings) if settings.database_url is None else None
 
 
-def _variaveis(settings: Settings) -> dict[str, str]:
+def backup_variables(settings: Settings) -> dict[str, str]:
+    """What the settings say of the stores and of encryption, by Esteio's names."""
     frase = settings.backup_passphrase
     return {
         "BACKUP_DIR": str(settings.backup_dir or settings.data_dir / _PASTA),
@@ -460,7 +461,7 @@ def avisados(settings: Settings | None = None) -> Notices:
 
     settings = settings or carregar()
     words = _PORTUGUESE if settings.lang == SOURCE else Words()
-    return avisos(settings, _variaveis(settings), words.checks)
+    return avisos(settings, backup_variables(settings), words.checks)
 
 
 app = backup_commands(

@@ -10,7 +10,14 @@ from esteio.postgres import Dsn
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _, gettext_noop
 
-__all__ = ["PapelDoServico", "SenhasPublicas", "aviso_de_papel", "conferir_papel", "conferir_senhas"]
+__all__ = [
+    "PapelDoServico",
+    "SenhasPublicas",
+    "aviso_de_papel",
+    "conferir_papel",
+    "conferir_senhas",
+    "public_passwords",
+]
 
 
 class PapelDoServico(SispatError):
@@ -80,6 +87,13 @@ def aviso_de_papel(dono: Dsn) -> str:
 
 def conferir_senhas(dono: Dsn, host: str) -> None:
     """Raise `SenhasPublicas` where somebody of the demo could sign in with its password."""
+    publicas = public_passwords(dono)
+    if publicas:
+        raise SenhasPublicas(host, publicas)
+
+
+def public_passwords(dono: Dsn) -> tuple[str, ...]:
+    """Who of the demo could sign in with its password."""
     from sispat.demo import LOGINS
     from sispat.pessoas.passwords import is_right
 
@@ -88,6 +102,4 @@ def conferir_senhas(dono: Dsn, host: str) -> None:
         pessoas = conn.execute(
             "select email, senha_hash from usuario where email = any(%s) and ativo order by email", [list(senhas)]
         ).fetchall()
-    publicas = tuple(email for email, senha_hash in pessoas if is_right(senhas[email], senha_hash))
-    if publicas:
-        raise SenhasPublicas(host, publicas)
+    return tuple(email for email, senha_hash in pessoas if is_right(senhas[email], senha_hash))

@@ -647,6 +647,25 @@ class Settings(BaseModel):
             secreta=True,
         ),
     ] = None
+    public_url: Annotated[
+        str | None,
+        BeforeValidator(ler_url("http", "https")),
+        Variavel(
+            "SISPAT_PUBLIC_URL",
+            "Endereço com que as pessoas chegam ao serviço; `sispat doctor` confere o certificado dele.",
+            aceita="https://patrimonio.cidade.gov.br, ou http://",
+        ),
+    ] = None
+    ups: Annotated[
+        bool | None,
+        BeforeValidator(ler_bool),
+        Variavel(
+            "SISPAT_UPS",
+            "Se um nobreak sustenta a máquina, o switch e o enlace: a resposta de uma pessoa, para `sispat doctor`.",
+            aceita="sim ou não (também true/false, 1/0)",
+            padrao="ninguém respondeu",
+        ),
+    ] = None
     debug: Annotated[Sim, Variavel("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
 
     # Not from the environment

@@ -29,7 +29,7 @@ from esteio.backup.store._store import (
     Upload,
     UploadTruncated,
 )
-from esteio.backup.store._url import open_store, stores_from_settings
+from esteio.backup.store._url import open_store, store_urls, stores_from_settings
 
 __all__ = [
     "AllStoresFailed",
@@ -55,5 +55,6 @@ __all__ = [
     "Upload",
     "UploadTruncated",
     "open_store",
+    "store_urls",
     "stores_from_settings",
 ]

@@ -16,7 +16,7 @@ from esteio.backup._details import DetailCode
 from esteio.backup.store._directory import DirectoryStore
 from esteio.backup.store._store import Store, StoreUrlError
 
-__all__ = ["open_store", "stores_from_settings"]
+__all__ = ["open_store", "store_urls", "stores_from_settings"]
 
 _KINDS = {"s3": "S3Store", "gs": "GCSStore", "az": "AzureStore"}
 _OF_ALL = ("endpoint", "timeout", "parallel", "rate")
@@ -58,11 +58,16 @@ def open_store(url: str, *, timeout: float | None = None) -> Store:
 
 def stores_from_settings(settings: Mapping[str, str]) -> tuple[Store, ...]:
     """What `BACKUP_DIR`, `AWS_S3_BUCKET` and `BACKUP_STORES` (addresses, separated by blanks) say, in this order."""
+    return tuple(map(open_store, store_urls(settings)))
+
+
+def store_urls(settings: Mapping[str, str]) -> tuple[str, ...]:
+    """The addresses of `stores_from_settings`, each once."""
     urls = [settings[name] for name in ("BACKUP_DIR",) if settings.get(name)]
     if bucket := settings.get("AWS_S3_BUCKET"):
         urls.append(bucket if "://" in bucket else f"s3://{bucket}")
     urls += settings.get("BACKUP_STORES", "").split()
-    return tuple(open_store(url) for url in dict.fromkeys(urls))
+    return tuple(dict.fromkeys(urls))
 
 
 def _options(scheme: str, query: str) -> dict[str, str]:
