@@ -233,6 +233,7 @@ def test_each_fault_of_redis_is_found_and_none_in_a_good_one() -> None:
             server.resume()
     assert codes(redis(server.url)) == ["REDIS_REFUSED"]
     assert codes(redis("redis+cluster://127.0.0.1:1")) == ["REDIS_KIND"]
+    assert codes(redis("http://127.0.0.1:1")) == ["ADDRESS_INVALID"]
 
 
 # Backups
@@ -381,6 +382,17 @@ def test_passwords_that_are_tried_first_are_found_and_never_shown() -> None:
 
 
 # The command
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "BACKUP_STORES"])
+def test_an_address_that_cannot_be_read_is_a_finding_and_the_others_are_made(name: str) -> None:
+    variables = dict.fromkeys(KNOWN) | {name: "ftp://x"}
+    done = CliRunner().invoke(_app, ["doctor", "--json", "--limit", "30"], env=variables)  # type: ignore[arg-type]
+    found = {each["code"]: each["about"] for each in json.loads(done.output)["findings"]}
+    assert done.exit_code == 2
+    assert name in found["ADDRESS_INVALID"]["name"]
+    assert found["ADDRESS_INVALID"]["allowed"]
+    assert "VERSIONS" in found
 
 
 def test_the_command_says_the_worst_first_with_its_fix(server: PostgresServer, tmp_path: Path) -> None:

@@ -68,11 +68,15 @@ def test_what_sispat_adds_is_found_until_it_is_mended(cidade: Dsn, tmp_path: Pat
 
 
 def test_the_command_speaks_portuguese_and_says_wrong_settings(tmp_path: Path) -> None:
-    r = comando("doctor", SISPAT_DATA_DIR=str(tmp_path / "data"), SISPAT_WORKRES="3", DATABASE_URL="")
+    r = comando(
+        "doctor", SISPAT_DATA_DIR=str(tmp_path / "data"), BACKUP_DIR=str(tmp_path), SISPAT_BACKUP_STORES="ftp://x",
+        SISPAT_WORKRES="3", DATABASE_URL="",
+    )  # fmt: skip
     assert r.returncode == 2, r.stderr
     assert "atenção      SISPAT_WORKRES está definida, e ninguém a lê [SETTING_MISSPELT]" in r.stdout
     assert "-> talvez seja SISPAT_WORKERS: corrija o nome ou remova-a" in r.stdout
     assert "[SERVICE_STOPPED]" in r.stdout
+    assert "BACKUP_DIR, AWS_S3_BUCKET, BACKUP_STORES: o esquema é 'ftp' [ADDRESS_INVALID]" in r.stdout
     r = comando("doctor", "--json", SISPAT_PORT="x")
     told = json.loads(r.stdout)
     assert r.returncode == told["exit_code"] == 2

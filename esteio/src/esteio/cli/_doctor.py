@@ -111,9 +111,8 @@ def _database(url: str, workers: int) -> Examination:
     try:
         return postgres(Dsn.parse(url), processes=workers)
     except DsnError as error:
-        invalid = FindingCode.SETTING_INVALID.found(
-            name="DATABASE_URL", problem=f"{error.part} is {error.value!r}", allowed=error.allowed
-        )
+        about = {"part": error.part, "value": error.value, "allowed": error.allowed}
+        invalid = FindingCode.ADDRESS_INVALID.found(name="DATABASE_URL", **about)
         return Examination("settings:DATABASE_URL", lambda: [invalid])
 
 
@@ -128,7 +127,7 @@ def _power(answer: str) -> Examination:
 
 def _backups(variables: Mapping[str, str]) -> list[Examination]:
     """Of their places and of who is told always; of the backups where they can be found by the variables."""
-    from esteio.backup.store import store_urls
+    from esteio.backup.store import StoreUrlError, store_urls
     from esteio.cli.environment import EnvironmentProblem, backups_of
     from esteio.doctor import Examination, FindingCode, backups
 
@@ -142,6 +141,8 @@ def _backups(variables: Mapping[str, str]) -> list[Examination]:
     try:
         with opened() as described:
             state = described.agent_file
+    except StoreUrlError:
+        return [*found, backups.backups(opened)]  # which says what is wrong with the address
     except EnvironmentProblem as error:
         invalid = FindingCode.SETTING_INVALID.found(name=error.variable, problem=error.problem, allowed=error.allowed)
         return [*found, Examination("settings:backup", lambda: [invalid])]

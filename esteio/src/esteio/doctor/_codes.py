@@ -19,6 +19,7 @@ class FindingCode(Code):
     SETTING_MISSPELT = _WARN, "{name} is set, and nobody reads it", "it may be meant to be {near}: rename or remove it"
     SETTING_UNREAD = _WARN, "{name} is set, and nobody reads it", "remove it, or see the list of settings for its name"
     SETTING_INVALID = _FAIL, "{name}: {problem}", "set it to {allowed}"
+    ADDRESS_INVALID = _FAIL, "{name}: {part} is {value!r}", "what is allowed: {allowed}"
     SETTINGS_KNOWN = _PASS, "every one of the {count} settings that are set is read"
 
     DATABASE_NOT_SET = _UNKNOWN, "no database was named", "set DATABASE_URL"

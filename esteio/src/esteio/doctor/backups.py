@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from esteio.backup import Backups
 from esteio.backup._problem import MENDABLE
 from esteio.backup.agent import read_state
-from esteio.backup.store import store_urls
+from esteio.backup.store import StoreUrlError, store_urls
 from esteio.clock import SYSTEM, Clock
 from esteio.doctor._codes import FindingCode
 from esteio.doctor._examine import Examination
@@ -19,6 +19,7 @@ from esteio.doctor._finding import Finding
 
 __all__ = ["agent", "backups", "notices", "stores"]
 
+_STORES = "BACKUP_DIR, AWS_S3_BUCKET, BACKUP_STORES"
 _SILENT = 300.0  # seconds; the agent reports every minute
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _OF_OTHER_MACHINES = frozenset(
@@ -30,8 +31,13 @@ def backups(opened: Callable[[], AbstractContextManager[Backups]]) -> Examinatio
     """Looks whether the newest backup was proven by a restore, and what else is wrong with them."""
 
     def look() -> Iterator[Finding]:
-        with opened() as found:
-            status = found.status()
+        try:
+            with opened() as found:
+                status = found.status()
+        except StoreUrlError as error:
+            about = {"part": error.part, "value": error.value, "allowed": error.allowed}
+            yield FindingCode.ADDRESS_INVALID.found(name=_STORES, **about)
+            return
         for problem in status.problems:
             mendable = status.verified is not None and problem.code in MENDABLE  # without a proven backup nothing is
             code = FindingCode.BACKUP_DEFECT if mendable else FindingCode.BACKUP_AT_RISK

@@ -20,6 +20,7 @@ with needs("redis"):
 from esteio.doctor._codes import FindingCode
 from esteio.doctor._examine import Examination
 from esteio.doctor._finding import Finding
+from esteio.limit.redis import RedisAddressError
 from esteio.limit.redis._address import Address, parse
 
 __all__ = ["redis"]
@@ -33,7 +34,12 @@ def redis(url: str, password: str | None = None) -> Examination:
     """Looks at the server at `url`; `password` takes the place of one in it."""
 
     def look() -> Iterator[Finding]:
-        address = parse(url, password)
+        try:
+            address = parse(url, password)
+        except RedisAddressError as error:
+            about = {"part": error.part, "value": error.value, "allowed": error.allowed}
+            yield FindingCode.ADDRESS_INVALID.found(name="REDIS_URL", **about)
+            return
         if address.kind not in ("single", "unix"):
             yield FindingCode.REDIS_KIND.found(address=str(address))
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 from esteio.cli.findings import DoctorWords
 from esteio.doctor import Code, Finding
@@ -57,6 +58,7 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
     "SETTING_MISSPELT": ("{name} está definida, e ninguém a lê", "talvez seja {near}: corrija o nome ou remova-a"),
     "SETTING_UNREAD": ("{name} está definida, e ninguém a lê", "remova-a, ou veja o nome certo em `sispat settings`"),
     "SETTING_INVALID": ("{name}: {problem}", "o que se pode definir: {allowed}"),
+    "ADDRESS_INVALID": ("{name}: {part} é {value!r}", "o que se pode: {allowed}"),
     "SETTINGS_KNOWN": ("todas as {count} configurações definidas são lidas", ""),
     "DATABASE_NOT_SET": ("nenhum banco foi indicado", "defina DATABASE_URL"),
     "DATABASE_REFUSED": ("o banco {database} recusa: {reason}", "inicie-o, ou corrija o endereço"),
@@ -283,9 +285,17 @@ def _in_english(finding: Finding) -> tuple[str, str]:
 
 def _in_portuguese(finding: Finding) -> tuple[str, str]:
     evidence, fix = FINDING_TEXTS[finding.code.name]
-    fields = dict(finding.fields)
-    if "problem" in fields and not isinstance(fields["problem"], str):
+    fields = {name: _value_in_portuguese(value) for name, value in finding.fields.items()}
+    return evidence.format(**fields), fix.format(**fields)
+
+
+def _value_in_portuguese(value: Any) -> Any:
+    """A problem of backups, or a sentence from one of their errors, is worded by its own code."""
+    from esteio.backup import Problem
+    from sispat.cli._backup_details import worded
+
+    if isinstance(value, Problem):
         from sispat.cli._copias import COMMAND_WORDS
 
-        fields["problem"] = COMMAND_WORDS.problem(fields["problem"])
-    return evidence.format(**fields), fix.format(**fields)
+        return COMMAND_WORDS.problem(value)
+    return worded(value) if isinstance(value, str) else value
