@@ -59,23 +59,6 @@ class _Ended(BaseException):
     """SIGTERM or SIGHUP: cleaned up on the way out like Ctrl-C."""
 
 
-def _tell_version(asked: bool) -> None:
-    if asked:
-        from importlib.metadata import version
-
-        typer.echo(f"esteio {version('esteio')}")
-        raise typer.Exit
-
-
-@_app.callback()
-def _esteio(
-    _version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_tell_version, is_eager=True)
-    ] = False,
-) -> None:
-    pass
-
-
 def _opened(database: bool) -> AbstractContextManager[Backups]:
     from esteio.cli.environment import backups_of
 
@@ -103,9 +86,8 @@ def main() -> None:
             _app()
         except EsteioError as error:
             _exit(f"Error: {error}", getattr(error, "exit_code", 1))
-        except (
-            OSError
-        ) as error:  # of a directory or file that was named; everything else is translated where it happens
+        except OSError as error:
+            # Of a directory or file that was named; everything else is translated where it happens.
             if error.filename is None:
                 raise
             _exit(f"Error: {os.fsdecode(error.filename)}: {error.strerror}; make it, or let this account use it", 1)
