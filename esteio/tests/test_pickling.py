@@ -78,7 +78,7 @@ def _value(hint: Any) -> Any:
     if isinstance(hint, typing.TypeVar):
         return "generic"
     if inspect.isclass(hint) and issubclass(hint, enum.Enum):
-        return next(iter(hint))
+        return next(member for kind in (hint, *hint.__subclasses__()) for member in kind)  # some have no members
     if inspect.isclass(hint) and issubclass(hint, BaseException):
         return _error(hint)
     if inspect.isclass(hint) and hasattr(hint, "_fields"):  # a NamedTuple

@@ -9,10 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from esteio.alert._lock import claimed
-from esteio.backup import LockRefused
-from esteio.backup._lock import Lock
-from esteio.clock import SYSTEM
 from esteio.system import atomic_write, try_lock
 
 
@@ -53,7 +49,3 @@ def test_a_file_that_can_not_be_locked_at_all_does_not_look_locked(
     monkeypatch.setattr(fcntl, "flock", refused)
     with (tmp_path / "lock").open("w") as file, pytest.raises(OSError, match="No locks available"):
         try_lock(file.fileno())
-    with pytest.raises(LockRefused, match=r"lock .*/lock: No locks available"), Lock(tmp_path / "lock"):
-        pass
-    with claimed(tmp_path / "lock", 0.0, SYSTEM) as ours:
-        assert ours

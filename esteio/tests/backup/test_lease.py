@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import subprocess
@@ -16,7 +18,8 @@ import pytest
 from s3_server import Misbehaving, endpoint
 from typer.testing import CliRunner
 
-from esteio.backup import Backups, LeaseHeld, LeaseLost
+from esteio.alert._lock import claimed
+from esteio.backup import Backups, LeaseHeld, LeaseLost, LockRefused
 from esteio.backup._lease import Leases, StoreLease, WriteLock
 from esteio.backup._lock import Lock
 from esteio.backup.store import Store, StoreUnavailable, open_store
@@ -242,3 +245,18 @@ def test_unlock_says_who_works_asks_and_frees(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(LeaseLost):
         held.require()
     held.release()
+
+
+def test_where_no_file_can_be_locked_backups_refuse_and_notices_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A share without locks answers ENOLCK."""
+
+    def refused(handle: int, how: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(LockRefused, match=r"lock .*/lock: No locks available"), Lock(tmp_path / "lock"):
+        pass
+    with claimed(tmp_path / "lock", 0.0, SYSTEM) as ours:
+        assert ours

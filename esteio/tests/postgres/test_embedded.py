@@ -338,6 +338,21 @@ def test_two_supervisors_that_start_at_once_end_with_one_server(server: Servers)
     assert sorted(embedded.adopted for embedded in both) == [False, True]
 
 
+def test_a_server_that_only_begins_to_start_is_not_adopted(server: Servers, cluster: Path) -> None:
+    """The pid file is written before it names the socket's directory."""
+    embedded = server()
+    embedded.start()
+    pid_file = cluster / "postmaster.pid"
+    whole = pid_file.read_text()
+    lines = whole.splitlines(keepends=True)
+    pid_file.write_text("".join([*lines[:4], "\n"]))
+    assert not server().adopt()
+    pid_file.write_text(whole)
+    other = server()
+    assert other.adopt()
+    assert _ask(other, "SELECT 1") == 1
+
+
 def test_stopping_cuts_off_who_is_connected(server: Servers, cluster: Path) -> None:
     embedded = server()
     embedded.start()

@@ -36,6 +36,11 @@ class PostmasterFile:
     port: int
     socket_dir: Path
 
+    @property
+    def names_a_socket(self) -> bool:
+        """Whether it says where the server listens: it is written without that first, and completed a moment later."""
+        return self.socket_dir != Path()
+
 
 def read_postmaster_file(directory: Path) -> PostmasterFile | None:
     """The content of the pid file in `directory`; None when there is none or it is not complete yet."""

@@ -237,6 +237,8 @@ class Embedded:
         if not running.is_alive():
             self._remove_stale_locks(found)
             return False
+        if not found.names_a_socket:
+            return False  # it starts just now; who is told "lock file" by a server of its own looks again
         self._postmaster, self._socket_dir, self.port = running, found.socket_dir, found.port
         return True
 
