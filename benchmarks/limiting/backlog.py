@@ -1,8 +1,8 @@
 """Claim: 1,000 callers at once, through a Redis that answers after 10 ms, get no decision that Redis did not make.
 
 Every caller hits a key of its own again as soon as it was answered, so more hits wait than one call decides, and the
-queue is never empty. A proxy in a process of its own holds each piece of the answers back for 10 ms. All settings of the
-store are the defaults. No peer batches, so none stands beside it.
+queue is never empty. A line in a process of its own brings each piece of the answers 10 ms late, whatever else is on its
+way, as a network does. All settings of the store are the defaults. No peer batches, so none stands beside it.
 
 Run alone: python -m benchmarks.limiting.backlog
 """
@@ -19,7 +19,6 @@ from benchmarks.report import Claim
 
 from esteio.limit import Limit, RateLimiter
 from esteio.limit.redis import RedisStore
-from esteio.testing import FlakyProxy
 from esteio.testing.redis import RedisServer
 
 PEERS = ()
@@ -36,12 +35,22 @@ def slow_way(port: int) -> Iterator[str]:
         proxy.communicate()  # it ends with its input
 
 
-def serve(port: int) -> None:
-    """Be that proxy until the input ends."""
-    with FlakyProxy(("127.0.0.1", port)) as proxy:
-        proxy.delay(DELAY, "down")
-        print(proxy.address[1], flush=True)
-        sys.stdin.read()
+async def serve(port: int) -> None:
+    """Be that line until the input ends."""
+    loop = asyncio.get_running_loop()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: float) -> None:
+        while data := await reader.read(1 << 18):
+            loop.call_later(late, writer.write, data)
+        loop.call_later(late, writer.close)
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        answers, questions = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.gather(carry(reader, questions, 0.0), carry(answers, writer, DELAY), return_exceptions=True)
+
+    line = await asyncio.start_server(connected, "127.0.0.1", 0)
+    print(line.sockets[0].getsockname()[1], flush=True)
+    await asyncio.to_thread(sys.stdin.read)
 
 
 async def measure(rounds: int) -> list[Claim]:
@@ -68,6 +77,6 @@ async def measure(rounds: int) -> list[Claim]:
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        serve(int(sys.argv[1]))
+        asyncio.run(serve(int(sys.argv[1])))
     else:
         print(asyncio.run(measure(60)))
