@@ -56,6 +56,20 @@ def test_a_restore_in_place_brings_the_past_back_and_keeps_the_present(made: Bac
     assert names(database, database.database or "") == sorted([database.database or "", done.kept])
 
 
+def test_a_new_database_has_its_name_only_when_it_is_whole(made: Backups, database: Dsn) -> None:
+    """Else a server that is killed in between leaves a half-made one under the name that somebody waits for."""
+    name, seen = f"{database.database} inteiro", []
+
+    def progress(*_: object) -> None:
+        seen.append(name in names(database))
+
+    made.restore_into(name, progress=progress)
+    assert seen
+    assert not any(seen)
+    assert name in names(database)
+    drop_database(database.with_(database="postgres"), name)
+
+
 def test_a_restore_into_a_new_database_leaves_the_present_one_alone(made: Backups, database: Dsn) -> None:
     query(database, "delete from conta")
     name = f"{database.database} 'cópia\" de ontem'"

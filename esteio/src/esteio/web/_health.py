@@ -39,8 +39,12 @@ def health_routes(
 ) -> list[Route]:
     """Routes for `monitor`; `service` and `version` go into the report.
 
-    With `maintenance`, `ready` is 503 while that is on; without, the application answers for itself then.
+    With `maintenance`, `ready` is 503 while that is on; without, the application answers for itself then. Raises
+    `ValueError` for a `prefix` that is no path such as "/health".
     """
+    if not prefix.startswith("/") or prefix.endswith("/"):
+        msg = f"health_routes(prefix={prefix!r}): the report stands at the prefix itself; give a path such as '/health'"
+        raise ValueError(msg)
 
     async def live(_: Request) -> Response:
         return PlainTextResponse("live\n", headers=_NO_STORE)

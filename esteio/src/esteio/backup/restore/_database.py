@@ -1,9 +1,10 @@
 """The restore of a dump from first check to last rename.
 
-Promises: the database of that name is untouched until the new one is complete and compared; an error or an interrupt
-at any moment leaves it as it was and removes the new one. The old database stays beside it under a dated name. The two
-change places in one transaction: whoever looks sees the old one or the new one under the name, never neither. Its
-documents, where it has some, change places just before it does, and back when it does not.
+Promises: the database of that name is untouched, or absent, until the new one is complete and compared; an error or an
+interrupt at any moment leaves it so and removes the new one, which is called NAME_restoring_DATE until then. The old
+database stays beside it under a dated name. The two change places in one transaction: whoever looks sees the old one or
+the new one under the name, never neither. Its documents, where it has some, change places just before it does, and back
+when it does not.
 """
 
 from __future__ import annotations
@@ -82,10 +83,10 @@ _AT_WORK = """
 SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = %s AND state <> 'idle' AND pid <> pg_backend_pid())"""
 
 
-def swap(admin: Dsn, new: str, name: str, kept: str, *, patience: float = 0.0, clock: Clock = SYSTEM) -> None:
+def swap(admin: Dsn, new: str, name: str, kept: str | None, *, patience: float = 0.0, clock: Clock = SYSTEM) -> None:
     """Rename database `name` to `kept` and `new` to `name`; RestoreRefused when somebody does not let go of them.
 
-    Who is at work in `name` may end that within `patience` seconds.
+    Who is at work in `name` may end that within `patience` seconds. Without `kept` there is no `name` yet.
     """
     with connect(admin) as renaming, connect(admin) as cutting, ThreadPoolExecutor(1, "esteio swap") as pool:
         deadline = clock.monotonic() + patience
@@ -102,9 +103,11 @@ def swap(admin: Dsn, new: str, name: str, kept: str, *, patience: float = 0.0, c
     raise RestoreRefused(name, DetailCode.CONNECTIONS_KEEP_COMING(), DetailCode.STOP_PROGRAMS())
 
 
-def _rename(conn: Connection, new: str, name: str, kept: str) -> bool:
+def _rename(conn: Connection, new: str, name: str, kept: str | None) -> bool:
     with suppress(psycopg.errors.ObjectInUse), conn.transaction():
         for before, after in ((name, kept), (new, name)):
+            if after is None:
+                continue
             conn.execute(
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(before), sql.Identifier(after))
             )
@@ -157,7 +160,6 @@ def restore_into(
 
     `documents` are brought where they are to lie, or not at all when anything fails.
     """
-    began = clock.monotonic()
     admin = _admin(server, name)
     if not 0 < len(name.encode()) <= _LONGEST:
         reason = DetailCode.NAME_LENGTH(length=len(name.encode()))
@@ -166,18 +168,9 @@ def restore_into(
         if database_exists(conn, name):
             raise RestoreRefused(name, DetailCode.EXISTS(), DetailCode.CHOOSE_OTHER_NAME())
         require_possible(conn, reader.manifest, name)
-        major = conn.info.server_version // 10000
+        tools = toolbox(conn.info.server_version // 10000)
     reader.check(progress)
-    with documents or Untouched() as beside:
-        beside.fetch(progress)
-        loaded = load(admin, reader, name, toolbox(major), progress, jobs=jobs)
-        try:
-            beside.swap()
-        except BaseException:
-            drop_database(admin, name)
-            raise
-        beside.settle()
-    return _restored(reader, name, None, loaded, beside, clock.monotonic() - began)
+    return _replace(name, admin, reader, tools, documents or Untouched(), progress, jobs, False, 0.0, clock)
 
 
 def restore_in_place(
@@ -226,7 +219,8 @@ def _replace(
 ) -> Restored:
     began = clock.monotonic()
     stamp = f"{datetime.fromtimestamp(clock.time(), UTC):%Y%m%d_%H%M%S}"
-    new, kept = (_beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}")) if there else (name, None)
+    # Never under its own name before it is whole: a server that is lost meanwhile keeps what was made until then.
+    new, kept = _beside(name, f"_restoring_{stamp}"), _beside(name, f"_before_{stamp}") if there else None
     loaded = None
     with documents as beside:
         beside.fetch(progress)
@@ -235,14 +229,13 @@ def _replace(
             beside.swap()
             if kept is not None:
                 progress("swap", 0, 0, "")
-                swap(admin, new, name, kept, patience=patience, clock=clock)
+            swap(admin, new, name, kept, patience=patience, clock=clock)
         except BaseException as error:
-            if kept is not None and loaded is not None and _settled(beside, admin, new, clock):
+            if loaded is not None and _settled(beside, admin, new, clock):
                 if isinstance(error, DatabaseUnavailable):
                     return _restored(reader, name, kept, loaded, beside, clock.monotonic() - began)
                 raise  # an interrupt that came too late
-            if kept is not None or loaded is not None:
-                drop_database(admin, new)
+            drop_database(admin, new)
             raise
         beside.settle()
     return _restored(reader, name, kept, loaded, beside, clock.monotonic() - began)

@@ -17,6 +17,7 @@ from esteio.postgres.embedded._errors import (
     DataDirectoryVanished,
     EmbeddedError,
     MajorMismatch,
+    NotStarted,
     SocketDirectoryError,
     StartFailed,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "EmbeddedError",
     "Hold",
     "MajorMismatch",
+    "NotStarted",
     "SocketDirectoryError",
     "StartFailed",
     "find_binaries",

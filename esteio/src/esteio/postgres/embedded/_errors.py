@@ -14,6 +14,7 @@ __all__ = [
     "DataDirectoryVanished",
     "EmbeddedError",
     "MajorMismatch",
+    "NotStarted",
     "SocketDirectoryError",
     "StartFailed",
 ]
@@ -100,6 +101,16 @@ class SocketDirectoryError(EmbeddedError):
         self.problem = problem
         super().__init__(
             f"PostgreSQL socket directory {directory}: {problem}; remove it or set another temporary directory (TMPDIR)"
+        )
+
+
+class NotStarted(EmbeddedError):
+    """The server was neither started nor adopted by this object, so that its address is not known."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        super().__init__(
+            f"PostgreSQL on {data_dir} was not started here: call start(), or adopt() where another process runs it"
         )
 
 

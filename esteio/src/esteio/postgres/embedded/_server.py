@@ -28,7 +28,7 @@ from esteio.postgres._dsn import Dsn
 from esteio.postgres.embedded._account import resolve_account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries, reachable_by
 from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate, mark_cluster
-from esteio.postgres.embedded._errors import StartFailed
+from esteio.postgres.embedded._errors import NotStarted, StartFailed
 from esteio.postgres.embedded._hold import unheld
 from esteio.postgres.embedded._process import (
     Postmaster,
@@ -200,7 +200,12 @@ class Embedded:
             self._socket_dir.rmdir()
 
     def dsn(self, database: str = "postgres", user: str = SUPERUSER) -> Dsn:
-        """The address of `database` for `user`, for processes of the account that runs us; the server was started."""
+        """The address of `database` for `user`, for processes of the account that runs us.
+
+        Raises `NotStarted` before `start` or `adopt`: until then nobody knows where the server listens.
+        """
+        if self._socket_dir == Path():
+            raise NotStarted(self.requested)
         return Dsn(hosts=((str(self._socket_dir), self.port),), database=database, user=user)
 
     def ensure_database(self, name: str, owner: str) -> None:
