@@ -161,7 +161,7 @@ class _Route(APIRoute):
         """A function with the parameters that programs send, for FastAPI's description."""
 
         async def endpoint(**_: Any) -> None:
-            raise NotImplementedError
+            raise NotImplementedError  # never called: FastAPI reads its parameters, `_serve` answers
 
         sent = {name: self._types[name] for name in self._in_path}
         if self._model is not None:
