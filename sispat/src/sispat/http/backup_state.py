@@ -33,7 +33,7 @@ class OperatorSilent(SispatError):
         self.file = file
         super().__init__(
             _(
-                "O operador não escreve %(file)s há mais de %(minutes)s min: não se fazem cópias.",
+                "O operador não escreveu %(file)s nos últimos %(minutes)s min: não se fazem cópias.",
                 file=file,
                 minutes=f"{_SILENT / 60:.0f}",
             )
