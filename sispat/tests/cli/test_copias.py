@@ -121,7 +121,7 @@ async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
     with pytest.raises(BackupsAtRisk, match="3 MiB are left"):
         await backup_age()
     write_state(arquivo, AgentState(agora - 301, 1, True))
-    with pytest.raises(OperatorSilent, match="há mais de 5 min"):
+    with pytest.raises(OperatorSilent, match="nos últimos 5 min"):
         await backup_age()
     for conteudo in ("", "[]", "{"):
         arquivo.write_text(conteudo)
