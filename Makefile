@@ -79,6 +79,7 @@ lock: $(STAMP)  ## pin every dependency anew, with hashes
 docs: $(STAMP)  ## write the pages that are made from code
 	@$(PY) -c 'from sispat.settings import reference_page; print(reference_page(), end="")' > docs/reference/settings.md
 	@$(PY) -m tools.commands > docs/reference/sispat-commands.md
+	@$(PY) -c 'from esteio.metrics import reference_page; print(reference_page(), end="")' > docs/reference/metrics.md
 
 messages: $(STAMP)  ## bring the English catalogue of SISPAT up to date with its sources; lists what has no translation
 	@$(PY) -m tools.messages

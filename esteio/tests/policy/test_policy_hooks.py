@@ -55,8 +55,8 @@ def test_prometheus_reads_every_state_when_scraped() -> None:
     pipe = exercise(books)
     text = prometheus.generate_latest(to).decode()
     assert 'esteio_policy_breaker_state{pipeline="viacep",policy="viacep",state="open"} 1.0' in text
-    assert 'esteio_policy_breaker_failed{pipeline="viacep",policy="viacep"} 4.0' in text
-    assert 'esteio_policy_retry_retries{pipeline="viacep",policy="viacep"} 3.0' in text
+    assert 'esteio_policy_breaker_failed_total{pipeline="viacep",policy="viacep"} 4.0' in text
+    assert 'esteio_policy_retry_retries_total{pipeline="viacep",policy="viacep"} 3.0' in text
     end()
     assert prometheus.generate_latest(to) == b""
     assert pipe.name == "viacep"

@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest
 from psycopg import IsolationLevel
 
+from esteio.metrics import of_family, of_group
 from esteio.postgres import Database, DatabaseStats, Dsn, PoolExhausted, tagged
-from esteio.postgres.prometheus import COUNTERS, GAUGES, export_database
+from esteio.postgres.prometheus import export_database
 
 _NAME = "SELECT current_setting('application_name')"
 
@@ -124,6 +125,36 @@ async def test_the_numbers_are_metrics_when_scraped(database: Database) -> None:
     assert "esteio_postgres" not in generate_latest(registry).decode()
 
 
-def test_every_number_is_a_metric() -> None:
+async def test_every_number_is_a_metric_and_every_metric_is_defined(database: Database) -> None:
+    registry = CollectorRegistry()
+    export_database(database, registry)
+    families = list(registry.collect())
+    exported = {family.name.removeprefix("esteio_postgres_") for family in families}
+    assert exported == set(of_group("esteio_postgres_"))
     words = {"name", "last_error", "down_for", "waits", "wait_seconds"}
-    assert {field.name for field in fields(DatabaseStats)} - words == {*GAUGES, *COUNTERS}
+    assert {field.name for field in fields(DatabaseStats)} - words <= exported
+    for family in families:
+        definition = of_family(family.name)
+        assert definition is not None
+        assert (family.type, family.documentation) == (definition.kind, definition.help)
+
+
+async def test_a_statement_that_was_exported_stays_when_others_become_more_expensive(database: Database) -> None:
+    registry = CollectorRegistry()
+    export_database(database, registry, statements=1)
+
+    def exported() -> set[str]:
+        return {
+            sample.labels["fingerprint"]
+            for family in registry.collect()
+            for sample in family.samples
+            if sample.name == "esteio_postgres_statement_seconds_count"
+        }
+
+    await database.fetch_value("SELECT 1")
+    first = exported()
+    await database.fetch_value("SELECT pg_sleep(0.05), 1")
+    second = exported()
+    await database.fetch_value("SELECT pg_sleep(0.1), 2, 3")
+    assert first < second
+    assert exported() == second, "there is room for twice as many"

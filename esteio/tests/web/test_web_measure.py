@@ -13,11 +13,12 @@ from starlette.background import BackgroundTask
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
 
 from esteio.health import Measurements
-from esteio.health.series import CANCELLED, HTTP
+from esteio.health.series import CANCELLED, HTTP, WEBSOCKET, WEBSOCKET_HANDSHAKE
 from esteio.web import Measure
 
 Counts = dict[tuple[str, str, str], int]
@@ -173,3 +174,102 @@ async def test_the_process_measures_itself_from_the_start_of_the_application_on(
     (worker,) = measurements.read().workers
     assert worker.memory > 1_000_000
     assert worker.updated >= worker.started
+
+
+async def test_a_stream_is_measured_to_its_end() -> None:
+    sent, release = asyncio.Event(), asyncio.Event()
+
+    async def stream(request: Request) -> Response:
+        async def chunks() -> Any:
+            yield b"first"
+            sent.set()
+            await release.wait()
+            yield b"last"
+
+        return StreamingResponse(chunks())
+
+    measurements = Measurements()
+    app = Measure(Starlette(routes=[Route("/", stream)]), measurements)
+    asking = asyncio.create_task(ask(app, ("GET", "/")))
+    await asyncio.wait_for(sent.wait(), 30)
+    assert measurements.read().active == 1
+    assert counts(measurements) == {}
+    release.set()
+    await asking
+    assert counts(measurements) == {("GET", "/", "2xx"): 1}
+    assert measurements.read().active == 0
+
+
+class Client:
+    """One WebSocket, spoken by hand: `says` are the messages the application receives."""
+
+    def __init__(self, app: Any, path: str, *says: dict[str, Any]) -> None:
+        self.app, self.path, self.heard = app, path, []
+        self._says = asyncio.Queue[dict[str, Any]]()
+        for each in ({"type": "websocket.connect"}, *says):
+            self._says.put_nowait(each)
+
+    async def __call__(self) -> None:
+        scope = {
+            "type": "websocket", "asgi": {"version": "3.0"}, "scheme": "ws", "path": self.path, "query_string": b"",
+            "root_path": "", "headers": [], "subprotocols": [], "extensions": {},
+        }  # fmt: skip
+        await self.app(scope, self._says.get, self._send)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        self.heard.append(message)
+
+
+def sockets(measurements: Measurements) -> Counts:
+    series = measurements.read().series
+    kinds = (WEBSOCKET, WEBSOCKET_HANDSHAKE)
+    return {(k.kind, k.route, k.outcome): latency.count for k, latency in series.items() if k.kind in kinds}
+
+
+async def test_websockets_are_counted_when_opened_and_with_the_code_they_close_with() -> None:
+    waiting = asyncio.Event()
+
+    async def echo(socket: WebSocket) -> None:
+        await socket.accept()
+        waiting.set()
+        async for text in socket.iter_text():
+            if text == "close":
+                await socket.close(4001)
+                return
+            if text == "break":
+                raise RuntimeError("it broke")
+
+    async def refuse(socket: WebSocket) -> None:
+        await socket.close(1008)
+
+    measurements = Measurements()
+    app = Measure(
+        Starlette(
+            routes=[Mount("/rooms/{room}", routes=[WebSocketRoute("/{id}", echo)]), WebSocketRoute("/no", refuse)]
+        ),
+        measurements,
+    )
+    leaves = Client(app, "/rooms/a/1", {"type": "websocket.disconnect", "code": 1001})
+    closes = Client(app, "/rooms/a/2", {"type": "websocket.receive", "text": "close"})
+    breaks = Client(app, "/rooms/b/3", {"type": "websocket.receive", "text": "break"})
+    await leaves()
+    await closes()
+    with pytest.raises(RuntimeError, match="it broke"):
+        await breaks()
+    await Client(app, "/no")()
+    waiting.clear()
+    stays = asyncio.create_task(Client(app, "/rooms/c/4")())
+    await asyncio.wait_for(waiting.wait(), 30)
+    assert measurements.read().workers[0].websockets == 1
+    stays.cancel()
+    await asyncio.gather(stays, return_exceptions=True)
+    assert sockets(measurements) == {
+        (WEBSOCKET_HANDSHAKE, "/rooms/{room}/{id}", "accepted"): 4,
+        (WEBSOCKET_HANDSHAKE, "/no", "refused"): 1,
+        (WEBSOCKET, "/rooms/{room}/{id}", "1001"): 1,
+        (WEBSOCKET, "/rooms/{room}/{id}", "4xxx"): 1,
+        (WEBSOCKET, "/rooms/{room}/{id}", "1011"): 1,
+        (WEBSOCKET, "/rooms/{room}/{id}", CANCELLED): 1,
+    }
+    assert measurements.read().workers[0].websockets == 0
+    assert counts(measurements) == {}, "they are no requests"

@@ -22,7 +22,7 @@ async def test_an_administrator_and_the_token_see_them_and_nobody_else(cidade: D
         await c.get("/api/health/live")
         seen = await c.get("/metrics")
         assert seen.status_code == 200
-        assert 'method="HEAD",outcome="2xx",route="/patrimonios"' in seen.text, seen.text[:3000]
+        assert 'method="HEAD",route="/patrimonios",outcome="2xx"' in seen.text, seen.text[:3000]
         assert "/api/health/live" in seen.text
         assert "esteio_postgres_acquired_total" in seen.text
         assert "esteio_limit_decisions_total" in seen.text

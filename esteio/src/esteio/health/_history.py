@@ -379,6 +379,14 @@ class HistoryReader:
         rows = self._ask("select max(seen) from state")
         return rows[0][0] if rows else None
 
+    def states(self) -> dict[str, State]:
+        """How each check stood when it was last observed."""
+        rows = self._ask(
+            "select name, state from state join series on id = series where (series, since) in"
+            " (select series, max(since) from state group by series) order by name"
+        )
+        return {name: State(state) for name, state in rows}
+
     def intervals(self, since: float, now: float) -> dict[str, list[Interval]]:
         """How each check stood from `since` to `now`; unknown where nobody observed it."""
         rows = self._ask(

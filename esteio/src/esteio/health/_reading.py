@@ -9,12 +9,16 @@ from esteio.health._latency import BUCKETS, Latency
 from esteio.health._region import Field, Key, Region
 from esteio.health._samples import Family
 
-__all__ = ["CANCELLED", "HTTP", "LAG", "Reading", "WorkerReading"]
+__all__ = ["CANCELLED", "HTTP", "LAG", "WEBSOCKET", "WEBSOCKET_HANDSHAKE", "Reading", "WorkerReading"]
 
 HTTP = "http"
 """The kind of a series that counts requests; its outcome is 1xx to 5xx, or `CANCELLED`."""
 LAG = "lag"
 """The kind of the series that counts how late the event loop was."""
+WEBSOCKET_HANDSHAKE = "websocket handshake"
+"""The kind of a series that counts opened WebSockets; its outcome is accepted, refused, error or `CANCELLED`."""
+WEBSOCKET = "websocket"
+"""The kind of a series that counts accepted WebSockets; its outcome is the code they closed with, or `CANCELLED`."""
 CANCELLED = "cancelled"
 """The outcome of a request whose answer nobody waited for any more."""
 
@@ -37,6 +41,8 @@ class WorkerReading:
     cpu_seconds: float
     cpu_percent: float
     """Of one processor, over the last seconds."""
+    websockets: int = 0
+    """Those that are open."""
 
     @classmethod
     def of(cls, slot: int, region: Region) -> WorkerReading:
@@ -45,6 +51,7 @@ class WorkerReading:
         return cls(
             slot, int(words[Field.PID]), floats[Field.STARTED], floats[Field.UPDATED], int(words[Field.ACTIVE]),
             floats[Field.LAG], int(words[Field.MEMORY]), floats[Field.CPU_SECONDS], floats[Field.CPU_PERCENT],
+            int(words[Field.WEBSOCKETS]),
         )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ class Field:
     INCARNATION, COUNT, PID, STARTED, UPDATED, ACTIVE, LAG, MEMORY, CPU_SECONDS, CPU_PERCENT, PAGE_SEQ, PAGE_LENGTH = (
         range(12)
     )
+    WEBSOCKETS = 12
     FOLDED = 16
     """In a base: the incarnation of each slot that is in it."""
 

@@ -34,7 +34,7 @@ class Sampler:
 
     def __init__(self, measurements: Measurements, collect: Collect | None = None) -> None:
         self._measurements = measurements
-        self._collect = collect
+        self._collectors = [collect] if collect is not None else []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._handle: asyncio.TimerHandle | None = None
         self._lag_at = 0
@@ -43,6 +43,10 @@ class Sampler:
         self._cpu = (0.0, 0.0)
         self._lags = (0.0, 0.0)
         self._complained = False
+
+    def include(self, collect: Collect) -> None:
+        """Keep what `collect` gives, too."""
+        self._collectors.append(collect)
 
     def begin(self) -> None:
         """Sample from the running loop on; a second call there does nothing."""
@@ -100,10 +104,10 @@ class Sampler:
         region.floats[Field.UPDATED] = time.time()
 
     def _publish(self) -> None:
-        if self._collect is None:
+        if not self._collectors:
             return
         try:
-            page = pack(self._collect())
+            page = pack(family for collect in self._collectors for family in collect())
             if len(page) > _PAGE_ROOM or not self._measurements.slot.write_page(page):
                 raise ValueError(f"the collectors' samples take {len(page)} bytes, {_PAGE_ROOM} are allowed")
         except Exception:  # noqa: BLE001 - whatever a collector raises

@@ -1,20 +1,22 @@
 """Metrics of other parts - the pool, limits, policies - as each worker wrote them down, added up over workers.
 
-Promises: counters and histograms are added over all workers there ever were, gauges over those that live, but for `_LEAST`,
-of which the least counts. What can't be understood is left out: it was written while its writer was killed.
+Promises: counters and histograms are added over all workers there ever were, gauges over those that live, or as
+`esteio.metrics` says of them. What can't be understood is left out: it was written while its writer was killed.
 """
 
 from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import add
+
+from esteio.metrics import of_family
 
 __all__ = ["Family", "fold_pages", "merge_pages"]
 
 _GROWING = ("counter", "histogram", "summary")
-_LEAST = ("esteio_postgres_up",)
 Labels = tuple[tuple[str, str], ...]
 
 
@@ -68,7 +70,11 @@ def fold_pages(base: bytes, leaving: bytes) -> bytes:
 
 
 def _add(into: Family, family: Family) -> None:
-    least = family.name in _LEAST
+    definition = of_family(family.name)
+    together = _MERGES[definition.merge if definition else "sum"]
     for key, value in family.samples.items():
         known = into.samples.get(key)
-        into.samples[key] = value if known is None else min(known, value) if least else known + value
+        into.samples[key] = value if known is None else together(known, value)
+
+
+_MERGES: dict[str, Callable[[float, float], float]] = {"sum": add, "least": min, "most": max}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from esteio.health._history import FIVE_MINUTES, Interval, Point, State, availability, shares
 from esteio.health._host_monitor import SERVICE
 from esteio.health._latency import BUCKETS, Latency, upper_bound
-from esteio.health._reading import CANCELLED, HTTP, LAG, Reading, WorkerReading
+from esteio.health._reading import CANCELLED, HTTP, LAG, WEBSOCKET, WEBSOCKET_HANDSHAKE, Reading, WorkerReading
 from esteio.health._region import OTHER, Field, Key, Region
 from esteio.health._samples import Family
 from esteio.health._vitals import VITALS, Vitals
@@ -19,6 +19,8 @@ __all__ = [
     "OTHER",
     "SERVICE",
     "VITALS",
+    "WEBSOCKET",
+    "WEBSOCKET_HANDSHAKE",
     "Family",
     "Field",
     "Interval",

@@ -1,16 +1,19 @@
-"""Measures every request: how many, how they ended, how long they took, how many run.
+"""Measures every request and WebSocket: how many, how they ended, how long they took, how many run.
 
 Promises: a request is counted once, when its answer is whole or nobody waits for it any more, under the template of its
 route - never under its path, which others choose. What ended because the client left, or because the server ended, is
 `cancelled` and no error of the service. A request to no route is `(none)`; routes of mounted applications have their whole
-template. Measuring never changes a request, and costs some microseconds.
+template. A WebSocket is counted when it was accepted or refused, and once more with the code it closed with. Measuring never
+changes a request, and costs some microseconds. Of each bucket the newest request is remembered, as an exemplar.
 """
 
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Awaitable, Iterable, Iterator
-from time import perf_counter
+from heapq import nlargest
+from time import perf_counter, time
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -18,7 +21,8 @@ from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esteio.health import Measurements, Sampler
-from esteio.health.series import CANCELLED, HTTP, OTHER, Field, Key, Region
+from esteio.health.series import CANCELLED, HTTP, OTHER, WEBSOCKET, WEBSOCKET_HANDSHAKE, Family, Field, Key, Region
+from esteio.web._exposition import BOUNDS, EXEMPLARS, Exemplar
 
 __all__ = ["Measure", "route_template"]
 
@@ -26,6 +30,8 @@ _NO_ROUTE = "(none)"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 _CLIENT_CLOSED = 499  # what some applications answer to a client that left
 _MOST_ROUTES = 4096  # remembered; an application that makes routes for each request has more
+_MOST_EXEMPLARS = 64  # shown of each worker, the newest ones; what one remembers has the bounds of the series
+_ABNORMAL, _INTERNAL_ERROR = 1006, 1011  # RFC 6455, 7.4.1: closed without a close frame; by an unexpected condition
 
 
 class Measure:
@@ -40,7 +46,10 @@ class Measure:
         self._sampler = sampler or Sampler(self._measurements)
         self._templates: dict[tuple[int, int], tuple[object, object, str]] = {}
         self._region: Region | None = None
-        self._series: dict[tuple[str, int, int, str], int] = {}
+        self._series: dict[tuple[str, str, int, int, str], int] = {}
+        self._keys: dict[int, Key] = {}
+        self._exemplars: dict[tuple[int, int], Exemplar] = {}
+        self._sampler.include(self._exemplar_families)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Measure a request; with the application's life the sampler begins and ends."""
@@ -52,14 +61,20 @@ class Measure:
                 await self.app(scope, receive, send)
             finally:
                 self._sampler.end()
+        elif scope["type"] == "websocket":
+            await self._connected(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
-    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _own_region(self) -> Region:
         region = self._measurements.slot
         if region is not self._region:  # at first, and in a forked child
-            self._region, self._series = region, {}
+            self._region, self._series, self._keys, self._exemplars = region, {}, {}, {}
             self._sampler.begin()
+        return region
+
+    async def _measured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        region = self._own_region()
         status, ended = 0, 0.0
         app, method = scope.get("app"), scope["method"]  # whoever comes after us may replace both
 
@@ -92,19 +107,81 @@ class Measure:
         finally:
             words[Field.ACTIVE] -= 1
             seconds = (ended or perf_counter()) - began
-            region.record(self._place(region, scope, app or self.app, method, status), seconds)
+            outcome = (
+                CANCELLED if status == _CLIENT_CLOSED else _OUTCOMES[status // 100] if 100 <= status < 600 else "5xx"
+            )
+            at = self._place(region, scope, app or self.app, HTTP, method, outcome)
+            region.record(at, seconds)
+            if (state := scope.get("state")) is not None:
+                self._remember(at, seconds, state)
 
-    def _place(self, region: Region, scope: Scope, app: object, method: str, status: int) -> int:
-        outcome = CANCELLED if status == _CLIENT_CLOSED else _OUTCOMES[status // 100] if 100 <= status < 600 else "5xx"
+    async def _connected(self, scope: Scope, receive: Receive, send: Send) -> None:
+        region = self._own_region()
+        words, app, began = region.words, scope.get("app") or self.app, perf_counter()
+        accepted, code = 0.0, ""
+
+        def count(kind: str, outcome: str, since: float) -> None:
+            region.record(self._place(region, scope, app, kind, "", outcome), perf_counter() - since)
+
+        def noting(message: Message) -> Awaitable[None]:
+            nonlocal accepted, code
+            kind = message["type"]
+            if kind == "websocket.accept":
+                accepted = perf_counter()
+                words[Field.WEBSOCKETS] += 1
+                count(WEBSOCKET_HANDSHAKE, "accepted", began)
+            elif kind in ("websocket.close", "websocket.http.response.start"):
+                code = code or close_code(message.get("code", 1000))
+            return send(message)
+
+        async def hearing() -> Message:
+            nonlocal code
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                code = code or close_code(message.get("code", 1005))
+            return message
+
+        ending = close_code(_ABNORMAL)
+        try:
+            await self.app(scope, hearing, noting)
+        except asyncio.CancelledError:
+            ending = CANCELLED
+            raise
+        except BaseException:
+            ending = close_code(_INTERNAL_ERROR)
+            raise
+        finally:
+            if accepted:
+                words[Field.WEBSOCKETS] -= 1
+                count(WEBSOCKET, code or ending, accepted)
+            else:
+                failed = ending == close_code(_INTERNAL_ERROR)
+                count(WEBSOCKET_HANDSHAKE, "error" if failed else "refused" if code else CANCELLED, began)
+
+    def _remember(self, at: int, seconds: float, state: Any) -> None:
+        """The name by which this request is found in the logs or the traces, for the bucket that counted it."""
+        label = "trace_id" if "trace_id" in state else "request_id"
+        if (name := state.get(label)) is not None:
+            self._exemplars[at, bisect_right(BOUNDS, seconds)] = Exemplar(label, name, seconds, time())
+
+    def _exemplar_families(self) -> Iterable[Family]:
+        newest = nlargest(_MOST_EXEMPLARS, list(self._exemplars.items()), key=lambda each: each[1].at)
+        samples = {exemplar.packed(self._keys[at], bound): exemplar.seconds for (at, bound), exemplar in newest}
+        return [Family(EXEMPLARS, EXEMPLARS, "", samples)] if samples else []
+
+    def _place(self, region: Region, scope: Scope, app: object, kind: str, method: str, outcome: str) -> int:
         # FastAPI names no route that is not its own, and of an included router's the one without its prefix.
         fastapi = scope.get("fastapi")
         route = (fastapi.get("effective_route_context") if fastapi else None) or scope.get("route")
         endpoint = scope.get("endpoint")
-        key = (method if method in _METHODS else OTHER, id(route), id(endpoint), outcome)  # clients make up methods
+        named = method if not method or method in _METHODS else OTHER  # clients make up methods
+        key = (kind, named, id(route), id(endpoint), outcome)
         at = self._series.get(key)
         if at is None:
             template = self._template(route, endpoint, app, scope["path"])
-            at = self._find(region, Key(HTTP, key[0], outcome, template))
+            series = Key(kind, named, outcome, template)
+            at = self._find(region, series)
+            self._keys.setdefault(at, series)
             if len(self._series) < _MOST_ROUTES:
                 self._series[key] = at
         return at
@@ -127,6 +204,11 @@ class Measure:
 
 
 _OUTCOMES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+def close_code(code: int) -> str:
+    """As a label: those of RFC 6455 as they are, those that applications make up by their thousand."""
+    return str(code) if 1000 <= code <= 1015 else {3: "3xxx", 4: "4xxx"}.get(code // 1000, OTHER)
 
 
 def route_template(route: Any, endpoint: Any, app: object, path: str) -> str:

@@ -1,13 +1,13 @@
 """`/metrics`: what all workers of this host measured, in one scrape, for Prometheus and whatever reads its formats.
 
 Promises: one scrape has the numbers of all workers, whoever answers it; counters never go back. Labels are bounded: routes by
-their templates, workers by their slots, statements by `Exports.statements`. The text format, or OpenMetrics where the client
-asks for it. What the pool, the limits and the policies export is there as well, added up over workers; it is up to two
-seconds old. Needs the extra `prometheus`.
+their templates, workers by their slots, statements by `Exports.statements`. The text format, or OpenMetrics with exemplars
+where the client asks for it. What the pool, the limits and the policies export is there as well, added up over workers; it is
+up to two seconds old. What watches the host from beside the workers - checks, backups - is there as it was last written down.
+Needs the extra `prometheus`.
 
-Names, units and labels stand in
-docs/reference/health.md. The bounds of the histograms are powers of two, where buckets of ours end: counts up to them are
-exact.
+Names, units and labels stand in docs/reference/metrics.md. The bounds of the histograms are powers of two, where buckets of
+ours end: counts up to them are exact.
 """
 
 from __future__ import annotations
@@ -20,19 +20,23 @@ with needs("prometheus"):
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from esteio.health import Measurements
-from esteio.health.series import HTTP, LAG, Family, Latency, Reading
+from esteio.health import HistoryReader, Measurements
+from esteio.health.series import HTTP, LAG, WEBSOCKET, WEBSOCKET_HANDSHAKE, Family, Reading
+from esteio.metrics import DEFINITIONS
 from esteio.policy.hooks.prometheus import export_policies
+from esteio.web._exposition import BOUNDS, EXEMPLARS, OPEN_METRICS, Page, exemplars
+from esteio.web._exposition import TEXT as TEXT_FORMAT
+from esteio.web._watched import write_backups, write_checks
 from esteio.web.limits import RuleSet
 
 if TYPE_CHECKING:
@@ -40,48 +44,51 @@ if TYPE_CHECKING:
 
 __all__ = ["BOUNDS", "Exports", "exposition", "metrics_route"]
 
-BOUNDS = tuple(2.0**power for power in range(-8, 4))
-"""Upper bounds of the histograms' buckets in seconds: from 3.9 ms to 8 s."""
-
 Allow = Callable[[Request], Awaitable[Response | None]]
-
-
-class _Everything(Collector):
-    def __init__(self, measurements: Measurements) -> None:
-        self._measurements = measurements
-
-    def collect(self) -> Iterator[Metric]:
-        reading = self._measurements.read()
-        yield from _requests(reading)
-        yield from _workers(reading)
-        yield from (_metric(family) for family in reading.families if family.kind != TEXT)
-
-    def describe(self) -> Iterator[Metric]:
-        return iter(())  # else registering would collect once for nothing
-
-
 TEXT = "text"
 """The kind of a family that is for people and no metric: labels are no place for texts."""
 _TEXTS, _TEXT = 20, 300  # statements, and characters of each
+_INTERNAL = (TEXT, EXEMPLARS)
 
 
-def exposition(measurements: Measurements, accept: str) -> tuple[bytes, str]:
-    """The page and its media type, as the header `accept` asks for it."""
-    encode, media_type = choose_encoder(accept)
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Everything(measurements))
-    return encode(registry), media_type
+def exposition(
+    measurements: Measurements, accept: str, *, history: HistoryReader | None = None, backups: Path | None = None
+) -> tuple[bytes, str]:
+    """The page and its media type, as the header `accept` asks for it.
+
+    `history`: what a `HostMonitor` writes; `backups`: the file in which `esteio backup agent` says how they are.
+    """
+    openmetrics = "application/openmetrics-text" in accept
+    page = Page(openmetrics=openmetrics)
+    reading = measurements.read()
+    _write_requests(page, reading)
+    _write_workers(page, reading)
+    for family in reading.families:
+        if family.kind not in _INTERNAL:
+            page.family(family)
+    if history is not None:
+        write_checks(page, history, time.time())
+    if backups is not None:
+        write_backups(page, backups, time.time())
+    return page.whole(), OPEN_METRICS if openmetrics else TEXT_FORMAT
 
 
-def metrics_route(measurements: Measurements, *, path: str = "/metrics", allow: Allow | None = None) -> Route:
-    """The route. `allow` is asked first: what it returns is answered instead, None lets the request in."""
+def metrics_route(
+    measurements: Measurements, *, path: str = "/metrics", allow: Allow | None = None,
+    history: HistoryReader | None = None, backups: Path | None = None,
+) -> Route:  # fmt: skip
+    """The route. `allow` is asked first: what it returns is answered instead, None lets the request in.
+
+    `history` and `backups` as for `exposition`.
+    """
 
     async def metrics(request: Request) -> Response:
         refusal = await allow(request) if allow is not None else None
         if refusal is not None:
             return refusal
+        accept = request.headers.get("accept", "")
         # In a thread: hundreds of routes take some milliseconds, in which other requests go on.
-        body, media_type = await asyncio.to_thread(exposition, measurements, request.headers.get("accept", ""))
+        body, media_type = await asyncio.to_thread(exposition, measurements, accept, history=history, backups=backups)
         return Response(body, headers={"Content-Type": media_type, "Cache-Control": "no-store"})
 
     return Route(path, metrics, methods=["GET"])
@@ -111,9 +118,11 @@ class Exports:
     def __call__(self) -> Iterable[Family]:
         """All samples now."""
         for metric in self._registry.collect():
+            # Moments at which counters of prometheus_client were made mean nothing when they are added up.
+            samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
             yield Family(
                 metric.name, metric.type, metric.documentation,
-                {(s.name, tuple(sorted(s.labels.items()))): float(s.value) for s in metric.samples},
+                {(s.name, tuple(sorted(s.labels.items()))): float(s.value) for s in samples},
             )  # fmt: skip
         if self._statements is not None:
             texts = [(("fingerprint", s.fingerprint), ("text", s.text[:_TEXT])) for s in self._statements()[:_TEXTS]]
@@ -125,9 +134,8 @@ class _Rules(Collector):
         self._rules = rules
 
     def collect(self) -> Iterator[Metric]:
-        decisions = CounterMetricFamily(
-            "esteio_limit_decisions", "What the rule's limit decided.", labels=["rule", "decision"]
-        )
+        defined = DEFINITIONS["esteio_limit_decisions_total"]
+        decisions = CounterMetricFamily(defined.family, defined.help, labels=defined.labels)
         for name, counts in self._rules.counts().items():
             for decision in ("allowed", "denied", "shadowed", "degraded"):
                 decisions.add_metric([name, decision], getattr(counts, decision))
@@ -137,64 +145,35 @@ class _Rules(Collector):
         return iter(())
 
 
-def _requests(reading: Reading) -> Iterator[Metric]:
-    seconds = HistogramMetricFamily(
-        "esteio_http_request_seconds", "Time until the answer was whole.", labels=["method", "route", "outcome"]
+def _write_requests(page: Page, reading: Reading) -> None:
+    series = sorted(reading.series.items())
+    found = next((family for family in reading.families if family.kind == EXEMPLARS), None)
+    page.histogram(
+        DEFINITIONS["esteio_http_request_seconds"],
+        {(key.method, key.route, key.outcome): latency for key, latency in series if key.kind == HTTP},
+        exemplars(found) if found else None,
     )
-    lag = HistogramMetricFamily("esteio_event_loop_lag_seconds", "How late event loops were.", labels=[])
-    for key, latency in sorted(reading.series.items()):
-        if key.kind == HTTP:
-            seconds.add_metric([key.method, key.route, key.outcome], _buckets(latency), latency.seconds)
-        elif key.kind == LAG:
-            lag.add_metric([], _buckets(latency), latency.seconds)
-    yield seconds
-    yield lag
-    yield _gauge("esteio_http_requests_active", "Requests being answered.", [("", reading.active)])
+    for kind, name in (
+        (WEBSOCKET_HANDSHAKE, "esteio_websocket_handshake_seconds"),
+        (WEBSOCKET, "esteio_websocket_seconds"),
+    ):
+        latencies = {(key.route, key.outcome): latency for key, latency in series if key.kind == kind}
+        page.histogram(DEFINITIONS[name], latencies)
+    page.histogram(DEFINITIONS["esteio_event_loop_lag_seconds"], {(): reading.total(LAG)})
+    page.values(DEFINITIONS["esteio_http_requests_active"], {(): reading.active})
+    open_ = sum(worker.websockets for worker in reading.workers)
+    page.values(DEFINITIONS["esteio_websockets_active"], {(): open_})
 
 
-def _workers(reading: Reading) -> Iterator[Metric]:
+def _write_workers(page: Page, reading: Reading) -> None:
     now = time.time()
-    workers = [(str(worker.slot), worker) for worker in reading.workers]
-    yield _gauge("esteio_workers", "Processes that live.", [("", len(workers))])
-    yield _gauge(
-        "esteio_worker_loop_lag_max_seconds", "The most that its event loop was late in the last ten seconds.",
-        [(slot, worker.lag) for slot, worker in workers],
-    )  # fmt: skip
-    yield _gauge(
-        "esteio_worker_silent_seconds", "Since the process last wrote its numbers.",
-        [(slot, max(0.0, now - worker.updated)) for slot, worker in workers],
-    )  # fmt: skip
-    yield _gauge("esteio_worker_memory_bytes", "Resident memory.", [(slot, worker.memory) for slot, worker in workers])
-    yield _gauge(
-        "esteio_worker_uptime_seconds", "Since the process began to measure.",
-        [(slot, max(0.0, now - worker.started)) for slot, worker in workers],
-    )  # fmt: skip
-    cpu = CounterMetricFamily("esteio_worker_cpu_seconds", "Processor time.", labels=["worker"])
-    for slot, worker in workers:
-        cpu.add_metric([slot], worker.cpu_seconds)
-    yield cpu
-
-
-def _gauge(name: str, text: str, values: Iterable[tuple[str, float]]) -> Metric:
-    """One with a label `worker`, but for the value of nobody in particular."""
-    values = list(values)
-    alone = [slot for slot, _ in values] == [""]
-    gauge = GaugeMetricFamily(name, text, labels=[] if alone else ["worker"])
-    for slot, value in values:
-        gauge.add_metric([] if alone else [slot], value)
-    return gauge
-
-
-_LE = [*(str(bound) for bound in BOUNDS), "+Inf"]
-
-
-def _buckets(latency: Latency) -> list[tuple[str, float]]:
-    counts = [*latency.up_to(BOUNDS), latency.count]
-    return [(bound, float(count)) for bound, count in zip(_LE, counts, strict=True)]
-
-
-def _metric(family: Family) -> Metric:
-    metric = Metric(family.name, family.help, family.kind)
-    for (name, labels), value in family.samples.items():
-        metric.add_sample(name, dict(labels), value)
-    return metric
+    workers = [((str(worker.slot),), worker) for worker in reading.workers]
+    page.values(DEFINITIONS["esteio_workers"], {(): len(workers)})
+    for name, values in (
+        ("esteio_worker_loop_lag_max_seconds", {slot: worker.lag for slot, worker in workers}),
+        ("esteio_worker_silent_seconds", {slot: max(0.0, now - worker.updated) for slot, worker in workers}),
+        ("esteio_worker_memory_bytes", {slot: worker.memory for slot, worker in workers}),
+        ("esteio_worker_uptime_seconds", {slot: max(0.0, now - worker.started) for slot, worker in workers}),
+        ("esteio_worker_cpu_seconds_total", {slot: worker.cpu_seconds for slot, worker in workers}),
+    ):
+        page.values(DEFINITIONS[name], values)

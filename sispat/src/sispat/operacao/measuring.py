@@ -44,8 +44,9 @@ def operation_routes(service: Service) -> list[Route]:
     """Routes that need no database where the token of the settings is sent."""
     settings = service.settings
     history = HistoryReader(history_file(settings)) if settings.enable_health_monitor else None
+    backups = operator_state_file(settings) if settings.backup else None
     return [
-        metrics_route(service.measurements, path="/metrics", allow=_for_programs),
+        metrics_route(service.measurements, path="/metrics", allow=_for_programs, history=history, backups=backups),
         health_metrics_route(service.measurements, history, path="/api/health/metrics", allow=_for_programs),
         *operations_routes(
             service.health,
@@ -55,7 +56,7 @@ def operation_routes(service: Service) -> list[Route]:
             title="SISPAT",
             allow=_for_people,
             maintenance=service.maintenance,
-            backups=operator_state_file(settings) if settings.backup else None,
+            backups=backups,
             names=_names,
             language=lambda _request: language(),
             timezone=settings.timezone,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from esteio.health import HistoryReader, Measurements, Report
 from esteio.health.series import FIVE_MINUTES, Interval, Point, Reading
+from esteio.web._watched import read_backups
 
 __all__ = ["WINDOWS", "Facts", "gather"]
 
@@ -48,7 +48,7 @@ def gather(
     intervals = history.intervals(now - WINDOWS["90d"], now) if history else {}
     return Facts(
         now, window, report, closed, history is not None, intervals, history.newest() if history else None,
-        _series(history, window, now) if history else {}, measurements.read(), _backups(backups),
+        _series(history, window, now) if history else {}, measurements.read(), read_backups(backups) if backups else None,
     )  # fmt: skip
 
 
@@ -60,14 +60,3 @@ def _series(history: HistoryReader, window: str, now: float) -> Mapping[str, Seq
     if window == "7d":
         return {name: history.five_minutes(name, since) for name in _CHARTED}
     return {name: [point for point in history.days(name) if point.at >= since] for name in _CHARTED}
-
-
-def _backups(path: Path | None) -> Mapping[str, Any] | None:
-    """What the agent that makes them wrote; None when there is none, or it can't be understood."""
-    if path is None:
-        return None
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("at"), int | float) else None
