@@ -38,6 +38,8 @@ class Alert:
     """Why nobody is told though it fires: `inhibited`, `silenced`, `maintenance`, `quiet` or `settling`."""
     openings: tuple[float, ...] = ()
     """When it fired, in the last day."""
+    cleared_for: float | None = None
+    """Since it last fired; None when it does, or never did."""
 
     @property
     def firing(self) -> bool:

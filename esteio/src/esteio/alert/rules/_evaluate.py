@@ -122,6 +122,8 @@ def _measured(
         return alert
     if alert.firing:
         alert = replace(alert, firing_for=alert.firing_for + passed, repeated_for=alert.repeated_for + passed)
+    elif alert.cleared_for is not None:
+        alert = replace(alert, cleared_for=alert.cleared_for + passed)
     if seen is Condition.UNKNOWN:
         return alert
     # Where it changed, nobody knows when between the two rounds it did: half of the time counts (the trapezoidal rule).
@@ -136,12 +138,13 @@ def _measured(
     level = max(0.0, alert.level - (weight / need if need else 1.0))
     if level > _NEARLY:
         return replace(alert, level=level, bad=False)
-    return Alert(alert.name, openings=_recent(alert.openings, now))
+    cleared_for = 0.0 if alert.firing else alert.cleared_for
+    return Alert(alert.name, openings=_recent(alert.openings, now), cleared_for=cleared_for)
 
 
 def _fire(alert: Alert, now: float) -> Alert:
     openings = (*_recent(alert.openings, now), now)[-_MOST_OPENINGS:]
-    return replace(alert, level=1.0, firing_since=now, firing_for=0.0, openings=openings)
+    return replace(alert, level=1.0, firing_since=now, firing_for=0.0, cleared_for=None, openings=openings)
 
 
 def _recent(openings: Iterable[float], now: float) -> tuple[float, ...]:
@@ -206,13 +209,18 @@ def _held(
     if any(silence.covers(alert.name, now) for silence in around.silences):
         return "silenced"
     # A parent that is bad but doesn't fire yet counts: its children are often seen first.
-    if any(alerts[parent].firing or seen[parent] is Condition.BAD for parent in above):
+    if any(_explains(alerts[parent], seen[parent], rule) for parent in above):
         return "inhibited"
     if above and alert.told is None and alert.firing_for < rule.settle:
         return "settling"
     if rule.severity is Severity.TICKET and alert.told is None and around.quiet is not None and around.quiet(now):
         return "quiet"
     return ""
+
+
+def _explains(parent: Alert, seen: Condition, rule: Rule) -> bool:
+    cleared = parent.cleared_for
+    return parent.firing or seen is Condition.BAD or (cleared is not None and cleared < rule.linger)
 
 
 def _grouped(

@@ -58,7 +58,8 @@ class Rule:
     It fires when its signal was bad for `fire_after`, and recovers when it was well for `clear_after`; where it flips, the
     shares of both count: a second of bad weighs 1/fire_after, a second of well takes 1/clear_after off. A value is bad above
     `above` and well again at `back_below`. While a rule of `depends_on`, or one that it depends on, is bad, nobody is told of
-    this one; `settle` is how long it waits for them to be seen. Without a signal for `absent_after` its absence is an alert.
+    this one; `settle` is how long it waits for them to be seen, `linger` how long it still waits after they recovered. Without
+    a signal for `absent_after` its absence is an alert.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Rule:
     back_below: float | None = None
     depends_on: tuple[str, ...] = ()
     settle: float = 10.0
+    linger: float = 0.0
     absent_after: float = 600.0
 
     def judge(self, signal: Signal, was_bad: bool) -> Condition:
@@ -136,7 +138,7 @@ class Rules(Mapping[str, Rule]):
 
 
 def _check(rule: Rule) -> None:
-    for field in ("fire_after", "clear_after", "settle", "absent_after"):
+    for field in ("fire_after", "clear_after", "settle", "linger", "absent_after"):
         if not getattr(rule, field) >= 0:
             raise RulesError(rule.name, f"{field}={getattr(rule, field)!r}; allowed: 0 seconds or more")
     if rule.back_below is not None and (rule.above is None or rule.back_below > rule.above):
