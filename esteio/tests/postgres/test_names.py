@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import psycopg
 import pytest
 
 from esteio import postgres
@@ -23,3 +25,12 @@ def test_backups_in_a_directory_wait_neither_for_pools_nor_for_object_stores() -
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_psycopg_without_what_the_pool_needs_is_refused_with_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    from esteio.postgres import _psycopg
+
+    monkeypatch.delattr(psycopg.errors, "_WaitTimeout")
+    source = Path(_psycopg.__file__).read_text()
+    with pytest.raises(ImportError, match=r"cannot work with psycopg .*_WaitTimeout.*allowed: 3\.3\.7 or newer"):
+        exec(compile(source, _psycopg.__file__, "exec"), {"__name__": "another copy"})

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 import psycopg
 from psycopg import waiting
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout
 from psycopg.waiting import READY_NONE, READY_R, READY_W, WAIT_R, WAIT_W
+
+from esteio.postgres._psycopg import WaitTimeout
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGenConn
@@ -260,7 +261,7 @@ class SocketWait:
     _waiter: asyncio.Future[int] | None = None  # with what the socket is ready for
 
     async def drive(self, gen: PQGen[R], timeout: float | None = None) -> R:
-        """Drive an operation of the driver to its end; psycopg's _WaitTimeout after `timeout` seconds."""
+        """Drive an operation of the driver to its end; WaitTimeout after `timeout` seconds."""
         result: R
         try:
             need = next(gen)
@@ -288,7 +289,7 @@ class SocketWait:
         finally:
             if timer is not None:
                 timer.cancel()
-        raise _WaitTimeout("wait timeout expired")
+        raise WaitTimeout("wait timeout expired")
 
     async def _ready(self, loop: asyncio.AbstractEventLoop, need: int) -> int:
         """Wait for what `need` says; what the socket is ready for, nothing when woken for another reason."""
@@ -353,5 +354,5 @@ async def _give_way() -> None:
 
 
 async def wait_to_connect(gen: PQGenConn[R], timeout: float) -> R:
-    """Drive what opens a connection to its end; psycopg's _WaitTimeout after `timeout` seconds."""
+    """Drive what opens a connection to its end; WaitTimeout after `timeout` seconds."""
     return await waiting.wait_conn_async(gen, interval=_INTERVAL, timeout=timeout)

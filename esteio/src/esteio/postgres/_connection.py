@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.rows import AsyncRowFactory, tuple_row
 
@@ -24,6 +23,7 @@ from esteio.postgres._concurrency import INTERRUPTED, SocketWait, Worker, wait_t
 from esteio.postgres._cursor import Cursor, ServerCursor
 from esteio.postgres._deadline import LATE_SECONDS, time_left
 from esteio.postgres._pooled import PooledConnectionMixin
+from esteio.postgres._psycopg import WaitTimeout
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGcancelConn, PGconn
@@ -68,7 +68,7 @@ class Connection(SocketWait, PooledConnectionMixin, psycopg.AsyncConnection[Any]
         except INTERRUPTED:
             await self._stop_statement(gen)
             raise
-        except _WaitTimeout as error:
+        except WaitTimeout as error:
             await self._stop_statement(gen)
             raise self.late() from error
 

@@ -18,14 +18,13 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from psycopg import BaseConnection, OperationalError
-from psycopg._cursor_base import BaseCursor
-from psycopg._server_cursor_base import ServerCursorMixin
 from psycopg.pq import ConnStatus, TransactionStatus
 
 from esteio.postgres._deadline import deadline_passed
 from esteio.postgres._hosts import Host, Role, role_of
 from esteio.postgres._outcome import Incarnation
 from esteio.postgres._pooler import Pooler
+from esteio.postgres._psycopg import SENDING
 from esteio.postgres._restore import REPORTED, ClientState, changes_session, reported
 from esteio.postgres._watch import Watch
 
@@ -35,18 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["PooledConnectionMixin"]
 
 _AT_REST = (TransactionStatus.IDLE, TransactionStatus.UNKNOWN)
-# What any of psycopg's cursors hands to its connection when it sends a statement.
-_SENDING = frozenset(
-    generator.__code__
-    for generator in (
-        BaseCursor._execute_gen,  # noqa: SLF001
-        BaseCursor._executemany_gen_pipeline,  # noqa: SLF001
-        BaseCursor._executemany_gen_no_pipeline,  # noqa: SLF001
-        BaseCursor._stream_send_gen,  # noqa: SLF001
-        BaseCursor._start_copy_gen,  # noqa: SLF001
-        ServerCursorMixin._declare_gen,  # noqa: SLF001
-    )
-)
 
 
 class PooledConnectionMixin(BaseConnection[Any]):
@@ -111,7 +98,7 @@ class PooledConnectionMixin(BaseConnection[Any]):
 
     def look_at(self, operation: Any) -> None:
         """`operation` is about to run; the statement of a cursor that is not ours may change anything."""
-        if getattr(operation, "gi_code", None) in _SENDING:
+        if getattr(operation, "gi_code", None) in SENDING:
             if not self._announced:
                 self.altered = True
             self._announced = False

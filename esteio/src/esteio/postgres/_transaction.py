@@ -12,7 +12,6 @@ from math import inf
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
@@ -38,6 +37,7 @@ from esteio.postgres._errors import CommitUnknown, first_line, is_connection_los
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._outcome import Outcome, Ticket
 from esteio.postgres._pool import Pool
+from esteio.postgres._psycopg import WaitTimeout
 from esteio.postgres._resolution import Resolver
 
 __all__ = ["Transaction"]
@@ -157,7 +157,7 @@ class Transaction:
             except INTERRUPTED:
                 await self._late_answer(exchange)
                 raise
-            except _WaitTimeout:
+            except WaitTimeout:
                 conn.cut()  # before anybody takes this for the loss of the server
                 raise
             except psycopg.Error as error:

@@ -224,7 +224,7 @@ class SocketWait:
     pgconn: PGconn
 
     def drive(self, gen: PQGen[R], timeout: float | None = None) -> R:
-        """Drive an operation of the driver to its end; psycopg's _WaitTimeout after `timeout` seconds."""
+        """Drive an operation of the driver to its end; WaitTimeout after `timeout` seconds."""
         return waiting.wait(gen, self.pgconn.socket, _INTERVAL, timeout)
 
     def drop(self) -> None:
@@ -233,5 +233,5 @@ class SocketWait:
 
 
 def wait_to_connect(gen: PQGenConn[R], timeout: float) -> R:
-    """Drive what opens a connection to its end; psycopg's _WaitTimeout after `timeout` seconds."""
+    """Drive what opens a connection to its end; WaitTimeout after `timeout` seconds."""
     return waiting.wait_conn(gen, interval=_INTERVAL, timeout=timeout)

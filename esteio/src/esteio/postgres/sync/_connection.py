@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import psycopg
 from psycopg import generators
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.rows import RowFactory, tuple_row
 
 from esteio.policy._scope import SCOPE
 from esteio.postgres._deadline import LATE_SECONDS, time_left
 from esteio.postgres._pooled import PooledConnectionMixin
+from esteio.postgres._psycopg import WaitTimeout
 from esteio.postgres.sync._concurrency import INTERRUPTED, SocketWait, Worker, wait_to_connect
 from esteio.postgres.sync._cursor import SyncCursor, SyncServerCursor
 
@@ -69,7 +69,7 @@ class SyncConnection(SocketWait, PooledConnectionMixin, psycopg.Connection[Any])
         except INTERRUPTED:
             self._stop_statement(gen)
             raise
-        except _WaitTimeout as error:
+        except WaitTimeout as error:
             self._stop_statement(gen)
             raise self.late() from error
 

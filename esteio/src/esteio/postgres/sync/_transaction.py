@@ -13,7 +13,6 @@ from math import inf
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.errors import _WaitTimeout
 from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
@@ -36,6 +35,7 @@ from esteio.postgres._deadline import LATE_SECONDS, time_left
 from esteio.postgres._errors import CommitUnknown, first_line, is_connection_loss
 from esteio.postgres._hosts import Role, Target
 from esteio.postgres._outcome import Outcome, Ticket
+from esteio.postgres._psycopg import WaitTimeout
 from esteio.postgres.sync._concurrency import INTERRUPTED
 from esteio.postgres.sync._connection import SyncConnection
 from esteio.postgres.sync._pool import Pool
@@ -158,7 +158,7 @@ class Transaction:
             except INTERRUPTED:
                 self._late_answer(exchange)
                 raise
-            except _WaitTimeout:
+            except WaitTimeout:
                 conn.cut()  # before anybody takes this for the loss of the server
                 raise
             except psycopg.Error as error:
