@@ -24,15 +24,20 @@ MODULES = (
     "_blocks",
     "_connect",
     "_connection",
+    "_connectors",
     "_core",
     "_cursor",
     "_database",
+    "_guarded",
     "_pool",
     "_replicas",
+    "_resets",
     "_resolution",
     "_run",
     "_statement",
+    "_sweep",
     "_transaction",
+    "_waiting_queue",
 )
 BY_HAND = ("_concurrency",)
 NAMES = {

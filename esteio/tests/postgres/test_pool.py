@@ -78,14 +78,14 @@ async def test_a_connector_that_fails_on_something_of_ours_is_logged_and_follows
     dsn: Dsn, caplog: pytest.LogCaptureFixture, flavour: Any
 ) -> None:
     database = flavour(dsn, min_size=1)
-    good = database._pool._connected
+    good = database._pool._connectors._connected
     fail = fail_once("no state")
 
     def broken(*arguments: Any) -> None:
         fail()
         good(*arguments)
 
-    database._pool._connected = broken  # type: ignore[method-assign]
+    database._pool._connectors._connected = broken  # type: ignore[method-assign]
     async with database:
         assert await database.fetch_value("SELECT 1") == 1
     assert "connecting ended by an error of ours" in caplog.text
@@ -135,7 +135,7 @@ async def test_a_connection_with_a_single_holder_is_never_taken_away(dsn: Dsn) -
         looks = fail_once("")
         assert database._pool._leaks is not None
         for _ in range(3):
-            database._pool._leaks.report(database._pool._leaks.look(database._pool._state.in_use()))
+            database._pool._leaks.report(database._pool._leaks.look(database._pool._guarded.state.in_use()))
             await asyncio.sleep(0)
         assert await database.fetch_value("SELECT pg_backend_pid()") not in pids
         assert database.stats().in_use == 1
@@ -175,7 +175,7 @@ async def test_a_ping_takes_no_longer_than_its_caller_may(proxied: tuple[Dsn, Fl
             async with database.connection(timeout=0.1):
                 pass
         assert time.monotonic() - began < 1.5, "not the two seconds that a server has for an answer"
-        assert database._pool._state.generation == 0, "a caller in a hurry shows nothing of the server"
+        assert database._pool._guarded.state.generation == 0, "a caller in a hurry shows nothing of the server"
         proxy.heal()
         assert await database.fetch_value("SELECT pg_backend_pid()") in {pid, pid} or database.stats().lost
 
@@ -191,7 +191,7 @@ def test_a_server_that_leaves_a_thread_s_ping_unanswered_loses_all_its_connectio
         healer.start()
         assert database.fetch_value("SELECT 1") == 1
         healer.join()
-        assert database._pool._state.generation == 1
+        assert database._pool._guarded.state.generation == 1
 
 
 async def test_a_task_cancelled_during_its_ping_leaves_the_connection_to_others(dsn: Dsn) -> None:
@@ -297,7 +297,7 @@ async def test_a_connection_above_the_minimum_ends_after_it_idled_and_each_after
         await until(lambda: database.stats().size == 0)
     async with flavour(dsn, min_size=1, max_lifetime=1.0) as database:
         first = await database.fetch_value("SELECT pg_backend_pid()")
-        expiries = {conn.expires_at for conn in database._pool._state.idle}
+        expiries = {conn.expires_at for conn in database._pool._guarded.state.idle}
         now = time.monotonic()
         assert all(expiry < now + 1.0 for expiry in expiries)
         await until(lambda: database.stats().connects == 2)

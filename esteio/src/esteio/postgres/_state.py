@@ -152,7 +152,9 @@ class PoolState(Generic[C]):
 
     def sweep(self, now: float) -> None:
         """Close idle connections that have ended, are past their time, or have long been superfluous."""
-        self.used = {key: each for key, each in self.used.items() if each() is not None}
+        for key, each in tuple(self.used.items()):  # a finalizer may give a connection back in the middle of this
+            if each() is None:
+                self.used.pop(key, None)
         for conn in tuple(self.idle):
             if conn.stale():
                 self.lost += 1
