@@ -151,8 +151,8 @@ async def test_a_primary_that_does_not_know_of_the_promotion_is_left_all_the_sam
     pair: Pair, database: Database
 ) -> None:
     old, new = pair
-    await asyncio.to_thread(new.promote)  # and the old one goes on as before
-    with recorded_events() as events:
+    with recorded_events() as events:  # before the promotion, which is noticed while it is still under way
+        await asyncio.to_thread(new.promote)  # and the old one goes on as before
         await until(lambda: any(isinstance(event, FailedOver) for event in events))
     assert await write(database, 1) == address(new)
     assert count(old) == 0
