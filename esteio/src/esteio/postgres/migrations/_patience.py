@@ -17,6 +17,7 @@ import psycopg
 from psycopg import Connection
 
 from esteio.clock import SYSTEM, Clock
+from esteio.policy._backoff import Exponential
 from esteio.postgres.migrations._errors import MigrationBlocked, MigrationInProgress
 from esteio.postgres.migrations._rules import MigrationRules
 
@@ -28,8 +29,7 @@ _Result = TypeVar("_Result")
 KEY = 0x65_73_74_65_69_6F
 """The advisory lock of a database's migrations, unless another one is named."""
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 5.0
+_PAUSES = Exponential(0.1, cap=5.0)  # seconds, and up to half of that less or more
 _POLL = 0.25
 
 _HOLDER = """
@@ -87,7 +87,7 @@ def patiently(
             if cause is None:
                 raise
             spent = clock.monotonic() - began
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(attempts - 1, 16)) * (0.5 + random())  # noqa: S311
+            pause = _PAUSES.step(attempts - 1) * (0.5 + random())  # noqa: S311 - jitter
             if spent + pause > rules.patience:
                 oldest = _who(_settled(conn, _OLDEST, []))
                 raise MigrationBlocked(attempts, spent, str(cause).splitlines()[0], oldest) from error
