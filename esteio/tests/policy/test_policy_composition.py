@@ -24,7 +24,7 @@ from esteio import (
     Timeout,
     TimeoutExceeded,
 )
-from esteio.policy.pipeline._functions import call_async
+from esteio.policy._functions import call_async
 from esteio.policy.pipeline._pipeline import guard, guard_async
 from esteio.testing import VirtualClock, run_virtual
 

@@ -161,6 +161,16 @@ def test_one_policy_is_a_decorator_by_itself() -> None:
 
     assert work() == "ok"
     assert work.__qualname__ not in registry.names()
+    with pytest.raises(ValueError, match="would never end"):
+        Retry(None, idempotent=True)(work)
+
+
+async def test_one_policy_keeps_an_async_def_what_it_is() -> None:
+    @Timeout(5)
+    async def work() -> str:
+        return "ok"
+
+    assert await work() == "ok"
 
 
 # -- outcome

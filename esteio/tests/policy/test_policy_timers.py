@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from esteio import Bulkhead, CircuitBreaker, Deadline, Pipeline, Policy, Retry, RetryBudget, Timeout
 from esteio.policy import deadline
-from esteio.policy.pipeline._functions import call_async
+from esteio.policy._functions import call_async
 from esteio.policy.pipeline._pipeline import guard_async
 from esteio.testing import VirtualClock, run_virtual
 

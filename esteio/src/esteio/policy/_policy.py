@@ -8,15 +8,17 @@ frozen record.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import update_wrapper
 from math import inf
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, ParamSpec, TypeVar
+from random import random
+from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, cast
 
-from esteio.clock import Clock
-
-if TYPE_CHECKING:
-    from esteio.policy._budget import BudgetState
+from esteio.clock import SYSTEM, Clock
+from esteio.policy._budget import BudgetState, RetryBudget
+from esteio.policy._functions import is_async
+from esteio.policy._scope import time_source
 
 __all__ = ["AnyCall", "Binding", "Bound", "Cost", "Policy", "Snapshot"]
 
@@ -57,8 +59,8 @@ class Snapshot:
 class Policy(ABC):
     """Base of all definitions: frozen dataclasses whose parameters are checked when built.
 
-    Used as a decorator, a definition makes a pipeline of one policy, named after the function and kept
-    out of the registry.
+    Used as a decorator, a definition guards one function by itself: its state is named after the function, belongs to
+    it alone and is in no registry.
     """
 
     __slots__ = ()
@@ -73,11 +75,18 @@ class Policy(ABC):
         """The worst case of this policy around something that costs `inner`."""
         return inner
 
+    def check_inside(self, pipeline: str, outer: Sequence[Policy]) -> None:  # noqa: B027 - most do
+        """ValueError when it cannot work inside of `outer`, the policies around it in `pipeline`."""
+
     def __call__(self, fn: Callable[P, R]) -> Callable[P, R]:
         """Guard one function."""
-        from esteio.policy.pipeline import Pipeline  # here: a pipeline is made of policies
-
-        return Pipeline(getattr(fn, "__qualname__", repr(fn)), self, registry=None)(fn)
+        name = getattr(fn, "__qualname__", repr(fn))
+        self.check_inside(name, ())
+        definition: RetryBudget | None = getattr(self, "budget", None)
+        budget = None if definition is None else BudgetState(definition, time_source(SYSTEM))
+        bound = self.bind(Binding(name, SYSTEM, random, budget))
+        guarded = bound.wrap_async(fn) if is_async(fn) else bound.wrap(fn)
+        return cast("Callable[P, R]", update_wrapper(guarded, fn))
 
     def describe(self) -> str:
         """The definition in one line, without parameters left at their default."""

@@ -9,6 +9,7 @@ the whole cost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from math import inf
 from typing import Any, ClassVar
@@ -64,6 +65,12 @@ class Retry(RetryRules, Policy):
             return Cost(inf, inf)
         pauses = self.longest_pauses(self.attempts - 1)
         return Cost(inner.calls * self.attempts, inner.seconds * self.attempts + pauses)
+
+    def check_inside(self, pipeline: str, outer: Sequence[Policy]) -> None:
+        """ValueError for retries without an end."""
+        if self.attempts is None and all(policy.kind != "deadline" for policy in outer):
+            msg = f"Pipeline {pipeline!r}: Retry(attempts=None) would never end; put a Deadline outside of it"
+            raise ValueError(msg)
 
     def bind(self, binding: Binding) -> BoundRetry:
         """The live half."""

@@ -34,6 +34,7 @@ def refuse_impossible(name: str, policies: Sequence[object]) -> None:
     _refuse_doubles(name, checked)
     for place, policy in enumerate(checked):
         outer, inner = checked[:place], checked[place + 1 :]
+        policy.check_inside(name, outer)
         if isinstance(policy, Retry):
             _check_retry(name, policy, outer, inner)
         if isinstance(policy, Deadline):
@@ -63,9 +64,6 @@ def _refuse_doubles(name: str, policies: list[Policy]) -> None:
 
 
 def _check_retry(name: str, retry: Retry, outer: list[Policy], inner: list[Policy]) -> None:
-    if retry.attempts is None and not any(isinstance(policy, Deadline) for policy in outer):
-        msg = f"Pipeline {name!r}: Retry(attempts=None) would never end; put a Deadline outside of it"
-        raise ValueError(msg)
     for policy in (*outer, *inner):
         if isinstance(policy, Hedge) and not retry.idempotent:
             msg = f"Pipeline {name!r}: Retry says idempotent=False and Hedge says True; only one of them can be right"

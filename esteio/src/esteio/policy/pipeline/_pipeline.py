@@ -22,6 +22,7 @@ from weakref import WeakValueDictionary
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._budget import BudgetState, RetryBudget
 from esteio.policy._forks import renew_after_fork
+from esteio.policy._functions import call_async, call_plain, is_async
 from esteio.policy._outcome import ATTEMPTS_SEEN, Outcome
 from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
 from esteio.policy._retry import BoundRetry
@@ -31,7 +32,6 @@ from esteio.policy.breaker._breaker import Circuit
 from esteio.policy.bulkhead._bulkhead import BoundBulkhead
 from esteio.policy.deadline import BoundDeadline
 from esteio.policy.pipeline._attempts import Attempting
-from esteio.policy.pipeline._functions import call_async, call_plain, is_async
 from esteio.policy.pipeline._order import explain, refuse_impossible, worst_case
 
 __all__ = ["REGISTRY", "Pipeline", "PipelineSnapshot", "Registry", "guard", "guard_async"]
