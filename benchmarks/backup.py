@@ -37,7 +37,7 @@ from benchmarks.report import Claim, publish
 from esteio.backup.tools import Toolbox, environment
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
-from sispat.demo import popular
+from sispat.demo import populate
 from sispat.kernel.schema import migrate
 
 ASSETS_PER_GB = 740_000  # measured: 100,000 assets make 141 MB
@@ -59,7 +59,7 @@ def city(assets: int) -> Iterator[Dsn]:
         server.ensure_database("city", owner="postgres")
         dsn = server.dsn("city")
         migrate(dsn)
-        popular(dsn, tamanho=assets)
+        populate(dsn, size=assets)
         with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
             conn.execute("VACUUM ANALYZE")
         yield dsn

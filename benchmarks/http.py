@@ -31,7 +31,7 @@ from benchmarks.report import Claim, publish
 
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
-from sispat.demo import popular
+from sispat.demo import populate
 from sispat.kernel.schema import migrate
 
 HERE = Path(__file__).parent
@@ -69,7 +69,7 @@ def database(server: Embedded, name: str, size: int) -> Dsn:
     server.ensure_database(name, "postgres")
     dsn = server.dsn(name, "postgres")
     migrate(dsn)
-    popular(dsn, tamanho=size)
+    populate(dsn, size=size)
     with psycopg.connect(dsn.conninfo, autocommit=True) as conn:
         conn.execute("vacuum analyze")
     return dsn

@@ -37,7 +37,7 @@ This page is made from the commands by `make docs`.
 def page() -> str:
     """The page; in English whatever the environment says, if the commands were not imported before."""
     i18n.set_default("en")
-    from sispat.cli._comandos import _app
+    from sispat.cli._commands import _app
 
     return _HEAD + "".join(f"{line}\n" for line in _lines(get_command(_app), ""))
 

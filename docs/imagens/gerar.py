@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, sync_playwright
 from servida import CHROMIUM, servir
 
 from esteio.testing.postgres import PostgresServer
-from sispat.demo import popular
+from sispat.demo import populate
 from sispat.kernel.schema import migrate
 
 DESTINO = Path(__file__).with_name("sispat.png")
@@ -65,7 +65,7 @@ def main() -> None:
         banco.start()
         dsn = banco.create_database("imagens")
         migrate(dsn)
-        popular(dsn, tamanho=5000)
+        populate(dsn, size=5000)
         with servir(dsn, city_name="Prefeitura de Boa Esperança") as endereco, sync_playwright() as navegadores:
             navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
             lista_mesa, ficha_mesa = fotografar(navegador, endereco, MESA)

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, sync_playwright
 from servida import CHROMIUM, servir
 
 from esteio.testing.postgres import PostgresServer
-from sispat.demo import popular
+from sispat.demo import populate
 from sispat.kernel.schema import migrate
 
 PASTA = Path(__file__).parent
@@ -61,7 +61,7 @@ def main() -> None:
         banco.start()
         dsn = banco.create_database("imagens")
         migrate(dsn)
-        popular(dsn, tamanho=1000)
+        populate(dsn, size=1000)
         with servir(dsn, city_name="Prefeitura de Boa Esperança") as endereco, sync_playwright() as navegadores:
             navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
             fotografar(navegador.new_context(viewport=TELA, locale="pt-BR", base_url=endereco).new_page())

@@ -15,7 +15,7 @@ from leitor import Pessoa
 from viacep_falso import ViacepFalso
 
 from esteio.postgres import Dsn
-from sispat.demo import popular
+from sispat.demo import populate
 from sispat.kernel.schema import migrate
 
 _numeros = itertools.count(1)
@@ -32,7 +32,7 @@ def modelo(postgres_server) -> str:
 @pytest.fixture(scope="session")
 def _modelo_cidade(postgres_server, modelo) -> str:
     """Name of a database with a small demo city to copy from."""
-    popular(postgres_server.create_database("modelo_cidade", template=modelo), tamanho=300)
+    populate(postgres_server.create_database("modelo_cidade", template=modelo), size=300)
     return "modelo_cidade"
 
 

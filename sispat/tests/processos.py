@@ -24,7 +24,7 @@ import psutil
 
 import esteio
 import sispat
-from sispat.cli._contagem import varrer
+from sispat.cli._limit_file import sweep
 
 T = TypeVar("T")
 
@@ -116,7 +116,7 @@ class Service:
                 continue
         self.processo.wait(10)
         self._pasta.cleanup()
-        varrer()  # killed, it had no time to
+        sweep()  # killed, it had no time to
 
     @property
     def saida(self) -> str:

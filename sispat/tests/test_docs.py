@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from sispat.cli._comandos import _app
+from sispat.cli._commands import _app
 
 RAIZ = Path(__file__).parents[2]
 PAGINAS = sorted(

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tools.messages import SOURCES, messages, read
 
-from sispat.cli._serve import _RECUSAS
+from sispat.cli._serve import _REFUSALS
 from sispat.kernel import i18n
 from sispat.kernel.i18n import _, lazy, ngettext, using
 
@@ -85,14 +85,14 @@ _MARKS = {"_", "lazy", "ngettext", "gettext_noop", "Ui"}
 # Esteio has in English; the meaning of settings, which is on a page.
 _ELSEWHERE = re.compile(
     r"^(migrations|demo)/|(^|/)sql(/|\.py$)"
-    r"|^(app|cli/(_avisos|_copias|_backup_errors|_backup_details|_doctor_words)|settings/_tabela|cadastros/cep/(address|viacep)"
+    r"|^(app|cli/(_notices|_backup_words|_backup_errors|_backup_details|_doctor_words)|settings/_(tables|model)|cadastros/cep/(address|viacep)"
     r"|http/openapi|kernel/patches)\.py$"
 )
-_CALLS = {"route", "warning", "error", "info", "exception", "example", "OutageWords", "failed", "Variavel"}
+_CALLS = {"route", "warning", "error", "info", "exception", "example", "OutageWords", "failed", "Variable"}
 _KNOWN = {
-    "cli/_serve.py": {text for both in _RECUSAS.values() for text in both},  # Esteio has them in English
+    "cli/_serve.py": {text for both in _REFUSALS.values() for text in both},  # Esteio has them in English
     "kernel/i18n.py": {"Português"},
-    "settings/_valores.py": {"duração", "quantidade/duração"},  # units
+    "settings/_readers.py": {"duração", "quantidade/duração"},  # units
     "kernel/devices.py": {"$ninguém"},
     "pessoas/passwords.py": {"senha de ninguém"},
     "pessoas/operator.py": {"linha de comando"},

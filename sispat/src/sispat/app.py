@@ -38,7 +38,7 @@ from sispat.operacao.slice import SLICE as OPERACAO
 from sispat.painel.slice import SLICE as PAINEL
 from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
-from sispat.settings import Settings, carregar
+from sispat.settings import Settings, load_settings
 from sispat.ui.error_page import error_page
 from sispat.ui.language import LANGUAGE_PATH, choose_language
 from sispat.ui.static_files import STATIC_PATH, serve
@@ -119,7 +119,7 @@ async def _show(request: Request, problem: Problem) -> Response:
 def __getattr__(name: str) -> FastAPI:
     """`app`, made when a server asks for it: importing this module for `create_app` reads no settings."""
     if name == "app":
-        application: FastAPI = globals().setdefault("app", create_app(carregar()))
+        application: FastAPI = globals().setdefault("app", create_app(load_settings()))
         # What is loaded now lives as long as the process: looked through by each full collection, it was measured to cost
         # 4 % of the time of requests. Not in `create_app`, which tests call often: what is frozen is never freed.
         gc.collect()

@@ -22,7 +22,7 @@ from esteio.backup.store import StoreError
 from esteio.errors import EsteioError
 from sispat.cli._backup_details import DETAILS, worded
 from sispat.cli._backup_errors import ERRORS, in_portuguese
-from sispat.cli._copias import COMMAND_WORDS
+from sispat.cli._backup_words import COMMAND_WORDS
 
 PACOTES = (
     esteio.backup,

@@ -10,7 +10,7 @@ import pytest
 from processos import comando, pasta_de_dados
 
 import sispat
-from sispat.cli._trava import DadosEmUso, Trava
+from sispat.cli._data_lock import DataInUse, DataLock
 from sispat.pessoas import passwords
 
 
@@ -132,12 +132,12 @@ def test_an_unknown_person_or_setor_is_named(cidade) -> None:  # type: ignore[no
 
 def test_a_data_directory_has_one_holder_and_the_lock_dies_with_it() -> None:
     with pasta_de_dados() as pasta:
-        with Trava(pasta) as trava:
-            trava.anotar("postgresql:///sispat")
-            with pytest.raises(DadosEmUso, match="processo") as erro, Trava(pasta):
+        with DataLock(pasta) as trava:
+            trava.note("postgresql:///sispat")
+            with pytest.raises(DataInUse, match="processo") as erro, DataLock(pasta):
                 pass
             assert erro.value.url == "postgresql:///sispat"
-        with Trava(pasta):
+        with DataLock(pasta):
             pass
 
 

@@ -17,7 +17,7 @@ _ALL_HELP = """
 import typer
 from sispat.kernel import i18n
 i18n.set_default(i18n.of_environment())
-from sispat.cli._comandos import _app
+from sispat.cli._commands import _app
 def walk(command):
     print(command.help or "")
     for parameter in command.params:

@@ -20,11 +20,11 @@ from esteio.backup.agent import AgentState
 from esteio.backup.agent._reporter import write_state
 from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
-from sispat.cli._avisos import NOTICE_WORDS
-from sispat.cli._copias import COMMAND_WORDS
-from sispat.cli._operador import operacao
+from sispat.cli._backup_words import COMMAND_WORDS
+from sispat.cli._notices import NOTICE_WORDS
+from sispat.cli._operator import operation
 from sispat.http.backup_state import OPERATOR_STATE, BackupsAtRisk, OperatorSilent, backup_age
-from sispat.settings import carregar
+from sispat.settings import load_settings
 
 PALAVRAS = NOTICE_WORDS["pt-BR"]
 
@@ -101,7 +101,7 @@ def test_an_operator_by_hand_says_who_starts_it(dados: str) -> None:
 def test_what_the_operator_does_follows_from_whose_database_it_is(
     variaveis: dict[str, str], tarefas: list[str], recebe: bool, unica: bool
 ) -> None:
-    feita = operacao(carregar(variaveis))
+    feita = operation(load_settings(variaveis))
     assert [tarefa.kind for tarefa in feita.tasks] == tarefas
     assert {tarefa.cron.timezone for tarefa in feita.tasks} <= {"America/Sao_Paulo"}
     assert (feita.archive, feita.alone) == (recebe, unica)

@@ -11,8 +11,8 @@ import typer
 from typer.testing import CliRunner
 
 from esteio.maintenance import Maintenance, MaintenanceHeld
-from sispat.cli import _manutencao
-from sispat.cli._manutencao import app, hora
+from sispat.cli import _maintenance
+from sispat.cli._maintenance import app, time_said
 
 _CUIABA = "America/Cuiaba"
 
@@ -50,11 +50,11 @@ def test_a_database_that_does_not_come_back_leaves_it_closed(
     chave: Maintenance, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", f"postgresql://x@/x?host={tmp_path}")
-    monkeypatch.setattr(_manutencao, "_PRAZO", 0.0)
-    with pytest.raises(_manutencao.BancoNaoVoltou, match="continua fechado"), _manutencao.fechado_para_restaurar():
+    monkeypatch.setattr(_maintenance, "_ANSWER_LIMIT", 0.0)
+    with pytest.raises(_maintenance.DatabaseNotBack, match="continua fechado"), _maintenance.closed_for_restore():
         assert chave.look() is not None
     assert "sendo conferida" in sispat("estado")
-    with pytest.raises(KeyboardInterrupt), _manutencao.fechado_para_restaurar():
+    with pytest.raises(KeyboardInterrupt), _maintenance.closed_for_restore():
         raise KeyboardInterrupt
     sispat("desligar")
     assert chave.look() is None
@@ -62,10 +62,10 @@ def test_a_database_that_does_not_come_back_leaves_it_closed(
 
 def test_a_time_of_day_is_the_next_one_on_the_citys_clocks() -> None:
     agora = datetime(2026, 3, 1, 23, 0, tzinfo=ZoneInfo(_CUIABA))
-    assert hora("23:30", _CUIABA, agora).isoformat() == "2026-03-01T23:30:00-04:00"
-    assert hora("01:15", _CUIABA, agora).isoformat() == "2026-03-02T01:15:00-04:00"
-    assert hora("2026-03-05T08:00", _CUIABA, agora).isoformat() == "2026-03-05T08:00:00-04:00"
-    assert hora("2026-03-05T08:00+00:00", _CUIABA, agora).isoformat() == "2026-03-05T08:00:00+00:00"
+    assert time_said("23:30", _CUIABA, agora).isoformat() == "2026-03-01T23:30:00-04:00"
+    assert time_said("01:15", _CUIABA, agora).isoformat() == "2026-03-02T01:15:00-04:00"
+    assert time_said("2026-03-05T08:00", _CUIABA, agora).isoformat() == "2026-03-05T08:00:00-04:00"
+    assert time_said("2026-03-05T08:00+00:00", _CUIABA, agora).isoformat() == "2026-03-05T08:00:00+00:00"
     for errada in ("8h", "25:00", "amanhã", "às 8"):
         with pytest.raises(typer.BadParameter, match="--ate quer uma hora"):
-            hora(errada, _CUIABA, agora)
+            time_said(errada, _CUIABA, agora)

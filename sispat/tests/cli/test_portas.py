@@ -10,7 +10,7 @@ import pytest
 from processos import Service, comando, pasta_de_dados
 
 from esteio.postgres import Dsn
-from sispat.cli._portas import PapelDoServico, SenhasPublicas, conferir_papel, conferir_senhas
+from sispat.cli._safety_checks import PublicPasswords, UnsafeServiceRole, check_passwords, check_service_role
 from sispat.http.service import Service as DoProcesso
 from sispat.settings import Settings
 
@@ -28,13 +28,13 @@ def papel(postgres_server, cidade: Dsn) -> Iterator[str]:
 def test_a_login_that_is_only_a_member_passes_and_others_are_told_what_is_wrong(
     postgres_server, cidade: Dsn, papel: str
 ) -> None:
-    conferir_papel(cidade.with_(user=papel))
-    with pytest.raises(PapelDoServico, match=r"dono das tabelas.*create role .* in role sispat_app"):
-        conferir_papel(cidade)
+    check_service_role(cidade.with_(user=papel))
+    with pytest.raises(UnsafeServiceRole, match=r"dono das tabelas.*create role .* in role sispat_app"):
+        check_service_role(cidade)
     with psycopg.connect(postgres_server.dsn().conninfo, autocommit=True) as conn:
         conn.execute(f"revoke sispat_app from {papel}")
-    with pytest.raises(PapelDoServico, match="não é membro de sispat_app"):
-        conferir_papel(cidade.with_(user=papel))
+    with pytest.raises(UnsafeServiceRole, match="não é membro de sispat_app"):
+        check_service_role(cidade.with_(user=papel))
 
 
 async def test_with_a_login_of_their_own_processes_cannot_become_the_owner(cidade: Dsn, papel: str) -> None:
@@ -48,16 +48,16 @@ async def test_with_a_login_of_their_own_processes_cannot_become_the_owner(cidad
 
 
 def test_public_passwords_are_found_until_each_is_changed(cidade: Dsn) -> None:
-    with pytest.raises(SenhasPublicas, match=r"admin@demo\.local.*usuario senha.*127\.0\.0\.1"):
-        conferir_senhas(cidade, "0.0.0.0")
+    with pytest.raises(PublicPasswords, match=r"admin@demo\.local.*usuario senha.*127\.0\.0\.1"):
+        check_passwords(cidade, "0.0.0.0")
     with psycopg.connect(cidade.conninfo) as conn:
         conn.execute("update usuario set senha_hash = 'outra' where email <> 'gestor@demo.local'")
-    with pytest.raises(SenhasPublicas) as erro:
-        conferir_senhas(cidade, "0.0.0.0")
+    with pytest.raises(PublicPasswords) as erro:
+        check_passwords(cidade, "0.0.0.0")
     assert erro.value.emails == ("gestor@demo.local",)
     with psycopg.connect(cidade.conninfo) as conn:
         conn.execute("update usuario set senha_hash = 'outra'")
-    conferir_senhas(cidade, "0.0.0.0")
+    check_passwords(cidade, "0.0.0.0")
 
 
 def test_a_demo_is_not_served_to_the_network_by_a_later_start(cidade: Dsn) -> None:

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from esteio.postgres import Dsn
-from sispat.demo import LOGINS, BancoNaoVazio, Resumo, popular
-from sispat.demo._cidade import Cidade
+from sispat.demo import LOGINS, DatabaseNotEmpty, DemoSummary, populate
+from sispat.demo._city import City
 from sispat.kernel.brazil import valid_cnpj, valid_cpf
 from sispat.pessoas.passwords import verify
 
@@ -51,8 +51,8 @@ def digesto(dsn: Dsn) -> str:
 
 def test_the_city_has_what_it_promises(banco: Dsn) -> None:
     visto: list[tuple[int, int]] = []
-    resumo = popular(banco, tamanho=TAMANHO, progresso=lambda feitos, total: visto.append((feitos, total)))
-    assert resumo == Resumo(True, TAMANHO, 2026, 20, resumo.locais, 300, 16, TAMANHO)
+    resumo = populate(banco, size=TAMANHO, progress=lambda feitos, total: visto.append((feitos, total)))
+    assert resumo == DemoSummary(True, TAMANHO, 2026, 20, resumo.locais, 300, 16, TAMANHO)
     for tabela, quantos in (("setor", 20), ("agente", 300), ("classe", 16), ("patrimonio", TAMANHO)):
         assert valor(banco, f"select count(*) from {tabela}") == quantos
     assert resumo.locais == valor(banco, "select count(*) from local") >= 60
@@ -61,7 +61,7 @@ def test_the_city_has_what_it_promises(banco: Dsn) -> None:
 
 
 def test_numbers_are_consecutive_and_the_next_one_is_free(banco: Dsn) -> None:
-    popular(banco, tamanho=TAMANHO)
+    populate(banco, size=TAMANHO)
     assert linhas(banco, "select min(numero), max(numero), count(distinct numero) from patrimonio") == [
         (1, TAMANHO, TAMANHO)
     ]
@@ -69,7 +69,7 @@ def test_numbers_are_consecutive_and_the_next_one_is_free(banco: Dsn) -> None:
 
 
 def test_each_asset_has_its_audit_record_and_an_agente_of_its_setor(banco: Dsn) -> None:
-    popular(banco, tamanho=TAMANHO)
+    populate(banco, size=TAMANHO)
     assert valor(
         banco,
         """select count(*) from patrimonio p join evento e on e.entidade_id = p.id
@@ -84,7 +84,7 @@ def test_each_asset_has_its_audit_record_and_an_agente_of_its_setor(banco: Dsn) 
 
 
 def test_documents_are_valid_and_some_cnpj_have_letters() -> None:
-    cidade = Cidade(20_000, 2026)
+    cidade = City(20_000, 2026)
     cpfs = [agente[5] for agente in cidade.agentes if agente[5]]
     assert 100 < len(cpfs) == len(set(cpfs))
     assert all(map(valid_cpf, cpfs))
@@ -94,7 +94,7 @@ def test_documents_are_valid_and_some_cnpj_have_letters() -> None:
 
 
 async def test_everybody_can_sign_in_and_the_responsavel_has_two_setores(banco: Dsn) -> None:
-    popular(banco, tamanho=50)
+    populate(banco, size=50)
     usuarios = {
         email: (papel, senha) for email, papel, senha in linhas(banco, "select email, papel, senha_hash from usuario")
     }
@@ -109,31 +109,31 @@ async def test_everybody_can_sign_in_and_the_responsavel_has_two_setores(banco: 
 def test_the_same_seed_and_size_make_the_same_rows(banco: Dsn, postgres_server: Any, modelo: str) -> None:
     outro = postgres_server.create_database("demo_outra", template=modelo)
     try:
-        popular(banco, tamanho=TAMANHO)
-        popular(outro, tamanho=TAMANHO)
+        populate(banco, size=TAMANHO)
+        populate(outro, size=TAMANHO)
         assert digesto(banco) == digesto(outro)
     finally:
         postgres_server.drop_database("demo_outra")
-    primeira = next(Cidade(TAMANHO, 7).patrimonios())
-    assert primeira != next(Cidade(TAMANHO, 8).patrimonios())
+    primeira = next(City(TAMANHO, 7).patrimonios())
+    assert primeira != next(City(TAMANHO, 8).patrimonios())
     assert UUID(str(primeira[0])).version == 4
 
 
 def test_a_second_start_changes_nothing_and_is_quick(banco: Dsn) -> None:
-    feito = popular(banco, tamanho=TAMANHO)
+    feito = populate(banco, size=TAMANHO)
     antes = digesto(banco)
     inicio = time.perf_counter()
-    outra_vez = popular(banco.conninfo, tamanho=TAMANHO)
+    outra_vez = populate(banco.conninfo, size=TAMANHO)
     assert time.perf_counter() - inicio < 0.5  # milliseconds, on a machine that does something else too
-    assert outra_vez == Resumo(False, *[getattr(feito, campo) for campo in Resumo.__slots__[1:]])
+    assert outra_vez == DemoSummary(False, *[getattr(feito, campo) for campo in DemoSummary.__slots__[1:]])
     assert digesto(banco) == antes
 
 
 def test_what_people_did_in_the_demo_survives_a_second_start(banco: Dsn) -> None:
-    popular(banco, tamanho=TAMANHO)
+    populate(banco, size=TAMANHO)
     with psycopg.connect(banco.conninfo) as conn:
         conn.execute("insert into setor (codigo, nome) values ('NOVO', 'Setor criado por quem experimenta')")
-    assert not popular(banco, tamanho=TAMANHO).criado
+    assert not populate(banco, size=TAMANHO).created
     assert valor(banco, "select count(*) from setor") == 21
 
 
@@ -148,16 +148,16 @@ def test_a_database_with_other_data_is_refused_untouched(banco: Dsn, tabela: str
     with psycopg.connect(banco.conninfo) as conn:
         conn.execute(sql)
     antes = digesto(banco)
-    with pytest.raises(BancoNaoVazio, match=f"há 1 em “{tabela}”.*banco vazio") as erro:
-        popular(banco, tamanho=TAMANHO)
-    assert erro.value.achados == {tabela: 1}
+    with pytest.raises(DatabaseNotEmpty, match=f"há 1 em “{tabela}”.*banco vazio") as erro:
+        populate(banco, size=TAMANHO)
+    assert erro.value.found == {tabela: 1}
     assert digesto(banco) == antes
 
 
 def test_another_size_is_refused_and_says_which_demo_is_there(banco: Dsn) -> None:
-    popular(banco, tamanho=50)
-    with pytest.raises(BancoNaoVazio, match="tamanho 50, semente 2026"):
-        popular(banco, tamanho=60)
+    populate(banco, size=50)
+    with pytest.raises(DatabaseNotEmpty, match="tamanho 50, semente 2026"):
+        populate(banco, size=60)
 
 
 def test_an_interrupted_demo_leaves_nothing(banco: Dsn) -> None:
@@ -166,31 +166,31 @@ def test_an_interrupted_demo_leaves_nothing(banco: Dsn) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        popular(banco, tamanho=TAMANHO, progresso=desligar)
+        populate(banco, size=TAMANHO, progress=desligar)
     assert valor(banco, "select (select count(*) from patrimonio) + (select count(*) from usuario)") == 0
-    assert popular(banco, tamanho=TAMANHO).criado
+    assert populate(banco, size=TAMANHO).created
 
 
 def test_of_two_that_start_at_once_one_fills_and_the_other_finds_it_done(banco: Dsn) -> None:
-    resultados: list[Resumo] = []
-    juntos = [threading.Thread(target=lambda: resultados.append(popular(banco, tamanho=TAMANHO))) for _ in range(2)]
+    resultados: list[DemoSummary] = []
+    juntos = [threading.Thread(target=lambda: resultados.append(populate(banco, size=TAMANHO))) for _ in range(2)]
     for fio in juntos:
         fio.start()
     for fio in juntos:
         fio.join()
-    assert sorted(resumo.criado for resumo in resultados) == [False, True]
+    assert sorted(resumo.created for resumo in resultados) == [False, True]
     assert valor(banco, "select count(*) from patrimonio") == TAMANHO
 
 
 def test_a_large_city_ends_with_the_indexes_it_began_with(banco: Dsn, monkeypatch: pytest.MonkeyPatch) -> None:
     indices = "select indexrelid::regclass::text, pg_get_indexdef(indexrelid) from pg_index order by 1"
     antes = linhas(banco, indices)
-    monkeypatch.setattr("sispat.demo._popular._MUITOS", TAMANHO)
-    popular(banco, tamanho=TAMANHO)
+    monkeypatch.setattr("sispat.demo._populate._MANY", TAMANHO)
+    populate(banco, size=TAMANHO)
     assert linhas(banco, indices) == antes
 
 
 @pytest.mark.parametrize("tamanho", [0, -1, 10_000_001])
 def test_an_impossible_size_is_refused_before_anything_is_tried(tamanho: int) -> None:
-    with pytest.raises(ValueError, match=f"tamanho is {tamanho}; allowed: 1 to 10000000"):
-        popular("host=/nowhere", tamanho=tamanho)
+    with pytest.raises(ValueError, match=f"size is {tamanho}; allowed: 1 to 10000000"):
+        populate("host=/nowhere", size=tamanho)

@@ -41,9 +41,9 @@ def test_a_lock_and_an_outage_may_be_tried_again() -> None:
 
 async def test_the_sessions_of_a_worker_carry_its_number(monkeypatch: pytest.MonkeyPatch, cidade) -> None:
     from esteio.serve import lifecycle
-    from sispat.settings import carregar
+    from sispat.settings import load_settings
 
     monkeypatch.setattr(lifecycle, "slot", 3)
     monkeypatch.setenv("DATABASE_URL", cidade.url)
-    async with Service.build(carregar()).db as db:
+    async with Service.build(load_settings()).db as db:
         assert await db.fetch_value("select current_setting('application_name')") == "sispat w3"

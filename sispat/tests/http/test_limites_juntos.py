@@ -13,9 +13,9 @@ from processos import Service
 
 from esteio.limit import HostStore
 from esteio.testing.redis import RedisServer
-from sispat.cli._contagem import contagem, varrer
+from sispat.cli._limit_file import limit_file, sweep
 from sispat.http.limit_store import HOST_LIMITS, limit_store
-from sispat.settings import ConfiguracaoInvalida, Cota, Settings, carregar
+from sispat.settings import InvalidSettings, Quota, Settings, load_settings
 
 
 async def estados(base: str, quantos: int, metodo: str, caminho: str, **pedido: Any) -> list[int]:
@@ -55,10 +55,10 @@ def test_the_file_of_a_service_that_was_killed_is_removed_and_that_of_a_living_o
     def nomes() -> set[str]:
         return {arquivo.name for arquivo in HostStore.place("x").parent.glob("esteio-*-sispat-*-teste*.limits")}
 
-    with contagem(Settings(host="teste-vivo"), 1):
+    with limit_file(Settings(host="teste-vivo"), 1):
         morta = HostStore.create(HostStore.place("sispat-1-teste-morta"), keys=64)
         assert len(nomes()) == 2
-        varrer()
+        sweep()
         assert [nome for nome in nomes() if "morta" in nome] == []
         assert [nome for nome in nomes() if "vivo" in nome] != []
         morta.close()
@@ -75,7 +75,7 @@ def test_a_file_that_is_not_there_leaves_each_process_counting_alone_and_says_so
 
 
 async def test_with_redis_all_machines_count_together_and_what_was_used_outlives_them(cidade, redis_url: str) -> None:
-    ajustes = {"redis_url": redis_url, "limit_global": Cota(10, 900.0)}
+    ajustes = {"redis_url": redis_url, "limit_global": Quota(10, 900.0)}
     async with casa(cidade, **ajustes) as uma, casa(cidade, **ajustes) as outra:
         for n in range(6):
             ultima = await (uma, outra)[n % 2].entrar(f"203.0.113.{n}", ERRADA)
@@ -110,10 +110,10 @@ async def test_while_redis_is_away_people_are_served_and_signing_in_is_never_wit
 
 @pytest.mark.parametrize("url", ["redis+sentinel://h:26379", "redis://h:porta", "redis://a,b", "rediss://h/x"])
 def test_a_redis_address_that_cannot_be_is_refused_at_the_start(url: str) -> None:
-    with pytest.raises(ConfiguracaoInvalida, match="REDIS_URL"):
-        carregar({"REDIS_URL": url})
+    with pytest.raises(InvalidSettings, match="REDIS_URL"):
+        load_settings({"REDIS_URL": url})
 
 
 def test_sentinels_and_clusters_are_addresses_too() -> None:
     for url in ("redis+sentinel://a:26379,b:26379/principal", "rediss+cluster://a,b", "unix:///run/redis.sock?db=1"):
-        assert carregar({"REDIS_URL": url}).redis_url is not None
+        assert load_settings({"REDIS_URL": url}).redis_url is not None

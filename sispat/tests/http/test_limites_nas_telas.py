@@ -7,11 +7,11 @@ import re
 from casa import ERRADA, casa
 from leitor import Pessoa
 
-from sispat.settings import Cota
+from sispat.settings import Quota
 
 
 async def test_a_form_that_is_refused_keeps_what_was_typed_and_can_be_sent_again(cidade) -> None:
-    async with casa(cidade, limit_write=Cota(1, 60.0)) as c, c.de("203.0.113.7") as http:
+    async with casa(cidade, limit_write=Quota(1, 60.0)) as c, c.de("203.0.113.7") as http:
         pessoa = Pessoa(http)
         await pessoa.entrar("gestor")
         for nome in ("Almoxarifado", "Garagem"):

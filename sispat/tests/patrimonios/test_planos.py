@@ -12,7 +12,7 @@ import pytest
 from psycopg import AsyncConnection
 
 from esteio.postgres import Dsn
-from sispat.demo import popular
+from sispat.demo import populate
 from sispat.patrimonios import sql as patrimonios
 from sispat.patrimonios.sql import SORTS, Query
 
@@ -25,7 +25,7 @@ SOZINHO = "-c max_parallel_workers_per_gather=0"  # a worker's share of a sort w
 @pytest.fixture(scope="module")
 def cidade(postgres_server: Any, modelo: str) -> Iterator[Dsn]:
     dsn = postgres_server.create_database("planos", template=modelo)
-    popular(dsn, tamanho=TAMANHO)
+    populate(dsn, size=TAMANHO)
     yield dsn
     postgres_server.drop_database("planos")
 

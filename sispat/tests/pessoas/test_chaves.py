@@ -15,7 +15,7 @@ from processos import por_dentro
 
 from esteio.postgres import Dsn
 from sispat.kernel.tokens import token_hash
-from sispat.settings import Cota
+from sispat.settings import Quota
 
 FOLHA = {"email": "folha@cidade.gov.br", "nome": "Folha", "papel": "responsavel", "integracao": True}
 
@@ -152,7 +152,7 @@ async def test_a_key_opens_nothing_as_a_cookie(cliente) -> None:
 
 
 async def test_each_key_has_an_allowance_of_its_own(cliente) -> None:
-    async with cliente("admin@demo.local", limit_key=Cota(2, 900.0), limit_user=Cota(50, 900.0)) as admin:
+    async with cliente("admin@demo.local", limit_key=Quota(2, 900.0), limit_user=Quota(50, 900.0)) as admin:
         folha = await _integracao(admin)
         segredos = [(await _chave(admin, folha))[1] for _ in range(2)]
         for segredo in segredos:

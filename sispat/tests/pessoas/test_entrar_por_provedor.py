@@ -16,7 +16,7 @@ from leitor import Tela
 from provedor import CLIENT, SECRET, Provedor
 
 from esteio.postgres import Dsn
-from sispat.settings import ConfiguracaoInvalida, carregar
+from sispat.settings import InvalidSettings, load_settings
 
 GESTOR = "gestor@demo.local"
 VOLTA = "http://sispat.test/entrar/provedor/retorno"
@@ -204,7 +204,9 @@ async def test_while_the_provider_is_away_passwords_go_on(cidade, provedor) -> N
 
 
 def test_the_provider_is_asked_over_tls_only() -> None:
-    assert carregar({"SISPAT_OIDC_ISSUER": "https://sso.acesso.gov.br/"}).oidc_issuer == "https://sso.acesso.gov.br/"
-    assert carregar({"SISPAT_OIDC_ISSUER": "não"}).oidc_issuer is None
-    with pytest.raises(ConfiguracaoInvalida):
-        carregar({"SISPAT_OIDC_ISSUER": "http://sso.acesso.gov.br/"})
+    assert (
+        load_settings({"SISPAT_OIDC_ISSUER": "https://sso.acesso.gov.br/"}).oidc_issuer == "https://sso.acesso.gov.br/"
+    )
+    assert load_settings({"SISPAT_OIDC_ISSUER": "não"}).oidc_issuer is None
+    with pytest.raises(InvalidSettings):
+        load_settings({"SISPAT_OIDC_ISSUER": "http://sso.acesso.gov.br/"})

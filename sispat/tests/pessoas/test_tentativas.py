@@ -13,7 +13,7 @@ from casa import ERRADA, GESTOR, administrador, casa, problema
 from esteio.postgres import Database
 from sispat.kernel import devices
 from sispat.pessoas.sql import bloqueios as tabela
-from sispat.settings import Cota
+from sispat.settings import Quota
 
 
 async def test_five_wrong_passwords_close_an_account_and_the_right_one_waits_too(cidade) -> None:
@@ -66,7 +66,7 @@ async def test_spellings_of_an_email_are_one_account(cidade) -> None:
 
 
 async def test_one_person_does_not_lock_out_the_city_hall_behind_the_same_address(cidade) -> None:
-    async with casa(cidade, limit_auth_address=Cota(10, 900.0)) as c:
+    async with casa(cidade, limit_auth_address=Quota(10, 900.0)) as c:
         for _ in range(60):
             await c.entrar("203.0.113.7", ERRADA)
         assert (await c.entrar("203.0.113.7", {"email": "admin@demo.local", "password": "demo"})).status_code == 200
@@ -80,7 +80,7 @@ async def test_one_person_does_not_lock_out_the_city_hall_behind_the_same_addres
 
 
 async def test_guesses_at_many_accounts_from_one_address_end(cidade) -> None:
-    async with casa(cidade, limit_auth_address=Cota(10, 900.0)) as c:
+    async with casa(cidade, limit_auth_address=Quota(10, 900.0)) as c:
         estados = [
             (await c.entrar("203.0.113.7", {"email": f"pessoa{n}@demo.local", "password": "x"})).status_code
             for n in range(12)
@@ -104,7 +104,7 @@ async def test_the_owner_gets_in_while_strangers_hammer_at_the_account(cidade) -
 
 
 async def test_proof_of_an_earlier_sign_in_holds_for_one_account_and_cannot_be_made_up(cidade) -> None:
-    async with casa(cidade, limit_auth=Cota(1, 900.0)) as c, c.de("203.0.113.7") as dona:
+    async with casa(cidade, limit_auth=Quota(1, 900.0)) as c, c.de("203.0.113.7") as dona:
         await dona.post("/api/auth/login", json=GESTOR)
         prova = dona.cookies["sispat_dispositivo"]
         admin = {"email": "admin@demo.local", "password": "x"}
@@ -167,7 +167,7 @@ async def test_an_administrator_sees_and_lifts_a_block_for_every_process(cidade)
 
 async def test_blocked_addresses_browsers_and_invented_accounts_are_told_apart(cidade) -> None:
     async with (
-        casa(cidade, limit_auth=Cota(1, 900.0), limit_auth_address=Cota(2, 900.0)) as c,
+        casa(cidade, limit_auth=Quota(1, 900.0), limit_auth_address=Quota(2, 900.0)) as c,
         administrador(c) as admin,
     ):
         async with c.de("198.51.100.1") as dona:
@@ -207,7 +207,7 @@ async def test_a_block_outlives_the_process_that_counted(cidade) -> None:
 
 
 async def test_a_repeated_refusal_writes_once(cidade) -> None:
-    async with casa(cidade, limit_auth=Cota(1, 900.0)) as c:
+    async with casa(cidade, limit_auth=Quota(1, 900.0)) as c:
         for _ in range(2):
             await c.entrar("203.0.113.7", ERRADA)
         with psycopg.connect(cidade.conninfo) as conn:

@@ -16,6 +16,6 @@ def main() -> None:
 
     i18n.set_default(i18n.of_environment())  # before the commands are imported, which read their help
     # Worker processes import the program's main module anew; they need none of this.
-    from sispat.cli._comandos import executar
+    from sispat.cli._commands import run
 
-    executar()
+    run()

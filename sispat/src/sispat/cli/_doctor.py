@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sispat.kernel.i18n import _
-from sispat.settings import ConfiguracaoInvalida, Settings, carregar
+from sispat.settings import InvalidSettings, Settings, load_settings
 
 if TYPE_CHECKING:
     from esteio.doctor import Examination, Finding
@@ -45,13 +45,13 @@ def _of_settings_or_what_is_wrong() -> list[Examination]:
     from esteio.doctor import Examination, FindingCode
 
     try:
-        return examinations(carregar())
-    except ConfiguracaoInvalida as invalid:
+        return examinations(load_settings())
+    except InvalidSettings as invalid:
         found = [
             FindingCode.SETTING_INVALID.found(
-                name=each.nome, problem=f"“{each.valor}” ({each.origem}) {each.motivo}".strip(), allowed=each.permitido
+                name=each.name, problem=f"“{each.value}” ({each.origin}) {each.reason}".strip(), allowed=each.allowed
             )
-            for each in invalid.problemas
+            for each in invalid.problems
         ]
         return [Examination("settings:values", lambda: found)]
 
@@ -62,10 +62,10 @@ def examinations(settings: Settings) -> list[Examination]:
 
     from esteio.doctor import Examination, machine, network
     from esteio.doctor import settings as of_settings
-    from sispat.settings import variaveis
+    from sispat.settings import variables
 
-    known = {variavel.nome for _nome, _campo, variavel in variaveis()}
-    given = {nome: valor or "" for nome, valor in {**dotenv_values(".env"), **os.environ}.items()}
+    known = {variable.name for _name, _field, variable in variables()}
+    given = {name: value or "" for name, value in {**dotenv_values(".env"), **os.environ}.items()}
     backups_dir = settings.backup_dir or settings.data_dir / "backup"
     documents = settings.documents_dir or settings.data_dir / "documentos"
     identity = [settings.backup_identity] if settings.backup_identity else []
@@ -92,8 +92,8 @@ def _secrets(settings: Settings) -> dict[str, str]:
     addresses = {"DATABASE_URL": settings.database_url, "SISPAT_DATABASE_APP_URL": settings.database_app_url}
     secrets = {"REDIS_URL": settings.redis_url, "REDIS_PASSWORD": settings.redis_password}
     return {
-        **{nome: endereco.url for nome, endereco in addresses.items() if endereco is not None},
-        **{nome: segredo.get_secret_value() for nome, segredo in secrets.items() if segredo is not None},
+        **{name: address.url for name, address in addresses.items() if address is not None},
+        **{name: secret.get_secret_value() for name, secret in secrets.items() if secret is not None},
     }
 
 
@@ -111,16 +111,16 @@ def _of_database(settings: Settings) -> Iterator[Examination]:
     """Of the database as the workers enter it; our own where a service runs it."""
     from esteio.doctor import Examination
     from esteio.doctor.postgres import postgres
+    from sispat.cli._database import SERVICE_ROLE, database_of_service
     from sispat.cli._doctor_words import SispatFinding
-    from sispat.cli._servidor import PAPEL_DO_SERVICO, banco_do_servico
 
-    owner = banco_do_servico(settings)
+    owner = database_of_service(settings)
     if owner is None:
         stopped = SispatFinding.SERVICE_STOPPED.found(directory=str(settings.data_dir))
         yield Examination("postgresql:server", lambda: [stopped])
         return
     embedded = settings.database_url is None
-    service = settings.database_app_url or (owner.with_(user=PAPEL_DO_SERVICO) if embedded else owner)
+    service = settings.database_app_url or (owner.with_(user=SERVICE_ROLE) if embedded else owner)
     yield postgres(service, processes=settings.workers)
     yield Examination("sispat:passwords", _demo_passwords(owner))
 
@@ -128,10 +128,10 @@ def _of_database(settings: Settings) -> Iterator[Examination]:
 def _demo_passwords(owner: Dsn) -> Callable[[], Iterator[Finding]]:
     def look() -> Iterator[Finding]:
         from sispat.cli._doctor_words import SispatFinding
-        from sispat.cli._portas import public_passwords
-        from sispat.cli._preparo import com_prazo
+        from sispat.cli._preparation import with_time_limit
+        from sispat.cli._safety_checks import public_passwords
 
-        emails = public_passwords(com_prazo(owner))
+        emails = public_passwords(with_time_limit(owner))
         code = SispatFinding.DEMO_PASSWORDS if emails else SispatFinding.NO_DEMO_PASSWORDS
         yield code.found(emails=", ".join(emails))
 
@@ -152,8 +152,8 @@ def _of_backups(settings: Settings, directory: Path) -> Iterator[Examination]:
     from esteio.backup import Problem, ProblemCode
     from esteio.doctor import Examination, FindingCode, backups
     from esteio.postgres import Dsn
-    from sispat.cli._avisos import addresses
-    from sispat.cli._copias import backup_variables, montar
+    from sispat.cli._backups import backup_variables, open_backups
+    from sispat.cli._notices import addresses
     from sispat.http.backup_state import operator_state_file
 
     yield backups.stores(backup_variables(settings), settings.data_dir if settings.database_url is None else None)
@@ -163,4 +163,4 @@ def _of_backups(settings: Settings, directory: Path) -> Iterator[Examination]:
         none = FindingCode.BACKUP_AT_RISK.found(problem=Problem.of(ProblemCode.NO_BACKUP))
         yield Examination("backup:proof", lambda: [none])
     else:
-        yield backups.backups(lambda: nullcontext(montar(settings, settings.database_url or Dsn())))
+        yield backups.backups(lambda: nullcontext(open_backups(settings, settings.database_url or Dsn())))

@@ -295,7 +295,7 @@ def _value_in_portuguese(value: Any) -> Any:
     from sispat.cli._backup_details import worded
 
     if isinstance(value, Problem):
-        from sispat.cli._copias import COMMAND_WORDS
+        from sispat.cli._backup_words import COMMAND_WORDS
 
         return COMMAND_WORDS.problem(value)
     return worded(value) if isinstance(value, str) else value

@@ -22,17 +22,17 @@ from esteio.postgres import Dsn
 from sispat.http.backup_state import OPERATOR_STATE, operator_state_file
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import SOURCE, _
-from sispat.settings import Settings, carregar
+from sispat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from esteio.serve import Service, Supervisor
-    from sispat.cli._servidor import BancoEmbutido
+    from sispat.cli._database import EmbeddedDatabase
 
-__all__ = ["DemoExposta", "PortaOcupada", "serve"]
+__all__ = ["DemoExposed", "PortInUse", "serve"]
 
 
 # What the server itself refuses, before the application sees the request.
-_RECUSAS = {
+_REFUSALS = {
     "bad-request": ("Pedido inválido", "O pedido não é HTTP/1.1 válido."),
     "head-too-large": ("Pedido longo demais", "O endereço e os cabeçalhos são longos demais."),
     "request-too-slow": ("O pedido demorou demais", "O pedido não chegou inteiro a tempo. Envie-o de novo."),
@@ -44,7 +44,7 @@ _RECUSAS = {
 }
 
 
-class PortaOcupada(SispatError):
+class PortInUse(SispatError):
     """Another program listens where we should."""
 
     code = "porta-ocupada"
@@ -63,7 +63,7 @@ class PortaOcupada(SispatError):
         )
 
 
-class DemoExposta(SispatError):
+class DemoExposed(SispatError):
     """The demo's passwords are public, so only this machine may reach it."""
 
     code = "demo-exposta"
@@ -91,129 +91,131 @@ def serve(
     ] = 5000,
 ) -> None:
     """Start the service; without DATABASE_URL, with a PostgreSQL of its own."""
-    settings = carregar(linha={"host": host, "port": port, "workers": workers})
-    if demo and not _so_esta_maquina(settings.host):
-        raise DemoExposta(settings.host)
-    codigo = _servir(settings, size if demo else None)
-    if codigo:
-        raise typer.Exit(codigo)
+    settings = load_settings(command_line={"host": host, "port": port, "workers": workers})
+    if demo and not _only_this_machine(settings.host):
+        raise DemoExposed(settings.host)
+    code = _run(settings, size if demo else None)
+    if code:
+        raise typer.Exit(code)
 
 
-def _servir(settings: Settings, demo: int | None) -> int:
+def _run(settings: Settings, demo: int | None) -> int:
     from esteio.health import measuring
-    from sispat.cli._contagem import contagem
-    from sispat.cli._preparo import Preparo
-    from sispat.cli._servidor import banco, encerravel
+    from sispat.cli._database import database, terminable
+    from sispat.cli._limit_file import limit_file
+    from sispat.cli._preparation import Preparation
     from sispat.kernel import logs
 
     logs.configure(settings.log_level, settings.log_format)
-    for aviso in settings.avisos:
-        logging.getLogger("sispat").warning("%s", aviso)
+    for warning in settings.warnings:
+        logging.getLogger("sispat").warning("%s", warning)
     with (
-        encerravel(),
-        _escutar(settings) as tomada,
-        contagem(settings, tomada.getsockname()[1]),
-        measuring(f"sispat-{tomada.getsockname()[1]}-{settings.host}", workers=settings.workers),
-        banco(settings, criar=demo is not None) as (dsn, embutido),
+        terminable(),
+        _listen(settings) as listener,
+        limit_file(settings, listener.getsockname()[1]),
+        measuring(f"sispat-{listener.getsockname()[1]}-{settings.host}", workers=settings.workers),
+        database(settings, create=demo is not None) as (dsn, embedded),
     ):
-        _ambiente_dos_processos(settings, dsn, tomada)
-        preparo = Preparo(dsn, demo, _portas(settings, dsn))
-        pronto = preparo.fazer()
-        supervisor = _supervisor(settings, tomada, _servicos(settings, embutido), _anuncio(settings, tomada, demo))
-        if not pronto:
-            preparo.continuar(supervisor.stop)
+        _set_environment_of_workers(settings, dsn, listener)
+        preparation = Preparation(dsn, demo, _checks(settings, dsn))
+        ready = preparation.attempt()
+        supervisor = _supervisor(
+            settings, listener, _services(settings, embedded), _announcement(settings, listener, demo)
+        )
+        if not ready:
+            preparation.keep_trying(supervisor.stop)
         try:
-            codigo = supervisor.run()
+            code = supervisor.run()
         finally:
-            preparo.desistir()
-        if preparo.erro is not None:
-            raise preparo.erro
-        return codigo
+            preparation.give_up()
+        if preparation.error is not None:
+            raise preparation.error
+        return code
 
 
-def _portas(settings: Settings, dsn: Dsn) -> Callable[[], None]:
+def _checks(settings: Settings, dsn: Dsn) -> Callable[[], None]:
     """What is looked at once the database can be asked, before anybody is served."""
 
-    def conferir() -> None:
-        from sispat.cli._portas import aviso_de_papel, conferir_papel, conferir_senhas
-        from sispat.cli._preparo import com_prazo
+    def check() -> None:
+        from sispat.cli._preparation import with_time_limit
+        from sispat.cli._safety_checks import check_passwords, check_service_role, role_warning
 
         if settings.database_app_url is not None:
-            conferir_papel(com_prazo(settings.database_app_url))
+            check_service_role(with_time_limit(settings.database_app_url))
         elif settings.database_url is not None:
-            logging.getLogger("sispat").warning("%s", aviso_de_papel(dsn))
-        if not _so_esta_maquina(settings.host):
-            conferir_senhas(com_prazo(dsn), settings.host)
+            logging.getLogger("sispat").warning("%s", role_warning(dsn))
+        if not _only_this_machine(settings.host):
+            check_passwords(with_time_limit(dsn), settings.host)
 
-    return conferir
+    return check
 
 
-def _escutar(settings: Settings) -> socket.socket:
+def _listen(settings: Settings) -> socket.socket:
     from esteio.serve import AddressInUse, bind
 
     try:
         return bind(settings.host, settings.port)
     except AddressInUse:
-        raise PortaOcupada(settings.host, settings.port) from None
+        raise PortInUse(settings.host, settings.port) from None
 
 
-def _servicos(settings: Settings, embutido: BancoEmbutido | None) -> list[Service]:
+def _services(settings: Settings, embedded: EmbeddedDatabase | None) -> list[Service]:
     """In the order in which they start; the operator ends before the database, and has received its last commit."""
-    from sispat.cli._operador import operador
+    from sispat.cli._operator import operator_service
 
-    operado = settings.backup or settings.enable_health_monitor
-    return [*([embutido] if embutido else []), *([operador(settings)] if operado else [])]
+    operated = settings.backup or settings.enable_health_monitor
+    return [*([embedded] if embedded else []), *([operator_service(settings)] if operated else [])]
 
 
-def _ambiente_dos_processos(settings: Settings, dsn: Dsn, tomada: socket.socket) -> None:
+def _set_environment_of_workers(settings: Settings, dsn: Dsn, listener: socket.socket) -> None:
     """Workers read the environment; what the command line or this start decided goes there."""
     if settings.database_url is None:
-        from sispat.cli._servidor import PAPEL_DO_SERVICO
+        from sispat.cli._database import SERVICE_ROLE
 
         os.environ["DATABASE_URL"] = dsn.url  # a local socket: there is no password in it
-        os.environ["SISPAT_DATABASE_APP_URL"] = dsn.with_(user=PAPEL_DO_SERVICO).url
+        os.environ["SISPAT_DATABASE_APP_URL"] = dsn.with_(user=SERVICE_ROLE).url
     os.environ.pop(OPERATOR_STATE, None)
     if settings.backup:
         os.environ[OPERATOR_STATE] = str(operator_state_file(settings))
     os.environ.update(
         SISPAT_HOST=settings.host,
-        SISPAT_PORT=str(tomada.getsockname()[1]),
+        SISPAT_PORT=str(listener.getsockname()[1]),
         SISPAT_WORKERS=str(settings.workers),
     )
 
 
-def _anuncio(settings: Settings, tomada: socket.socket, demo: int | None) -> Callable[[], None]:
-    porta = tomada.getsockname()[1]
+def _announcement(settings: Settings, listener: socket.socket, demo: int | None) -> Callable[[], None]:
+    port = listener.getsockname()[1]
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
 
-    def anunciar() -> None:
-        print(_("SISPAT pronto em %(address)s (Ctrl-C encerra)", address=f"http://{host}:{porta}"), flush=True)
+    def announce() -> None:
+        print(_("SISPAT pronto em %(address)s (Ctrl-C encerra)", address=f"http://{host}:{port}"), flush=True)
         if demo is None:
             return
-        from sispat.cli._banco import logins
+        from sispat.cli._migrate import logins
 
         print(_("Demonstração: dados inventados, senhas públicas; só esta máquina alcança este endereço."))
         for line in logins():
             print(line, flush=True)
 
-    return anunciar
+    return announce
 
 
 def _supervisor(
-    settings: Settings, tomada: socket.socket, servicos: Sequence[Service], anunciar: Callable[[], None]
+    settings: Settings, listener: socket.socket, services: Sequence[Service], announce: Callable[[], None]
 ) -> Supervisor:
     from esteio.serve import RefusalWords, ServerOptions, Supervisor, Timeouts
     from sispat.kernel import logs
 
     return Supervisor(
         "sispat.app:app",
-        sockets=[tomada],
+        sockets=[listener],
         workers=settings.workers,
-        services=servicos,
-        on_ready=anunciar,
+        services=services,
+        on_ready=announce,
         options=ServerOptions(
             forwarded_allow_ips=settings.forwarded_allow_ips,
-            refusals=RefusalWords(settings.lang, _RECUSAS if settings.lang == SOURCE else {}),
+            refusals=RefusalWords(settings.lang, _REFUSALS if settings.lang == SOURCE else {}),
             log_config=logs.dict_config(settings.log_level, settings.log_format),
         ),
         timeouts=Timeouts(
@@ -224,7 +226,7 @@ def _supervisor(
     )
 
 
-def _so_esta_maquina(host: str) -> bool:
+def _only_this_machine(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from sispat.demo._popular import LOGINS, BancoNaoVazio, Resumo, popular
+from sispat.demo._populate import LOGINS, DatabaseNotEmpty, DemoSummary, populate
 
-__all__ = ["LOGINS", "BancoNaoVazio", "Resumo", "popular"]
+__all__ = ["LOGINS", "DatabaseNotEmpty", "DemoSummary", "populate"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from esteio.limit import HostStore, HostStoreError, Limit, MemoryStore, RateLimiter
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
-from sispat.settings import Cota, Settings
+from sispat.settings import Quota, Settings
 
 if TYPE_CHECKING:
     from esteio.limit.redis import RedisStore
@@ -90,6 +90,6 @@ async def close(store: LimitStore) -> None:
         await store.close()
 
 
-def limit(name: str, quota: Cota) -> Limit:
+def limit(name: str, quota: Quota) -> Limit:
     """`quota` as a limit; while Redis is away each process keeps to its part."""
-    return Limit(quota.quantos, quota.segundos, name=name, on_failure="local")
+    return Limit(quota.amount, quota.seconds, name=name, on_failure="local")

@@ -20,7 +20,7 @@ from sispat.kernel.permissions import Papel
 if TYPE_CHECKING:
     from sispat.kernel.context import Context
 
-__all__ = ["app", "com_banco"]
+__all__ = ["app", "as_operator"]
 
 app = typer.Typer(help=_("Pessoas que entram no sistema."), no_args_is_help=True)
 
@@ -56,11 +56,11 @@ def criar(
     from sispat.pessoas.fields import NovoUsuario
 
     typed = {"email": email, "nome": nome, "papel": papel, "setores": setor or [], "integracao": integracao}
-    novo = NovoUsuario.parse(typed)
-    password = None if integracao else _senha()
-    com_banco(lambda ctx: accounts.criar(ctx, novo, password, provisional=not (definitiva or integracao)))
-    later = "" if definitiva else _("Crie agora a chave dela.") if integracao else _(_PROVISORIA)
-    made = _("Criado: %(name)s <%(email)s>, %(role)s.", name=novo.nome, email=novo.email, role=novo.papel)
+    new = NovoUsuario.parse(typed)
+    password = None if integracao else _password()
+    as_operator(lambda ctx: accounts.criar(ctx, new, password, provisional=not (definitiva or integracao)))
+    later = "" if definitiva else _("Crie agora a chave dela.") if integracao else _(_PROVISIONAL)
+    made = _("Criado: %(name)s <%(email)s>, %(role)s.", name=new.nome, email=new.email, role=new.papel)
     typer.echo(f"{made} {later}".rstrip())
 
 
@@ -70,15 +70,15 @@ def senha(email: Email, definitiva: Definitiva = False) -> None:
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import TrocaDeSenha
 
-    troca = TrocaDeSenha.parse({"email": email, "senha": _senha()})
+    wanted = TrocaDeSenha.parse({"email": email, "senha": _password()})
 
-    async def trocar(ctx: Context) -> None:
-        id_ = await accounts.por_email(ctx, troca.email)
-        await accounts.definir_senha(ctx, id_, troca.senha, provisional=not definitiva)
+    async def change(ctx: Context) -> None:
+        id_ = await accounts.por_email(ctx, wanted.email)
+        await accounts.definir_senha(ctx, id_, wanted.senha, provisional=not definitiva)
 
-    com_banco(trocar)
-    done = _("Senha de %(email)s trocada; as sessões abertas foram encerradas.", email=troca.email)
-    typer.echo(done if definitiva else f"{done} {_(_PROVISORIA)}")
+    as_operator(change)
+    done = _("Senha de %(email)s trocada; as sessões abertas foram encerradas.", email=wanted.email)
+    typer.echo(done if definitiva else f"{done} {_(_PROVISIONAL)}")
 
 
 @app.command("listar", help=_("Mostra todas as pessoas, uma por linha: e-mail, nome, papel, setores, se pode entrar."))
@@ -87,16 +87,16 @@ def listar() -> None:
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import ListaDeUsuarios
 
-    async def ler(ctx: Context) -> None:
+    async def read(ctx: Context) -> None:
         asked: ListaDeUsuarios | None = ListaDeUsuarios(limit=200)
         while asked is not None:
             found = await accounts.listar(ctx, asked)
             for row in found.rows:
-                estado = "" if row["ativo"] else _("desativado")
-                typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), estado)))
+                state = "" if row["ativo"] else _("desativado")
+                typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), state)))
             asked = ListaDeUsuarios(limit=200, cursor=found.following) if found.following else None
 
-    com_banco(ler)
+    as_operator(read)
 
 
 @app.command(
@@ -116,12 +116,12 @@ def editar(
 
     given = {"nome": nome, "papel": papel, "setores": setor, "email": novo_email, "cpf": cpf}
 
-    async def corrigir(ctx: Context) -> None:
+    async def correct(ctx: Context) -> None:
         row = await accounts.obter(ctx, await accounts.por_email(ctx, email))
         values = {name: row[name] if value is None else value for name, value in given.items()}
         await accounts.editar(ctx, row["id"], DadosDeUsuario.parse(values), row["versao"])
 
-    com_banco(corrigir)
+    as_operator(correct)
     typer.echo(_("Gravado: %(email)s.", email=novo_email or email))
 
 
@@ -130,10 +130,10 @@ def desativar(email: Email) -> None:
     """Retire a person, at once; the last administrator stays."""
     from sispat.pessoas import accounts
 
-    async def tirar(ctx: Context) -> None:
+    async def retire(ctx: Context) -> None:
         await accounts.desativar(ctx, await accounts.por_email(ctx, email))
 
-    com_banco(tirar)
+    as_operator(retire)
     typer.echo(_("Desativado: %(email)s. As sessões abertas foram encerradas.", email=email))
 
 
@@ -142,10 +142,10 @@ def reativar(email: Email) -> None:
     """Let a person in again, with the password they had."""
     from sispat.pessoas import accounts
 
-    async def devolver(ctx: Context) -> None:
+    async def restore(ctx: Context) -> None:
         await accounts.reativar(ctx, await accounts.por_email(ctx, email))
 
-    com_banco(devolver)
+    as_operator(restore)
     typer.echo(_("Reativado: %(email)s.", email=email))
 
 
@@ -156,20 +156,20 @@ def sessoes(
 ) -> None:
     """Show the open sessions of a person, one per line, or end them."""
     from sispat.pessoas import accounts
-    from sispat.settings import carregar
+    from sispat.settings import load_settings
 
-    idle = timedelta(seconds=carregar().session_idle)
+    idle = timedelta(seconds=load_settings().session_idle)
 
-    async def fazer(ctx: Context) -> None:
+    async def act(ctx: Context) -> None:
         id_ = await accounts.por_email(ctx, email)
         if encerrar:
             typer.echo(_("Encerradas: %(number)s.", number=await accounts.encerrar_sessoes(ctx, id_)))
             return
         for row in await accounts.sessoes(ctx, id_, idle):
-            quando = f"{row['vista_em']:%Y-%m-%d %H:%M}"
-            typer.echo("\t".join((str(row["id"]), quando, row["endereco"] or "", row["navegador"] or "")))
+            seen = f"{row['vista_em']:%Y-%m-%d %H:%M}"
+            typer.echo("\t".join((str(row["id"]), seen, row["endereco"] or "", row["navegador"] or "")))
 
-    com_banco(fazer)
+    as_operator(act)
 
 
 @app.command(
@@ -183,18 +183,18 @@ def segundo_fator(
     """Say whether a person has a second factor, or remove it: for who lost the phone and the recovery codes."""
     from sispat.pessoas import accounts, second_factor
 
-    async def fazer(ctx: Context) -> None:
+    async def act(ctx: Context) -> None:
         id_ = await accounts.por_email(ctx, email)
         if retirar:
             await second_factor.retirar(ctx, id_)
-        ativo = (await accounts.obter(ctx, id_))["segundo_fator"]
+        active = (await accounts.obter(ctx, id_))["segundo_fator"]
         typer.echo(
             _("%(email)s: com segundo fator.", email=email)
-            if ativo
+            if active
             else _("%(email)s: sem segundo fator.", email=email)
         )
 
-    com_banco(fazer)
+    as_operator(act)
 
 
 @app.command(
@@ -205,44 +205,44 @@ def recifrar() -> None:
     """Encrypt the secrets of second factors again, with the first key of SISPAT_SECRET: after it was changed."""
     from sispat.kernel.sealing import Sealer
     from sispat.pessoas import second_factor
-    from sispat.settings import carregar
+    from sispat.settings import load_settings
 
-    settings = carregar()
+    settings = load_settings()
     if not settings.secrets:
         typer.echo(_("SISPAT_SECRET não está definida: não há com que cifrar."), err=True)
         raise typer.Exit(1)
 
-    async def fazer(ctx: Context) -> None:
+    async def act(ctx: Context) -> None:
         done, seen = await second_factor.recifrar(ctx, Sealer(settings.secrets))
         typer.echo(_("Cifradas de novo: %(done)s de %(all)s.", done=done, all=seen))
 
-    com_banco(fazer)
+    as_operator(act)
 
 
-_PROVISORIA = gettext_noop("A senha é provisória: será trocada ao entrar.")
+_PROVISIONAL = gettext_noop("A senha é provisória: será trocada ao entrar.")
 
 
-def _senha() -> str:
+def _password() -> str:
     if sys.stdin.isatty():
         return str(typer.prompt(_("Senha"), hide_input=True, confirmation_prompt=_("Repita a senha")))
     return sys.stdin.readline().rstrip("\r\n")
 
 
-def com_banco(fazer: Callable[[Context], Awaitable[_R]]) -> None:
+def as_operator(act: Callable[[Context], Awaitable[_R]]) -> None:
     """Do something on the migrated database as the operator."""
     import psycopg
 
-    from sispat.cli._preparo import atualizar, com_prazo
-    from sispat.cli._servidor import banco_em_uso, encerravel
+    from sispat.cli._database import database_in_use, terminable
+    from sispat.cli._preparation import bring_up_to_date, with_time_limit
     from sispat.pessoas.operator import operator_context
-    from sispat.settings import carregar
+    from sispat.settings import load_settings
 
-    with encerravel(), banco_em_uso(carregar()) as dsn:
-        atualizar(dsn)
+    with terminable(), database_in_use(load_settings()) as dsn:
+        bring_up_to_date(dsn)
 
-        async def rodar() -> None:
+        async def run() -> None:
             conn: psycopg.AsyncConnection[Any]
-            async with await psycopg.AsyncConnection.connect(com_prazo(dsn).conninfo) as conn:
-                await fazer(operator_context(conn))
+            async with await psycopg.AsyncConnection.connect(with_time_limit(dsn).conninfo) as conn:
+                await act(operator_context(conn))
 
-        asyncio.run(rodar())
+        asyncio.run(run())

@@ -13,29 +13,29 @@ from typing import TYPE_CHECKING
 
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
-from sispat.settings import Settings, carregar
+from sispat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from esteio.cli import Operation
     from esteio.serve import Program
 
-__all__ = ["SemServico", "operacao", "operador", "operator"]
+__all__ = ["NoService", "operation", "operator", "operator_service"]
 
-_AS_DUAS = "0 2 * * *"
+_AT_TWO = "0 2 * * *"
 
 
-class SemServico(SispatError):
+class NoService(SispatError):
     """No service runs on the data directory."""
 
     code = "sem-servico"
 
-    def __init__(self, pasta: Path) -> None:
-        self.pasta = pasta
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
         super().__init__(
             _(
                 "Nenhum `sispat serve` usa a pasta de dados %(directory)s; ele inicia o operador sozinho. "
                 "Inicie-o, ou defina DATABASE_URL.",
-                directory=pasta,
+                directory=directory,
             )
         )
 
@@ -46,52 +46,54 @@ def operator() -> None:
 
     from esteio.cli import operating
     from esteio.serve import ServiceRunner
-    from sispat.cli._copias import COMMAND_WORDS, avisados, montar
-    from sispat.cli._servidor import banco_do_servico, encerravel
+    from sispat.cli._backup_words import COMMAND_WORDS
+    from sispat.cli._backups import open_backups
+    from sispat.cli._database import database_of_service, terminable
+    from sispat.cli._notices import backup_notices
     from sispat.kernel import logs
 
-    settings = carregar()
+    settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
-    dsn = banco_do_servico(settings)
+    dsn = database_of_service(settings)
     if dsn is None:
-        raise SemServico(settings.data_dir)
-    with encerravel(), ExitStack() as pilha:
+        raise NoService(settings.data_dir)
+    with terminable(), ExitStack() as stack:
         if settings.enable_health_monitor:
             from sispat.operacao.monitor import health_monitor
 
             # A thread beside the backups: these wait for the leader of several machines, each of which is watched.
-            pilha.enter_context(health_monitor(settings, dsn))
+            stack.enter_context(health_monitor(settings, dsn))
         if settings.backup:
-            plano, palavras = operacao(settings), COMMAND_WORDS.problem
-            zelador = pilha.enter_context(operating(montar(settings, dsn), plano, avisados(settings), palavras))
+            plan, words = operation(settings), COMMAND_WORDS.problem
+            agent = stack.enter_context(operating(open_backups(settings, dsn), plan, backup_notices(settings), words))
         else:
-            zelador = ServiceRunner(())
-        zelador.run()
+            agent = ServiceRunner(())
+        agent.run()
 
 
-def operador(settings: Settings) -> Program:
+def operator_service(settings: Settings) -> Program:
     """The command as a service of the supervisor."""
     from esteio.serve import Program
 
     # It finds our own database as any command does; an address would hide that the database is ours.
-    ambiente = dict(os.environ)
+    environment = dict(os.environ)
     if settings.database_url is None:
-        for nome in ("DATABASE_URL", "SISPAT_DATABASE_APP_URL"):
-            ambiente.pop(nome, None)
-    return Program("operator", [sys.executable, "-m", "sispat", "operator"], env=ambiente)
+        for name in ("DATABASE_URL", "SISPAT_DATABASE_APP_URL"):
+            environment.pop(name, None)
+    return Program("operator", [sys.executable, "-m", "sispat", "operator"], env=environment)
 
 
-def operacao(settings: Settings) -> Operation:
+def operation(settings: Settings) -> Operation:
     """What the settings want done."""
     from esteio.cli import Operation, run_command, scheduled
 
-    embutido = settings.database_url is None
-    base = settings.backup_base if settings.backup_base != "auto" else _AS_DUAS if embutido else "não"
-    vezes = (base, settings.backup_dump, settings.backup_incremental)
-    base, dump, incremental = ("" if vez == "não" else vez for vez in vezes)
+    embedded = settings.database_url is None
+    base = settings.backup_base if settings.backup_base != "auto" else _AT_TWO if embedded else "não"
+    times = (base, settings.backup_dump, settings.backup_incremental)
+    base, dump, incremental = ("" if time == "não" else time for time in times)
     return Operation(
         scheduled(base, dump, settings.timezone, incremental),
         run_command,
-        archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and embutido),
-        alone=embutido,
+        archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and embedded),
+        alone=embedded,
     )

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from esteio.alert import Channels, Heartbeat, NoticeWords, Outbox
 from esteio.cli import Notices
 from esteio.cli.environment import notices_directory
 from esteio.errors import EsteioError
 from sispat.cli._backup_errors import in_portuguese
+from sispat.cli._backup_words import words_in
+from sispat.cli._backups import backup_variables
 from sispat.kernel.i18n import Language
+from sispat.settings import Settings, load_settings
 
-if TYPE_CHECKING:
-    from sispat.settings import Settings
-
-__all__ = ["NOTICE_WORDS", "addresses", "avisos"]
+__all__ = ["NOTICE_WORDS", "addresses", "backup_notices"]
 
 _PORTUGUESE = NoticeWords(
     proven="Cópia {id}: feita e provada",
@@ -51,7 +50,7 @@ _PORTUGUESE = NoticeWords(
     days="{amount} dias",
     timezone="America/Sao_Paulo",
     moment="%d/%m/%Y %H:%M",
-    error=lambda erro: in_portuguese(erro) if isinstance(erro, EsteioError) else str(erro),
+    error=lambda error: in_portuguese(error) if isinstance(error, EsteioError) else str(error),
 )
 
 NOTICE_WORDS: Mapping[Language, NoticeWords] = {
@@ -61,23 +60,25 @@ NOTICE_WORDS: Mapping[Language, NoticeWords] = {
 """In the language of SISPAT_LANG, not of the terminal: who reads them is elsewhere."""
 
 
-def avisos(settings: Settings, variaveis: Mapping[str, str], conferido: Mapping[str, str]) -> Notices:
-    """Channels, heartbeat and words; `variaveis` say where backups are, `conferido` what was looked at in a verification."""
-    canais, sinal = addresses(settings), settings.heartbeat_url
-    if canais and settings.backup_dir is None:  # ours to make
+def backup_notices(settings: Settings | None = None) -> Notices:
+    """Channels, heartbeat and words for what is told of backups; by default those of the settings in force."""
+    settings = settings or load_settings()
+    urls, heartbeat = addresses(settings), settings.heartbeat_url
+    if urls and settings.backup_dir is None:  # ours to make
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+    checks = words_in(settings.lang).checks
     return Notices(
-        Outbox(notices_directory(variaveis), _canais(canais)) if canais else None,
-        Heartbeat(sinal.get_secret_value(), what="SISPAT_HEARTBEAT_URL") if sinal else None,
-        replace(NOTICE_WORDS[settings.lang], timezone=settings.timezone, checks=conferido),
+        Outbox(notices_directory(backup_variables(settings)), _channels(urls)) if urls else None,
+        Heartbeat(heartbeat.get_secret_value(), what="SISPAT_HEARTBEAT_URL") if heartbeat else None,
+        replace(NOTICE_WORDS[settings.lang], timezone=settings.timezone, checks=checks),
     )
 
 
-def _canais(urls: list[str]) -> Channels:
+def _channels(urls: list[str]) -> Channels:
     return Channels(urls, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS")
 
 
 def addresses(settings: Settings) -> list[str]:
     """Of every channel."""
-    dados = (settings.webhook_url, settings.notify_urls)
-    return [endereco for dado in dados if dado is not None for endereco in dado.get_secret_value().split()]
+    given = (settings.webhook_url, settings.notify_urls)
+    return [address for each in given if each is not None for address in each.get_secret_value().split()]

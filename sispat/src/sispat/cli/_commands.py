@@ -7,11 +7,22 @@ from typing import Annotated
 
 import typer
 
-from sispat.cli import _banco, _chave, _copias, _doctor, _manutencao, _operador, _relatorio, _serve, _settings, _usuario
-from sispat.cli._falhas import relatar
+from sispat.cli import (
+    _api_keys,
+    _backup_commands,
+    _database_report,
+    _doctor,
+    _maintenance,
+    _migrate,
+    _operator,
+    _serve,
+    _settings_table,
+    _users,
+)
+from sispat.cli._failures import report_failures
 from sispat.kernel.i18n import _
 
-__all__ = ["executar"]
+__all__ = ["run"]
 
 _app = typer.Typer(
     name="sispat",
@@ -26,25 +37,25 @@ _app.command(
     "operator",
     hidden=True,
     help=_("Faz as cópias de segurança e mede a saúde até ser encerrado; `sispat serve` o inicia sozinho."),
-)(_operador.operator)
+)(_operator.operator)
 _app.command("migrate", help=_("Atualiza o esquema do banco, numa só transação; não faz nada quando já está em dia."))(
-    _banco.migrate
+    _migrate.migrate
 )
 _app.command("demo", help=_("Cria uma cidade inventada num banco vazio; recusa um banco com outros dados."))(
-    _banco.demo
+    _migrate.demo
 )
 _app.command("settings", help=_("Mostra a configuração em vigor e de onde veio cada valor; segredos ficam ocultos."))(
-    _settings.settings
+    _settings_table.settings
 )
 _app.command(
     "doctor",
     help=_("Procura o que quebraria em seguida: configuração, banco, cópias, rede, máquina; não muda nada."),
 )(_doctor.doctor)
-_app.add_typer(_usuario.app, name="usuario")
-_app.add_typer(_chave.app, name="chave")
-_app.add_typer(_relatorio.app, name="banco")
-_app.add_typer(_copias.app, name="backup")
-_app.add_typer(_manutencao.app, name="manutencao")
+_app.add_typer(_users.app, name="usuario")
+_app.add_typer(_api_keys.app, name="chave")
+_app.add_typer(_database_report.app, name="banco")
+_app.add_typer(_backup_commands.app, name="backup")
+_app.add_typer(_maintenance.app, name="manutencao")
 
 
 @_app.command("version", help=_("Mostra a versão."))
@@ -56,14 +67,14 @@ def version() -> None:
 
 
 @_app.callback()
-def _geral(
+def _global_options(
     debug: Annotated[bool, typer.Option("--debug", help=_("Mostra o erro técnico completo."))] = False,
 ) -> None:
     if debug:
         os.environ["SISPAT_DEBUG"] = "1"  # workers and settings see it too
 
 
-def executar() -> None:
+def run() -> None:
     """Run the command of `sys.argv` and exit."""
-    with relatar():
+    with report_failures():
         _app()

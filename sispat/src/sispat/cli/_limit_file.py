@@ -18,59 +18,59 @@ from esteio.limit import HostStore, HostStoreError
 from sispat.http.limit_store import HOST_LIMITS
 from sispat.settings import Settings
 
-__all__ = ["contagem", "varrer"]
+__all__ = ["limit_file", "sweep"]
 
-_NOME = "sispat"
+_NAME = "sispat"
 
 
 @contextmanager
-def contagem(settings: Settings, porta: int) -> Iterator[None]:
+def limit_file(settings: Settings, port: int) -> Iterator[None]:
     """Make the file and name it to the workers, for as long as the block lasts; with Redis there is none."""
     os.environ.pop(HOST_LIMITS, None)
     if settings.redis_url is not None:
         yield
         return
-    nome = re.sub(r"[^0-9A-Za-z.-]", "_", f"{_NOME}-{porta}-{settings.host}")[:64]
+    name = re.sub(r"[^0-9A-Za-z.-]", "_", f"{_NAME}-{port}-{settings.host}")[:64]
     try:
-        arquivo = HostStore.create(HostStore.place(nome), workers=settings.workers)
-    except HostStoreError as erro:
+        file = HostStore.create(HostStore.place(name), workers=settings.workers)
+    except HostStoreError as error:
         logging.getLogger("sispat").warning(
-            "cada processo conta os limites sozinho, e os %d juntos permitem mais: %s", settings.workers, erro
+            "cada processo conta os limites sozinho, e os %d juntos permitem mais: %s", settings.workers, error
         )
         yield
         return
-    with arquivo:
-        vigia = _tomar(arquivo.path)
+    with file:
+        held = _hold(file.path)
         try:
-            varrer()
-            os.environ[HOST_LIMITS] = str(arquivo.path)
+            sweep()
+            os.environ[HOST_LIMITS] = str(file.path)
             yield
         finally:
             os.environ.pop(HOST_LIMITS, None)
-            if vigia is not None:
-                os.close(vigia)
+            if held is not None:
+                os.close(held)
 
 
-def varrer() -> None:
+def sweep() -> None:
     """Remove the files of services that were killed: nobody holds those any more."""
-    nossa = HostStore.place(_NOME)
-    for arquivo in nossa.parent.glob(f"{nossa.stem}-*{nossa.suffix}"):
-        livre = _tomar(arquivo)
-        if livre is not None:
-            arquivo.unlink(missing_ok=True)
-            os.close(livre)
+    ours = HostStore.place(_NAME)
+    for file in ours.parent.glob(f"{ours.stem}-*{ours.suffix}"):
+        free = _hold(file)
+        if free is not None:
+            file.unlink(missing_ok=True)
+            os.close(free)
 
 
-def _tomar(arquivo: Path) -> int | None:
+def _hold(file: Path) -> int | None:
     """Hold the file until the process ends or closes the number; None where another process holds it, or it is gone."""
     import fcntl  # not on every system; a file to hold is
 
     with suppress(OSError):
-        numero = os.open(arquivo, os.O_RDONLY | os.O_CLOEXEC)
+        number = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            fcntl.flock(numero, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            os.close(numero)
+            os.close(number)
         else:
-            return numero
+            return number
     return None

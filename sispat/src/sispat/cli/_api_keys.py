@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sispat.cli._usuario import com_banco
+from sispat.cli._users import as_operator
 from sispat.kernel.i18n import _
 
 if TYPE_CHECKING:
@@ -30,15 +30,15 @@ def criar(
     from sispat.pessoas import accounts, keys
     from sispat.pessoas.fields import NovaChave
 
-    nova = NovaChave.parse({"nome": nome, "dias": dias})
+    new = NovaChave.parse({"nome": nome, "dias": dias})
 
-    async def fazer(ctx: Context) -> None:
-        made = await keys.criar(ctx, await accounts.por_email(ctx, integracao), nova)
+    async def act(ctx: Context) -> None:
+        made = await keys.criar(ctx, await accounts.por_email(ctx, integracao), new)
         until = f"{made.row['expira_em']:%Y-%m-%d %H:%M}"
         typer.echo(_("Criada: %(id)s, vale até %(until)s. Segredo:", id=made.row["id"], until=until), err=True)
         typer.echo(made.secret)
 
-    com_banco(fazer)
+    as_operator(act)
 
 
 @app.command(
@@ -52,19 +52,19 @@ def listar(
     from sispat.pessoas import accounts, keys
     from sispat.pessoas.fields import ListaDeChaves
 
-    async def ler(ctx: Context) -> None:
+    async def read(ctx: Context) -> None:
         of = None if integracao is None else await accounts.por_email(ctx, integracao)
         asked: ListaDeChaves | None = ListaDeChaves(integracao_id=of, limit=200)
         while asked is not None:
             found = await keys.listar(ctx, asked)
             for row in found.rows:
-                vale, usada = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (row["expira_em"], row["usada_em"]))
-                values = (row["id"], row["integracao"], row["nome"], row["inicio"], row["estado"], vale, usada)
+                until, used = (f"{at:%Y-%m-%d %H:%M}" if at else "" for at in (row["expira_em"], row["usada_em"]))
+                values = (row["id"], row["integracao"], row["nome"], row["inicio"], row["estado"], until, used)
                 typer.echo("\t".join(map(str, values)))
             more = {"integracao_id": of, "limit": 200, "cursor": found.following}
             asked = ListaDeChaves.parse(more) if found.following else None
 
-    com_banco(ler)
+    as_operator(read)
 
 
 @app.command("revogar", help=_("Revoga uma chave, na hora e para sempre."))
@@ -81,8 +81,8 @@ def revogar(id_: Annotated[str, typer.Argument(metavar="ID", help=_("O id que `l
             _("não é um id de chave; use o que `sispat chave listar` mostra"), param_hint="ID"
         ) from None
 
-    async def fazer(ctx: Context) -> None:
+    async def act(ctx: Context) -> None:
         row = await keys.revogar(ctx, key_id)
         typer.echo(_("Revogada: %(name)s, de %(integration)s.", name=row["nome"], integration=row["integracao"]))
 
-    com_banco(fazer)
+    as_operator(act)

@@ -15,84 +15,86 @@ from typing import Any, Self
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 
-__all__ = ["DadosEmUso", "PastaInutilizavel", "Trava"]
+__all__ = ["DataInUse", "DataLock", "UnusableDataDirectory"]
 
 
-class DadosEmUso(SispatError):
+class DataInUse(SispatError):
     """Another process works on the data directory."""
 
     code = "dados-em-uso"
 
-    def __init__(self, pasta: Path, pid: int | None, url: str | None) -> None:
-        self.pasta, self.pid, self.url = pasta, pid, url
-        quem = _("processo %(pid)s", pid=pid) if pid else _("outro processo")
+    def __init__(self, directory: Path, pid: int | None, url: str | None) -> None:
+        self.directory, self.pid, self.url = directory, pid, url
+        who = _("processo %(pid)s", pid=pid) if pid else _("outro processo")
         super().__init__(
             _(
                 "A pasta de dados %(directory)s já está em uso por outro SISPAT (%(who)s). "
                 "Encerre-o, ou inicie este com outra "
                 "pasta (SISPAT_DATA_DIR=...). Várias instâncias podem dividir um banco quando DATABASE_URL está definida.",
-                directory=pasta,
-                who=quem,
+                directory=directory,
+                who=who,
             )
         )
 
 
-class PastaInutilizavel(SispatError):
+class UnusableDataDirectory(SispatError):
     """The data directory cannot be made or written to."""
 
     code = "pasta-inutilizavel"
 
-    def __init__(self, pasta: Path, causa: OSError) -> None:
-        self.pasta, self.causa = pasta, causa
+    def __init__(self, directory: Path, cause: OSError) -> None:
+        self.directory, self.cause = directory, cause
         super().__init__(
             _(
                 "Não é possível gravar na pasta de dados %(directory)s: %(cause)s. Dê ao usuário atual permissão de escrita "
                 "nela, ou escolha outra com SISPAT_DATA_DIR=...",
-                directory=pasta,
-                cause=causa.strerror or causa,
+                directory=directory,
+                cause=cause.strerror or cause,
             )
         )
 
 
-class Trava:
-    """The lock of `pasta`, held from `__enter__` to `__exit__`; raises `DadosEmUso` or `PastaInutilizavel`."""
+class DataLock:
+    """The lock of `directory`, held from `__enter__` to `__exit__`; raises `DataInUse` or `UnusableDataDirectory`."""
 
-    def __init__(self, pasta: Path) -> None:
-        self._pasta = pasta
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
         self._fd = -1
 
     def __enter__(self) -> Self:
         try:
-            self._pasta.mkdir(parents=True, exist_ok=True)
-            self._fd = os.open(self._pasta / "sispat.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as erro:
-            raise PastaInutilizavel(self._pasta, erro) from erro
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self._directory / "sispat.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise UnusableDataDirectory(self._directory, error) from error
         try:
-            _travar(self._fd)
+            _lock_at_once(self._fd)
         except OSError:
-            achado = self._ler()
+            found = self._read()
             os.close(self._fd)
-            raise DadosEmUso(self._pasta, achado.get("pid"), achado.get("url")) from None
-        self.anotar()
+            raise DataInUse(self._directory, found.get("pid"), found.get("url")) from None
+        self.note()
         return self
 
-    def __exit__(self, tipo: type[BaseException] | None, erro: BaseException | None, tb: TracebackType | None) -> None:
+    def __exit__(
+        self, type_: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
         os.close(self._fd)
 
-    def anotar(self, url: str | None = None) -> None:
+    def note(self, url: str | None = None) -> None:
         """Say who we are, and how the database is reached once it is."""
         os.ftruncate(self._fd, 0)
         os.pwrite(self._fd, json.dumps({"pid": os.getpid(), "url": url}).encode(), 0)
 
-    def _ler(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, Any]:
         try:
-            lido = json.loads(os.pread(self._fd, 4096, 0))
+            content = json.loads(os.pread(self._fd, 4096, 0))
         except (OSError, ValueError):  # being written right now
             return {}
-        return lido if isinstance(lido, dict) else {}
+        return content if isinstance(content, dict) else {}
 
 
-def _travar(fd: int) -> None:
+def _lock_at_once(fd: int) -> None:
     """Without waiting; OSError when somebody else holds it."""
     import fcntl
 

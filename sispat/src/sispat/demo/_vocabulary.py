@@ -8,46 +8,46 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CARGOS", "CLASSES", "NOMES", "SETORES", "SOBRENOMES", "Classe", "Item", "Setor"]
+__all__ = ["CLASSES", "FIRST_NAMES", "JOB_TITLES", "LAST_NAMES", "SETORES", "Classe", "Item", "Setor"]
 
 
 class Item(NamedTuple):
-    """One kind of thing: `texto` takes a variante in {}; prices in whole reais."""
+    """One kind of thing: `text` takes a variante in {}; prices in whole reais."""
 
-    texto: str
-    variantes: tuple[str, ...]
+    text: str
+    variants: tuple[str, ...]
     marcas: tuple[tuple[str, tuple[str, ...]], ...]
-    minimo: int
-    maximo: int
+    lowest: int
+    highest: int
 
 
 class Classe(NamedTuple):
     """A class of the chart of accounts; `serie` = such things carry a serial number."""
 
-    chave: str
+    key: str
     conta: str
     nome: str
-    anos: int
+    years: int
     residual: int
     depreciavel: bool
     serie: bool
-    itens: tuple[Item, ...]
+    items: tuple[Item, ...]
 
 
 class Setor(NamedTuple):
     """A unit: the code of its superior, its share of the assets, where things stand, what it holds most."""
 
-    codigo: str
+    code: str
     nome: str
-    pai: str | None
-    peso: int
+    parent: str | None
+    weight: int
     locais: tuple[str, ...]
     classes: dict[str, int]
 
 
-_CORES = ("preto", "cinza", "azul", "branco", "bege")
-_SEM_MARCA = (("", ("",)),)
-_MOVEIS = (("Fortline", ("FL-120", "FL-200", "Corporate")), ("Marzo Vitorino", ("Slim", "Premium")),
+_COLOURS = ("preto", "cinza", "azul", "branco", "bege")
+_NO_BRAND = (("", ("",)),)
+_FURNITURE = (("Fortline", ("FL-120", "FL-200", "Corporate")), ("Marzo Vitorino", ("Slim", "Premium")),
            ("Cavaletti", ("Start", "Flip", "Essence")), ("Móveis Belo", ("MB-10", "MB-40")))  # fmt: skip
 
 CLASSES = (
@@ -75,20 +75,20 @@ CLASSES = (
              ("Multilaser", ("M10",))), 690, 2400),
     )),
     Classe("mobiliario", "1.2.3.1.1.03.03", "Mobiliário em geral", 10, 10, True, False, (
-        Item("Cadeira giratória com braços, tecido {}", _CORES, _MOVEIS, 290, 980),
-        Item("Cadeira fixa empilhável {}", _CORES, _MOVEIS, 95, 260),
+        Item("Cadeira giratória com braços, tecido {}", _COLOURS, _FURNITURE, 290, 980),
+        Item("Cadeira fixa empilhável {}", _COLOURS, _FURNITURE, 95, 260),
         Item("Mesa de escritório {}", ("1,20 x 0,60 m com duas gavetas", "1,40 x 0,70 m", "em L 1,60 x 1,60 m"),
-             _MOVEIS, 340, 1450),
+             _FURNITURE, 340, 1450),
         Item("Armário de aço {}", ("duas portas", "quatro vãos", "oito vãos para vestiário"),
              (("Pandin", ("PA-120", "PA-90")), ("W3", ("A402",)), ("", ("",))), 520, 1650),
         Item("Arquivo de aço {}", ("quatro gavetas", "três gavetas para pasta suspensa"),
              (("Pandin", ("OF-04",)), ("W3", ("AF4",)), ("", ("",))), 480, 1200),
         Item("Conjunto escolar {}", ("aluno CJA-03", "aluno CJA-04", "aluno CJA-06", "professor CJP-01"),
              (("Delta", ("FNDE",)), ("Metalpox", ("FNDE",)), ("", ("",))), 210, 620),
-        Item("Estante de aço {}", ("seis prateleiras", "dupla face para biblioteca"), _SEM_MARCA, 180, 1350),
-        Item("Longarina {}", ("três lugares", "quatro lugares", "cinco lugares em aço"), _MOVEIS, 430, 1800),
-        Item("Quadro branco {}", ("1,20 x 0,90 m", "2,00 x 1,20 m", "3,00 x 1,20 m"), _SEM_MARCA, 130, 720),
-        Item("Mesa de reunião {}", ("oval oito lugares", "retangular doze lugares"), _MOVEIS, 890, 3900),
+        Item("Estante de aço {}", ("seis prateleiras", "dupla face para biblioteca"), _NO_BRAND, 180, 1350),
+        Item("Longarina {}", ("três lugares", "quatro lugares", "cinco lugares em aço"), _FURNITURE, 430, 1800),
+        Item("Quadro branco {}", ("1,20 x 0,90 m", "2,00 x 1,20 m", "3,00 x 1,20 m"), _NO_BRAND, 130, 720),
+        Item("Mesa de reunião {}", ("oval oito lugares", "retangular doze lugares"), _FURNITURE, 890, 3900),
     )),
     Classe("domestico", "1.2.3.1.1.03.01", "Aparelhos e utensílios domésticos", 10, 10, True, True, (
         Item("Ar-condicionado split {}", ("9.000 BTU/h", "12.000 BTU/h", "18.000 BTU/h", "24.000 BTU/h inverter"),
@@ -195,7 +195,7 @@ CLASSES = (
              "HD 585")),), 480, 4200),
         Item("Macaco hidráulico {}", ("jacaré 2 toneladas", "garrafa 20 toneladas"), (("Bovenau", ("J2000",)),),
              240, 1900),
-        Item("Escada {}", ("de alumínio sete degraus", "extensível de fibra 7 m"), _SEM_MARCA, 190, 1700),
+        Item("Escada {}", ("de alumínio sete degraus", "extensível de fibra 7 m"), _NO_BRAND, 190, 1700),
     )),
     Classe("agricola", "1.2.3.1.1.01.20", "Máquinas e utensílios agropecuários", 10, 10, True, True, (
         Item("Roçadeira {}", ("costal a gasolina", "articulada para trator"), (("Stihl", ("FS 220", "FS 55")),
@@ -232,22 +232,22 @@ CLASSES = (
     )),
     Classe("arte", "1.2.3.1.1.04.06", "Obras de arte e peças para exposição", 100, 0, False, False, (
         Item("Quadro a óleo sobre tela, {}", ("paisagem rural", "retrato de ex-prefeito", "fundação da cidade"),
-             _SEM_MARCA, 900, 48000),
-        Item("Escultura em {}", ("bronze", "madeira entalhada", "pedra-sabão"), _SEM_MARCA, 1500, 92000),
+             _NO_BRAND, 900, 48000),
+        Item("Escultura em {}", ("bronze", "madeira entalhada", "pedra-sabão"), _NO_BRAND, 1500, 92000),
     )),
 )  # fmt: skip
 
-_COMUM = {"informatica": 26, "mobiliario": 34, "domestico": 10, "escritorio": 4, "comunicacao": 6, "audiovisual": 4}
-_ESCOLA = {"mobiliario": 48, "informatica": 16, "livro": 12, "domestico": 10, "audiovisual": 6, "musical": 2}
-_SAUDE = {"medico": 38, "mobiliario": 24, "informatica": 16, "domestico": 10, "comunicacao": 3, "audiovisual": 1}
-_OBRAS = {"ferramenta": 26, "industrial": 10, "veiculo": 12, "mobiliario": 14, "informatica": 10, "medicao": 6}
-_CAMPO = {"agricola": 28, "mobiliario": 20, "informatica": 14, "veiculo": 6, "medicao": 5, "ferramenta": 12}
-_SALAS = ("Recepção", "Gabinete", "Sala de reuniões", "Sala administrativa", "Almoxarifado", "Arquivo", "Copa")
-_ESCOLAS = tuple(f"EMEF {nome}" for nome in (
+_ORDINARY = {"informatica": 26, "mobiliario": 34, "domestico": 10, "escritorio": 4, "comunicacao": 6, "audiovisual": 4}
+_SCHOOL = {"mobiliario": 48, "informatica": 16, "livro": 12, "domestico": 10, "audiovisual": 6, "musical": 2}
+_HEALTH = {"medico": 38, "mobiliario": 24, "informatica": 16, "domestico": 10, "comunicacao": 3, "audiovisual": 1}
+_WORKS = {"ferramenta": 26, "industrial": 10, "veiculo": 12, "mobiliario": 14, "informatica": 10, "medicao": 6}
+_RURAL = {"agricola": 28, "mobiliario": 20, "informatica": 14, "veiculo": 6, "medicao": 5, "ferramenta": 12}
+_ROOMS = ("Recepção", "Gabinete", "Sala de reuniões", "Sala administrativa", "Almoxarifado", "Arquivo", "Copa")
+_SCHOOLS = tuple(f"EMEF {nome}" for nome in (
     "Monteiro Lobato", "Cecília Meireles", "Machado de Assis", "Anísio Teixeira", "Paulo Freire", "Tiradentes",
     "Castro Alves", "Cora Coralina", "Rui Barbosa", "Santos Dumont", "Rachel de Queiroz", "Dom Pedro II",
     "Mário Quintana", "Zilda Arns"))  # fmt: skip
-_CRECHES = tuple(f"CMEI {nome}" for nome in (
+_NURSERIES = tuple(f"CMEI {nome}" for nome in (
     "Pequeno Príncipe", "Arco-Íris", "Girassol", "Pingo de Gente", "Sementinha", "Mundo Encantado", "Estrela Guia",
     "Beija-Flor"))  # fmt: skip
 _UBS = tuple(f"UBS {nome}" for nome in (
@@ -255,46 +255,46 @@ _UBS = tuple(f"UBS {nome}" for nome in (
     "Parque das Águas", "Nossa Senhora Aparecida", "Zona Rural"))  # fmt: skip
 
 SETORES = (
-    Setor("GABPREF", "Gabinete do Prefeito", None, 2, _SALAS, {**_COMUM, "arte": 2}),
-    Setor("PGM", "Procuradoria-Geral do Município", "GABPREF", 2, _SALAS, {**_COMUM, "livro": 10}),
-    Setor("CGM", "Controladoria-Geral do Município", "GABPREF", 1, _SALAS, _COMUM),
-    Setor("SEMAD", "Secretaria Municipal de Administração", None, 4, _SALAS, _COMUM),
+    Setor("GABPREF", "Gabinete do Prefeito", None, 2, _ROOMS, {**_ORDINARY, "arte": 2}),
+    Setor("PGM", "Procuradoria-Geral do Município", "GABPREF", 2, _ROOMS, {**_ORDINARY, "livro": 10}),
+    Setor("CGM", "Controladoria-Geral do Município", "GABPREF", 1, _ROOMS, _ORDINARY),
+    Setor("SEMAD", "Secretaria Municipal de Administração", None, 4, _ROOMS, _ORDINARY),
     Setor("SEMAD-TI", "Departamento de Tecnologia da Informação", "SEMAD", 4,
           ("Sala de servidores", "Laboratório", "Suporte", "Almoxarifado"), {"informatica": 70, "comunicacao": 14,
           "mobiliario": 12}),
     Setor("SEMAD-PAT", "Divisão de Patrimônio e Almoxarifado", "SEMAD", 3, ("Depósito central",
          "Depósito de inservíveis",
-          "Sala administrativa"), _COMUM),
-    Setor("SEMFAZ", "Secretaria Municipal da Fazenda", None, 4, (*_SALAS, "Atendimento ao contribuinte", "Tesouraria"),
-          _COMUM),
-    Setor("SEMED", "Secretaria Municipal de Educação", None, 6, (*_SALAS, "Biblioteca pública"), {**_ESCOLA,
+          "Sala administrativa"), _ORDINARY),
+    Setor("SEMFAZ", "Secretaria Municipal da Fazenda", None, 4, (*_ROOMS, "Atendimento ao contribuinte", "Tesouraria"),
+          _ORDINARY),
+    Setor("SEMED", "Secretaria Municipal de Educação", None, 6, (*_ROOMS, "Biblioteca pública"), {**_SCHOOL,
          "veiculo": 3}),
-    Setor("SEMED-EF", "Coordenação do Ensino Fundamental", "SEMED", 24, _ESCOLAS, _ESCOLA),
-    Setor("SEMED-EI", "Coordenação da Educação Infantil", "SEMED", 11, _CRECHES, _ESCOLA),
-    Setor("SEMUS", "Secretaria Municipal de Saúde", None, 4, (*_SALAS, "Farmácia central"), {**_SAUDE, "veiculo": 4}),
-    Setor("SEMUS-AB", "Coordenação da Atenção Básica", "SEMUS", 11, _UBS, _SAUDE),
+    Setor("SEMED-EF", "Coordenação do Ensino Fundamental", "SEMED", 24, _SCHOOLS, _SCHOOL),
+    Setor("SEMED-EI", "Coordenação da Educação Infantil", "SEMED", 11, _NURSERIES, _SCHOOL),
+    Setor("SEMUS", "Secretaria Municipal de Saúde", None, 4, (*_ROOMS, "Farmácia central"), {**_HEALTH, "veiculo": 4}),
+    Setor("SEMUS-AB", "Coordenação da Atenção Básica", "SEMUS", 11, _UBS, _HEALTH),
     Setor("SEMUS-UPA", "Unidade de Pronto Atendimento 24 h", "SEMUS", 6, ("Recepção", "Triagem", "Sala vermelha",
-          "Observação", "Raio X", "Farmácia", "Almoxarifado"), _SAUDE),
-    Setor("SEMOB", "Secretaria Municipal de Obras e Infraestrutura", None, 5, (*_SALAS, "Garagem", "Oficina",
-          "Usina de asfalto"), _OBRAS),
+          "Observação", "Raio X", "Farmácia", "Almoxarifado"), _HEALTH),
+    Setor("SEMOB", "Secretaria Municipal de Obras e Infraestrutura", None, 5, (*_ROOMS, "Garagem", "Oficina",
+          "Usina de asfalto"), _WORKS),
     Setor("SEMOB-TR", "Departamento de Trânsito e Transporte", "SEMOB", 2, ("Sede", "Pátio",
-         "Terminal rodoviário"), _OBRAS),
-    Setor("SEMAS", "Secretaria Municipal de Assistência Social", None, 4, (*_SALAS, "CRAS Norte", "CRAS Sul", "CREAS",
-          "Casa de acolhimento"), {**_COMUM, "domestico": 22}),
-    Setor("SEMAM", "Secretaria Municipal de Meio Ambiente e Agricultura", None, 2, (*_SALAS, "Viveiro municipal",
+         "Terminal rodoviário"), _WORKS),
+    Setor("SEMAS", "Secretaria Municipal de Assistência Social", None, 4, (*_ROOMS, "CRAS Norte", "CRAS Sul", "CREAS",
+          "Casa de acolhimento"), {**_ORDINARY, "domestico": 22}),
+    Setor("SEMAM", "Secretaria Municipal de Meio Ambiente e Agricultura", None, 2, (*_ROOMS, "Viveiro municipal",
          "Patrulha "
-          "agrícola"), _CAMPO),
+          "agrícola"), _RURAL),
     Setor("SEMCULT", "Secretaria Municipal de Cultura e Turismo", None, 2, ("Teatro municipal", "Museu da cidade",
-          "Casa da cultura", "Sala administrativa"), {**_COMUM, "musical": 16, "arte": 6, "livro": 8,
+          "Casa da cultura", "Sala administrativa"), {**_ORDINARY, "musical": 16, "arte": 6, "livro": 8,
           "audiovisual": 14}),
     Setor("SEMEL", "Secretaria Municipal de Esporte e Lazer", None, 2, ("Ginásio municipal", "Estádio",
          "Piscina pública",
-          "Sala administrativa"), _COMUM),
+          "Sala administrativa"), _ORDINARY),
     Setor("GCM", "Guarda Civil Municipal", "GABPREF", 1, ("Base central", "Base norte", "Central de monitoramento",
-          "Reserva de armas"), {**_COMUM, "comunicacao": 20, "armamento": 14, "veiculo": 8}),
+          "Reserva de armas"), {**_ORDINARY, "comunicacao": 20, "armamento": 14, "veiculo": 8}),
 )  # fmt: skip
 
-NOMES = (
+FIRST_NAMES = (
     "Adriana", "Alessandro", "Aline", "Amanda", "Ana Paula", "André", "Antônio", "Beatriz", "Benedito", "Bruno",
     "Camila", "Carlos", "Cláudia", "Cristiane", "Daniel", "Débora", "Diego", "Edson", "Eduardo", "Elaine", "Fabiana",
     "Fábio", "Fernanda", "Flávio", "Francisco", "Gabriela", "Geraldo", "Gustavo", "Helena", "Inês", "Isabel",
@@ -303,7 +303,7 @@ NOMES = (
     "Maria", "Mônica", "Natália", "Nelson", "Patrícia", "Paulo", "Rafael", "Raimunda", "Regina", "Ricardo", "Roberto",
     "Rosângela", "Sandra", "Sérgio", "Simone", "Sônia", "Tatiane", "Thiago", "Valéria", "Vera", "Vinícius", "Wagner",
 )  # fmt: skip
-SOBRENOMES = (
+LAST_NAMES = (
     "Albuquerque", "Almeida", "Alves", "Andrade", "Araújo", "Azevedo", "Barbosa", "Barros", "Batista", "Borges",
     "Brandão", "Campos", "Cardoso", "Carvalho", "Castro", "Cavalcanti", "Conceição", "Correia", "Costa", "Cunha",
     "Dias",
@@ -316,7 +316,7 @@ SOBRENOMES = (
     "Vasconcelos",
     "Vieira",
 )  # fmt: skip
-CARGOS = (
+JOB_TITLES = (
     "Agente administrativo", "Assistente administrativo", "Auxiliar administrativo", "Chefe de divisão",
     "Coordenador", "Diretor de departamento", "Diretor escolar", "Enfermeiro", "Engenheiro civil", "Motorista",
     "Professor", "Secretário escolar", "Técnico de enfermagem", "Técnico de informática", "Almoxarife", "Zelador",

@@ -1,34 +1,13 @@
-"""`sispat backup ...`: Esteio's commands, in Portuguese, for our own database.
-
-Promises: the embedded server is backed up as its superuser, so that roles and their passwords are in the copy; it is
-started only by the commands that need the database.
-"""
+"""What `sispat backup ...` says, in Portuguese; in English Esteio's commands speak by themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING
-
-from esteio.cli import Own, Words, backup_commands
+from esteio.cli import Words
 from sispat.cli._backup_details import worded
-from sispat.cli._manutencao import fechado_para_restaurar
-from sispat.http.backup_state import operator_state_file
-from sispat.kernel.i18n import SOURCE, language
-from sispat.settings import Settings, carregar
+from sispat.kernel.i18n import SOURCE, Language, language
 
-if TYPE_CHECKING:
-    from esteio.backup import Backups
-    from esteio.cli import Notices
-    from esteio.postgres import Dsn
-    from esteio.postgres.embedded import Embedded
+__all__ = ["COMMAND_WORDS", "words_in"]
 
-__all__ = ["COMMAND_WORDS", "app", "avisados", "backup_variables", "montar"]
-
-_PREFIXO = "sispat_backup"
-_PASTA = "backup"
-_DOCUMENTOS = "documentos"
 _PORTUGUESE = Words(
     backup="Cópias de segurança, restauradas para prova antes de se contar com elas.",
     init=(
@@ -366,108 +345,12 @@ _PORTUGUESE = Words(
         "checksums": "somas de verificação das páginas",
     },
 )
-COMMAND_WORDS = _PORTUGUESE if language() == SOURCE else Words()
-"""Esteio speaks English by itself."""
 
 
-def montar(settings: Settings, dsn: Dsn) -> Backups:
-    """The copies that `settings` describe, of the database `dsn` as its owner has it."""
-    from esteio.backup import Backups
-    from esteio.backup.archive import Limit
-    from esteio.backup.store import Stores, stores_from_settings
-    from esteio.cli.environment import decryption, jobs, packing, retention
-
-    if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
-        (settings.data_dir / _PASTA).mkdir(parents=True, exist_ok=True)
-    variaveis = backup_variables(settings)
-    return Backups(
-        # The embedded server has no passwords: who runs the service may be its superuser, and reads everything as that.
-        dsn if settings.database_url is not None else dsn.with_(user="postgres"),
-        Stores(stores_from_settings(variaveis)),
-        prefix=_PREFIXO,
-        packing=packing(variaveis),
-        jobs=jobs(variaveis),
-        key=decryption(variaveis),
-        retention=retention(variaveis),
-        max_age=timedelta(seconds=settings.backup_max_age),
-        spool_limit=Limit(settings.backup_spool_limit, release=settings.backup_spool_full == "liberar"),
-        documents=settings.documents_dir or settings.data_dir / _DOCUMENTOS,
-        agent_file=operator_state_file(settings),
-        # Only our own directory makes itself; a place that somebody named may be a disk that is not mounted.
-        self_init=settings.backup_dir is None and not settings.aws_s3_bucket and not settings.backup_stores,
-    )
+def words_in(language: Language) -> Words:
+    """The words of one language."""
+    return _PORTUGUESE if language == SOURCE else Words()
 
 
-@contextmanager
-def _abrir(com_banco: bool) -> Iterator[Backups]:
-    from sispat.cli._servidor import encerravel
-
-    settings = carregar()
-    with encerravel(), _banco(settings, com_banco) as dsn:
-        yield montar(settings, dsn)
-
-
-@contextmanager
-def _restaurando() -> Iterator[Backups]:
-    """A dump is restored into a running server: where the database vanished, into an empty one made for it."""
-    from sispat.cli._servidor import encerravel
-
-    settings = carregar()
-    with encerravel(), _banco(settings, True, criar=True) as dsn:
-        yield montar(settings, dsn)
-
-
-@contextmanager
-def _banco(settings: Settings, preciso: bool, *, criar: bool = False) -> Iterator[Dsn]:
-    from esteio.postgres import Dsn
-    from sispat.cli._servidor import banco_em_uso
-
-    if not preciso:
-        yield settings.database_url or Dsn()
-        return
-    with banco_em_uso(settings, criar=criar) as dsn:
-        yield dsn
-
-
-def _servidor() -> Embedded | None:
-    """Our own server, whether it runs or not."""
-    from sispat.cli._servidor import servidor_proprio
-
-    settings = carregar()
-    return servidor_proprio(settings) if settings.database_url is None else None
-
-
-def backup_variables(settings: Settings) -> dict[str, str]:
-    """What the settings say of the stores and of encryption, by Esteio's names."""
-    frase = settings.backup_passphrase
-    return {
-        "BACKUP_DIR": str(settings.backup_dir or settings.data_dir / _PASTA),
-        "RETENTION_DAYS": str(settings.retention_days),
-        "BACKUP_KEEP": settings.backup_keep,
-        "AWS_S3_BUCKET": settings.aws_s3_bucket or "",
-        "BACKUP_STORES": settings.backup_stores,
-        "BACKUP_PASSPHRASE": frase.get_secret_value() if frase else "",
-        "BACKUP_RECIPIENTS": settings.backup_recipients,
-        "BACKUP_IDENTITY": str(settings.backup_identity or ""),
-        "BACKUP_LEVEL": str(settings.backup_level),
-        "BACKUP_THREADS": "" if settings.backup_threads is None else str(settings.backup_threads),
-        "BACKUP_JOBS": str(settings.backup_jobs or ""),
-    }
-
-
-def avisados(settings: Settings | None = None) -> Notices:
-    """Who is told of backups."""
-    from sispat.cli._avisos import avisos
-
-    settings = settings or carregar()
-    words = _PORTUGUESE if settings.lang == SOURCE else Words()
-    return avisos(settings, backup_variables(settings), words.checks)
-
-
-app = backup_commands(
-    _abrir,
-    COMMAND_WORDS,
-    lambda: carregar().timezone,
-    avisados,
-    own=Own(quiet=fechado_para_restaurar, server=_servidor, restoring=_restaurando),
-)
+COMMAND_WORDS = words_in(language())
+"""Of the terminal, read once: the help of each command is made of them when it is imported."""

@@ -1,0 +1,164 @@
+"""The service itself: where it listens, keeps its data, how it starts and ends, how it shows things."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from platformdirs import user_data_path
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from sispat.kernel.i18n import SOURCE, Language
+from sispat.settings._readers import (
+    DURATION,
+    SIZE,
+    read_language,
+    read_networks,
+    read_timezone,
+    read_url,
+    read_url_or_no,
+)
+from sispat.settings._types import Bytes, Group, Seconds, UserPath, YesNo
+from sispat.settings._variable import Variable
+
+__all__ = ["ServiceSettings"]
+
+
+class ServiceSettings(Group):
+    """The service itself: where it listens, keeps its data, how it starts and ends, how it shows things."""
+
+    data_dir: Annotated[
+        UserPath,
+        Variable(
+            "SISPAT_DATA_DIR",
+            "Onde ficam os dados desta máquina: o PostgreSQL embutido e a trava contra um segundo início.",
+            accepts="uma pasta em que se possa gravar",
+            default="a pasta de dados do usuário (no Linux, ~/.local/share/sispat)",
+        ),
+    ] = Field(default_factory=lambda: user_data_path("sispat", appauthor=False))
+    host: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=253, pattern=r"^\S+$"),
+        Variable(
+            "SISPAT_HOST",
+            "Endereço em que o serviço escuta: 127.0.0.1 só esta máquina, 0.0.0.0 toda a rede.",
+            accepts="um endereço IP ou nome desta máquina",
+        ),
+    ] = "127.0.0.1"
+    port: Annotated[
+        int,
+        Field(ge=0, le=65535),
+        Variable("SISPAT_PORT", "Porta em que o serviço escuta; 0 escolhe uma livre.", unit="porta TCP"),
+    ] = 8000
+    public_url: Annotated[
+        str | None,
+        BeforeValidator(read_url("http", "https")),
+        Variable(
+            "SISPAT_PUBLIC_URL",
+            "Endereço com que as pessoas chegam ao serviço; `sispat doctor` confere o certificado dele.",
+            accepts="https://patrimonio.cidade.gov.br, ou http://",
+        ),
+    ] = None
+    workers: Annotated[
+        int,
+        Field(ge=1, le=64),
+        Variable("SISPAT_WORKERS", "Quantos processos atendem.", unit="processos"),
+    ] = 2
+    worker_timeout: Annotated[
+        Seconds,
+        Field(ge=1, le=600),
+        Variable(
+            "SISPAT_WORKER_TIMEOUT",
+            "Um processo que não dá sinal por este tempo é encerrado e substituído.",
+            unit=DURATION,
+        ),
+    ] = 10.0
+    graceful_timeout: Annotated[
+        Seconds,
+        Field(ge=1, le=3600),
+        Variable(
+            "SISPAT_GRACEFUL_TIMEOUT",
+            "Ao encerrar, quanto se espera pelos pedidos em andamento; depois são interrompidos.",
+            unit=DURATION,
+        ),
+    ] = 30.0
+    drain_delay: Annotated[
+        Seconds,
+        Field(ge=0, le=300),
+        Variable(
+            "SISPAT_DRAIN_DELAY",
+            "Ao encerrar, por quanto tempo ainda se aceitam pedidos enquanto /api/health/ready já diz não; "
+            "para uso atrás de um balanceador.",
+            unit=DURATION,
+        ),
+    ] = 0.0
+    body_limit: Annotated[
+        Bytes,
+        Field(ge=16 * 1024, le=100 * 1024**2),
+        Variable(
+            "SISPAT_BODY_LIMIT",
+            "Maior corpo aceito num pedido; acima disso a resposta é 413. 1MB são 1024 x 1024 bytes.",
+            unit=SIZE,
+        ),
+    ] = 1024**2
+    forwarded_allow_ips: Annotated[
+        str,
+        BeforeValidator(read_networks),
+        Variable(
+            "SISPAT_FORWARDED_ALLOW_IPS",
+            "Proxies em cujos cabeçalhos X-Forwarded-* se acredita; * acredita em todos (só atrás de um proxy).",
+            accepts="endereços IP e redes separados por vírgulas, ou *",
+        ),
+    ] = "127.0.0.1,::1"
+    documents_dir: Annotated[
+        UserPath | None,
+        Variable(
+            "SISPAT_DOCUMENTS_DIR",
+            "Onde ficam os documentos enviados; entram em cada cópia de segurança, e voltam com ela.",
+            accepts="uma pasta",
+            default="SISPAT_DATA_DIR/documentos",
+        ),
+    ] = None
+    city_name: Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
+        Variable("SISPAT_CITY_NAME", "Nome no alto das telas.", accepts="de 1 a 120 letras"),
+    ] = "Prefeitura Municipal"
+    timezone: Annotated[
+        str,
+        BeforeValidator(read_timezone),
+        Variable(
+            "SISPAT_TIMEZONE",
+            "Fuso em que datas e horas são mostradas.",
+            accepts="um nome da base IANA, como America/Sao_Paulo ou America/Manaus",
+        ),
+    ] = "America/Sao_Paulo"
+    lang: Annotated[
+        Language,
+        BeforeValidator(read_language),
+        Variable(
+            "SISPAT_LANG",
+            "Idioma de quem não pede outro: nas telas e na API valem antes a escolha da pessoa, no rodapé, e o que o "
+            "navegador pede; nos comandos, sem esta variável, vale o idioma do terminal (LC_ALL, LC_MESSAGES, LANG).",
+            accepts="pt-BR ou en",
+        ),
+    ] = SOURCE
+    cep_url: Annotated[
+        str | None,
+        BeforeValidator(read_url_or_no("http", "https")),
+        Variable(
+            "SISPAT_CEP_URL",
+            "Serviço ViaCEP que preenche endereços pelo CEP; sem resposta dele, o endereço é digitado à mão.",
+            accepts="http:// ou https://, ou não para desligar a consulta",
+        ),
+    ] = "https://viacep.com.br"
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        BeforeValidator(lambda value: str(value).strip().lower()),
+        Variable("SISPAT_LOG_LEVEL", "A partir de que gravidade se registra.", accepts="debug, info, warning ou error"),
+    ] = "info"
+    log_format: Annotated[
+        Literal["text", "json"],
+        BeforeValidator(lambda value: str(value).strip().lower()),
+        Variable("SISPAT_LOG_FORMAT", "Registro para pessoas (text) ou para programas (json).", accepts="text ou json"),
+    ] = "text"
+    debug: Annotated[YesNo, Variable("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False

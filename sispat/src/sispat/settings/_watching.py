@@ -1,0 +1,97 @@
+"""What watches the service, and whom it tells."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, SecretStr
+
+from sispat.settings._readers import read_bool, read_channels, read_url
+from sispat.settings._types import Group, YesNo
+from sispat.settings._variable import Variable
+
+__all__ = ["WatchingSettings"]
+
+
+class WatchingSettings(Group):
+    """What watches the service, and whom it tells."""
+
+    enable_health_monitor: Annotated[
+        YesNo,
+        Variable(
+            "ENABLE_HEALTH_MONITOR",
+            "Se o operador mede a saúde periodicamente e guarda o histórico em SISPAT_DATA_DIR/health.sqlite.",
+        ),
+    ] = True
+    health_check_interval: Annotated[
+        int,
+        Field(ge=1000, le=3_600_000),
+        Variable(
+            "HEALTH_CHECK_INTERVAL",
+            "Intervalo entre duas medições que ficam no histórico; o que falha é visto em segundos, seja qual for.",
+            unit="ms",
+        ),
+    ] = 60_000
+    operations_token: Annotated[
+        SecretStr | None,
+        Field(min_length=16),
+        Variable(
+            "SISPAT_OPERATIONS_TOKEN",
+            "Abre /metrics e /operacao também quando o banco, que conhece as sessões, está fora; nada mais. "
+            "O Prometheus o envia como Authorization: Bearer.",
+            accepts="16 letras ou mais",
+            default="só a sessão ou a chave de um administrador",
+            secret=True,
+        ),
+    ] = None
+    webhook_url: Annotated[
+        SecretStr | None,
+        BeforeValidator(read_url("http", "https")),
+        Variable(
+            "WEBHOOK_URL",
+            "Quem é avisado de como terminam as cópias: Slack, Discord ou outro que receba JSON.",
+            accepts="http:// ou https://",
+            secret=True,
+        ),
+    ] = None
+    notify_urls: Annotated[
+        SecretStr | None,
+        BeforeValidator(read_channels),
+        Variable(
+            "SISPAT_NOTIFY_URLS",
+            "Outros canais dos avisos, separados por espaços, como no apprise; `sispat backup notify --test` os prova.",
+            accepts="mailtos://usuario:senha@smtp.cidade.gov.br?to=ti@cidade.gov.br, tgram://... e outros",
+            secret=True,
+        ),
+    ] = None
+    heartbeat_url: Annotated[
+        SecretStr | None,
+        BeforeValidator(read_url("http", "https")),
+        Variable(
+            "SISPAT_HEARTBEAT_URL",
+            "Chamado depois de cada cópia que deu certo, e com /fail depois de cada falha, como quer o Healthchecks.",
+            accepts="http:// ou https://",
+            secret=True,
+        ),
+    ] = None
+    sentry_dsn: Annotated[
+        SecretStr | None,
+        BeforeValidator(read_url("http", "https")),
+        Variable(
+            "SENTRY_DSN",
+            "Projeto do Sentry que recebe os erros.",
+            accepts="http:// ou https://",
+            secret=True,
+            reserved=True,
+        ),
+    ] = None
+    ups: Annotated[
+        bool | None,
+        BeforeValidator(read_bool),
+        Variable(
+            "SISPAT_UPS",
+            "Se um nobreak sustenta a máquina, o switch e o enlace: a resposta de uma pessoa, para `sispat doctor`.",
+            accepts="sim ou não (também true/false, 1/0)",
+            default="ninguém respondeu",
+        ),
+    ] = None
