@@ -104,3 +104,42 @@ def test_two_checks_of_one_name_are_refused() -> None:
 
     with pytest.raises(ValueError, match="a:x"):
         Monitor([Check("a:x", probe), Check("a:x", probe)])
+
+
+async def test_the_limit_of_a_check_holds_while_its_probe_is_slow_to_be_cancelled_and_no_second_one_is_begun() -> None:
+    begun, release = 0, asyncio.Event()
+
+    async def probe() -> float:
+        nonlocal begun
+        begun += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await release.wait()  # as a driver does that tells a frozen server to stop
+        return 1.0
+
+    c = check(probe, timeout=0.01, cache=0.0)
+    async with asyncio.timeout(30):
+        results = [await c.ask(), await c.ask()]
+    assert [r.status for r in results] == [Status.FAIL] * 2
+    assert begun == 1
+    release.set()
+    await c.ask()
+    assert begun == 2, "the one that was given up has ended"
+
+
+async def test_the_whole_is_unknown_while_an_essential_check_has_never_answered() -> None:
+    async def well() -> float:
+        return 1.0
+
+    async def slow() -> float:
+        await asyncio.Event().wait()
+        return 1.0
+
+    def monitor(essential: bool) -> Monitor:
+        return Monitor([Check("a:x", well), Check("b:x", slow, timeout=60, essential=essential)], patience=0.01)
+
+    report = await monitor(essential=True).report()
+    assert (report.status, report.causes) == (Status.UNKNOWN, ("b:x",))
+    assert report.results["b:x"].reason == "no answer yet"
+    assert (await monitor(essential=False).report()).status is Status.WARN

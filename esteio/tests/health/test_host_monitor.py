@@ -71,3 +71,43 @@ def test_it_runs_in_a_thread_of_its_own_and_begins_anew_after_an_error(tmp_path:
         assert tries == 2
     assert not host.is_alive()
     assert HistoryReader(tmp_path / "h").minutes(0)["x:x"][0].average == 1.0
+
+
+async def test_a_start_is_no_outage_but_what_was_well_once_or_never_is_for_long(tmp_path: Path) -> None:
+    clock, measurements, failing = ManualClock(), Measurements(), {"db:x", "web:x"}
+    measurements.began = clock.time()
+
+    def check(name: str) -> Check:
+        async def probe() -> float:
+            if name in failing:
+                raise OSError
+            return 1.0
+
+        return Check(name, probe, cache=0.0)
+
+    async def look(host: HostMonitor, *now_failing: str) -> None:
+        failing.clear()
+        failing.update(now_failing)
+        clock.advance(5)
+        await host.look(monitor)
+
+    monitor = Monitor([check("db:x"), check("web:x")])
+    host = HostMonitor(tmp_path / "h", measurements, lambda: monitor, clock=clock)
+    await look(host, "db:x", "web:x")
+    await look(host, "web:x")
+    await look(host)
+    # An operator that was begun anew, in a service that was begun anew: it knows that there was something to lose.
+    host, measurements.began = HostMonitor(tmp_path / "h", measurements, lambda: monitor, clock=clock), clock.time()
+    await look(host, "db:x")
+    now, reader = clock.time() + 1, HistoryReader(tmp_path / "h")
+    unknown, up, down = State.UNKNOWN, State.UP, State.DOWN
+    assert states(reader, "web:x", now) == [unknown, unknown, up], "before the monitor, and before the first readiness"
+    assert states(reader, SERVICE, now) == [unknown, unknown, up, down]
+    assert states(reader, "db:x", now) == [unknown, unknown, up, down]
+    assert reader.intervals(now - 3600, now)[SERVICE][1].reason == "starting"
+
+    host = HostMonitor(tmp_path / "never", measurements, lambda: monitor, clock=clock)
+    await look(host, "db:x")
+    clock.advance(290)
+    await look(host, "db:x")
+    assert states(HistoryReader(tmp_path / "never"), "db:x", clock.time() + 1)[-1] is down, "five minutes are no start"

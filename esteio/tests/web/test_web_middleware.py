@@ -1,5 +1,8 @@
 """The edge: health routes, request ids, body limits - over a bare Starlette application."""
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Iterator
 
 import httpx2
@@ -10,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from esteio.health import Check, Monitor
+from esteio.health import Check, Monitor, checks
+from esteio.postgres import Database, Dsn
 from esteio.serve import lifecycle
+from esteio.testing import FlakyProxy
 from esteio.web import BodyLimit, BodyTooLarge, RequestId, health_routes
 
 
@@ -73,6 +78,60 @@ async def test_health_tells_each_check(well: bool, status: int, word: str) -> No
     assert (r.status_code, r.headers["content-type"]) == (status, "application/health+json")
     assert r.json()["status"] == word
     assert r.json()["checks"]["db:responseTime"][0].get("observedValue") == (1.25 if well else None)
+
+
+async def test_the_first_ask_says_that_a_frozen_database_fails_and_every_route_answers_while_everything_hangs(
+    postgres_database: str,
+) -> None:
+    dsn = Dsn.parse(postgres_database)
+    (directory, port), *_ = dsn.hosts
+    lifecycle.ready, lifecycle.draining = True, False
+
+    async def never() -> float:
+        while not hung.is_set():  # however often it is cancelled
+            with contextlib.suppress(asyncio.CancelledError):
+                await hung.wait()
+        return 1.0
+
+    hung, taken, others = asyncio.Event(), [], []
+    answers: list[httpx2.Response] = []
+    with FlakyProxy(f"{directory}/.s.PGSQL.{port}") as proxy:
+        through = dsn.with_(hosts=(proxy.address,), parameters=(("sslmode", "disable"),))
+        async with Database(through, min_size=1) as database:
+            await database.ping(timeout=30.0)
+            proxy.freeze()
+            try:
+                for _ in range(3):  # the quickest of three: the machine may be busy
+                    watched = Monitor([checks.postgres(database), Check("partner:x", never, essential=False)])
+                    app = Starlette(routes=health_routes(watched))
+                    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x") as c:
+                        began = time.monotonic()
+                        answers.append(await c.get("/health"))
+                        taken.append(time.monotonic() - began)
+                        others += [
+                            (await c.get(f"/health/{route}")).status_code for route in ("live", "ready", "startup")
+                        ]
+            finally:
+                hung.set()
+                proxy.heal()
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.json()["output"].startswith("postgres:responseTime: ")
+        assert answer.json()["checks"]["partner:x"][0]["status"] == "fail"
+    assert set(others) == {200}
+    assert min(taken) < 1.0
+
+
+async def test_an_essential_check_that_never_answered_is_503_and_the_document_says_which() -> None:
+    async def slow() -> float:
+        await asyncio.Event().wait()
+        return 1.0
+
+    app = Starlette(routes=health_routes(Monitor([Check("db:x", slow, timeout=60.0)], patience=0.01)))
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x") as c:
+        r = await c.get("/health")
+    assert (r.status_code, r.json()["status"], r.json()["output"]) == (503, "fail", "db:x: no answer yet")
+    assert r.json()["checks"]["db:x"][0]["status"] == "unknown"
 
 
 async def test_a_request_is_named_by_us_and_a_harmless_name_of_the_clients_is_kept_apart() -> None:

@@ -1,8 +1,9 @@
 """One thing that can be well or not.
 
-Promises: a check never takes longer than its own time limit, is asked at most once per `cache` seconds
-however many ask, and a probe that raises is an answer, not an error. Before the first answer the status is
-`UNKNOWN`: not a number, and not zero.
+Promises: an answer never takes longer than the check's own time limit, also when the probe is slow to be cancelled; until
+that probe has ended no other one is begun, and the answer stays a failure. A check is asked at most once per `cache` seconds
+however many ask, and a probe that raises is an answer, not an error. Before the first answer the status is `UNKNOWN`: not
+a number, and not zero.
 """
 
 from __future__ import annotations
@@ -54,6 +55,16 @@ class Result:
 Probe = Callable[[], Awaitable[float]]
 
 
+class _NoAnswer(Exception):
+    """The time is over."""
+
+
+def _retrieve(probing: asyncio.Future[float]) -> None:
+    """Look at how a probe ended that nobody waits for: else asyncio complains of an exception never retrieved."""
+    if not probing.cancelled():
+        probing.exception()
+
+
 @dataclass(slots=True)
 class Check:
     """Asks `probe`, which returns an observed value or raises.
@@ -76,6 +87,7 @@ class Check:
     _last: Result | None = field(default=None, init=False)
     _asked_at: float = field(default=0.0, init=False)
     _running: asyncio.Task[Result] | None = field(default=None, init=False)
+    _probing: asyncio.Future[float] | None = field(default=None, init=False)
 
     @property
     def last(self) -> Result:
@@ -98,9 +110,8 @@ class Check:
     async def _probe(self) -> Result:
         status, observed, reason = Status.PASS, None, ""
         try:
-            async with asyncio.timeout(self.timeout):
-                observed = await self.probe()
-        except TimeoutError:
+            observed = await self._observed()
+        except (_NoAnswer, TimeoutError):
             status, reason = Status.FAIL, f"no answer within {self.timeout:g} s"
         except Unwell as unwell:
             status, observed, reason = unwell.status, unwell.observed, unwell.reason
@@ -113,6 +124,27 @@ class Check:
         self._asked_at = self.clock.monotonic()
         self._last = Result(status, observed, self.unit, self.clock.time(), reason)
         return self._last
+
+    async def _observed(self) -> float:
+        """What the probe says; raises `_NoAnswer` at the end of the time, whether or not the probe has ended by then."""
+        loop = asyncio.get_running_loop()
+        end, left = loop.time() + self.timeout, self._probing
+        if left is not None and not left.done() and left.get_loop() is loop:
+            await asyncio.wait({left}, timeout=self.timeout)  # given up last time, and not ended yet
+            if not left.done():
+                raise _NoAnswer
+        probing = self._probing = asyncio.ensure_future(self.probe())
+        # Not `asyncio.timeout`: that waits for the cleaning up of the cancelled probe, behind a frozen server for seconds.
+        try:
+            await asyncio.wait({probing}, timeout=max(0.0, end - loop.time()))
+        except asyncio.CancelledError:  # the loop ends
+            probing.cancel()
+            raise
+        if not probing.done():
+            probing.cancel()
+            probing.add_done_callback(_retrieve)
+            raise _NoAnswer
+        return probing.result()
 
     def _judged(self, observed: float) -> tuple[Status, str]:
         for status, bound in ((Status.FAIL, self.fail_above), (Status.WARN, self.warn_above)):

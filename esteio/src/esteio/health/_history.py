@@ -398,6 +398,14 @@ class HistoryReader:
             found.setdefault(name, []).append(Interval(State(state), begin, seen, reason))
         return {name: _filled(intervals, since, now, self._gap) for name, intervals in found.items()}
 
+    def ever_up(self) -> set[str]:
+        """The checks that were up or degraded at any time."""
+        rows = self._ask(
+            "select name from series where id in (select series from state where state in ('up', 'degraded')"
+            " union select series from day_state where state in ('up', 'degraded'))"
+        )
+        return {name for (name,) in rows}
+
     def _ask(self, statement: str, *parameters: object) -> list[Any]:
         if not self.path.exists():  # nobody has written yet, or nobody is to
             return []

@@ -1,7 +1,8 @@
 """What watches a host from beside the workers: asks the checks, reads what the workers measured, keeps the history.
 
 Promises: it depends on nothing that it watches; whatever fails while it looks is what it writes down, and nothing ends it but
-`stop`. States are written at each look, values once every `every` seconds.
+`stop`. States are written at each look, values once every `every` seconds. A failure of something that was never well, in the
+first minutes of the service, is no outage but a start: its state is unknown.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from esteio.clock import SYSTEM, Clock
 from esteio.health._check import Result, Status
-from esteio.health._history import History, Observation, State
+from esteio.health._history import History, HistoryReader, Observation, State
 from esteio.health._measurements import Measurements
 from esteio.health._monitor import Monitor, Report
 from esteio.health._vitals import Vitals
@@ -24,8 +25,11 @@ __all__ = ["SERVICE", "HostMonitor"]
 
 SERVICE = "service"
 """The series of the states of the whole."""
+STARTING = "starting"
+"""The reason of an unknown state before the first readiness."""
 _LOOK_EVERY = 5.0  # seconds
 _GAP = 60.0  # seconds without a look: what was then is unknown
+_STARTING = 300.0  # seconds from the start of the service: what was not well once by then is down
 _logger = logging.getLogger("esteio.health")
 _STATES = {
     Status.PASS: State.UP, Status.WARN: State.DEGRADED, Status.FAIL: State.DOWN, Status.UNKNOWN: State.UNKNOWN,
@@ -59,6 +63,7 @@ class HostMonitor:
         self._closed = closed
         self._clock = clock
         self._vitals = Vitals()
+        self._were_up: set[str] | None = None
         self._sampled_at = float("-inf")
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -121,7 +126,18 @@ class HostMonitor:
             values = self._vitals(self._measurements.read(), now)
             values |= {name: r.observed for name, r in report.results.items() if r.observed is not None}
         # In a thread: a disk that hangs or a file that is locked stops no check.
-        await asyncio.to_thread(self._history.observe, Observation(now, values, self._states(report)))
+        await asyncio.to_thread(self._keep, now, values, report)
+
+    def _keep(self, now: float, values: dict[str, float], report: Report) -> None:
+        if self._were_up is None:
+            self._were_up = HistoryReader(self._history.path).ever_up()
+        states = self._states(report)
+        self._were_up.update(name for name, (state, _) in states.items() if state in (State.UP, State.DEGRADED))
+        if now - self._measurements.began < _STARTING:
+            for name, (state, _) in states.items():
+                if state is State.DOWN and name not in self._were_up:
+                    states[name] = (State.UNKNOWN, STARTING)
+        self._history.observe(Observation(now, values, states))
 
     def _states(self, report: Report) -> dict[str, tuple[State, str]]:
         closed = self._closed()

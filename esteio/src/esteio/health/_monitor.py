@@ -13,7 +13,10 @@ __all__ = ["Monitor", "Report"]
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole, and each part by its check's name; `causes` are the failures that no other failure explains."""
+    """The whole, and each part by its check's name; `causes` are the failures that no other failure explains.
+
+    Where the whole is UNKNOWN, they are the essential checks that have not answered yet.
+    """
 
     status: Status
     results: Mapping[str, Result]
@@ -40,14 +43,16 @@ class Monitor:
         self._patience = patience
 
     async def report(self) -> Report:
-        """FAIL when an essential check fails, WARN when anything else is not well, else PASS."""
+        """FAIL if an essential check fails, UNKNOWN if one never answered, WARN if anything else is not well, else PASS."""
         asked = {check.name: asyncio.ensure_future(check.ask()) for check in self.checks}
         if asked:
             _, late = await asyncio.wait(asked.values(), timeout=self._patience)
             for each in late:
                 each.cancel()  # only our wait: the probe goes on, and its answer is the next one's
         results = {check.name: _result(check, asked[check.name]) for check in self.checks}
-        return Report(_overall(self.checks, results), results, _causes(self.checks, results))
+        status = _overall(self.checks, results)
+        found = _causes if status is not Status.UNKNOWN else _silent
+        return Report(status, results, found(self.checks, results))
 
 
 def _result(check: Check, asked: asyncio.Future[Result]) -> Result:
@@ -60,7 +65,13 @@ def _result(check: Check, asked: asyncio.Future[Result]) -> Result:
 def _overall(checks: Sequence[Check], results: Mapping[str, Result]) -> Status:
     if any(results[c.name].status is Status.FAIL and c.essential for c in checks):
         return Status.FAIL
+    if _silent(checks, results):
+        return Status.UNKNOWN  # nobody knows that it works, so nobody may say that it does
     return Status.PASS if all(r.status is Status.PASS for r in results.values()) else Status.WARN
+
+
+def _silent(checks: Sequence[Check], results: Mapping[str, Result]) -> tuple[str, ...]:
+    return tuple(each.name for each in checks if each.essential and results[each.name].status is Status.UNKNOWN)
 
 
 def _causes(checks: Sequence[Check], results: Mapping[str, Result]) -> tuple[str, ...]:

@@ -5,8 +5,9 @@
   while it drains - never because a dependency is away: that would take every instance out at once. Under
   maintenance it says no where it is given the switch: then a load balancer's own page is what people see.
 - `{prefix}/startup`: has it started? Yes from the first readiness on, whatever comes after.
-- `{prefix}`: how is everything? health+json (draft-inadarei-api-health-check-06); 503 when an essential
-  check fails.
+- `{prefix}`: how is everything? health+json (draft-inadarei-api-health-check-06); 503 when an essential check fails, or
+  has never answered: the draft knows no "unknown" of the whole, and what nobody knows to be well gets no requests. The first
+  who asks waits for the first answers, as everybody does: at most as long as the monitor's patience.
 """
 
 from __future__ import annotations
@@ -69,13 +70,15 @@ def health_routes(
 
     async def health(_: Request) -> Response:
         report = await monitor.report()
-        body: dict[str, Any] = {"status": report.status, "serviceId": service, "version": version}
+        failed = report.status in (Status.FAIL, Status.UNKNOWN)
+        status = Status.FAIL if failed else report.status
+        body: dict[str, Any] = {"status": status, "serviceId": service, "version": version}
         if report.causes:
             body["output"] = "; ".join(_cause(name, report.results[name]) for name in report.causes)
         body["checks"] = _checks(report)
         return Response(
             json.dumps(body),
-            503 if report.status is Status.FAIL else 200,
+            503 if failed else 200,
             media_type="application/health+json",
             headers=_NO_STORE,
         )

@@ -38,9 +38,8 @@ def verdict(facts: Facts, words: Words, names: Mapping[str, str]) -> tuple[str, 
         return "closed", words["closed"]
     if report.status is Status.FAIL:
         return "fail", words["fail"].format(causes=_causes(report, report.causes, names))
-    unknown = [name for name, result in report.results.items() if result.status is Status.UNKNOWN]
-    if report.results and len(unknown) == len(report.results):
-        return "unknown", words["unknown"].format(causes=_causes(report, unknown, names))
+    if report.status is Status.UNKNOWN:
+        return "unknown", words["unknown"].format(causes=_causes(report, report.causes, names))
     ill = [name for name, result in report.results.items() if result.status is not Status.PASS]
     if ill:
         return "warn", words["warn"].format(causes=_causes(report, ill, names))
