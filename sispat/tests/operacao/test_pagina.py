@@ -41,3 +41,18 @@ async def test_while_the_database_is_away_a_browser_asks_for_the_token() -> None
         assert "Não funciona: Banco de dados" in page.text
     async with abrir(nobody) as c:
         assert (await c.get("/operacao", headers=session)).status_code == 503
+
+
+async def test_anybody_sees_whether_the_service_works_and_nothing_of_its_inside_also_without_the_database() -> None:
+    nobody = Dsn.parse("postgresql://x@127.0.0.1:9/x?pool_timeout=1")
+    async with abrir(nobody) as c:
+        page, badge = await c.get("/situacao"), await c.get("/situacao/badge.svg")
+        summary = await c.get("/api/health/summary.json")
+        english = await c.get("/situacao", headers={"Accept-Language": "en"})
+    assert [each.status_code for each in (page, badge, summary, english)] == [200] * 4
+    assert "O serviço está fora do ar." in page.text
+    assert "SISPAT: fora do ar" in badge.text
+    assert "The service is down." in english.text
+    assert summary.json()["status"] == "down"
+    for inside in ("postgres", "127.0.0.1", "disk", "Banco"):
+        assert inside not in page.text + badge.text + summary.text

@@ -21,6 +21,7 @@ PAGINAS += (
     "/auditoria",
     "/bloqueios",
     "/operacao",
+    "/situacao",
 )
 PAGINAS += (
     "/usuarios",

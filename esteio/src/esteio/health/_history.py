@@ -387,11 +387,11 @@ class HistoryReader:
         )
         return {name: State(state) for name, state in rows}
 
-    def intervals(self, since: float, now: float) -> dict[str, list[Interval]]:
-        """How each check stood from `since` to `now`; unknown where nobody observed it."""
+    def intervals(self, since: float, now: float, *, only: str | None = None) -> dict[str, list[Interval]]:
+        """How each check - or `only` one - stood from `since` to `now`; unknown where nobody observed it."""
         rows = self._ask(
             "select name, state, since, seen, reason from state join series on id = series where seen >= ?"
-            " order by name, since", since,
+            " and (? is null or name = ?) order by name, since", since, only, only,
         )  # fmt: skip
         found: dict[str, list[Interval]] = {}
         for name, state, begin, seen, reason in rows:

@@ -16,6 +16,7 @@ from esteio.web import Measure, health_metrics_route
 from esteio.web.limits import RuleSet
 from esteio.web.metrics import Exports, metrics_route
 from esteio.web.operations import operations_routes
+from esteio.web.status_page import status_routes
 from sispat.http.backup_state import operator_state_file
 from sispat.http.maintenance import UnderMaintenance
 from sispat.http.service import Service
@@ -23,9 +24,9 @@ from sispat.kernel.i18n import _, language
 from sispat.operacao.access import admit
 from sispat.operacao.monitor import history_file
 
-__all__ = ["PAGE", "measuring", "operation_routes"]
+__all__ = ["PAGE", "PUBLIC_PAGE", "measuring", "operation_routes"]
 
-PAGE = "/operacao"
+PAGE, PUBLIC_PAGE = "/operacao", "/situacao"
 _STATEMENTS = 20  # of each worker, those that took the most time
 
 
@@ -58,6 +59,16 @@ def operation_routes(service: Service) -> list[Route]:
             maintenance=service.maintenance,
             backups=backups,
             names=_names,
+            language=lambda _request: language(),
+            timezone=settings.timezone,
+        ),
+        *status_routes(
+            service.health,
+            history,
+            path=PUBLIC_PAGE,
+            summary="/api/health/summary.json",
+            title="SISPAT",
+            maintenance=service.maintenance,
             language=lambda _request: language(),
             timezone=settings.timezone,
         ),
