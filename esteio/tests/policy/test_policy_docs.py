@@ -24,7 +24,13 @@ from esteio import (
 from esteio.policy import AIMD, Constant, CountWindow, Exponential, Gradient, RetryBudget, TimeWindow
 
 DOCS = Path(__file__).parents[3] / "docs"
-PAGES = ("tutorial/policy.md", "reference/policy.md", "how-to/coming-from.md", "explanation/policy-semantics.md")
+PAGES = (
+    "tutorial/policy.md",
+    "reference/policy.md",
+    "how-to/call-other-services.md",
+    "how-to/coming-from.md",
+    "explanation/policy-semantics.md",
+)
 REFERENCE = (DOCS / "reference/policy.md").read_text(encoding="utf-8")
 KINDS: dict[type[Policy], Policy] = {
     type(policy): policy

@@ -3,9 +3,12 @@
 import asyncio
 import gc
 import threading
+import urllib.error
+from email.message import Message
 from functools import partial
 from typing import Any
 
+import httpx2
 import pytest
 
 from esteio import (
@@ -421,6 +424,43 @@ def test_a_pipeline_without_a_breaker_says_so() -> None:
 
 
 # -- presets
+
+
+def http_errors(status: int) -> list[Exception]:
+    """What clients raise for an answer of this status."""
+    import requests
+
+    asked = httpx2.Request("GET", "http://x/")
+    theirs = requests.Response()
+    theirs.status_code = status
+    as_aiohttp = OSError()
+    as_aiohttp.status = status  # type: ignore[attr-defined]
+    return [
+        httpx2.HTTPStatusError("", request=asked, response=httpx2.Response(status, request=asked)),
+        requests.HTTPError(response=theirs),
+        urllib.error.HTTPError("http://x/", status, "", Message(), None),
+        as_aiohttp,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "transient"),
+    [(399, True), (400, False), (404, False), (408, True), (429, True), (499, False), (500, True)],
+)
+def test_an_answer_that_says_that_the_request_is_wrong_is_not_asked_for_again(status: int, transient: bool) -> None:
+    for error in http_errors(status):
+        assert presets.transient_http_error(error) is transient, error
+    assert presets.transient_http_error(ConnectionRefusedError())
+
+
+def test_the_preset_for_http_neither_repeats_nor_counts_a_404() -> None:
+    pipe = presets.external_api("api", idempotent=True, clock=ManualClock(), registry=None)
+    for error in http_errors(404):
+        dep = flaky(error)
+        with pytest.raises(type(error)):
+            pipe.call(dep)
+        assert dep.calls == 1
+    assert pipe.circuit.state == "closed"
 
 
 @pytest.mark.parametrize(

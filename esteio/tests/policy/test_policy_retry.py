@@ -35,7 +35,7 @@ def pipe_of(*policies: Policy, clock: ManualClock | None = None, random: float =
 
 
 def safe(attempts: int | None = 3, **more: Any) -> Retry:
-    return Retry(attempts, idempotent=True, **more)
+    return Retry(attempts, idempotent=True, **{"backoff": Exponential(1.0), **more})
 
 
 def test_it_tries_again_with_exponential_waits_and_returns_the_first_answer() -> None:
@@ -315,15 +315,57 @@ def test_our_own_rejections_are_retried_only_when_their_retry_after_fits_the_dea
         dep = flaky(OSError, "ok")
         if reached:
             assert pipe.call(dep) == "ok"
-            assert clock.monotonic() == pytest.approx(11, abs=1.5)
+            assert clock.monotonic() == 10.0, "until the circuit lets somebody in, and not in vain before"
         else:
             with pytest.raises(OSError):  # noqa: PT011 - why it failed, not that the circuit opened over it
                 pipe.call(dep)
-            assert clock.monotonic() == 1.0
+            assert clock.monotonic() == 0.0
     dep = flaky(CircuitOpen("x", "open", 1.0))
     with pytest.raises(CircuitOpen):
         pipe_of(safe()).call(dep)
     assert dep.calls == 1
+
+
+def test_nobody_waits_for_an_attempt_that_the_open_circuit_would_reject() -> None:
+    clock = ManualClock()
+    pipe = pipe_of(safe(5, jitter="none"), CircuitBreaker(failures=2, open_for=30), clock=clock)
+    dep = flaky(OSError("down"))
+    with pytest.raises(OSError, match="down") as caught:
+        pipe.call(dep)
+    noted = attempts_of(caught.value)
+    assert noted is not None
+    assert (dep.calls, noted.count, noted.reason, clock.monotonic()) == (2, 2, "rejected", 1.0)
+    pipe.circuit.reset()
+
+    def block() -> None:
+        for attempt in pipe.attempts():
+            with attempt:
+                raise OSError("block")
+
+    with pytest.raises(OSError, match="block"):
+        block()
+    assert clock.monotonic() == 2.0
+
+
+def test_an_attempt_that_was_rejected_is_not_counted() -> None:
+    class Clock(ManualClock):
+        def sleep(self, seconds: float) -> None:
+            pipe.circuit.isolate()  # as others' failures would, while this call waits
+            super().sleep(seconds)
+
+    pipe = pipe_of(safe(5, jitter="none"), CircuitBreaker(), clock=Clock())
+    with pytest.raises(OSError) as caught:  # noqa: PT011
+        pipe.call(flaky(OSError()))
+    noted = attempts_of(caught.value)
+    assert noted is not None
+    assert (noted.count, noted.reason) == (1, "rejected")
+
+
+def test_the_default_waits_leave_room_for_all_attempts_within_a_deadline_of_a_second() -> None:
+    clock = ManualClock()
+    dep = flaky(OSError(), OSError(), "ok")
+    assert pipe_of(Deadline(1.0), Retry(idempotent=True), clock=clock).call(dep) == "ok"
+    assert clock.monotonic() == pytest.approx(0.3)
 
 
 def test_a_passed_deadline_is_never_retried() -> None:

@@ -21,9 +21,13 @@ Backoff = Iterable[float] | Callable[[], Iterable[float]]
 
 @dataclass(frozen=True, slots=True)
 class Exponential:
-    """`initial`, then `factor` times longer each time, at most `cap` seconds."""
+    """`initial`, then `factor` times longer each time, at most `cap` seconds.
 
-    initial: float = 1.0
+    The default begins with a tenth of a second, as stamina does: three attempts then wait at most 0.3 s, which a caller
+    with a deadline of a second can afford. Where nobody waits for the answer, begin with 1 s or more.
+    """
+
+    initial: float = 0.1
     factor: float = 2.0
     cap: float = 30.0
 

@@ -21,7 +21,7 @@ from esteio.policy._events import AttemptFailed, Recovered, RetriesGaveUp
 from esteio.policy._outcome import ATTEMPTS_SEEN, Attempts
 from esteio.policy._parameters import flag, name_or_none
 from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
-from esteio.policy._retry_run import GiveUp, RetryRules, RetryRun
+from esteio.policy._retry_run import GiveUp, RetryRules, RetryRun, ShutFor, never_shut
 from esteio.policy._scope import ONLY_RETRYING, OPEN_END, SCOPE, Scope, leave, time_source
 from esteio.policy._test_switches import pause, pause_async
 
@@ -102,9 +102,9 @@ class BoundRetry(Bound[Retry]):
 
     # -- shared by both shells
 
-    def start(self) -> RetryRun:
-        """The run of a call whose first attempt begins now."""
-        return RetryRun(self.definition, self._now(), self._random, self.budget)
+    def start(self, shut_for: ShutFor) -> RetryRun:
+        """The run of a call whose first attempt has failed."""
+        return RetryRun(self.definition, self._now(), self._random, self.budget, shut_for)
 
     def next_wait(self, run: RetryRun, failure: object, scope: Scope) -> float | None:
         """Seconds until the next attempt; None when `failure` is the end, which is then noted and told."""
@@ -133,21 +133,21 @@ class BoundRetry(Bound[Retry]):
 
     def recovered(self, run: RetryRun, result: Any) -> Any:
         """Tell that a later attempt succeeded; hands `result` on."""
-        self._seen(run.attempt)
+        self._seen(run.made)
         if events.active():
-            events.emit(Recovered(self.name, run.attempt, self._now() - run.started))
+            events.emit(Recovered(self.name, run.made, self._now() - run.started))
         return result
 
     def _give_up(self, run: RetryRun, reason: str, error: Exception | None) -> None:
         answer = run.answer(error)
         if answer is not error:
             error, reason = answer, "rejected"
-        self._seen(run.attempt)
+        self._seen(run.made)
         elapsed = self._now() - run.started
         if error is not None and (reason != "final" or run.attempt > 1):
-            _note(error, Attempts(self.name, run.attempt, elapsed, reason))
+            _note(error, Attempts(self.name, run.made, elapsed, reason))
         if reason != "final" and events.active():
-            events.emit(RetriesGaveUp(self.name, run.attempt, elapsed, reason, error))
+            events.emit(RetriesGaveUp(self.name, run.made, elapsed, reason, error))
 
     @staticmethod
     def _seen(attempts: int) -> None:
@@ -157,8 +157,8 @@ class BoundRetry(Bound[Retry]):
 
     # -- wrapping
 
-    def wrap(self, call: AnyCall) -> AnyCall:
-        """Retry a plain function."""
+    def wrap(self, call: AnyCall, shut_for: ShutFor = never_shut) -> AnyCall:
+        """Retry a plain function; `shut_for`: the seconds for which something inside will let no call through."""
         budget, rest = self.budget, self.rest
         scope, enter, restore = SCOPE.get, SCOPE.set, SCOPE.reset
 
@@ -184,15 +184,15 @@ class BoundRetry(Bound[Retry]):
                 restore(token)
                 return result
             try:
-                return rest(call, args, kwargs, failure, result)
+                return rest(shut_for, call, args, kwargs, failure, result)
             finally:
                 failure = None
                 leave(token)
 
         return retried
 
-    def wrap_async(self, call: AnyCall) -> AnyCall:
-        """Retry a coroutine function."""
+    def wrap_async(self, call: AnyCall, shut_for: ShutFor = never_shut) -> AnyCall:
+        """Retry a coroutine function; see `wrap`."""
         budget, rest = self.budget, self.rest_async
         scope, enter, restore = SCOPE.get, SCOPE.set, SCOPE.reset
 
@@ -218,18 +218,20 @@ class BoundRetry(Bound[Retry]):
                 restore(token)
                 return result
             try:
-                return await rest(call, args, kwargs, failure, result)
+                return await rest(shut_for, call, args, kwargs, failure, result)
             finally:
                 failure = None
                 leave(token)
 
         return retried
 
-    def rest(self, call: AnyCall, args: Any, kwargs: Any, error: Exception | None, result: Any) -> Any:
+    def rest(
+        self, shut_for: ShutFor, call: AnyCall, args: Any, kwargs: Any, error: Exception | None, result: Any
+    ) -> Any:
         """All after the first attempt, which ended with `error` or else `result`."""
         if error is None and self.definition.acceptable(result):
             return result
-        run = self.start()
+        run = self.start(shut_for)
         try:
             while (wait := self.next_wait(run, result if error is None else error, SCOPE.get())) is not None:
                 pause(self.clock, wait)
@@ -247,11 +249,13 @@ class BoundRetry(Bound[Retry]):
         finally:
             error = run.real = None  # their tracebacks hold this frame: no cycle for the collector
 
-    async def rest_async(self, call: AnyCall, args: Any, kwargs: Any, error: Exception | None, result: Any) -> Any:
+    async def rest_async(
+        self, shut_for: ShutFor, call: AnyCall, args: Any, kwargs: Any, error: Exception | None, result: Any
+    ) -> Any:
         """As `rest`, for coroutine functions."""
         if error is None and self.definition.acceptable(result):
             return result
-        run = self.start()
+        run = self.start(shut_for)
         try:
             while (wait := self.next_wait(run, result if error is None else error, SCOPE.get())) is not None:
                 await pause_async(self.clock, wait)
@@ -274,7 +278,7 @@ class BoundRetry(Bound[Retry]):
         error = run.answer(error)
         try:
             if self.definition.wrap and (error is None or self.definition.wants(error)):
-                raise RetriesExhausted(self.name, run.attempt, self._now() - run.started, result) from error
+                raise RetriesExhausted(self.name, run.made, self._now() - run.started, result) from error
             if error is not None:
                 raise error
             return result

@@ -13,12 +13,20 @@ from esteio.policy._errors import NEVER_HANDLED, DeadlineExceeded, Rejected
 from esteio.policy._parameters import ExceptionTypes, count, exception_types, flag, function, seconds
 from esteio.policy._test_switches import SWITCHES
 
-__all__ = ["GiveUp", "RetryRules", "RetryRun", "retry_after_of"]
+__all__ = ["GiveUp", "RetryRules", "RetryRun", "ShutFor", "never_shut", "retry_after_of"]
+
+ShutFor = Callable[[], float]
+"""Seconds for which a circuit breaker inside lets nothing through."""
 
 _JITTERS: tuple[str, ...] = get_args(Jitter)
 _FINAL = (DeadlineExceeded, *NEVER_HANDLED)
 _RETRY_AFTER_JITTER = 0.1  # so that callers told the same Retry-After do not all come back at the same moment
 _WRAPPERS = 5  # clients wrap the socket's error a few times; more is a chain of its own making
+
+
+def never_shut() -> float:
+    """For retries without a circuit breaker inside."""
+    return 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +98,7 @@ class RetryRules:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Stop, for this reason: attempts, deadline, budget, retry_after, final (an error that is not retried)."""
+    """Stop, for this reason: attempts, deadline, budget, retry_after, rejected, final (an error that is not retried)."""
 
     reason: str
 
@@ -98,10 +106,15 @@ class GiveUp:
 class RetryRun:
     """Counts attempts and chooses the waits; exists from a call's first failure on and belongs to this call alone."""
 
-    __slots__ = ("_budget", "_random", "_waits", "attempt", "real", "rules", "started")
+    __slots__ = ("_budget", "_random", "_rejected", "_shut_for", "_waits", "attempt", "real", "rules", "started")
 
     def __init__(
-        self, rules: RetryRules, started: float, random: Callable[[], float], budget: BudgetState | None
+        self,
+        rules: RetryRules,
+        started: float,
+        random: Callable[[], float],
+        budget: BudgetState | None,
+        shut_for: ShutFor = never_shut,
     ) -> None:
         self.rules = rules
         self.started = started
@@ -109,7 +122,14 @@ class RetryRun:
         self.real: Exception | None = None  # the last error that was no rejection; whoever ends the run drops it
         self._random = random
         self._budget = budget
+        self._shut_for = shut_for
+        self._rejected = 0
         self._waits = waits(as_backoff(rules.backoff), rules.jitter, random)
+
+    @property
+    def made(self) -> int:
+        """Attempts that reached the function, or the one that did not."""
+        return max(1, self.attempt - self._rejected)
 
     def after(self, failure: object, left: float, wall: Callable[[], float]) -> float | GiveUp:
         """Seconds to wait before the next attempt, or why there is none.
@@ -118,26 +138,40 @@ class RetryRun:
         the wall clock (for a Retry-After that is a date).
         """
         rules = self.rules
-        if isinstance(failure, Exception) and not isinstance(failure, Rejected):
+        if isinstance(failure, Rejected):
+            self._rejected += 1
+        elif isinstance(failure, Exception):
             self.real = failure
         if isinstance(failure, Exception) and not rules.wants(failure):
             return GiveUp("final")
         if self.attempt >= min(rules.attempts or inf, SWITCHES.attempts or inf):
             return GiveUp("attempts")
-        wait = next(self._waits)
-        asked = retry_after_of(failure, wall)
-        if asked is not None:
-            if asked > rules.retry_after_max:
-                return GiveUp("retry_after")
-            wait = max(wait, asked * (1 + _RETRY_AFTER_JITTER * self._random()))
-        if isinstance(failure, Rejected) and left == inf:
-            return GiveUp("final")  # nobody said how long it may take, so our own rejection is the answer
+        wait = self._wait(failure, left, wall)
+        if isinstance(wait, GiveUp):
+            return wait
         if wait >= left:
             return GiveUp("deadline")
         if self._budget is not None and not self._budget.withdraw():
             return GiveUp("budget")  # asked last: what another rule ends costs the others no retry
         self.attempt += 1
         return wait
+
+    def _wait(self, failure: object, left: float, wall: Callable[[], float]) -> float | GiveUp:
+        """The back-off, or longer where the server or a circuit on the way to it says for how long it lets nobody in."""
+        wait = next(self._waits)
+        asked = retry_after_of(failure, wall)
+        shut_for = self._shut_for()
+        if isinstance(failure, Rejected) and left == inf:
+            return GiveUp("final")  # nobody said how long it may take, so our own rejection is the answer
+        if shut_for > wait:
+            if left == inf or shut_for >= left:
+                return GiveUp("rejected")  # the next attempt would be, after a wait for nothing
+            asked = max(shut_for, asked or 0.0)
+        if asked is None:
+            return wait
+        if asked > self.rules.retry_after_max:
+            return GiveUp("retry_after")
+        return max(wait, asked * (1 + _RETRY_AFTER_JITTER * self._random()))
 
     def answer(self, error: Exception | None) -> Exception | None:
         """What the caller is to see: why it failed, not that the circuit has opened over it."""

@@ -9,7 +9,8 @@
 
 Promises: `database`, `external_api` and `filesystem` build pipelines of Retry, CircuitBreaker, Timeout; the
 `retry_...` functions call one function at once with the retry alone, for plain and coroutine functions alike.
-`idempotent` must be said, as everywhere: see `Retry`.
+`idempotent` must be said, as everywhere: see `Retry`. What asks other people's HTTP services neither repeats nor
+counts an answer that says that the request is wrong (`transient_http_error`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = [
     "retry_external_api",
     "retry_filesystem",
     "retry_operation",
+    "transient_http_error",
 ]
 
 R = TypeVar("R")
@@ -46,9 +48,26 @@ _RETRIES: dict[str, tuple[int, Exponential]] = {
 }
 
 
+_PASSING = (408, 425, 429)  # Request Timeout, Too Early, Too Many Requests (RFC 9110, 8470, 6585)
+
+
+def transient_http_error(error: Exception) -> bool:
+    """Whether asking again may help, for `when=` of Retry and of CircuitBreaker around an HTTP client.
+
+    An answer from 400 to 499 says that the request is wrong, and will be so again; 408, 425 and 429 pass, and so do 5xx and
+    whatever is no answer, such as a refused connection. Reads the status that errors of httpx2, requests, aiohttp and
+    urllib carry; let the client raise it (`raise_for_status()`).
+    """
+    response = getattr(error, "response", None)
+    carriers = (getattr(response, "status_code", None), getattr(error, "status", None), getattr(error, "code", None))
+    status = next((value for value in carriers if isinstance(value, int)), 0)
+    return not 400 <= status <= 499 or status in _PASSING
+
+
 def _retry(kind: str, idempotent: bool) -> Retry:
     attempts, backoff = _RETRIES[kind]
-    return Retry(attempts, backoff, idempotent=idempotent)
+    when = transient_http_error if kind == "external_api" else None
+    return Retry(attempts, backoff, idempotent=idempotent, when=when)
 
 
 def database(name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY) -> Pipeline:
@@ -67,7 +86,7 @@ def external_api(
     """For calls to somebody else's HTTP service."""
     policies: tuple[Policy, ...] = (
         _retry("external_api", idempotent),
-        CircuitBreaker(failures=3, successes=2, open_for=60),
+        CircuitBreaker(failures=3, successes=2, open_for=60, when=transient_http_error),
         Timeout(10),
     )
     return Pipeline(name, *policies, clock=clock, registry=registry)

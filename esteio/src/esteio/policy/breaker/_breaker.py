@@ -92,6 +92,11 @@ class Circuit(Bound[CircuitBreaker]):
         """Where the circuit is now."""
         return self.machine.state
 
+    def shut_for(self) -> float:
+        """Seconds for which it will let nothing through; 0 when it may let the next call."""
+        # Without the lock: one word is read, and a moment later it may be another anyway.
+        return max(0.0, self.machine.shut_until - self._now())
+
     def reset(self) -> None:
         """Close it and forget everything; calls that began before no longer count."""
         self._force(CircuitState.CLOSED, "reset")

@@ -18,7 +18,7 @@ from esteio.clock import Clock
 from esteio.policy._errors import DeadlineExceeded, PolicyError, Rejected, TimeoutExceeded
 from esteio.policy._policy import Bound
 from esteio.policy._retry import BoundRetry
-from esteio.policy._retry_run import RetryRun
+from esteio.policy._retry_run import RetryRun, never_shut
 from esteio.policy._scope import SCOPE, Scope, leave
 from esteio.policy._test_switches import pause, pause_async
 from esteio.policy._time_limit import EARLY, UnderWatch
@@ -76,7 +76,7 @@ class Attempting:
         """Whether another attempt follows the one that ended with `error`."""
         if self.retry is None or self.alone:
             return False
-        self.run = self.run or self.retry.start()
+        self.run = self.run or self.retry.start(never_shut if self.circuit is None else self.circuit.shut_for)
         self._wait = self.retry.next_wait(self.run, error, self.scope)
         if self._wait is None:
             self.run.real = None  # the error's traceback holds the block, which holds this: no cycle for the collector

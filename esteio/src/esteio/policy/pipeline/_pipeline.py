@@ -26,6 +26,7 @@ from esteio.policy._functions import call_async, call_plain, is_async
 from esteio.policy._outcome import ATTEMPTS_SEEN, Outcome
 from esteio.policy._policy import AnyCall, Binding, Bound, Cost, Policy, Snapshot
 from esteio.policy._retry import BoundRetry
+from esteio.policy._retry_run import ShutFor, never_shut
 from esteio.policy._scope import time_source
 from esteio.policy._timeout import BoundTimeout
 from esteio.policy.breaker._breaker import Circuit
@@ -44,8 +45,10 @@ _logger = logging.getLogger("esteio.policy")
 
 def guard(bounds: Sequence[Bound[Any]], call: AnyCall) -> AnyCall:
     """`call`, a plain function, inside all of `bounds`, outermost first."""
-    for bound in reversed(bounds):
-        call = bound.wrap(call)
+    for place in reversed(range(len(bounds))):
+        bound = bounds[place]
+        inside = bounds[place + 1 :]
+        call = bound.wrap(call, _shut_for(inside)) if isinstance(bound, BoundRetry) else bound.wrap(call)
     return call
 
 
@@ -59,9 +62,16 @@ def guard_async(bounds: Sequence[Bound[Any]], call: AnyCall, *, own_timers: bool
         bound = bounds[place]
         if isinstance(bound, BoundDeadline) and not own_timers and _obey_the_scope(bounds[place + 1 :]):
             call = bound.show(call)
+        elif isinstance(bound, BoundRetry):
+            call = bound.wrap_async(call, _shut_for(bounds[place + 1 :]))
         else:
             call = bound.wrap_async(call)
     return call
+
+
+def _shut_for(inside: Sequence[Bound[Any]]) -> ShutFor:
+    """For how long the first circuit of these policies lets nothing through: a retry does not wait in vain then."""
+    return next((bound.shut_for for bound in inside if isinstance(bound, Circuit)), never_shut)
 
 
 def _obey_the_scope(inside: Sequence[Bound[Any]]) -> bool:
