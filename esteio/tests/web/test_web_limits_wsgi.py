@@ -212,3 +212,27 @@ def test_the_answer_can_be_ones_own_and_has_the_fields_too() -> None:
 def test_rules_that_clash_are_refused_when_it_is_built() -> None:
     with pytest.raises(RuleError, match="taken"):
         WsgiRateLimits(bare, [Rule(limit=TWO), Rule(limit=TWO)])
+
+
+@pytest.mark.parametrize(("remaining", "shown"), [("1", "1"), ("50", "9"), ("many", "9")])
+def test_an_application_with_a_limit_of_its_own_shows_both_in_one_line(remaining: str, shown: str) -> None:
+    own = [
+        ("RateLimit-Policy", '"own";q=60;w=60'),
+        ("RateLimit", '"own";r=1;t=9'),
+        ("X-RateLimit-Limit", "60"),
+        ("X-RateLimit-Remaining", remaining),
+        ("X-RateLimit-Reset", "9"),
+    ]
+
+    def limited(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "5"), *own])
+        return [b"hello"]
+
+    edge = validator(WsgiRateLimits(validator(limited), [Rule(limit=Limit(10, 60, name="edge"))], legacy=True))
+    with client(edge) as c:
+        told = c.get("/").headers
+    for name in ("ratelimit-policy", "ratelimit"):
+        (line,) = told.get_list(name)
+        assert [item for item, _ in http_sf.parse(line.encode(), tltype="list")] == ["edge", "own"]
+    assert told.get_list("x-ratelimit-remaining") == [shown], "of the tighter one"
+    assert told.get_list("x-ratelimit-limit") == ["60" if shown == "1" else "10"]

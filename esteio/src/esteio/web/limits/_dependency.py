@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from esteio.limit import RateLimiter
 from esteio.limit.headers import language, problem, problem_json
-from esteio.web.limits._outcome import Denial, Judge, Outcome
+from esteio.web.limits._outcome import Denial, Judge, Outcome, added_to
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import RuleSet
 
@@ -40,8 +40,7 @@ def limited(*rules: Rule, limiter: RateLimiter, legacy: bool = False) -> Callabl
             return
         if not outcome.allowed:
             raise _refusal(outcome, legacy)
-        for name, value in outcome.fields(legacy):
-            response.headers.append(name.decode(), value.decode())
+        response.raw_headers[:] = added_to(response.raw_headers, outcome.fields(legacy))
 
     return limit
 

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esteio.limit import RateLimiter
 from esteio.limit.headers import Language
-from esteio.web.limits._outcome import Denial, Fields, Judge, Outcome, check_language, problem_answer
+from esteio.web.limits._outcome import Denial, Fields, Judge, Outcome, added_to, check_language, problem_answer
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import RuleSet
 
@@ -94,7 +94,7 @@ def _telling(send: Send, fields: Fields) -> Send:
 
     async def send_with_fields(message: Message) -> None:
         if message["type"] in ("http.response.start", "websocket.accept"):
-            message = {**message, "headers": [*message.get("headers", ()), *fields]}
+            message = {**message, "headers": added_to(message.get("headers", ()), fields)}
         await send(message)
 
     return send_with_fields

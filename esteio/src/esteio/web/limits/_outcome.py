@@ -6,8 +6,9 @@ Rules in shadow are asked afterwards, one by one, only for requests that pass, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import get_args
 
 from starlette.types import Scope
@@ -17,9 +18,12 @@ from esteio.limit.headers import Language, language, legacy_fields, problem_json
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import Entry, RuleSet
 
-__all__ = ["Denial", "Fields", "Judge", "Outcome", "SyncJudge", "check_language", "problem_answer"]
+__all__ = ["Denial", "Fields", "Judge", "Outcome", "SyncJudge", "added_to", "check_language", "problem_answer"]
 
 Fields = list[tuple[bytes, bytes]]
+
+_LISTS = (b"ratelimit-policy", b"ratelimit")
+_REMAINING = b"x-ratelimit-remaining"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,39 @@ class Outcome:
             tightest = min((each for _, each in told), key=lambda each: (each.allowed, each.remaining))
             fields += [(name.encode(), value.encode()) for name, value in legacy_fields(tightest)]
         return fields
+
+
+def added_to(headers: Iterable[tuple[bytes, bytes]], fields: Fields) -> Fields:
+    """`headers` of an answer and our `fields`, each in one line, though the answer tells of a limit of its own.
+
+    RateLimit and RateLimit-Policy are lists (RFC 9651, 3.1): its items follow ours. Many clients read one line only. Of
+    X-RateLimit-*, which have room for one limit, those of the tighter one stay; Retry-After is the answer's own.
+    """
+    ours = dict(fields)
+    headers = list(headers)
+    own = [(name.lower(), value) for name, value in headers if name.lower() in ours]
+    if not own:
+        return [*headers, *fields]
+    others = [(name, value) for name, value in headers if name.lower() not in ours]
+    lists = [
+        (name, b", ".join([ours[name], *(value for its, value in own if its == name)]))
+        for name in _LISTS
+        if name in ours
+    ]
+    return [*others, *lists, *_of_one_limit(ours, dict(own))]
+
+
+def _of_one_limit(ours: dict[bytes, bytes], own: dict[bytes, bytes]) -> Fields:
+    tighter = own if _remaining(own) <= _remaining(ours) else ours
+    legacy = [(name, value) for name, value in tighter.items() if name.startswith(b"x-ratelimit-")]
+    wait = own.get(b"retry-after", ours.get(b"retry-after"))
+    return legacy if wait is None else [*legacy, (b"retry-after", wait)]
+
+
+def _remaining(fields: dict[bytes, bytes]) -> float:
+    """What X-RateLimit-Remaining says; infinite where it says nothing."""
+    value = fields.get(_REMAINING, b"")
+    return int(value) if value.isdigit() else inf
 
 
 def check_language(name: str, value: object) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from esteio.limit import SyncRateLimiter
 from esteio.limit.headers import Language
-from esteio.web.limits._outcome import Denial, Fields, Outcome, SyncJudge, check_language, problem_answer
+from esteio.web.limits._outcome import Denial, Fields, Outcome, SyncJudge, added_to, check_language, problem_answer
 from esteio.web.limits._rule import Rule
 from esteio.web.limits._rules import RuleSet
 
@@ -113,10 +113,11 @@ def _headers(environ: dict[str, Any]) -> Fields:
 def _telling(start_response: StartResponse, fields: Fields) -> StartResponse:
     if not fields:
         return start_response
-    told = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in fields]
 
     def start_with_fields(status: str, headers: list[tuple[str, str]], exc_info: Any = None, /) -> Any:
-        return start_response(status, [*headers, *told], exc_info)
+        its = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        told = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in added_to(its, fields)]
+        return start_response(status, told, exc_info)
 
     return start_with_fields
 
