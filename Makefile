@@ -54,7 +54,7 @@ rounds: $(STAMP)  ## the tests that kill at random moments, with their full coun
 	@.ci/azurite
 	@ESTEIO_ROUNDS=200 ESTEIO_LOSS_ROUNDS=20 ESTEIO_BACKUP_INTERRUPTS=20 ESTEIO_NOTICE_KILLS=20 ESTEIO_KILLS=100 \
 	ESTEIO_WAL_FAULTS=200 ESTEIO_SLO_MONTH=1 SISPAT_RESTORE_KILLS=5 $(PY) -m pytest --timeout 1800 -rA esteio/tests/postgres/test_outages.py \
-	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_wal_faults.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py esteio/tests/alert/test_objectives.py \
+	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_wal_faults.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py esteio/tests/alert/test_alert_monitor.py esteio/tests/alert/test_objectives.py \
 	esteio/tests/limit/test_limit_host_processes.py sispat/tests/faults/test_restauracao.py
 
 browser: $(STAMP)  ## only the tests that drive a real browser
@@ -80,6 +80,7 @@ docs: $(STAMP)  ## write the pages that are made from code
 	@$(PY) -c 'from sispat.settings import reference_page; print(reference_page(), end="")' > docs/reference/settings.md
 	@$(PY) -m tools.commands > docs/reference/sispat-commands.md
 	@$(PY) -c 'from esteio.metrics import reference_page; print(reference_page(), end="")' > docs/reference/metrics.md
+	@$(PY) -c 'from esteio.alert.monitor import reference_page; print(reference_page(), end="")' > docs/reference/alerts.md
 
 messages: $(STAMP)  ## bring the English catalogue of SISPAT up to date with its sources; lists what has no translation
 	@$(PY) -m tools.messages

@@ -50,9 +50,9 @@ class Box:
         self._unwritten: dict[str, Owed] = {}
         self._claims: dict[str, threading.Lock] = {}
 
-    def add(self, notice: Notice, keys: Sequence[str]) -> None:
-        """Owe `notice` to each channel."""
-        stamp = f"{max(0, int(notice.at * 1000)):015d}-{secrets.token_hex(4)}"
+    def add(self, notice: Notice, keys: Sequence[str], token: str | None = None) -> None:
+        """Owe `notice` to each channel; with the same `token` as one that is owed, it is that one."""
+        stamp = f"{max(0, int(notice.at * 1000)):015d}-{token or secrets.token_hex(4)}"
         for key in keys:
             self._write(Owed(f"{stamp}-{key}.json", key, notice))
         self._trim()

@@ -8,7 +8,7 @@ next is passed over. What it has refused for three days is given up, and the log
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import random as system_random
@@ -61,10 +61,17 @@ class Outbox:
         self._ending = threading.Event()
         self._ending.set()
         self._threads: list[threading.Thread] = []
+        self._wakes: list[threading.Event] = []  # one for each channel's thread: what is put here is told at once
 
-    def put(self, notice: Notice) -> None:
-        """Owe `notice` to every channel; returns at once, nobody is told yet. Never raises for a bad disk."""
-        self._box.add(notice, [channel.key for channel in self.channels.channels])
+    def put(self, notice: Notice, keys: Sequence[str] | None = None, *, token: str | None = None) -> None:
+        """Owe `notice` to every channel, or to those with these `keys`; returns at once, nobody is told yet.
+
+        With a `token` that is owed already - letters and digits - it is not owed twice. Never raises for a bad disk.
+        """
+        known = [channel.key for channel in self.channels.channels]
+        self._box.add(notice, known if keys is None else [key for key in known if key in keys], token)
+        for wake in self._wakes:
+            wake.set()
 
     def owed(self) -> int:
         """How many are owed to the channels there are."""
@@ -91,9 +98,12 @@ class Outbox:
         """Begin to look, for each channel in a thread of its own."""
         self.stop(0.0)
         self._ending = threading.Event()
+        self._wakes = [threading.Event() for _ in self.channels.channels]
         self._threads = [
-            threading.Thread(target=self._work, args=(channel, self._ending), name=f"esteio {self.name}", daemon=True)
-            for channel in self.channels.channels
+            threading.Thread(
+                target=self._work, args=(channel, wake, self._ending), name=f"esteio {self.name}", daemon=True
+            )
+            for channel, wake in zip(self.channels.channels, self._wakes, strict=True)
         ]
         for thread in self._threads:
             thread.start()
@@ -105,17 +115,23 @@ class Outbox:
     def stop(self, timeout: float) -> None:
         """End it; a channel that is being told is waited for up to `timeout` seconds, what is owed stays owed."""
         self._ending.set()
+        for wake in self._wakes:
+            wake.set()
         until = self._clock.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, until - self._clock.monotonic()))
 
-    def _work(self, channel: Channel, ending: threading.Event) -> None:
+    def _work(self, channel: Channel, wake: threading.Event, ending: threading.Event) -> None:
         vain = 0
-        while not ending.is_set():
+        while True:
+            wake.clear()  # before it looks: what is put meanwhile wakes it again, and so does `stop`
+            if ending.is_set():
+                return
             told = self._tell(channel, self._clock.monotonic() + _ROUND)
             vain = vain + 1 if told.stopped else 0
             pause = _PAUSES[min(vain, len(_PAUSES)) - 1] * (1 + 0.2 * self._random()) if vain else self._every
-            ending.wait(pause)
+            # What is new does not hurry a channel that refuses.
+            (ending if vain else wake).wait(pause)
 
     def _tell(self, channel: Channel, until: float) -> Told:
         owed = self._box.owed()

@@ -66,6 +66,7 @@ class HostMonitor:
         self._were_up: set[str] | None = None
         self._sampled_at = float("-inf")
         self._thread: threading.Thread | None = None
+        self._newest: tuple[Report, float] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = threading.Event()
         self._end: asyncio.Event | None = None
@@ -117,10 +118,15 @@ class HostMonitor:
                 except TimeoutError:
                     continue
 
+    def newest(self) -> tuple[Report, float] | None:
+        """The newest report and its moment, Unix seconds; None before the first. From any thread."""
+        return self._newest
+
     async def look(self, monitor: Monitor) -> None:
         """One look, written down."""
         report = await monitor.report()
         now, values = self._clock.time(), {}
+        self._newest = (report, now)
         if self._clock.monotonic() - self._sampled_at >= self._every - 0.5:
             self._sampled_at = self._clock.monotonic()
             values = self._vitals(self._measurements.read(), now)
