@@ -81,6 +81,8 @@ docs: $(STAMP)  ## write the pages that are made from code
 	@$(PY) -m tools.commands > docs/reference/sispat-commands.md
 	@$(PY) -c 'from esteio.metrics import reference_page; print(reference_page(), end="")' > docs/reference/metrics.md
 	@$(PY) -c 'from esteio.alert.monitor import reference_page; print(reference_page(), end="")' > docs/reference/alerts.md
+	@$(PY) -m sispat metrics rules > deploy/prometheus/rules.yml
+	@$(PY) -m sispat metrics dashboard > deploy/grafana/dashboards/sispat.json
 
 messages: $(STAMP)  ## bring the English catalogue of SISPAT up to date with its sources; lists what has no translation
 	@$(PY) -m tools.messages

@@ -1,4 +1,4 @@
-"""The commands `esteio serve`, `doctor`, `backup COMMAND` and `maintenance COMMAND`, as `python -m esteio ...` too.
+"""The commands `esteio serve`, `doctor`, `backup ...`, `maintenance ...` and `metrics ...`, as `python -m esteio ...` too.
 
 Promises: exit code 0 when it was done, 1 when it was not, 2 when the command line itself is wrong, 130 and 143 when it
 was interrupted. What went wrong is one block on stderr, without a traceback. A password is never an argument.
@@ -15,6 +15,7 @@ with needs("cli"):
 
 from esteio.cli._backup import Opened, backup_commands
 from esteio.cli._main import main
+from esteio.cli._metrics import MetricsWords, metrics_commands
 from esteio.cli._notify import Notices
 from esteio.cli._operate import Operation, operating
 from esteio.cli._own import Own
@@ -23,6 +24,7 @@ from esteio.cli._words import ENGLISH, Words
 
 __all__ = [
     "ENGLISH",
+    "MetricsWords",
     "Notices",
     "Opened",
     "Operation",
@@ -30,6 +32,7 @@ __all__ = [
     "Words",
     "backup_commands",
     "main",
+    "metrics_commands",
     "operating",
     "run_command",
     "scheduled",

@@ -16,6 +16,7 @@ from esteio import __version__
 from esteio.cli import _maintenance
 from esteio.cli._backup import backup_commands
 from esteio.cli._doctor import doctor
+from esteio.cli._metrics import metrics_commands
 from esteio.cli._operate_command import add_operate
 from esteio.cli._own import Own
 from esteio.cli._serve import serve
@@ -77,6 +78,7 @@ _app.command("serve")(serve)
 _app.command("doctor")(doctor)
 _app.add_typer(_backup, name="backup")
 _app.add_typer(_maintenance.app, name="maintenance")
+_app.add_typer(metrics_commands(job="esteio", title="Esteio"), name="metrics")
 
 
 def main() -> None:

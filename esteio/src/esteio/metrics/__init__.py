@@ -6,7 +6,18 @@ that is not, fail in a test.
 
 from __future__ import annotations
 
+from esteio.metrics._dashboard import dashboard_file
 from esteio.metrics._definitions import DEFINITIONS, Metric, of_family, of_group
 from esteio.metrics._page import reference_page
+from esteio.metrics._rules import Thresholds, rules_file
 
-__all__ = ["DEFINITIONS", "Metric", "of_family", "of_group", "reference_page"]
+__all__ = [
+    "DEFINITIONS",
+    "Metric",
+    "Thresholds",
+    "dashboard_file",
+    "of_family",
+    "of_group",
+    "reference_page",
+    "rules_file",
+]

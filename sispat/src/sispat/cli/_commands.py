@@ -13,6 +13,7 @@ from sispat.cli import (
     _database_report,
     _doctor,
     _maintenance,
+    _metrics,
     _migrate,
     _operator,
     _serve,
@@ -56,6 +57,7 @@ _app.add_typer(_api_keys.app, name="chave")
 _app.add_typer(_database_report.app, name="banco")
 _app.add_typer(_backup_commands.app, name="backup")
 _app.add_typer(_maintenance.app, name="manutencao")
+_app.add_typer(_metrics.app, name="metrics")
 
 
 @_app.command("version", help=_("Mostra a versão."))
