@@ -70,7 +70,7 @@ versions:  ## all tests on Python 3.12, 3.13 and 3.14, as far as they are instal
 bench: $(STAMP) $(VENV)/.peers  ## measure against the peers, which it installs: all, or one with BENCH=name
 	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
 
-mutants: $(STAMP)  ## change one thing in what decides, and a test must fail (TARGETS of tools/mutants.py)
+mutants: $(STAMP)  ## change one thing in what decides, and a test must fail (MUTANTS=breaker PROCESSES=1)
 	@$(PY) -m tools.mutants $(MUTANTS)
 
 lock: $(STAMP)  ## pin every dependency anew, with hashes

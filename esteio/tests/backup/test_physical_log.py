@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -26,7 +27,8 @@ def segment(number: int, timeline: int = 1) -> Segment:
 
 
 def wal(number: int, minutes: float, *, partial: bool = False) -> Wal:
-    return Wal(segment(number), (NOON + timedelta(minutes=minutes)).timestamp(), partial, key=f"wal/{number}")
+    moment = (NOON + timedelta(minutes=minutes)).timestamp()
+    return Wal(segment(number), moment, partial, key=f"wal/{number}", first=moment)
 
 
 def base(minutes: float, number: int, chain: tuple[str, ...] = (), **changes: Any) -> Manifest:
@@ -91,8 +93,8 @@ def test_a_base_is_wanted_when_the_newest_does_not_bring_back_the_present() -> N
     assert base_backup_due(base(0, 2), sound=True, log=log) is None
     assert base_backup_due(base(0, 2), sound=True, log=()) is None
     assert base_backup_due(base(0, 2), sound=False, log=log) == "b0 failed its verification"
-    missing = base_backup_due(base(0, 2), sound=True, log=[*log, wal(6, 30), wal(8, 40)])
-    assert missing == "log missing from 000000010000000000000005 to 000000010000000000000007 after b0"
+    missing = base_backup_due(base(0, 2), sound=True, log=[*log, wal(7, 30), wal(9, 40)])
+    assert missing == "log missing from 000000010000000000000005 to 000000010000000000000008 after b0"
     later = Wal(segment(3, 2), 0.0, True, key="x")
     assert base_backup_due(base(0, 2), sound=True, log=[*log, later]) == "the log went on to timeline 2 after b0"
     assert base_backup_due(base(0, 3, timeline=2), sound=True, log=[*log, wal(9, 50), later]) is None
@@ -107,10 +109,10 @@ def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun(
     branch = Branch.parse(2, HISTORY.format(left))
     assert branch.ancestors == ((1, left),)
     known = {2: branch}
-    begun = (NOON + timedelta(minutes=60)).timestamp()
+    minute = [(NOON + timedelta(minutes=minutes)).timestamp() for minutes in range(80)]
     second = [
-        Wal(segment(n, 2), (NOON + timedelta(minutes=m)).timestamp(), False, key="x", first=begun)
-        for n, m in ((4, 65), (5, 70))
+        Wal(segment(number, 2), minute[last], False, key="x", first=minute[first])
+        for number, first, last in ((4, 60, 65), (5, 66, 70))
     ]
     log = [*(wal(number, (number - 2) * 10) for number in range(3, 9)), *second]
     bases = [base(0, 2), base(40, 6)]
@@ -126,6 +128,7 @@ def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun(
 
     assert way(None) == ("b0", ["13", "24", "25"], 2)
     assert way(68) == ("b0", ["13", "24", "25"], 2)
+    assert way(60) == ("b0", ["13", "24"], 2)
     assert way(30) == ("b0", ["13", "14", "15", "16"], None)
     assert way(45) == ("b40", ["17"], None)
     with pytest.raises(RestoreRefused, match="to 2026-03-01 13:10:00"):
@@ -168,9 +171,32 @@ def test_a_position_needs_a_base_before_it_and_wal_that_has_it_and_a_name_the_ol
     assert taken(Target("name", "before")) == ("b0", 6)
     assert taken(Target("xid", "1234")) == ("b0", 6)
     assert taken(Target("immediate")) == ("b30", 0)
+    for target in (Target("xid", "1234"), Target(time=NOON)):
+        assert plan(backups, log, target, name="city").stop == (None if target.kind == "time" else target)
     for lsn in (SIZE, 9 * SIZE):
         with pytest.raises(RestoreRefused, match="can't be reached"):
             taken(Target("lsn", f"0/{lsn:X}"))
+
+
+def test_a_base_whose_wal_has_a_gap_is_not_taken_for_a_name() -> None:
+    log = [wal(number, (number - 2) * 10) for number in (3, 5, 6, 7)]
+    assert plan([base(0, 2), base(30, 5)], log, Target("name", "before"), name="city").base.id == "b30"
+
+
+def test_without_wal_the_last_position_is_the_end_of_the_base() -> None:
+    made = base(0, 2)
+    end = lsn_bytes(made.details["end_lsn"])
+    assert plan([made], [], Target("lsn", f"0/{end:X}"), name="city").base is made
+    with pytest.raises(RestoreRefused, match="can't be reached"):
+        plan([made], [], Target("lsn", f"0/{end + 1:X}"), name="city")
+
+
+def test_a_base_leads_to_a_timeline_that_began_exactly_where_the_base_ended() -> None:
+    branch = Branch.parse(2, HISTORY.format(2 * SIZE + 400))
+    begun = (NOON + timedelta(minutes=60)).timestamp()
+    log = [Wal(segment(number, 2), begun, False, "x", first=begun) for number in (2, 3)]
+    found = plan([base(0, 2)], log, None, name="city", branches={2: branch})
+    assert (found.branch, found.log) == (branch, tuple(log))
 
 
 @pytest.mark.parametrize("text", ["xid:", "xid:-1", "xid:1x", "lsn:12", "name:", "name:" + "n" * 64])
@@ -235,6 +261,15 @@ def test_a_target_beyond_the_window_is_refused_with_the_window_and_the_missing_s
     assert "2026-03-01 12:00:00+00:00 to 2026-03-01 12:10:00+00:00" in str(refused.value)
     assert "segment 000000010000000000000004 is missing" in str(refused.value)
     assert "nothing was changed" in str(refused.value)
+    for log, missing in (
+        ([wal(3, 10), wal(4, 20)], None),
+        ([wal(3, 10), wal(4, 20, partial=True)], None),
+        ([wal(3, 10), wal(4, 20, partial=True), wal(5, 30), wal(6, 40)], "000000010000000000000004"),
+    ):
+        with pytest.raises(RestoreRefused) as refused:
+            plan([base(0, 2)], log, NOON + timedelta(minutes=50), name="city")
+        said = re.search(r"segment (\w+) is missing", str(refused.value))
+        assert (said and said[1]) == missing
     with pytest.raises(RestoreRefused, match="12:00:00"):
         plan([base(0, 2)], log, NOON - timedelta(minutes=1), name="city")
     with pytest.raises(RestoreRefused, match="no base backup"):

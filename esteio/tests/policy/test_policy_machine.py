@@ -161,7 +161,7 @@ def test_overdue_calls_of_an_older_generation_are_not_counted_again() -> None:
 
 
 def test_leases_end_with_their_generation() -> None:
-    m = half_open()
+    m = half_open(probe_lease=100.0)
     permit(m, 10.0)
     m.force(CLOSED, "reset")
     fail(m, 11.0, 2)
@@ -313,6 +313,15 @@ def test_an_overdue_call_that_fails_is_a_failure_as_well() -> None:
     assert m.changes[-1] == (CLOSED, OPEN, "1 of 2 calls failed")
 
 
+def test_an_overdue_call_that_fails_is_not_slow_a_second_time() -> None:
+    m = machine(window=CountWindow(10, 4), slow_after=1.0, slow_rate=0.5, failure_rate=1.0)
+    hanging = permit(m, 0.0)
+    for _ in range(3):
+        m.succeeded(permit(m, 2.0), 2.0)
+    m.failure(hanging, 2.5)
+    assert m.state is CLOSED  # 1 of 4 was slow
+
+
 def test_a_call_ignored_after_it_was_counted_as_slow_stays_slow() -> None:
     m = slow_machine()
     hanging = permit(m, 0.0)
@@ -418,6 +427,30 @@ def test_a_time_window_forgets_in_steps_of_a_twentieth(first: float, state: Circ
     assert m.state is CLOSED
     fail(m, 20.9)  # 1 of 3, or 2 of 4
     assert m.state is state
+
+
+def test_what_a_time_window_counted_leaves_it_with_its_own_slice() -> None:
+    m = machine(window=TimeWindow(20.0, 3), failure_rate=0.5)
+    fail(m, 0.0)
+    fail(m, 1.0)
+    for _ in range(2):
+        m.succeeded(permit(m, 20.0), 20.0)  # the first failure has left
+    assert m.state is CLOSED
+    fail(m, 20.0)
+    assert m.changes[-1][2] == "2 of 4 calls failed"
+
+
+def test_the_memory_of_a_time_window_does_not_grow_with_its_calls() -> None:
+    m = machine(window=TimeWindow(20.0, 3))
+    for now in range(100):
+        m.succeeded(permit(m, now / 2), now / 2)
+    window: Any = m.window
+    assert len(window.slices) == 20
+
+
+def test_a_new_count_window_has_nothing_to_remember_and_a_time_window_always() -> None:
+    assert machine(window=CountWindow(3, 3)).fast_permit is not None
+    assert machine(window=TimeWindow(20.0, 3)).fast_permit is None
 
 
 def test_a_time_window_counts_slow_calls_and_amended_failures() -> None:

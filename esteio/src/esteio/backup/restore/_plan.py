@@ -308,8 +308,9 @@ def _histories(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch
 
 
 def _hole(way: _Way, log: Sequence[Wal]) -> str:
-    """The segment that is missing, where more of the log lies beyond it."""
-    missing = way.followed[-1].segment.next if way.followed else first_segment(way.base)
+    """The segment that is missing, or of which only the beginning is there, where more of the log lies beyond it."""
+    last = way.followed[-1] if way.followed else None
+    missing = first_segment(way.base) if last is None else last.segment if last.partial else last.segment.next
     beyond = any(w.segment.timeline == missing.timeline and w.segment.number > missing.number for w in log)
     return missing.name if beyond else ""
 
