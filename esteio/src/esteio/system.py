@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -31,14 +32,18 @@ _NOT_SYNCED = (errno.EINVAL, errno.ENOTSUP, errno.EBADF)
 # flock(2) says the first, a system that emulates it by fcntl(2), and Windows, the second.
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 
-# Run between us and the program: asks the kernel to send it SIGTERM when its parent ends, then looks at the parent,
-# which may have ended before the kernel was asked.
+# Run between us and the program: asks the kernel to send it a signal when its parent ends, then looks at the parent,
+# which may have ended before the kernel was asked. The account is changed here, as the kernel forgets the signal then, and
+# as another account may not be able to run our Python.
 _DIE_WITH_PARENT = (
     "import ctypes,os,sys;"
-    "ctypes.CDLL(None).prctl(1,15,0,0,0);"
-    "os.getppid()==int(sys.argv[1]) or os._exit(143);"
-    "os.nice(int(sys.argv[2]));"
-    "os.execv(sys.argv[3],sys.argv[3:])"
+    "libc=ctypes.CDLL(None);"
+    "parent,nice,number,user,group=map(int,sys.argv[1:6]);"
+    "os.nice(nice);"
+    "user<0 or (os.setgroups([]),os.setgid(group),os.setuid(user));"
+    "libc.prctl(1,number,0,0,0);"
+    "os.getppid()==parent or os._exit(143);"
+    "os.execv(sys.argv[6],sys.argv[6:])"
 )
 _ONLY_NICE = "import os,sys;os.nice(int(sys.argv[1]));os.execv(sys.argv[2],sys.argv[2:])"
 
@@ -137,15 +142,19 @@ def _lock_range(handle: int, *, shared: bool) -> bool:
     return False
 
 
-def die_with_parent(command: Sequence[str], *, nice: int = 0) -> list[str]:
+def die_with_parent(
+    command: Sequence[str], *, nice: int = 0, number: int = signal.SIGTERM, account: tuple[int, int] = (-1, -1)
+) -> list[str]:
     """The command line that runs `command`, whose first word is a path, so that it ends with us.
 
-    On Linux the kernel sends it SIGTERM when the thread that started it ends, by kill -9 too: keep that thread while the
+    On Linux the kernel sends it the signal `number` when the thread that started it ends, by kill -9 too: keep that thread while the
     program runs. Elsewhere it ends when it next reads from us or writes to us. `nice`, from 0 to 19, lowers its priority
-    for the CPU and, as the kernel derives that from it (ionice(1)), for the disk.
+    for the CPU and, as the kernel derives that from it (ionice(1)), for the disk. As root on Linux, `account` is the user id
+    and the group id that it runs with.
     """
     if _PLATFORM == "linux":
-        return [sys.executable, "-ISc", _DIE_WITH_PARENT, str(os.getpid()), str(nice), *command]
+        given = (os.getpid(), nice, int(number), *account)
+        return [sys.executable, "-ISc", _DIE_WITH_PARENT, *map(str, given), *command]
     if nice and hasattr(os, "nice"):
         return [sys.executable, "-ISc", _ONLY_NICE, str(nice), *command]
     return list(command)

@@ -7,8 +7,6 @@ is kept could need it.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -36,6 +34,7 @@ from esteio.backup.restore._recover import Recovered, recover, refuse_early
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify._cluster import ClusterVerification
+from esteio.backup.verify._trial_directory import TrialDirectory
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.postgres.embedded import StartFailed
@@ -90,13 +89,12 @@ class ClusterBackups:
     def verify(self, backup: Manifest, directory: Path | None, progress: Progress = silent) -> Verification:
         """Restore a backup, with all it needs, below `directory` (None: the temporary one), and look at it."""
         began = self._clock.monotonic()
-        home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=directory))
-        home.chmod(0o711)  # as root, the server's account has to pass
         problems, log = tuple[str, ...](), ""
-        try:
+        tools = self._toolbox(backup.major)
+        with TrialDirectory(directory, binaries=tools.directory, clock=self._clock) as home:
             needed = {backup.id, *backup.details["needs"]}
             chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
-            checks = ClusterVerification(chain, home / "data", self._toolbox(backup.major), progress, self._clock)
+            checks = ClusterVerification(chain, home / "data", tools, progress, self._clock)
             try:
                 for each in chain.chain:
                     self._folder(each).check(progress)
@@ -110,8 +108,6 @@ class ClusterBackups:
                 problems, log = (error.brief,), error.stderr
             except (StartFailed, DatabaseRefused, DatabaseUnavailable) as error:
                 problems, log = (_brief(error),), str(error)
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
         return Verification(
             backup.id,
             datetime.fromtimestamp(self._clock.time(), UTC).isoformat(timespec="seconds"),

@@ -160,6 +160,7 @@ def _server(
         start_timeout=start_timeout,
         unresponsive_after=None,
         create=False,
+        die_with_parent=True,
     )
 
 

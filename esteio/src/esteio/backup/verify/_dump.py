@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +28,7 @@ from esteio.backup.dump import load, server_version
 from esteio.backup.restore import require_extensions
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify._loopback import LoopbackServer
+from esteio.backup.verify._trial_directory import TrialDirectory
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
@@ -49,7 +51,8 @@ _SETTINGS = {
 class Scratch:
     """A running server of PostgreSQL `major` within the block; its data below `directory` (None: the temporary one).
 
-    `binaries` is the directory of its programs (None: those of the embedded server).
+    `binaries` is the directory of its programs (None: those of the embedded server). Enter and leave it in one thread: with
+    the end of that the server ends too (on Linux).
     """
 
     def __init__(self, major: int, *, directory: Path | None = None, binaries: Path | None = None) -> None:
@@ -58,23 +61,21 @@ class Scratch:
         self._binaries = binaries
 
     def __enter__(self) -> Self:
-        self._home = Path(tempfile.mkdtemp(prefix="esteio-trial-", dir=self._parent))
-        try:
-            self._home.chmod(0o711)  # as root, the server's account has to pass
-            data = self._home / "data"
-            made = Embedded if hasattr(os, "geteuid") else LoopbackServer  # Windows has no Unix sockets for us
-            self._server = made(data, major=self._major, binaries=self._binaries, settings=_SETTINGS)
+        with ExitStack() as stack:
+            self._home = stack.enter_context(TrialDirectory(self._parent, binaries=self._binaries))
+            self._server = self._made(self._home / "data")
             self._server.start()
-        except BaseException:
-            shutil.rmtree(self._home, ignore_errors=True)
-            raise
+            stack.callback(self._server.stop, timeout=5.0)
+            self._ending = stack.pop_all()
         return self
 
+    def _made(self, data: Path) -> Embedded | LoopbackServer:
+        if not hasattr(os, "geteuid"):  # Windows has no Unix sockets for us
+            return LoopbackServer(data, major=self._major, binaries=self._binaries, settings=_SETTINGS)
+        return Embedded(data, major=self._major, binaries=self._binaries, settings=_SETTINGS, die_with_parent=True)
+
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        try:
-            self._server.stop(timeout=5.0)
-        finally:
-            shutil.rmtree(self._home, ignore_errors=True)
+        self._ending.close()
 
     @property
     def home(self) -> Path:

@@ -15,6 +15,7 @@ import logging
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -40,6 +41,7 @@ from esteio.postgres.embedded._process import (
 from esteio.postgres.embedded._settings import hba_file, ident_file, server_settings, settings_file
 from esteio.postgres.embedded._socket import socket_directory
 from esteio.postgres.embedded._watch import Silence, Watch, answers
+from esteio.system import die_with_parent
 
 __all__ = ["Embedded"]
 
@@ -60,6 +62,7 @@ class Embedded:
     ours, and `overrides` before every file: they are given on the command line. `start_timeout`, in seconds, includes
     the recovery after a crash. `unresponsive_after` seconds of no answer on the socket make it dead, while it starts
     too; None: never. `create`: None makes a cluster where none was before, True also where one was, False never.
+    With `die_with_parent` it does not outlive the thread that calls `start` (on Linux).
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Embedded:
         start_timeout: float = 60.0,
         unresponsive_after: float | None = 15.0,
         create: bool | None = None,
+        die_with_parent: bool = False,
         clock: Clock = SYSTEM,
     ) -> None:
         if unresponsive_after is not None and not unresponsive_after >= 1.0:
@@ -94,6 +98,7 @@ class Embedded:
         self._given_up = threading.Event()
         self._unresponsive_after = unresponsive_after
         self._create = create
+        self._die_with_parent = die_with_parent
         self._watch: Watch | None = None
         self._was_up = False
 
@@ -343,6 +348,11 @@ class Embedded:
         self._write(_CONSOLE, "")
         command = [str(program), "-D", str(self._directory), "-k", str(self._socket_dir), "-p", str(self.port)]
         command += [part for name, value in self._overrides.items() for part in ("-c", f"{name}={value}")]
+        account = self.account.popen
+        if self._die_with_parent and sys.platform == "linux":
+            ids = (self.account.uid, self.account.gid) if self.account.foreign else (-1, -1)
+            # An immediate shutdown: a smart one would wait for whatever statement is under way.
+            command, account = die_with_parent(command, number=signal.SIGQUIT, account=ids), {}
         handle = os.open(self._directory / _CONSOLE, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW)
         with os.fdopen(handle, "ab") as console:
             return subprocess.Popen(  # noqa: S603
@@ -354,7 +364,7 @@ class Embedded:
                 stderr=console,
                 start_new_session=True,
                 umask=0o077,
-                **self.account.popen,
+                **account,
             )
 
     def _await_answer(self, deadline: float) -> bool:

@@ -1,0 +1,88 @@
+"""kill -9 during a verification: the server of it ends with its process, and the next run removes what is left."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from esteio.backup import Backups
+from esteio.backup.store import Stores, open_store
+from esteio.backup.verify._trial_directory import TrialDirectory, remove_leftovers
+from esteio.postgres import Dsn
+from esteio.postgres.embedded import Embedded, server_runs
+
+VERIFYING = """
+import sys, time
+from pathlib import Path
+from esteio.backup import Backups
+from esteio.backup.store import Stores, open_store
+from esteio.postgres import Dsn
+from esteio.postgres.embedded import server_runs
+
+url, store, scratch, kind = sys.argv[1:]
+
+def progress(step, *about):
+    if any(server_runs(path) for path in Path(scratch).glob("esteio-trial-*/data")):
+        print("server", flush=True)
+        time.sleep(600)
+
+Backups(Dsn.parse(url), Stores([open_store(store)]), scratch=Path(scratch), self_init=True).run(progress, kind=kind)
+"""
+
+
+def wait_until(condition, what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("kind", ["dump", "base"])
+def test_a_killed_verification_leaves_no_server_and_the_next_run_removes_its_directory(
+    kind: str, database: Dsn, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o711)  # the account of the server has to pass
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", VERIFYING, database.url, str(tmp_path / "store"), str(scratch), kind]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"server\n"
+        (data,) = scratch.glob("esteio-trial-*/data")
+        assert server_runs(data)
+        assert remove_leftovers(scratch, now=time.time() + 1e6) == ()  # somebody works in it
+        running.kill()
+    wait_until(lambda: not server_runs(data), "the server outlived its verification")
+    assert data.exists()
+    backups = Backups(database, Stores([open_store(str(tmp_path / "store"))]), scratch=scratch)
+    with caplog.at_level(logging.WARNING, "esteio.backup"):
+        assert backups.verify().ok
+    assert list(scratch.iterdir()) == []
+    assert f"removed {data.parent}: left by a verification that was killed" in caplog.text
+
+
+def test_a_server_that_outlived_its_verification_is_ended_by_the_next(tmp_path: Path) -> None:
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o711)
+    left, old = tmp_path / "esteio-trial-left", tmp_path / "esteio-trial-old"
+    for path in (left, old):
+        path.mkdir(mode=0o711)
+        path.chmod(0o711)
+    (left / "lock").touch()
+    server = Embedded(left / "data", settings={"fsync": "off"})
+    server.start()
+    with TrialDirectory(tmp_path) as home:
+        assert sorted(tmp_path.iterdir()) == sorted((home, old))  # without a lock it may be of an older release
+        assert not server.is_alive()
+        assert remove_leftovers(tmp_path, now=time.time() + 25 * 3600) == (old,)
+    assert list(tmp_path.iterdir()) == []
+    server.stop()
