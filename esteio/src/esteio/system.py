@@ -147,10 +147,10 @@ def die_with_parent(
 ) -> list[str]:
     """The command line that runs `command`, whose first word is a path, so that it ends with us.
 
-    On Linux the kernel sends it the signal `number` when the thread that started it ends, by kill -9 too: keep that thread while the
-    program runs. Elsewhere it ends when it next reads from us or writes to us. `nice`, from 0 to 19, lowers its priority
-    for the CPU and, as the kernel derives that from it (ionice(1)), for the disk. As root on Linux, `account` is the user id
-    and the group id that it runs with.
+    On Linux the kernel sends it the signal `number` when the thread that started it ends, by kill -9 too: keep that thread
+    while the program runs. Elsewhere it ends when it next reads from us or writes to us. `nice`, from 0 to 19, lowers its
+    priority for the CPU and, as the kernel derives that from it (ionice(1)), for the disk. As root on Linux, `account` is the
+    user id and the group id that it runs with.
     """
     if _PLATFORM == "linux":
         given = (os.getpid(), nice, int(number), *account)

@@ -198,7 +198,7 @@ def _content(store: Store, key: str) -> bytes:
         return source.read()
 
 
-def test_a_store_that_does_not_answer_is_worked_without_and_one_without_conditions_by_its_content(
+def test_a_store_that_does_not_answer_has_no_lease_and_one_without_conditions_decides_by_its_content(
     s3: Misbehaving, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     far = open_store(f"s3://bucket/folder?region=us-east-1&endpoint={endpoint(s3.port)}")
@@ -207,7 +207,8 @@ def test_a_store_that_does_not_answer_is_worked_without_and_one_without_conditio
     both = Leases([far, near])
     both.take()
     assert set(both.look()) == {near.name}
-    assert f"worked without the lease of {far.name}" in caplog.text
+    assert f"nothing is written or removed in {far.name} now" in caplog.text
+    assert (set(both.lacking), both.alone) == ({far.name}, True)
     both.require()
     both.release()
 
@@ -223,6 +224,27 @@ def test_a_store_that_does_not_answer_is_worked_without_and_one_without_conditio
     s3.before = lambda environ: ("503 Slow Down", "SlowDown") if "HTTP_IF_NONE_MATCH" in environ else None
     with pytest.raises(StoreUnavailable):
         far.create("lock/x.json", b"1")  # type: ignore[attr-defined]
+
+
+def test_a_store_whose_lease_cannot_be_had_is_not_touched_though_it_answers_a_moment_later(
+    database: Dsn, s3: Misbehaving, tmp_path: Path
+) -> None:
+    """Else two machines could write there at once, each without the other knowing."""
+    from esteio.backup.store import Stores
+
+    far = open_store(f"s3://bucket/folder?region=us-east-1&endpoint={endpoint(s3.port)}")
+    backups = Backups(database, Stores([open_store(str(tmp_path / "near")), far]))
+    backups.init()
+    before = [stored.key for stored in far.list()]
+    s3.before = lambda environ: ("403 Forbidden", "AccessDenied") if "lock" in str(environ) else None
+    done = backups.run(verify=False)
+    assert (done.stores, [str(each.fields["store"]) for each in done.lacking]) == (
+        (str(tmp_path / "near"),),
+        [far.name],
+    )
+    s3.before = None
+    assert [stored.key for stored in far.list() if not stored.key.startswith("lock/")] == before
+    assert len(backups.copy().files) == len(done.manifest.parts) + 1  # with its lease it is written again
 
 
 def test_unlock_says_who_works_asks_and_frees(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

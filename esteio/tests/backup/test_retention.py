@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from esteio.backup import Retention
+from esteio.backup import Retention, Why
 from esteio.backup._retention import GRACE, LEAP, Held, decide, doubtful_until, leap
 
 NOW = datetime(2026, 3, 15, 12, tzinfo=UTC)
@@ -73,10 +73,15 @@ def test_what_a_kept_backup_needs_is_kept_as_long() -> None:
     assert list(removed(decisions)) == ["other"]
 
 
+def test_unfinished_folders_go_at_once_if_nobody_else_can_be_at_work() -> None:
+    left = [*held(0.5, complete=False), *held(-400, complete=False)]
+    assert {each.why for each in decide(left, Retention(), NOW, alone=True)} == {Why.ABANDONED}
+
+
 def test_unfinished_folders_go_after_a_day() -> None:
     decisions = decide([*held(0.5, 2, complete=False, verified=False), *held(1, 1.5)], Retention(), NOW)
     assert kept(decisions)["d0.5"] == "unfinished, but less than a day old"
-    assert removed(decisions) == {"d2": "unfinished, and more than a day old"}
+    assert removed(decisions) == {"d2": "unfinished, and nobody is at work on it"}
 
 
 def test_a_backup_from_the_future_is_kept_when_the_clock_was_set_back() -> None:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -17,7 +18,7 @@ import pytest
 from s3_server import Misbehaving, at
 from trial_database import query, red, same_set
 
-from esteio.backup import AlreadyRunning, BackupFailed, Backups, ProblemCode, Retention, ToolFailed, Verification
+from esteio.backup import AlreadyRunning, BackupFailed, Backups, ProblemCode, Retention, ToolFailed, Verification, Why
 from esteio.backup._manifest import Manifest, backup_id
 from esteio.backup.store import AllStoresFailed, StoreDenied, Stores, UploadTruncated, open_store
 from esteio.errors import EsteioError
@@ -26,6 +27,14 @@ from esteio.testing import FlakyProxy, ManualClock, recorded_events
 from esteio.testing.postgres import PostgresServer
 
 RETENTION = Retention(days=1, verified=1)
+KILLED = """
+import os, sys
+from esteio.backup.store import open_store
+store = open_store(sys.argv[1])
+store.put(f"{sys.argv[2]}/globals.sql.zst", b"1")
+store.open(f"{sys.argv[2]}/database.dump.zst").write(b"2")
+os.kill(os.getpid(), 9)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -279,6 +288,33 @@ def test_the_only_store_that_fails_fails_the_run(
     s3.before = None
     proxy.start()
     assert backups.entries() == []
+
+
+@pytest.mark.fault
+def test_what_a_killed_run_left_is_removed_by_the_next_unless_a_store_is_away(
+    server: PostgresServer, tmp_path: Path
+) -> None:
+    """Whoever holds every lease knows that nobody works on it; but a store that is away may have its manifest."""
+    near, far = tmp_path / "near", tmp_path / "far"
+    backups = Backups(server.dsn("pequena"), Stores([open_store(str(near)), open_store(str(far))]))
+    backups.init()
+    left = near / backup_id("backup", time.time())
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(near), left.name],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    hidden = {path.name for path in left.iterdir()}
+    assert len(hidden) == 2
+    far.rename(tmp_path / "away")
+    assert [(each.id, each.why) for each in backups.prune()] == [(left.name, Why.UNREADABLE), ("wal", Why.HALTED)]
+    assert left.exists()
+    (tmp_path / "away").rename(far)
+    assert [(each.id, each.why) for each in backups.prune(dry_run=True)] == [(left.name, Why.ABANDONED)]
+    done = backups.run(verify=False)
+    assert [(each.id, each.keep, each.why) for each in done.decisions] == [(left.name, False, Why.ABANDONED)]
+    assert not left.exists()
 
 
 # The clock

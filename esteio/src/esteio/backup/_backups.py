@@ -239,9 +239,9 @@ class Backups(Runs, Restores):
         """What is kept and what is removed, each with its reason; with `dry_run`, nothing is."""
         with self._locked() as lock:
             if dry_run:
-                return self._pruner.decisions(self._now())
+                return self._pruner.decisions(self._now(), alone=lock.alone)
             with self._deleting():
-                return self._pruner.prune(self._now(), lock.require)
+                return self._pruner.prune(self._now(), lock.require, alone=lock.alone)
 
     def status(self, max_age: timedelta | None = None) -> Status:
         """Whether a verified backup younger than `max_age` (None: that of the start) is whole in every store.

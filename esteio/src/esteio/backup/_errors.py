@@ -28,6 +28,7 @@ __all__ = [
     "NotLeader",
     "RestoreRefused",
     "RestoreUnclear",
+    "StoreInUse",
     "ToolError",
     "ToolFailed",
     "ToolMissing",
@@ -182,6 +183,17 @@ class LeaseHeld(AlreadyRunning):
             f"backup store {store}: process {pid} on {host or 'an unknown host'} has been at work there since {since}; wait "
             f"until it has ended, then try again. If it is gone for good, its lease runs out at {expires}, and who comes "
             "then replaces it after a minute; `backup unlock` does at once",
+        )
+
+
+class StoreInUse(LeaseHeld):
+    """Another machine reads from that store, so nothing is removed there, or removes there, so nothing is read."""
+
+    def __init__(self, store: str, *, host: str, pid: int, since: str, expires: str) -> None:
+        super().__init__(store, host=host, pid=pid, since=since, expires=expires)
+        self.args = (
+            f"backup store {store}: process {pid} on {host or 'an unknown host'} has been reading or removing there since "
+            f"{since}; wait until it has ended, then try again. If it is gone, it counts for nothing from {expires} on",
         )
 
 

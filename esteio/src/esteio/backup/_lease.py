@@ -6,8 +6,11 @@ out by a look that it is not the newest any more (`require`). It is renewed whil
 replaced when its object did not change for a whole term by our own clock: clocks that differ take no lease away. On one
 host, where the lock file says that the holder is gone, at once.
 
+In a store whose lease cannot be had nothing is written or removed until the next time. One that is full has no room for a
+lease; there it is worked without, which is logged, for only removing helps.
+
 What it cannot promise: a store does not refuse a write for its generation, so between the last look and a write there is a
-moment. A store that does not answer, or is full, is worked without a lease, which is logged; its next writer asks it again.
+moment.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +32,7 @@ from typing import Self
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import LeaseHeld, LeaseLost
 from esteio.backup._lock import Lock
-from esteio.backup.store import Exclusive, ObjectMissing, Store, StoreError, StoreUnavailable
+from esteio.backup.store import Exclusive, ObjectMissing, Store, StoreError, StoreFull, StoreUnavailable
 from esteio.clock import SYSTEM, Clock
 
 __all__ = ["Leases", "StoreLease", "WriteLock"]
@@ -80,6 +83,9 @@ class Leases:
         self._term = term
         self._clock = clock
         self._held: dict[str, tuple[Store, StoreLease]] = {}
+        self._others = len(self._stores) < len(stores)
+        self.lacking: dict[str, StoreError] = {}
+        """The stores whose lease could not be had, and why."""
         self._ending = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -93,7 +99,9 @@ class Leases:
         return found
 
     def take(self, dead: str = "") -> None:
-        """Take the lease of each store that answers; LeaseHeld when somebody has one of them, and then we have none.
+        """Take the lease of each store that answers; `lacking` are the others.
+
+        LeaseHeld when somebody has one of them, and then we have none.
 
         Where a holder seems dead this takes a term.
         """
@@ -102,7 +110,7 @@ class Leases:
             try:
                 seen[store.name] = _newest(store)
             except StoreError as error:
-                _without(store, error)
+                self._lack(store, error)
         stores = [store for store in self._stores if store.name in seen]
         self._outlast(stores, seen, dead)
         try:
@@ -128,6 +136,11 @@ class Leases:
                 newest = _newest(store)
                 if newest is None or (newest.generation, newest.holder) != (lease.generation, lease.holder):
                     raise LeaseLost(store.name, newest.host if newest else "", newest.pid if newest else 0)
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else can be at work where we may write: each such store has leases, and we have its."""
+        return not self._others and all(each.name in self._held or each.name in self.lacking for each in self._stores)
 
     def release(self) -> None:
         """Give all back; one whose store does not answer now runs out."""
@@ -189,7 +202,14 @@ class Leases:
                     store.delete(replace(lease, generation=number).key)
         except StoreError as error:
             self._held.pop(store.name, None)
-            _without(store, error)
+            self._lack(store, error)
+
+    def _lack(self, store: Store, error: StoreError) -> None:
+        if isinstance(error, StoreFull):
+            _logger.warning("worked without the lease of %s: %s", store.name, error)
+            return
+        _logger.warning("nothing is written or removed in %s now, its lease cannot be had: %s", store.name, error)
+        self.lacking[store.name] = error
 
     def _made(self, store: Store, lease: StoreLease) -> bool:
         assert isinstance(store, Exclusive)
@@ -227,12 +247,24 @@ class Leases:
 class WriteLock:
     """Held within the block by one process: `lock`, the lock file of this host, then the lease of each store.
 
+    `withhold` is called with the stores whose lease could not be had, and with none at the end.
     AlreadyRunning, or LeaseHeld, which is one: another machine is at work.
     """
 
-    def __init__(self, lock: Lock, leases: Leases) -> None:
+    def __init__(
+        self,
+        lock: Lock,
+        leases: Leases,
+        withhold: Callable[[Mapping[str, StoreError]], object] = lambda _lacking: None,
+    ) -> None:
         self._lock = lock
         self._leases = leases
+        self._withhold = withhold
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else can be making a backup where we may write: what is unfinished there is nobody's."""
+        return self._leases.alone
 
     def require(self) -> None:
         """LeaseLost when another has taken the lease of a store."""
@@ -244,6 +276,7 @@ class WriteLock:
             # Whoever wrote that name into the lock file held the lock, and does not any more: it has ended.
             self._leases.take(dead=self._lock.note)
             self._lock.write(self._leases.holder)
+            self._withhold(self._leases.lacking)
         except BaseException as error:
             self._leases.release()
             self._lock.__exit__(type(error), error, error.__traceback__)
@@ -252,6 +285,7 @@ class WriteLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
+            self._withhold({})
             self._leases.release()
         finally:
             self._lock.__exit__(kind, error, tb)
@@ -284,10 +318,6 @@ def _generations(store: Store) -> list[int]:
 
 def _held(store: Store, lease: StoreLease) -> LeaseHeld:
     return LeaseHeld(store.name, host=lease.host, pid=lease.pid, since=lease.since, expires=lease.expires)
-
-
-def _without(store: Store, error: StoreError) -> None:
-    _logger.warning("worked without the lease of %s: %s", store.name, error)
 
 
 def _kernel() -> str:

@@ -13,7 +13,7 @@ import hashlib
 import logging
 import tempfile
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -99,6 +99,8 @@ class MarkedStore:
         self.name = inner.name
         self.repository: str | None = None
         """The set it has to belong to; None while that is not known."""
+        self.withheld: StoreError | None = None
+        """Why nothing but WAL is written now, and nothing removed; None: it may be."""
         self._clock = clock
         self._until = float("-inf")
 
@@ -130,13 +132,19 @@ class MarkedStore:
             raise StoreNotInitialised(self.name, MARKER, DetailCode.OTHER_REPOSITORY())
         self._until = self._clock.monotonic() + _TRUSTED
 
+    def _require_lease(self, key: str, free: tuple[str, ...]) -> None:
+        if self.withheld is not None and not key.startswith(free):
+            raise self.withheld
+
     def put(self, key: str, source: Path | bytes) -> Stored:
         """Write an object."""
+        self._require_lease(key, ("lock/", "wal/"))  # WAL is shipped without a lease: it is never overwritten
         self.require()
         return self.inner.put(key, source)
 
     def open(self, key: str) -> Upload:
         """Begin to write an object."""
+        self._require_lease(key, ("lock/", "wal/"))
         self.require()
         return self.inner.open(key)
 
@@ -156,15 +164,17 @@ class MarkedStore:
 
     def delete(self, key: str) -> None:
         """Remove an object."""
+        self._require_lease(key, ("lock/",))
         self.require()
         self.inner.delete(key)
 
-    def sweep(self, before: float) -> int:
+    def sweep(self, before: float, prefix: str = "") -> int:
         """Remove what killed uploads left behind."""
         if not isinstance(self.inner, Sweeping):
             return 0
+        self._require_lease(prefix, ())
         self.require()
-        return self.inner.sweep(before)
+        return self.inner.sweep(before, prefix)
 
 
 class ExclusiveMarkedStore(MarkedStore):
@@ -250,6 +260,11 @@ class Markers:
                 self._place(store, encrypted=encrypted, system=system)
             done.append((store.name, lacks))
         return tuple(done)
+
+    def withhold(self, lacking: Mapping[str, StoreError]) -> None:
+        """Change nothing in these stores, by their names, because of that; in the others again."""
+        for store in self._marked:
+            store.withheld = lacking.get(store.name)
 
     def _present(self) -> dict[str, Marker]:
         found = {}

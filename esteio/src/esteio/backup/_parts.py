@@ -6,12 +6,14 @@ Promises: one run or prune at a time on the same stores, of all machines, and no
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
 from esteio import events
+from esteio.backup._announce import Announcement, Side
 from esteio.backup._catalogue import Catalogue
 from esteio.backup._database import DatabaseBackups
 from esteio.backup._errors import VerificationFailed
@@ -135,16 +137,31 @@ class Parts:
         return Toolbox(major, self._binaries)
 
     def _locked(self) -> WriteLock:
-        return WriteLock(Lock(self._local.file("lock")), Leases(self._stores.stores, clock=self._clock))
+        leases = Leases(self._stores.stores, clock=self._clock)
+        return WriteLock(Lock(self._local.file("lock")), leases, self._markers.withhold)
 
-    def _reading(self, progress: Progress) -> Lock:
+    @contextmanager
+    def _reading(self, progress: Progress) -> Iterator[None]:
         """Beside runs and other readers; nothing is removed meanwhile. A prune that is under way is waited for."""
-        path, waiting = self._local.file("lock-readers"), lambda: progress("wait", 0, 0, "")
-        return Lock(path, _RESTORE_PATIENCE, waiting, shared=True, clock=self._clock)
+        path, stores = self._local.file("lock-readers"), self._stores.stores
 
-    def _deleting(self) -> Lock:
-        """AlreadyRunning while somebody reads."""
-        return Lock(self._local.file("lock-readers"))
+        def waiting() -> None:
+            progress("wait", 0, 0, "")
+
+        with (
+            Lock(path, _RESTORE_PATIENCE, waiting, shared=True, clock=self._clock),
+            Announcement(stores, Side.READER, _RESTORE_PATIENCE, waiting, clock=self._clock),
+        ):
+            yield
+
+    @contextmanager
+    def _deleting(self) -> Iterator[None]:
+        """AlreadyRunning while somebody reads, on this machine or another."""
+        with (
+            Lock(self._local.file("lock-readers")),
+            Announcement(self._stores.stores, Side.REMOVER, clock=self._clock),
+        ):
+            yield
 
     def _names(self) -> list[str]:
         return [store.name for store in self._stores.stores]

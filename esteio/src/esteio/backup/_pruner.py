@@ -39,16 +39,30 @@ class Pruner:
         self._documents = documents
         self._retention = retention
 
-    def decisions(self, now: datetime) -> list[Decision]:
+    def decisions(self, now: datetime, *, alone: bool = False) -> list[Decision]:
         """What would be kept and removed of the folders."""
-        return self._decided(now)[1]
+        return self._decided(now, alone=alone)[1]
 
-    def prune(self, now: datetime, require: Callable[[], object] = lambda: None) -> list[Decision]:
+    def remove_abandoned(self, prefix: str) -> tuple[Decision, ...]:
+        """Remove what killed runs left in folders that begin with `prefix`; only for who is alone. Nothing is unmade by it.
+
+        Before a run, as the room they take may be what it needs.
+        """
+        survey = self._catalogue.survey()
+        self._stores.sweep(float("inf"), prefix)
+        if survey.silent:
+            return ()
+        left = [entry for entry in survey.entries if not entry.complete and not entry.problem]
+        return tuple(self._removed(entry, Decision(entry.id, False, Why.ABANDONED)) for entry in left)
+
+    def prune(
+        self, now: datetime, require: Callable[[], object] = lambda: None, *, alone: bool = False
+    ) -> list[Decision]:
         """Remove what need not be kept; what a store does not let go of is told as kept.
 
         `require` is called before each removal, and ends it by what it raises: we are not alone any more.
         """
-        entries, decisions = self._decided(now)
+        entries, decisions = self._decided(now, alone=alone)
         done = []
         for each in decisions:
             if not each.keep:
@@ -80,10 +94,12 @@ class Pruner:
             raise DeleteRefused(entry.id, DetailCode.NEEDED(backups=tuple(needing)), DetailCode.DELETE_THOSE_FIRST())
         return self._removed(entry, Decision(entry.id, False, Why.ASKED))
 
-    def _decided(self, now: datetime) -> tuple[dict[str, Entry], list[Decision]]:
-        entries = {entry.id: entry for entry in self._catalogue.entries()}
-        # What cannot be read now may be sound in a store that does not answer now.
-        unread = [entry for entry in entries.values() if entry.problem and not entry.complete]
+    def _decided(self, now: datetime, *, alone: bool) -> tuple[dict[str, Entry], list[Decision]]:
+        survey = self._catalogue.survey()
+        entries = {entry.id: entry for entry in survey.entries}
+        # What cannot be read now may be sound in a store that does not answer now, and what has no manifest have one there.
+        away = together([brief(error) for error in survey.silent.values()]) if survey.silent else ""
+        unread = [entry for entry in entries.values() if not entry.complete and (entry.problem or away)]
         held = [
             Held(
                 entry.id,
@@ -98,12 +114,13 @@ class Pruner:
             if entry not in unread
         ]
         decisions = [
-            Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else "") for entry in unread
+            Decision(entry.id, True, Why.UNREADABLE, entry.problem.reason if entry.problem else away)
+            for entry in unread
         ]
         doubtful = doubtful_until(held, now)
         for kind in {_group(entry) for entry in entries.values()}:  # none stands in for another
             group = [each for each in held if _group(entries[each.id]) == kind]
-            decisions += decide(group, self._retention, now, doubtful=doubtful)
+            decisions += decide(group, self._retention, now, doubtful=doubtful, alone=alone)
         return entries, sorted(decisions, key=lambda each: each.id)
 
     def _removed(self, entry: Entry, decision: Decision) -> Decision:

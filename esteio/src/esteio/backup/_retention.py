@@ -72,7 +72,7 @@ class Why(Enum):
     LEAP = "the clock may have leapt ahead after it"
     TOO_FEW = "only {about} verified backups exist"
     UNFINISHED = "unfinished, but less than a day old"
-    ABANDONED = "unfinished, and more than a day old"
+    ABANDONED = "unfinished, and nobody is at work on it"
     UNREADABLE = "cannot be read: {about}"
     ASKED = "a person said so"
     HELD = "it may go, but a store keeps it: {about}"
@@ -97,7 +97,7 @@ class Decision:
 
 
 GRACE = timedelta(days=1)
-"""How long what is unfinished may be somebody's work."""
+"""How long what is unfinished may be somebody's work, where no lease says that it is nobody's."""
 LEAP = timedelta(days=90)
 """A longer time without any backup is taken for a clock that leapt ahead: it would make every backup look old at once."""
 _PERIODS: tuple[tuple[str, Why, Callable[[datetime], object]], ...] = (
@@ -124,11 +124,17 @@ def doubtful_until(held: Sequence[Held], now: datetime) -> datetime | None:
 
 
 def decide(
-    held: Sequence[Held], retention: Retention, now: datetime, *, doubtful: datetime | None = None
+    held: Sequence[Held],
+    retention: Retention,
+    now: datetime,
+    *,
+    doubtful: datetime | None = None,
+    alone: bool = False,
 ) -> list[Decision]:
     """One decision for each folder, the oldest first. `now` and all times have a timezone.
 
-    What was begun until `doubtful` is kept (see `doubtful_until`).
+    What was begun until `doubtful` is kept (see `doubtful_until`). If we are `alone`, nobody can be at work on what is
+    unfinished; else it is kept for a day.
     """
     ordered = sorted(held, key=lambda each: (each.began, each.id))
     whole = [each for each in ordered if each.complete]
@@ -139,6 +145,7 @@ def decide(
     for each in ordered:
         if not each.complete:
             recent = abs(now - each.began) <= GRACE or (doubtful is not None and each.began <= doubtful)
+            recent = recent and not alone
             decisions.append(Decision(each.id, recent, Why.UNFINISHED if recent else Why.ABANDONED))
         elif each.id in reasons:
             decisions.append(Decision(each.id, True, *reasons[each.id]))

@@ -35,7 +35,8 @@ _logger = logging.getLogger("esteio.backup")
 class Run:
     """What a run did: `verification` is None when no trial was asked for, and nothing is removed then.
 
-    `stores` hold every file of it, as their lists say; `lacking` tells what the others lack, and why.
+    `stores` hold every file of it, as their lists say; `lacking` tells what the others lack, and why. `decisions` begin with
+    what killed runs had left.
     """
 
     manifest: Manifest
@@ -56,6 +57,7 @@ class Ending:
     stores: tuple[str, ...] = ()
     verification: Verification | None = None
     decisions: tuple[Decision, ...] = ()
+    cleaned: tuple[Decision, ...] = ()
 
     def event(
         self, wanted: Sequence[str], entries: Sequence[Entry], now: datetime, error: BaseException | None
@@ -110,6 +112,8 @@ class Runs(Parts):
             raise
         with self._locked() as lock:
             try:
+                if lock.alone:
+                    ending.cleaned = self._cleaned()
                 taken = self.catalogue.entries()
                 leapt = leap([entry.began for entry in taken if entry.complete], self._now())
                 name = backup_id(self._prefix, self._clock.time(), [entry.id for entry in taken])
@@ -135,12 +139,20 @@ class Runs(Parts):
             ending.verification = self._verified(manifest, progress, self._documents_sample) if verify else None
             ending.decisions = self._pruned(lock) if ending.verification else ()
             problems = (*not_made(name, writer.failed), *lacking)
-            return Run(manifest, stores, ending.verification, ending.decisions, problems)
+            decisions = (*ending.cleaned, *ending.decisions)
+            return Run(manifest, stores, ending.verification, decisions, problems)
+
+    def _cleaned(self) -> tuple[Decision, ...]:
+        """What killed runs left, removed before anything is written."""
+        removed = self._pruner.remove_abandoned(f"{self._prefix}_")
+        for each in removed:
+            _logger.warning("%s: %s; %s", each.id, each.reason, "kept" if each.keep else "removed")
+        return removed
 
     def _pruned(self, lock: WriteLock) -> tuple[Decision, ...]:
         try:
             with self._deleting():
-                return tuple(self._pruner.prune(self._now(), lock.require))
+                return tuple(self._pruner.prune(self._now(), lock.require, alone=lock.alone))
         except AlreadyRunning as error:
             _logger.info("nothing old is removed now, the next run does: %s", error)
             return ()

@@ -26,6 +26,7 @@ from esteio.backup import (
     NotLeader,
     RestoreRefused,
     RestoreUnclear,
+    StoreInUse,
     ToolFailed,
     ToolMissing,
     VerificationFailed,
@@ -98,6 +99,10 @@ ERRORS: Mapping[type[EsteioError], str] = {
     ),
     ScheduleError: "agenda: {what} é {value!r}; o que se pode: {allowed}",
     StoreError: "lugar das cópias {store}: {objeto}{reason}; {advice}",
+    StoreInUse: (
+        "cópias em {store}: o processo {pid} em {host!r} lê ou remove ali desde {since}; espere que termine e tente de novo. "
+        "Se ele se foi, deixa de contar em {expires}"
+    ),
     StoreUrlError: (
         "lugar das cópias: {part} é {value!r}; o que se pode: {allowed}. Exemplos: /srv/copias, "
         "s3://bucket/pasta?endpoint=http://minio:9000, gs://bucket, az://conta/conteiner"

@@ -265,7 +265,7 @@ _PORTUGUESE = Words(
         "FUTURE": "começada no futuro deste relógio",
         "TOO_FEW": "só há {about} cópias provadas",
         "UNFINISHED": "inacabada, mas com menos de um dia",
-        "ABANDONED": "inacabada, e com mais de um dia",
+        "ABANDONED": "inacabada, e ninguém trabalha nela",
         "UNREADABLE": "não se pode ler: {about}",
         "HELD": "poderia sair, mas um lugar não a solta: {about}",
         "LOG": "{about} segmentos de log de que nenhuma base precisa mais",

@@ -8,6 +8,7 @@ is missing as well: a drive that is not mounted must not be filled in memory of 
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import tempfile
 from collections.abc import Iterator
@@ -114,11 +115,12 @@ class DirectoryStore:
                 if path.parent != self.root:
                     path.parent.rmdir()
 
-    def sweep(self, before: float) -> int:
+    def sweep(self, before: float, prefix: str = "", /) -> int:
         """Remove what uploads left behind that were killed and last written `before` (seconds since the epoch); how many."""
         found = 0
+        below = f"{glob.escape(prefix)}*/**" if prefix else "**"
         with self.translated(""):
-            for path in list(self.root.rglob(f"{_UNFINISHED}*")):
+            for path in list(self.root.glob(f"{below}/{_UNFINISHED}*")):
                 with suppress(FileNotFoundError):  # its upload has just ended
                     if path.stat().st_mtime < before:
                         path.unlink()

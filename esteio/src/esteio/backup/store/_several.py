@@ -119,12 +119,15 @@ class Stores:
                 done.append(_copied(key, origin, lacking))
         return done
 
-    def sweep(self, before: float) -> None:
-        """Remove what killed uploads left behind, last written `before`, where a store cannot do that by itself."""
+    def sweep(self, before: float, prefix: str = "") -> None:
+        """Remove what killed uploads left behind, last written `before`, where a store cannot do that by itself.
+
+        With `prefix` only below folders at the top whose names begin so.
+        """
         for store in self.stores:
             if isinstance(store, Sweeping):
                 try:
-                    store.sweep(before)
+                    store.sweep(before, prefix)
                 except StoreError as error:
                     _tell(store, "", error)
 

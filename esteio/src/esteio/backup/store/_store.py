@@ -229,8 +229,11 @@ class Store(Protocol):
 class Sweeping(Protocol):
     """A store in which an upload that was killed leaves something behind."""
 
-    def sweep(self, before: float) -> int:
-        """Remove what was last written `before`, in seconds since the epoch; how many there were."""
+    def sweep(self, before: float, prefix: str = "", /) -> int:
+        """Remove what was last written `before`, in seconds since the epoch; how many there were.
+
+        With `prefix` only below folders at the top whose names begin so.
+        """
         ...
 
 
