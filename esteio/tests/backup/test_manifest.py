@@ -60,8 +60,8 @@ def test_what_is_no_manifest_is_refused(text: str) -> None:
 
 
 def test_a_manifest_of_a_later_format_is_not_guessed_at() -> None:
-    with pytest.raises(ManifestError, match="format 2, known is 1; use the version that wrote it"):
-        Manifest.from_json(seal({**unseal(MANIFEST.to_json()), "format": 2}))
+    with pytest.raises(ManifestError, match="format 3, known is 2; use the version that wrote it"):
+        Manifest.from_json(seal({**unseal(MANIFEST.to_json()), "format": 3}))
 
 
 def test_two_backups_of_one_second_have_different_names_in_the_order_of_time() -> None:

@@ -202,7 +202,14 @@ class DetailCode(Enum):
     NAME_CLUSTER = "say which with --cluster"
     NO_DIRECTORY_STORE = "the log is received into a directory, and no store is one"
     SET_BACKUP_DIR = "set BACKUP_DIR"
-    TABLESPACES = "the cluster has {count} tablespaces of its own, and only one can be streamed"
+    TABLESPACES = "the cluster has {count} tablespaces of its own, which only a base holds, from PostgreSQL {major} on"
+    TABLESPACE_UNKNOWN = "no tablespace of {backup} was at {location}; they were at {known}"
+    NAME_TABLESPACE = "map the directory where it was"
+    TABLESPACE_PLACE_USED = (
+        "{place} cannot take a tablespace: it has content, is named twice, or is in the data directory"
+    )
+    NAME_EMPTY_DIRECTORY = "name a new or empty directory"
+    BASE_STREAM_UNKNOWN = "the server streams a base in a way that is not known ({kind!r})"
     MAKE_DUMPS = "make backups of kind dump, or move their tables to pg_default"
     NO_INCREMENTALS = "PostgreSQL {major} knows none before 17"
     MAKE_BASES = "make backups of kind base"

@@ -47,7 +47,8 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-FORMAT = 1
+FORMAT = 2
+"""The newest that is known; 2 has the tablespaces of a base."""
 _ID = re.compile(r".+_(\d{8}_\d{6})(?:_\d+)?")
 
 
@@ -128,7 +129,7 @@ class Manifest:
     """Where the write-ahead log was when the content was looked at."""
     details: Mapping[str, Any] = field(default_factory=dict)
     """What only one kind has: the base of an incremental backup, start and end of its log."""
-    format: int = FORMAT
+    format: int = 1
 
     @property
     def major(self) -> int:
@@ -164,7 +165,7 @@ class Manifest:
         except ValueError as error:
             raise ManifestError(backup, detail_of(error), DetailCode.USE_OTHER_COPY()) from error
         try:
-            if (found := given["format"]) == FORMAT:
+            if (found := given["format"]) in range(1, FORMAT + 1):
                 return _manifest(given)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             garbled = DetailCode.FIELD_GARBLED(error=repr(error))

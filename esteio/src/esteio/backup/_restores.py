@@ -6,7 +6,7 @@ was not confirmed. What is replaced is kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
@@ -86,6 +86,7 @@ class Restores(Parts):
         *,
         documents: Path | None = None,
         cluster: str | None = None,
+        tablespaces: Mapping[str, Path] | None = None,
     ) -> Recovered:
         """Make the new data directory `directory` as the whole cluster was at `target` (None: the last moment).
 
@@ -93,11 +94,11 @@ class Restores(Parts):
         what can be reached. The documents of that moment go into the new directory `documents` (None: nowhere).
         A `Target` stops at a transaction, a position, a restore point or at the end of the base, and names a timeline; the
         documents are then the newest. `cluster` is its system identifier, needed where the stores hold several and none was
-        accepted.
+        accepted. Tablespaces go where `tablespaces` says, by where they were on the server, else into `directory`.
         """
         with self._reading(progress):
             beside = self.documents.as_of(time_of(target), into=documents) if documents else Untouched()
-            return recover_beside(self.cluster, directory, target, beside, progress, which=cluster)
+            return recover_beside(self.cluster, directory, target, beside, progress, which=cluster, mapping=tablespaces)
 
     def recover_in_place(
         self,
@@ -109,14 +110,19 @@ class Restores(Parts):
         documents: bool = True,
         cluster: str | None = None,
         delta: bool = False,
+        tablespaces: Mapping[str, Path] | None = None,
     ) -> tuple[Recovered, Path | None]:
         """As `recover`, but in the place of `data_dir`, whose server is stopped; and where the old directory is now.
 
-        With `delta` only files that differ from the base, by size and checksum, are rewritten in it: nothing is kept.
+        With `delta` only files that differ from the base, by size and checksum, are rewritten in it, and in its tablespaces
+        where they are: nothing is kept, and `tablespaces` must not be given.
 
         `confirm` is asked with the directory's name when there is one. The `documents` of that moment take the place of
         the present ones, which are kept too.
         """
+        if delta and tablespaces:
+            msg = "recover_in_place: tablespaces are rewritten where they are with delta; leave out one of the two"
+            raise ValueError(msg)
         data_dir = data_dir.resolve()
         require_stopped(data_dir)
         if data_dir.is_mount():  # found out now, not by the rename after hours of copying
@@ -133,7 +139,16 @@ class Restores(Parts):
             if delta:
                 done = rewrite_in_place(self.cluster, data_dir, target, beside, progress, which=cluster)
                 return done, None
-            return recover_in_place(self.cluster, data_dir, target, beside, progress, which=cluster, clock=self._clock)
+            return recover_in_place(
+                self.cluster,
+                data_dir,
+                target,
+                beside,
+                progress,
+                which=cluster,
+                mapping=tablespaces,
+                clock=self._clock,
+            )
 
     def recover_server(
         self,
@@ -145,6 +160,7 @@ class Restores(Parts):
         documents: bool = True,
         cluster: str | None = None,
         quiet: AbstractContextManager[object] | None = None,
+        tablespaces: Mapping[str, Path] | None = None,
     ) -> tuple[Recovered, Path | None]:
         """As `recover_in_place`, of an embedded server, which goes on until the new directory is ready.
 
@@ -162,6 +178,7 @@ class Restores(Parts):
                 which=cluster,
                 documents=beside,
                 quiet=quiet,
+                mapping=tablespaces,
                 clock=self._clock,
             )
 

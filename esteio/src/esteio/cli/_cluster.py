@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from esteio.backup.restore import Recovered, Target
     from esteio.postgres.embedded import Embedded
 
-__all__ = ["Choice", "moment", "recover_cluster", "replace_cluster"]
+__all__ = ["Choice", "mapped", "moment", "recover_cluster", "replace_cluster"]
 
 _LAST = "last"
 
@@ -34,6 +34,8 @@ class Choice:
     documents: bool = True
     delta: bool = False
     """Rewrite only what differs, and keep nothing of before."""
+    tablespaces: Mapping[str, Path] = field(default_factory=dict)
+    """Where they go, by where they were."""
 
 
 def moment(text: str, timeline: int | None, words: Words) -> datetime | Target | None:
@@ -52,6 +54,16 @@ def moment(text: str, timeline: int | None, words: Words) -> datetime | Target |
     return replace(target or Target(time=found), timeline=timeline)
 
 
+def mapped(texts: Sequence[str], words: Words) -> Mapping[str, Path]:
+    """What `--tablespace-mapping` says."""
+    from esteio.backup.restore import parse_mapping
+
+    try:
+        return parse_mapping(texts)
+    except ValueError:
+        raise typer.BadParameter(words.bad_mapping) from None
+
+
 def recover_cluster(
     backups: Backups,
     which: Choice,
@@ -62,7 +74,9 @@ def recover_cluster(
     documents: Path | None,
 ) -> None:
     """Restore the new data directory `into`, and the documents into the new directory `documents` (None: not)."""
-    done = backups.recover(into, which.target, bar, documents=documents, cluster=which.cluster)
+    done = backups.recover(
+        into, which.target, bar, documents=documents, cluster=which.cluster, tablespaces=which.tablespaces
+    )
     bar.pause()
     _say(done, None, words)
 
@@ -80,11 +94,25 @@ def replace_cluster(
     target, cluster, documents = which.target, which.cluster, which.documents
     if isinstance(place, Path):
         done, kept = backups.recover_in_place(
-            place.absolute(), confirm, target, bar, documents=documents, cluster=cluster, delta=which.delta
+            place.absolute(),
+            confirm,
+            target,
+            bar,
+            documents=documents,
+            cluster=cluster,
+            delta=which.delta,
+            tablespaces=which.tablespaces,
         )
     else:
         done, kept = backups.recover_server(
-            place, confirm, target, bar, documents=documents, cluster=cluster, quiet=own.quiet()
+            place,
+            confirm,
+            target,
+            bar,
+            documents=documents,
+            cluster=cluster,
+            quiet=own.quiet(),
+            tablespaces=which.tablespaces,
         )
     bar.pause()
     _say(done, kept, words)

@@ -17,7 +17,7 @@ import typer
 from typer.core import TyperGroup
 
 from esteio.cli._bar import Bar
-from esteio.cli._cluster import Choice, moment, recover_cluster, replace_cluster
+from esteio.cli._cluster import Choice, mapped, moment, recover_cluster, replace_cluster
 from esteio.cli._own import Own
 from esteio.cli._show import age_text, documents_text, size_text
 from esteio.cli._words import Words
@@ -86,6 +86,7 @@ def _add_cluster(group: typer.Typer, opened: Opened, words: Words, own: Own) -> 
         replace: Annotated[bool, typer.Option("--replace", help=words.replace_cluster)] = False,
         data_dir: Annotated[Path | None, typer.Option("--data-dir", help=words.data_dir)] = None,
         delta: Annotated[bool, typer.Option("--delta", help=words.delta)] = False,
+        mapping: Annotated[list[str] | None, typer.Option("--tablespace-mapping", help=words.mapping)] = None,
         documents: Annotated[Path | None, typer.Option("--documents", help=words.restore_documents_into)] = None,
         no_documents: Annotated[bool, typer.Option("--no-documents", help=words.restore_no_documents)] = False,
         dry_run: Annotated[bool, typer.Option("--dry-run", help=words.restore_dry_run)] = False,
@@ -98,6 +99,9 @@ def _add_cluster(group: typer.Typer, opened: Opened, words: Words, own: Own) -> 
             raise typer.BadParameter(words.directory_or_replace)
         if delta and data_dir is None:
             raise typer.BadParameter(words.delta_data_dir)
+        if delta and mapping:
+            raise typer.BadParameter(words.delta_mapping)
+        spaces = mapped(mapping or (), words)
         _check_documents(documents, no_documents, words, replaces=replace)
         with opened(False) as backups, Bar(words) as bar:
             shown = directory or data_dir or words.own_server
@@ -108,10 +112,10 @@ def _add_cluster(group: typer.Typer, opened: Opened, words: Words, own: Own) -> 
                 return
             if place is not None:
                 confirm = partial(_confirmed, yes, words.type_delta if delta else words.type_directory, bar)
-                which = Choice(target, system, documents=not no_documents, delta=delta)
+                which = Choice(target, system, documents=not no_documents, delta=delta, tablespaces=spaces)
                 replace_cluster(backups, which, place, confirm, own, bar, words)
             elif directory is not None:
-                which = Choice(target, system)
+                which = Choice(target, system, tablespaces=spaces)
                 recover_cluster(backups, which, directory.absolute(), bar, words, documents=documents)
 
 

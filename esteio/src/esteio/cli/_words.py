@@ -264,6 +264,12 @@ class Words:
         "Rewrite only the files of --data-dir that differ from the base, by size and checksum: fast where little does. "
         "Nothing of the directory of before is kept, and until it is done no server starts on it."
     )
+    mapping: str = (
+        "OLD=NEW, once for each: the tablespace that was in the directory OLD goes into the new or empty directory NEW. "
+        "Without it a tablespace goes into the restored directory, and what lies in OLD is not touched."
+    )
+    bad_mapping: str = "--tablespace-mapping is OLD=NEW, two absolute directories"
+    delta_mapping: str = "--delta rewrites tablespaces where they are: leave out --tablespace-mapping"
     delta_data_dir: str = "--delta goes with --replace and --data-dir, the directory of a stopped server"
     plan_delta: str = "What differs in {name} is overwritten: nothing of it is kept."
     type_delta: str = (

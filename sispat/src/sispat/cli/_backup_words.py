@@ -240,6 +240,12 @@ _PORTUGUESE = Words(
         "Reescreve só os arquivos de --data-dir que diferem da base, por tamanho e soma de verificação: rápido onde pouco "
         "difere. Nada da pasta de antes é guardado, e até o fim nenhum servidor parte nela."
     ),
+    mapping=(
+        "VELHO=NOVO, uma vez para cada: o tablespace que estava na pasta VELHO vai para a pasta NOVO, nova ou vazia. Sem isso "
+        "um tablespace vai para dentro da pasta restaurada, e não se mexe no que há em VELHO."
+    ),
+    bad_mapping="--tablespace-mapping é VELHO=NOVO, duas pastas absolutas",
+    delta_mapping="--delta reescreve os tablespaces onde estão: deixe de fora --tablespace-mapping",
     delta_data_dir="--delta vai com --replace e --data-dir, a pasta de um servidor parado",
     plan_delta="O que difere em {name} é sobrescrito: nada dela é guardado.",
     type_delta="O que difere na pasta de dados {name!r} será sobrescrito, e não guardado. Digite o nome dela para confirmar",

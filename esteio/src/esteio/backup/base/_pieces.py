@@ -12,7 +12,7 @@ from esteio.backup._manifest import Manifest, Part
 from esteio.backup.base._tar import BLOCK, member_of
 from esteio.backup.packing import Readable
 
-__all__ = ["BASE", "INDEX", "ORDER", "Piece", "Pieces", "ordered"]
+__all__ = ["BASE", "INDEX", "ORDER", "TABLESPACE", "TABLESPACES", "TABLESPACE_INDEX", "Piece", "Pieces", "ordered"]
 
 BASE = "base"
 """The role of the pieces."""
@@ -20,6 +20,12 @@ INDEX = "pieces"
 """The role of the list of what is in each; only where there are several."""
 ORDER = "pieces"
 """In a manifest's details: the names of the pieces in their order; only where there are several."""
+TABLESPACE = "tablespace"
+"""The role of the pieces of a tablespace."""
+TABLESPACE_INDEX = "tablespace pieces"
+"""The role of the list of what is in each, by the tablespace's oid."""
+TABLESPACES = "tablespaces"
+"""In a manifest's details: each with its oid, name, location and the names of its pieces in their order."""
 LEAST = 64 << 20  # bytes of the content of a piece: a terabyte has at most 16,000 of them
 _CHUNK = 256 << 10
 

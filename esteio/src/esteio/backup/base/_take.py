@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -23,7 +23,8 @@ from esteio.backup._files import BackupWriter
 from esteio.backup._manifest import Manifest
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import Connection, connect, one
-from esteio.backup.base._pieces import BASE, INDEX, ORDER, Pieces
+from esteio.backup.base._pieces import BASE, INDEX, ORDER, TABLESPACE, TABLESPACE_INDEX, TABLESPACES, Pieces
+from esteio.backup.base._protocol import FIRST_MAJOR, archives
 from esteio.backup.base._tar import Picking
 from esteio.backup.packing import Readable
 from esteio.backup.tools import Toolbox
@@ -67,9 +68,13 @@ def take_base(
     with connect(dsn) as conn:
         _refuse_impossible(conn, toolbox, kind, parent)
         size = 0 if parent else int(one(conn, "SELECT sum(pg_catalog.pg_database_size(oid))::int8 FROM pg_database"))
+        told = partial(progress, "base")
         with _log_held(conn), _arguments(parent_files if parent else None) as arguments:
-            limit = [] if rate is None else [f"--max-rate={rate}M"]
-            files, order = _stream(writer, toolbox, dsn, kind, [*arguments, *limit], partial(progress, "base"), size)
+            if spaces := _tablespaces(conn):
+                files, order = _stream_archives(writer, dsn, rate, spaces, told, size)
+            else:
+                limit = [] if rate is None else [f"--max-rate={rate}M"]
+                files, order = _stream(writer, toolbox, dsn, kind, [*arguments, *limit], told, size)
         ended = one(conn, "SELECT pg_catalog.clock_timestamp()")
         about = _about(conn)
     writer.add(FILES, "files", io.BytesIO(files))
@@ -93,6 +98,8 @@ def take_base(
             "ended": ended.astimezone(UTC).isoformat(),
             "needs": [*parent.details["needs"], parent.id] if parent else [],
         },
+        # An older release would restore it without its tablespaces: it says instead that the format is a later one.
+        format=2 if TABLESPACES in order else 1,
     )
 
 
@@ -104,18 +111,53 @@ def _stream(
     arguments: list[str],
     told: Callable[[int, int, str], object],
     size: int,
-) -> tuple[bytes, dict[str, list[str]]]:
+) -> tuple[bytes, dict[str, Any]]:
     """The list of files, and what the manifest says of the order of the pieces."""
     with toolbox.start("pg_basebackup", arguments, dsn=dsn, stdout=True) as running:
         source = Picking(_Told(running, told, size), FILES)
-        pieces, names = Pieces(source), []
-        for number, piece in enumerate(pieces, 1):
-            name = f"{kind}.tar" if number == 1 else f"{kind}-{number:05d}.tar"
-            names.append(writer.add(name, BASE, piece).name)
+        names, content = _add_pieces(writer, kind, BASE, source)
+    return bytes(source.found), _ordered(writer, names, content)
+
+
+def _add_pieces(writer: BackupWriter, stem: str, role: str, source: Readable) -> tuple[list[str], list[list[str]]]:
+    """Write a tar stream into `writer`; the names of its pieces, and what is in each."""
+    pieces, names = Pieces(source), []
+    for number, piece in enumerate(pieces, 1):
+        name = f"{stem}.tar" if number == 1 else f"{stem}-{number:05d}.tar"
+        names.append(writer.add(name, role, piece).name)
+    return names, pieces.names
+
+
+def _ordered(writer: BackupWriter, names: list[str], content: list[list[str]]) -> dict[str, Any]:
     if len(names) == 1:
-        return bytes(source.found), {}
-    writer.add("pieces.json", INDEX, io.BytesIO(json.dumps(pieces.names).encode()))
-    return bytes(source.found), {ORDER: names}
+        return {}
+    writer.add("pieces.json", INDEX, io.BytesIO(json.dumps(content).encode()))
+    return {ORDER: names}
+
+
+def _stream_archives(
+    writer: BackupWriter,
+    dsn: Dsn,
+    rate: int | None,
+    spaces: Mapping[str, str],
+    told: Callable[[int, int, str], object],
+    size: int,
+) -> tuple[bytes, dict[str, Any]]:
+    """As `_stream`, with the tablespaces in `spaces`, their names by oid."""
+    found, order, index = [], {}, {}
+    with archives(dsn, label=writer.id, rate=rate) as streamed:
+        source = _Told(streamed, told, size)
+        for archive in streamed:
+            if not (oid := archive.tablespace):
+                order = _ordered(writer, *_add_pieces(writer, "base", BASE, source))
+                continue
+            names, index[oid] = _add_pieces(writer, f"tablespace-{oid}", TABLESPACE, source)
+            about = {"oid": oid, "name": spaces.get(oid, ""), "location": archive.location, "pieces": names}
+            found.append(about)
+    if not found:  # the last one was dropped between our question and the start
+        return streamed.files, order
+    writer.add("tablespaces.json", TABLESPACE_INDEX, io.BytesIO(json.dumps(index).encode()))
+    return streamed.files, {**order, TABLESPACES: found}
 
 
 class _Told:
@@ -162,10 +204,12 @@ def _log_held(conn: Connection) -> Iterator[None]:
 
 def _refuse_impossible(conn: Connection, toolbox: Toolbox, kind: str, parent: Manifest | None) -> None:
     toolbox.version("pg_basebackup")
-    spaces = one(conn, "SELECT count(*) FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')")
-    if spaces:
-        reason = DetailCode.TABLESPACES(count=spaces)
-        raise NotPossible(kind, reason, DetailCode.MAKE_DUMPS())
+    if spaces := _tablespaces(conn):
+        reason = DetailCode.TABLESPACES(count=len(spaces), major=FIRST_MAJOR)
+        if parent is not None:
+            raise NotPossible(kind, reason, DetailCode.MAKE_BASES())
+        if toolbox.major < FIRST_MAJOR:
+            raise NotPossible(kind, reason, DetailCode.MAKE_DUMPS())
     if parent is None:
         return
     if toolbox.major < _FIRST_INCREMENTAL:
@@ -177,6 +221,14 @@ def _refuse_impossible(conn: Connection, toolbox: Toolbox, kind: str, parent: Ma
     if about["system_identifier"] != parent.details.get("system_identifier"):
         reason = DetailCode.BASE_OF_OTHER_CLUSTER(backup=parent.id)
         raise NotPossible(kind, reason, DetailCode.MAKE_KIND_BASE())
+
+
+def _tablespaces(conn: Connection) -> dict[str, str]:
+    """The names of those besides PostgreSQL's own, by oid."""
+    statement = (
+        "SELECT oid::text, spcname FROM pg_catalog.pg_tablespace WHERE spcname NOT IN ('pg_default', 'pg_global')"
+    )
+    return dict(conn.execute(statement).fetchall())
 
 
 def _about(conn: Connection) -> dict[str, Any]:

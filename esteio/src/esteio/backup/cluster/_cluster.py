@@ -146,17 +146,26 @@ class ClusterBackups:
         *,
         cluster: str | None = None,
         delta: bool = False,
+        mapping: Mapping[str, Path] | None = None,
     ) -> Recovered:
         """Make the new data directory `directory` as the cluster was at `target` (None: the last moment there is).
 
         `cluster` is its system identifier, needed where the stores hold several and none was accepted. RestoreRefused
         with what can be reached when `target` is not in it. `swap` then puts it in place. With `delta` the directory is
-        there, and what differs in it is rewritten.
+        there, and what differs in it is rewritten. `mapping` says where tablespaces go, by where they were.
         """
         found = self._plan(directory, target, cluster)
         tools = self._toolbox(found.base.major)
         return recover(
-            found, directory, self._stores, tools, self.key, progress=progress, delta=delta, clock=self._clock
+            found,
+            directory,
+            self._stores,
+            tools,
+            self.key,
+            progress=progress,
+            delta=delta,
+            mapping=mapping,
+            clock=self._clock,
         )
 
     def require_rewritable(
@@ -171,14 +180,21 @@ class ClusterBackups:
         return self._plan(Path(name), target, cluster).base
 
     def require_reachable(
-        self, data_dir: Path, target: datetime | Target | None, *, major: int, cluster: str | None = None
+        self,
+        data_dir: Path,
+        target: datetime | Target | None,
+        *,
+        major: int,
+        cluster: str | None = None,
+        mapping: Mapping[str, Path] | None = None,
     ) -> None:
         """RestoreRefused when `data_dir`, of a server of `major`, can't be brought to `target`, as far as is known."""
         found = self._plan(data_dir, target, cluster)
         if found.base.major != major:
             reason = DetailCode.SERVER_DIFFERS(backup=found.base.major, server=major)
             raise RestoreRefused(str(data_dir), reason, DetailCode.RESTORE_DUMP())
-        refuse_early(found, data_dir.with_name(f"{data_dir.name}.restoring"), self._toolbox(major))
+        new = data_dir.with_name(f"{data_dir.name}.restoring")
+        refuse_early(found, new, self._toolbox(major), mapping=mapping)
 
     def base_backup_due(self) -> str | None:
         """Why a base backup has to be made now; None when the newest one, with the WAL after it, reaches up to now.

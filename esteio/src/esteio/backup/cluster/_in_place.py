@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psycopg
 
@@ -31,6 +33,7 @@ from esteio.backup.cluster._cluster import ClusterBackups
 from esteio.backup.documents import Untouched
 from esteio.backup.restore._plan import Target
 from esteio.backup.restore._recover import Recovered
+from esteio.backup.restore._tablespaces import everything, relink, remove_mapped
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres.embedded import Embedded, Hold, server_runs
 from esteio.system import sync_directory
@@ -54,13 +57,16 @@ def swap(new: Path, data_dir: Path, *, now: float) -> Path | None:
     data_dir = data_dir.resolve()
     require_stopped(data_dir)
     kept = None
+    relink(new, data_dir)
     if data_dir.exists():
         kept = data_dir.with_name(f"{data_dir.name}.before-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
         data_dir.rename(kept)
+        relink(kept, kept)  # else a server that is started on it would write into the tablespaces of the new one
     try:
         new.rename(data_dir)
     except OSError:
         if kept is not None:
+            relink(kept, data_dir)
             kept.rename(data_dir)
         raise
     sync_directory(data_dir.parent)
@@ -73,6 +79,35 @@ def require_stopped(data_dir: Path) -> None:
         raise RestoreRefused(str(data_dir), DetailCode.SERVER_RUNS(), DetailCode.STOP_SERVICE())
 
 
+class _Made:
+    """A directory that a restore makes, with the tablespaces of `mapping`; removed unless the block settles it."""
+
+    def __init__(self, directory: Path, mapping: Mapping[str, Path] | None) -> None:
+        self._directory = directory
+        self._mapping = mapping or {}
+        self._made: list[Path] = []
+        self._whole = self._settled = False
+
+    def __enter__(self) -> Self:
+        self._made = [place for place in self._mapping.values() if not place.exists()]
+        return self
+
+    def keep(self, done: Recovered) -> Recovered:
+        """From now on the tablespaces are ours: before, what is in them may be anybody's, and `recover` removes its own."""
+        self._whole = True
+        return done
+
+    def settle(self) -> None:
+        """Let it stay."""
+        self._settled = True
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        # Once it has another name it is in place, and in use: an interrupt came too late.
+        if not self._settled and self._whole and self._directory.exists():
+            shutil.rmtree(self._directory, ignore_errors=True)
+            remove_mapped(self._mapping, self._made)
+
+
 def recover_beside(
     cluster: ClusterBackups,
     directory: Path,
@@ -81,19 +116,17 @@ def recover_beside(
     progress: Progress,
     *,
     which: str | None = None,
+    mapping: Mapping[str, Path] | None = None,
 ) -> Recovered:
     """Make the new data directory `directory` as of `target`, and bring `documents` where they are to lie.
 
-    `which` is the system identifier of the cluster, where the stores hold several.
+    `which` is the system identifier of the cluster, where the stores hold several; `mapping` that of `recover`.
     """
-    with documents:
-        done = cluster.recover(directory, target, progress, cluster=which)
-        try:
-            documents.fetch(progress)
-            documents.swap()
-        except BaseException:
-            shutil.rmtree(directory, ignore_errors=True)
-            raise
+    with documents, _Made(directory, mapping) as made:
+        done = made.keep(cluster.recover(directory, target, progress, cluster=which, mapping=mapping))
+        documents.fetch(progress)
+        documents.swap()
+        made.settle()
         documents.settle()
         return replace(done, documents=documents.returned)
 
@@ -106,19 +139,17 @@ def recover_in_place(
     progress: Progress,
     *,
     which: str | None = None,
+    mapping: Mapping[str, Path] | None = None,
     clock: Clock = SYSTEM,
 ) -> tuple[Recovered, Path | None]:
     """As `recover_beside`, in the place of `data_dir`, whose server is stopped; and where the old directory is now."""
     now = clock.time()
     new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
-    with documents:
-        try:
-            done = cluster.recover(new, target, progress, cluster=which)
-            documents.fetch(progress)
-            kept = swap_both(new, data_dir, documents, progress, now=now)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
+    with documents, _Made(new, mapping) as made:
+        done = made.keep(cluster.recover(new, target, progress, cluster=which, mapping=mapping))
+        documents.fetch(progress)
+        kept = swap_both(new, data_dir, documents, progress, now=now)
+        made.settle()
     return replace(done, directory=data_dir, documents=documents.returned), kept
 
 
@@ -147,8 +178,10 @@ def rewrite_in_place(
         if data_dir.exists():
             data_dir.rename(under_way)
             sync_directory(data_dir.parent)
+        relink(under_way, under_way)
         done = cluster.recover(under_way, target, progress, cluster=which, delta=True)
         documents.swap()
+        relink(under_way, data_dir)
         under_way.rename(data_dir)
         sync_directory(data_dir.parent)
         documents.settle()
@@ -191,6 +224,7 @@ def recover_server(
     which: str | None = None,
     documents: Untouched | None = None,
     quiet: AbstractContextManager[object] | None = None,
+    mapping: Mapping[str, Path] | None = None,
     clock: Clock = SYSTEM,
 ) -> tuple[Recovered, Path | None]:
     """Bring `server` to `target` (None: the last moment), within `quiet`; and where its old directory is now.
@@ -206,21 +240,20 @@ def recover_server(
         raise RestoreRefused(str(data_dir), DetailCode.MOUNT_POINT(), DetailCode.USE_BELOW())
     with Hold(data_dir, _REASON, clock=clock):
         pass  # a replacement that was cut off is complete now: what it made is no leftover
-    cluster.require_reachable(data_dir, target, major=server.binaries.major, cluster=which)
+    cluster.require_reachable(data_dir, target, major=server.binaries.major, cluster=which, mapping=mapping)
     if data_dir.exists() and not confirm(data_dir.name):
         raise NotConfirmed(data_dir.name)
     with quiet or nullcontext(), documents or Untouched() as beside:
         now = clock.time()
         _remove_leftovers(server, data_dir)
         new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
-        try:
-            done = cluster.recover(new, target, progress, cluster=which)
+        with _Made(new, mapping) as made:
+            done = made.keep(cluster.recover(new, target, progress, cluster=which, mapping=mapping))
             _hand_over(server, new)
             beside.fetch(progress)
+            relink(new, data_dir)  # before the hold: whoever finds that left behind renames, and nothing else
             kept = _put_in_place(server, new, data_dir, beside, progress, now, clock)
-        except BaseException:
-            shutil.rmtree(new, ignore_errors=True)
-            raise
+            made.settle()
     return replace(done, directory=data_dir, documents=beside.returned), kept
 
 
@@ -253,7 +286,7 @@ def _stop(server: Embedded, data_dir: Path, clock: Clock) -> None:
 def _hand_over(server: Embedded, directory: Path) -> None:
     """To the account its server runs under, which need not be the one that it was tried under."""
     if directory.stat().st_uid != server.account.uid:
-        for path in (directory, *directory.rglob("*")):
+        for path in everything(directory):
             server.account.own(path)
 
 

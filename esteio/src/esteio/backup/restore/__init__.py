@@ -6,6 +6,7 @@ from esteio.backup.restore._checks import require_extensions
 from esteio.backup.restore._database import Restored, RestorePlan, plan_restore, restore_in_place, restore_into
 from esteio.backup.restore._plan import Plan, Target, Window, first_segment, plan, time_of, unneeded, window
 from esteio.backup.restore._recover import Recovered, recover
+from esteio.backup.restore._tablespaces import parse_mapping
 
 __all__ = [
     "Plan",
@@ -15,6 +16,7 @@ __all__ = [
     "Target",
     "Window",
     "first_segment",
+    "parse_mapping",
     "plan",
     "plan_restore",
     "recover",

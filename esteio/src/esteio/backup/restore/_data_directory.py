@@ -132,16 +132,18 @@ def unpack_tar(
     *,
     write_back: bool,
     kept: Collection[str] = (),
+    below: str = "",
     tell: Callable[[int], None] = lambda _size: None,
 ) -> None:
     """Extract `parts` of a backup, the pieces of one stream, into `directory`, and tell `compared` of each file.
 
-    The directory is made; with `kept` it is there, and so are those of its files. With `write_back` the disk begins to
+    The directory is made; with `kept` it is there, and so are those of its files. `below` is its path in the list of files
+    where it is not the data directory; it may be there then, too. With `write_back` the disk begins to
     write at once; `tell` is called with the number of bytes of each piece.
     BackupDamaged when the part was changed or is no tar file, and whatever the stores raise.
     """
-    directory.mkdir(mode=0o700, exist_ok=bool(kept))
-    with closing(_Extraction(directory, compared, write_back, kept)) as extraction:
+    directory.mkdir(mode=0o700, exist_ok=bool(kept or below), parents=bool(below))
+    with closing(_Extraction(directory, compared, write_back, kept, below)) as extraction:
         checked = _Checked(Tar(extraction))
         with ThreadedWriter(checked) as writer:
             for part in parts:
@@ -192,7 +194,10 @@ class _Checked:
 class _Extraction:
     """Makes the files of a stream below `directory`."""
 
-    def __init__(self, directory: Path, compared: Comparison, write_back: bool, kept: Collection[str]) -> None:
+    def __init__(
+        self, directory: Path, compared: Comparison, write_back: bool, kept: Collection[str], below: str
+    ) -> None:
+        self._below = below
         self._kept = kept
         self._directory = directory
         self._compared = compared
@@ -212,7 +217,7 @@ class _Extraction:
         if member.is_folder:
             target.mkdir(mode=0o700, exist_ok=True)
             return
-        self._name, self._size = path.as_posix(), member.size
+        self._name, self._size = self._below + path.as_posix(), member.size
         if self._name in self._kept:
             return
         self._hash = hashlib.sha256() if self._compared.hashed(self._name) else None

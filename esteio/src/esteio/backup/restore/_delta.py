@@ -21,11 +21,12 @@ from esteio.backup._errors import RestoreRefused
 from esteio.backup._files import BackupReader
 from esteio.backup._manifest import Manifest, Part
 from esteio.backup._progress import Progress
-from esteio.backup.base._pieces import INDEX, ordered
+from esteio.backup.base._pieces import INDEX, TABLESPACE_INDEX, ordered
 from esteio.backup.restore._data_directory import Comparison, Listed
+from esteio.backup.restore._tablespaces import OWN
 from esteio.system import sync_directory
 
-__all__ = ["CONTROL", "invalidate", "kept_files", "needed_pieces", "refuse_delta"]
+__all__ = ["CONTROL", "invalidate", "kept_files", "needed_of_tablespace", "needed_pieces", "refuse_delta"]
 
 CONTROL = Path("global") / "pg_control"
 _CHUNK = 1 << 20
@@ -39,9 +40,8 @@ def refuse_delta(directory: Path, chain: Sequence[Manifest]) -> None:
     if len(chain) > 1:
         reason = DetailCode.DELTA_INCREMENTAL(backup=chain[-1].id)
         raise RestoreRefused(name, reason, DetailCode.LEAVE_OUT_DELTA())
-    links = [path.name for path in (directory / "pg_wal", *(directory / "pg_tblspc").glob("*")) if path.is_symlink()]
-    if links:
-        raise RestoreRefused(name, DetailCode.DELTA_LINKS(links=", ".join(links)), DetailCode.LEAVE_OUT_DELTA())
+    if (directory / "pg_wal").is_symlink():
+        raise RestoreRefused(name, DetailCode.DELTA_LINKS(links="pg_wal"), DetailCode.LEAVE_OUT_DELTA())
 
 
 def invalidate(directory: Path) -> None:
@@ -50,12 +50,16 @@ def invalidate(directory: Path) -> None:
     sync_directory(directory / "global")
 
 
-def kept_files(directory: Path, compared: Comparison, progress: Progress) -> frozenset[str]:
-    """Remove from `directory` every file that differs from the list; the names of those that stay, told to `compared`."""
+def kept_files(
+    directory: Path, compared: Comparison, progress: Progress, spaces: Mapping[str, Path], major: int
+) -> frozenset[str]:
+    """Remove from `directory`, and from its tablespaces `spaces` by oid, every file that differs from the list.
+
+    The names of those that stay, told to `compared`. Of a tablespace only what PostgreSQL `major` has there.
+    """
     listed = compared.listed()
     total, done, kept = sum(each.size for each in listed.values()), 0, set()
-    for path in list(_files(directory)):
-        name = path.relative_to(directory).as_posix()
+    for name, path in list(_named(directory, spaces, major)):
         entry = listed.get(name)
         if entry is not None and path.is_file() and not path.is_symlink() and _is_same(path, entry):
             compared.tell(name, entry.size, entry.checksum)
@@ -72,7 +76,21 @@ def needed_pieces(reader: BackupReader, kept: frozenset[str]) -> tuple[tuple[Par
     parts = ordered(reader.manifest)
     if not any(part.role == INDEX for part in reader.manifest.parts):
         return parts, ()
-    names: Sequence[Sequence[str]] = json.loads(reader.text(INDEX))
+    return _needed(parts, json.loads(reader.text(INDEX)), kept)
+
+
+def needed_of_tablespace(
+    reader: BackupReader, oid: str, parts: Sequence[Part], kept: frozenset[str]
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+    """As `needed_pieces`, of the tablespace `oid`; the directories are paths below its own."""
+    below = f"pg_tblspc/{oid}/"
+    own = frozenset(name.removeprefix(below) for name in kept if name.startswith(below))
+    return _needed(parts, json.loads(reader.text(TABLESPACE_INDEX))[oid], own)
+
+
+def _needed(
+    parts: Sequence[Part], names: Sequence[Sequence[str]], kept: frozenset[str]
+) -> tuple[tuple[Part, ...], tuple[str, ...]]:
     needed, folders = [], []
     for number, part in enumerate(parts):
         files = [name for name in names[number] if not name.endswith("/")]
@@ -83,9 +101,16 @@ def needed_pieces(reader: BackupReader, kept: frozenset[str]) -> tuple[tuple[Par
     return tuple(needed), tuple(folders)
 
 
-def _files(directory: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(directory):
-        yield from (Path(folder) / name for name in names)
+def _named(directory: Path, spaces: Mapping[str, Path], major: int) -> Iterator[tuple[str, Path]]:
+    """All files, and as what the list has each."""
+    for folder, folders, names in os.walk(directory):
+        if Path(folder) == directory:
+            folders[:] = [name for name in folders if name != OWN]  # they come as tablespaces
+        yield from (((Path(folder) / name).relative_to(directory).as_posix(), Path(folder) / name) for name in names)
+    for oid, place in spaces.items():
+        for path in place.glob(f"PG_{major}_*/**/*"):  # a cluster of another major may have its tablespace there too
+            if not path.is_dir() or path.is_symlink():
+                yield f"pg_tblspc/{oid}/{path.relative_to(place).as_posix()}", path
 
 
 def _is_same(path: Path, entry: Listed) -> bool:

@@ -23,6 +23,7 @@ from esteio.backup._manifest import Manifest
 from esteio.backup._session import connect, one
 from esteio.backup.archive._segments import lsn_bytes
 from esteio.backup.restore._plan import Plan, Target
+from esteio.backup.restore._tablespaces import everything
 from esteio.backup.tools import Toolbox
 from esteio.postgres.embedded import Embedded, StartFailed
 from esteio.postgres.embedded._hold import hold_file
@@ -165,7 +166,7 @@ def _server(
 
 
 def _hand_over(server: Embedded, directory: Path) -> None:
-    for path in (directory, *directory.rglob("*")):
+    for path in everything(directory):
         server.account.own(path)
 
 

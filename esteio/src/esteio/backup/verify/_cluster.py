@@ -21,6 +21,7 @@ from esteio.backup.archive._fetch import Key
 from esteio.backup.restore._plan import Plan
 from esteio.backup.restore._recover import recover
 from esteio.backup.restore._replay import databases
+from esteio.backup.restore._tablespaces import OWN
 from esteio.backup.store import Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import Clock
@@ -82,7 +83,7 @@ class ClusterVerification:
             with self._looked():
                 # Without pg_waldump it can't read the log; the server is going to.
                 parse = [] if self._toolbox.has("pg_waldump") else ["--no-parse-wal"]
-                self._toolbox.run("pg_verifybackup", ["--quiet", *parse, str(directory)])
+                self._toolbox.run("pg_verifybackup", ["--quiet", f"--ignore={OWN}", *parse, str(directory)])
             self.checked.append("pg_verifybackup")
 
     def _server(self, server: Embedded) -> None:
