@@ -147,7 +147,10 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
         with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
             again.start()
-            assert "timeline 2 after a restore" in red(backups)
+            deadline = time.monotonic() + 30
+            while "timeline 2 after a restore" not in red(backups):  # as soon as the receiver has something
+                assert time.monotonic() < deadline, red(backups)
+                time.sleep(0.05)
             assert restored.cluster.base_backup_due() == f"the log went on to timeline 2 after {made.id}"
             conn.execute("CREATE TABLE at_once ()")
             written_until(again, time.time())

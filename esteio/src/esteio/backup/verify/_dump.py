@@ -72,7 +72,14 @@ class Scratch:
     def _made(self, data: Path) -> Embedded | LoopbackServer:
         if not hasattr(os, "geteuid"):  # Windows has no Unix sockets for us
             return LoopbackServer(data, major=self._major, binaries=self._binaries, settings=_SETTINGS)
-        return Embedded(data, major=self._major, binaries=self._binaries, settings=_SETTINGS, die_with_parent=True)
+        return Embedded(
+            data,
+            major=self._major,
+            binaries=self._binaries,
+            settings=_SETTINGS,
+            unresponsive_after=None,  # on a busy machine it may say nothing for long, and nobody needs it soon
+            die_with_parent=True,
+        )
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._ending.close()
