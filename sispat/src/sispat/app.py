@@ -33,6 +33,7 @@ from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
 from sispat.http.slices import Site, site_of
 from sispat.kernel.errors import SispatError
+from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
 from sispat.operacao.measuring import measuring, operation_routes
 from sispat.operacao.slice import SLICE as OPERACAO
 from sispat.painel.slice import SLICE as PAINEL
@@ -46,7 +47,7 @@ from sispat.ui.static_files import STATIC_PATH, serve
 __all__ = ["SLICES", "create_app"]
 
 # In the order in which their routes are matched: what is asked for most comes first.
-SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, AUDITORIA, OPERACAO, PAINEL)
+SLICES = (PATRIMONIOS, MOVIMENTACOES, PESSOAS, CADASTROS, AUDITORIA, OPERACAO, PAINEL)
 
 
 def create_app(settings: Settings) -> FastAPI:

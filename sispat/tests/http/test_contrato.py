@@ -174,6 +174,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
             corrigido = {"json": {"nome": "Corrigido"}, "headers": {"If-Match": str(r.json()["versao"])}}
             r = await pedir("PATCH", outro, modelo, **corrigido)
             await pedir("DELETE", outro, modelo, 204, headers={"If-Match": str(r.json()["versao"])})
+        await _movimentos(pedir, escritos)
         await pedir("GET", "/api/auditoria")
         await pedir("GET", "/api/auth/me")
         await pedir("GET", "/api/usuarios")
@@ -208,6 +209,25 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         ("/api/auth/sessoes/{id_}", "DELETE"), ("/api/usuarios/{id_}/sessoes/{sessao_id}", "DELETE"),
     }  # fmt: skip
     assert operacoes.keys() - vistas <= noutros_testes, "with a ViaCEP of their own, a real block, real sessions"
+
+
+async def _movimentos(pedir: Any, escritos: dict[str, Any]) -> None:
+    """A transfer of three, accepted, refused and cancelled one by one; what is given is registered first."""
+    destino = {"destino_id": escritos["setor_id"], **{n: escritos[n] for n in ("local_id", "agente_id")}}
+    novo = {n: v for n, v in escritos.items() if n != "numeros_serie"} | {"quantidade": 3}
+    r = await pedir("POST", "/api/patrimonios", esperado=201, json=novo)
+    primeiro = r.json()["numero"]
+    pedido = {"numeros": [primeiro, primeiro + 1, primeiro + 2], "motivo": "Sala nova", **destino}
+    r = await pedir("POST", "/api/transferencias", esperado=201, json=pedido)
+    uma, modelo = f"/api/transferencias/{r.json()['items'][0]['id']}", "/api/transferencias/{id_}"
+    for n, (fim, corpo) in enumerate(
+        (("aceite", {"agente_id": destino["agente_id"]}), ("recusa", {"observacao": "Quebrado"}), ("cancelamento", {}))
+    ):
+        await pedir("POST", f"{uma}/{fim}", f"{modelo}/{fim}", json=corpo | {"numeros": [primeiro + n]})
+    await pedir("GET", uma, modelo)
+    await pedir("GET", f"{uma}/bens", f"{modelo}/bens")
+    await pedir("GET", "/api/transferencias")
+    await pedir("GET", "/api/transferencias.csv")
 
 
 def novo_nome(linha: dict[str, Any], entrada: type[Input]) -> dict[str, Any]:

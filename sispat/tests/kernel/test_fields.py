@@ -13,6 +13,7 @@ import pytest
 from pydantic import BaseModel
 
 from sispat.app import SLICES
+from sispat.demo._movements import MOVEMENTS
 from sispat.http.slices import Site
 from sispat.kernel.fields import Entity, FieldSpec, Ui, plain_heading, specs
 from sispat.kernel.inputs import Input, Legible
@@ -46,7 +47,7 @@ _BY_NAME = {
 
 def test_every_column_has_its_line_and_every_line_its_column(banco) -> None:
     with psycopg.connect(banco.conninfo) as conn:
-        for table in TABLES:
+        for table in (*TABLES, *MOVEMENTS):
             columns = {
                 name
                 for (name,) in conn.execute(

@@ -32,7 +32,7 @@ def escolhido(tela, **marcados: str) -> Formulario:
 
 
 async def test_the_ticked_assets_are_handed_over_together_and_audited_each(navegar, cliente, cidade) -> None:
-    tres = vivos(cidade)[:3]
+    tres = vivos(cidade, "situacao = 'em_uso'")[:3]
     async with cliente("gestor@demo.local") as c, navegar("gestor") as pessoa:
         para = await destino(c)
         assert 'name="bem"' in (await pessoa.ver("/patrimonios")).html

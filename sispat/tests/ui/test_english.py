@@ -18,7 +18,7 @@ _PORTUGUESE = re.compile(
     re.IGNORECASE,
 )
 # Files, documents, and the page of Esteio, which has both languages of its own.
-_NOT_OURS = ("/static", "/api", "/patrimonios.csv", "/operacao", "/metrics")
+_NOT_OURS = ("/static", "/api", "/patrimonios.csv", "/transferencias.csv", "/operacao", "/metrics")
 _ENDS = ("/sair", "/idioma", "/conta/sessoes/encerrar")  # the walk, or its language
 _WRITTEN = """
 select valor from (

@@ -71,24 +71,32 @@ async def listar(ctx: Context, kind: str, asked: ListaDeCadastro) -> RegisterPag
 
 
 async def opcoes(
-    ctx: Context, kind: str, typed: str = "", setor_id: UUID | None = None
+    ctx: Context, kind: str, typed: str = "", setor_id: UUID | None = None, *, whole_city: bool = False
 ) -> tuple[list[sql.Option], bool]:
-    """What may be chosen within reach: the first `CHOICES` that have words beginning as typed, and whether there are more."""
+    """What may be chosen within reach: the first `CHOICES` that have words beginning as typed, and whether there are more.
+
+    `whole_city` is of setores alone: who hands something over names the unit that receives it.
+    """
     ctx.access.require(VER)
+    setores = _reach(ctx, kind, whole_city)
     words = [word[:_LONGEST_WORD] for word in words_of(typed)[:_MOST_WORDS]]
     if typed.strip() and not words:
         return [], False
     found = await sql.opcoes(
-        ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, words=words, setor_id=setor_id, limit=CHOICES + 1
+        ctx.conn, sql.TABLES[kind], setores=setores, words=words, setor_id=setor_id, limit=CHOICES + 1
     )
     return found[:CHOICES], len(found) > CHOICES
 
 
-async def escolha(ctx: Context, kind: str, id_: UUID) -> sql.Option | None:
+async def escolha(ctx: Context, kind: str, id_: UUID, *, whole_city: bool = False) -> sql.Option | None:
     """A row within reach as it appears among choices, in use or not; None where there is none."""
     ctx.access.require(VER)
-    found = await sql.opcoes(ctx.conn, sql.TABLES[kind], setores=ctx.access.setores, id_=id_, limit=1)
+    found = await sql.opcoes(ctx.conn, sql.TABLES[kind], setores=_reach(ctx, kind, whole_city), id_=id_, limit=1)
     return found[0] if found else None
+
+
+def _reach(ctx: Context, kind: str, whole_city: bool) -> tuple[UUID, ...] | None:
+    return None if whole_city and kind == "setor" else ctx.access.setores
 
 
 async def obter(ctx: Context, kind: str, id_: UUID) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Procura(Input):
 
     q: Annotated[str, Field(max_length=100), Legible, Ui("Busca")] = ""
     setor: Annotated[UUID | None, BlankIsNone, Ui("Setor")] = None
+    cidade: Annotated[bool, Ui("Os setores de toda a cidade")] = False
 
 
 def add(route: Routes) -> None:
@@ -34,7 +35,7 @@ def add(route: Routes) -> None:
     async def find(ctx: RequestContext, entidade: str, pedido: Procura) -> Response:
         if entidade not in ENTITIES:
             raise HTTPException(404)
-        found, more = await actions.opcoes(ctx, entidade, pedido.q, pedido.setor)
+        found, more = await actions.opcoes(ctx, entidade, pedido.q, pedido.setor, whole_city=pedido.cidade)
         items = [{"value": row.id, "label": row.label, "group": row.setor} for row in found]
         response = json_response({"items": items, "more": more})
         response.headers["Cache-Control"] = "no-store"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from urllib.parse import urlencode
 from uuid import UUID
 
 from sispat.cadastros import actions
@@ -22,21 +23,30 @@ __all__ = ["path_of", "with_choices", "with_current"]
 
 
 async def with_choices(
-    ctx: Context, field: FormField, entity: str, values: Mapping[str, str], setor_id: UUID | None = None
+    ctx: Context,
+    field: FormField,
+    entity: str,
+    values: Mapping[str, str],
+    setor_id: UUID | None = None,
+    *,
+    whole_city: bool = False,
 ) -> FormField:
-    """`field` with its choices, for a form or filter that holds `values`; `setor_id` narrows them."""
+    """`field` with its choices, for a form or filter that holds `values`; `setor_id` narrows them.
+
+    `whole_city`: all setores, also those out of reach (`actions.opcoes`).
+    """
     current, typed = values.get(field.name, ""), values.get(field.name + SEARCHED, "").strip()
-    found, more = await actions.opcoes(ctx, entity, typed, setor_id)
+    found, more = await actions.opcoes(ctx, entity, typed, setor_id, whole_city=whole_city)
     rows = {str(row.id): row for row in found}
     chosen = None
     if typed and found:  # whoever searches wants another value than the present one
         chosen = str(found[0].id) if len(found) == 1 else ""
-    if current not in rows and (present := await _present(ctx, entity, current)):
+    if current not in rows and (present := await _present(ctx, entity, current, whole_city)):
         rows[current] = present
     return replace(
         field,
         groups=_grouped(rows.values()),
-        search=path_of(entity, setor_id) if more or typed else "",
+        search=path_of(entity, setor_id, whole_city=whole_city) if more or typed else "",
         typed=typed,
         finding=_finding(typed, len(found), more),
         chosen=chosen,
@@ -50,14 +60,15 @@ def with_current(field: FormField, id_: str, label: str) -> FormField:
     return replace(field, groups=(ChoiceGroup(_("Atual"), (Choice(id_, label),)), *field.groups))
 
 
-def path_of(entity: str, setor_id: UUID | None = None) -> str:
+def path_of(entity: str, setor_id: UUID | None = None, *, whole_city: bool = False) -> str:
     """Where choices are found by typing."""
-    return f"/opcoes/{entity}" + (f"?setor={setor_id}" if setor_id else "")
+    asked = {"setor": str(setor_id)} if setor_id else {"cidade": "true"} if whole_city else {}
+    return f"/opcoes/{entity}" + (f"?{urlencode(asked)}" if asked else "")
 
 
-async def _present(ctx: Context, entity: str, current: str) -> Option | None:
+async def _present(ctx: Context, entity: str, current: str, whole_city: bool) -> Option | None:
     try:
-        return await actions.escolha(ctx, entity, UUID(current))
+        return await actions.escolha(ctx, entity, UUID(current), whole_city=whole_city)
     except ValueError:
         return None
 

@@ -229,7 +229,8 @@ class Entity:
             if spec.name in but:
                 continue
             if references is not None and spec.ui.refers_to:
-                members[spec.member] = (references[spec.ui.refers_to], ...)
+                shape = references[spec.ui.refers_to]
+                members[spec.member] = (shape | None if spec.nullable else shape, ...)
             else:
                 kind = str if spec.type is Decimal else spec.type
                 members[spec.name] = (kind | None if spec.nullable else kind, ...)

@@ -8,6 +8,7 @@ references (measured), which is why this file exists.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from sispat.kernel.fields import FieldSpec
 
@@ -42,7 +43,7 @@ def member(spec: FieldSpec, table: str, references: Mapping[str, str]) -> Column
         return raw(spec.member, references[spec.ui.refers_to])
     column = f"{table}.{spec.name}"
     if spec.nullable:
-        return nullable(spec.name, column)
+        return nullable(spec.name, f"{column}::text" if spec.type is Decimal else column)
     if spec.type in (int, bool):
         return raw(spec.name, column)
     return text(spec.name, column) if spec.kind in ("text", "long", "moment", "code") else plain(spec.name, column)

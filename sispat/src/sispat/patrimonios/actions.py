@@ -42,6 +42,10 @@ CONSTRAINTS = {
     "patrimonio_setor_em_uso": ("setor_id", lazy("O setor escolhido não está mais em uso. Escolha outro.")),
     "patrimonio_local_em_uso": ("local_id", lazy("O local escolhido não está mais em uso. Escolha outro.")),
     "patrimonio_agente_em_uso": ("agente_id", lazy("O agente escolhido não está mais em uso. Escolha outro.")),
+    "patrimonio_setor_fixo_fora": (
+        "setor_id",
+        lazy("Um bem emprestado, em manutenção ou em transferência não muda de setor. Primeiro ele volta."),
+    ),
     "patrimonio_disponivel_apos_aquisicao": (
         "data_disponivel",
         lazy("A data deve ser igual ou posterior à de aquisição."),

@@ -27,7 +27,7 @@ from sispat.patrimonios import rules, sql
 from sispat.patrimonios.actions import CONSTRAINTS, meant, require_agente
 from sispat.patrimonios.listing import ListaDePatrimonios
 
-__all__ = ["MAIS_DE_UMA_VEZ", "CargaDeMuitos", "CargaEmLote", "Escolha", "contar_escolha", "trocar_cargas"]
+__all__ = ["MAIS_DE_UMA_VEZ", "CargaDeMuitos", "CargaEmLote", "Escolha", "contar_escolha", "named", "trocar_cargas"]
 
 MAIS_DE_UMA_VEZ = 2000  # assets: some seconds of locks
 _NAMED = 5  # numbers that a message tells
@@ -85,7 +85,7 @@ async def trocar_cargas(ctx: Context, chosen: Escolha, troca: CargaDeMuitos, con
         off = [each.numero for each in found if each.situacao == Situacao.BAIXADO]
         if off:
             raise InvalidData(
-                {"bens": _("Bens baixados não mudam mais: %(numbers)s. Retire-os da escolha.", numbers=_named(off))}
+                {"bens": _("Bens baixados não mudam mais: %(numbers)s. Retire-os da escolha.", numbers=named(off))}
             )
         try:
             return await sql.trocar_cargas(ctx.conn, [each.id for each in found], to, ctx.actor, ctx.request_id)
@@ -118,7 +118,7 @@ def _require_confirmed(chosen: Escolha, found: Sequence[sql.Travado], confirmed:
     missing = set(chosen.numeros) - {each.numero for each in found}
     if missing:
         raise InvalidData(
-            {"bens": _("Não existem ou não estão ao seu alcance: %(numbers)s.", numbers=_named(sorted(missing)))}
+            {"bens": _("Não existem ou não estão ao seu alcance: %(numbers)s.", numbers=named(sorted(missing)))}
         )
     if not found:
         raise InvalidData({"bens": _("Marque pelo menos um bem.")})
@@ -131,7 +131,8 @@ def _require_confirmed(chosen: Escolha, found: Sequence[sql.Travado], confirmed:
         raise InvalidData({"bens": _("Eram %(before)s bens e agora são %(now)s. Confira e confirme de novo.", **told)})
 
 
-def _named(numbers: Sequence[int]) -> str:
+def named(numbers: Sequence[int]) -> str:
+    """The first of these plate numbers, and how many more there are."""
     shown = ", ".join(plate_number(number) for number in numbers[:_NAMED])
     return (
         shown

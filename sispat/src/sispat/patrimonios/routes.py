@@ -21,7 +21,7 @@ from sispat.kernel.words import plate_typed
 from sispat.patrimonios import actions, custody
 from sispat.patrimonios.custody import CargaEmLote, Escolha
 from sispat.patrimonios.documents import Ficha, Lista, Lote, Trocados
-from sispat.patrimonios.export import Export
+from sispat.patrimonios.export import export
 from sispat.patrimonios.fields import (
     PATRIMONIO,
     CorrecaoDePatrimonio,
@@ -59,7 +59,7 @@ async def listar(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
 async def exportar(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
     """Tudo o que a lista mostra, com os mesmos filtros, em CSV (UTF-8, ponto e vírgula)."""
     await actions.exportar(ctx, pedido)  # refused before the first byte
-    return Export(pedido)
+    return export(pedido)
 
 
 @route("GET", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Obter")
@@ -173,7 +173,7 @@ async def export_page(ctx: RequestContext) -> Reply:
     search = Search(ctx.request.query_params)
     asked = ListaDePatrimonios.parse({name: value for name, value in search.asked.items() if name != "pagina"})
     await actions.exportar(ctx, asked)
-    return Export(asked)
+    return export(asked)
 
 
 form(route, "/patrimonios/novo", Novo)

@@ -1,0 +1,45 @@
+"""The movements of the demo city: what keeps each asset where its state says it is. The same city has the same ones.
+
+Written by the database from the assets themselves, so that a million of them costs a few statements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+__all__ = ["MOVEMENTS", "insert_movements"]
+
+MOVEMENTS = ("transferencia",)
+
+# Every other one goes to a setor of the demo's responsavel, so that there is something to accept.
+_TRANSFERS = """
+with own as (
+    select us.setor_id from usuario_setor us join usuario u on u.id = us.usuario_id where u.papel = 'responsavel'
+), every as (
+    select id, row_number() over (order by codigo) as place, count(*) over () as number from setor
+), gone as (
+    select md5('transferencia' || p.id::text)::uuid as id, p.id as patrimonio_id, p.setor_id, p.local_id, p.agente_id,
+           p.numero,
+           case when p.numero %% 2 = 0 and p.setor_id <> (select min(setor_id::text)::uuid from own)
+                then (select min(setor_id::text)::uuid from own)
+                else (select e.id from every e where e.id <> p.setor_id order by (e.place + p.numero) %% e.number limit 1)
+           end as destino_id
+    from patrimonio p where p.situacao = 'em_transferencia'
+), asked as (
+    insert into transferencia (id, origem_id, destino_id, motivo, bens, pedida_por)
+    select id, setor_id, destino_id, 'Remanejamento entre unidades', 1, %(admin)s from gone order by numero
+    returning id, numero
+), items as (
+    insert into transferencia_item (transferencia_id, patrimonio_id, local_id, agente_id)
+    select id, patrimonio_id, local_id, agente_id from gone
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
+select %(admin)s, 'demo', 'transferencia', id, 'pedir_transferencia', jsonb_build_object('numero', numero) from asked"""
+
+
+def insert_movements(conn: psycopg.Connection[Any], admin: str) -> None:
+    """Write them; `admin` is who did all of it."""
+    for statement in (_TRANSFERS,):
+        conn.execute(statement, {"admin": admin})

@@ -1,0 +1,1 @@
+"""What happens to assets between their purchase and their end: transfers, loans, maintenance, write-offs."""

@@ -1,0 +1,42 @@
+"""Movements, as the application sees them."""
+
+from __future__ import annotations
+
+from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.fields import labels_of
+from sispat.kernel.i18n import lazy
+from sispat.movimentacoes import rules
+from sispat.movimentacoes.actions import reading, transferencias
+from sispat.movimentacoes.fields import AceiteDeTransferencia, NovaTransferencia, RecusaDeTransferencia
+from sispat.movimentacoes.kinds import KINDS
+from sispat.movimentacoes.listing import ListaDeTransferencias
+from sispat.movimentacoes.routes import route
+
+__all__ = ["SLICE"]
+
+SLICE = Slice(
+    name="movimentacoes",
+    routes=route,
+    menu=[MenuEntry(15, "/transferencias", lazy("Movimentações"))],
+    actions=rules.ACTIONS,
+    constraints=transferencias.CONSTRAINTS,
+    entities=[kind.entity for kind in KINDS],
+    labels=labels_of(NovaTransferencia, AceiteDeTransferencia, RecusaDeTransferencia, ListaDeTransferencias)
+    | {"decididos": lazy("Bens decididos"), "lista": lazy("Lista")},
+    verbs={
+        "pedir_transferencia": lazy("Pediu a transferência"),
+        "aceitar_transferencia": lazy("Aceitou a transferência"),
+        "recusar_transferencia": lazy("Recusou a transferência"),
+        "cancelar_transferencia": lazy("Cancelou a transferência"),
+        "exportar_movimentacoes": lazy("Exportou movimentações"),
+    },
+    notices={
+        "transferencia-pedida": lazy("Transferência pedida. Falta que o setor de destino a aceite."),
+        "transferencias-pedidas": lazy("Transferências pedidas, uma para cada setor em que os bens estavam."),
+        "transferencia-aceita": lazy("Transferência aceita: os bens mudaram de carga."),
+        "transferencia-recusada": lazy("Transferência recusada: os bens ficam onde estavam."),
+        "transferencia-cancelada": lazy("Transferência cancelada: os bens ficam onde estavam."),
+    },
+    names=reading.nomes,
+    reports=[f"{api}{kind.path}.csv" for api in ("", "/api") for kind in KINDS],
+)

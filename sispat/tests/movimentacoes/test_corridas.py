@@ -1,0 +1,176 @@
+"""Two people do two things with the same asset at the same time: all pairs, from every state in which one of them is possible.
+
+What comes out is what one after the other would have made of it, in one order or the other; each change is audited; nobody
+is told of an error of ours. SISPAT_MOVEMENT_ROUNDS sets how often each pair runs (`make rounds`: 100).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from esteio.postgres import Dsn
+
+ROUNDS = int(os.environ.get("SISPAT_MOVEMENT_ROUNDS", "1"))
+Request = Callable[[httpx2.AsyncClient, "Scene"], Awaitable[httpx2.Response]]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What somebody asks for: possible in the state `of`, which it makes `to`."""
+
+    of: str
+    to: str
+    ask: Request
+
+
+@dataclass
+class Scene:
+    """One asset, and what is open about it."""
+
+    id: str
+    numero: int
+    para: dict[str, str]
+    movements: dict[str, str]
+
+    @property
+    def custody(self) -> dict[str, str]:
+        return {name: self.para[name] for name in ("local_id", "agente_id")}
+
+
+def _open(plural: str, ending: str, body: Callable[[Scene], dict[str, Any]]) -> Request:
+    """Ask for something about the open movement of a kind; where none is open, about one that is none."""
+
+    async def ask(c: httpx2.AsyncClient, scene: Scene) -> httpx2.Response:
+        id_ = scene.movements.get(plural, "00000000-0000-4000-8000-000000000000")
+        return await c.post(f"/api/{plural}/{id_}/{ending}", json=body(scene))
+
+    return ask
+
+
+def _new(plural: str, body: Callable[[Scene], dict[str, Any]]) -> Request:
+    async def ask(c: httpx2.AsyncClient, scene: Scene) -> httpx2.Response:
+        return await c.post(f"/api/{plural}", json={"numeros": [scene.numero], **body(scene)})
+
+    return ask
+
+
+ACTS = {
+    "pedir": Act(
+        "em_uso", "em_transferencia",
+        _new("transferencias", lambda s: {"destino_id": s.para["destino_id"], "motivo": "Mudança"}),
+    ),
+    "aceitar": Act("em_transferencia", "em_uso", _open("transferencias", "aceite", lambda s: s.custody)),
+    "recusar": Act("em_transferencia", "em_uso", _open("transferencias", "recusa", lambda _: {"observacao": "Quebrado"})),
+    "cancelar": Act("em_transferencia", "em_uso", _open("transferencias", "cancelamento", lambda _: {})),
+}  # fmt: skip
+# How an asset gets into each state, and which kind of movement is then open.
+INTO = {"em_uso": None, "em_transferencia": ("pedir", "transferencias")}
+
+
+def outcomes(state: str, acts: tuple[str, str], movable: set[str]) -> set[tuple[str, tuple[bool, ...]]]:
+    """What may come out: the state at the end, and whether each was done, in either order.
+
+    What is asked about an open movement (`movable`) cannot be asked about one that the other act opens only now.
+    """
+    found = set()
+    for order in ((0, 1), (1, 0)):
+        now, done = state, [False, False]
+        for which in order:
+            act = ACTS[acts[which]]
+            of_open = act.of in INTO and act.of != "em_uso"
+            if act.of == now and (not of_open or acts[which] in movable):
+                now, done[which] = act.to, True
+        found.add((now, tuple(done)))
+    return found
+
+
+def _rows(cidade: Dsn, sql: str, *values: object) -> list[Any]:
+    with psycopg.connect(cidade.conninfo) as conn:
+        return conn.execute(sql, values).fetchall()
+
+
+async def _scene(c: httpx2.AsyncClient, cidade: Dsn, state: str, numero: int) -> Scene:
+    ((id_, destino, local, agente),) = _rows(
+        cidade,
+        """select p.id::text, s.id::text, l.id::text, a.id::text from patrimonio p, setor s
+           join local l on l.setor_id = s.id join agente a on a.setor_id = s.id
+           where p.numero = %s and s.id <> p.setor_id order by s.codigo limit 1""",
+        numero,
+    )
+    scene = Scene(id_, numero, {"destino_id": destino, "local_id": local, "agente_id": agente}, {})
+    if into := INTO[state]:
+        act, plural = into
+        r = await ACTS[act].ask(c, scene)
+        assert r.status_code == 201, r.text
+        scene.movements[plural] = r.json()["items"][0]["id"]
+    return scene
+
+
+def _chain(cidade: Dsn, id_: str) -> list[tuple[str, str]]:
+    """Each change of the state, as audited."""
+    return _rows(
+        cidade,
+        """select antes->>'situacao', depois->>'situacao' from evento where entidade_id = %s and antes ? 'situacao'
+           order by id""",
+        id_,
+    )
+
+
+PAIRS = [
+    (state, pair)
+    for pair in itertools.combinations_with_replacement(ACTS, 2)
+    for state in INTO
+    if any(ACTS[name].of == state for name in pair)
+]
+
+
+@pytest.mark.fault
+@pytest.mark.timeout(120 + ROUNDS * 60)
+async def test_two_people_and_one_asset_have_one_legal_outcome(cliente, cidade) -> None:
+    free = [n for (n,) in _rows(cidade, "select numero from patrimonio where situacao = 'em_uso' order by numero")]
+    seen: set[tuple[Any, ...]] = set()
+    async with cliente("admin@demo.local", limit_write=None, limit_user=None) as c:
+        for (state, pair), _round in itertools.product(PAIRS, range(ROUNDS)):
+            numero = free[0]
+            free = [*free[1:], numero]  # the others rest meanwhile
+            ((now,),) = _rows(cidade, "select situacao from patrimonio where numero = %s", numero)
+            if now != "em_uso":
+                continue
+            scene = await _scene(c, cidade, state, numero)
+            before = len(_chain(cidade, scene.id))
+            answers = await asyncio.gather(*(ACTS[name].ask(c, scene) for name in pair))
+            where = (state, pair, [r.text[:200] for r in answers])
+            assert {r.status_code for r in answers} <= {200, 201, 404, 422}, where
+            done = tuple(r.status_code in (200, 201) for r in answers)
+            ((now,),) = _rows(cidade, "select situacao from patrimonio where numero = %s", numero)
+            movable = {name for name, act in ACTS.items() if act.of == state}
+            assert (now, done) in outcomes(state, pair, movable), where
+            chain = _chain(cidade, scene.id)[before:]
+            assert len(chain) == sum(done), where
+            assert [a for a, _ in chain] + [now] == [state] + [b for _, b in chain], (
+                "each record follows from the one before"
+            )
+            assert _open_movements(cidade, scene.id) == ({now} - {"em_uso"}), where
+            seen.add((state, pair, now, done))
+    assert len({(state, pair) for state, pair, *_ in seen}) == len(PAIRS)
+
+
+def _open_movements(cidade: Dsn, id_: str) -> set[str]:
+    """The states that open movements of an asset stand for."""
+    return {
+        state
+        for (state,) in _rows(
+            cidade,
+            "select 'em_transferencia' from transferencia_item where patrimonio_id = %s and estado = 'pendente'",
+            id_,
+        )
+    }
