@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import contextlib
 import os
 import shutil
 import signal
@@ -9,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx2
 import psutil
 import psycopg
 import pytest
@@ -40,6 +43,8 @@ def test_a_service_in_one_file_runs_and_survives_the_death_of_its_database(guide
     process = page.start(page.command("python notes.py"))
     page.wait_for("is ready after")
     page.check_console()
+    assert '"address"' in page.run(f"curl -s -D - -o /dev/null http://127.0.0.1:{page.port}/notes")
+    page.wait_until(lambda: list(page.folder.glob("data/backups/*/proof.json")), "no verified backup")
     postmaster = int((page.folder / "data/postgres/postmaster.pid").read_text().split()[0])
     os.kill(postmaster, signal.SIGKILL)
     page.wait_for("service PostgreSQL is up again")
@@ -64,6 +69,43 @@ def test_flask(guide, postgres_database: str) -> None:
     page.start(page.command("gunicorn counter:app"))
     page.wait_for_port()
     page.check_console(0)
+
+
+def test_flask_beside_its_own_postgres_answers_the_live_probe_while_that_hangs(guide) -> None:
+    page = guide("how-to/flask-and-django.md")
+    process = page.start(page.command("python run.py"))
+    page.wait_for_port()
+    page.check_console(0)
+    url = f"http://127.0.0.1:{page.port}"
+    frozen = psutil.Process(int((page.folder / "data/postgres/postmaster.pid").read_text().split()[0]))
+    with concurrent.futures.ThreadPoolExecutor(60) as threads:
+        with frozen_family(frozen):
+            posts = [threads.submit(httpx2.post, f"{url}/count/visits", timeout=60) for _ in range(60)]
+            concurrent.futures.wait(posts, return_when="FIRST_COMPLETED")
+            assert httpx2.get(f"{url}/health/live", timeout=30).text == "live"
+            assert frozen.status() == psutil.STATUS_STOPPED, "and not killed as unresponsive meanwhile"
+        answers = [post.result() for post in posts]
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    assert all(int(answer.headers["retry-after"]) >= 1 for answer in answers if answer.status_code == 503)
+    family = psutil.Process(process.pid).children(recursive=True)
+    os.killpg(process.pid, signal.SIGINT)
+    process.wait(30)
+    _, left = psutil.wait_procs(family, 30)  # multiprocessing's tracker ends a moment after its parent
+    assert not left
+
+
+@contextlib.contextmanager
+def frozen_family(parent: psutil.Process) -> Iterator[None]:
+    """A process and its children stand still."""
+    family = [parent, *parent.children(recursive=True)]
+    for each in family:
+        each.suspend()
+    try:
+        yield
+    finally:
+        for each in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.resume()
 
 
 def test_django(guide, postgres_database: str) -> None:
