@@ -164,12 +164,18 @@ def test_whatever_fails_while_it_looks_is_in_the_report(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="no server"):
         archive.start()
     complaints = {"wal archive": "no server", "backup schedule": ""}
-    report = Reporter(tmp_path / "state.json", backups, archive, lambda: complaints, every=0.1)  # type: ignore[arg-type]
+    report = Reporter(
+        tmp_path / "state.json", backups, archive, lambda: complaints, every=0.1,  # type: ignore[arg-type]
+        languages={"xx": lambda problem: problem.code.name},
+    )  # fmt: skip
     report.start()
     until(lambda: read_state(tmp_path / "state.json"))
     state = read_state(tmp_path / "state.json")
     assert state is not None
+    written = json.loads((tmp_path / "state.json").read_text())
     report.stop(5.0)
+    assert (state.reach_from, state.reach_to) == (None, None)
+    assert written["found"][0]["texts"] == {"xx": "NO_BACKUP"}, "for pages in other languages"
     assert list(map(str, state.found)) == ["there is no backup"]
     assert list(map(str, state.amiss)) == [
         "it cannot be seen how the backups are: no server",

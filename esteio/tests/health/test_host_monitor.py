@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from esteio.health import Check, HistoryReader, HostMonitor, Measurements, Monitor
-from esteio.health.series import HTTP, SERVICE, Key, State
+from esteio.health import BoardFull, Check, CircuitOrder, HistoryReader, HostMonitor, Measurements, Monitor, Sampler
+from esteio.health._circuits import CircuitFollower
+from esteio.health.series import HTTP, SERVICE, Family, Key, State
 from esteio.testing import ManualClock
 
 
@@ -111,3 +113,86 @@ async def test_a_start_is_no_outage_but_what_was_well_once_or_never_is_for_long(
     clock.advance(290)
     await look(host, "db:x")
     assert states(HistoryReader(tmp_path / "never"), "db:x", clock.time() + 1)[-1] is down, "five minutes are no start"
+
+
+async def test_kills_rolls_circuits_and_changed_settings_leave_marks(tmp_path: Path) -> None:
+    path, clock, facts = tmp_path / "h", ManualClock(), {"version": "1", "LANG": "pt"}
+    states: dict[str, float] = {"closed": 1.0}
+    opened = 0.0
+
+    def families() -> list[Family]:
+        labels = (("pipeline", "cep"), ("policy", "breaker"))
+        state = {("s", (*labels, ("state", name))): value for name, value in states.items()}
+        return [
+            Family("esteio_policy_breaker_state", "gauge", "", state),
+            Family("esteio_policy_breaker_opened", "counter", "", {("s", labels): opened}),
+        ]
+
+    with Measurements.create(tmp_path / "m", workers=2) as made:
+
+        def process(collect: Callable[[], list[Family]] | None = None) -> tuple[Measurements, Sampler]:
+            measurements = Measurements(tmp_path / "m")
+            sampler = Sampler(measurements, collect)
+            sampler.begin()
+            return measurements, sampler
+
+        def monitor() -> HostMonitor:
+            return HostMonitor(path, made, lambda: Monitor(), clock=clock, facts=lambda: facts)
+
+        async def seen() -> list[tuple[str, str, str]]:
+            clock.advance(5)
+            before = len(HistoryReader(path).marks(0))
+            await host.look(Monitor())
+            return [(mark.kind, mark.name, mark.detail) for mark in HistoryReader(path).marks(0)[before:]]
+
+        made.began = clock.time()
+        host = monitor()
+        first, sampling = process(families)
+        second, other = process()
+        assert await seen() == [("start", "", "")]
+        assert await seen() == []
+        states, opened = {"open": 1.0}, 1.0
+        sampling._publish()
+        assert await seen() == [("circuit", "cep/breaker", "open")]
+        states = {"closed": 1.0}
+        sampling._publish()
+        assert await seen() == [("circuit", "cep/breaker", "closed")]
+        opened = 2.0
+        sampling._publish()
+        assert [detail for _, _, detail in await seen()] == ["open", "closed"], "between two looks"
+        other.end()
+        second.close()
+        assert await seen() == [("roll", "1", "")]
+        sampling._handle.cancel()  # type: ignore[union-attr]  # without a word, as kill -9 does
+        first.close()
+        assert await seen() == [("kill", "1", "")]
+        third, sampling = process()  # in the place of one of them
+        assert await seen() == []
+        host, facts = monitor(), {"version": "2", "LANG": "en", "NEW": "x"}
+        assert sorted(await seen()) == [("setting", "LANG", ""), ("version", "2", "")]
+        sampling.end()
+        third.close()
+
+
+async def test_an_order_for_a_circuit_reaches_every_process_and_those_that_begin_later(tmp_path: Path) -> None:
+    from esteio.policy import CircuitBreaker, CircuitState, Pipeline
+
+    with Measurements.create(tmp_path / "m", workers=2) as made, Measurements(tmp_path / "m") as worker:
+        pipeline = Pipeline("ordered", CircuitBreaker())
+        follower = CircuitFollower(worker.board)
+        assert not follower()
+        with Measurements(tmp_path / "m") as taking:
+            taking.order("ordered/ordered", CircuitOrder.ISOLATE)
+        assert follower()
+        assert pipeline.circuit.state is CircuitState.FORCED_OPEN
+        assert not follower(), "once"
+        later = Pipeline("ordered", CircuitBreaker())
+        CircuitFollower(worker.board)()
+        assert later.circuit.state is CircuitState.FORCED_OPEN, "also of a process that begins later"
+        made.order("ordered/ordered", CircuitOrder.RESET)
+        follower()
+        assert later.circuit.state is CircuitState.CLOSED
+        for number in range(199):
+            made.order(f"another/{number}", CircuitOrder.RESET)
+        with pytest.raises(BoardFull, match="one/more"):
+            made.order("one/more", CircuitOrder.RESET)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from esteio.health import Check, HistoryReader, Measurements, Monitor, Sampler, Status, Unwell
 from esteio.health._history import History, Observation
-from esteio.health.series import HTTP, SERVICE, Family, Key, State
+from esteio.health.series import HTTP, SERVICE, Family, Key, Mark, State
 from esteio.maintenance import Maintenance
+from esteio.policy import CircuitBreaker, CircuitState, Pipeline
 from esteio.serve import lifecycle
+from esteio.web.metrics import Exports
 from esteio.web.operations import operations_routes
 
 Ask = Callable[..., Any]
@@ -122,6 +124,7 @@ def measured(tmp_path: Path) -> Measurements:
             ("esteio_postgres_statement_seconds_count", statement, 4.0),
             ("esteio_postgres_statement_seconds_sum", statement, 2.0),
         ),
+        family("esteio_limit_denied_keys", "text", ("denied", (("key", "a1b2c3"), ("rule", "api")), 99.0)),
         family("esteio_postgres_statement_text", "text", ("text", text, 1.0)),
     ]  # fmt: skip
     Sampler(measurements, lambda: families)._publish()
@@ -130,9 +133,86 @@ def measured(tmp_path: Path) -> Measurements:
 
 async def test_routes_circuits_limits_pool_statements_and_workers_are_shown(tmp_path: Path) -> None:
     page = await asked([], measurements=measured(tmp_path))
-    for shown in ("GET /things/{id}", "<td>100</td><td>10</td>", "cep/breaker", "OPEN", "12,345", "<code>main</code>"):
+    for shown in (
+        "GET /things/{id}",
+        "<td>100</td><td>10</td>",
+        "cep/breaker",
+        "open: nothing passes",
+        "12,345",
+        "<code>main</code>",
+    ):
         assert shown in page, shown
     assert "<code>select &lt;1&gt;</code></th><td>4</td><td>500.0 ms</td>" in page
+    assert "<code>a1b2c3</code></th><td><code>api</code></td><td>99</td>" in page
+    assert "<button" not in page, "nobody is permitted to give orders"
+
+
+async def test_what_happened_stands_on_the_charts_and_in_a_table_and_with_its_circuit(tmp_path: Path) -> None:
+    now, path = time.time(), tmp_path / "h"
+    marks = [
+        Mark(now - 600, "kill", "1"), Mark(now - 500, "circuit", "cep/breaker", "open"),
+        Mark(now - 400, "circuit", "cep/breaker", "closed"), Mark(now - 300, "setting", "LANG"),
+        Mark(now - 200, "version", "<2>"), Mark(now - 100, "roll", "2"), Mark(now - 9 * 86_400, "start"),
+    ]  # fmt: skip
+    History(path).observe(Observation(now, {"requests.rate": 1.0}, {}, marks))
+    page = await asked([], HistoryReader(path), measurements=measured(tmp_path))
+    assert page.count('<line class="mark ') == 5, "of these 24 h; that a circuit closed is in the table"
+    for said in (
+        "1 processes killed",
+        "Setting changed: LANG",
+        "New version: &lt;2&gt;",
+        "2 processes replaced in order",
+    ):
+        assert f"{said}</title>" in page, said
+        assert f"<td>{said}</td>" in page, said
+    assert "<td>Circuit cep/breaker: closed: calls pass</td>" in page
+    assert "open: nothing passes</small>" in page, "the circuit's own history"
+    assert "The service began" not in page
+    assert "The service began" in await asked([], HistoryReader(path), path="/operations?window=30d")
+
+
+async def test_buttons_carry_out_orders_that_are_permitted_and_forms_of_other_sites_are_refused() -> None:
+    asked_for: list[dict[str, str]] = []
+
+    async def permit(_: Request, form: Mapping[str, str]) -> Response | None:
+        asked_for.append(dict(form))
+        return PlainTextResponse("no", 403) if form["token"] != "right" else None
+
+    pipeline = Pipeline("button", CircuitBreaker())
+    measurements = Measurements()
+    sampler = Sampler(measurements, Exports())
+    app = Starlette(
+        routes=operations_routes(
+            Monitor([]), measurements, permit=permit, token=lambda request: request.headers.get("who")
+        )
+    )
+    form = {"circuit": "button/button", "order": "isolate", "token": "right"}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as client:
+        sampler.begin()
+        shown = (await client.get("/operations", headers={"who": "right"})).text
+        assert 'action="/operations/circuits"' in shown
+        assert 'name="token" value="right"' in shown
+        assert "<form" not in (await client.get("/operations")).text, "nobody who may give orders"
+        done = await client.post("/operations/circuits", data=form)
+        assert (done.status_code, done.headers["location"]) == (303, "/operations")
+        assert pipeline.circuit.state is CircuitState.FORCED_OPEN, "carried out before the answer"
+        assert "isolated by a person" in (await client.get("/operations")).text
+        refused = [
+            await client.post("/operations/circuits", data=data, headers=headers)
+            for data, headers in (
+                (form | {"token": "wrong", "order": "reset"}, {}),
+                (form | {"order": "reset"}, {"Sec-Fetch-Site": "cross-site"}),
+                (form | {"order": "reset"}, {"Origin": "http://y"}),
+                (form | {"order": "explode"}, {}),
+                (form | {"circuit": "x" * 9000}, {}),
+            )
+        ]
+        assert [each.status_code for each in refused] == [403, 403, 403, 422, 413]
+        assert pipeline.circuit.state is CircuitState.FORCED_OPEN
+        await client.post("/operations/circuits", data=form | {"order": "reset"}, headers={"Origin": "http://x"})
+        sampler.end()
+    assert pipeline.circuit.state is CircuitState.CLOSED
+    assert [each["order"] for each in asked_for] == ["isolate", "reset", "reset"]
 
 
 @pytest.mark.parametrize(
@@ -142,8 +222,10 @@ async def test_routes_circuits_limits_pool_statements_and_workers_are_shown(tmp_
         ({"active": False}, "Another machine"),
         ({"newest": "A1", "newest_age": 7200, "verified_age": 90000, "lag": 5_000_000}, "2.0 h ago</td><td>A1"),
         ({"found": [{"text": "no <store> answers"}]}, "no &lt;store&gt; answers"),
+        ({"found": [{"text": "x", "texts": {"en": "in English", "pt-BR": "em português"}}]}, "<li>in English</li>"),
+        ({"reach_from": 0.0, "reach_to": 86_400.0}, "from 1970-01-01 00:00 to 1970-01-02 00:00"),
     ],
-    ids=["silent", "elsewhere", "well", "in trouble"],
+    ids=["silent", "elsewhere", "well", "in trouble", "in the page's language", "reachable"],
 )  # fmt: skip
 async def test_backups_are_shown_with_their_proof_or_as_unknown(
     tmp_path: Path, state: dict[str, Any], shown: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from aplicacao import abrir
 
@@ -56,3 +57,32 @@ async def test_anybody_sees_whether_the_service_works_and_nothing_of_its_inside_
     assert summary.json()["status"] == "down"
     for inside in ("postgres", "127.0.0.1", "disk", "Banco"):
         assert inside not in page.text + badge.text + summary.text
+
+
+async def test_an_administrator_isolates_a_circuit_with_the_pages_form_and_the_audit_tells(cidade: Dsn) -> None:
+    async with abrir(cidade, operations_token=TOKEN) as c:
+        signed = await c.post("/api/auth/login", json={"email": "admin@demo.local", "password": "demo"})
+        assert signed.status_code == 200
+        assert c.cookies, "signed in by cookie, as a browser is"
+        await c.get("/patrimonios")  # the sampler begins, for this test runs no lifespan of the middleware
+        page = (await c.get("/operacao")).text
+        form = {
+            "circuit": "viacep/viacep", "order": "isolate",
+            "token": re.findall(r'name="token" value="([^"]+)"', page)[0],
+        }  # fmt: skip
+        assert "Isolar o circuito viacep/viacep" in page
+        forged = await c.post("/operacao/circuits", data=form | {"token": "x"})
+        assert forged.status_code == 403
+        done = await c.post("/operacao/circuits", data=form)
+        assert done.status_code == 303, done.text
+        assert "isolado por uma pessoa" in (await c.get("/operacao")).text
+        assert "Isolou o circuito" in (await c.get("/auditoria")).text
+        basic = base64.b64encode(f"eu:{TOKEN}".encode()).decode()
+        c.cookies.clear()
+        by_token = await c.get("/operacao", headers={"Authorization": f"Basic {basic}"})
+        assert "Isolar" not in by_token.text, "the token gives no orders"
+        refused = await c.post("/operacao/circuits", data=form, headers={"Authorization": f"Basic {basic}"})
+        assert refused.status_code in (303, 401)
+        assert "isolado por uma pessoa" in (await c.get("/operacao", headers={"Authorization": f"Basic {basic}"})).text
+    async with abrir(cidade, "gestor@demo.local") as c:
+        assert (await c.post("/operacao/circuits", data=form)).status_code == 403

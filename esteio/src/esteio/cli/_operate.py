@@ -50,12 +50,14 @@ class Operation:
 
 @contextmanager
 def operating(
-    backups: Backups, operation: Operation, notices: Notices | None = None, said: Callable[[Problem], str] = str
-) -> Iterator[ServiceRunner]:
+    backups: Backups, operation: Operation, notices: Notices | None = None, said: Callable[[Problem], str] = str,
+    languages: Mapping[str, Callable[[Problem], str]] | None = None,
+) -> Iterator[ServiceRunner]:  # fmt: skip
     """What `operation` says, ready to `run()`; how it is can be read from `backups.agent_file` within the block.
 
     How each backup ended is told by the process that makes it; `notices` are told when the backups turn bad, or well
-    again, as `said`, and what could not be delivered is delivered from here.
+    again, as `said`, and what could not be delivered is delivered from here. The file has problems in the `languages` too, by
+    their tags, for pages.
     """
     from esteio.backup.agent import LeaderLock, Reporter
     from esteio.serve import ServiceDied, ServiceFailed, ServiceRestarted, ServiceRunner
@@ -75,7 +77,7 @@ def operating(
             mine = stack.enter_context(LeaderLock(backups.dsn, "backups")).held
         runner = ServiceRunner(_services(backups, operation, archive, outbox, said), stop_timeout=_STOP, may_run=mine)
         if (path := backups.agent_file) is not None:
-            reporter = Reporter(path, backups, archive, _complaints(runner), active=mine)
+            reporter = Reporter(path, backups, archive, _complaints(runner), active=mine, languages=languages)
             changes = (ServiceDied, ServiceFailed, ServiceRestarted)
             reporter.start()
             stack.callback(reporter.stop, _STOP)

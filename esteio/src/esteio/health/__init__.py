@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from esteio.health._board import BoardFull, CircuitOrder
 from esteio.health._check import Check, Result, Status, Unwell
 from esteio.health._history import HistoryReader
 from esteio.health._host_file import measuring
@@ -12,7 +13,9 @@ from esteio.health._sampler import Sampler
 
 __all__ = [
     "MEASUREMENTS",
+    "BoardFull",
     "Check",
+    "CircuitOrder",
     "HistoryReader",
     "HostMonitor",
     "Measurements",

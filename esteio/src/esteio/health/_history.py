@@ -24,7 +24,7 @@ from typing import Any
 
 from esteio.outage_log import OutageLog
 
-__all__ = ["History", "HistoryReader", "Interval", "Observation", "Point", "State", "availability", "shares"]
+__all__ = ["History", "HistoryReader", "Interval", "Mark", "Observation", "Point", "State", "availability", "shares"]
 
 MINUTE, FIVE_MINUTES, DAY = 60, 300, 86_400
 _KEEP_MINUTES, _KEEP_FIVE = 2 * DAY, 90 * DAY
@@ -35,6 +35,7 @@ _SLOTS = DAY // FIVE_MINUTES
 # The greatest value, then as parts of it averages and maxima of the five minutes of a day, NaN where there is none. Half
 # precision is exact to 0.05 %, and with it three blocks fit on a page of the file.
 _BLOCK = struct.Struct(f"<d{2 * _SLOTS}e")
+_MOST_MARKS = 2_000
 _PRUNE_EVERY = 3_600
 _VERSION = 1
 _logger = logging.getLogger("esteio.health")
@@ -58,6 +59,11 @@ create table day_state (
 create table rolled (until integer not null);
 insert into rolled values (0);
 """
+# Added since: made in older files too, and not looked at by older releases.
+_ADDED = """
+create table if not exists mark (at real not null, kind text not null, name text not null, detail text not null);
+create table if not exists fact (name text primary key, value text not null) without rowid;
+"""
 
 
 class State(StrEnum):
@@ -71,12 +77,30 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Something happened at `at`, Unix seconds, that may explain what changed then."""
+
+    at: float
+    kind: str
+    """start, roll, kill, circuit, version or setting."""
+    name: str = ""
+    """Of the circuit, the setting, the version; how many processes."""
+    detail: str = ""
+    """The state in which the circuit is now."""
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
-    """What was seen at `at`, Unix seconds: `values` by series, and the state of each check with the reason."""
+    """What was seen at `at`, Unix seconds: `values` by series, the state of each check with the reason, what happened.
+
+    `facts` are remembered, so that the next process knows what has changed.
+    """
 
     at: float
     values: Mapping[str, float] = field(default_factory=dict)
     states: Mapping[str, tuple[State, str]] = field(default_factory=dict)
+    marks: Sequence[Mark] = ()
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class History:
@@ -147,6 +171,11 @@ class History:
             " set count = count + 1, sum = sum + excluded.sum, max = max(max, excluded.max)",
             rows,
         )
+        connection.executemany(
+            "insert into mark values (?, ?, ?, ?)",
+            [(mark.at, mark.kind, mark.name, mark.detail) for mark in observation.marks],
+        )
+        connection.executemany("insert or replace into fact values (?, ?)", observation.facts.items())
         for name, (state, reason) in observation.states.items():
             if (number := self._series(connection, name)) is not None:
                 self._stand(connection, number, observation.at, state, reason)
@@ -236,6 +265,10 @@ class History:
             " row_number() over (partition by series order by since desc) as place from state) where place > ?)",
             [_MOST_CHANGES],
         )
+        connection.execute("delete from mark where at < ?", [now - _KEEP_FIVE - DAY])
+        connection.execute(
+            "delete from mark where rowid not in (select rowid from mark order by at desc limit ?)", [_MOST_MARKS]
+        )
         connection.execute("pragma incremental_vacuum")
 
     # The file
@@ -275,6 +308,7 @@ def _open(path: Path) -> sqlite3.Connection:
             connection.executescript(f"begin; {_SCHEMA} pragma user_version = {_VERSION}; commit;")
         elif connection.execute("pragma quick_check(1)").fetchone() != ("ok",):
             raise sqlite3.DatabaseError("its check found errors")
+        connection.executescript(_ADDED)
     except BaseException:
         connection.close()
         raise
@@ -397,6 +431,15 @@ class HistoryReader:
         for name, state, begin, seen, reason in rows:
             found.setdefault(name, []).append(Interval(State(state), begin, seen, reason))
         return {name: _filled(intervals, since, now, self._gap) for name, intervals in found.items()}
+
+    def marks(self, since: float) -> list[Mark]:
+        """What happened, the newest last."""
+        rows = self._ask("select at, kind, name, detail from mark where at >= ? order by at, rowid", since)
+        return [Mark(*row) for row in rows]
+
+    def facts(self) -> dict[str, str]:
+        """What was remembered."""
+        return dict(self._ask("select name, value from fact"))
 
     def ever_up(self) -> set[str]:
         """The checks that were up or degraded at any time."""

@@ -8,14 +8,16 @@ first minutes of the service, is no outage but a start: its state is unknown.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 from esteio.clock import SYSTEM, Clock
 from esteio.health._check import Result, Status
+from esteio.health._happenings import Happenings
 from esteio.health._history import History, HistoryReader, Observation, State
 from esteio.health._measurements import Measurements
 from esteio.health._monitor import Monitor, Report
@@ -28,6 +30,7 @@ SERVICE = "service"
 STARTING = "starting"
 """The reason of an unknown state before the first readiness."""
 _LOOK_EVERY = 5.0  # seconds
+_SAY_EVERY = 1.0  # seconds
 _GAP = 60.0  # seconds without a look: what was then is unknown
 _STARTING = 300.0  # seconds from the start of the service: what was not well once by then is down
 _logger = logging.getLogger("esteio.health")
@@ -39,7 +42,8 @@ _STATES = {
 class HostMonitor:
     """A service of `esteio.serve`. `monitor()` makes the checks in the loop of this service, `opened` is open around them.
 
-    `closed`: whether the service is closed for maintenance. `every` in seconds.
+    `closed`: whether the service is closed for maintenance. `every` in seconds. `facts`: the "version" and whatever settings a
+    change of which is to be seen in the history, by their names; never a secret.
     """
 
     name = "health monitor"
@@ -53,6 +57,7 @@ class HostMonitor:
         every: float = 60.0,
         opened: Callable[[], AbstractAsyncContextManager[object]] = nullcontext,
         closed: Callable[[], bool] = lambda: False,
+        facts: Callable[[], Mapping[str, str]] = dict,
         clock: Clock = SYSTEM,
     ) -> None:
         self._history = History(history, gap=_GAP)
@@ -63,7 +68,9 @@ class HostMonitor:
         self._closed = closed
         self._clock = clock
         self._vitals = Vitals()
+        self._facts = facts
         self._were_up: set[str] | None = None
+        self._happenings: Happenings | None = None
         self._sampled_at = float("-inf")
         self._thread: threading.Thread | None = None
         self._newest: tuple[Report, float] | None = None
@@ -111,12 +118,20 @@ class HostMonitor:
         self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
         async with self._opened():
             monitor = self._monitor()
-            while not self._ending.is_set():
-                await self.look(monitor)
-                try:
-                    await asyncio.wait_for(self._end.wait(), min(_LOOK_EVERY, self._every))
-                except TimeoutError:
-                    continue
+            beating = asyncio.create_task(self._say_that_it_lives())
+            try:
+                while not self._ending.is_set():
+                    await self.look(monitor)
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self._end.wait(), min(_LOOK_EVERY, self._every))
+            finally:
+                beating.cancel()
+
+    async def _say_that_it_lives(self) -> None:
+        """Often, so that a monitor that is stopped or frozen is known within seconds: by `checks.watched`."""
+        while True:
+            self._measurements.board.watch()
+            await asyncio.sleep(_SAY_EVERY)
 
     def newest(self) -> tuple[Report, float] | None:
         """The newest report and its moment, Unix seconds; None before the first. From any thread."""
@@ -135,15 +150,19 @@ class HostMonitor:
         await asyncio.to_thread(self._keep, now, values, report)
 
     def _keep(self, now: float, values: dict[str, float], report: Report) -> None:
-        if self._were_up is None:
-            self._were_up = HistoryReader(self._history.path).ever_up()
+        if self._were_up is None or self._happenings is None:
+            before = HistoryReader(self._history.path)
+            self._were_up, self._happenings = before.ever_up(), Happenings(before.facts())
         states = self._states(report)
         self._were_up.update(name for name, (state, _) in states.items() if state in (State.UP, State.DEGRADED))
         if now - self._measurements.began < _STARTING:
             for name, (state, _) in states.items():
                 if state is State.DOWN and name not in self._were_up:
                     states[name] = (State.UNKNOWN, STARTING)
-        self._history.observe(Observation(now, values, states))
+        measured = self._measurements
+        families = measured.read().families
+        marks, facts = self._happenings(now, measured.began, measured.ended(), families, self._facts())
+        self._history.observe(Observation(now, values, states, marks, facts))
 
     def _states(self, report: Report) -> dict[str, tuple[State, str]]:
         closed = self._closed()

@@ -16,10 +16,11 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
+from secrets import token_bytes, token_hex
 from struct import Struct
 
 from esteio.errors import EsteioError
+from esteio.health._board import Board, CircuitOrder
 from esteio.health._reading import Reading, WorkerReading
 from esteio.health._region import FOLDED_WORDS, REGION_BYTES, Field, Key, Region, Tally
 from esteio.health._samples import fold_pages, merge_pages
@@ -62,6 +63,9 @@ class Measurements:
         self._memory, self._slots = self._opened() if self.path else (mmap.mmap(-1, _size(1)), 1)
         self._view = memoryview(self._memory)
         self._words = self._view[:_HEADER_BYTES].cast("Q")
+        self._floats = self._view[:_HEADER_BYTES].cast("d")
+        self.board = Board(self._words, self._floats)
+        """What is said to all processes, and how processes ended."""
         self._regions = [Region(self._view[at : at + REGION_BYTES]) for at in _places(self._slots)]
         self._locks: SetLocks | None = SetLocks(self._descriptor, 0.0) if self._descriptor is not None else None
         self.began = float(_FORM.unpack_from(self._view)[2]) or time.time()
@@ -71,6 +75,7 @@ class Measurements:
         self._made_by: int | None = None
         if self.path is None:
             self._own = 0
+            self.board.begin(token_bytes(16))
             self._begin(self._regions[_BASES])
         renew_after_fork(self)
 
@@ -84,6 +89,7 @@ class Measurements:
         slots = min(2 * workers + 2, FOLDED_WORDS)
         _make(path, slots)
         made = cls(path)
+        made.board.begin(token_bytes(16))
         made._made_by = os.getpid()
         return made
 
@@ -119,6 +125,7 @@ class Measurements:
         for region in self._regions:
             region.release()
         self._words.release()
+        self._floats.release()
         self._view.release()
         self._memory.close()
         if self._descriptor is not None:
@@ -136,6 +143,19 @@ class Measurements:
         except OSError:
             return False
         return True
+
+    def order(self, circuit: str, order: CircuitOrder) -> None:
+        """Let all processes carry out `order` for the circuit `pipeline/policy`; raises `BoardFull`, `MeasurementsError`."""
+        if self._descriptor is None:
+            self.board.put(circuit, order)
+            return
+        lock = SetLocks(self._descriptor, _FOLD_PATIENCE)
+        if not lock.acquire((0,)):
+            raise MeasurementsError(str(self.path), "another process holds its lock", "try again in a moment")
+        try:
+            self.board.put(circuit, order)
+        finally:
+            lock.release((0,))
 
     def __enter__(self) -> Measurements:
         return self
@@ -156,6 +176,14 @@ class Measurements:
         self._locks = SetLocks(self._descriptor, 0.0)
 
     # Reading
+
+    def ended(self) -> tuple[int, int]:
+        """How many processes that measured here were killed, and how many ended in order, since the file was made."""
+        killed, ended = self.board.ended
+        for number, region in enumerate(self._regions[_BASES:]):
+            if region.words[Field.PID] and not self._alive(number):  # nobody has taken its place yet
+                killed, ended = (killed, ended + 1) if region.words[Field.ENDED] else (killed + 1, ended)
+        return killed, ended
 
     def read(self) -> Reading:
         """Everything, of all workers, living and dead."""
@@ -218,6 +246,9 @@ class Measurements:
             base = self._regions[int(self._words[_GENERATION]) % _BASES]
             if int(base.words[Field.FOLDED + number]) != int(region.words[Field.INCARNATION]):
                 self._fold(number, region, base)
+            if region.words[Field.PID]:
+                killed = not region.words[Field.ENDED]
+                self.board.process_ended(killed=killed, at=time.time())
             region.clear()
             region.words[Field.INCARNATION] += 1  # from here on it is read again
         finally:

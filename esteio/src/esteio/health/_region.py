@@ -35,6 +35,8 @@ class Field:
         range(12)
     )
     WEBSOCKETS = 12
+    ENDED = 13
+    """1 once the process has ended in order: one that was killed could not say so."""
     FOLDED = 16
     """In a base: the incarnation of each slot that is in it."""
 

@@ -1,7 +1,8 @@
 """What a process measures of itself: how late its event loop is, its memory, its share of a processor.
 
 Promises: it looks twice a second from the event loop itself, without a task that has to be ended, and never raises there;
-what a collector raises is logged once. A loop that stands still is late by as long as it stood.
+what a collector raises is logged once. A loop that stands still is late by as long as it stood. What was ordered for circuits,
+by whatever process, is carried out here.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 
+from esteio.health._circuits import CircuitFollower
 from esteio.health._measurements import Measurements
 from esteio.health._reading import LAG
 from esteio.health._region import PAGE_BYTES, Field, Key
@@ -43,6 +45,7 @@ class Sampler:
         self._cpu = (0.0, 0.0)
         self._lags = (0.0, 0.0)
         self._complained = False
+        self._follow = CircuitFollower(measurements.board)
 
     def include(self, collect: Collect) -> None:
         """Keep what `collect` gives, too."""
@@ -55,6 +58,8 @@ class Sampler:
             return
         self.end()
         self._loop = loop
+        self._measurements.slot.words[Field.ENDED] = 0
+        self._follow()  # before the first request
         self._cpu = (time.monotonic(), time.process_time())
         self._lag_at = self._measurements.slot.add(Key(LAG))
         self._look()
@@ -67,6 +72,7 @@ class Sampler:
             self._handle.cancel()
             self._handle = None
             self._publish()
+            self._measurements.slot.words[Field.ENDED] = 1
         self._loop = None
 
     def _arm(self) -> None:
@@ -80,7 +86,7 @@ class Sampler:
             self._note_lag(max(0.0, self._loop.time() - self._due))
             self._turn += 1
             self._look()
-            if self._turn % _PAGE_TURNS == 0:
+            if self._follow() or self._turn % _PAGE_TURNS == 0:  # who ordered it wants to see it
                 self._publish()
         except Exception:  # noqa: BLE001 - the loop would only log it, and nothing would be measured any more
             self._complain()

@@ -20,7 +20,9 @@ with needs("prometheus"):
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from hashlib import blake2b
 from pathlib import Path
+from secrets import token_bytes
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
@@ -48,6 +50,7 @@ Allow = Callable[[Request], Awaitable[Response | None]]
 TEXT = "text"
 """The kind of a family that is for people and no metric: labels are no place for texts."""
 _TEXTS, _TEXT = 20, 300  # statements, and characters of each
+_KEYS = 10  # of each rule
 _INTERNAL = (TEXT, EXEMPLARS)
 
 
@@ -98,7 +101,8 @@ class Exports:
     """What a worker's sampler keeps for all to read: `Sampler(measurements, exports)`.
 
     `statements`, such as `database.statements`, gives the texts that the operations page shows. `register` takes further
-    collectors of prometheus_client, such as `lambda registry: export_database(db, to=registry)`.
+    collectors of prometheus_client, such as `lambda registry: export_database(db, to=registry)`. Keys that `rules` denied the
+    most are kept hashed with `salt`, that of `measurements.board`, so that all workers call a key the same.
     """
 
     def __init__(
@@ -106,7 +110,10 @@ class Exports:
         *register: Callable[[CollectorRegistry], object],
         rules: RuleSet | None = None,
         statements: Callable[[], Sequence[StatementStats]] | None = None,
+        salt: bytes = b"",
     ) -> None:
+        self._rules = rules
+        self._salt = salt or token_bytes(16)
         self._statements = statements
         self._registry = CollectorRegistry(auto_describe=False)
         export_policies(to=self._registry)
@@ -127,6 +134,15 @@ class Exports:
         if self._statements is not None:
             texts = [(("fingerprint", s.fingerprint), ("text", s.text[:_TEXT])) for s in self._statements()[:_TEXTS]]
             yield Family("esteio_postgres_statement_text", TEXT, "", {("text", labels): 1.0 for labels in texts})
+        if self._rules is not None:
+            yield Family("esteio_limit_denied_keys", TEXT, "", dict(self._denied(self._rules)))
+
+    def _denied(self, rules: RuleSet) -> Iterator[tuple[tuple[str, tuple[tuple[str, str], ...]], float]]:
+        for name, counts in rules.counts().items():
+            keys = counts.denied_keys.copy()  # a thread of WSGI may change it meanwhile
+            for key in sorted(keys, key=keys.__getitem__, reverse=True)[:_KEYS]:
+                hashed = blake2b(key.encode("utf-8", "replace"), digest_size=5, key=self._salt).hexdigest()
+                yield ("denied", (("key", hashed), ("rule", name))), float(keys[key])
 
 
 class _Rules(Collector):

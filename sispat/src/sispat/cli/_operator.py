@@ -46,11 +46,12 @@ def operator() -> None:
 
     from esteio.cli import operating
     from esteio.serve import ServiceRunner
-    from sispat.cli._backup_words import COMMAND_WORDS
+    from sispat.cli._backup_words import COMMAND_WORDS, words_in
     from sispat.cli._backups import open_backups
     from sispat.cli._database import database_of_service, terminable
     from sispat.cli._notices import backup_notices
     from sispat.kernel import logs
+    from sispat.kernel.i18n import LANGUAGES
 
     settings = load_settings()
     logs.configure(settings.log_level, settings.log_format)
@@ -65,7 +66,9 @@ def operator() -> None:
             stack.enter_context(health_monitor(settings, dsn))
         if settings.backup:
             plan, words = operation(settings), COMMAND_WORDS.problem
-            agent = stack.enter_context(operating(open_backups(settings, dsn), plan, backup_notices(settings), words))
+            languages = {str(tag): words_in(tag).problem for tag in LANGUAGES}
+            notices = backup_notices(settings)
+            agent = stack.enter_context(operating(open_backups(settings, dsn), plan, notices, words, languages))
         else:
             agent = ServiceRunner(())
         agent.run()

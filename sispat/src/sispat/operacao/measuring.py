@@ -22,6 +22,7 @@ from sispat.http.maintenance import UnderMaintenance
 from sispat.http.service import Service
 from sispat.kernel.i18n import _, language
 from sispat.operacao.access import admit
+from sispat.operacao.circuits import order_token, permit
 from sispat.operacao.monitor import history_file
 
 __all__ = ["PAGE", "PUBLIC_PAGE", "measuring", "operation_routes"]
@@ -36,6 +37,7 @@ def measuring(service: Service, rules: RuleSet) -> Middleware:
         lambda registry: export_database(service.db, to=registry, statements=_STATEMENTS),
         rules=rules,
         statements=service.db.statements,
+        salt=service.measurements.board.salt,
     )
     sampler = Sampler(service.measurements, exports)
     return Middleware(Measure, measurements=service.measurements, sampler=sampler)
@@ -61,6 +63,8 @@ def operation_routes(service: Service) -> list[Route]:
             names=_names,
             language=lambda _request: language(),
             timezone=settings.timezone,
+            permit=permit,
+            token=order_token,
         ),
         *status_routes(
             service.health,

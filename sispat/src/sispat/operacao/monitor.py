@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from esteio.health import Check, HostMonitor, Measurements, Monitor, checks
 from esteio.postgres import Database, Dsn
+from sispat import __version__
 from sispat.http.backup_state import OPERATOR_STATE, backup_age
 from sispat.http.maintenance import maintenance_switch
-from sispat.settings import Settings
+from sispat.settings import Settings, in_force
 
 __all__ = ["health_monitor", "history_file"]
 
@@ -37,7 +38,13 @@ def health_monitor(settings: Settings, dsn: Dsn) -> HostMonitor:
         every=settings.health_check_interval / 1000,
         opened=lambda: database,
         closed=lambda: switch.state() is not None,
+        facts=lambda: _facts(settings),
     )
+
+
+def _facts(settings: Settings) -> dict[str, str]:
+    """The version, and every setting as `sispat settings` shows it, without its secrets."""
+    return {"version": __version__, **{each.name: each.value for each in in_force(settings)}}
 
 
 def _checks(settings: Settings, database: Database) -> list[Check]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["AgentState", "Reporter", "read_state", "write_state"]
 
 _SILENT = 300.0  # seconds after which an agent that wrote nothing is taken as gone
+_REACH_EVERY = 300.0  # seconds
 _PROBLEMS = ("found", "amiss")
 
 
@@ -54,6 +55,10 @@ class AgentState:
     verified_age: float | None = None
     restore_seconds: float | None = None
     """How long the verification of the newest verified backup took to restore."""
+    reach_from: float | None = None
+    """The first moment that can be restored to, seconds since the epoch; None without a base."""
+    reach_to: float | None = None
+    """The last one, when that was last looked up, up to five minutes before `at`."""
     lag: int | None = None
     """Bytes of the log that are not in the archive yet; None without an archive, or while the server is away."""
     services: Mapping[str, str] = field(default_factory=dict)
@@ -66,10 +71,19 @@ class AgentState:
         return self.amiss
 
 
-def write_state(path: Path, state: AgentState) -> None:
-    """Replace what `path` says; OSError when that can't be done."""
+Sentence = Callable[[Problem], str]
+
+
+def write_state(path: Path, state: AgentState, languages: Mapping[str, Sentence] | None = None) -> None:
+    """Replace what `path` says, with each problem's sentence in each of the `languages`; OSError when that can't be done."""
     plain = {field.name: getattr(state, field.name) for field in fields(state)}
-    plain |= {name: [problem.plain() for problem in plain[name]] for name in _PROBLEMS}
+    plain |= {
+        name: [
+            problem.plain() | {"texts": {tag: said(problem) for tag, said in (languages or {}).items()}}
+            for problem in plain[name]
+        ]
+        for name in _PROBLEMS
+    }
     atomic_write(path, (json.dumps(plain, ensure_ascii=False, indent=2) + "\n").encode())
 
 
@@ -90,8 +104,8 @@ _NUMBER = re.compile(r"\b\d+(\.\d+)?\b")  # an age that grows does not make a pr
 class Reporter:
     """Looks at `backups`, at the `archive` where there is one, and at `services` (names and what is wrong with each).
 
-    Writes to `path` every `every` seconds. While `active` says no, another machine makes the backups, and nothing is
-    looked at.
+    Writes to `path` every `every` seconds, problems in English and in the `languages`, by tag. While `active` says no, another
+    machine makes the backups, and nothing is looked at.
     """
 
     name = "backup report"
@@ -105,9 +119,13 @@ class Reporter:
         *,
         active: Callable[[], bool] = lambda: True,
         every: float = 60.0,
+        languages: Mapping[str, Sentence] | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         self._path = path
+        self._languages = languages
+        self._reach: tuple[float | None, float | None] = (None, None)
+        self._reach_due = float("-inf")
         self._backups = backups
         self._archive = archive
         self._services = services
@@ -127,7 +145,7 @@ class Reporter:
         if not active:
             return found
         said: list[Problem] = []
-        for part in (self._of_backups, self._of_archive):
+        for part in (self._of_backups, self._of_reach, self._of_archive):
             try:
                 found = part(found)
             except Exception as error:  # noqa: BLE001 - what can't be seen is told
@@ -184,7 +202,7 @@ class Reporter:
             return
         self._tell([str(problem) for problem in (*state.found, *state.amiss)])
         try:
-            write_state(self._path, state)
+            write_state(self._path, state, self._languages)
         except OSError as error:
             _logger.warning("%s cannot be written, nobody can read how the backups are: %s", self._path, error)
 
@@ -211,6 +229,17 @@ class Reporter:
             verified_age=status.verified_age,
             restore_seconds=verification.restore_seconds if verification else None,
         )
+
+    def _of_reach(self, state: AgentState) -> AgentState:
+        """Looked up now and then only: it lists the whole log in every store."""
+        if self._clock.monotonic() >= self._reach_due:
+            self._reach_due = self._clock.monotonic() + _REACH_EVERY
+            windows = list(self._backups.cluster.windows().values())
+            self._reach = (
+                min((each.begins.timestamp() for each in windows), default=None),
+                max((each.ends.timestamp() for each in windows), default=None),
+            )
+        return replace(state, reach_from=self._reach[0], reach_to=self._reach[1])
 
     def _of_archive(self, state: AgentState) -> AgentState:
         if self._archive is None or self._archive.service is None:

@@ -120,6 +120,15 @@ class Registry:
             raise LookupError(msg)
         return pipeline
 
+    def circuits(self) -> dict[str, Circuit]:
+        """Every circuit, by `pipeline/policy`, as metrics and pages call it."""
+        return {
+            f"{name}/{bound.name}": bound
+            for name, pipeline in self._all()
+            for bound in pipeline._bounds  # noqa: SLF001 - of this module
+            if isinstance(bound, Circuit)
+        }
+
     def reconfigure(self, name: str, *policies: Policy) -> None:
         """Give the pipeline `name` other parameters; see `Pipeline.reconfigure`."""
         self.get(name).reconfigure(*policies)

@@ -1,14 +1,14 @@
 """The rules in force, replaced whole, and what they did.
 
 Promises: a request is judged by one version of the rules, the one in force when it came; replacing them loses
-neither a count nor what was already used under a limit that stays the same. Counts are kept per rule, never per key,
-and none is lost between threads.
+neither a count nor what was already used under a limit that stays the same. Counts are kept per rule, and none is lost between
+threads; of single keys those few that were denied the most are known, about as often as they were.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from threading import Lock
 
 from esteio.limit import Decision
@@ -19,17 +19,23 @@ __all__ = ["RuleCounts", "RuleSet"]
 
 Entry = tuple[Rule, "RuleCounts"]
 
+_MOST_KEYS = 50
 _MOST = 100  # each request looks at each rule
 
 
 @dataclass(slots=True)
 class RuleCounts:
-    """What a rule decided: `shadowed` would have been denied; `degraded` were decided without the store."""
+    """What a rule decided: `shadowed` would have been denied; `degraded` were decided without the store.
+
+    `denied_keys`: at most `_MOST_KEYS` keys and how often they were denied, by the Space-Saving algorithm (Metwally, Agrawal,
+    El Abbadi 2005): a key that was denied more often than the least of them is among them, counted at most too high.
+    """
 
     allowed: int = 0
     denied: int = 0
     shadowed: int = 0
     degraded: int = 0
+    denied_keys: dict[str, int] = field(default_factory=dict)
 
     def add(self, decision: Decision) -> None:
         """Count one more."""
@@ -39,8 +45,17 @@ class RuleCounts:
             self.allowed += 1
         else:
             self.denied += 1
+            self._deny(decision.key)
         if decision.degraded:
             self.degraded += 1
+
+    def _deny(self, key: str) -> None:
+        keys = self.denied_keys
+        if key in keys or len(keys) < _MOST_KEYS:
+            keys[key] = keys.get(key, 0) + 1
+        else:  # the newcomer takes the place and the count of the least
+            least = min(keys, key=keys.__getitem__)
+            keys[key] = keys.pop(least) + 1
 
 
 class RuleSet:

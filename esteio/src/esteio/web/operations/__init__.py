@@ -3,7 +3,7 @@
 Promises: it is server-rendered and whole without scripts, dark and light, and says of everything how old it is; what nobody
 knows is "unknown". It needs neither the database nor anything else it reports on. With scripts it renews itself by server-sent
 events; a stream ends when its worker drains. Reading happens in a thread. It shows much of the inside: `allow` is asked for
-each of its addresses but the style and the script.
+each of its addresses but the style and the script. Orders for circuits reach all workers of the host, and later ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from esteio.health import HistoryReader, Measurements, Monitor, Report
@@ -23,7 +23,9 @@ from esteio.limit.headers import language as preferred
 from esteio.maintenance import Maintenance
 from esteio.serve import lifecycle
 from esteio.web.operations._facts import WINDOWS, gather
+from esteio.web.operations._order import Permit, carry_out, read_order
 from esteio.web.operations._page import page
+from esteio.web.operations._tables import Orders
 from esteio.web.operations._words import LANGUAGES, Words
 
 __all__ = ["operations_routes", "render"]
@@ -34,7 +36,7 @@ _LONGEST = 300.0  # seconds of a stream; a browser begins another one, which is 
 _MOST_STREAMS = 50
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
 }
@@ -54,8 +56,15 @@ def operations_routes(
     names: Callable[[str], Mapping[str, str]] = lambda _: {},
     language: Callable[[Request], str] | None = None,
     timezone: str = "UTC",
+    permit: Permit | None = None,
+    token: Callable[[Request], str | None] = lambda _: "",
 ) -> list[Route]:
     """Routes of the page at `path`.
+
+    With `permit` circuits have buttons. It is asked in place of `allow` before an order is carried out, with the request and
+    its form (`circuit`, `order`, `token`), and keeps what an audit wants to know: what it returns is answered instead.
+    `token(request)` is what the form carries so that no other site can send it, None where this person may give no orders.
+    A form that a browser says another site sent is refused in any case.
 
     `history`: what a `HostMonitor` writes. `backups`: the file in which `esteio backup agent` says how they are.
     `names(language)`: what people call the checks. `language(request)`: "pt-BR" or "en"; without it Accept-Language
@@ -83,8 +92,22 @@ def operations_routes(
             title=title,
             names=names(words.tag),
             zone=zone,
+            orders=_orders(request),
         )
         return Response(html, media_type="text/html", headers={**_HEADERS, "Content-Language": words.tag})
+
+    def _orders(request: Request) -> Orders | None:
+        given = token(request) if permit is not None else None
+        return None if given is None else Orders(f"{path}/circuits", given)
+
+    async def order(request: Request) -> Response:
+        form = await read_order(request)
+        if isinstance(form, Response):
+            return form
+        if (refusal := await permit(request, form) if permit is not None else None) is not None:
+            return refusal
+        await carry_out(measurements, form)
+        return RedirectResponse(path, 303)
 
     async def events(request: Request) -> Response:
         if (refusal := await allow(request) if allow is not None else None) is not None:
@@ -94,6 +117,7 @@ def operations_routes(
     return [
         Route(path, show, methods=["GET"]),
         Route(f"{path}/events", events, methods=["GET"]),
+        *([Route(f"{path}/circuits", order, methods=["POST"])] if permit is not None else ()),
         *(Route(f"{path}/{name}", _static(name, kind), methods=["GET"]) for name, kind in _STATIC.items()),
     ]
 
@@ -111,12 +135,13 @@ def render(
     title: str = "",
     names: Mapping[str, str] | None = None,
     zone: ZoneInfo | None = None,
+    orders: Orders | None = None,
 ) -> str:
     """The page as it is now; blocks while it reads."""
     facts = gather(
         measurements, history, report, window if window in WINDOWS else "24h", closed=closed, backups=backups
     )
-    return page(facts, words, path=path, title=title, names=names or {}, zone=zone or ZoneInfo("UTC"))
+    return page(facts, words, path=path, title=title, names=names or {}, zone=zone or ZoneInfo("UTC"), orders=orders)
 
 
 class _Streams:

@@ -8,6 +8,9 @@ from math import ceil, floor, log10
 
 from esteio.health.series import Interval, Point, State
 
+Moments = Sequence[tuple[float, str, str]]
+"""When, the class of its line, and what happened."""
+
 __all__ = ["line_chart", "strip"]
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 140, 46, 18
@@ -40,9 +43,13 @@ def _top(kind: str) -> int:
 
 
 def line_chart(
-    lines: Sequence[tuple[str, Sequence[Point]]], since: float, now: float, label: str, ticks: tuple[str, str]
-) -> str:
-    """Lines of class `line1`, `line2`, ... over the same time; `ticks` are written at the ends of the axis."""
+    lines: Sequence[tuple[str, Sequence[Point]]], since: float, now: float, label: str, ticks: tuple[str, str],
+    marks: Moments = (),
+) -> str:  # fmt: skip
+    """Lines of class `line1`, `line2`, ... over the same time; `ticks` are written at the ends of the axis.
+
+    `marks` are upright lines.
+    """
     top = _ceiling(max((point.average for _, points in lines for point in points), default=0.0))
     drawn = [f'<path class="line{n}" d="{_path(points, since, now, top)}"/>' for n, (_, points) in enumerate(lines, 1)]
     axis = "".join(
@@ -52,8 +59,14 @@ def line_chart(
         for y in [_y(value, top)]
     )
     base = _HEIGHT - 4
+    upright = "".join(
+        f'<line class="mark {kind}" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{_HEIGHT - _BOTTOM}">'
+        f"<title>{escape(what)}</title></line>"
+        for at, kind, what in marks
+        for x in [_LEFT + (_WIDTH - _LEFT) * (at - since) / (now - since)]
+    )
     return (
-        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">{axis}'
+        f'<svg class="chart" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(label)}">{axis}{upright}'
         f'<text class="tick" x="{_LEFT}" y="{base}">{escape(ticks[0])}</text>'
         f'<text class="tick" x="{_WIDTH}" y="{base}" text-anchor="end">{escape(ticks[1])}</text>{"".join(drawn)}</svg>'
     )

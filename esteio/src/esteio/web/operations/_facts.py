@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from esteio.health import HistoryReader, Measurements, Report
-from esteio.health.series import FIVE_MINUTES, Interval, Point, Reading
+from esteio.health.series import FIVE_MINUTES, Interval, Mark, Point, Reading
 from esteio.web._watched import read_backups
 
 __all__ = ["WINDOWS", "Facts", "gather"]
@@ -37,6 +37,8 @@ class Facts:
     """Of the window."""
     reading: Reading
     backups: Mapping[str, Any] | None
+    marks: Sequence[Mark] = ()
+    """Of 90 days, the newest last."""
 
 
 def gather(
@@ -49,6 +51,7 @@ def gather(
     return Facts(
         now, window, report, closed, history is not None, intervals, history.newest() if history else None,
         _series(history, window, now) if history else {}, measurements.read(), read_backups(backups) if backups else None,
+        history.marks(now - WINDOWS["90d"]) if history else (),
     )  # fmt: skip
 
 

@@ -11,12 +11,15 @@ from html import escape
 from zoneinfo import ZoneInfo
 
 from esteio.health import Report, Status
-from esteio.health.series import SERVICE, Interval, Point, State, availability, shares
+from esteio.health.series import SERVICE, Interval, Mark, Point, State, availability, shares
 from esteio.web.operations._charts import line_chart, strip
 from esteio.web.operations._facts import WINDOWS, Facts
 from esteio.web.operations._tables import (
+    Orders,
     circuit_table,
     limit_table,
+    mark_table,
+    mark_text,
     pool_table,
     route_table,
     statement_table,
@@ -29,6 +32,7 @@ __all__ = ["page", "verdict"]
 
 _SILENT = 120.0  # seconds: whoever watches looks every five
 _AGENT_SILENT = 300.0
+_MOST_MARKS = 60
 
 
 def verdict(facts: Facts, words: Words, names: Mapping[str, str]) -> tuple[str, str]:
@@ -56,17 +60,23 @@ def _causes(report: Report, found: Sequence[str], names: Mapping[str, str]) -> s
     return "; ".join(shown)
 
 
-def page(facts: Facts, words: Words, *, path: str, title: str, names: Mapping[str, str], zone: ZoneInfo) -> str:
-    """The whole document; `names` are what people call the checks."""
+def page(
+    facts: Facts, words: Words, *, path: str, title: str, names: Mapping[str, str], zone: ZoneInfo,
+    orders: Orders | None = None,
+) -> str:  # fmt: skip
+    """The whole document; `names` are what people call the checks. With `orders` circuits have buttons."""
     kind, sentence = verdict(facts, words, names)
     heading = f"{title} · {words['title']}" if title else words["title"]
     parts = [
         _section(words["services"], _windows(facts, words, path) + _services(facts, words, names, zone)),
         _section(
-            words["requests"], _requests(facts, words, zone) + _headed(words["routes"], route_table(facts, words))
+            words["requests"],
+            _requests(facts, words, zone)
+            + _headed(words["marks"], mark_table(facts, words, zone, facts.now - WINDOWS[facts.window]))
+            + _headed(words["routes"], route_table(facts, words)),
         ),
-        _section(words["backups"], _backups(facts, words)),
-        _section(words["circuits"], circuit_table(facts, words)),
+        _section(words["backups"], _backups(facts, words, zone)),
+        _section(words["circuits"], circuit_table(facts, words, zone, orders)),
         _section(words["limits"], limit_table(facts, words)),
         _section(words["pool"], pool_table(facts, words) + _headed(words["statements"], statement_table(facts, words))),
         _section(words["workers"], worker_table(facts, words)),
@@ -193,18 +203,32 @@ def _chart(facts: Facts, words: Words, zone: ZoneInfo, title: str, series: Seque
     )  # fmt: skip
     legend = "".join(f'<span class="key{n}">{escape(words[key])}</span>' for n, (key, _) in enumerate(lines, 1) if key)
     ticks = (words.at(since, zone), words.at(facts.now, zone))
-    chart = line_chart(lines, since, facts.now, f"{title}: {told}", ticks)
+    marks = [
+        (mark.at, mark.kind, f"{words.at(mark.at, zone)}: {mark_text(mark, words)}") for mark in _charted(facts, since)
+    ]
+    chart = line_chart(lines, since, facts.now, f"{title}: {told}", ticks, marks)
     return f"<figure><figcaption>{escape(title)} {legend}</figcaption>{chart}</figure>"
 
 
-def _backups(facts: Facts, words: Words) -> str:
+def _charted(facts: Facts, since: float) -> Sequence[Mark]:
+    """Circuits that closed are in the table only: a line where something broke says enough."""
+    return [
+        mark for mark in facts.marks
+        if mark.at >= since and (mark.kind != "circuit" or mark.detail in ("open", "forced open"))
+    ][-_MOST_MARKS:]  # fmt: skip
+
+
+def _backups(facts: Facts, words: Words, zone: ZoneInfo) -> str:
     found = facts.backups
     if found is None or facts.now - found["at"] > _AGENT_SILENT:
         return f"<p>{escape(words['no_backups'])}</p>"
     if not found.get("active", True):
         return f"<p>{escape(words['elsewhere'])}</p>"
     older = facts.now - found["at"]
-    problems = [problem["text"] for key in ("found", "amiss") for problem in found.get(key, ()) if "text" in problem]
+    problems = [
+        problem.get("texts", {}).get(words.tag, problem["text"])
+        for key in ("found", "amiss") for problem in found.get(key, ()) if "text" in problem
+    ]  # fmt: skip
     rows = [
         [escape(words["newest"]), escape(_aged(words, found.get("newest_age"), older)), escape(found.get("newest") or "")],
         [
@@ -213,6 +237,9 @@ def _backups(facts: Facts, words: Words) -> str:
         ],
         [escape(words["restore"]), escape(words.span(found.get("restore_seconds"))), ""],
     ]  # fmt: skip
+    if found.get("reach_from") is not None and found.get("reach_to") is not None:
+        begin, end = (words.at(found[key], zone) for key in ("reach_from", "reach_to"))
+        rows.append([escape(words["window_reach"]), escape(words["reach"].format(begin=begin, end=end)), ""])
     if found.get("lag") is not None:
         rows.append([escape(words["behind"]), words.number(found["lag"] / 1e6, 1, "MB"), ""])
     told = "".join(f"<li>{escape(problem)}</li>" for problem in problems)

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
-from esteio.health.series import CANCELLED, HTTP, Family, Latency
+from esteio.health.series import CANCELLED, HTTP, Family, Latency, Mark
 from esteio.web._health_metrics import circuits
 from esteio.web.operations._facts import Facts
 from esteio.web.operations._words import Words
 
-__all__ = ["circuit_table", "limit_table", "pool_table", "route_table", "statement_table", "table", "worker_table"]
+__all__ = [
+    "Orders",
+    "circuit_table",
+    "limit_table",
+    "mark_table",
+    "mark_text",
+    "pool_table",
+    "route_table",
+    "statement_table",
+    "table",
+    "worker_table",
+]
 
 _MOST_ROWS = 15
+_MOST_CHANGES = 5
 
 Row = Sequence[str]
+
+
+class Orders(NamedTuple):
+    """Where the buttons of circuits lead, and what a form of ours carries so that no other site can send it."""
+
+    path: str
+    token: str
 
 
 def table(caption: str, heads: Row, rows: Iterable[Row], none: str) -> str:
@@ -58,17 +79,54 @@ def route_table(facts: Facts, words: Words) -> str:
     return table(words["routes"], heads, rows, words["nothing"])
 
 
-def circuit_table(facts: Facts, words: Words) -> str:
-    """The state of each circuit."""
+def circuit_table(facts: Facts, words: Words, zone: ZoneInfo, orders: Orders | None = None) -> str:
+    """The state of each circuit and its last changes; with `orders`, buttons."""
     rows = [
         [
-            f"<code>{escape(name)}</code>", escape(circuit["state"]),
+            f"<code>{escape(name)}</code>", escape(words[f"circuit_{worst}"]),
             escape(", ".join(f"{state}: {workers}" for state, workers in circuit["workers"].items())),
+            _changes(facts, words, zone, name), *([_buttons(words, orders, name)] if orders is not None else ()),
         ]
         for name, circuit in circuits(facts.reading.families).items()
+        for worst in [circuit["state"].lower().replace("_", "-" if circuit["state"] == "HALF_OPEN" else " ")]
     ]  # fmt: skip
-    heads = [words[key] for key in ("circuit", "state", "circuit_workers")]
-    return table(words["circuits"], heads, rows, words["none"])
+    heads = [words[key] for key in ("circuit", "state", "circuit_workers", "history")]
+    return table(words["circuits"], [*heads, *([words["orders"]] if orders is not None else ())], rows, words["none"])
+
+
+def _changes(facts: Facts, words: Words, zone: ZoneInfo, name: str) -> str:
+    found = [mark for mark in facts.marks if mark.kind == "circuit" and mark.name == name][-_MOST_CHANGES:]
+    return "".join(
+        f"<small>{escape(words.at(mark.at, zone))} {escape(words[f'circuit_{mark.detail}'])}</small>"
+        for mark in reversed(found)
+    )
+
+
+def _buttons(words: Words, orders: Orders, name: str) -> str:
+    pressed = "".join(
+        f'<button name="order" value="{order}" aria-label="{escape(words["order_label"].format(order=said, name=name))}">'
+        f"{escape(said)}</button>"
+        for order in ("isolate", "reset")
+        for said in [words[f"order_{order}"]]
+    )
+    return (
+        f'<form class="orders" method="post" action="{orders.path}">'
+        f'<input type="hidden" name="circuit" value="{escape(name)}">'
+        f'<input type="hidden" name="token" value="{escape(orders.token)}">{pressed}</form>'
+    )
+
+
+def mark_table(facts: Facts, words: Words, zone: ZoneInfo, since: float) -> str:
+    """What happened, the newest first."""
+    shown = [mark for mark in facts.marks if mark.at >= since][-_MOST_ROWS:]
+    rows = [[escape(words.at(mark.at, zone)), escape(mark_text(mark, words))] for mark in reversed(shown)]
+    return table(words["marks"], [words["when"], words["what"]], rows, words["no_marks"])
+
+
+def mark_text(mark: Mark, words: Words) -> str:
+    """In words."""
+    state = words[f"circuit_{mark.detail}"] if mark.kind == "circuit" else ""
+    return words[f"mark_{mark.kind}"].format(name=mark.name, state=state)
 
 
 def limit_table(facts: Facts, words: Words) -> str:
@@ -82,7 +140,19 @@ def limit_table(facts: Facts, words: Words) -> str:
         for rule, values in sorted(decided.items())
     ]
     heads = [words[key] for key in ("limit", "allowed", "denied", "degraded")]
-    return table(words["limits"], heads, rows, words["none"])
+    return table(words["limits"], heads, rows, words["none"]) + _denied_keys(facts, words)
+
+
+def _denied_keys(facts: Facts, words: Words) -> str:
+    """Who was denied the most, without saying who that is."""
+    denied = _by_label(facts.reading.families, "esteio_limit_denied_keys", "rule", "key")
+    found = sorted(((count, rule, key) for rule, keys in denied.items() for key, count in keys.items()), reverse=True)
+    rows = [[f"<code>{escape(key)}</code>", f"<code>{escape(rule)}</code>", words.number(n)] for n, rule, key in found]
+    if not rows:
+        return ""
+    heads = [words[key] for key in ("key", "limit", "denied")]
+    shown = table(words["denied_keys"], heads, rows[:_MOST_ROWS], words["none"])
+    return f"<h3>{escape(words['denied_keys'])}</h3><p>{escape(words['denied_keys_note'])}</p>{shown}"
 
 
 def pool_table(facts: Facts, words: Words) -> str:
