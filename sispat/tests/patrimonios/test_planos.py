@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from typing import Any
@@ -185,3 +186,47 @@ def test_the_rule_notices_a_missing_index(cidade: Dsn) -> None:
         linha = conn.execute("explain (format json) select * from patrimonio order by observacao limit 51").fetchone()
         assert linha is not None
         assert _faltas(linha[0][0]["Plan"]) == ["reads all of patrimonio", f"sorts {TAMANHO} rows"]
+
+
+async def test_pages_of_words_are_those_of_a_brute_force_search(conn: AsyncConnection[Any]) -> None:
+    """Every sort, both directions, from the start and from keys of matches and of others: 300 queries by chance."""
+    acaso = random.Random(4)
+    cursor = await conn.execute(
+        """select numero, ordem, valor, data_aquisicao::text, setor_id, situacao, conservacao, tsvector_to_array(busca)
+           from patrimonio"""
+    )
+    bens = await cursor.fetchall()
+    achados = {
+        palavra: {n for n, *_, lexemas in bens if any(lexema.startswith(palavra) for lexema in lexemas)}
+        for palavra in ("cadeira", "mesa", "reuniao", "dell", "notebook", "aco", "espingarda", "azul", "presidente")
+    }
+    ordens = {
+        ordem: sorted((bem[coluna], bem[0]) for bem in bens)
+        for ordem, coluna in (("numero", 0), ("descricao", 1), ("valor", 2), ("data_aquisicao", 3))
+    }
+    por_numero = {bem[0]: bem for bem in bens}
+    for _ in range(300):
+        palavras = acaso.choice([*([palavra] for palavra in achados), ["mesa", "reuniao"], ["cadeira", "azul"]])
+        filtros = acaso.choice(
+            [{}, {}, {"setor_id": acaso.choice(bens)[4]}, {"situacao": acaso.choice(bens)[5]}, {"conservacao": "bom"}]
+        )
+        ordem, descendente = acaso.choice(list(ordens)), acaso.random() < 0.5
+        certos = set[int].intersection(*(achados[palavra] for palavra in palavras))
+        for coluna, valor in filtros.items():
+            posicao = {"setor_id": 4, "situacao": 5, "conservacao": 6}[coluna]
+            certos = {numero for numero in certos if por_numero[numero][posicao] == valor}
+        depois = acaso.choice([None, acaso.choice(ordens[ordem]), acaso.choice(ordens[ordem])])
+        if certos and acaso.random() < 0.4:
+            bem = por_numero[acaso.choice(sorted(certos))]
+            depois = (bem[{"numero": 0, "descricao": 1, "valor": 2, "data_aquisicao": 3}[ordem]], bem[0])
+        esperado = [chave for chave in ordens[ordem] if chave[1] in certos]
+        if descendente:
+            esperado.reverse()
+        if depois is not None:
+            esperado = [chave for chave in esperado if (chave < depois if descendente else chave > depois)]
+        apos = None if depois is None else (str(depois[0]), depois[1])
+        limite = acaso.choice((1, 20, 51))
+        consulta = Query(None, " ".join(palavras), filtros, ordem, descendente, apos, limite)
+        assert [linha.numero for linha in await patrimonios.listar(conn, consulta)] == [
+            numero for _, numero in esperado[:limite]
+        ], consulta

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -54,7 +54,9 @@ class Document:
 
     async def response(self, request: Request) -> Response:
         """The answer."""
-        digest = blake2b(self.body, digest_size=8).hexdigest()
+        digest = sha256(self.body).hexdigest()[
+            :16
+        ]  # in hardware where there is any: half the time of blake2b for a list
         etag = f'W/"{digest}"' if self.version is None else f'"{self.version}.{digest}"'
         headers = {"ETag": etag, "Cache-Control": _PRIVATE, "Vary": "Accept-Encoding, Authorization, Cookie"}
         if _has(request.headers.get("if-none-match", ""), etag):
