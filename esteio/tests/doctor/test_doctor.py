@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import ssl
@@ -32,11 +33,13 @@ from esteio.doctor import (
     Finding,
     FindingCode,
     backups,
+    drives,
     examine,
     exit_code,
     groups,
     machine,
     network,
+    ports,
     settings,
 )
 from esteio.doctor.postgres import PostgresReading, judge_postgres, postgres, read_postgres
@@ -44,7 +47,9 @@ from esteio.doctor.redis import redis
 from esteio.health import Status
 from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
-from esteio.testing.redis import RedisServer
+from esteio.testing.redis import RedisCluster, RedisServer, SentinelTrio
+from esteio.testing.redis._sentinel import _sentinel as sentinel
+from esteio.testing.redis._server import free_port, wait_until
 
 _ROOT = Path(__file__).parents[3]
 
@@ -232,8 +237,50 @@ def test_each_fault_of_redis_is_found_and_none_in_a_good_one() -> None:
         finally:
             server.resume()
     assert codes(redis(server.url)) == ["REDIS_REFUSED"]
-    assert codes(redis("redis+cluster://127.0.0.1:1")) == ["REDIS_KIND"]
+    assert codes(redis("redis+cluster://127.0.0.1:1")) == ["REDIS_REFUSED"]
+    assert codes(redis("redis+sentinel://127.0.0.1:1/x")) == ["REDIS_NODE_AWAY", "REDIS_REFUSED"]
     assert codes(redis("http://127.0.0.1:1")) == ["ADDRESS_INVALID"]
+
+
+def test_what_the_loss_of_a_server_behind_sentinels_would_mean_is_found() -> None:
+    with SentinelTrio() as trio:
+        first = trio.primary
+        second = next(server for server in trio.servers if server is not first)
+        for server in trio.servers:
+            with server.client() as client:
+                client.config_set("save", "3600 1")
+        assert codes(redis(trio.url)) == []
+        with second.client() as client:
+            client.config_set("save", "")
+            assert codes(redis(trio.url)) == ["REDIS_NOT_KEPT"], "the replica may be the next primary"
+            client.config_set("save", "3600 1")
+        two = trio.url.replace(f"127.0.0.1:{trio.sentinels[0]}", f"127.0.0.1:{free_port()}")
+        assert codes(redis(two)) == ["REDIS_NODE_AWAY"]
+        with sentinel(trio.sentinels[0]) as client:
+            client.sentinel_set(trio.service, "quorum", 9)
+            assert codes(redis(trio.url)) == ["REDIS_NO_QUORUM"]
+            client.sentinel_set(trio.service, "quorum", 2)
+        second.stop()
+        wait_until(lambda: "REDIS_NO_REPLICA" in codes(redis(trio.url)), "the Sentinels' word of the replica", 30)
+        with sentinel(trio.sentinels[0]) as client:
+            client.sentinel_remove(trio.service)
+            client.sentinel_monitor(trio.service, "127.0.0.1", first.port, 1)
+            only = f"redis+sentinel://127.0.0.1:{trio.sentinels[0]}/{trio.service}"
+            assert "REDIS_FEW_SENTINELS" in codes(redis(only))
+
+
+def test_what_a_cluster_lacks_is_found() -> None:
+    with RedisCluster() as cluster:
+        for server in cluster.servers:
+            with server.client() as client:
+                client.config_set("save", "3600 1")
+        assert codes(redis(cluster.url)) == ["REDIS_NO_REPLICA"] * 3, "nothing else"
+        with cluster.servers[1].client() as client:
+            client.config_set("save", "")
+        assert codes(redis(cluster.url)).count("REDIS_NOT_KEPT") == 1
+        cluster.servers[2].stop()
+        assert "REDIS_NODE_AWAY" in codes(redis(cluster.url))
+        wait_until(lambda: "REDIS_CLUSTER_DOWN" in codes(redis(cluster.url)), "the cluster's word of its slots", 30)
 
 
 # Backups
@@ -353,6 +400,78 @@ def test_the_machine_is_judged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         free = usage._replace(free=usage.total * percent // 100)
         monkeypatch.setattr(machine.shutil, "disk_usage", lambda _path, free=free: free)
         assert codes(machine.disks([tmp_path / "later", tmp_path])) == found
+
+
+def smartctl(directory: Path, **drives: dict[str, Any]) -> str:
+    """A program that answers as smartctl does, for drives that no test machine has."""
+    program = directory / "smartctl"
+    lines = ["#!/bin/sh", 'for last; do :; done; case "$last" in']
+    for name, answer in ({"--scan": {"devices": [{"name": name} for name in drives]}} | drives).items():
+        lines.append(f"{name}) echo '{json.dumps(answer)}' ;;")
+    program.write_text("\n".join([*lines, "esac", ""]))
+    program.chmod(0o755)
+    return str(program)
+
+
+def drive(*, passed: bool = True, hours: int = 9_000, status: int = 0, **more: Any) -> dict[str, Any]:
+    said = {"smartctl": {"exit_status": status}, "model_name": "X", "smart_status": {"passed": passed}}
+    return {**said, "power_on_time": {"hours": hours}, **more}
+
+
+def attributes(**values: tuple[int, int]) -> dict[str, Any]:
+    table = [{"id": int(name[1:]), "value": value, "raw": {"value": raw}} for name, (value, raw) in values.items()]
+    return {"ata_smart_attributes": {"table": table}}
+
+
+def test_drives_that_fail_are_damaged_worn_or_old_are_found_and_none_that_is_sound(tmp_path: Path) -> None:
+    def found(**drives_: dict[str, Any]) -> list[str]:
+        return codes(drives.drives(smartctl(tmp_path, **drives_)))
+
+    worn = {"nvme_smart_health_information_log": {"percentage_used": 90, "media_errors": 0}}
+    assert found(a=drive(), b=drive(**attributes(i5=(100, 0), i231=(95, 0)))) == []
+    assert found(a=drive(passed=False)) == ["DRIVE_FAILING"]
+    assert found(a=drive(**attributes(i5=(100, 8)))) == ["DRIVE_DAMAGED"]
+    assert found(a=drive(**attributes(i197=(100, 1))), b=drive(**worn)) == ["DRIVE_DAMAGED", "DRIVE_WORN"]
+    assert found(a=drive(**attributes(i177=(10, 0)))) == ["DRIVE_WORN"]
+    assert found(a=drive(rotation_rate=7200, **attributes(i231=(10, 0)))) == [], (
+        "of a spinning one it is the temperature"
+    )
+    assert found(a=drive(hours=50_000)) == ["DRIVE_OLD"]
+    assert found(a=drive(status=2), b=drive()) == ["DRIVES_UNSEEN"]
+    assert found(a={}) == ["DRIVES_UNSEEN"]
+    assert found() == ["DRIVES_UNSEEN"], "a virtual machine"
+    assert codes(drives.drives(str(tmp_path / "absent"))) == ["DRIVES_UNSEEN"]
+    assert "NOT_SEEN" not in codes(drives.drives()), "whatever this machine has"
+
+
+def test_a_port_that_others_reach_is_found_with_its_process_and_none_of_loopback() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as inside, socket.create_server(("0.0.0.0", 0)) as outside:
+        number = outside.getsockname()[1]
+        by_port = {each.fields["port"]: each for each in examine([ports.ports()], limit=30.0) if "port" in each.fields}
+        assert inside.getsockname()[1] not in by_port
+        assert by_port[number].code is FindingCode.PORT_OPEN
+        assert by_port[number].fields["addresses"] == "0.0.0.0"
+        assert f"({os.getpid()})" in by_port[number].fields["process"]
+        assert number not in {each.fields.get("port") for each in examine([ports.ports({number})], limit=30.0)}
+
+
+def test_addresses_of_both_families_are_read_as_the_kernel_shows_them(tmp_path: Path) -> None:
+    head = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+    (tmp_path / "net").mkdir()
+
+    def listening(name: str, *addresses: str) -> None:
+        rows = [f" 0: {each} 0:0 0A 0:0 00:0 0 0 0 {at}\n" for at, each in enumerate(addresses)]
+        (tmp_path / "net" / name).write_text(head + "".join(rows))
+
+    loopback6, mapped = "0" * 24 + "01000000", "0" * 16 + "FFFF0000" + "0100007F"
+    listening("tcp", "0100007F:1F90", "00000000:0016")
+    listening("tcp6", f"{loopback6}:1F90", f"{mapped}:1F90", f"{'0' * 32}:01BB")
+    (found,) = examine([ports.ports(proc=tmp_path)], limit=30.0)
+    assert (found.code, found.fields) == (FindingCode.PORTS_EXPECTED, {"ports": "22, 443"})
+    listening("tcp6", f"{'0' * 32}:1538")
+    (found,) = examine([ports.ports(proc=tmp_path)], limit=30.0)
+    assert found.fields == {"port": 5432, "addresses": "::", "process": "?"}
+    assert codes(ports.ports(proc=tmp_path / "other-system")) == ["NOT_SEEN"]
 
 
 # Settings

@@ -50,7 +50,7 @@ def doctor(
 
 def _examinations(variables: Mapping[str, str], workers: int) -> list[Examination]:
     """What the variables describe."""
-    from esteio.doctor import machine, network, settings
+    from esteio.doctor import drives, machine, network, ports, settings
 
     url = variables.get("DATABASE_URL", "")
     secrets = {name: variables[name] for name in ("DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD") if variables.get(name)}
@@ -62,9 +62,11 @@ def _examinations(variables: Mapping[str, str], workers: int) -> list[Examinatio
         *_with_extra("backup", lambda: _backups(variables)),
         network.certificate(variables.get("PUBLIC_URL")),
         network.watcher(),
+        ports.ports(),
         machine.files([Path(".env"), *_paths(variables, "BACKUP_IDENTITY", "BACKUP_DIR", "BACKUP_DOCUMENTS")]),
         machine.clock(),
         machine.disks([Path.cwd(), *_paths(variables, "BACKUP_DIR", "BACKUP_DOCUMENTS")]),
+        drives.drives(),
         _power(variables.get("HAS_UPS", "")),
         machine.versions(),
     ]

@@ -104,10 +104,30 @@ class FindingCode(Code):
         "Redis at {address} does not show its settings: {reason}",
         "let the account run INFO and CONFIG GET, or ask whoever runs this Redis",
     )
-    REDIS_KIND = (
-        _UNKNOWN,
-        "{address}: only single servers are examined",
-        "run this with REDIS_URL naming one of the servers",
+    REDIS_NODE_AWAY = (
+        _WARN,
+        "{node}, of {address}, does not answer: {reason}",
+        "start it: whether the others stand another loss depends on it",
+    )
+    REDIS_NO_QUORUM = (
+        _FAIL,
+        "the Sentinels of {address} could not fail over now: {reason}",
+        "start the Sentinels that are away; more than half of them have to agree",
+    )
+    REDIS_FEW_SENTINELS = (
+        _WARN,
+        "{count} Sentinels know {service}: with fewer than three, the loss of one machine ends every failover",
+        "run three, each on a machine of its own",
+    )
+    REDIS_NO_REPLICA = (
+        _WARN,
+        "{node} has no replica that follows it: with it limits begin anew, and are not decided until it is back",
+        "add a replica on another machine",
+    )
+    REDIS_CLUSTER_DOWN = (
+        _FAIL,
+        "{address}: the state of the cluster is {state}, {slots} of 16384 slots are served",
+        "start the nodes that are away, or give their slots to others (redis-cli --cluster fix)",
     )
     REDIS_EVICTS = (
         _WARN,
@@ -196,6 +216,13 @@ class FindingCode(Code):
     )
     BOUND_TO_THIS = _PASS, "the service listens on {host} alone"
 
+    PORT_OPEN = (
+        _WARN,
+        "{process} listens on {addresses}, port {port}: others in the network reach it unless a firewall closes it",
+        "let it listen on 127.0.0.1, or close the port in the firewall and accept this finding",
+    )
+    PORTS_EXPECTED = _PASS, "nothing else listens to the network than what is meant to ({ports})"
+
     FILE_READABLE = _FAIL, "{path} can be read by every account of this machine (mode {mode})", "chmod o-rwx {path}"
     FILES_CLOSED = _PASS, "no other account reads {count} secrets and directories of data"
 
@@ -218,6 +245,25 @@ class FindingCode(Code):
         "make room, or a larger disk",
     )
     DISK_ROOM = _PASS, "{path}: {free:.0f} % of the disk is free"
+
+    DRIVES_UNSEEN = (
+        _UNKNOWN,
+        "how the drives are is not known: {reason}",
+        "install smartmontools and run this as root; of a virtual machine, ask whoever runs its host",
+    )
+    DRIVE_FAILING = _FAIL, "{drive} says that it is failing", "make a backup elsewhere now, and replace it"
+    DRIVE_DAMAGED = (
+        _WARN,
+        "{drive} has {count} damaged sectors or media errors",
+        "see whether they become more; plan to replace it",
+    )
+    DRIVE_WORN = _WARN, "{drive} has used {percent:.0f} % of the writes it was made for", "plan to replace it"
+    DRIVE_OLD = (
+        _WARN,
+        "{drive} has run for {years:.1f} years; from the fifth on more of them fail each year",
+        "plan to replace it; until then nothing may depend on it alone",
+    )
+    DRIVES_SOUND = _PASS, "{count} drives say that they are well, the oldest has run for {years:.1f} years"
 
     UPS_NOT_ANSWERED = (
         _WARN,

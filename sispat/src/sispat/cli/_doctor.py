@@ -60,7 +60,7 @@ def examinations(settings: Settings) -> list[Examination]:
     """Everything that is looked at."""
     from dotenv import dotenv_values
 
-    from esteio.doctor import Examination, machine, network
+    from esteio.doctor import Examination, drives, machine, network, ports
     from esteio.doctor import settings as of_settings
     from sispat.settings import variables
 
@@ -79,10 +79,12 @@ def examinations(settings: Settings) -> list[Examination]:
         network.certificate(settings.public_url),
         network.binding(settings.host),
         network.watcher(),
+        ports.ports({*ports.EXPECTED, settings.port}),  # of the last one `network.binding` speaks
         # Not the data directory itself: as root, the account of our own PostgreSQL passes through it.
         machine.files([Path(".env"), *identity, backups_dir, documents]),
         machine.clock(),
         machine.disks([settings.data_dir, backups_dir, documents]),
+        drives.drives(),
         machine.power(settings.ups),
         machine.versions(("sispat", "esteio", "psycopg", "redis", "fastapi", "starlette", "uvicorn")),
     ]

@@ -129,7 +129,26 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
         "o Redis em {address} não mostra a sua configuração: {reason}",
         "deixe a conta usar INFO e CONFIG GET, ou pergunte a quem cuida dele",
     ),
-    "REDIS_KIND": ("{address}: só servidores únicos são examinados", "rode isto com REDIS_URL de um dos servidores"),
+    "REDIS_NODE_AWAY": (
+        "{node}, de {address}, não responde: {reason}",
+        "inicie-o: dele depende se os outros aguentam mais uma perda",
+    ),
+    "REDIS_NO_QUORUM": (
+        "os Sentinels de {address} não conseguiriam trocar de servidor agora: {reason}",
+        "inicie os Sentinels que faltam; mais da metade precisa concordar",
+    ),
+    "REDIS_FEW_SENTINELS": (
+        "{count} Sentinels conhecem {service}: com menos de três, a perda de uma máquina acaba com toda troca",
+        "rode três, cada um numa máquina sua",
+    ),
+    "REDIS_NO_REPLICA": (
+        "{node} não tem réplica que o siga: sem ele os limites recomeçam, e não se decidem até que volte",
+        "acrescente uma réplica em outra máquina",
+    ),
+    "REDIS_CLUSTER_DOWN": (
+        "{address}: o estado do cluster é {state}, {slots} de 16384 slots são atendidos",
+        "inicie os nós que faltam, ou dê os slots deles a outros (redis-cli --cluster fix)",
+    ),
     "REDIS_EVICTS": (
         "maxmemory-policy é {policy}: cheios {memory} MB, contadores somem e limites recomeçam",
         "ponha maxmemory-policy noeviction",
@@ -200,6 +219,11 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
         "escute em 127.0.0.1 atrás de um proxy com TLS, ou feche a porta no firewall para todos menos o proxy",
     ),
     "BOUND_TO_THIS": ("o serviço só escuta em {host}", ""),
+    "PORT_OPEN": (
+        "{process} escuta em {addresses}, porta {port}: outros na rede o alcançam, se nenhum firewall a fecha",
+        "faça-o escutar em 127.0.0.1, ou feche a porta no firewall e aceite este achado",
+    ),
+    "PORTS_EXPECTED": ("nada escuta para a rede além do que deve ({ports})", ""),
     "FILE_READABLE": ("{path} pode ser lido por qualquer conta desta máquina (modo {mode})", "chmod o-rwx {path}"),
     "FILES_CLOSED": ("nenhuma outra conta lê {count} segredos e pastas de dados", ""),
     "CLOCK_FREE": (
@@ -214,6 +238,21 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
         "libere espaço, ou aumente o disco",
     ),
     "DISK_ROOM": ("{path}: {free:.0f} % do disco livre", ""),
+    "DRIVES_UNSEEN": (
+        "não se sabe como estão os discos: {reason}",
+        "instale o smartmontools e rode isto como root; numa máquina virtual, pergunte a quem cuida do hospedeiro",
+    ),
+    "DRIVE_FAILING": ("{drive} diz que está falhando", "faça já uma cópia em outro lugar, e troque-o"),
+    "DRIVE_DAMAGED": (
+        "{drive} tem {count} setores danificados ou erros de mídia",
+        "veja se aumentam; planeje a troca",
+    ),
+    "DRIVE_WORN": ("{drive} já gastou {percent:.0f} % das gravações para que foi feito", "planeje a troca"),
+    "DRIVE_OLD": (
+        "{drive} funciona há {years:.1f} anos; do quinto em diante falham mais a cada ano",
+        "planeje a troca; até lá nada pode depender só dele",
+    ),
+    "DRIVES_SOUND": ("{count} discos dizem que estão bem; o mais velho funciona há {years:.1f} anos", ""),
     "UPS_NOT_ANSWERED": (
         "ninguém disse se um nobreak sustenta esta máquina; no Brasil a rede falta {times} vezes e {hours} h por ano em "
         "média (ANEEL {year}): só isso passa das 8,76 h que 99,9 % permitem",
