@@ -52,9 +52,12 @@ class Load:
         self._patience = patience
         self._under_way: set[asyncio.Task[None]] = set()
         self.sent = 0
+        self.began = 0.0
+        """When number 0 was due; number n is due `n / rate` seconds later."""
         self.answers: list[Answer] = []
 
     async def __aenter__(self) -> Self:
+        self.began = time.monotonic()
         self._asking = asyncio.create_task(self._ask())
         return self
 
@@ -92,11 +95,10 @@ class Load:
         return min(good, default=float("inf")) - moment
 
     async def _ask(self) -> None:
-        began = time.monotonic()
         while True:
             self._start(self.sent)
             self.sent += 1
-            await asyncio.sleep(max(0.0, began + self.sent / self._rate - time.monotonic()))
+            await asyncio.sleep(max(0.0, self.began + self.sent / self._rate - time.monotonic()))
 
     def _start(self, number: int) -> None:
         if len(self._under_way) >= self._outstanding:

@@ -1,0 +1,203 @@
+"""One run: load, a moment of calm, the fault, its proof, the heal, recovery, and the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from esteio.drill._fault import Fault, System
+from esteio.drill._ledger import LedgerCheck
+from esteio.drill._measure import Measure, measure, percentile, recovery, seconds_of
+from esteio.drill._request import Request
+from esteio.drill._traffic import Traffic
+from esteio.drill._validity import Invalid, reasons
+
+__all__ = ["Run", "Timing", "drill"]
+
+S = TypeVar("S", bound=System)
+_LOG = logging.getLogger("esteio.drill")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long each part of a run takes, in seconds."""
+
+    calm: float = 4.0
+    """Load before the fault: what "well" looks like."""
+    phase: float = 1.0
+    """Up to so much longer, at random, so that a fault does not always meet the same moment of a timer."""
+    proof: float = 10.0
+    """How long a fault may take to show its effect."""
+    look: float = 0.1
+    """Between two looks at what the service says of itself."""
+    stalled_after: float = 0.5
+    """A generator that stood still for longer proves nothing."""
+    second: float = 1.0
+    """Of the five good ones in a row that end a fault."""
+    settled: float = 0.5
+    """The newest requests have no answer yet; so far back the others are judged."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run showed."""
+
+    fault: str
+    invalid: tuple[Invalid, ...]
+    why: str
+    """The step that failed, the first wrong answer or lost write; empty in a valid run."""
+    measured: Measure | None
+    """None where the run ended before anything was broken."""
+    p99_before: float = 0.0
+    page_after: float | None = None
+    """Seconds from the injection until the service said of itself that something is wrong, and in `said` what."""
+    said: str = ""
+    alert_after: float | None = None
+    """Seconds from the injection until an alert arrived."""
+    ledger: LedgerCheck = field(default_factory=lambda: LedgerCheck((), (), 0, 0))
+    errors: dict[str, int] = field(default_factory=dict)
+    """How often each error came, the five most frequent."""
+    seconds: dict[int, Counter[str]] = field(default_factory=dict)
+    """Requests by the second they were due, counted from the injection, and by outcome."""
+
+    @property
+    def valid(self) -> bool:
+        """Whether it proves anything."""
+        return not self.invalid
+
+
+async def drill(
+    system: S,
+    faults: Sequence[Fault[S]],
+    *,
+    rounds: int = 3,
+    timing: Timing = Timing(),
+    on_run: Callable[[Run, int], None] = lambda _run, _round: None,
+    between: Callable[[], Awaitable[None]] | None = None,
+    rng: random.Random | None = None,
+) -> AsyncIterator[Run]:
+    """Break `system` in every way, `rounds` times each, and yield each run when it is over.
+
+    `between` is awaited before each run: the service has to be whole again. Whatever ends a run early - an error,
+    Ctrl-C - the fault is healed first.
+    """
+    rng = rng or random.Random()  # noqa: S311 - when to strike, no secret
+    for fault in faults:
+        for number in range(rounds):
+            if between is not None:
+                await between()
+            run = await _one(system, fault, timing, rng)
+            on_run(run, number)
+            yield run
+
+
+async def _one(system: S, fault: Fault[S], timing: Timing, rng: random.Random) -> Run:
+    try:
+        return await _broken_under_load(system, fault, timing, rng)
+    except Exception as error:  # noqa: BLE001 - told in the report; the next fault is still drilled
+        _LOG.exception("the run of %s failed", fault.name)
+        return Run(fault.name, (Invalid.FAILED,), f"{type(error).__name__}: {error}", None)
+
+
+async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: random.Random) -> Run:
+    async with Traffic(system.routes(), stalled_after=timing.stalled_after) as traffic:
+        began = time.monotonic()
+        await asyncio.sleep(timing.calm + rng.random() * timing.phase)
+        injected = time.monotonic()
+        calm = [each for each in traffic.requests if each.answered < injected]
+        p99 = percentile([each.took for each in calm], 99)
+        looking = asyncio.create_task(_first_unwell(system, injected, timing.look))
+        try:
+            took = await _inject_and_heal(system, fault, timing)
+            until = await _until_recovered(traffic, fault, timing, injected, p99)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+    requests = [each for each in traffic.requests if each.answered >= injected or each.due >= began]
+    measured = measure(requests, injected, until, p99, second=timing.second)
+    told = await system.told(injected)
+    given_up_since = injected - fault.may_cost if fault.may_cost else math.inf
+    ledger = system.ledger.settle(await system.stored(), given_up_since=given_up_since)
+    found = reasons(
+        measured,
+        calm,
+        sum(route.rate for route in traffic.routes) * (until - injected),
+        stalled=any(moment + lasted >= injected and moment <= until for moment, lasted in traffic.stalls),
+        took=took,
+        ledger=ledger,
+    )
+    page_after, said = looking.result() if looking.done() and not looking.cancelled() else (None, "")
+    return Run(
+        fault.name,
+        found,
+        _why(found, requests, ledger, calm),
+        measured,
+        p99,
+        page_after,
+        said,
+        told - injected if told is not None else None,
+        ledger,
+        dict(Counter(each.why for each in requests if not each.good and each.answered >= injected).most_common(5)),
+        seconds_of([each for each in requests if each.due < until], injected),
+    )
+
+
+async def _inject_and_heal(system: S, fault: Fault[S], timing: Timing) -> bool:
+    """Whether the fault took effect. It is healed whatever happens in between."""
+    try:
+        await fault.inject(system)
+        took = await _proved(system, fault, timing)
+        await asyncio.sleep(fault.lasts)
+    finally:
+        await fault.heal(system)
+    return took
+
+
+async def _proved(system: S, fault: Fault[S], timing: Timing) -> bool:
+    end = time.monotonic() + timing.proof
+    while not await fault.proves(system):
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(0.02)
+    return True
+
+
+async def _first_unwell(system: S, injected: float, every: float) -> tuple[float | None, str]:
+    while True:
+        said = await system.unwell()
+        if said:
+            return time.monotonic() - injected, said
+        await asyncio.sleep(every)
+
+
+async def _until_recovered(traffic: Traffic, fault: Fault[S], timing: Timing, injected: float, p99: float) -> float:
+    """Wait until the service has recovered, `fault.patience` at most; the moment up to which it is measured."""
+    healed = time.monotonic()
+    while True:
+        now = time.monotonic()
+        until = now - timing.settled
+        enough = until - healed >= 5 * timing.second
+        if enough and recovery(traffic.requests, injected, until, p99, second=timing.second) < math.inf:
+            return until
+        if now - healed >= fault.patience:
+            return now
+        await asyncio.sleep(timing.second / 4)
+
+
+def _why(found: Sequence[Invalid], requests: Sequence[Request], ledger: LedgerCheck, calm: Sequence[Request]) -> str:
+    if Invalid.WRONG in found:
+        return next(each.why for each in requests if each.outcome == "wrong")
+    if Invalid.LOST_WRITES in found:
+        return f"{len(ledger.missing)} acknowledged writes are missing, the first {ledger.missing[0]}"
+    if Invalid.DOUBLED_WRITES in found:
+        return f"{len(ledger.doubled)} writes are there twice, the first {ledger.doubled[0]}"
+    if Invalid.UNWELL_BEFORE in found:
+        return next((each.why for each in calm if not each.good), "no request was answered before the fault")
+    return ""

@@ -1,0 +1,81 @@
+"""The load of a drill: each route at its rate, whatever becomes of the requests, and whether the load itself stood still."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Self
+
+from esteio.drill._request import Outcome, Request, Route, WrongAnswer
+from esteio.testing.load import Answer, Load
+
+__all__ = ["Traffic"]
+
+_LOOK = 0.02  # seconds between two looks at the clock
+
+
+class Traffic:
+    """`async with Traffic(routes) as traffic:` - requests begin with the block; leaving it waits for their answers.
+
+    `stalls` are the moments at which our own event loop stood still for longer than `stalled_after` seconds, with how
+    long: an outage seen then may be ours.
+    """
+
+    def __init__(self, routes: Sequence[Route], *, stalled_after: float = 0.5) -> None:
+        self.routes = tuple(routes)
+        self.stalls: list[tuple[float, float]] = []
+        self._stalled_after = stalled_after
+        self._loads = [(each, Load(_within_deadline(each), each.rate, patience=each.deadline + 1)) for each in routes]
+
+    async def __aenter__(self) -> Self:
+        self._watching = asyncio.create_task(self._watch())
+        for _, load in self._loads:
+            await load.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        # Each load waits for its own answers: side by side, so that none goes on asking while another waits.
+        await asyncio.gather(*(load.__aexit__(None, None, None) for _, load in self._loads))
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
+
+    @property
+    def requests(self) -> list[Request]:
+        """Those with an answer, in the order they were due."""
+        made = [_request(route, load, answer) for route, load in self._loads for answer in load.answers]
+        return sorted(made, key=lambda request: request.due)
+
+    async def _watch(self) -> None:
+        before = time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK)
+            now = time.monotonic()
+            if now - before - _LOOK > self._stalled_after:
+                self.stalls.append((before, now - before))
+            before = now
+
+
+def _within_deadline(route: Route) -> Callable[[int], Awaitable[None]]:
+    async def ask(number: int) -> None:
+        async with asyncio.timeout(route.deadline):
+            await route.request(number)
+
+    return ask
+
+
+def _request(route: Route, load: Load, answer: Answer) -> Request:
+    due = load.began + answer.number / route.rate
+    match answer.error:
+        case None:
+            outcome, why = Outcome.GOOD, ""
+        case TimeoutError() | asyncio.CancelledError():
+            outcome, why = Outcome.LATE, f"no answer within {route.deadline:g} s"
+        case WrongAnswer():
+            outcome, why = Outcome.WRONG, str(answer.error)
+        case error:
+            outcome, why = Outcome.ERROR, f"{type(error).__name__}: {error}"
+    # Late also where it came, but too late counted from when it was due: a generator that got to it late hides nothing.
+    if outcome is Outcome.GOOD and answer.answered - due > route.deadline:
+        outcome, why = Outcome.LATE, f"answered after {answer.answered - due:.1f} s"
+    return Request(route.name, route.write, due, answer.answered, outcome, why)

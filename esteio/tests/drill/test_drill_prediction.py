@@ -1,0 +1,162 @@
+"""The predicted year against closed forms, its file of rates, and the report made of both."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter
+
+import pytest
+
+from esteio.drill import (
+    FaultReport,
+    Group,
+    Invalid,
+    LedgerCheck,
+    Measure,
+    Rate,
+    RatesInvalid,
+    Report,
+    Run,
+    compare,
+    page,
+    predict,
+    read_rates,
+)
+from esteio.drill._prediction import _SIGMA, Event, _poisson
+
+MEAN_FACTOR = math.exp(_SIGMA**2 / 2)  # of a lognormal with median 1
+
+
+def test_a_counted_rate_with_a_sure_loss_has_the_mean_of_its_closed_form() -> None:
+    events = {"crash": [Event(60.0, 60.0)] * 400}
+    rate = Rate("crash", 20, "counted", counted=True, years=10)
+    year = predict(events, [rate], years=1500)
+    # Gamma(200.5)/10 events, of which Beta(400.5, 0.5) hurt, each a minute times the mean of the tail.
+    closed = (200.5 / 10) * (400.5 / 401) * 1.0 * MEAN_FACTOR
+    assert year.shares[0].minutes == pytest.approx(closed, rel=0.05)
+    assert year.software.low < year.software.median < year.software.high
+    assert year.software == year.with_changes == year.with_site
+
+
+def test_no_loss_in_a_few_runs_is_no_proof_of_none() -> None:
+    rate = Rate("roll", 24, "counted", counted=True, years=1)
+    three = predict({"roll": [Event(0.0, 0.5)] * 3}, [rate]).shares[0].minutes
+    thirty = predict({"roll": [Event(0.0, 0.5)] * 30}, [rate]).shares[0].minutes
+    assert three == pytest.approx(24.5 * (0.5 / 4) * (0.5 / 60) * MEAN_FACTOR, rel=0.15)
+    assert 0 < thirty < three / 4
+
+
+def test_totals_contain_each_other_and_power_cuts_alone_break_three_nines() -> None:
+    rates = [
+        Rate("crash", 2, "assumed"),
+        Rate("reboot", 12, "assumed", group=Group.CHANGES, assumed_minutes=2),
+        Rate("power", 4.9, "ANEEL 2024", group=Group.SITE, assumed_minutes=125),
+        Rate("meteor", 1e-6, "assumed"),
+    ]
+    year = predict({"crash": [Event(0.4, 0.4), Event(0.0, 0.2)]}, rates)
+    assert year.software.median < year.with_changes.median < year.with_site.median
+    assert year.software.p_99_9 == 1.0
+    assert year.with_changes.p_99_9 > 0.99
+    assert year.with_site.p_99_9 < 0.5
+    assert year.shares[0].name == "power"
+    assert [share.measured for share in year.shares] == [False, False, True]
+    assert year.left_out == ("meteor",)
+
+
+def test_only_the_share_of_events_that_meets_people_at_work_counts() -> None:
+    def mean(office: float) -> float:
+        rate = Rate("x", 40, "counted", counted=True, assumed_minutes=1, office=office)
+        return predict({}, [rate]).shares[0].minutes
+
+    assert mean(0.25) == pytest.approx(mean(1.0) / 4, rel=0.1)
+
+
+@pytest.mark.parametrize("mean", [0.3, 7.0, 900.0])
+def test_events_are_poisson(mean: float) -> None:
+    rng = random.Random(3)
+    drawn = [_poisson(mean, rng) for _ in range(4000)]
+    average = sum(drawn) / len(drawn)
+    variance = sum((each - average) ** 2 for each in drawn) / len(drawn)
+    assert average == pytest.approx(mean, rel=0.08)
+    assert variance == pytest.approx(mean, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[a]\nyearly = 1", "[a] of FILE: source is missing."),
+        ("[a]\nyearly = -1\nsource = 'x'", "yearly = -1; a number from 0 is allowed"),
+        ("[a]\nyearly = 1\nsource = 'x'\ngroup = 'fate'", "group = 'fate'; allowed: software, changes, site"),
+        ("[a]\nyearly = 1\nsource = 'x'\nminutes = 3", "minutes is unknown; allowed: "),
+        ("a = 1", "[a] of FILE: it has to be a table"),
+        ("[a]\nyearly = 1\nsource = 'x'\nyears = 0", "years has to be more than 0"),
+        ("[a", "FILE: "),
+    ],
+)
+def test_a_rate_that_cannot_be_used_is_named(text: str, told: str, tmp_path) -> None:
+    file = tmp_path / "rates.toml"
+    file.write_text(text)
+    with pytest.raises(RatesInvalid) as refused:
+        read_rates(file)
+    assert told in str(refused.value).replace(str(file), "FILE")
+
+
+def run(name: str, lost: int, mttr: float, *invalid: Invalid, page_after: float | None = None) -> Run:
+    measured = Measure(1000, lost, lost // 2, 0, {"list": mttr}, mttr)
+    return Run(
+        name,
+        invalid,
+        "because <b>" if invalid else "",
+        measured,
+        0.01,
+        page_after,
+        "PostgreSQL is away" if page_after else "",
+        None,
+        LedgerCheck((), (), 1, 0),
+        {"ConnectError": lost} if lost else {},
+        {-1: Counter(good=100), 0: Counter(good=50, error=lost)},
+    )
+
+
+def report(*faults: FaultReport) -> Report:
+    rates = (Rate("kill", 12, "assumed"), Rate("power", 4.9, "ANEEL 2024", group=Group.SITE, assumed_minutes=125))
+    return Report("2026-11-29T10:00:00-03:00", faults, 100.0, {"cores": 2}, rates)
+
+
+def test_the_report_has_medians_of_valid_runs_and_says_why_others_prove_nothing() -> None:
+    kill = FaultReport(
+        "kill", "Worker killed", False, (run("kill", 1, 0.2), run("kill", 4, 0.9, page_after=0.4), run("kill", 0, 0.0))
+    )
+    lies = FaultReport("lies", "It <lies>", False, (run("lies", 0, 0.0), run("lies", 9, 1.0, Invalid.WRONG)))
+    endless = FaultReport("endless", "Never back", False, (run("endless", 900, math.inf),))
+    skipped = FaultReport("disk", "Disk full", False, (), "needs root")
+    told = json.loads(json.dumps(report(kill, lies, endless, skipped).as_json()))
+    by_name = {fault["name"]: fault for fault in told["faults"]}
+    assert by_name["kill"] | {"runs": []} == {
+        "name": "kill", "title": "Worker killed", "planned": False, "valid": True, "why": "", "skipped": False,
+        "offered": 3000, "lost": 5, "unknown": 2, "longest_gap_s": 0.2, "mttr_s": 0.2, "recovered": True,
+        "detected_s": {"page": 0.4, "alert": None}, "runs": [],
+    }  # fmt: skip
+    assert by_name["lies"]["valid"] is False
+    assert by_name["lies"]["why"] == "wrong-answers: because <b>"
+    assert (by_name["endless"]["mttr_s"], by_name["endless"]["recovered"]) == (None, False)
+    assert by_name["disk"]["skipped"]
+    assert [share["name"] for share in told["prediction"]["shares"]] == ["power", "kill"]
+    html = page(told)
+    assert "It &lt;lies&gt;" in html
+    assert "because &lt;b&gt;" in html
+    assert "not recovered" in html
+    assert "PostgreSQL is away" not in html, "only the first run is drawn"
+    assert "needs root" in html
+    assert html.count("<svg") == 3
+    assert "://" not in html, "one file that asks nobody for anything"
+
+
+def test_what_moved_between_two_drills_is_told() -> None:
+    before = report(FaultReport("kill", "", False, (run("kill", 1, 2.0),))).as_json()
+    now = report(FaultReport("kill", "", False, (run("kill", 1, 4.0),))).as_json()
+    assert compare(now, before) == [("kill", 2.0, 4.0)]
+    assert compare(now, now) == []
+    assert compare(now, {}) == []
