@@ -4,6 +4,8 @@ PORT  ?= 8000
 SIZE  ?= 5000
 BENCH ?=
 MUTANTS ?=
+ROUNDS ?= 3
+FAULT ?=
 VENV  := .venv
 PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
@@ -14,13 +16,16 @@ CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types contracts unit fault rounds browser alone versions bench mutants lock docs messages clean
+.PHONY: help run drill test lint types contracts unit fault rounds browser alone versions bench mutants lock docs messages clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (PORT=8123, SIZE=5000)
 	@SISPAT_DATA_DIR="$${SISPAT_DATA_DIR:-$(CURDIR)/.sispat}" exec $(VENV)/bin/sispat serve --demo --port $(PORT) --size $(SIZE)
+
+drill: $(STAMP)  ## break a SISPAT of its own in every way, under load, and say what was lost (ROUNDS=10, FAULT=name)
+	@$(VENV)/bin/sispat drill $(FAULT) --rounds $(ROUNDS)
 
 test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone
 	@.ci/debian

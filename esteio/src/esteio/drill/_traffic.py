@@ -27,6 +27,8 @@ class Traffic:
         self.stalls: list[tuple[float, float]] = []
         self._stalled_after = stalled_after
         self._loads = [(each, Load(_within_deadline(each), each.rate, patience=each.deadline + 1)) for each in routes]
+        self._read = [0] * len(self._loads)
+        self._requests: list[Request] = []
 
     async def __aenter__(self) -> Self:
         self._watching = asyncio.create_task(self._watch())
@@ -43,8 +45,12 @@ class Traffic:
     @property
     def requests(self) -> list[Request]:
         """Those with an answer, in the order they were due."""
-        made = [_request(route, load, answer) for route, load in self._loads for answer in load.answers]
-        return sorted(made, key=lambda request: request.due)
+        for place, (route, load) in enumerate(self._loads):
+            # Only the new ones: this is asked while the load goes on, and must not hold it up.
+            self._requests += [_request(route, load, answer) for answer in load.answers[self._read[place] :]]
+            self._read[place] = len(load.answers)
+        self._requests.sort(key=_when_due)
+        return list(self._requests)
 
     async def _watch(self) -> None:
         before = time.monotonic()
@@ -62,6 +68,10 @@ def _within_deadline(route: Route) -> Callable[[int], Awaitable[None]]:
             await route.request(number)
 
     return ask
+
+
+def _when_due(request: Request) -> float:
+    return request.due
 
 
 def _request(route: Route, load: Load, answer: Answer) -> Request:

@@ -21,6 +21,7 @@ from sispat.cli import (
     _users,
 )
 from sispat.cli._failures import report_failures
+from sispat.drill.command import drill
 from sispat.kernel.i18n import _
 
 __all__ = ["run"]
@@ -52,6 +53,12 @@ _app.command(
     "doctor",
     help=_("Procura o que quebraria em seguida: configuração, banco, cópias, rede, máquina; não muda nada."),
 )(_doctor.doctor)
+_app.command(
+    "drill",
+    help=_(
+        "Quebra um SISPAT só seu de muitas maneiras, sob carga: o que se perde, por quanto tempo, e como seria um ano."
+    ),
+)(drill)
 _app.add_typer(_users.app, name="usuario")
 _app.add_typer(_api_keys.app, name="chave")
 _app.add_typer(_database_report.app, name="banco")

@@ -1,0 +1,10 @@
+"""`sispat drill`: SISPAT broken in many ways under load, on this machine, in a place of its own.
+
+- `service.py`: the real `sispat serve` as a child, and whose process is whose.
+- `load.py`: who uses it meanwhile, and what was acknowledged to them.
+- `faults/`: each way to break it, by what is broken.
+- `rates.toml`: how often each happens in a year, with its source.
+- `command.py`: the command.
+
+It never touches a service that runs already: data, port, backups and processes are its own, and end with it.
+"""

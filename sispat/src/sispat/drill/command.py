@@ -1,0 +1,268 @@
+"""`sispat drill`: break a SISPAT of its own in many ways, and say what was lost, for how long, and what a year would be.
+
+Promises: exit code 0 when every fault was valid and no planned one lost a request; 1 when not. Ctrl-C heals, ends the
+service, and writes what is known by then. A second drill is compared with the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+
+from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _, language
+
+if TYPE_CHECKING:
+    from esteio.drill import Fault, FaultReport, Report, Run
+    from sispat.drill.load import City
+
+__all__ = ["UnknownFault", "drill"]
+
+_RATES = Path(__file__).with_name("rates.toml")
+_TIMEZONE = ZoneInfo("America/Sao_Paulo")
+
+
+class UnknownFault(SispatError):
+    """No fault has that name."""
+
+    code = "unknown-fault"
+
+    def __init__(self, names: Sequence[str], known: Sequence[str]) -> None:
+        self.names, self.known = tuple(names), tuple(known)
+        told = _(
+            "Não há falha de nome %(names)s. As que há: %(known)s.", names=", ".join(names), known=", ".join(known)
+        )
+        super().__init__(told)
+
+
+def drill(
+    faults: Annotated[list[str] | None, typer.Argument(help=_("Só estas falhas, por nome; sem nome, todas."))] = None,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=1000, help=_("Quantas vezes cada uma."))] = 3,
+    short: Annotated[bool, typer.Option("--short", help=_("Só as oito mais baratas, uma vez cada."))] = False,
+    size: Annotated[int, typer.Option("--size", min=100, max=1_000_000, help=_("Quantos bens a cidade tem."))] = 2000,
+    output: Annotated[Path, typer.Option("--output", help=_("Pasta do relatório: drill.json e drill.html."))] = Path(
+        "drill"
+    ),
+    rates: Annotated[
+        Path, typer.Option("--rates", help=_("Quantas vezes por ano cada falha acontece, em TOML."))
+    ] = _RATES,
+    list_faults: Annotated[bool, typer.Option("--list", help=_("Mostra as falhas, e não faz nada."))] = False,
+) -> None:
+    """Break a SISPAT of its own under load: what is lost, for how long, and what a year would be."""
+    from esteio.drill import read_rates
+    from sispat.drill.faults import FAULTS, SHORT
+
+    if list_faults:
+        for fault in FAULTS:
+            typer.echo(f"{fault.name:<20} {fault.title}")
+        return
+    names = list(SHORT) if short and not faults else list(faults or [fault.name for fault in FAULTS])
+    known = {fault.name: fault for fault in FAULTS}
+    if unknown := [name for name in names if name not in known]:
+        raise UnknownFault(unknown, list(known))
+    output.mkdir(parents=True, exist_ok=True)
+    yearly = read_rates(rates)
+    made = _Reports([known[name] for name in names], 1 if short else rounds, yearly, output)
+    try:
+        asyncio.run(_drill(made, size))
+    finally:
+        if made.runs:
+            made.write()
+    raise typer.Exit(made.exit_code())
+
+
+async def _drill(made: _Reports, size: int) -> None:
+    from esteio.drill import Timing, drill
+    from sispat.drill.load import City
+    from sispat.drill.outside import AlertReceiver, FakeViacep
+    from sispat.drill.service import DrilledService
+
+    typer.echo(_("O serviço do simulado está sendo iniciado, e sua primeira cópia, feita e provada..."))
+    async with FakeViacep() as viacep, AlertReceiver() as alerts:
+        surroundings = {"SISPAT_CEP_URL": viacep.url, "WEBHOOK_URL": alerts.url}
+        async with (
+            DrilledService(size=size, environment=surroundings) as service,
+            City(service, viacep, alerts) as city,
+        ):
+            made.begin(city)
+            possible = made.possible(city)
+            timing = Timing(calm=made.calm, proof=40.0)
+            async for run in drill(city, possible, rounds=made.rounds, timing=timing, between=city.whole):
+                made.add(run)
+
+
+class _Reports:
+    """What was seen so far, on the terminal and in the two files."""
+
+    def __init__(self, faults: Sequence[Fault[City]], rounds: int, rates: Any, output: Path) -> None:
+        self.rounds = rounds
+        self.calm = 2.0 if rounds == 1 else 4.0  # seconds of load before each fault
+        self.runs: list[Run] = []
+        self._faults = faults
+        self._rates = rates
+        self._output = output
+        self._skipped: dict[str, str] = {}
+        self._at = datetime.now(_TIMEZONE).isoformat(timespec="seconds")
+        self._rate = 0.0
+
+    def begin(self, city: City) -> None:
+        """The service is ready."""
+        self._rate = sum(route.rate for route in city.routes())
+        head = ("", _("oferecidos"), _("perdidos"), _("pausa"), "MTTR", _("página"), _("aviso"))
+        typer.echo(f"{head[0]:<22}" + "".join(f"{word:>12}" for word in head[1:]))
+
+    def possible(self, city: City) -> list[Fault[City]]:
+        """The faults that can be done here; the others are said, with the reason."""
+        for fault in self._faults:
+            if reason := fault.needs(city):
+                self._skipped[fault.name] = reason
+                typer.echo(f"{fault.name:<22}{reason}")
+        return [fault for fault in self._faults if fault.name not in self._skipped]
+
+    def add(self, run: Run) -> None:
+        """A run is over: one line."""
+        self.runs.append(run)
+        typer.echo(_line(run))
+
+    def exit_code(self) -> int:
+        """0 where everything was valid and nothing planned lost anything."""
+        reports = self._reports()
+        bad = [each for each in reports if not each.skipped and (not each.valid or (each.planned and each.lost))]
+        return 1 if bad or len(self.runs) < self.rounds * (len(reports) - len(self._skipped)) else 0
+
+    def write(self) -> None:
+        """The two files, compared with those of the drill before, and the year on the terminal."""
+        from esteio.drill import compare, page
+
+        file = self._output / "drill.json"
+        told = self._report().as_json()
+        moved = compare(told, _read(file))
+        file.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        words = report_words()
+        html = page(told, moved, gettext=lambda text: words.get(text, text), language=language())
+        (self._output / "drill.html").write_text(html, "utf-8")
+        _show_year(told["prediction"])
+        for name, before, now in moved:
+            typer.echo(
+                _(
+                    "Mudou desde o último: %(name)s, MTTR %(before)s → %(now)s",
+                    name=name,
+                    before=_s(before),
+                    now=_s(now),
+                )
+            )
+        typer.echo(_("Relatório: %(file)s", file=self._output / "drill.html"))
+
+    def _report(self) -> Report:
+        from esteio.drill import Report
+
+        machine: Mapping[str, Any] = {
+            "cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version(), "rounds": self.rounds,
+        }  # fmt: skip
+        return Report(self._at, tuple(self._reports()), self._rate, machine, self._rates)
+
+    def _reports(self) -> list[FaultReport]:
+        from esteio.drill import FaultReport
+
+        return [
+            FaultReport(
+                fault.name,
+                str(fault.title),
+                fault.planned,
+                tuple(run for run in self.runs if run.fault == fault.name),
+                self._skipped.get(fault.name, ""),
+            )
+            for fault in self._faults
+            if fault.name in self._skipped or any(run.fault == fault.name for run in self.runs)
+        ]
+
+
+def _line(run: Run) -> str:
+    measured = run.measured
+    if measured is None or not run.valid:
+        return f"{run.fault:<22}" + _("inválido: %(reasons)s %(why)s", reasons=", ".join(run.invalid), why=run.why)
+    times = (measured.worst_gap, measured.mttr, run.page_after, run.alert_after)
+    cells = (str(measured.offered), str(measured.lost), *map(_s, times))
+    return f"{run.fault:<22}" + "".join(f"{cell:>12}" for cell in cells)
+
+
+def _s(seconds: float | None) -> str:
+    if seconds is None:
+        return "–"
+    return _("não voltou") if math.isinf(seconds) else f"{seconds:.2f} s"
+
+
+def _show_year(prediction: Mapping[str, Any]) -> None:
+    typer.echo(_("Num ano, em minutos fora (mediana; 90 % entre; probabilidade de 99,9 % e de 99,99 %):"))
+    for name, key in (
+        (_("só o software"), "software"),
+        (_("com as mudanças: versões, reinícios, enganos"), "with_changes"),
+        (_("com o lugar: máquina, energia"), "with_site"),
+    ):
+        total = prediction[key]
+        typer.echo(
+            f"  {name:<46}{total['median']:9.1f} ({total['low']:.1f} – {total['high']:.1f})"
+            f"{total['p_99_9']:9.1%}{total['p_99_99']:9.1%}"
+        )
+    if prediction["left_out"]:
+        typer.echo(f"  {_('Fora destes números, porque nada diz quanto duram')}: {', '.join(prediction['left_out'])}")
+
+
+def _read(file: Path) -> Mapping[str, Any]:
+    try:
+        told = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):  # the first drill, or a file that somebody else wrote
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def report_words() -> Mapping[str, str]:
+    """The words of `esteio.drill.page` in the language of the command."""
+    return {
+        "Drill": _("Simulado de falhas"),
+        "requests/s": _("pedidos/s"),
+        "The year": _("O ano"),
+        "Faults": _("Falhas"),
+        "Fault": _("Falha"),
+        "valid": _("válida"),
+        "offered": _("oferecidos"),
+        "lost": _("perdidos"),
+        "unknown": _("sem resposta"),
+        "longest gap": _("maior pausa"),
+        "MTTR": "MTTR",
+        "page": _("página"),
+        "alert": _("aviso"),
+        "yes": _("sim"),
+        "invalid": _("inválida"),
+        "not recovered": _("não voltou"),
+        "Software alone": _("Só o software"),
+        "With changes: releases, reboots, mistakes": _("Com as mudanças: versões, reinícios, enganos"),
+        "With the site: machine, power": _("Com o lugar: máquina, energia"),
+        "Predicted minutes away in a year": _("Minutos fora previstos num ano"),
+        "median": _("mediana"),
+        "90 % interval": _("intervalo de 90 %"),
+        "P(99.9 %)": "P(99,9 %)" if language() != "en" else "P(99.9 %)",
+        "P(99.99 %)": "P(99,99 %)" if language() != "en" else "P(99.99 %)",
+        "Not in these figures, because nothing says how long they last": _(
+            "Fora destes números, porque nada diz quanto duram"
+        ),
+        "Moved since the drill before (MTTR)": _("Mudou desde o último simulado (MTTR)"),
+        "Requests around each fault": _("Pedidos em volta de cada falha"),
+        "What the year is made of": _("De que o ano é feito"),
+        "minutes a year": _("minutos por ano"),
+        "share": _("parte"),
+        "how long it lasts": _("quanto dura"),
+        "how often: source": _("quantas vezes: fonte"),
+        "measured here": _("medido aqui"),
+        "assumed": _("suposto"),
+    }

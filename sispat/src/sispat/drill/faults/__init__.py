@@ -1,0 +1,24 @@
+"""Each way to break the service, by what is broken. A new one is a `Fault` in one of these modules."""
+
+from __future__ import annotations
+
+from esteio.drill import Fault
+from sispat.drill.faults import backups, changes, database, outside, processes
+from sispat.drill.load import City
+
+__all__ = ["FAULTS", "SHORT"]
+
+FAULTS: tuple[Fault[City], ...] = (
+    *processes.FAULTS,
+    *database.FAULTS,
+    *backups.FAULTS,
+    *outside.FAULTS,
+    *changes.FAULTS,
+)
+"""In the order in which they are drilled: what takes longest and breaks most comes last."""
+
+SHORT = (
+    "worker-killed", "operator-killed", "receiver-killed", "backend-killed", "postgres-killed", "store-away", "cep-away",
+    "reload",
+)  # fmt: skip
+"""The cheapest: `sispat drill --short`, and the test."""

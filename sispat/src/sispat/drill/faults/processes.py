@@ -1,0 +1,72 @@
+"""Workers, the supervisor, and the processes beside them."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+
+from esteio.drill import Fault
+from sispat.drill.load import City
+from sispat.kernel.i18n import lazy
+
+__all__ = ["FAULTS", "gone", "kill"]
+
+
+def kill(city: City, *processes: psutil.Process | None, by: signal.Signals = signal.SIGKILL) -> None:
+    """Send the signal, and remember to whom."""
+    chosen = [process for process in processes if process is not None]
+    if not chosen:
+        raise LookupError("there is no such process")
+    for process in chosen:
+        process.send_signal(by)
+    city.kept["hit"] = chosen
+
+
+async def gone(city: City) -> bool:
+    """Whether all that were hit have ended."""
+    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in city.kept["hit"])
+
+
+async def _frozen(city: City) -> bool:
+    return all(process.status() == psutil.STATUS_STOPPED for process in city.kept["hit"])
+
+
+async def _kill_worker(city: City) -> None:
+    kill(city, city.service.workers()[0])
+
+
+async def _kill_workers(city: City) -> None:
+    kill(city, *city.service.workers())
+
+
+async def _freeze_worker(city: City) -> None:
+    kill(city, city.service.workers()[0], by=signal.SIGSTOP)
+
+
+async def _kill_supervisor(city: City) -> None:
+    kill(city, city.service.supervisor)
+
+
+async def _kill_operator(city: City) -> None:
+    kill(city, city.service.operator())
+
+
+async def _kill_receiver(city: City) -> None:
+    kill(city, city.service.receiver())
+
+
+FAULTS: tuple[Fault[City], ...] = (
+    Fault("worker-killed", lazy("Um processo que atende é morto"), _kill_worker, gone),
+    Fault("workers-killed", lazy("Todos os processos que atendem são mortos"), _kill_workers, gone, patience=30),
+    Fault("worker-frozen", lazy("Um processo que atende congela"), _freeze_worker, _frozen, patience=40),
+    Fault("operator-killed", lazy("O operador é morto"), _kill_operator, gone),
+    Fault("receiver-killed", lazy("Quem recebe o log do banco é morto"), _kill_receiver, gone),
+    Fault(
+        "supervisor-killed",
+        lazy("O supervisor é morto; o systemd o inicia de novo após 1 s"),
+        _kill_supervisor,
+        gone,
+        patience=40,
+    ),
+)

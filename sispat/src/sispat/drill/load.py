@@ -1,0 +1,156 @@
+"""Who uses the service while it is being broken: signed in, reading lists and cards, creating, looking up addresses.
+
+Every second request opens a new connection, the others keep theirs. Nobody repeats a request that failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+from collections import Counter
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Self
+
+import httpx2
+
+from esteio.drill import Ledger, Route, WrongAnswer
+from sispat.drill.outside import AlertReceiver, FakeViacep
+from sispat.drill.service import DrilledService
+
+__all__ = ["City"]
+
+_MARK = "Criado no simulado"
+_LOOK = 1.0  # seconds that a look at /api/health may take
+
+
+class City:
+    """The system under the drill: the service, what surrounds it, and the people who use it."""
+
+    def __init__(self, service: DrilledService, viacep: FakeViacep, alerts: AlertReceiver) -> None:
+        self.service = service
+        self.viacep = viacep
+        self.ledger = Ledger()
+        self.kept: dict[str, Any] = {}
+        """What a fault has to remember until it is healed."""
+        self._alerts = alerts
+
+    async def __aenter__(self) -> Self:
+        limits = httpx2.Limits(max_connections=400, max_keepalive_connections=40, keepalive_expiry=60)
+        self._http = httpx2.AsyncClient(base_url=self.service.address, limits=limits, timeout=httpx2.Timeout(30))
+        self._probe = httpx2.AsyncClient(base_url=self.service.address, timeout=httpx2.Timeout(_LOOK))
+        await self.sign_in()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+        await self._probe.aclose()
+
+    async def sign_in(self) -> None:
+        """A new session, and what a new asset needs."""
+        self._http.headers.pop("Authorization", None)
+        signed = await self._http.post("/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})
+        signed.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {signed.json()['token']}"
+        self._http.cookies.clear()
+        first = (await self._http.get("/api/patrimonios", params={"limit": 1})).json()["items"][0]
+        self._card = first["id"]
+        self._asset = {
+            "valor": "10.00",
+            "data_aquisicao": "2026-01-31",
+            **{f"{field}_id": first[field]["id"] for field in ("classe", "setor", "local", "agente")},
+        }
+
+    # -- the load
+
+    def routes(self) -> Sequence[Route]:
+        """A hundred requests a second: a busy city hall's quarter of an hour, all the time."""
+        return (
+            Route("list", 40, self._list),
+            Route("card", 40, self._read_card),
+            Route("create", 15, self._create, write=True),
+            Route("cep", 5, self._look_up),
+        )
+
+    async def _list(self, number: int) -> None:
+        answer = await self._get(number, "/api/patrimonios", {"limit": 10})
+        if len(answer.json()["items"]) != 10:
+            raise WrongAnswer(f"a list of {len(answer.json()['items'])} instead of 10")
+
+    async def _read_card(self, number: int) -> None:
+        answer = await self._get(number, f"/api/patrimonios/{self._card}", {})
+        if answer.json()["id"] != self._card:
+            raise WrongAnswer(f"the card of {answer.json()['id']} instead of {self._card}")
+
+    async def _create(self, number: int) -> None:
+        key = self.ledger.begin()
+        asset = self._asset | {"descricao": f"{_MARK} {key}"}
+        answer = await self._http.post("/api/patrimonios", json=asset, headers=_connection(number))
+        answer.raise_for_status()
+        if answer.json()["descricao"] != asset["descricao"]:
+            raise WrongAnswer(f"created {answer.json()['descricao']!r} instead of {asset['descricao']!r}")
+        self.ledger.acknowledge(key)
+
+    async def _look_up(self, number: int) -> None:
+        """An address by a CEP nobody asked for; "not now, type it" is an answer a clerk can go on with."""
+        answer = await self._http.get(f"/api/cep/{next(_CEPS):08d}", headers=_connection(number))
+        if answer.status_code != 503 or answer.json().get("code") != "cep-indisponivel":
+            answer.raise_for_status()
+
+    async def _get(self, number: int, path: str, params: Mapping[str, Any]) -> httpx2.Response:
+        answer = await self._http.get(path, params=params, headers=_connection(number))
+        answer.raise_for_status()
+        return answer
+
+    # -- what the drill asks
+
+    async def stored(self) -> Counter[str]:
+        """The keys of all assets that any drill created, from the database itself."""
+        import psycopg
+
+        async with await psycopg.AsyncConnection.connect(self.service.owner().conninfo, connect_timeout=5) as conn:
+            rows = await conn.execute("select descricao from patrimonio where descricao like %s", [f"{_MARK} %"])
+            return Counter([str(descricao).rsplit(" ", 1)[1] for (descricao,) in await rows.fetchall()])
+
+    async def unwell(self) -> str | None:
+        """What /api/health says, where it is not pass; "no answer" where it says nothing within a second."""
+        try:
+            answer = await self._probe.get("/api/health", headers={"Connection": "close"})
+            said = answer.json()
+        except (httpx2.HTTPError, json.JSONDecodeError):
+            return "no answer"
+        if said["status"] == "pass":
+            return None
+        checks = said.get("checks", {})
+        amiss = [name for name, found in checks.items() if any(each["status"] != "pass" for each in found)]
+        return f"{said['status']}: {', '.join(amiss) or '?'}"
+
+    async def told(self, since: float) -> float | None:
+        """When WEBHOOK_URL was first called since then."""
+        return next((moment for moment in self._alerts.arrivals if moment >= since), None)
+
+    # -- what a run needs to be fair
+
+    async def whole(self) -> None:
+        """Wait until nothing of the fault before is left: all workers ready, `well`, and a moment of calm."""
+        await self.service.until_ready()
+        end = time.monotonic() + 30
+        while await self.unwell() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.2)
+        await self._warm()
+
+    async def _warm(self) -> None:
+        """Both workers have connections again, and our session, if a restore took it."""
+        if (await self._http.get("/api/auth/me")).status_code == 401:
+            await self.sign_in()
+        for _ in range(3):
+            many: list[Awaitable[object]] = [self._list(number) for number in range(20)]
+            await asyncio.gather(*many, return_exceptions=True)
+
+
+_CEPS = itertools.count(1_000_000)
+
+
+def _connection(number: int) -> dict[str, str]:
+    return {"Connection": "close"} if number % 2 else {}

@@ -1,0 +1,249 @@
+"""The service under the drill: `sispat serve --demo` as a child, in a data directory of its own, with default settings.
+
+Promises: what the drill does to it reaches no other process of the machine. A supervisor that dies is started again
+after `RESTART_AFTER` seconds, as systemd would (`RestartSec`); whatever ends the drill ends all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import IO, Self
+
+import psutil
+
+from esteio.postgres import Dsn
+from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
+
+__all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady"]
+
+RESTART_AFTER = 1.0
+_STARTS_WITHIN = 120.0
+_SETTINGS = {"SISPAT_LIMIT_WRITE": "não", "SISPAT_LIMIT_USER": "não"}  # one person does the work of a whole city hall
+_OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SISPAT_LANG")
+
+
+class ServiceNotReady(SispatError):
+    """The service under the drill does not serve."""
+
+    code = "drill-service-not-ready"
+
+    def __init__(self, seconds: float, log: str) -> None:
+        self.seconds, self.log = seconds, log
+        told = _("O serviço do simulado não ficou pronto em %(seconds)s s. O fim do log dele:", seconds=f"{seconds:g}")
+        super().__init__(f"{told}\n{log}")
+
+
+class DrilledService:
+    """`async with DrilledService(size=2000) as service:` - ready, with a first verified base, when the block begins."""
+
+    def __init__(self, *, size: int, environment: dict[str, str]) -> None:
+        self.size = size
+        self.restarts = True
+        """Whether a supervisor that ended is started again; off while a fault wants it dead."""
+        self._environment = environment
+        self._supervisor: psutil.Popen | None = None
+
+    async def __aenter__(self) -> Self:
+        self.place = Path(tempfile.mkdtemp(prefix="sispat-drill-"))
+        self.place.chmod(0o711)  # the account of an embedded server has to pass
+        self.data = self.place / "dados"
+        self.backups = self.place / "copias"
+        self._log: IO[bytes] = (self.place / "log.txt").open("ab")
+        self.port = _free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        here = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
+        self.environment = here | _SETTINGS | self._environment | {
+            "SISPAT_DATA_DIR": str(self.data), "BACKUP_DIR": str(self.backups),
+        }  # fmt: skip
+        try:
+            await self.command("backup", "init")
+            self.start()
+            await self.until_ready()
+            await self._until_verified()
+            self._watching = asyncio.create_task(self._start_again())
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.to_thread(self._end)
+
+    # -- its life
+
+    def start(self) -> None:
+        """Start the supervisor."""
+        self._supervisor = psutil.Popen(
+            [sys.executable, "-m", "sispat", "serve", "--demo", "--size", str(self.size), "--port", str(self.port)],
+            env=self.environment,
+            cwd=self.place,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    async def until_ready(self, seconds: float = _STARTS_WITHIN) -> None:
+        """Wait until it serves with all its workers; `ServiceNotReady` after `seconds`."""
+        await self._until(lambda: self.answers("/api/health/ready") and len(self.workers()) == 2, seconds)
+
+    async def _until_verified(self) -> None:
+        """A first start makes its base at once and verifies it: a restore needs one."""
+        state = self.data / "operator.json"
+        await self._until(
+            lambda: state.exists() and bool(json.loads(state.read_text()).get("verified")), _STARTS_WITHIN
+        )
+
+    async def _until(self, holds: Callable[[], object], seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - nobody tells
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise ServiceNotReady(seconds, self.log()[-2000:]) from None
+
+    async def _start_again(self) -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            if self.restarts and self.supervisor is None:
+                await asyncio.sleep(RESTART_AFTER)
+                self.start()
+
+    def _end(self) -> None:
+        for signum, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
+            for process in self.processes():
+                _send(process, signum)
+                _send(process, signal.SIGCONT)  # a frozen one cannot end
+            if self._supervisor is not None:  # our child: waited for first, so that nobody else takes its exit code
+                with contextlib.suppress(psutil.TimeoutExpired, subprocess.TimeoutExpired):
+                    self._supervisor.wait(patience)
+            psutil.wait_procs(self.processes(), timeout=patience)
+        self._log.close()
+        shutil.rmtree(self.place, ignore_errors=True)
+
+    # -- what is asked of it
+
+    def log(self) -> str:
+        """All it has written so far."""
+        return (self.place / "log.txt").read_text("utf-8", errors="replace")
+
+    def answers(self, path: str) -> bool:
+        """Whether a GET is answered with 200 within two seconds."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    async def command(self, *arguments: str) -> str:
+        """Run `sispat ARGUMENTS` on its data, as a person would; `RuntimeError` with its words where it fails."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "sispat", *arguments,
+            env=self.environment, cwd=self.place,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        said, _error = await process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"sispat {' '.join(arguments)}: {said.decode(errors='replace')[-800:]}")
+        return said.decode(errors="replace")
+
+    def owner(self) -> Dsn:
+        """The address of its database, as the server's superuser: who reaches the socket as its account is trusted."""
+        url: str = json.loads((self.data / "sispat.lock").read_text())["url"]
+        return Dsn.parse(url).with_(user="postgres")
+
+    # -- whose process is whose
+
+    @property
+    def supervisor(self) -> psutil.Process | None:
+        """The supervisor, while it runs."""
+        process = self._supervisor
+        return process if process is not None and process.poll() is None else None
+
+    def processes(self) -> list[psutil.Process]:
+        """All that has to do with its place: also what a killed supervisor left behind."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get("SISPAT_DATA_DIR") == str(self.data) or str(self.place) in " ".join(
+                    process.cmdline()
+                ):
+                    found.append(process)
+            except psutil.Error:  # it ended meanwhile, or is another user's
+                continue
+        mine = {os.getpid(), os.getppid()}
+        children = [child for process in found for child in _children(process)]
+        return [process for process in dict.fromkeys([*found, *children]) if process.pid not in mine]
+
+    def workers(self) -> list[psutil.Process]:
+        """The processes that serve."""
+        return [each for each in self._children() if any("spawn_main" in part for part in _words(each))]
+
+    def postgres(self) -> list[psutil.Process]:
+        """The server's processes, the postmaster first; its supervisor may be another one than started it."""
+        try:
+            postmaster = psutil.Process(int((self.data / "postgres" / "postmaster.pid").read_text().split()[0]))
+        except (OSError, ValueError, IndexError, psutil.Error):
+            return []
+        return [postmaster, *_children(postmaster)]
+
+    def operator(self) -> psutil.Process | None:
+        """The operator."""
+        return next((each for each in self._children() if "operator" in _words(each)), None)
+
+    def receiver(self) -> psutil.Process | None:
+        """The receiver of the log."""
+        return next((each for each in self._children(recursive=True) if _name(each) == "pg_receivewal"), None)
+
+    def _children(self, *, recursive: bool = False) -> list[psutil.Process]:
+        return _children(self.supervisor, recursive=recursive) if self.supervisor is not None else []
+
+
+def _children(process: psutil.Process, *, recursive: bool = True) -> list[psutil.Process]:
+    try:
+        return [each for each in process.children(recursive=recursive) if each.status() != psutil.STATUS_ZOMBIE]
+    except psutil.Error:
+        return []
+
+
+def _words(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return str(process.name())
+    except psutil.Error:
+        return ""
+
+
+def _send(process: psutil.Process, signum: signal.Signals) -> None:
+    with contextlib.suppress(psutil.Error):
+        process.send_signal(signum)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
