@@ -16,12 +16,12 @@ counts an answer that says that the request is wrong (`transient_http_error`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
 
 from esteio.clock import SYSTEM, Clock
 from esteio.policy._backoff import Exponential
-from esteio.policy._policy import Policy
 from esteio.policy._retry import Retry
 from esteio.policy._timeout import Timeout
 from esteio.policy.breaker import CircuitBreaker
@@ -40,14 +40,6 @@ __all__ = [
 
 R = TypeVar("R")
 
-_RETRIES: dict[str, tuple[int, Exponential]] = {
-    "operation": (3, Exponential(1.0, 2.0)),
-    "database": (5, Exponential(2.0, 2.0)),
-    "external_api": (3, Exponential(1.0, 2.0)),
-    "filesystem": (4, Exponential(0.5, 1.5)),
-}
-
-
 _PASSING = (408, 425, 429)  # Request Timeout, Too Early, Too Many Requests (RFC 9110, 8470, 6585)
 
 
@@ -64,47 +56,54 @@ def transient_http_error(error: Exception) -> bool:
     return not 400 <= status <= 499 or status in _PASSING
 
 
-def _retry(kind: str, idempotent: bool) -> Retry:
-    attempts, backoff = _RETRIES[kind]
-    when = transient_http_error if kind == "external_api" else None
-    return Retry(attempts, backoff, idempotent=idempotent, when=when)
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """A row of the guide's table."""
+
+    retry: tuple[int, float, float]
+    breaker: tuple[int, int, float] = (1, 1, 1.0)
+    timeout: float = 1.0
+    when: Callable[[Exception], bool] | None = None
+
+    def make_retry(self, idempotent: bool) -> Retry:
+        attempts, first, factor = self.retry
+        return Retry(attempts, Exponential(first, factor), idempotent=idempotent, when=self.when)
+
+    def make_pipeline(self, name: str, idempotent: bool, clock: Clock, registry: Registry | None) -> Pipeline:
+        failures, successes, open_for = self.breaker
+        breaker = CircuitBreaker(failures=failures, successes=successes, open_for=open_for, when=self.when)
+        retry = self.make_retry(idempotent)
+        return Pipeline(name, retry, breaker, Timeout(self.timeout), clock=clock, registry=registry)
+
+
+_GUIDE = {
+    "database": _Numbers((5, 2.0, 2.0), (5, 2, 30), 5),
+    "external_api": _Numbers((3, 1.0, 2.0), (3, 2, 60), 10, transient_http_error),
+    "filesystem": _Numbers((4, 0.5, 1.5), (4, 1, 20), 5),
+    "operation": _Numbers((3, 1.0, 2.0)),
+}
 
 
 def database(name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY) -> Pipeline:
     """For calls to a database."""
-    policies: tuple[Policy, ...] = (
-        _retry("database", idempotent),
-        CircuitBreaker(failures=5, successes=2, open_for=30),
-        Timeout(5),
-    )
-    return Pipeline(name, *policies, clock=clock, registry=registry)
+    return _GUIDE["database"].make_pipeline(name, idempotent, clock, registry)
 
 
 def external_api(
     name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY
 ) -> Pipeline:
     """For calls to somebody else's HTTP service."""
-    policies: tuple[Policy, ...] = (
-        _retry("external_api", idempotent),
-        CircuitBreaker(failures=3, successes=2, open_for=60, when=transient_http_error),
-        Timeout(10),
-    )
-    return Pipeline(name, *policies, clock=clock, registry=registry)
+    return _GUIDE["external_api"].make_pipeline(name, idempotent, clock, registry)
 
 
 def filesystem(name: str, *, idempotent: bool, clock: Clock = SYSTEM, registry: Registry | None = REGISTRY) -> Pipeline:
     """For files, above all on network file systems."""
-    policies: tuple[Policy, ...] = (
-        _retry("filesystem", idempotent),
-        CircuitBreaker(failures=4, successes=1, open_for=20),
-        Timeout(5),
-    )
-    return Pipeline(name, *policies, clock=clock, registry=registry)
+    return _GUIDE["filesystem"].make_pipeline(name, idempotent, clock, registry)
 
 
 @cache
 def _only_retry(kind: str, idempotent: bool) -> Pipeline:
-    return Pipeline(f"retry_{kind}", _retry(kind, idempotent), registry=None)
+    return Pipeline(f"retry_{kind}", _GUIDE[kind].make_retry(idempotent), registry=None)
 
 
 def retry_operation(fn: Callable[[], R], *, idempotent: bool) -> R:

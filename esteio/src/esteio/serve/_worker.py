@@ -11,12 +11,15 @@ flight get `graceful_shutdown` seconds and are cancelled then.
 from __future__ import annotations
 
 import asyncio
+import difflib
+import importlib
 import logging
 import os
 import signal
 import socket
 import sys
 import threading
+import traceback
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -25,7 +28,6 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from esteio.clock import SYSTEM
-from esteio.serve._application import load
 from esteio.serve._connections import CROWD
 from esteio.serve._drain import Drain
 from esteio.serve._errors import ApplicationUnusable
@@ -66,7 +68,7 @@ def serve(spec: WorkerSpec, sockets: list[socket.socket], channel: socket.socket
 
 def _loaded(spec: WorkerSpec, channel: socket.socket) -> Any:
     try:
-        return load(spec.app, factory=spec.options.factory)
+        return _load(spec.app, factory=spec.options.factory)
     except ApplicationUnusable as error:
         _logger.error("%s", error, exc_info=error.__cause__)
         with suppress(OSError):  # the supervisor is gone
@@ -189,3 +191,45 @@ class WorkerServer(uvicorn.Server):
                 _logger.exception("a heartbeat failed; they go on")
             turns += 1
             await asyncio.sleep(_TURN)
+
+
+# Importing the application: what is raised says which part of its name is wrong, or where in its code an error came from.
+
+
+def _load(app: str, *, factory: bool = False) -> Any:
+    """The object that `app` names, or with `factory` what it returns; ApplicationUnusable when that can't be had."""
+    module_name, _, path = app.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name and (module_name == error.name or module_name.startswith(f"{error.name}.")):
+            problem = f"there is no module {error.name!r} in the current directory or the Python path"
+            raise ApplicationUnusable(app, problem) from None  # its traceback would show only our own call
+        raise ApplicationUnusable(app, _raised("importing it", error)) from error
+    except (Exception, SystemExit) as error:
+        raise ApplicationUnusable(app, _raised("importing it", error)) from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            raise ApplicationUnusable(app, f"{module_name!r} has no {name!r}{_similar(name, found)}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise ApplicationUnusable(
+            app, f"it is {type(found).__name__!r} and can't be called, as an ASGI application can"
+        )
+    if not factory:
+        return found
+    try:
+        return found()
+    except (Exception, SystemExit) as error:
+        raise ApplicationUnusable(app, _raised("calling it", error)) from error
+
+
+def _raised(doing: str, error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    return f"{doing} raised {type(error).__name__}: {error}{where}"
+
+
+def _similar(name: str, found: object) -> str:
+    near = difflib.get_close_matches(name, [each for each in dir(found) if not each.startswith("_")], n=3)
+    return f"; did you mean {' or '.join(near)}?" if near else ""

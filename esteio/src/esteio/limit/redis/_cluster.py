@@ -23,6 +23,7 @@ from esteio.limit.redis._local import Epoch
 from esteio.limit.redis._node import NodeClient
 from esteio.limit.redis._script import Unit, raw
 from esteio.limit.redis._shared import Shared, Tuning, decide_locally, run_forever
+from esteio.policy._backoff import Exponential
 
 __all__ = ["ClusterSession", "slot"]
 
@@ -78,7 +79,8 @@ class ClusterSession:
         self._unrouted: list[Unit] = []
         self._map_wanted = asyncio.Event()
         self._endings: set[asyncio.Task[None]] = set()
-        self._pause = _REST
+        self._pauses = Exponential(_REST, cap=max(_REST, tuning.retry_max))
+        self._map_failures = 0  # in a row
         self._map_task = self._loop.create_task(
             run_forever(f"limits of {shared.name}: the map of {address}", self._refresh_map, tuning.retry_after),
             name=f"limits {address}: map",
@@ -139,14 +141,14 @@ class ClusterSession:
         self._map_wanted.clear()  # before it is fetched: who wants it meanwhile wants a newer one
         try:
             self._use_map(await self._fetch_map())
-            self._pause = _REST
+            self._map_failures = 0
         except Exception as error:  # noqa: BLE001 - whatever it is, attempts go on
             self._unreachable = classify(error)
             self._map_wanted.set()
             for unit in tuple(self._unrouted):
                 self._give_up(unit)
-            self._pause = min(2 * self._pause, self._tuning.retry_max)
-        await asyncio.sleep(self._pause * (0.5 + random()))  # noqa: S311 - jitter
+            self._map_failures += 1
+        await asyncio.sleep(self._pauses.step(self._map_failures) * (0.5 + random()))  # noqa: S311 - jitter
 
     async def _fetch_map(self) -> SlotMap:
         last = RedisFailure("gone", "no nodes")

@@ -23,6 +23,8 @@ from esteio.policy._events import (
 
 __all__ = ["log_policies"]
 
+_logger = logging.getLogger("esteio.policy")
+
 
 def _line(event: Event) -> tuple[int, str]:
     match event:
@@ -50,13 +52,12 @@ def _line(event: Event) -> tuple[int, str]:
             return logging.NOTSET, ""
 
 
-def log_policies(logger: logging.Logger | None = None) -> Callable[[], None]:
-    """Log to `logger` (default `esteio.policy`) from now on; the returned function ends that."""
-    target = logger or logging.getLogger("esteio.policy")
+def log_policies() -> Callable[[], None]:
+    """Log to `esteio.policy` from now on; the returned function ends that."""
 
     def hook(event: Event) -> None:
         level, text = _line(event)
         if level:
-            target.log(level, "%s", text, extra={"esteio_event": event})
+            _logger.log(level, "%s", text, extra={"esteio_event": event})
 
     return subscribe(hook)

@@ -353,12 +353,6 @@ class Pool:
             else:
                 self._sweep.refill_soon()
 
-    def check_idle(self) -> None:
-        """Replace every idle connection that has ended, and those past their time."""
-        with self._guarded.lock:
-            self._guarded.state.sweep(self._now())
-            self._connectors.grow()
-
     def resize(self, min_size: int | None, max_size: int | None) -> None:
         """Keep at least `min_size` connections open and at most `max_size`, from now on; None: as before."""
         guarded = self._guarded
