@@ -116,7 +116,7 @@ def test_whatever_stands_in_an_address_is_taken_out_of_an_answer() -> None:
 
 def test_a_notice_is_cut_to_what_every_channel_takes() -> None:
     long = Notice("s\n" * 500, "b" * 5000, "failure", 1.0).fitted()
-    assert (len(long.subject), len(long.body)) == (200, 1800)
+    assert (len(long.subject), len(long.body)) == (200, 1790)
     assert "\n" not in long.subject
     assert Notice("only a subject", "", "success", 1.0).fitted().body == "only a subject"
     assert Notice.from_json(NOTICE.to_json()) == NOTICE == NOTICE.fitted()

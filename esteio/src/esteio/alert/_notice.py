@@ -10,7 +10,7 @@ __all__ = ["Level", "Notice"]
 
 Level = Literal["success", "warning", "failure"]
 _LONGEST_SUBJECT = 200
-_LONGEST_BODY = 1800  # characters; Discord takes 2,000 with the subject
+_LONGEST_BODY = 1790  # characters; Discord takes 2,000 with the subject and the line break between them
 
 
 @dataclass(frozen=True, slots=True)
