@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from esteio.alert import Channel, Channels, NotDelivered, Notice, Outbox
 from esteio.alert.incidents import Evidence, Source
 from esteio.alert.journal import MOST, Journal, JournalReader, note_events
 from esteio.alert.monitor import (
+    EVERY_CHECK,
     AlertMonitor,
     Alerts,
     RequestCounter,
@@ -322,6 +324,13 @@ def test_the_reference_is_what_the_definitions_say() -> None:
     """`make docs` writes it."""
     page = Path(__file__).parents[3] / "docs" / "reference" / "alerts.md"
     assert page.read_text(encoding="utf-8") == reference_page()
+
+
+@pytest.mark.parametrize("page", ["runbook.md", "plantao.md"])
+def test_the_runbook_says_for_every_alert_what_to_do(page: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "how-to" / page).read_text(encoding="utf-8")
+    headings = re.findall(r"^### (\S+)$", text, re.M)
+    assert sorted(headings) == sorted(each.rule.name for each in service_definitions(EVERY_CHECK))
 
 
 def test_pages_are_few() -> None:

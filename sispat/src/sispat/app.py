@@ -20,6 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from esteio import EsteioError
+from esteio.alert.journal import note_events
 from esteio.web import BodyLimit, RateLimits, RequestId, health_routes
 from esteio.web.limits import Denial, RuleSet
 from sispat import __version__
@@ -35,6 +36,7 @@ from sispat.http.slices import Site, site_of
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
 from sispat.operacao.measuring import measuring, operation_routes
+from sispat.operacao.monitor import journal_of
 from sispat.operacao.slice import SLICE as OPERACAO
 from sispat.painel.slice import SLICE as PAINEL
 from sispat.patrimonios.slice import SLICE as PATRIMONIOS
@@ -57,8 +59,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with service.opened():
-            yield
+        end = note_events(journal_of(settings)) if settings.enable_health_monitor else lambda: None
+        try:
+            async with service.opened():
+                yield
+        finally:
+            end()
 
     application = Application(
         title="SISPAT",

@@ -53,6 +53,7 @@ class Outbox:
         clock: Clock = SYSTEM,
     ) -> None:
         self.channels = channels
+        self.directory = directory
         self._box = Box(directory, clock)
         self._telling = Telling(self._box, channels, retry, clock)
         self._every = every

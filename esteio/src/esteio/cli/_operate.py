@@ -39,13 +39,15 @@ _logger = logging.getLogger("esteio.backup")
 class Operation:
     """What is to be done: `tasks` by `command(kind)`, and the log received where `archive` says so.
 
-    `alone`: no other machine makes backups of this database, so none has to be asked.
+    `alone`: no other machine makes backups of this database, so none has to be asked. `watched`: notices are told when
+    the backups turn bad, or well again; False where the alerts of `esteio.alert.monitor` tell of it.
     """
 
     tasks: Sequence[Task]
     command: Callable[[str], Sequence[str]]
     archive: bool = True
     alone: bool = False
+    watched: bool = True
 
 
 @contextmanager
@@ -104,7 +106,7 @@ def _services(
         outbox,
         archive,
         schedule,
-        backups.watch(said=said) if outbox else None,
+        backups.watch(said=said) if outbox and operation.watched else None,
     )
     return [service for service in services if service is not None]
 

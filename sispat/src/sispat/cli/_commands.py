@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from sispat.cli import (
+    _alerts,
     _api_keys,
     _backup_commands,
     _database_report,
@@ -65,6 +66,7 @@ _app.add_typer(_database_report.app, name="banco")
 _app.add_typer(_backup_commands.app, name="backup")
 _app.add_typer(_maintenance.app, name="manutencao")
 _app.add_typer(_metrics.app, name="metrics")
+_app.add_typer(_alerts.app, name="alerta")
 
 
 @_app.command("version", help=_("Mostra a versão."))

@@ -1,4 +1,6 @@
-"""`sispat operator`: makes the backups and watches the health, beside the workers. `sispat serve` keeps it running.
+"""`sispat operator`: makes the backups, watches the health and tells of what is wrong, beside the workers.
+
+`sispat serve` keeps it running.
 
 Promises: what is done and how is Esteio's (`esteio.cli.operating`); here is what the settings make of it. It starts no
 database. With DATABASE_URL there may be other machines on it: one of them makes the backups.
@@ -11,12 +13,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from esteio.clock import SYSTEM
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 from sispat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from esteio.cli import Operation
+    from contextlib import ExitStack
+
+    from esteio.cli import Notices, Operation
+    from esteio.postgres import Dsn
     from esteio.serve import Program
 
 __all__ = ["NoService", "operation", "operator", "operator_service"]
@@ -58,20 +64,50 @@ def operator() -> None:
     dsn = database_of_service(settings)
     if dsn is None:
         raise NoService(settings.data_dir)
+    notices = backup_notices(settings)
     with terminable(), ExitStack() as stack:
         if settings.enable_health_monitor:
-            from sispat.operacao.monitor import health_monitor
-
-            # A thread beside the backups: these wait for the leader of several machines, each of which is watched.
-            stack.enter_context(health_monitor(settings, dsn))
+            # Threads beside the backups: these wait for the leader of several machines, each of which is watched.
+            _watch(stack, settings, dsn, notices)
         if settings.backup:
             plan, words = operation(settings), COMMAND_WORDS.problem
             languages = {str(tag): words_in(tag).problem for tag in LANGUAGES}
-            notices = backup_notices(settings)
             agent = stack.enter_context(operating(open_backups(settings, dsn), plan, notices, words, languages))
         else:
             agent = ServiceRunner(())
         agent.run()
+
+
+def _watch(stack: ExitStack, settings: Settings, dsn: Dsn, notices: Notices) -> None:
+    """Watch this machine, and tell, for as long as `stack` lasts."""
+    from esteio.alert import Outbox
+    from esteio.alert.journal import note_events
+    from sispat.operacao.alerts import alert_monitor
+    from sispat.operacao.monitor import health_monitor, journal_of
+
+    # An outbox of its own beside that of the backups, on the same files: those deliver only on the machine that leads.
+    outbox = None if notices.outbox is None else Outbox(notices.outbox.directory, notices.outbox.channels)
+    if outbox is not None:
+        outbox.start()
+        stack.callback(outbox.stop, 5.0)
+    stack.callback(note_events(journal_of(settings)))
+    health = stack.enter_context(health_monitor(settings, dsn))
+    stack.enter_context(alert_monitor(settings, health, outbox, notices.words, lambda: _problems(settings)))
+
+
+def _problems(settings: Settings) -> tuple[tuple[str, str], ...] | None:
+    """What is wrong with the backups, by code, in the language of notices; None where nobody knows."""
+    from esteio.backup.agent import read_state
+    from sispat.cli._backup_words import words_in
+    from sispat.http.backup_state import operator_state_file
+
+    state = read_state(operator_state_file(settings))
+    if state is None:
+        return None
+    if not state.active:  # another machine makes them, and tells
+        return ()
+    say = words_in(settings.lang).problem
+    return tuple((each.code.name, say(each)) for each in (*state.found, *state.problems(SYSTEM.time())))
 
 
 def operator_service(settings: Settings) -> Program:
@@ -99,4 +135,5 @@ def operation(settings: Settings) -> Operation:
         run_command,
         archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and embedded),
         alone=embedded,
+        watched=not settings.enable_health_monitor,  # else the alerts tell of what lasts
     )

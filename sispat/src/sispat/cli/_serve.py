@@ -100,13 +100,17 @@ def serve(
 
 
 def _run(settings: Settings, demo: int | None) -> int:
+    from esteio.alert.journal import note_events
     from esteio.health import measuring
     from sispat.cli._database import database, terminable
     from sispat.cli._limit_file import limit_file
     from sispat.cli._preparation import Preparation
     from sispat.kernel import logs
+    from sispat.operacao.monitor import journal_of
 
     logs.configure(settings.log_level, settings.log_format)
+    if settings.enable_health_monitor:
+        note_events(journal_of(settings))  # which process died: the operator, which tells of it, may be the one
     for warning in settings.warnings:
         logging.getLogger("sispat").warning("%s", warning)
     with (

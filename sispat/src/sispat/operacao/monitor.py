@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from esteio.alert.journal import Journal
 from esteio.health import Check, HostMonitor, Measurements, Monitor, checks
 from esteio.postgres import Database, Dsn
 from sispat import __version__
@@ -19,12 +20,17 @@ from sispat.http.backup_state import OPERATOR_STATE, backup_age
 from sispat.http.maintenance import maintenance_switch
 from sispat.settings import Settings, in_force
 
-__all__ = ["health_monitor", "history_file"]
+__all__ = ["health_monitor", "history_file", "journal_of"]
 
 
 def history_file(settings: Settings) -> Path:
     """Where the history of this machine is."""
     return settings.data_dir / "health.sqlite"
+
+
+def journal_of(settings: Settings) -> Journal:
+    """Where each process of this machine notes what happened."""
+    return Journal(settings.data_dir / "events.jsonl")
 
 
 def health_monitor(settings: Settings, dsn: Dsn) -> HostMonitor:
@@ -59,6 +65,9 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
     ]
     if settings.redis_url is not None:
         found.append(_redis(settings.redis_url.get_secret_value(), settings.redis_password))
+    public = urlsplit(settings.public_url or "")
+    if public.scheme == "https" and public.hostname:
+        found.append(checks.tls(public.hostname, public.port or 443))
     if OPERATOR_STATE in os.environ:
         found.append(Check("backup:age", backup_age, unit="h", cache=5.0, essential=False))
     return found

@@ -29,6 +29,7 @@ __all__ = [
     "read_duration",
     "read_language",
     "read_networks",
+    "read_quiet_hours",
     "read_quota",
     "read_quota_or_no",
     "read_redis",
@@ -251,6 +252,16 @@ def read_cron(*also: str) -> Any:
         return text
 
     return read
+
+
+def read_quiet_hours(value: Any) -> Any:
+    """Two times of day, as 22:00-07:00; or no."""
+    text = str(value).strip().lower()
+    if text in _NO:
+        return "não"
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d", text):
+        raise ValueError(_("informe duas horas, como 22:00-07:00, ou não"))
+    return text
 
 
 def read_timezone(value: Any) -> Any:

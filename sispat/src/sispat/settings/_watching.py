@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from sispat.settings._readers import read_bool, read_channels, read_url
+from sispat.settings._readers import read_bool, read_channels, read_quiet_hours, read_url
 from sispat.settings._types import Group, YesNo
 from sispat.settings._variable import Variable
 
@@ -49,7 +49,8 @@ class WatchingSettings(Group):
         BeforeValidator(read_url("http", "https")),
         Variable(
             "WEBHOOK_URL",
-            "Quem é avisado de como terminam as cópias: Slack, Discord ou outro que receba JSON.",
+            "Quem é avisado do que para de funcionar, de quando volta, e de como terminam as cópias: Slack, Discord ou outro "
+            "que receba JSON.",
             accepts="http:// ou https://",
             secret=True,
         ),
@@ -64,6 +65,16 @@ class WatchingSettings(Group):
             secret=True,
         ),
     ] = None
+    quiet_hours: Annotated[
+        str,
+        BeforeValidator(read_quiet_hours),
+        Variable(
+            "SISPAT_QUIET_HOURS",
+            "Quando só se avisa do que não pode esperar; o resto espera até o fim, se ainda for verdade. No fuso "
+            "SISPAT_TIMEZONE.",
+            accepts="duas horas, como 22:00-07:00, ou não",
+        ),
+    ] = "22:00-07:00"
     heartbeat_url: Annotated[
         SecretStr | None,
         BeforeValidator(read_url("http", "https")),

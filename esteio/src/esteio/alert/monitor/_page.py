@@ -19,7 +19,7 @@ Every alert of a service on Esteio, made from the definitions in `esteio.alert.m
 was bad for *fires after*, and recovers when it was well for *clears after*; where it flips, the shares of both count. Of one
 that *depends on* another, nobody is told while the other is bad. Each that can go missing has a second alert with `:absent` at
 the end of its name, a ticket: nothing was heard of it for 10 minutes (of the certificate: a day). Pages wake somebody; tickets
-wait while quiet hours last.
+wait while quiet hours last. What to do: [runbook](../how-to/runbook.md).
 
 | alert | severity | fires after | clears after | depends on | what it means |
 |---|---|---|---|---|---|

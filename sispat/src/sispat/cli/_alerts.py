@@ -1,0 +1,134 @@
+"""`sispat alerta ...`: what is wrong now, what was, and who looks after it.
+
+Promises: it reads and writes only the file of the operator on this machine, so it works while the database is away. What is
+said here counts within seconds.
+"""
+
+from __future__ import annotations
+
+import getpass
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
+from sispat.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from esteio.alert.incidents import Incident
+    from esteio.alert.rules import Alert
+
+__all__ = ["NotFiring", "app"]
+
+_MOST_DAYS = 366
+_LONGEST_SILENCE = 7 * 24 * 60  # minutes: what is forgotten must not stay silent
+app = typer.Typer(help=_("Alertas: o que está errado agora, o que esteve, e quem cuida disso."), no_args_is_help=True)
+
+
+class NotFiring(SispatError):
+    """There is no such alert now."""
+
+    code = "sem-alerta"
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(_("Não há alerta “%(name)s” agora. Veja os que há com `sispat alerta listar`.", name=name))
+
+
+@app.command("listar", help=_("Mostra o que está errado agora, um alerta por linha, e a margem de falhas que resta."))
+def listar() -> None:
+    """Show what is wrong now, and what is left of the budget."""
+    from esteio.alert.objectives import Objective, budget
+    from sispat.operacao.alerts import alerts_of
+
+    settings, now = load_settings(), time.time()
+    alerts = alerts_of(settings)
+    for alert in alerts.firing():
+        typer.echo("\t".join(_columns(alert, settings)))
+    for silence in alerts.silences(now):
+        until = _moment(silence.until, settings)
+        typer.echo(
+            _("Silêncio: %(pattern)s até %(until)s (%(by)s)", pattern=silence.pattern, until=until, by=silence.by)
+        )
+    left = budget(Objective(), alerts.ledger(now), now).left
+    if left is not None:
+        typer.echo(_("Margem de falhas que resta dos últimos 30 dias: %(left)s %%", left=f"{100 * left:.0f}"))
+
+
+@app.command("incidentes", help=_("Mostra os incidentes, um por linha: início, duração, causa, quem viu, evidência."))
+def incidentes(
+    dias: Annotated[int, typer.Option("--dias", min=1, max=_MOST_DAYS, help=_("De quantos dias."))] = 30,
+) -> None:
+    """Show the incidents of the last days."""
+    from sispat.operacao.alerts import alerts_of
+
+    settings, now = load_settings(), time.time()
+    for incident in alerts_of(settings).incidents(now - 86_400 * dias, most=1000):
+        typer.echo("\t".join(_of_incident(incident, settings, now)))
+
+
+@app.command("assumir", help=_("Diz que alguém cuida de um alerta: ele não é repetido nem levado a mais ninguém."))
+def assumir(nome: Annotated[str, typer.Argument(help=_("Nome do alerta, como postgres:down."))]) -> None:
+    """Somebody looks after an alert."""
+    from sispat.operacao.alerts import alerts_of
+
+    try:
+        alerts_of(load_settings()).acknowledge(nome, getpass.getuser())
+    except KeyError:
+        raise NotFiring(nome) from None
+    typer.echo(_("%(name)s: assumido.", name=nome))
+
+
+@app.command(
+    "silenciar", help=_("Por um tempo, não avisa dos alertas com este nome; de quem já avisou, avisa da volta.")
+)
+def silenciar(
+    nome: Annotated[str, typer.Argument(help=_("Nome do alerta, ou começo com *, como disk:*."))],
+    minutos: Annotated[
+        int, typer.Option("--minutos", min=0, max=_LONGEST_SILENCE, help=_("Por quanto tempo; 0 acaba com o silêncio."))
+    ] = 120,
+    motivo: Annotated[str, typer.Option("--motivo", help=_("Por quê, para quem perguntar."))] = "",
+) -> None:
+    """Tell nobody of these alerts for a while."""
+    from esteio.alert.rules import Silence
+    from sispat.operacao.alerts import alerts_of
+
+    settings, until = load_settings(), time.time() + 60 * minutos
+    alerts_of(settings).silence(Silence(nome, until, getpass.getuser(), motivo))
+    typer.echo(_("%(pattern)s: em silêncio até %(until)s.", pattern=nome, until=_moment(until, settings)))
+
+
+def _columns(alert: Alert, settings: Settings) -> Iterator[str]:
+    yield alert.name
+    yield _moment(alert.bad_since or alert.firing_since or 0.0, settings)
+    yield _state(alert)
+    yield alert.reason
+
+
+def _state(alert: Alert) -> str:
+    if alert.acknowledged:
+        return _("assumido por %(by)s", by=alert.acknowledged)
+    held = {
+        "inhibited": _("explicado por outro"),
+        "silenced": _("em silêncio"),
+        "maintenance": _("em manutenção"),
+        "quiet": _("espera a manhã"),
+    }
+    return held.get(alert.held, _("avisado") if alert.told else _("aberto"))
+
+
+def _of_incident(incident: Incident, settings: Settings, now: float) -> Iterator[str]:
+    yield _moment(incident.began, settings)
+    yield _("%(seconds)s s", seconds=f"{incident.duration(now):.0f}") + (_(", em curso") if incident.open else "")
+    yield incident.cause + (_(" (em manutenção)") if incident.maintenance else "")
+    yield ", ".join(incident.sources)
+    yield "; ".join(f"{each.code} {each.detail}".strip() for each in incident.evidence)
+
+
+def _moment(at: float, settings: Settings) -> str:
+    return f"{datetime.fromtimestamp(at, ZoneInfo(settings.timezone)):%Y-%m-%d %H:%M:%S}"
