@@ -35,6 +35,7 @@ from sispat.http.service import Service
 from sispat.http.slices import Site, site_of
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
+from sispat.operacao.error_reports import report_errors
 from sispat.operacao.measuring import measuring, operation_routes
 from sispat.operacao.monitor import journal_of
 from sispat.operacao.slice import SLICE as OPERACAO
@@ -59,12 +60,12 @@ def create_app(settings: Settings) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        end = note_events(journal_of(settings)) if settings.enable_health_monitor else lambda: None
-        try:
+        with contextlib.ExitStack() as ends:
+            ends.callback(report_errors(settings))
+            if settings.enable_health_monitor:
+                ends.callback(note_events(journal_of(settings)))
             async with service.opened():
                 yield
-        finally:
-            end()
 
     application = Application(
         title="SISPAT",

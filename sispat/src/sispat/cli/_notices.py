@@ -75,10 +75,11 @@ def backup_notices(settings: Settings | None = None) -> Notices:
 
 
 def _channels(urls: list[str]) -> Channels:
-    return Channels(urls, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS")
+    return Channels(urls, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS / SENTRY_DSN")
 
 
 def addresses(settings: Settings) -> list[str]:
     """Of every channel."""
     given = (settings.webhook_url, settings.notify_urls)
-    return [address for each in given if each is not None for address in each.get_secret_value().split()]
+    found = [address for each in given if each is not None for address in each.get_secret_value().split()]
+    return [*found, *([f"sentry+{settings.sentry_dsn.get_secret_value()}"] if settings.sentry_dsn else [])]

@@ -64,7 +64,9 @@ class Edge:
             if answer.begun:
                 raise
             request = Request(scope, receive)
-            _logger.exception("%s %s: unexpected error", scope["method"], _route(scope))
+            # The id that the page shows: who is told of it can find this line, and Sentry's issue.
+            named = {"request_id": scope.get("state", {}).get("request_id", "")}
+            _logger.exception("%s %s: unexpected error", scope["method"], _route(scope), extra=named)
             response = await self._show(request, problem_of(error))
             await response(scope, receive, answer)
         finally:

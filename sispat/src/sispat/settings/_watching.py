@@ -90,10 +90,10 @@ class WatchingSettings(Group):
         BeforeValidator(read_url("http", "https")),
         Variable(
             "SENTRY_DSN",
-            "Projeto do Sentry que recebe os erros.",
+            "Projeto do Sentry que recebe os avisos, os erros dos processos com o número do pedido, circuitos que se abrem e "
+            "comandos ao banco com mais de 3 s; nenhum dado do que as pessoas digitaram.",
             accepts="http:// ou https://",
             secret=True,
-            reserved=True,
         ),
     ] = None
     ups: Annotated[
