@@ -39,6 +39,7 @@ from sispat.operacao.error_reports import report_errors
 from sispat.operacao.measuring import measuring, operation_routes
 from sispat.operacao.monitor import journal_of
 from sispat.operacao.slice import SLICE as OPERACAO
+from sispat.operacao.tracing import tracing
 from sispat.painel.slice import SLICE as PAINEL
 from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[
             measuring(service, rules),
             Middleware(RequestId),
+            *tracing(),
             Middleware(Edge, show=_show, secure=settings.secure_cookies, language=settings.lang),
             Middleware(Gzip, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),

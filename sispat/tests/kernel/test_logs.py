@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+import logging.config
 import sys
 
 import structlog
 
+from esteio.correlation import request_id
 from sispat.kernel.logs import dict_config, formatter
 
 
@@ -40,6 +42,24 @@ def test_json_is_one_object_per_line_with_its_context() -> None:
     assert (lido["tentativa"], lido["requisicao"]) == (2, "r-1")
     assert lido["exception"][0]["exc_value"] == "a causa"
     assert lido["timestamp"].endswith("Z")
+
+
+def test_json_has_the_names_of_the_request_in_every_line_of_it() -> None:
+    ajustes = dict_config(format_="json")
+    made = logging.config.DictConfigurator(ajustes).configure_filter(ajustes["filters"]["ids"])
+    assert ajustes["handlers"]["stderr"]["filters"] == ["ids"]
+    token = request_id.set("r-9")
+    try:
+        feito = registro("dito")
+        assert made.filter(feito)
+    finally:
+        request_id.reset(token)
+    try:
+        lido = json.loads(formatter("json").format(feito))
+    finally:
+        structlog.reset_defaults()
+    assert lido["request_id"] == "r-9"
+    assert "trace_id" not in lido
 
 
 def test_one_line_per_request_is_never_written() -> None:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import base64
 
 import httpx2
+import pytest
 from aplicacao import abrir
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from starlette.middleware import Middleware
 
 from esteio.postgres import Dsn
+from esteio.postgres.opentelemetry import trace_statements
+from esteio.web.opentelemetry import Tracing
+from sispat.operacao.tracing import tracing
 
 TOKEN = "so-para-o-prometheus"
 
@@ -48,3 +56,25 @@ async def test_the_token_works_while_the_database_is_away() -> None:
         answer: httpx2.Response = await c.get("/metrics", headers=_bearer(TOKEN))
     assert answer.status_code == 200
     assert 'esteio_postgres_up{database="sispat"}' in answer.text
+
+
+async def test_a_request_is_traced_where_the_variables_ask_for_it_and_its_name_is_in_the_answer(
+    cidade: Dsn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
+    assert tracing() == [], "nobody asks for it"
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr("sispat.app.tracing", lambda: [Middleware(Tracing, tracer_provider=provider)])
+    end = trace_statements(provider)
+    try:
+        async with abrir(cidade, "gestor@demo.local") as c:
+            answer = await c.get("/api/patrimonios", params={"limit": 1})
+    finally:
+        end()
+    spans = exporter.get_finished_spans()
+    (asked,) = (span for span in spans if span.name == "GET /api/patrimonios")
+    assert (asked.attributes or {})["esteio.request_id"] == answer.headers["x-request-id"]
+    below = [span for span in spans if span.parent is not None and span.parent.span_id == asked.context.span_id]
+    assert below, "its statements"
+    provider.shutdown()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,12 @@ if TYPE_CHECKING:
 else:
     _Base = object  # psycopg does not export what its cursors have in common
 
-__all__ = ["Announcing", "Watch", "Watched"]
+__all__ = ["Announcing", "Observer", "Watch", "Watched", "observe_statements"]
+
+Observer = Callable[[str, str, float, "BaseException | None"], None]
+"""Is told of each statement that ended: the database's name, the text, seconds, the error."""
+_observers: tuple[Observer, ...] = ()
+_lock = Lock()
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -67,8 +74,25 @@ class Watch:
             self.statements.observe(sql, took, error is not None)
             if took >= self._patience:
                 self._slow.log_and_emit(sql, params, took, ended, error)
+            for each in _observers:
+                each(self.name, sql, took, error)
         except Exception:
             _logger.exception("database %s: a statement could not be counted", self.name)
+
+
+def observe_statements(observer: Observer) -> Callable[[], None]:
+    """Tell `observer` of every statement of every database from now on; the returned function ends that."""
+    global _observers  # noqa: PLW0603 - replaced whole, so that it can be read without a lock
+    own = partial(observer)  # the same one may observe twice
+    with _lock:  # two threads that read the same tuple would lose one
+        _observers = (*_observers, own)
+
+    def end() -> None:
+        global _observers  # noqa: PLW0603
+        with _lock:
+            _observers = tuple([each for each in _observers if each is not own])
+
+    return end
 
 
 def _text_of(cursor: Announcing, query: Query) -> str:

@@ -24,7 +24,7 @@ from esteio.health import Measurements, Sampler
 from esteio.health.series import CANCELLED, HTTP, OTHER, WEBSOCKET, WEBSOCKET_HANDSHAKE, Family, Field, Key, Region
 from esteio.web._exposition import BOUNDS, EXEMPLARS, Exemplar
 
-__all__ = ["Measure", "route_template"]
+__all__ = ["Measure", "known_method", "route_template"]
 
 _NO_ROUTE = "(none)"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -174,7 +174,7 @@ class Measure:
         fastapi = scope.get("fastapi")
         route = (fastapi.get("effective_route_context") if fastapi else None) or scope.get("route")
         endpoint = scope.get("endpoint")
-        named = method if not method or method in _METHODS else OTHER  # clients make up methods
+        named = known_method(method)
         key = (kind, named, id(route), id(endpoint), outcome)
         at = self._series.get(key)
         if at is None:
@@ -204,6 +204,11 @@ class Measure:
 
 
 _OUTCOMES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
+
+
+def known_method(method: str) -> str:
+    """As a label: clients make up methods."""
+    return method if not method or method in _METHODS else OTHER
 
 
 def close_code(code: int) -> str:

@@ -3,7 +3,7 @@
 Promises: `scope["state"]["request_id"]` and the `X-Request-ID` answer header hold a name that this process made: nobody
 outside can choose it, or make two requests share one. What the client calls the request by its own `X-Request-ID` is in
 `scope["state"]["client_request_id"]` and answered as `X-Client-Request-ID`, when it is 8 to 64 harmless characters;
-anything else is ignored, because it ends up in logs.
+anything else is ignored, because it ends up in logs. For those, `esteio.correlation` has it during the request.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import secrets
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from esteio import correlation
 
 __all__ = ["RequestId"]
 
@@ -43,4 +45,8 @@ class RequestId:
                     message["headers"].append((b"x-client-request-id", theirs))
             await send(message)
 
-        await self.app(scope, receive, send_named)
+        known = correlation.request_id.set(state["request_id"])
+        try:
+            await self.app(scope, receive, send_named)
+        finally:
+            correlation.request_id.reset(known)

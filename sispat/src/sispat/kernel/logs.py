@@ -1,8 +1,9 @@
 """Logging of every process of the service, to stderr.
 
 Promises: `text` is one short line per record for people; `json` is one object per line, with the fields a
-collector wants and whatever is bound in structlog's context. uvicorn's own records go the same way; its access
-log is off. Nothing here imports structlog unless `json` asks for it: it would double the start of a command.
+collector wants, the `request_id` and `trace_id` of the request, and whatever is bound in structlog's context. uvicorn's own
+records go the same way; its access log is off. Nothing here imports structlog unless `json` asks for it: it would double
+the start of a command.
 """
 
 from __future__ import annotations
@@ -27,7 +28,15 @@ def dict_config(level: str = "info", format_: str = "text") -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"sispat": {"()": "sispat.kernel.logs.formatter", "format_": format_}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": "ext://sys.stderr", "formatter": "sispat"}},
+        "filters": {"ids": {"()": "esteio.correlation.AddIds"}},  # of the request, for `json`
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stderr",
+                "formatter": "sispat",
+                "filters": ["ids"],
+            }
+        },
         "root": {"handlers": ["stderr"], "level": level.upper()},
         "loggers": {
             # What uvicorn says of its own start and end, the supervisor says once for all workers.
