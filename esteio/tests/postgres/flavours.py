@@ -1,7 +1,7 @@
 """One test for both flavours: `InThreads` gives `SyncDatabase` the words of `Database`.
 
-Each call is made in a thread of its own, with the deadline of the task that makes it. A function given to `run` is a
-coroutine function, as for `Database`; its connection waits in threads, too.
+Each call is made in a thread of its own, with the deadline of the task that makes it. A function given to `run`, and
+`configure` and `reset`, are coroutine functions, as for `Database`; their connection waits in threads, too.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from typing import Any, Self
 import psycopg
 import pytest
 
+from esteio.policy import Pipeline
 from esteio.postgres import Database
 from esteio.postgres.sync import SyncDatabase
 
-__all__ = ["BOTH", "InThreads"]
+__all__ = ["BOTH", "InThreads", "guarded", "plain"]
 
 _THREADS = ThreadPoolExecutor(100, "caller")  # more than any test has calls at the same time
 _BLOCKING = frozenset(
@@ -36,6 +37,10 @@ _BLOCKING = frozenset(
         "fetchone",
         "fetchall",
         "rollback",
+        "set_autocommit",
+        "set_deferrable",
+        "set_isolation_level",
+        "set_read_only",
     }
 )
 
@@ -44,7 +49,10 @@ class _View:
     """What blocks of `inner` is awaited here instead."""
 
     def __init__(self, inner: Any) -> None:
-        self.inner = inner
+        self.__dict__["inner"] = inner
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.inner, name, value)
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
@@ -65,6 +73,8 @@ class InThreads(_View):
     """A `SyncDatabase`, awaited like a `Database`; it takes the same parameters."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        for hook in {"configure", "reset"} & options.keys():
+            options[hook] = _waiting(options[hook])
         super().__init__(SyncDatabase(*arguments, **options))
 
     async def __aenter__(self) -> Self:
@@ -81,15 +91,32 @@ class InThreads(_View):
         return _block(self.inner.transaction(*arguments, **options))
 
     async def run(self, function: Callable[[Any], Awaitable[Any]], **options: Any) -> Any:
-        loop = asyncio.get_running_loop()
+        return await _in_thread(self.inner.run, _waiting(function), **options)
 
-        async def call(conn: Any) -> Any:
-            return await function(_View(conn))
 
-        def work(conn: Any) -> Any:
-            return asyncio.run_coroutine_threadsafe(call(conn), loop).result()
+def _waiting(function: Callable[[Any], Awaitable[Any]]) -> Callable[[Any], Any]:
+    """A function for threads that waits until the loop has run the coroutine function."""
+    loop = asyncio.get_running_loop()
 
-        return await _in_thread(self.inner.run, work, **options)
+    async def call(conn: Any) -> Any:
+        return await function(_View(conn))
+
+    return lambda conn: asyncio.run_coroutine_threadsafe(call(conn), loop).result()
+
+
+async def guarded(pipeline: Pipeline, call: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    """`call`, a method of a database, through `pipeline`: its `acall`, or its `call` in a thread."""
+    if isinstance(call, partial):  # of a view
+        return await _in_thread(pipeline.call, *call.args, *arguments)
+    owner = getattr(call, "__self__", None)
+    if isinstance(owner, InThreads):  # `run`
+        return await _in_thread(pipeline.call, owner.inner.run, *map(_waiting, arguments))
+    return await pipeline.acall(call, *arguments)
+
+
+def plain(conn: Any) -> Any:
+    """psycopg's connection itself."""
+    return conn.inner if isinstance(conn, _View) else conn
 
 
 @asynccontextmanager

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import psycopg
 import pytest
+from flavours import BOTH, plain
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import until
 from psycopg import AsyncClientCursor, ClientCursor, IsolationLevel
 from psycopg.rows import dict_row
 from psycopg.types.json import set_json_loads
@@ -18,7 +20,7 @@ from psycopg.types.json import set_json_loads
 from esteio.policy import deadline
 from esteio.postgres import Connection, Database, Dsn
 from esteio.postgres._restore import changes_session
-from esteio.postgres.sync import SyncConnection, SyncDatabase
+from esteio.postgres.sync import SyncConnection
 from esteio.testing import ManualClock
 
 # What is executed, and a question whose answer has to be what it was before.
@@ -68,55 +70,36 @@ async def database(dsn: Dsn) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def threaded(dsn: Dsn) -> Iterator[SyncDatabase]:
-    with SyncDatabase(dsn) as database:
+async def either(dsn: Dsn, flavour: Any) -> AsyncIterator[Any]:
+    async with flavour(dsn) as database:
         yield database
 
 
-def _resets(database: Database | SyncDatabase) -> int:
+def _resets(database: Any) -> int:
     return sum(s.times.count for s in database.statements() if s.text.upper().startswith("CLOSE ALL"))
 
 
-async def test_the_next_task_finds_the_session_as_it_was(database: Database) -> None:
-    pid = await database.fetch_value("SELECT pg_backend_pid()")
+@BOTH
+async def test_the_next_borrower_finds_the_session_as_it_was(either: Any) -> None:
+    pid = await either.fetch_value("SELECT pg_backend_pid()")
     for number, (name, (leave, ask)) in enumerate(LEFT.items(), 1):
-        before = await database.fetch_value(ask)
-        async with database.connection() as conn:
+        before = await either.fetch_value(ask)
+        async with either.connection() as conn:
             await conn.execute(leave, prepare=False)
-        assert await database.fetch_value(ask) == before, name
-        assert _resets(database) == number, name
-    assert await database.fetch_value("SELECT pg_backend_pid()") == pid, "it is reset, not replaced"
-    assert database.stats().lost == 0
+        assert await either.fetch_value(ask) == before, name
+        assert _resets(either) == number, name
+    assert await either.fetch_value("SELECT pg_backend_pid()") == pid, "it is reset, not replaced"
+    assert either.stats().lost == 0
 
 
-def test_the_next_thread_finds_the_session_as_it_was(threaded: SyncDatabase) -> None:
-    pid = threaded.fetch_value("SELECT pg_backend_pid()")
-    for number, (name, (leave, ask)) in enumerate(LEFT.items(), 1):
-        before = threaded.fetch_value(ask)
-        with threaded.connection() as conn:
-            conn.execute(leave, prepare=False)
-        assert threaded.fetch_value(ask) == before, name
-        assert _resets(threaded) == number, name
-    assert threaded.fetch_value("SELECT pg_backend_pid()") == pid, "it is reset, not replaced"
-    assert threaded.stats().lost == 0
-
-
-async def test_a_task_that_turned_autocommit_off_does_not_lose_the_writes_of_the_next(database: Database) -> None:
-    async with database.connection() as conn:
+@BOTH
+async def test_a_borrower_that_turned_autocommit_off_does_not_lose_the_writes_of_the_next(either: Any) -> None:
+    async with either.connection() as conn:
         await conn.set_autocommit(False)
-    assert await database.execute("INSERT INTO entry VALUES (1)") == 1
-    async with Database(database.dsn) as other:
+    assert await either.execute("INSERT INTO entry VALUES (1)") == 1
+    async with Database(either.dsn) as other:
         assert await other.fetch_value("SELECT count(*) FROM entry") == 1
-    assert _resets(database) == 0, "the driver's own state needs no round trip"
-
-
-def test_a_thread_that_turned_autocommit_off_does_not_lose_the_writes_of_the_next(threaded: SyncDatabase) -> None:
-    with threaded.connection() as conn:
-        conn.autocommit = False
-    assert threaded.execute("INSERT INTO entry VALUES (1)") == 1
-    with SyncDatabase(threaded.dsn) as other:
-        assert other.fetch_value("SELECT count(*) FROM entry") == 1
-    assert _resets(threaded) == 0
+    assert _resets(either) == 0, "the driver's own state needs no round trip"
 
 
 def _driver_state(conn: psycopg.BaseConnection[Any]) -> tuple[object, ...]:
@@ -132,38 +115,25 @@ def _driver_state(conn: psycopg.BaseConnection[Any]) -> tuple[object, ...]:
     )
 
 
-async def test_the_drivers_own_state_is_put_back_for_tasks(database: Database) -> None:
-    async with database.connection() as conn:
+@BOTH
+async def test_the_drivers_own_state_is_put_back(either: Any) -> None:
+    async with either.connection() as conn:
         before = _driver_state(conn)
         await conn.set_isolation_level(IsolationLevel.SERIALIZABLE)
         await conn.set_read_only(True)
         await conn.set_deferrable(True)
         conn.row_factory = dict_row
-        conn.cursor_factory = AsyncClientCursor
+        conn.cursor_factory = ClientCursor if isinstance(plain(conn), SyncConnection) else AsyncClientCursor
         conn.prepare_threshold, conn.prepared_max = None, 3
-        set_json_loads(lambda _: "mine", conn)
+        set_json_loads(lambda _: "mine", plain(conn))
         conn.add_notify_handler(print)
         conn.add_notice_handler(print)
-    async with database.connection() as conn:
+    async with either.connection() as conn:
         assert _driver_state(conn) == before
         assert await (await conn.execute("""SELECT '{"a": 1}'::json""")).fetchone() == ({"a": 1},)
         assert not conn._notify_handlers
         assert not conn._notice_handlers
-    assert _resets(database) == 0
-
-
-def test_the_drivers_own_state_is_put_back_for_threads(threaded: SyncDatabase) -> None:
-    with threaded.connection() as conn:
-        before = _driver_state(conn)
-        conn.isolation_level, conn.read_only, conn.deferrable = IsolationLevel.SERIALIZABLE, True, True
-        conn.row_factory = dict_row
-        conn.cursor_factory = ClientCursor
-        conn.prepare_threshold, conn.prepared_max = None, 3
-        set_json_loads(lambda _: "mine", conn)
-    with threaded.connection() as conn:
-        assert _driver_state(conn) == before
-        assert conn.execute("""SELECT '{"a": 1}'::json""").fetchone() == ({"a": 1},)
-    assert _resets(threaded) == 0
+    assert _resets(either) == 0
 
 
 async def test_ordinary_work_costs_no_reset(database: Database) -> None:
@@ -227,21 +197,12 @@ async def test_cursors_of_another_kind_and_commands_past_the_cursors_are_followe
     assert await database.fetch_value("SHOW work_mem") != "64kB"
 
 
-async def test_a_transaction_left_open_is_undone_and_said(database: Database, caplog: pytest.LogCaptureFixture) -> None:
-    async with database.connection() as conn:
+@BOTH
+async def test_a_transaction_left_open_is_undone_and_said(either: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async with either.connection() as conn:
         await conn.set_autocommit(False)
         await conn.execute("INSERT INTO entry VALUES (1)")
-    assert await database.fetch_value("SELECT count(*) FROM entry") == 0
-    assert "came back in the middle of a transaction" in caplog.text
-
-
-def test_a_thread_s_transaction_left_open_is_undone_and_said(
-    threaded: SyncDatabase, caplog: pytest.LogCaptureFixture
-) -> None:
-    with threaded.connection() as conn:
-        conn.autocommit = False
-        conn.execute("INSERT INTO entry VALUES (1)")
-    assert threaded.fetch_value("SELECT count(*) FROM entry") == 0
+    assert await either.fetch_value("SELECT count(*) FROM entry") == 0
     assert "came back in the middle of a transaction" in caplog.text
 
 
@@ -274,40 +235,42 @@ async def test_our_own_settings_survive_a_reset(dsn: Dsn) -> None:
 # The hooks
 
 
-async def test_configure_prepares_each_connection_and_again_after_a_reset(dsn: Dsn) -> None:
+@BOTH
+async def test_configure_prepares_each_connection_and_again_after_a_reset(dsn: Dsn, flavour: Any) -> None:
     configured = []
 
-    async def configure(conn: Connection) -> None:
+    async def configure(conn: Any) -> None:
         configured.append(conn)
         await conn.execute("SET work_mem = '2MB'")
-        set_json_loads(lambda _: "ours", conn)
+        set_json_loads(lambda _: "ours", plain(conn))
 
-    async with Database(dsn, min_size=1, configure=configure) as database:
+    async with flavour(dsn, min_size=1, configure=configure) as database:
         assert await database.fetch_value("SHOW work_mem") == "2MB"
         async with database.connection() as conn:
             await conn.execute("SET work_mem = '64kB'")
-            set_json_loads(lambda _: "mine", conn)
+            set_json_loads(lambda _: "mine", plain(conn))
         assert await database.fetch_value("SHOW work_mem") == "2MB"
         assert await database.fetch_value("SELECT '1'::json") == "ours"
         assert len(configured) == 2
         assert _resets(database) == 1
 
 
-def test_configure_and_reset_are_called_for_threads(dsn: Dsn) -> None:
+@BOTH
+async def test_what_reset_changes_is_undone_by_configure(dsn: Dsn, flavour: Any) -> None:
     called = []
 
-    def configure(conn: SyncConnection) -> None:
+    async def configure(conn: Any) -> None:
         called.append("configure")
-        conn.execute("SET work_mem = '2MB'")
+        await conn.execute("SET work_mem = '2MB'")
 
-    def reset(conn: SyncConnection) -> None:
+    async def reset(conn: Any) -> None:
         called.append("reset")
-        conn.execute("SET work_mem = '3MB'")
+        await conn.execute("SET work_mem = '3MB'")
 
-    with SyncDatabase(dsn, min_size=1, configure=configure, reset=reset) as database:
-        assert database.fetch_value("SHOW work_mem") == "2MB"
-        assert called == ["configure", "reset", "configure"], "what reset changed is undone as well"
-        assert database.fetch_value("SHOW work_mem") == "2MB"
+    async with flavour(dsn, min_size=1, configure=configure, reset=reset) as database:
+        assert await database.fetch_value("SHOW work_mem") == "2MB"
+        await until(lambda: called == ["configure", "reset", "configure"])
+        assert await database.fetch_value("SHOW work_mem") == "2MB"
 
 
 async def test_reset_is_called_with_each_connection_that_comes_back_and_one_it_fails_on_is_replaced(
@@ -385,30 +348,22 @@ def test_a_change_is_seen_wherever_it_stands(sql: str, before: str, upper: bool,
     assert changes_session(text)
 
 
-def test_the_log_says_nothing_for_ordinary_work(threaded: SyncDatabase, caplog: pytest.LogCaptureFixture) -> None:
+@BOTH
+async def test_the_log_says_nothing_for_ordinary_work(either: Any, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "esteio.postgres"):
-        threaded.fetch_value("SELECT 1")
-        with threaded.transaction() as conn:
-            conn.execute("SELECT 1")
+        await either.fetch_value("SELECT 1")
+        async with either.transaction() as conn:
+            await conn.execute("SELECT 1")
     assert not caplog.records
 
 
-async def test_a_deadline_that_has_passed_does_not_stop_the_reset(database: Database) -> None:
-    pid = await database.fetch_value("SELECT pg_backend_pid()")
+@BOTH
+async def test_a_deadline_that_has_passed_does_not_stop_the_reset(either: Any) -> None:
+    pid = await either.fetch_value("SELECT pg_backend_pid()")
     clock = ManualClock()
     with deadline.within(1.0, clock=clock):
-        async with database.connection() as conn:
+        async with either.connection() as conn:
             await conn.execute("SET work_mem = '64kB'")
             clock.advance(2.0)
-    assert await database.fetch_value("SHOW work_mem") != "64kB"
-    assert await database.fetch_value("SELECT pg_backend_pid()") == pid
-
-
-def test_a_thread_s_deadline_that_has_passed_does_not_stop_the_reset(threaded: SyncDatabase) -> None:
-    pid = threaded.fetch_value("SELECT pg_backend_pid()")
-    clock = ManualClock()
-    with deadline.within(1.0, clock=clock), threaded.connection() as conn:
-        conn.execute("SET work_mem = '64kB'")
-        clock.advance(2.0)
-    assert threaded.fetch_value("SHOW work_mem") != "64kB"
-    assert threaded.fetch_value("SELECT pg_backend_pid()") == pid
+    assert await either.fetch_value("SHOW work_mem") != "64kB"
+    assert await either.fetch_value("SELECT pg_backend_pid()") == pid
