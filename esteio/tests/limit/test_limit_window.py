@@ -88,7 +88,7 @@ def test_a_key_whose_sums_are_made_small_again_goes_on_as_before() -> None:
         large.now += gap
         assert large.look() == small.look()
         assert large.hit() == small.hit()
-    assert max(large.state[::2]) < 20
+        assert max(large.state[::2]) < 20
 
 
 def test_a_clock_set_back_by_more_than_a_period_keeps_all_that_counts_used_for_one_period() -> None:
