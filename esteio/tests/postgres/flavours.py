@@ -43,6 +43,7 @@ _BLOCKING = frozenset(
         "set_read_only",
     }
 )
+_BLOCKS = frozenset({"connection", "transaction", "pipeline"})
 
 
 class _View:
@@ -56,6 +57,8 @@ class _View:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self.inner, name)
+        if name in _BLOCKS:
+            return lambda *arguments, **options: _block(found(*arguments, **options))
         return partial(_call, found) if name in _BLOCKING else found
 
 
@@ -83,12 +86,6 @@ class InThreads(_View):
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()
-
-    def connection(self, *arguments: Any, **options: Any) -> Any:
-        return _block(self.inner.connection(*arguments, **options))
-
-    def transaction(self, *arguments: Any, **options: Any) -> Any:
-        return _block(self.inner.transaction(*arguments, **options))
 
     async def run(self, function: Callable[[Any], Awaitable[Any]], **options: Any) -> Any:
         return await _in_thread(self.inner.run, _waiting(function), **options)

@@ -358,6 +358,15 @@ async def test_the_log_says_nothing_for_ordinary_work(either: Any, caplog: pytes
 
 
 @BOTH
+async def test_a_connection_that_comes_back_inside_of_a_pipeline_is_replaced(either: Any) -> None:
+    async with either.connection() as conn:
+        pid = conn.pid
+        block = conn.pipeline()  # kept: a context manager that is collected leaves its block
+        await block.__aenter__()
+    assert await either.fetch_value("SELECT pg_backend_pid()") != pid
+
+
+@BOTH
 async def test_a_deadline_that_has_passed_does_not_stop_the_reset(either: Any) -> None:
     pid = await either.fetch_value("SELECT pg_backend_pid()")
     clock = ManualClock()

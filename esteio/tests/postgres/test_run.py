@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from flavours import BOTH
 from psycopg import IsolationLevel
 
 from esteio import policy
@@ -385,6 +386,40 @@ async def test_commits_whose_answers_are_cut_at_any_byte_are_applied_exactly_onc
         assert await database.fetch_value("SELECT count(*) FROM done") == 33
     outcomes = [event.outcome for event in events if isinstance(event, CommitResolved)]
     assert {Outcome.COMMITTED, Outcome.ABORTED} == set(outcomes), "both have happened, and nothing was unknown"
+
+
+@pytest.mark.fault
+@BOTH
+async def test_a_pipeline_whose_connection_is_lost_midway_is_run_again_and_applied_once(
+    postgres_database: str, database: Database, flavour: Any
+) -> None:
+    dsn = Dsn.parse(postgres_database)
+    (directory, port), *_ = dsn.hosts
+    await database.execute("CREATE TABLE done (id int, part int)")  # without a key: what is done twice shows
+    with FlakyProxy(f"{directory}/.s.PGSQL.{port}") as proxy, recorded_events() as events:
+        through = dsn.with_(hosts=(proxy.address,), parameters=(("sslmode", "disable"), ("gssencmode", "disable")))
+        async with flavour(through.with_(connection_limit=1), name="cut", min_size=1) as cut:
+            for number in range(8):
+                tries = 0
+
+                async def write(conn: Any, number: int = number) -> None:
+                    nonlocal tries
+                    tries += 1
+                    try:
+                        async with conn.pipeline():
+                            for part in range(20):
+                                await conn.execute("INSERT INTO done VALUES (%s, %s)", [number, part])
+                                if (tries, part) == (1, 10):  # what is under way is lost, or what is answered
+                                    proxy.cut_after(41 * number % 200, "up" if number % 2 else "down")
+                    finally:
+                        proxy.heal()
+
+                await cut.run(write)
+            assert (cut.stats().in_use, cut.stats().lost) == (0, 8)
+        assert await database.fetch_all("SELECT id, count(*) FROM done GROUP BY id ORDER BY id") == [
+            (number, 20) for number in range(8)
+        ]
+    assert len([event for event in events if isinstance(event, TransactionRetried)]) == 8
 
 
 @pytest.mark.fault
