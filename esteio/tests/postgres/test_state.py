@@ -141,3 +141,15 @@ def test_a_smaller_maximum_closes_what_is_idle_at_once_and_the_rest_when_it_come
     assert idle.dropped
     assert not ledger.returned(first, 0.0, wanted=True)
     assert ledger.returned(second, 0.0, wanted=True)
+
+
+def test_a_finalizer_that_gives_a_connection_back_does_not_disturb_the_sweep() -> None:
+    lost, given_back = Kept(), Kept()
+    ledger = state(used=(given_back,))
+
+    def gone() -> None:
+        ledger.returned(given_back, 0.0, wanted=False)  # the garbage collector may run at any moment of the sweep
+
+    ledger.used = {id(lost): gone, **ledger.used}  # type: ignore[dict-item] # what a dead reference says when it is asked
+    ledger.sweep(0.0)
+    assert ledger.used == {}
