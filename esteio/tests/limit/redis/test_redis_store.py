@@ -362,7 +362,6 @@ def test_an_address_is_read_or_refused_with_the_part_that_is_wrong() -> None:
         {"retry_max": 0.1},
         {"connect_timeout": float("nan")},
         {"local_keys": 127},
-        {"remembered": 1},
         {"prefix": "a{b}"},
         {"prefix": None},
     ],

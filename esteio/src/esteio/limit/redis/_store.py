@@ -62,7 +62,7 @@ class RedisStore:
     (or groups of them) of one call; `waiting`: how many may wait to be sent. `instances`: how many are assumed until
     Redis has been heard; `ttl`: seconds after which a silent one is not counted, and for which one that comes back
     waits for the others. `retry_after`, `retry_max`: seconds between attempts to come back, doubled each time up to
-    the second. `local_keys`: keys counted here in an outage; `remembered`: keys whose last answer is known. Raises
+    the second. `local_keys`: keys counted here in an outage; of half as many the last answer is known. Raises
     `RedisAddressError`, and `LimitError` for a number outside its bounds.
     """
 
@@ -86,7 +86,6 @@ class RedisStore:
         retry_after: float = 0.2,
         retry_max: float = 2.0,
         local_keys: int = 100_000,
-        remembered: int = 50_000,
         clock: Clock = SYSTEM,
     ) -> None:
         check_seconds("budget", budget, 0.001, 60.0)
@@ -98,7 +97,6 @@ class RedisStore:
         check_seconds("retry_after", retry_after, 0.01, 3600.0)
         check_seconds("retry_max", retry_max, retry_after, 3600.0)
         check_count("local_keys", local_keys, 128, 10_000_000)
-        check_count("remembered", remembered, 2, 10_000_000)
         if not isinstance(prefix, str) or "{" in prefix or "}" in prefix:
             raise LimitError("prefix", prefix, "text without braces, which mark hash tags")
         if not isinstance(url, str):
@@ -111,7 +109,6 @@ class RedisStore:
         self._prefix = prefix
         self._tuning = Tuning(budget, connect_timeout, batch, waiting, instances, ttl, retry_after, retry_max)
         self._local_keys = local_keys
-        self._remembered = remembered
         self._now_us = microseconds(clock)
         self._sessions: dict[asyncio.AbstractEventLoop, tuple[Session, Shared]] = {}
         self._latest: tuple[asyncio.AbstractEventLoop | None, Session | None] = (None, None)
@@ -176,7 +173,7 @@ class RedisStore:
         return found[0]
 
     def _new_session(self) -> tuple[Session, Shared]:
-        memory = Memory(self._remembered)
+        memory = Memory(self._local_keys // 2)
         cluster = self.address.kind == "cluster"
         shared = Shared(
             name=self.name,
