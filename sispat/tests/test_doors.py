@@ -73,14 +73,20 @@ def _register(plural: str, editors: str, *, reach: bool) -> Iterator[tuple[str, 
         yield f"{method} /{plural}/{{id_:uuid}}/excluir", Door(editors, reach)
 
 
-def _movements(plural: str, makers: str) -> Iterator[tuple[str, Door]]:
+def _movements(plural: str, makers: str, new: str = "nova") -> Iterator[tuple[str, Door]]:
     for path in (f"/api/{plural}", f"/api/{plural}.csv", f"/{plural}", f"/{plural}.csv"):
         yield f"GET {path}", Door(ALL)
     yield f"GET /api/{plural}/{{id_}}", Door(ALL, reach=True)
     yield f"GET /{plural}/{{id_:uuid}}", Door(ALL, reach=True)
     yield f"POST /api/{plural}", Door(makers)
     for method in ("GET", "POST"):
-        yield f"{method} /{plural}/nova", Door(makers)
+        yield f"{method} /{plural}/{new}", Door(makers)
+
+
+def _of_one(plural: str, action: str, verb: str, roles: str) -> Iterator[tuple[str, Door]]:
+    yield f"POST /api/{plural}/{{id_}}/{action}", Door(roles, reach=True)
+    for method in ("GET", "POST"):
+        yield f"{method} /{plural}/{{id_:uuid}}/{verb}", Door(roles, reach=True)
 
 
 DOORS = {
@@ -110,15 +116,16 @@ DOORS = {
     # movimentacoes
     **dict(_movements("transferencias", HANDS_OVER)),
     "GET /api/transferencias/{id_}/bens": Door(ALL, reach=True),
-    **{
-        f"{method} {path}": Door(HANDS_OVER, reach=True)
-        for action, verb in (("aceite", "aceitar"), ("recusa", "recusar"), ("cancelamento", "cancelar"))
-        for method, path in (
-            ("POST", f"/api/transferencias/{{id_}}/{action}"),
-            ("GET", f"/transferencias/{{id_:uuid}}/{verb}"),
-            ("POST", f"/transferencias/{{id_:uuid}}/{verb}"),
-        )
-    },
+    **dict(_of_one("transferencias", "aceite", "aceitar", HANDS_OVER)),
+    **dict(_of_one("transferencias", "recusa", "recusar", HANDS_OVER)),
+    **dict(_of_one("transferencias", "cancelamento", "cancelar", HANDS_OVER)),
+    **dict(_movements("emprestimos", HANDS_OVER, "novo")),
+    **dict(_of_one("emprestimos", "devolucao", "devolver", HANDS_OVER)),
+    **dict(_movements("manutencoes", MANAGERS)),
+    **dict(_of_one("manutencoes", "conclusao", "concluir", MANAGERS)),
+    **dict(_movements("baixas", MANAGERS, "nova/{motivo}")),
+    "GET /baixas/nova": Door(MANAGERS),
+    **dict(_of_one("baixas", "estorno", "estornar", ADMIN)),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -264,26 +271,30 @@ def _a_key(dsn: Dsn, secret: str = "", role: str = "consulta") -> str:
     return str(row and row[0])
 
 
-def _a_transfer(dsn: Dsn, own: Place, others: Place, where: str) -> str:
-    """Within a setor of the responsavel's, or within the other one."""
-    place = own if where == OWN else others
+# A movement that is over, of an asset of the setor: of a decided one nothing is left to decide.
+_OF_AN_ASSET = "%(patrimonios)s, %(setores)s, %(name)s"
+_MOVEMENTS = {
+    "transferencias": """insert into transferencia (origem_id, destino_id, motivo, bens, pedida_por, estado, decidida_em)
+        select %(setores)s, %(setores)s, %(name)s, 1, id, 'cancelada', now()""",
+    "emprestimos": f"""insert into emprestimo (patrimonio_id, setor_id, tomador, saida, previsao, finalidade, devolvido_em,
+        registrado_por) select {_OF_AN_ASSET}, '2026-03-01', '2026-03-02', 'Feira', '2026-03-02', id""",
+    "manutencoes": f"""insert into manutencao (patrimonio_id, setor_id, fornecedor, tipo, problema, enviado_em, concluido_em,
+        custo, servico, registrada_por)
+        select {_OF_AN_ASSET}, 'corretiva', 'Não liga', '2026-03-01', '2026-03-02', 0, 'Nada', id""",
+    "baixas": f"""insert into baixa (patrimonio_id, setor_id, justificativa, motivo, data, valor, situacao_anterior, estorno,
+        registrada_por, estornada_em, estornada_por)
+        select {_OF_AN_ASSET}, 'erro_cadastro', '2026-03-01', 1, 'em_uso', 'Não era este', id, now(), id""",
+}
+
+
+def _a_movement(dsn: Dsn, kind: str, place: Place, name: str) -> str:
     with psycopg.connect(dsn.conninfo) as conn:
         row = conn.execute(
-            """with t as (
-                   insert into transferencia (origem_id, destino_id, motivo, bens, pedida_por)
-                   select %(setores)s, %(setores)s, %(name)s, 1, id from usuario where papel = 'gestor' limit 1 returning id
-               ), i as (
-                   insert into transferencia_item (transferencia_id, patrimonio_id, local_id, agente_id, estado,
-                                                   decidida_em, decidida_por)
-                   select t.id, %(patrimonios)s, %(locais)s, %(agentes)s, 'cancelada', now(), u.id
-                   from t, usuario u where u.papel = 'gestor' limit 1)
-               select id from t""",
-            {**place, "name": "Sala" if where == OWN else OTHERS_NAME},
+            f"{_MOVEMENTS[kind]} from usuario where papel = 'gestor' limit 1 returning id", {**place, "name": name}
         ).fetchone()
     return str(row and row[0])
 
 
-_MOVEMENTS = {"transferencias": _a_transfer}
 _MAKE = {"bloqueios": _a_block, "usuarios": _an_account, "chaves": _a_key}
 
 
@@ -302,12 +313,24 @@ def _kind(path: str) -> str:
 def _about_movements(path: str, own: Place) -> dict[str, Any]:
     """Of an asset that nobody has, so that nothing changes."""
     where = {"destino_id": own["setores"], "local_id": own["locais"], "agente_id": own["agentes"]}
-    said = {"observacao": "Sem o cabo"} if path.endswith(("recusa", "recusar")) else {}
-    if path.endswith(("aceite", "aceitar")):
-        said = {name: where[name] for name in ("local_id", "agente_id")}
-    if path.endswith(("transferencias", "nova")):
-        said = {**where, "motivo": "Sala nova"}
-    return {**said, "numeros": [999_999] if path.startswith("/api") else "999999"}
+    day = "2026-03-02"
+    said: dict[str, dict[str, Any]] = {
+        "transferencias": {**where, "motivo": "Sala nova"},
+        "emprestimos": {"tomador": "Escola", "saida": day, "previsao": day, "finalidade": "Feira"},
+        "manutencoes": {"problema": "Não liga", "enviado_em": day},
+        "baixas": {"motivo": "erro_cadastro", "data": day, "justificativa": "Cadastrado duas vezes"},
+        "aceit": {name: where[name] for name in ("local_id", "agente_id")},
+        "recusa": {"observacao": "Sem o cabo"},
+        "cancela": {},
+        "devol": {"devolvido_em": day},
+        "conclu": {"concluido_em": day, "custo": "1.00", "servico": "Fonte trocada"},
+        "estorn": {"estorno": "Não era este bem"},
+    }
+    end = path.rsplit("/", 1)[1] if "{id_" in path else _kind(path)
+    body = next(each for start, each in said.items() if end.startswith(start))
+    if "{id_" in path and "transferencias" not in path:
+        return body
+    return {**body, "numeros": [999_999] if path.startswith("/api") else "999999"}
 
 
 def _body(path: str, own: Place) -> dict[str, Any] | None:
@@ -349,7 +372,7 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
 
 async def _knock(c: httpx2.AsyncClient, door: str, id_: str, own: Place) -> httpx2.Response:
     method, path = door.split(" ")
-    address = path.replace("{cep}", "01001000").replace("{entidade}", "agente")
+    address = path.replace("{cep}", "01001000").replace("{motivo}", "erro_cadastro").replace("{entidade}", "agente")
     address = re.sub(r"\{(id_|sessao_id)(:uuid)?\}", id_, address)
     if method == "GET":
         return await c.get(address)
@@ -400,7 +423,7 @@ async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
             for where in (OWN, OTHERS) if DOORS[door].reach else (OWN,):
                 kind = _kind(door.split(" ")[1])
                 if kind in _MOVEMENTS:
-                    id_ = _MOVEMENTS[kind](cidade, places[OWN], places[OTHERS], where)
+                    id_ = _a_movement(cidade, kind, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
                 else:
                     id_ = _MAKE[kind](cidade) if kind in _MAKE else places[where].get(kind, str(uuid4()))
                 r = await _knock(c, door, id_, places[OWN])

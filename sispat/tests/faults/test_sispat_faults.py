@@ -9,6 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -216,3 +217,66 @@ async def test_clients_that_disconnect_in_the_middle_leave_nothing_behind(servic
         assert {r.status_code for r in respostas} == {200}
         assert await criados_sob_carga(cliente) == antes
     assert "Traceback" not in servico.saida
+
+
+async def test_kill_9_of_a_worker_in_each_kind_of_movement_leaves_it_done_once_or_not_at_all(servico, mostrar) -> None:
+    """Who repeats the request with its Idempotency-Key gets it done once, whether or not the killed worker had done it."""
+    dia = "2026-03-02"
+    async with entrar(servico, "admin@demo.local") as cliente:
+        corpo = await corpo_de_bem(cliente)
+        bem = (await cliente.post("/api/patrimonios", json=corpo)).json()
+        novo = {"numeros": [bem["numero"]]}
+        outro = {"destino_id": corpo["setor_id"], "agente_id": corpo["agente_id"], "motivo": "Mudança de sala"}
+        emprestado = {"tomador": "Escola", "saida": dia, "previsao": dia, "finalidade": "Feira"}
+        escritas: list[tuple[str, str, dict[str, Any]]] = [
+            ("pedir_transferencia", "/api/transferencias", {**novo, **outro}),
+            ("aceitar_transferencia", "/api/transferencias/{}/aceite", {"local_id": corpo["local_id"]}),
+            ("emprestar", "/api/emprestimos", {**novo, **emprestado}),
+            ("devolver_emprestimo", "/api/emprestimos/{}/devolucao", {"devolvido_em": dia}),
+            ("enviar_para_manutencao", "/api/manutencoes", {**novo, "problema": "Não liga", "enviado_em": dia}),
+            (
+                "concluir_manutencao",
+                "/api/manutencoes/{}/conclusao",
+                {"concluido_em": dia, "custo": "1", "servico": "Fonte"},
+            ),
+            (
+                "baixar",
+                "/api/baixas",
+                {**novo, "motivo": "erro_cadastro", "data": dia, "justificativa": "Em duplicidade"},
+            ),
+            ("estornar_baixa", "/api/baixas/{}/estorno", {"estorno": "Não era o mesmo"}),
+        ]
+        feito: dict[str, Any] = {}
+        mortos = 0
+        for vez, (_acao, endereco, dados) in enumerate(escritas):
+            if "{}" in endereco:
+                endereco = endereco.format(feito["items"][0]["id"])
+            chave = {"Idempotency-Key": f"movimento-{vez}"}
+            pedidos = [asyncio.create_task(cliente.post(endereco, json=dados, headers=chave)) for _ in range(2)]
+            await asyncio.sleep(0.002 * vez)  # at another point of each: none of them is missed by waiting longer
+            vitima = trabalhadores(servico)[vez % 2]
+            vitima.kill()
+            for resposta in await asyncio.gather(*pedidos, return_exceptions=True):
+                mortos += isinstance(resposta, BaseException)
+            feito = (await _ate_que_responda(cliente, endereco, dados, chave)).json()
+            servico.esperar(lambda: len(trabalhadores(servico)) == 2, 60)
+        historico = (await cliente.get(f"/api/patrimonios/{bem['id']}/historico")).json()
+    assert [e["acao"] for e in reversed(historico)] == ["criar", *(acao for acao, *_ in escritas)], (
+        "each once, in order"
+    )
+    mostrar(f"kill -9 of a worker in {len(escritas)} kinds of movement: {mortos} answers lost, each done once")
+
+
+async def _ate_que_responda(
+    cliente: httpx2.AsyncClient, endereco: str, dados: dict[str, Any], chave: dict[str, str]
+) -> httpx2.Response:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                resposta = await cliente.post(endereco, json=dados, headers=chave)
+            except httpx2.HTTPError:
+                continue
+            if resposta.status_code != 503:
+                assert resposta.is_success, resposta.text
+                return resposta
+            await asyncio.sleep(0.05)

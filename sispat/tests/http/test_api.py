@@ -124,7 +124,7 @@ async def test_every_example_of_a_body_works_as_it_is_in_the_demo_city(document,
     assert sent >= 19
 
 
-MOVEMENTS = ("/api/transferencias",)
+MOVEMENTS = ("/api/transferencias", "/api/emprestimos", "/api/manutencoes", "/api/baixas")
 
 
 def _example(document: dict[str, Any], body: dict[str, Any]) -> Any:

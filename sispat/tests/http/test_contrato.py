@@ -214,7 +214,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
 async def _movimentos(pedir: Any, escritos: dict[str, Any]) -> None:
     """A transfer of three, accepted, refused and cancelled one by one; what is given is registered first."""
     destino = {"destino_id": escritos["setor_id"], **{n: escritos[n] for n in ("local_id", "agente_id")}}
-    novo = {n: v for n, v in escritos.items() if n != "numeros_serie"} | {"quantidade": 3}
+    novo = {n: v for n, v in escritos.items() if n != "numeros_serie"} | {"quantidade": 6}
     r = await pedir("POST", "/api/patrimonios", esperado=201, json=novo)
     primeiro = r.json()["numero"]
     pedido = {"numeros": [primeiro, primeiro + 1, primeiro + 2], "motivo": "Sala nova", **destino}
@@ -226,8 +226,22 @@ async def _movimentos(pedir: Any, escritos: dict[str, Any]) -> None:
         await pedir("POST", f"{uma}/{fim}", f"{modelo}/{fim}", json=corpo | {"numeros": [primeiro + n]})
     await pedir("GET", uma, modelo)
     await pedir("GET", f"{uma}/bens", f"{modelo}/bens")
-    await pedir("GET", "/api/transferencias")
-    await pedir("GET", "/api/transferencias.csv")
+    dias = {"saida": "2026-03-02", "previsao": "2026-03-20"}
+    for plural, fim, abre, fecha in (
+        ("emprestimos", "devolucao", {**dias, "tomador": "Escola", "finalidade": "Feira"}, {"devolvido_em": "2026-03-09"}),
+        ("manutencoes", "conclusao", {"problema": "Não liga", "enviado_em": "2026-03-02"},
+         {"concluido_em": "2026-03-09", "custo": "1.00", "servico": "Fonte trocada"}),
+        ("baixas", "estorno", {"motivo": "erro_cadastro", "data": "2026-03-02", "justificativa": "Cadastrado duas vezes"},
+         {"estorno": "Não era o mesmo bem"}),
+    ):  # fmt: skip
+        r = await pedir("POST", f"/api/{plural}", esperado=201, json={**abre, "numeros": [primeiro + 3, primeiro + 4]})
+        uma, modelo = f"/api/{plural}/{r.json()['items'][0]['id']}", f"/api/{plural}/{{id_}}"
+        await pedir("GET", uma, modelo)
+        for feita in r.json()["items"]:
+            await pedir("POST", f"/api/{plural}/{feita['id']}/{fim}", f"{modelo}/{fim}", json=fecha)
+    for plural in ("transferencias", "emprestimos", "manutencoes", "baixas"):
+        await pedir("GET", f"/api/{plural}")
+        await pedir("GET", f"/api/{plural}.csv")
 
 
 def novo_nome(linha: dict[str, Any], entrada: type[Input]) -> dict[str, Any]:

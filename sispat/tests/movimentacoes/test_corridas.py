@@ -63,6 +63,8 @@ def _new(plural: str, body: Callable[[Scene], dict[str, Any]]) -> Request:
     return ask
 
 
+DAY = "2026-03-02"
+LOAN = {"tomador": "Escola estadual", "saida": DAY, "previsao": "2026-03-20", "finalidade": "Feira de ciências"}
 ACTS = {
     "pedir": Act(
         "em_uso", "em_transferencia",
@@ -71,9 +73,27 @@ ACTS = {
     "aceitar": Act("em_transferencia", "em_uso", _open("transferencias", "aceite", lambda s: s.custody)),
     "recusar": Act("em_transferencia", "em_uso", _open("transferencias", "recusa", lambda _: {"observacao": "Quebrado"})),
     "cancelar": Act("em_transferencia", "em_uso", _open("transferencias", "cancelamento", lambda _: {})),
+    "emprestar": Act("em_uso", "emprestado", _new("emprestimos", lambda _: LOAN)),
+    "devolver": Act("emprestado", "em_uso", _open("emprestimos", "devolucao", lambda _: {"devolvido_em": DAY})),
+    "enviar": Act("em_uso", "em_manutencao", _new("manutencoes", lambda _: {"problema": "Não liga", "enviado_em": DAY})),
+    "concluir": Act(
+        "em_manutencao", "em_uso",
+        _open("manutencoes", "conclusao", lambda _: {"concluido_em": DAY, "custo": "1.00", "servico": "Fonte"}),
+    ),
+    "baixar": Act(
+        "em_uso", "baixado",
+        _new("baixas", lambda _: {"motivo": "erro_cadastro", "data": DAY, "justificativa": "Cadastrado duas vezes"}),
+    ),
+    "estornar": Act("baixado", "em_uso", _open("baixas", "estorno", lambda _: {"estorno": "Não era o mesmo bem"})),
 }  # fmt: skip
 # How an asset gets into each state, and which kind of movement is then open.
-INTO = {"em_uso": None, "em_transferencia": ("pedir", "transferencias")}
+INTO = {
+    "em_uso": None,
+    "em_transferencia": ("pedir", "transferencias"),
+    "emprestado": ("emprestar", "emprestimos"),
+    "em_manutencao": ("enviar", "manutencoes"),
+    "baixado": ("baixar", "baixas"),
+}
 
 
 def outcomes(state: str, acts: tuple[str, str], movable: set[str]) -> set[tuple[str, tuple[bool, ...]]]:
@@ -95,7 +115,7 @@ def outcomes(state: str, acts: tuple[str, str], movable: set[str]) -> set[tuple[
 
 def _rows(cidade: Dsn, sql: str, *values: object) -> list[Any]:
     with psycopg.connect(cidade.conninfo) as conn:
-        return conn.execute(sql, values).fetchall()
+        return conn.execute(sql, values[0] if values and isinstance(values[0], dict) else values).fetchall()
 
 
 async def _scene(c: httpx2.AsyncClient, cidade: Dsn, state: str, numero: int) -> Scene:
@@ -166,11 +186,13 @@ async def test_two_people_and_one_asset_have_one_legal_outcome(cliente, cidade) 
 
 def _open_movements(cidade: Dsn, id_: str) -> set[str]:
     """The states that open movements of an asset stand for."""
-    return {
-        state
-        for (state,) in _rows(
-            cidade,
-            "select 'em_transferencia' from transferencia_item where patrimonio_id = %s and estado = 'pendente'",
-            id_,
-        )
-    }
+    found = _rows(
+        cidade,
+        """select 'em_transferencia' from transferencia_item where patrimonio_id = %(id)s and estado = 'pendente'
+           union all select 'emprestado' from emprestimo where patrimonio_id = %(id)s and devolvido_em is null
+           union all select 'em_manutencao' from manutencao where patrimonio_id = %(id)s and concluido_em is null
+           union all select 'baixado' from baixa where patrimonio_id = %(id)s and estornada_em is null""",
+        {"id": id_},
+    )
+    assert len(found) == len(set(found)), "one of each at most"
+    return {state for (state,) in found}

@@ -18,14 +18,26 @@ _PORTUGUESE = re.compile(
     re.IGNORECASE,
 )
 # Files, documents, and the page of Esteio, which has both languages of its own.
-_NOT_OURS = ("/static", "/api", "/patrimonios.csv", "/transferencias.csv", "/operacao", "/metrics")
+_NOT_OURS = (
+    "/static",
+    "/api",
+    "/patrimonios.csv",
+    "/transferencias.csv",
+    "/emprestimos.csv",
+    "/manutencoes.csv",
+    "/baixas.csv",
+    "/operacao",
+    "/metrics",
+)
 _ENDS = ("/sair", "/idioma", "/conta/sessoes/encerrar")  # the walk, or its language
 _WRITTEN = """
 select valor from (
     select descricao from patrimonio union select marca from patrimonio union select modelo from patrimonio
     union select nome from setor union select nome from local union select nome from agente union select cargo from agente
     union select nome from classe union select nome from usuario union select email from usuario
-    union select split_part(nome, ' ', 1) from usuario
+    union select split_part(nome, ' ', 1) from usuario union select problema from manutencao
+    union select fornecedor from manutencao union select tomador from emprestimo union select finalidade from emprestimo
+    union select motivo from transferencia union select justificativa from baixa
 ) as escrito (valor) where valor <> ''"""
 
 

@@ -11,7 +11,7 @@ import psycopg
 
 __all__ = ["MOVEMENTS", "insert_movements"]
 
-MOVEMENTS = ("transferencia",)
+MOVEMENTS = ("transferencia", "emprestimo", "manutencao", "baixa")
 
 # Every other one goes to a setor of the demo's responsavel, so that there is something to accept.
 _TRANSFERS = """
@@ -39,7 +39,44 @@ insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
 select %(admin)s, 'demo', 'transferencia', id, 'pedir_transferencia', jsonb_build_object('numero', numero) from asked"""
 
 
+# The days are counted from the last day of the city's purchases, so that some of these are late and others not.
+_LOANS = """
+with made as (
+    insert into emprestimo (id, patrimonio_id, setor_id, tomador, saida, previsao, finalidade, registrado_por)
+    select md5('emprestimo' || id::text)::uuid, id, setor_id, 'Escola Estadual Rui Barbosa', date '2026-09-01',
+           date '2026-09-01' + (numero %% 240)::int, 'Feira de ciências', %(admin)s
+    from patrimonio where situacao = 'emprestado' order by numero
+    returning id, numero
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
+select %(admin)s, 'demo', 'emprestimo', id, 'emprestar', jsonb_build_object('numero', numero) from made"""
+
+_REPAIRS = """
+with made as (
+    insert into manutencao (id, patrimonio_id, setor_id, tipo, problema, fornecedor, enviado_em, previsao, registrada_por)
+    select md5('manutencao' || id::text)::uuid, id, setor_id, 'corretiva', 'Não liga', 'Oficina Central', date '2026-09-01',
+           date '2026-09-01' + (numero %% 240)::int, %(admin)s
+    from patrimonio where situacao = 'em_manutencao' order by numero
+    returning id, numero
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
+select %(admin)s, 'demo', 'manutencao', id, 'enviar_para_manutencao', jsonb_build_object('numero', numero) from made"""
+
+_WRITE_OFFS = """
+with made as (
+    insert into baixa (id, patrimonio_id, setor_id, motivo, data, justificativa, portaria, membros, laudo, valor,
+                       situacao_anterior, registrada_por)
+    select md5('baixa' || id::text)::uuid, id, setor_id, 'inutilizacao', greatest(data_disponivel, date '2026-06-30'),
+           'Sem conserto que valha a pena', '17/2026', E'Ana Souza\\nRui Lima\\nEva Castro', 'L-' || numero, valor, 'em_uso',
+           %(admin)s
+    from patrimonio where situacao = 'baixado' order by numero
+    returning id, numero
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
+select %(admin)s, 'demo', 'baixa', id, 'baixar', jsonb_build_object('numero', numero) from made"""
+
+
 def insert_movements(conn: psycopg.Connection[Any], admin: str) -> None:
     """Write them; `admin` is who did all of it."""
-    for statement in (_TRANSFERS,):
+    for statement in (_TRANSFERS, _LOANS, _REPAIRS, _WRITE_OFFS):
         conn.execute(statement, {"admin": admin})

@@ -12,10 +12,12 @@ that say `while_pending`; all others raise `StepPending`. The use of an API key 
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from starlette.requests import HTTPConnection, Request, cookie_parser
 from starlette.types import Scope
@@ -58,6 +60,11 @@ class RequestContext(Context):
     def service(self) -> Service:
         """The process' own things."""
         return service_of(self.request)
+
+    @property
+    def today(self) -> dt.date:
+        """The date on the city's clocks."""
+        return dt.datetime.now(ZoneInfo(self.service.settings.timezone)).date()
 
 
 def request_id_of(request: Request) -> str:

@@ -10,7 +10,7 @@ from sispat.kernel.errors import InvalidData
 from sispat.kernel.i18n import _
 from sispat.kernel.labelled import Labelled
 
-__all__ = ["TRANSITIONS", "Conservacao", "Posse", "Situacao", "require_open"]
+__all__ = ["REVERSALS", "TRANSITIONS", "Conservacao", "Posse", "Situacao", "require_open"]
 
 
 class Situacao(Labelled):
@@ -52,12 +52,19 @@ TRANSITIONS: dict[Situacao, frozenset[Situacao]] = {
     _S.BAIXADO: frozenset(),
 }
 
+REVERSALS: dict[Situacao, frozenset[Situacao]] = {_S.BAIXADO: frozenset({_S.EM_USO, _S.NAO_LOCALIZADO})}
+"""The ways back that only taking a record back opens: an audited estorno."""
 
-def require_open(numero: int, now: Situacao, to: Situacao) -> None:
-    """Raise `InvalidData` unless the way from `now` to `to` is open, naming the asset and the ways that are."""
-    if to in TRANSITIONS[now]:
+
+def require_open(numero: int, now: Situacao, to: Situacao, *, reversing: bool = False) -> None:
+    """Raise `InvalidData` unless the way from `now` to `to` is open, naming the asset and the ways that are.
+
+    `reversing`: what led to `now` is taken back, so that the way is one of `REVERSALS`.
+    """
+    open_ways = REVERSALS.get(now, frozenset()) if reversing else TRANSITIONS[now]
+    if to in open_ways:
         return
-    ways = ", ".join(f"“{each.label}”" for each in Situacao if each in TRANSITIONS[now]) or _("nenhuma")
+    ways = ", ".join(f"“{each.label}”" for each in Situacao if each in open_ways) or _("nenhuma")
     raise InvalidData(
         {
             "situacao": _(

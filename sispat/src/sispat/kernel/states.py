@@ -67,13 +67,14 @@ async def move(
     *,
     custody: Custody | None = None,
     in_any_setor: bool = False,
+    reversing: bool = False,
 ) -> None:
     """Move the assets to `to`; `because` is what the audit calls it, such as `enviar_para_manutencao`.
 
     `custody` changes with the state, in the same record of the audit. `in_any_setor`: the use case knows by another record
-    that these assets are the person's to move, such as a transfer to a setor of theirs. The permission is the use case's to
-    ask. Raises `NotFound` for an asset that is not there or out of reach, and `InvalidData` for one from whose state the way
-    is closed; then no asset is moved.
+    that these assets are the person's to move, such as a transfer to a setor of theirs. `reversing`: what led to their
+    state is taken back (`situacoes.REVERSALS`). The permission is the use case's to ask. Raises `NotFound` for an asset
+    that is not there or out of reach, and `InvalidData` for one from whose state the way is closed; then no asset is moved.
     """
     wanted = set(ids)
     async with ctx.conn.transaction():
@@ -83,7 +84,7 @@ async def move(
         for missing in sorted(wanted - {row[0] for row in rows}):
             raise NotFound(_("O bem"), missing)
         for _id, numero, state in rows:
-            require_open(numero, Situacao(state), to)
+            require_open(numero, Situacao(state), to, reversing=reversing)
         values = {
             "ids": [row[0] for row in rows],
             "to": to,

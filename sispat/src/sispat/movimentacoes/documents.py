@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from sispat.cadastros.documents import REFERENCES
 from sispat.kernel.fields import Entity
-from sispat.movimentacoes.fields import TRANSFERENCIA, ItemDeTransferencia
+from sispat.movimentacoes.fields import BAIXA, EMPRESTIMO, MANUTENCAO, TRANSFERENCIA, ItemDeTransferencia
 
 __all__ = ["DOCUMENTS", "ItensDaTransferencia", "made_of", "pages_of"]
 
@@ -35,7 +35,8 @@ class ReferenciaBem(BaseModel):
 
 _REFERENCES = {**REFERENCES, "usuario": ReferenciaUsuario, "patrimonio": ReferenciaBem}
 DOCUMENTS: dict[str, Any] = {
-    entity.name: entity.document(entity.name.capitalize(), references=_REFERENCES) for entity in (TRANSFERENCIA,)
+    entity.name: entity.document(entity.name.capitalize(), references=_REFERENCES)
+    for entity in (TRANSFERENCIA, EMPRESTIMO, MANUTENCAO, BAIXA)
 }
 _Item: Any = Entity("item", "Item", given=ItemDeTransferencia).document("BemDaTransferencia", references=_REFERENCES)
 

@@ -18,7 +18,7 @@ def export(kind: Kind, asked: ListaDeMovimentacoes) -> CsvExport:
     columns = [spec for spec in kind.entity.fields.values() if spec.ui.in_csv]
 
     async def lot(ctx: RequestContext, below: int | None) -> tuple[list[Sequence[str]], int | None]:
-        found, following = await reading.lote_exportado(ctx, kind, asked, below)
+        found, following = await reading.lote_exportado(ctx, kind, asked, ctx.today, below)
         return [[spec.plain(each[spec.member]) for spec in columns] for each in found], following
 
     return CsvExport(kind.plural, [spec.member for spec in columns], lot)

@@ -8,16 +8,26 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 
+from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import _, lazy
-from sispat.kernel.inputs import BlankIsNone, Input, Legible, example
+from sispat.kernel.inputs import BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, example
+from sispat.kernel.situacoes import Situacao
 from sispat.movimentacoes.inputs import Numeros
-from sispat.movimentacoes.rules import EstadoDaTransferencia
+from sispat.movimentacoes.rules import (
+    EstadoDaBaixa,
+    EstadoDaManutencao,
+    EstadoDaTransferencia,
+    EstadoDoEmprestimo,
+    MotivoDaBaixa,
+    TipoDeManutencao,
+)
 
 __all__ = [
-    "TRANSFERENCIA", "AceiteDeTransferencia", "CancelamentoDeTransferencia", "ItemDeTransferencia", "NovaTransferencia",
-    "RecusaDeTransferencia",
+    "BAIXA", "EMPRESTIMO", "MANUTENCAO", "TRANSFERENCIA", "AceiteDeTransferencia", "CancelamentoDeTransferencia",
+    "ConclusaoDeManutencao", "DevolucaoDeEmprestimo", "EstornoDeBaixa", "ItemDeTransferencia", "NovaBaixa", "NovaManutencao",
+    "NovaTransferencia", "NovoEmprestimo", "RecusaDeTransferencia",
 ]  # fmt: skip
 
 # Examples name records of the demo city, whose ids are always the same.
@@ -131,3 +141,232 @@ class ItemDeTransferencia(BaseModel):
     decidida_por: Annotated[UUID | None, Ui("Decidida por", refers_to="usuario")]
     decidida_em: Annotated[dt.datetime | None, Ui("Decidida em")]
     observacao: Annotated[str, Ui("Observação")]
+
+
+def _after(first: dt.date | None, second: dt.date | None, field: str) -> None:
+    if first is not None and second is not None and second < first:
+        raise InvalidData({field: _("A data deve ser igual ou posterior a %(date)s.", date=formats.date(first))})
+
+
+class DadosDoEmprestimo(Input):
+    """Who gets an asset for a while, and until when."""
+
+    agente_id: Annotated[
+        UUID | None,
+        BlankIsNone,
+        Ui("Quem fica com o bem", "Quando é alguém da prefeitura.", refers_to="agente"),
+    ] = None
+    tomador: Annotated[
+        str,
+        Field(max_length=120),
+        Legible,
+        Ui("Ou pessoa ou entidade de fora", "O nome, quando o bem sai da prefeitura."),
+    ] = ""
+    tomador_doc: Annotated[
+        CpfOrCnpj | None,
+        BlankIsNone,
+        Ui("CPF ou CNPJ de quem é de fora", "O CPF só é mostrado em parte.", width="media"),
+    ] = None
+    contato: Annotated[str, Field(max_length=120), Legible, Ui("Contato", "Telefone ou e-mail.", width="media")] = ""
+    saida: Annotated[Date, Ui("Emprestado em", width="curta")]
+    previsao: Annotated[Date, Ui("Devolver até", width="curta")]
+    finalidade: Annotated[str, Field(min_length=3, max_length=500), Legible, Ui("Finalidade", long=True)]
+
+
+class NovoEmprestimo(DadosDoEmprestimo):
+    """Assets that are lent together; each is a loan of its own, and comes back by itself."""
+
+    model_config = example(
+        numeros=[4], tomador="Escola Estadual Rui Barbosa", saida="2026-03-02", previsao="2026-03-20",
+        finalidade="Feira de ciências",
+    )  # fmt: skip
+
+    numeros: Annotated[Numeros, Ui("Números dos bens", _NUMBERS)]
+
+    @model_validator(mode="after")
+    def _to_somebody_for_a_while(self) -> Self:
+        if (self.agente_id is not None) == bool(self.tomador):
+            raise InvalidData(
+                {"agente_id": _("Diga quem fica com o bem: alguém da prefeitura ou de fora, e não ambos.")}
+            )
+        _after(self.saida, self.previsao, "previsao")
+        return self
+
+
+class DevolucaoDeEmprestimo(Input):
+    """An asset that came back."""
+
+    model_config = example(devolvido_em="2026-03-18", observacao="Voltou com todos os cabos")
+
+    devolvido_em: Annotated[Date, Ui("Devolvido em", width="curta")]
+    observacao: Annotated[
+        str, Field(max_length=500), Legible, Ui("Observação", "Em que estado voltou, o que faltou.", long=True)
+    ] = ""
+
+
+class _Emprestimo(BaseModel):
+    """What the service gives a loan, and what is typed when it ends."""
+
+    id: Annotated[UUID, Ui("Identificador", in_csv=False)]
+    numero: Annotated[int, Ui("Número")]
+    estado: Annotated[EstadoDoEmprestimo, Ui("Estado")]
+    patrimonio_id: Annotated[UUID, Ui("Bem", refers_to="patrimonio")]
+    setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
+    devolvido_em: Annotated[dt.date | None, Ui("Devolvido em")]
+    observacao: Annotated[str, Ui("Observação", long=True)]
+    registrado_por: Annotated[UUID, Ui("Registrado por", refers_to="usuario")]
+    criado_em: Annotated[dt.datetime, Ui("Registrado em")]
+    versao: Annotated[int, Ui("Versão", in_csv=False)]
+
+
+EMPRESTIMO = Entity(
+    name="emprestimo",
+    label=lazy("Empréstimo"),
+    typed=(DadosDoEmprestimo,),
+    given=_Emprestimo,
+    path="/emprestimos",
+    title="numero",
+)
+
+
+class DadosDaManutencao(Input):
+    """What is to be done with an asset, by whom."""
+
+    tipo: Annotated[TipoDeManutencao, Ui("Tipo")] = TipoDeManutencao.CORRETIVA
+    problema: Annotated[str, Field(min_length=3, max_length=1000), Legible, Ui("O que precisa ser feito", long=True)]
+    fornecedor: Annotated[str, Field(max_length=120), Legible, Ui("Oficina ou fornecedor")] = ""
+    fornecedor_doc: Annotated[
+        CpfOrCnpj | None, BlankIsNone, Ui("CPF ou CNPJ do fornecedor", "O CPF só é mostrado em parte.", width="media")
+    ] = None
+    em_garantia: Annotated[bool, Ui("Coberta pela garantia")] = False
+    enviado_em: Annotated[Date, Ui("Enviado em", width="curta")]
+    previsao: Annotated[Date | None, BlankIsNone, Ui("Deve voltar até", width="curta")] = None
+
+
+class NovaManutencao(DadosDaManutencao):
+    """Assets that are sent together; each is a maintenance of its own, with its own cost."""
+
+    model_config = example(
+        numeros=[5], problema="Não liga", fornecedor="Oficina Central", enviado_em="2026-03-02", previsao="2026-03-20"
+    )
+
+    numeros: Annotated[Numeros, Ui("Números dos bens", _NUMBERS)]
+
+    @model_validator(mode="after")
+    def _comes_back_later(self) -> Self:
+        _after(self.enviado_em, self.previsao, "previsao")
+        return self
+
+
+class ConclusaoDeManutencao(Input):
+    """What was done, and what it cost."""
+
+    model_config = example(concluido_em="2026-03-18", custo="350.00", servico="Fonte trocada")
+
+    concluido_em: Annotated[Date, Ui("Concluída em", width="curta")]
+    custo: Annotated[Money, Ui("Custo", "Em reais; 0,00 quando nada custou.", width="curta")]
+    servico: Annotated[str, Field(min_length=3, max_length=1000), Legible, Ui("O que foi feito", long=True)]
+    servico_garantido_ate: Annotated[Date | None, BlankIsNone, Ui("Garantia do serviço até", width="curta")] = None
+
+
+class _Manutencao(BaseModel):
+    """What the service gives a maintenance, and what is typed when it ends."""
+
+    id: Annotated[UUID, Ui("Identificador", in_csv=False)]
+    numero: Annotated[int, Ui("Número")]
+    estado: Annotated[EstadoDaManutencao, Ui("Estado")]
+    patrimonio_id: Annotated[UUID, Ui("Bem", refers_to="patrimonio")]
+    setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
+    concluido_em: Annotated[dt.date | None, Ui("Concluída em")]
+    custo: Annotated[Money | None, Ui("Custo")]
+    servico: Annotated[str, Ui("O que foi feito", long=True)]
+    servico_garantido_ate: Annotated[dt.date | None, Ui("Garantia do serviço até")]
+    registrada_por: Annotated[UUID, Ui("Registrada por", refers_to="usuario")]
+    criado_em: Annotated[dt.datetime, Ui("Registrada em")]
+    versao: Annotated[int, Ui("Versão", in_csv=False)]
+
+
+MANUTENCAO = Entity(
+    name="manutencao",
+    label=lazy("Manutenção"),
+    typed=(DadosDaManutencao,),
+    given=_Manutencao,
+    path="/manutencoes",
+    title="numero",
+)
+
+
+class DadosDaBaixa(Input):
+    """Why an asset leaves the books, with what this motive asks for (rules.REQUIRED)."""
+
+    motivo: Annotated[MotivoDaBaixa, Ui("Motivo")]
+    data: Annotated[Date, Ui("Data da baixa", width="curta")]
+    justificativa: Annotated[
+        str,
+        Field(min_length=10, max_length=2000),
+        Legible,
+        Ui("Justificativa", "O que aconteceu ou por que interessa à cidade, em pelo menos 10 letras.", long=True),
+    ]
+    processo: Annotated[
+        str, Field(max_length=60), Legible, Ui("Processo administrativo", "O número.", width="media")
+    ] = ""
+    portaria: Annotated[
+        str, Field(max_length=60), Legible, Ui("Portaria da comissão", "O número e o ano.", width="media")
+    ] = ""
+    membros: Annotated[str, Field(max_length=1000), Legible, Ui("Membros da comissão", "Um por linha.", long=True)] = ""
+    valor_avaliado: Annotated[
+        Money | None, BlankIsNone, Ui("Valor da avaliação", "De cada bem, em reais.", width="curta")
+    ] = None
+    laudo: Annotated[str, Field(max_length=60), Legible, Ui("Número do laudo", width="media")] = ""
+    destinatario: Annotated[str, Field(max_length=120), Legible, Ui("Quem recebe o bem")] = ""
+    destinatario_doc: Annotated[
+        CpfOrCnpj | None, BlankIsNone, Ui("CPF ou CNPJ de quem recebe", "O CPF só é mostrado em parte.", width="media")
+    ] = None
+    boletim: Annotated[str, Field(max_length=60), Legible, Ui("Boletim de ocorrência", "O número.", width="media")] = ""
+    data_ocorrencia: Annotated[Date | None, BlankIsNone, Ui("Quando aconteceu", width="curta")] = None
+
+
+class NovaBaixa(DadosDaBaixa):
+    """Assets that leave together, for one motive; each has a write-off of its own."""
+
+    model_config = example(
+        numeros=[6], motivo="furto_roubo", data="2026-03-02", justificativa="Sala arrombada no fim de semana",
+        boletim="BO 4711/2026", data_ocorrencia="2026-03-01",
+    )  # fmt: skip
+
+    numeros: Annotated[Numeros, Ui("Números dos bens", _NUMBERS)]
+
+    @model_validator(mode="after")
+    def _happened_before(self) -> Self:
+        if self.data_ocorrencia is not None and self.data_ocorrencia > self.data:
+            raise InvalidData({"data_ocorrencia": _("Aconteceu antes da baixa, ou no mesmo dia: confira as datas.")})
+        return self
+
+
+class EstornoDeBaixa(Input):
+    """Why a write-off is taken back."""
+
+    model_config = example(estorno="O bem foi encontrado no depósito")
+
+    estorno: Annotated[str, Field(min_length=10, max_length=2000), Legible, Ui("Por que a baixa é desfeita", long=True)]
+
+
+class _Baixa(BaseModel):
+    """What the service gives a write-off, and what is typed when it is taken back."""
+
+    id: Annotated[UUID, Ui("Identificador", in_csv=False)]
+    numero: Annotated[int, Ui("Número")]
+    estado: Annotated[EstadoDaBaixa, Ui("Estado")]
+    patrimonio_id: Annotated[UUID, Ui("Bem", refers_to="patrimonio")]
+    setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
+    valor: Annotated[Money, Ui("Valor do bem")]
+    situacao_anterior: Annotated[Situacao, Ui("Situação antes")]
+    registrada_por: Annotated[UUID, Ui("Registrada por", refers_to="usuario")]
+    criado_em: Annotated[dt.datetime, Ui("Registrada em")]
+    estornada_em: Annotated[dt.datetime | None, Ui("Desfeita em")]
+    estornada_por: Annotated[UUID | None, Ui("Desfeita por", refers_to="usuario")]
+    estorno: Annotated[str, Ui("Por que foi desfeita", long=True)]
+    versao: Annotated[int, Ui("Versão", in_csv=False)]
+
+
+BAIXA = Entity(name="baixa", label=lazy("Baixa"), typed=(DadosDaBaixa,), given=_Baixa, path="/baixas", title="numero")

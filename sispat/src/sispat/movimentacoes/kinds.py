@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sispat.kernel.fields import Entity, FieldSpec
 from sispat.kernel.i18n import lazy
 from sispat.kernel.labelled import Labelled
 from sispat.kernel.permissions import Action
 from sispat.movimentacoes import rules
-from sispat.movimentacoes.listing import ListaDeMovimentacoes, ListaDeTransferencias
-from sispat.movimentacoes.sql import transferencias
+from sispat.movimentacoes.listing import (
+    ListaDeBaixas,
+    ListaDeEmprestimos,
+    ListaDeManutencoes,
+    ListaDeMovimentacoes,
+    ListaDeTransferencias,
+)
+from sispat.movimentacoes.sql import away, transferencias
 from sispat.movimentacoes.sql.listing import Table
 
-__all__ = ["KINDS", "TRANSFERENCIAS", "Kind"]
+__all__ = ["BAIXAS", "EMPRESTIMOS", "KINDS", "MANUTENCOES", "TRANSFERENCIAS", "Kind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +41,11 @@ class Kind:
     estados: type[Labelled]
     asked: type[ListaDeMovimentacoes]
     columns: tuple[str, ...]
+    due: tuple[str, str] | None = None
+    """The state that is open, and the one that it is shown as after its day, `previsao`."""
+    acts: tuple[tuple[str, str, str, Action], ...] = ()
+    """What its card offers: the state in which it does, the end of the address, the label, who may."""
+    made_at: str = "nova"
 
     @property
     def entity(self) -> Entity:
@@ -42,6 +56,13 @@ class Kind:
     def path(self) -> str:
         """Of its list."""
         return f"/{self.plural}"
+
+    def shown_state(self, stored: Mapping[str, Any], today: dt.date) -> Labelled:
+        """The state as people see it: what is open after its day is late."""
+        state = self.estados(stored["estado"])
+        if self.due and state == self.due[0] and stored["previsao"] and stored["previsao"] < today.isoformat():
+            return self.estados(self.due[1])
+        return state
 
     @property
     def listed(self) -> list[FieldSpec]:
@@ -60,4 +81,43 @@ TRANSFERENCIAS = Kind(
     asked=ListaDeTransferencias,
     columns=("origem_id", "destino_id", "bens", "pedida_por", "criado_em"),
 )
-KINDS = (TRANSFERENCIAS,)
+EMPRESTIMOS = Kind(
+    table=away.EMPRESTIMOS,
+    plural="emprestimos",
+    title=lazy("Empréstimos"),
+    help=lazy("Bens que saem por um tempo, dentro ou fora da prefeitura, e voltam."),
+    new=lazy("Emprestar"),
+    action=rules.EMPRESTAR,
+    estados=rules.EstadoDoEmprestimo,
+    asked=ListaDeEmprestimos,
+    columns=("patrimonio_id", "agente_id", "tomador", "saida", "previsao"),
+    due=(rules.EstadoDoEmprestimo.ABERTO, rules.EstadoDoEmprestimo.ATRASADO),
+    acts=((rules.EstadoDoEmprestimo.ABERTO, "devolver", lazy("Registrar a devolução"), rules.DEVOLVER),),
+    made_at="novo",
+)
+MANUTENCOES = Kind(
+    table=away.MANUTENCOES,
+    plural="manutencoes",
+    title=lazy("Manutenções"),
+    help=lazy("Bens em conserto ou revisão, com o que foi feito, o custo e a garantia."),
+    new=lazy("Enviar para manutenção"),
+    action=rules.ENVIAR_PARA_MANUTENCAO,
+    estados=rules.EstadoDaManutencao,
+    asked=ListaDeManutencoes,
+    columns=("patrimonio_id", "problema", "fornecedor", "enviado_em", "previsao", "custo"),
+    due=(rules.EstadoDaManutencao.ABERTA, rules.EstadoDaManutencao.ATRASADA),
+    acts=((rules.EstadoDaManutencao.ABERTA, "concluir", lazy("Concluir a manutenção"), rules.CONCLUIR_MANUTENCAO),),
+)
+BAIXAS = Kind(
+    table=away.BAIXAS,
+    plural="baixas",
+    title=lazy("Baixas"),
+    help=lazy("Bens que saíram do patrimônio, por que e com que papéis."),
+    new=lazy("Dar baixa"),
+    action=rules.BAIXAR,
+    estados=rules.EstadoDaBaixa,
+    asked=ListaDeBaixas,
+    columns=("patrimonio_id", "motivo", "data", "valor", "registrada_por"),
+    acts=((rules.EstadoDaBaixa.EFETIVA, "estornar", lazy("Desfazer a baixa"), rules.ESTORNAR_BAIXA),),
+)
+KINDS = (TRANSFERENCIAS, EMPRESTIMOS, MANUTENCOES, BAIXAS)

@@ -18,9 +18,12 @@ from sispat.kernel.fields import Ui
 from sispat.kernel.i18n import _
 from sispat.kernel.inputs import BlankIsNone
 from sispat.kernel.paging import Paged
-from sispat.movimentacoes.rules import EstadoDaTransferencia
+from sispat.movimentacoes.rules import EstadoDaBaixa, EstadoDaManutencao, EstadoDaTransferencia, EstadoDoEmprestimo
 
-__all__ = ["ListPage", "ListaDeItens", "ListaDeMovimentacoes", "ListaDeTransferencias", "cursor_at", "place_of"]
+__all__ = [
+    "ListPage", "ListaDeBaixas", "ListaDeEmprestimos", "ListaDeItens", "ListaDeManutencoes", "ListaDeMovimentacoes",
+    "ListaDeTransferencias", "cursor_at", "place_of",
+]  # fmt: skip
 
 
 class ListaDeMovimentacoes(Paged):
@@ -35,6 +38,24 @@ class ListaDeTransferencias(ListaDeMovimentacoes):
     """The same of transfers: `setor` as origin or as destination."""
 
     estado: Annotated[EstadoDaTransferencia | None, BlankIsNone, Ui("Estado")] = None
+
+
+class ListaDeEmprestimos(ListaDeMovimentacoes):
+    """The same of loans; `atrasado`: open, and due before today."""
+
+    estado: Annotated[EstadoDoEmprestimo | None, BlankIsNone, Ui("Estado")] = None
+
+
+class ListaDeManutencoes(ListaDeMovimentacoes):
+    """The same of maintenance; `atrasada`: open, and due before today."""
+
+    estado: Annotated[EstadoDaManutencao | None, BlankIsNone, Ui("Estado")] = None
+
+
+class ListaDeBaixas(ListaDeMovimentacoes):
+    """The same of write-offs."""
+
+    estado: Annotated[EstadoDaBaixa | None, BlankIsNone, Ui("Estado")] = None
 
 
 class ListaDeItens(Paged):

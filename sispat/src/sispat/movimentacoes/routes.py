@@ -15,18 +15,26 @@ from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import FieldSpec, labels_of, specs
-from sispat.movimentacoes.actions import reading, transferencias
+from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, reading, transferencias
+from sispat.movimentacoes.away_screens import Baixa, Conclusao, Devolucao, Emprestimo, Envio, Estorno
 from sispat.movimentacoes.documents import DOCUMENTS, ItensDaTransferencia, made_of, pages_of
 from sispat.movimentacoes.export import export
 from sispat.movimentacoes.fields import (
     AceiteDeTransferencia,
     CancelamentoDeTransferencia,
+    ConclusaoDeManutencao,
+    DevolucaoDeEmprestimo,
+    EstornoDeBaixa,
     ItemDeTransferencia,
+    NovaBaixa,
+    NovaManutencao,
     NovaTransferencia,
+    NovoEmprestimo,
     RecusaDeTransferencia,
 )
-from sispat.movimentacoes.kinds import KINDS, TRANSFERENCIAS, Kind
+from sispat.movimentacoes.kinds import BAIXAS, EMPRESTIMOS, KINDS, MANUTENCOES, TRANSFERENCIAS, Kind
 from sispat.movimentacoes.listing import ListaDeItens, ListaDeMovimentacoes, ListPage
+from sispat.movimentacoes.rules import BAIXAR, REQUIRED, MotivoDaBaixa
 from sispat.movimentacoes.transferencia_screens import Aceite, Cancelamento, Pedido, Recusa
 from sispat.ui.fields import FormField
 from sispat.ui.forms import form
@@ -46,7 +54,7 @@ def _reading(kind: Kind) -> None:
 
     async def listar(ctx: RequestContext, pedido: ListaDeMovimentacoes) -> Reply:
         """Da mais nova à mais antiga, filtradas; páginas por chave (`next` vai em `cursor`)."""
-        found = await reading.listar(ctx, kind, pedido)
+        found = await reading.listar(ctx, kind, pedido, ctx.today)
         return Document(page_of_documents(found.documents, found.following, None))
 
     async def exportar(ctx: RequestContext, pedido: ListaDeMovimentacoes) -> Reply:
@@ -86,7 +94,7 @@ async def _list_page(ctx: RequestContext, kind: Kind) -> Reply:
     """One page of the list; what cannot be searched for is said beside the filters, which stay as they were."""
     given, errors, found = _given(ctx), dict[str, str](), ListPage([], None)
     try:
-        found = await reading.listar(ctx, kind, kind.asked.parse(given))
+        found = await reading.listar(ctx, kind, kind.asked.parse(given), ctx.today)
     except InvalidData as error:
         errors = error.fields
     kept = {name: value for name, value in given.items() if name != "cursor"}
@@ -96,6 +104,7 @@ async def _list_page(ctx: RequestContext, kind: Kind) -> Reply:
         kind=kind,
         kinds=KINDS,
         rows=[orjson.loads(document) for document in found.documents],
+        today=ctx.today,
         errors=errors,
         given=given,
         filters=await _filter_fields(ctx, kind),
@@ -104,6 +113,27 @@ async def _list_page(ctx: RequestContext, kind: Kind) -> Reply:
         first=_address(kind.path, kept) if "cursor" in given else "",
         following=_address(kind.path, {**kept, "cursor": found.following}) if found.following else "",
     )
+
+
+async def _card_page(ctx: RequestContext, kind: Kind, id_: UUID) -> Reply:
+    """The card of a movement of one asset: its data, and what happened."""
+    stored: dict[str, Any] = orjson.loads(await reading.obter(ctx, kind, id_))
+    return page(
+        "movimentacoes/ficha.html",
+        kind=kind,
+        stored=stored,
+        card=_card(kind),
+        today=ctx.today,
+        acts=[act for act in kind.acts if act[0] == stored["estado"] and ctx.access.may(act[3])],
+        entries=await readable(ctx, await reading.historico(ctx, kind, id_)),
+    )
+
+
+def _cards(kind: Kind) -> None:
+    async def card_page(ctx: RequestContext, id_: UUID) -> Reply:
+        return await _card_page(ctx, kind, id_)
+
+    route("GET", f"{kind.path}/{{id_:uuid}}")(card_page)
 
 
 async def _filter_fields(ctx: RequestContext, kind: Kind) -> list[FormField]:
@@ -116,14 +146,13 @@ def _address(path: str, values: dict[str, str]) -> str:
     return f"{path}?{urlencode(values)}" if values else path
 
 
-for _kind in KINDS:
-    _reading(_kind)
-
-
 def _card(kind: Kind) -> list[FieldSpec]:
     """What a card shows of its fields; number and state have places of their own."""
     return [spec for name, spec in kind.entity.fields.items() if name not in ("id", "numero", "estado", "versao")]
 
+
+for _kind in KINDS:
+    _reading(_kind)
 
 _API = "/api/transferencias"
 _ITEM = DOCUMENTS["transferencia"]
@@ -178,7 +207,7 @@ form(route, "/transferencias/{id_:uuid}/cancelar", Cancelamento)
 
 
 @route("GET", "/transferencias/{id_:uuid}")
-async def card(ctx: RequestContext, id_: UUID) -> Reply:
+async def transfer_card(ctx: RequestContext, id_: UUID) -> Reply:
     """The card of a transfer: its data, a page of its items, what happened."""
     stored: dict[str, Any] = orjson.loads(await reading.obter(ctx, TRANSFERENCIAS, id_))
     found = await transferencias.itens(
@@ -195,4 +224,70 @@ async def card(ctx: RequestContext, id_: UUID) -> Reply:
         entries=await readable(ctx, await reading.historico(ctx, TRANSFERENCIAS, id_)),
         receives=ctx.access.reaches(UUID(stored["destino"]["id"])),
         gives=ctx.access.reaches(UUID(stored["origem"]["id"])),
+    )
+
+
+_LOANS, _REPAIRS, _WRITE_OFFS = "/api/emprestimos", "/api/manutencoes", "/api/baixas"
+_LOAN, _REPAIR, _WRITE_OFF = DOCUMENTS["emprestimo"], DOCUMENTS["manutencao"], DOCUMENTS["baixa"]
+_LENT, _SENT = made_of("EmprestimosFeitos", _LOAN), made_of("ManutencoesAbertas", _REPAIR)
+_WRITTEN_OFF = made_of("BaixasFeitas", _WRITE_OFF)
+
+
+@route("POST", _LOANS, tag="emprestimos", response=_LENT, status=201, summary="Emprestar", once=True)
+async def emprestar(ctx: RequestContext, dados: NovoEmprestimo) -> Response:
+    """Todos os bens ou nenhum; cada um é um empréstimo, e volta sozinho."""
+    return _made(await emprestimos.emprestar(ctx, dados, ctx.today))
+
+
+@route("POST", _LOANS + "/{id_}/devolucao", tag="emprestimos", response=_LOAN, summary="Devolver", once=True)
+async def devolver(ctx: RequestContext, id_: UUID, dados: DevolucaoDeEmprestimo) -> Response:
+    """O bem voltou, e está em uso de novo."""
+    return _changed(await emprestimos.devolver(ctx, id_, dados, ctx.today))
+
+
+@route("POST", _REPAIRS, tag="manutencoes", response=_SENT, status=201, summary="Enviar", once=True)
+async def enviar(ctx: RequestContext, dados: NovaManutencao) -> Response:
+    """Todos os bens ou nenhum; cada um é uma manutenção, com o seu custo."""
+    return _made(await manutencoes.enviar(ctx, dados, ctx.today))
+
+
+@route("POST", _REPAIRS + "/{id_}/conclusao", tag="manutencoes", response=_REPAIR, summary="Concluir", once=True)
+async def concluir(ctx: RequestContext, id_: UUID, dados: ConclusaoDeManutencao) -> Response:
+    """O bem voltou, com o que foi feito e quanto custou, e está em uso de novo."""
+    return _changed(await manutencoes.concluir(ctx, id_, dados, ctx.today))
+
+
+@route("POST", _WRITE_OFFS, tag="baixas", response=_WRITTEN_OFF, status=201, summary="Dar baixa", once=True)
+async def baixar(ctx: RequestContext, dados: NovaBaixa) -> Response:
+    """Todos os bens ou nenhum, por um motivo; cada motivo exige os seus dados, e um erro diz quais faltam."""
+    return _made(await baixas.baixar(ctx, dados, ctx.today, ctx.service.settings.commission_members))
+
+
+@route("POST", _WRITE_OFFS + "/{id_}/estorno", tag="baixas", response=_WRITE_OFF, summary="Desfazer", once=True)
+async def estornar(ctx: RequestContext, id_: UUID, dados: EstornoDeBaixa) -> Response:
+    """Um administrador desfaz a baixa: o bem volta à situação de antes. As duas coisas ficam na auditoria."""
+    return _changed(await baixas.estornar(ctx, id_, dados))
+
+
+for _kind in (EMPRESTIMOS, MANUTENCOES, BAIXAS):
+    _cards(_kind)
+form(route, "/emprestimos/novo", Emprestimo)
+form(route, "/emprestimos/{id_:uuid}/devolver", Devolucao)
+form(route, "/manutencoes/nova", Envio)
+form(route, "/manutencoes/{id_:uuid}/concluir", Conclusao)
+form(route, "/baixas/nova/{motivo}", Baixa)
+form(route, "/baixas/{id_:uuid}/estornar", Estorno)
+
+
+@route("GET", "/baixas/nova")
+async def choose_motive(ctx: RequestContext) -> Reply:
+    """The motives, with what each asks for: the first step of the form."""
+    ctx.access.require(BAIXAR)
+    labels = {name: str(spec.ui.label) for name, spec in BAIXAS.entity.fields.items()}
+    chosen = [("bem", number) for number in ctx.request.query_params.getlist("bem")]
+    return page(
+        "movimentacoes/motivos.html",
+        kind=BAIXAS,
+        motives=[(motive, [labels[name] for name in REQUIRED[motive]]) for motive in MotivoDaBaixa],
+        chosen=f"?{urlencode(chosen)}" if chosen else "",
     )

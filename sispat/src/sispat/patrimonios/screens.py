@@ -5,12 +5,10 @@ Promises: a local implies its setor, so that the two can't contradict each other
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import orjson
 from starlette.responses import Response
@@ -77,9 +75,8 @@ async def _with_setor(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
 
 def _ask_about_dates(ctx: RequestContext, data: EdicaoDePatrimonio, submission: Submission) -> None:
     """Raise `Unconfirmed` for dates far ahead that nobody has said to be right."""
-    today = dt.datetime.now(ZoneInfo(ctx.service.settings.timezone)).date()
     dates = {"data_aquisicao": data.data_aquisicao, "data_disponivel": data.data_disponivel}
-    far = {name: date for name, date in dates.items() if date is not None and far_ahead(date, today)}
+    far = {name: date for name, date in dates.items() if date is not None and far_ahead(date, ctx.today)}
     asked = " ".join(str(date) for date in far.values())
     if far and submission.confirmed != asked:
         told = {

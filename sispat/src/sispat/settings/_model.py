@@ -9,6 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from sispat.settings._assets import AssetSettings
 from sispat.settings._backup import BackupSettings
 from sispat.settings._database import DatabaseSettings
 from sispat.settings._limits import LimitSettings
@@ -27,11 +28,14 @@ GROUPS: tuple[tuple[str, type[Group]], ...] = (
     ("Limites de pedidos", LimitSettings),
     ("Cópias de segurança", BackupSettings),
     ("Vigilância e avisos", WatchingSettings),
+    ("Patrimônio", AssetSettings),
 )
 """Headings of the reference, in its order."""
 
 
-class Settings(DatabaseSettings, ServiceSettings, SignInSettings, LimitSettings, BackupSettings, WatchingSettings):
+class Settings(
+    DatabaseSettings, ServiceSettings, SignInSettings, LimitSettings, BackupSettings, WatchingSettings, AssetSettings
+):
     """What is in force. `Settings()` is all defaults."""
 
     # Not from the environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sispat.movimentacoes.rules import DE_UMA_VEZ
 from sispat.movimentacoes.sql.assets import Asset, travar
 from sispat.patrimonios.custody import named
 
-__all__ = ["Asset", "all_of", "require_in_reach", "require_setor", "with_numbers"]
+__all__ = ["Asset", "all_of", "require_in_reach", "require_past", "require_setor", "with_numbers"]
 
 
 async def with_numbers(ctx: Context, numeros: Sequence[int]) -> list[Asset]:
@@ -61,3 +62,9 @@ async def require_setor(ctx: Context, id_: UUID, field: str) -> None:
     setor = await cadastros.escolha(ctx, "setor", id_, whole_city=True)
     if setor is None or not setor.ativo:
         raise InvalidData({field: _("Escolha um item da lista.")})
+
+
+def require_past(date: dt.date, today: dt.date, field: str) -> None:
+    """Raise `InvalidData` for a day that has not come yet: what is noted has happened."""
+    if date > today:
+        raise InvalidData({field: _("Este dia ainda não chegou.")})

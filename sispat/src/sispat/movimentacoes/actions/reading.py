@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from sispat.movimentacoes.listing import ListaDeMovimentacoes, ListPage, cursor_
 from sispat.movimentacoes.rules import VER
 from sispat.movimentacoes.sql import listing as sql
 
-__all__ = ["exportar", "historico", "listar", "lote_exportado", "nomes", "obter"]
+__all__ = ["exportar", "historico", "listar", "lote_exportado", "nomes", "obter", "query"]
 
 
 async def obter(ctx: Context, kind: Kind, id_: UUID) -> str:
@@ -27,26 +28,32 @@ async def obter(ctx: Context, kind: Kind, id_: UUID) -> str:
     return document
 
 
-async def listar(ctx: Context, kind: Kind, asked: ListaDeMovimentacoes) -> ListPage:
-    """One page, newest first, walked by key."""
+async def listar(ctx: Context, kind: Kind, asked: ListaDeMovimentacoes, today: dt.date) -> ListPage:
+    """One page, newest first, walked by key; `today` decides what is late."""
     ctx.access.require(VER)
     below = place_of(kind.entity.name, asked.cursor)
-    rows = await sql.listar(ctx.conn, kind.table, _query(ctx, kind, asked, below, asked.limit + 1))
+    rows = await sql.listar(ctx.conn, kind.table, query(ctx, kind, asked, today, below, asked.limit + 1))
     shown = rows[: asked.limit]
     following = cursor_at(kind.entity.name, shown[-1].numero) if len(rows) > asked.limit else None
     return ListPage([row.document for row in shown], following)
 
 
-def _query(ctx: Context, kind: Kind, asked: ListaDeMovimentacoes, below: int | None, limit: int) -> sql.Query:
+def query(
+    ctx: Context, kind: Kind, asked: ListaDeMovimentacoes, today: dt.date, below: int | None, limit: int
+) -> sql.Query:
+    """What `asked` means in SQL, within reach."""
     setores = ctx.access.setores
     if asked.setor is not None:  # one out of reach is walked as none
         setores = (asked.setor,) if ctx.access.reaches(asked.setor) else ()
     conditions: list[tuple[str, Any]] = []
-    if asked.estado is not None:
+    late = kind.due is not None and asked.estado == kind.due[1]
+    if kind.due is not None and late:
+        conditions += [("m.estado = %s", kind.due[0]), ("m.previsao < %s", today)]
+    elif asked.estado is not None:
         conditions.append(("m.estado = %s", asked.estado))
     if asked.bem is not None:
         conditions.append((kind.table.of_asset, asked.bem))
-    return sql.Query(setores, conditions, below, limit)
+    return sql.Query(setores, conditions, below, limit, few=late or asked.bem is not None)
 
 
 async def historico(ctx: Context, kind: Kind, id_: UUID) -> list[dict[str, Any]]:
@@ -71,11 +78,11 @@ async def exportar(ctx: Context, kind: Kind, asked: ListaDeMovimentacoes) -> Non
 
 
 async def lote_exportado(
-    ctx: Context, kind: Kind, asked: ListaDeMovimentacoes, below: int | None, size: int = 2000
+    ctx: Context, kind: Kind, asked: ListaDeMovimentacoes, today: dt.date, below: int | None, size: int = 2000
 ) -> tuple[list[dict[str, Any]], int | None]:
     """The next movements of an export, and the number to go on below; None: these are the last."""
     ctx.access.require(VER)
-    rows = await sql.listar(ctx.conn, kind.table, _query(ctx, kind, asked, below, size))
+    rows = await sql.listar(ctx.conn, kind.table, query(ctx, kind, asked, today, below, size))
     return [json.loads(row.document) for row in rows], rows[-1].numero if len(rows) == size else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,8 @@ class Asset(NamedTuple):
     setor_id: UUID
     local_id: UUID
     agente_id: UUID
+    valor: Decimal
+    posse: str
 
 
 async def travar(
@@ -33,7 +36,7 @@ async def travar(
     """Lock the assets within reach that have these plate numbers, or that this agente has: at most `most`."""
     which, value = ("numero = any(%s)", list(numeros)) if numeros else ("agente_id = %s", agente_id)
     # The lock is taken above the sort, hence in its order: that of kernel.states.
-    sql = f"""select id, numero, situacao, setor_id, local_id, agente_id from patrimonio
+    sql = f"""select id, numero, situacao, setor_id, local_id, agente_id, valor, posse from patrimonio
               where {which} and situacao <> 'baixado' and (%s::uuid[] is null or setor_id = any(%s))
               order by id limit %s for no key update"""
     within = None if setores is None else list(setores)

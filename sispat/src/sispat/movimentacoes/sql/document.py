@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sispat.kernel.fields import FieldSpec
-from sispat.kernel.json_sql import json_object, member, raw
+from sispat.kernel.json_sql import json_object, member, nullable, raw
 
 __all__ = ["Document", "document_of"]
 
@@ -38,6 +38,14 @@ def document_of(fields: Mapping[str, FieldSpec]) -> Document:
             joins.append(
                 f"{'left ' if spec.nullable else ''}join {spec.ui.refers_to} {row} on {row}.id = m.{spec.name}"
             )
+        elif spec.kind == "cpf_cnpj":
+            members.append(nullable(spec.name, _masked(f"m.{spec.name}")))
         else:
             members.append(member(spec, "m", {}))
     return Document(json_object(*members), " ".join(joins))
+
+
+def _masked(column: str) -> str:
+    """A CPF in part, as kernel.brazil shows it: who deals with movements does not need the whole. A CNPJ is public."""
+    return f"""case when length({column}) = 11
+        then '***.' || substr({column}, 4, 3) || '.' || substr({column}, 7, 3) || '-**' else {column} end"""

@@ -44,18 +44,25 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: `setores` None is the whole city; `conditions` over `m` have one value each."""
+    """What is asked for: `setores` None is the whole city; `conditions` over `m` have one value each.
+
+    `few`: what matches may lie far from the newest, so that it is collected by an index of the conditions and sorted.
+    `reach` replaces the columns of the table that say whose it is.
+    """
 
     setores: Sequence[UUID] | None
     conditions: Sequence[tuple[str, Any]] = ()
     below: int | None = None
     limit: int = 50
+    few: bool = False
+    reach: tuple[str, ...] = ()
 
 
 def _sql_of_list(table: Table, query: Query) -> tuple[str, list[Any]]:
     asked = [*query.conditions, *([] if query.below is None else [("m.numero < %s", query.below)])]
     where, values = [condition for condition, _ in asked], [value for _, value in asked]
-    tail = f"order by m.numero desc limit {query.limit:d}"  # written out: see patrimonios.sql.listing
+    order = "m.numero + 0" if query.few else "m.numero"  # no index is sorted by the sum: there is nothing to walk
+    tail = f"order by {order} desc limit {query.limit:d}"  # written out: see patrimonios.sql.listing
     if query.setores is None:
         condition = f"where {' and '.join(where)}" if where else ""
         source, all_values = f"select m.* from {table.name} m {condition} {tail}", values
@@ -64,7 +71,7 @@ def _sql_of_list(table: Table, query: Query) -> tuple[str, list[Any]]:
             f"""(select found.* from unnest(%s::uuid[]) of_setor (id) cross join lateral (
                     select m.* from {table.name} m
                     where {" and ".join([f"m.{column} = of_setor.id", *where])} {tail}) found)"""
-            for column in table.reach
+            for column in query.reach or table.reach
         ]
         source = f"select m.* from ({' union '.join(parts)}) m {tail}"
         all_values = [list(query.setores), *values] * len(parts)
@@ -97,7 +104,8 @@ async def explain(conn: AsyncConnection[Any], table: Table, query: Query) -> dic
     return dict(row[0][0])
 
 
-_NUMBERS = " union all ".join(f"select id, numero from {name} where id = any(%(ids)s)" for name in ("transferencia",))
+TABLES = ("transferencia", "emprestimo", "manutencao", "baixa")
+_NUMBERS = " union all ".join(f"select id, numero from {name} where id = any(%(ids)s)" for name in TABLES)
 
 
 async def numeros(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, int]:

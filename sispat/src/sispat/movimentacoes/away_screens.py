@@ -1,0 +1,159 @@
+"""The forms about loans, maintenance and write-offs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from sispat.http.session import RequestContext
+from sispat.http.submission import Submission
+from sispat.kernel.formats import plate_number
+from sispat.kernel.i18n import _, lazy
+from sispat.movimentacoes import rules
+from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes
+from sispat.movimentacoes.fields import (
+    ConclusaoDeManutencao,
+    DevolucaoDeEmprestimo,
+    EstornoDeBaixa,
+    NovaBaixa,
+    NovaManutencao,
+    NovoEmprestimo,
+)
+from sispat.movimentacoes.kinds import BAIXAS, EMPRESTIMOS, MANUTENCOES, Kind
+from sispat.movimentacoes.rules import MotivoDaBaixa
+from sispat.movimentacoes.screens import MovementForm, OfOneMovement
+from sispat.ui.fields import Section
+from sispat.ui.pages import redirect
+
+__all__ = ["Baixa", "Conclusao", "Devolucao", "Emprestimo", "Envio", "Estorno"]
+
+
+class _Leaving(MovementForm):
+    """A form by which assets go away; `dated` is filled with today."""
+
+    kind: Kind
+    dated: str
+
+    def __init__(self) -> None:
+        self.back = self.kind.path
+        self.breadcrumbs = ((self.kind.path, self.kind.title),)
+
+    async def initial(self, ctx: RequestContext) -> dict[str, str]:
+        """Today, and what was chosen in a list."""
+        return {self.dated: str(ctx.today), **await super().initial(ctx)}
+
+    def _made(self, documents: Sequence[str], told: str) -> Response:
+        """Its card, or the list where there are several."""
+        path = self.kind.path if len(documents) > 1 else f"{self.kind.path}/{orjson.loads(documents[0])['id']}"
+        return redirect(path, feito=told)
+
+
+class Emprestimo(_Leaving):
+    """Lend."""
+
+    title = lazy("Emprestar")
+    submit = lazy("Emprestar")
+    kind, dated, model, action = EMPRESTIMOS, "saida", NovoEmprestimo, rules.EMPRESTAR
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Lend; then the card."""
+        return self._made(await emprestimos.emprestar(ctx, self.parsed(submission.values), ctx.today), "emprestado")
+
+
+class Envio(_Leaving):
+    """Send to maintenance."""
+
+    title = lazy("Enviar para manutenção")
+    submit = lazy("Enviar")
+    kind, dated, model, action = MANUTENCOES, "enviado_em", NovaManutencao, rules.ENVIAR_PARA_MANUTENCAO
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Send; then the card."""
+        return self._made(await manutencoes.enviar(ctx, self.parsed(submission.values), ctx.today), "enviado")
+
+
+class Baixa(_Leaving):
+    """Write off, by one motive: only what that one asks for is there to be filled in."""
+
+    submit = lazy("Dar baixa")
+    subtitle = lazy("O bem sai do patrimônio. Só um administrador pode desfazer isto.")
+    kind, dated, model, action = BAIXAS, "data", NovaBaixa, rules.BAIXAR
+
+    def __init__(self, motivo: str) -> None:
+        super().__init__()
+        if motivo not in set(MotivoDaBaixa):
+            raise HTTPException(404)
+        self.motivo = MotivoDaBaixa(motivo)
+        self.title = _("Dar baixa: %(motive)s", motive=self.motivo.label)
+
+    async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
+        """What every write-off has, and what this motive asks for."""
+        asked = {"numeros", "data", "justificativa", *rules.REQUIRED[self.motivo]}
+        return [
+            Section(section.title, tuple(field for field in section.fields if field.name in asked))
+            for section in await super().sections(ctx, values)
+        ]
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Write off; then the card."""
+        new = self.parsed({**submission.values, "motivo": self.motivo})
+        members = ctx.service.settings.commission_members
+        return self._made(await baixas.baixar(ctx, new, ctx.today, members), "baixado")
+
+
+class _Return(OfOneMovement):
+    """A form by which an asset is back; `dated` is filled with today, if anything is."""
+
+    dated = ""
+
+    async def load(self, ctx: RequestContext) -> None:
+        """Load what it is about."""
+        await super().load(ctx)
+        asset = self.stored["patrimonio"]
+        self.subtitle = f"{_('Bem %(number)s', number=plate_number(asset['numero']))} · {asset['nome']}"
+
+    async def initial(self, ctx: RequestContext) -> dict[str, str]:
+        """Today."""
+        return {self.dated: str(ctx.today)} if self.dated else {}
+
+
+class Devolucao(_Return):
+    """Note that a lent asset is back."""
+
+    title = lazy("Registrar a devolução")
+    submit = lazy("Registrar a devolução")
+    kind, dated, model, action = EMPRESTIMOS, "devolvido_em", DevolucaoDeEmprestimo, rules.DEVOLVER
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Note; then the card."""
+        await emprestimos.devolver(ctx, self.id, self.parsed(submission.values), ctx.today)
+        return redirect(self.back, feito="devolvido")
+
+
+class Conclusao(_Return):
+    """Note what a maintenance did and cost."""
+
+    title = lazy("Concluir a manutenção")
+    submit = lazy("Concluir")
+    kind, dated, model, action = MANUTENCOES, "concluido_em", ConclusaoDeManutencao, rules.CONCLUIR_MANUTENCAO
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Note; then the card."""
+        await manutencoes.concluir(ctx, self.id, self.parsed(submission.values), ctx.today)
+        return redirect(self.back, feito="concluido")
+
+
+class Estorno(_Return):
+    """Take a write-off back."""
+
+    title = lazy("Desfazer a baixa")
+    submit = lazy("Desfazer a baixa")
+    kind, model, action = BAIXAS, EstornoDeBaixa, rules.ESTORNAR_BAIXA
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Take back; then the card."""
+        await baixas.estornar(ctx, self.id, self.parsed(submission.values))
+        return redirect(self.back, feito="estornado")
