@@ -14,7 +14,7 @@ from trial_database import red
 from esteio.backup import Backups, EncryptionRequired, Manifest, ManifestError, Marker, ProblemCode, default_packing
 from esteio.backup._marker import MARKER, MarkedStore
 from esteio.backup.packing import Decryption, Encryption
-from esteio.backup.store import AllStoresFailed, StoreNotInitialised, Stores, open_store
+from esteio.backup.store import AllStoresFailed, DirectoryMissing, StoreNotInitialised, Stores, open_store
 from esteio.postgres import Dsn
 from esteio.testing import ManualClock
 
@@ -37,11 +37,15 @@ def test_a_disk_that_is_not_mounted_is_an_error_and_no_folder(database: Dsn, tmp
     for there in (False, True):  # a mount point is an empty directory of the system's disk
         if there:
             mount.mkdir()
-        for backups in (at(mount, database=database), at(mount / "below", database=database)):
-            with pytest.raises(StoreNotInitialised, match="it has no marker; mount the disk that belongs there"):
+        for place in (mount, mount / "below"):
+            backups = at(place, database=database)
+            missing = pytest.raises(DirectoryMissing, match="the directory does not exist; mount the disk it is on")
+            empty = pytest.raises(StoreNotInitialised, match="it has no marker; mount the disk that belongs there")
+            with empty if place.exists() else missing:
                 backups.run()
-            with pytest.raises(StoreNotInitialised):
+            with empty if place.exists() else missing:
                 backups.archive()
+            assert place.exists() or "the directory does not exist" in red(backups)  # `status` says the same
         assert list(mount.iterdir() if there else mount.parent.iterdir()) == []
     mount.rmdir()
     disk.rename(mount)

@@ -36,7 +36,7 @@ from esteio.backup.agent import (
 )
 from esteio.backup.agent._reporter import write_state
 from esteio.backup.schedule import Errand
-from esteio.backup.store import StoreNotInitialised, Stores, open_store
+from esteio.backup.store import DirectoryMissing, Stores, open_store
 from esteio.backup.watch import BackupsRed
 from esteio.cli import Notices, Operation, operating, run_command, scheduled
 from esteio.cli._schedule import Form, _texts
@@ -293,7 +293,7 @@ def test_notices_of_red_and_green_go_out_from_the_operator(tmp_path: Path) -> No
 
 def test_the_log_is_not_received_where_a_disk_should_be_but_is_not(server: PostgresServer, tmp_path: Path) -> None:
     backups = Backups(server.dsn(), Stores([open_store(str(tmp_path / "not mounted/disk"))]))
-    with pytest.raises(StoreNotInitialised, match="it has no marker; mount the disk that belongs there"):
+    with pytest.raises(DirectoryMissing, match="the directory does not exist; mount the disk it is on"):
         backups.archive()
     assert not (tmp_path / "not mounted").exists()
 

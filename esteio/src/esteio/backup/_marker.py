@@ -27,6 +27,7 @@ from esteio.backup._manifest import Manifest, seal, taken_at, unseal
 from esteio.backup._problem import Problem, ProblemCode
 from esteio.backup.store import (
     AllStoresFailed,
+    DirectoryMissing,
     Download,
     Exclusive,
     Store,
@@ -220,7 +221,7 @@ class Markers:
     def prepare(self, *, encrypted: bool, create: bool) -> None:
         """What has to be there before something is written; StoreNotInitialised when no store has a marker.
 
-        AllStoresFailed when some could not even be asked: each then says its own reason. A store without a marker is given
+        DirectoryMissing, for the same, where not even its directory is there. AllStoresFailed when some could not even be asked: each then says its own reason. A store without a marker is given
         one if `create`, or if it is ours from before there were markers: then a readable backup of ours in it is at most
         eight days old. EncryptionRequired when backups are not `encrypted` and have to be.
         """
@@ -242,9 +243,7 @@ class Markers:
                 failures[store.name] = error
         known = self.known()
         if known is None:
-            without = {
-                store.name: StoreNotInitialised(store.name, MARKER, DetailCode.NOT_MARKED()) for store in missing
-            }
+            without = {store.name: _why_missing(store) for store in missing}
             if failures:
                 raise AllStoresFailed("", {**without, **failures})
             raise next(iter(without.values()))
@@ -311,6 +310,14 @@ class Markers:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.time(), UTC)
+
+
+def _why_missing(store: MarkedStore) -> StoreError:
+    """Why a store has no marker, as `status` says it too."""
+    root = getattr(store, "root", None)
+    if isinstance(root, Path) and not root.exists():
+        return DirectoryMissing(store.name, MARKER, DetailCode.DIRECTORY_ABSENT())
+    return StoreNotInitialised(store.name, MARKER, DetailCode.NOT_MARKED())
 
 
 def is_marked(root: Path) -> bool:
