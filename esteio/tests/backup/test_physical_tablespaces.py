@@ -18,6 +18,7 @@ import pytest
 from esteio.backup import Backups, Manifest, RestoreRefused
 from esteio.backup.base import NotPossible, _pieces
 from esteio.backup.restore import parse_mapping
+from esteio.backup.restore._tablespaces import sync_all
 from esteio.backup.store import Stores, open_store
 from esteio.postgres.embedded import Embedded
 
@@ -155,6 +156,27 @@ def test_they_are_backed_up_verified_and_restored_beside_elsewhere_in_place_and_
     assert len(same) > 3
     backups.recover_in_place(kept, lambda _: True, delta=True)  # where they are: outside
     assert counted(kept) == [*before, (str(fast),)]
+
+
+def test_a_restored_directory_is_made_durable_with_all_its_files_directories_and_tablespaces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, elsewhere = tmp_path / "data", tmp_path / "elsewhere"
+    for folder in (data / "base/1", data / "pg_tblspc", data / "tablespaces/2", elsewhere / "PG_18"):
+        folder.mkdir(parents=True)
+    for file in (data / "base/1/a", data / "tablespaces/2/b", elsewhere / "PG_18/c"):
+        file.write_bytes(b"1")
+    (data / "pg_tblspc/1").symlink_to(elsewhere)
+    (data / "pg_tblspc/2").symlink_to(data / "tablespaces/2")
+    durable: set[tuple[int, int]] = set()
+
+    def noted(handle: int) -> None:
+        durable.add((os.fstat(handle).st_dev, os.fstat(handle).st_ino))
+
+    monkeypatch.setattr(os, "fsync", noted)
+    sync_all(data)
+    paths = [path for path in (data, elsewhere, *data.rglob("*"), *elsewhere.rglob("*")) if not path.is_symlink()]
+    assert durable == {(path.stat().st_dev, path.stat().st_ino) for path in paths}
 
 
 def test_an_older_release_refuses_a_base_with_tablespaces_and_this_one_reads_both() -> None:

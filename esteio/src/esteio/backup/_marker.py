@@ -221,9 +221,10 @@ class Markers:
     def prepare(self, *, encrypted: bool, create: bool) -> None:
         """What has to be there before something is written; StoreNotInitialised when no store has a marker.
 
-        DirectoryMissing, for the same, where not even its directory is there. AllStoresFailed when some could not even be asked: each then says its own reason. A store without a marker is given
-        one if `create`, or if it is ours from before there were markers: then a readable backup of ours in it is at most
-        eight days old. EncryptionRequired when backups are not `encrypted` and have to be.
+        DirectoryMissing, for the same, where not even its directory is there. AllStoresFailed when some could not even be
+        asked: each then says its own reason. A store without a marker is given one if `create`, or if it is ours from before
+        there were markers: then a readable backup of ours in it is at most eight days old. EncryptionRequired when backups
+        are not `encrypted` and have to be.
         """
         self._known = None  # another process may have made it meanwhile
         failures: dict[str, Exception] = {}

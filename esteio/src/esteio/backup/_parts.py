@@ -110,8 +110,8 @@ class Parts:
     def prepare(self) -> Packing:
         """See that backups may be written, before anything is; how their files are packed now.
 
-        StoreNotInitialised when no store has a marker, DirectoryMissing when there is no directory, AllStoresFailed when some could not be asked for it,
-        EncryptionRequired. With `self_init` a marker is made.
+        StoreNotInitialised when no store has a marker, DirectoryMissing when there is no directory, AllStoresFailed when some
+        could not be asked for it, EncryptionRequired. With `self_init` a marker is made.
         """
         packing = self._packing()
         self._markers.prepare(encrypted=packing.encryption is not None, create=self._self_init)

@@ -3,7 +3,7 @@
 Promises: regular files and directories below the directory only, readable by their owner alone; a stream that ends too
 early, or was changed, raises what the reader of the backup says, and never passes for whole. Every file that is listed is
 there with its size, and its sha256 where the list has those; nothing that is not listed is there; the list's own checksum
-is right. What was written is not read again. Making all of it durable is PostgreSQL's first act on such a directory, and
+is right. What was written is not read again. Making all of it durable comes after the replay, and
 finds little left to do where the disk began to write at once.
 
 Lists have CRC32C, which costs a server little and which `pg_verifybackup` checks: what lay in a store is covered by the

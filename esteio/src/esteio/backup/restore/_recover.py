@@ -41,6 +41,7 @@ from esteio.backup.restore._tablespaces import (
     linked,
     places,
     remove_mapped,
+    sync_all,
     tablespaces,
 )
 from esteio.backup.store import Stores
@@ -110,7 +111,9 @@ def recover(
             (directory / "pg_wal" / name).write_text(text)
         place_log(plan.log, directory / "pg_wal", stores, key, progress, system=system_of(plan.base))
         progress("restore", 0, 0, "")
-        last = replay(plan, directory, toolbox, start_timeout=start_timeout, durable=durable, look=look_at_server)
+        last = replay(plan, directory, toolbox, start_timeout=start_timeout, look=look_at_server)
+        if durable:
+            sync_all(directory)
     except BaseException:
         if delta:
             invalidate(directory)
@@ -176,7 +179,7 @@ def unpack_chain(
     try:
         for backup in chain:
             unpacking.unpack(backup, pieces / backup.id, durable=False)
-        # The server synchronises all of a restored directory before it replays anything.
+        # All of it is made durable after the replay.
         given = ["--no-sync", "--manifest-checksums=CRC32C", f"--output={directory}"]
         given += ["--link"] if toolbox.major >= _FIRST_LINKING else []
         toolbox.run("pg_combinebackup", [*given, *(str(pieces / backup.id) for backup in chain)])

@@ -35,7 +35,13 @@ class Account:
 
     def own(self, path: Path) -> None:
         """Hand `path`, which we made, to the account."""
-        if self.foreign:
+        if not self.foreign:
+            return
+        found = path.lstat()
+        if (found.st_uid, found.st_gid) != (
+            self.uid,
+            self.gid,
+        ):  # a chown that changes nothing still costs an fsync later
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def can_enter(self, directory: Path) -> bool:
