@@ -25,14 +25,17 @@ from esteio.alert.monitor import (
     RequestCounter,
     View,
     Watched,
+    evidence_of,
     reference_page,
     service_definitions,
+    uptimes,
 )
 from esteio.alert.objectives import Ledger, Minute, Objective, budget
 from esteio.alert.rules import Condition, Severity, Silence
 from esteio.events import emit
-from esteio.health import Measurements, Report, Result, Status
-from esteio.health.series import HTTP, Family, Key, WorkerReading
+from esteio.health import HistoryReader, Measurements, Report, Result, Status
+from esteio.health._history import History, Observation
+from esteio.health.series import HTTP, SERVICE, Family, Key, Mark, State, WorkerReading
 from esteio.policy import CircuitChanged
 from esteio.postgres import DatabaseLost, SlowQuery
 from esteio.serve import (
@@ -78,12 +81,16 @@ class Host:
         self.measurements = Measurements()
         self.results: dict[str, Result] = {}
         self.closed = False
+        self.marks: list[Mark] = []
         self.begin()
 
     def begin(self) -> None:
         """As a process that was just started."""
-        watched = Watched(self.report, self.measurements, lambda: self.closed, lambda: ())
+        watched = Watched(self.report, self.measurements, lambda: self.closed, lambda: (), self.happened)
         self.monitor = AlertMonitor(self.directory, service_definitions(CHECKS), watched, self.outbox, clock=self.clock)
+
+    def happened(self, since: float) -> list[Evidence]:
+        return evidence_of(mark for mark in self.marks if mark.at >= since)
 
     def report(self) -> tuple[Report, float]:
         now = self.clock.time()
@@ -170,6 +177,41 @@ def test_another_process_silences_and_acknowledges(tmp_path: Path) -> None:
     assert (alert.name, alert.acknowledged) == ("postgres:down", "maria")
     with pytest.raises(KeyError):
         people.acknowledge("disk:full", "maria")
+
+
+def test_uptime_of_a_year_counts_intervals_of_90_days_and_the_days_before_them(tmp_path: Path) -> None:
+    history, day = History(tmp_path / "health.sqlite", gap=8000), 86_400
+    now, step = 20_000 * day, 7200
+    looks = [
+        (now - 100 * day + n * step, State.DOWN if n % 10 == 3 else State.UP) for n in range(100 * day // step + 1)
+    ]
+    assert history.observe(*(Observation(at, states={SERVICE: (state, "")}) for at, state in looks))
+    history.close()
+    found = uptimes(HistoryReader(history.path, gap=8000), now)
+    for each in found:
+        down = sum(step for at, state in looks[:-1] if state is State.DOWN and at >= now - each.period)
+        assert each.seconds[State.DOWN] == pytest.approx(down, abs=step)
+        assert each.seconds[State.UNKNOWN] == pytest.approx(max(0, each.period - 100 * day))
+        assert sum(each.seconds.values()) == pytest.approx(each.period)
+
+
+def test_marks_of_the_history_are_evidence(tmp_path: Path) -> None:
+    marks = [
+        Mark(1.0, "version", "2.0"),
+        Mark(2.0, "setting", "SISPAT_WORKERS"),
+        Mark(3.0, "kill", "1"),
+        Mark(4.0, "start"),
+    ]
+    assert evidence_of(marks) == [
+        Evidence(1.0, "deploy", "2.0"),
+        Evidence(2.0, "settings", "SISPAT_WORKERS"),
+        Evidence(4.0, "boot", ""),
+    ]
+    host = Host(tmp_path)
+    host.rounds(4)
+    host.marks = [Mark(host.clock.time() - 60, "setting", "SISPAT_WORKERS")]
+    host.rounds(10, **DOWN)
+    assert Alerts(tmp_path / "alerts.sqlite").incidents()[0].cause == "settings"
 
 
 def test_in_maintenance_nothing_opens_and_its_downtime_is_apart(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from esteio.alert.incidents import Evidence, Incident, Source
 from esteio.alert.monitor import Alerts, AlertStore
 from esteio.alert.objectives import Minute
 from esteio.alert.rules import Alert
+from esteio.health._history import History, Observation
+from esteio.health.series import SERVICE, State
 from sispat.operacao.alerts import alert_words, watched_checks
 from sispat.settings import Settings
 
@@ -60,6 +62,20 @@ def test_incidents_are_shown_with_their_cause_and_evidence(dados: Path) -> None:
     [linha] = alerta(dados, "incidentes", "--dias", "1").splitlines()
     assert linha.split("\t")[2:] == ["deploy", "probe", "deploy 2.0"]
     assert "em curso" in linha
+
+
+def test_the_time_up_is_shown_by_period_with_what_nobody_knows_apart(dados: Path) -> None:
+    now = time.time()
+    history = History(dados / "health.sqlite", gap=60)
+    for at, state in ((now - 100, State.UP), (now - 50, State.UP), (now - 40, State.DOWN), (now, State.UP)):
+        history.observe(Observation(at, states={SERVICE: (state, "")}))
+    history.close()
+    linhas = [linha.split("\t") for linha in alerta(dados, "disponibilidade").splitlines()]
+    assert [linha[0] for linha in linhas] == ["1 d", "7 d", "30 d", "90 d", "365 d"]
+    assert float(linhas[0][1]) == pytest.approx(60, abs=5)
+    assert [int(each) for each in linhas[0][2:4]] == [40, 0]
+    assert int(linhas[0][4]) == pytest.approx(86_400 - 100, abs=10)
+    assert linhas[0][5:] == ["0", "—", "—", "—"], "the one that goes on has no duration yet"
 
 
 def test_every_alert_has_a_sentence_in_both_languages() -> None:

@@ -408,6 +408,15 @@ class HistoryReader:
         )
         return [Point(at, DAY, average, greatest) for at, average, greatest in rows]
 
+    def day_states(self, name: str) -> dict[int, dict[State, float]]:
+        """The seconds in each state by the beginning of the UTC day, for as long as the check was observed."""
+        found: dict[int, dict[State, float]] = {}
+        for day, state, seconds in self._ask(
+            "select day, state, seconds from day_state join series on id = series where name = ? order by day", name
+        ):
+            found.setdefault(day, {})[State(state)] = seconds
+        return found
+
     def newest(self) -> float | None:
         """When a check was last observed, Unix seconds; None when none ever was."""
         rows = self._ask("select max(seen) from state")

@@ -72,6 +72,32 @@ def incidentes(
         typer.echo("\t".join(_of_incident(incident, settings, now)))
 
 
+@app.command(
+    "disponibilidade",
+    help=_(
+        "Mostra, por período: que porcentagem do tempo observado o serviço esteve de pé; segundos fora, em manutenção, sem se "
+        "saber; incidentes; duração média, tempo médio entre eles, demora média até serem vistos, em segundos."
+    ),
+)
+def disponibilidade() -> None:
+    """Show the share of the time in which the service was up, with what nobody knows apart."""
+    from esteio.alert.incidents import reliability
+    from esteio.alert.monitor import uptimes
+    from esteio.health import HistoryReader
+    from esteio.health.series import State
+    from sispat.operacao.alerts import alerts_of
+    from sispat.operacao.monitor import history_file
+
+    settings, now = load_settings(), time.time()
+    alerts = alerts_of(settings)
+    for found in uptimes(HistoryReader(history_file(settings)), now):
+        share = "—" if found.ratio is None else f"{100 * found.ratio:.4f}"
+        apart = (f"{found.seconds[state]:.0f}" for state in (State.DOWN, State.MAINTENANCE, State.UNKNOWN))
+        said = reliability(alerts.incidents(now - found.period, most=10_000), found)
+        means = ("—" if value is None else f"{value:.0f}" for value in (said.mttr, said.mtbf, said.detection))
+        typer.echo("\t".join((f"{found.period / 86_400:.0f} d", share, *apart, str(said.count), *means)))
+
+
 @app.command("assumir", help=_("Diz que alguém cuida de um alerta: ele não é repetido nem levado a mais ninguém."))
 def assumir(nome: Annotated[str, typer.Argument(help=_("Nome do alerta, como postgres:down."))]) -> None:
     """Somebody looks after an alert."""

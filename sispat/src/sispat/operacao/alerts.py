@@ -11,11 +11,12 @@ from collections.abc import Callable
 from datetime import time
 
 from esteio.alert import NoticeWords, Outbox
-from esteio.alert.monitor import AlertMonitor, Alerts, AlertWords, Watched, service_definitions
+from esteio.alert.monitor import AlertMonitor, Alerts, AlertWords, Watched, evidence_of, service_definitions
 from esteio.alert.rules import Kind, QuietHours
-from esteio.health import HostMonitor, Measurements
+from esteio.health import HistoryReader, HostMonitor, Measurements
 from sispat.http.maintenance import maintenance_switch
 from sispat.kernel.i18n import _, using
+from sispat.operacao.monitor import history_file
 from sispat.settings import Settings
 
 __all__ = ["alert_monitor", "alert_words", "alerts_of", "watched_checks"]
@@ -34,7 +35,14 @@ def alert_monitor(
     """A service that decides every two seconds; `problems` are those of the backups."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     switch = maintenance_switch(settings)
-    watched = Watched(health.newest, Measurements.of_environment(), lambda: switch.state() is not None, problems)
+    history = HistoryReader(history_file(settings))
+    watched = Watched(
+        health.newest,
+        Measurements.of_environment(),
+        lambda: switch.state() is not None,
+        problems,
+        lambda since: evidence_of(history.marks(since)),
+    )
     definitions = service_definitions(watched_checks(settings), backups=settings.backup)
     return AlertMonitor(
         settings.data_dir, definitions, watched, outbox, alert_words(settings, words), quiet=_quiet(settings)

@@ -6,6 +6,7 @@ loses no notice and tells one at most twice. Nothing it meets ends it.
 
 from __future__ import annotations
 
+from esteio.alert.monitor._availability import evidence_of, uptimes
 from esteio.alert.monitor._definitions import Definition, View, service_definitions
 from esteio.alert.monitor._monitor import AlertMonitor, Watched
 from esteio.alert.monitor._page import EVERY_CHECK, reference_page
@@ -25,6 +26,8 @@ __all__ = [
     "View",
     "Watched",
     "alert_notice",
+    "evidence_of",
     "reference_page",
     "service_definitions",
+    "uptimes",
 ]

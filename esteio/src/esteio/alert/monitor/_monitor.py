@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,13 +52,15 @@ _logger = logging.getLogger("esteio.alert")
 class Watched:
     """What it looks at: the newest `report` and its moment (Unix seconds), what the workers measured, whether the service is
 
-    closed for maintenance, and the problems of the backups by code and sentence (None: nobody knows).
+    closed for maintenance, the problems of the backups by code and sentence (None: nobody knows), and what else `happened`
+    since a moment: it is asked when an incident begins.
     """
 
     report: Callable[[], tuple[Report, float] | None]
     measurements: Measurements
     closed: Callable[[], bool] = lambda: False
     problems: Callable[[], tuple[tuple[str, str], ...] | None] = lambda: None
+    happened: Callable[[float], Iterable[Evidence]] = lambda _: ()
 
 
 class AlertMonitor:
@@ -205,8 +207,11 @@ class AlertMonitor:
             bad[source] = min(bad.get(source, now), alert.bad_since or now)
         roots = tuple(a.name for a in pages if not any(p.name in self._rules.ancestors(a.name) for p in pages))
         sight = Sight(now, bad, fresh, roots, closed, passed)
-        recent = tuple(each for each in self._happened if each not in fresh)
-        changed = follow(self._incident, sight, recent)
+        recent = [each for each in self._happened if each not in fresh]
+        if bad and (self._incident is None or not self._incident.open):
+            recent += self._watched.happened(now - _RECENTLY)
+        recent.sort(key=lambda each: each.at)
+        changed = follow(self._incident, sight, tuple(recent))
         if changed:
             self._incident = changed[-1]
         return changed
