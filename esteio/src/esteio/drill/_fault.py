@@ -74,6 +74,8 @@ class Fault(Generic[S]):
     """Seconds between the injection and the heal."""
     patience: float = 20.0
     """Seconds to watch after the heal, at most; less when it has recovered."""
+    proof: float | None = None
+    """Seconds within which its effect shows; None: what the drill's `Timing` says."""
     planned: bool = False
     """An operation that has to lose nothing."""
     may_cost: float = 0.0

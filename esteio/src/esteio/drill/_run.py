@@ -110,10 +110,11 @@ async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: ra
     async with Traffic(system.routes(), stalled_after=timing.stalled_after) as traffic:
         began = time.monotonic()
         await asyncio.sleep(timing.calm + rng.random() * timing.phase)
+        said_before = await system.unwell()
         injected = time.monotonic()
         calm = [each for each in traffic.requests if each.answered < injected]
         p99 = percentile([each.took for each in calm], 99)
-        looking = asyncio.create_task(_first_unwell(system, injected, timing.look))
+        looking = asyncio.create_task(_first_unwell(system, said_before, injected, timing.look))
         try:
             took = await _inject_and_heal(system, fault, timing)
             until = await _until_recovered(traffic, fault, timing, injected, p99)
@@ -161,7 +162,7 @@ async def _inject_and_heal(system: S, fault: Fault[S], timing: Timing) -> bool:
 
 
 async def _proved(system: S, fault: Fault[S], timing: Timing) -> bool:
-    end = time.monotonic() + timing.proof
+    end = time.monotonic() + (timing.proof if fault.proof is None else fault.proof)
     while not await fault.proves(system):
         if time.monotonic() >= end:
             return False
@@ -169,10 +170,11 @@ async def _proved(system: S, fault: Fault[S], timing: Timing) -> bool:
     return True
 
 
-async def _first_unwell(system: S, injected: float, every: float) -> tuple[float | None, str]:
+async def _first_unwell(system: S, said_before: str | None, injected: float, every: float) -> tuple[float | None, str]:
+    """What it said of itself before the fault, an older one or an overdue backup, is no detection of this one."""
     while True:
         said = await system.unwell()
-        if said:
+        if said and said != said_before:
             return time.monotonic() - injected, said
         await asyncio.sleep(every)
 

@@ -12,6 +12,7 @@ import math
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -24,6 +25,7 @@ from sispat.kernel.i18n import _, language
 
 if TYPE_CHECKING:
     from esteio.drill import Fault, FaultReport, Report, Run
+    from esteio.testing.redis import RedisServer
     from sispat.drill.load import City
 
 __all__ = ["UnknownFault", "drill"]
@@ -88,17 +90,30 @@ async def _drill(made: _Reports, size: int) -> None:
     from sispat.drill.service import DrilledService
 
     typer.echo(_("O serviço do simulado está sendo iniciado, e sua primeira cópia, feita e provada..."))
-    async with FakeViacep() as viacep, AlertReceiver() as alerts:
+    async with AsyncExitStack() as stack:
+        viacep = await stack.enter_async_context(FakeViacep())
+        alerts = await stack.enter_async_context(AlertReceiver())
+        redis = _redis(stack)
         surroundings = {"SISPAT_CEP_URL": viacep.url, "WEBHOOK_URL": alerts.url}
-        async with (
-            DrilledService(size=size, environment=surroundings) as service,
-            City(service, viacep, alerts) as city,
-        ):
+        if redis is not None:
+            surroundings["REDIS_URL"] = redis.url
+        service = DrilledService(size=size, environment=surroundings)
+        async with service, City(service, viacep, alerts, redis) as city:
             made.begin(city)
             possible = made.possible(city)
             timing = Timing(calm=made.calm, proof=40.0)
             async for run in drill(city, possible, rounds=made.rounds, timing=timing, between=city.whole):
                 made.add(run)
+
+
+def _redis(stack: AsyncExitStack) -> RedisServer | None:
+    """A server of our own, where there is a program for it; else the workers count the limits in a file."""
+    from esteio.testing.redis import RedisServer, RedisServerMissing
+
+    try:
+        return stack.enter_context(RedisServer())
+    except RedisServerMissing:
+        return None
 
 
 class _Reports:

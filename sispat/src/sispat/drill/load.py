@@ -11,13 +11,16 @@ import json
 import time
 from collections import Counter
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
 
 from esteio.drill import Ledger, Route, WrongAnswer
 from sispat.drill.outside import AlertReceiver, FakeViacep
 from sispat.drill.service import DrilledService
+
+if TYPE_CHECKING:
+    from esteio.testing.redis import RedisServer
 
 __all__ = ["City"]
 
@@ -28,9 +31,12 @@ _LOOK = 1.0  # seconds that a look at /api/health may take
 class City:
     """The system under the drill: the service, what surrounds it, and the people who use it."""
 
-    def __init__(self, service: DrilledService, viacep: FakeViacep, alerts: AlertReceiver) -> None:
+    def __init__(
+        self, service: DrilledService, viacep: FakeViacep, alerts: AlertReceiver, redis: RedisServer | None
+    ) -> None:
         self.service = service
         self.viacep = viacep
+        self.redis = redis
         self.ledger = Ledger()
         self.kept: dict[str, Any] = {}
         """What a fault has to remember until it is healed."""
@@ -87,7 +93,7 @@ class City:
         key = self.ledger.begin()
         asset = self._asset | {"descricao": f"{_MARK} {key}"}
         answer = await self._http.post("/api/patrimonios", json=asset, headers=_connection(number))
-        answer.raise_for_status()
+        _require_success(answer)
         if answer.json()["descricao"] != asset["descricao"]:
             raise WrongAnswer(f"created {answer.json()['descricao']!r} instead of {asset['descricao']!r}")
         self.ledger.acknowledge(key)
@@ -95,12 +101,12 @@ class City:
     async def _look_up(self, number: int) -> None:
         """An address by a CEP nobody asked for; "not now, type it" is an answer a clerk can go on with."""
         answer = await self._http.get(f"/api/cep/{next(_CEPS):08d}", headers=_connection(number))
-        if answer.status_code != 503 or answer.json().get("code") != "cep-indisponivel":
-            answer.raise_for_status()
+        if answer.status_code != 503 or "cep-indisponivel" not in answer.text:
+            _require_success(answer)
 
     async def _get(self, number: int, path: str, params: Mapping[str, Any]) -> httpx2.Response:
         answer = await self._http.get(path, params=params, headers=_connection(number))
-        answer.raise_for_status()
+        _require_success(answer)
         return answer
 
     # -- what the drill asks
@@ -147,6 +153,16 @@ class City:
         for _ in range(3):
             many: list[Awaitable[object]] = [self._list(number) for number in range(20)]
             await asyncio.gather(*many, return_exceptions=True)
+
+
+class Refused(Exception):
+    """The service answered, and not with success: its status and, of a problem, the code."""
+
+
+def _require_success(answer: httpx2.Response) -> None:
+    if not answer.is_success:
+        problem = answer.json() if "json" in answer.headers.get("content-type", "") else {}
+        raise Refused(f"{answer.status_code} {problem.get('code', '')}".strip())
 
 
 _CEPS = itertools.count(1_000_000)

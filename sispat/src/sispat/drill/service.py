@@ -31,7 +31,8 @@ __all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady"]
 
 RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
-_SETTINGS = {"SISPAT_LIMIT_WRITE": "não", "SISPAT_LIMIT_USER": "não"}  # one person does the work of a whole city hall
+_MANY = "1000000/1min"  # one person does the work of a whole city hall; still counted, through Redis where there is one
+_SETTINGS = {"SISPAT_LIMIT_WRITE": _MANY, "SISPAT_LIMIT_USER": _MANY}
 _OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SISPAT_LANG")
 
 
@@ -61,12 +62,16 @@ class DrilledService:
         self.place.chmod(0o711)  # the account of an embedded server has to pass
         self.data = self.place / "dados"
         self.backups = self.place / "copias"
+        self.release = self.place / "release"
+        """Searched by Python before all else; a bad release is put here."""
+        self.release.mkdir()
         self._log: IO[bytes] = (self.place / "log.txt").open("ab")
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         here = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
         self.environment = here | _SETTINGS | self._environment | {
             "SISPAT_DATA_DIR": str(self.data), "BACKUP_DIR": str(self.backups),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(self.release), here.get("PYTHONPATH", "")])),
         }  # fmt: skip
         try:
             await self.command("backup", "init")
