@@ -10,6 +10,11 @@ import pytest
 import yaml
 from processos import por_dentro
 
+from esteio.metrics import Thresholds
+from esteio.metrics._rules import alerting_rules
+from sispat.cli._metrics_words import ALERT_TEXTS, alert_texts
+from sispat.kernel.i18n import using
+
 DEPLOY = Path(__file__).parents[2] / "deploy"
 SECRETS = {"operations_token", "webhook_url", "grafana_password"}
 
@@ -74,3 +79,14 @@ def test_what_alertmanager_suppresses_is_the_name_of_an_alert() -> None:
         for matcher in (*rule["source_matchers"], *rule["target_matchers"]):
             for name in re.findall(r"Esteio[\w.*]+", matcher):
                 assert [alert for alert in alerts if re.fullmatch(name, alert)], name
+
+
+def test_every_alert_has_a_text_in_portuguese_with_its_templates() -> None:
+    alerts = list(alerting_rules("sispat", Thresholds()))
+    assert set(ALERT_TEXTS) == {alert.name for alert in alerts}
+    for alert in alerts:
+        for theirs, ours in zip((alert.summary, alert.remedy), ALERT_TEXTS[alert.name], strict=True):
+            assert sorted(re.findall(r"{{.*?}}", ours)) == sorted(re.findall(r"{{.*?}}", theirs)), alert.name
+    assert "Nenhuma instância" in (DEPLOY / "prometheus/rules.yml").read_text("utf-8")
+    with using("en"):
+        assert alert_texts() == {}, "Esteio has them in English"

@@ -1,7 +1,8 @@
 """`esteio metrics dashboard|rules`: what Prometheus and Grafana need, from the definitions of the metrics, on stdout."""
 
 # Annotations are evaluated here at once: typer reads them, and they name the words of the caller.
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import typer
@@ -24,6 +25,8 @@ class MetricsWords:
     database: str = "Milliseconds that a round trip to the database may take."
     errors: str = "Percent of the requests that may fail within five minutes."
     backup: str = "Hours after which the newest backup, and the newest proven one, are too old."
+    alerts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """Summaries and remedies by the names of alerts."""
 
 
 def metrics_commands(*, job: str, title: str, words: MetricsWords = MetricsWords()) -> typer.Typer:
@@ -57,7 +60,7 @@ def metrics_commands(*, job: str, title: str, words: MetricsWords = MetricsWords
             backup_seconds=backup * 3600,
         )
         try:
-            text = rules_file(scraped, thresholds)
+            text = rules_file(scraped, thresholds, words.alerts)
         except ValueError as error:
             raise typer.BadParameter(str(error), param_hint="--job") from error
         typer.echo(text, nl=False)

@@ -13,8 +13,8 @@ Pearson; Wilson's interval lies far above it for one failure.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 __all__ = ["Alert", "Record", "Thresholds", "alerting_rules", "recording_rules", "rules_file"]
 
@@ -111,7 +111,7 @@ def alerting_rules(job: str, thresholds: Thresholds) -> Iterator[Alert]:
 def _of_absence(job: str, here: str) -> Iterator[Alert]:
     yield Alert(
         "EsteioAbsent", f'absent(up{{job="{job}"}} == 1)', "1m", "page",
-        f"No instance of {job} can be scraped",
+        "No instance of {{ $labels.job }} can be scraped",
         "See whether it runs and answers /metrics with the token of this Prometheus; users may see nothing at all.",
     )  # fmt: skip
     yield Alert(
@@ -143,7 +143,7 @@ def _of_burned_budget(job: str, thresholds: Thresholds) -> Iterator[Alert]:
             f'(esteio:errors:lower_bound{long}{{job="{job}"}} > {threshold})'
             f' and (esteio:errors:ratio{short}{{job="{job}"}} > {threshold})',
             "2m" if severity == "page" else "15m", severity,
-            f"{job} burns its error budget {factor:g} times too fast: {share} of it in {long}",
+            f"{{{{ $labels.job }}}} burns its error budget {factor:g} times as fast as it lasts: {share} of it in {long}",
             "See which routes answer 5xx, and what was deployed or broke when it began.",
         )  # fmt: skip
 
@@ -151,7 +151,7 @@ def _of_burned_budget(job: str, thresholds: Thresholds) -> Iterator[Alert]:
 def _of_the_guide(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert]:
     yield Alert(
         "EsteioErrors", f'esteio:errors:lower_bound5m{{job="{job}"}} > {thresholds.errors:g}', "2m", "page",
-        f"{job}: more than {100 * thresholds.errors:g} % of the requests fail",
+        "{{ $labels.job }}: at least {{ $value | humanizePercentage }} of the requests fail",
         "See which routes answer 5xx, and the log of the same moment.",
     )  # fmt: skip
     yield Alert(
@@ -174,7 +174,7 @@ def _of_the_guide(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert
         f'esteio_check_value{{job="{job}",check=~"postgres:.+"}} > {1000 * thresholds.database_seconds:g}',
         "5m", "ticket",
         "A round trip to the database takes {{ $value | humanize }} ms",
-        "See its load, its locks and its disk: `banco relatorio`, or pg_stat_activity.",
+        "See its load, its locks (pg_stat_activity) and its disk.",
     )  # fmt: skip
 
 
@@ -280,17 +280,27 @@ def _of_backups(here: str, thresholds: Thresholds) -> Iterator[Alert]:
     )  # fmt: skip
 
 
-def rules_file(job: str = "esteio", thresholds: Thresholds | None = None) -> str:
-    """A file for `rule_files` of Prometheus, in YAML. `job`: the name of the job that scrapes the service."""
+def rules_file(
+    job: str = "esteio", thresholds: Thresholds | None = None, words: Mapping[str, tuple[str, str]] | None = None
+) -> str:
+    """A file for `rule_files` of Prometheus, in YAML. `job`: the name of the job that scrapes the service.
+
+    `words`: for the name of an alert its summary and what to do, in another language than English.
+    """
     if not job or any(each in job for each in '"\\\n'):
         msg = f"job={job!r}: give the job_name of the service in prometheus.yml, without quotes and backslashes"
         raise ValueError(msg)
     lines = ["groups:", *_group("esteio-recording", (_recording(each, job) for each in recording_rules(job)))]
-    alerts = alerting_rules(job, thresholds or Thresholds())
+    alerts = [_worded(each, words or {}) for each in alerting_rules(job, thresholds or Thresholds())]
     return "\n".join([*lines, *_group("esteio-alerts", (_alerting(each, job) for each in alerts)), ""])
 
 
-def _group(name: str, rules: Iterator[list[str]]) -> Iterator[str]:
+def _worded(alert: Alert, words: Mapping[str, tuple[str, str]]) -> Alert:
+    summary, remedy = words.get(alert.name, (alert.summary, alert.remedy))
+    return replace(alert, summary=summary, remedy=remedy)
+
+
+def _group(name: str, rules: Iterable[list[str]]) -> Iterator[str]:
     yield f"  - name: {name}"
     yield "    rules:"
     for rule in rules:

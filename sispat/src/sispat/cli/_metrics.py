@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from esteio.cli import MetricsWords, metrics_commands
+from sispat.cli._metrics_words import alert_texts
 from sispat.kernel.i18n import _
 
 __all__ = ["app"]
@@ -22,5 +23,6 @@ app = metrics_commands(
         database=_("Milissegundos que uma ida e volta ao banco pode levar."),
         errors=_("Porcentagem dos pedidos que pode falhar em cinco minutos."),
         backup=_("Horas depois das quais a cópia mais nova, e a mais nova provada, são velhas demais."),
+        alerts=alert_texts(),
     ),
 )
