@@ -82,11 +82,6 @@ class BoundCache(Bound[Cache]):
         values = {"kept": len(self._answers), "fresh": self.hits, "stale": self.stale_hits, "shared": self.shared}
         return Snapshot("cache", self.name, {**values})
 
-    def clear(self) -> None:
-        """Forget all answers."""
-        with self._lock:
-            self._answers.clear()
-
     def renew(self) -> None:
         """After a fork: a new lock, no calls under way."""
         self._lock = Lock()
