@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import ssl
 import subprocess
 import sys
@@ -16,7 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from esteio.health import Check, Monitor, Status, Unwell, checks
+from esteio.health import Check, HistoryReader, Measurements, Monitor, Status, Unwell, checks
+from esteio.health._history import History, Observation
+from esteio.health.series import Field, State
+from esteio.postgres import Database, Dsn
 from esteio.testing import ManualClock
 
 
@@ -124,16 +128,82 @@ async def test_a_full_disk_fails(tmp_path: Path) -> None:
         assert run("umount", str(tmp_path)) == 0
 
 
-async def test_disk_warns_when_it_will_be_full_within_days() -> None:
-    from collections import deque
-
+async def test_disk_says_in_how_many_days_it_is_full_by_the_least_squares_of_the_history(tmp_path: Path) -> None:
     from esteio.health.checks import _days_left
 
-    seen: deque[tuple[float, int]] = deque()
-    assert _days_left(seen, 0.0, 1000) is None
-    assert _days_left(seen, 1800.0, 900) is None, "too early to say"
-    assert _days_left(seen, 86_400.0, 900) == pytest.approx(9)
-    assert _days_left(seen, 2 * 86_400.0, 1100) is None, "it becomes more"
+    day = 86_400.0
+    assert _days_left([(0.0, 80.0)]) is None
+    assert _days_left([(0.0, 80.0), (1800.0, 70.0)]) is None, "too early to say"
+    assert _days_left([(0.0, 80.0), (day, 70.0)]) == pytest.approx(7)
+    assert _days_left([(0.0, 70.0), (day, 80.0)]) is None, "it becomes more"
+    jumping = [(hour * 3600.0, 80.0 - hour / 3 + (2.0 if hour % 2 else -2.0)) for hour in range(48)]
+    assert _days_left(jumping) == pytest.approx(8.3, abs=0.6), "not the two ends alone"
+
+    history, now = History(tmp_path / "h"), time.time()
+    free = 100 * shutil.disk_usage(tmp_path).free / shutil.disk_usage(tmp_path).total
+    for hour in range(24, 0, -1):
+        history.observe(Observation(now - hour * 3600, {"disk:free": free + hour}))
+    check = checks.disk(tmp_path, history=HistoryReader(tmp_path / "h"), warn_below=0, fail_below=0, warn_days=1e9)
+    found = await check.ask()
+    assert found.parts["days left"] == pytest.approx(free / 24, rel=0.1)
+    assert found.status is Status.WARN, "within so many days"
+    assert "full in" in found.reason
+
+
+async def test_a_directory_that_vanishes_is_told_and_one_that_is_still_to_be_made_is_not(tmp_path: Path) -> None:
+    check = checks.directory(tmp_path / "copies", name="backup:directory")
+    check.cache = 0.0
+    assert (await check.ask()).observed == 0.0
+    (tmp_path / "copies").mkdir()
+    assert (await check.ask()).observed == 1.0
+    (tmp_path / "copies").rmdir()
+    gone = await check.ask()
+    assert (gone.status, gone.reason) == (Status.FAIL, "the directory is gone")
+
+
+async def test_silent_and_killed_processes_are_told_and_so_is_what_only_the_monitor_of_the_host_sees(
+    tmp_path: Path,
+) -> None:
+    history = History(tmp_path / "h")
+    with Measurements.create(tmp_path / "m") as made, Measurements(tmp_path / "m") as worker:
+        worker.slot.floats[Field.UPDATED] = time.time()
+        count, watched = checks.workers(made), checks.watched(made, HistoryReader(tmp_path / "h"), beside=["db:x"])
+        count.cache = watched.cache = 0.0
+        assert (await count.ask()).observed == 1.0
+        worker.slot.floats[Field.UPDATED] = time.time() - 60
+        assert (await count.ask()).reason.startswith("a process has been silent for ")
+        worker.slot.floats[Field.UPDATED] = time.time() + 60
+        made.board.process_ended(killed=True, at=time.time())
+        assert (await count.ask()).reason.startswith("a process was killed ")
+
+        assert (await watched.ask()).status is Status.PASS, "it may still begin"
+        made.began -= 3600
+        assert (await watched.ask()).reason == "no health monitor runs"
+        made.board.watched_at = time.time() - 600
+        assert (await watched.ask()).reason.startswith("the health monitor has been silent for ")
+        made.board.watched_at = time.time() + 60
+        states = {"db:x": (State.DOWN, "said here"), "tls:x": (State.DOWN, "expired"), "ok:x": (State.UP, "")}
+        history.observe(Observation(time.time(), {}, states))
+        for service in ("forgotten", *("other",) * 5, "wal archive"):
+            made.board.died(service, time.time() if service == "wal archive" else 1.0)
+        found = await watched.ask()
+        assert (found.status, found.reason) == (Status.WARN, "tls:x: expired; wal archive died and was restarted")
+
+
+async def test_replication_names_receivers_that_are_away_and_how_far_they_are_behind(postgres_database: str) -> None:
+    async with Database(Dsn.parse(postgres_database), min_size=1) as database:
+        check = checks.replication(database)
+        check.cache, check.timeout = 0.0, 30.0
+        async with database.connection() as conn:
+            await conn.execute("select pg_create_physical_replication_slot('left_alone', true)")
+        try:
+            found = await check.ask()
+        finally:
+            async with database.connection() as conn:
+                await conn.execute("select pg_drop_replication_slot('left_alone')")
+        assert found.status is Status.WARN
+        assert "nobody receives left_alone" in found.reason
+        assert found.parts["left_alone"] >= 0.0
 
 
 async def test_the_clock_is_compared_with_a_reference_or_with_itself() -> None:

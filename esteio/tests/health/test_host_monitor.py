@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from esteio import events
 from esteio.health import BoardFull, Check, CircuitOrder, HistoryReader, HostMonitor, Measurements, Monitor, Sampler
 from esteio.health._circuits import CircuitFollower
-from esteio.health.series import HTTP, SERVICE, Family, Key, State
+from esteio.health.series import HTTP, SERVICE, Family, Key, Mark, State
+from esteio.serve import ServiceDied, noted_deaths
 from esteio.testing import ManualClock
 
 
@@ -196,3 +198,25 @@ async def test_an_order_for_a_circuit_reaches_every_process_and_those_that_begin
             made.order(f"another/{number}", CircuitOrder.RESET)
         with pytest.raises(BoardFull, match="one/more"):
             made.order("one/more", CircuitOrder.RESET)
+
+
+def test_a_monitor_that_was_killed_and_a_service_beside_it_that_died_leave_marks(tmp_path: Path) -> None:
+    measurements, path = Measurements(), tmp_path / "h"
+
+    def until(kind: str) -> list[Mark]:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and not any(mark.kind == kind for mark in HistoryReader(path).marks(0)):
+            time.sleep(0.01)
+        return [mark for mark in HistoryReader(path).marks(0) if mark.kind != "start"]
+
+    with HostMonitor(path, measurements, Monitor):
+        until("start")
+        with noted_deaths(measurements.board.died):
+            events.emit(ServiceDied("wal archive", 1, 0.5))
+        assert [(mark.kind, mark.name) for mark in until("service")] == [("service", "wal archive")]
+        assert measurements.board.watched_at > 0
+    assert measurements.board.watched_at == 0, "ended in order"
+    measurements.board.watched_at = time.time()  # the one before was killed
+    with HostMonitor(path, measurements, Monitor):
+        assert [mark.kind for mark in until("kill")] == ["service", "kill"]
+    assert measurements.board.killed_at > 0

@@ -57,7 +57,7 @@ def serve(
 ) -> None:
     """Serve an ASGI application with workers that are kept alive."""
     from esteio.health import measuring
-    from esteio.serve import ServerOptions, Supervisor, Timeouts
+    from esteio.serve import ServerOptions, Supervisor, Timeouts, noted_deaths
     from esteio.serve import bind as listen
 
     host, port = _address(bind)
@@ -67,7 +67,8 @@ def serve(
     with ExitStack() as stack:
         sock = stack.enter_context(listen(host, port))
         number = workers or (1 if reload else 2)
-        stack.enter_context(measuring(f"{app}-{sock.getsockname()[1]}", workers=number))
+        measured = stack.enter_context(measuring(f"{app}-{sock.getsockname()[1]}", workers=number))
+        stack.enter_context(noted_deaths(measured.board.died if measured is not None else None))
         database = [stack.enter_context(_embedded(postgres))] if postgres else []
         supervisor = Supervisor(
             app,

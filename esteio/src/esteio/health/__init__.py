@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from esteio.health._board import BoardFull, CircuitOrder
-from esteio.health._check import Check, Result, Status, Unwell
+from esteio.health._check import Check, Observed, Result, Status, Unwell
 from esteio.health._history import HistoryReader
 from esteio.health._host_file import measuring
 from esteio.health._host_monitor import HostMonitor
@@ -21,6 +21,7 @@ __all__ = [
     "Measurements",
     "MeasurementsError",
     "Monitor",
+    "Observed",
     "Report",
     "Result",
     "Sampler",

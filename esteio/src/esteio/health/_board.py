@@ -7,7 +7,6 @@ not at all. Counts of how processes ended never go back.
 
 from __future__ import annotations
 
-import time
 from enum import IntEnum
 from hashlib import blake2b
 
@@ -15,8 +14,9 @@ from esteio.errors import EsteioError
 
 __all__ = ["Board", "BoardFull", "CircuitOrder"]
 
-_VERSION, _KILLED, _ENDED, _KILLED_AT, _WATCHED, _SALT = 16, 17, 18, 19, 20, 21  # words of the header
+_VERSION, _KILLED, _ENDED, _KILLED_AT, _WATCHED, _SALT, _DEATHS = 16, 17, 18, 19, 20, 21, 23  # words of the header
 _ORDERS, _MOST = 64, 200  # where they begin, two words each; how many circuits may have one
+_DIED, _DIED_WORDS, _DIED_MOST = 464, 8, 6  # the newest deaths: a moment and a name each
 _SEQUENCE = 8  # bits below it say what is ordered
 
 
@@ -86,14 +86,35 @@ class Board:
         """When the place of a killed process was last taken by another one, Unix seconds; 0 for never."""
         return float(self._floats[_KILLED_AT])
 
-    def watch(self) -> None:
-        """Whoever watches the host says that it lives."""
-        self._floats[_WATCHED] = time.time()
+    def died(self, name: str, at: float) -> None:
+        """Write down that a service beside the workers died; the newest few are kept. Called by one thread of each process."""
+        count = int(self._words[_DEATHS])
+        place = _DIED + count % _DIED_MOST * _DIED_WORDS
+        text = name.encode("utf-8", "replace")[: 8 * (_DIED_WORDS - 1)].ljust(8 * (_DIED_WORDS - 1), b"\0")
+        for number in range(_DIED_WORDS - 1):
+            self._words[place + 1 + number] = int.from_bytes(text[8 * number : 8 * number + 8], "little")
+        self._floats[place] = at
+        self._words[_DEATHS] = count + 1
+
+    @property
+    def deaths(self) -> list[tuple[int, float, str]]:
+        """Of each of the newest: its number, when, which service."""
+        count = int(self._words[_DEATHS])
+        found = []
+        for number in range(max(0, count - _DIED_MOST), count):
+            place = _DIED + number % _DIED_MOST * _DIED_WORDS
+            text = bytes(self._words[place + 1 : place + _DIED_WORDS].tobytes()).rstrip(b"\0")
+            found.append((number, float(self._floats[place]), text.decode("utf-8", "replace")))
+        return found
 
     @property
     def watched_at(self) -> float:
-        """When it last said so, Unix seconds; 0 for never."""
+        """When whoever watches the host last said that it lives, Unix seconds; 0 where nobody does, by intention."""
         return float(self._floats[_WATCHED])
+
+    @watched_at.setter
+    def watched_at(self, moment: float) -> None:
+        self._floats[_WATCHED] = moment
 
     @property
     def salt(self) -> bytes:

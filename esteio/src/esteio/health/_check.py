@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from esteio.clock import SYSTEM, Clock
 from esteio.errors import EsteioError
 
-__all__ = ["Check", "Result", "Status", "Unwell"]
+__all__ = ["Check", "Observed", "Result", "Status", "Unwell"]
 
 _logger = logging.getLogger("esteio.health")
 
@@ -41,15 +41,27 @@ class Unwell(EsteioError):
         super().__init__(reason)
 
 
+class Observed(float):
+    """What a probe returns that observed several things: the number that is judged, and `parts` by their names."""
+
+    parts: Mapping[str, float]
+
+    def __new__(cls, value: float, parts: Mapping[str, float]) -> Observed:
+        made = super().__new__(cls, value)
+        made.parts = parts
+        return made
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
-    """An answer: how well, the observed value in `unit`, when (Unix seconds), and why not."""
+    """An answer: how well, the observed value in `unit`, when (Unix seconds), and why not; `parts` where there are several."""
 
     status: Status
     observed: float | None
     unit: str
     time: float
     reason: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 Probe = Callable[[], Awaitable[float]]
@@ -122,7 +134,8 @@ class Check:
         else:
             status, reason = self._judged(observed)
         self._asked_at = self.clock.monotonic()
-        self._last = Result(status, observed, self.unit, self.clock.time(), reason)
+        parts = observed.parts if isinstance(observed, Observed) else {}
+        self._last = Result(status, observed, self.unit, self.clock.time(), reason, parts)
         return self._last
 
     async def _observed(self) -> float:

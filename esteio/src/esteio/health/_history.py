@@ -82,9 +82,9 @@ class Mark:
 
     at: float
     kind: str
-    """start, roll, kill, circuit, version or setting."""
+    """start, roll, kill, service, circuit, version or setting."""
     name: str = ""
-    """Of the circuit, the setting, the version; how many processes."""
+    """Of the circuit, the setting, the version, the service that died; how many processes."""
     detail: str = ""
     """The state in which the circuit is now."""
 

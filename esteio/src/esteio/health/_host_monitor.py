@@ -11,6 +11,8 @@ import asyncio
 import contextlib
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 from esteio.clock import SYSTEM, Clock
 from esteio.health._check import Result, Status
 from esteio.health._happenings import Happenings
-from esteio.health._history import History, HistoryReader, Observation, State
+from esteio.health._history import History, HistoryReader, Mark, Observation, State
 from esteio.health._measurements import Measurements
 from esteio.health._monitor import Monitor, Report
 from esteio.health._vitals import Vitals
@@ -29,10 +31,11 @@ SERVICE = "service"
 """The series of the states of the whole."""
 STARTING = "starting"
 """The reason of an unknown state before the first readiness."""
-_LOOK_EVERY = 5.0  # seconds
-_SAY_EVERY = 1.0  # seconds
+_LOOK_EVERY = 3.0  # seconds: with a check's limit, what breaks is known within five
+_SAY_EVERY = 0.5  # seconds
 _GAP = 60.0  # seconds without a look: what was then is unknown
 _STARTING = 300.0  # seconds from the start of the service: what was not well once by then is down
+_MOST_MARKS = 100
 _logger = logging.getLogger("esteio.health")
 _STATES = {
     Status.PASS: State.UP, Status.WARN: State.DEGRADED, Status.FAIL: State.DOWN, Status.UNKNOWN: State.UNKNOWN,
@@ -69,6 +72,9 @@ class HostMonitor:
         self._clock = clock
         self._vitals = Vitals()
         self._facts = facts
+        self._marks: deque[Mark] = deque(maxlen=_MOST_MARKS)
+        self._deaths = -1
+        self._look_now: asyncio.Event | None = None
         self._were_up: set[str] | None = None
         self._happenings: Happenings | None = None
         self._sampled_at = float("-inf")
@@ -76,7 +82,6 @@ class HostMonitor:
         self._newest: tuple[Report, float] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending = threading.Event()
-        self._end: asyncio.Event | None = None
 
     def start(self) -> None:
         """Begin."""
@@ -92,9 +97,7 @@ class HostMonitor:
     def stop(self, timeout: float) -> None:
         """End it."""
         self._ending.set()
-        loop, end = self._loop, self._end
-        if loop is not None and end is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(end.set)
+        self._wake()
         if self._thread is not None:
             self._thread.join(timeout)
 
@@ -105,17 +108,37 @@ class HostMonitor:
     def __exit__(self, *_: object) -> None:
         self.stop(5.0)
 
+    def _wake(self) -> None:
+        loop, wake = self._loop, self._look_now
+        if loop is not None and wake is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                loop.call_soon_threadsafe(wake.set)
+
     def _work(self) -> None:
+        board = self._measurements.board
+        if board.watched_at:  # whoever watched before us did not end in order
+            board.process_ended(killed=True, at=self._clock.time())
+            self._marks.append(Mark(self._clock.time(), "kill", "1"))
+        known = (
+            HistoryReader(self._history.path).newest() or 0.0
+        )  # what came later, our own death too, is still to be told
+        self._deaths = max((number for number, at, _ in board.deaths if at <= known), default=-1)
+        try:
+            self._watch()
+        finally:
+            self._history.close()
+        board.watched_at = 0.0
+
+    def _watch(self) -> None:
         while not self._ending.is_set():
             try:
                 asyncio.run(self._run())
             except Exception:
                 _logger.exception("the health monitor failed; it begins anew")
                 self._ending.wait(_LOOK_EVERY)
-        self._history.close()
 
     async def _run(self) -> None:
-        self._loop, self._end = asyncio.get_running_loop(), asyncio.Event()
+        self._loop, self._look_now = asyncio.get_running_loop(), asyncio.Event()
         async with self._opened():
             monitor = self._monitor()
             beating = asyncio.create_task(self._say_that_it_lives())
@@ -123,14 +146,15 @@ class HostMonitor:
                 while not self._ending.is_set():
                     await self.look(monitor)
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(self._end.wait(), min(_LOOK_EVERY, self._every))
+                        await asyncio.wait_for(self._look_now.wait(), min(_LOOK_EVERY, self._every))
+                    self._look_now.clear()
             finally:
                 beating.cancel()
 
     async def _say_that_it_lives(self) -> None:
         """Often, so that a monitor that is stopped or frozen is known within seconds: by `checks.watched`."""
         while True:
-            self._measurements.board.watch()
+            self._measurements.board.watched_at = time.time()
             await asyncio.sleep(_SAY_EVERY)
 
     def newest(self) -> tuple[Report, float] | None:
@@ -146,6 +170,7 @@ class HostMonitor:
             self._sampled_at = self._clock.monotonic()
             values = self._vitals(self._measurements.read(), now)
             values |= {name: r.observed for name, r in report.results.items() if r.observed is not None}
+            values |= {f"{name}/{part}": v for name, r in report.results.items() for part, v in r.parts.items()}
         # In a thread: a disk that hangs or a file that is locked stops no check.
         await asyncio.to_thread(self._keep, now, values, report)
 
@@ -162,6 +187,12 @@ class HostMonitor:
         measured = self._measurements
         families = measured.read().families
         marks, facts = self._happenings(now, measured.began, measured.ended(), families, self._facts())
+        for number, at, service in measured.board.deaths:
+            if number > self._deaths:
+                self._deaths = number
+                marks.append(Mark(at, "service", service))
+        while self._marks:
+            marks.append(self._marks.popleft())
         self._history.observe(Observation(now, values, states, marks, facts))
 
     def _states(self, report: Report) -> dict[str, tuple[State, str]]:

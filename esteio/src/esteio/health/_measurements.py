@@ -185,6 +185,11 @@ class Measurements:
                 killed, ended = (killed, ended + 1) if region.words[Field.ENDED] else (killed + 1, ended)
         return killed, ended
 
+    def workers(self) -> tuple[WorkerReading, ...]:
+        """The processes that live; cheaper than all of `read`."""
+        regions = enumerate(self._regions[_BASES:])
+        return tuple(WorkerReading.of(number, region) for number, region in regions if self._alive(number))
+
     def read(self) -> Reading:
         """Everything, of all workers, living and dead."""
         found = self._read()

@@ -13,21 +13,24 @@ import os
 import shutil
 import socket
 import ssl
-import threading
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
 from esteio.clock import SYSTEM, Clock
-from esteio.health._check import Check, Status, Unwell
+from esteio.health._blocking import BlockingProbe
+from esteio.health._check import Check, Observed, Status, Unwell
+from esteio.health._history import FIVE_MINUTES, HistoryReader
+from esteio.health._host_checks import replication, watched, workers
 
 __all__ = [
     "backup",
     "clock",
+    "directory",
     "disk",
     "dns",
     "freshness",
@@ -36,8 +39,11 @@ __all__ = [
     "postgres",
     "process",
     "redis",
+    "replication",
     "tcp",
     "tls",
+    "watched",
+    "workers",
 ]
 
 _DAY = 86_400.0
@@ -102,7 +108,7 @@ def http(
             raise Unwell(f"answered {answer.status}, not {expect}", observed=taken)
         return taken
 
-    return Check(name, _Thread(ask, name), timeout=timeout, warn_above=warn_above, essential=essential)
+    return Check(name, BlockingProbe(ask, name), timeout=timeout, warn_above=warn_above, essential=essential)
 
 
 def tcp(host: str, port: int, *, name: str, timeout: float = 0.8, essential: bool = True) -> Check:
@@ -136,7 +142,7 @@ def tls(
         days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
         return _low(days, warn_below, fail_below, f"valid for {days:.1f} days more")
 
-    return Check(name, _Thread(ask, name), unit="days", timeout=timeout, cache=3600.0, essential=essential)
+    return Check(name, BlockingProbe(ask, name), unit="days", timeout=timeout, cache=3600.0, essential=essential)
 
 
 def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, essential: bool = False) -> Check:
@@ -150,46 +156,75 @@ def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, esse
             raise Unwell("the name cannot be resolved") from error
         return (time.perf_counter() - began) * 1000
 
-    return Check(name, _Thread(ask, name), timeout=timeout, cache=10.0, essential=essential)
+    return Check(name, BlockingProbe(ask, name), timeout=timeout, cache=10.0, essential=essential)
 
 
 def disk(
     path: str | Path, *, name: str = "disk:free", warn_below: float = 10.0, fail_below: float = 2.0,
-    warn_days: float = 7.0, essential: bool = True, clock: Clock = SYSTEM,
+    warn_days: float = 7.0, essential: bool = True, history: HistoryReader | None = None, clock: Clock = SYSTEM,
 ) -> Check:  # fmt: skip
-    """Percent of the file system of `path` that is free for this account.
+    """Percent of the file system of `path` that is free for this account; `parts` has the `days left` where they are known.
 
     A directory that is still to be made counts as the one it will be in. FAIL below `fail_below`, or without a free inode;
-    WARN below `warn_below`, or when it will be full within `warn_days` at the rate of the last 48 hours.
+    WARN below `warn_below`, or when it will be full within `warn_days`, by the least squares of the last 48 hours: of the
+    `history`, which a `HostMonitor` writes, or those that this check has seen itself.
     """
-    seen: deque[tuple[float, int]] = deque(maxlen=48)
-    watched = next(each for each in (Path(path).absolute(), *Path(path).absolute().parents) if each.exists())
+    seen: deque[tuple[float, float]] = deque(maxlen=48)
+    place = next(each for each in (Path(path).absolute(), *Path(path).absolute().parents) if each.exists())
+
+    def points(percent: float) -> list[tuple[float, float]]:
+        now = clock.monotonic()
+        if history is not None and (known := history.minutes(clock.time() - 2 * _DAY, FIVE_MINUTES).get(name)):
+            return [(point.at - clock.time() + now, point.average) for point in known] + [(now, percent)]
+        if not seen or now - seen[-1][0] >= _FORECAST_AFTER:
+            seen.append((now, percent))
+        return [*seen, (now, percent)]
 
     def ask() -> float:
         try:
-            usage = shutil.disk_usage(watched)
+            usage = shutil.disk_usage(place)
         except FileNotFoundError as error:
             raise Unwell("the directory is gone") from error
         percent = 100.0 * usage.free / usage.total if usage.total else 0.0
-        days = _days_left(seen, clock.monotonic(), usage.free)
-        if hasattr(os, "statvfs") and (inodes := os.statvfs(watched)).f_files and not inodes.f_favail:
-            raise Unwell("no file can be made: all inodes are in use", observed=percent)
+        days = _days_left(points(percent))
+        observed = Observed(percent, {} if days is None else {"days left": days})
+        if hasattr(os, "statvfs") and (inodes := os.statvfs(place)).f_files and not inodes.f_favail:
+            raise Unwell("no file can be made: all inodes are in use", observed=observed)
         until = "" if days is None else f", full in {days:.1f} days at this rate"
-        free = _low(percent, warn_below, fail_below, f"{percent:.1f} % free{until}")
+        _low(observed, warn_below, fail_below, f"{percent:.1f} % free{until}")
         if days is not None and days < warn_days:
-            raise Unwell(f"{percent:.1f} % free{until}", observed=percent, status=Status.WARN)
-        return free
+            raise Unwell(f"{percent:.1f} % free{until}", observed=observed, status=Status.WARN)
+        return observed
 
-    return Check(name, _Thread(ask, name), unit="percent", essential=essential, clock=clock)
+    return Check(name, BlockingProbe(ask, name), unit="percent", essential=essential, clock=clock)
 
 
-def _days_left(seen: deque[tuple[float, int]], now: float, free: int) -> float | None:
-    if not seen or now - seen[-1][0] >= _FORECAST_AFTER:
-        seen.append((now, free))
-    began, before = seen[0]
-    if now - began < _FORECAST_AFTER or before <= free:
+def _days_left(points: Sequence[tuple[float, float]]) -> float | None:
+    """When the line of least squares through moments and percents reaches 0; None when it does not fall, or nobody knows."""
+    if points[-1][0] - points[0][0] < _FORECAST_AFTER:
         return None
-    return free / ((before - free) / (now - began)) / _DAY
+    count, free = len(points), points[-1][1]
+    middle, height = sum(at for at, _ in points) / count, sum(value for _, value in points) / count
+    spread = sum((at - middle) ** 2 for at, _ in points)
+    slope = sum((at - middle) * (value - height) for at, value in points) / spread
+    if slope >= 0:
+        return None
+    return free / -slope / _DAY
+
+
+def directory(path: str | Path, *, name: str, essential: bool = False) -> Check:
+    """Whether a directory that was there still is, as one for backups has to be: 1, or 0 before it is made."""
+    seen = False
+
+    def ask() -> float:
+        nonlocal seen
+        if Path(path).is_dir():
+            seen = True
+        elif seen:
+            raise Unwell("the directory is gone")
+        return float(seen)
+
+    return Check(name, BlockingProbe(ask, name), unit="directories", essential=essential)
 
 
 def clock(
@@ -234,7 +269,7 @@ def freshness(
         return max(0.0, clock.time() - moment)
 
     return Check(
-        name, _Thread(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,
+        name, BlockingProbe(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,
         clock=clock,
     )  # fmt: skip
 
@@ -268,7 +303,7 @@ def backup(
         return observed
 
     return Check(
-        name, _Thread(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,
+        name, BlockingProbe(ask, name), unit="s", cache=5.0, warn_above=warn_above, fail_above=fail_above, essential=essential,
         clock=clock,
     )  # fmt: skip
 
@@ -298,49 +333,10 @@ def process(pid_file: str | Path, *, name: str, essential: bool = True) -> Check
             raise Unwell("it does not run") from error
         return float(pid)
 
-    return Check(name, _Thread(ask, name), unit="pid", essential=essential)
+    return Check(name, BlockingProbe(ask, name), unit="pid", essential=essential)
 
 
 def _low(value: float, warn_below: float, fail_below: float, reason: str) -> float:
     if value < warn_below:
         raise Unwell(reason, observed=value, status=Status.FAIL if value < fail_below else Status.WARN)
     return value
-
-
-class _Thread:
-    """A probe that blocks, in a thread of its own: none of a pool that others need, and never two at a time."""
-
-    def __init__(self, ask: Callable[[], float], name: str) -> None:
-        self._ask = ask
-        self._name = name
-        self._began: float | None = None
-
-    async def __call__(self) -> float:
-        if self._began is not None:
-            raise Unwell(f"no answer for {time.monotonic() - self._began:.0f} s")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[float] = loop.create_future()
-        self._began = time.monotonic()
-        threading.Thread(target=self._run, args=(loop, answer), name=f"health {self._name}", daemon=True).start()
-        return await answer
-
-    def _run(self, loop: asyncio.AbstractEventLoop, answer: asyncio.Future[float]) -> None:
-        value: float | BaseException
-        try:
-            value = self._ask()
-        except Exception as error:  # noqa: BLE001 - the check makes it an answer
-            value = error
-        self._began = None
-        try:
-            loop.call_soon_threadsafe(_settle, answer, value)
-        except RuntimeError:  # the loop is closed: nobody waits any more
-            return
-
-
-def _settle(answer: asyncio.Future[float], value: float | BaseException) -> None:
-    if answer.done():
-        return
-    if isinstance(value, BaseException):
-        answer.set_exception(value)
-    else:
-        answer.set_result(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from esteio.serve._bind import bind
+from esteio.serve._deaths import noted_deaths
 from esteio.serve._errors import (
     AddressDenied,
     AddressInUse,
@@ -68,4 +69,5 @@ __all__ = [
     "bind",
     "http_protocol",
     "lifecycle",
+    "noted_deaths",
 ]

@@ -85,8 +85,8 @@ def disponibilidade() -> None:
     from esteio.alert.monitor import uptimes
     from esteio.health import HistoryReader
     from esteio.health.series import State
+    from sispat.http.backup_state import history_file
     from sispat.operacao.alerts import alerts_of
-    from sispat.operacao.monitor import history_file
 
     settings, now = load_settings(), time.time()
     alerts = alerts_of(settings)

@@ -82,6 +82,8 @@ def _watch(stack: ExitStack, settings: Settings, dsn: Dsn, notices: Notices) -> 
     """Watch this machine, and tell, for as long as `stack` lasts."""
     from esteio.alert import Outbox
     from esteio.alert.journal import note_events
+    from esteio.health import Measurements
+    from esteio.serve import noted_deaths
     from sispat.operacao.alerts import alert_monitor
     from sispat.operacao.monitor import health_monitor, journal_of
 
@@ -91,7 +93,9 @@ def _watch(stack: ExitStack, settings: Settings, dsn: Dsn, notices: Notices) -> 
         outbox.start()
         stack.callback(outbox.stop, 5.0)
     stack.callback(note_events(journal_of(settings)))
-    health = stack.enter_context(health_monitor(settings, dsn))
+    measurements = stack.enter_context(Measurements.of_environment())
+    stack.enter_context(noted_deaths(measurements.board.died))
+    health = stack.enter_context(health_monitor(settings, dsn, measurements))
     stack.enter_context(alert_monitor(settings, health, outbox, notices.words, lambda: _problems(settings)))
 
 

@@ -102,6 +102,7 @@ def serve(
 def _run(settings: Settings, demo: int | None) -> int:
     from esteio.alert.journal import note_events
     from esteio.health import measuring
+    from esteio.serve import noted_deaths
     from sispat.cli._database import database, terminable
     from sispat.cli._limit_file import limit_file
     from sispat.cli._preparation import Preparation
@@ -117,7 +118,8 @@ def _run(settings: Settings, demo: int | None) -> int:
         terminable(),
         _listen(settings) as listener,
         limit_file(settings, listener.getsockname()[1]),
-        measuring(f"sispat-{listener.getsockname()[1]}-{settings.host}", workers=settings.workers),
+        measuring(f"sispat-{listener.getsockname()[1]}-{settings.host}", workers=settings.workers) as measurements,
+        noted_deaths(measurements.board.died if measurements is not None else None),
         database(settings, create=demo is not None) as (dsn, embedded),
     ):
         _set_environment_of_workers(settings, dsn, listener)

@@ -14,13 +14,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from esteio.health import Check, HistoryReader, checks
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 from sispat.settings import Settings
 
-__all__ = ["OPERATOR_STATE", "BackupsAtRisk", "OperatorSilent", "backup_age", "operator_state_file"]
+__all__ = [
+    "OPERATOR_STATE",
+    "OWN_DIRECTORY",
+    "BackupsAtRisk",
+    "OperatorSilent",
+    "backup_age",
+    "backup_places",
+    "history_file",
+    "operator_state_file",
+]
 
 OPERATOR_STATE = "ESTEIO_OPERATOR_STATE"  # the environment's name for the file; from `sispat serve` to its workers
+OWN_DIRECTORY = "backup"  # of the data directory, where no other one is named
 _SILENT = 300.0  # seconds
 
 
@@ -50,9 +61,21 @@ class BackupsAtRisk(SispatError):
         super().__init__("; ".join(problems))
 
 
+def history_file(settings: Settings) -> Path:
+    """Where the operator of this machine keeps the history of its health."""
+    return settings.data_dir / "health.sqlite"
+
+
 def operator_state_file(settings: Settings) -> Path:
     """Where the operator of this machine writes how the backups are."""
     return settings.data_dir / "operator.json"
+
+
+def backup_places(settings: Settings, history: HistoryReader | None = None) -> list[Check]:
+    """Whether the directory that backups are written into is there, and has room: known before any backup fails."""
+    place = settings.backup_dir or settings.data_dir / OWN_DIRECTORY
+    disk = checks.disk(place, name="backup:free", essential=False, history=history)
+    return [checks.directory(place, name="backup:directory"), disk]
 
 
 async def backup_age() -> float:

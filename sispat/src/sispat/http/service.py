@@ -20,13 +20,13 @@ from typing import Protocol, TypeVar, runtime_checkable
 from starlette.requests import HTTPConnection
 
 from esteio import EsteioError
-from esteio.health import Check, Measurements, Monitor, checks
+from esteio.health import Check, HistoryReader, Measurements, Monitor, checks
 from esteio.limit import RateLimiter
 from esteio.maintenance import Maintenance
 from esteio.postgres import Database
 from esteio.serve import lifecycle
 from sispat.http import idempotency, limit_store
-from sispat.http.backup_state import OPERATOR_STATE, backup_age
+from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
 from sispat.http.database import ServiceDatabase, session_settings
 from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
@@ -110,16 +110,16 @@ class Service:
             settings=session_settings(address, **({} if settings.database_app_url else {"role": DATABASE_ROLE})),
         )
         store = limit_store.limit_store(settings)
-        limiter = RateLimiter(store)
+        limiter, measurements = RateLimiter(store), Measurements.of_environment()
         service = cls(
             settings,
             db,
-            Monitor(_health_checks(settings, db, limiter)),
+            Monitor(_health_checks(settings, db, limiter, measurements)),
             SessionLifetime(timedelta(seconds=settings.session_idle), timedelta(seconds=settings.session_max)),
             store,
             limiter,
             maintenance_switch(settings),
-            Measurements.of_environment(),
+            measurements,
             Sealer(settings.secrets),
             slices,
         )
@@ -201,7 +201,7 @@ class Service:
                 _logger.warning("faxina adiada: %s", error)
 
 
-def _health_checks(settings: Settings, db: Database, limiter: RateLimiter) -> list[Check]:
+def _health_checks(settings: Settings, db: Database, limiter: RateLimiter, measurements: Measurements) -> list[Check]:
     # With the database on this disk nothing can be saved when it is full; with another machine's, only documents can't.
     local = db.dsn.hosts[0][0].startswith("/")
     found = [checks.postgres(db), checks.disk(settings.data_dir, essential=local)]
@@ -210,4 +210,10 @@ def _health_checks(settings: Settings, db: Database, limiter: RateLimiter) -> li
         found.append(Check("redis:responseTime", redis, essential=False))
     if OPERATOR_STATE in os.environ:
         found.append(Check("backup:age", backup_age, unit="h", cache=5.0, essential=False))
+        found += backup_places(settings)
+    if measurements.shared:
+        found.append(checks.workers(measurements))
+        if settings.enable_health_monitor:
+            history = HistoryReader(history_file(settings))
+            found.append(checks.watched(measurements, history, beside=[each.name for each in found]))
     return found

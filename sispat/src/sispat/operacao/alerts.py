@@ -14,9 +14,9 @@ from esteio.alert import NoticeWords, Outbox
 from esteio.alert.monitor import AlertMonitor, Alerts, AlertWords, Watched, evidence_of, service_definitions
 from esteio.alert.rules import Kind, QuietHours
 from esteio.health import HistoryReader, HostMonitor, Measurements
+from sispat.http.backup_state import history_file
 from sispat.http.maintenance import maintenance_switch
 from sispat.kernel.i18n import _, using
-from sispat.operacao.monitor import history_file
 from sispat.settings import Settings
 
 __all__ = ["alert_monitor", "alert_words", "alerts_of", "watched_checks"]

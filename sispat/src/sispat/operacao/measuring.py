@@ -17,13 +17,12 @@ from esteio.web.limits import RuleSet
 from esteio.web.metrics import Exports, metrics_route
 from esteio.web.operations import operations_routes
 from esteio.web.status_page import status_routes
-from sispat.http.backup_state import operator_state_file
+from sispat.http.backup_state import history_file, operator_state_file
 from sispat.http.maintenance import UnderMaintenance
 from sispat.http.service import Service
 from sispat.kernel.i18n import _, language
 from sispat.operacao.access import admit
 from sispat.operacao.circuits import order_token, permit
-from sispat.operacao.monitor import history_file
 
 __all__ = ["PAGE", "PUBLIC_PAGE", "measuring", "operation_routes"]
 
@@ -112,4 +111,10 @@ def _names(_tag: str) -> Mapping[str, str]:
         "disk:free": _("Espaço em disco"),
         "clock:offset": _("Relógio"),
         "backup:age": _("Cópias de segurança"),
+        "backup:directory": _("Pasta das cópias"),
+        "backup:free": _("Espaço para cópias"),
+        "replication:lag": _("Réplicas e arquivo do log"),
+        "tls:certificate": _("Certificado"),
+        "workers:count": _("Processos"),
+        "host:watched": _("Vigilância desta máquina"),
     }

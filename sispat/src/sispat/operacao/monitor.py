@@ -7,25 +7,20 @@ write down that they are away.
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from esteio.alert.journal import Journal
-from esteio.health import Check, HostMonitor, Measurements, Monitor, checks
+from esteio.health import Check, HistoryReader, HostMonitor, Measurements, Monitor, checks
 from esteio.postgres import Database, Dsn
 from sispat import __version__
-from sispat.http.backup_state import OPERATOR_STATE, backup_age
+from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
 from sispat.http.maintenance import maintenance_switch
 from sispat.settings import Settings, in_force
 
-__all__ = ["health_monitor", "history_file", "journal_of"]
-
-
-def history_file(settings: Settings) -> Path:
-    """Where the history of this machine is."""
-    return settings.data_dir / "health.sqlite"
+__all__ = ["health_monitor", "journal_of"]
 
 
 def journal_of(settings: Settings) -> Journal:
@@ -33,13 +28,16 @@ def journal_of(settings: Settings) -> Journal:
     return Journal(settings.data_dir / "events.jsonl")
 
 
-def health_monitor(settings: Settings, dsn: Dsn) -> HostMonitor:
+def health_monitor(settings: Settings, dsn: Dsn, measurements: Measurements) -> HostMonitor:
     """A service that looks every few seconds, and takes samples as HEALTH_CHECK_INTERVAL says."""
-    database = Database(dsn.with_(connection_limit=1), name="health", min_size=1, application_name="sispat health")
+    if settings.database_url is None:
+        # The embedded server has no passwords; its superuser sees whether those that receive the log still answer.
+        dsn = dsn.with_(user="postgres")
+    database = Database(dsn.with_(connection_limit=2), name="health", min_size=1, application_name="sispat health")
     switch = maintenance_switch(settings)
     return HostMonitor(
         history_file(settings),
-        Measurements.of_environment(),
+        measurements,
         lambda: Monitor(_checks(settings, database)),
         every=settings.health_check_interval / 1000,
         opened=lambda: database,
@@ -57,11 +55,13 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
     host = settings.host if settings.host not in ("0.0.0.0", "::", "") else "127.0.0.1"  # noqa: S104 - compared, not bound
     address = f"[{host}]" if ":" in host else host
     local = database.dsn.hosts[0][0].startswith("/")
+    history = HistoryReader(history_file(settings))
     found = [
         checks.http(f"http://{address}:{settings.port}/api/health/live", name="web:responseTime", warn_above=500.0),
         checks.postgres(database),
-        checks.disk(settings.data_dir, essential=local),
-        checks.clock(),
+        checks.replication(database),
+        checks.disk(settings.data_dir, essential=local, history=history),
+        checks.clock() if local else checks.clock(_clock_of(database)),
     ]
     if settings.redis_url is not None:
         found.append(_redis(settings.redis_url.get_secret_value(), settings.redis_password))
@@ -70,7 +70,17 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
         found.append(checks.tls(public.hostname, public.port or 443))
     if OPERATOR_STATE in os.environ:
         found.append(Check("backup:age", backup_age, unit="h", cache=5.0, essential=False))
+        found += backup_places(settings, history)
     return found
+
+
+def _clock_of(database: Database) -> Callable[[], Awaitable[float]]:
+    async def ask() -> float:
+        async with database.connection(timeout=0.6) as conn:
+            row = await (await conn.execute("select extract(epoch from clock_timestamp())::float8")).fetchone()
+        return float(row[0]) if row else 0.0
+
+    return ask
 
 
 def _redis(address: str, password: SecretStr | None) -> Check:
