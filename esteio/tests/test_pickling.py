@@ -14,7 +14,7 @@ import pkgutil
 import types
 import typing
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -47,8 +47,9 @@ _CLASSES = sorted(
     },
     key=lambda each: (each.__module__, each.__qualname__),
 )
-# They hold what cannot leave its process: a box on disk, a TLS context, a limiter's memory, a clock, the caller's functions.
-_OF_ONE_PROCESS = {"Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule"}
+# They hold what cannot leave its process: a box on disk, a TLS context, a limiter's memory, a clock, the caller's functions, a
+# stream, shared memory, a ledger that is written on.
+_OF_ONE_PROCESS = {"Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule", "View", "Watched"}
 _ABSTRACT = {"_Misconfigured"}
 _ERRORS = [each for each in _CLASSES if issubclass(each, EsteioError) and each.__name__ not in _ABSTRACT]
 _RECORDS = [
@@ -57,13 +58,15 @@ _RECORDS = [
     if dataclasses.is_dataclass(each)
     and each.__dataclass_params__.frozen  # type: ignore[attr-defined]
     and each.__name__ not in _OF_ONE_PROCESS
+    and f"{each.__module__}.{each.__name__}" != "esteio.backup.base._protocol.Archive"  # reads its connection's stream
 ]
 
 
 _VALUES: dict[Any, Any] = {
     int: 3, float: 0.5, str: "text", bool: True, bytes: b"bytes", object: "object", Any: "any",
     BaseException: ValueError("inner"), Exception: ValueError("inner"), Path: Path("/a/path"),
-    datetime: datetime(2026, 1, 2, tzinfo=UTC), typing.Hashable: "key", os.stat_result: os.stat("/"), Limit: Limit(5, 10.0),
+    datetime: datetime(2026, 1, 2, tzinfo=UTC),
+    time: time(22, 30), typing.Hashable: "key", os.stat_result: os.stat("/"), Limit: Limit(5, 10.0),
     Decision: SyncRateLimiter(MemoryStore()).hit("key", Limit(5, 10.0)),
 }  # fmt: skip
 
