@@ -164,7 +164,8 @@ def prepare(dsn: Dsn) -> tuple[str, str, dict[str, str]]:
             [tokens.token_hash(token)],
         )
         row = conn.execute(
-            "select id, classe_id, setor_id, local_id, agente_id from patrimonio order by numero limit 1 offset 9000"
+            "select id, classe_id, setor_id, local_id, agente_id from patrimonio"
+            " where numero <= 9001 order by numero desc limit 1"
         ).fetchone()
     assert row is not None
     places = dict(zip(("classe_id", "setor_id", "local_id", "agente_id"), map(str, row[1:]), strict=True))
