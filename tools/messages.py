@@ -3,7 +3,7 @@
 Promises: a text that is new in the sources is added without a translation, one that is gone is removed, and none is
 guessed (nothing becomes fuzzy). The file is sorted and names no lines, so that two people who add texts rarely conflict.
 Texts stand in `_("...")`, `lazy("...")`, `ngettext("...", "...", n)`, in `Ui(...)`, in the members of a `Labelled`, in
-`Variavel(aceita=...)`, and in templates.
+`Variable(accepts=...)`, in templates, and in the description of the API, which is asked for its own.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def _of_call(call: ast.Call) -> Iterator[Message]:
     elif name == "Ui":
         given = dict(zip(_UI, call.args, strict=False)) | {k.arg: k.value for k in call.keywords if k.arg}
         yield from _texts([value for key, value in given.items() if key in _UI_TEXTS])
-    elif name == "Variavel":  # what is allowed is said in errors
-        yield from _texts([keyword.value for keyword in call.keywords if keyword.arg == "aceita"])
+    elif name == "Variable":  # what is allowed is said in errors
+        yield from _texts([keyword.value for keyword in call.keywords if keyword.arg == "accepts"])
 
 
 def _texts(nodes: list[ast.expr]) -> Iterator[str]:

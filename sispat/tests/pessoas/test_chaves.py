@@ -219,3 +219,44 @@ def test_the_command_line_makes_lists_and_revokes_keys(cidade) -> None:
         "select array_agg(acao order by id) from evento where entidade = 'chave' and requisicao = 'linha de comando'"
     )
     assert _um(cidade, acoes) == (["criar", "revogar"],)
+
+
+async def test_the_audit_names_the_key_beside_its_integration(cliente, cidade, navegar) -> None:
+    """Created alone and in a lot, corrected, handed over, exported: each record says which key."""
+    async with cliente("admin@demo.local") as admin:
+        folha = await _integracao(admin, papel="gestor", setores=[])
+        _, segredo = await _chave(admin, folha)
+        async with _com(segredo, admin) as c:
+            um = (await c.get("/api/patrimonios", params={"situacao": "em_uso"})).json()["items"][0]
+            corpo = {f"{ligado}_id": um[ligado]["id"] for ligado in ("classe", "setor", "local", "agente")} | {
+                "descricao": "Mesa",
+                "valor": "10.00",
+                "data_aquisicao": "2026-01-31",
+            }
+            criado = (await c.post("/api/patrimonios", json=corpo)).json()
+            lote = await c.post("/api/patrimonios/lote", json={"items": [corpo]})
+            assert lote.status_code == 201, lote.text
+            mudado = await c.patch(
+                f"/api/patrimonios/{criado['id']}",
+                json={"marca": "Outra"},
+                headers={"If-Match": f'"{criado["versao"]}"'},
+            )
+            assert mudado.status_code == 200, mudado.text
+            assert (await c.get("/api/patrimonios.csv", params={"q": str(criado["numero"])})).status_code == 200
+        feitos = (await admin.get("/api/auditoria", params={"pessoa": "Folha"})).json()
+        assert [(e["acao"], e["ator"], e["chave"]) for e in feitos] == [
+            (acao, "Folha", "Servidor da folha") for acao in ("exportar_bens", "editar", "criar", "criar")
+        ]
+        historico = (await admin.get(f"/api/patrimonios/{criado['id']}/historico")).json()
+        assert {e["chave"] for e in historico} == {"Servidor da folha"}
+        assert (await admin.get("/api/auditoria", params={"acao": "entrar"})).json()[0]["chave"] is None
+    async with navegar("admin") as pessoa:
+        assert "Folha chave Servidor da folha" in (await pessoa.ver("/auditoria")).texto
+
+
+async def test_a_refusal_says_what_is_refused_in_words(cliente) -> None:
+    async with cliente("consulta@demo.local") as c:
+        recusa = (await c.post("/api/setores", json={"codigo": "X", "nome": "X"})).json()
+        assert recusa["detail"].startswith("O papel “Consulta” não permite mudar os cadastros."), recusa
+        recusa = (await c.get("/api/bloqueios", headers={"Accept-Language": "en"})).json()
+        assert recusa["detail"].startswith("The role “Read only” does not allow seeing the blocks."), recusa

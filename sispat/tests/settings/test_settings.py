@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from sispat.kernel.i18n import load
 from sispat.settings import InvalidSettings, Origin, Settings, in_force, load_settings, reference_page, variables
 
 RAIZ = Path(__file__).parents[3]
@@ -210,3 +211,9 @@ def test_each_rule_between_values_names_the_variable_that_breaks_it() -> None:
     wrong = problemas({"SISPAT_OIDC_ISSUER": "http://sso.acesso.gov.br/", "SISPAT_SECRET": "curto"})
     assert "http:// só em 127.0.0.1" in wrong["SISPAT_OIDC_ISSUER"]
     assert "pelo menos 32" in wrong["SISPAT_SECRET"]
+
+
+def test_what_each_setting_allows_is_said_in_english_too() -> None:
+    allowed = {variable.accepts for _, _, variable in variables() if variable.accepts}
+    assert len(allowed) > 30
+    assert [text for text in allowed if load("en").gettext(text) == text and " " in text.replace("REDIS_URL", "")] == []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sispat.kernel.i18n import gettext_noop
 from sispat.kernel.permissions import GESTAO, Action, Papel
 
 __all__ = ["ACTIONS", "VER"]
 
-VER = Action("auditoria.ver", GESTAO | {Papel.CONSULTA})
+VER = Action("auditoria.ver", gettext_noop("ver a auditoria"), GESTAO | {Papel.CONSULTA})
 ACTIONS = (VER,)

@@ -214,6 +214,7 @@ async def _record(
     await audit.record(
         ctx.conn,
         actor=ctx.actor,
+        key_id=ctx.key_id,
         request_id=ctx.request_id,
         entidade=kind,
         entidade_id=id_,

@@ -6,7 +6,9 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
+
+from sispat.kernel.i18n import gettext_noop
 
 __all__ = ["Evento"]
 
@@ -17,6 +19,7 @@ class Evento(BaseModel):
     id: int
     em: dt.datetime
     ator: str
+    chave: str | None = Field(description=gettext_noop("O nome da chave da API com que uma integração o fez."))
     entidade: str
     entidade_id: UUID
     acao: str

@@ -1,7 +1,7 @@
 """The audit: append-only, in the same transaction as what it tells of.
 
-Promises: what changed, from what to what, by whom, in which request. The application's role can neither
-change nor remove a record, and a trigger stops whoever could.
+Promises: what changed, from what to what, by whom, in which request; of an integration also with which of its API keys. The
+application's role can neither change nor remove a record, and a trigger stops whoever could.
 """
 
 from __future__ import annotations
@@ -9,16 +9,24 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
-__all__ = ["SYSTEM", "Sought", "history", "latest", "record"]
+__all__ = ["SYSTEM", "Author", "Sought", "history", "latest", "record"]
 
 SYSTEM = "sistema"
 """Who did what nobody did who is signed in."""
+
+
+class Author(NamedTuple):
+    """Who does something: the person or integration, the API key that it asked with, the request."""
+
+    actor: UUID | None
+    key_id: UUID | None
+    request_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +71,13 @@ async def record(
     acao: str,
     antes: Mapping[str, Any] | None = None,
     depois: Mapping[str, Any] | None = None,
+    key_id: UUID | None = None,
 ) -> None:
-    """Write one record."""
+    """Write one record; `key_id` is the API key that the actor asked with, an integration."""
     await conn.execute(
-        "insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)"
-        " values (%s, %s, %s, %s, %s, %s, %s)",
-        [actor, request_id, entidade, entidade_id, acao, _json(antes), _json(depois)],
+        "insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        [actor, key_id, request_id, entidade, entidade_id, acao, _json(antes), _json(depois)],
     )
 
 
@@ -90,9 +99,10 @@ async def latest(
 
 async def _read(conn: AsyncConnection[Any], where: str, values: list[Any]) -> list[dict[str, Any]]:
     cursor = await conn.execute(
-        f"""select e.id, e.em, coalesce(u.nome, '{SYSTEM}') as ator, e.entidade, e.entidade_id, e.acao,
+        f"""select e.id, e.em, coalesce(u.nome, '{SYSTEM}') as ator, k.nome as chave, e.entidade, e.entidade_id, e.acao,
                    e.antes, e.depois, e.requisicao
-            from evento e left join usuario u on u.id = e.ator_id {where} order by e.id desc limit %s""",
+            from evento e left join usuario u on u.id = e.ator_id left join chave_api k on k.id = e.chave_id
+            {where} order by e.id desc limit %s""",
         values,
     )
     columns = [column.name for column in cursor.description or ()]

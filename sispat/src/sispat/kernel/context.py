@@ -8,6 +8,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from sispat.kernel.audit import Author
 from sispat.kernel.numbering import NumberTurn
 from sispat.kernel.permissions import Access
 
@@ -27,3 +28,13 @@ class Context:
     def actor(self) -> UUID:
         """Who goes into the audit."""
         return self.access.usuario_id
+
+    @property
+    def author(self) -> Author:
+        """All that the audit says of who asked."""
+        return Author(self.actor, self.key_id, self.request_id)
+
+    @property
+    def key_id(self) -> UUID | None:
+        """The API key that goes into the audit beside an integration."""
+        return self.access.key_id

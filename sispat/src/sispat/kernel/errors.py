@@ -66,13 +66,13 @@ class NotPermitted(SispatError):
 
     code = "sem-permissao"
 
-    def __init__(self, *, acao: str, papel: str) -> None:
-        self.acao, self.papel = acao, papel
+    def __init__(self, *, acao: str, what: str, papel: str) -> None:
+        self.acao, self.what, self.papel = acao, what, papel
         super().__init__(
             _(
-                "O papel “%(role)s” não permite “%(action)s”. Peça a um gestor ou administrador do patrimônio.",
+                "O papel “%(role)s” não permite %(action)s. Peça a um gestor ou administrador do patrimônio.",
                 role=papel,
-                action=acao,
+                action=what,
             ),
         )
 

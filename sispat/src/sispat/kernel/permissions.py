@@ -37,12 +37,14 @@ SEES_ALL = GESTAO | {Papel.CONSULTA}
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What can be asked for: `name` is what logs and messages say, `papeis` are the roles that may.
+    """What can be asked for: `name` is what logs and templates call it, `papeis` are the roles that may.
 
-    `in_person`: no integration may, whatever its role.
+    `label`: what it is, as an infinitive in the source language, for messages. `in_person`: no integration may, whatever its
+    role.
     """
 
     name: str
+    label: str
     papeis: frozenset[Papel]
     in_person: bool = False
 
@@ -79,7 +81,14 @@ class Access:
         """Whether `setor_id` is within this person's reach."""
         return self.papel in SEES_ALL or setor_id in self.setores_atribuidos
 
+    def refused(self, action: Action) -> NotPermitted:
+        """That `action` is not for this person, or not for this record."""
+        by_role = self.papel not in action.papeis or self.key_id is None
+        return NotPermitted(
+            acao=action.name, what=_(action.label), papel=self.papel.label if by_role else _("integração")
+        )
+
     def require(self, action: Action) -> None:
         """Raise `NotPermitted` unless the role allows `action`."""
         if not self.may(action):
-            raise NotPermitted(acao=action.name, papel=_("integração") if self.papel in action.papeis else self.papel)
+            raise self.refused(action)

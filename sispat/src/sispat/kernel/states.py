@@ -41,8 +41,8 @@ with old as (
     update patrimonio p set situacao = %(to)s, versao = p.versao + 1, atualizado_em = now()
     from old where p.id = old.id returning p.id, p.situacao
 )
-insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)
-select %(actor)s, %(request_id)s, 'patrimonio', id, %(because)s, to_jsonb(old) - 'id', to_jsonb(new) - 'id'
+insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)
+select %(actor)s, %(key_id)s, %(request_id)s, 'patrimonio', id, %(because)s, to_jsonb(old) - 'id', to_jsonb(new) - 'id'
 from old join new using (id)"""
 
 _MOVE_AND_HAND_OVER = """
@@ -54,8 +54,8 @@ with old as (
         agente_id = coalesce(%(agente_id)s, p.agente_id)
     from old where p.id = old.id returning p.id, p.situacao, p.setor_id, p.local_id, p.agente_id
 )
-insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)
-select %(actor)s, %(request_id)s, 'patrimonio', id, %(because)s, to_jsonb(old) - 'id', to_jsonb(new) - 'id'
+insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)
+select %(actor)s, %(key_id)s, %(request_id)s, 'patrimonio', id, %(because)s, to_jsonb(old) - 'id', to_jsonb(new) - 'id'
 from old join new using (id)"""
 
 
@@ -89,6 +89,7 @@ async def move(
             "ids": [row[0] for row in rows],
             "to": to,
             "actor": ctx.actor,
+            "key_id": ctx.key_id,
             "request_id": ctx.request_id,
             "because": because,
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sispat.kernel.i18n import _, ngettext
+from sispat.kernel.i18n import _, gettext_noop, ngettext
 from sispat.kernel.labelled import Labelled
 from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
 from sispat.kernel.situacoes import Posse
@@ -20,16 +20,16 @@ __all__ = [
 DE_UMA_VEZ = 2000  # assets that one request moves: some seconds of locks
 
 _MANAGED_AND_OWN = GESTAO | {Papel.RESPONSAVEL}
-VER = Action("movimentacao.ver", EVERYBODY)
-PEDIR_TRANSFERENCIA = Action("transferencia.pedir", _MANAGED_AND_OWN)
-DECIDIR_TRANSFERENCIA = Action("transferencia.decidir", _MANAGED_AND_OWN)
-EMPRESTAR = Action("emprestimo.emprestar", _MANAGED_AND_OWN)
-DEVOLVER = Action("emprestimo.devolver", _MANAGED_AND_OWN)
-ENVIAR_PARA_MANUTENCAO = Action("manutencao.enviar", GESTAO)
-CONCLUIR_MANUTENCAO = Action("manutencao.concluir", GESTAO)
-BAIXAR = Action("baixa.baixar", GESTAO)
-ESTORNAR_BAIXA = Action("baixa.estornar", frozenset({Papel.ADMINISTRADOR}))
-PASSAR_CARGA = Action("agente.passar_carga", GESTAO)
+VER = Action("movimentacao.ver", gettext_noop("ver as movimentações"), EVERYBODY)
+PEDIR_TRANSFERENCIA = Action("transferencia.pedir", gettext_noop("pedir transferências"), _MANAGED_AND_OWN)
+DECIDIR_TRANSFERENCIA = Action("transferencia.decidir", gettext_noop("decidir transferências"), _MANAGED_AND_OWN)
+EMPRESTAR = Action("emprestimo.emprestar", gettext_noop("emprestar bens"), _MANAGED_AND_OWN)
+DEVOLVER = Action("emprestimo.devolver", gettext_noop("registrar devoluções"), _MANAGED_AND_OWN)
+ENVIAR_PARA_MANUTENCAO = Action("manutencao.enviar", gettext_noop("enviar bens para manutenção"), GESTAO)
+CONCLUIR_MANUTENCAO = Action("manutencao.concluir", gettext_noop("concluir manutenções"), GESTAO)
+BAIXAR = Action("baixa.baixar", gettext_noop("dar baixa em bens"), GESTAO)
+ESTORNAR_BAIXA = Action("baixa.estornar", gettext_noop("estornar baixas"), frozenset({Papel.ADMINISTRADOR}))
+PASSAR_CARGA = Action("agente.passar_carga", gettext_noop("passar a carga de um agente"), GESTAO)
 ACTIONS = (
     VER, PEDIR_TRANSFERENCIA, DECIDIR_TRANSFERENCIA, EMPRESTAR, DEVOLVER, ENVIAR_PARA_MANUTENCAO, CONCLUIR_MANUTENCAO, BAIXAR,
     ESTORNAR_BAIXA, PASSAR_CARGA,

@@ -41,6 +41,7 @@ async def permit(request: Request, form: Mapping[str, str]) -> Response | None:
         await audit.record(
             ctx.conn,
             actor=ctx.actor,
+            key_id=ctx.key_id,
             request_id=ctx.request_id,
             entidade=ENTITY,
             entidade_id=circuit_id(form["circuit"]),

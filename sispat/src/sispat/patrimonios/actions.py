@@ -18,6 +18,7 @@ from psycopg import errors
 
 from sispat.cadastros import actions as cadastros
 from sispat.kernel import audit
+from sispat.kernel.audit import Author
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound, SispatError, VersionConflict
@@ -72,6 +73,7 @@ async def exportar(ctx: Context, asked: ListaDePatrimonios) -> None:
     await audit.record(
         ctx.conn,
         actor=ctx.actor,
+        key_id=ctx.key_id,
         request_id=ctx.request_id,
         entidade="usuario",
         entidade_id=ctx.actor,
@@ -135,7 +137,7 @@ async def criar(ctx: Context, new: NovoPatrimonio) -> list[str]:
     await _require_creatable(ctx, new)
     try:
         await ctx.turn.take()
-        return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.actor, ctx.request_id, new.numeros_serie)
+        return await sql.criar(ctx.conn, new.columns(), new.quantidade, ctx.author, new.numeros_serie)
     except errors.IntegrityError as error:
         raise explained(error, CONSTRAINTS) from error
 
@@ -147,7 +149,7 @@ async def criar_juntos(asked: Sequence[tuple[Context, NovoPatrimonio]]) -> list[
     """
     documents: list[str | None] = [None] * len(asked)
     rows = {
-        place: (new.columns(), ctx.actor, ctx.request_id)
+        place: (new.columns(), ctx.author)
         for place, (ctx, new) in enumerate(asked)
         if new.quantidade == 1 and not new.numeros_serie and await _is_creatable(ctx, new)
     }
@@ -184,7 +186,7 @@ async def criar_lote(ctx: Context, new: Sequence[ItemDoLote]) -> list[str]:
             _require_reach(ctx, each.setor_id)
             await require_agente(ctx, each.agente_id)
     await ctx.turn.take()
-    rows = [(each.columns(), ctx.actor, ctx.request_id) for each in new]
+    rows = [(each.columns(), ctx.author) for each in new]
     try:
         async with ctx.conn.transaction():
             return await sql.criar_juntos(ctx.conn, rows)
@@ -195,7 +197,7 @@ async def criar_lote(ctx: Context, new: Sequence[ItemDoLote]) -> list[str]:
 
 
 async def _first_refused(
-    ctx: Context, rows: Sequence[tuple[Mapping[str, Any], UUID, str]], failure: errors.IntegrityError
+    ctx: Context, rows: Sequence[tuple[Mapping[str, Any], Author]], failure: errors.IntegrityError
 ) -> tuple[int, errors.IntegrityError]:
     """Which row it was: sent together, PostgreSQL does not say. One by one, on the way to undoing it all."""
     async with ctx.conn.transaction(force_rollback=True):
@@ -257,7 +259,7 @@ async def _change(
             await require_agente(ctx, changes["agente_id"])
         if changes:
             try:
-                await sql.gravar(ctx.conn, id_, before, changes, action, ctx.actor, ctx.request_id)
+                await sql.gravar(ctx.conn, id_, before, changes, action, ctx.author)
             except errors.IntegrityError as error:
                 raise explained(error, CONSTRAINTS) from error
         return await obter(ctx, id_)

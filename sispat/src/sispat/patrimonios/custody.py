@@ -88,7 +88,7 @@ async def trocar_cargas(ctx: Context, chosen: Escolha, troca: CargaDeMuitos, con
                 {"bens": _("Bens baixados não mudam mais: %(numbers)s. Retire-os da escolha.", numbers=named(off))}
             )
         try:
-            return await sql.trocar_cargas(ctx.conn, [each.id for each in found], to, ctx.actor, ctx.request_id)
+            return await sql.trocar_cargas(ctx.conn, [each.id for each in found], to, ctx.author)
         except errors.IntegrityError as error:
             raise explained(error, CONSTRAINTS) from error
 

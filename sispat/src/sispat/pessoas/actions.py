@@ -31,6 +31,7 @@ async def liberar(ctx: Context, id_: UUID) -> None:
         await audit.record(
             ctx.conn,
             actor=ctx.actor,
+            key_id=ctx.key_id,
             request_id=ctx.request_id,
             entidade="bloqueio",
             entidade_id=id_,

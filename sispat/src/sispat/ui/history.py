@@ -36,12 +36,14 @@ class Change(NamedTuple):
 class HistoryEntry:
     """One record: who did what to what, when, in which request.
 
-    `verb` is what the audit calls `action`; `path` is empty where there is no page for it.
+    `key` is the API key that an integration did it with, `verb` what the audit calls `action`; `path` is empty where
+    there is no page for it.
     """
 
     id: int
     at: dt.datetime
     actor: str
+    key: str
     action: str
     verb: str
     entity: str
@@ -83,6 +85,7 @@ def _entry(site: Site, event: Mapping[str, Any], names: Mapping[UUID, str]) -> H
         id=event["id"],
         at=event["em"],
         actor=_("sistema") if event["ator"] == audit.SYSTEM else event["ator"],
+        key=event["chave"] or "",
         action=str(site.verbs.get(event["acao"], event["acao"])),
         verb=event["acao"],
         entity=str(entity.label),

@@ -69,6 +69,7 @@ async def exportar(ctx: Context, kind: Kind, asked: ListaDeMovimentacoes) -> Non
     await audit.record(
         ctx.conn,
         actor=ctx.actor,
+        key_id=ctx.key_id,
         request_id=ctx.request_id,
         entidade="usuario",
         entidade_id=ctx.actor,

@@ -17,7 +17,7 @@ from psycopg import errors
 from sispat.kernel import audit
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
-from sispat.kernel.errors import InvalidData, NotFound, NotPermitted
+from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.situacoes import Situacao
 from sispat.kernel.states import Custody, move
@@ -148,7 +148,7 @@ async def _locked(ctx: Context, id_: UUID) -> sql.Travada:
 def _require_side(ctx: Context, setor_id: UUID) -> None:
     """The other side sees a transfer too, and decides nothing for this one."""
     if not ctx.access.reaches(setor_id):
-        raise NotPermitted(acao=rules.DECIDIR_TRANSFERENCIA.name, papel=ctx.access.papel)
+        raise ctx.access.refused(rules.DECIDIR_TRANSFERENCIA)
 
 
 async def _pending(ctx: Context, found: sql.Travada, numeros: Sequence[int]) -> list[UUID]:
@@ -191,6 +191,6 @@ async def _decide(
 
 async def _record(ctx: Context, id_: UUID, action: str, before: dict[str, Any] | None, after: dict[str, Any]) -> None:
     await audit.record(
-        ctx.conn, actor=ctx.actor, request_id=ctx.request_id, entidade="transferencia", entidade_id=id_, acao=action,
-        antes=before, depois=after,
+        ctx.conn, actor=ctx.actor, key_id=ctx.key_id, request_id=ctx.request_id, entidade="transferencia", entidade_id=id_,
+        acao=action, antes=before, depois=after,
     )  # fmt: skip

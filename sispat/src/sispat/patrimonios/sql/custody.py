@@ -12,6 +12,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
+from sispat.kernel.audit import Author
 from sispat.patrimonios.sql.query import Query, conditions
 
 __all__ = ["Travado", "travar", "trocar_cargas"]
@@ -54,14 +55,14 @@ with old as (
                              coalesce(%(agente_id)s, p.agente_id)) <> (p.setor_id, p.local_id, p.agente_id)
     returning p.id, p.setor_id, p.local_id, p.agente_id
 )
-insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)
-select %(actor)s, %(request_id)s, 'patrimonio', id, 'trocar_carga', to_jsonb(old) - 'id', to_jsonb(new) - 'id'
+insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)
+select %(actor)s, %(key_id)s, %(request_id)s, 'patrimonio', id, 'trocar_carga', to_jsonb(old) - 'id', to_jsonb(new) - 'id'
 from old join new using (id)"""
 
 
 async def trocar_cargas(
-    conn: AsyncConnection[Any], ids: Sequence[UUID], to: dict[str, UUID | None], actor: UUID, request_id: str
+    conn: AsyncConnection[Any], ids: Sequence[UUID], to: dict[str, UUID | None], author: Author
 ) -> int:
     """Change setor, local and agente of locked assets, where given; how many were not so already."""
-    values = {**to, "ids": list(ids), "actor": actor, "request_id": request_id}
+    values = {**to, "ids": list(ids), **author._asdict()}
     return (await conn.execute(_CHANGE, values)).rowcount

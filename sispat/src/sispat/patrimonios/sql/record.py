@@ -13,6 +13,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from sispat.kernel import audit
+from sispat.kernel.audit import Author
 from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.sql.document import JOINS, WHOLE
 
@@ -71,8 +72,8 @@ with n as (
     select {number}, {", ".join(values)} from n {series}
     returning *
 ), e as (
-    insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
-    select %(actor)s, %(request_id)s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
+    insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, depois)
+    select %(actor)s, %(key_id)s, %(request_id)s, 'patrimonio', p.id, 'criar', to_jsonb(p) - 'busca' - 'ordem' from p
 )
 select {WHOLE} from p {JOINS} order by p.numero"""
 
@@ -87,7 +88,7 @@ _CREATE_SEVERAL = _sql_of_creation(
 
 
 async def criar(
-    conn: AsyncConnection[Any], data: Mapping[str, Any], quantidade: int, actor: UUID, request_id: str,
+    conn: AsyncConnection[Any], data: Mapping[str, Any], quantidade: int, author: Author,
     series: Sequence[str] = (),
 ) -> list[str]:  # fmt: skip
     """Create `quantidade` equal assets with consecutive numbers and their audit records; their documents (JSON).
@@ -95,19 +96,17 @@ async def criar(
     `series` are their serial numbers, in order, where each piece has one.
     """
     statement = _CREATE_ONE if quantidade == 1 else _CREATE_SEVERAL
-    values = {**data, "quantidade": quantidade, "series": list(series), "actor": actor, "request_id": request_id}
+    values = {**data, "quantidade": quantidade, "series": list(series), **author._asdict()}
     cursor = await conn.execute(statement, values)
     return [row[0] for row in await cursor.fetchall()]
 
 
-async def criar_juntos(
-    conn: AsyncConnection[Any], rows: Sequence[tuple[Mapping[str, Any], UUID | None, str]]
-) -> list[str]:
-    """Create an asset for each (columns, actor, request id), in this order; their documents (JSON).
+async def criar_juntos(conn: AsyncConnection[Any], rows: Sequence[tuple[Mapping[str, Any], Author]]) -> list[str]:
+    """Create an asset for each (columns, author), in this order; their documents (JSON).
 
     One statement each, sent together: one wait for the network. The first that fails undoes what was before.
     """
-    values = [{**data, "quantidade": 1, "actor": actor, "request_id": request} for data, actor, request in rows]
+    values = [{**data, "quantidade": 1, **author._asdict()} for data, author in rows]
     async with conn.cursor() as cursor:
         await cursor.executemany(_CREATE_ONE, values, returning=True)
         return [row[0] async for made in cursor.results() for row in await made.fetchall()]
@@ -115,7 +114,7 @@ async def criar_juntos(
 
 async def gravar(
     conn: AsyncConnection[Any], id_: UUID, before: Mapping[str, Any], changes: Mapping[str, Any],
-    action: str, actor: UUID, request_id: str,
+    action: str, author: Author,
 ) -> None:  # fmt: skip
     """Change the given columns of a locked asset, count its version up, and write what changed into the audit."""
     assignments = ", ".join(f"{column} = %s" for column in changes)
@@ -126,8 +125,7 @@ async def gravar(
     )
     await audit.record(
         conn,
-        actor=actor,
-        request_id=request_id,
+        **author._asdict(),
         entidade="patrimonio",
         entidade_id=id_,
         acao=action,
