@@ -35,7 +35,21 @@ def messages() -> dict[Message, str]:
     for file in sorted(SOURCES.rglob("*.html")):
         for message in _of_template(file):
             found.setdefault(message, file.relative_to(SOURCES).as_posix())
+    for message in _of_the_api():
+        found.setdefault(message, "http/openapi.py")
     return found
+
+
+def _of_the_api() -> Iterator[str]:
+    from esteio.postgres import Dsn
+    from sispat.app import create_app
+    from sispat.http.openapi import texts_of
+    from sispat.settings import Settings
+
+    nowhere = Dsn.parse(
+        "postgresql://nobody@127.0.0.1/none"
+    )  # an application wants an address, and asks nothing of it yet
+    yield from texts_of(create_app(Settings(database_url=nowhere)).openapi())
 
 
 def _of_python(tree: ast.AST) -> Iterator[Message]:

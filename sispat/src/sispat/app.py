@@ -74,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         description="Gestão patrimonial: os mesmos casos de uso das telas, em JSON.",
         docs_url=None,
         redoc_url=None,
-        openapi_url="/api/openapi.json",
+        openapi_url=None,  # http.openapi serves it, in both languages
         redirect_slashes=False,  # names the host that the request named; http.edge does it without
         lifespan=lifespan,
         middleware=[

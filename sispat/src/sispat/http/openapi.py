@@ -1,12 +1,15 @@
 """The API's own documentation: OpenAPI, and a page to read and try it that needs no other server.
 
-Promises: nothing is loaded from elsewhere - a city hall without internet reads it too.
+Promises: nothing is loaded from elsewhere - a city hall without internet reads it too. Both are in the language that `lang`
+names, else in that of the request; schemas are described by the docstrings of our models, which are English.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+import orjson
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
@@ -15,9 +18,13 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
-__all__ = ["IDEMPOTENT", "OF_VERSIONS", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation"]
+from sispat.kernel import i18n
+from sispat.kernel.i18n import Language
+
+__all__ = ["IDEMPOTENT", "OF_VERSIONS", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation", "texts_of"]
 
 _SESSION, _KEY = "bearer", "chave"  # names of components are ASCII (OpenAPI 3.1, "Components Object")
+_DOCUMENT = "/api/openapi.json"
 _PAGE = "/api/docs"
 _ASSETS = f"{_PAGE}/recursos"
 _START_PATH = f"{_PAGE}/inicio.js"
@@ -28,12 +35,12 @@ _POLICY = (
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 )
 _START = """SwaggerUIBundle({
-  url: "/api/openapi.json", dom_id: "#swagger-ui", deepLinking: true,
+  url: "/api/openapi.json" + location.search, dom_id: "#swagger-ui", deepLinking: true,
   presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset],
 });
 """
 _HTML = f"""<!doctype html>
-<html lang="pt-BR"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<html lang="{{language}}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>SISPAT: API</title><link rel="icon" href="{_ASSETS}/favicon-32x32.png">
 <link rel="stylesheet" href="{_ASSETS}/swagger-ui.css"></head>
 <body><main id="swagger-ui"></main>
@@ -136,9 +143,47 @@ def _schemas_of_problems() -> dict[str, Any]:
     return {**schema.pop("$defs"), "Problem": schema}
 
 
+_SHOWN = ("description", "summary")  # of the document's members: the others are for programs
+
+
+def texts_of(document: Any, in_schema: bool = False) -> Iterator[str]:
+    """The texts for people in a document, without those of whole schemas: docstrings, which are English."""
+    if isinstance(document, list):
+        for each in document:
+            yield from texts_of(each)
+    elif isinstance(document, dict):
+        for name, value in document.items():
+            if name in _SHOWN and isinstance(value, str):
+                if not in_schema:
+                    yield value
+            elif name == "schemas":
+                for schema in value.values():
+                    yield from texts_of(schema, in_schema=True)
+            else:
+                yield from texts_of(value)
+
+
+def _translated(document: Any) -> Any:
+    """`document` with its texts in the language in force."""
+    if isinstance(document, list):
+        return [_translated(each) for each in document]
+    if not isinstance(document, dict):
+        return document
+    return {
+        name: i18n._(value) if name in _SHOWN and isinstance(value, str) else _translated(value)
+        for name, value in document.items()
+    }
+
+
+def _language_of(request: Request) -> Language:
+    asked = request.query_params.get("lang", "")
+    return asked if i18n.is_language(asked) else i18n.language()
+
+
 def add_documentation(application: FastAPI) -> None:
-    """Add the page, what it is made of, and the security scheme of the document."""
+    """Add the document, the page, what that is made of, and the security schemes of the document."""
     generate = application.openapi
+    bodies: dict[Language, bytes] = {}
 
     def with_session() -> dict[str, Any]:
         document = generate()
@@ -147,12 +192,22 @@ def add_documentation(application: FastAPI) -> None:
         components.setdefault("securitySchemes", {}).update(_SCHEMES)
         return document
 
-    async def page(_: Request) -> HTMLResponse:
-        return HTMLResponse(_HTML, headers={"Content-Security-Policy": _POLICY})
+    async def document(request: Request) -> Response:
+        language = _language_of(request)
+        if language not in bodies:  # made when it is asked for: most processes are never asked
+            with i18n.using(language):
+                bodies[language] = orjson.dumps(_translated(with_session()))
+        headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
+        return Response(bodies[language], headers=headers, media_type="application/json")
+
+    async def page(request: Request) -> HTMLResponse:
+        language = _language_of(request)
+        headers = {"Content-Security-Policy": _POLICY, "Content-Language": language}
+        return HTMLResponse(_HTML.replace("{language}", language), headers=headers)
 
     async def start(_: Request) -> Response:
         return Response(_START, media_type="text/javascript")
 
     application.openapi = with_session  # type: ignore[method-assign]
-    application.router.routes += [Route(_PAGE, page), Route(_START_PATH, start)]
+    application.router.routes += [Route(_DOCUMENT, document), Route(_PAGE, page), Route(_START_PATH, start)]
     application.mount(_ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="documentacao")

@@ -88,6 +88,7 @@ class Routes:
         (`http.group_commit`) what the handler does for one. `versioned`: the handler reads If-Match. `while_pending`: what
         may still be pending of the person who asks. `described` goes to FastAPI.
         """
+        described.setdefault("response_description", "A resposta")
         extra: dict[str, Any] = {} if public else dict(SECURITY)
         extra |= IDEMPOTENT if once else VERSIONED if versioned else {}
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import create_model
 
+from sispat.kernel.i18n import gettext_noop
 from sispat.kernel.inputs import Input
 
 __all__ = ["Patch", "patch_of"]
@@ -33,7 +34,7 @@ def patch_of(name: str, whole: type[Input], **example: Any) -> type[Patch]:
     fields: dict[str, Any] = {
         field: (Annotated[info.annotation, *info.metadata] | None, None) for field, info in whole.model_fields.items()
     }
-    doc = "Alguns campos: os que faltam ficam como estão; null vale como não preenchido."
+    doc = gettext_noop("Alguns campos: os que faltam ficam como estão; null vale como não preenchido.")
     made: type[Patch] = create_model(name, __base__=Patch, __doc__=doc, **fields)
     made.model_config = {**made.model_config, "json_schema_extra": {"examples": [example]}}
     return made

@@ -83,8 +83,8 @@ async def record(
 ) -> None:
     """Write into the audit what was done; a CPF only in part, as everywhere outside of its own column."""
     await audit.record(
-        ctx.conn, actor=ctx.actor, key_id=ctx.key_id, request_id=ctx.request_id, entidade=kind.entity.name, entidade_id=id_, acao=action,
-        antes=before, depois={name: _told(name, value) for name, value in after.items()},
+        ctx.conn, actor=ctx.actor, key_id=ctx.key_id, request_id=ctx.request_id, entidade=kind.entity.name, entidade_id=id_,
+        acao=action, antes=before, depois={name: _told(name, value) for name, value in after.items()},
     )  # fmt: skip
 
 
