@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
@@ -183,3 +188,52 @@ async def test_what_is_not_sampled_is_passed_on_and_not_named(traced: Traced) ->
     await ask(app, "/", traceparent="nonsense")
     (span,) = traced.spans
     assert f"{span.context.trace_id:032x}" != TRACE, "of the nonsense, whose trace begins here"
+
+
+_SERVED = """
+import asyncio
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from esteio.web.opentelemetry import Tracing, is_configured, start_tracing
+
+end = start_tracing("orders")
+app = Tracing(Starlette(routes=[Route("/sold/{id}", lambda _: PlainTextResponse("x"))]))
+scope = {"type": "http", "method": "GET", "path": "/sold/7", "headers": [], "query_string": b"", "root_path": ""}
+
+async def nothing(*_):
+    return {"type": "http.request"}
+
+assert is_configured() and end is not None
+asyncio.run(app(scope, nothing, nothing))
+end()
+"""
+
+
+def test_what_the_variables_ask_for_is_sent_to_the_collector() -> None:
+    received: list[tuple[str, bytes]] = []
+
+    class Collector(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append((self.path, self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as collector:
+        threading.Thread(target=collector.serve_forever, daemon=True).start()
+        asks = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{collector.server_port}",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", _SERVED], env=os.environ | asks, capture_output=True, text=True, timeout=50
+        )
+        collector.shutdown()
+    assert done.returncode == 0, done.stderr
+    (sent,) = received
+    assert sent[0] == "/v1/traces"
+    assert b"orders" in sent[1]
+    assert b"GET /sold/{id}" in sent[1]
