@@ -4,7 +4,8 @@
 prometheus-fastapi-instrumentator and with starlette-exporter; it is called in this process without a network, so that
 nothing but the middleware differs. The candidates take turns; the figure is the median of the rounds, less that of the bare
 application. `metrics page`: milliseconds of the processor for `/metrics` with 200 routes of four workers. `operations page`:
-those for the page, with 90 days of ten checks and five series behind it. `history`: the size of their file.
+those for the page, with 90 days of ten checks and five series behind it. `history`: the size of their file. `operator`: what
+watching costs a process of its own, with ten checks and four workers of 200 routes: percent of a processor, and memory.
 
 Run: python -m benchmarks.health [rounds]
 """
@@ -181,9 +182,49 @@ def operations_page(rounds: int) -> list[Claim]:
     return [*claims, Claim("history", "MB for 14 series x 90 days", "lower", round(size, 1), target=4.5)]
 
 
+OPERATOR = """
+import asyncio, sys
+from pathlib import Path
+from esteio.health import HostMonitor, Measurements, Monitor, checks
+folder = Path(sys.argv[1])
+found = [checks.disk(folder, name=f"disk{n}:free") for n in range(5)] + [checks.clock(name=f"clock{n}:x") for n in range(5)]
+with HostMonitor(folder / "h", Measurements(folder / "m"), lambda: Monitor(found), every=60.0):
+    sys.stdin.read()
+"""
+
+
+def operator(seconds: int) -> list[Claim]:
+    """After ten seconds, in which it begins."""
+    import subprocess
+
+    import psutil
+
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        with Measurements.create(folder / "m", workers=4):
+            workers = [Measurements(folder / "m") for _ in range(4)]
+            for worker in workers:
+                for number in range(ROUTES):
+                    worker.slot.record(worker.slot.add(Key(HTTP, "GET", "2xx", f"/things{number}/{{id}}")), 0.004)
+            running = subprocess.Popen([sys.executable, "-c", OPERATOR, directory], stdin=subprocess.PIPE)
+            process = psutil.Process(running.pid)
+            time.sleep(10)
+            before = sum(process.cpu_times()[:2])
+            time.sleep(seconds)
+            used = 100 * (sum(process.cpu_times()[:2]) - before) / seconds
+            memory = process.memory_info().rss / 1e6
+            running.communicate(b"", timeout=30)
+            for worker in workers:
+                worker.close()
+    return [
+        Claim("operator", "% of a processor", "lower", round(used, 2), target=1.0),
+        Claim("operator memory", "MB", "lower", round(memory, 1), target=80.0),
+    ]
+
+
 def main() -> None:
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    claims = [asyncio.run(middleware(rounds)), metrics_page(rounds), *operations_page(rounds)]
+    claims = [asyncio.run(middleware(rounds)), metrics_page(rounds), *operations_page(rounds), *operator(2 * rounds)]
     publish("health", claims, PEERS)
 
 

@@ -12,7 +12,7 @@ import pytest
 from esteio import events
 from esteio.health import BoardFull, Check, CircuitOrder, HistoryReader, HostMonitor, Measurements, Monitor, Sampler
 from esteio.health._circuits import CircuitFollower
-from esteio.health.series import HTTP, SERVICE, Family, Key, Mark, State
+from esteio.health.series import HOST, HTTP, SERVICE, Family, Key, Mark, State
 from esteio.serve import ServiceDied, noted_deaths
 from esteio.testing import ManualClock
 
@@ -54,6 +54,8 @@ async def test_states_are_written_at_each_look_and_samples_once_an_interval(tmp_
     assert [point.average for point in minutes["requests.errors"]] == [pytest.approx(100 / 8)], "of those not cancelled"
     assert minutes["requests.p50"][0].average == pytest.approx(100, rel=0.05)
     assert len(minutes["db:x"]) == 2
+    assert 0 < minutes["host.memory"][0].average < 100, "what the machine says"
+    assert set(HOST) >= {name for name in minutes if name.startswith("host.")}
 
 
 def test_it_runs_in_a_thread_of_its_own_and_begins_anew_after_an_error(tmp_path: Path, monkeypatch) -> None:

@@ -29,6 +29,7 @@ async def test_it_has_the_keys_and_numbers_of_the_guide(tmp_path: Path) -> None:
     history, now = History(tmp_path / "h"), time.time()
     for minute in range(70, -1, -1):
         values = {"workers.memory": 100.0 + minute, "postgres:responseTime": 2.0, "requests.errors": float(minute == 5)}
+        values |= {"host.cpu": 7.0, "disk:free": 40.0, "disk:free/days left": 12.5, "replication:lag/wal": 1e6}
         history.observe(Observation(now - 60 * minute, values))
     found = await document(Measurements(), HistoryReader(tmp_path / "h"))
     current, stats = found["current"], found["stats"]
@@ -47,6 +48,9 @@ async def test_it_has_the_keys_and_numbers_of_the_guide(tmp_path: Path) -> None:
     assert 0 < stats["avgErrorRate"] < 0.05
     assert 14 <= len(found["history"]) <= 16
     assert found["history"][-1]["memoryUsageMB"] == 100.0
+    host = found["host"]
+    assert (host["cpuPercent"], host["diskFreePercent"], host["swapPercent"]) == (7.0, 40.0, None)
+    assert (host["diskDaysLeft"], host["replicationLagBytes"]) == ({"disk:free": 12.5}, {"wal": 1e6})
 
 
 async def test_without_a_history_what_is_not_known_is_null() -> None:

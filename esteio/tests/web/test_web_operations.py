@@ -171,6 +171,22 @@ async def test_what_happened_stands_on_the_charts_and_in_a_table_and_with_its_ci
     assert "The service began" in await asked([], HistoryReader(path), path="/operations?window=30d")
 
 
+async def test_what_the_monitor_of_the_host_measured_is_shown_while_it_is_fresh(tmp_path: Path) -> None:
+    values = {
+        "host.cpu": 12.0, "host.load": 0.5, "disk:free/days left": 3.25, "replication:lag/esteio_wal": 5e6,
+        "clock:offset": 0.02, "tls:certificate": 30.4,
+    }  # fmt: skip
+    History(tmp_path / "h").observe(Observation(time.time(), values))
+    page = await asked([], HistoryReader(tmp_path / "h"), names=lambda _: {"disk:free": "Disk"})
+    for shown in (
+        "Processor</th><td>12 %", "Disk: days until it is full</th><td>3.2", "esteio_wal is behind by</code></th><td>5.0 MB",
+        "clock:offset</th><td>0.02 s", "tls:certificate</th><td>30 d",
+    ):  # fmt: skip
+        assert shown in page, shown
+    History(tmp_path / "old").observe(Observation(time.time() - 3600, values))
+    assert "Nothing was measured in the last minutes" in await asked([], HistoryReader(tmp_path / "old"))
+
+
 async def test_buttons_carry_out_orders_that_are_permitted_and_forms_of_other_sites_are_refused() -> None:
     asked_for: list[dict[str, str]] = []
 
@@ -223,9 +239,10 @@ async def test_buttons_carry_out_orders_that_are_permitted_and_forms_of_other_si
         ({"newest": "A1", "newest_age": 7200, "verified_age": 90000, "lag": 5_000_000}, "2.0 h ago</td><td>A1"),
         ({"found": [{"text": "no <store> answers"}]}, "no &lt;store&gt; answers"),
         ({"found": [{"text": "x", "texts": {"en": "in English", "pt-BR": "em português"}}]}, "<li>in English</li>"),
+        ({"waits": {"the attic": 7200}}, "Log that waits for the attic</th><td>2.0 h"),
         ({"reach_from": 0.0, "reach_to": 86_400.0}, "from 1970-01-01 00:00 to 1970-01-02 00:00"),
     ],
-    ids=["silent", "elsewhere", "well", "in trouble", "in the page's language", "reachable"],
+    ids=["silent", "elsewhere", "well", "in trouble", "in the page's language", "waiting", "reachable"],
 )  # fmt: skip
 async def test_backups_are_shown_with_their_proof_or_as_unknown(
     tmp_path: Path, state: dict[str, Any], shown: str

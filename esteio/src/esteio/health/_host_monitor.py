@@ -21,6 +21,7 @@ from esteio.clock import SYSTEM, Clock
 from esteio.health._check import Result, Status
 from esteio.health._happenings import Happenings
 from esteio.health._history import History, HistoryReader, Mark, Observation, State
+from esteio.health._host_facts import HostFacts
 from esteio.health._measurements import Measurements
 from esteio.health._monitor import Monitor, Report
 from esteio.health._vitals import Vitals
@@ -71,6 +72,7 @@ class HostMonitor:
         self._closed = closed
         self._clock = clock
         self._vitals = Vitals()
+        self._host = HostFacts()
         self._facts = facts
         self._marks: deque[Mark] = deque(maxlen=_MOST_MARKS)
         self._deaths = -1
@@ -169,6 +171,7 @@ class HostMonitor:
         if self._clock.monotonic() - self._sampled_at >= self._every - 0.5:
             self._sampled_at = self._clock.monotonic()
             values = self._vitals(self._measurements.read(), now)
+            values |= self._host()
             values |= {name: r.observed for name, r in report.results.items() if r.observed is not None}
             values |= {f"{name}/{part}": v for name, r in report.results.items() for part, v in r.parts.items()}
         # In a thread: a disk that hangs or a file that is locked stops no check.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from esteio.health._history import FIVE_MINUTES, Interval, Mark, Point, State, availability, shares
+from esteio.health._host_facts import HOST
 from esteio.health._host_monitor import SERVICE
 from esteio.health._latency import BUCKETS, Latency, upper_bound
 from esteio.health._reading import CANCELLED, HTTP, LAG, WEBSOCKET, WEBSOCKET_HANDSHAKE, Reading, WorkerReading
@@ -14,6 +15,7 @@ __all__ = [
     "BUCKETS",
     "CANCELLED",
     "FIVE_MINUTES",
+    "HOST",
     "HTTP",
     "LAG",
     "OTHER",

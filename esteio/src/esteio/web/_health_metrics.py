@@ -41,6 +41,15 @@ _STATISTICS = {
     "ErrorRate": "requests.errors",
     "RequestsPerSecond": "requests.rate",
 }
+_HOST = {
+    "cpuPercent": "host.cpu",
+    "memoryPercent": "host.memory",
+    "swapPercent": "host.swap",
+    "loadPerCpu": "host.load",
+    "diskFreePercent": "disk:free",
+    "clockOffsetSeconds": "clock:offset",
+    "certificateDays": "tls:certificate",
+}
 _WORST_FIRST = ("forced open", "open", "half-open", "disabled", "metrics only", "closed")
 
 
@@ -76,7 +85,25 @@ def _document(measurements: Measurements, history: HistoryReader | None, databas
         "stats": _stats(series, {**_STATISTICS, "DbResponseMs": database}),
         "history": _minutes(series, keys, now - 60 * _HISTORY),
         "circuits": circuits(reading.families),
+        "host": _host(series, now),
     }
+
+
+def _host(series: Mapping[str, Sequence[Point]], now: float) -> dict[str, Any]:
+    """What whoever watches the host measured last; null where nobody did."""
+    newest = {name: p[-1].average for name, p in series.items() if p and now - p[-1].at < _FRESH}
+    parts = {name.partition("/")[::2]: value for name, value in newest.items() if "/" in name}
+    return {
+        **{key: _rounded(newest.get(name)) for key, name in _HOST.items()},
+        "diskDaysLeft": {check: _rounded(value) for (check, part), value in parts.items() if part == "days left"},
+        "replicationLagBytes": {
+            part: _rounded(value) for (check, part), value in parts.items() if check == "replication:lag"
+        },
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)
 
 
 def _current(

@@ -61,6 +61,8 @@ class AgentState:
     """The last one, when that was last looked up, up to five minutes before `at`."""
     lag: int | None = None
     """Bytes of the log that are not in the archive yet; None without an archive, or while the server is away."""
+    waits: Mapping[str, float] = field(default_factory=dict)
+    """Seconds that the oldest piece of the log has waited for each store."""
     services: Mapping[str, str] = field(default_factory=dict)
     """What runs in the agent, and why it does not; empty when it does."""
 
@@ -245,4 +247,5 @@ class Reporter:
         if self._archive is None or self._archive.service is None:
             return state
         # What is wrong with it the status of the backups says, from the file the archive writes.
-        return replace(state, lag=self._archive.service.status().lag)
+        status = self._archive.service.status()
+        return replace(state, lag=status.lag, waits={each.store: each.waited for each in status.stores})

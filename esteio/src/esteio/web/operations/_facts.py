@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ __all__ = ["WINDOWS", "Facts", "gather"]
 
 DAY = 86_400.0
 WINDOWS = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
+_FRESH = 180.0  # seconds
 _CHARTED = ("requests.rate", "requests.errors", "requests.p50", "requests.p95", "requests.p99")
 
 
@@ -39,6 +40,8 @@ class Facts:
     backups: Mapping[str, Any] | None
     marks: Sequence[Mark] = ()
     """Of 90 days, the newest last."""
+    latest: Mapping[str, Point] = field(default_factory=dict)
+    """The newest value of each series that is not older than three minutes."""
 
 
 def gather(
@@ -52,6 +55,7 @@ def gather(
         now, window, report, closed, history is not None, intervals, history.newest() if history else None,
         _series(history, window, now) if history else {}, measurements.read(), read_backups(backups) if backups else None,
         history.marks(now - WINDOWS["90d"]) if history else (),
+        {name: points[-1] for name, points in history.minutes(now - _FRESH).items()} if history else {},
     )  # fmt: skip
 
 

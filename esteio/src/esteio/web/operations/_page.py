@@ -17,6 +17,7 @@ from esteio.web.operations._facts import WINDOWS, Facts
 from esteio.web.operations._tables import (
     Orders,
     circuit_table,
+    host_table,
     limit_table,
     mark_table,
     mark_text,
@@ -80,6 +81,7 @@ def page(
         _section(words["limits"], limit_table(facts, words)),
         _section(words["pool"], pool_table(facts, words) + _headed(words["statements"], statement_table(facts, words))),
         _section(words["workers"], worker_table(facts, words)),
+        _section(words["host"], host_table(facts, words, names)),
     ]
     return f"""<!doctype html>
 <html lang="{words.tag}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -242,6 +244,10 @@ def _backups(facts: Facts, words: Words, zone: ZoneInfo) -> str:
         rows.append([escape(words["window_reach"]), escape(words["reach"].format(begin=begin, end=end)), ""])
     if found.get("lag") is not None:
         rows.append([escape(words["behind"]), words.number(found["lag"] / 1e6, 1, "MB"), ""])
+    rows += [
+        [escape(words["waits"].format(name=store)), escape(words.span(seconds)), ""]
+        for store, seconds in sorted(found.get("waits", {}).items())
+    ]
     told = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
     return (f'<ul class="problems">{told}</ul>' if told else "") + table(
         words["backups"], [words[key] for key in ("what", "when", "which")], rows, words["none"]

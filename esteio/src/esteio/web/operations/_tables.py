@@ -15,6 +15,7 @@ from esteio.web.operations._words import Words
 __all__ = [
     "Orders",
     "circuit_table",
+    "host_table",
     "limit_table",
     "mark_table",
     "mark_text",
@@ -208,6 +209,32 @@ def worker_table(facts: Facts, words: Words) -> str:
     ]  # fmt: skip
     heads = [words[key] for key in ("worker", "pid", "uptime", "active", "memory", "cpu", "lag", "silent")]
     return table(words["workers"], heads, rows, words["none"])
+
+
+_HOST_UNITS = {"host.cpu": (0, "%"), "host.memory": (0, "%"), "host.swap": (0, "%"), "host.load": (2, "")}
+_LAG, _DAYS, _CLOCK, _TLS = "replication:lag", "days left", "clock:offset", "tls:certificate"
+
+
+def host_table(facts: Facts, words: Words, names: Mapping[str, str]) -> str:
+    """What whoever watches the host measured last: the machine, who is how far behind, what will be full when."""
+    latest = {name: point.average for name, point in facts.latest.items()}
+    rows = [
+        [escape(words[name]), words.number(latest[name], digits, unit)]
+        for name, (digits, unit) in _HOST_UNITS.items() if name in latest
+    ]  # fmt: skip
+    for name, value in sorted(latest.items()):
+        check, _, part = name.partition("/")
+        if part == _DAYS:
+            rows.append([escape(words[_DAYS].format(name=names.get(check, check))), words.number(value, 1)])
+        elif check == _LAG and part:
+            rows.append(
+                [f"<code>{escape(words['lag_of'].format(name=part))}</code>", words.number(value / 1e6, 1, "MB")]
+            )
+        elif check == _CLOCK:
+            rows.append([escape(names.get(check, check)), words.number(value, 2, "s")])
+        elif check == _TLS:
+            rows.append([escape(names.get(check, check)), words.number(value, 0, "d")])
+    return table(words["host"], [words["what"], words["value"]], rows, words["no_host"])
 
 
 def _by_label(families: Iterable[Family], name: str, outer: str, inner: str) -> Mapping[str, Mapping[str, float]]:
