@@ -71,6 +71,8 @@ _ALWAYS = {
     "wal_level": "replica",
 }
 _FIRST_WITH_TRIGGERS_OFF = 17
+# Seconds for its last checkpoint. Cut off, it would leave pages unwritten, whose checksums would be taken for damage.
+_SHUTDOWN = 1800.0
 _SINCE_17 = {"event_triggers": "off"}  # one at login would run when we look
 
 Look = Callable[[Embedded], None]
@@ -98,6 +100,7 @@ def replay(
         _require_replayed(plan, said)
         if look is not None:
             look(server)
+        server.stop(_SHUTDOWN)
         return _last_commit(said)
     except StartFailed as error:
         raise _explained(plan, directory, error) from error
