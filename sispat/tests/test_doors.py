@@ -126,6 +126,9 @@ DOORS = {
     **dict(_movements("baixas", MANAGERS, "nova/{motivo}")),
     "GET /baixas/nova": Door(MANAGERS),
     **dict(_of_one("baixas", "estorno", "estornar", ADMIN)),
+    "POST /api/agentes/{id_}/saida": Door(MANAGERS, reach=True),
+    "GET /agentes/{id_:uuid}/saida": Door(MANAGERS, reach=True),
+    "POST /agentes/{id_:uuid}/saida": Door(MANAGERS, reach=True),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -303,6 +306,7 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/api/auth/segundo-fator": {"codigo": "x"},
     "/api/auth/senha": {"atual": "errada", "nova": "quatro patas verdes dormem"},
     "/chaves": {"nome": "Folha"},
+    "/saida": {"motivo": "Aposentadoria", "sucessor_id": "00000000-0000-4000-8000-000000000000"},
 }
 
 
@@ -396,7 +400,9 @@ def _expected(door: str, role: str, where: str) -> set[int]:
         return {200}
     if _kind(path) in _MOVEMENTS:
         return {422}  # let in; there is no such asset, or nothing left to decide
-    if re.search(r"/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$", door):
+    if re.search(
+        r"/saida$|/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$", door
+    ):
         return {422}  # let in; the present password or the code is wrong, a person has no keys
     if path.endswith("segundo-fator/comecar") or path == "/api/auth/segundo-fator":
         return {200}
@@ -409,6 +415,7 @@ def _expected(door: str, role: str, where: str) -> set[int]:
     return {refused} if "{id_" in path and not re.search("bloqueios|chaves", path) else {200, 201, 204, 303}
 
 
+@pytest.mark.timeout(300)  # some 250 doors
 @pytest.mark.parametrize("role", ROLES)
 async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
     places = _places(cidade)

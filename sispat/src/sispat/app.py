@@ -51,7 +51,7 @@ from sispat.ui.static_files import STATIC_PATH, serve
 __all__ = ["SLICES", "create_app"]
 
 # In the order in which their routes are matched: what is asked for most comes first.
-SLICES = (PATRIMONIOS, MOVIMENTACOES, PESSOAS, CADASTROS, AUDITORIA, OPERACAO, PAINEL)
+SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, MOVIMENTACOES, AUDITORIA, OPERACAO, PAINEL)
 
 
 def create_app(settings: Settings) -> FastAPI:

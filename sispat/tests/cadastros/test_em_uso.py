@@ -53,7 +53,7 @@ def campos(r: httpx2.Response) -> set[str]:
     return {erro["field"] for erro in r.json()["errors"]}
 
 
-@pytest.mark.parametrize("tabela", ["classe", "local", "agente"])
+@pytest.mark.parametrize("tabela", ["classe", "local"])
 async def test_a_retired_register_takes_no_asset_and_keeps_those_it_has(cliente, cidade: Dsn, tabela: str) -> None:
     async with cliente("admin@demo.local") as c:
         velho = await bem(c)

@@ -176,6 +176,10 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
             r = await pedir("PATCH", outro, modelo, **corrigido)
             await pedir("DELETE", outro, modelo, 204, headers={"If-Match": str(r.json()["versao"])})
         await _movimentos(pedir, escritos)
+        agente = {"setor_id": escritos["setor_id"], "nome": "Que sai", "matricula": "SAI-1"}
+        sai = (await c.post("/api/agentes", json=agente)).json()["id"]
+        saida = {"sucessor_id": escritos["agente_id"], "motivo": "Aposentadoria"}
+        await pedir("POST", f"/api/agentes/{sai}/saida", "/api/agentes/{id_}/saida", json=saida)
         await pedir("GET", "/api/auditoria")
         await pedir("GET", "/api/auth/me")
         await pedir("GET", "/api/usuarios")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 import orjson
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from sispat.cadastros import actions as cadastros
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.formats import plate_number
 from sispat.kernel.i18n import _, lazy
 from sispat.movimentacoes import rules
-from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes
+from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, saida
 from sispat.movimentacoes.fields import (
     ConclusaoDeManutencao,
     DevolucaoDeEmprestimo,
@@ -21,6 +23,7 @@ from sispat.movimentacoes.fields import (
     NovaBaixa,
     NovaManutencao,
     NovoEmprestimo,
+    SaidaDeAgente,
 )
 from sispat.movimentacoes.kinds import BAIXAS, EMPRESTIMOS, MANUTENCOES, Kind
 from sispat.movimentacoes.rules import MotivoDaBaixa
@@ -28,7 +31,7 @@ from sispat.movimentacoes.screens import MovementForm, OfOneMovement
 from sispat.ui.fields import Section
 from sispat.ui.pages import redirect
 
-__all__ = ["Baixa", "Conclusao", "Devolucao", "Emprestimo", "Envio", "Estorno"]
+__all__ = ["Baixa", "Conclusao", "Devolucao", "Emprestimo", "Envio", "Estorno", "Saida"]
 
 
 class _Leaving(MovementForm):
@@ -157,3 +160,27 @@ class Estorno(_Return):
         """Take back; then the card."""
         await baixas.estornar(ctx, self.id, self.parsed(submission.values))
         return redirect(self.back, feito="estornado")
+
+
+class Saida(MovementForm):
+    """Hand over everything of an agente who leaves."""
+
+    title = lazy("Passar toda a carga")
+    submit = lazy("Passar tudo")
+    model, action = SaidaDeAgente, rules.PASSAR_CARGA
+
+    def __init__(self, id_: UUID) -> None:
+        self.id = id_
+        self.back = f"/agentes/{id_}"
+
+    async def load(self, ctx: RequestContext) -> None:
+        """Load the person."""
+        await super().load(ctx)
+        agente = await cadastros.obter(ctx, "agente", self.id)
+        self.breadcrumbs = (("/agentes", _("Agentes")), (self.back, agente["nome"]))
+        self.subtitle = _("Tudo o que está com %(name)s passa a outra pessoa, de uma vez.", name=agente["nome"])
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Hand over; then the person's card."""
+        await saida.passar_carga(ctx, self.id, self.parsed(submission.values))
+        return redirect(self.back, feito="carga-passada")

@@ -27,7 +27,7 @@ from sispat.movimentacoes.rules import (
 __all__ = [
     "BAIXA", "EMPRESTIMO", "MANUTENCAO", "TRANSFERENCIA", "AceiteDeTransferencia", "CancelamentoDeTransferencia",
     "ConclusaoDeManutencao", "DevolucaoDeEmprestimo", "EstornoDeBaixa", "ItemDeTransferencia", "NovaBaixa", "NovaManutencao",
-    "NovaTransferencia", "NovoEmprestimo", "RecusaDeTransferencia",
+    "NovaTransferencia", "NovoEmprestimo", "RecusaDeTransferencia", "SaidaDeAgente",
 ]  # fmt: skip
 
 # Examples name records of the demo city, whose ids are always the same.
@@ -370,3 +370,13 @@ class _Baixa(BaseModel):
 
 
 BAIXA = Entity(name="baixa", label=lazy("Baixa"), typed=(DadosDaBaixa,), given=_Baixa, path="/baixas", title="numero")
+
+
+class SaidaDeAgente(Input):
+    """Who takes over everything of a person who leaves."""
+
+    model_config = example(sucessor_id=_AGENTE, motivo="Aposentadoria")
+
+    sucessor_id: Annotated[UUID, Ui("Quem recebe tudo", refers_to="agente")]
+    motivo: Annotated[str, Field(min_length=3, max_length=500), Legible, Ui("Motivo", long=True)]
+    desativar: Annotated[bool, Ui("Tirar a pessoa do cadastro", "Ela não recebe mais bens; o histórico fica.")] = True

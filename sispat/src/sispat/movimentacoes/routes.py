@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from sispat.cadastros import pickers
@@ -15,8 +16,8 @@ from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import FieldSpec, labels_of, specs
-from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, reading, transferencias
-from sispat.movimentacoes.away_screens import Baixa, Conclusao, Devolucao, Emprestimo, Envio, Estorno
+from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, reading, saida, transferencias
+from sispat.movimentacoes.away_screens import Baixa, Conclusao, Devolucao, Emprestimo, Envio, Estorno, Saida
 from sispat.movimentacoes.documents import DOCUMENTS, ItensDaTransferencia, made_of, pages_of
 from sispat.movimentacoes.export import export
 from sispat.movimentacoes.fields import (
@@ -31,6 +32,7 @@ from sispat.movimentacoes.fields import (
     NovaTransferencia,
     NovoEmprestimo,
     RecusaDeTransferencia,
+    SaidaDeAgente,
 )
 from sispat.movimentacoes.kinds import BAIXAS, EMPRESTIMOS, KINDS, MANUTENCOES, TRANSFERENCIAS, Kind
 from sispat.movimentacoes.listing import ListaDeItens, ListaDeMovimentacoes, ListPage
@@ -291,3 +293,22 @@ async def choose_motive(ctx: RequestContext) -> Reply:
         motives=[(motive, [labels[name] for name in REQUIRED[motive]]) for motive in MotivoDaBaixa],
         chosen=f"?{urlencode(chosen)}" if chosen else "",
     )
+
+
+class CargaPassada(BaseModel):
+    """How many assets changed hands."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    bens: int
+
+
+@route(
+    "POST", "/api/agentes/{id_}/saida", tag="agentes", response=CargaPassada, summary="Passar toda a carga", once=True
+)
+async def passar_carga(ctx: RequestContext, id_: UUID, dados: SaidaDeAgente) -> Response:
+    """Tudo o que está com a pessoa passa a outra, também o emprestado, em manutenção ou em transferência."""
+    return json_response({"bens": await saida.passar_carga(ctx, id_, dados)}, 200, **{"Cache-Control": "no-store"})
+
+
+form(route, "/agentes/{id_:uuid}/saida", Saida)

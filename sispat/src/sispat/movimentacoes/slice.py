@@ -14,6 +14,7 @@ from sispat.movimentacoes.fields import (
     EstornoDeBaixa,
     NovaTransferencia,
     RecusaDeTransferencia,
+    SaidaDeAgente,
 )
 from sispat.movimentacoes.kinds import KINDS
 from sispat.movimentacoes.listing import ListaDeTransferencias
@@ -23,7 +24,7 @@ __all__ = ["SLICE"]
 
 _TYPED = (
     NovaTransferencia, AceiteDeTransferencia, RecusaDeTransferencia, DevolucaoDeEmprestimo, ConclusaoDeManutencao,
-    EstornoDeBaixa, ListaDeTransferencias,
+    EstornoDeBaixa, SaidaDeAgente, ListaDeTransferencias,
 )  # fmt: skip
 
 SLICE = Slice(
@@ -38,7 +39,8 @@ SLICE = Slice(
         **baixas.CONSTRAINTS,
     },
     entities=[kind.entity for kind in KINDS],
-    labels=labels_of(*_TYPED) | {"decididos": lazy("Bens decididos"), "lista": lazy("Lista")},
+    labels=labels_of(*_TYPED)
+    | {"decididos": lazy("Bens decididos"), "lista": lazy("Lista"), "sucessor": lazy("Quem recebe tudo")},
     verbs={
         "pedir_transferencia": lazy("Pediu a transferência"),
         "aceitar_transferencia": lazy("Aceitou a transferência"),
@@ -50,6 +52,7 @@ SLICE = Slice(
         "concluir_manutencao": lazy("Concluiu a manutenção"),
         "baixar": lazy("Deu baixa"),
         "estornar_baixa": lazy("Desfez a baixa"),
+        "passar_carga": lazy("Passou toda a carga"),
         "exportar_movimentacoes": lazy("Exportou movimentações"),
     },
     notices={
@@ -63,6 +66,7 @@ SLICE = Slice(
         "enviado": lazy("Envio para manutenção registrado."),
         "concluido": lazy("Manutenção concluída: o bem está em uso."),
         "baixado": lazy("Baixa registrada."),
+        "carga-passada": lazy("Carga passada: a pessoa não tem mais bens."),
         "estornado": lazy("Baixa desfeita: o bem voltou ao patrimônio."),
     },
     names=reading.nomes,

@@ -7,6 +7,7 @@ change is audited in the same transaction.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -31,7 +32,7 @@ from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query,
 
 __all__ = [
     "CONSTRAINTS", "Key", "com_numero", "contar", "corrigir", "criar", "criar_juntos", "criar_lote", "editar", "exportar",
-    "historico", "listar", "lote_exportado", "meant", "numeros", "obter", "require_agente", "trocar_carga",
+    "garantias", "historico", "listar", "lote_exportado", "meant", "numeros", "obter", "require_agente", "trocar_carga",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -103,6 +104,12 @@ async def meant(ctx: Context, query: sql.Query) -> sql.Query:
         return query
     agentes = await cadastros.agentes_chamados(ctx, query.q)
     return replace(query, agentes=agentes, cpf_hidden=privacy.hidden_from(ctx.access))
+
+
+async def garantias(ctx: Context, since: dt.date, until: dt.date, limit: int) -> list[dict[str, Any]]:
+    """The assets within reach whose warranty ends between these days, the first that end."""
+    ctx.access.require(rules.VER)
+    return await sql.garantias(ctx.conn, ctx.access.setores, since, until, limit)
 
 
 async def com_numero(ctx: Context, numero: int) -> UUID | None:

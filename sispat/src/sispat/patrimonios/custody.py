@@ -27,7 +27,16 @@ from sispat.patrimonios import rules, sql
 from sispat.patrimonios.actions import CONSTRAINTS, meant, require_agente
 from sispat.patrimonios.listing import ListaDePatrimonios
 
-__all__ = ["MAIS_DE_UMA_VEZ", "CargaDeMuitos", "CargaEmLote", "Escolha", "contar_escolha", "named", "trocar_cargas"]
+__all__ = [
+    "MAIS_DE_UMA_VEZ",
+    "CargaDeMuitos",
+    "CargaEmLote",
+    "Escolha",
+    "contar_escolha",
+    "named",
+    "passar_toda_a_carga",
+    "trocar_cargas",
+]
 
 MAIS_DE_UMA_VEZ = 2000  # assets: some seconds of locks
 _NAMED = 5  # numbers that a message tells
@@ -139,3 +148,14 @@ def named(numbers: Sequence[int]) -> str:
         if len(numbers) <= _NAMED
         else _("%(numbers)s e mais %(more)s", numbers=shown, more=decimal(len(numbers) - _NAMED))
     )
+
+
+async def passar_toda_a_carga(ctx: Context, de: UUID, para: UUID) -> int:
+    """Give all assets of an agente to another one, whatever their state; how many. Raises `InvalidData`, then none is given.
+
+    The permission is the use case's to ask: it is of those who reach the whole city.
+    """
+    try:
+        return await sql.passar_toda_a_carga(ctx.conn, de, para, ctx.actor, ctx.request_id)
+    except errors.IntegrityError as error:
+        raise explained(error, CONSTRAINTS) from error

@@ -67,6 +67,7 @@ class EdicaoDePatrimonio(Input):
     data_disponivel: Annotated[
         Date | None, BlankIsNone, Ui("Em uso desde", "Em branco, a de aquisição.", _ORIGEM, "curta", filled=True)
     ] = None
+    garantia_ate: Annotated[Date | None, BlankIsNone, Ui("Garantia até", section=_ORIGEM, width="curta")] = None
     posse: Annotated[Posse, Ui("Posse", section=_ORIGEM)] = Posse.PROPRIO
     fornecedor_doc: Annotated[
         CpfOrCnpj | None, BlankIsNone, Ui("CPF ou CNPJ do fornecedor", section=_ORIGEM, width="media")

@@ -93,12 +93,12 @@ def _entry(site: Site, event: Mapping[str, Any], names: Mapping[UUID, str]) -> H
         name=names.get(event["entidade_id"]) or _name(entity, before | after),
         request_id=event["requisicao"],
         creation=event["antes"] is None,
-        changes=_changes(entity, before, after, names),
+        changes=_changes(site, entity, before, after, names),
     )
 
 
 def _changes(
-    entity: Entity, before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[UUID, str]
+    site: Site, entity: Entity, before: Mapping[str, Any], after: Mapping[str, Any], names: Mapping[UUID, str]
 ) -> list[Change]:
     """Fields in the order of their table, the unknown last; what did not change, or was and is blank, is left out."""
     order = {name: position for position, name in enumerate(entity.fields)}
@@ -111,7 +111,7 @@ def _changes(
             continue
         spec = entity.fields.get(name)
         if spec is None:
-            changes.append(Change(name, str(old or EMPTY), str(value or EMPTY)))
+            changes.append(Change(str(site.labels.get(name, name)), str(old or EMPTY), str(value or EMPTY)))
         else:
             changes.append(Change(str(spec.ui.label), spec.shown(old, names), spec.shown(value, names)))
     return changes

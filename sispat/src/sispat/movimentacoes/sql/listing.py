@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from sispat.kernel.fields import Entity
 from sispat.movimentacoes.sql.document import document_of
 
-__all__ = ["Query", "Row", "Table", "explain", "ler", "listar", "numeros"]
+__all__ = ["TABLES", "Query", "Row", "Table", "contar", "explain", "ler", "listar", "numeros"]
 
 
 class Table(NamedTuple):
@@ -58,7 +58,8 @@ class Query:
     reach: tuple[str, ...] = ()
 
 
-def _sql_of_list(table: Table, query: Query) -> tuple[str, list[Any]]:
+def _source(table: Table, query: Query) -> tuple[str, list[Any]]:
+    """The SQL of the rows of `m` that `query` finds."""
     asked = [*query.conditions, *([] if query.below is None else [("m.numero < %s", query.below)])]
     where, values = [condition for condition, _ in asked], [value for _, value in asked]
     order = "m.numero + 0" if query.few else "m.numero"  # no index is sorted by the sum: there is nothing to walk
@@ -75,8 +76,20 @@ def _sql_of_list(table: Table, query: Query) -> tuple[str, list[Any]]:
         ]
         source = f"select m.* from ({' union '.join(parts)}) m {tail}"
         all_values = [list(query.setores), *values] * len(parts)
+    return source, all_values
+
+
+def _sql_of_list(table: Table, query: Query) -> tuple[str, list[Any]]:
+    source, values = _source(table, query)
     document = document_of(table.entity.fields)
-    return f"select {document.json}, m.numero from ({source}) m {document.joins} order by m.numero desc", all_values
+    return f"select {document.json}, m.numero from ({source}) m {document.joins} order by m.numero desc", values
+
+
+async def contar(conn: AsyncConnection[Any], table: Table, query: Query) -> int:
+    """How many movements there are, counted no further than the limit of `query`."""
+    source, values = _source(table, query)
+    row = await (await conn.execute(f"select count(*) from ({source}) m", values, prepare=False)).fetchone()
+    return int(row[0]) if row else 0
 
 
 async def listar(conn: AsyncConnection[Any], table: Table, query: Query) -> list[Row]:

@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from sispat.kernel.audit import Author
 from sispat.patrimonios.sql.query import Query, conditions
 
-__all__ = ["Travado", "travar", "trocar_cargas"]
+__all__ = ["Travado", "passar_toda_a_carga", "travar", "trocar_cargas"]
 
 
 class Travado(NamedTuple):
@@ -66,3 +66,23 @@ async def trocar_cargas(
     """Change setor, local and agente of locked assets, where given; how many were not so already."""
     values = {**to, "ids": list(ids), **author._asdict()}
     return (await conn.execute(_CHANGE, values)).rowcount
+
+
+# What is lent, in maintenance or in transfer changes hands too, and stays where it is.
+_HAND_ALL_OVER = """
+with old as (
+    select id, agente_id from patrimonio where agente_id = %(de)s and situacao <> 'baixado'
+    order by id for no key update
+), new as (
+    update patrimonio p set agente_id = %(para)s, versao = p.versao + 1, atualizado_em = now()
+    from old where p.id = old.id returning p.id, p.agente_id
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)
+select %(actor)s, %(request_id)s, 'patrimonio', id, 'passar_carga', to_jsonb(old) - 'id', to_jsonb(new) - 'id'
+from old join new using (id)"""
+
+
+async def passar_toda_a_carga(conn: AsyncConnection[Any], de: UUID, para: UUID, actor: UUID, request_id: str) -> int:
+    """Give all assets of an agente to another one; how many."""
+    values = {"de": de, "para": para, "actor": actor, "request_id": request_id}
+    return (await conn.execute(_HAND_ALL_OVER, values)).rowcount

@@ -6,18 +6,20 @@ record: distinct, consecutive, and gone if that statement fails.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 
 from sispat.kernel import audit
 from sispat.kernel.audit import Author
 from sispat.patrimonios.fields import PATRIMONIO
 from sispat.patrimonios.sql.document import JOINS, WHOLE
 
-__all__ = ["bloquear", "com_numero", "criar", "criar_juntos", "ficha", "gravar", "numeros"]
+__all__ = ["bloquear", "com_numero", "criar", "criar_juntos", "ficha", "garantias", "gravar", "numeros"]
 
 
 async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
@@ -30,6 +32,20 @@ async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_:
     )
     row = await cursor.fetchone()
     return None if row is None else row[0]
+
+
+async def garantias(
+    conn: AsyncConnection[Any], setores: Sequence[UUID] | None, since: dt.date, until: dt.date, limit: int
+) -> list[dict[str, Any]]:
+    """The assets within reach whose warranty ends between these days, both included: the first that end."""
+    sql = """select id, numero, descricao, garantia_ate from patrimonio
+             where garantia_ate between %s and %s and situacao <> 'baixado'
+               and (%s::uuid[] is null or setor_id = any(%s))
+             order by garantia_ate, numero limit %s"""
+    within = None if setores is None else list(setores)
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(sql, [since, until, within, within, limit])
+        return await cursor.fetchall()
 
 
 async def com_numero(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, numero: int) -> UUID | None:
