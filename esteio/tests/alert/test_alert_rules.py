@@ -236,7 +236,7 @@ def test_values_are_bad_above_one_threshold_and_well_again_at_the_other() -> Non
     assert memory.judge(Signal(value=float("nan")), was_bad=True) is Condition.UNKNOWN
 
 
-@pytest.mark.parametrize("leap", [5 * 3600.0, 3600.0, -3600.0])
+@pytest.mark.parametrize("leap", [5 * 3600.0, 3600.0, -3600.0, 62.0, -62.0])
 def test_after_a_gap_or_a_leap_of_the_clock_the_first_round_only_measures(leap: float) -> None:
     watch = Watch(Rules([page("db")]))
     watch.rounds(10, db=BAD)  # the next one would open it
@@ -248,6 +248,50 @@ def test_after_a_gap_or_a_leap_of_the_clock_the_first_round_only_measures(leap: 
     watch.round(leap)
     assert watch.round() == []
     assert watch.kinds() == ["opened"]  # and no recovery of what nobody saw
+
+
+def test_rounds_that_are_just_as_far_apart_as_is_allowed_count_and_so_do_two_at_once() -> None:
+    watch = Watch(Rules([page("db", fire=50)]), step=60.0)
+    watch.rounds(60, db=BAD)
+    assert watch.book.alerts["db"].level == pytest.approx(0.6)  # half of the minute: nobody knows when it began
+    watch.step = 0.0
+    watch.round(db=BAD)
+    assert watch.book.alerts["db"].level == 1.0
+
+
+def test_each_time_it_fires_within_a_day_it_has_to_be_well_for_twice_as_long() -> None:
+    watch = Watch(Rules([page("db", fire=10, clear=60)]), pacing=Pacing(longest_clear=200, escalate_after=inf))
+    took = []
+    for _ in range(4):
+        watch.rounds(60, db=BAD)
+        begin = watch.now
+        while watch.round()[:1] == []:
+            assert watch.now - begin < 600
+        took.append(watch.said[-1].at - begin)
+    assert took == pytest.approx([60, 120, 200, 200], abs=5)
+    watch.rounds(86_400)
+    watch.rounds(60, db=BAD)
+    assert watch.rounds(65) == ["recovered"]
+
+
+def test_the_newest_firing_is_last_and_each_knows_when_it_was_first_told() -> None:
+    watch = Watch(Rules([page("b"), page("a")]))
+    watch.rounds(60, b=BAD)
+    told_at = watch.book.alerts["b"].told_at
+    watch.rounds(5 * 3600, b=BAD, a=BAD)
+    assert [alert.name for alert in watch.book.firing()] == ["b", "a"]
+    assert told_at == watch.said[0].at == watch.book.alerts["b"].told_at
+    assert watch.kinds("b")[-1] == "repeated"
+
+
+def test_a_child_waits_for_its_linger_after_its_parent_has_recovered() -> None:
+    child = replace(page("child", "parent", clear=20), linger=100.0)
+    watch = Watch(Rules([page("parent", clear=20), child]))
+    watch.rounds(60, parent=BAD, child=BAD)
+    watch.rounds(100, child=BAD)  # the parent takes 20 s of them to recover
+    assert watch.kinds("child") == []
+    watch.rounds(40, child=BAD)
+    assert watch.kinds("child") == ["opened"]
 
 
 def test_a_process_that_begins_anew_does_not_tell_again() -> None:

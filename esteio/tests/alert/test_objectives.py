@@ -107,6 +107,32 @@ def test_three_of_three_and_twenty_of_sixty_burn() -> None:
     assert burns(AVAILABLE, filled(*[(1, 0)] * 40, *[(1, 1)] * 20), START + 3600)[0].burning
 
 
+@pytest.mark.parametrize(
+    ("failed", "requests", "burning"), [(1, 1, False), (2, 2, True), (2, 60, False), (3, 60, False), (5, 60, True)]
+)
+def test_as_many_failures_burn_as_the_budget_could_hardly_bring_forth(
+    failed: int, requests: int, burning: bool
+) -> None:
+    """At 14.4 times the budget 2 of 60 fail with a probability of 21 %, 3 with 6 %, 5 with 0.2 %."""
+    [hour, *_] = burns(AVAILABLE, filled((requests, failed)), START + 60)
+    assert hour.burning is burning
+
+
+def test_a_burn_is_one_notice_for_the_fastest_window_and_its_recovery() -> None:
+    rules = Rules(burn_rules(AVAILABLE))
+    assert list(rules) == [f"availability:burn-{window.name}" for window in WINDOWS]
+    ledger, book, said = Ledger(), Book(), []
+    for second in range(0, 7200, 5):
+        now = START + second
+        ledger.add(Minute(now, 5, 5 if 600 <= second < 900 else 0))
+        book, messages = evaluate(
+            book, rules, burn_signals(burns(AVAILABLE, ledger, now)), now, second, Surroundings(("a",))
+        )
+        said += [(message.kind, alert.name) for message in messages for alert in message.alerts]
+    assert said[:2] == [(Kind.OPENED, "availability:burn-1h"), (Kind.RECOVERED, "availability:burn-1h")]
+    assert {name for kind, name in said[2:]} <= {"availability:burn-6h", "availability:burn-1d", "availability:burn-3d"}
+
+
 def test_what_has_stopped_burning_does_not_burn_though_the_long_window_still_holds_it() -> None:
     ledger = filled(*[(100, 50)] * 10, *[(100, 0)] * 10)
     [hour, *_] = burns(AVAILABLE, ledger, START + 20 * 60)
@@ -118,6 +144,9 @@ def test_what_has_stopped_burning_does_not_burn_though_the_long_window_still_hol
 def test_without_requests_the_probes_decide_and_without_probes_nobody_knows() -> None:
     [hour, *_] = burns(AVAILABLE, filled(*[(0, 0)] * 30, each=60, down=60), START + 1800)
     assert (hour.burning, hour.tally.timed) == (True, True)
+    assert not burns(AVAILABLE, filled((0, 0), each=40, down=40), START + 60)[0].burning, (
+        "the rest of the hour is unknown"
+    )
     silent = burns(AVAILABLE, Ledger(), START)
     assert [signal.condition for signal in burn_signals(silent).values()] == [Condition.UNKNOWN] * 4
     assert budget(AVAILABLE, Ledger(), START).left is None

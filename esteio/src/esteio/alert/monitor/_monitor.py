@@ -23,23 +23,27 @@ from esteio.alert.objectives import Ledger, Minute
 from esteio.alert.rules import (
     Alert,
     Book,
+    Condition,
     Kind,
     Message,
     Pacing,
     QuietHours,
     Rules,
     Severity,
+    Signal,
     Surroundings,
     acknowledge,
     evaluate,
 )
 from esteio.clock import SYSTEM, Clock
 from esteio.health import Measurements, Report, Status
+from esteio.health.series import SERVICE
 
 __all__ = ["AlertMonitor", "Watched"]
 
 _EVERY = 2.0  # seconds
 _FRESH = 30.0  # seconds for which a report says something of now
+_WARM_UP = 60.0  # seconds after its start for which what never was well yet is being started, and not broken
 _RECENTLY = 600.0  # seconds of what happened that are kept in mind
 _SAVE_EVERY = 30.0  # seconds: what changes all the time - levels, durations - is written no oftener
 _AWAY = 30.0  # seconds without a round, and without an end in order: everything was down
@@ -102,6 +106,8 @@ class AlertMonitor:
         self._happened: tuple[Evidence, ...] = ()
         self._unwritten: dict[int, Minute] = {}
         self._failing_since: float | None = None
+        self._began: float | None = None  # monotonic
+        self._were_well: set[str] = set()
         self._saved_at = float("-inf")
         self._turned: tuple[tuple[int, bool], ...] = ()  # the last incident that was written, and whether it goes on
         self._thread: threading.Thread | None = None
@@ -159,7 +165,7 @@ class AlertMonitor:
         view = self._view(now, report, passed, closed=closed)
         silences, acknowledged = self._store.wishes(now)
         around = replace(self._around, silences=silences, maintenance=closed)
-        signals = {name: definition.see(view) for name, definition in self._definitions.items()}
+        signals = {name: self._seen(name, definition, view) for name, definition in self._definitions.items()}
         book = self._acknowledged(acknowledged)
         after, messages = evaluate(book, self._rules, signals, now, self._clock.monotonic(), around, self._pacing)
         incidents = self._incidents(after, report, fresh, now, passed, closed=closed)
@@ -173,6 +179,7 @@ class AlertMonitor:
         self._book = Book(stored.alerts)
         self._ledger, self._incident = Ledger(stored.minutes), stored.last_incident
         self._loaded = True
+        self._began = self._clock.monotonic()
         if stored.at is not None and not stored.ended and now - stored.at > _AWAY:
             self._journal.note("process-died", f"everything: away for {now - stored.at:.0f} s", now)
 
@@ -180,7 +187,7 @@ class AlertMonitor:
         reading = self._watched.measurements.read()
         minute = self._requests(reading, now)
         if report is not None and passed is not None and not closed:
-            minute = replace(minute, seen=passed, down=passed if report.status is Status.FAIL else 0.0)
+            minute = replace(minute, seen=passed, down=passed if self._failing(report) else 0.0)
         whole = self._ledger.add(minute)
         self._unwritten[whole.at] = whole
         results = report.results if report is not None else {}
@@ -188,13 +195,36 @@ class AlertMonitor:
             now, results, reading.workers, reading.families, self._ledger, self._happened, self._watched.problems()
         )
 
+    def _seen(self, name: str, definition: Definition, view: View) -> Signal:
+        """What it sees; for a minute nothing of a probe that has not succeeded since we began: services take their time."""
+        signal = definition.see(view)
+        if definition.source is not Source.PROBE or signal.condition is not Condition.BAD:
+            self._were_well.update([name] if signal.condition is Condition.WELL else [])
+            return signal
+        known = self._book.alerts.get(name)
+        if name in self._were_well or (known is not None and known.firing) or not self._starting():
+            return signal
+        return Signal(Condition.UNKNOWN, signal.reason)
+
+    def _failing(self, report: Report | None) -> bool:
+        """Whether the whole service is down, and not only being started."""
+        if report is None or report.status is not Status.FAIL:
+            self._were_well.update([SERVICE] if report is not None else [])
+            return False
+        return SERVICE in self._were_well or self._is_open() or not self._starting()
+
+    def _is_open(self) -> bool:
+        return self._incident is not None and self._incident.open
+
+    def _starting(self) -> bool:
+        return self._began is not None and self._clock.monotonic() - self._began < _WARM_UP
+
     def _incidents(
         self, book: Book, report: Report | None, fresh: tuple[Evidence, ...], now: float, passed: float | None, *,
         closed: bool,
     ) -> list[Incident]:  # fmt: skip
         """Those that changed in this round."""
-        failing = report is not None and report.status is Status.FAIL
-        self._failing_since = (self._failing_since or now) if failing else None
+        self._failing_since = (self._failing_since or now) if self._failing(report) else None
         bad: dict[Source, float] = {} if self._failing_since is None else {Source.PROBE: self._failing_since}
         # What another one explains - a window that still holds the failures of an outage - keeps no incident open.
         pages = [
@@ -208,7 +238,7 @@ class AlertMonitor:
         roots = tuple(a.name for a in pages if not any(p.name in self._rules.ancestors(a.name) for p in pages))
         sight = Sight(now, bad, fresh, roots, closed, passed)
         recent = [each for each in self._happened if each not in fresh]
-        if bad and (self._incident is None or not self._incident.open):
+        if bad and not self._is_open():
             recent += self._watched.happened(now - _RECENTLY)
         recent.sort(key=lambda each: each.at)
         changed = follow(self._incident, sight, tuple(recent))

@@ -114,7 +114,9 @@ def _burn(objective: Objective, window: Window, ledger: Ledger, now: float) -> B
     ratio = long.ratio
     if ratio is None:
         return Burn(objective, window, None, long, burning=False)
-    burning = ratio > threshold and _still(objective, window, ledger, now, threshold) and _surely(long, threshold)
+    burning = (
+        ratio > threshold and _still(objective, window, ledger, now, threshold) and _surely(long, threshold, window)
+    )
     return Burn(objective, window, ratio / objective.allowed, long, burning)
 
 
@@ -123,10 +125,10 @@ def _still(objective: Objective, window: Window, ledger: Ledger, now: float, thr
     return short.ratio is not None and short.ratio > threshold
 
 
-def _surely(long: Tally, threshold: float) -> bool:
+def _surely(long: Tally, threshold: float, window: Window) -> bool:
     """Whether the lower bound of the rate is above `threshold`: as many failures are too unlikely at that rate."""
-    if long.timed:
-        return True
+    if long.timed:  # what nobody observed was not down: a minute of failing probes is no hour of them
+        return long.bad > threshold * window.long
     return long.bad >= _LEAST and tail(int(long.bad), int(long.total), threshold) < 1 - _CONFIDENCE
 
 
