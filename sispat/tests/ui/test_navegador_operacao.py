@@ -29,3 +29,21 @@ def test_without_scripts_everything_is_there_also_on_a_phone(aba) -> None:
         assert pagina.evaluate("document.documentElement.scrollWidth") == 360, "tables scroll by themselves"
         pagina.get_by_role("link", name="90d").click()
         pagina.wait_for_url("**/operacao?window=90d")
+
+
+def test_a_circuit_is_isolated_and_reset_by_buttons_with_the_keyboard_and_without_scripts(aba) -> None:
+    with aba("admin", java_script_enabled=False) as pagina:
+        pagina.goto("/operacao")
+        for botao, estado in (("Isolar", "isolado por uma pessoa"), ("Restabelecer", "fechado: as chamadas passam")):
+            pagina.get_by_role("button", name=f"{botao} o circuito viacep/viacep").focus()
+            pagina.keyboard.press("Enter")
+            pagina.get_by_role("row", name="viacep/viacep").get_by_text(estado).first.wait_for()
+        pagina.goto("/auditoria")
+        assert "Isolou o circuito" in pagina.content()
+
+
+def test_the_public_page_says_in_one_sentence_whether_it_works_to_anybody_on_a_phone(aba) -> None:
+    with aba(java_script_enabled=False, viewport={"width": 360, "height": 740}) as pagina:
+        pagina.goto("/situacao")
+        assert pagina.get_by_role("status").inner_text() == "O serviço está no ar."
+        assert pagina.evaluate("document.documentElement.scrollWidth") == 360

@@ -80,8 +80,8 @@ def page(
         _section(words["circuits"], circuit_table(facts, words, zone, orders)),
         _section(words["limits"], limit_table(facts, words)),
         _section(words["pool"], pool_table(facts, words) + _headed(words["statements"], statement_table(facts, words))),
-        _section(words["workers"], worker_table(facts, words)),
         _section(words["host"], host_table(facts, words, names)),
+        _section(words["workers"], worker_table(facts, words)),
     ]
     return f"""<!doctype html>
 <html lang="{words.tag}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
