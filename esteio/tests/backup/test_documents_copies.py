@@ -32,12 +32,12 @@ def test_what_one_store_lacks_or_has_damaged_is_named_and_brought_from_the_other
         (str(two.root), damaged, (str(tmp_path / "outro"),)),
         (str(tmp_path / "outro"), lacking, (str(two.root),)),
     ]
-    by_list = two.documents.bring(made, ())
+    by_list = two.documents.sync(made, ())
     assert (by_list.files, by_list.left) == ((("documents", str(tmp_path / "outro")),), ())
-    read = two.documents.bring(made, two.documents.defects(made, silent))
+    read = two.documents.sync(made, two.documents.defects(made, silent))
     assert (read.files, read.left) == ((("documents", str(two.root)),), ())
     assert two.documents.defects(made, silent) == []
-    assert two.documents.bring(made, ()).files == ()
+    assert two.documents.sync(made, ()).files == ()
 
 
 def test_what_no_store_has_right_is_left_and_said(two: Desk, tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_what_no_store_has_right_is_left_and_said(two: Desk, tmp_path: Path) -> 
     name = min(two.objects())
     for root in (two.root, tmp_path / "outro"):
         (root / name).write_bytes(b"nothing of it")
-    brought = two.documents.bring(made, two.documents.defects(made, silent))
+    brought = two.documents.sync(made, two.documents.defects(made, silent))
     assert brought.files == ()
     assert [(defect.file, defect.problem.code) for defect in brought.left] == [(name, ProblemCode.COPY_LACKS_FILE)] * 2
 
@@ -54,7 +54,7 @@ def test_a_new_store_gets_every_document_before_it_gets_the_backup(two: Desk, tm
     made = two.run()
     new = Desk(tmp_path, *two.stores.stores, open_store(str(tmp_path / "novo")))
     (tmp_path / "novo").mkdir()
-    assert new.documents.bring(made, ()).files == (("documents", str(tmp_path / "novo")),)
+    assert new.documents.sync(made, ()).files == (("documents", str(tmp_path / "novo")),)
     alone = Desk(tmp_path, open_store(str(tmp_path / "novo")), two.stores.stores[1])
     assert tree(alone.back(made)) == tree(two.documents_dir)
     assert {path.name for path in (tmp_path / "novo").rglob("*.zst")} == {Path(name).name for name in two.objects()}

@@ -16,7 +16,7 @@ import pytest
 
 from esteio.backup import Backups, VerificationFailed
 from esteio.backup.store import Stores, open_store
-from esteio.backup.verify._trial_directory import TrialDirectory, remove_leftovers
+from esteio.backup.verify._directory import VerificationDirectory, remove_leftovers
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded, server_runs
 
@@ -92,7 +92,7 @@ def test_a_server_that_outlived_its_verification_is_ended_by_the_next(home: Path
     (left / "lock").touch()
     server = Embedded(left / "data", settings={"fsync": "off"})
     server.start()
-    with TrialDirectory(home) as made:
+    with VerificationDirectory(home) as made:
         assert sorted(home.iterdir()) == sorted((made, old))  # without a lock it may be of an older release
         assert not server.is_alive()
         assert remove_leftovers(home, now=time.time() + 25 * 3600) == (old,)

@@ -27,7 +27,7 @@ from esteio.backup._retention import Decision
 from esteio.backup._run import Run, Runs
 from esteio.backup._session import connect, one
 from esteio.backup._status import Status, judge
-from esteio.backup._sync import Copies, SyncResult, bring, known_defects, read_everywhere
+from esteio.backup._sync import Copies, SyncResult, known_defects, read_everywhere, sync_backup
 from esteio.backup._verification import ACCEPTABLE, Marks, Verification
 from esteio.backup.archive import Repaired, WalArchive, packing_with_known_key
 from esteio.backup.base import NotPossible
@@ -171,9 +171,11 @@ class Backups(Runs, Restores):
             )
             assert entry.manifest is not None
             known = self.documents.defects(entry.manifest, progress) if read else ()
-            documents = self.documents.bring(entry.manifest, known)
+            documents = self.documents.sync(entry.manifest, known)
             unmade = {defect.store for defect in documents.left}  # no manifest goes where documents are missing
-            done = bring(self._stores, entry, [defect for defect in defects if defect.store not in unmade], progress)
+            done = sync_backup(
+                self._stores, entry, [defect for defect in defects if defect.store not in unmade], progress
+            )
             return replace(done, files=(*documents.files, *done.files), left=(*documents.left, *done.left))
 
     def copy_log(self, *, read: bool = False) -> list[Repaired]:

@@ -61,7 +61,7 @@ class Why(Enum):
     YOUNG = "younger than {about} days"
     OLD = "older than {about} days"
     NEWEST = "the newest"
-    PROVEN = "one of the newest {about} verified"
+    VERIFIED = "one of the newest {about} verified"
     PERIOD_DAY = "the newest of its day"
     PERIOD_WEEK = "the newest of its week"
     PERIOD_MONTH = "the newest of its month"
@@ -171,7 +171,7 @@ def _reasons(whole: Sequence[Held], retention: Retention, now: datetime, doubtfu
     if past:
         reasons.setdefault(past[-1].id, (Why.NEWEST, ""))
     for each in [each for each in past if each.verified][-retention.verified :]:
-        reasons.setdefault(each.id, (Why.PROVEN, str(retention.verified)))
+        reasons.setdefault(each.id, (Why.VERIFIED, str(retention.verified)))
     for name, why, of in _PERIODS:
         newest = {of(each.began): each for each in past}  # later ones replace earlier ones
         for each in list(newest.values())[-count:] if (count := getattr(retention, name)) else []:

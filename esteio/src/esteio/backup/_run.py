@@ -33,7 +33,7 @@ _logger = logging.getLogger("esteio.backup")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run did: `verification` is None when no trial was asked for, and nothing is removed then.
+    """What a run did: `verification` is None when none was asked for, and nothing is removed then.
 
     `stores` hold every file of it, as their lists say; `lacking` tells what the others lack, and why. `decisions` begin with
     what killed runs had left.

@@ -1,6 +1,6 @@
 """Every store's copy of a backup, read to the last byte, and brought to the stores that lack it.
 
-Promises: `read_everywhere` changes nothing. `bring` writes only what has the sha256 of the manifest while it is copied:
+Promises: `read_everywhere` changes nothing. `sync_backup` writes only what has the sha256 of the manifest while it is copied:
 a damaged file is never spread, and what lies in a store stays there until the right one is whole. The manifest is
 brought last, to stores that then have all the rest, so no store ever shows half a backup as one.
 """
@@ -21,7 +21,7 @@ from esteio.backup._progress import Progress, silent
 from esteio.backup._verification import Marks, Verification
 from esteio.backup.store import ObjectMissing, Store, StoreError, Stores
 
-__all__ = ["Copies", "SyncResult", "bring", "known_defects", "read_everywhere"]
+__all__ = ["Copies", "SyncResult", "known_defects", "read_everywhere", "sync_backup"]
 
 _CHUNK = 1024 * 1024
 
@@ -97,7 +97,7 @@ def read_everywhere(stores: Stores, entry: Entry, survey: Survey, progress: Prog
     return Copies(entry.id, tuple(each.name for each in stores.stores if each.name not in defective), tuple(found))
 
 
-def bring(stores: Stores, entry: Entry, defects: Sequence[CopyDefect], progress: Progress = silent) -> SyncResult:
+def sync_backup(stores: Stores, entry: Entry, defects: Sequence[CopyDefect], progress: Progress = silent) -> SyncResult:
     """Copy each file with a defect from a store that has it right; ManifestError without a sound manifest."""
     wanted = {file.name: file for file in _wanted(stores, entry)}
     ordered = sorted(wanted, key=lambda name: (name == MANIFEST, name in (VERIFICATION, MARKS)))

@@ -258,7 +258,7 @@ _PORTUGUESE = Words(
         "YOUNG": "tem menos de {about} dias",
         "OLD": "tem mais de {about} dias",
         "NEWEST": "a mais nova",
-        "PROVEN": "uma das {about} provadas mais novas",
+        "VERIFIED": "uma das {about} provadas mais novas",
         "PERIOD_DAY": "a mais nova do seu dia",
         "PERIOD_WEEK": "a mais nova da sua semana",
         "PERIOD_MONTH": "a mais nova do seu mês",

@@ -34,7 +34,7 @@ from esteio.backup.restore._recover import Recovered, recover, refuse_early
 from esteio.backup.store import StoreError, Stores
 from esteio.backup.tools import Toolbox
 from esteio.backup.verify._cluster import ClusterVerification
-from esteio.backup.verify._trial_directory import TrialDirectory
+from esteio.backup.verify._directory import VerificationDirectory
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import DatabaseUnavailable, Dsn
 from esteio.postgres.embedded import StartFailed
@@ -91,7 +91,7 @@ class ClusterBackups:
         began = self._clock.monotonic()
         problems, log = tuple[str, ...](), ""
         tools = self._toolbox(backup.major)
-        with TrialDirectory(directory, binaries=tools.directory, clock=self._clock) as home:
+        with VerificationDirectory(directory, binaries=tools.directory, clock=self._clock) as home:
             needed = {backup.id, *backup.details["needs"]}
             chain = plan([base for base in self._bases() if base.id in needed], (), None, name=backup.id)
             checks = ClusterVerification(chain, home / "data", tools, progress, self._clock)

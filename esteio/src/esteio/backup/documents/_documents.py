@@ -30,7 +30,7 @@ from esteio.backup.documents._list import DETAILS, KEY, LIST, NAMES, around, has
 from esteio.backup.documents._objects import KEYS, Key, ObjectUploader, Place, each, find_place, folder_of
 from esteio.backup.documents._restore import DocumentsRestore, Untouched
 from esteio.backup.documents._take import DocumentsBackup, Memory, Scan, Taken, scan
-from esteio.backup.documents._verify import bring, check, defects
+from esteio.backup.documents._verify import check, defects, sync_objects
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 from esteio.clock import SYSTEM, Clock
 
@@ -171,11 +171,11 @@ class Documents:
         found = listed(BackupReader(self._stores, backup, self._key), self._key)
         return defects(found, self._holders(backup), progress) if found else []
 
-    def bring(self, backup: Manifest, known: Sequence[CopyDefect]) -> SyncResult:
+    def sync(self, backup: Manifest, known: Sequence[CopyDefect]) -> SyncResult:
         """Bring the documents of `backup` to the stores that lack some, or have them damaged as is `known`."""
         if not has_documents(backup):
             return SyncResult(backup.id, (), ())
-        return bring(backup, names(BackupReader(self._stores, backup, self._key)), self._stores, known)
+        return sync_objects(backup, names(BackupReader(self._stores, backup, self._key)), self._stores, known)
 
     def prune(self, kept: Sequence[Manifest]) -> list[Decision]:
         """Remove the objects that none of the backups `kept`, which are all there are, needs."""

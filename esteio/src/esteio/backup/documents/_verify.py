@@ -2,8 +2,8 @@
 
 Promises: each store that has the backup is asked whether it has every object; the content of those that this backup
 brought, and of a sample of the others drawn anew each time, is read from the nearest store, unpacked and compared with
-the sha256 that is its name. `defects` reads all of it in every store and changes nothing. `bring` copies objects as they
-lie there, from a store that is not known to have them damaged, to stores that lack them or have them damaged; no key is
+the sha256 that is its name. `defects` reads all of it in every store and changes nothing. `sync_objects` copies objects as
+they lie there, from a store that is not known to have them damaged, to stores that lack them or have them damaged; no key is
 needed.
 """
 
@@ -23,7 +23,7 @@ from esteio.backup.documents._list import DETAILS, Document, Listed
 from esteio.backup.documents._objects import Amount, each
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 
-__all__ = ["Found", "bring", "check", "defects"]
+__all__ = ["Found", "check", "defects", "sync_objects"]
 
 _WORST = 20
 
@@ -140,7 +140,7 @@ def defects(of: Listed, stores: Sequence[Store], progress: Progress) -> list[Cop
     return found
 
 
-def bring(backup: Manifest, objects: Collection[str], stores: Stores, known: Sequence[CopyDefect]) -> SyncResult:
+def sync_objects(backup: Manifest, objects: Collection[str], stores: Stores, known: Sequence[CopyDefect]) -> SyncResult:
     """Bring `objects` of `backup` to the stores that lack them, or have them damaged as is `known`."""
     wrong = {(defect.store, defect.file) for defect in known}
     listed, silent = stores.look(str(backup.details[DETAILS]["folder"]))

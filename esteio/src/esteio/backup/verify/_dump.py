@@ -27,8 +27,8 @@ from esteio.backup._verification import Verification
 from esteio.backup.dump import load, server_version
 from esteio.backup.restore import require_extensions
 from esteio.backup.tools import Toolbox
+from esteio.backup.verify._directory import VerificationDirectory
 from esteio.backup.verify._loopback import LoopbackServer
-from esteio.backup.verify._trial_directory import TrialDirectory
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
 from esteio.postgres.embedded import Embedded
@@ -62,7 +62,7 @@ class Scratch:
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._home = stack.enter_context(TrialDirectory(self._parent, binaries=self._binaries))
+            self._home = stack.enter_context(VerificationDirectory(self._parent, binaries=self._binaries))
             self._server = self._made(self._home / "data")
             self._server.start()
             stack.callback(self._server.stop, timeout=5.0)

@@ -22,15 +22,15 @@ from esteio.postgres.embedded import Embedded, EmbeddedError
 from esteio.postgres.embedded._socket import socket_directory
 from esteio.system import try_lock
 
-__all__ = ["TrialDirectory", "remove_leftovers"]
+__all__ = ["VerificationDirectory", "remove_leftovers"]
 
-_PREFIX = "esteio-trial-"
+_PREFIX = "esteio-trial-"  # as earlier releases have it, whose leftovers are removed too
 _LOCK = "lock"
 _UNLOCKED = 24 * 3600.0  # seconds after which one without a lock is a leftover: releases before the lock had none
 _logger = logging.getLogger("esteio.backup")
 
 
-class TrialDirectory:
+class VerificationDirectory:
     """A new directory below `parent` (None: the temporary one) within the block; `binaries` as for `Embedded`."""
 
     def __init__(self, parent: Path | None, *, binaries: Path | None = None, clock: Clock = SYSTEM) -> None:
