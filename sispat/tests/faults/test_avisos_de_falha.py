@@ -82,6 +82,7 @@ def test_whatever_dies_is_told_within_seconds_with_what_it_was(
                 assert decidido is not None
                 assert decidido - morte < prazo
             titulos = [aviso["title"] for _, aviso in avisos]
-            assert len(titulos) == len(set(titulos)), titulos
+            # The operator may be killed between the receiver's answer and its note of it: told twice, for its one death.
+            assert len(titulos) - len(set(titulos)) <= 1, titulos
             assert all(titulo.startswith("PROBLEMA: ") for titulo in titulos)
             assert "plantao.md" in avisos[0][1]["message"]
