@@ -124,7 +124,7 @@ def test_an_incident_is_the_same_after_it_was_written_down() -> None:
     assert Incident.from_json(it.all[1].to_json()) == it.all[1]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([(), (P,), (R, A)]), st.booleans(), st.integers(1, 40)), max_size=25))
 def test_at_most_one_is_open_they_do_not_overlap_and_none_is_down_longer_than_it_lasts(
     plan: list[tuple[tuple[Source, ...], bool, int]],
@@ -145,7 +145,7 @@ states = st.sampled_from(list(State))
 runs = st.lists(st.tuples(states, st.integers(1, 40_000)), min_size=1, max_size=12)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(runs, st.integers(1, 4 * DAY), st.integers(0, 2 * DAY))
 def test_uptime_is_that_of_a_count_second_by_second(runs: list[tuple[State, int]], period: int, late: int) -> None:
     intervals, seconds, at = [], [], START
@@ -162,7 +162,7 @@ def test_uptime_is_that_of_a_count_second_by_second(runs: list[tuple[State, int]
     assert found.ratio == (up / (up + down) if up + down else None)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(runs, st.integers(0, 5))
 def test_where_only_the_days_are_left_uptime_is_still_that_of_the_count(
     runs: list[tuple[State, int]], whole: int

@@ -7,7 +7,7 @@ from math import comb, exp, log
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.alert.objectives import (
@@ -48,12 +48,14 @@ def test_the_lower_bound_is_that_of_clopper_and_pearson(
     assert lower_bound(failed, total, confidence) == pytest.approx(bound, abs=1e-7)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 200), st.integers(0, 201), st.floats(0.0, 1.0))
 def test_the_tail_is_the_sum_of_the_binomial_distribution(total: int, failed: int, rate: float) -> None:
     said = sum(comb(total, k) * rate**k * (1 - rate) ** (total - k) for k in range(failed, total + 1))
     assert tail(failed, total, rate) == pytest.approx(said, abs=1e-9)
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.integers(1, 10**6), st.floats(0.0001, 1.0), st.sampled_from([0.95, 0.995]))
 def test_the_bound_is_where_the_tail_is_what_is_left_of_the_confidence(total: int, part: float, sure: float) -> None:
     failed = max(1, int(total * part))
@@ -65,6 +67,7 @@ def test_the_factors_are_those_of_the_workbook() -> None:
     assert [window.severity for window in WINDOWS] == [Severity.PAGE, Severity.PAGE, Severity.TICKET, Severity.TICKET]
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 50)), max_size=30), st.integers(1, 300))
 def test_the_sum_of_a_window_is_that_of_its_minutes(counts: list[tuple[int, int]], minutes: int) -> None:
     ledger, at, all_ = Ledger(keep=400 * 60), START, []
