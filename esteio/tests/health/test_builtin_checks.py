@@ -7,17 +7,19 @@ import json
 import os
 import shutil
 import ssl
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
 
-from esteio.health import Check, HistoryReader, Measurements, Monitor, Status, Unwell, checks
+from esteio.health import Check, HistoryReader, Measurements, Monitor, Result, Status, Unwell, checks
 from esteio.health._history import History, Observation
 from esteio.health.series import Field, State
 from esteio.postgres import Database, Dsn
@@ -204,6 +206,50 @@ async def test_replication_names_receivers_that_are_away_and_how_far_they_are_be
         assert found.status is Status.WARN
         assert "nobody receives left_alone" in found.reason
         assert found.parts["left_alone"] >= 0.0
+
+
+class NtpServer(asyncio.DatagramProtocol):
+    """Answers `ahead` seconds from now, to the question it was asked or to another one."""
+
+    def __init__(self, ahead: float, wrong: int = 0) -> None:
+        self.ahead, self.wrong = ahead, wrong
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        question = int.from_bytes(data[40:48], "big") + self.wrong
+        now = round((time.time() + self.ahead + 2_208_988_800) * 2**32)
+        answer = bytes([0x24, 2, 0, 0]) + bytes(20) + struct.pack("!QQQ", question, now, now)
+        self.transport.sendto(answer, addr)  # type: ignore[attr-defined]
+
+
+async def test_an_ntp_server_and_the_date_of_a_web_server_are_clocks_to_compare_with() -> None:
+    loop = asyncio.get_running_loop()
+
+    async def offset(ahead: float, wrong: int = 0) -> Result:
+        transport, _ = await loop.create_datagram_endpoint(lambda: NtpServer(ahead, wrong), ("127.0.0.1", 0))
+        port = transport.get_extra_info("sockname")[1]
+        check = checks.clock(checks.ntp_clock("127.0.0.1", port, timeout=20), warn_above=5.0)
+        check.timeout = 30
+        try:
+            return await check.ask()
+        finally:
+            transport.close()
+
+    assert (await offset(0.0)).status is Status.PASS
+    late = await offset(300.0)
+    assert (late.status, late.observed) == (Status.FAIL, pytest.approx(300, abs=5))
+    assert (await offset(0.0, wrong=1)).reason.endswith("the answer is to another question")
+
+    ahead = formatdate(time.time() + 3600, usegmt=True)
+    answer = f"HTTP/1.1 200 OK\r\nDate: {ahead}\r\nContent-Length: 0\r\n\r\n".encode()
+    async with server(answer) as port:
+        check = checks.clock(checks.http_clock(f"http://127.0.0.1:{port}", timeout=20))
+        check.timeout = 30
+        assert (await check.ask()).observed == pytest.approx(3600, abs=5)
+    with pytest.raises(ValueError, match="with a host"):
+        checks.http_clock("ntp://x")
 
 
 async def test_the_clock_is_compared_with_a_reference_or_with_itself() -> None:

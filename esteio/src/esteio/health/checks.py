@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 from esteio.clock import SYSTEM, Clock
 from esteio.health._blocking import BlockingProbe
 from esteio.health._check import Check, Observed, Status, Unwell
+from esteio.health._clock_sources import http_clock, ntp_clock
 from esteio.health._history import FIVE_MINUTES, HistoryReader
 from esteio.health._host_checks import replication, watched, workers
 
@@ -36,6 +37,8 @@ __all__ = [
     "freshness",
     "heartbeat",
     "http",
+    "http_clock",
+    "ntp_clock",
     "postgres",
     "process",
     "redis",

@@ -61,7 +61,7 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
         checks.postgres(database),
         checks.replication(database),
         checks.disk(settings.data_dir, essential=local, history=history),
-        checks.clock() if local else checks.clock(_clock_of(database)),
+        checks.clock(_clock(settings, database, local=local)),
     ]
     if settings.redis_url is not None:
         found.append(_redis(settings.redis_url.get_secret_value(), settings.redis_password))
@@ -72,6 +72,16 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
         found.append(Check("backup:age", backup_age, unit="h", cache=5.0, essential=False))
         found += backup_places(settings, history)
     return found
+
+
+def _clock(settings: Settings, database: Database, *, local: bool) -> Callable[[], Awaitable[float]] | None:
+    """What this machine's clock is compared with; None: with itself, for leaps."""
+    if settings.clock_source is None:
+        return None if local else _clock_of(database)
+    source = urlsplit(settings.clock_source)
+    if source.scheme == "ntp":
+        return checks.ntp_clock(source.hostname or "", source.port or 123)
+    return checks.http_clock(settings.clock_source)
 
 
 def _clock_of(database: Database) -> Callable[[], Awaitable[float]]:

@@ -32,6 +32,16 @@ class WatchingSettings(Group):
             unit="ms",
         ),
     ] = 60_000
+    clock_source: Annotated[
+        str | None,
+        BeforeValidator(read_url("ntp", "http", "https")),
+        Variable(
+            "SISPAT_CLOCK_SOURCE",
+            "Relógio com que o desta máquina é comparado: um servidor NTP, ou a data de um servidor web.",
+            accepts="ntp://a.ntp.br, http:// ou https://",
+            default="o do banco, se está em outra máquina",
+        ),
+    ] = None
     operations_token: Annotated[
         SecretStr | None,
         Field(min_length=16),
