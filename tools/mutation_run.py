@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stdout
 from io import StringIO
@@ -36,7 +37,7 @@ __all__ = ["survivors"]
 TIMES = 3
 CPU_SECONDS = 3
 SECONDS = 60
-PASSED, FAILED, NOT_REPLACED = 0, 1, 3
+PASSED, FAILED, NOT_BEGUN = 0, 1, 3
 
 
 def survivors(
@@ -123,8 +124,8 @@ class _Run:
                 running[self._start(session, mutant, seen)] = mutant
             child, status = os.wait()
             mutant = running.pop(child)
-            if os.waitstatus_to_exitcode(status) == NOT_REPLACED:
-                self.error = f"{mutant.file}: can't be put in place: {mutant.key}"
+            if os.waitstatus_to_exitcode(status) == NOT_BEGUN:
+                self.error = f"{mutant.file}: could not be begun: {mutant.key}"
                 waiting.clear()
             elif status == 0:
                 self.alive.append(mutant)
@@ -155,18 +156,22 @@ class _Run:
         end: Callable[[], object] = lambda: None,
     ) -> NoReturn:
         """Run `items` in this child and end it."""
-        status = NOT_REPLACED
+        status = NOT_BEGUN
         try:
+            begin()
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, 1)
             os.dup2(nothing, 2)
-            begin()
             status = FAILED
             session.items = items
             session.config.pluginmanager.unregister(self)
             session.config.hook.pytest_runtestloop(session=session)
             end()
             status = FAILED if session.testsfailed else PASSED
+        except BaseException:
+            if status == NOT_BEGUN:
+                traceback.print_exc()
+            raise
         finally:
             os._exit(status)
 

@@ -45,6 +45,11 @@ def test_nothing_is_removed_while_too_few_are_verified() -> None:
     assert kept(decisions)["d300"] == "only 1/2 verified backups exist"
 
 
+def test_a_verified_backup_that_began_exactly_now_is_one_of_those_that_exist() -> None:
+    decisions = decide([*held(0, 100), *held(200, verified=False)], Retention(verified=2), NOW)
+    assert removed(decisions) == {"d200": "older than 30 days"}
+
+
 def test_counts_keep_the_newest_of_each_day_week_month_and_year() -> None:
     at = [datetime(2026, 3, day, hour, tzinfo=UTC) for day in range(1, 15) for hour in (2, 14)]
     at += [datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 1, 9, tzinfo=UTC), datetime(2024, 7, 1, tzinfo=UTC)]

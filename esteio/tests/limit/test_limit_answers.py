@@ -107,3 +107,10 @@ def test_an_unused_key_has_all_left() -> None:
     for name in NAMES:
         unused = Meter(Limit(4, PER_US / 1e6, algorithm=name)).look()
         assert (unused.allowed, unused.remaining, unused.reset, unused.retry) == (True, 4, 0, 0), name
+
+
+def test_a_bucket_lets_as_much_through_as_it_holds_once_it_is_dry_and_says_when() -> None:
+    meter = Meter(Limit(2, PER_US / 1e6, algorithm="gcra")).run([(0, 1)])
+    denied = meter.look(cost=2)
+    assert (denied.allowed, denied.retry) == (False, PER_US // 2)
+    assert meter.look(denied.retry, cost=2).allowed

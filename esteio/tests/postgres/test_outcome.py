@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.postgres._identity import read_origin
-from esteio.postgres._outcome import History, Incarnation, Outcome, Start, judge
+from esteio.postgres._outcome import History, Incarnation, Outcome, Start, Ticket, explained, judge
 
 FIRST = Incarnation(7, 1, "monday", "monday")
 
@@ -220,3 +220,18 @@ def test_an_ordinary_checkpoint_tells_nothing_of_a_life_and_a_standby_has_none()
     assert read_origin(row) == (4711, Incarnation(7, 10, "monday", ""), Start(42, (1 << 32) + 5))
     assert read_origin((*row[:6], "0/29", "1:5"))[2] is None
     assert read_origin((*row[:2], None, *row[3:])) == (4711, None, None)
+
+
+@pytest.mark.parametrize(
+    ("life", "current", "said"),
+    [
+        (None, FIRST, "the server does not tell who it is"),
+        (FIRST, None, "the server does not tell who it is"),
+        (FIRST, replace(FIRST, system=8, timeline=2), "another cluster answers (system 8, the COMMIT went to 7)"),
+        (FIRST, replace(FIRST, timeline=2), "timeline 2 answers 'aborted', the COMMIT went to timeline 1"),
+        (FIRST, replace(FIRST, reset="tuesday"), "the server has restarted and answers 'aborted'"),
+        (FIRST, FIRST, "it answers 'aborted'"),
+    ],
+)
+def test_why_an_outcome_is_not_known_is_said(life: Incarnation | None, current: Incarnation | None, said: str) -> None:
+    assert explained(Ticket(10, life, 1), current, "aborted") == said
