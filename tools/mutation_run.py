@@ -77,11 +77,16 @@ class _Run:
         self._functions: list[FunctionType] = []
 
     def pytest_configure(self) -> None:
-        from hypothesis import Phase, settings  # here: pytest wants to load its plugins itself
+        from hypothesis import HealthCheck, Phase, settings  # here: pytest wants to load its plugins itself
 
-        # A failing example is enough: to shrink it takes ten times as long as to find it. The same examples each time.
-        phases = (Phase.explicit, Phase.generate)
-        settings.register_profile("mutants", phases=phases, database=None, derandomize=True)
+        settings.register_profile(
+            "mutants",
+            phases=(Phase.explicit, Phase.generate),  # to shrink a failing example takes longer than to find it
+            derandomize=True,  # the same examples each time
+            database=None,
+            deadline=None,  # an example that takes long on a busy machine kills no mutant
+            suppress_health_check=[HealthCheck.too_slow],
+        )
         settings.load_profile("mutants")
 
     @pytest.hookimpl(tryfirst=True)

@@ -114,3 +114,11 @@ def test_a_bucket_lets_as_much_through_as_it_holds_once_it_is_dry_and_says_when(
     denied = meter.look(cost=2)
     assert (denied.allowed, denied.retry) == (False, PER_US // 2)
     assert meter.look(denied.retry, cost=2).allowed
+
+
+def test_a_bucket_of_another_rate_keeps_its_hits_and_loses_them_at_the_new_rate() -> None:
+    meter = Meter(Limit(4, PER_US / 1e6, algorithm="gcra")).run([(0, 2)])
+    meter.limit = Limit(8, PER_US / 1e6, algorithm="gcra")
+    assert (meter.look().remaining, meter.look().reset) == (6, PER_US // 4)
+    meter.limit = Limit(4, 2 * PER_US / 1e6, algorithm="gcra")
+    assert (meter.look().remaining, meter.look().reset) == (2, PER_US)
