@@ -174,6 +174,7 @@ def test_a_full_disk_leaves_no_half_file_and_removes_nothing(env, database: Dsn,
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(180)
 def test_an_interrupt_at_any_moment_of_a_restore_leaves_the_old_database(env, database: Dsn) -> None:
     assert inside(env, "run", "--no-verify").returncode == 0

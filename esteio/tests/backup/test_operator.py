@@ -309,6 +309,7 @@ def test_a_run_beside_another_is_refused_with_an_exit_code_of_its_own(server: Po
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(180)
 def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from_a_killed_one(
     server: PostgresServer, home: Path

@@ -31,7 +31,7 @@ from esteio.postgres.embedded import Embedded
 from esteio.testing import recorded_events
 from esteio.testing.postgres import PostgresServer
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.untimed, pytest.mark.timeout(180)]
 
 SIZE = 1 << 24
 SETTINGS = {"summarize_wal": "on"}

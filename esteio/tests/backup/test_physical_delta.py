@@ -23,7 +23,7 @@ from esteio.backup.base._tar import member_of
 from esteio.backup.store import Stores, open_store
 from esteio.postgres.embedded import Embedded, StartFailed
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.untimed, pytest.mark.timeout(300)]
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from esteio.backup.store import Stores, open_store
 from esteio.postgres.embedded import Embedded
 
 PAGE = Path(__file__).parents[3] / "docs/how-to/restore-without-us.md"
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.untimed, pytest.mark.timeout(300)]
 COUNTED = "SELECT (SELECT count(*) FROM a), (SELECT sum(n) FROM b), (SELECT max(t) FROM c)"
 
 

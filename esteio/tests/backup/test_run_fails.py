@@ -144,6 +144,7 @@ def test_a_connection_cut_by_the_server_is_said(server: PostgresServer, root: Pa
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_full_disk_ends_the_command_with_one(server: PostgresServer, model: Path, small_disk: Path) -> None:
     planted(model, small_disk, timedelta(days=40), timedelta(days=35), timedelta(days=32))
     query(
@@ -161,6 +162,7 @@ def test_a_full_disk_ends_the_command_with_one(server: PostgresServer, model: Pa
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_server_that_is_killed_is_said(server: PostgresServer, root: Path) -> None:
     backups = backups_of(server.dsn(), root)
     try:
@@ -291,6 +293,7 @@ def test_the_only_store_that_fails_fails_the_run(
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_what_a_killed_run_left_is_removed_by_the_next_unless_a_store_is_away(
     server: PostgresServer, tmp_path: Path
 ) -> None:

@@ -185,6 +185,7 @@ def faults(city: City, choice: random.Random) -> tuple[str, Callable[[], None]]:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(240 + 5 * FAULTS)
 def test_after_random_faults_every_confirmed_commit_comes_back_from_each_store_alone(home: Path) -> None:
     seed = int(os.environ.get("ESTEIO_WAL_SEED", random.randrange(1 << 30)))

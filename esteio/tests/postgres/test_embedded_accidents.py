@@ -22,7 +22,7 @@ from esteio.postgres.embedded._process import Postmaster, identity
 from esteio.postgres.embedded._watch import Silence, Watch, answers
 from esteio.testing import ManualClock
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.untimed]
 
 _SETTINGS = {"fsync": "off", "shared_buffers": "32MB"}
 

@@ -10,7 +10,7 @@ from processos import por_dentro
 
 from sispat.drill.faults import FAULTS, SHORT
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(600)]
 
 BUSY = {"load-stalled", "load-not-offered", "unwell-before"}
 """Reasons for which the machine may be to blame; all others are the service's or the drill's."""

@@ -15,7 +15,7 @@ from carga import corpo_de_bem
 from esteio.postgres import Dsn
 from esteio.testing import FlakyProxy
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.untimed]
 
 _CORTES = (0, 40, 120, 250, 500, 1000, 2000)  # bytes that still pass
 

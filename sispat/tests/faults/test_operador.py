@@ -22,7 +22,7 @@ from processos import SEM_LIMITES, Service, comando, pasta_de_dados
 
 from esteio.postgres import Dsn
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(240)]
 
 
 class ComCopias(Service):

@@ -23,7 +23,7 @@ from processos import SEM_LIMITES, Service, ambiente, comando, pasta_de_dados
 from esteio.maintenance import Maintenance
 from esteio.postgres import Dsn
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(240)]
 
 # The command, killed at a moment: a step that it shows, while the new server is looked at, or between the two renames.
 _MORTO = """
@@ -50,12 +50,12 @@ main()
 
 _MOMENTOS = [
     ("meio", ["--to", "last"]),
-    ("prova", ["--to", "last"]),
     ("swap", []),
+    ("prova", ["--to", "last"]),
     ("swap", ["--to", "last"]),
     ("stop", ["--to", "last"]),
 ]
-_MORTES = int(os.environ.get("SISPAT_RESTORE_KILLS", "3"))
+_MORTES = int(os.environ.get("SISPAT_RESTORE_KILLS", "2"))
 _numeros = itertools.count(1)
 
 

@@ -44,6 +44,7 @@ def _workers(servico: Service) -> set[psutil.Process]:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(180)
 def test_health_is_counted_through_kills_and_told_while_the_database_is_frozen() -> None:
     settings = {"ENABLE_HEALTH_MONITOR": "sim", "HEALTH_CHECK_INTERVAL": "1000", "SISPAT_OPERATIONS_TOKEN": TOKEN}

@@ -11,7 +11,7 @@ from processos import Service
 from esteio.postgres import Dsn
 from esteio.testing.postgres import PostgresServer
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(120)]
 
 
 @pytest.fixture
