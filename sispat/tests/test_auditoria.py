@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from pathlib import Path
 
 import psycopg
 import pytest
+
+import sispat
 
 ATOR = "(select id from usuario where email = 'gestor@demo.local')"
 
@@ -74,3 +78,15 @@ async def test_what_cannot_be_sought_is_said(navegar, pedido) -> None:
         tela = await pessoa.ver("/auditoria", **pedido)
         assert tela.estado == 422
         assert "Não é possível buscar assim" in tela.texto
+
+
+def test_whoever_names_the_actor_of_a_request_names_its_key() -> None:
+    """An integration has several keys, and the audit is to say which one to revoke."""
+    lacking = []
+    for file in (Path(sispat.__file__).parent).rglob("*.py"):
+        for call in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) == "audit.record":
+                given = {each.arg: ast.unparse(each.value) for each in call.keywords}
+                if given.get("actor") == "ctx.actor" and given.get("key_id") != "ctx.key_id":
+                    lacking.append(f"{file.name}:{call.lineno}")
+    assert lacking == []

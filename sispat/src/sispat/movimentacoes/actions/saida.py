@@ -36,7 +36,8 @@ async def passar_carga(ctx: Context, id_: UUID, leaving: SaidaDeAgente) -> int:
         successor = await cadastros.obter(ctx, "agente", leaving.sucessor_id)
         number = await passar_toda_a_carga(ctx, id_, leaving.sucessor_id)
         await audit.record(
-            ctx.conn, actor=ctx.actor, request_id=ctx.request_id, entidade="agente", entidade_id=id_, acao="passar_carga",
+            ctx.conn, actor=ctx.actor, key_id=ctx.key_id, request_id=ctx.request_id, entidade="agente", entidade_id=id_,
+            acao="passar_carga",
             depois={"sucessor": successor["nome"], "bens": number, "motivo": leaving.motivo},
         )  # fmt: skip
         if leaving.desativar and agente["ativo"]:
