@@ -90,3 +90,16 @@ def test_whoever_names_the_actor_of_a_request_names_its_key() -> None:
                 if given.get("actor") == "ctx.actor" and given.get("key_id") != "ctx.key_id":
                     lacking.append(f"{file.name}:{call.lineno}")
     assert lacking == []
+
+
+def test_every_statement_that_writes_a_record_names_the_key() -> None:
+    """The same of those that audit many assets at once, in SQL."""
+    root = Path(sispat.__file__).parent
+    statements = [
+        (file.relative_to(root).as_posix(), columns)
+        for file in root.rglob("*.py")
+        if not {"migrations", "demo"} & set(file.parts)
+        for columns in re.findall(r"insert into evento \(([^)]*)\)", file.read_text("utf-8"))
+    ]
+    assert len(statements) >= 5
+    assert [name for name, columns in statements if "chave_id" not in columns] == []

@@ -156,6 +156,6 @@ async def passar_toda_a_carga(ctx: Context, de: UUID, para: UUID) -> int:
     The permission is the use case's to ask: it is of those who reach the whole city.
     """
     try:
-        return await sql.passar_toda_a_carga(ctx.conn, de, para, ctx.actor, ctx.request_id)
+        return await sql.passar_toda_a_carga(ctx.conn, de, para, ctx.author)
     except errors.IntegrityError as error:
         raise explained(error, CONSTRAINTS) from error

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection
 from sispat.kernel.fields import Entity
 from sispat.movimentacoes.sql.document import document_of
 
-__all__ = ["TABLES", "Query", "Row", "Table", "contar", "explain", "ler", "listar", "numeros"]
+__all__ = ["TABLES", "Query", "Row", "Table", "contar", "ler", "listar", "numeros"]
 
 
 class Table(NamedTuple):
@@ -107,14 +107,6 @@ async def ler(conn: AsyncConnection[Any], table: Table, setores: Sequence[UUID] 
     values = {"id": id_, "setores": None if setores is None else list(setores)}
     row = await (await conn.execute(sql, values)).fetchone()
     return None if row is None else row[0]
-
-
-async def explain(conn: AsyncConnection[Any], table: Table, query: Query) -> dict[str, Any]:
-    """The plan of a list, as EXPLAIN's JSON has it."""
-    sql, values = _sql_of_list(table, query)
-    row = await (await conn.execute(f"explain (analyze, format json) {sql}", values, prepare=False)).fetchone()
-    assert row is not None
-    return dict(row[0][0])
 
 
 TABLES = ("transferencia", "emprestimo", "manutencao", "baixa")

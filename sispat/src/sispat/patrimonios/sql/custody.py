@@ -77,12 +77,11 @@ with old as (
     update patrimonio p set agente_id = %(para)s, versao = p.versao + 1, atualizado_em = now()
     from old where p.id = old.id returning p.id, p.agente_id
 )
-insert into evento (ator_id, requisicao, entidade, entidade_id, acao, antes, depois)
-select %(actor)s, %(request_id)s, 'patrimonio', id, 'passar_carga', to_jsonb(old) - 'id', to_jsonb(new) - 'id'
+insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)
+select %(actor)s, %(key_id)s, %(request_id)s, 'patrimonio', id, 'passar_carga', to_jsonb(old) - 'id', to_jsonb(new) - 'id'
 from old join new using (id)"""
 
 
-async def passar_toda_a_carga(conn: AsyncConnection[Any], de: UUID, para: UUID, actor: UUID, request_id: str) -> int:
+async def passar_toda_a_carga(conn: AsyncConnection[Any], de: UUID, para: UUID, author: Author) -> int:
     """Give all assets of an agente to another one; how many."""
-    values = {"de": de, "para": para, "actor": actor, "request_id": request_id}
-    return (await conn.execute(_HAND_ALL_OVER, values)).rowcount
+    return (await conn.execute(_HAND_ALL_OVER, {"de": de, "para": para, **author._asdict()})).rowcount
