@@ -41,8 +41,8 @@ class Kind:
     estados: type[Labelled]
     asked: type[ListaDeMovimentacoes]
     columns: tuple[str, ...]
-    due: tuple[str, str] | None = None
-    """The state that is open, and the one that it is shown as after its day, `previsao`."""
+    due: tuple[str, str, str] | None = None
+    """The state that is open, the one it is shown as after its day (`previsao`), and the column that is null until it ends."""
     acts: tuple[tuple[str, str, str, Action], ...] = ()
     """What its card offers: the state in which it does, the end of the address, the label, who may."""
     made_at: str = "nova"
@@ -91,7 +91,7 @@ EMPRESTIMOS = Kind(
     estados=rules.EstadoDoEmprestimo,
     asked=ListaDeEmprestimos,
     columns=("patrimonio_id", "agente_id", "tomador", "saida", "previsao"),
-    due=(rules.EstadoDoEmprestimo.ABERTO, rules.EstadoDoEmprestimo.ATRASADO),
+    due=(rules.EstadoDoEmprestimo.ABERTO, rules.EstadoDoEmprestimo.ATRASADO, "devolvido_em"),
     acts=((rules.EstadoDoEmprestimo.ABERTO, "devolver", lazy("Registrar a devolução"), rules.DEVOLVER),),
     made_at="novo",
 )
@@ -105,7 +105,7 @@ MANUTENCOES = Kind(
     estados=rules.EstadoDaManutencao,
     asked=ListaDeManutencoes,
     columns=("patrimonio_id", "problema", "fornecedor", "enviado_em", "previsao", "custo"),
-    due=(rules.EstadoDaManutencao.ABERTA, rules.EstadoDaManutencao.ATRASADA),
+    due=(rules.EstadoDaManutencao.ABERTA, rules.EstadoDaManutencao.ATRASADA, "concluido_em"),
     acts=((rules.EstadoDaManutencao.ABERTA, "concluir", lazy("Concluir a manutenção"), rules.CONCLUIR_MANUTENCAO),),
 )
 BAIXAS = Kind(

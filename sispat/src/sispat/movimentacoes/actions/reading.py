@@ -46,14 +46,15 @@ def query(
     if asked.setor is not None:  # one out of reach is walked as none
         setores = (asked.setor,) if ctx.access.reaches(asked.setor) else ()
     conditions: list[tuple[str, Any]] = []
-    late = kind.due is not None and asked.estado == kind.due[1]
-    if kind.due is not None and late:
-        conditions += [("m.estado = %s", kind.due[0]), ("m.previsao < %s", today)]
+    if kind.due is not None and asked.estado == kind.due[1]:
+        # By the column and not by the state, as the index of what is open says it. Whether many are late, so that a page of
+        # the newest is soon full, or few, which are then collected, is the planner's to know.
+        conditions.append((f"m.{kind.due[2]} is null and m.previsao < %s", today))
     elif asked.estado is not None:
         conditions.append(("m.estado = %s", asked.estado))
     if asked.bem is not None:
         conditions.append((kind.table.of_asset, asked.bem))
-    return sql.Query(setores, conditions, below, limit, few=late or asked.bem is not None)
+    return sql.Query(setores, conditions, below, limit, few=asked.bem is not None)
 
 
 async def historico(ctx: Context, kind: Kind, id_: UUID) -> list[dict[str, Any]]:
