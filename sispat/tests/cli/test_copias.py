@@ -61,7 +61,7 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
         assert copia["verified"]
         url = json.loads((Path(dados) / "sispat.lock").read_text())["url"]
         with psycopg.connect(Dsn.parse(url).with_(user="postgres").conninfo, autocommit=True) as conn:
-            conn.execute("delete from patrimonio")
+            conn.execute("truncate patrimonio cascade")
         (documentos / "nota.pdf").unlink()
         volta = comando("backup", "restore", "--in-place", "--yes", SISPAT_DATA_DIR=dados)
         assert volta.returncode == 0, volta.stderr
