@@ -17,6 +17,8 @@ from sispat.demo import populate
 from sispat.patrimonios import sql as patrimonios
 from sispat.patrimonios.sql import SORTS, Query
 
+pytestmark = pytest.mark.timeout(240)  # the city of 60,000 assets alone takes 10 s, on a busy machine a minute
+
 TAMANHO = 60_000
 TETO_DE_ORDENACAO = TAMANHO // 5  # rows the planner may expect to sort
 
