@@ -98,6 +98,7 @@ class _Run:
             ]
             gc.freeze()  # so that no child looks through, and copies, what all have
             self._try_all(session, seen)
+            gc.unfreeze()  # what is frozen is in no list of objects, and the next target looks for its functions
         return True
 
     def _traced(self, session: pytest.Session) -> dict[str, _Seen] | None:
