@@ -356,7 +356,12 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
         "setores": {"codigo": code, "nome": code},
         "locais": {"setor_id": own["setores"], "nome": code},
         "agentes": {"setor_id": own["setores"], "nome": code, "matricula": code},
-        "classes": {"conta": f"9.{next(_serial)}", "nome": code, "vida_util_meses": "10", "residual_pct": "10"},
+        "classes": {
+            "conta": "9.{}.{}".format(*divmod(next(_serial), 1000)),
+            "nome": code,
+            "vida_util_meses": "10",
+            "residual_pct": "10",
+        },
     }
     bodies["usuarios"] = {"email": f"{code.lower()}@x.y", "nome": code, "papel": "consulta"}
     for end, body in _BY_END.items():

@@ -67,6 +67,8 @@ async def test_nobody_finds_what_is_out_of_reach_or_retired(navegar, cidade) -> 
         assert alheia not in (await pessoa.ver("/patrimonios", agente=str(alheio))).html
     async with navegar("gestor") as pessoa:
         assert (await achadas(pessoa, "agente", q=alheia))[0]
+        outro = "(select id from agente where id <> %s limit 1)"
+        consultar(cidade, f"update patrimonio set agente_id = {outro} where agente_id = %s", alheio, alheio)
         consultar(cidade, "update agente set ativo = false where id = %s", alheio)
         assert await achadas(pessoa, "agente", q=alheia) == ([], False)
     async with navegar() as pessoa:
