@@ -110,16 +110,17 @@ async def test_connections_end_after_their_lifetime_and_not_all_at_once(postgres
     async with Database(postgres_database, min_size=4) as database:
         await until(lambda: database.stats().idle == 4)
         pool = database._pool
-        expiries = {conn.expires_at for conn in pool._state.idle}
+        expiries = {conn.expires_at for conn in pool._guarded.state.idle}
         now = time.monotonic()
         assert len(expiries) == 4
         assert all(now + 0.9 * 3600 - 60 < expiry < now + 3601 for expiry in expiries)
-        before = {conn.pid for conn in pool._state.idle}
-        for conn in pool._state.idle:
+        before = {conn.pid for conn in pool._guarded.state.idle}
+        for conn in pool._guarded.state.idle:
             conn.expires_at = 0.0
-        pool.check_idle()
-        await until(lambda: database.stats().idle == 4)
-        assert before.isdisjoint({conn.pid for conn in pool._state.idle})
+        # the pool looks after all once a second
+        await until(
+            lambda: len(kept := pool._guarded.state.idle) == 4 and before.isdisjoint({conn.pid for conn in kept})
+        )
 
 
 async def test_a_draining_database_refuses_new_work_and_waits_for_what_runs(postgres_database: str) -> None:

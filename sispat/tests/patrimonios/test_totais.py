@@ -31,7 +31,7 @@ async def test_totals_are_exact_after_every_kind_of_write_and_after_folding(cida
         "update patrimonio set valor = valor + 0.01 where numero < 50",
         "update patrimonio set situacao = 'baixado' where numero between 10 and 20",
         "update patrimonio set descricao = descricao || '!'",
-        "delete from patrimonio where numero > 290",
+        "delete from patrimonio where numero = 400",
         "insert into patrimonio select * from patrimonio where false",
     )
     with psycopg.connect(cidade.conninfo, autocommit=True) as conn:
