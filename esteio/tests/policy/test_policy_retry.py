@@ -191,6 +191,37 @@ def test_what_a_server_asks_for_is_waited_up_to_the_maximum(asked: float, answer
     assert RetryRun(rules, 0.0, lambda: 0.0, None).after(error, 1000.0, lambda: 0.0) == answer
 
 
+@pytest.mark.parametrize(
+    ("shut_for", "asked", "left", "answer"),
+    [
+        (0.05, None, 10.0, 0.1),
+        (0.5, None, 10.0, 0.5),
+        (0.5, 2.0, 10.0, 2.0),
+        (3.0, 2.0, 10.0, 3.0),
+        (10.0, None, 10.0, GiveUp("rejected")),
+    ],
+)
+def test_the_wait_lasts_until_the_circuit_lets_somebody_in_and_is_not_begun_when_that_is_no_earlier_than_the_deadline(
+    shut_for: float, asked: float | None, left: float, answer: float | GiveUp
+) -> None:
+    rules = RetryRules(3, 0.1, idempotent=True, jitter="none", retry_after_max=60)
+    error = OSError()
+    error.retry_after = asked  # type: ignore[attr-defined]
+    assert RetryRun(rules, 0.0, lambda: 0.0, None, lambda: shut_for).after(error, left, lambda: 0.0) == answer
+
+
+def test_a_rejection_is_followed_by_another_attempt_when_it_says_until_when_and_is_no_attempt_that_was_made() -> None:
+    rules = RetryRules(9, 0.1, idempotent=True, jitter="none")
+    assert (rules.wants(CircuitOpen("c", "open", 1.0)), rules.wants(CircuitOpen("c", "forced open", None))) == (
+        True,
+        False,
+    )
+    run = RetryRun(rules, 0.0, lambda: 0.0, None)
+    for failure in (OSError(), CircuitOpen("c", "open", 1.0), OSError()):
+        run.after(failure, 100.0, lambda: 0.0)
+    assert (run.attempt, run.made) == (4, 3)
+
+
 @pytest.mark.parametrize(("wait", "retry_after_max", "longest"), [(5.0, 60, 132.0), (5.0, 1, 10.0), (5.0, 0, 10.0)])
 def test_the_longest_pauses_are_those_of_the_back_off_or_of_what_servers_may_ask(
     wait: float, retry_after_max: float, longest: float
