@@ -139,7 +139,7 @@ def test_two_in_the_morning_is_the_citys(dados: str) -> None:
 def test_an_encrypted_copy_needs_the_phrase(dados: str, postgres_database: str, tmp_path: Path) -> None:
     aqui = {"SISPAT_DATA_DIR": dados, "DATABASE_URL": postgres_database, "BACKUP_DIR": str(tmp_path / "cópias")}
     sem_pasta = por_dentro("backup", "run", "--no-verify", **aqui)
-    assert "`backup init` a cria" in sem_pasta.stderr
+    assert "`sispat backup init` a cria" in sem_pasta.stderr
     (tmp_path / "cópias").mkdir()
     sem_marcador = por_dentro("backup", "run", "--no-verify", **aqui)
     assert "digite uma vez `sispat backup init`" in sem_marcador.stderr

@@ -201,7 +201,7 @@ DETAILS: Mapping[str, str] = {
     "SEE_REASON": "veja o motivo",
     "TRY_AGAIN": "tente de novo quando responder; o que está nos outros não se perdeu",
     "MOUNT_OR_INIT": (
-        "monte o disco em que está, ou corrija o endereço; `backup init` a cria, se a pasta de cima existe"
+        "monte o disco em que está, ou corrija o endereço; `sispat backup init` a cria, se a pasta de cima existe"
     ),
     "MOUNT_OR_INIT_ONCE": (
         "monte o disco que deve estar ali, ou corrija o endereço; num lugar novo, digite uma vez `sispat backup init`"
