@@ -149,7 +149,7 @@ def test_the_first_start_makes_and_proves_its_backups_in_its_own_directory_and_i
         variaveis["BACKUP_DIR"] = str(dados.parent / "mnt")
         with Service(**variaveis) as servico:
             servico.pronto()
-            servico.esperar(lambda: "sispat backup init" in servico.saida, 60)
+            servico.esperar(lambda: "`backup init`" in servico.saida, 60)
             assert servico.encerrar() == 0
         assert not (dados.parent / "mnt").exists()
 

@@ -162,6 +162,8 @@ class Digitadora:
             self.estados.add(tela.estado)
             if tela.estado == 200:
                 await self._gravar(tela.formulario("/setores/novo"))
+            else:
+                self._fechado.set()  # who reads may wait for the database all the while, and see nothing of it
             await asyncio.sleep(0.05)
 
     async def _gravar(self, formulario: Formulario) -> None:
