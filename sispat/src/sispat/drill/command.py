@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["UnknownFault", "drill"]
 
 _RATES = Path(__file__).with_name("rates.toml")
+_TERMINATED = 128 + signal.SIGTERM
 _TIMEZONE = ZoneInfo("America/Sao_Paulo")
 
 
@@ -77,6 +79,8 @@ def drill(
     made = _Reports([known[name] for name in names], 1 if short else rounds, yearly, output)
     try:
         asyncio.run(_drill(made, size))
+    except asyncio.CancelledError:  # SIGTERM: as Ctrl-C, everything is healed, ended and written by now
+        raise typer.Exit(_TERMINATED) from None
     finally:
         if made.runs:
             made.write()
@@ -89,6 +93,9 @@ async def _drill(made: _Reports, size: int) -> None:
     from sispat.drill.outside import AlertReceiver, FakeViacep
     from sispat.drill.service import DrilledService
 
+    me = asyncio.current_task()
+    assert me is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
     typer.echo(_("O serviço do simulado está sendo iniciado, e sua primeira cópia, feita e provada..."))
     async with AsyncExitStack() as stack:
         viacep = await stack.enter_async_context(FakeViacep())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 
 import psutil
@@ -32,8 +33,13 @@ async def _frozen(city: City) -> bool:
     return all(process.status() == psutil.STATUS_STOPPED for process in city.kept["hit"])
 
 
+def _any_worker(city: City) -> psutil.Process:
+    """By chance: the kernel gives most connections to one of them, which may be the first or the last."""
+    return random.choice(city.service.workers())  # noqa: S311 - whom to strike, no secret
+
+
 async def _kill_worker(city: City) -> None:
-    kill(city, city.service.workers()[0])
+    kill(city, _any_worker(city))
 
 
 async def _kill_workers(city: City) -> None:
@@ -41,7 +47,7 @@ async def _kill_workers(city: City) -> None:
 
 
 async def _freeze_worker(city: City) -> None:
-    kill(city, city.service.workers()[0], by=signal.SIGSTOP)
+    kill(city, _any_worker(city), by=signal.SIGSTOP)
 
 
 async def _kill_supervisor(city: City) -> None:
