@@ -70,7 +70,7 @@ async def test_the_sentence_the_badge_and_the_summary_say_the_same_and_nothing_o
     assert f"status: {state}" in badge.text
     document = summary.json()
     assert document["status"] == state
-    assert set(document) == {"status", "since", "until", "updated", "availability"}
+    assert set(document) == {"status", "since", "until", "updated", "availability", "observed"}
     assert set(document["availability"]) == {"24h", "7d", "30d", "90d"}
     assert (document["since"] is not None) == (sentence != "The service is down.")
     for inside in INSIDE:
@@ -81,6 +81,7 @@ async def test_availability_is_of_the_observed_time_and_outages_are_listed(tmp_p
     states = [State.UP, State.UP, State.DOWN, State.DEGRADED, State.MAINTENANCE, State.UNKNOWN, State.UP]
     page, _, summary = await answers(monitor(), history(tmp_path / "h", states))
     assert summary.json()["availability"]["24h"] == pytest.approx(80.0, abs=0.01), "40 of 50 min"
+    assert summary.json()["observed"]["24h"] == pytest.approx(100 * 60 / 1440, abs=0.2), "with 10 of maintenance"
     assert "1 outages, 10 min down" in page.text.replace("10.0 min", "10 min")
     assert page.text.count("<li>") == 1
 

@@ -6,12 +6,13 @@ import asyncio
 import contextlib
 import json
 import time
+from abc import ABC, abstractmethod
 from typing import Self
 
 __all__ = ["AlertReceiver", "FakeViacep"]
 
 
-class _HttpServer:
+class _HttpServer(ABC):
     """Answers each request on loopback with what `answer` says; one connection, one request."""
 
     async def __aenter__(self) -> Self:
@@ -43,9 +44,9 @@ class _HttpServer:
             self._open.discard(task)
             writer.close()
 
-    async def answer(self, _path: str, writer: asyncio.StreamWriter) -> None:
-        """Write the answer."""
-        raise NotImplementedError
+    @abstractmethod
+    async def answer(self, path: str, writer: asyncio.StreamWriter) -> None:
+        """Write the answer to a GET of `path`."""
 
 
 class FakeViacep(_HttpServer):
@@ -56,7 +57,7 @@ class FakeViacep(_HttpServer):
         self.asked = 0
         """Requests since `mode` was set by a fault."""
 
-    async def answer(self, _path: str, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, path: str, writer: asyncio.StreamWriter) -> None:
         """Answer as `mode` says."""
         self.asked += 1
         if self.mode == "away":
@@ -64,7 +65,7 @@ class FakeViacep(_HttpServer):
             return
         if self.mode == "hangs":
             await asyncio.sleep(60)
-        cep = _path.split("/")[2]
+        cep = path.split("/")[2]
         street = {
             "cep": f"{cep[:5]}-{cep[5:]}",
             "logradouro": "Rua Um",
@@ -82,7 +83,7 @@ class AlertReceiver(_HttpServer):
     def __init__(self) -> None:
         self.arrivals: list[float] = []
 
-    async def answer(self, _path: str, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, path: str, writer: asyncio.StreamWriter) -> None:  # noqa: ARG002 - there is one address only
         """Take it."""
         self.arrivals.append(time.monotonic())
         await _write(writer, b"ok")

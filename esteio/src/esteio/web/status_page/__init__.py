@@ -26,7 +26,7 @@ from esteio.limit.headers import language as preferred
 from esteio.maintenance import Maintenance
 from esteio.web.status_page._badge import badge
 from esteio.web.status_page._page import TEXTS, page
-from esteio.web.status_page._standing import Standing, standing_of
+from esteio.web.status_page._standing import WINDOWS, Standing, standing_of
 
 __all__ = ["status_routes"]
 
@@ -118,6 +118,9 @@ def _summary(standing: Standing) -> dict[str, Any]:
         "updated": _moment(standing.at),
         "availability": {
             window: None if share is None else round(100 * share, 4) for window, share in standing.shares.items()
+        },
+        "observed": {
+            window: round(100 * seconds / WINDOWS[window], 2) for window, seconds in standing.observed.items()
         },
     }
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from esteio.health.series import State, shares
 from esteio.web.operations._charts import strip
 from esteio.web.operations._words import LANGUAGES, Words
-from esteio.web.status_page._standing import DAY, DAYS, Standing
+from esteio.web.status_page._standing import DAY, DAYS, WINDOWS, Standing
 
 __all__ = ["TEXTS", "page"]
 
@@ -31,6 +31,7 @@ class Texts:
     last_days: str
     strip: str
     availability: str
+    observed: str
     windows: Mapping[str, str]
     outages: str
     outage: str
@@ -50,9 +51,10 @@ class Texts:
         return said
 
     def badge(self, standing: Standing) -> str:
-        """How it is, in two words and a number."""
+        """How it is, in two words; and the share of 90 days, once half of them were observed."""
         share, said = standing.shares["90d"], self.badges[standing.state]
-        return said if share is None or standing.state is not State.UP else f"{said} · {self.percent(share)}"
+        little = standing.observed["90d"] < WINDOWS["90d"] / 2
+        return said if share is None or little or standing.state is not State.UP else f"{said} · {self.percent(share)}"
 
     def percent(self, share: float | None) -> str:
         """With three digits, for the difference between 99.9 and 99.99 is what it is about."""
@@ -79,10 +81,11 @@ TEXTS = {
         last_days="Últimos 90 dias",
         strip="Um traço por dia, até hoje: {outages} interrupções, {down} fora do ar, {unknown} sem observação.",
         availability="Disponível",
+        observed=" de {length} observados",
         windows={"24h": "24 horas", "7d": "7 dias", "30d": "30 dias", "90d": "90 dias"},
         outages="Interrupções",
         outage="{moment}, por {length}",
-        none="Nenhuma nos últimos 90 dias.",
+        none="Nenhuma foi vista nos últimos 90 dias.",
         seen="Visto em {moment}.",
         unwatched="Ainda não há histórico.",
     ),
@@ -104,10 +107,11 @@ TEXTS = {
         last_days="Last 90 days",
         strip="One bar a day, until today: {outages} outages, {down} down, {unknown} not observed.",
         availability="Available",
+        observed=" of {length} observed",
         windows={"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"},
         outages="Outages",
         outage="{moment}, for {length}",
-        none="None in the last 90 days.",
+        none="None was seen in the last 90 days.",
         seen="Seen at {moment}.",
         unwatched="There is no history yet.",
     ),
@@ -141,7 +145,7 @@ def _history(standing: Standing, texts: Texts, zone: ZoneInfo) -> str:
     )
     bars = strip(standing.intervals, standing.at - DAYS * DAY, standing.at, label, slots=DAYS)
     numbers = "".join(
-        f"<div><dt>{escape(texts.windows[window])}</dt><dd>{texts.percent(share)}</dd></div>"
+        f"<div><dt>{escape(texts.windows[window])}</dt><dd>{texts.percent(share)}{_of(standing, window, texts)}</dd></div>"
         for window, share in standing.shares.items()
     )
     told = "".join(
@@ -151,3 +155,11 @@ def _history(standing: Standing, texts: Texts, zone: ZoneInfo) -> str:
     return f"""<section><h2>{escape(texts.last_days)}</h2>{bars}<p class="age">{escape(label)}</p></section>
 <section><h2>{escape(texts.availability)}</h2><dl>{numbers}</dl></section>
 <section><h2>{escape(texts.outages)}</h2>{f"<ul>{told}</ul>" if told else f"<p>{escape(texts.none)}</p>"}</section>"""
+
+
+def _of(standing: Standing, window: str, texts: Texts) -> str:
+    """Of how much time the share is, where that is clearly less than the window."""
+    seconds = standing.observed[window]
+    if standing.shares[window] is None or seconds > 0.95 * WINDOWS[window]:
+        return ""
+    return f"<small>{escape(texts.observed.format(length=texts.words.span(seconds)))}</small>"

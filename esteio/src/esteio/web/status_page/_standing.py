@@ -11,11 +11,11 @@ from esteio.health import HistoryReader, Status
 from esteio.health.series import SERVICE, Interval, State, availability
 from esteio.maintenance import Notice
 
-__all__ = ["DAYS", "Standing", "standing_of"]
+__all__ = ["DAYS", "WINDOWS", "Standing", "standing_of"]
 
 DAY = 86_400.0
 DAYS = 90
-_WINDOWS = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": DAYS * DAY}
+WINDOWS = {"24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": DAYS * DAY}
 _PUBLIC = {State.DEGRADED: State.UP}
 _STATES = {Status.PASS: State.UP, Status.WARN: State.UP, Status.FAIL: State.DOWN, Status.UNKNOWN: State.UNKNOWN}
 
@@ -34,6 +34,8 @@ class Standing:
     """Of 90 days, without reasons."""
     shares: Mapping[str, float | None]
     """The share of the observed time, outside of maintenance, in which it was up: of 24h, 7d, 30d, 90d."""
+    observed: Mapping[str, float]
+    """Of each of them, the seconds that were observed: a share of a few minutes says little of 90 days."""
 
 
 def standing_of(status: Status, notice: Notice | None, history: HistoryReader | None, now: float) -> Standing:
@@ -41,9 +43,13 @@ def standing_of(status: Status, notice: Notice | None, history: HistoryReader | 
     state = State.MAINTENANCE if notice is not None else _STATES[status]
     found = history.intervals(now - DAYS * DAY, now, only=SERVICE).get(SERVICE, ()) if history is not None else ()
     intervals = [Interval(_PUBLIC.get(i.state, i.state), i.since, i.until) for i in found]
-    shares = {name: availability(_cut(intervals, now - seconds)) for name, seconds in _WINDOWS.items()}
+    windows = {name: _cut(intervals, now - seconds) for name, seconds in WINDOWS.items()}
+    up = {name: availability(within) for name, within in windows.items()}
+    observed = {
+        name: sum(i.until - i.since for i in within if i.state is not State.UNKNOWN) for name, within in windows.items()
+    }
     since = notice.since.timestamp() if notice is not None else _since(intervals, state)
-    return Standing(now, state, since, notice.until if notice is not None else None, intervals, shares)
+    return Standing(now, state, since, notice.until if notice is not None else None, intervals, up, observed)
 
 
 def _since(intervals: Sequence[Interval], state: State) -> float | None:
