@@ -25,6 +25,8 @@ from esteio.postgres._fingerprint import fingerprint, normalised
         ("SELECT 'never closed", "SELECT ?"),
         ("SELECT $x$ never closed", "SELECT ?"),
         ("SELECT 1 /* never closed", "SELECT ?"),
+        ("SELECT a /* of /* 'it' */ 'them' */ FROM t", "SELECT a FROM t"),
+        ("SELECT \"never closed 'secret'", "SELECT ?"),
         ("", ""),
     ],
 )

@@ -27,7 +27,7 @@ from esteio.postgres.migrations import (
     migrate,
 )
 from esteio.postgres.migrations._hazards import hazards, index_built_beside
-from esteio.postgres.migrations._lexer import statements
+from esteio.postgres.migrations._statements import statements
 from esteio.testing import ManualClock
 
 _SMALL = MigrationRules(big_rows=100, lock_timeout=0.1)

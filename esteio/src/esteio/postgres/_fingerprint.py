@@ -8,27 +8,17 @@ reads no grammar: what is not a literal stays as written.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from hashlib import blake2b
+
+from esteio.postgres._lexer import tokens
 
 __all__ = ["fingerprint", "normalised"]
 
 _READ = 10_000  # characters of a statement that count
 _SHOWN = 500  # characters of the normalised text that are kept
 
-_TOKEN = re.compile(
-    r"""
-      (?P<blank> (?: \s | --[^\n]* | /\*.*?(?:\*/|\Z) )+ )
-    | (?P<value>
-          \$(?P<tag>[^\W\d]\w*|)\$ .*? (?:\$(?P=tag)\$|\Z)
-        | [eE]' (?: [^'\\] | \\. | '' )* (?:'|\Z)
-        | (?:[bBnNxX]|[uU]&)? ' (?: [^'] | '' )* (?:'|\Z)
-        | %\([^)]*\)[sbt] | %[sbt] | \$\d+
-        | \.?\d[\w.]*(?:(?<=[eE])[+-]\d+)?
-      )
-    | (?P<name> "(?:[^"]|"")*" | [^\W\d][\w$]* )
-    """,
-    re.VERBOSE | re.DOTALL,
-)
+_HIDDEN = {"value", "number", "placeholder"}
 _LIST = re.compile(r"\?(?: ?, ?\?)+")
 _ALONE = re.compile(r"\b(in|values) ?\( ?\? ?\)", re.IGNORECASE)
 _ROWS = re.compile(r"(\([^()]*\))(?: ?, ?\1)+")
@@ -36,7 +26,7 @@ _ROWS = re.compile(r"(\([^()]*\))(?: ?, ?\1)+")
 
 def normalised(sql: str) -> str:
     """`sql` with `?` for each literal and placeholder, `?, ...` for a list of them, at most 500 characters."""
-    text = _TOKEN.sub(_replacement, sql[:_READ]).strip()
+    text = "".join(_shown(sql[:_READ])).strip()
     text = _LIST.sub("?, ...", text)
     text = _ALONE.sub(r"\1 (?, ...)", text)
     text = _ROWS.sub(r"\1, ...", text)
@@ -48,7 +38,11 @@ def fingerprint(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def _replacement(found: re.Match[str]) -> str:
-    if found["blank"] is not None:
-        return " "
-    return "?" if found["value"] is not None else found[0]
+def _shown(sql: str) -> Iterator[str]:
+    blank = False
+    for kind, begin, end in tokens(sql):
+        if kind != "blank":
+            yield "?" if kind in _HIDDEN else sql[begin:end]
+        elif not blank:  # white space beside a comment is one blank
+            yield " "
+        blank = kind == "blank"

@@ -21,8 +21,8 @@ from psycopg.pq import TransactionStatus
 from esteio.postgres.migrations._catalog import BigTable, Seen, applies, big_tables, look, table_of
 from esteio.postgres.migrations._errors import MigrationTooLong, UnsafeMigration
 from esteio.postgres.migrations._hazards import changes_definition, hazards, index_built_beside, runs_alone
-from esteio.postgres.migrations._lexer import Statement, statements
 from esteio.postgres.migrations._rules import MigrationRules
+from esteio.postgres.migrations._statements import Statement, statements
 
 __all__ = ["Guard", "blocking"]
 

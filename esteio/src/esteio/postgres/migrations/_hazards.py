@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from esteio.postgres.migrations._lexer import Statement
+from esteio.postgres.migrations._statements import Statement
 
 __all__ = ["Hazard", "changes_definition", "hazards", "index_built_beside", "runs_alone"]
 

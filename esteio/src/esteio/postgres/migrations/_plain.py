@@ -20,9 +20,9 @@ from esteio.postgres._dsn import Dsn
 from esteio.postgres.migrations._errors import MigrationError
 from esteio.postgres.migrations._guard import Guard, blocking
 from esteio.postgres.migrations._hazards import runs_alone
-from esteio.postgres.migrations._lexer import statements
 from esteio.postgres.migrations._patience import KEY, only_migrator, patiently
 from esteio.postgres.migrations._rules import MigrationRules
+from esteio.postgres.migrations._statements import statements
 
 __all__ = ["Migration", "migrate"]
 

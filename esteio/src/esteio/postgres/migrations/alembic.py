@@ -25,9 +25,9 @@ from sqlalchemy import Connection, ExceptionContext, create_engine, event, pool
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres._dsn import Dsn
 from esteio.postgres.migrations._guard import Guard, blocking
-from esteio.postgres.migrations._lexer import statements
 from esteio.postgres.migrations._patience import KEY, only_migrator, patiently
 from esteio.postgres.migrations._rules import MigrationRules
+from esteio.postgres.migrations._statements import statements
 
 __all__ = ["blocking", "execute", "run_online"]
 

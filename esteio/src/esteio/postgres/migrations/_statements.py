@@ -1,4 +1,4 @@
-"""SQL text as statements and words, as far as judging a migration needs it.
+"""A migration's SQL as statements and words, as far as judging it needs it.
 
 Promises: a semicolon or a keyword inside a string, a quoted name, a dollar-quoted body, a comment or a function's
 `BEGIN ATOMIC` body is never taken for one; text that does not end properly is one last statement. Pure.
@@ -6,25 +6,13 @@ Promises: a semicolon or a keyword inside a string, a quoted name, a dollar-quot
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from esteio.postgres._lexer import tokens
+
 __all__ = ["Statement", "statements"]
 
-_TOKEN = re.compile(
-    r"(?P<space>\s+|--[^\n]*)"
-    r"|(?P<comment>/\*)"
-    r"|(?P<body>\$(?P<tag>(?:[A-Za-z_\x80-\uffff][\w]*)?)\$.*?(?:\$(?P=tag)\$|\Z))"
-    r"|(?P<escaped>[eE]'(?:[^'\\]|\\.|'')*(?:'|\Z))"
-    r"|(?P<string>'(?:[^']|'')*(?:'|\Z))"
-    r'|(?P<name>"(?:[^"]|"")*(?:"|\Z))'
-    r"|(?P<word>[A-Za-z_\x80-\uffff][\w$]*)"
-    r"|(?P<number>\d[\d.]*)"
-    r"|(?P<other>.)",
-    re.DOTALL,
-)
-_LITERALS = {"body", "escaped", "string"}
 _ROUTINES = {"function", "procedure"}
 
 
@@ -66,25 +54,8 @@ def _append(found: list[Statement], text: str, words: list[str]) -> None:
 
 
 def _words(sql: str) -> Iterator[tuple[str, int]]:
-    at = 0
-    while at < len(sql):
-        match = _TOKEN.match(sql, at)
-        assert match is not None, "every character is a token"
-        kind, text, begin = match.lastgroup, match[0], at
-        at = _end_of_comment(sql, at) if match["comment"] else match.end()
-        if match["comment"] or match["space"]:
-            continue
-        if match["body"] or kind in _LITERALS:
+    for kind, begin, end in tokens(sql):
+        if kind == "value":
             yield "'", begin
-        else:
-            yield text.lower() if match["word"] else text, begin
-
-
-def _end_of_comment(sql: str, at: int) -> int:
-    """Where the comment that begins at `at` ends; comments nest."""
-    depth = 0
-    for match in re.compile(r"/\*|\*/").finditer(sql, at):
-        depth += 1 if match[0] == "/*" else -1
-        if depth == 0:
-            return match.end()
-    return len(sql)
+        elif kind != "blank":
+            yield sql[begin:end].lower() if kind == "word" else sql[begin:end], begin
