@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +23,7 @@ from esteio import EsteioError
 from esteio.alert.journal import note_events
 from esteio.web import BodyLimit, RateLimits, RequestId, health_routes
 from esteio.web.limits import Denial, RuleSet
+from esteio.web.shedding import Level, Shedding
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
@@ -32,9 +33,11 @@ from sispat.http.errors import Problem, limit_problem, problem_of, problem_respo
 from sispat.http.limits import Identify, limit_rules
 from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
+from sispat.http.shedding import PoolDelay, admission, overload_problem, priorities
 from sispat.http.slices import Site, site_of
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
+from sispat.operacao.access import brings_token
 from sispat.operacao.error_reports import report_errors
 from sispat.operacao.measuring import measuring, operation_routes
 from sispat.operacao.monitor import journal_of
@@ -57,7 +60,7 @@ SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, MOVIMENTACOES, AUDITORIA, OPERACAO, P
 def create_app(settings: Settings) -> FastAPI:
     """The application for these settings."""
     site, service = Site(SLICES), Service.build(settings, SLICES)
-    rules = RuleSet(limit_rules(settings, site))
+    rules, gate = RuleSet(limit_rules(settings, site)), admission()
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -78,10 +81,17 @@ def create_app(settings: Settings) -> FastAPI:
         redirect_slashes=False,  # names the host that the request named; http.edge does it without
         lifespan=lifespan,
         middleware=[
-            measuring(service, rules),
+            measuring(service, rules, gate),
             Middleware(RequestId),
             *tracing(),
             Middleware(Edge, show=_show, secure=settings.secure_cookies, language=settings.lang),
+            Middleware(
+                Shedding,
+                levels=gate,
+                classify=priorities(service, site, lambda scope: brings_token(HTTPConnection(scope))),
+                respond=_refuse_overload,
+                delay=PoolDelay(service.db),
+            ),
             Middleware(Gzip, minimum_size=1000, compresslevel=4),
             Middleware(BodyLimit, limit=settings.body_limit),
             Middleware(Identify, service=service, site=site),
@@ -115,6 +125,14 @@ async def _show_error(request: Request, error: Exception) -> Response:
 def _refuse(_: Scope, denial: Denial) -> ASGIApp:
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         response = await _show(Request(scope, receive, send), limit_problem(denial))
+        await response(scope, receive, send)
+
+    return respond
+
+
+def _refuse_overload(_: Scope, level: Level, retry_after: int) -> ASGIApp:
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await _show(Request(scope, receive, send), overload_problem(level, retry_after))
         await response(scope, receive, send)
 
     return respond

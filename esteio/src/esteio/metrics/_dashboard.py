@@ -84,6 +84,19 @@ PANELS: Sequence[Panel] = (
         steps=(("orange", 0.001),),
     ),
     Panel(
+        "shedding", "Refused, by level",
+        {"{{level}}": _rate("esteio_shedding_requests_total", 'decision="refused"', "level")}, "ops", 12,
+        steps=(("orange", 0.001),),
+    ),
+    Panel(
+        "shedding", "In flight, and how many may be",
+        {
+            "{{instance}} running": "sum by (instance) (esteio_shedding_running{HERE})",
+            "{{instance}} limit": "sum by (instance) (esteio_shedding_limit{HERE})",
+        },
+        width=12,
+    ),
+    Panel(
         "policy", "Open circuits",
         {"{{pipeline}}": 'sum by (pipeline) (esteio_policy_breaker_state{HERE,state=~"open|half-open|forced open"})'},
         steps=(("red", 1),),

@@ -39,6 +39,7 @@ GROUPS = {
     "websocket": "WebSockets",
     "worker": "Workers",
     "limit": "Limits",
+    "shedding": "Load shedding",
     "policy": "Policies",
     "postgres": "The pool of PostgreSQL connections",
     "check": "Checks",
@@ -80,6 +81,14 @@ _COUNTED = (
         "esteio_limit_decisions_total", "counter",
         "What the rule's limit decided: allowed, denied, shadowed; or degraded, without the store, beside one of these.",
         "limit", ("rule", "decision"),
+    ),
+    # Load shedding
+    Metric("esteio_shedding_limit", "gauge", "Requests that may run at the same time, now.", "shedding"),
+    Metric("esteio_shedding_running", "gauge", "Requests that were let in and have not ended.", "shedding"),
+    Metric("esteio_shedding_waiting", "gauge", "Requests that wait to be let in.", "shedding"),
+    Metric(
+        "esteio_shedding_requests_total", "counter", "Requests by what became of them: admitted or refused.", "shedding",
+        ("level", "decision"),
     ),
 )  # fmt: skip
 

@@ -17,12 +17,21 @@ from psycopg import IsolationLevel
 
 from esteio.postgres import Connection as _Connection
 from esteio.postgres import Database, Dsn, PoolExhausted
+from esteio.web.shedding import current_level
 
-__all__ = ["LOCK_WAIT", "ServiceDatabase", "session_settings", "writers_of"]
+__all__ = ["LOCK_WAIT", "RESERVED", "ServiceDatabase", "reserve_of", "session_settings", "writers_of"]
 
 LOCK_WAIT = 1000
 """Milliseconds: a commit's locks are held for some, and who waits keeps a connection from others."""
+RESERVED = frozenset({"administrator", "entering"})
+"""The levels of `http.shedding` that may use the reserve."""
 _MOST_WAITING = 1000
+_FEWEST = 4  # connections of a pool of which one can be spared
+
+
+def reserve_of(connections: int) -> int:
+    """How many of a process' connections are kept for `RESERVED`."""
+    return 1 if connections >= _FEWEST else 0
 
 
 def writers_of(connections: int) -> int:
@@ -37,20 +46,62 @@ def session_settings(dsn: Dsn, **more: str) -> dict[str, str]:
 
 
 class ServiceDatabase(Database):
-    """`Database` whose transactions that may write take turns at a part of the pool."""
+    """`Database` whose transactions that may write take turns at a part of the pool, and that keeps a reserve."""
 
     def __init__(self, dsn: Dsn | str, **options: Any) -> None:
-        super().__init__(dsn, **options)
-        self._most = writers_of(self.dsn.connection_limit)
+        dsn = Dsn.parse(dsn) if isinstance(dsn, str) else dsn
+        limit, reserve = dsn.connection_limit, reserve_of(dsn.connection_limit)
+        super().__init__(dsn.with_(connection_limit=limit - reserve), **options)
+        self._most = writers_of(limit)
         self._turns = asyncio.Semaphore(self._most)
         self._waiting = 0
+        # A pool of its own, whose one connection is there before anything goes wrong.
+        name = f"{self.name} reserve"
+        spare = (
+            Database(dsn.with_(connection_limit=reserve), **{**options, "name": name, "min_size": 1})
+            if reserve
+            else None
+        )
+        self._reserve = spare
+
+    async def open(self, wait: float | None = None) -> None:
+        """As `Database.open`, with the reserve."""
+        if self._reserve is not None:
+            await self._reserve.open()
+        await super().open(wait)
+
+    async def close(self, timeout: float = 5.0) -> None:
+        """As `Database.close`, with the reserve."""
+        if self._reserve is not None:
+            await self._reserve.close(timeout)
+        await super().close(timeout)
+
+    def connection(
+        self, timeout: float | None = None, *, read_only: bool = False
+    ) -> AbstractAsyncContextManager[_Connection]:
+        """As `Database.connection`; of the reserve for who may use it, while all others are in use."""
+        reserve = self._reserve_now()
+        if reserve is not None:
+            return reserve.connection(timeout, read_only=read_only)
+        return super().connection(timeout, read_only=read_only)
 
     def transaction(
         self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None
     ) -> AbstractAsyncContextManager[_Connection]:
         """As `Database.transaction`; one that may write waits for its turn first, within the same time."""
+        reserve = self._reserve_now()
+        if reserve is not None:
+            return reserve.transaction(timeout, read_only=read_only, isolation=isolation)
         inner = super().transaction(timeout, read_only=read_only, isolation=isolation)
         return inner if read_only else self._in_turn(inner, timeout)
+
+    def _reserve_now(self) -> Database | None:
+        level = current_level()
+        if level is None or self._reserve is None or level.name not in RESERVED:
+            return None
+        stats = self.stats()
+        busy = stats.in_use >= stats.max_size or self._turns.locked()
+        return self._reserve if busy else None
 
     @asynccontextmanager
     async def _in_turn(

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 
-__all__ = ["MAX_AGE", "issue", "merge", "recognize"]
+__all__ = ["MAX_AGE", "issue", "looks_right", "merge", "recognize"]
 
 MAX_AGE = 180 * 86400  # seconds
 
@@ -41,6 +41,11 @@ def recognize(cookie: str, email: str, password_hash: str | None, now: float | N
         if right and password_hash is not None and _recent(issued, now):
             found = proof
     return found
+
+
+def looks_right(cookie: str) -> bool:
+    """Whether `cookie` has the form of what we gave out; whether it holds, only `recognize` knows."""
+    return bool(_proofs(cookie))
 
 
 def merge(cookie: str, new: str, used: str | None) -> str:

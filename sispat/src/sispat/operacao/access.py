@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 from hmac import compare_digest
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from sispat.http.service import service_of
 from sispat.http.session import open_context
@@ -26,13 +26,13 @@ async def admit(request: Request) -> None:
         ctx.access.require(VER)
 
 
-def brings_token(request: Request) -> bool:
+def brings_token(request: HTTPConnection) -> bool:
     """Whether the request carries the token of the settings."""
     token = service_of(request).settings.operations_token
     return token is not None and compare_digest(_sent(request).encode(), token.get_secret_value().encode())
 
 
-def _sent(request: Request) -> str:
+def _sent(request: HTTPConnection) -> str:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return value.strip()

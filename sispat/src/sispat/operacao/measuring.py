@@ -16,6 +16,8 @@ from esteio.web import Measure, health_metrics_route
 from esteio.web.limits import RuleSet
 from esteio.web.metrics import Exports, metrics_route
 from esteio.web.operations import operations_routes
+from esteio.web.shedding import Admission
+from esteio.web.shedding.prometheus import export_shedding
 from esteio.web.status_page import status_routes
 from sispat.http.backup_state import history_file, operator_state_file
 from sispat.http.maintenance import UnderMaintenance
@@ -30,10 +32,11 @@ PAGE, PUBLIC_PAGE = "/operacao", "/situacao"
 _STATEMENTS = 20  # of each worker, those that took the most time
 
 
-def measuring(service: Service, rules: RuleSet) -> Middleware:
+def measuring(service: Service, rules: RuleSet, gate: Admission) -> Middleware:
     """The outermost middleware: it counts what every other one refuses, too."""
     exports = Exports(
         lambda registry: export_database(service.db, to=registry, statements=_STATEMENTS),
+        lambda registry: export_shedding(gate, to=registry),
         rules=rules,
         statements=service.db.statements,
         salt=service.measurements.board.salt,

@@ -14,6 +14,7 @@ from starlette.responses import Response
 from esteio import EsteioError
 from sispat.http.errors import Problem
 from sispat.http.maintenance import UnderMaintenance
+from sispat.http.shedding import OVERLOADED
 from sispat.http.slices import site_of
 from sispat.http.submission import Submission, read_submission, submission_of
 from sispat.kernel.errors import SispatError, StepPending
@@ -29,7 +30,8 @@ async def error_page(request: Request, problem: Problem) -> Response:
     """`problem` as a page."""
     sent = submission_of(request)
     maintenance = problem.code == UnderMaintenance.code
-    if (problem.status == 429 or maintenance) and sent is None and request.method == "POST":
+    unread = problem.status == 429 or maintenance or problem.code == OVERLOADED
+    if unread and sent is None and request.method == "POST":
         sent = await _read(request)  # refused before anybody read it
     if request.url.path == _SIGN_IN and request.method == "POST":
         return sign_in_page(request, problem=problem)

@@ -1,0 +1,250 @@
+"""Load shedding: the decision alone, and the middleware around an application."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esteio.web.shedding import Admission, Level, Shedding, SheddingError, SheddingLimits, current_level
+from esteio.web.shedding._admission import Turn
+
+LOW, MIDDLE, HIGH = Level("low", 0.5, 0.2), Level("middle", 0.8, 1.0), Level("high", 1.0, 2.0)
+LEVELS = (LOW, MIDDLE, HIGH)
+
+
+def admission(limit: int = 10, **more: object) -> Admission:
+    return Admission(LEVELS, SheddingLimits(**{"minimum": 2, "initial": limit, "maximum": 100, **more}))
+
+
+def test_each_level_fills_its_share_and_a_more_important_one_still_finds_room() -> None:
+    gate = admission()
+    assert [gate.enter(0, 0.0).turn for _ in range(6)] == [Turn.RUNS] * 5 + [Turn.WAITS]
+    assert [gate.enter(1, 0.0).turn for _ in range(4)] == [Turn.RUNS] * 3 + [Turn.WAITS]
+    assert [gate.enter(2, 0.0).turn for _ in range(3)] == [Turn.RUNS] * 2 + [Turn.WAITS]
+    assert (gate.running, gate.waiting) == (10, 3)
+
+
+def test_whoever_ends_makes_room_for_the_most_important_and_within_a_level_for_the_first() -> None:
+    gate = admission()
+    running = [gate.enter(2, 0.0) for _ in range(10)]
+    low, first, second, high = gate.enter(0, 0.0), gate.enter(1, 0.0), gate.enter(1, 0.1), gate.enter(2, 0.1)
+    served = []
+    for name, entry in (("low", low), ("first", first), ("second", second), ("high", high)):
+        entry.wake = lambda name=name: served.append(name)
+    for entry in running:
+        gate.leave(entry)
+    assert served == ["high", "first", "second", "low"]
+
+
+def test_patience_ends_the_wait_and_a_queue_that_stands_leaves_a_tenth_of_it() -> None:
+    gate = admission()
+    for _ in range(10):
+        gate.enter(2, 0.0)
+    waits = gate.enter(1, 0.0)
+    gate.tick(0.0, 0.4)
+    assert waits.turn is Turn.WAITS
+    gate.tick(0.0, 0.6)  # it has stood for longer than the interval: a tenth of a second is enough
+    assert waits.turn is not Turn.WAITS
+    gate = admission(maximum=10)
+    for _ in range(10):
+        gate.enter(2, 0.0)
+    waits = gate.enter(1, 0.0)
+    gate.tick(0.0, 0.6)
+    assert waits.turn is Turn.REFUSED
+    again = gate.enter(1, 0.6)
+    assert again.turn is Turn.WAITS, "the queue is empty, so one may try"
+    gate.tick(0.0, 0.71)
+    assert again.turn is Turn.REFUSED
+    assert gate.counts[1].refused == 2
+
+
+def test_where_the_first_waits_in_vain_the_next_is_refused_at_once() -> None:
+    gate = admission(maximum=10)
+    for _ in range(10):
+        gate.enter(2, 0.0)
+    gate.enter(0, 0.0)
+    assert gate.enter(0, 0.3).turn is Turn.REFUSED
+    assert gate.enter(1, 0.3).turn is Turn.WAITS
+
+
+def test_a_full_queue_gives_the_place_of_the_newest_of_the_least_important() -> None:
+    gate = admission(max_waiting=2, maximum=10)
+    for _ in range(10):
+        gate.enter(2, 0.0)
+    low, middle = gate.enter(0, 0.0), gate.enter(1, 0.0)
+    assert gate.enter(0, 0.0).turn is Turn.REFUSED
+    assert gate.enter(2, 0.0).turn is Turn.WAITS
+    assert (low.turn, middle.turn) == (Turn.REFUSED, Turn.WAITS)
+
+
+def test_the_limit_follows_the_delay_and_comes_back_to_where_it_began() -> None:
+    gate = admission(10, maximum=20)
+    gate.tick(0.03, 0.0)
+    assert gate.limit == 9
+    gate.tick(0.06, 0.0)
+    assert gate.limit == 4
+    for _ in range(9):
+        gate.tick(1.0, 0.0)
+    assert gate.limit == 2
+    for _ in range(40):
+        gate.tick(0.0, 0.0)
+    assert gate.limit == 10
+    assert gate.idle
+    running = [gate.enter(2, 0.0) for _ in range(11)]
+    for _ in range(30):  # all of them only wait for somebody else: the loop is not late
+        running.append(gate.enter(2, 0.0))
+        gate.tick(0.0, 0.0)
+    assert gate.limit == 20
+    for entry in running:
+        gate.leave(entry)
+    for _ in range(40):
+        gate.tick(0.0, 0.0)
+    assert gate.limit == 10
+
+
+@given(st.lists(st.tuples(st.sampled_from("aaaltt"), st.integers(0, 2), st.floats(0, 0.5)), max_size=120))
+@settings(deadline=None, max_examples=150)
+def test_what_is_counted_is_what_runs_and_nobody_waits_while_there_is_room(steps: list[tuple[str, int, float]]) -> None:
+    gate, now, entries = admission(4, maximum=8, max_waiting=5), 0.0, []
+    for what, number, seconds in steps:
+        now += seconds
+        if what == "a":
+            entries.append(gate.enter(number, now))
+        elif what == "t":
+            gate.tick(seconds / 5, now)
+        elif there := [each for each in entries if each.turn in (Turn.RUNS, Turn.WAITS)]:
+            gate.leave(there[number % len(there)])
+        turns = Counter(each.turn for each in entries)
+        assert (gate.running, gate.waiting) == (turns[Turn.RUNS], turns[Turn.WAITS])
+        assert gate.waiting <= 5
+        for place, level in enumerate(LEVELS):
+            if any(each.turn is Turn.WAITS and each.level == place for each in entries):
+                assert gate.running >= int(level.share * gate.limit)
+    assert sum(count.admitted for count in gate.counts) >= gate.running
+
+
+def test_at_ten_times_its_capacity_a_server_goes_on_with_what_matters() -> None:
+    """A server of one request per ms, asked 10,000 times a second; every tenth request is of the highest level."""
+    gate, now, work, done, offered = Admission(LEVELS), 0.0, [], Counter[str](), Counter[str]()
+    waiting: list[tuple[object, float]] = []
+    for millisecond in range(4000):
+        now = millisecond / 1000
+        for number in range(10):
+            entry = gate.enter(2 if number == 9 else number % 2, now)
+            offered[LEVELS[entry.level].name] += 1
+            waiting.append((entry, now))
+        # The event loop takes turns with all that run: one that has many is as late as it takes to go round.
+        work += [each for each in waiting if each[0].turn is Turn.RUNS]
+        waiting = [each for each in waiting if each[0].turn is Turn.WAITS]
+        if work:
+            entry, since = work.pop(0)
+            gate.leave(entry)
+            done[LEVELS[entry.level].name] += now - since < 0.25
+        if millisecond % 50 == 0:
+            gate.tick(len(work) / 1000, now)
+    assert done["high"] >= 0.9 * offered["high"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda: Level("a", 0.0),
+        lambda: Level("a", patience=float("inf")),
+        lambda: SheddingLimits(minimum=5, initial=4),
+        lambda: SheddingLimits(target=0),
+        lambda: SheddingLimits(max_waiting=0),
+        lambda: Admission([]),
+        lambda: Admission([HIGH, LOW]),
+        lambda: Admission([LOW, LOW]),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(wrong) -> None:
+    with pytest.raises(SheddingError, match=r"levels|share|patience|minimum|target|max_waiting"):
+        wrong()
+
+
+class Gated:
+    """An application whose requests end when they are let go."""
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.go = asyncio.Event()
+
+    async def __call__(self, scope, receive, send) -> None:
+        level = current_level()
+        self.begun.append(level.name if level else "none")
+        await self.go.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+def by_path(scope) -> int | None:
+    return {"/low": 0, "/middle": 1, "/high": 2}.get(scope["path"])
+
+
+async def ask(app, path: str) -> tuple[int, dict[str, str], bytes]:
+    said: list[dict] = []
+
+    async def send(message) -> None:
+        said.append(message)
+
+    async def receive() -> dict:
+        return {"type": "http.request"}
+
+    await app({"type": "http", "path": path, "method": "GET", "headers": []}, receive, send)
+    return said[0]["status"], {n.decode(): v.decode() for n, v in said[0]["headers"]}, said[-1]["body"]
+
+
+async def until(holds) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.005)
+
+
+async def test_the_middleware_lets_in_waits_refuses_and_forgets_who_left() -> None:
+    inner = Gated()
+    patient_ones = [Level("low", 0.5, 0.05), Level("middle", 0.8, 300), Level("high", 1.0, 300)]
+    gate = Admission(patient_ones, SheddingLimits(minimum=4, initial=4, maximum=4))
+    app = Shedding(inner, gate, by_path)
+    running = [asyncio.create_task(ask(app, f"/{name}")) for name in ("high", "high", "low", "high", "high", "health")]
+    await until(lambda: len(inner.begun) == 5)
+    assert sorted(inner.begun) == ["high", "high", "high", "high", "none"], "the low one finds half of four taken"
+    status, headers, body = await running[2]
+    assert status == 503
+    assert 2 <= int(headers["retry-after"]) <= 4
+    assert json.loads(body)["type"] == "urn:esteio:problem:overloaded"
+    patient = asyncio.create_task(ask(app, "/middle"))
+    leaves = asyncio.create_task(ask(app, "/middle"))
+    await until(lambda: gate.waiting == 2)
+    leaves.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await leaves
+    assert gate.waiting == 1
+    inner.go.set()
+    assert [(await each)[0] for each in (*running[:2], *running[3:], patient)] == [204] * 6
+    assert (gate.running, gate.waiting) == (0, 0)
+    assert current_level() is None
+    await until(lambda: gate.idle)
+
+
+async def test_an_application_that_fails_gives_its_place_back_and_its_own_delay_counts() -> None:
+    async def fails(scope, receive, send) -> None:
+        raise LookupError("inner")
+
+    gate = admission(4, maximum=4, minimum=4)
+    app = Shedding(fails, gate, by_path)
+    with pytest.raises(LookupError):
+        await ask(app, "/high")
+    assert gate.running == 0
+    inner = Gated()
+    busy = admission(40)
+    app = Shedding(inner, busy, by_path, delay=lambda: 1.0)
+    asked = [asyncio.create_task(ask(app, "/high")) for _ in range(5)]
+    await until(lambda: busy.limit == 2)
+    inner.go.set()
+    assert {(await each)[0] for each in asked} == {204}
