@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from esteio.health._history import History, HistoryReader, Observation, State, _packed, availability, shares
+from esteio.health import HistoryReader
+from esteio.health._history import History, Observation
+from esteio.health._history_file import packed
+from esteio.health.series import State, availability, shares
 
 BEGIN = 1_800_000_000.0 // 86_400 * 86_400  # a midnight
 
@@ -70,6 +73,7 @@ def test_values_become_minutes_five_minutes_and_days(path: Path) -> None:
 def test_a_writer_that_is_killed_loses_nothing_it_has_written(path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from esteio.health._history import *\n"
+        "from esteio.health.series import State\n"
         "h = History(Path(sys.argv[1]))\n"
         f"for n in range(50): h.observe(Observation({BEGIN} + n, {{'ms': 1.0}}, {{'db': (State.UP, '')}}))\n"
         "os.kill(os.getpid(), 9)"
@@ -153,7 +157,7 @@ def test_ten_checks_over_ninety_days_take_less_than_three_megabytes(path: Path) 
             number = history._series(connection, name)
             for day in range(90):
                 block = blocks[chance.randrange(len(blocks))]
-                row = [number, BEGIN + day * 86400, _packed(block)]
+                row = [number, BEGIN + day * 86400, packed(block)]
                 connection.execute("insert into five_minutes values (?, ?, ?)", row)
                 connection.execute("insert into day values (?, ?, 1.5, 2.5)", [number, BEGIN + day * 86400])
             minutes = [(number, BEGIN + minute * 60, chance.random(), chance.random()) for minute in range(2880)]

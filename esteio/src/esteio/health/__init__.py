@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from esteio.health._board import BoardFull, CircuitOrder
 from esteio.health._check import Check, Observed, Result, Status, Unwell
-from esteio.health._history import HistoryReader
+from esteio.health._history_reader import HistoryReader
 from esteio.health._host_file import measuring
 from esteio.health._host_monitor import HostMonitor
 from esteio.health._measurements import MEASUREMENTS, Measurements, MeasurementsError

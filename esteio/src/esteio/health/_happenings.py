@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from math import floor
 
-from esteio.health._history import Mark
+from esteio.health._history_file import Mark
 from esteio.health._samples import Family
 
 __all__ = ["Happenings", "circuit_states"]

@@ -9,84 +9,28 @@ anew; one that was deleted is begun anew. States are kept as intervals: for a ti
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
-import struct
-import zlib
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import StrEnum
 from math import isfinite, nan
 from pathlib import Path
-from typing import Any
 
+from esteio.health._history_file import DAY, FIVE_MINUTES, MINUTE, SLOTS, Mark, open_history, packed, unpacked
+from esteio.health._intervals import State
 from esteio.outage_log import OutageLog
 
-__all__ = ["History", "HistoryReader", "Interval", "Mark", "Observation", "Point", "State", "availability", "shares"]
+__all__ = ["History", "Observation"]
 
-MINUTE, FIVE_MINUTES, DAY = 60, 300, 86_400
 _KEEP_MINUTES, _KEEP_FIVE = 2 * DAY, 90 * DAY
 _MOST_CHANGES = 2_000  # a check that flaps for 90 days would fill the disk
 _MOST_SERIES = 500
-_PENDING = 1_440
-_SLOTS = DAY // FIVE_MINUTES
-# The greatest value, then as parts of it averages and maxima of the five minutes of a day, NaN where there is none. Half
-# precision is exact to 0.05 %, and with it three blocks fit on a page of the file.
-_BLOCK = struct.Struct(f"<d{2 * _SLOTS}e")
 _MOST_MARKS = 2_000
+_PENDING = 1_440
 _PRUNE_EVERY = 3_600
-_VERSION = 1
 _logger = logging.getLogger("esteio.health")
 _outage = OutageLog(_logger)
-
-_SCHEMA = """
-create table series (id integer primary key, name text not null unique);
-create table minute (
-    series integer not null, at integer not null, count integer not null, sum real not null, max real not null,
-    primary key (series, at)) without rowid;
-create table five_minutes (series integer not null, day integer not null, block blob not null, primary key (series, day));
-create table day (
-    series integer not null, day integer not null, average real not null, max real not null,
-    primary key (series, day)) without rowid;
-create table state (
-    series integer not null, since real not null, seen real not null, state text not null, reason text not null,
-    primary key (series, since)) without rowid;
-create table day_state (
-    series integer not null, day integer not null, state text not null, seconds real not null,
-    primary key (series, day, state)) without rowid;
-create table rolled (until integer not null);
-insert into rolled values (0);
-"""
-# Added since: made in older files too, and not looked at by older releases.
-_ADDED = """
-create table if not exists mark (at real not null, kind text not null, name text not null, detail text not null);
-create table if not exists fact (name text primary key, value text not null) without rowid;
-"""
-
-
-class State(StrEnum):
-    """How something stood for a time."""
-
-    UP = "up"
-    DEGRADED = "degraded"
-    DOWN = "down"
-    MAINTENANCE = "maintenance"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Something happened at `at`, Unix seconds, that may explain what changed then."""
-
-    at: float
-    kind: str
-    """start, roll, kill, service, circuit, version or setting."""
-    name: str = ""
-    """Of the circuit, the setting, the version, the service that died; how many processes."""
-    detail: str = ""
-    """The state in which the circuit is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,12 +187,12 @@ class History:
             key = (number, five // DAY * DAY)
             block = blocks.get(key) or blocks.setdefault(key, _block(connection, *key))
             block[five % DAY // FIVE_MINUTES] = average
-            block[_SLOTS + five % DAY // FIVE_MINUTES] = greatest
+            block[SLOTS + five % DAY // FIVE_MINUTES] = greatest
         for (number, day), block in blocks.items():
-            row = [number, day, _packed(block)]
+            row = [number, day, packed(block)]
             connection.execute("insert or replace into five_minutes values (?, ?, ?)", row)
-            averages = [value for value in block[:_SLOTS] if isfinite(value)]
-            greatest = max(value for value in block[_SLOTS:] if isfinite(value))
+            averages = [value for value in block[:SLOTS] if isfinite(value)]
+            greatest = max(value for value in block[SLOTS:] if isfinite(value))
             connection.execute(
                 "insert or replace into day values (?, ?, ?, ?)",
                 [number, day, sum(averages) / len(averages), greatest],
@@ -277,7 +221,7 @@ class History:
         if self._connection is not None and _inode(self.path) != self._inode:  # deleted, or put in its place
             self._close()
         if self._connection is None:
-            self._connection = _open(self.path)
+            self._connection = open_history(self.path)
             self._inode = _inode(self.path)
         return self._connection
 
@@ -289,30 +233,6 @@ class History:
             self.path.replace(aside)
         for end in ("-wal", "-shm"):
             self.path.with_name(self.path.name + end).unlink(missing_ok=True)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    made = not path.exists()
-    connection = sqlite3.connect(path, timeout=2.0, isolation_level="IMMEDIATE", check_same_thread=False)
-    try:
-        if made:
-            os.chmod(path, 0o600)
-            connection.execute("pragma auto_vacuum = incremental")
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = normal")  # after a power cut the last moments may be missing
-        connection.execute("pragma journal_size_limit = 4000000")
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if version != _VERSION:
-            if version or connection.execute("select count(*) from sqlite_master").fetchone() != (0,):
-                raise sqlite3.DatabaseError(f"it is no health history of version {_VERSION}")
-            connection.executescript(f"begin; {_SCHEMA} pragma user_version = {_VERSION}; commit;")
-        elif connection.execute("pragma quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError("its check found errors")
-        connection.executescript(_ADDED)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _damaged(error: sqlite3.Error) -> bool:
@@ -329,180 +249,4 @@ def _inode(path: Path) -> int:
 
 def _block(connection: sqlite3.Connection, number: int, day: int) -> list[float]:
     row = connection.execute("select block from five_minutes where series = ? and day = ?", [number, day]).fetchone()
-    return list(_unpacked(row[0])) if row else [nan] * (2 * _SLOTS)
-
-
-def _packed(block: Sequence[float]) -> bytes:
-    scale = max((abs(value) for value in block if isfinite(value)), default=1.0) or 1.0
-    return zlib.compress(_BLOCK.pack(scale, *(value / scale for value in block)), 6)
-
-
-def _unpacked(block: bytes) -> tuple[float, ...]:
-    try:
-        scale, *parts = _BLOCK.unpack(zlib.decompress(block))
-        return tuple(scale * part for part in parts)
-    except (zlib.error, struct.error):
-        return (nan,) * (2 * _SLOTS)
-
-
-# Reading: by any process
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A check stood in `state` from `since` to `until`, Unix seconds."""
-
-    state: State
-    since: float
-    until: float
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """A series over `seconds` from `at` on."""
-
-    at: float
-    seconds: float
-    average: float
-    greatest: float
-
-
-class HistoryReader:
-    """Reads the file at `path`; what can't be read is empty, because a page has to be shown all the same."""
-
-    def __init__(self, path: Path, *, gap: float = 60.0) -> None:
-        self.path = path
-        self._gap = gap
-
-    def minutes(self, since: float, step: int = MINUTE) -> dict[str, list[Point]]:
-        """All series, by the minute or by `step` seconds."""
-        rows = self._ask(
-            "select name, at / ? * ? as step, sum(sum) / sum(count), max(max) from minute join series on id = series"
-            " where at >= ? group by series, step order by step",
-            step, step, since,
-        )  # fmt: skip
-        found: dict[str, list[Point]] = {}
-        for name, at, average, greatest in rows:
-            found.setdefault(name, []).append(Point(at, step, average, greatest))
-        return found
-
-    def five_minutes(self, name: str, since: float) -> list[Point]:
-        """One series, by five minutes."""
-        points = []
-        for day, packed in self._ask(
-            "select day, block from five_minutes join series on id = series where name = ? and day > ? order by day",
-            name, since - DAY,
-        ):  # fmt: skip
-            block = _unpacked(packed)
-            for slot in range(_SLOTS):
-                at = day + slot * FIVE_MINUTES
-                if isfinite(block[slot]) and at >= since:
-                    points.append(Point(at, FIVE_MINUTES, block[slot], block[_SLOTS + slot]))
-        return points
-
-    def days(self, name: str) -> list[Point]:
-        """One series, by the day, for as long as it was measured."""
-        rows = self._ask(
-            "select day, average, max from day join series on id = series where name = ? order by day", name
-        )
-        return [Point(at, DAY, average, greatest) for at, average, greatest in rows]
-
-    def day_states(self, name: str) -> dict[int, dict[State, float]]:
-        """The seconds in each state by the beginning of the UTC day, for as long as the check was observed."""
-        found: dict[int, dict[State, float]] = {}
-        for day, state, seconds in self._ask(
-            "select day, state, seconds from day_state join series on id = series where name = ? order by day", name
-        ):
-            found.setdefault(day, {})[State(state)] = seconds
-        return found
-
-    def newest(self) -> float | None:
-        """When a check was last observed, Unix seconds; None when none ever was."""
-        rows = self._ask("select max(seen) from state")
-        return rows[0][0] if rows else None
-
-    def states(self) -> dict[str, State]:
-        """How each check stood when it was last observed."""
-        rows = self._ask(
-            "select name, state from state join series on id = series where (series, since) in"
-            " (select series, max(since) from state group by series) order by name"
-        )
-        return {name: State(state) for name, state in rows}
-
-    def intervals(self, since: float, now: float, *, only: str | None = None) -> dict[str, list[Interval]]:
-        """How each check - or `only` one - stood from `since` to `now`; unknown where nobody observed it."""
-        rows = self._ask(
-            "select name, state, since, seen, reason from state join series on id = series where seen >= ?"
-            " and (? is null or name = ?) order by name, since", since, only, only,
-        )  # fmt: skip
-        found: dict[str, list[Interval]] = {}
-        for name, state, begin, seen, reason in rows:
-            found.setdefault(name, []).append(Interval(State(state), begin, seen, reason))
-        return {name: _filled(intervals, since, now, self._gap) for name, intervals in found.items()}
-
-    def marks(self, since: float) -> list[Mark]:
-        """What happened, the newest last."""
-        rows = self._ask("select at, kind, name, detail from mark where at >= ? order by at, rowid", since)
-        return [Mark(*row) for row in rows]
-
-    def facts(self) -> dict[str, str]:
-        """What was remembered."""
-        return dict(self._ask("select name, value from fact"))
-
-    def ever_up(self) -> set[str]:
-        """The checks that were up or degraded at any time."""
-        rows = self._ask(
-            "select name from series where id in (select series from state where state in ('up', 'degraded')"
-            " union select series from day_state where state in ('up', 'degraded'))"
-        )
-        return {name for (name,) in rows}
-
-    def _ask(self, statement: str, *parameters: object) -> list[Any]:
-        if not self.path.exists():  # nobody has written yet, or nobody is to
-            return []
-        try:
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=0.5)) as connection:
-                return connection.execute(statement, parameters).fetchall()
-        except sqlite3.Error as error:
-            _outage.failed("health history", f"{self.path} cannot be read: {error}")
-            return []
-
-
-def _filled(intervals: list[Interval], since: float, now: float, gap: float) -> list[Interval]:
-    """Cut to the window, without holes; the last one holds until now unless it is older than `gap`."""
-    filled: list[Interval] = []
-    at = since
-    for interval in intervals:
-        begin, end = max(since, interval.since), min(now, interval.until)
-        if begin > at:
-            filled.append(Interval(State.UNKNOWN, at, begin))
-        if end > begin:
-            filled.append(Interval(interval.state, begin, end, interval.reason))
-        at = max(at, end)
-    if at < now:
-        last = intervals[-1]
-        if now - last.until > gap:
-            filled.append(Interval(State.UNKNOWN, at, now))
-        else:  # as it was a moment ago
-            if last.until > max(since, last.since):  # it is there already, up to the last look
-                filled.pop()
-            filled.append(Interval(last.state, max(since, last.since), now, last.reason))
-    return filled
-
-
-def shares(intervals: Iterable[Interval]) -> dict[State, float]:
-    """Seconds in each state."""
-    found = dict.fromkeys(State, 0.0)
-    for interval in intervals:
-        found[interval.state] += interval.until - interval.since
-    return found
-
-
-def availability(intervals: Iterable[Interval]) -> float | None:
-    """The share of the observed time, outside of maintenance, in which it was up or degraded; None of no such time."""
-    seconds = shares(intervals)
-    up = seconds[State.UP] + seconds[State.DEGRADED]
-    known = up + seconds[State.DOWN]
-    return up / known if known else None
+    return list(unpacked(row[0])) if row else [nan] * (2 * SLOTS)

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 
 from esteio.health._blocking import BlockingProbe
 from esteio.health._check import Check, Observed, Status, Unwell
-from esteio.health._history import HistoryReader, State
+from esteio.health._history_reader import HistoryReader
 from esteio.health._host_monitor import SERVICE
+from esteio.health._intervals import State
 from esteio.health._measurements import Measurements
 
 __all__ = ["replication", "watched", "workers"]

@@ -20,8 +20,11 @@ from pathlib import Path
 from esteio.clock import SYSTEM, Clock
 from esteio.health._check import Result, Status
 from esteio.health._happenings import Happenings
-from esteio.health._history import History, HistoryReader, Mark, Observation, State
+from esteio.health._history import History, Observation
+from esteio.health._history_file import Mark
+from esteio.health._history_reader import HistoryReader
 from esteio.health._host_facts import HostFacts
+from esteio.health._intervals import State
 from esteio.health._measurements import Measurements
 from esteio.health._monitor import Monitor, Report
 from esteio.health._vitals import Vitals

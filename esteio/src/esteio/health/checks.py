@@ -25,7 +25,8 @@ from esteio.clock import SYSTEM, Clock
 from esteio.health._blocking import BlockingProbe
 from esteio.health._check import Check, Observed, Status, Unwell
 from esteio.health._clock_sources import http_clock, ntp_clock
-from esteio.health._history import FIVE_MINUTES, HistoryReader
+from esteio.health._history_file import FIVE_MINUTES
+from esteio.health._history_reader import HistoryReader
 from esteio.health._host_checks import replication, watched, workers
 
 __all__ = [

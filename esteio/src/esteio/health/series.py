@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from esteio.health._history import FIVE_MINUTES, Interval, Mark, Point, State, availability, shares
+from esteio.health._history_file import FIVE_MINUTES, Mark
+from esteio.health._history_reader import Point
 from esteio.health._host_facts import HOST
 from esteio.health._host_monitor import SERVICE
+from esteio.health._intervals import Interval, State, availability, shares
 from esteio.health._latency import BUCKETS, Latency, upper_bound
 from esteio.health._reading import CANCELLED, HTTP, LAG, WEBSOCKET, WEBSOCKET_HANDSHAKE, Reading, WorkerReading
 from esteio.health._region import OTHER, Field, Key, Region
