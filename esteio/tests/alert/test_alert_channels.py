@@ -13,7 +13,7 @@ import pytest
 from receivers import http_receiver, mail_receiver
 
 from esteio.alert import ChannelRefused, Channels, NotDelivered, Notice
-from esteio.alert._asking import ask
+from esteio.alert._apprise_client import run_apprise
 from esteio.alert._masking import masked, redacted
 
 NOTICE = Notice("Cópia provada: são joão", "linha um\nlinha <dois> & {três}", "success", 1e9)
@@ -76,7 +76,7 @@ def test_slack_and_discord_are_spoken_to_in_their_own_way_and_nonsense_is_refuse
         "https://intranet.cidade.gov.br/gancho?chave=1",
     ]
     wrong = ["foo://segredo-meu/x", "segredo-meu", "mailto://", "slack://segredo-meu"]
-    answers = ask(native + wrong, "Esteio", 20.0)
+    answers = run_apprise(native + wrong, "Esteio", 20.0)
     assert answers[:4] == ["", "", "", ""]
     assert all(answers[4:])
     assert "segredo-meu" not in " ".join(answers)

@@ -15,8 +15,8 @@ import pytest
 from receivers import http_receiver
 
 from esteio.alert import Channel, Channels, NotDelivered, Notice, Outbox
-from esteio.alert._box import MOST, Box
-from esteio.alert._telling import GIVEN_UP
+from esteio.alert._deliverer import GIVEN_UP
+from esteio.alert._spool import MOST, Spool
 from esteio.clock import SYSTEM
 from esteio.policy import Constant, Retry
 from esteio.testing import ManualClock
@@ -107,14 +107,14 @@ def test_what_is_owed_to_a_channel_that_nobody_names_any_more_is_given_up_when_i
 def test_more_than_a_thousand_are_not_kept_and_successes_go_first(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("esteio.alert._box.MOST", 10)
+    monkeypatch.setattr("esteio.alert._spool.MOST", 10)
     assert MOST == 1000
     box = outbox(tmp_path, Told("a"))
     for number in range(6):
         box.put(notice(f"bad {number}", 1e9 + number))
     for number in range(6):
         box.put(notice(f"good {number}", 2e9 + number, "success"))
-    kept = [owed.notice.subject for owed in Box(tmp_path / "notices", SYSTEM).owed()]
+    kept = [owed.notice.subject for owed in Spool(tmp_path / "notices", SYSTEM).owed()]
     assert kept == [f"bad {number}" for number in range(6)] + [f"good {number}" for number in range(2, 6)]
     assert "'good 1' is dropped" in caplog.text
 

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from esteio.alert._asking import Unanswered, ask
+from esteio.alert._apprise_client import NoAnswer, run_apprise
 from esteio.alert._errors import ChannelRefused, NotDelivered
 from esteio.alert._masking import masked
 from esteio.alert._notice import Notice
@@ -49,16 +49,16 @@ class Channels:
         """Tell one channel, within `timeout` seconds; NotDelivered when it does not take it."""
         fitted = notice.fitted()
         try:
-            [reason] = ask([channel.url], self._sender, timeout, fitted)
-        except Unanswered as error:
+            [reason] = run_apprise([channel.url], self._sender, timeout, fitted)
+        except NoAnswer as error:
             reason = error.reason
         if reason:
             raise NotDelivered(channel.name, fitted.subject, reason)
 
     def _checked(self, urls: Sequence[str]) -> Sequence[str]:
         try:
-            return ask(urls, self._sender, _CHECK) if urls else ()
-        except Unanswered as error:
+            return run_apprise(urls, self._sender, _CHECK) if urls else ()
+        except NoAnswer as error:
             _logger.warning("%s", error)  # what is told must not depend on it
             return [""] * len(urls)
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import random as system_random
 
-from esteio.alert._box import Box
 from esteio.alert._channels import Channel, Channels
+from esteio.alert._deliverer import RETRY, Delivered, Deliverer
 from esteio.alert._notice import Notice
-from esteio.alert._telling import RETRY, Telling, Told
+from esteio.alert._spool import Spool
 from esteio.clock import SYSTEM, Clock
 from esteio.policy import Retry
 
@@ -54,8 +54,8 @@ class Outbox:
     ) -> None:
         self.channels = channels
         self.directory = directory
-        self._box = Box(directory, clock)
-        self._telling = Telling(self._box, channels, retry, clock)
+        self._spool = Spool(directory, clock)
+        self._deliverer = Deliverer(self._spool, channels, retry, clock)
         self._every = every
         self._random = random
         self._clock = clock
@@ -70,21 +70,21 @@ class Outbox:
         With a `token` that is owed already - letters and digits - it is not owed twice. Never raises for a bad disk.
         """
         known = [channel.key for channel in self.channels.channels]
-        self._box.add(notice, known if keys is None else [key for key in known if key in keys], token)
+        self._spool.add(notice, known if keys is None else [key for key in known if key in keys], token)
         for wake in self._wakes:
             wake.set()
 
     def owed(self) -> int:
         """How many are owed to the channels there are."""
         keys = self._keys()
-        return sum(owed.key in keys for owed in self._box.owed())
+        return sum(owed.key in keys for owed in self._spool.owed())
 
     def deliver(self, within: float = 30.0) -> Delivery:
         """Tell all channels what is owed to them; returns after `within` seconds at the latest, the rest stays owed."""
         until = self._clock.monotonic() + within
-        told: list[Told] = []
+        told: list[Delivered] = []
         threads = [
-            threading.Thread(target=lambda each=channel: told.append(self._tell(each, until)), daemon=True)
+            threading.Thread(target=lambda each=channel: told.append(self._deliver_to(each, until)), daemon=True)
             for channel in self.channels.channels
         ]
         for thread in threads:
@@ -128,19 +128,19 @@ class Outbox:
             wake.clear()  # before it looks: what is put meanwhile wakes it again, and so does `stop`
             if ending.is_set():
                 return
-            told = self._tell(channel, self._clock.monotonic() + _ROUND)
+            told = self._deliver_to(channel, self._clock.monotonic() + _ROUND)
             vain = vain + 1 if told.stopped else 0
             pause = _PAUSES[min(vain, len(_PAUSES)) - 1] * (1 + 0.2 * self._random()) if vain else self._every
             # What is new does not hurry a channel that refuses.
             (ending if vain else wake).wait(pause)
 
-    def _tell(self, channel: Channel, until: float) -> Told:
-        owed = self._box.owed()
+    def _deliver_to(self, channel: Channel, until: float) -> Delivered:
+        owed = self._spool.owed()
         keys = self._keys()
-        self._telling.forget([each for each in owed if each.key not in keys])
+        self._deliverer.forget([each for each in owed if each.key not in keys])
         if not any(each.key == channel.key for each in owed):
-            return Told()
-        return self._telling.tell(channel, until)
+            return Delivered()
+        return self._deliverer.deliver(channel, until)
 
     def _keys(self) -> set[str]:
         return {channel.key for channel in self.channels.channels}

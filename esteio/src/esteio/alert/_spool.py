@@ -1,4 +1,4 @@
-"""Notices that are owed, as files: one for each notice and channel.
+"""The spool: notices that wait for their channel, one file for each notice and channel.
 
 Promises: what was added survives a crash, unless the directory can't be written: then it is kept in memory, and the log
 says so, because a full disk is no reason to tell nobody. Never more than `MOST` files: the oldest successes go first,
@@ -23,7 +23,7 @@ from esteio.alert._notice import Notice
 from esteio.clock import Clock
 from esteio.system import atomic_write, sync_directory
 
-__all__ = ["MOST", "Box", "Owed"]
+__all__ = ["MOST", "Spool", "SpooledNotice"]
 
 MOST = 1000
 _ORDER = ("success", "warning", "failure")
@@ -31,7 +31,7 @@ _logger = logging.getLogger("esteio.alert")
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class SpooledNotice:
     """A notice that the channel `key` has not taken; refused since `refused`, seconds since the epoch."""
 
     name: str
@@ -40,24 +40,24 @@ class Owed:
     refused: float | None = None
 
 
-class Box:
+class Spool:
     """What `directory` holds; made when it is first needed, its parent too."""
 
     def __init__(self, directory: Path, clock: Clock) -> None:
         self._directory = directory
         self._clock = clock
         self._guard = threading.Lock()
-        self._unwritten: dict[str, Owed] = {}
+        self._unwritten: dict[str, SpooledNotice] = {}
         self._claims: dict[str, threading.Lock] = {}
 
     def add(self, notice: Notice, keys: Sequence[str], token: str | None = None) -> None:
         """Owe `notice` to each channel; with the same `token` as one that is owed, it is that one."""
         stamp = f"{max(0, int(notice.at * 1000)):015d}-{token or secrets.token_hex(4)}"
         for key in keys:
-            self._write(Owed(f"{stamp}-{key}.json", key, notice))
+            self._write(SpooledNotice(f"{stamp}-{key}.json", key, notice))
         self._trim()
 
-    def owed(self) -> list[Owed]:
+    def owed(self) -> list[SpooledNotice]:
         """All that is owed, the oldest first."""
         with self._guard:
             found = dict(self._unwritten)
@@ -67,11 +67,11 @@ class Box:
                 found[owed.name] = owed
         return [found[name] for name in sorted(found)]
 
-    def refuse(self, owed: Owed, at: float) -> None:
+    def refuse(self, owed: SpooledNotice, at: float) -> None:
         """Remember that it was refused, for the first time, `at`."""
         self._write(replace(owed, refused=at))
 
-    def remove(self, owed: Owed) -> None:
+    def remove(self, owed: SpooledNotice) -> None:
         """It is owed no more."""
         with self._guard:
             self._unwritten.pop(owed.name, None)
@@ -97,7 +97,7 @@ class Box:
         finally:
             claim.release()
 
-    def _write(self, owed: Owed) -> None:
+    def _write(self, owed: SpooledNotice) -> None:
         record = {"key": owed.key, "refused": owed.refused, "notice": owed.notice.to_json()}
         try:
             self._prepare()
@@ -140,13 +140,13 @@ class Box:
             self.remove(each)
 
 
-def _read(path: Path) -> Owed | None:
+def _read(path: Path) -> SpooledNotice | None:
     """None when it was removed meanwhile, or is no notice."""
     try:
         given = json.loads(path.read_bytes())
         refused = given["refused"]
         notice = Notice.from_json(given["notice"])
-        return Owed(path.name, str(given["key"]), notice, None if refused is None else float(refused))
+        return SpooledNotice(path.name, str(given["key"]), notice, None if refused is None else float(refused))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
