@@ -148,7 +148,7 @@ def test_requests_and_probes_make_one_incident_with_the_cause_that_the_journal_k
     assert set(incident.sources) == {Source.PROBE}, "the failed requests are explained by the database"
     assert incident.down == pytest.approx(30, abs=4)
     now = host.clock.time()
-    left = budget(Objective(), Alerts(tmp_path / "alerts.sqlite").ledger(now), now)
+    left = budget(Objective(), Alerts(tmp_path / "alerts.sqlite").ledger(), now)
     assert (left.tally.total, left.tally.bad) == (50, 40)
 
 
@@ -240,7 +240,7 @@ def test_in_maintenance_nothing_opens_and_its_downtime_is_apart(tmp_path: Path) 
     [incident] = Alerts(tmp_path / "alerts.sqlite").incidents()
     assert incident.maintenance
     now = host.clock.time()
-    assert Alerts(tmp_path / "alerts.sqlite").ledger(now).over(3600, now).down == 0
+    assert Alerts(tmp_path / "alerts.sqlite").ledger().over(3600, now).down == 0
 
 
 def test_a_process_that_died_is_told_at_once_and_one_that_keeps_dying_wakes_somebody(tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_who_was_away_with_everything_else_says_so_when_it_is_back(tmp_path: Pat
 def test_a_store_that_is_damaged_or_locked_keeps_nobody_from_being_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("esteio.alert.monitor._store._PATIENCE", 0.01)
+    monkeypatch.setattr("esteio.alert.monitor._file._PATIENCE", 0.01)
     (tmp_path / "alerts.sqlite").write_bytes(b"no database" * 1000)
     host = Host(tmp_path)
     host.rounds(4)

@@ -66,7 +66,7 @@ def test_whatever_dies_is_told_within_seconds_with_what_it_was(
         with Service("--workers", "2", **variaveis) as servico:
             servico.pronto()
             alertas = Alerts(dados / "alerts.sqlite")
-            espera(lambda: alertas.path.exists() and bool(alertas.ledger(time.time()).over(600, time.time()).seen))
+            espera(lambda: alertas.path.exists() and bool(alertas.ledger().over(600, time.time()).seen))
             worker = next(p for p in servico.descendentes() if "spawn_main" in " ".join(p.cmdline()))
             for nome, morto, prazo in (
                 ("worker:died", worker, 10),

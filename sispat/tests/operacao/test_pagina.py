@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import re
+import time
+from pathlib import Path
 
 from aplicacao import abrir
 
+from esteio.alert.monitor import AlertStore
+from esteio.alert.objectives import Minute
+from esteio.alert.rules import Alert
 from esteio.postgres import Dsn
 
 TOKEN = "so-para-quem-opera"
@@ -57,6 +62,39 @@ async def test_anybody_sees_whether_the_service_works_and_nothing_of_its_inside_
     assert summary.json()["status"] == "down"
     for inside in ("postgres", "127.0.0.1", "disk", "Banco"):
         assert inside not in page.text + badge.text + summary.text
+
+
+async def test_an_administrator_acknowledges_and_silences_an_alert_and_the_audit_tells(
+    cidade: Dsn, tmp_path: Path
+) -> None:
+    now, store = time.time(), AlertStore(tmp_path / "alerts.sqlite")
+    firing = Alert("disk:low", 1.0, bad=True, bad_since=now - 60, firing_since=now - 50, told=("a",))
+    assert store.save(now, {"disk:low": firing}, minutes=[Minute(int(now), 1000, 0)])
+    store.close()
+    async with abrir(cidade, data_dir=tmp_path) as c:
+        await c.post("/api/auth/login", json={"email": "admin@demo.local", "password": "demo"})
+        page = (await c.get("/operacao")).text
+        assert "o disco está enchendo" in page
+        assert "Margem de falhas de 30 dias" in page
+        token = re.findall(r'action="/operacao/alerts">.*?name="token" value="([^"]+)"', page)[0]
+        form = {"alert": "disk:low", "token": token}
+        for order, shown in (
+            ({"order": "acknowledge"}, "assumido por "),
+            ({"order": "silence", "minutes": "480"}, "<h3>Silêncios</h3>"),
+            ({"order": "end-silence"}, "assumido por "),
+        ):
+            done = await c.post("/operacao/alerts", data=form | order)
+            assert done.status_code == 303, done.text
+            assert shown in (await c.get("/operacao")).text, order
+        assert "<h3>Silêncios</h3>" not in (await c.get("/operacao")).text
+        assert (await c.post("/operacao/alerts", data=form | {"order": "acknowledge", "token": "x"})).status_code == 403
+        audit = (await c.get("/auditoria")).text
+        for verb in ("Assumiu o alerta", "Silenciou o alerta", "Encerrou o silêncio do alerta"):
+            assert verb in audit, verb
+        assert (await c.get("/api/health/alerts")).json()["firing"][0]["acknowledgedBy"]
+    async with abrir(cidade, "gestor@demo.local", data_dir=tmp_path) as c:
+        assert (await c.post("/operacao/alerts", data=form | {"order": "acknowledge"})).status_code == 403
+        assert (await c.get("/api/health/alerts")).status_code == 403
 
 
 async def test_an_administrator_isolates_a_circuit_with_the_pages_form_and_the_audit_tells(cidade: Dsn) -> None:

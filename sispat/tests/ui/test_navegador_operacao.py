@@ -25,7 +25,7 @@ def test_without_scripts_everything_is_there_also_on_a_phone(aba) -> None:
         pagina.goto("/operacao")
         verdict = pagina.get_by_role("status").inner_text()
         assert verdict.startswith(("Tudo funciona", "Funciona, mas precisa de atenção"))
-        assert pagina.get_by_role("heading", level=2).count() == 8
+        assert pagina.get_by_role("heading", level=2).count() == 9
         assert pagina.evaluate("document.documentElement.scrollWidth") == 360, "tables scroll by themselves"
         pagina.get_by_role("link", name="90d").click()
         pagina.wait_for_url("**/operacao?window=90d")

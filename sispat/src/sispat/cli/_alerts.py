@@ -55,7 +55,7 @@ def listar() -> None:
         typer.echo(
             _("Silêncio: %(pattern)s até %(until)s (%(by)s)", pattern=silence.pattern, until=until, by=silence.by)
         )
-    left = budget(Objective(), alerts.ledger(now), now).left
+    left = budget(Objective(), alerts.ledger(), now).left
     if left is not None:
         typer.echo(_("Margem de falhas que resta dos últimos 30 dias: %(left)s %%", left=f"{100 * left:.0f}"))
 

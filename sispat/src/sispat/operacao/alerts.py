@@ -19,7 +19,7 @@ from sispat.http.maintenance import maintenance_switch
 from sispat.kernel.i18n import _, using
 from sispat.settings import Settings
 
-__all__ = ["alert_monitor", "alert_words", "alerts_of", "watched_checks"]
+__all__ = ["alert_monitor", "alert_titles", "alert_words", "alerts_of", "watched_checks"]
 
 Problems = Callable[[], tuple[tuple[str, str], ...] | None]
 
@@ -76,7 +76,7 @@ def alert_words(settings: Settings, words: NoticeWords) -> AlertWords:
                 Kind.REPEATED: _("AINDA há um problema"),
                 Kind.ESCALATED: _("NINGUÉM assumiu"),
             },
-            titles=_titles(),
+            titles=alert_titles(),
             many=_("{kind}: {title}, e mais {more}"),
             line=_("{title} ({name}), desde {since}"),
             lasted=_(", por {duration}"),
@@ -89,7 +89,8 @@ def alert_words(settings: Settings, words: NoticeWords) -> AlertWords:
         )
 
 
-def _titles() -> dict[str, str]:
+def alert_titles() -> dict[str, str]:
+    """What each alert says, in the language in use, by its name."""
     burn = _("a margem de falhas está sendo gasta depressa demais")
     slow = _("pedidos demais demoram mais de 1 s")
     return {

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from esteio.health import HistoryReader, Sampler
 from esteio.postgres import DatabaseUnavailable, PoolExhausted
 from esteio.postgres.prometheus import export_database
-from esteio.web import Measure, health_metrics_route
+from esteio.web import Measure, health_alerts_route, health_metrics_route
 from esteio.web.limits import RuleSet
 from esteio.web.metrics import Exports, metrics_route
 from esteio.web.operations import operations_routes
@@ -24,7 +24,8 @@ from sispat.http.maintenance import UnderMaintenance
 from sispat.http.service import Service
 from sispat.kernel.i18n import _, language
 from sispat.operacao.access import admit
-from sispat.operacao.circuits import order_token, permit
+from sispat.operacao.alerts import alert_titles, alerts_of
+from sispat.operacao.orders import order_token, permit
 
 __all__ = ["PAGE", "PUBLIC_PAGE", "measuring", "operation_routes"]
 
@@ -50,9 +51,11 @@ def operation_routes(service: Service) -> list[Route]:
     settings = service.settings
     history = HistoryReader(history_file(settings)) if settings.enable_health_monitor else None
     backups = operator_state_file(settings) if settings.backup else None
+    alerts = alerts_of(settings) if settings.enable_health_monitor else None
     return [
         metrics_route(service.measurements, path="/metrics", allow=_for_programs, history=history, backups=backups),
         health_metrics_route(service.measurements, history, path="/api/health/metrics", allow=_for_programs),
+        *([health_alerts_route(alerts, path="/api/health/alerts", allow=_for_programs)] if alerts is not None else ()),
         *operations_routes(
             service.health,
             service.measurements,
@@ -67,6 +70,8 @@ def operation_routes(service: Service) -> list[Route]:
             timezone=settings.timezone,
             permit=permit,
             token=order_token,
+            alerts=alerts,
+            titles=lambda _tag: alert_titles(),
         ),
         *status_routes(
             service.health,

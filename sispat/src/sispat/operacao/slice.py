@@ -7,8 +7,8 @@ from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import Entity
 from sispat.kernel.i18n import lazy
 from sispat.operacao import rules
-from sispat.operacao.circuits import ENTITY
 from sispat.operacao.measuring import PAGE
+from sispat.operacao.orders import ALERT, CIRCUIT
 
 __all__ = ["SLICE"]
 
@@ -18,7 +18,13 @@ SLICE = Slice(
     routes=Routes(),
     menu=[MenuEntry(90, PAGE, lazy("Operação"), rules.VER)],
     actions=rules.ACTIONS,
-    entities=[Entity(ENTITY, lazy("Circuito"))],
-    labels={"circuito": lazy("Circuito")},
-    verbs={"isolar_circuito": lazy("Isolou o circuito"), "restabelecer_circuito": lazy("Restabeleceu o circuito")},
+    entities=[Entity(CIRCUIT, lazy("Circuito")), Entity(ALERT, lazy("Alerta"))],
+    labels={"circuito": lazy("Circuito"), "alerta": lazy("Alerta"), "minutos": lazy("Minutos")},
+    verbs={
+        "isolar_circuito": lazy("Isolou o circuito"),
+        "restabelecer_circuito": lazy("Restabeleceu o circuito"),
+        "assumir_alerta": lazy("Assumiu o alerta"),
+        "silenciar_alerta": lazy("Silenciou o alerta"),
+        "encerrar_silencio": lazy("Encerrou o silêncio do alerta"),
+    },
 )

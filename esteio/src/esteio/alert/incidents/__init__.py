@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from esteio.alert.incidents._incident import CAUSES, Evidence, Incident, Sight, Source, Spacing, follow
 from esteio.alert.incidents._uptime import PERIODS, Reliability, Uptime, reliability, uptime
+from esteio.alert.incidents._words import CAUSE_WORDS, SOURCE_WORDS
 
 __all__ = [
     "CAUSES",
+    "CAUSE_WORDS",
     "PERIODS",
+    "SOURCE_WORDS",
     "Evidence",
     "Incident",
     "Reliability",

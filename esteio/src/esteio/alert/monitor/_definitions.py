@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from esteio.alert.incidents import Evidence, Source
-from esteio.alert.objectives import Ledger, Objective, burn_rules, burn_signals, burns, tail
+from esteio.alert.objectives import AVAILABILITY, LATENCY, Ledger, Objective, burn_rules, burn_signals, burns, tail
 from esteio.alert.rules import Condition, Rule, Severity, Signal
 from esteio.health import Result, Status
 from esteio.health.series import Family, WorkerReading
@@ -23,8 +23,6 @@ _LATELY = 60.0  # seconds for which something that happened is still a signal: l
 _LOOP, _LOOP_OF = 300.0, 3  # as many deaths of one process within as many seconds are a crash loop
 _ERRORS, _ERRORS_OF = 0.05, 300.0  # the guide's 5 %, over five minutes
 _SURELY = 0.005
-_AVAILABILITY = Objective()
-_LATENCY = Objective("latency", 0.99, "slow")
 _WELL, _BAD, _UNKNOWN = Condition.WELL, Condition.BAD, Condition.UNKNOWN
 
 
@@ -56,7 +54,7 @@ class Definition:
 
 
 def service_definitions(
-    checks: Sequence[str], *, availability: Objective = _AVAILABILITY, latency: Objective = _LATENCY,
+    checks: Sequence[str], *, availability: Objective = AVAILABILITY, latency: Objective = LATENCY,
     memory: float = 400.0, cpu: float = 80.0, database_ms: float = 1000.0, backups: bool = True,
     processes: Sequence[str] = ("worker", "operator", "PostgreSQL"),
 ) -> list[Definition]:  # fmt: skip

@@ -16,6 +16,7 @@ from esteio.alert._outbox import Outbox
 from esteio.alert.incidents import Evidence, Incident, Sight, Source, follow
 from esteio.alert.journal import Journal, JournalReader
 from esteio.alert.monitor._definitions import Definition, View
+from esteio.alert.monitor._records import BackupRecord
 from esteio.alert.monitor._requests import RequestCounter
 from esteio.alert.monitor._store import AlertStore
 from esteio.alert.monitor._words import ALERT_ENGLISH, AlertWords, alert_notice
@@ -57,7 +58,7 @@ class Watched:
     """What it looks at: the newest `report` and its moment (Unix seconds), what the workers measured, whether the service is
 
     closed for maintenance, the problems of the backups by code and sentence (None: nobody knows), and what else `happened`
-    since a moment: it is asked when an incident begins.
+    since a moment: it is asked when an incident begins. `backups` are those that are known now, kept for the report.
     """
 
     report: Callable[[], tuple[Report, float] | None]
@@ -65,6 +66,7 @@ class Watched:
     closed: Callable[[], bool] = lambda: False
     problems: Callable[[], tuple[tuple[str, str], ...] | None] = lambda: None
     happened: Callable[[float], Iterable[Evidence]] = lambda _: ()
+    backups: Callable[[], Iterable[BackupRecord]] = lambda: ()
 
 
 class AlertMonitor:
@@ -105,6 +107,7 @@ class AlertMonitor:
         self._requests = RequestCounter()
         self._happened: tuple[Evidence, ...] = ()
         self._unwritten: dict[int, Minute] = {}
+        self._backups: dict[str, BackupRecord] = {}  # as they are in the file
         self._failing_since: float | None = None
         self._began: float | None = None  # monotonic
         self._were_well: set[str] = set()
@@ -266,15 +269,17 @@ class AlertMonitor:
             _logger.log(_log_level(message), "%s", notice.subject)
         before, self._book = self._book, book
         due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
+        backups = {each.name: each for each in self._watched.backups()} if due else self._backups
         turned = tuple((each.number, each.open) for each in incidents[-1:]) or self._turned
         if not (due or notices or heard or turned != self._turned or _decided(before.alerts, book.alerts)):
             return
         minutes = sorted(self._unwritten.values(), key=lambda minute: minute.at)
         told = [(notice, keys) for notice, keys in notices if keys]
+        fresh = [each for name, each in backups.items() if self._backups.get(name) != each]
         current = () if self._incident is None else (self._incident,)
         changed = {each.number: each for each in (*incidents, *current)}.values()
-        if self._store.save(now, book.alerts, changed, told, minutes, heard=heard):
-            self._saved_at, self._turned = self._clock.monotonic(), turned
+        if self._store.save(now, book.alerts, changed, told, minutes, heard=heard, backups=fresh):
+            self._saved_at, self._turned, self._backups = self._clock.monotonic(), turned, backups
             self._unwritten = {minute.at: minute for minute in minutes[-1:]}
             self._hand_over()
         elif self._outbox is not None:  # to tell twice after a crash is better than not to tell

@@ -1,69 +1,43 @@
-"""Alerts, incidents, minutes and notices on their way, in an SQLite file on this host.
+"""Alerts, incidents, minutes and notices on their way, as the monitor writes them into an SQLite file on this host.
 
 Promises: what belongs to one round is written in one transaction and is on the disk when `save` returns (synchronous=FULL).
-One process writes the state; silences and acknowledgements may be written by any. A file that is damaged is set aside, said,
-and begun anew; while the disk is full or the file locked, `save` says False and nothing is lost from memory.
+One process writes the state; silences and acknowledgements may be written by any (`Alerts`). A file that is damaged is set
+aside, said, and begun anew; while the disk is full or the file locked, `save` says False and nothing is lost from memory.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from esteio.alert._notice import Notice
 from esteio.alert.incidents import Incident
-from esteio.alert.objectives import Ledger, Minute
+from esteio.alert.monitor._file import open_alerts
+from esteio.alert.monitor._records import BackupRecord, Pending, Stored
+from esteio.alert.objectives import Minute
 from esteio.alert.rules import Alert, Silence
 from esteio.outage_log import OutageLog
 
-__all__ = ["AlertStore", "Alerts", "Pending", "Stored"]
+__all__ = ["AlertStore"]
 
-_VERSION = 1
-_PATIENCE = 0.5  # seconds for a lock: a round must not wait longer for one than for the next round
 _KEEP_MINUTES = 31 * 86_400
 _MOST_INCIDENTS = 10_000
+_MOST_BACKUPS = 10_000
+# From the newest hour that is there on: it may have been cut short, and an older release writes minutes alone.
+_HOURS_OF_MINUTES = """
+insert or replace into hour
+    select at / 3600 * 3600 as hour, sum(requests), sum(failed), sum(slow), sum(seen), sum(down) from minute
+    where at >= coalesce((select max(at) from hour), 0) group by hour
+"""
 _logger = logging.getLogger("esteio.alert")
 _outage = OutageLog(_logger)
 _T = TypeVar("_T")
-
-_SCHEMA = """
-create table alert (name text primary key, state text not null) without rowid;
-create table incident (number integer primary key, state text not null);
-create table minute (at integer primary key, requests integer not null, failed integer not null, slow integer not null,
-    seen real not null, down real not null);
-create table pending (id integer primary key autoincrement, notice text not null, keys text not null);
-create table silence (id integer primary key autoincrement, pattern text not null, until real not null, by text not null,
-    why text not null);
-create table acknowledgement (name text primary key, by text not null) without rowid;
-create table round (at real not null, ended integer not null);
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A notice for the channels `keys` that is not in the outbox yet; `id` never comes again."""
-
-    id: int
-    notice: Notice
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What was there when the file was opened. `at`: the last round, Unix seconds; `ended`: in order."""
-
-    alerts: Mapping[str, Alert] = field(default_factory=dict)
-    last_incident: Incident | None = None
-    minutes: Sequence[Minute] = ()
-    at: float | None = None
-    ended: bool = True
 
 
 class AlertStore:
@@ -82,7 +56,7 @@ class AlertStore:
     def save(
         self, at: float, alerts: Mapping[str, Alert], incidents: Iterable[Incident] = (),
         notices: Sequence[tuple[Notice, tuple[str, ...]]] = (), minutes: Iterable[Minute] = (), *, heard: Iterable[str] = (),
-        ended: bool = False,
+        backups: Iterable[BackupRecord] = (), ended: bool = False,
     ) -> bool:  # fmt: skip
         """Write what changed, all of it or nothing; whether it is on the disk. `heard`: acknowledgements that were."""
         changed = {name: alert for name, alert in alerts.items() if self._alerts.get(name) != alert}
@@ -102,6 +76,7 @@ class AlertStore:
                     [(notice.to_json(), json.dumps(keys)) for notice, keys in notices],
                 )
                 _write_minutes(connection, minutes)
+                _write_backups(connection, backups)
                 connection.execute("delete from round")
                 connection.execute("insert into round values (?, ?)", [at, ended])
             return True
@@ -158,7 +133,7 @@ class AlertStore:
         for _ in range(2):
             try:
                 if self._connection is None:
-                    self._connection = _open(self.path)
+                    self._connection = open_alerts(self.path)
                 return work(self._connection)
             except (sqlite3.Error, OSError, ValueError, TypeError, KeyError) as error:
                 self.close()
@@ -178,92 +153,27 @@ class AlertStore:
                 self.path.with_name(self.path.name + end).unlink(missing_ok=True)
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    made = not path.exists()
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level="IMMEDIATE", check_same_thread=False)
-    try:
-        if made:
-            os.chmod(path, 0o600)
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")  # what was decided is told even if the power goes now
-        (version,) = connection.execute("pragma user_version").fetchone()
-        if version != _VERSION:
-            if version or connection.execute("select count(*) from sqlite_master").fetchone() != (0,):
-                raise sqlite3.DatabaseError(f"it holds no alerts of version {_VERSION}")
-            connection.executescript(f"begin; {_SCHEMA} pragma user_version = {_VERSION}; commit;")
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
 def _write_minutes(connection: sqlite3.Connection, minutes: Iterable[Minute]) -> None:
     rows = [(m.at, m.requests, m.failed, m.slow, m.seen, m.down) for m in minutes]
     if rows:
         connection.executemany("insert or replace into minute values (?, ?, ?, ?, ?, ?)", rows)
         connection.execute("delete from minute where at < ?", [rows[-1][0] - _KEEP_MINUTES])
+        connection.execute(_HOURS_OF_MINUTES)
         connection.execute(
             "delete from incident where number <= (select max(number) from incident) - ?", [_MOST_INCIDENTS]
+        )
+
+
+def _write_backups(connection: sqlite3.Connection, backups: Iterable[BackupRecord]) -> None:
+    rows = [(each.name, each.began, json.dumps(asdict(each))) for each in backups]
+    if rows:
+        connection.executemany("insert or replace into backup values (?, ?, ?)", rows)
+        connection.execute(
+            "delete from backup where name not in (select name from backup order by began desc limit ?)",
+            [_MOST_BACKUPS],
         )
 
 
 def _silences(connection: sqlite3.Connection, now: float) -> tuple[Silence, ...]:
     rows = connection.execute("select pattern, until, by, why from silence where until > ? order by id", [now])
     return tuple(Silence(*row) for row in rows)
-
-
-class Alerts:
-    """What people see of the file at `path`, and do there, from any process; what can't be read is empty."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def firing(self) -> list[Alert]:
-        """The alerts that fire, the oldest first."""
-        found = [Alert.from_json(json.loads(state)) for (state,) in self._ask("select state from alert")]
-        return sorted((each for each in found if each.firing), key=lambda each: each.firing_since or 0.0)
-
-    def incidents(self, since: float = 0.0, most: int = 100) -> list[Incident]:
-        """Those that ended after `since`, Unix seconds, or go on; the newest first."""
-        rows = self._ask("select state from incident order by number desc limit ?", most)
-        found = [Incident.from_json(json.loads(state)) for (state,) in rows]
-        return [each for each in found if each.ended is None or each.ended >= since]
-
-    def ledger(self, now: float) -> Ledger:
-        """The minutes of the last 31 days, for `budget` and `burns`."""
-        rows = self._ask(
-            "select at, requests, failed, slow, seen, down from minute where at >= ? order by at", now - _KEEP_MINUTES
-        )
-        return Ledger(Minute(*row) for row in rows)
-
-    def silences(self, now: float) -> tuple[Silence, ...]:
-        """Those that hold at `now`, Unix seconds."""
-        rows = self._ask("select pattern, until, by, why from silence where until > ? order by id", now)
-        return tuple(Silence(*row) for row in rows)
-
-    def silence(self, silence: Silence) -> None:
-        """Nobody is told of what it covers until it ends; one of the same pattern is replaced. OSError, sqlite3.Error."""
-        with closing(_open(self.path)) as connection, connection:
-            connection.execute("delete from silence where pattern = ?", [silence.pattern])
-            connection.execute(
-                "insert into silence (pattern, until, by, why) values (?, ?, ?, ?)",
-                [silence.pattern, silence.until, silence.by, silence.why],
-            )
-
-    def acknowledge(self, name: str, by: str) -> None:
-        """Somebody looks after the alert `name` that fires; KeyError when it doesn't. OSError, sqlite3.Error."""
-        if name not in {alert.name for alert in self.firing()}:
-            raise KeyError(name)
-        with closing(_open(self.path)) as connection, connection:
-            connection.execute("insert or replace into acknowledgement values (?, ?)", [name, by])
-
-    def _ask(self, statement: str, *parameters: object) -> list[Any]:
-        if not self.path.exists():
-            return []
-        try:
-            uri = f"{self.path.absolute().as_uri()}?mode=ro"
-            with closing(sqlite3.connect(uri, uri=True, timeout=0.5)) as connection:
-                return connection.execute(statement, parameters).fetchall()
-        except sqlite3.Error as error:
-            _outage.failed("alerts", f"{self.path} cannot be read: {error}")
-            return []

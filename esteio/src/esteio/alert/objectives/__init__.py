@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from esteio.alert.objectives._bound import lower_bound, tail
 from esteio.alert.objectives._burn import (
+    AVAILABILITY,
+    LATENCY,
     WINDOWS,
     Budget,
     Burn,
@@ -18,15 +20,18 @@ from esteio.alert.objectives._burn import (
     burn_signals,
     burns,
 )
-from esteio.alert.objectives._ledger import Ledger, Minute, Tally
+from esteio.alert.objectives._ledger import Ledger, Minute, Sums, Tally
 
 __all__ = [
+    "AVAILABILITY",
+    "LATENCY",
     "WINDOWS",
     "Budget",
     "Burn",
     "Ledger",
     "Minute",
     "Objective",
+    "Sums",
     "Tally",
     "Window",
     "budget",

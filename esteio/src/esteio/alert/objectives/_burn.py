@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from esteio.alert.objectives._bound import tail
-from esteio.alert.objectives._ledger import Ledger, Minute, Tally
+from esteio.alert.objectives._ledger import Minute, Sums, Tally
 from esteio.alert.rules import Condition, Rule, Severity, Signal
 
-__all__ = ["WINDOWS", "Budget", "Burn", "Objective", "Window", "budget", "burn_rules", "burn_signals", "burns"]
+__all__ = [
+    "AVAILABILITY", "LATENCY", "WINDOWS", "Budget", "Burn", "Objective", "Window", "budget", "burn_rules", "burn_signals",
+    "burns",
+]  # fmt: skip
 
 # Surer than usual: each minute asks anew, and what is asked often enough is once in a while answered wrongly.
 _CONFIDENCE = 0.995
@@ -42,6 +45,11 @@ class Objective:
         if minute.requests or self.counts != "failed":  # no probe says how slow the requests of people were
             return Tally(minute.requests, minute.failed if self.counts == "failed" else minute.slow)
         return Tally(minute.seen, minute.down, timed=True)
+
+
+AVAILABILITY = Objective()
+LATENCY = Objective("latency", 0.99, "slow")
+"""99 % of the requests take at most a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +103,7 @@ class Budget:
     left: float | None
 
 
-def budget(objective: Objective, ledger: Ledger, now: float, *, by_time: bool = False) -> Budget:
+def budget(objective: Objective, ledger: Sums, now: float, *, by_time: bool = False) -> Budget:
     """What is left of the period that ends `now`, Unix seconds; `by_time`: of the seconds that the probes saw."""
     total = ledger.over(objective.period, now)
     tally = Tally(total.seen, total.down, timed=True) if by_time else objective.tally(total)
@@ -103,12 +111,12 @@ def budget(objective: Objective, ledger: Ledger, now: float, *, by_time: bool = 
     return Budget(objective, tally, allowed, 1 - tally.bad / allowed if allowed else None)
 
 
-def burns(objective: Objective, ledger: Ledger, now: float, windows: Sequence[Window] = WINDOWS) -> list[Burn]:
+def burns(objective: Objective, ledger: Sums, now: float, windows: Sequence[Window] = WINDOWS) -> list[Burn]:
     """How fast the budget goes in each window that ends `now`, Unix seconds."""
     return [_burn(objective, window, ledger, now) for window in windows]
 
 
-def _burn(objective: Objective, window: Window, ledger: Ledger, now: float) -> Burn:
+def _burn(objective: Objective, window: Window, ledger: Sums, now: float) -> Burn:
     long = objective.tally(ledger.over(window.long, now))
     threshold = window.factor(objective) * objective.allowed
     ratio = long.ratio
@@ -120,7 +128,7 @@ def _burn(objective: Objective, window: Window, ledger: Ledger, now: float) -> B
     return Burn(objective, window, ratio / objective.allowed, long, burning)
 
 
-def _still(objective: Objective, window: Window, ledger: Ledger, now: float, threshold: float) -> bool:
+def _still(objective: Objective, window: Window, ledger: Sums, now: float, threshold: float) -> bool:
     short = objective.tally(ledger.over(window.short, now))
     return short.ratio is not None and short.ratio > threshold
 

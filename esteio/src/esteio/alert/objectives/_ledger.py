@@ -8,8 +8,9 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
-__all__ = ["Ledger", "Minute", "Tally"]
+__all__ = ["Ledger", "Minute", "Sums", "Tally"]
 
 _MINUTE = 60
 _TRIM = 1440  # minutes that may be there beyond what is kept, so that it isn't cut at each of them
@@ -50,6 +51,13 @@ class Tally:
     def ratio(self) -> float | None:
         """The share that was bad; None of nothing."""
         return self.bad / self.total if self.total else None
+
+
+class Sums(Protocol):
+    """Minutes, wherever they are kept."""
+
+    def over(self, seconds: float, now: float) -> Minute:
+        """The sum over the last `seconds` before `now`, Unix seconds; the minute in which they begin counts whole."""
 
 
 class Ledger:

@@ -3,7 +3,8 @@
 Promises: it is server-rendered and whole without scripts, dark and light, and says of everything how old it is; what nobody
 knows is "unknown". It needs neither the database nor anything else it reports on. With scripts it renews itself by server-sent
 events; a stream ends when its worker drains. Reading happens in a thread. It shows much of the inside: `allow` is asked for
-each of its addresses but the style and the script. Orders for circuits reach all workers of the host, and later ones.
+each of its addresses but the style and the script. Orders for circuits reach all workers of the host, and later
+ones; orders for alerts reach the monitor that decides.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from esteio.alert.monitor import Alerts
 from esteio.health import HistoryReader, Measurements, Monitor, Report
 from esteio.limit.headers import language as preferred
 from esteio.maintenance import Maintenance
 from esteio.serve import lifecycle
+from esteio.web.operations._alert_order import alert_order_routes
 from esteio.web.operations._facts import WINDOWS, gather
 from esteio.web.operations._order import Permit, carry_out, read_order
 from esteio.web.operations._page import page
@@ -58,15 +61,19 @@ def operations_routes(
     timezone: str = "UTC",
     permit: Permit | None = None,
     token: Callable[[Request], str | None] = lambda _: "",
+    alerts: Alerts | None = None,
+    titles: Callable[[str], Mapping[str, str]] = lambda _: {},
 ) -> list[Route]:
     """Routes of the page at `path`.
 
-    With `permit` circuits have buttons. It is asked in place of `allow` before an order is carried out, with the request and
-    its form (`circuit`, `order`, `token`), and keeps what an audit wants to know: what it returns is answered instead.
+    With `permit` circuits and alerts have buttons. It is asked in place of `allow` before an order is carried out, with the
+    request and its form (`circuit` or `alert`, `order`, `token`), and keeps what an audit wants to know. It returns the name
+    of who gives the order, or what is answered instead.
     `token(request)` is what the form carries so that no other site can send it, None where this person may give no orders.
     A form that a browser says another site sent is refused in any case.
 
     `history`: what a `HostMonitor` writes. `backups`: the file in which `esteio backup agent` says how they are.
+    `alerts`: what an `AlertMonitor` writes; `titles(language)`: what alerts say, by their names.
     `names(language)`: what people call the checks. `language(request)`: "pt-BR" or "en"; without it Accept-Language
     decides. `allow` is asked first: what it returns is answered instead, None lets the request in.
     """
@@ -93,19 +100,22 @@ def operations_routes(
             names=names(words.tag),
             zone=zone,
             orders=_orders(request),
+            alerts=alerts,
+            titles=titles(words.tag),
         )
         return Response(html, media_type="text/html", headers={**_HEADERS, "Content-Language": words.tag})
 
     def _orders(request: Request) -> Orders | None:
         given = token(request) if permit is not None else None
-        return None if given is None else Orders(f"{path}/circuits", given)
+        return None if given is None else Orders(path, given)
 
     async def order(request: Request) -> Response:
         form = await read_order(request)
         if isinstance(form, Response):
             return form
-        if (refusal := await permit(request, form) if permit is not None else None) is not None:
-            return refusal
+        assert permit is not None  # without it there is no such route
+        if isinstance(by := await permit(request, form), Response):
+            return by
         await carry_out(measurements, form)
         return RedirectResponse(path, 303)
 
@@ -118,6 +128,7 @@ def operations_routes(
         Route(path, show, methods=["GET"]),
         Route(f"{path}/events", events, methods=["GET"]),
         *([Route(f"{path}/circuits", order, methods=["POST"])] if permit is not None else ()),
+        *alert_order_routes(path, alerts, permit),
         *(Route(f"{path}/{name}", _static(name, kind), methods=["GET"]) for name, kind in _STATIC.items()),
     ]
 
@@ -136,12 +147,29 @@ def render(
     names: Mapping[str, str] | None = None,
     zone: ZoneInfo | None = None,
     orders: Orders | None = None,
+    alerts: Alerts | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> str:
     """The page as it is now; blocks while it reads."""
     facts = gather(
-        measurements, history, report, window if window in WINDOWS else "24h", closed=closed, backups=backups
+        measurements,
+        history,
+        report,
+        window if window in WINDOWS else "24h",
+        closed=closed,
+        backups=backups,
+        alerts=alerts,
     )
-    return page(facts, words, path=path, title=title, names=names or {}, zone=zone or ZoneInfo("UTC"), orders=orders)
+    return page(
+        facts,
+        words,
+        path=path,
+        title=title,
+        names=names or {},
+        zone=zone or ZoneInfo("UTC"),
+        orders=orders,
+        titles=titles,
+    )
 
 
 class _Streams:

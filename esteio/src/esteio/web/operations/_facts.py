@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from esteio.alert.monitor import Alerts
 from esteio.health import HistoryReader, Measurements, Report
 from esteio.health.series import FIVE_MINUTES, Interval, Mark, Point, Reading
+from esteio.web._alerts import AlertFacts, read_alerts
 from esteio.web._watched import read_backups
 
 __all__ = ["WINDOWS", "Facts", "gather"]
@@ -42,11 +44,13 @@ class Facts:
     """Of 90 days, the newest last."""
     latest: Mapping[str, Point] = field(default_factory=dict)
     """The newest value of each series that is not older than three minutes."""
+    alerts: AlertFacts | None = None
+    """None where nobody is to decide."""
 
 
 def gather(
     measurements: Measurements, history: HistoryReader | None, report: Report, window: str, *, closed: bool,
-    backups: Path | None,
+    backups: Path | None, alerts: Alerts | None = None,
 ) -> Facts:  # fmt: skip
     """Read it all; of what can't be read there is nothing."""
     now = time.time()
@@ -56,6 +60,7 @@ def gather(
         _series(history, window, now) if history else {}, measurements.read(), read_backups(backups) if backups else None,
         history.marks(now - WINDOWS["90d"]) if history else (),
         {name: points[-1] for name, points in history.minutes(now - _FRESH).items()} if history else {},
+        read_alerts(alerts, now) if alerts is not None else None,
     )  # fmt: skip
 
 

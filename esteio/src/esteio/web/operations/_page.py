@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from esteio.health import Report, Status
 from esteio.health.series import SERVICE, Interval, Mark, Point, State, availability, shares
+from esteio.web.operations._alerts import alert_section
 from esteio.web.operations._charts import line_chart, strip
 from esteio.web.operations._facts import WINDOWS, Facts
 from esteio.web.operations._tables import (
@@ -63,12 +64,16 @@ def _causes(report: Report, found: Sequence[str], names: Mapping[str, str]) -> s
 
 def page(
     facts: Facts, words: Words, *, path: str, title: str, names: Mapping[str, str], zone: ZoneInfo,
-    orders: Orders | None = None,
+    orders: Orders | None = None, titles: Mapping[str, str] | None = None, report: str | None = None,
 ) -> str:  # fmt: skip
-    """The whole document; `names` are what people call the checks. With `orders` circuits have buttons."""
+    """The whole document; `names` are what people call the checks, `titles` what alerts say, by their names.
+
+    With `orders` circuits and alerts have buttons; `report` is the address of the monthly report.
+    """
     kind, sentence = verdict(facts, words, names)
     heading = f"{title} · {words['title']}" if title else words["title"]
     parts = [
+        *_alerts(facts, words, titles or {}, zone, orders, report),
         _section(words["services"], _windows(facts, words, path) + _services(facts, words, names, zone)),
         _section(
             words["requests"],
@@ -96,6 +101,15 @@ def page(
 {"".join(parts)}
 </main></body></html>
 """
+
+
+def _alerts(
+    facts: Facts, words: Words, titles: Mapping[str, str], zone: ZoneInfo, orders: Orders | None, report: str | None
+) -> list[str]:
+    if facts.alerts is None:
+        return []
+    shown = alert_section(facts.alerts, words, titles, facts.marks, facts.now, zone, orders, report)
+    return [f'<section id="alerts"><h2>{escape(words["alerts"])}</h2>{shown}</section>']
 
 
 def _age(facts: Facts, words: Words, zone: ZoneInfo) -> str:

@@ -33,7 +33,7 @@ Row = Sequence[str]
 
 
 class Orders(NamedTuple):
-    """Where the buttons of circuits lead, and what a form of ours carries so that no other site can send it."""
+    """Below which address the forms of buttons lead, and what a form of ours carries so that no other site can send it."""
 
     path: str
     token: str
@@ -111,7 +111,7 @@ def _buttons(words: Words, orders: Orders, name: str) -> str:
         for said in [words[f"order_{order}"]]
     )
     return (
-        f'<form class="orders" method="post" action="{orders.path}">'
+        f'<form class="orders" method="post" action="{escape(orders.path)}/circuits">'
         f'<input type="hidden" name="circuit" value="{escape(name)}">'
         f'<input type="hidden" name="token" value="{escape(orders.token)}">{pressed}</form>'
     )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from esteio.health import Status
 from esteio.health.series import State
+from esteio.web.operations._alert_words import ENGLISH, PORTUGUESE
 
 __all__ = ["LANGUAGES", "Words"]
 
@@ -163,6 +164,7 @@ _PT = Words(
         "no_host": "Nada foi medido nos últimos minutos.",
         "window_reach": "Restaurável",
         "reach": "de {begin} a {end}",
+        **PORTUGUESE,
     },
     {Status.PASS: "bem", Status.WARN: "atenção", Status.FAIL: "falha", Status.UNKNOWN: "não se sabe"},
     {
@@ -285,6 +287,7 @@ _EN = Words(
         "no_host": "Nothing was measured in the last minutes.",
         "window_reach": "Restorable",
         "reach": "from {begin} to {end}",
+        **ENGLISH,
     },
     {Status.PASS: "well", Status.WARN: "attention", Status.FAIL: "failure", Status.UNKNOWN: "unknown"},
     {
