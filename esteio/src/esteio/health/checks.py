@@ -165,11 +165,12 @@ def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, esse
 
 def disk(
     path: str | Path, *, name: str = "disk:free", warn_below: float = 10.0, fail_below: float = 2.0,
-    warn_days: float = 7.0, essential: bool = True, history: HistoryReader | None = None, clock: Clock = SYSTEM,
+    warn_days: float = 7.0, keep: int = 0, essential: bool = True, history: HistoryReader | None = None, clock: Clock = SYSTEM,
 ) -> Check:  # fmt: skip
     """Percent of the file system of `path` that is free for this account; `parts` has the `days left` where they are known.
 
-    A directory that is still to be made counts as the one it will be in. FAIL below `fail_below`, or without a free inode;
+    A directory that is still to be made counts as the one it will be in. FAIL below `fail_below`, without a free inode, or
+    with fewer than `keep` bytes free, at which somebody (`esteio.postgres.DiskRoom`) stops writing;
     WARN below `warn_below`, or when it will be full within `warn_days`, by the least squares of the last 48 hours: of the
     `history`, which a `HostMonitor` writes, or those that this check has seen itself.
     """
@@ -194,6 +195,9 @@ def disk(
         observed = Observed(percent, {} if days is None else {"days left": days})
         if hasattr(os, "statvfs") and (inodes := os.statvfs(place)).f_files and not inodes.f_favail:
             raise Unwell("no file can be made: all inodes are in use", observed=observed)
+        if usage.free < keep:
+            told = f"{usage.free >> 20} MiB free of the {keep >> 20} that are kept: nothing more is written"
+            raise Unwell(told, observed=observed)
         until = "" if days is None else f", full in {days:.1f} days at this rate"
         _low(observed, warn_below, fail_below, f"{percent:.1f} % free{until}")
         if days is not None and days < warn_days:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from esteio.postgres._connection import Connection
     from esteio.postgres._cursor import Cursor
     from esteio.postgres._database import Database
+    from esteio.postgres._disk_room import DiskNearlyFull, DiskRoom
     from esteio.postgres._dsn import Dsn, DsnError
     from esteio.postgres._errors import (
         AuthenticationFailed,
@@ -62,6 +63,8 @@ __all__ = [
     "DatabaseRestored",
     "DatabaseStats",
     "DatabaseUnavailable",
+    "DiskNearlyFull",
+    "DiskRoom",
     "Dsn",
     "DsnError",
     "FailedOver",
@@ -106,6 +109,8 @@ _HOMES = {
     "DatabaseRestored": "_stats",
     "DatabaseStats": "_stats",
     "DatabaseUnavailable": "_errors",
+    "DiskNearlyFull": "_disk_room",
+    "DiskRoom": "_disk_room",
     "Dsn": "_dsn",
     "DsnError": "_dsn",
     "FailedOver": "_events",

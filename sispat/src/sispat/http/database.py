@@ -19,12 +19,14 @@ from esteio.postgres import Connection as _Connection
 from esteio.postgres import Database, Dsn, PoolExhausted
 from esteio.web.shedding import current_level
 
-__all__ = ["LOCK_WAIT", "RESERVED", "ServiceDatabase", "reserve_of", "session_settings", "writers_of"]
+__all__ = ["LOCK_WAIT", "RESERVED", "ROOM_KEPT", "ServiceDatabase", "reserve_of", "session_settings", "writers_of"]
 
 LOCK_WAIT = 1000
 """Milliseconds: a commit's locks are held for some, and who waits keeps a connection from others."""
 RESERVED = frozenset({"administrator", "entering"})
 """The levels of `http.shedding` that may use the reserve."""
+ROOM_KEPT = 64 << 20
+"""Bytes of the disk of our own server that are not for what people write: four segments of its log."""
 _MOST_WAITING = 1000
 _FEWEST = 4  # connections of a pool of which one can be spared
 

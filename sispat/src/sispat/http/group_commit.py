@@ -24,7 +24,15 @@ from psycopg import AsyncConnection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from esteio.postgres import CommitUnknown, DatabaseUnavailable, LockTimeout, PoolExhausted, StatementTimeout, tagged
+from esteio.postgres import (
+    CommitUnknown,
+    DatabaseUnavailable,
+    LockTimeout,
+    OutOfResources,
+    PoolExhausted,
+    StatementTimeout,
+    tagged,
+)
 from sispat.http import idempotency
 from sispat.http.service import Service, service_of
 from sispat.http.session import RequestContext, admitted, credentials_of, request_id_of, route_name
@@ -37,7 +45,7 @@ __all__ = ["GroupCommit", "Grouped", "group_of"]
 
 _LARGEST = 64  # requests: a group holds the counter row, so the other processes wait for all of it
 # What would happen again to each alone, after a second wait of the same length.
-_OF_ALL = (CommitUnknown, DatabaseUnavailable, PoolExhausted, LockTimeout, StatementTimeout)
+_OF_ALL = (CommitUnknown, DatabaseUnavailable, PoolExhausted, LockTimeout, OutOfResources, StatementTimeout)
 
 _logger = logging.getLogger("sispat.http")
 
@@ -119,6 +127,7 @@ class GroupCommit:
         """The answers, once they are committed, of those that need not go alone."""
         if not group:
             return {}
+        self._service.require_room()
         turn = NumberTurn(self._service.number_queue)
         try:
             with tagged(route_name(group[0].request)):

@@ -23,11 +23,11 @@ from esteio import EsteioError
 from esteio.health import Check, HistoryReader, Measurements, Monitor, checks
 from esteio.limit import RateLimiter
 from esteio.maintenance import Maintenance
-from esteio.postgres import Database
+from esteio.postgres import Database, DiskRoom
 from esteio.serve import lifecycle
 from sispat.http import idempotency, limit_store
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
-from sispat.http.database import ServiceDatabase, session_settings
+from sispat.http.database import ROOM_KEPT, ServiceDatabase, session_settings
 from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
@@ -92,6 +92,8 @@ class Service:
     slices: Sequence[Slice] = ()
     resources: list[object] = field(default_factory=list)
     sessions: KnownSessions = field(default_factory=KnownSessions)
+    room: DiskRoom | None = None
+    """Of our own server's disks; None where the server is somebody else's."""
     number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
     groups: dict[object, object] = field(default_factory=dict)
     """Of `http.group_commit`."""
@@ -122,6 +124,7 @@ class Service:
             measurements,
             Sealer(settings.secrets),
             slices,
+            room=_room(settings, db),
         )
         service.resources += [made for each in slices for make in each.resources if (made := make(service)) is not None]
         return service
@@ -135,6 +138,11 @@ class Service:
         notice = self.maintenance.state()
         if notice is not None:
             raise UnderMaintenance(notice)
+
+    def require_room(self) -> None:
+        """Raise `DiskNearlyFull` while the disk of our own server has no room for what people write."""
+        if self.room is not None:
+            self.room.require()
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -201,10 +209,19 @@ class Service:
                 _logger.warning("faxina adiada: %s", error)
 
 
+def _is_local(db: Database) -> bool:
+    return db.dsn.hosts[0][0].startswith("/")
+
+
+def _room(settings: Settings, db: Database) -> DiskRoom | None:
+    own = settings.data_dir / "postgres"
+    return DiskRoom("sispat", [own, own / "pg_wal"], keep=ROOM_KEPT) if _is_local(db) and own.is_dir() else None
+
+
 def _health_checks(settings: Settings, db: Database, limiter: RateLimiter, measurements: Measurements) -> list[Check]:
     # With the database on this disk nothing can be saved when it is full; with another machine's, only documents can't.
-    local = db.dsn.hosts[0][0].startswith("/")
-    found = [checks.postgres(db), checks.disk(settings.data_dir, essential=local)]
+    keep = 0 if _room(settings, db) is None else ROOM_KEPT
+    found = [checks.postgres(db), checks.disk(settings.data_dir, keep=keep, essential=_is_local(db))]
     if settings.redis_url is not None:
         redis = limit_store.redis_probe(limiter)
         found.append(Check("redis:responseTime", redis, essential=False))

@@ -6,7 +6,8 @@ what it reads at once (`http.guarded`); what is slow on it is logged with the na
 closed nobody gets a session (`UnderMaintenance`). A request that may write is one transaction: an error undoes it all, and
 when the answer to its COMMIT is lost, what became of it is looked up (`CommitUnknown` where nobody knows). A write that was
 authorised by the cookie alone needs the CSRF token (form field or `X-CSRF-Token`), because a browser sends cookies to
-whoever asks. Somebody who has to do something first, such as changing a provisional password, gets at nothing but routes
+whoever asks. While the disk of our own database has no room, nothing but signing in and out is written (`DiskNearlyFull`).
+Somebody who has to do something first, such as changing a provisional password, gets at nothing but routes
 that say `while_pending`; all others raise `StepPending`. The use of an API key that opens nothing any more is audited.
 """
 
@@ -193,6 +194,8 @@ async def _reading(request: Request, repeatable: bool) -> AsyncIterator[RequestC
 async def _writing(request: Request, csrf: str | None) -> AsyncIterator[RequestContext]:
     service = service_of(request)
     service.require_open()
+    if not getattr(request.scope.get("route"), "while_pending", ()):  # signing in and out is small, and stays possible
+        service.require_room()
     token, turn = credentials_of(request.scope).token, NumberTurn(service.number_queue)
     with tagged(route_name(request)):
         try:

@@ -17,6 +17,7 @@ from esteio.health import Check, HistoryReader, HostMonitor, Measurements, Monit
 from esteio.postgres import Database, Dsn
 from sispat import __version__
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
+from sispat.http.database import ROOM_KEPT
 from sispat.http.maintenance import maintenance_switch
 from sispat.settings import Settings, in_force
 
@@ -60,7 +61,12 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
         checks.http(f"http://{address}:{settings.port}/api/health/live", name="web:responseTime", warn_above=500.0),
         checks.postgres(database),
         checks.replication(database),
-        checks.disk(settings.data_dir, essential=local, history=history),
+        checks.disk(
+            settings.data_dir,
+            keep=ROOM_KEPT if settings.database_url is None else 0,
+            essential=local,
+            history=history,
+        ),
         checks.clock(_clock(settings, database, local=local)),
     ]
     if settings.redis_url is not None:

@@ -3,6 +3,7 @@
 Promises: `start` returns when the server answers; it makes the data directory when there is none and was none, takes
 over a server that a crashed supervisor left running, and is not stopped by what such a crash left behind. While
 somebody replaces the data directory (`Hold`) it waits.
+On a full disk it starts all the same, out of a reserve of its own (`_reserve`).
 A server whose data directory is deleted or replaced while it runs is ended within seconds. One that has given no
 answer for `unresponsive_after` seconds is not alive, and `start` replaces it.
 The server has a session of its own, so an interrupt at the terminal does not reach it before `stop` does.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +31,7 @@ from esteio.postgres._dsn import Dsn
 from esteio.postgres.embedded._account import resolve_account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries, reachable_by
 from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate, mark_cluster
-from esteio.postgres.embedded._errors import NotStarted, StartFailed
+from esteio.postgres.embedded._errors import DataDirectoryError, NotStarted, StartFailed
 from esteio.postgres.embedded._hold import unheld
 from esteio.postgres.embedded._process import (
     Postmaster,
@@ -38,6 +40,7 @@ from esteio.postgres.embedded._process import (
     kill_stragglers,
     read_postmaster_file,
 )
+from esteio.postgres.embedded._reserve import Reserve
 from esteio.postgres.embedded._settings import hba_file, ident_file, server_settings, settings_file
 from esteio.postgres.embedded._socket import socket_directory
 from esteio.postgres.embedded._watch import Silence, Watch, answers
@@ -62,7 +65,8 @@ class Embedded:
     ours, and `overrides` before every file: they are given on the command line. `start_timeout`, in seconds, includes
     the recovery after a crash. `unresponsive_after` seconds of no answer on the socket make it dead, while it starts
     too; None: never. `create`: None makes a cluster where none was before, True also where one was, False never.
-    With `die_with_parent` it does not outlive the thread that calls `start` (on Linux).
+    `reserve` bytes on the disk of its log are kept for a start on a full one; 0: none.
+    With `die_with_parent` it does not outlive the thread that calls `start` (on Linux), and has no reserve.
     """
 
     def __init__(
@@ -78,6 +82,7 @@ class Embedded:
         start_timeout: float = 60.0,
         unresponsive_after: float | None = 15.0,
         create: bool | None = None,
+        reserve: int = 32 << 20,
         die_with_parent: bool = False,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -88,7 +93,7 @@ class Embedded:
         self.binaries = find_binaries(major, binaries)
         self.account = resolve_account(account)
         self.port = port
-        self._settings = {**server_settings(), **(settings or {})}
+        self._settings = {**server_settings(disk=_disk_of(self.requested)), **(settings or {})}
         self._overrides = dict(overrides or {})
         self._start_timeout = start_timeout
         self._clock = clock
@@ -98,6 +103,7 @@ class Embedded:
         self._given_up = threading.Event()
         self._unresponsive_after = unresponsive_after
         self._create = create
+        self._reserve_size = 0 if die_with_parent else reserve
         self._die_with_parent = die_with_parent
         self._watch: Watch | None = None
         self._was_up = False
@@ -146,7 +152,14 @@ class Embedded:
         if self._create is not False:  # who never makes one has no use for knowing that there was one
             mark_cluster(self._directory)
         assert self._postmaster is not None
-        self._watch = Watch(self._postmaster, self._directory, self._answers, self._unresponsive_after, self._clock)
+        self._watch = Watch(
+            self._postmaster,
+            self._directory,
+            self._answers,
+            self._unresponsive_after,
+            self._clock,
+            self._reserve.restore,
+        )
         self._watch.begin()
 
     def locate(self) -> Path:
@@ -166,8 +179,13 @@ class Embedded:
         create_cluster(self._directory, programs, self.account, sync=self._settings.get("fsync") != "off", again=again)
         if self._adopt(deadline):
             return
+        self._reserve.release()  # before anything is written
         self._socket_dir = socket_directory(self._directory, self.account)
-        self._configure()
+        try:
+            self._configure()
+        except OSError as error:
+            problem = f"its configuration cannot be written: {error.strerror}"
+            raise DataDirectoryError(self._directory, problem, "make room, or let this account write there") from error
         while True:
             child = self._spawn(programs.program("postgres"))
             self._postmaster = Postmaster(self._directory, child.pid, child)
@@ -276,6 +294,10 @@ class Embedded:
             kill_stragglers(data)
         return True
 
+    @property
+    def _reserve(self) -> Reserve:
+        return Reserve(self._directory, self.account, self._reserve_size)
+
     def _answers(self) -> bool:
         return answers(self._socket_dir, self.port)
 
@@ -335,7 +357,13 @@ class Embedded:
             return file.read()
 
     def _write(self, name: str, text: str) -> None:
-        """Replace a configuration file whole, so that a crash leaves the old one or the new one."""
+        """Replace a configuration file whole, so that a crash leaves the old one or the new one.
+
+        One that says so already is left alone: on a full disk there is no room for another.
+        """
+        with suppress(OSError):
+            if self._read(name) == text:
+                return
         unfinished = self._directory / f".{name}.new"
         unfinished.unlink(missing_ok=True)
         handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -402,6 +430,12 @@ class Embedded:
                 file.seek(max(0, path.stat().st_size - 8192))
                 text += file.read().decode(errors="replace").splitlines()[-lines:]
         return "\n".join(text)
+
+
+def _disk_of(directory: Path) -> int:
+    """Bytes of the disk that `directory` is on, or will be."""
+    place = next(each for each in (directory, *directory.parents) if each.exists())
+    return shutil.disk_usage(place).total
 
 
 def _our_name() -> str:

@@ -18,9 +18,13 @@ _MB = 1024 * 1024
 _HEADER = "# Written by esteio at each start of the server; changes are lost.\n"
 
 
-def server_settings(memory: int | None = None) -> dict[str, str]:
-    """Settings for a machine with `memory` bytes (None: this one) that is shared with the service itself."""
-    total = (memory or _memory()) // _MB
+def server_settings(memory: int | None = None, *, disk: int = 1 << 40) -> dict[str, str]:
+    """Settings for a machine with `memory` bytes (None: this one) that is shared with the service itself.
+
+    The log may take a part of a `disk` of so many bytes: a sixteenth between checkpoints (at most 1 GB), an eighth for
+    those who receive it and are away (at most 4 GB; after that they have lost the thread, and the database goes on).
+    """
+    total, room = (memory or _memory()) // _MB, disk // _MB
     return {
         "listen_addresses": "",
         "max_connections": "200",
@@ -34,9 +38,9 @@ def server_settings(memory: int | None = None) -> dict[str, str]:
         "autovacuum": "on",
         "wal_level": "replica",
         "wal_compression": "on",
-        "max_wal_size": "1GB",
+        "max_wal_size": f"{_clamp(room // 16, 64, 1024)}MB",
         "checkpoint_completion_target": "0.9",
-        "max_slot_wal_keep_size": "4GB",
+        "max_slot_wal_keep_size": f"{_clamp(room // 8, 64, 4096)}MB",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "logging_collector": "on",

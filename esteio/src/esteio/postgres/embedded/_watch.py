@@ -58,16 +58,21 @@ class Silence:
 
 
 class Watch:
-    """Watches `postmaster` in a thread, until `end`; `ask` says whether it answers. None for `patience`: never silent."""
+    """Watches `postmaster` in a thread, until `end`; `ask` says whether it answers. None for `patience`: never silent.
+
+    `tend` is called at each look: what is kept for the server's next start.
+    """
 
     def __init__(
-        self, postmaster: Postmaster, directory: Path, ask: Callable[[], bool], patience: float | None, clock: Clock
-    ) -> None:
+        self, postmaster: Postmaster, directory: Path, ask: Callable[[], bool], patience: float | None, clock: Clock,
+        tend: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
         self._postmaster = postmaster
         self._directory = directory
         self._ask = ask
         self._patience = patience
         self._silence = Silence(clock)
+        self._tend = tend
         self._missing = 0
         self._ended = threading.Event()
         self.gone = False
@@ -85,6 +90,7 @@ class Watch:
 
     def look(self) -> None:
         """One look."""
+        self._tend()
         self._missing = 0 if self._is_there() else self._missing + 1
         if self._missing >= _LOOKS_GONE and not self.gone:
             self.gone = True

@@ -1,0 +1,132 @@
+"""A server on a full disk ends, starts again out of its reserve and is read; what it acknowledged is there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from esteio.health import Status
+from esteio.health.checks import disk as disk_check
+from esteio.postgres import DiskNearlyFull, DiskRoom
+from esteio.postgres.embedded import Embedded
+
+pytestmark = [pytest.mark.fault, pytest.mark.untimed]
+
+MB = 1 << 20
+_SETTINGS = {"fsync": "off", "shared_buffers": "32MB", "min_wal_size": "32MB"}
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A disk of its own that the server's account can pass; of memory, as nothing here asks for one that is slow."""
+    place = Path(tempfile.mkdtemp(prefix="esteio-test-"))
+    mount = ["mount", "-t", "tmpfs", "-o", "size=320m,mode=0711", "tmpfs", str(place)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True, check=False).returncode:
+        shutil.rmtree(place)
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", place], check=True)
+    place.rmdir()
+
+
+def _fill(disk: Path, leave: int = 0) -> Path:
+    """A stranger's file that takes all but `leave` bytes."""
+    found = os.statvfs(disk)
+    filler = disk / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, found.f_bavail * found.f_frsize - leave)
+    return filler
+
+
+def _until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    limit = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+
+
+def _write_until_it_ends(server: Embedded) -> int:
+    """Rows acknowledged; each comes with a megabyte of log, until the log has no room and the server ends."""
+    acknowledged = 0
+    with suppress(psycopg.OperationalError), psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+        while True:
+            conn.execute("INSERT INTO written SELECT count(*) + 1 FROM written")
+            acknowledged += 1
+            conn.execute("SELECT pg_logical_emit_message(true, 'filler', repeat('x', 1048576))")
+    return acknowledged
+
+
+def _rows(server: Embedded) -> int:
+    with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+        row = conn.execute("SELECT count(*) FROM written").fetchone()
+        return row[0] if row else -1
+
+
+def test_a_server_that_ended_for_want_of_disk_starts_out_of_its_reserve_and_loses_nothing(small_disk: Path) -> None:
+    server = Embedded(small_disk / "data", settings=_SETTINGS, reserve=16 * MB)
+    reserve = small_disk / "data/pg_wal/esteio.reserve"
+    try:
+        server.start()
+        with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+            conn.execute("CREATE TABLE written (id int PRIMARY KEY)")
+            shown = [conn.execute(f"SHOW {name}").fetchone() for name in ("max_wal_size", "max_slot_wal_keep_size")]
+            assert shown == [("64MB",), ("64MB",)], "the log takes a part of a small disk, not a gigabyte"
+        _until(reserve.exists)
+        assert reserve.stat().st_blocks * 512 >= 16 * MB, "it takes room, it is no hole"
+        filler = _fill(small_disk, leave=4 * MB)
+        acknowledged = _write_until_it_ends(server)
+        assert acknowledged > 0
+
+        def is_read() -> bool:
+            with suppress(psycopg.OperationalError):
+                if not server.is_alive():
+                    server.start()  # as its supervisor does
+                return _rows(server) >= acknowledged
+            return False
+
+        _until(is_read)
+        print(f"{acknowledged} rows acknowledged; reserve {'held' if reserve.exists() else 'released'}")
+        filler.unlink()
+        _until(reserve.exists)
+        server.stop()
+        _fill(small_disk)  # not a byte is left for the next start, but for the reserve
+        server.start()
+        assert not reserve.exists(), "the server could not have started without it"
+        assert _rows(server) >= acknowledged
+        (small_disk / "filler").unlink()
+        _until(reserve.exists)
+        assert acknowledged <= _rows(server) <= acknowledged + 1, "the last one may have been written, unanswered"
+    finally:
+        server.stop(5.0)
+
+
+def test_writes_are_refused_while_the_last_bytes_are_the_servers_and_health_says_so(small_disk: Path) -> None:
+    (small_disk / "pg_wal").mkdir()
+    room = DiskRoom("shop", [small_disk, small_disk / "pg_wal", small_disk / "absent"], keep=64 * MB)
+    room.require()
+    filler = _fill(small_disk, leave=63 * MB)
+    with pytest.raises(DiskNearlyFull) as refused:
+        room.require()
+    assert (refused.value.sqlstate, refused.value.path, refused.value.keep) == ("53100", small_disk, 64 * MB)
+    assert 0 < refused.value.free <= 63 * MB
+    assert str(small_disk) in str(refused.value)
+    filler.unlink()
+    room.require()
+
+
+async def test_health_is_red_before_the_disk_is_full_where_somebody_stops_writing(small_disk: Path) -> None:
+    filler = _fill(small_disk, leave=63 * MB)
+    check = disk_check(small_disk, keep=64 * MB)
+    result = await check.ask()
+    assert result.status is Status.FAIL
+    assert result.reason == "63 MiB free of the 64 that are kept: nothing more is written", result
+    filler.unlink()
