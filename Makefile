@@ -6,6 +6,7 @@ BENCH ?=
 MUTANTS ?=
 ROUNDS ?= 3
 FAULT ?=
+KILLS ?= 1000
 VENV  := .venv
 PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.ready
@@ -18,7 +19,7 @@ QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m
 UNTIMED := $(PY) -m pytest --numprocesses 2 --dist loadfile -m "fault and untimed"
 
 .DEFAULT_GOAL := help
-.PHONY: help run drill test lint types contracts unit fault rounds browser alone versions bench mutants lock docs messages clean
+.PHONY: help run drill test lint types contracts unit fault rounds histories browser alone versions bench mutants lock docs messages clean
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +67,9 @@ rounds: $(STAMP)  ## the tests that kill at random moments, with their full coun
 	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_wal_faults.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py esteio/tests/alert/test_alert_monitor.py esteio/tests/alert/test_objectives.py \
 	esteio/tests/limit/test_limit_host_processes.py sispat/tests/faults/test_restauracao.py \
 	sispat/tests/movimentacoes/test_corridas.py
+
+histories: $(STAMP)  ## clients of the pool and of SISPAT's API under KILLS random faults; what they saw is checked (KILLS=1000)
+	@ESTEIO_HISTORIES=$(KILLS) SISPAT_KILLS=$(KILLS) $(PY) -m pytest --timeout 7200 esteio/tests/drill/test_histories.py sispat/tests/faults/test_historias.py
 
 browser: $(STAMP)  ## only the tests that drive a real browser
 	@.ci/axe
