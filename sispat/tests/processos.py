@@ -95,7 +95,9 @@ class Service:
         with self._saida.open("wb") as saida:
             self.processo = psutil.Popen(
                 [sys.executable, "-m", "sispat", "serve", "--port", "0", *argumentos],
-                env=ambiente(**{"SISPAT_BACKUP": "não", "ENABLE_HEALTH_MONITOR": "não"} | variaveis),
+                env=ambiente(
+                    **{"SISPAT_BACKUP": "não", "ENABLE_HEALTH_MONITOR": "não", "SISPAT_JOBS": "0"} | variaveis
+                ),
                 cwd=self._pasta.name,
                 stdin=subprocess.DEVNULL,
                 stdout=saida,

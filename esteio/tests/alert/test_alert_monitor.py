@@ -50,7 +50,7 @@ from esteio.testing import ManualClock
 
 CHECKS = (
     "web:responseTime", "postgres:responseTime", "redis:responseTime", "disk:free", "clock:offset", "tls:certificate",
-    "heartbeat:labels",
+    "jobs:waiting", "heartbeat:labels",
 )  # fmt: skip
 KILLS = int(os.environ.get("ESTEIO_NOTICE_KILLS", "2"))
 
@@ -336,6 +336,7 @@ BAD, WELL, UNKNOWN = Condition.BAD, Condition.WELL, Condition.UNKNOWN
         ("disk:full", seen("disk:free", Status.FAIL), seen("disk:free", Status.WARN)),
         ("disk:low", seen("disk:free", Status.WARN), seen("disk:free", Status.PASS)),
         ("clock:offset", seen("clock:offset", Status.WARN), seen("clock:offset", Status.PASS)),
+        ("jobs:stuck", seen("jobs:waiting", Status.WARN), seen("jobs:waiting", Status.PASS)),
         ("tls:certificate", seen("tls:certificate", Status.WARN, age=3600), seen("tls:certificate", Status.PASS)),
         ("heartbeat:labels", seen("heartbeat:labels", Status.FAIL), seen("heartbeat:labels", Status.PASS)),
         ("memory:high", worker(memory=401_000_000), worker(memory=400_000_000)),

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 import schemathesis
 from fastapi.routing import APIRoute
@@ -124,6 +125,15 @@ async def test_answers_are_as_described_for_generated_requests(cliente, cidade) 
     assert enviados > 150
 
 
+def uma_tarefa(cidade: Dsn) -> str:
+    with psycopg.connect(cidade.conninfo) as conn:
+        linha = conn.execute(
+            "insert into tarefa (tipo, argumentos, pedida_por, requisicao, idioma, tentativas, prazo)"
+            " select 'teste.algo', '{}', id, 'r', 'pt-BR', 5, 60 from usuario limit 1 returning id"
+        ).fetchone()
+    return str(linha and linha[0])
+
+
 async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> None:
     """Random ids find nothing: here each route gets ids that exist and, for a write, what is stored with one change."""
     esquema = schemathesis.openapi.from_dict(create_app(Settings(database_url=cidade)).openapi())
@@ -201,6 +211,10 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await pedir("GET", "/api/chaves")
         await pedir("GET", f"/api/chaves/{chave}", "/api/chaves/{id_}")
         await pedir("POST", f"/api/chaves/{chave}/revogacao", "/api/chaves/{id_}/revogacao")
+        await pedir("GET", "/api/tarefas")
+        tarefa = uma_tarefa(cidade)
+        await pedir("GET", f"/api/tarefas/{tarefa}", "/api/tarefas/{id_}")
+        await pedir("POST", f"/api/tarefas/{tarefa}/cancelamento", "/api/tarefas/{id_}/cancelamento")
         await pedir("GET", "/api/auth/sessoes")
         await pedir("DELETE", "/api/auth/sessoes")
         await pedir("POST", "/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})

@@ -13,6 +13,7 @@ from sispat.cli import (
     _backup_commands,
     _database_report,
     _doctor,
+    _jobs,
     _maintenance,
     _metrics,
     _migrate,
@@ -41,6 +42,10 @@ _app.command(
     hidden=True,
     help=_("Faz as cópias de segurança e mede a saúde até ser encerrado; `sispat serve` o inicia sozinho."),
 )(_operator.operator)
+_app.command("jobs", hidden=True, help=_("Faz as tarefas da fila até ser encerrado; `sispat serve` o inicia sozinho."))(
+    _jobs.jobs
+)
+_app.command("job", hidden=True, help=_("Faz uma tarefa; `sispat jobs` o inicia sozinho."))(_jobs.job)
 _app.command("migrate", help=_("Atualiza o esquema do banco, numa só transação; não faz nada quando já está em dia."))(
     _migrate.migrate
 )
@@ -67,6 +72,7 @@ _app.add_typer(_backup_commands.app, name="backup")
 _app.add_typer(_maintenance.app, name="manutencao")
 _app.add_typer(_metrics.app, name="metrics")
 _app.add_typer(_alerts.app, name="alerta")
+_app.add_typer(_jobs.app, name="tarefas")
 
 
 @_app.command("version", help=_("Mostra a versão."))

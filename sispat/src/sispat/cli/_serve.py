@@ -166,11 +166,19 @@ def _listen(settings: Settings) -> socket.socket:
 
 
 def _services(settings: Settings, embedded: EmbeddedDatabase | None) -> list[Service]:
-    """In the order in which they start; the operator ends before the database, and has received its last commit."""
+    """In the order in which they start; the operator ends before the database, and has received its last commit.
+
+    What does the jobs ends first, so that the jobs under way go back into the queue.
+    """
+    from sispat.cli._jobs import jobs_service
     from sispat.cli._operator import operator_service
 
     operated = settings.backup or settings.enable_health_monitor
-    return [*([embedded] if embedded else []), *([operator_service(settings)] if operated else [])]
+    return [
+        *([embedded] if embedded else []),
+        *([operator_service(settings)] if operated else []),
+        *([jobs_service()] if settings.jobs else []),
+    ]
 
 
 def _set_environment_of_workers(settings: Settings, dsn: Dsn, listener: socket.socket) -> None:

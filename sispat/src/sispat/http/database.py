@@ -18,8 +18,14 @@ from psycopg import IsolationLevel
 from esteio.postgres import Connection as _Connection
 from esteio.postgres import Database, Dsn, PoolExhausted
 from esteio.web.shedding import current_level
+from sispat.settings import Settings
 
-__all__ = ["LOCK_WAIT", "RESERVED", "ROOM_KEPT", "ServiceDatabase", "reserve_of", "session_settings", "writers_of"]
+__all__ = [
+    "DATABASE_ROLE", "LOCK_WAIT", "RESERVED", "ROOM_KEPT", "ServiceDatabase", "address_and_role", "reserve_of",
+    "session_settings", "writers_of",
+]  # fmt: skip
+
+DATABASE_ROLE = "sispat_app"  # the application's role: see migration 0001
 
 LOCK_WAIT = 1000
 """Milliseconds: a commit's locks are held for some, and who waits keeps a connection from others."""
@@ -45,6 +51,16 @@ def session_settings(dsn: Dsn, **more: str) -> dict[str, str]:
     """The settings of each session; what the URL says of locks goes before ours."""
     said = dict(dsn.parameters).get("options", "")
     return more if "lock_timeout" in said else {"lock_timeout": str(LOCK_WAIT), **more}
+
+
+def address_and_role(settings: Settings) -> tuple[Dsn | None, dict[str, str]]:
+    """Where the service's processes log in, and what their sessions become there.
+
+    A login of its own is what the service may be; the owner of the tables has to become it in each session.
+    """
+    if settings.database_app_url is not None:
+        return settings.database_app_url, {}
+    return settings.database_url, {"role": DATABASE_ROLE}
 
 
 class ServiceDatabase(Database):

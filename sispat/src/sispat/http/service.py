@@ -27,7 +27,8 @@ from esteio.postgres import Database, DiskRoom
 from esteio.serve import lifecycle
 from sispat.http import idempotency, limit_store
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
-from sispat.http.database import ROOM_KEPT, ServiceDatabase, session_settings
+from sispat.http.database import DATABASE_ROLE, ROOM_KEPT, ServiceDatabase, address_and_role, session_settings
+from sispat.http.job_state import jobs_waiting
 from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
 from sispat.http.slices import Slice
@@ -40,7 +41,6 @@ from sispat.settings import Settings
 
 __all__ = ["DATABASE_ROLE", "NoDatabase", "Service", "service_of"]
 
-DATABASE_ROLE = "sispat_app"  # the application's role: see migration 0001
 _LONGEST_WAIT = 5.0  # seconds between two looks at a database that is not ready
 _CLEANUP_EVERY = 3600.0  # seconds
 
@@ -101,15 +101,14 @@ class Service:
     @classmethod
     def build(cls, settings: Settings, slices: Sequence[Slice] = ()) -> Service:
         """Put the parts together; nothing connects yet."""
-        address = settings.database_app_url or settings.database_url
+        address, role = address_and_role(settings)
         if address is None:
             raise NoDatabase
         db = ServiceDatabase(
             address,
             name="sispat",
             application_name=_application_name(),
-            # A login of its own is what the service may be; the owner of the tables has to become it in each session.
-            settings=session_settings(address, **({} if settings.database_app_url else {"role": DATABASE_ROLE})),
+            settings=session_settings(address, **role),
         )
         store = limit_store.limit_store(settings)
         limiter, measurements = RateLimiter(store), Measurements.of_environment()
@@ -221,7 +220,8 @@ def _room(settings: Settings, db: Database) -> DiskRoom | None:
 def _health_checks(settings: Settings, db: Database, limiter: RateLimiter, measurements: Measurements) -> list[Check]:
     # With the database on this disk nothing can be saved when it is full; with another machine's, only documents can't.
     keep = 0 if _room(settings, db) is None else ROOM_KEPT
-    found = [checks.postgres(db), checks.disk(settings.data_dir, keep=keep, essential=_is_local(db))]
+    disk = checks.disk(settings.data_dir, keep=keep, essential=_is_local(db))
+    found = [checks.postgres(db), disk, jobs_waiting(db)]
     if settings.redis_url is not None:
         redis = limit_store.redis_probe(limiter)
         found.append(Check("redis:responseTime", redis, essential=False))

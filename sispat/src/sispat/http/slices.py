@@ -19,6 +19,7 @@ from sispat.kernel.constraints import Sentences
 from sispat.kernel.context import Context
 from sispat.kernel.errors import SispatError
 from sispat.kernel.fields import Entity
+from sispat.kernel.jobs.work import Job
 from sispat.kernel.permissions import Action
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ class Slice:
     """How errors of its own are shown; those of the kernel are in http.errors."""
     resources: Sequence[Callable[[Service], object | None]] = ()
     """Each makes something that lives as long as the process, closed with it where it has `close`; None: not needed."""
+    jobs: Sequence[Job] = ()
+    """What it has done later, in a process of its own (`kernel.jobs`)."""
     cleanup: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None
     """Called about once an hour, in each process."""
 
@@ -77,6 +80,7 @@ class Site:
         self.constraints = _merged(slices, lambda each: each.constraints)
         self.entities = {entity.name: entity for each in slices for entity in each.entities}
         self.verbs = _merged(slices, lambda each: each.verbs)
+        self.jobs = _merged(slices, lambda each: {job.name: job for job in each.jobs})
         self.labels = _labels(slices)
         self.notices = _merged(slices, lambda each: each.notices)
         self.problems = _merged(slices, lambda each: each.problems)

@@ -51,7 +51,7 @@ def alert_monitor(
 
 def watched_checks(settings: Settings) -> tuple[str, ...]:
     """Names of the checks of this machine that have an alert."""
-    found = ["web:responseTime", "postgres:responseTime", "disk:free", "clock:offset"]
+    found = ["web:responseTime", "postgres:responseTime", "disk:free", "clock:offset", "jobs:waiting"]
     if settings.redis_url is not None:
         found.append("redis:responseTime")
     if (settings.public_url or "").startswith("https://"):
@@ -101,6 +101,7 @@ def alert_titles() -> dict[str, str]:
         "disk:full": _("o disco está quase cheio"),
         "disk:low": _("o disco está enchendo"),
         "clock:offset": _("o relógio desta máquina está errado"),
+        "jobs:stuck": _("tarefas esperam e ninguém as faz"),
         "tls:certificate": _("o certificado vence logo"),
         "memory:high": _("um processo usa memória demais"),
         "cpu:high": _("um processo está sempre ocupado"),

@@ -117,6 +117,7 @@ def _names(_tag: str) -> Mapping[str, str]:
         "postgres:responseTime": _("Banco de dados"),
         "redis:responseTime": "Redis",
         "disk:free": _("Espaço em disco"),
+        "jobs:waiting": _("Tarefas na fila"),
         "clock:offset": _("Relógio"),
         "backup:age": _("Cópias de segurança"),
         "backup:directory": _("Pasta das cópias"),

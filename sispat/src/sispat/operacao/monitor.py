@@ -18,6 +18,7 @@ from esteio.postgres import Database, Dsn
 from sispat import __version__
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
 from sispat.http.database import ROOM_KEPT
+from sispat.http.job_state import jobs_waiting
 from sispat.http.maintenance import maintenance_switch
 from sispat.settings import Settings, in_force
 
@@ -67,6 +68,7 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
             essential=local,
             history=history,
         ),
+        jobs_waiting(database),
         checks.clock(_clock(settings, database, local=local)),
     ]
     if settings.redis_url is not None:

@@ -63,6 +63,26 @@ class ServiceSettings(Group):
         Field(ge=1, le=64),
         Variable("SISPAT_WORKERS", "Quantos processos atendem.", unit="processos"),
     ] = 2
+    jobs: Annotated[
+        int,
+        Field(ge=0, le=16),
+        Variable(
+            "SISPAT_JOBS",
+            "Quantas tarefas (importações e outros trabalhos demorados) esta máquina faz ao mesmo tempo; 0: nenhuma, outra "
+            "máquina as faz.",
+            unit="tarefas",
+        ),
+    ] = 2
+    job_memory: Annotated[
+        Bytes,
+        Field(ge=256 * 1024**2, le=64 * 1024**3),
+        Variable(
+            "SISPAT_JOB_MEMORY",
+            "Quanta memória o processo de uma tarefa pode usar; a que precisa de mais falha, e nada mais falha com ela "
+            "(no Linux).",
+            unit=SIZE,
+        ),
+    ] = 1024**3
     worker_timeout: Annotated[
         Seconds,
         Field(ge=1, le=600),

@@ -92,6 +92,8 @@ def _of_checks(checks: Sequence[str], database_ms: float) -> list[Definition]:
                "the disk is filling up", "Less than 10 % is free, or it will be full within 7 days at this rate."),
         _warns("clock:offset", Rule("clock:offset", Severity.TICKET, 300.0, 300.0), "the clock is off",
                "The clock of this machine leapt, or is more than 2 s off."),
+        _warns("jobs:waiting", Rule("jobs:stuck", Severity.TICKET, 60.0, 60.0, depends_on=("postgres:down",)),
+               "jobs wait and nobody does them", "For minutes a job was due, and no machine worked on it."),
         _warns("tls:certificate", Rule("tls:certificate", Severity.TICKET, 300.0, 300.0, absent_after=86_400.0),
                "the certificate expires soon", "It is valid for less than 21 days, or clients refuse it."),
     ]  # fmt: skip

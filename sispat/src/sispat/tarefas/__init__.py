@@ -1,0 +1,1 @@
+"""Jobs as people see them: what waits, how far it is, why it failed; and cancelling it."""
