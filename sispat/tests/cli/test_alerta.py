@@ -78,6 +78,14 @@ def test_the_time_up_is_shown_by_period_with_what_nobody_knows_apart(dados: Path
     assert linhas[0][5:] == ["0", "—", "—", "—"], "the one that goes on has no duration yet"
 
 
+def test_the_report_of_a_month_is_written_as_pdf_and_what_is_no_month_is_refused(dados: Path) -> None:
+    arquivo = dados / "r.pdf"
+    mes = time.strftime("%Y-%m", time.gmtime(time.time() - 86_400))  # it has begun in every time zone
+    assert "r.pdf escrito" in alerta(dados, "relatorio", "--mes", mes, "--arquivo", str(arquivo))
+    assert arquivo.read_bytes().startswith(b"%PDF-")
+    assert "2026-11" in alerta(dados, "relatorio", "--mes", "2026-13", codigo=1)
+
+
 def test_every_alert_has_a_sentence_in_both_languages() -> None:
     from esteio.alert import ENGLISH
     from esteio.alert.monitor import EVERY_CHECK, service_definitions

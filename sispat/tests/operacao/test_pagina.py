@@ -92,9 +92,16 @@ async def test_an_administrator_acknowledges_and_silences_an_alert_and_the_audit
         for verb in ("Assumiu o alerta", "Silenciou o alerta", "Encerrou o silêncio do alerta"):
             assert verb in audit, verb
         assert (await c.get("/api/health/alerts")).json()["firing"][0]["acknowledgedBy"]
+        report = await c.get("/operacao/report")
+        assert "Relatório mensal" in report.text
+        assert "Ninguém observou o serviço neste mês." in report.text
+        assert (await c.get("/operacao/report.pdf")).content.startswith(b"%PDF-")
     async with abrir(cidade, "gestor@demo.local", data_dir=tmp_path) as c:
         assert (await c.post("/operacao/alerts", data=form | {"order": "acknowledge"})).status_code == 403
-        assert (await c.get("/api/health/alerts")).status_code == 403
+        assert [(await c.get(path)).status_code for path in ("/api/health/alerts", "/operacao/report.pdf")] == [
+            403,
+            403,
+        ]
 
 
 async def test_an_administrator_isolates_a_circuit_with_the_pages_form_and_the_audit_tells(cidade: Dsn) -> None:

@@ -9,25 +9,37 @@ from __future__ import annotations
 import getpass
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
 from sispat.kernel.errors import SispatError
-from sispat.kernel.i18n import _
+from sispat.kernel.i18n import _, using
 from sispat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from esteio.alert.incidents import Incident
     from esteio.alert.rules import Alert
 
-__all__ = ["NotFiring", "app"]
+__all__ = ["NoMonth", "NotFiring", "app"]
 
 _MOST_DAYS = 366
 _LONGEST_SILENCE = 7 * 24 * 60  # minutes: what is forgotten must not stay silent
 app = typer.Typer(help=_("Alertas: o que está errado agora, o que esteve, e quem cuida disso."), no_args_is_help=True)
+
+
+class NoMonth(SispatError):
+    """There is no report of such a month."""
+
+    code = "sem-mes"
+
+    def __init__(self, given: str) -> None:
+        self.given = given
+        super().__init__(_("“%(given)s” não é um mês que já começou. Use ano e mês, como 2026-11.", given=given))
 
 
 class NotFiring(SispatError):
@@ -96,6 +108,45 @@ def disponibilidade() -> None:
         said = reliability(alerts.incidents(now - found.period, most=10_000), found)
         means = ("—" if value is None else f"{value:.0f}" for value in (said.mttr, said.mtbf, said.detection))
         typer.echo("\t".join((f"{found.period / 86_400:.0f} d", share, *apart, str(said.count), *means)))
+
+
+@app.command(
+    "relatorio",
+    help=_(
+        "Escreve em PDF o relatório de um mês: disponibilidade, margem de falhas, incidentes, manutenções, cópias e "
+        "suas provas."
+    ),
+)
+def relatorio(
+    mes: Annotated[str, typer.Option("--mes", help=_("Mês, como 2026-11; sem ele, o último que terminou."))] = "",
+    arquivo: Annotated[
+        Path | None, typer.Option("--arquivo", help=_("Onde escrever; sem ele, relatorio-AAAA-MM.pdf nesta pasta."))
+    ] = None,
+) -> None:
+    """Write the report of a month as PDF."""
+    from esteio.alert.report import REPORT_WORDS, Month, MonthError, month_report, report_document, report_pdf
+    from esteio.health import HistoryReader
+    from esteio.system import atomic_write
+    from sispat.cli._notices import NOTICE_WORDS
+    from sispat.http.backup_state import history_file
+    from sispat.operacao.alerts import alerts_of
+    from sispat.operacao.names import alert_titles, check_names
+
+    settings, now = load_settings(), time.time()
+    zone = ZoneInfo(settings.timezone)
+    try:
+        month = Month.parse(mes, zone, now) if mes else Month.of(now, zone).before(zone)
+    except MonthError:
+        raise NoMonth(mes) from None
+    report = month_report(month, HistoryReader(history_file(settings)), alerts_of(settings), now)
+    with using(settings.lang):
+        words = replace(NOTICE_WORDS[settings.lang], timezone=settings.timezone)
+        document = report_document(
+            report, REPORT_WORDS[settings.lang], words, service="SISPAT", names=check_names(), titles=alert_titles()
+        )
+    target = arquivo or Path(f"relatorio-{month.name}.pdf")
+    atomic_write(target.absolute(), report_pdf(document, report.until))
+    typer.echo(_("%(file)s escrito.", file=target))
 
 
 @app.command("assumir", help=_("Diz que alguém cuida de um alerta: ele não é repetido nem levado a mais ninguém."))

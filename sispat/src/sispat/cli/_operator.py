@@ -21,6 +21,7 @@ from sispat.settings import Settings, load_settings
 if TYPE_CHECKING:
     from contextlib import ExitStack
 
+    from esteio.alert.monitor import BackupRecord
     from esteio.cli import Notices, Operation
     from esteio.postgres import Dsn
     from esteio.serve import Program
@@ -96,7 +97,11 @@ def _watch(stack: ExitStack, settings: Settings, dsn: Dsn, notices: Notices) -> 
     measurements = stack.enter_context(Measurements.of_environment())
     stack.enter_context(noted_deaths(measurements.board.died))
     health = stack.enter_context(health_monitor(settings, dsn, measurements))
-    stack.enter_context(alert_monitor(settings, health, outbox, notices.words, lambda: _problems(settings)))
+    stack.enter_context(
+        alert_monitor(
+            settings, health, outbox, notices.words, lambda: _problems(settings), lambda: _recent_backups(settings)
+        )
+    )
 
 
 def _problems(settings: Settings) -> tuple[tuple[str, str], ...] | None:
@@ -112,6 +117,16 @@ def _problems(settings: Settings) -> tuple[tuple[str, str], ...] | None:
         return ()
     say = words_in(settings.lang).problem
     return tuple((each.code.name, say(each)) for each in (*state.found, *state.problems(SYSTEM.time())))
+
+
+def _recent_backups(settings: Settings) -> list[BackupRecord]:
+    """What is known of the backups of the last two months; nothing where another machine makes them."""
+    from esteio.alert.monitor import BackupRecord
+    from esteio.backup.agent import read_state
+    from sispat.http.backup_state import operator_state_file
+
+    state = read_state(operator_state_file(settings))
+    return [BackupRecord(**each) for each in state.recent] if state is not None else []
 
 
 def operator_service(settings: Settings) -> Program:

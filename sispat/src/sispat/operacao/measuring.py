@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -24,7 +22,8 @@ from sispat.http.maintenance import UnderMaintenance
 from sispat.http.service import Service
 from sispat.kernel.i18n import _, language
 from sispat.operacao.access import admit
-from sispat.operacao.alerts import alert_titles, alerts_of
+from sispat.operacao.alerts import alerts_of
+from sispat.operacao.names import alert_titles, check_names
 from sispat.operacao.orders import order_token, permit
 
 __all__ = ["PAGE", "PUBLIC_PAGE", "measuring", "operation_routes"]
@@ -65,7 +64,7 @@ def operation_routes(service: Service) -> list[Route]:
             allow=_for_people,
             maintenance=service.maintenance,
             backups=backups,
-            names=_names,
+            names=lambda _tag: check_names(),
             language=lambda _request: language(),
             timezone=settings.timezone,
             permit=permit,
@@ -109,21 +108,3 @@ async def _for_people(request: Request) -> Response | None:
 def _token_is_set(request: Request) -> bool:
     service: Service = request.app.state.service
     return service.settings.operations_token is not None
-
-
-def _names(_tag: str) -> Mapping[str, str]:
-    return {
-        "web:responseTime": _("Atendimento"),
-        "postgres:responseTime": _("Banco de dados"),
-        "redis:responseTime": "Redis",
-        "disk:free": _("Espaço em disco"),
-        "jobs:waiting": _("Tarefas na fila"),
-        "clock:offset": _("Relógio"),
-        "backup:age": _("Cópias de segurança"),
-        "backup:directory": _("Pasta das cópias"),
-        "backup:free": _("Espaço para cópias"),
-        "replication:lag": _("Réplicas e arquivo do log"),
-        "tls:certificate": _("Certificado"),
-        "workers:count": _("Processos"),
-        "host:watched": _("Vigilância desta máquina"),
-    }

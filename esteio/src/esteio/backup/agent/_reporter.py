@@ -28,6 +28,8 @@ from esteio.system import atomic_write
 
 if TYPE_CHECKING:
     from esteio.backup._backups import Backups
+    from esteio.backup._catalogue import Entry
+    from esteio.backup._manifest import Manifest
     from esteio.backup.archive import WalArchive
 
 __all__ = ["AgentState", "Reporter", "read_state", "write_state"]
@@ -35,6 +37,7 @@ __all__ = ["AgentState", "Reporter", "read_state", "write_state"]
 _SILENT = 300.0  # seconds after which an agent that wrote nothing is taken as gone
 _REACH_EVERY = 300.0  # seconds
 _PROBLEMS = ("found", "amiss")
+_RECENT, _MOST_RECENT = 62 * 86_400.0, 500  # seconds and backups
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,10 @@ class AgentState:
     """Seconds that the oldest piece of the log has waited for each store."""
     services: Mapping[str, str] = field(default_factory=dict)
     """What runs in the agent, and why it does not; empty when it does."""
+    recent: Sequence[Mapping[str, Any]] = ()
+    """The complete backups of the last two months, at most `_MOST_RECENT`, the oldest first: `name`, `kind`, `began` (seconds
+    since the epoch), `size`; `verified` (likewise), `sound`, `restore_seconds` and `rows`, None before a verification.
+    """
 
     def problems(self, now: float) -> tuple[Problem, ...]:
         """What is bad at `now` beyond what the stores tell."""
@@ -94,7 +101,9 @@ def read_state(path: Path) -> AgentState | None:
     try:
         found: dict[str, Any] = json.loads(path.read_text())
         problems = {name: tuple(map(Problem.from_plain, found[name])) for name in _PROBLEMS}
-        return AgentState(**{**found, **problems})
+        known = {field.name: found[field.name] for field in fields(AgentState) if field.name in found}
+        recent = tuple(known.pop("recent", ()))
+        return AgentState(**{**known, **problems}, recent=recent)  # what a newer release adds is left out
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -221,7 +230,8 @@ class Reporter:
 
     def _of_backups(self, state: AgentState) -> AgentState:
         status = self._backups.status()
-        verification = next((each.verification for each in self._backups.entries() if each.id == status.verified), None)
+        entries = self._backups.entries()
+        verification = next((each.verification for each in entries if each.id == status.verified), None)
         return replace(
             state,
             found=status.problems,
@@ -230,6 +240,7 @@ class Reporter:
             verified=status.verified,
             verified_age=status.verified_age,
             restore_seconds=verification.restore_seconds if verification else None,
+            recent=_recent(entries, self._clock.time()),
         )
 
     def _of_reach(self, state: AgentState) -> AgentState:
@@ -249,3 +260,22 @@ class Reporter:
         # What is wrong with it the status of the backups says, from the file the archive writes.
         status = self._archive.service.status()
         return replace(state, lag=status.lag, waits={each.store: each.waited for each in status.stores})
+
+
+def _recent(entries: Sequence[Entry], now: float) -> tuple[Mapping[str, Any], ...]:
+    found = [_plain(entry, entry.manifest) for entry in entries if entry.manifest is not None]
+    return tuple(each for each in found if each["began"] > now - _RECENT)[-_MOST_RECENT:]
+
+
+def _plain(entry: Entry, manifest: Manifest) -> Mapping[str, Any]:
+    verification = entry.verification
+    return {
+        "name": entry.id,
+        "kind": manifest.kind,
+        "began": entry.began.timestamp(),
+        "size": manifest.stored,
+        "verified": verification.when.timestamp() if verification else None,
+        "sound": verification is not None and verification.ok,
+        "restore_seconds": verification.restore_seconds if verification else None,
+        "rows": verification.rows if verification else None,
+    }

@@ -28,6 +28,7 @@ from esteio.web.operations._alert_order import alert_order_routes
 from esteio.web.operations._facts import WINDOWS, gather
 from esteio.web.operations._order import Permit, carry_out, read_order
 from esteio.web.operations._page import page
+from esteio.web.operations._report import report_routes
 from esteio.web.operations._tables import Orders
 from esteio.web.operations._words import LANGUAGES, Words
 
@@ -73,7 +74,8 @@ def operations_routes(
     A form that a browser says another site sent is refused in any case.
 
     `history`: what a `HostMonitor` writes. `backups`: the file in which `esteio backup agent` says how they are.
-    `alerts`: what an `AlertMonitor` writes; `titles(language)`: what alerts say, by their names.
+    `alerts`: what an `AlertMonitor` writes; `titles(language)`: what alerts say, by their names. With both
+    there is the monthly report, too, as a page and as PDF (extra `report`).
     `names(language)`: what people call the checks. `language(request)`: "pt-BR" or "en"; without it Accept-Language
     decides. `allow` is asked first: what it returns is answered instead, None lets the request in.
     """
@@ -129,6 +131,9 @@ def operations_routes(
         Route(f"{path}/events", events, methods=["GET"]),
         *([Route(f"{path}/circuits", order, methods=["POST"])] if permit is not None else ()),
         *alert_order_routes(path, alerts, permit),
+        *report_routes(
+            history, alerts, path=path, title=title, zone=zone, allow=allow, language=tongue, names=names, titles=titles
+        ),
         *(Route(f"{path}/{name}", _static(name, kind), methods=["GET"]) for name, kind in _STATIC.items()),
     ]
 
@@ -169,6 +174,7 @@ def render(
         zone=zone or ZoneInfo("UTC"),
         orders=orders,
         titles=titles,
+        report=f"{path}/report" if alerts is not None and history is not None else None,
     )
 
 

@@ -59,6 +59,8 @@ PORTUGUESE: Mapping[str, str] = {
     "more": "e mais {more}",
     "absent": "nada se sabe de: {title}",
     "report": "Relatório mensal",
+    "no_month": "Informe um mês que já começou, como ?month=2026-11.",
+    "no_pdf": "O PDF não pôde ser feito agora; a página tem o mesmo, e o navegador a imprime.",
 }
 
 ENGLISH: Mapping[str, str] = {
@@ -105,4 +107,6 @@ ENGLISH: Mapping[str, str] = {
     "more": "and {more} more",
     "absent": "nothing is known of: {title}",
     "report": "Monthly report",
+    "no_month": "Give a month that has begun, such as ?month=2026-11.",
+    "no_pdf": "The PDF could not be made now; the page has the same, and the browser prints it.",
 }
