@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -193,6 +194,22 @@ def test_another_process_silences_and_acknowledges(tmp_path: Path) -> None:
     assert (alert.name, alert.acknowledged) == ("postgres:down", "maria")
     with pytest.raises(KeyError):
         people.acknowledge("disk:full", "maria")
+
+
+def test_a_page_nobody_acknowledges_goes_to_the_channels_of_the_escalation_and_so_does_its_end(tmp_path: Path) -> None:
+    host = Host(tmp_path, "a", "boss")
+    first, boss = host.channels.channels
+    host.channels.channels = (first, replace(boss, escalation=True))
+    host.begin()
+    host.rounds(20)
+    assert host.rounds(600, **DOWN) == [("opened", ["postgres:down"])]
+    host.outbox.deliver()
+    assert {name for name, _ in host.channels.taken} == {"a"}
+    assert host.rounds(600, **DOWN) == [("escalated", ["postgres:down"])]
+    host.rounds(90)
+    host.outbox.deliver()
+    told = [subject.partition(":")[0] for name, subject in host.channels.taken if name == "boss"]
+    assert told == ["NOBODY looks after it", "Well again"]
 
 
 def test_uptime_of_a_year_counts_intervals_of_90_days_and_the_days_before_them(tmp_path: Path) -> None:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,13 @@ def notice(subject: str, at: float = 1e9, level="failure") -> Notice:
     return Notice(subject, "why", level, at)
 
 
+def waiting(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+    until = time.monotonic() + seconds
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
 def outbox(directory: Path, channels: Channels, clock=SYSTEM) -> Outbox:
     return Outbox(directory / "notices", channels, retry=AT_ONCE, every=0.05, clock=clock)
 
@@ -64,6 +73,43 @@ def test_a_channel_that_refuses_keeps_what_it_is_owed_and_no_other_channel_waits
     again = outbox(tmp_path, channels)  # another process
     assert again.deliver().owed == 0
     assert channels.taken[3:] == [("b", "0"), ("b", "1"), ("b", "2")]
+
+
+def test_a_channel_that_hangs_holds_up_no_other_one_and_gets_its_own_in_order_afterwards(tmp_path: Path) -> None:
+    answered = threading.Event()
+
+    class Hanging(Told):
+        def send(self, channel: Channel, notice: Notice, timeout: float = 15.0) -> None:
+            if channel.name == "b":
+                assert answered.wait(30)
+            super().send(channel, notice, timeout)
+
+    channels = Hanging("a", "b", "c")
+    service = outbox(tmp_path, channels)
+    service.start()
+    try:
+        for number in range(3):
+            service.put(notice(str(number), 1e9 + number))
+            assert waiting(lambda number=number: {("a", str(number)), ("c", str(number))} <= set(channels.taken))  # type: ignore[misc]
+        assert "b" not in {name for name, _ in channels.taken}
+        answered.set()
+        assert waiting(lambda: service.owed() == 0)
+    finally:
+        answered.set()
+        service.stop(30.0)
+    for name in "abc":
+        assert [subject for each, subject in channels.taken if each == name] == ["0", "1", "2"]
+
+
+def test_a_channel_of_the_escalation_gets_only_what_names_it(tmp_path: Path) -> None:
+    channels = Told("a", "boss")
+    channels.channels = (channels.channels[0], replace(channels.channels[1], escalation=True))
+    box = outbox(tmp_path, channels)
+    box.put(notice("a backup failed"))
+    box.put(notice("nobody looks after it", 2e9), ["a", "boss"])
+    assert box.deliver().owed == 0
+    assert channels.taken.count(("a", "a backup failed")) == 1
+    assert [subject for name, subject in channels.taken if name == "boss"] == ["nobody looks after it"]
 
 
 def test_what_a_channel_will_never_take_is_passed_over_and_given_up_after_three_days(

@@ -196,11 +196,20 @@ def test_the_webhook_hears_of_a_copy_that_failed_in_portuguese(dados: str, tmp_p
     with ThreadingHTTPServer(("127.0.0.1", 0), Gancho) as servidor:
         threading.Thread(target=servidor.serve_forever, args=(0.02,), daemon=True).start()
         gancho = f"http://127.0.0.1:{servidor.server_port}/segredo"
-        aqui = {"SISPAT_DATA_DIR": dados, "WEBHOOK_URL": gancho}
+        aqui = {
+            "SISPAT_DATA_DIR": dados,
+            "WEBHOOK_URL": gancho,
+            "SISPAT_ESCALATION_URLS": gancho.replace("segredo", "chefe"),
+        }
         feita = comando("backup", "run", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/cidade", **aqui)
+        da_copia = list(recebidos)
+        prova = comando("backup", "notify", "--test", **aqui)
+        assert (prova.returncode, len(recebidos) - len(da_copia), prova.stdout.count("127.0.0.1")) == (0, 2, 2), (
+            prova.stderr
+        )
         servidor.shutdown()
     assert (feita.returncode, feita.stderr.count("\n"), "segredo" in feita.stdout + feita.stderr) == (1, 1, False)
-    [aviso] = recebidos
+    [aviso] = da_copia  # the channel of the escalation hears of no copy
     assert aviso["title"] == "A cópia de cidade FALHOU"
     assert "Não se conhece nenhuma cópia com que se possa contar." in aviso["message"]
     assert "segredo" not in aviso["message"]

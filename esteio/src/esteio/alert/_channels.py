@@ -24,26 +24,39 @@ _logger = logging.getLogger("esteio.alert")
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """One address. `name` is for people, `key` for files: it tells addresses apart, and too little to guess one from."""
+    """One address. `name` is for people, `key` for files: it tells addresses apart, and too little to guess one from.
+
+    `escalation`: it is told only of what nobody looks after.
+    """
 
     name: str
     key: str
     url: str = field(repr=False)
+    escalation: bool = False
 
 
 class Channels:
     """`urls` as apprise reads them; a plain https:// that it does not know receives JSON. Named `sender` where it shows.
 
-    ChannelRefused for the first that cannot be used, with `what` it was called. Making it takes half a second.
+    Those of `escalation` are told of pages that nobody acknowledged, of nothing else. ChannelRefused for the first that cannot
+    be used, with `what` it was called. Making it takes half a second.
     """
 
-    def __init__(self, urls: Sequence[str], *, sender: str = "Esteio", what: str = "notice address") -> None:
+    def __init__(
+        self,
+        urls: Sequence[str],
+        *,
+        escalation: Sequence[str] = (),
+        sender: str = "Esteio",
+        what: str = "notice address",
+    ) -> None:
         self._sender = sender
-        urls = list(dict.fromkeys(urls))
+        first = frozenset(urls)
+        urls = list(dict.fromkeys((*urls, *escalation)))
         for url, reason in zip(urls, self._checked(urls), strict=True):
             if reason:
                 raise ChannelRefused(what, masked(url), reason)
-        self.channels = tuple(_named(urls))
+        self.channels = tuple(_named(urls, first))
 
     def send(self, channel: Channel, notice: Notice, timeout: float = 15.0) -> None:
         """Tell one channel, within `timeout` seconds; NotDelivered when it does not take it."""
@@ -63,7 +76,7 @@ class Channels:
             return [""] * len(urls)
 
 
-def _named(urls: Sequence[str]) -> Iterator[Channel]:
+def _named(urls: Sequence[str], first: frozenset[str]) -> Iterator[Channel]:
     taken: set[str] = set()
     for url in urls:
         key = digest = hashlib.sha256(url.encode()).hexdigest()[:4]
@@ -72,4 +85,4 @@ def _named(urls: Sequence[str]) -> Iterator[Channel]:
             number += 1
             key = f"{digest}{number}"
         taken.add(key)
-        yield Channel(masked(url), key, url)
+        yield Channel(masked(url), key, url, escalation=url not in first)

@@ -65,12 +65,13 @@ class Outbox:
         self._wakes: list[threading.Event] = []  # one for each channel's thread: what is put here is told at once
 
     def put(self, notice: Notice, keys: Sequence[str] | None = None, *, token: str | None = None) -> None:
-        """Owe `notice` to every channel, or to those with these `keys`; returns at once, nobody is told yet.
+        """Owe `notice` to every channel but those of the escalation, or to those with these `keys`; returns at once.
 
         With a `token` that is owed already - letters and digits - it is not owed twice. Never raises for a bad disk.
         """
-        known = [channel.key for channel in self.channels.channels]
-        self._spool.add(notice, known if keys is None else [key for key in known if key in keys], token)
+        channels = self.channels.channels
+        owed = [each.key for each in channels if (not each.escalation if keys is None else each.key in keys)]
+        self._spool.add(notice, owed, token)
         for wake in self._wakes:
             wake.set()
 

@@ -1,4 +1,4 @@
-"""Who is told of backups, and in which words: WEBHOOK_URL, SISPAT_NOTIFY_URLS, SISPAT_HEARTBEAT_URL.
+"""Who is told, and in which words: WEBHOOK_URL, SISPAT_NOTIFY_URLS, SISPAT_ESCALATION_URLS, SISPAT_HEARTBEAT_URL.
 
 Promises: notices wait beside the backups until every channel took them; an address that cannot be used is refused without
 being shown.
@@ -63,23 +63,28 @@ NOTICE_WORDS: Mapping[Language, NoticeWords] = {
 def backup_notices(settings: Settings | None = None) -> Notices:
     """Channels, heartbeat and words for what is told of backups; by default those of the settings in force."""
     settings = settings or load_settings()
-    urls, heartbeat = addresses(settings), settings.heartbeat_url
-    if urls and settings.backup_dir is None:  # ours to make
+    channels, heartbeat = _channels(settings), settings.heartbeat_url
+    if channels is not None and settings.backup_dir is None:  # ours to make
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     checks = words_in(settings.lang).checks
     return Notices(
-        Outbox(notices_directory(backup_variables(settings)), _channels(urls)) if urls else None,
+        Outbox(notices_directory(backup_variables(settings)), channels) if channels is not None else None,
         Heartbeat(heartbeat.get_secret_value(), what="SISPAT_HEARTBEAT_URL") if heartbeat else None,
         replace(NOTICE_WORDS[settings.lang], timezone=settings.timezone, checks=checks),
     )
 
 
-def _channels(urls: list[str]) -> Channels:
-    return Channels(urls, sender="SISPAT", what="WEBHOOK_URL / SISPAT_NOTIFY_URLS / SENTRY_DSN")
+def _channels(settings: Settings) -> Channels | None:
+    urls, late = addresses(settings), settings.escalation_urls
+    escalation = late.get_secret_value().split() if late is not None else []
+    if not urls and not escalation:
+        return None
+    what = "WEBHOOK_URL / SISPAT_NOTIFY_URLS / SISPAT_ESCALATION_URLS / SENTRY_DSN"
+    return Channels(urls, escalation=escalation, sender="SISPAT", what=what)
 
 
 def addresses(settings: Settings) -> list[str]:
-    """Of every channel."""
+    """Of every channel but those of the escalation."""
     given = (settings.webhook_url, settings.notify_urls)
     found = [address for each in given if each is not None for address in each.get_secret_value().split()]
     return [*found, *([f"sentry+{settings.sentry_dsn.get_secret_value()}"] if settings.sentry_dsn else [])]

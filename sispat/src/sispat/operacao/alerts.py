@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Iterable
 from datetime import time
+from math import inf
 
 from esteio.alert import NoticeWords, Outbox
 from esteio.alert.monitor import (
@@ -20,7 +21,7 @@ from esteio.alert.monitor import (
     evidence_of,
     service_definitions,
 )
-from esteio.alert.rules import Kind, QuietHours
+from esteio.alert.rules import Kind, Pacing, QuietHours
 from esteio.health import HistoryReader, HostMonitor, Measurements
 from sispat.http.backup_state import history_file
 from sispat.http.maintenance import maintenance_switch
@@ -56,7 +57,13 @@ def alert_monitor(
     )
     definitions = service_definitions(watched_checks(settings), backups=settings.backup)
     return AlertMonitor(
-        settings.data_dir, definitions, watched, outbox, alert_words(settings, words), quiet=_quiet(settings)
+        settings.data_dir,
+        definitions,
+        watched,
+        outbox,
+        alert_words(settings, words),
+        quiet=_quiet(settings),
+        pacing=Pacing(escalate_after=60.0 * settings.escalate_after or inf),
     )
 
 

@@ -75,6 +75,27 @@ class WatchingSettings(Group):
             secret=True,
         ),
     ] = None
+    escalation_urls: Annotated[
+        SecretStr | None,
+        BeforeValidator(read_channels),
+        Variable(
+            "SISPAT_ESCALATION_URLS",
+            "Canais avisados do que não pode esperar e que ninguém assumiu em SISPAT_ESCALATE_AFTER minutos; de nada mais. "
+            "Separados por espaços, como em SISPAT_NOTIFY_URLS.",
+            accepts="tgram://..., mailtos://... e outros",
+            secret=True,
+        ),
+    ] = None
+    escalate_after: Annotated[
+        int,
+        Field(ge=0, le=1440),
+        Variable(
+            "SISPAT_ESCALATE_AFTER",
+            "Depois de quanto tempo o que não pode esperar, foi avisado e ninguém assumiu (`sispat alerta assumir`) "
+            "é levado a SISPAT_ESCALATION_URLS; 0: nunca.",
+            unit="min",
+        ),
+    ] = 15
     quiet_hours: Annotated[
         str,
         BeforeValidator(read_quiet_hours),

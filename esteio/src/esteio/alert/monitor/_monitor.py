@@ -72,7 +72,7 @@ class Watched:
 class AlertMonitor:
     """Keeps its state in `directory` as alerts.sqlite, and reads events.jsonl there; tells by `outbox`, None: only the log.
 
-    `escalation` are keys of channels that are told of a page nobody looks after.
+    A page that nobody acknowledged is told to the channels of the escalation, too (`Channels`), after `pacing.escalate_after`.
     """
 
     name = "alerts"
@@ -86,7 +86,6 @@ class AlertMonitor:
         words: AlertWords = ALERT_ENGLISH,
         *,
         quiet: QuietHours | None = None,
-        escalation: tuple[str, ...] = (),
         pacing: Pacing = _PACING,
         every: float = _EVERY,
         clock: Clock = SYSTEM,
@@ -97,8 +96,9 @@ class AlertMonitor:
         self._watched = watched
         self._outbox = outbox
         self._words = replace(words, titles={**{n: d.title for n, d in self._definitions.items()}, **words.titles})
-        keys = tuple(channel.key for channel in outbox.channels.channels) if outbox is not None else ()
-        self._around = Surroundings(tuple(k for k in keys if k not in escalation), escalation, quiet=quiet)
+        channels = outbox.channels.channels if outbox is not None else ()
+        first, second = (tuple(each.key for each in channels if each.escalation is late) for late in (False, True))
+        self._around = Surroundings(first, second, quiet=quiet)
         self._pacing = pacing
         self._every = every
         self._clock = clock
