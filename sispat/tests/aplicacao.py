@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx2
 
@@ -11,13 +15,17 @@ from esteio.postgres import Dsn
 from sispat.app import create_app
 from sispat.settings import Settings
 
-__all__ = ["abrir"]
+__all__ = ["DOCUMENTOS", "abrir"]
+
+DOCUMENTOS = Path(tempfile.mkdtemp(prefix="sispat-documentos-"))
+atexit.register(shutil.rmtree, DOCUMENTOS, ignore_errors=True)
 
 
 @asynccontextmanager
 async def abrir(dsn: Dsn, email: str | None = None, **ajustes: object) -> AsyncIterator[httpx2.AsyncClient]:
     """The application over `dsn`; with `email`, signed in by token."""
-    aplicacao = create_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes}))  # no test asks the real ViaCEP
+    # No test asks the real ViaCEP, nor leaves documents where somebody keeps theirs.
+    aplicacao = create_app(Settings(database_url=dsn, **{"cep_url": None, "documents_dir": DOCUMENTOS, **ajustes}))
     transporte = httpx2.ASGITransport(aplicacao, raise_app_exceptions=False)
     async with (
         aplicacao.router.lifespan_context(aplicacao),

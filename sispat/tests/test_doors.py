@@ -129,6 +129,21 @@ DOORS = {
     "POST /api/agentes/{id_}/saida": Door(MANAGERS, reach=True),
     "GET /agentes/{id_:uuid}/saida": Door(MANAGERS, reach=True),
     "POST /agentes/{id_:uuid}/saida": Door(MANAGERS, reach=True),
+    # documentos
+    "GET /api/uploads": Door(ALL),
+    "POST /api/uploads": Door(HANDS_OVER),
+    "GET /api/uploads/{id_}": Door(ALL, reach=True),
+    "GET /api/uploads/{id_}/conteudo": Door(ALL, reach=True),
+    "GET /api/uploads/{id_}/miniatura": Door(ALL, reach=True),
+    "POST /api/uploads/{id_}/principal": Door(HANDS_OVER, reach=True),
+    "DELETE /api/uploads/{id_}": Door(HANDS_OVER, reach=True),
+    "GET /documentos/{id_:uuid}": Door(ALL, reach=True),
+    "GET /documentos/{id_:uuid}/miniatura": Door(ALL, reach=True),
+    "POST /documentos/{id_:uuid}/principal": Door(HANDS_OVER, reach=True),
+    "GET /documentos/{id_:uuid}/remover": Door(HANDS_OVER, reach=True),
+    "POST /documentos/{id_:uuid}/remover": Door(HANDS_OVER, reach=True),
+    "GET /documentos/{entidade}/{id_:uuid}/novo": Door(HANDS_OVER, reach=True),
+    "POST /documentos/{entidade}/{id_:uuid}/novo": Door(HANDS_OVER, reach=True),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -230,7 +245,7 @@ def _places(dsn: Dsn) -> dict[str, Place]:
             row = conn.execute(
                 f"select p.id, p.setor_id, local_id, classe_id, agente_id, p.numero"
                 f" from patrimonio p join agente a on a.id = agente_id"
-                f" where p.setor_id {test} {own} and a.setor_id {test} {own} order by numero limit 1"
+                f" where p.setor_id {test} {own} and a.setor_id {test} {own} and p.situacao = 'em_uso' order by numero limit 1"
             ).fetchone()
             assert row is not None
             names = ("patrimonios", "setores", "locais", "classes", "agentes", "numero")
@@ -315,6 +330,22 @@ def _a_job(dsn: Dsn) -> str:
     return str(row and row[0])
 
 
+def _a_photo(dsn: Dsn, place: Place, name: str) -> str:
+    """Of the asset, attached by nobody in particular; its content is not on the disk."""
+    digest = uuid4().bytes * 2
+    with psycopg.connect(dsn.conninfo) as conn:
+        conn.execute(
+            "insert into conteudo (sha256, formato, tamanho, largura, altura) values (%s, 'jpg', 1, 1, 1)", [digest]
+        )
+        row = conn.execute(
+            """insert into documento (entidade, entidade_id, sha256, tipo, nome, enviado_por)
+               select 'patrimonio', %s, %s, 'foto', %s, id from usuario where papel = 'gestor' limit 1 returning id""",
+            [place["patrimonios"], digest, f"{name}.jpg"],
+        ).fetchone()
+    return str(row and row[0])
+
+
+_DOCUMENTS = ("documentos", "uploads")
 _MAKE = {"tarefas": _a_job, "bloqueios": _a_block, "usuarios": _an_account, "chaves": _a_key}
 
 
@@ -398,7 +429,17 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
 
 async def _knock(c: httpx2.AsyncClient, door: str, id_: str, own: Place) -> httpx2.Response:
     method, path = door.split(" ")
-    address = path.replace("{cep}", "01001000").replace("{motivo}", "erro_cadastro").replace("{entidade}", "agente")
+    if door == "GET /api/uploads":
+        return await c.get(path, params={"entidade": "patrimonio", "entidade_id": own["patrimonios"]})
+    if door == "POST /api/uploads":
+        data = {"entidade": "patrimonio", "entidade_id": own["patrimonios"]}
+        return await c.post(path, data=data, files={"arquivo": b"<svg>"})
+    address = (
+        path.replace("{entidade}/{id_:uuid}", f"patrimonio/{id_}")
+        .replace("{cep}", "01001000")
+        .replace("{motivo}", "erro_cadastro")
+        .replace("{entidade}", "agente")
+    )
     address = re.sub(r"\{(id_|sessao_id)(:uuid)?\}", id_, address)
     if method == "GET":
         return await c.get(address)
@@ -409,17 +450,34 @@ async def _knock(c: httpx2.AsyncClient, door: str, id_: str, own: Place) -> http
     return await c.request(method, address, content=urlencode(body or {}), headers=form)
 
 
-def _expected(door: str, role: str, where: str) -> set[int]:  # noqa: C901 - a table of exceptions
+def _expected_of_documents(method: str, path: str, role: str) -> set[int]:
+    if path.endswith(("/conteudo", "/miniatura")) or (method == "GET" and path == "/documentos/{id_:uuid}"):
+        return {503}  # let in; there is no content on the disk
+    if method == "POST" and path.endswith(("/uploads", "/novo")):
+        return {422}  # let in; no file is sent, or one that is not taken
+    if role in REACH_FEW and (method == "DELETE" or (method == "POST" and path.endswith("remover"))):
+        return {422}  # let in; of another's document, which only who manages all removes
+    return {200} if method == "GET" else {200, 204, 303}
+
+
+def _expected(door: str, role: str, where: str) -> set[int]:
+    path = door.split(" ")[1]
     rule = DOORS[door]
-    method, path = door.split(" ")
     if role not in rule.roles.split():
         return {403}
     if _kind(path) == "tarefas" and "{id_" in path:
         return {200, 303} if role in ("admin", "gestor") else {404}
     if rule.reach and where == OTHERS and role in REACH_FEW:
         return {404}
+    return _let_in(door, role)
+
+
+def _let_in(door: str, role: str) -> set[int]:
+    method, path = door.split(" ")
     if path == "/api/cep/{cep}":
         return {503}  # let in; no ViaCEP is asked in tests
+    if _kind(path) in _DOCUMENTS:
+        return _expected_of_documents(method, path, role)
     if method == "GET":
         return {200}
     if _kind(path) in _MOVEMENTS:
@@ -455,6 +513,10 @@ async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
                 kind = _kind(door.split(" ")[1])
                 if kind in _MOVEMENTS:
                     id_ = _a_movement(cidade, kind, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
+                elif kind in _DOCUMENTS:
+                    place = places[where]
+                    name = OTHERS_NAME if where == OTHERS else "Frente"
+                    id_ = place["patrimonios"] if "{entidade}" in door else _a_photo(cidade, place, name)
                 else:
                     id_ = _MAKE[kind](cidade) if kind in _MAKE else places[where].get(kind, str(uuid4()))
                 r = await _knock(c, door, id_, places[OWN])

@@ -46,6 +46,15 @@ def flip(path: Path) -> None:
     path.write_bytes(data)
 
 
+def test_a_folder_marked_as_a_cache_is_left_out(desk: Desk) -> None:
+    """As by tar, restic and borg: https://bford.info/cachedir/."""
+    desk.write("01/nota.pdf", "nota")
+    desk.write(".parts/CACHEDIR.TAG", "Signature: 8a477f597d28d172789f06886806bc55\n")
+    desk.write(".parts/half.part", "half of an upl")
+    desk.write("02/CACHEDIR.TAG", "not the signature")
+    assert details(desk.run())["files"] == 2
+
+
 def test_a_document_that_did_not_change_is_neither_sent_nor_read_again(desk: Desk) -> None:
     global opened
     for number in range(20):

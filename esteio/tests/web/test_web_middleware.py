@@ -167,6 +167,20 @@ def test_a_limit_below_one_byte_is_refused() -> None:
         BodyLimit(echo, limit=0)
 
 
+async def test_a_scope_may_have_another_limit() -> None:
+    app = Starlette(
+        routes=[Route("/echo", echo, methods=["POST"]), Route("/files", echo, methods=["POST"])],
+        middleware=[
+            Middleware(RequestId),
+            Middleware(BodyLimit, limit=100, larger=lambda scope: 200 if scope["path"] == "/files" else None),
+        ],
+        exception_handlers={BodyTooLarge: too_large},
+    )
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://x") as c:
+        for path, size, status in (("/echo", 101, 413), ("/files", 101, 200), ("/files", 201, 413)):
+            assert (await c.post(path, content=b"x" * size)).status_code == status, (path, size)
+
+
 async def test_the_body_of_a_get_is_bounded_too_and_so_is_a_length_beyond_any_number() -> None:
     async with client() as http:
         assert (await http.request("GET", "/echo", content=b"x" * 101)).status_code == 413

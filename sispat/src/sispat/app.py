@@ -27,6 +27,7 @@ from esteio.web.shedding import Level, Shedding
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
+from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.http.application import Application
 from sispat.http.edge import Edge, Gzip, allowed_methods
 from sispat.http.errors import Problem, limit_problem, problem_of, problem_response
@@ -55,7 +56,7 @@ from sispat.ui.static_files import STATIC_PATH, serve
 __all__ = ["SLICES", "create_app"]
 
 # In the order in which their routes are matched: what is asked for most comes first.
-SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, MOVIMENTACOES, TAREFAS, AUDITORIA, OPERACAO, PAINEL)
+SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, MOVIMENTACOES, DOCUMENTOS, TAREFAS, AUDITORIA, OPERACAO, PAINEL)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -94,7 +95,11 @@ def create_app(settings: Settings) -> FastAPI:
                 delay=PoolDelay(service.db),
             ),
             Middleware(Gzip, minimum_size=1000, compresslevel=4),
-            Middleware(BodyLimit, limit=settings.body_limit),
+            Middleware(
+                BodyLimit,
+                limit=settings.body_limit,
+                larger=lambda scope: settings.upload_total if site.takes_files(scope) else None,
+            ),
             Middleware(Identify, service=service, site=site),
             Middleware(RateLimits, rules=rules, limiter=service.limiter, respond=_refuse),
         ],

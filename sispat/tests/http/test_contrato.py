@@ -7,6 +7,7 @@ import httpx2
 import psycopg
 import pytest
 import schemathesis
+from arquivos import jpeg
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import checks
@@ -186,6 +187,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
             r = await pedir("PATCH", outro, modelo, **corrigido)
             await pedir("DELETE", outro, modelo, 204, headers={"If-Match": str(r.json()["versao"])})
         await _movimentos(pedir, escritos)
+        await _documentos(pedir, itens[1]["id"])
         agente = {"setor_id": escritos["setor_id"], "nome": "Que sai", "matricula": "SAI-1"}
         sai = (await c.post("/api/agentes", json=agente)).json()["id"]
         saida = {"sucessor_id": escritos["agente_id"], "motivo": "Aposentadoria"}
@@ -228,6 +230,23 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         ("/api/auth/sessoes/{id_}", "DELETE"), ("/api/usuarios/{id_}/sessoes/{sessao_id}", "DELETE"),
     }  # fmt: skip
     assert operacoes.keys() - vistas <= noutros_testes, "with a ViaCEP of their own, a real block, real sessions"
+
+
+async def _documentos(pedir: Any, bem: str) -> None:
+    dono, modelo = {"entidade": "patrimonio", "entidade_id": bem}, "/api/uploads/{id_}"
+    partes = [(f'name="{nome}"', valor.encode()) for nome, valor in dono.items()]
+    partes.append(('name="arquivo"; filename="a.jpg"', jpeg()))
+    corpo = b"".join(
+        b"--b\r\nContent-Disposition: form-data; %b\r\n\r\n%b\r\n" % (nome.encode(), valor) for nome, valor in partes
+    )
+    foto = {"content": corpo + b"--b--\r\n", "headers": {"Content-Type": "multipart/form-data; boundary=b"}}
+    um = (await pedir("POST", "/api/uploads", esperado=201, **foto)).json()["items"][0]["id"]
+    await pedir("GET", "/api/uploads", params=dono)
+    await pedir("GET", f"/api/uploads/{um}", modelo)
+    for parte in ("conteudo", "miniatura"):
+        await pedir("GET", f"/api/uploads/{um}/{parte}", f"{modelo}/{parte}")
+    await pedir("POST", f"/api/uploads/{um}/principal", f"{modelo}/principal")
+    await pedir("DELETE", f"/api/uploads/{um}", modelo, 204)
 
 
 async def _movimentos(pedir: Any, escritos: dict[str, Any]) -> None:

@@ -8,6 +8,8 @@ is buffered here.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esteio.errors import EsteioError
@@ -28,35 +30,40 @@ class BodyTooLarge(EsteioError):
 
 
 class BodyLimit:
-    """ASGI middleware; `limit` in bytes."""
+    """ASGI middleware; `limit` in bytes. `larger` gives the limit of a scope that has another one, None for all others."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, larger: Callable[[Scope], int | None] | None = None) -> None:
         if limit < 1:
             msg = f"BodyLimit: limit={limit}; pass at least 1 byte"
             raise ValueError(msg)
         self.app = app
         self.limit = limit
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what the application receives, of a GET too; what it does not ask for costs nothing."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        received = 0
+        received, limit = 0, 0
 
         async def receive_counted() -> Message:
-            nonlocal received
+            nonlocal received, limit
+            limit = limit or self._limit_of(scope)  # most requests have no body, and nobody asks for theirs
             announced = None if received else _content_length(scope)
-            if announced is not None and announced > self.limit:
-                raise BodyTooLarge(self.limit, announced)
+            if announced is not None and announced > limit:
+                raise BodyTooLarge(limit, announced)
             message = await receive()
             if message["type"] == "http.request":
                 received += len(message.get("body", b""))
-                if received > self.limit:
-                    raise BodyTooLarge(self.limit, None)
+                if received > limit:
+                    raise BodyTooLarge(limit, None)
             return message
 
         await self.app(scope, receive_counted, send)
+
+    def _limit_of(self, scope: Scope) -> int:
+        return (self._larger and self._larger(scope)) or self.limit
 
 
 def _content_length(scope: Scope) -> int | None:

@@ -20,7 +20,6 @@ __all__ = ["backup_variables", "open_backups"]
 
 _PREFIX = "sispat_backup"
 _DIRECTORY = "backup"
-_DOCUMENTS = "documentos"
 
 
 def open_backups(settings: Settings, dsn: Dsn) -> Backups:
@@ -44,7 +43,7 @@ def open_backups(settings: Settings, dsn: Dsn) -> Backups:
         retention=retention(variables),
         max_age=timedelta(seconds=settings.backup_max_age),
         spool_limit=Limit(settings.backup_spool_limit, release=settings.backup_spool_full == "liberar"),
-        documents=settings.documents_dir or settings.data_dir / _DOCUMENTS,
+        documents=settings.documents,
         agent_file=operator_state_file(settings),
         # Only our own directory makes itself; a place that somebody named may be a disk that is not mounted.
         self_init=settings.backup_dir is None and not settings.aws_s3_bucket and not settings.backup_stores,

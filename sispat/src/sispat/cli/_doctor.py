@@ -67,7 +67,7 @@ def examinations(settings: Settings) -> list[Examination]:
     known = {variable.name for _name, _field, variable in variables()}
     given = {name: value or "" for name, value in {**dotenv_values(".env"), **os.environ}.items()}
     backups_dir = settings.backup_dir or settings.data_dir / "backup"
-    documents = settings.documents_dir or settings.data_dir / "documentos"
+    documents = settings.documents
     identity = [settings.backup_identity] if settings.backup_identity else []
     return [
         of_settings.names(given, known, ("SISPAT_",)),

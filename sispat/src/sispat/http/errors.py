@@ -25,6 +25,7 @@ from sispat.http.maintenance import UnderMaintenance
 from sispat.http.session import request_id_of
 from sispat.http.slices import Site
 from sispat.kernel import errors
+from sispat.kernel.files import ContentMissing, FileRefused, InspectionBusy, NoRoom
 from sispat.kernel.i18n import _, language, lazy, primary
 from sispat.kernel.inputs import invalid_fields
 from sispat.kernel.sealing import Unopened
@@ -56,6 +57,10 @@ _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.KeyReused: (422, lazy("Chave já usada")),
     errors.InvalidData: (422, lazy("Confira os dados")),
     Unopened: (503, lazy("Segundo fator indisponível")),
+    FileRefused: (422, lazy("Arquivo não aceito")),
+    NoRoom: (503, lazy("Disco cheio")),
+    InspectionBusy: (503, lazy("Muitos pedidos agora")),
+    ContentMissing: (503, lazy("Conteúdo ausente")),
 }
 _BY_HTTP = {
     400: ("pedido-malformado", lazy("Pedido malformado"), lazy("O pedido não pôde ser entendido.")),
@@ -202,6 +207,8 @@ def _ours(error: errors.SispatError) -> Problem:
         extras |= {"step": error.step, "page": error.page}
     elif isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, NoRoom | InspectionBusy):
+        headers["Retry-After"] = "60" if isinstance(error, NoRoom) else "5"
     return Problem(status, error.code, title, error.message, extras=extras, headers=headers)
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from sispat.kernel.errors import VersionRequired
 
-__all__ = ["Document", "json_response", "page_of_documents", "required_version"]
+__all__ = ["Document", "has_etag", "json_response", "page_of_documents", "required_version"]
 
 _JSON = "application/json"
 _PRIVATE = "private, no-cache"  # may be kept by the person's own browser, asked again each time
@@ -59,12 +59,12 @@ class Document:
         ]  # in hardware where there is any: half the time of blake2b for a list
         etag = f'W/"{digest}"' if self.version is None else f'"{self.version}.{digest}"'
         headers = {"ETag": etag, "Cache-Control": _PRIVATE, "Vary": "Accept-Encoding, Authorization, Cookie"}
-        if _has(request.headers.get("if-none-match", ""), etag):
+        if has_etag(request.headers.get("if-none-match", ""), etag):
             return Response(status_code=304, headers=headers)
         return Response(self.body, 200, headers, _JSON)
 
 
-def _has(sent: str, etag: str) -> bool:
+def has_etag(sent: str, etag: str) -> bool:
     """Weak comparison (RFC 9110, 8.8.3.2): a compressed answer keeps its validator."""
     if sent in ("", "*"):
         return sent == "*"

@@ -2,10 +2,10 @@
 
 Promises: a parameter annotated `RequestContext` gets the session with its connection - for what may write, a
 transaction, committed before the answer leaves; an `Input` gets the query string of a GET or the JSON body of anything
-else, checked; a `Submission` gets the form; a `UUID` or `str` gets the part of the path with its name; a `Request` gets
-the request. Without a `RequestContext` the session is checked and its connection given back before the handler runs;
-`public` asks for no session at all. A handler whose database went away under it is run again (`http.retry`). With
-`once`, a repeated Idempotency-Key gets the first answer.
+else, checked; a `Submission` gets the form, an `Upload` the form with its files (`http.upload`); a `UUID` or `str` gets the
+part of the path with its name; a `Request` gets the request. Without a `RequestContext` the session is checked and its
+connection given back before the handler runs; `public` asks for no session at all. A handler whose database went away
+under it is run again (`http.retry`). With `once`, a repeated Idempotency-Key gets the first answer.
 
 A handler answers with a Response, or with a `Reply`, which becomes one after the connection was given back. FastAPI
 describes the routes and is not asked when they are called: its general way there was measured to cost more than the
@@ -37,6 +37,7 @@ from sispat.http.openapi import IDEMPOTENT, OF_VERSIONS, RESPONSES, SECURITY, VE
 from sispat.http.retry import retry
 from sispat.http.session import RequestContext, credentials_of, open_context
 from sispat.http.submission import Submission, read_submission
+from sispat.http.upload import Upload, discard_upload, receive_upload
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.i18n import _
 from sispat.kernel.inputs import Input
@@ -64,6 +65,8 @@ class Routes:
         self.public: set[str] = set()
         self.forms: list[re.Pattern[str]] = []
         """Addresses that show a submission again when asked to (`http.resume`)."""
+        self.uploads: list[re.Pattern[str]] = []
+        """Addresses that take files by POST: their bodies may be larger, and they count as uploads for the limits."""
 
     def __call__(
         self,
@@ -80,41 +83,45 @@ class Routes:
         public: bool = False,
         while_pending: Sequence[Pending] = (),
         name: str | None = None,
+        body: dict[str, Any] | None = None,
         **described: Any,
     ) -> Callable[[_F], _F]:
         """Add the decorated handler. What lies under /api is described by `tag`, `summary` and `response`.
 
         `once`: an Idempotency-Key is heeded. `together`: does for many requests in one transaction
         (`http.group_commit`) what the handler does for one. `versioned`: the handler reads If-Match. `while_pending`: what
-        may still be pending of the person who asks. `described` goes to FastAPI.
+        may still be pending of the person who asks. `body`: what OpenAPI says of a body that no `Input` describes.
+        `described` goes to FastAPI.
         """
         described.setdefault("response_description", "A resposta")
         extra: dict[str, Any] = {} if public else dict(SECURITY)
         extra |= IDEMPOTENT if once else VERSIONED if versioned else {}
+        extra |= {} if body is None else {"requestBody": body}
 
         def register(handler: _F) -> _F:
             in_api = path.startswith("/api")
-            self.all.append(
-                _Route(
-                    path,
-                    handler,
-                    public=public,
-                    once=once,
-                    together=together,
-                    while_pending=while_pending,
-                    methods=[method],
-                    name=name,
-                    status_code=status,
-                    response_model=response,
-                    tags=[tag] if tag else None,
-                    operation_id=name or _operation(handler.__name__, tag),  # what generated clients call it
-                    summary=summary or None,
-                    include_in_schema=in_api,
-                    responses=RESPONSES | (OF_VERSIONS if versioned else {}) if in_api else None,
-                    openapi_extra=extra,
-                    **described,
-                )
+            made = _Route(
+                path,
+                handler,
+                public=public,
+                once=once,
+                together=together,
+                while_pending=while_pending,
+                methods=[method],
+                name=name,
+                status_code=status,
+                response_model=response,
+                tags=[tag] if tag else None,
+                operation_id=name or _operation(handler.__name__, tag),  # what generated clients call it
+                summary=summary or None,
+                include_in_schema=in_api,
+                responses=RESPONSES | (OF_VERSIONS if versioned else {}) if in_api else None,
+                openapi_extra=extra,
+                **described,
             )
+            self.all.append(made)
+            if made.takes_files:
+                self.uploads.append(compile_path(path)[0])
             if public:
                 self.public.add(path)
             return handler
@@ -126,6 +133,7 @@ class Routes:
         self.all += other.all
         self.public |= other.public
         self.forms += other.forms
+        self.uploads += other.uploads
 
     def resumable(self, path: str) -> None:
         """A submission to `path` can be shown again after signing in."""
@@ -152,11 +160,19 @@ class _Route(APIRoute):
         self._form, self._model = _named(types, Submission), _named(types, Input)
         own = (self._context, self._request, self._form, self._model)
         self._in_path = [name for name in types if name not in own]
+        self._upload: type[Upload] | None = None
+        if self._form is not None and issubclass(types[self._form], Upload):
+            self._upload = types[self._form]
         self._reads_query = described["methods"] == ["GET"]
         self._retried = retry(self._answer)
         self._asks_first = path.startswith("/api") and not public
         super().__init__(path, self._described(), **{**described, "name": described["name"] or handler.__name__})
         self.app = self._serve  # FastAPI's own is for handlers that have dependencies
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether files may come along."""
+        return self._upload is not None
 
     def _described(self) -> Callable[..., Any]:
         """A function with the parameters that programs send, for FastAPI's description."""
@@ -175,7 +191,12 @@ class _Route(APIRoute):
         return endpoint
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        response = await self._retried(Request(scope, receive, send))
+        request = Request(scope, receive, send)
+        try:
+            response = await self._retried(request)
+        finally:
+            if self._upload is not None:
+                discard_upload(request)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
@@ -189,21 +210,37 @@ class _Route(APIRoute):
             shared = await group_of(request, self._together).answer(request, data, *await _key_and_digest(request))
             if shared is not None:
                 return shared
-        csrf = arguments[self._form].csrf if self._form else None
+        # Programs send the token in a header, also beside files.
+        csrf = (arguments[self._form].csrf or None) if self._form else None
         async with open_context(request, csrf, repeatable=True) as ctx:
             if self._context is not None:
                 arguments[self._context] = ctx
-                reply = await (_once(ctx, self._handler, arguments) if self._once else self._handler(**arguments))
+                reply = await (self._run_once(ctx, arguments) if self._once else self._handler(**arguments))
         if self._context is None:  # the session holds; no connection is held while the handler takes its time
             reply = await self._handler(**arguments)
         return await _response(reply, request)
+
+    async def _run_once(self, ctx: RequestContext, arguments: dict[str, Any]) -> Response:
+        request = ctx.request
+        form: Submission | None = arguments[self._form] if self._form else None
+        if form is None:
+            key, digest = await _key_and_digest(request)
+        else:
+            key, digest = request.headers.get("idempotency-key", ""), form.digest(request.url.path)
+
+        async def do() -> Response:
+            return await _response(await self._handler(**arguments), request)
+
+        return await run_once(ctx, key, digest, do)
 
     async def _arguments(self, request: Request) -> dict[str, Any]:
         arguments = {name: _part(self._types[name], name, request.path_params[name]) for name in self._in_path}
         if self._request is not None:
             arguments[self._request] = request
         if self._form is not None:
-            arguments[self._form] = await read_submission(request)
+            arguments[self._form] = await (
+                receive_upload(request, self._upload) if self._upload else read_submission(request)
+            )
         if self._model is not None:
             model: type[Input] = self._types[self._model]
             if self._reads_query:
@@ -220,16 +257,6 @@ def _operation(handler: str, tag: str) -> str:
 def _named(types: dict[str, Any], kind: type) -> str | None:
     """The parameter of this kind, or None."""
     return next((n for n, t in types.items() if inspect.isclass(t) and issubclass(t, kind)), None)
-
-
-async def _once(ctx: RequestContext, handler: Callable[..., Any], arguments: dict[str, Any]) -> Response:
-    request = ctx.request
-    key, digest = await _key_and_digest(request)
-
-    async def do() -> Response:
-        return await _response(await handler(**arguments), request)
-
-    return await run_once(ctx, key, digest, do)
 
 
 async def _key_and_digest(request: Request) -> tuple[str, bytes]:

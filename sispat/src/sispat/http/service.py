@@ -204,6 +204,8 @@ class Service:
                 async with self.db.connection() as conn:
                     for clean in [*own, *(each.cleanup for each in self.slices if each.cleanup)]:
                         await clean(conn)
+                for sweep in [each.sweep for each in self.slices if each.sweep]:
+                    await sweep(self)
             except EsteioError as error:
                 _logger.warning("faxina adiada: %s", error)
 

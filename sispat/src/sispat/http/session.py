@@ -42,6 +42,7 @@ __all__ = [
     "credentials_of",
     "open_context",
     "request_id_of",
+    "require_session",
     "route_name",
     "secure",
     "token_of",
@@ -151,6 +152,10 @@ def admitted(request: Request, access: Access, csrf: str | None = None) -> None:
         if not tokens.csrf_matches(token, sent):
             raise ForgedRequest
     request.scope["state"]["access"] = access
+    _require_no_step(request, access)
+
+
+def _require_no_step(request: Request, access: Access) -> None:
     if access.pending and access.pending not in getattr(request.scope.get("route"), "while_pending", ()):
         raise StepPending(access.pending)
 
@@ -208,6 +213,23 @@ async def _writing(request: Request, csrf: str | None) -> AsyncIterator[RequestC
             raise
         finally:
             turn.give_back()  # after the COMMIT: until then the counter row is locked anyway
+
+
+async def require_session(request: Request) -> None:
+    """Raise what opening a context would, CSRF apart: asked before what takes long to be received.
+
+    It is asked again in the transaction that the request becomes: the session may end meanwhile.
+    """
+    service = service_of(request)
+    service.require_open()
+    token = credentials_of(request.scope).token
+    try:
+        async with service.db.connection() as conn:
+            session = await sessions.whose(conn, token, service.lifetime)
+    except KeyRefused:
+        await _record_refusal(request, token)
+        raise
+    _require_no_step(request, session.access)
 
 
 async def _record_refusal(request: Request, token: str) -> None:

@@ -14,11 +14,13 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from starlette.requests import HTTPConnection
+from starlette.types import Scope
 
 from sispat.kernel.constraints import Sentences
 from sispat.kernel.context import Context
 from sispat.kernel.errors import SispatError
 from sispat.kernel.fields import Entity
+from sispat.kernel.files import Attachable
 from sispat.kernel.jobs.work import Job
 from sispat.kernel.permissions import Action
 
@@ -54,6 +56,8 @@ class Slice:
     """Of fields that belong to no entity, such as those of searches."""
     verbs: Mapping[str, str] = field(default_factory=dict)
     """What the audit calls an action -> what people read."""
+    attachables: Sequence[Attachable] = ()
+    """Which of its records documents can be attached to."""
     names: Callable[[Context, Sequence[UUID]], Awaitable[Mapping[UUID, str]]] | None = None
     """What its records are called; unknown ids are left out."""
     notices: Mapping[str, str] = field(default_factory=dict)
@@ -68,6 +72,8 @@ class Slice:
     """What it has done later, in a process of its own (`kernel.jobs`)."""
     cleanup: Callable[[AsyncConnection[Any]], Awaitable[object]] | None = None
     """Called about once an hour, in each process."""
+    sweep: Callable[[Service], Awaitable[object]] | None = None
+    """As `cleanup`, for what lies in files too, and takes its own connections."""
 
 
 class Site:
@@ -87,6 +93,8 @@ class Site:
         self.reports = frozenset(path for each in slices for path in each.reports)
         self.uncounted = frozenset(path for each in slices for path in each.uncounted)
         self.public = frozenset(path for each in slices for path in each.routes.public)
+        self.attachables = {of.entity.name: of for each in slices for of in each.attachables}
+        self._uploads = [form for each in slices for form in each.routes.uploads]
         self._forms = [form for each in slices for form in each.routes.forms]
 
     async def names(self, ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
@@ -96,6 +104,10 @@ class Site:
             if each.names is not None and ids:
                 found |= await each.names(ctx, ids)
         return found
+
+    def takes_files(self, scope: Scope) -> bool:
+        """Whether a request brings files to a route that takes them."""
+        return scope["method"] == "POST" and any(form.match(scope["path"]) for form in self._uploads)
 
     def resumable(self, path: str) -> bool:
         """Whether a POST to `path` is a form that can be shown again, filled, after signing in."""

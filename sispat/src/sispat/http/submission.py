@@ -8,18 +8,17 @@ Raises `InvalidData` where the body is no form, `BodyTooLarge` past the limit.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from starlette.datastructures import Headers
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from sispat.http.multipart import read_multipart
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.i18n import _
 
-__all__ = ["SEARCHED", "Submission", "read_submission", "submission_of"]
+__all__ = ["SEARCHED", "Submission", "read_submission", "submission_of", "values_of"]
 
 SEARCHED = ".busca"  # ends the name of a field that only finds choices for the field before the dot
 _SECRETS = frozenset({"password", "senha_atual", "senha_nova", "senha_repetida", "codigo_de_entrada"})
@@ -71,9 +70,13 @@ class Submission:
         """What may be carried on: all but our own fields and secrets."""
         return {n: v for n, v in self.values.items() if not n.startswith("_") and n not in _SECRETS}
 
+    def sent_files(self) -> Iterable[str]:
+        """What tells the files that came along from others."""
+        return ()
+
     def digest(self, path: str) -> bytes:
         """What two submissions share if they are the same: 32 bytes."""
-        parts = [path, *(part for pair in sorted(self.typed().items()) for part in pair)]
+        parts = [path, *(part for pair in sorted(self.typed().items()) for part in pair), *self.sent_files()]
         return hashlib.sha256("\0".join(f"{len(part)}:{part}" for part in parts).encode()).digest()
 
 
@@ -86,20 +89,22 @@ async def read_submission(request: Request) -> Submission:
     if type_ == "application/x-www-form-urlencoded":
         pairs = _pairs(await request.body())
     elif type_ == "multipart/form-data":
-        pairs = await _parts(request)
+        pairs = await read_multipart(request, lambda _field, _filename: None)  # files are not ours to take
     else:
         raise InvalidData({"corpo": _("Envie um formulário (application/x-www-form-urlencoded).")})
-    submission = Submission({_lines(name): _lines(value) for name, value in pairs})
-    if len(submission.values) > _MOST_FIELDS:
-        raise InvalidData(
-            {
-                "corpo": _(
-                    "Campos demais: %(given)s; o limite é %(most)s.", given=len(submission.values), most=_MOST_FIELDS
-                )
-            }
-        )
+    submission = Submission(values_of(pairs))
     request.state.submission = submission
     return submission
+
+
+def values_of(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What was typed, by name; raises `InvalidData` for too many fields."""
+    values = {_lines(name): _lines(value) for name, value in pairs}
+    if len(values) > _MOST_FIELDS:
+        raise InvalidData(
+            {"corpo": _("Campos demais: %(given)s; o limite é %(most)s.", given=len(values), most=_MOST_FIELDS)}
+        )
+    return values
 
 
 def submission_of(request: Request) -> Submission | None:
@@ -121,22 +126,3 @@ def _text(encoded: bytes) -> str:
 
 def _lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-async def _parts(request: Request) -> list[tuple[str, str]]:
-    # Read as latin-1, which loses nothing, and then as what it should be: Starlette would guess instead.
-    headers = Headers({"content-type": f"{request.headers['content-type']}; charset=latin-1"})
-
-    async def stream() -> AsyncIterator[bytes]:
-        async for chunk in request.stream():
-            yield chunk
-
-    try:
-        form = await MultiPartParser(headers, stream(), max_files=0, max_fields=_MOST_FIELDS).parse()  # type: ignore[arg-type]
-    except (MultiPartException, KeyError) as error:
-        raise InvalidData({"corpo": _("O formulário enviado está malformado.")}) from error
-    return [
-        (name.encode("latin-1").decode("utf-8", "replace"), value.encode("latin-1").decode("utf-8", "replace"))
-        for name, value in form.multi_items()
-        if isinstance(value, str)
-    ]

@@ -59,6 +59,7 @@ Kind = Literal[
     "reference",
     "moment",
     "plate",
+    "file",
 ]
 
 

@@ -32,7 +32,8 @@ from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query,
 
 __all__ = [
     "CONSTRAINTS", "Key", "com_numero", "contar", "corrigir", "criar", "criar_juntos", "criar_lote", "editar", "exportar",
-    "garantias", "historico", "listar", "lote_exportado", "meant", "numeros", "obter", "require_agente", "trocar_carga",
+    "garantias", "historico", "listar", "lote_exportado", "meant", "numeros", "obter", "require_agente", "require_alterable",
+    "trocar_carga",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -131,6 +132,11 @@ async def obter(ctx: Context, id_: UUID) -> str:
     if document is None:
         raise NotFound(_("O bem"), id_)
     return privacy.document(ctx.access, document)
+
+
+async def require_alterable(ctx: Context, id_: UUID) -> None:
+    """Raise `InvalidData` for an asset of which nothing changes any more."""
+    rules.require_alterable(json.loads(await obter(ctx, id_))["situacao"])
 
 
 async def historico(ctx: Context, id_: UUID) -> list[dict[str, Any]]:

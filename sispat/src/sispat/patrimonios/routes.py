@@ -9,6 +9,7 @@ from uuid import UUID
 import orjson
 from starlette.responses import Response
 
+from sispat.documentos.card import documents_of
 from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
 from sispat.http.route import Reply, Routes
@@ -198,5 +199,6 @@ async def ficha(ctx: RequestContext, id_: UUID) -> Reply:
     entries = await readable(ctx, await actions.historico(ctx, id_))
     return page(
         "patrimonios/ficha.html", bem=bem, card=_CARD, situacoes=Situacao.labels(), entries=entries,
+        documents=await documents_of(ctx, "patrimonio", id_, changes=bem["situacao"] != Situacao.BAIXADO),
         searched=ctx.request.query_params.get("q", "")[:100],
     )  # fmt: skip

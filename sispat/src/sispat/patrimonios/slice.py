@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from sispat.documentos.rules import ANEXAR
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
+from sispat.kernel.files import Attachable
 from sispat.kernel.i18n import lazy
 from sispat.patrimonios import actions, rules, totals
 from sispat.patrimonios.custody import CargaEmLote
@@ -32,6 +34,9 @@ SLICE = Slice(
         "salvo": lazy("Alterações gravadas."),
         "carga": lazy("Carga trocada."),
     },
+    attachables=[
+        Attachable(entity=PATRIMONIO, see=actions.obter, action=ANEXAR, change=actions.require_alterable),
+    ],
     names=actions.numeros,
     cleanup=totals.cuidar,
     reports=["/patrimonios.csv", "/api/patrimonios.csv"],

@@ -82,7 +82,12 @@ class LimitSettings(Group):
     ] = Quota(30, 60.0)
     limit_upload: Annotated[
         LimitOrNo,
-        Variable("SISPAT_LIMIT_UPLOAD", "Envios de arquivos, por pessoa.", unit=QUOTA, accepts=OR_NO, reserved=True),
+        Variable(
+            "SISPAT_LIMIT_UPLOAD",
+            "Envios de arquivos, por pessoa; vários arquivos no mesmo envio contam uma vez.",
+            unit=QUOTA,
+            accepts=OR_NO,
+        ),
     ] = Quota(10, 3600.0)
     limit_report: Annotated[
         LimitOrNo,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from platformdirs import user_data_path
@@ -138,6 +139,32 @@ class ServiceSettings(Group):
             default="SISPAT_DATA_DIR/documentos",
         ),
     ] = None
+    upload_size: Annotated[
+        Bytes,
+        Field(ge=64 * 1024, le=1024**3),
+        Variable("SISPAT_UPLOAD_SIZE", "Maior arquivo que se pode anexar.", unit=SIZE),
+    ] = 20 * 1024**2
+    upload_total: Annotated[
+        Bytes,
+        Field(ge=128 * 1024, le=2 * 1024**3),
+        Variable(
+            "SISPAT_UPLOAD_TOTAL",
+            "Maior envio de arquivos, todos juntos; acima disso a resposta é 413 e nada é lido.",
+            unit=SIZE,
+        ),
+    ] = 100 * 1024**2
+    upload_files: Annotated[
+        int,
+        Field(ge=1, le=100),
+        Variable("SISPAT_UPLOAD_FILES", "Arquivos num mesmo envio.", unit="arquivos"),
+    ] = 10
+    documents_per_record: Annotated[
+        int,
+        Field(ge=1, le=1000),
+        Variable(
+            "SISPAT_DOCUMENTS_PER_RECORD", "Fotos e documentos de um bem, imóvel ou movimentação.", unit="arquivos"
+        ),
+    ] = 50
     city_name: Annotated[
         str,
         StringConstraints(strip_whitespace=True, min_length=1, max_length=120),
@@ -182,3 +209,8 @@ class ServiceSettings(Group):
         Variable("SISPAT_LOG_FORMAT", "Registro para pessoas (text) ou para programas (json).", accepts="text ou json"),
     ] = "text"
     debug: Annotated[YesNo, Variable("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
+
+    @property
+    def documents(self) -> Path:
+        """Where documents lie."""
+        return self.documents_dir or self.data_dir / "documentos"

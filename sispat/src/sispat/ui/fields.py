@@ -48,7 +48,8 @@ class FormField:
 
     `button` is the label of a button beside it that sends the form as `_acao` = `name`, to be completed, not saved.
     `search` is where more choices than `groups` holds are found by typing; empty where there are no more. `typed` is what
-    was searched for, `finding` what came of it, in words, `chosen` the value it leads to instead of the present one.
+    was searched for, `finding` what came of it, in words, `chosen` the value it leads to instead of the present one. Of files,
+    `accept` says which are offered, and `capture` that a phone opens its camera.
     """
 
     name: str
@@ -66,6 +67,8 @@ class FormField:
     typed: str = ""
     finding: str = ""
     chosen: str | None = None
+    accept: str = ""
+    capture: bool = False
 
     @classmethod
     def of(cls, spec: FieldSpec) -> FormField:

@@ -23,8 +23,10 @@ from sispat.http.service import Service, service_of
 from sispat.http.session import RequestContext
 from sispat.http.slices import site_of
 from sispat.http.submission import Submission
+from sispat.http.upload import Upload
 from sispat.kernel import tokens
 from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
+from sispat.kernel.files import InspectionBusy, NoRoom
 from sispat.kernel.i18n import _, lazy
 from sispat.ui.fields import Choice, ChoiceGroup, FormField, Section, by_name
 from sispat.ui.merge import Difference, merge
@@ -67,6 +69,8 @@ class Screen(ABC):
     submit = lazy("Salvar")
     back = "/"
     versioned = False
+    sends_files = False
+    """Whether files may come along: then `save` gets an `Upload`, and has a field of kind `file` (`documentos.screens`)."""
     again = ""
     """The label of a second button, which saves and goes on with another record (`Submission.wants_another`)."""
     hidden: Mapping[str, str] = MappingProxyType({})
@@ -148,10 +152,12 @@ def form(route: Routes, path: str, screen: Callable[..., Screen]) -> None:
     async def show_form(ctx: RequestContext) -> Reply:
         return await show(ctx, screen(**ctx.request.path_params))
 
-    @route("POST", path)
     async def receive_form(ctx: RequestContext, submission: Submission) -> Reply | Response:
         return await receive(ctx, submission, screen(**ctx.request.path_params))
 
+    if getattr(screen, "sends_files", False):
+        receive_form.__annotations__["submission"] = Upload
+    route("POST", path)(receive_form)
     route.resumable(path)
 
 
@@ -175,6 +181,8 @@ async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -
             status, failure = 422, error
         except (VersionConflict, InUse) as error:
             status, failure = 409, error
+        except (NoRoom, InspectionBusy) as error:
+            status, failure = 503, error
     await screen.load(ctx)
     sections = await screen.sections(ctx, submission.typed())
     if isinstance(failure, VersionConflict):

@@ -5,7 +5,8 @@ nothing. What is read is what its name says, to the bit. A file that is written 
 if it still changes it is kept as it was at one moment, and marked. One that vanished is left out: the application
 removed it. One that cannot be read stays in the list with the reason, and the backup fails its verification: somebody
 has to know, but the database should not go without a backup because of it. Symbolic links are not followed: what they
-point to may lie anywhere, and be anybody's.
+point to may lie anywhere, and be anybody's. A folder with a CACHEDIR.TAG (https://bford.info/cachedir/) is left out, as tar,
+restic and borg do: what is in it can be made again, or was never whole, such as the parts of uploads.
 """
 
 from __future__ import annotations
@@ -84,12 +85,25 @@ def _note(found: Scan, path: str, entry: os.DirEntry[str], folders: list[str]) -
         found.unreadable[path] = error.strerror or str(error)
         return
     if stat.S_ISDIR(about.st_mode):
+        if _is_cache(entry.path):
+            return
         found.directories.append(Seen(path, about))
         folders.append(path)
     elif stat.S_ISREG(about.st_mode):
         found.files.append(Seen(path, about))
     else:
         found.special += 1
+
+
+_CACHE = b"Signature: 8a477f597d28d172789f06886806bc55"
+
+
+def _is_cache(folder: str) -> bool:
+    try:
+        with open(os.path.join(folder, "CACHEDIR.TAG"), "rb") as tag:
+            return tag.read(len(_CACHE)) == _CACHE
+    except OSError:
+        return False
 
 
 _YOUNG = 2.0  # seconds; the coarsest clock of a file system in use

@@ -25,7 +25,7 @@ function forget(matches) {
 
 const typed = (form) =>
   [...form.elements].filter((field) => field.name && !field.name.startsWith("_") && field.type !== "password"
-    && field.type !== "submit" && field.localName !== "fieldset");
+    && field.type !== "file" && field.type !== "submit" && field.localName !== "fieldset");
 
 function valuesOf(form) {
   const values = {};

@@ -1,0 +1,129 @@
+"""A file on its way in: written to the disk as it comes.
+
+Promises: no more of it than a megabyte is in memory; it is hashed on the way; `close` returns when its content is on the
+disk. What is too large, of a type that is not taken, or finds no room is not written on: the rest is passed over, so that the
+client can finish sending and read the answer. Whoever makes one calls `discard` in the end; killed in between, its file is
+removed by the sweep of `FileStore`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from sispat.kernel.errors import SispatError
+from sispat.kernel.files._errors import FileRefused, NoRoom, Reason
+from sispat.kernel.files._formats import HEAD, sniff
+from sispat.kernel.files._names import visible
+
+__all__ = ["Incoming", "no_room"]
+
+_BUFFER = 1 << 20  # bytes written at once: a thread for each chunk of a socket would cost more than the writing
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def no_room(error: OSError) -> bool:
+    """Whether a disk is full, or what this account may have of it (EFBIG: RLIMIT_FSIZE)."""
+    return error.errno in _FULL
+
+
+class Incoming:
+    """One file that is being received into `folder`, of at most `limit` bytes; `failure` is why it is not taken.
+
+    `sniffed`: only what begins like a format of ours is written on. `prepare` makes the folder, before the first byte.
+    """
+
+    def __init__(
+        self, folder: Path, field: str, filename: str, limit: int, *, prepare: Callable[[], None], sniffed: bool = True
+    ) -> None:
+        self.field = field
+        self.name = visible(filename)
+        self.size = 0
+        self.sha256 = b""
+        self.format = ""
+        """A `Format`, or `ARCHIVE`, once its beginning was seen."""
+        self.failure: SispatError | None = None
+        self.path = folder / f"{secrets.token_hex(16)}.part"
+        self._limit = limit
+        self._prepare = prepare
+        self._sniffed = sniffed
+        self._buffer = bytearray()
+        self._hash = hashlib.sha256()
+        self._handle: int | None = None
+
+    async def write(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if self.failure is not None:
+            return
+        self.size += len(data)
+        if self.size > self._limit:
+            self._refuse(FileRefused(Reason.TOO_LARGE, limit=self._limit / (1 << 20)))
+            return
+        self._buffer += data
+        if not self.format and len(self._buffer) >= HEAD:
+            self._look()
+        if len(self._buffer) >= _BUFFER:
+            await self._write_out()
+
+    async def close(self) -> None:
+        """The file is whole."""
+        if self.failure is None and not self.format:
+            self._look()
+        await self._write_out()
+        if self.failure is None and self._handle is not None:
+            await self._guarded(os.fsync, self._handle)
+        self.sha256 = self._hash.digest()
+        self._close_handle()
+
+    def discard(self) -> None:
+        """Remove what is left of it; called any number of times."""
+        self._close_handle()
+        self._buffer.clear()
+        with suppress(FileNotFoundError):
+            self.path.unlink()
+
+    def _look(self) -> None:
+        if not self._sniffed:
+            self.format = "?"
+            return
+        try:
+            self.format = sniff(bytes(self._buffer[:HEAD]))
+        except FileRefused as refused:
+            self._refuse(refused)
+
+    async def _write_out(self) -> None:
+        if self.failure is None and (self._buffer or self._handle is None):
+            content, self._buffer = self._buffer, bytearray()
+            await self._guarded(self._append, content)
+
+    async def _guarded(self, do: Callable[..., object], *arguments: object) -> None:
+        try:
+            await asyncio.to_thread(do, *arguments)
+        except OSError as error:
+            if not no_room(error):
+                raise
+            self._refuse(NoRoom())
+
+    def _append(self, content: bytearray) -> None:
+        if self._handle is None:
+            self._prepare()
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        self._hash.update(content)
+        view = memoryview(content)
+        while view:
+            view = view[os.write(self._handle, view) :]
+
+    def _refuse(self, failure: SispatError) -> None:
+        self.failure = failure.of(self.name or "?") if isinstance(failure, FileRefused) else failure
+        self.discard()
+
+    def _close_handle(self) -> None:
+        if self._handle is not None:
+            handle, self._handle = self._handle, None
+            os.close(handle)

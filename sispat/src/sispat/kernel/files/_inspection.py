@@ -1,0 +1,113 @@
+"""What was received, looked into by a program of its own (`inspector`).
+
+Promises: at most one file of this process is looked into at a time, for `SECONDS` at most and in as much memory as the program
+allows itself; a program that crashes, hangs or is killed by the kernel refuses its file, and nothing else. It knows no secret:
+it gets none of the settings, and ends with this process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from esteio.system import die_with_parent
+from sispat.kernel.files._errors import FileRefused, InspectionBusy, NoRoom, Reason
+from sispat.kernel.files._formats import Format
+from sispat.kernel.files._incoming import Incoming, no_room
+from sispat.kernel.files._names import as_named
+
+__all__ = ["Inspected", "Inspection"]
+
+SECONDS = 30.0
+_LONGEST_WAIT = 60.0  # seconds, behind other files
+_ENVIRONMENT = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """A file that may be kept: `path` is what is kept of it, `small` a small picture of it (None: it is no picture)."""
+
+    name: str
+    format: Format
+    sha256: bytes
+    size: int
+    path: Path
+    small: Path | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Inspection:
+    """Of one process."""
+
+    def __init__(self) -> None:
+        self._one = asyncio.Semaphore(1)
+
+    async def look_into(self, incoming: Incoming) -> Inspected:
+        """What was received, fit to be kept; raises `FileRefused`, `NoRoom`, `InspectionBusy`."""
+        out, small = incoming.path.with_suffix(".out"), incoming.path.with_suffix(".small")
+        try:
+            async with asyncio.timeout(_LONGEST_WAIT):
+                await self._one.acquire()
+        except TimeoutError:
+            raise InspectionBusy from None
+        try:
+            found = await _run(incoming.format, incoming.path, out, small)
+        finally:
+            self._one.release()
+        if "format" not in found:
+            raise _refusal(found).of(incoming.name or "?")
+        return await asyncio.to_thread(_kept, incoming, found, out, small)
+
+
+async def _run(*arguments: str | Path) -> dict[str, Any]:
+    command = die_with_parent([sys.executable, "-m", "sispat.kernel.files.inspector", *map(str, arguments)], nice=5)
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            printed, _ = await process.communicate()
+    except TimeoutError:
+        return {}
+    finally:
+        if process.returncode is None:  # it hangs, or the client is gone: nobody waits for it any more
+            process.kill()
+            await asyncio.shield(process.wait())
+    try:
+        found: dict[str, Any] = json.loads(printed)
+    except ValueError:  # it crashed, or was killed at one of its limits
+        return {}
+    return found
+
+
+def _refusal(found: dict[str, Any]) -> FileRefused:
+    if no_room(OSError(found.get("errno"), "")):
+        raise NoRoom
+    if "reason" not in found:
+        return FileRefused(Reason.NOT_INSPECTED)
+    return FileRefused(Reason(found["reason"]), what=found["what"], limit=found["limit"])
+
+
+def _kept(incoming: Incoming, found: dict[str, Any], out: Path, small: Path) -> Inspected:
+    """What is kept: of a picture the new one, else what came; on the disk before anything refers to it."""
+    format_ = Format(found["format"])
+    name = as_named(incoming.name, format_)
+    if not out.exists():
+        return Inspected(name, format_, incoming.sha256, incoming.size, incoming.path)
+    for path in (out, small):
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    with out.open("rb") as file:
+        sha256, size = hashlib.file_digest(file, "sha256").digest(), out.stat().st_size
+    return Inspected(name, format_, sha256, size, out, small, found["width"], found["height"])
