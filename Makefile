@@ -13,10 +13,10 @@ STAMP := $(VENV)/.ready
 # What works without any extra: run again with Esteio's wheel installed alone.
 CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 
-# What breaks nothing runs on all cores at the same time, a file after the other in each. What breaks something waits more
-# than it computes: two files at a time, or alone where it measures how long an outage lasts.
+# What breaks nothing runs on all cores at the same time, a file after the other in each. What breaks something, and a
+# browser, wait more than they compute: three files at a time, or alone where a test measures how long an outage lasts.
 QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
-UNTIMED := $(PY) -m pytest --numprocesses 2 --dist loadfile -m "fault and untimed"
+WAITING := $(PY) -m pytest --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help run drill test lint types contracts unit fault rounds histories browser alone versions bench mutants lock docs messages clean
@@ -34,9 +34,9 @@ test: lint types contracts $(STAMP)  ## everything that has to pass: the checks 
 	@.ci/debian
 	@.ci/azurite
 	@$(QUIET)
-	@$(UNTIMED)
 	@.ci/axe
-	@.ci/chromium; case $$? in 0) $(PY) -m pytest -m "fault and not untimed or browser" ;; 3) $(PY) -m pytest -m "fault and not untimed" ;; *) exit 1 ;; esac
+	@.ci/chromium; case $$? in 0) $(WAITING) -m "fault and untimed or browser" ;; 3) $(WAITING) -m "fault and untimed" ;; *) exit 1 ;; esac
+	@$(PY) -m pytest -m "fault and not untimed"
 	@$(MAKE) --no-print-directory alone
 
 lint: $(STAMP)  ## ruff: rules and format; whether what is generated is current
@@ -56,7 +56,7 @@ unit: $(STAMP)  ## only the tests that break nothing and need no browser
 fault: $(STAMP)  ## only the tests that break a running system on purpose
 	@.ci/debian
 	@.ci/azurite
-	@$(UNTIMED)
+	@$(WAITING) -m "fault and untimed"
 	@$(PY) -m pytest -m "fault and not untimed"
 
 rounds: $(STAMP)  ## the tests that kill at random moments, with their full counts: half an hour
@@ -73,7 +73,7 @@ histories: $(STAMP)  ## clients of the pool and of SISPAT's API under KILLS rand
 
 browser: $(STAMP)  ## only the tests that drive a real browser
 	@.ci/axe
-	@.ci/chromium && $(PY) -m pytest -m browser
+	@.ci/chromium && $(WAITING) -m browser
 
 alone: $(STAMP)  ## Esteio's wheel, installed alone in a clean environment, passes its core tests
 	@PY=$(PY) .ci/alone $(CORE)

@@ -98,6 +98,7 @@ def test_a_slow_server_is_waited_for(store: Store, proxy: FlakyProxy) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_an_upload_that_is_cut_is_made_again(store: Store, proxy: FlakyProxy, tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.write_bytes(os.urandom(BIG))
@@ -110,6 +111,7 @@ def test_an_upload_that_is_cut_is_made_again(store: Store, proxy: FlakyProxy, tm
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_download_that_is_cut_goes_on_where_it_was(store: Store, proxy: FlakyProxy) -> None:
     data = os.urandom(BIG)
     store.put("x", data)

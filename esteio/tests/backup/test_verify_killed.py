@@ -56,6 +56,7 @@ def wait_until(condition, what: str) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.parametrize("kind", ["dump", "base"])
 def test_a_killed_verification_leaves_no_server_and_the_next_run_removes_its_directory(
     kind: str, database: Dsn, home: Path, caplog: pytest.LogCaptureFixture

@@ -249,6 +249,7 @@ def test_a_statement_that_changes_definitions_is_stopped_by_the_server_in_time(d
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_migration_does_not_make_others_queue_behind_a_long_transaction(
     database: str, other: psycopg.Connection[Any]
 ) -> None:
@@ -270,6 +271,7 @@ def test_a_migration_does_not_make_others_queue_behind_a_long_transaction(
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_migration_gives_up_and_names_the_oldest_transaction(database: str, other: psycopg.Connection[Any]) -> None:
     other.execute("SET application_name = 'monthly report'")
     other.execute("SELECT count(*) FROM big")
@@ -282,6 +284,7 @@ def test_a_migration_gives_up_and_names_the_oldest_transaction(database: str, ot
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.parametrize("sql", ["VACUUM FULL little", "ALTER TABLE little ADD x int", "TRUNCATE little"])
 def test_whatever_locks_others_out_gives_up_waiting(database: str, other: psycopg.Connection[Any], sql: str) -> None:
     other.execute("SELECT count(*) FROM little")
@@ -481,6 +484,7 @@ def test_alembic_builds_an_index_beside(scripts: Path, database: str) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_alembic_tries_again_while_a_table_is_locked(
     scripts: Path, database: str, other: psycopg.Connection[Any]
 ) -> None:

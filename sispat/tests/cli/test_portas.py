@@ -68,6 +68,7 @@ def test_a_demo_is_not_served_to_the_network_by_a_later_start(cidade: Dsn) -> No
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_workers_of_the_embedded_server_log_in_as_their_role() -> None:
     with pasta_de_dados() as pasta, Service("--workers", "1", SISPAT_DATA_DIR=str(pasta)) as servico:
         servico.pronto()

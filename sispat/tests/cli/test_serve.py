@@ -18,7 +18,7 @@ from processos import Service, comando, pasta_de_dados
 from esteio.testing.postgres import PostgresServer
 from sispat.kernel.schema import expected_version
 
-pytestmark = pytest.mark.fault
+pytestmark = [pytest.mark.fault, pytest.mark.untimed]
 
 
 @pytest.fixture

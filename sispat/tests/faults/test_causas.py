@@ -20,7 +20,7 @@ from processos import Service, comando, pasta_de_dados
 
 from esteio.testing.redis import RedisServer, RedisServerMissing
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(400)]
 TOKEN = "so-para-quem-opera"
 _PATIENCE = 60.0  # seconds, on a machine that does much else; what it takes on one that does not is printed
 

@@ -135,6 +135,7 @@ def _configure(folder: Path, service: Service, webhook: Webhook, alertmanager: i
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(300)
 def test_a_real_prometheus_sees_no_counter_go_back_and_alertmanager_groups_what_it_fires(tmp_path: Path) -> None:
     programs = {

@@ -169,6 +169,7 @@ PAIRS = [
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(120 + ROUNDS * 60)
 async def test_two_people_and_one_asset_have_one_legal_outcome(cliente, cidade) -> None:
     free = [n for (n,) in _rows(cidade, "select numero from patrimonio where situacao = 'em_uso' order by numero")]
