@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import signal
@@ -31,12 +32,14 @@ from esteio.alert.monitor import (
     service_definitions,
     uptimes,
 )
-from esteio.alert.objectives import Ledger, Minute, Objective, budget
+from esteio.alert.objectives import WINDOWS, Ledger, Minute, Objective, budget
 from esteio.alert.rules import Condition, Severity, Silence
 from esteio.events import emit
-from esteio.health import HistoryReader, Measurements, Report, Result, Status
+from esteio.health import HistoryReader, Measurements, Report, Result, Status, checks
 from esteio.health._history import History, Observation
 from esteio.health.series import HTTP, SERVICE, Family, Key, Mark, State, WorkerReading
+from esteio.metrics import PACES, Thresholds
+from esteio.metrics._rules import alerting_rules
 from esteio.policy import CircuitChanged
 from esteio.postgres import DatabaseLost, SlowQuery
 from esteio.serve import (
@@ -51,7 +54,7 @@ from esteio.testing import ManualClock
 
 CHECKS = (
     "web:responseTime", "postgres:responseTime", "redis:responseTime", "disk:free", "clock:offset", "tls:certificate",
-    "jobs:waiting", "heartbeat:labels",
+    "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:labels",
 )  # fmt: skip
 KILLS = int(os.environ.get("ESTEIO_NOTICE_KILLS", "2"))
 
@@ -355,6 +358,9 @@ BAD, WELL, UNKNOWN = Condition.BAD, Condition.WELL, Condition.UNKNOWN
         ("clock:offset", seen("clock:offset", Status.WARN), seen("clock:offset", Status.PASS)),
         ("jobs:stuck", seen("jobs:waiting", Status.WARN), seen("jobs:waiting", Status.PASS)),
         ("tls:certificate", seen("tls:certificate", Status.WARN, age=3600), seen("tls:certificate", Status.PASS)),
+        ("replication:lag", seen("replication:lag", Status.WARN), seen("replication:lag", Status.PASS)),
+        ("backup:directory", seen("backup:directory", Status.FAIL), seen("backup:directory", Status.PASS)),
+        ("backup:full", seen("backup:free", Status.WARN), seen("backup:free", Status.PASS)),
         ("heartbeat:labels", seen("heartbeat:labels", Status.FAIL), seen("heartbeat:labels", Status.PASS)),
         ("memory:high", worker(memory=401_000_000), worker(memory=400_000_000)),
         ("cpu:high", worker(cpu=81.0), worker(cpu=80.0)),
@@ -407,6 +413,44 @@ def test_the_runbook_says_for_every_alert_what_to_do(page: str) -> None:
     text = (Path(__file__).parents[3] / "docs" / "how-to" / page).read_text(encoding="utf-8")
     headings = re.findall(r"^### (\S+)$", text, re.M)
     assert sorted(headings) == sorted(each.rule.name for each in service_definitions(EVERY_CHECK))
+
+
+# Those of `checks` without an alert of their own: what is wrong there is told by another one, or they are asked by workers.
+ELSEWHERE = {
+    "backup:age": ("backup:failing", "wal:failing"), "workers:count": ("process:died",), "host:watched": ("operator:died",),
+    "dns:responseTime": (),  # it explains another check; who has one gives it a definition
+}  # fmt: skip
+
+
+def test_every_check_that_has_a_name_has_an_alert_or_says_which_one_tells_of_it() -> None:
+    names = {
+        parameter.default
+        for each in checks.__all__
+        for parameter in [inspect.signature(getattr(checks, each)).parameters.get("name")]
+        if parameter is not None and parameter.default is not inspect.Parameter.empty
+    }
+    alerts = {each.rule.name for each in service_definitions(EVERY_CHECK)}
+    assert names - set(EVERY_CHECK) == ELSEWHERE.keys()
+    assert {alert for told in ELSEWHERE.values() for alert in told} <= alerts
+    rows = set(re.findall(r"^\| `([^`]+)`", reference_page(), re.M))
+    assert rows == alerts
+    for name in EVERY_CHECK:
+        assert len(service_definitions([name], backups=False)) > len(service_definitions([], backups=False)), name
+
+
+def test_what_the_rules_of_prometheus_compare_with_is_what_these_compare_with() -> None:
+    """One table: changed there, both change."""
+    paced = {each.rule.name: each.rule for each in service_definitions(EVERY_CHECK) if each.rule.name in PACES}
+    assert paced.keys() == PACES.keys()
+    theirs = {each.name: each for each in alerting_rules("job", Thresholds())}
+    for name, pace in PACES.items():
+        assert (str(paced[name].severity), paced[name].fire_after) == (pace.severity, pace.lasting), name
+        assert theirs[pace.rule].severity == pace.severity
+    changed = Thresholds(memory_bytes=1e9, cpu=0.5, database_seconds=2.0)
+    rules = {each.rule.name: each.rule for each in service_definitions(EVERY_CHECK, thresholds=changed)}
+    assert [rules[name].above for name in ("memory:high", "cpu:high", "postgres:slow")] == [1000.0, 50.0, 2000.0]
+    burning = [each for each in theirs if each.startswith("EsteioErrorBudgetBurn")]
+    assert burning == [f"EsteioErrorBudgetBurn{window.name}" for window in WINDOWS]
 
 
 def test_pages_are_few() -> None:

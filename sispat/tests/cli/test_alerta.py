@@ -14,6 +14,9 @@ from esteio.alert.objectives import Minute
 from esteio.alert.rules import Alert
 from esteio.health._history import History, Observation
 from esteio.health.series import SERVICE, State
+from esteio.postgres import Database
+from sispat.http.backup_state import OPERATOR_STATE
+from sispat.operacao import monitor
 from sispat.operacao.alerts import alert_words, watched_checks
 from sispat.settings import Settings
 
@@ -100,7 +103,18 @@ def test_every_alert_has_a_sentence_in_both_languages() -> None:
     assert english.title("disk:full:absent") == "nothing is known of: the disk is nearly full"
 
 
-def test_the_certificate_and_redis_are_watched_where_there_are_any() -> None:
+def test_every_check_of_this_machine_has_an_alert_and_the_certificate_and_redis_where_there_are_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(OPERATOR_STATE, str(tmp_path / "operator.json"))
     assert "tls:certificate" not in watched_checks(Settings())
+    monitored = {
+        each.name
+        for backup in (True, False)
+        for each in monitor._checks(Settings(backup=backup, data_dir=tmp_path), Database("postgresql:///x?host=/tmp"))
+    }
+    assert monitored - set(watched_checks(Settings())) == {"backup:age"}, (
+        "every check has an alert; the agent says that one"
+    )
     both = Settings(public_url="https://a.example", redis_url="redis://h/0")  # type: ignore[arg-type]
     assert {"tls:certificate", "redis:responseTime"} <= set(watched_checks(both))

@@ -16,6 +16,7 @@ from esteio.health._history_reader import HistoryReader
 from esteio.health._host_monitor import SERVICE
 from esteio.health._intervals import State
 from esteio.health._measurements import Measurements
+from esteio.metrics import THRESHOLDS
 
 __all__ = ["replication", "watched", "workers"]
 
@@ -95,7 +96,7 @@ def watched(
 
 
 def replication(
-    database: _Database, *, name: str = "replication:lag", warn_above: float = 256e6, warn_silent: float = 4.0,
+    database: _Database, *, name: str = "replication:lag", warn_above: float = THRESHOLDS.wal_bytes, warn_silent: float = 4.0,
 ) -> Check:  # fmt: skip
     """Bytes of the log that the receiver furthest behind has not flushed: replicas, archives of it; `parts` by their names.
 

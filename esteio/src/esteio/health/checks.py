@@ -28,6 +28,7 @@ from esteio.health._clock_sources import http_clock, ntp_clock
 from esteio.health._history_file import FIVE_MINUTES
 from esteio.health._history_reader import HistoryReader
 from esteio.health._host_checks import replication, watched, workers
+from esteio.metrics import THRESHOLDS
 
 __all__ = [
     "backup",
@@ -128,7 +129,8 @@ def tcp(host: str, port: int, *, name: str, timeout: float = 0.8, essential: boo
 
 
 def tls(
-    host: str, port: int = 443, *, name: str = "tls:certificate", warn_below: float = 21.0, fail_below: float = 3.0,
+    host: str, port: int = 443, *, name: str = "tls:certificate", warn_below: float = THRESHOLDS.certificate_days,
+    fail_below: float = THRESHOLDS.certificate_last_days,
     context: ssl.SSLContext | None = None, timeout: float = 0.8, essential: bool = False,
 ) -> Check:  # fmt: skip
     """Days for which the certificate of `host` is valid; FAIL as well when a client that checks it would refuse it."""
@@ -164,8 +166,9 @@ def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, esse
 
 
 def disk(
-    path: str | Path, *, name: str = "disk:free", warn_below: float = 10.0, fail_below: float = 2.0,
-    warn_days: float = 7.0, keep: int = 0, essential: bool = True, history: HistoryReader | None = None, clock: Clock = SYSTEM,
+    path: str | Path, *, name: str = "disk:free", warn_below: float = THRESHOLDS.disk_low,
+    fail_below: float = THRESHOLDS.disk_full, warn_days: float = THRESHOLDS.disk_days, keep: int = 0,
+    essential: bool = True, history: HistoryReader | None = None, clock: Clock = SYSTEM,
 ) -> Check:  # fmt: skip
     """Percent of the file system of `path` that is free for this account; `parts` has the `days left` where they are known.
 
@@ -236,7 +239,8 @@ def directory(path: str | Path, *, name: str, essential: bool = False) -> Check:
 
 
 def clock(
-    reference: Callable[[], Awaitable[float]] | None = None, *, name: str = "clock:offset", warn_above: float = 2.0,
+    reference: Callable[[], Awaitable[float]] | None = None, *, name: str = "clock:offset",
+    warn_above: float = THRESHOLDS.clock_seconds,
     fail_above: float = 60.0, essential: bool = False, clock: Clock = SYSTEM,
 ) -> Check:  # fmt: skip
     """Seconds that this machine's clock is off: from `reference`, Unix seconds such as the database's; without one, how far it
@@ -283,7 +287,8 @@ def freshness(
 
 
 def backup(
-    state: str | Path, *, name: str = "backup:age", warn_above: float = 26 * 3600.0, fail_above: float | None = None,
+    state: str | Path, *, name: str = "backup:age", warn_above: float = THRESHOLDS.backup_seconds,
+    fail_above: float | None = None,
     essential: bool = False, clock: Clock = SYSTEM,
 ) -> Check:  # fmt: skip
     """Seconds since the newest backup that was proven by a restore was begun, as the file `state` of `backup agent` says.

@@ -9,11 +9,17 @@ from __future__ import annotations
 from esteio.metrics._dashboard import dashboard_file
 from esteio.metrics._definitions import DEFINITIONS, Metric, of_family, of_group
 from esteio.metrics._page import reference_page
-from esteio.metrics._rules import Thresholds, rules_file
+from esteio.metrics._rules import rules_file
+from esteio.metrics._thresholds import BURN_WINDOWS, PACES, THRESHOLDS, BurnWindow, Pace, Thresholds
 
 __all__ = [
+    "BURN_WINDOWS",
     "DEFINITIONS",
+    "PACES",
+    "THRESHOLDS",
+    "BurnWindow",
     "Metric",
+    "Pace",
     "Thresholds",
     "dashboard_file",
     "of_family",

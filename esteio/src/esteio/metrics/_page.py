@@ -48,7 +48,8 @@ In the core, no extra; pure.
 | `of_family(name)`, `of_group(prefix)` | the metric of a family, None when there is none; those whose name begins with `prefix`, by the rest of it |
 | `dashboard_file(title="Esteio", uid="esteio")` | a dashboard for Grafana, JSON: what `esteio metrics dashboard` prints |
 | `rules_file(job="esteio", thresholds=Thresholds(), words={})` | recording and alerting rules for Prometheus, YAML: what `esteio metrics rules` prints; `words` has summaries and remedies by the names of alerts, in another language |
-| `Thresholds(objective=99.9, memory_bytes=400e6, cpu=0.8, database_seconds=1.0, errors=0.05, backup_seconds=93600.0, wal_bytes=256e6)` | what the alerts compare with |
+| `Thresholds(objective=99.9, memory_bytes=400e6, ...)`, `THRESHOLDS` | what the checks, the alerts of `esteio.alert` and these rules compare with; the defaults |
+| `PACES`, `BURN_WINDOWS` | a `Pace` for each alert that both know: its names, how urgent it is, how long it has to be bad; a `BurnWindow` for each window of a burned budget |
 | `reference_page()` | this page |
 """  # noqa: E501 - a row of a table is a line
 

@@ -16,42 +16,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-__all__ = ["Alert", "Record", "Thresholds", "alerting_rules", "recording_rules", "rules_file"]
+from esteio.metrics._thresholds import BURN_WINDOWS, PACES, THRESHOLDS, Thresholds
+
+__all__ = ["Alert", "Record", "alerting_rules", "recording_rules", "rules_file"]
 
 _Z = 1.645
-_BURNS = (  # severity, factor, long window, short window, share of the budget of 30 days that is gone by then
-    ("page", 14.4, "1h", "5m", "2 %"),
-    ("page", 6.0, "6h", "30m", "5 %"),
-    ("ticket", 3.0, "1d", "2h", "10 %"),
-    ("ticket", 1.0, "3d", "6h", "10 %"),
-)
 _WINDOWS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 _GUARDED = ("5m", "1h", "6h", "1d", "3d")  # the long windows, and the five minutes of the guide's 5 %
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thresholds:
-    """What the alerts compare with. The defaults are those of the guide that this project took over, or of the checks."""
-
-    objective: float = 99.9
-    """Percent of the requests that are to be answered without an error of the service, over 30 days."""
-    memory_bytes: float = 400e6
-    """Of each worker."""
-    cpu: float = 0.8
-    """Of one processor, of each worker."""
-    database_seconds: float = 1.0
-    """A round trip to the database."""
-    errors: float = 0.05
-    """Share of the requests, over five minutes."""
-    backup_seconds: float = 26 * 3600.0
-    """Age of the newest backup, and of the newest one that was proven."""
-    wal_bytes: float = 256e6
-    """WAL that is not in the archive yet."""
-
-    def __post_init__(self) -> None:
-        if not 0 < self.objective < 100:
-            msg = f"objective={self.objective}: it is a percentage; give one above 0 and below 100, such as 99.9"
-            raise ValueError(msg)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +75,7 @@ def alerting_rules(job: str, thresholds: Thresholds) -> Iterator[Alert]:
     yield from _of_burned_budget(job, thresholds)
     yield from _of_the_guide(job, here, thresholds)
     yield from _of_dependencies(job, here)
-    yield from _of_checks(job, here)
+    yield from _of_checks(job, here, thresholds)
     yield from _of_backups(here, thresholds)
 
 
@@ -136,31 +107,32 @@ def _of_absence(job: str, here: str) -> Iterator[Alert]:
 
 def _of_burned_budget(job: str, thresholds: Thresholds) -> Iterator[Alert]:
     budget = (100 - thresholds.objective) / 100
-    for severity, factor, long, short, share in _BURNS:
-        threshold = f"{factor:g} * {budget:.6g}"
+    for window in BURN_WINDOWS:
+        threshold, short = f"{window.factor:g} * {budget:.6g}", _written(window.short)
         yield Alert(
-            f"EsteioErrorBudgetBurn{long}",
-            f'(esteio:errors:lower_bound{long}{{job="{job}"}} > {threshold})'
+            f"EsteioErrorBudgetBurn{window.name}",
+            f'(esteio:errors:lower_bound{window.name}{{job="{job}"}} > {threshold})'
             f' and (esteio:errors:ratio{short}{{job="{job}"}} > {threshold})',
-            "2m" if severity == "page" else "15m", severity,
-            f"{{{{ $labels.job }}}} burns its error budget {factor:g} times as fast as it lasts: {share} of it in {long}",
+            "2m" if window.severity == "page" else "15m", window.severity,
+            f"{{{{ $labels.job }}}} burns its error budget {window.factor:g} times as fast as it lasts:"
+            f" {100 * window.spent:g} % of it in {window.name}",
             "See which routes answer 5xx, and what was deployed or broke when it began.",
         )  # fmt: skip
 
 
 def _of_the_guide(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert]:
     yield Alert(
-        "EsteioErrors", f'esteio:errors:lower_bound5m{{job="{job}"}} > {thresholds.errors:g}', "2m", "page",
+        *_paced("requests:errors", f'esteio:errors:lower_bound5m{{job="{job}"}} > {thresholds.errors:g}'),
         "{{ $labels.job }}: at least {{ $value | humanizePercentage }} of the requests fail",
         "See which routes answer 5xx, and the log of the same moment.",
     )  # fmt: skip
     yield Alert(
-        "EsteioMemory", f"esteio_worker_memory_bytes{here} > {thresholds.memory_bytes:.0f}", "10m", "ticket",
+        *_paced("memory:high", f"esteio_worker_memory_bytes{here} > {thresholds.memory_bytes:.0f}"),
         "Worker {{ $labels.worker }} of {{ $labels.instance }} holds {{ $value | humanize1024 }}B",
         "Does it grow without end? A reload replaces it without losing a request.",
     )  # fmt: skip
     yield Alert(
-        "EsteioCpu", f"rate(esteio_worker_cpu_seconds_total{here}[5m]) > {thresholds.cpu:g}", "10m", "ticket",
+        *_paced("cpu:high", f"rate(esteio_worker_cpu_seconds_total{here}[5m]) > {thresholds.cpu:g}"),
         "Worker {{ $labels.worker }} of {{ $labels.instance }} uses {{ $value | humanizePercentage }} of a processor",
         "More workers, or find what computes.",
     )  # fmt: skip
@@ -170,9 +142,10 @@ def _of_the_guide(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert
         "Something blocks it: every request of that worker waits.",
     )  # fmt: skip
     yield Alert(
-        "EsteioDatabaseSlow",
-        f'esteio_check_value{{job="{job}",check=~"postgres:.+"}} > {1000 * thresholds.database_seconds:g}',
-        "5m", "ticket",
+        *_paced(
+            "postgres:slow",
+            f'esteio_check_value{{job="{job}",check=~"postgres:.+"}} > {1000 * thresholds.database_seconds:g}',
+        ),
         "A round trip to the database takes {{ $value | humanize }} ms",
         "See its load, its locks (pg_stat_activity) and its disk.",
     )  # fmt: skip
@@ -180,8 +153,10 @@ def _of_the_guide(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert
 
 def _of_dependencies(job: str, here: str) -> Iterator[Alert]:
     yield Alert(
-        "EsteioCircuitOpen",
-        f'sum by (instance, pipeline, policy) (esteio_policy_breaker_state{{job="{job}",state="open"}}) > 0', "1m", "ticket",
+        *_paced(
+            "circuit:open",
+            f'sum by (instance, pipeline, policy) (esteio_policy_breaker_state{{job="{job}",state="open"}}) > 0',
+        ),
         "The circuit {{ $labels.policy }} is open in {{ $value }} workers of {{ $labels.instance }}",
         "What it calls fails; it tries again by itself. See that service.",
     )  # fmt: skip
@@ -196,7 +171,7 @@ def _of_dependencies(job: str, here: str) -> Iterator[Alert]:
         "Retries of {{ $labels.pipeline }} are refused by their budget", "What it calls fails for most callers.",
     )  # fmt: skip
     yield Alert(
-        "EsteioDatabaseDown", f"esteio_postgres_up{here} == 0", "1m", "page",
+        *_paced("postgres:down", f"esteio_postgres_up{here} == 0"),
         "Workers of {{ $labels.instance }} do not reach the database {{ $labels.database }}",
         "Start it, or see the network between; the pool reconnects by itself.",
     )  # fmt: skip
@@ -219,7 +194,7 @@ def _of_dependencies(job: str, here: str) -> Iterator[Alert]:
     )  # fmt: skip
 
 
-def _of_checks(job: str, here: str) -> Iterator[Alert]:
+def _of_checks(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert]:
     yield Alert(
         "EsteioChecksSilent", f"esteio_check_silent_seconds{here} > 180", "1m", "ticket",
         "Nobody has looked at the checks of {{ $labels.instance }} for {{ $value | humanizeDuration }}",
@@ -235,15 +210,17 @@ def _of_checks(job: str, here: str) -> Iterator[Alert]:
         "{{ $labels.check }} of {{ $labels.instance }} is degraded", "The operations page has the reason.",
     )  # fmt: skip
     value = 'esteio_check_value{{job="{job}",check=~"{check}"}} < {most}'
-    for severity, percent in (("page", 2), ("ticket", 10)):
+    for alert, percent in (("disk:full", thresholds.disk_full), ("disk:low", thresholds.disk_low)):
         yield Alert(
-            f"EsteioDisk{severity.title()}", value.format(job=job, check="disk:.+", most=percent), "5m", severity,
+            *_paced(alert, value.format(job=job, check="disk:.+", most=f"{percent:g}")),
             "{{ $labels.check }} of {{ $labels.instance }}: {{ $value | humanize }} % of the disk is free",
             "Make room: a database without disk stops.",
         )  # fmt: skip
-    for severity, days in (("page", 3), ("ticket", 21)):
+    last = value.format(job=job, check="tls:.+", most=f"{thresholds.certificate_last_days:g}")
+    soon = _paced("tls:certificate", value.format(job=job, check="tls:.+", most=f"{thresholds.certificate_days:g}"))
+    for paced in (soon, ("EsteioCertificatePage", last, "1h", "page")):
         yield Alert(
-            f"EsteioCertificate{severity.title()}", value.format(job=job, check="tls:.+", most=days), "1h", severity,
+            *paced,
             "{{ $labels.check }} of {{ $labels.instance }}: the certificate is valid for {{ $value | humanize }} days more",
             "Renew it, and see why it is not renewed by itself.",
         )  # fmt: skip
@@ -270,11 +247,11 @@ def _of_backups(here: str, thresholds: Thresholds) -> Iterator[Alert]:
         "See `backup status`; prove one by `backup verify`.",
     )  # fmt: skip
     yield Alert(
-        "EsteioBackupProblems", f"esteio_backup_problems{here} > 0", "10m", "ticket",
+        *_paced("backup:failing", f"esteio_backup_problems{here} > 0"),
         "{{ $value }} problems of the backups on {{ $labels.instance }}", "`backup status` names them.",
     )  # fmt: skip
     yield Alert(
-        "EsteioWalBehind", f"esteio_backup_wal_lag_bytes{here} > {thresholds.wal_bytes:.0f}", "10m", "page",
+        *_paced("wal:failing", f"esteio_backup_wal_lag_bytes{here} > {thresholds.wal_bytes:.0f}"),
         "{{ $value | humanize1024 }}B of WAL on {{ $labels.instance }} are not in the archive",
         "A restore would lose them, and the server's disk fills. See `backup status`.",
     )  # fmt: skip
@@ -291,7 +268,7 @@ def rules_file(
         msg = f"job={job!r}: give the job_name of the service in prometheus.yml, without quotes and backslashes"
         raise ValueError(msg)
     lines = ["groups:", *_group("esteio-recording", (_recording(each, job) for each in recording_rules(job)))]
-    alerts = [_worded(each, words or {}) for each in alerting_rules(job, thresholds or Thresholds())]
+    alerts = [_worded(each, words or {}) for each in alerting_rules(job, thresholds or THRESHOLDS)]
     return "\n".join([*lines, *_group("esteio-alerts", (_alerting(each, job) for each in alerts)), ""])
 
 
@@ -325,3 +302,15 @@ def _text(value: str) -> str:
 
 def _seconds(window: str) -> int:
     return int(window[:-1]) * {"m": 60, "h": 3600, "d": 86_400}[window[-1]]
+
+
+def _paced(alert: str, expression: str) -> tuple[str, str, str, str]:
+    """The first fields of an `Alert` that `esteio.alert` knows as `alert`; once a minute is as often as Prometheus looks."""
+    pace = PACES[alert]
+    return pace.rule, expression, _written(max(60.0, pace.lasting)), pace.severity
+
+
+def _written(seconds: float) -> str:
+    """A duration as Prometheus writes it."""
+    unit, size = next((unit, size) for unit, size in (("d", 86_400), ("h", 3600), ("m", 60)) if seconds % size == 0)
+    return f"{seconds / size:g}{unit}"

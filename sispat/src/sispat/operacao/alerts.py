@@ -69,11 +69,20 @@ def alert_monitor(
 
 def watched_checks(settings: Settings) -> tuple[str, ...]:
     """Names of the checks of this machine that have an alert."""
-    found = ["web:responseTime", "postgres:responseTime", "disk:free", "clock:offset", "jobs:waiting"]
+    found = [
+        "web:responseTime",
+        "postgres:responseTime",
+        "disk:free",
+        "clock:offset",
+        "jobs:waiting",
+        "replication:lag",
+    ]
     if settings.redis_url is not None:
         found.append("redis:responseTime")
     if (settings.public_url or "").startswith("https://"):
         found.append("tls:certificate")
+    if settings.backup:
+        found += ["backup:directory", "backup:free"]
     return tuple(found)
 
 

@@ -36,6 +36,9 @@ def alert_titles() -> dict[str, str]:
         **{f"availability:burn-{window}": burn for window in ("1h", "6h", "1d", "3d")},
         **{f"latency:burn-{window}": slow for window in ("1h", "6h", "1d", "3d")},
         "backup:failing": _("as cópias de segurança precisam de alguém"),
+        "backup:directory": _("a pasta das cópias sumiu"),
+        "backup:full": _("o espaço para as cópias está acabando"),
+        "replication:lag": _("uma réplica ou um arquivo do log está atrasado"),
         "wal:failing": _("o log do banco não está sendo arquivado"),
     }
 

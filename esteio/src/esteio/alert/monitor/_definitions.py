@@ -1,19 +1,21 @@
 """The alerts of a service on this toolkit: what each looks at, and from when it is one.
 
-Promises: each alert is defined here and nowhere else; its meaning is what the reference prints. What nobody measured is
-unknown, never well.
+Promises: each alert is defined here and nowhere else; its meaning is what the reference prints. Numbers that the rules of
+Prometheus compare with, too, come from the one table (`esteio.metrics`). What nobody measured is unknown, never well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from esteio.alert.incidents import Evidence, Source
 from esteio.alert.objectives import AVAILABILITY, LATENCY, Ledger, Objective, burn_rules, burn_signals, burns, tail
 from esteio.alert.rules import Condition, Rule, Severity, Signal
 from esteio.health import Result, Status
 from esteio.health.series import Family, WorkerReading
+from esteio.metrics import PACES, THRESHOLDS, Thresholds
 
 __all__ = ["Definition", "View", "service_definitions"]
 
@@ -21,7 +23,7 @@ LOOP = "process:crash-loop"
 _STALE = 30.0  # seconds after which an answer of a check says nothing of now
 _LATELY = 60.0  # seconds for which something that happened is still a signal: longer than a gap of our own
 _LOOP, _LOOP_OF = 300.0, 3  # as many deaths of one process within as many seconds are a crash loop
-_ERRORS, _ERRORS_OF = 0.05, 300.0  # the guide's 5 %, over five minutes
+_ERRORS_OF = 300.0  # seconds over which the share of errors is taken
 _SURELY = 0.005
 _WELL, _BAD, _UNKNOWN = Condition.WELL, Condition.BAD, Condition.UNKNOWN
 
@@ -55,19 +57,18 @@ class Definition:
 
 def service_definitions(
     checks: Sequence[str], *, availability: Objective = AVAILABILITY, latency: Objective = LATENCY,
-    memory: float = 400.0, cpu: float = 80.0, database_ms: float = 1000.0, backups: bool = True,
+    thresholds: Thresholds = THRESHOLDS, backups: bool = True,
     processes: Sequence[str] = ("worker", "operator", "PostgreSQL"),
 ) -> list[Definition]:  # fmt: skip
     """Those that the checks named `checks`, the workers' measurements and the journal can tell.
 
-    `processes`: beginnings of the names of those whose deaths are told apart. Above `memory` MB or `cpu` percent of one
-    process, and above `database_ms` for an answer of the database, it is an alert.
+    `processes`: beginnings of the names of those whose deaths are told apart. `thresholds`: what values are compared with.
     """
     found = [
-        *_of_checks(checks, database_ms),
-        *_of_processes(memory, cpu),
+        *_of_checks(checks, thresholds),
+        *_of_processes(thresholds),
         *_of_happenings(processes),
-        *_of_requests(checks),
+        *_of_requests(checks, thresholds),
     ]
     roots = tuple(each.rule.name for each in found if each.rule.name in ("web:down", "postgres:down"))
     found += _of_objective(availability, roots)
@@ -75,27 +76,38 @@ def service_definitions(
     return [*found, *(_of_backups() if backups else ())]
 
 
-def _of_checks(checks: Sequence[str], database_ms: float) -> list[Definition]:
+def _of_checks(checks: Sequence[str], thresholds: Thresholds) -> list[Definition]:
+    database_ms, wal = 1000 * thresholds.database_seconds, thresholds.wal_bytes / 1e6
+    days = thresholds.certificate_days
+    room = f"Less than {thresholds.disk_low:g} % is free, or it will be full within {thresholds.disk_days:g} days"
     every = [
         _fails("web:responseTime", Rule("web:down", Severity.PAGE, 10.0, 60.0), "the service does not answer",
                "Asked from this machine, the service did not answer for 10 s."),
-        _fails("postgres:responseTime", Rule("postgres:down", Severity.PAGE, 10.0, 60.0), "the database does not answer",
+        _fails("postgres:responseTime", _paced("postgres:down", 60.0), "the database does not answer",
                "For 10 s no connection to PostgreSQL got an answer."),
-        _above("postgres:responseTime", Rule("postgres:slow", Severity.TICKET, 300.0, 300.0, above=database_ms,
+        _above("postgres:responseTime", _paced("postgres:slow", 300.0, above=database_ms,
                back_below=database_ms / 2, depends_on=("postgres:down",)), "the database answers slowly",
                f"For 5 min a round trip to PostgreSQL took more than {database_ms:g} ms."),
         _fails("redis:responseTime", Rule("redis:down", Severity.TICKET, 60.0, 120.0), "Redis does not answer",
                "For a minute nothing answered there; each machine counts its limits for itself meanwhile."),
-        _fails("disk:free", Rule("disk:full", Severity.PAGE, 10.0, 60.0), "the disk is nearly full",
-               "Less than 2 % is free where the data is, or no file can be made."),
-        _warns("disk:free", Rule("disk:low", Severity.TICKET, 300.0, 600.0, depends_on=("disk:full",)),
-               "the disk is filling up", "Less than 10 % is free, or it will be full within 7 days at this rate."),
+        _fails("disk:free", _paced("disk:full", 60.0), "the disk is nearly full",
+               f"Less than {thresholds.disk_full:g} % is free where the data is, or no file can be made."),
+        _warns("disk:free", _paced("disk:low", 600.0, depends_on=("disk:full",)),
+               "the disk is filling up", f"{room}, at this rate."),
         _warns("clock:offset", Rule("clock:offset", Severity.TICKET, 300.0, 300.0), "the clock is off",
-               "The clock of this machine leapt, or is more than 2 s off."),
+               f"The clock of this machine leapt, or is more than {thresholds.clock_seconds:g} s off."),
         _warns("jobs:waiting", Rule("jobs:stuck", Severity.TICKET, 60.0, 60.0, depends_on=("postgres:down",)),
                "jobs wait and nobody does them", "For minutes a job was due, and no machine worked on it."),
-        _warns("tls:certificate", Rule("tls:certificate", Severity.TICKET, 300.0, 300.0, absent_after=86_400.0),
-               "the certificate expires soon", "It is valid for less than 21 days, or clients refuse it."),
+        _warns("tls:certificate", _paced("tls:certificate", 300.0, absent_after=86_400.0),
+               "the certificate expires soon", f"It is valid for less than {days:g} days, or clients refuse it."),
+        _warns("replication:lag", Rule("replication:lag", Severity.TICKET, 120.0, 300.0, depends_on=("postgres:down",)),
+               "a receiver of the log is behind",
+               f"A replica or an archive has more than {wal:g} MB of WAL to flush, or has not answered, for 2 min."),
+        _fails("backup:directory", Rule("backup:directory", Severity.TICKET, 60.0, 60.0),
+               "the directory of the backups is gone",
+               "For a minute the directory that backups are written into was not there."),
+        _warns("backup:free", Rule("backup:full", Severity.TICKET, 300.0, 600.0), "the room for backups runs out",
+               f"Where backups are: {room.lower()}."),
     ]  # fmt: skip
     found = [definition for name, definition in every if name in checks]
     names = [name for name in checks if name.startswith("heartbeat:")]
@@ -104,6 +116,12 @@ def _of_checks(checks: Sequence[str], database_ms: float) -> list[Definition]:
                "A job that reports when it ends has not reported for too long.")[1]
         for name in names
     ]  # fmt: skip
+
+
+def _paced(name: str, clear_after: float, **options: Any) -> Rule:
+    """The rule of an alert that Prometheus knows, too: how urgent it is, and how long it has to be bad, is in the table."""
+    pace = PACES[name]
+    return Rule(name, Severity(pace.severity), pace.lasting, clear_after, **options)
 
 
 def _fails(check: str, rule: Rule, title: str, meaning: str) -> tuple[str, Definition]:
@@ -142,20 +160,21 @@ def _judged(view: View, check: str, bad: set[Status]) -> Signal:
     return Signal(_BAD if result.status in bad else _WELL, result.reason)
 
 
-def _of_processes(memory: float, cpu: float) -> list[Definition]:
+def _of_processes(thresholds: Thresholds) -> list[Definition]:
+    memory, cpu = thresholds.memory_bytes / 1e6, 100 * thresholds.cpu
     return [
         Definition(
-            Rule("memory:high", Severity.TICKET, 300.0, 300.0, above=memory, back_below=0.9 * memory),
+            _paced("memory:high", 300.0, above=memory, back_below=0.9 * memory),
             "a process takes much memory", f"For 5 min a worker took more than {memory:g} MB.",
             lambda view: _greatest(view, lambda worker: worker.memory / 1e6, "MB"),
         ),
         Definition(
-            Rule("cpu:high", Severity.TICKET, 300.0, 300.0, above=cpu, back_below=0.9 * cpu),
+            _paced("cpu:high", 300.0, above=cpu, back_below=0.9 * cpu),
             "a process is busy all the time", f"For 5 min a worker kept a processor busy for more than {cpu:g} %.",
             lambda view: _greatest(view, lambda worker: worker.cpu_percent, "%"),
         ),
         Definition(
-            Rule("circuit:open", Severity.TICKET, 60.0, 120.0, absent_after=float("inf")),
+            _paced("circuit:open", 120.0, absent_after=float("inf")),
             "a circuit breaker is open", "For a minute calls to something that kept failing have been refused.", _circuits,
         ),
     ]  # fmt: skip
@@ -219,22 +238,21 @@ def _loops(view: View) -> Signal:
     return Signal(_BAD, ", ".join(loops)) if loops else Signal(_WELL)
 
 
-def _of_requests(checks: Sequence[str]) -> list[Definition]:
+def _of_requests(checks: Sequence[str], thresholds: Thresholds) -> list[Definition]:
     above = tuple(name for name, check in (("web:down", "web:responseTime"), ("postgres:down", "postgres:responseTime"))
                   if check in checks)  # fmt: skip
-    rule = Rule(
-        "requests:errors", Severity.PAGE, 10.0, 120.0, depends_on=above, linger=_ERRORS_OF, absent_after=float("inf")
-    )
-    meaning = "Surely more than 5 % of the requests of the last 5 min ended in 5xx."
-    return [Definition(rule, "too many requests fail", meaning, _errors, Source.REQUESTS)]
+    rule = _paced("requests:errors", 120.0, depends_on=above, linger=_ERRORS_OF, absent_after=float("inf"))
+    share = thresholds.errors
+    meaning = f"Surely more than {100 * share:g} % of the requests of the last 5 min ended in 5xx."
+    return [Definition(rule, "too many requests fail", meaning, lambda view: _errors(view, share), Source.REQUESTS)]
 
 
-def _errors(view: View) -> Signal:
+def _errors(view: View, share: float) -> Signal:
     sum_ = view.ledger.over(_ERRORS_OF, view.now)
     if not sum_.requests:
         return Signal(_UNKNOWN)
     ratio = sum_.failed / sum_.requests
-    bad = sum_.failed > 1 and ratio > _ERRORS and tail(sum_.failed, sum_.requests, _ERRORS) < _SURELY
+    bad = sum_.failed > 1 and ratio > share and tail(sum_.failed, sum_.requests, share) < _SURELY
     return Signal(_BAD if bad else _WELL, f"{100 * ratio:.1f} %", ratio)
 
 
@@ -259,11 +277,11 @@ def _of_objective(objective: Objective, roots: tuple[str, ...]) -> list[Definiti
 def _of_backups() -> list[Definition]:
     return [
         Definition(
-            Rule("backup:failing", Severity.TICKET, 120.0, 120.0), "the backups need somebody",
+            _paced("backup:failing", 120.0), "the backups need somebody",
             "There is no proven backup that is young enough and in every store.", lambda view: _problems(view, wal=False),
         ),
         Definition(
-            Rule("wal:failing", Severity.TICKET, 120.0, 120.0), "the log of the database is not archived",
+            _paced("wal:failing", 120.0), "the log of the database is not archived",
             "WAL is missing, waits or is not received: what is lost could not be restored to the second.",
             lambda view: _problems(view, wal=True),
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from esteio.alert.objectives import Minute
 from esteio.health.series import CANCELLED, HTTP, Reading
+from esteio.metrics import THRESHOLDS
 
 __all__ = ["RequestCounter"]
 
@@ -14,7 +15,7 @@ __all__ = ["RequestCounter"]
 class RequestCounter:
     """Call it with each reading; `slow_above` in seconds, a power of two is exact."""
 
-    def __init__(self, slow_above: float = 1.0) -> None:
+    def __init__(self, slow_above: float = THRESHOLDS.slow_seconds) -> None:
         self._slow_above = slow_above
         self._before: tuple[int, int, int] | None = None
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from esteio.alert.objectives._bound import tail
 from esteio.alert.objectives._ledger import Minute, Sums, Tally
 from esteio.alert.rules import Condition, Rule, Severity, Signal
+from esteio.metrics import BURN_WINDOWS, THRESHOLDS
 
 __all__ = [
     "AVAILABILITY", "LATENCY", "WINDOWS", "Budget", "Burn", "Objective", "Window", "budget", "burn_rules", "burn_signals",
@@ -22,8 +23,7 @@ __all__ = [
 # Surer than usual: each minute asks anew, and what is asked often enough is once in a while answered wrongly.
 _CONFIDENCE = 0.995
 _LEAST = 2  # a single failure proves nothing of the service, however few requests there were
-_HOUR = 3600.0
-_DAY = 24 * _HOUR
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Objective:
         return Tally(minute.seen, minute.down, timed=True)
 
 
-AVAILABILITY = Objective()
-LATENCY = Objective("latency", 0.99, "slow")
+AVAILABILITY = Objective(target=THRESHOLDS.objective / 100)
+LATENCY = Objective("latency", THRESHOLDS.fast / 100, "slow")
 """99 % of the requests take at most a second."""
 
 
@@ -67,13 +67,8 @@ class Window:
         return self.spent * objective.period / self.long
 
 
-# Google, The Site Reliability Workbook (2018), chapter 5, table 5-8; the day of the third line is Sloth's.
-WINDOWS = (
-    Window("1h", 0.02, _HOUR, 300.0, Severity.PAGE),
-    Window("6h", 0.05, 6 * _HOUR, 1800.0, Severity.PAGE),
-    Window("1d", 0.10, _DAY, 2 * _HOUR, Severity.TICKET),
-    Window("3d", 0.10, 3 * _DAY, 6 * _HOUR, Severity.TICKET),
-)
+WINDOWS = tuple(Window(each.name, each.spent, each.long, each.short, Severity(each.severity)) for each in BURN_WINDOWS)
+"""Those of the one table of thresholds (`esteio.metrics`)."""
 
 
 @dataclass(frozen=True, slots=True)
