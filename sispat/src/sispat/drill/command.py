@@ -13,7 +13,7 @@ import os
 import platform
 import signal
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +26,7 @@ from sispat.kernel.i18n import _, language
 
 if TYPE_CHECKING:
     from esteio.drill import Fault, FaultReport, Report, Run
-    from esteio.testing.redis import RedisServer
+    from esteio.testing.redis import RedisServer, SentinelTrio
     from sispat.drill.load import City
 
 __all__ = ["UnknownFault", "drill"]
@@ -88,29 +88,51 @@ def drill(
 
 
 async def _drill(made: _Reports, size: int) -> None:
-    from esteio.drill import Timing, drill
-    from sispat.drill.load import City
-    from sispat.drill.outside import AlertReceiver, FakeViacep
-    from sispat.drill.service import DrilledService
+    from sispat.drill.faults import OWN_SURROUNDINGS
 
     me = asyncio.current_task()
     assert me is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+    for apart in (False, True):
+        faults = [fault for fault in made.faults if (fault.name in OWN_SURROUNDINGS) is apart]
+        if faults:
+            async with AsyncExitStack() as stack:
+                await _drill_one_service(made, await _city(stack, size, apart=apart), faults)
+
+
+async def _drill_one_service(made: _Reports, city: City, faults: Sequence[Fault[City]]) -> None:
+    from esteio.drill import Timing, drill
+
+    made.begin(city)
+    possible = made.possible(city, faults)
+    timing = Timing(calm=made.calm, proof=40.0)
+    async for run in drill(city, possible, rounds=made.rounds, timing=timing, between=city.whole):
+        made.add(run)
+
+
+async def _city(stack: AsyncExitStack, size: int, *, apart: bool) -> City:
+    """A service that is ready, and its people; with `apart` it has surroundings of its own, as far as this machine lets it."""
+    from sispat.drill.load import City
+    from sispat.drill.outside import AlertReceiver, FakeNames, FakeViacep
+    from sispat.drill.service import DrilledService
+    from sispat.drill.surroundings import NAMESERVER, OwnEtc
+
     typer.echo(_("O serviço do simulado está sendo iniciado, e sua primeira cópia, feita e provada..."))
-    async with AsyncExitStack() as stack:
-        viacep = await stack.enter_async_context(FakeViacep())
-        alerts = await stack.enter_async_context(AlertReceiver())
-        redis = _redis(stack)
-        surroundings = {"SISPAT_CEP_URL": viacep.url, "WEBHOOK_URL": alerts.url}
-        if redis is not None:
-            surroundings["REDIS_URL"] = redis.url
-        service = DrilledService(size=size, environment=surroundings)
-        async with service, City(service, viacep, alerts, redis) as city:
-            made.begin(city)
-            possible = made.possible(city)
-            timing = Timing(calm=made.calm, proof=40.0)
-            async for run in drill(city, possible, rounds=made.rounds, timing=timing, between=city.whole):
-                made.add(run)
+    viacep = await stack.enter_async_context(FakeViacep())
+    alerts = await stack.enter_async_context(AlertReceiver())
+    surroundings = {"SISPAT_CEP_URL": viacep.url, "WEBHOOK_URL": alerts.url}
+    etc = stack.enter_context(OwnEtc()) if apart else None
+    names = None
+    if etc is not None and etc.reason is None:
+        with suppress(OSError):  # somebody else answers there
+            names = await stack.enter_async_context(FakeNames(NAMESERVER))
+            surroundings["SISPAT_CEP_URL"] = f"http://viacep.simulado.test:{viacep.port}"
+    redis = None if apart else _redis(stack)
+    sentinels = _sentinels(stack) if apart else None
+    if (limits := redis or sentinels) is not None:
+        surroundings["REDIS_URL"] = limits.url
+    service = await stack.enter_async_context(DrilledService(size=size, environment=surroundings, etc=etc))
+    return await stack.enter_async_context(City(service, viacep, alerts, redis, sentinels=sentinels, names=names))
 
 
 def _redis(stack: AsyncExitStack) -> RedisServer | None:
@@ -123,6 +145,16 @@ def _redis(stack: AsyncExitStack) -> RedisServer | None:
         return None
 
 
+def _sentinels(stack: AsyncExitStack) -> SentinelTrio | None:
+    """The same, of two servers between which three Sentinels choose."""
+    from esteio.testing.redis import RedisServerMissing, SentinelTrio
+
+    try:
+        return stack.enter_context(SentinelTrio())
+    except RedisServerMissing:
+        return None
+
+
 class _Reports:
     """What was seen so far, on the terminal and in the two files."""
 
@@ -130,7 +162,7 @@ class _Reports:
         self.rounds = rounds
         self.calm = 2.0 if rounds == 1 else 4.0  # seconds of load before each fault
         self.runs: list[Run] = []
-        self._faults = faults
+        self.faults = faults
         self._rates = rates
         self._output = output
         self._skipped: dict[str, str] = {}
@@ -138,18 +170,20 @@ class _Reports:
         self._rate = 0.0
 
     def begin(self, city: City) -> None:
-        """The service is ready."""
+        """The service is ready; the head of the table, once."""
+        if self._rate:
+            return
         self._rate = sum(route.rate for route in city.routes())
         head = ("", _("oferecidos"), _("perdidos"), _("pausa"), "MTTR", _("página"), _("aviso"))
         typer.echo(f"{head[0]:<22}" + "".join(f"{word:>12}" for word in head[1:]))
 
-    def possible(self, city: City) -> list[Fault[City]]:
+    def possible(self, city: City, faults: Sequence[Fault[City]]) -> list[Fault[City]]:
         """The faults that can be done here; the others are said, with the reason."""
-        for fault in self._faults:
+        for fault in faults:
             if reason := fault.needs(city):
                 self._skipped[fault.name] = reason
                 typer.echo(f"{fault.name:<22}{reason}")
-        return [fault for fault in self._faults if fault.name not in self._skipped]
+        return [fault for fault in faults if fault.name not in self._skipped]
 
     def add(self, run: Run) -> None:
         """A run is over: one line."""
@@ -204,7 +238,7 @@ class _Reports:
                 tuple(run for run in self.runs if run.fault == fault.name),
                 self._skipped.get(fault.name, ""),
             )
-            for fault in self._faults
+            for fault in self.faults
             if fault.name in self._skipped or any(run.fault == fault.name for run in self.runs)
         ]
 

@@ -21,7 +21,8 @@ from sispat.drill.outside import AlertReceiver, FakeViacep
 from sispat.drill.service import DrilledService
 
 if TYPE_CHECKING:
-    from esteio.testing.redis import RedisServer
+    from esteio.testing.redis import RedisServer, SentinelTrio
+    from sispat.drill.outside import FakeNames
 
 __all__ = ["City"]
 
@@ -34,11 +35,20 @@ class City:
     """The system under the drill: the service, what surrounds it, and the people who use it."""
 
     def __init__(
-        self, service: DrilledService, viacep: FakeViacep, alerts: AlertReceiver, redis: RedisServer | None
+        self,
+        service: DrilledService,
+        viacep: FakeViacep,
+        alerts: AlertReceiver,
+        redis: RedisServer | None = None,
+        *,
+        sentinels: SentinelTrio | None = None,
+        names: FakeNames | None = None,
     ) -> None:
         self.service = service
         self.viacep = viacep
         self.redis = redis
+        self.sentinels = sentinels
+        self.names = names
         self.ledger = Ledger()
         self.kept: dict[str, Any] = {}
         """What a fault has to remember until it is healed."""

@@ -1,15 +1,16 @@
-"""What surrounds the service, on loopback: a ViaCEP that can fail, and somebody who takes alerts."""
+"""What surrounds the service, on loopback: a ViaCEP and a name server that can fail, and somebody who takes alerts."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import struct
 import time
 from abc import ABC, abstractmethod
 from typing import Self
 
-__all__ = ["AlertReceiver", "FakeViacep"]
+__all__ = ["AlertReceiver", "FakeNames", "FakeViacep"]
 
 
 class _HttpServer(ABC):
@@ -87,6 +88,40 @@ class AlertReceiver(_HttpServer):
         """Take it."""
         self.arrivals.append(time.monotonic())
         await _write(writer, b"ok")
+
+
+class FakeNames(asyncio.DatagramProtocol):
+    """A name server: every name is this machine's, as well or as badly as `mode` says: "well", "away", "hangs"."""
+
+    def __init__(self, address: str) -> None:
+        self.mode = "well"
+        self.asked = 0
+        """Questions since `mode` was set by a fault."""
+        self._address = address
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._transport, _ = await loop.create_datagram_endpoint(lambda: self, local_addr=(self._address, 53))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._transport.close()
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Answer (RFC 1035): 127.0.0.1 for A, nothing for other types, "server failure" when away."""
+        self.asked += 1
+        if self.mode != "hangs":
+            self._transport.sendto(self._answer(data), addr)
+
+    def _answer(self, question: bytes) -> bytes:
+        name_ends = question.index(b"\0", 12) + 1
+        (kind,) = struct.unpack_from("!H", question, name_ends)
+        found = self.mode == "well" and kind == 1  # an A record
+        flags = 0x8180 if self.mode == "well" else 0x8182  # a response, recursion available; 2: the server has failed
+        head = question[:2] + struct.pack("!5H", flags, 1, int(found), 0, 0)
+        # A pointer to the name in the question, type A, class IN, no second of caching, four bytes.
+        record = struct.pack("!3HIH4B", 0xC00C, 1, 1, 0, 4, 127, 0, 0, 1) if found else b""
+        return head + question[12 : name_ends + 4] + record
 
 
 async def _write(writer: asyncio.StreamWriter, body: bytes) -> None:

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO, Self
@@ -24,6 +25,8 @@ from typing import IO, Self
 import psutil
 
 from esteio.postgres import Dsn
+from sispat.drill.disks import SmallDisk
+from sispat.drill.surroundings import OwnEtc
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 
@@ -31,6 +34,7 @@ __all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady"]
 
 RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
+_DATA_DISK, _BACKUP_DISK = 3 << 30, 2 << 30  # bytes, taken as they are written
 _MANY = "1000000/1min"  # one person does the work of a whole city hall; still counted, through Redis where there is one
 _SETTINGS = {"SISPAT_LIMIT_WRITE": _MANY, "SISPAT_LIMIT_USER": _MANY}
 _OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SISPAT_LANG")
@@ -50,8 +54,10 @@ class ServiceNotReady(SispatError):
 class DrilledService:
     """`async with DrilledService(size=2000) as service:` - ready, with a first verified base, when the block begins."""
 
-    def __init__(self, *, size: int, environment: dict[str, str]) -> None:
+    def __init__(self, *, size: int, environment: dict[str, str], etc: OwnEtc | None = None) -> None:
         self.size = size
+        self.etc = etc
+        """Where names and clock are its own; its disks are then small ones of its own, too."""
         self.restarts = True
         """Whether a supervisor that ended is started again; off while a fault wants it dead."""
         self._environment = environment
@@ -60,8 +66,14 @@ class DrilledService:
     async def __aenter__(self) -> Self:
         self.place = Path(tempfile.mkdtemp(prefix="sispat-drill-"))
         self.place.chmod(0o711)  # the account of an embedded server has to pass
-        self.data = self.place / "dados"
-        self.backups = self.place / "copias"
+        self.data_disk = SmallDisk(self.place / "disco-dados", _DATA_DISK)
+        self.backup_disk = SmallDisk(self.place / "disco-copias", _BACKUP_DISK)
+        self._mounted = ExitStack()
+        for disk in (self.data_disk, self.backup_disk) if self.etc is not None else ():
+            self._mounted.enter_context(disk)
+        # Below the disks, if there are any: what is mounted cannot be renamed or removed.
+        self.data = (self.data_disk.directory if self.etc is not None else self.place) / "dados"
+        self.backups = (self.backup_disk.directory if self.etc is not None else self.place) / "copias"
         self.release = self.place / "release"
         """Searched by Python before all else; a bad release is put here."""
         self.release.mkdir()
@@ -93,8 +105,21 @@ class DrilledService:
 
     def start(self) -> None:
         """Start the supervisor."""
+        command = [
+            sys.executable,
+            "-m",
+            "sispat",
+            "serve",
+            "--demo",
+            "--size",
+            str(self.size),
+            "--port",
+            str(self.port),
+        ]
+        if self.etc is not None and self.etc.reason is None:
+            command = self.etc.command(command)
         self._supervisor = psutil.Popen(
-            [sys.executable, "-m", "sispat", "serve", "--demo", "--size", str(self.size), "--port", str(self.port)],
+            command,
             env=self.environment,
             cwd=self.place,
             stdin=subprocess.DEVNULL,
@@ -139,6 +164,7 @@ class DrilledService:
                     self._supervisor.wait(patience)
             psutil.wait_procs(self.processes(), timeout=patience)
         self._log.close()
+        self._mounted.close()
         shutil.rmtree(self.place, ignore_errors=True)
 
     # -- what is asked of it

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from esteio.drill import Fault
-from sispat.drill.faults import backups, changes, database, outside, processes
+from sispat.drill.faults import backups, changes, database, disks, environment, outside, processes
 from sispat.drill.load import City
 
-__all__ = ["FAULTS", "SHORT"]
+__all__ = ["FAULTS", "OWN_SURROUNDINGS", "SHORT"]
 
 FAULTS: tuple[Fault[City], ...] = (
     *processes.FAULTS,
@@ -14,8 +14,14 @@ FAULTS: tuple[Fault[City], ...] = (
     *backups.FAULTS,
     *outside.FAULTS,
     *changes.FAULTS,
+    *environment.FAULTS,
+    *disks.FAULTS,
 )
 """In the order in which they are drilled: what takes longest and breaks most comes last."""
+
+OWN_SURROUNDINGS = frozenset(fault.name for fault in (*environment.FAULTS, *disks.FAULTS))
+"""Those that want disks, names, a clock and Sentinels of the service's own: they are drilled on a second service, so that
+the others are measured without them."""
 
 SHORT = (
     "worker-killed", "operator-killed", "receiver-killed", "backend-killed", "postgres-killed", "store-away", "cep-away",

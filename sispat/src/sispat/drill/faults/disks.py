@@ -1,0 +1,133 @@
+"""Disks that are full, or slow."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+
+import psycopg
+
+from esteio.drill import Fault, Group
+from sispat.drill.io_limit import IoLimit
+from sispat.drill.load import City
+from sispat.kernel.i18n import lazy
+
+__all__ = ["FAULTS"]
+
+_ROOM_FOR_A_STRANGER = 24 << 20  # bytes: more than one segment of the log, less than two
+_WRITES = 40  # a second: a tired disk, or a share of a busy one
+_SLOW = 0.05  # seconds for two writes that were waited for
+
+
+def _data(city: City) -> str | None:
+    return city.service.data_disk.reason
+
+
+def _backups(city: City) -> str | None:
+    return city.service.backup_disk.reason
+
+
+async def _fill_data(city: City) -> None:
+    await asyncio.to_thread(city.service.data_disk.fill)
+
+
+async def _data_full(city: City) -> bool:
+    """What the server gives back meanwhile, old segments of its log, is taken too."""
+    await _fill_data(city)
+    return city.service.data_disk.is_full()
+
+
+async def _free_data(city: City) -> None:
+    city.service.data_disk.free_again()
+
+
+async def _fill_backups(city: City) -> None:
+    await asyncio.to_thread(city.service.backup_disk.fill)
+
+
+async def _backups_full(city: City) -> bool:
+    await _fill_backups(city)
+    return city.service.backup_disk.is_full()
+
+
+async def _free_backups(city: City) -> None:
+    city.service.backup_disk.free_again()
+
+
+async def _write_until_it_ends(city: City) -> None:
+    """Somebody's own SQL, which asks nobody for room: the log grows until the server cannot write it, and ends."""
+    await asyncio.to_thread(city.service.data_disk.fill, leave=_ROOM_FOR_A_STRANGER)
+    city.kept["hit"] = city.service.postgres()[1:]
+    stranger = await psycopg.AsyncConnection.connect(city.service.owner().conninfo, autocommit=True)
+    with contextlib.suppress(psycopg.OperationalError):
+        while True:
+            await stranger.execute("select pg_logical_emit_message(true, 'x', repeat('x', 1048576))")
+    await stranger.close()
+
+
+async def _sessions_cut(city: City) -> bool:
+    return not any(each.is_running() for each in city.kept["hit"])
+
+
+def _no_limit(city: City) -> str | None:
+    return _data(city) or IoLimit("sispat-drill").reason
+
+
+async def _slow_down(city: City) -> None:
+    city.kept["limit"] = limit = IoLimit("sispat-drill")
+    limit.begin([each.pid for each in city.service.postgres()], city.service.data_disk.device, _WRITES)
+
+
+_TWO_WRITES = """import os, sys
+with open(sys.argv[1], "wb", buffering=0) as file:
+    input()
+    for _ in range(2):
+        file.write(bytes(8192))
+        os.fdatasync(file.fileno())
+"""
+
+
+async def _is_slow(city: City) -> bool:
+    """Two writes of a process that is held to the same."""
+    probe = city.service.data / "lento"
+
+    def measure() -> float:
+        command = [sys.executable, "-c", _TWO_WRITES, str(probe)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own words
+            city.kept["limit"].join(process.pid)
+            began = time.monotonic()
+            process.communicate(b"\n", timeout=30)
+            return time.monotonic() - began
+
+    try:
+        return await asyncio.to_thread(measure) > _SLOW
+    finally:
+        probe.unlink(missing_ok=True)
+
+
+async def _let_go(city: City) -> None:
+    if "limit" in city.kept:
+        city.kept.pop("limit").end()
+
+
+FAULTS: tuple[Fault[City], ...] = (
+    Fault(
+        "backups-full", lazy("O disco das cópias fica cheio por 10 s"), _fill_backups, _backups_full, _free_backups,
+        needs=_backups, lasts=10.0,
+    ),
+    Fault(
+        "disk-slow", lazy("O disco do banco só grava 40 vezes por segundo, por 10 s"), _slow_down, _is_slow, _let_go,
+        needs=_no_limit, lasts=10.0, patience=30,
+    ),
+    Fault(
+        "disk-full", lazy("O disco de dados, do log do banco e do histórico fica cheio por 15 s"), _fill_data, _data_full,
+        _free_data, needs=_data, lasts=15.0, patience=60, group=Group.SITE,
+    ),
+    Fault(
+        "log-full", lazy("SQL de alguém enche o disco até o PostgreSQL parar; espaço após 10 s"), _write_until_it_ends,
+        _sessions_cut, _free_data, needs=_data, lasts=10.0, patience=60, group=Group.SITE,
+    ),
+)  # fmt: skip
