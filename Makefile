@@ -95,6 +95,7 @@ docs: $(STAMP)  ## write the pages that are made from code
 	@$(PY) -m tools.commands > docs/reference/sispat-commands.md
 	@$(PY) -c 'from esteio.metrics import reference_page; print(reference_page(), end="")' > docs/reference/metrics.md
 	@$(PY) -c 'from esteio.alert.monitor import reference_page; print(reference_page(), end="")' > docs/reference/alerts.md
+	@$(PY) -c 'from esteio.watch import reference_page; print(reference_page(), end="")' > docs/reference/watch.md
 	@$(PY) -m sispat metrics rules > deploy/prometheus/rules.yml
 	@$(PY) -m sispat metrics dashboard > deploy/grafana/dashboards/sispat.json
 

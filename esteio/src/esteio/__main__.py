@@ -21,6 +21,7 @@ Commands:
   backup       Make, verify, copy and restore backups of PostgreSQL. Needs "esteio[cli,backup]".
   maintenance  Close the service for a while, and open it again. Needs "esteio[cli]".
   metrics      Rules for Prometheus and a dashboard for Grafana. Needs "esteio[cli]".
+  watch        Watch services from another machine. Needs "esteio[watch]".
   doctor       Look for what would break this service next. Needs "esteio[cli]" and the extras of what it looks at.
 
 {problem}"""

@@ -131,16 +131,19 @@ def tcp(host: str, port: int, *, name: str, timeout: float = 0.8, essential: boo
 def tls(
     host: str, port: int = 443, *, name: str = "tls:certificate", warn_below: float = THRESHOLDS.certificate_days,
     fail_below: float = THRESHOLDS.certificate_last_days,
-    context: ssl.SSLContext | None = None, timeout: float = 0.8, essential: bool = False,
+    context: ssl.SSLContext | None = None, timeout: float = 0.8, essential: bool = False, server_name: str = "",
 ) -> Check:  # fmt: skip
-    """Days for which the certificate of `host` is valid; FAIL as well when a client that checks it would refuse it."""
+    """Days for which the certificate of `host` is valid; FAIL as well when a client that checks it would refuse it.
+
+    `server_name`: whom it has to be for, where that is not `host`.
+    """
 
     def ask() -> float:
         checking = context or ssl.create_default_context()
         try:
             with (
                 socket.create_connection((host, port), timeout=timeout) as plain,
-                checking.wrap_socket(plain, server_hostname=host) as secured,
+                checking.wrap_socket(plain, server_hostname=server_name or host) as secured,
             ):
                 certificate = secured.getpeercert() or {}
         except ssl.SSLCertVerificationError as error:

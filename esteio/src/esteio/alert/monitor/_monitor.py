@@ -32,6 +32,7 @@ from esteio.alert.rules import (
     Rules,
     Severity,
     Signal,
+    Silence,
     Surroundings,
     acknowledge,
     evaluate,
@@ -59,6 +60,8 @@ class Watched:
 
     closed for maintenance, the problems of the backups by code and sentence (None: nobody knows), and what else `happened`
     since a moment: it is asked when an incident begins. `backups` are those that are known now, kept for the report.
+    `silences`: those that hold at a moment besides those that people asked for. `with_us`: whether what is looked at is on
+    this host, so that it was down when everything here was.
     """
 
     report: Callable[[], tuple[Report, float] | None]
@@ -67,6 +70,8 @@ class Watched:
     problems: Callable[[], tuple[tuple[str, str], ...] | None] = lambda: None
     happened: Callable[[float], Iterable[Evidence]] = lambda _: ()
     backups: Callable[[], Iterable[BackupRecord]] = lambda: ()
+    silences: Callable[[float], tuple[Silence, ...]] = lambda _: ()
+    with_us: bool = True
 
 
 class AlertMonitor:
@@ -167,7 +172,7 @@ class AlertMonitor:
         self._happened = tuple(e for e in (*self._happened, *fresh) if now - e.at < _RECENTLY)
         view = self._view(now, report, passed, closed=closed)
         silences, acknowledged = self._store.wishes(now)
-        around = replace(self._around, silences=silences, maintenance=closed)
+        around = replace(self._around, silences=(*silences, *self._watched.silences(now)), maintenance=closed)
         signals = {name: self._seen(name, definition, view) for name, definition in self._definitions.items()}
         book = self._acknowledged(acknowledged)
         after, messages = evaluate(book, self._rules, signals, now, self._clock.monotonic(), around, self._pacing)
@@ -183,7 +188,7 @@ class AlertMonitor:
         self._ledger, self._incident = Ledger(stored.minutes), stored.last_incident
         self._loaded = True
         self._began = self._clock.monotonic()
-        if stored.at is not None and not stored.ended and now - stored.at > _AWAY:
+        if self._watched.with_us and stored.at is not None and not stored.ended and now - stored.at > _AWAY:
             self._journal.note("process-died", f"everything: away for {now - stored.at:.0f} s", now)
 
     def _view(self, now: float, report: Report | None, passed: float | None, *, closed: bool) -> View:

@@ -1,9 +1,6 @@
-"""When a task is due: a cron expression in a timezone, and what is due now. Pure: time comes in.
+"""When a task is due, by a cron expression in a timezone (`esteio.cron`), and what is due now. Pure: time comes in.
 
-Promises: five fields as in crontab(5), with Debian's rules for summer time: a fixed hour that is skipped runs when the
-clock has jumped, one that comes twice runs the first time.
-
-However many moments were missed, a task is due once. A task seen for the first time waits for its next
+Promises: however many moments were missed, a task is due once. A task seen for the first time waits for its next
 moment. What failed is due again after 5, 15, then every 60 minutes, or at its next moment if that comes first; what
 was refused because another run was under way, after 2 minutes. An errand is run at once, but each time later when it
 comes back within a day. An incremental that is due together with a base is covered by it. When the clock was set back,
@@ -14,14 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
 from enum import Enum
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from cronsim import CronSim, CronSimError
-
+from esteio import cron
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
+from esteio.cron import CronError, CronProblem
 
 __all__ = [
     "DAILY",
@@ -50,47 +45,22 @@ class ScheduleError(BackupError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(cron.Cron):
     """`expression` in `timezone`, a name such as America/Sao_Paulo; ScheduleError when either is not understood."""
 
-    expression: str
-    timezone: str = "UTC"
-
     def __post_init__(self) -> None:
-        self.fields()
-
-    def fields(self) -> CronSim:
-        """The expression taken apart: `minutes`, `hours`, `days`, `months`, `weekdays` are sets."""
-        return self._from(0.0)
-
-    def next(self, after: float) -> float:
-        """The first moment later than `after`, in seconds since the epoch."""
-        for moment in self._from(after):
-            if moment.timestamp() > after:
-                return moment.timestamp()
-        raise AssertionError(self.expression)  # fields that never come are refused when it is made
-
-    def previous(self, at: float) -> float:
-        """The last moment not later than `at`, in seconds since the epoch."""
-        for moment in self._from(at + 1, reverse=True):
-            if moment.timestamp() <= at:
-                return moment.timestamp()
-        raise AssertionError(self.expression)
-
-    def _zone(self) -> tzinfo:
         try:
-            return UTC if self.timezone == "UTC" else ZoneInfo(self.timezone)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ScheduleError(DetailCode.TIMEZONE(), self.timezone, DetailCode.TIMEZONES()) from None
+            cron.Cron.__post_init__(self)
+        except CronError as error:
+            raise _schedule_error(error) from None
 
-    def _from(self, at: float, *, reverse: bool = False) -> CronSim:
-        if len(self.expression.split()) != 5:  # cronsim also knows seconds, other schedulers don't
-            raise ScheduleError(DetailCode.EXPRESSION(), self.expression, DetailCode.FIVE_FIELDS())
-        try:
-            return CronSim(self.expression, datetime.fromtimestamp(at, self._zone()), reverse=reverse)
-        except CronSimError as error:
-            allowed = DetailCode.CRONTAB_FIELDS(error=str(error))
-            raise ScheduleError(DetailCode.EXPRESSION(), self.expression, allowed) from None
+
+def _schedule_error(error: CronError) -> ScheduleError:
+    if error.problem is CronProblem.TIMEZONE:
+        return ScheduleError(DetailCode.TIMEZONE(), error.value, DetailCode.TIMEZONES())
+    fields = error.problem is CronProblem.FIELDS
+    allowed = DetailCode.CRONTAB_FIELDS(error=error.reason) if fields else DetailCode.FIVE_FIELDS()
+    return ScheduleError(DetailCode.EXPRESSION(), error.value, allowed)
 
 
 _AFTER_FAILURES = (300.0, 900.0, 3600.0)  # seconds; the last one for all further failures

@@ -1,0 +1,95 @@
+"""What a watcher begins with: a file of its configuration, and a unit of systemd."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import socket
+import sys
+from pathlib import Path
+
+__all__ = ["example_file", "systemd_unit"]
+
+_FILE = """# What this watcher watches. All options: docs/reference/watch.md. Times are seconds.
+# ${{NAME}} in a text is the variable NAME of the environment. `esteio watch check` says what is wrong here.
+
+[watch]
+name = "{name}"
+title = "Our services"
+language = "en"                        # or "pt-BR"
+timezone = "UTC"                       # such as "America/Sao_Paulo"
+listen = "127.0.0.1:8090"              # "0.0.0.0:8090", so that jobs and other watchers reach it
+directory = "esteio-watch"             # next to this file
+
+[notify]
+# Slack, Discord, mail, Telegram ... as apprise writes them: https://appriseit.com/services/
+urls = []                              # such as ["${{WEBHOOK_URL}}", "mailtos://it:${{SMTP_PASSWORD}}@smtp.example.org"]
+
+[group]
+secret = "{secret}"  # the same in all watchers
+# anchors = ["192.0.2.1:53"]           # your router, your provider: while one accepts a connection, this machine has a network
+
+# [[peer]]                             # another watcher, which has this one as its peer
+# name = "other"
+# url = "http://192.0.2.7:8090"
+
+[[http]]
+name = "service"
+title = "Our service"
+url = "http://127.0.0.1:8000/health"
+json = {{ status = ["pass", "warn"] }}
+interval = 30
+slow = 2
+
+# [[postgres]]
+# name = "database"
+# url = "${{DATABASE_URL}}"
+# role = "primary"
+
+[[heartbeat]]                          # `curl -fsS http://THIS-MACHINE:8090/ping/KEY` at the end of the job
+name = "backup"
+key = "{key}"
+schedule = "0 2 * * *"
+grace = 7200
+
+# [[maintenance]]
+# probes = ["service"]
+# schedule = "0 22 * * 0"
+# lasts = 3600
+"""
+
+_UNIT = """[Unit]
+Description=Esteio watcher
+After=network-online.target
+Wants=network-online.target
+StartLimitIntervalSec=0
+
+[Service]
+Type=exec
+User=esteio-watch
+EnvironmentFile=-/etc/esteio-watch.env
+ExecStart={program} watch run --config {config}
+Restart=always
+RestartSec=2
+TimeoutStopSec=60
+LimitNOFILE=8192
+NoNewPrivileges=yes
+ProtectSystem=full
+ProtectHome=read-only
+PrivateTmp=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def example_file() -> str:
+    """A file with a secret and a key that were made for it."""
+    host = re.sub(r"[^a-z0-9._-]", "-", socket.gethostname().lower())[:60].lstrip("._-") or "watcher"
+    return _FILE.format(name=host, secret=secrets.token_urlsafe(24), key=secrets.token_urlsafe(16))
+
+
+def systemd_unit(config: Path) -> str:
+    """A unit that runs the watcher with the file `config`, kept running whatever ends it."""
+    program = Path(sys.argv[0]).absolute() if Path(sys.argv[0]).name == "esteio" else f"{sys.executable} -m esteio"
+    return _UNIT.format(program=program, config=config)
