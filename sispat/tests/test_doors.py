@@ -7,6 +7,7 @@ so does one that is here and no more there. A new route adds one line, and what 
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ PUBLIC = {
     "POST /idioma",
     "GET /api/docs",
     "GET /static/{digest}/{name}",
+    "GET /b/{codigo}",
+    "GET /t/{codigo}",
+    "GET /conferir",
+    "POST /conferir",
+    "GET /api/publico/patrimonios/{codigo}",
+    "GET /api/publico/termos",
+    "GET /api/publico/termos/{codigo}",
 }
 
 REACH_FEW = ("responsavel", KEY)
@@ -144,6 +152,22 @@ DOORS = {
     "POST /documentos/{id_:uuid}/remover": Door(HANDS_OVER, reach=True),
     "GET /documentos/{entidade}/{id_:uuid}/novo": Door(HANDS_OVER, reach=True),
     "POST /documentos/{entidade}/{id_:uuid}/novo": Door(HANDS_OVER, reach=True),
+    # termos
+    "GET /api/termos": Door(ALL),
+    "POST /api/termos": Door(HANDS_OVER),
+    "GET /api/termos/{id_}": Door(ALL, reach=True),
+    "GET /api/termos/{id_}/partes": Door(ALL, reach=True),
+    "GET /api/termos/{id_}/pdf": Door(ALL, reach=True),
+    "POST /api/termos/{id_}/assinatura": Door(PEOPLE, reach=True),
+    "POST /api/termos/{id_}/anulacao": Door(MANAGERS, reach=True),
+    "GET /termos": Door(ALL),
+    "GET /termos/novo": Door(HANDS_OVER),
+    "POST /termos/novo": Door(HANDS_OVER),
+    "GET /termos/{id_:uuid}": Door(ALL, reach=True),
+    "GET /termos/{id_:uuid}/pdf": Door(ALL, reach=True),
+    "POST /termos/{id_:uuid}/assinar": Door(PEOPLE, reach=True),
+    "GET /termos/{id_:uuid}/anular": Door(MANAGERS, reach=True),
+    "POST /termos/{id_:uuid}/anular": Door(MANAGERS, reach=True),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -345,6 +369,26 @@ def _a_photo(dsn: Dsn, place: Place, name: str) -> str:
     return str(row and row[0])
 
 
+def _a_termo(dsn: Dsn, place: Place, name: str) -> str:
+    """One that counts no more, so that nothing of it is left to sign or annul."""
+    with psycopg.connect(dsn.conninfo) as conn:
+        row = conn.execute(
+            """insert into termo (tipo, exercicio, numero, codigo, assunto_id, setor_id, bens, valor, conteudo, emitido_por,
+                                  anulado_em, anulado_por, anulacao)
+               select 'baixa', 2026, 9000 + %(n)s, upper(substr(md5(%(n)s::text), 1, 16)), %(patrimonios)s, %(setores)s, 1, 1,
+                      %(said)s, id, now(), id, %(name)s from usuario where papel = 'gestor' limit 1 returning id""",
+            {**place, "n": next(_serial), "name": name, "said": json.dumps(_PAPER | {"titulo": name})},
+        ).fetchone()
+    return str(row and row[0])
+
+
+_PAPER: dict[str, Any] = {
+    "tipo": "baixa", "numero": 1, "exercicio": 2026, "cidade": {"nome": "Cidade"}, "data": "2 de março", "codigo": "A",
+    "endereco": "http://x.y", "substitui": None, "fatos": [["Motivo", "Leilão"]], "bens": [["1", "Mesa", "Bom", "Sala", "1"]],
+    "quantos": "1 bem", "total": "1,00", "partes": [], "qr": '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"/>',
+}  # fmt: skip
+
+
 _DOCUMENTS = ("documentos", "uploads")
 _MAKE = {"tarefas": _a_job, "bloqueios": _a_block, "usuarios": _an_account, "chaves": _a_key}
 
@@ -354,6 +398,12 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/api/auth/segundo-fator": {"codigo": "x"},
     "/api/auth/senha": {"atual": "errada", "nova": "quatro patas verdes dormem"},
     "/chaves": {"nome": "Folha"},
+    "/api/termos": {"tipo": "responsabilidade", "assunto_id": "00000000-0000-4000-8000-000000000000"},
+    "/termos/novo": {"tipo": "responsabilidade", "assunto_id": "00000000-0000-4000-8000-000000000000"},
+    "/assinatura": {"sha256": "0" * 64},
+    "/assinar": {"sha256": "0" * 64},
+    "/anulacao": {"anulacao": "Era outro"},
+    "/anular": {"anulacao": "Era outro"},
     "/saida": {"motivo": "Aposentadoria", "sucessor_id": "00000000-0000-4000-8000-000000000000"},
 }
 
@@ -460,6 +510,10 @@ def _expected_of_documents(method: str, path: str, role: str) -> set[int]:
     return {200} if method == "GET" else {200, 204, 303}
 
 
+# No ViaCEP is asked in tests; there is no such agente.
+_LET_IN = {"GET /api/cep/{cep}": {503}, "POST /api/termos": {404}, "POST /termos/novo": {404}}
+
+
 def _expected(door: str, role: str, where: str) -> set[int]:
     path = door.split(" ")[1]
     rule = DOORS[door]
@@ -474,13 +528,13 @@ def _expected(door: str, role: str, where: str) -> set[int]:
 
 def _let_in(door: str, role: str) -> set[int]:
     method, path = door.split(" ")
-    if path == "/api/cep/{cep}":
-        return {503}  # let in; no ViaCEP is asked in tests
+    if door in _LET_IN:
+        return _LET_IN[door]
     if _kind(path) in _DOCUMENTS:
         return _expected_of_documents(method, path, role)
     if method == "GET":
         return {200}
-    if _kind(path) in _MOVEMENTS:
+    if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) == "termos"):
         return {422}  # let in; there is no such asset, or nothing left to decide
     if re.search(
         r"/saida$|/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$", door
@@ -517,6 +571,8 @@ async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
                     place = places[where]
                     name = OTHERS_NAME if where == OTHERS else "Frente"
                     id_ = place["patrimonios"] if "{entidade}" in door else _a_photo(cidade, place, name)
+                elif kind == "termos":
+                    id_ = _a_termo(cidade, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
                 else:
                     id_ = _MAKE[kind](cidade) if kind in _MAKE else places[where].get(kind, str(uuid4()))
                 r = await _knock(c, door, id_, places[OWN])

@@ -47,8 +47,10 @@ from sispat.operacao.tracing import tracing
 from sispat.painel.slice import SLICE as PAINEL
 from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
+from sispat.publico.slice import SLICE as PUBLICO
 from sispat.settings import Settings, load_settings
 from sispat.tarefas.slice import SLICE as TAREFAS
+from sispat.termos.slice import SLICE as TERMOS
 from sispat.ui.error_page import error_page
 from sispat.ui.language import LANGUAGE_PATH, choose_language
 from sispat.ui.static_files import STATIC_PATH, serve
@@ -56,7 +58,19 @@ from sispat.ui.static_files import STATIC_PATH, serve
 __all__ = ["SLICES", "create_app"]
 
 # In the order in which their routes are matched: what is asked for most comes first.
-SLICES = (PATRIMONIOS, PESSOAS, CADASTROS, MOVIMENTACOES, DOCUMENTOS, TAREFAS, AUDITORIA, OPERACAO, PAINEL)
+SLICES = (
+    PATRIMONIOS,
+    PESSOAS,
+    CADASTROS,
+    MOVIMENTACOES,
+    DOCUMENTOS,
+    TAREFAS,
+    TERMOS,
+    PUBLICO,
+    AUDITORIA,
+    OPERACAO,
+    PAINEL,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

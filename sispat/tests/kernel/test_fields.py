@@ -42,6 +42,7 @@ _BY_NAME = {
     "matricula": ("77777-7", "88888-8"),
     "uf": ("SP", "RJ"),
     "cpf": ("52998224725", "11144477735"),
+    "email": ("ana@cidade.example", "rui@cidade.example"),
 }
 
 

@@ -158,7 +158,7 @@ def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_k
                 " and c.relname in ('setor', 'local', 'agente', 'classe', 'patrimonio', 'usuario', 'transferencia',"
                 " 'emprestimo', 'manutencao', 'baixa')"
                 " union select indexname from pg_indexes where indexdef like '%%UNIQUE%%'"
-                " and indexname ~ '_uma?_(pendente|abert|efetiva)'"
+                " and indexname ~ '_uma?_(pendente|abert|efetiva|vigente|vez)|_email_unico'"
             )
         }
         # What a trigger checks has a name as well: the one it raises, or is given to raise.

@@ -46,6 +46,7 @@ CONSTRAINTS = {
     "local_setor_id_fkey": ("setor_id", lazy("O setor escolhido não existe.")),
     "agente_matricula_unica": ("matricula", lazy("Já existe um agente com esta matrícula.")),
     "agente_cpf_unico": ("cpf", lazy("Já existe um agente com este CPF.")),
+    "agente_email_unico": ("email", lazy("Já existe um agente com este e-mail.")),
     "agente_setor_id_fkey": ("setor_id", lazy("O setor escolhido não existe.")),
     "agente_sem_bens_ao_sair": ("ativo", lazy("A pessoa ainda tem bens. Passe a carga dela a outra e tente de novo.")),
     "agente_sem_emprestimos_ao_sair": (

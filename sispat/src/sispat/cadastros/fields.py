@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import lazy
-from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, Input, Legible, Percent, Uf, Whole, example
+from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, EmailOrBlank, Input, Legible, Percent, Uf, Whole, example
 from sispat.kernel.paging import Paged
 
 __all__ = ["ENTITIES", "Agente", "Classe", "ListaDeCadastro", "Local", "Setor"]
@@ -83,6 +83,9 @@ class Agente(Input):
     cargo: Annotated[str, Field(max_length=120), Legible, Ui("Cargo")] = ""
     setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
     cpf: Annotated[Cpf | None, BlankIsNone, Ui("CPF", "Só é mostrado em parte.", width="media")] = None
+    email: Annotated[
+        EmailOrBlank, Ui("E-mail", "O da conta da pessoa no SISPAT: com ela assina os seus termos.", width="media")
+    ] = ""
     ativo: Ativo = True
 
 

@@ -28,6 +28,7 @@ from sispat.kernel import errors
 from sispat.kernel.files import ContentMissing, FileRefused, InspectionBusy, NoRoom
 from sispat.kernel.i18n import _, language, lazy, primary
 from sispat.kernel.inputs import invalid_fields
+from sispat.kernel.pdf import PdfBusy, PdfFailed
 from sispat.kernel.sealing import Unopened
 
 __all__ = ["Problem", "limit_problem", "problem_of", "problem_response"]
@@ -56,6 +57,8 @@ _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.InUse: (409, lazy("Em uso")),
     errors.KeyReused: (422, lazy("Chave já usada")),
     errors.InvalidData: (422, lazy("Confira os dados")),
+    PdfFailed: (503, lazy("Documento indisponível")),
+    PdfBusy: (503, lazy("Muitos documentos agora")),
     Unopened: (503, lazy("Segundo fator indisponível")),
     FileRefused: (422, lazy("Arquivo não aceito")),
     NoRoom: (503, lazy("Disco cheio")),

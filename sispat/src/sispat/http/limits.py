@@ -22,10 +22,13 @@ from sispat.kernel.errors import NotAuthenticated
 from sispat.kernel.permissions import Access
 from sispat.settings import Settings
 
-__all__ = ["Identify", "limit_rules"]
+__all__ = ["PUBLIC_PATHS", "Identify", "limit_rules"]
 
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _HEALTH = "/api/health"
+_PUBLIC_API = "/api/publico/"
+PUBLIC_PATHS = ["/b/*", "/t/*", "/conferir", f"{_PUBLIC_API}*"]
+"""What anybody may ask without signing in, and what is therefore counted apart, by address, signed in or not."""
 
 _WHO = "quem"  # in scope["state"]: the id of a person, or `_KEY` and that of a key; "" nobody; missing: unknown
 _KEY = "chave:"
@@ -46,6 +49,7 @@ def limit_rules(settings: Settings, site: Site) -> list[Rule]:
         (settings.limit_key, "key", {"key": _api_key, "paths": ["/api/*"], "exempt": exempt}),
         (settings.limit_write, "write", {"key": _known, "methods": _WRITES, "exempt": exempt}),
         (settings.limit_upload, "upload", {"key": _known, "methods": ["POST"], "when": site.takes_files}),
+        (settings.limit_public, "public", {"key": _address, "paths": PUBLIC_PATHS}),
         (settings.limit_report, "report", {"key": _known, "methods": ["GET"], "paths": sorted(site.reports)}),
     ]
     return [Rule(limit=limit(name, quota), **options) for quota, name, options in possible if quota is not None]  # type: ignore[arg-type]
@@ -70,9 +74,9 @@ def _anonymous(scope: Scope) -> str | None:
 
 
 def _uncounted(site: Site, scope: Scope) -> bool:
-    """Probes must always be answered, and signing in has limits of its own that count failures only."""
+    """Probes must always be answered; signing in and the public pages have limits of their own."""
     path: str = scope["path"]
-    return path in site.uncounted or path == _HEALTH or path.startswith(f"{_HEALTH}/")
+    return path in site.uncounted or path == _HEALTH or path.startswith((f"{_HEALTH}/", _PUBLIC_API))
 
 
 class Identify:

@@ -30,6 +30,7 @@ __all__ = [
     "Cpf",
     "CpfOrCnpj",
     "Date",
+    "EmailOrBlank",
     "FieldMessage",
     "Input",
     "Kind",
@@ -242,6 +243,10 @@ Uf = Annotated[str, AfterValidator(_uf), Field(examples=["SP"]), As("code")]
 """Two letters, or nothing."""
 Cpf = Annotated[str, AfterValidator(_cpf), As("cpf_cnpj")]
 CpfOrCnpj = Annotated[str, AfterValidator(_cpf_or_cnpj), As("cpf_cnpj")]
+EmailOrBlank = Annotated[
+    str, Field(max_length=254, pattern=r"^([^@\s]+@[^@\s]+)?$"), AfterValidator(str.lower), Legible
+]
+"""In lower case, as accounts have it, or nothing."""
 
 # pydantic's error types -> sentences; their variables come from the error's context.
 _SENTENCES = {

@@ -15,6 +15,7 @@ from sispat.movimentacoes.actions.pending import CEILING, waiting
 from sispat.patrimonios import actions as patrimonios
 from sispat.patrimonios.listing import ListaDePatrimonios
 from sispat.patrimonios.totals import totais
+from sispat.termos import actions as termos
 from sispat.ui.pages import page
 
 __all__ = ["route"]
@@ -33,6 +34,7 @@ async def first_page(ctx: RequestContext) -> Reply:
         "painel/painel.html",
         totais=await totais(ctx),
         waiting=await waiting(ctx, ctx.today),
+        to_sign=await termos.esperando(ctx, CEILING) if ctx.service.settings.click_signing else [],
         warranties=await patrimonios.garantias(ctx, ctx.today, until, _SHOWN),
         ceiling=CEILING,
         today=ctx.today,

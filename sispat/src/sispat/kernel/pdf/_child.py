@@ -1,0 +1,81 @@
+"""The process that draws: reads requests from its standard input, one after the other, and answers on its standard output.
+
+A request is a length (4 bytes, big-endian) and a JSON object; an answer is a status (`DONE`, `LAST` or `REFUSED`), a length,
+and the document, or why there is none. After an answer `LAST` it ends: Typst keeps what it made for the next document, and
+that memory goes back only so. It has none of our settings, connections or secrets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import struct
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+__all__ = ["DONE", "LAST", "REFUSED", "main"]
+
+DONE, LAST, REFUSED = 0, 1, 2
+ROOT = Path(__file__).parents[2]  # of the package: the templates lie beside the code of their slice
+_KEPT = 256 * 1024 * 1024  # bytes of memory that it may go on with after a document
+
+
+def main() -> None:
+    """Answer until the input ends. The ceiling of memory, in bytes, is the first argument."""
+    _limit_memory(int(sys.argv[1]))
+    import typst  # after the ceiling was set: what it maps counts
+
+    compiler = typst.Compiler(root=str(ROOT), ignore_system_fonts=True)
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    while True:
+        head = requests.read(4)
+        if len(head) < 4:
+            return
+        asked = json.loads(requests.read(struct.unpack(">I", head)[0]))
+        try:
+            document = _draw(compiler, asked)
+        except typst.TypstError as error:
+            _answer(answers, REFUSED, f"{error.message} {'; '.join(error.hints)}".encode())
+            continue
+        last = _memory_used() > _KEPT
+        _answer(answers, LAST if last else DONE, document)
+        if last:
+            return
+
+
+def _draw(compiler: Any, asked: dict[str, Any]) -> bytes:
+    made = compiler.compile(
+        str(ROOT / asked["template"]),
+        format=asked["format"],
+        ppi=asked["ppi"],
+        sys_inputs=asked["inputs"],
+        pdf_standards=asked["standards"],
+        pdf_tags=asked["tagged"],
+        timestamp=asked["at"],
+    )
+    first: bytes = made[0] if isinstance(made, list) else made  # one picture for each page
+    return first
+
+
+def _answer(answers: BinaryIO, status: int, content: bytes) -> None:
+    answers.write(struct.pack(">BI", status, len(content)))
+    answers.write(content)
+    answers.flush()
+
+
+def _limit_memory(most: int) -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):  # Windows; a ceiling below ours is in force already
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _memory_used() -> int:
+    """The most that this process ever used, in bytes; 0 where the system does not say."""
+    with contextlib.suppress(ImportError):
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return 0

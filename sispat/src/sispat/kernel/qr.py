@@ -1,0 +1,18 @@
+"""QR codes as SVG."""
+
+from __future__ import annotations
+
+import io
+
+import segno
+
+__all__ = ["qr_svg"]
+
+
+def qr_svg(text: str, border: int = 4) -> str:
+    """`text` as a QR code that is still read with 15 % of it dirty (level M); `border` in modules, 4 by ISO/IEC 18004."""
+    drawn = io.BytesIO()
+    segno.make(text, error="m", boost_error=False, micro=False).save(
+        drawn, kind="svg", xmldecl=False, svgclass=None, lineclass=None, border=border
+    )
+    return drawn.getvalue().decode()

@@ -1,0 +1,1 @@
+"""Termos: the signed papers of custody, transfers, loans and write-offs."""

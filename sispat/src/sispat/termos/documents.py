@@ -1,0 +1,33 @@
+"""The shapes the API sends of termos, for its documentation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from sispat.cadastros.documents import REFERENCES
+from sispat.movimentacoes.documents import ReferenciaUsuario, pages_of
+from sispat.termos.fields import TERMO
+
+__all__ = ["ListaDosTermos", "ParteDoTermo", "Termo"]
+
+Termo: Any = TERMO.document("Termo", references={**REFERENCES, "usuario": ReferenciaUsuario})
+ListaDosTermos: Any = pages_of("ListaDosTermos", Termo)
+
+
+class ParteDoTermo(BaseModel):
+    """Who signs a termo, and what they signed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: UUID
+    papel: str
+    nome: str
+    detalhe: str
+    assinada_em: dt.datetime | None
+    assinante: str | None
+    endereco: str | None
+    sha256: str | None

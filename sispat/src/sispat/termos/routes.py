@@ -1,0 +1,183 @@
+"""Termos: list, card, PDF, signature; pages and API."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sispat.cadastros import pickers
+from sispat.http.responses import Document, json_response, page_of_documents
+from sispat.http.route import Reply, Routes
+from sispat.http.service import service_of
+from sispat.http.session import RequestContext, client_address, open_context
+from sispat.http.submission import Submission
+from sispat.kernel.audit import Author
+from sispat.kernel.errors import InvalidData
+from sispat.kernel.fields import labels_of, specs
+from sispat.kernel.pdf import PdfRenderer
+from sispat.termos import actions
+from sispat.termos.content import title_of
+from sispat.termos.documents import ListaDosTermos, ParteDoTermo, Termo
+from sispat.termos.fields import TERMO, AnulacaoDeTermo, AssinaturaDeTermo, ListaDeTermos, NovoTermo
+from sispat.termos.listing import ListPage
+from sispat.termos.rules import EstadoDoTermo, TipoDeTermo
+from sispat.termos.screens import Anulacao, Emissao, city_of
+from sispat.ui.fields import FormField
+from sispat.ui.forms import form
+from sispat.ui.history import readable
+from sispat.ui.pages import page, redirect
+
+__all__ = ["route"]
+
+route = Routes()
+
+API, _TAG = "/api/termos", "termos"
+_NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
+_FILTERS = ("tipo", "estado", "agente", "bem", "movimento")
+
+
+@route("GET", API, tag=_TAG, response=ListaDosTermos, summary="Listar")
+async def listar(ctx: RequestContext, pedido: ListaDeTermos) -> Reply:
+    """Do mais novo ao mais antigo; de um bem, de um agente ou de uma movimentação pelos filtros."""
+    found = await actions.listar(ctx, pedido)
+    return Document(page_of_documents(found.documents, found.following, None))
+
+
+@route("POST", API, tag=_TAG, response=Termo, status=201, summary="Emitir", once=True)
+async def emitir(ctx: RequestContext, dados: NovoTermo) -> Response:
+    """Da carga inteira de um agente, ou de uma transferência, um empréstimo ou uma baixa; guarda o que vale agora."""
+    document = await actions.emitir(ctx, dados, await city_of(ctx.request), ctx.today)
+    headers = {**_NO_STORE, "Location": f"{API}/{orjson.loads(document)['id']}"}
+    return Response(document, 201, headers, "application/json")
+
+
+@route("GET", API + "/{id_}", tag=_TAG, response=Termo, summary="Obter")
+async def obter(ctx: RequestContext, id_: UUID) -> Reply:
+    """`sha256` é o do PDF feito por último; nulo enquanto nenhum foi feito."""
+    return Document.built(await actions.obter(ctx, id_))
+
+
+@route("GET", API + "/{id_}/partes", tag=_TAG, response=list[ParteDoTermo], summary="Quem assina")
+async def listar_partes(ctx: RequestContext, id_: UUID) -> Response:
+    """Quem o termo nomeia, e quem já assinou na tela: quando, de que endereço, e o SHA-256 do que assinou."""
+    shown = ParteDoTermo.model_fields
+    return json_response(
+        [{name: getattr(parte, name) for name in shown} for parte in await actions.partes(ctx, id_)], 200, **_NO_STORE
+    )
+
+
+@route("GET", API + "/{id_}/pdf", tag=_TAG, summary="PDF", response_class=Response)
+async def obter_pdf(request: Request, id_: UUID) -> Response:
+    """PDF/A; o mesmo, byte a byte, cada vez que é pedido. O SHA-256 fica gravado antes de o PDF sair."""
+    return await _pdf(request, id_)
+
+
+@route("GET", "/termos/{id_:uuid}/pdf")
+async def pdf_page(request: Request, id_: UUID) -> Response:
+    """The same for a browser."""
+    return await _pdf(request, id_)
+
+
+async def _pdf(request: Request, id_: UUID) -> Response:
+    async with open_context(request) as ctx:
+        paper = await actions.para_imprimir(ctx, id_)
+        author = Author(ctx.actor, ctx.key_id, ctx.request_id)
+    service = service_of(request)
+    drawn = await actions.desenhar(service.resource(PdfRenderer), paper)  # no connection is held meanwhile
+    if not drawn.known:
+        async with service.db.transaction() as conn:
+            await actions.gravar_via(conn, author, id_, drawn)
+    name = f"termo-{paper.tipo}-{paper.numero}-{paper.exercicio}.pdf"
+    headers = {
+        "Content-Disposition": f'inline; filename="{name}"',
+        "Cache-Control": "private, no-cache",
+        "ETag": f'"{drawn.sha256.hex()}"',
+    }
+    return Response(drawn.pdf, 200, headers, "application/pdf")
+
+
+@route("POST", API + "/{id_}/assinatura", tag=_TAG, response=Termo, summary="Assinar", once=True)
+async def assinar(ctx: RequestContext, id_: UUID, dados: AssinaturaDeTermo) -> Response:
+    """Quem o termo nomeia assina o PDF que leu, pelo SHA-256 dele; só pessoas, e só onde a cidade o permite."""
+    return json_response(orjson.loads(await _sign(ctx, id_, dados)), 200, **_NO_STORE)
+
+
+async def _sign(ctx: RequestContext, id_: UUID, signed: AssinaturaDeTermo) -> str:
+    address, on = client_address(ctx.request), ctx.service.settings.click_signing
+    return await actions.assinar(ctx, id_, signed, address, switched_on=on)
+
+
+@route("POST", API + "/{id_}/anulacao", tag=_TAG, response=Termo, summary="Anular", once=True)
+async def anular(ctx: RequestContext, id_: UUID, dados: AnulacaoDeTermo) -> Response:
+    """O termo não vale mais; o papel impresso continua conferível, e diz que foi anulado."""
+    return json_response(orjson.loads(await actions.anular(ctx, id_, dados)), 200, **_NO_STORE)
+
+
+@route("GET", "/termos")
+async def list_page(ctx: RequestContext) -> Reply:
+    """One page of the list; what cannot be searched for is said beside the filters, which stay as they were."""
+    parameters = ctx.request.query_params
+    given = {name: parameters[name] for name in (*_FILTERS, "cursor") if parameters.get(name, "").strip()}
+    errors, found = dict[str, str](), ListPage([], None)
+    try:
+        found = await actions.listar(ctx, ListaDeTermos.parse(given))
+    except InvalidData as error:
+        errors = error.fields
+    fields = {name: FormField.of(spec) for name, spec in specs(ListaDeTermos).items()}
+    agente = await pickers.with_choices(ctx, fields["agente"], "agente", parameters)
+    kept = {name: value for name, value in given.items() if name != "cursor"}
+    return page(
+        "termos/lista.html", 422 if errors else 200,
+        rows=[_named(document) for document in found.documents], errors=errors, given=given, kept=kept,
+        filters=[fields["tipo"], fields["estado"], agente, fields["bem"]], field_labels=labels_of(ListaDeTermos),
+        following=f"/termos?{urlencode({**kept, 'cursor': found.following})}" if found.following else "",
+        states=EstadoDoTermo.labels(),
+    )  # fmt: skip
+
+
+def _named(document: str) -> dict[str, Any]:
+    stored: dict[str, Any] = orjson.loads(document)
+    return {**stored, "title": title_of(stored["tipo"], stored["numero"], stored["exercicio"])}
+
+
+form(route, "/termos/novo", Emissao)
+form(route, "/termos/{id_:uuid}/anular", Anulacao)
+
+
+@route("GET", "/termos/{id_:uuid}")
+async def card_page(ctx: RequestContext, id_: UUID) -> Reply:
+    """The card: what it is, who signs, what happened."""
+    return await _card(ctx, id_)
+
+
+async def _card(ctx: RequestContext, id_: UUID, status: int = 200, error: str = "") -> Reply:
+    stored = _named(await actions.obter(ctx, id_))
+    parties = await actions.partes(ctx, id_)
+    subjects = {
+        TipoDeTermo.RESPONSABILIDADE: "/agentes", TipoDeTermo.TRANSFERENCIA: "/transferencias",
+        TipoDeTermo.EMPRESTIMO: "/emprestimos", TipoDeTermo.BAIXA: "/baixas",
+    }  # fmt: skip
+    counts = stored["estado"] == EstadoDoTermo.VIGENTE
+    waiting = counts and any(each.minha and each.assinada_em is None for each in parties)
+    return page(
+        "termos/ficha.html", status,
+        stored=stored, parties=parties, error=error, states=EstadoDoTermo.labels(), counts=counts,
+        subject=f"{subjects[TipoDeTermo(stored['tipo'])]}/{stored['assunto_id']}", fields=TERMO.fields,
+        waiting=waiting and ctx.service.settings.click_signing,
+        entries=await readable(ctx, await actions.historico(ctx, id_)),
+    )  # fmt: skip
+
+
+@route("POST", "/termos/{id_:uuid}/assinar")
+async def receive_signature(ctx: RequestContext, id_: UUID, submission: Submission) -> Reply | Response:
+    """Sign; then the card, which says what is wrong if it could not be."""
+    try:
+        await _sign(ctx, id_, AssinaturaDeTermo.parse({"sha256": submission.values.get("sha256", "")}))
+    except InvalidData as error:
+        return await _card(ctx, id_, 422, next(iter(error.fields.values())))
+    return redirect(f"/termos/{id_}", feito="termo-assinado")
