@@ -37,49 +37,54 @@ def test_whoever_ends_makes_room_for_the_most_important_and_within_a_level_for_t
     for name, entry in (("low", low), ("first", first), ("second", second), ("high", high)):
         entry.wake = lambda name=name: served.append(name)
     for entry in running:
-        gate.leave(entry)
+        gate.leave(entry, 0.0)
     assert served == ["high", "first", "second", "low"]
 
 
-def test_patience_ends_the_wait_and_a_queue_that_stands_leaves_a_tenth_of_it() -> None:
-    gate = admission()
-    for _ in range(10):
-        gate.enter(2, 0.0)
-    waits = gate.enter(1, 0.0)
-    gate.tick(0.0, 0.4)
-    assert waits.turn is Turn.WAITS
-    gate.tick(0.0, 0.6)  # it has stood for longer than the interval: a tenth of a second is enough
-    assert waits.turn is not Turn.WAITS
+def test_nobody_waits_longer_than_the_patience_of_the_level() -> None:
     gate = admission(maximum=10)
     for _ in range(10):
         gate.enter(2, 0.0)
-    waits = gate.enter(1, 0.0)
-    gate.tick(0.0, 0.6)
-    assert waits.turn is Turn.REFUSED
-    again = gate.enter(1, 0.6)
-    assert again.turn is Turn.WAITS, "the queue is empty, so one may try"
-    gate.tick(0.0, 0.71)
-    assert again.turn is Turn.REFUSED
-    assert gate.counts[1].refused == 2
+    low, middle = gate.enter(0, 0.0), gate.enter(1, 0.0)
+    gate.tick(0.0, 0.3)
+    assert (low.turn, middle.turn) == (Turn.REFUSED, Turn.WAITS)
+    gate.tick(0.0, 1.1)
+    assert middle.turn is Turn.REFUSED
+    assert [count.refused for count in gate.counts] == [1, 1, 0]
 
 
-def test_where_the_first_waits_in_vain_the_next_is_refused_at_once() -> None:
+def test_in_a_queue_that_stands_the_newest_is_served_first() -> None:
     gate = admission(maximum=10)
-    for _ in range(10):
-        gate.enter(2, 0.0)
-    gate.enter(0, 0.0)
-    assert gate.enter(0, 0.3).turn is Turn.REFUSED
-    assert gate.enter(1, 0.3).turn is Turn.WAITS
+    running = [gate.enter(2, 0.0) for _ in range(10)]
+    first, newest = gate.enter(2, 0.0), gate.enter(2, 0.6)
+    gate.leave(running[0], 0.4)
+    assert (first.turn, newest.turn) == (Turn.RUNS, Turn.WAITS)
+    late, later = gate.enter(2, 0.7), gate.enter(2, 0.8)
+    gate.leave(running[1], 1.0)
+    assert [each.turn for each in (newest, late, later)] == [Turn.WAITS, Turn.WAITS, Turn.RUNS]
 
 
-def test_a_full_queue_gives_the_place_of_the_newest_of_the_least_important() -> None:
+def test_a_full_queue_gives_the_place_of_the_oldest_of_the_least_important() -> None:
     gate = admission(max_waiting=2, maximum=10)
     for _ in range(10):
         gate.enter(2, 0.0)
     low, middle = gate.enter(0, 0.0), gate.enter(1, 0.0)
-    assert gate.enter(0, 0.0).turn is Turn.REFUSED
     assert gate.enter(2, 0.0).turn is Turn.WAITS
     assert (low.turn, middle.turn) == (Turn.REFUSED, Turn.WAITS)
+    assert gate.enter(0, 0.0).turn is Turn.REFUSED, "it matters less than all that wait"
+    assert middle.turn is Turn.WAITS
+
+
+def test_while_the_loop_is_late_for_its_own_requests_the_lesser_levels_do_without() -> None:
+    gate = admission(10, minimum=2)
+    entry = gate.enter(1, 0.0)
+    gate.tick(0.1, 0.0)
+    assert gate.enter(0, 0.1).turn is Turn.RUNS, "one in flight: it is late for others on the machine"
+    gate.leave(entry, 0.1)
+    gate.enter(1, 0.2)
+    gate.tick(0.1, 0.2)
+    assert gate.enter(0, 0.6).turn is Turn.REFUSED
+    assert gate.enter(0, 0.8).turn is not Turn.REFUSED
 
 
 def test_the_limit_follows_the_delay_and_comes_back_to_where_it_began() -> None:
@@ -101,7 +106,7 @@ def test_the_limit_follows_the_delay_and_comes_back_to_where_it_began() -> None:
         gate.tick(0.0, 0.0)
     assert gate.limit == 20
     for entry in running:
-        gate.leave(entry)
+        gate.leave(entry, 0.0)
     for _ in range(40):
         gate.tick(0.0, 0.0)
     assert gate.limit == 10
@@ -118,7 +123,7 @@ def test_what_is_counted_is_what_runs_and_nobody_waits_while_there_is_room(steps
         elif what == "t":
             gate.tick(seconds / 5, now)
         elif there := [each for each in entries if each.turn in (Turn.RUNS, Turn.WAITS)]:
-            gate.leave(there[number % len(there)])
+            gate.leave(there[number % len(there)], now)
         turns = Counter(each.turn for each in entries)
         assert (gate.running, gate.waiting) == (turns[Turn.RUNS], turns[Turn.WAITS])
         assert gate.waiting <= 5
@@ -143,7 +148,7 @@ def test_at_ten_times_its_capacity_a_server_goes_on_with_what_matters() -> None:
         waiting = [each for each in waiting if each[0].turn is Turn.WAITS]
         if work:
             entry, since = work.pop(0)
-            gate.leave(entry)
+            gate.leave(entry, 0.0)
             done[LEVELS[entry.level].name] += now - since < 0.25
         if millisecond % 50 == 0:
             gate.tick(len(work) / 1000, now)

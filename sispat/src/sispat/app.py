@@ -34,7 +34,7 @@ from sispat.http.errors import Problem, limit_problem, problem_of, problem_respo
 from sispat.http.limits import Identify, limit_rules
 from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
-from sispat.http.shedding import PoolDelay, admission, overload_problem, priorities
+from sispat.http.shedding import STRANGER, PoolDelay, admission, overload_problem, priorities
 from sispat.http.slices import Site, site_of
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
@@ -51,7 +51,7 @@ from sispat.publico.slice import SLICE as PUBLICO
 from sispat.settings import Settings, load_settings
 from sispat.tarefas.slice import SLICE as TAREFAS
 from sispat.termos.slice import SLICE as TERMOS
-from sispat.ui.error_page import error_page
+from sispat.ui.error_page import error_page, short_page
 from sispat.ui.language import LANGUAGE_PATH, choose_language
 from sispat.ui.static_files import STATIC_PATH, serve
 
@@ -152,16 +152,20 @@ def _refuse(_: Scope, denial: Denial) -> ASGIApp:
 
 def _refuse_overload(_: Scope, level: Level, retry_after: int) -> ASGIApp:
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await _show(Request(scope, receive, send), overload_problem(level, retry_after))
+        request, problem = Request(scope, receive, send), overload_problem(retry_after)
+        stranger = level.name == STRANGER and scope["method"] == "GET" and not _is_for_programs(request)
+        response = short_page(problem) if stranger else await _show(request, problem)
         await response(scope, receive, send)
 
     return respond
 
 
 async def _show(request: Request, problem: Problem) -> Response:
-    if request.url.path.startswith(("/api", "/metrics")):  # programs
-        return problem_response(request, problem)
-    return await error_page(request, problem)
+    return problem_response(request, problem) if _is_for_programs(request) else await error_page(request, problem)
+
+
+def _is_for_programs(request: Request) -> bool:
+    return request.scope["path"].startswith(("/api", "/metrics"))
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -25,16 +25,18 @@ from sispat.kernel.errors import NotAuthenticated
 from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Papel
 
-__all__ = ["OVERLOADED", "PoolDelay", "admission", "overload_problem", "priorities"]
+__all__ = ["OVERLOADED", "STRANGER", "PoolDelay", "admission", "overload_problem", "priorities"]
 
 OVERLOADED = "sobrecarga"
+STRANGER = "anonymous"
+"""The level of whoever is not signed in."""
 _ANONYMOUS, _EXPORT, _ENTERING, _READ, _WRITE, _ADMINISTRATOR = range(6)
 _LEVELS = (
-    Level("anonymous", share=0.3, patience=0.5),
-    Level("export", share=0.4, patience=1.0),
-    Level("entering", share=0.7, patience=2.0),
-    Level("read", share=0.9, patience=2.0),
-    Level("write", share=0.95, patience=3.0),
+    Level(STRANGER, share=0.25, patience=0.2),
+    Level("export", share=0.25, patience=1.0),
+    Level("entering", share=0.6, patience=3.0),
+    Level("read", share=0.9, patience=4.0),  # somebody looks at the screen: a slow answer is better than none
+    Level("write", share=0.95, patience=5.0),
     Level("administrator", patience=5.0),
 )
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
@@ -101,9 +103,8 @@ class PoolDelay:
         return 0.0 if stats.down_for is not None else waited / max(1, queued)
 
 
-def overload_problem(level: Level, retry_after: int) -> Problem:
+def overload_problem(retry_after: int) -> Problem:
     """What a request that was refused is told."""
-    del level
     return Problem(
         503, OVERLOADED, _("Muitos pedidos agora"),
         _("Há pedidos demais ao mesmo tempo, e este não chegou a ser atendido. Nada do que você digitou se perdeu."),

@@ -7,21 +7,24 @@ typed. Trying again sends the same submission with the same key, so that it is n
 from __future__ import annotations
 
 from contextlib import suppress
+from html import escape
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from esteio import EsteioError
 from sispat.http.errors import Problem
+from sispat.http.headers import PRIVATE_HEADERS
 from sispat.http.maintenance import UnderMaintenance
 from sispat.http.shedding import OVERLOADED
 from sispat.http.slices import site_of
 from sispat.http.submission import Submission, read_submission, submission_of
 from sispat.kernel.errors import SispatError, StepPending
+from sispat.kernel.i18n import _, language
 from sispat.ui.pages import redirect, render
 from sispat.ui.sign_in import sign_in_page
 
-__all__ = ["error_page"]
+__all__ = ["error_page", "short_page"]
 
 _SIGN_IN = "/entrar"
 
@@ -57,6 +60,16 @@ async def error_page(request: Request, problem: Problem) -> Response:
         send_again=_send_again(request, problem),
         ask_again=_address(request) if request.method == "GET" and may_pass else "",
     )
+
+
+def short_page(problem: Problem) -> Response:
+    """`problem` in few bytes and without a template: what a stranger gets while every millisecond is somebody else's."""
+    title, message, again = escape(problem.title), escape(problem.message), escape(_("Tentar de novo"))
+    html = (
+        f'<!doctype html><html lang="{language()}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<title>{title}</title><h1>{title}</h1><p>{message}</p><p><a href="">{again}</a></p></html>'
+    )
+    return HTMLResponse(html, problem.status, {**PRIVATE_HEADERS, **problem.headers})
 
 
 async def _read(request: Request) -> Submission | None:

@@ -1,11 +1,12 @@
 """Which request runs, waits, or is refused. Pure and synchronous: time and the measured delay come in.
 
 Promises: what runs is at most the limit, of which a level fills its share at most, so that a more important request finds
-room however many less important ones there are. Who waits is served by importance, then in order of arrival. Nobody
-waits longer than the patience of the level; in a queue that has not been empty for `interval` seconds, a tenth of it: a
-queue that stands makes everybody wait and serves nobody more (CoDel, RFC 8289; with two time limits as in Maurer, "Fail
-at Scale", ACM Queue 13(8), 2015). At most `max_waiting` wait; a more important newcomer takes the place of the least
-important.
+room however many less important ones there are. Levels with half of the limit or less are refused at once while the event
+loop is late, and `interval` seconds longer: a share of places is no share of the processor. Who waits is served by
+importance, and within a level in order of arrival; where the queue of a level has not been empty for `interval` seconds,
+the newest first, because whoever waited long has given up or will (CoDel, RFC 8289, and adaptive LIFO: Maurer, "Fail at
+Scale", ACM Queue 13(8), 2015). Nobody waits longer than the patience of the level; at most `max_waiting` wait, and a
+newcomer takes the place of the oldest of the least important.
 
 The limit follows the delay that the process itself causes - how late its event loop is - and not how long requests take:
 a request that waits for somebody else costs nothing here. It shrinks by a tenth at each tick with more than `target`
@@ -27,7 +28,7 @@ from esteio.errors import EsteioError
 __all__ = ["Admission", "Entry", "Level", "LevelCounts", "SheddingError", "SheddingLimits", "Turn"]
 
 _LESS, _MUCH_LESS, _MORE = 0.9, 0.5, 1.1
-_STANDING = 0.1  # share of its patience that a request waits in a queue that stands
+_LESSER = 0.5  # a level with this share or less does without while the loop is late
 
 
 class SheddingError(EsteioError):
@@ -59,7 +60,7 @@ class Level:
 class SheddingLimits:
     """Of one process."""
 
-    minimum: int = 8
+    minimum: int = 16
     """Requests in flight that are let in however late the event loop is."""
     initial: int = 50
     """The limit at first, and to which it comes back when it is not used."""
@@ -69,7 +70,7 @@ class SheddingLimits:
     target: float = 0.025
     """Seconds that the event loop may be late."""
     interval: float = 0.5
-    """Seconds after which a queue that was never empty counts as standing."""
+    """Seconds after which a queue that was never empty counts as standing, and after which a late loop is forgiven."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.minimum <= self.initial <= self.maximum:
@@ -140,6 +141,7 @@ class Admission:
         self._queues: tuple[deque[Entry], ...] = tuple(deque() for _ in levels)
         self._stands_since: list[float] = [math.inf] * len(levels)
         self._reached = False
+        self._late_at = -math.inf
 
     @property
     def limit(self) -> int:
@@ -159,44 +161,43 @@ class Admission:
 
     def enter(self, level: int, now: float) -> Entry:
         """A request of the level with this place in `levels`; it runs, waits or is refused."""
-        queue = self._queues[level]
+        entry = Entry(level, now, Turn.WAITS)
+        if self.levels[level].share <= _LESSER and now - self._late_at < self.limits.interval:
+            return self._refused(entry)
         if self.running < self._room[level] and not any(self._queues[level:]):
             self._stands_since[level] = math.inf
-            return self._begun(Entry(level, now, Turn.RUNS))
+            return self._begun(entry)
         self._reached = True
-        entry = Entry(level, now, Turn.WAITS)
-        # Where the first of its level waits in vain already, another one would too.
-        hopeless = bool(queue) and now - queue[0].since > self._patience(level, now)
-        if hopeless or (self.waiting >= self.limits.max_waiting and not self._make_room(level)):
+        if self.waiting >= self.limits.max_waiting and not self._make_room(level):
             return self._refused(entry)
         self._stands_since[level] = min(self._stands_since[level], now)
-        queue.append(entry)
+        self._queues[level].append(entry)
         return entry
 
-    def leave(self, entry: Entry) -> None:
+    def leave(self, entry: Entry, now: float) -> None:
         """A request has ended, or whoever waited has gone."""
         if entry.turn is Turn.RUNS:
             self.running -= 1
         elif entry.turn is Turn.WAITS:
             self._queues[entry.level].remove(entry)
         entry.turn = Turn.ENDED
-        self._serve()
+        self._serve(now)
 
     def tick(self, delay: float, now: float) -> None:
         """Every 50 ms or so; `delay` seconds is how late the event loop was."""
-        self._adapt(delay)
-        for level, queue in enumerate(self._queues):
-            patience = self._patience(level, now)
-            while queue and now - queue[0].since > patience:
+        self._adapt(delay, now)
+        for level, queue in zip(self.levels, self._queues, strict=True):
+            while queue and now - queue[0].since > level.patience:
                 self._refused(queue.popleft())
-        self._serve()
+        self._serve(now)
 
-    def _serve(self) -> None:
+    def _serve(self, now: float) -> None:
         """Those whose turn has come, the most important first."""
         for level in range(len(self.levels) - 1, -1, -1):
             queue = self._queues[level]
+            stands = now - self._stands_since[level] > self.limits.interval
             while queue and self.running < self._room[level]:
-                self._begun(queue.popleft())
+                self._begun(queue.pop() if stands else queue.popleft())
                 if not queue:
                     self._stands_since[level] = math.inf
             if queue:
@@ -214,20 +215,18 @@ class Admission:
         return entry
 
     def _make_room(self, level: int) -> bool:
-        """Refuse the newest of the least important that waits, if it matters less than `level`."""
-        for lesser in self._queues[:level]:
+        """Refuse the oldest of the least important that waits, unless it matters more than `level`."""
+        for lesser in self._queues[: level + 1]:
             if lesser:
-                self._refused(lesser.pop())
+                self._refused(lesser.popleft())
                 return True
         return False
 
-    def _patience(self, level: int, now: float) -> float:
-        stands = now - self._stands_since[level] > self.limits.interval
-        return self.levels[level].patience * (_STANDING if stands else 1.0)
-
-    def _adapt(self, delay: float) -> None:
+    def _adapt(self, delay: float, now: float) -> None:
         limits = self.limits
         if delay > limits.target:
+            if self.running >= limits.minimum:  # with little in flight the loop is late for others on the machine
+                self._late_at = now
             self._resize(self._exact * (_MUCH_LESS if delay > 2 * limits.target else _LESS))
         elif self._reached:
             self._resize(max(self._exact + 1, self._exact * _MORE))

@@ -82,7 +82,7 @@ class Shedding:
                 await self._served(level, scope, receive, send)
                 return
         finally:
-            admission.leave(entry)
+            admission.leave(entry, SYSTEM.monotonic())
         self._log.failed("requests refused", f"level {level.name}, limit {admission.limit}")
         wait = _RETRY_AFTER + random.randint(0, _RETRY_AFTER)  # noqa: S311 - spread, no secret
         await self._respond(scope, level, wait)(scope, receive, send)
