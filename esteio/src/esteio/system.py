@@ -19,10 +19,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["atomic_write", "die_with_parent", "inherit_owner", "replace_file", "sync_directory", "try_lock"]
+__all__ = [
+    "atomic_write",
+    "die_with_parent",
+    "inherit_owner",
+    "replace_file",
+    "resident_bytes",
+    "sync_directory",
+    "try_lock",
+]
 
 _PLATFORM: str = sys.platform
 _WINDOWS = os.name == "nt"
+_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _TRIES, _PAUSE = 20, 0.05  # of a rename over a file that somebody reads; seconds
 _RANGE, _SHARERS = 1 << 30, 64  # of bytes that are locked on Windows
 
@@ -140,6 +149,15 @@ def _lock_range(handle: int, *, shared: bool) -> bool:
         else:
             return True
     return False
+
+
+def resident_bytes(pid: int) -> int | None:
+    """Memory of a process that is in RAM now; None where there is no such process, or no /proc."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * _PAGE_SIZE
+    except (OSError, IndexError):  # it is a zombie: its file is empty
+        return None
 
 
 def die_with_parent(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
 from pathlib import Path
 
 from esteio.serve import lifecycle
 
 SWITCHES = Path(os.environ["SERVED_DIR"])
+leaked: list[bytes] = []
 
 
 if (SWITCHES / "broken").exists():
@@ -23,6 +25,8 @@ async def app(scope, receive, send):
     path = scope["path"]
     if path == "/block":
         time.sleep(60)  # noqa: ASYNC251 - the fault
+    elif path == "/leak":
+        leaked.append(bytes(random.randbytes(2**20)) * int(scope["query_string"]))
     elif path == "/slow":
         await asyncio.sleep(float(scope["query_string"]))
     elif path == "/read":

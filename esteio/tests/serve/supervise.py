@@ -80,6 +80,7 @@ def main():
         options=ServerOptions(limits=ConnectionLimits(**arguments.get("limits", {})), **arguments.get("options", {})),
         timeouts=Timeouts(**arguments.get("timeouts", {})),
         backoff=Exponential(**{"initial": 0.5, **arguments.get("backoff", {})}),
+        memory_limit=arguments.get("memory_limit"),
     )
     try:
         return supervisor.run()

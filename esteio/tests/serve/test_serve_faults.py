@@ -77,6 +77,22 @@ async def test_a_roll_loses_no_request(build, figure, http):
     await gone(first)
 
 
+async def test_a_worker_that_leaks_is_replaced_before_its_memory_is_the_machines(build):
+    house = build(memory_limit=160 * 2**20)
+    first = {ready["pid"] for ready in await house.until("WorkerReady", 2)}
+    async with asyncio.timeout(60), Load(house.port, keep_alive=True) as kept:
+        # Far enough for the supervisor to see, and not so far that it would kill.
+        while max(psutil.Process(pid).memory_info().rss for pid in first) < 190 * 2**20:
+            await get(house.port, "/leak?5")
+        replaced = (await house.until("WorkerReplaced"))[0]
+        await gone([replaced["old_pid"]])
+        while replaced["pid"] not in kept.pids:  # noqa: ASYNC110 - its requests come in their time
+            await asyncio.sleep(0.05)
+    assert replaced["old_pid"] in first
+    assert kept.lost == []
+    assert house.seen("WorkerDied") == []
+
+
 @pytest.mark.parametrize("http", ["httptools", "h11"])
 async def test_in_a_drain_a_connection_ends_only_after_a_response_that_says_so(build, http):
     house = build(workers=1, options={"http": http})

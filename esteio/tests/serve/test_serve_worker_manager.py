@@ -19,9 +19,16 @@ from esteio.testing import ManualClock
 class Stage:
     """A manager whose workers are numbers in lists."""
 
-    def __init__(self, size=2, **timeouts):
+    def __init__(self, size=2, memory_limit=None, **timeouts):
         self.clock = ManualClock()
-        self.manager = WorkerManager(size, timeouts=Timeouts(**timeouts), backoff=RESTARTS, chance=lambda: 0.0, now=0.0)
+        self.manager = WorkerManager(
+            size,
+            timeouts=Timeouts(**timeouts),
+            backoff=RESTARTS,
+            chance=lambda: 0.0,
+            now=0.0,
+            memory_limit=memory_limit,
+        )
         self.living: list[int] = []
         self.slots: dict[int, int] = {}
         self.told: list[tuple[int, Order]] = []
@@ -77,6 +84,54 @@ class Stage:
 
 def test_every_slot_gets_a_worker_at_once():
     assert Stage(3).living == [1, 2, 3]
+
+
+def test_a_worker_beyond_its_memory_is_replaced_alone_and_drains_once_the_other_is_ready():
+    stage = Stage(2, memory_limit=100)
+    stage.says(Phase.READY)
+    stage.manager.weighed(1, 100, stage.now)
+    stage.step()
+    assert stage.living == [1, 2]
+    stage.manager.weighed(1, 101, stage.now)
+    stage.step()
+    assert stage.living == [1, 2, 3]
+    assert stage.told == []
+    stage.manager.weighed(2, 150, stage.now)  # one at a time
+    stage.says(Phase.READY, 3)
+    assert stage.told == [(1, Order.RETIRE)]
+    stage.ends(1, 0)
+    stage.step(0.5)
+    assert stage.named("RollFinished")
+    assert stage.named("WorkerDied") == []
+    (event,) = stage.named("WorkerOversized")
+    assert (event.pid, event.resident, event.limit) == (1001, 101, 100)
+    stage.manager.weighed(2, 150, stage.now)
+    stage.step()
+    assert stage.living == [2, 3, 4]
+
+
+def test_where_the_replacement_is_not_ready_the_heavy_one_goes_on_and_at_twice_the_limit_it_is_killed():
+    stage = Stage(1, memory_limit=100, ready=5)
+    stage.says(Phase.READY)
+    stage.manager.weighed(1, 150, stage.now)
+    stage.step()
+    stage.ends(2, 3)
+    assert stage.named("RollAborted")
+    for _ in range(4):
+        stage.manager.weighed(1, 150, stage.now)
+        stage.pass_with_beats(1)
+    assert stage.living == [1], "not again at every look"
+    stage.pass_with_beats(1)
+    stage.manager.weighed(1, 150, stage.now)
+    stage.step()
+    assert len(stage.living) == 2
+    stage.manager.weighed(1, 201, stage.now)
+    stage.step()
+    assert stage.killed == [1]
+    stage.manager.weighed(99, 201, stage.now)  # gone meanwhile
+    stage.manager.stop(stage.now)
+    stage.manager.weighed(3, 150, stage.now)
+    assert len(stage.named("WorkerOversized")) == 3
 
 
 def test_deaths_in_a_row_wait_longer_each_time_and_stability_forgives():

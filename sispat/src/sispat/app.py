@@ -165,7 +165,7 @@ async def _show(request: Request, problem: Problem) -> Response:
 
 
 def _is_for_programs(request: Request) -> bool:
-    return request.scope["path"].startswith(("/api", "/metrics"))
+    return request.url.path.startswith(("/api", "/metrics"))
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -18,6 +18,7 @@ from esteio.health._measurements import Measurements
 from esteio.health._reading import LAG
 from esteio.health._region import PAGE_BYTES, Field, Key
 from esteio.health._samples import Family, pack
+from esteio.system import resident_bytes
 
 __all__ = ["Sampler"]
 
@@ -25,7 +26,6 @@ _EVERY = 0.5  # seconds
 _PAGE_TURNS = 4  # a page is written every two seconds
 _LAG_TURNS = 10  # the greatest lag is that of this many turns and of as many before
 _PAGE_ROOM = PAGE_BYTES // 2  # the base has to hold what several workers wrote
-_PAGE_SIZE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 _logger = logging.getLogger("esteio.health")
 
 Collect = Callable[[], Iterable[Family]]
@@ -127,11 +127,9 @@ class Sampler:
 
 def resident_memory() -> int:
     """Bytes of this process in memory now; the most there ever were where the system has no /proc."""
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * _PAGE_SIZE
-    except OSError:
-        pass
+    found = resident_bytes(os.getpid())
+    if found is not None:
+        return found
     try:
         import resource
     except ImportError:  # Windows

@@ -23,6 +23,7 @@ __all__ = [
     "ServiceStopped",
     "WorkerDied",
     "WorkerHung",
+    "WorkerOversized",
     "WorkerReady",
     "WorkerReplaced",
     "WorkerStarted",
@@ -105,8 +106,21 @@ class WorkerHung(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerOversized(Event):
+    """It has more resident memory than it may, both in bytes; another one takes its place, and it drains."""
+
+    pid: int
+    resident: int
+    limit: int
+
+    def __str__(self) -> str:
+        has, may = self.resident // 2**20, self.limit // 2**20
+        return f"{self.name} (pid {self.pid}) has {has} MiB of memory, the limit is {may} MiB; it is replaced"
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerReplaced(Event):
-    """A roll: the worker `pid` is ready and takes the place of `old_pid`, which drains now."""
+    """In a roll: the worker `pid` is ready and takes the place of `old_pid`, which drains now."""
 
     old_pid: int
     pid: int
@@ -204,7 +218,7 @@ class ServiceStopped(Event):
         return f"service {self.name} stopped in {self.seconds:.1f} s"
 
 
-_WARNINGS = (WorkerDied, WorkerHung, RollAborted, ServiceDied, ServiceFailed)
+_WARNINGS = (WorkerDied, WorkerHung, WorkerOversized, RollAborted, ServiceDied, ServiceFailed)
 
 
 def log_and_emit(event: Event) -> None:

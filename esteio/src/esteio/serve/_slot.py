@@ -69,6 +69,7 @@ class Slot:
     start_at: float
     member: int | None = None
     failures: int = 0
+    heavy_again_at: float = 0.0  # not before then is a member replaced for its memory
 
     @property
     def name(self) -> str:

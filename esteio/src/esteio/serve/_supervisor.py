@@ -11,6 +11,7 @@ number of workers.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import random
 import signal
@@ -34,11 +35,14 @@ from esteio.serve._settings import RESTARTS, ServerOptions, Timeouts, WorkerSpec
 from esteio.serve._signals import Signals
 from esteio.serve._slot import Action, Kill, Note, Send, Spawn
 from esteio.serve._worker_manager import WorkerManager
+from esteio.system import resident_bytes
 
 __all__ = ["Supervisor"]
 
 _logger = logging.getLogger("esteio.serve")
 _TICK = 0.1  # seconds; what wakes the loop earlier: signals, deaths, messages of workers, ends of service calls
+_WEIGH_EVERY = 0.5  # seconds; a worker that leaks fast has to be caught between its limit and twice that
+_LEAST_MEMORY = 32 * 2**20  # bytes; a worker with an application in it has more from the start
 _DEBOUNCE = 0.5  # seconds; `make` and the like pass on the Ctrl-C that the terminal has sent us already
 _EMERGENCY_STOP = 10.0  # seconds for each service when the supervisor itself fails
 
@@ -47,7 +51,8 @@ class Supervisor:
     """Serves `app` ("package.module:attribute") with `workers` processes.
 
     Listens on `sockets` when given (and closes them at the end), else on `host`:`port`. `on_ready` is called once,
-    in the loop, when the first worker is ready. Raises InvalidServeSetting for unusable arguments.
+    in the loop, when the first worker is ready. A worker with more than `memory_limit` bytes of resident memory is
+    replaced without loss; Linux only. Raises InvalidServeSetting for unusable arguments.
     """
 
     def __init__(
@@ -63,12 +68,15 @@ class Supervisor:
         options: ServerOptions | None = None,
         timeouts: Timeouts | None = None,
         backoff: Exponential = RESTARTS,
+        memory_limit: int | None = None,
         clock: Clock = SYSTEM,
     ) -> None:
         if app.count(":") != 1 or not all(app.split(":")):
             raise InvalidServeSetting("app", app, '"package.module:attribute"')
         if workers < 1:
             raise InvalidServeSetting("workers", workers, "a whole number from 1")
+        if memory_limit is not None and memory_limit < _LEAST_MEMORY:
+            raise InvalidServeSetting("memory_limit", memory_limit, f"bytes from {_LEAST_MEMORY}, or None")
         self._spec = WorkerSpec(app, options or ServerOptions(), timeouts or Timeouts())
         self._host = host
         self._port = port
@@ -79,6 +87,8 @@ class Supervisor:
         self._on_ready = on_ready
         self._announced = False
         self._backoff = backoff
+        self._memory_limit = memory_limit
+        self._weighed_at = -math.inf
         self._clock = clock
         self._processes: dict[int, WorkerProcess] = {}
         self._sockets: list[socket.socket] = []
@@ -126,6 +136,7 @@ class Supervisor:
             backoff=self._backoff,
             chance=random.random,
             now=self._clock.monotonic(),
+            memory_limit=self._memory_limit,
         )
         self._stack = self._stacked(signals)
         self._running = self._services
@@ -158,6 +169,7 @@ class Supervisor:
             self._alive_at = now
             notify("WATCHDOG=1")
         self._listen(now)
+        self._weigh(now)
         self._tick_workers(now)
         if not self._manager.stopping:
             self._stack.poll(now)
@@ -228,6 +240,15 @@ class Supervisor:
                 del self._processes[number]
                 process.close()
                 self._manager.exited(number, exitcode, now)
+
+    def _weigh(self, now: float) -> None:
+        if self._memory_limit is None or now < self._weighed_at + _WEIGH_EVERY:
+            return
+        self._weighed_at = now
+        for number, process in self._processes.items():
+            resident = resident_bytes(process.pid)
+            if resident is not None:
+                self._manager.weighed(number, resident, now)
 
     def _look_at_problem(self, process: WorkerProcess, now: float) -> None:
         """An application that was served before may be whole again soon; one that never was needs somebody to repair it."""

@@ -3,7 +3,9 @@
 Promises: pure and synchronous. Time, random numbers, what workers report and how they end come in; actions go out
 through `take`, in order. Each slot always has a member, or a moment when it gets one, until `stop`; it never gives up.
 A worker whose loop stands still, that does not start, or does not end in time, is killed once. A roll has at
-most one worker more than there are slots and never retires a member before its successor is ready.
+most one worker more than there are slots and never retires a member before its successor is ready. A worker with
+more memory than it may have is replaced in the same way, alone; with twice as much it is killed, before the system kills
+whom it chooses.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from esteio.serve._events import (
     RollFinished,
     WorkerDied,
     WorkerHung,
+    WorkerOversized,
     WorkerReady,
     WorkerReplaced,
     WorkerStarted,
@@ -32,6 +35,7 @@ from esteio.serve._slot import Action, Kill, Note, Order, Phase, Role, Send, Slo
 __all__ = ["WorkerManager"]
 
 _PAUSE = 2.0  # a gap between ticks beyond this many seconds: we were stopped ourselves, silence proves nothing
+_FAR_BEYOND = 2  # times the memory limit: it grows faster than a replacement gets ready
 _BOOT_STOP = 5.0  # a worker without requests gets no more than this to end
 
 
@@ -47,9 +51,17 @@ class WorkerManager:
     """All workers; `now` is always monotonic seconds, `chance` gives random numbers from 0 to 1."""
 
     def __init__(
-        self, size: int, *, timeouts: Timeouts, backoff: Exponential, chance: Callable[[], float], now: float
+        self,
+        size: int,
+        *,
+        timeouts: Timeouts,
+        backoff: Exponential,
+        chance: Callable[[], float],
+        now: float,
+        memory_limit: int | None = None,
     ) -> None:
         self._timeouts = timeouts
+        self._memory_limit = memory_limit
         self._backoff = backoff
         self._chance = chance
         self._slots = [Slot(index, start_at=now) for index in range(size)]
@@ -108,6 +120,20 @@ class WorkerManager:
         if phase is Phase.DRAINING and worker.role is Role.MEMBER and not self.stopping:
             # On its own account: somebody's SIGTERM, or its limit of requests. Its place is free already.
             self._vacate(worker, now)
+
+    def weighed(self, number: int, resident: int, now: float) -> None:
+        """A worker has `resident` bytes of memory. What is too much is looked at between rolls."""
+        worker, limit = self._workers.get(number), self._memory_limit
+        if worker is None or limit is None or resident <= limit or worker.kill_reason is not None or self.stopping:
+            return
+        if resident > _FAR_BEYOND * limit:
+            self._note(WorkerOversized(worker.slot.name, worker.pid, resident, limit))
+            self._kill(worker, f"killed: {resident // 2**20} MiB of memory, the limit is {limit // 2**20} MiB")
+        elif worker.role is Role.MEMBER and self._roll is None and now >= worker.slot.heavy_again_at:
+            # Where its replacement does not get ready, or is as heavy at once, not at every look.
+            worker.slot.heavy_again_at = now + self._timeouts.ready
+            self._note(WorkerOversized(worker.slot.name, worker.pid, resident, limit))
+            self._roll = _Roll(deque([worker.slot]), now)
 
     def exited(self, number: int, exitcode: int | None, now: float, *, reason: str | None = None) -> None:
         """A process is gone; `exitcode` None when it could not even be started."""

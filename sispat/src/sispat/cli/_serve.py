@@ -227,6 +227,7 @@ def _supervisor(
         workers=settings.workers,
         services=services,
         on_ready=announce,
+        memory_limit=settings.worker_memory,
         options=ServerOptions(
             forwarded_allow_ips=settings.forwarded_allow_ips,
             refusals=RefusalWords(settings.lang, _REFUSALS if settings.lang == SOURCE else {}),

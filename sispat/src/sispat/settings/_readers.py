@@ -36,6 +36,7 @@ __all__ = [
     "read_roles",
     "read_secrets",
     "read_size",
+    "read_size_or_no",
     "read_timezone",
     "read_url",
     "read_url_or_no",
@@ -93,6 +94,11 @@ def read_size(value: Any) -> Any:
     """Bytes from `1MB`, `512kB`, or a bare number of bytes; 1 MB is 1024 x 1024 bytes."""
     bytes_ = _measure(value, _BYTES, "b", _("a unidade deve ser B, kB ou MB"))
     return round(bytes_) if isinstance(bytes_, float) else bytes_
+
+
+def read_size_or_no(value: Any) -> Any:
+    """As `read_size`; `não` is None: no limit."""
+    return None if isinstance(value, str) and value.strip().lower() in _NO else read_size(value)
 
 
 def _measure(value: Any, factors: Mapping[str, float], without_unit: str, error: str) -> Any:

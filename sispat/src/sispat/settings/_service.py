@@ -14,6 +14,7 @@ from sispat.settings._readers import (
     SIZE,
     read_language,
     read_networks,
+    read_size_or_no,
     read_timezone,
     read_url,
     read_url_or_no,
@@ -93,6 +94,17 @@ class ServiceSettings(Group):
             unit=DURATION,
         ),
     ] = 10.0
+    worker_memory: Annotated[
+        Annotated[int, Field(ge=128 * 1024**2, le=64 * 1024**3)] | None,
+        BeforeValidator(read_size_or_no),
+        Variable(
+            "SISPAT_WORKER_MEMORY",
+            "Um processo que ocupa mais memória do que isto é trocado por outro sem perder pedidos; com o dobro, na hora. "
+            "Só no Linux.",
+            unit=SIZE,
+            accepts="de 128MB a 65536MB; não para desligar",
+        ),
+    ] = 512 * 1024**2
     graceful_timeout: Annotated[
         Seconds,
         Field(ge=1, le=3600),
