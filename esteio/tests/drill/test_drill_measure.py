@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from esteio.drill import Invalid, Ledger, Measure, Outcome, Request, measure, recovery, seconds_of
+from esteio.drill import Invalid, Ledger, LedgerCheck, Measure, Outcome, Request, measure, recovery, seconds_of
 from esteio.drill._validity import reasons
 
 
@@ -82,6 +82,20 @@ def test_the_ledger_tells_what_is_missing_what_is_there_twice_and_what_nobody_kn
     again = ledger.settle({kept: 1, twice: 2})
     assert again.missing == (done,), "it was seen, so it must stay; what was told is not told twice"
     assert undone not in again.missing
+
+
+def test_writes_of_the_moment_in_which_it_is_looked_are_left_for_the_next_look() -> None:
+    ledger = Ledger()
+    old, lost, under_way = ledger.begin(), ledger.begin(), ledger.begin()
+    ledger.acknowledge(old)
+    looked = time.monotonic()
+    ledger.acknowledge(lost)  # after `stored` was asked for: it says nothing of this one
+    check = ledger.settle({old: 1}, before=looked, undecided_for=60.0)
+    assert check == LedgerCheck((), (), 0, 0)
+    check = ledger.settle({old: 1})
+    assert (check.missing, check.unknown_absent) == ((lost,), 1)
+    ledger.acknowledge(under_way)
+    assert ledger.settle({old: 1, under_way: 1}).holds
 
 
 def test_what_a_fault_may_cost_is_counted_and_not_missed() -> None:

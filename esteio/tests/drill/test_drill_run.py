@@ -11,7 +11,9 @@ import pytest
 
 from esteio.drill import Fault, Invalid, Ledger, Route, Timing, WrongAnswer, drill
 
-TIMING = Timing(calm=0.3, phase=0.05, proof=0.2, look=0.02, stalled_after=0.4, second=0.2, settled=0.1)
+TIMING = Timing(
+    calm=0.3, phase=0.05, proof=0.2, look=0.02, stalled_after=0.4, second=0.2, settled=0.1, longest_calm=0.6
+)
 
 
 class Shop:

@@ -53,6 +53,10 @@ async def _nothing(_: object) -> None:
     pass
 
 
+async def _no_facts(_: object) -> Mapping[str, float]:
+    return {}
+
+
 def _everything_there(_: object) -> str | None:
     return None
 
@@ -68,6 +72,10 @@ class Fault(Generic[S]):
     """Whether the fault has taken effect; asked again and again until it has."""
     heal: Callable[[S], Awaitable[None]] = field(default=_nothing)
     """What a person or the world does about it, `lasts` seconds later; the service has to do the rest."""
+    prepare: Callable[[S], Awaitable[None]] = field(default=_nothing)
+    """What has to be there or known before, under the load and before the calm."""
+    tells: Callable[[S], Awaitable[Mapping[str, float]]] = field(default=_no_facts)
+    """Figures of its own, such as what was answered of an overload; asked when the run is over."""
     needs: Callable[[S], str | None] = field(default=_everything_there)
     """Why it cannot be done on this machine, or None."""
     lasts: float = 0.0

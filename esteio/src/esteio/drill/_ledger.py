@@ -40,7 +40,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._acknowledged: dict[str, float] = {}  # when
-        self._begun: set[str] = set()
+        self._begun: dict[str, float] = {}  # when
         self._told: set[str] = set()
 
     def __len__(self) -> int:
@@ -49,27 +49,39 @@ class Ledger:
     def begin(self) -> str:
         """A new key."""
         key = uuid4().hex
-        self._begun.add(key)
+        self._begun[key] = time.monotonic()
         return key
 
     def acknowledge(self, key: str) -> None:
         """The service said that the write of `key` is done."""
-        self._begun.discard(key)
+        self._begun.pop(key, None)
         self._acknowledged[key] = time.monotonic()
 
-    def settle(self, stored: Mapping[str, int], *, given_up_since: float = math.inf) -> LedgerCheck:
-        """Compare with `stored`, how often each key is there; each defect is told once.
+    def settle(
+        self,
+        stored: Mapping[str, int],
+        *,
+        before: float = math.inf,
+        undecided_for: float = 0.0,
+        given_up_since: float = math.inf,
+    ) -> LedgerCheck:
+        """Compare with `stored`, how often each key is there; each defect is told once. Moments are of `time.monotonic`.
 
-        What was found is expected to stay, also where nobody had been told that it was done. Writes acknowledged from
-        `given_up_since` on (`time.monotonic`) may be missing: the fault is allowed to cost them.
+        What was found is expected to stay, also where nobody had been told that it was done. `before`: when `stored` was
+        asked for, so that what was acknowledged later is left for the next time; `undecided_for`: seconds that a write
+        may be under way, so that younger ones are left, too. Writes acknowledged from `given_up_since` on may be missing:
+        the fault is allowed to cost them.
         """
-        found = {key for key in self._begun if key in stored}
-        gone = {key: when for key, when in self._acknowledged.items() if not stored.get(key)}
+        due = {key: when for key, when in self._acknowledged.items() if when < before}
+        decided = [key for key, when in self._begun.items() if when < before - undecided_for]
+        gone = {key: when for key, when in due.items() if not stored.get(key)}
         missing = tuple(sorted(key for key, when in gone.items() if when < given_up_since))
         doubled = tuple(sorted({key for key, times in stored.items() if times > 1} - self._told))
-        unknown = len(self._begun) - len(found)
-        kept = {key: when for key, when in self._acknowledged.items() if key not in gone}
-        self._acknowledged = kept | dict.fromkeys(found, time.monotonic())
+        found = [key for key in decided if key in stored]
+        for key in gone:
+            del self._acknowledged[key]
+        for key in decided:
+            del self._begun[key]
+        self._acknowledged |= dict.fromkeys(found, time.monotonic())
         self._told.update(doubled)
-        self._begun.clear()
-        return LedgerCheck(missing, doubled, len(found), unknown, len(gone) - len(missing))
+        return LedgerCheck(missing, doubled, len(found), len(decided) - len(found), len(gone) - len(missing))

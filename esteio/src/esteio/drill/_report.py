@@ -156,6 +156,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "unknown_stored": run.ledger.unknown_stored,
         "given_up": run.ledger.given_up,
         "errors": run.errors,
+        "facts": run.facts,
         "seconds": {str(second): dict(counts) for second, counts in run.seconds.items()},
     }
 

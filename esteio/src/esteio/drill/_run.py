@@ -1,4 +1,7 @@
-"""One run: load, a moment of calm, the fault, its proof, the heal, recovery, and the ledger."""
+"""One run: a moment of calm, the fault, its proof, the heal, recovery, and the ledger; the load goes on from run to run.
+
+The good seconds that end a run are the calm of the next one, so that each second of load is waited for once.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,9 @@ class Timing:
     """How long each part of a run takes, in seconds."""
 
     calm: float = 4.0
-    """Load before the fault: what "well" looks like."""
+    """Load without a lost request before the fault: what "well" looks like."""
+    longest_calm: float = 12.0
+    """How long that is waited for; without it the run says that something was unwell before."""
     phase: float = 1.0
     """Up to so much longer, at random, so that a fault does not always meet the same moment of a timer."""
     proof: float = 10.0
@@ -66,6 +71,8 @@ class Run:
     """How often each error came, the five most frequent."""
     seconds: dict[int, Counter[str]] = field(default_factory=dict)
     """Requests by the second they were due, counted from the injection, and by outcome."""
+    facts: dict[str, float] = field(default_factory=dict)
+    """What `Fault.tells` says."""
 
     @property
     def valid(self) -> bool:
@@ -89,43 +96,44 @@ async def drill(
     Ctrl-C - the fault is healed first.
     """
     rng = rng or random.Random()  # noqa: S311 - when to strike, no secret
-    for fault in faults:
-        for number in range(rounds):
-            if between is not None:
-                await between()
-            run = await _one(system, fault, timing, rng)
-            on_run(run, number)
-            yield run
+    async with Traffic(system.routes(), stalled_after=timing.stalled_after) as traffic:
+        for fault in faults:
+            for number in range(rounds):
+                if between is not None:
+                    await between()
+                run = await _one(system, fault, timing, rng, traffic)
+                on_run(run, number)
+                yield run
 
 
-async def _one(system: S, fault: Fault[S], timing: Timing, rng: random.Random) -> Run:
+async def _one(system: S, fault: Fault[S], timing: Timing, rng: random.Random, traffic: Traffic) -> Run:
     try:
-        return await _broken_under_load(system, fault, timing, rng)
+        return await _broken_under_load(system, fault, timing, rng, traffic)
     except Exception as error:  # noqa: BLE001 - told in the report; the next fault is still drilled
         _LOG.debug("the run of %s failed", fault.name, exc_info=True)
         return Run(fault.name, (Invalid.FAILED,), f"{type(error).__name__}: {error}", None)
 
 
-async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: random.Random) -> Run:
-    async with Traffic(system.routes(), stalled_after=timing.stalled_after) as traffic:
-        began = time.monotonic()
-        await asyncio.sleep(timing.calm + rng.random() * timing.phase)
-        said_before = await system.unwell()
-        injected = time.monotonic()
-        calm = [each for each in traffic.requests if each.answered < injected]
-        p99 = percentile([each.took for each in calm], 99)
-        looking = asyncio.create_task(_first_unwell(system, said_before, injected, timing.look))
-        try:
-            took = await _inject_and_heal(system, fault, timing)
-            until = await _until_recovered(traffic, fault, timing, injected, p99)
-        finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
-    requests = [each for each in traffic.requests if each.answered >= injected or each.due >= began]
+async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: random.Random, traffic: Traffic) -> Run:
+    await fault.prepare(system)
+    calm = await _calm(traffic, timing, rng)
+    said_before = await system.unwell()
+    injected = time.monotonic()
+    p99 = percentile([each.took for each in calm], 99)
+    looking = asyncio.create_task(_first_unwell(system, said_before, injected, timing.look))
+    try:
+        took = await _inject_and_heal(system, fault, timing)
+        until = await _until_recovered(traffic, fault, timing, injected, p99)
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+    # What was due before the end has its answer, good or not, once its deadline has passed.
+    while traffic.unanswered(until):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(timing.settled / 10)
+    requests = traffic.requests
     measured = measure(requests, injected, until, p99, second=timing.second)
     told = await system.told(injected)
-    given_up_since = injected - fault.may_cost if fault.may_cost else math.inf
-    ledger = system.ledger.settle(await system.stored(), given_up_since=given_up_since)
+    ledger = await _looked_up(system, traffic, injected - fault.may_cost if fault.may_cost else math.inf)
     found = reasons(
         measured,
         calm,
@@ -147,7 +155,27 @@ async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: ra
         ledger,
         dict(Counter(each.why for each in requests if not each.good and each.answered >= injected).most_common(5)),
         seconds_of([each for each in requests if each.due < until], injected),
+        dict(await fault.tells(system)),
     )
+
+
+async def _calm(traffic: Traffic, timing: Timing, rng: random.Random) -> list[Request]:
+    """The requests of the last `timing.calm` seconds, once none of them was lost, and a random moment more."""
+    end = time.monotonic() + timing.longest_calm
+    while time.monotonic() < end and not traffic.well_for(timing.calm):  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(timing.calm / 20)
+    await asyncio.sleep(rng.random() * timing.phase)
+    since = time.monotonic() - timing.calm
+    traffic.forget(since)  # a drill lasts for a quarter of an hour, and nobody asks for these again
+    return [each for each in traffic.requests if each.answered >= since]
+
+
+async def _looked_up(system: System, traffic: Traffic, given_up_since: float) -> LedgerCheck:
+    """The ledger beside what is stored. Writes go on meanwhile: those of the last moments are left for the next look."""
+    asked = time.monotonic()
+    deadline = max(route.deadline for route in traffic.routes)
+    stored = await system.stored()
+    return system.ledger.settle(stored, before=asked, undecided_for=deadline, given_up_since=given_up_since)
 
 
 async def _inject_and_heal(system: S, fault: Fault[S], timing: Timing) -> bool:

@@ -32,6 +32,7 @@ class Traffic:
 
     async def __aenter__(self) -> Self:
         self._watching = asyncio.create_task(self._watch())
+        self._began = time.monotonic()
         for _, load in self._loads:
             await load.__aenter__()
         return self
@@ -51,6 +52,25 @@ class Traffic:
             self._read[place] = len(load.answers)
         self._requests.sort(key=_when_due)
         return list(self._requests)
+
+    def unanswered(self, until: float) -> bool:
+        """Whether a request that was due before `until` has no answer yet."""
+        return any(load.oldest_due < until for _, load in self._loads)
+
+    def well_for(self, seconds: float) -> bool:
+        """Whether every request of the last `seconds` was good, and there were some all the time."""
+        since = time.monotonic() - seconds
+        requests = self.requests
+        last = [each for each in requests if each.answered >= since]
+        return bool(last) and self._began <= since and all(each.good for each in last)
+
+    def forget(self, before: float) -> None:
+        """Drop what was answered before that moment."""
+        self._requests = [each for each in self.requests if each.answered >= before]
+        self.stalls = [each for each in self.stalls if sum(each) >= before]
+        for place, (_, load) in enumerate(self._loads):
+            del load.answers[: self._read[place]]
+            self._read[place] = 0
 
     async def _watch(self) -> None:
         before = time.monotonic()

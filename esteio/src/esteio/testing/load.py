@@ -8,6 +8,7 @@ paid for by every request that falls into it; every one is accounted for, with i
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -50,7 +51,7 @@ class Load:
         self._rate = rate
         self._outstanding = outstanding
         self._patience = patience
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], int] = {}  # in the order in which they were due
         self.sent = 0
         self.began = 0.0
         """When number 0 was due; number n is due `n / rate` seconds later."""
@@ -74,6 +75,11 @@ class Load:
     def under_way(self) -> int:
         """Requests without an answer."""
         return len(self._under_way)
+
+    @property
+    def oldest_due(self) -> float:
+        """When the first request that has no answer yet was due; infinite where all have one."""
+        return self.began + next(iter(self._under_way.values()), math.inf) / self._rate
 
     @property
     def failures(self) -> list[BaseException]:
@@ -106,8 +112,8 @@ class Load:
             self.answers.append(Answer(number, now, now, OverflowError("too many requests are under way")))
             return
         task = asyncio.create_task(self._one(number))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._under_way[task] = number
+        task.add_done_callback(self._under_way.pop)
 
     async def _one(self, number: int) -> None:
         asked = time.monotonic()

@@ -189,6 +189,8 @@ class _Reports:
         """A run is over: one line."""
         self.runs.append(run)
         typer.echo(_line(run))
+        if run.facts:
+            typer.echo(f"{'':<22}" + ", ".join(f"{name} {value:g}" for name, value in run.facts.items()))
 
     def exit_code(self) -> int:
         """0 where everything was valid and nothing planned lost anything."""

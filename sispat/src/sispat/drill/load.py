@@ -7,11 +7,12 @@ some of them. Nobody repeats a request that failed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import time
 from collections import Counter
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
@@ -75,8 +76,9 @@ class City:
         self._http.headers.pop("Authorization", None)
         signed = await self._http.post("/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})
         signed.raise_for_status()
+        self.authorization = f"Bearer {signed.json()['token']}"
         for person in self._people:
-            person.headers["Authorization"] = f"Bearer {signed.json()['token']}"
+            person.headers["Authorization"] = self.authorization
             person.cookies.clear()
         first = (await self._http.get("/api/patrimonios", params={"limit": 1})).json()["items"][0]
         self._card = first["id"]
@@ -160,20 +162,24 @@ class City:
     # -- what a run needs to be fair
 
     async def whole(self) -> None:
-        """Wait until nothing of the fault before is left: all workers ready, and ten seconds at most for a "well"."""
+        """Wait until nothing of the fault before is left: all workers ready, and ten seconds at most for a "well".
+
+        The load goes on meanwhile, so that both workers have their connections again.
+        """
         await self.service.until_ready()
         end = time.monotonic() + 10
         while await self.unwell() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.2)
-        await self._warm()
+        with contextlib.suppress(httpx2.HTTPError):
+            if (await self._http.get("/api/auth/me")).status_code == 401:  # a restore took our session
+                await self.sign_in()
 
-    async def _warm(self) -> None:
-        """Both workers have connections again, and our session, if a restore took it."""
-        if (await self._http.get("/api/auth/me")).status_code == 401:
-            await self.sign_in()
-        for _ in range(3):
-            many: list[Awaitable[object]] = [self._list(number) for number in range(2 * _PEOPLE)]
-            await asyncio.gather(*many, return_exceptions=True)
+    async def refuses_strangers(self) -> bool:
+        """Whether somebody who is not signed in is told to come back later, or gets no answer within a second."""
+        try:
+            return (await self._probe.get("/entrar", headers={"Connection": "close"})).status_code == 503
+        except httpx2.HTTPError:
+            return True
 
 
 class Refused(Exception):

@@ -36,7 +36,7 @@ RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
 _DATA_DISK, _BACKUP_DISK = 3 << 30, 2 << 30  # bytes, taken as they are written
 _MANY = "1000000/1min"  # one person does the work of a whole city hall; still counted, through Redis where there is one
-_SETTINGS = {"SISPAT_LIMIT_WRITE": _MANY, "SISPAT_LIMIT_USER": _MANY}
+_SETTINGS = dict.fromkeys(("SISPAT_LIMIT_WRITE", "SISPAT_LIMIT_USER", "SISPAT_LIMIT_REPORT"), _MANY)
 _OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SISPAT_LANG")
 
 

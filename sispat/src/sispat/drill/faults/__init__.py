@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from esteio.drill import Fault
-from sispat.drill.faults import backups, changes, database, disks, environment, outside, processes
+from sispat.drill.faults import backups, changes, database, disks, environment, outside, overload, processes
 from sispat.drill.load import City
 
 __all__ = ["FAULTS", "OWN_SURROUNDINGS", "SHORT"]
@@ -13,6 +13,7 @@ FAULTS: tuple[Fault[City], ...] = (
     *database.FAULTS,
     *backups.FAULTS,
     *outside.FAULTS,
+    *overload.FAULTS,
     *changes.FAULTS,
     *environment.FAULTS,
     *disks.FAULTS,
