@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Self
 
 from esteio.drill._request import Outcome, Request, Route, WrongAnswer
@@ -26,7 +26,7 @@ class Traffic:
         self.routes = tuple(routes)
         self.stalls: list[tuple[float, float]] = []
         self._stalled_after = stalled_after
-        self._loads = [(each, Load(_within_deadline(each), each.rate, patience=each.deadline + 1)) for each in routes]
+        self._loads = [(each, _load(each)) for each in routes]
         self._read = [0] * len(self._loads)
         self._requests: list[Request] = []
 
@@ -82,12 +82,18 @@ class Traffic:
             before = now
 
 
-def _within_deadline(route: Route) -> Callable[[int], Awaitable[None]]:
+def _load(route: Route) -> Load:
     async def ask(number: int) -> None:
-        async with asyncio.timeout(route.deadline):
+        # Counted from when it was due. Where we are behind, nobody is asked any more: requests that are late already would
+        # keep us behind for ever, and the service with us.
+        left = load.began + number / route.rate + route.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        async with asyncio.timeout(left):
             await route.request(number)
 
-    return ask
+    load = Load(ask, route.rate, patience=route.deadline + 1)
+    return load
 
 
 def _when_due(request: Request) -> float:
