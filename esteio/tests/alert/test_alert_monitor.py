@@ -357,6 +357,7 @@ BAD, WELL, UNKNOWN = Condition.BAD, Condition.WELL, Condition.UNKNOWN
         ("disk:low", seen("disk:free", Status.WARN), seen("disk:free", Status.PASS)),
         ("clock:offset", seen("clock:offset", Status.WARN), seen("clock:offset", Status.PASS)),
         ("jobs:stuck", seen("jobs:waiting", Status.WARN), seen("jobs:waiting", Status.PASS)),
+        ("tls:refused", seen("tls:certificate", Status.FAIL), seen("tls:certificate", Status.WARN)),
         ("tls:certificate", seen("tls:certificate", Status.WARN, age=3600), seen("tls:certificate", Status.PASS)),
         ("replication:lag", seen("replication:lag", Status.WARN), seen("replication:lag", Status.PASS)),
         ("backup:directory", seen("backup:directory", Status.FAIL), seen("backup:directory", Status.PASS)),

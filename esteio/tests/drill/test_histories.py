@@ -67,7 +67,9 @@ class Bank:
 
         async def move(conn: Connection) -> None:
             for account, change in sorted(((source, -1), (target, 1))):
-                await conn.execute("UPDATE account SET held = held + %s WHERE id = %s", [change, account])
+                statement = "UPDATE account SET held = held + %s WHERE id = %s AND held + %s >= 0"
+                if not (await conn.execute(statement, [change, account, change])).rowcount:
+                    raise Known  # nothing there to give: rolled back
 
         await self._db.run(move)
 

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
 
@@ -93,6 +94,48 @@ async def test_tls_says_for_how_many_days_and_what_a_client_would_refuse(tmp_pat
     assert enough.status is Status.PASS
     assert refused.status is Status.FAIL
     assert "refused" in refused.reason
+
+
+def dated(folder: Path, days: float) -> Path:
+    """Key and certificate of localhost that ends in so many days, or ended before, in one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, f"localhost {days}")])  # each its own issuer
+    end = datetime.now(UTC) + timedelta(days=days)
+    made = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(end - timedelta(days=90)).not_valid_after(end)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    file = folder / f"{days}.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+async def test_a_certificate_is_told_of_before_it_ends_refused_when_it_has_and_well_once_it_is_renewed(
+    tmp_path: Path,
+) -> None:
+    files = {days: dated(tmp_path, days) for days in (60.0, 10.0, 2.0, -0.01)}
+    trusting = ssl.create_default_context()
+    for file in files.values():
+        trusting.load_verify_locations(file)
+    front = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    seen = []
+    async with server(context=front) as port:
+        for days in (60.0, 10.0, 2.0, -0.01, 60.0):
+            front.load_cert_chain(files[days])  # as a proxy that was reloaded
+            found = await checks.tls("localhost", port, context=trusting, timeout=10).ask()
+            seen.append((found.status, found.reason))
+    assert [status for status, _ in seen] == [Status.PASS, Status.WARN, Status.FAIL, Status.FAIL, Status.PASS]
+    assert "valid for 2.0 days more" in seen[2][1]
+    assert seen[3][1] == "the certificate is refused: certificate has expired"
 
 
 async def test_dns_tells_a_name_from_none() -> None:

@@ -91,6 +91,9 @@ class City:
         """Answers that nobody should get, whatever is broken."""
 
     async def prepare(self) -> None:
+        async with asyncio.timeout(120):
+            while not await self._is_ready():  # noqa: ASYNC110 - other processes, which tell nobody
+                await asyncio.sleep(0.1)
         signed = await self._http.post("/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})
         self._http.headers["Authorization"] = f"Bearer {signed.json()['token']}"
         self._http.cookies.clear()
@@ -103,6 +106,11 @@ class City:
         self.accounts = set(places)
         self._new = {"valor": "10.00", "data_aquisicao": "2026-01-31", "classe_id": known[0]["classe"]["id"]}
         self._assets = [(await self._create(f"Bancodahistoria {n}"))["id"] for n in range(MOVED)]
+
+    async def _is_ready(self) -> bool:
+        with contextlib.suppress(httpx2.HTTPError):
+            return (await self._http.get("/api/health/ready", timeout=5)).is_success
+        return False
 
     async def _create(self, text: str, key: str = "") -> dict[str, Any]:
         body = self._new | self._rng.choice(self._places) | {"descricao": text}

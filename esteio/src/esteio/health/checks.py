@@ -136,6 +136,7 @@ def tls(
     """Days for which the certificate of `host` is valid; FAIL as well when a client that checks it would refuse it.
 
     `server_name`: whom it has to be for, where that is not `host`.
+    Asked once a minute: a renewal that went wrong keeps everybody out, however long the one before was valid.
     """
 
     def ask() -> float:
@@ -151,7 +152,7 @@ def tls(
         days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
         return _low(days, warn_below, fail_below, f"valid for {days:.1f} days more")
 
-    return Check(name, BlockingProbe(ask, name), unit="days", timeout=timeout, cache=3600.0, essential=essential)
+    return Check(name, BlockingProbe(ask, name), unit="days", timeout=timeout, cache=60.0, essential=essential)
 
 
 def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, essential: bool = False) -> Check:

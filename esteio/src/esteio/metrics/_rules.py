@@ -216,11 +216,11 @@ def _of_checks(job: str, here: str, thresholds: Thresholds) -> Iterator[Alert]:
             "{{ $labels.check }} of {{ $labels.instance }}: {{ $value | humanize }} % of the disk is free",
             "Make room: a database without disk stops.",
         )  # fmt: skip
-    last = value.format(job=job, check="tls:.+", most=f"{thresholds.certificate_last_days:g}")
-    soon = _paced("tls:certificate", value.format(job=job, check="tls:.+", most=f"{thresholds.certificate_days:g}"))
-    for paced in (soon, ("EsteioCertificatePage", last, "1h", "page")):
+    for alert, days in (
+        ("tls:certificate", thresholds.certificate_days), ("tls:refused", thresholds.certificate_last_days),
+    ):  # fmt: skip
         yield Alert(
-            *paced,
+            *_paced(alert, value.format(job=job, check="tls:.+", most=f"{days:g}")),
             "{{ $labels.check }} of {{ $labels.instance }}: the certificate is valid for {{ $value | humanize }} days more",
             "Renew it, and see why it is not renewed by itself.",
         )  # fmt: skip

@@ -77,6 +77,7 @@ PACES = {
         Pace("circuit:open", "EsteioCircuitOpen", "ticket", _MINUTE),
         Pace("disk:full", "EsteioDiskPage", "page", 10.0),
         Pace("disk:low", "EsteioDiskTicket", "ticket", 5 * _MINUTE),
+        Pace("tls:refused", "EsteioCertificatePage", "page", _MINUTE),
         Pace("tls:certificate", "EsteioCertificateTicket", "ticket", 5 * _MINUTE),
         Pace("backup:failing", "EsteioBackupProblems", "ticket", 2 * _MINUTE),
         Pace("wal:failing", "EsteioWalBehind", "ticket", 2 * _MINUTE),

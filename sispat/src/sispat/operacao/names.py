@@ -22,6 +22,7 @@ def alert_titles() -> dict[str, str]:
         "disk:low": _("o disco está enchendo"),
         "jobs:stuck": _("tarefas esperam e ninguém as faz"),
         "clock:offset": _("o relógio desta máquina está errado"),
+        "tls:refused": _("os navegadores recusam o certificado, ou o recusarão em poucos dias"),
         "tls:certificate": _("o certificado vence logo"),
         "memory:high": _("um processo usa memória demais"),
         "cpu:high": _("um processo está sempre ocupado"),

@@ -91,15 +91,18 @@ def _of_checks(checks: Sequence[str], thresholds: Thresholds) -> list[Definition
         _fails("redis:responseTime", Rule("redis:down", Severity.TICKET, 60.0, 120.0), "Redis does not answer",
                "For a minute nothing answered there; each machine counts its limits for itself meanwhile."),
         _fails("disk:free", _paced("disk:full", 60.0), "the disk is nearly full",
-               f"Less than {thresholds.disk_full:g} % is free where the data is, or no file can be made."),
+               f"Less than {thresholds.disk_full:g} % is free where the data is, no file can be made, or nothing more is "
+               "written."),
         _warns("disk:free", _paced("disk:low", 600.0, depends_on=("disk:full",)),
                "the disk is filling up", f"{room}, at this rate."),
         _warns("clock:offset", Rule("clock:offset", Severity.TICKET, 300.0, 300.0), "the clock is off",
                f"The clock of this machine leapt, or is more than {thresholds.clock_seconds:g} s off."),
         _warns("jobs:waiting", Rule("jobs:stuck", Severity.TICKET, 60.0, 60.0, depends_on=("postgres:down",)),
                "jobs wait and nobody does them", "For minutes a job was due, and no machine worked on it."),
-        _warns("tls:certificate", _paced("tls:certificate", 300.0, absent_after=86_400.0),
-               "the certificate expires soon", f"It is valid for less than {days:g} days, or clients refuse it."),
+        _fails("tls:certificate", _paced("tls:refused", 60.0), "the certificate is refused, or will be within days",
+               f"For a minute clients refuse it, or it is valid for less than {thresholds.certificate_last_days:g} days."),
+        _warns("tls:certificate", _paced("tls:certificate", 300.0, absent_after=86_400.0, depends_on=("tls:refused",)),
+               "the certificate expires soon", f"It is valid for less than {days:g} days."),
         _warns("replication:lag", Rule("replication:lag", Severity.TICKET, 120.0, 300.0, depends_on=("postgres:down",)),
                "a receiver of the log is behind",
                f"A replica or an archive has more than {wal:g} MB of WAL to flush, or has not answered, for 2 min."),
@@ -150,7 +153,9 @@ def _fresh(view: View, check: str) -> Result | None:
 
 
 def _age(check: str) -> float:
-    return 2 * 3600.0 if check == "tls:certificate" else _STALE  # it is asked once an hour
+    return (
+        2 * 3600.0 if check == "tls:certificate" else _STALE
+    )  # a front that does not answer for a while has one all the same
 
 
 def _judged(view: View, check: str, bad: set[Status]) -> Signal:
