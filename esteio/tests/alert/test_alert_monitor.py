@@ -457,7 +457,7 @@ def test_what_the_rules_of_prometheus_compare_with_is_what_these_compare_with() 
 def test_pages_are_few() -> None:
     pages = {each.rule.name for each in service_definitions(CHECKS) if each.rule.severity is Severity.PAGE}
     assert pages == {
-        "web:down", "postgres:down", "disk:full", "process:crash-loop", "requests:errors",
+        "web:down", "postgres:down", "disk:full", "tls:refused", "process:crash-loop", "requests:errors",
         "availability:burn-1h", "availability:burn-6h", "latency:burn-1h", "latency:burn-6h",
     }  # fmt: skip
 
