@@ -5,6 +5,7 @@ SIZE  ?= 5000
 BENCH ?=
 MUTANTS ?=
 ROUNDS ?= 3
+KILLS ?= 1000
 FAULT ?=
 KILLS ?= 1000
 VENV  := .venv
@@ -83,6 +84,9 @@ versions:  ## all tests on Python 3.12, 3.13 and 3.14, as far as they are instal
 
 bench: $(STAMP) $(VENV)/.peers  ## measure against the peers, which it installs: all, or one with BENCH=name
 	@set -e; for each in $(if $(BENCH),$(BENCH),$(filter-out report,$(basename $(notdir $(wildcard benchmarks/*.py))))); do $(PY) -m benchmarks.$$each; done
+
+kills: $(STAMP)  ## kill the operator 1,000 times while channels misbehave: no notice is lost (KILLS=100); half an hour
+	@$(PY) -m benchmarks.alert --only kills --kills $(KILLS)
 
 mutants: $(STAMP)  ## change one thing in what decides, and a test must fail (MUTANTS=breaker PROCESSES=1)
 	@$(PY) -m tools.mutants $(MUTANTS)

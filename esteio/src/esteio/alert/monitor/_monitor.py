@@ -44,6 +44,7 @@ from esteio.health.series import SERVICE
 __all__ = ["AlertMonitor", "Watched"]
 
 _EVERY = 2.0  # seconds
+_SECOND = 0.25  # seconds: the first round only measures, and what died before it is to be told at once
 _FRESH = 30.0  # seconds for which a report says something of now
 _WARM_UP = 60.0  # seconds after its start for which what never was well yet is being started, and not broken
 _RECENTLY = 600.0  # seconds of what happened that are kept in mind
@@ -148,12 +149,14 @@ class AlertMonitor:
         self.stop(5.0)
 
     def _work(self) -> None:
+        pause = min(_SECOND, self._every)
         while not self._ending.is_set():
             try:
                 self.round()
             except Exception:
                 _logger.exception("a round of the alerts failed; the next one comes in %.0f s", self._every)
-            self._ending.wait(self._every)
+            self._ending.wait(pause)
+            pause = self._every
         self._store.save(self._clock.time(), self._book.alerts, ended=True, minutes=self._unwritten.values())
         self._store.close()
 

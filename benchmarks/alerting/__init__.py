@@ -1,0 +1,1 @@
+"""What benchmarks/alert.py measures, a file for each claim."""
