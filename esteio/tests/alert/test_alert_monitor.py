@@ -215,6 +215,34 @@ def test_a_page_nobody_acknowledges_goes_to_the_channels_of_the_escalation_and_s
     assert told == ["NOBODY looks after it", "Well again"]
 
 
+def test_one_failure_of_three_requests_at_night_wakes_nobody_and_neither_does_a_night_without_any(
+    tmp_path: Path,
+) -> None:
+    host = Host(tmp_path)
+    host.rounds(20)
+    host.requests(2, 1)
+    assert host.rounds(900) == []  # the five minutes of the errors, and as long without any request
+    assert Alerts(tmp_path / "alerts.sqlite").incidents() == []
+
+
+@pytest.mark.parametrize("leap", [3600.0, -3600.0])
+def test_a_clock_that_leaps_by_an_hour_tells_nothing_and_an_outage_around_it_once(tmp_path: Path, leap: float) -> None:
+    """The monotonic clock goes on: what is measured in rounds is the same, and the downtime is no hour longer."""
+    host = Host(tmp_path)
+    host.rounds(100)
+    host.clock.set_time(host.clock.time() + leap)
+    assert host.rounds(100) == []
+    said = host.rounds(30, **DOWN)
+    host.clock.set_time(host.clock.time() - leap)
+    said += host.rounds(30, **DOWN) + host.rounds(200)
+    assert said == [("opened", ["postgres:down"]), ("recovered", ["postgres:down"])]
+    alerts = Alerts(tmp_path / "alerts.sqlite")
+    [incident] = alerts.incidents()
+    assert incident.down == pytest.approx(60, abs=8)
+    assert not incident.open
+    assert alerts.ledger().over(1e9, host.clock.time()).down == pytest.approx(60, abs=8)
+
+
 def test_uptime_of_a_year_counts_intervals_of_90_days_and_the_days_before_them(tmp_path: Path) -> None:
     history, day = History(tmp_path / "health.sqlite", gap=8000), 86_400
     now, step = 20_000 * day, 7200

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from datetime import time
+from datetime import datetime, time
 from math import inf
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import settings
@@ -222,6 +223,29 @@ def test_a_ticket_waits_for_the_morning_and_a_page_does_not() -> None:
     watch.rounds(2 * 3600, disk=BAD, db=BAD)
     assert watch.kinds("disk") == ["opened"]
     assert not QuietHours(time(1), time(2))(NOON)
+
+
+@pytest.mark.parametrize(("month", "day"), [(3, 29), (10, 25)])
+def test_quiet_hours_begin_and_end_by_the_clock_on_the_wall_also_in_the_night_it_changes(month: int, day: int) -> None:
+    lisbon = ZoneInfo("Europe/Lisbon")
+    quiet = QuietHours(time(22), time(7), "Europe/Lisbon")
+
+    def at(hour: int, minute: int = 0) -> bool:
+        return quiet(datetime(2026, month, day, hour, minute, tzinfo=lisbon).timestamp())
+
+    assert [at(*each) for each in ((6, 59), (7, 0), (21, 59), (22, 0))] == [True, False, False, True]
+    night = datetime(2026, month, day, tzinfo=lisbon).timestamp()
+    assert all(quiet(night + 60 * minute) for minute in range(5 * 60))
+    assert QuietHours(time(1, 30), time(1, 45), "Europe/Lisbon")(night + 95 * 60) is (month == 10)
+
+
+def test_what_was_told_recovers_aloud_while_it_is_inhibited_and_silenced_at_once() -> None:
+    watch = Watch(Rules([page("parent"), page("child", "parent")]))
+    watch.rounds(60, child=BAD)  # down before its parent
+    watch.around = replace(watch.around, silences=(Silence("*", watch.now + 10_000),))
+    watch.rounds(100, child=BAD, parent=BAD)
+    watch.rounds(300, parent=BAD)
+    assert (watch.kinds("child"), watch.kinds("parent")) == (["opened", "recovered"], [])
 
 
 def test_values_are_bad_above_one_threshold_and_well_again_at_the_other() -> None:

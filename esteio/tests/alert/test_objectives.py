@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from math import comb, exp, log
+from dataclasses import replace
+from math import comb, exp, inf, log
 from random import Random
 
 import pytest
@@ -15,6 +16,8 @@ from esteio.alert.objectives import (
     Ledger,
     Minute,
     Objective,
+    Tally,
+    Window,
     budget,
     burn_rules,
     burn_signals,
@@ -152,6 +155,7 @@ def test_without_requests_the_probes_decide_and_without_probes_nobody_knows() ->
     )
     silent = burns(AVAILABLE, Ledger(), START)
     assert [signal.condition for signal in burn_signals(silent).values()] == [Condition.UNKNOWN] * 4
+    assert not any(burn.burning for burn in silent)
     assert budget(AVAILABLE, Ledger(), START).left is None
 
 
@@ -159,9 +163,53 @@ def test_the_budget_is_what_may_fail_less_what_did() -> None:
     ledger = filled((10_000, 5), (10_000, 0))
     now = START + 120
     assert budget(AVAILABLE, ledger, now).left == pytest.approx(0.75)
-    assert budget(AVAILABLE, ledger, now, by_time=True).left == pytest.approx(1.0)
+    by_time = budget(AVAILABLE, ledger, now, by_time=True)
+    assert (by_time.left, by_time.tally.timed) == (pytest.approx(1.0), True)
     slow = Ledger([Minute(START, 100, 0, 3)])
     assert budget(SLOW, slow, now).left == pytest.approx(-2.0)
+
+
+def test_exactly_as_much_as_the_threshold_does_not_burn() -> None:
+    """A quarter of an hour's requests, or of its seconds, with numbers that floats hold exactly."""
+    half = Objective("half", 0.5, period=7200.0)
+    window = Window("w", 0.25, 3600.0, 300.0, Severity.PAGE)
+
+    def burning(*minutes: Minute) -> bool:
+        [found] = burns(half, Ledger(minutes), START + 60 * len(minutes), [window])
+        return found.burning
+
+    hour = [Minute(START + 60 * number, 100, 90) for number in range(50)]
+    short = [Minute(START + 3000 + 60 * number, 100, 25) for number in range(5)]
+    assert not burning(*hour, *short)
+    assert burning(*hour, *short[:-1], replace(short[-1], failed=26))
+    down = [Minute(START + 60 * number, seen=60.0, down=30.0) for number in range(30)]
+    assert not burning(*down), "15 min of the hour, of which half was observed"
+    assert burning(*down[:-1], replace(down[-1], down=31.0))
+
+
+def test_the_rules_of_a_window_wait_for_its_short_part_and_for_what_explains_them() -> None:
+    found = burn_rules(AVAILABLE, depends_on=("db",))
+    assert [(each.fire_after, each.clear_after, each.settle, each.absent_after) for each in found] == [
+        (0.0, 300.0, 10.0, inf)
+    ] * 4
+    assert [each.linger for each in found] == [360.0, 1860.0, 7260.0, 21_660.0]
+    assert found[1].depends_on == ("db", "availability:burn-1h")
+
+
+def test_the_ledger_sums_by_minutes_and_forgets_what_is_old() -> None:
+    assert Ledger.__init__.__kwdefaults__ == {"keep": 31 * 86_400.0}
+    assert Tally(4.0, 1.0).ratio == 0.25
+    ledger = Ledger(keep=600.0)
+    assert ledger.add(Minute(START + 59, 1, 1, 1, 1.0, 1.0)) == Minute(START, 1, 1, 1, 1.0, 1.0)
+    assert ledger.add(Minute(START, 1, 0, 1, 1.0)) == Minute(START, 2, 1, 2, 2.0, 1.0), "the same minute"
+    ledger.add(Minute(START + 61, 5, 4, 3, 2.0, 1.0))
+    assert ledger.over(60.0, START + 120) == Minute(START + 60, 5, 4, 3, 2.0, 1.0)
+    assert ledger.over(61.0, START + 120) == Minute(START + 59, 7, 5, 5, 4.0, 2.0)
+    for number in range(2, 10 + 1440):
+        ledger.add(Minute(START + 60 * number, 1))
+    assert ledger.over(1e9, START).requests == 7 + 1448
+    ledger.add(Minute(START + 60 * 1450, 1))
+    assert ledger.over(1e9, START).requests == 10
 
 
 def test_of_an_outage_that_explains_the_burn_nobody_is_told_twice() -> None:

@@ -7,10 +7,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from servida import CHROMIUM, servir
+
+AXE = Path(__file__).parents[3] / ".venv/axe/axe.min.js"  # brought by .ci/axe
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +55,17 @@ def aba(chromium, endereco) -> Callable[..., AbstractContextManager[Any]]:
                 navegador.close()
 
     return aberta
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """The program that looks for what shuts people out of a page; without it the test is skipped, and in CI fails."""
+    if not AXE.exists():
+        motivo = f"{AXE} não existe (.ci/axe o traz)"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(motivo)
+        pytest.skip(motivo)
+    return AXE.read_text(encoding="utf-8")
 
 
 def entrar(pagina: Any, quem: str) -> None:

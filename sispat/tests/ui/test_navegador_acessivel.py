@@ -1,14 +1,11 @@
 """Nobody is shut out: axe-core finds nothing on any page, tables stay tables on phones, keys alone do everything."""
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 pytestmark = pytest.mark.browser
-AXE = Path(__file__).parents[3] / ".venv/axe/axe.min.js"  # brought by .ci/axe
 TELAS = {"mesa": {"width": 1280, "height": 900}, "telefone": {"width": 360, "height": 740}}
 PAGINAS = ("/", "/patrimonios", "/patrimonios?situacao=em_uso&q=mesa", "/patrimonios/novo", "/setores", "/setores/novo")
 PAGINAS += (
@@ -32,16 +29,6 @@ PAGINAS += (
     "/nao-existe",
     "/patrimonios?q=nada+disso",
 )
-
-
-@pytest.fixture(scope="module")
-def axe() -> str:
-    if not AXE.exists():
-        motivo = f"{AXE} não existe (.ci/axe o traz)"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(motivo)
-        pytest.skip(motivo)
-    return AXE.read_text(encoding="utf-8")
 
 
 def problemas(pagina, axe: str) -> list[str]:
