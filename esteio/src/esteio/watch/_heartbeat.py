@@ -114,11 +114,12 @@ def judge(beat: Beat, schedule: Schedule, now: float) -> Judged:
             return Judged(State.DOWN, "it started and did not end in time")
     if now >= missed:
         return Judged(State.DOWN, "it was not heard of in time")
-    if beat.excused is not None and now >= _first(beat, schedule) + schedule.grace:
+    known = missed if beat.excused is None else min(missed, _first(beat, schedule) + schedule.grace)
+    if now >= known:
         return Judged(State.UNKNOWN, "it was due while nobody listened here", missed)
     if beat.success is None:
-        return Judged(State.UNKNOWN, "it was not heard of yet", missed)
-    return Judged(State.UP, until=missed)
+        return Judged(State.UNKNOWN, "it was not heard of yet", known)
+    return Judged(State.UP, until=known)
 
 
 def _first(beat: Beat, schedule: Schedule) -> float:
