@@ -1,6 +1,10 @@
-"""The fixtures with real servers, for the tests of both distributions."""
+"""The fixtures with real servers and a real browser, for the tests of both distributions."""
 
+import os
+import shutil
 import signal
+
+import pytest
 
 # A shell starts what it runs in the background with SIGINT ignored, and children inherit that: tests that interrupt a
 # program would wait in vain. A handler of ours is no such inheritance.
@@ -8,3 +12,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["esteio.testing.pytest_plugin"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The browser's program; without it the test is skipped, and in CI fails."""
+    found = shutil.which("chromium")
+    if found is None:
+        reason = "chromium is not installed (apt-get install chromium)"
+        if os.environ.get("CI", "").lower() in ("1", "true"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,19 +13,6 @@ import pytest
 from servida import CHROMIUM, servir
 
 AXE = Path(__file__).parents[3] / ".venv/axe/axe.min.js"  # brought by .ci/axe
-
-
-@pytest.fixture(scope="session")
-def chromium() -> str:
-    """The browser's program; without it the test is skipped, and in CI fails."""
-    achado = shutil.which("chromium")
-    if achado is None:
-        motivo = "chromium não está instalado (apt-get install chromium)"
-        if os.environ.get("CI", "").lower() in ("1", "true"):
-            pytest.fail(motivo)
-        print(f"\nteste de navegador pulado: {motivo}")
-        pytest.skip(motivo)
-    return achado
 
 
 @pytest.fixture

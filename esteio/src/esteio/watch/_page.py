@@ -104,7 +104,7 @@ class _Writer:
 
     def row(self, subject: Subject, seen: Seen, past: Past, now: float) -> str:
         common, state = LANGUAGES[self.language], seen.shown
-        since, good = past.since(state), now if state in _GOOD else past.last_good
+        since = past.since(state)
         said = common.states[state]
         if seen.maintenance is not None:
             said += self.words.until.format(moment=common.at(seen.maintenance, self.zone))
@@ -112,15 +112,14 @@ class _Writer:
             f'<th scope="row">{escape(subject.title)}</th>',
             f'<td><span class="dot {state.value}"></span>{escape(said)}</td>',
             f"<td>{'–' if since is None else escape(common.at(since, self.zone))}</td>",
-            f"<td>{escape(self._good(good, now))}</td>",
+            f"<td>{escape(self.words.now if state in _GOOD else self._last_good(past))}</td>",
             f"<td>{self._available(past)}{self._strip(subject, past, now)}</td>",
         )
         return f"<tr>{''.join(cells)}</tr>"
 
-    def _good(self, good: float | None, now: float) -> str:
-        if good is None:
-            return self.words.never
-        return self.words.now if good >= now else LANGUAGES[self.language].at(good, self.zone)
+    def _last_good(self, past: Past) -> str:
+        good = past.last_good
+        return self.words.never if good is None else LANGUAGES[self.language].at(good, self.zone)
 
     def _available(self, past: Past) -> str:
         common, parts = LANGUAGES[self.language], []

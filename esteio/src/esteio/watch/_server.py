@@ -26,8 +26,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from esteio.alert.incidents import Uptime
-from esteio.alert.monitor import uptimes
+from esteio.alert.incidents import uptime
 from esteio.health import HistoryReader
 from esteio.health.series import State
 from esteio.watch._engine import Engine
@@ -41,7 +40,7 @@ from esteio.web.status_page._badge import badge
 __all__ = ["application"]
 
 _KEPT = 5.0  # seconds that a page is shown again; a change of a state makes a new one at once
-_PAST_KEPT = 60.0  # seconds that what the history says is believed
+_PAST_KEPT = 15.0  # seconds that what the history says is believed, unless a state has changed
 _FRESH = 30.0  # seconds without a look, after which nothing is known
 _LONGEST = 10_000  # bytes of what a job says, as Healthchecks keeps them
 _SHOWN = 400  # characters of it in a notice
@@ -86,30 +85,30 @@ class _Answers:
             key = tuple((name, seen.shown) for name, seen in self._engine.sight.seen.items())
             made = self._page
             if made is None or made[0] != key or time.monotonic() - made[1] > _KEPT:
-                html = await asyncio.to_thread(self._made)
+                changed = made is None or made[0] != key
+                html = await asyncio.to_thread(self._made, changed)
                 made = self._page = (key, time.monotonic(), html)
         headers = {"Content-Security-Policy": _CSP, "X-Content-Type-Options": "nosniff", **_NEVER}
         return Response(made[2], media_type="text/html; charset=utf-8", headers=headers)
 
-    def _made(self) -> str:
+    def _made(self, changed: bool) -> str:
         sight, watch = self._engine.sight, self._engine.config.watch
         return page(
-            sight, self._engine.subjects, self._remembered(sight.at), watcher=watch.name, title=watch.title,
+            sight, self._engine.subjects, self._remembered(sight.at, changed), watcher=watch.name, title=watch.title,
             language=watch.language, zone=ZoneInfo(watch.timezone),
         )  # fmt: skip
 
-    def _remembered(self, now: float) -> dict[str, Past]:
-        if self._past is None or time.monotonic() - self._past[0] > _PAST_KEPT:
+    def _remembered(self, now: float, changed: bool) -> dict[str, Past]:
+        if changed or self._past is None or time.monotonic() - self._past[0] > _PAST_KEPT:
             intervals = self._history.intervals(now - DAYS * _DAY, now)
             self._past = (
                 time.monotonic(),
-                {name: Past(each, self._uptimes(name, now)) for name, each in intervals.items()},
+                {
+                    name: Past(each, [uptime(days * _DAY, now, each) for days in (1, DAYS)])
+                    for name, each in intervals.items()
+                },
             )
         return self._past[1]
-
-    def _uptimes(self, name: str, now: float) -> list[Uptime]:
-        found = {each.period: each for each in uptimes(self._history, now, check=name)}
-        return [found[_DAY], found[DAYS * _DAY]]
 
     async def sheet(self, _: Request) -> Response:
         return Response(self._style, media_type="text/css", headers={"Cache-Control": "max-age=300"})
