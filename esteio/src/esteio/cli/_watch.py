@@ -7,6 +7,7 @@ and SIGTERM; a second one for the same directory is refused. What is shown of ad
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 if TYPE_CHECKING:
+    from esteio.alert.monitor import Alerts
     from esteio.health.series import Interval
     from esteio.watch import Config
 
@@ -58,13 +60,13 @@ def run(
 @app.command("check")
 def check(config: _File = _CONFIG) -> None:
     """Read the file and say what is wrong in it; nothing is looked at and nobody is told."""
-    from esteio.alert import Channels
+    from esteio.watch import channels_of
     from esteio.watch._probes import check_of
 
     found = _read(config)
     for probe in found.probes:
         check_of(probe)  # its driver may be missing
-    channels = Channels(found.notify.urls, what="[notify] urls").channels
+    channels = channels_of(found).channels
     counts = (
         (len(found.probes), "probes"), (len(found.heartbeats), "heartbeats"), (len(found.peers), "other watchers"),
         (len(channels), "channels"),
@@ -118,6 +120,39 @@ def status(
             _show(name, lasting, found)
     down = any(lasting and lasting[-1].state.value == "down" for _, lasting in rows)
     raise typer.Exit(1 if down or not watched else 0)
+
+
+@app.command("acknowledge")
+def acknowledge(
+    name: Annotated[str, typer.Argument(help="Of the alert, as notices have it.")], config: _File = _CONFIG
+) -> None:
+    """Say that somebody looks after it: it is repeated and escalated no more."""
+    try:
+        _alerts(config).acknowledge(name, getpass.getuser())
+    except KeyError:
+        raise typer.BadParameter(f"{name} is no alert that fires; `esteio watch status` shows what is down") from None
+    typer.echo(f"{name}: you look after it.")
+
+
+@app.command("silence")
+def silence(
+    pattern: Annotated[str, typer.Argument(help="A name, or a pattern as of a shell, such as 'db-*'.")],
+    config: _File = _CONFIG,
+    minutes: Annotated[int, typer.Option("--minutes", min=1, max=10_080, help="For how long.")] = 60,
+    why: Annotated[str, typer.Option("--why", help="For people.")] = "",
+) -> None:
+    """Tell nobody that something opened; what recovers is told."""
+    from esteio.alert.rules import Silence
+
+    until = time.time() + 60 * minutes
+    _alerts(config).silence(Silence(pattern, until, getpass.getuser(), why))
+    typer.echo(f"{pattern}: nobody is told until {_moment(until, _read(config))}.")
+
+
+def _alerts(config: Path) -> Alerts:
+    from esteio.alert.monitor import Alerts
+
+    return Alerts(_read(config).directory / "alerts.sqlite")
 
 
 def _read(path: Path) -> Config:

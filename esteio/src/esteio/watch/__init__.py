@@ -16,7 +16,7 @@ with needs("watch"):
 from esteio.watch._config import Config, ConfigError, load, reference_page
 from esteio.watch._engine import Engine
 from esteio.watch._once import look_once
-from esteio.watch._process import WatcherRuns, locked, services
+from esteio.watch._process import WatcherRuns, channels_of, locked, services
 from esteio.watch._service import CannotListen, Watcher
 from esteio.watch._sight import Seen, Sight, Subject
 from esteio.watch._state import StateTooNew
@@ -34,6 +34,7 @@ __all__ = [
     "Watcher",
     "WatcherRuns",
     "all_subjects",
+    "channels_of",
     "load",
     "locked",
     "look_once",

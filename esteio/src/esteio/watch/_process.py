@@ -24,7 +24,7 @@ from esteio.watch._service import Watcher
 from esteio.watch._subjects import all_subjects
 from esteio.watch._words import WORDS, alert_words
 
-__all__ = ["WatcherRuns", "locked", "prepare", "services"]
+__all__ = ["WatcherRuns", "channels_of", "locked", "prepare", "services"]
 
 _FAST, _MANY = 2.0, 5.0  # seconds between two rounds of the alerts; where there are many
 _MANY_FROM = 100
@@ -58,12 +58,17 @@ def locked(config: Config) -> Iterator[None]:
         os.close(handle)
 
 
+def channels_of(config: Config) -> Channels:
+    """Who is told; ChannelRefused for an address that cannot be used."""
+    return Channels(config.notify.urls, escalation=config.notify.escalation, what="[notify] urls or escalation")
+
+
 def services(config: Config, watcher: Watcher) -> list[Service]:
     """What runs side by side; ChannelRefused for an address that cannot be used."""
     notify, words = config.notify, WORDS[config.watch.language]
     outbox = None
-    if notify.urls:
-        outbox = Outbox(config.directory / "notices", Channels(notify.urls, sender="Esteio", what="[notify] urls"))
+    if notify.urls or notify.escalation:
+        outbox = Outbox(config.directory / "notices", channels_of(config))
     subjects = all_subjects(config)
     pages = frozenset(each.name for each in subjects if each.severity is Severity.PAGE)
     watched = Watched(

@@ -88,6 +88,12 @@ class Notify(Section):
             secret=True,
         ),
     ] = ()
+    escalation: Annotated[
+        tuple[str, ...],
+        Option(
+            Texts(Text("as `urls`"), 20), "told, too, of a page that nobody acknowledged for 15 minutes", secret=True
+        ),
+    ] = ()
     quiet: Annotated[tuple[time, time] | None, Option(QuietTimes(), "hours in which tickets wait")] = None
     clear: Annotated[float, Option(Number(0, 3600), "up for so long, and it is told; what flips is told once")] = 60.0
 
