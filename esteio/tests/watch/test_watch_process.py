@@ -20,7 +20,7 @@ QUICK = "interval = 1\ntimeout = 5\nretry = 0.5\n"
 
 def command(name: str, watcher: Running, *more: str) -> tuple[int, str]:
     """In this process, as it is the outcome that matters."""
-    done = CliRunner().invoke(app, [name, "--config", str(watcher.file), *more])
+    done = CliRunner().invoke(app, [name, *more, "--config", str(watcher.file)])
     return done.exit_code, done.output
 
 
@@ -63,12 +63,16 @@ end = 2099-01-01T00:00:00
             assert watcher.get("/peer", b"{}")[0] == 403, "there is no secret"
             assert watcher.command("run")[0] == 75, "a second one for the same directory is refused"
             assert command("check", watcher)[0] == 0
+            assert [watcher.signs.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+            assert command("acknowledge", watcher, "web")[0] == 2, "it does not fire"
+            assert "nobody is told until" in command("silence", watcher, "none-*", "--minutes", "5")[1]
             target.status = 503
             until(lambda: hook.subjects, "the notice")
             notices = tmp_path / "a" / "state" / "notices"
             until(lambda: not list(notices.glob("*.json")), "its removal: killed before, it would come twice")
             assert watcher.states()["web"] == "down"
             watcher.end(signal.SIGKILL)
+            assert command("acknowledge", watcher, "web") == (0, "web: you look after it.\n")
             code, said = command("status", watcher)
             assert (code, "down" in said, "last seen working" in said) == (1, True, True), (
                 "the page may be gone, not this"

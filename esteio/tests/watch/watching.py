@@ -43,6 +43,12 @@ class Running:
     def __init__(self, file: Path, port: int) -> None:
         self.file = file
         self.url = f"http://127.0.0.1:{port}"
+        self.signs = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)  # what systemd hears
+        self.signs.bind(f"\0esteio-watch-{os.getpid()}-{port}")
+        self.signs.settimeout(PATIENCE)
+        self.environment = {
+            **os.environ, "NOTIFY_SOCKET": f"@esteio-watch-{os.getpid()}-{port}", "WATCHDOG_USEC": "2000000",
+        }  # fmt: skip
         self.process = self.begin("run")
         until(self.answers, "the watcher's answer")
 
@@ -50,7 +56,7 @@ class Running:
         with (self.file.parent / "log").open("a") as log:
             return subprocess.Popen(
                 [sys.executable, "-c", _CODE, command, "--config", str(self.file), *arguments],
-                stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ,
+                stdout=subprocess.PIPE, stderr=log, text=True, env=self.environment,
             )  # fmt: skip
 
     def command(self, *arguments: str) -> tuple[int, str]:
@@ -97,6 +103,7 @@ def running(folder: Path, text: str, port: int = 0) -> Iterator[Running]:
     try:
         yield watcher
     finally:
+        watcher.signs.close()
         if watcher.process.poll() is None:
             watcher.process.kill()
         watcher.process.communicate()

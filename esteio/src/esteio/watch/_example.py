@@ -65,12 +65,13 @@ Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-Type=exec
+Type=notify
 User=esteio-watch
 EnvironmentFile=-/etc/esteio-watch.env
 ExecStart={program} watch run --config {config}
 Restart=always
 RestartSec=2
+WatchdogSec=30
 TimeoutStopSec=60
 LimitNOFILE=8192
 NoNewPrivileges=yes

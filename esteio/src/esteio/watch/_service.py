@@ -13,11 +13,14 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 from esteio.errors import EsteioError
 from esteio.extras import needs
 from esteio.health import HistoryReader
 from esteio.health._history import History
+from esteio.serve import ConnectionLimits, http_protocol
+from esteio.serve._service_manager import notify, watchdog_interval
 from esteio.watch._config import Config
 from esteio.watch._engine import Engine
 from esteio.watch._server import application
@@ -30,6 +33,9 @@ __all__ = ["CannotListen", "Watcher"]
 
 _logger = logging.getLogger("esteio.watch")
 _BACKLOG = 128
+_LIMITS = ConnectionLimits(
+    connections=500, per_address=100, requests=200, head_bytes=8192, probe_paths=("/health", "/peer")
+)
 _READY = 20.0  # seconds that a start may take
 
 
@@ -110,13 +116,15 @@ class Watcher:
             self._ready.set()
 
     async def _run(self, engine: Engine, history: HistoryReader, listening: socket.socket) -> None:
+        protocol: Any = http_protocol(_LIMITS)  # which uvicorn calls as it would call a class
         config = uvicorn.Config(
-            application(engine, history), log_config=None, access_log=False, lifespan="off", timeout_keep_alive=5,
-            limit_concurrency=500, timeout_graceful_shutdown=2, server_header=False, ws="none",
+            application(engine, history), http=protocol, log_config=None, access_log=False, lifespan="off",
+            timeout_keep_alive=5, timeout_graceful_shutdown=2, server_header=False, ws="none",
         )  # fmt: skip
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve([listening]))
         watching = asyncio.create_task(engine.run())
+        living = asyncio.create_task(_signs_of_life())
         self._ready.set()
         try:
             done, _ = await asyncio.wait({serving, watching}, return_when=asyncio.FIRST_COMPLETED)
@@ -124,8 +132,18 @@ class Watcher:
                 task.result()  # what ended it, if that was an error
         finally:
             server.should_exit = True
-            watching.cancel()
-            await asyncio.gather(watching, serving, return_exceptions=True)
+            for task in (watching, living):
+                task.cancel()
+            await asyncio.gather(watching, living, serving, return_exceptions=True)
+
+
+async def _signs_of_life() -> None:
+    """To systemd, from the loop that looks: one that stands still is replaced."""
+    notify("READY=1")
+    every = watchdog_interval(os.environ, os.getpid())
+    while every is not None:
+        notify("WATCHDOG=1")
+        await asyncio.sleep(every)
 
 
 def _listen(host: str, port: int) -> socket.socket:
