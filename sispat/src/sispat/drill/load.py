@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 from esteio.drill import Ledger, Route, WrongAnswer
-from sispat.drill.outside import AlertReceiver, FakeViacep
+from sispat.drill.outside import STREET, AlertReceiver, FakeViacep
 from sispat.drill.service import DrilledService
 
 if TYPE_CHECKING:
@@ -80,7 +80,8 @@ class City:
         for person in self._people:
             person.headers["Authorization"] = self.authorization
             person.cookies.clear()
-        first = (await self._http.get("/api/patrimonios", params={"limit": 1})).json()["items"][0]
+        items = (await self._http.get("/api/patrimonios", params={"limit": 10})).json()["items"]
+        first, self._first_ten = items[0], [each["id"] for each in items]
         self._card = first["id"]
         self._asset = {
             "valor": "10.00",
@@ -101,8 +102,9 @@ class City:
 
     async def _list(self, number: int) -> None:
         answer = await self._get(number, "/api/patrimonios", {"limit": 10})
-        if len(answer.json()["items"]) != 10:
-            raise WrongAnswer(f"a list of {len(answer.json()['items'])} instead of 10")
+        found = [each["id"] for each in answer.json()["items"]]
+        if found != self._first_ten:  # in the order of their numbers: what is created meanwhile comes after them
+            raise WrongAnswer(f"the list begins with {found} instead of {self._first_ten}")
 
     async def _read_card(self, number: int) -> None:
         answer = await self._get(number, f"/api/patrimonios/{self._card}", {})
@@ -121,8 +123,11 @@ class City:
     async def _look_up(self, number: int) -> None:
         """An address by a CEP nobody asked for; "not now, type it" is an answer a clerk can go on with."""
         answer = await self._person(number).get(f"/api/cep/{next(_CEPS):08d}", headers=_connection(number))
-        if answer.status_code != 503 or "cep-indisponivel" not in answer.text:
-            _require_success(answer)
+        if answer.status_code == 503 and "cep-indisponivel" in answer.text:
+            return
+        _require_success(answer)
+        if answer.json()["logradouro"] != STREET:
+            raise WrongAnswer(f"the street {answer.json()['logradouro']!r} instead of {STREET!r}")
 
     async def _get(self, number: int, path: str, params: Mapping[str, Any]) -> httpx2.Response:
         answer = await self._person(number).get(path, params=params, headers=_connection(number))

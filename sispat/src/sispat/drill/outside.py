@@ -10,7 +10,11 @@ import time
 from abc import ABC, abstractmethod
 from typing import Self
 
-__all__ = ["AlertReceiver", "FakeNames", "FakeViacep"]
+__all__ = ["STREET", "AlertReceiver", "FakeNames", "FakeViacep"]
+
+
+STREET = "Rua Um"
+"""What ViaCEP answers to every CEP."""
 
 
 class _HttpServer(ABC):
@@ -69,7 +73,7 @@ class FakeViacep(_HttpServer):
         cep = path.split("/")[2]
         street = {
             "cep": f"{cep[:5]}-{cep[5:]}",
-            "logradouro": "Rua Um",
+            "logradouro": STREET,
             "bairro": "Centro",
             "localidade": "Santos",
             "uf": "SP",
