@@ -52,6 +52,7 @@ _logger = logging.getLogger("esteio.postgres")
 
 _POLL = 0.02
 _KILL_SECONDS = 5.0
+_LARGE_DISK = 1 << 40
 _SETTINGS_FILE = "esteio.conf"
 _ROLES_FILE = "esteio.roles"
 _CONSOLE = "console.log"
@@ -434,8 +435,10 @@ class Embedded:
 
 def _disk_of(directory: Path) -> int:
     """Bytes of the disk that `directory` is on, or will be."""
-    place = next(each for each in (directory, *directory.parents) if each.exists())
-    return shutil.disk_usage(place).total
+    for place in (directory, *directory.parents):
+        with suppress(OSError):  # not made yet, or nobody may look, which `locate` tells
+            return shutil.disk_usage(place).total
+    return _LARGE_DISK
 
 
 def _our_name() -> str:
