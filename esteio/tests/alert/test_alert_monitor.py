@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from receivers import http_receiver
@@ -33,7 +34,7 @@ from esteio.alert.monitor import (
     uptimes,
 )
 from esteio.alert.objectives import WINDOWS, Ledger, Minute, Objective, budget
-from esteio.alert.rules import Condition, Severity, Silence
+from esteio.alert.rules import Condition, Pacing, Severity, Silence
 from esteio.events import emit
 from esteio.health import HistoryReader, Measurements, Report, Result, Status, checks
 from esteio.health._history import History, Observation
@@ -88,10 +89,11 @@ class Host:
         self.marks: list[Mark] = []
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, **options: Any) -> None:
         """As a process that was just started."""
         watched = Watched(self.report, self.measurements, lambda: self.closed, lambda: (), self.happened)
-        self.monitor = AlertMonitor(self.directory, service_definitions(CHECKS), watched, self.outbox, clock=self.clock)
+        definitions = service_definitions(CHECKS)
+        self.monitor = AlertMonitor(self.directory, definitions, watched, self.outbox, clock=self.clock, **options)
 
     def happened(self, since: float) -> list[Evidence]:
         return evidence_of(mark for mark in self.marks if mark.at >= since)
@@ -203,12 +205,12 @@ def test_a_page_nobody_acknowledges_goes_to_the_channels_of_the_escalation_and_s
     host = Host(tmp_path, "a", "boss")
     first, boss = host.channels.channels
     host.channels.channels = (first, replace(boss, escalation=True))
-    host.begin()
+    host.begin(pacing=Pacing(escalate_after=60.0))
     host.rounds(20)
-    assert host.rounds(600, **DOWN) == [("opened", ["postgres:down"])]
+    assert host.rounds(40, **DOWN) == [("opened", ["postgres:down"])]
     host.outbox.deliver()
     assert {name for name, _ in host.channels.taken} == {"a"}
-    assert host.rounds(600, **DOWN) == [("escalated", ["postgres:down"])]
+    assert host.rounds(60, **DOWN) == [("escalated", ["postgres:down"])]
     host.rounds(90)
     host.outbox.deliver()
     told = [subject.partition(":")[0] for name, subject in host.channels.taken if name == "boss"]
@@ -221,7 +223,7 @@ def test_one_failure_of_three_requests_at_night_wakes_nobody_and_neither_does_a_
     host = Host(tmp_path)
     host.rounds(20)
     host.requests(2, 1)
-    assert host.rounds(900) == []  # the five minutes of the errors, and as long without any request
+    assert host.rounds(400) == []  # the five minutes of the errors, and longer
     assert Alerts(tmp_path / "alerts.sqlite").incidents() == []
 
 

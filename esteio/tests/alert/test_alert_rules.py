@@ -318,6 +318,64 @@ def test_a_child_waits_for_its_linger_after_its_parent_has_recovered() -> None:
     assert watch.kinds("child") == ["opened"]
 
 
+def rounds_until(watch: Watch, name: str, kind: str, **signals: Signal) -> int:
+    """How many rounds pass until it is said of `name`."""
+    for number in range(1, 100):
+        if any(str(m.kind) == kind and name in [a.name for a in m.alerts] for m in watch.round(**signals)):
+            return number
+    raise AssertionError(f"{kind} was never said of {name}")
+
+
+def test_what_waits_is_told_in_the_round_in_which_its_time_is_over_and_not_before() -> None:
+    """Rounds are 5 s apart; each time is asked at a multiple of that and just above one."""
+    for wait, rounds in ((15.0, 3), (11.0, 3), (10.0, 2)):
+        child = replace(page("child", "parent", fire=0.0, clear=0.0), settle=wait)
+        settling = Watch(Rules([page("parent"), child]))
+        assert rounds_until(settling, "child", "opened", child=BAD) == 1 + rounds
+        lingering = Watch(Rules([page("parent", fire=0.0, clear=0.0), replace(child, settle=0.0, linger=wait)]))
+        lingering.rounds(20, parent=BAD, child=BAD)
+        assert rounds_until(lingering, "child", "opened", child=BAD) == 1 + rounds
+        pacing = Pacing(escalate_after=wait, repeat_every=wait + 5)
+        watch = Watch(Rules([page("db", fire=0.0)]), pacing=pacing)
+        watch.rounds(5, db=BAD)
+        assert rounds_until(watch, "db", "escalated", db=BAD) == rounds
+        assert rounds_until(watch, "db", "repeated", db=BAD) == rounds + 1
+
+
+def test_what_is_shorter_than_its_time_is_forgotten_as_fast_as_a_recovery() -> None:
+    watch = Watch(Rules([page("db", fire=100, clear=60)]))
+    watch.rounds(55, db=BAD)
+    assert watch.book.alerts["db"].level == pytest.approx(0.525)
+    watch.rounds(40)
+    assert watch.book.alerts["db"].level == 0.0
+    assert watch.book.alerts["db"].bad_since is None
+
+
+def test_a_clock_that_leaps_by_no_more_than_a_gap_is_none_and_two_rounds_at_once_tell_what_is_due() -> None:
+    watch = Watch(Rules([page("db", fire=20)]))
+    watch.rounds(10, db=BAD)
+    watch.round(60.0, db=BAD)
+    assert watch.rounds(10, db=BAD) == ["opened"]
+    other = Watch(Rules([page("db", fire=0.0)]))
+    other.around = replace(other.around, silences=(Silence("*", inf),))
+    other.rounds(10, db=BAD)
+    other.step = 0.0
+    other.round(db=BAD)
+    other.around = replace(other.around, silences=())
+    assert [m.kind for m in other.round(db=BAD)] == [Kind.OPENED]
+
+
+def test_what_fired_a_whole_day_ago_makes_no_recovery_longer() -> None:
+    rules, pacing = Rules([page("db", clear=60)]), Pacing()
+    for ago, fires in ((86_400.0, False), (86_399.0, True)):
+        openings = (NOON - ago, NOON - 10)
+        firing = Alert("db", 1.0, bad=False, firing_since=NOON - 10, told=("a",), openings=openings)
+        book, _ = evaluate(
+            Book({"db": firing}, NOON - 60, 0.0), rules, {"db": WELL}, NOON, 60.0, Surroundings(), pacing
+        )
+        assert book.alerts["db"].firing is fires
+
+
 def test_a_process_that_begins_anew_does_not_tell_again() -> None:
     watch = Watch(Rules([page("db")]))
     watch.rounds(60, db=BAD)

@@ -22,6 +22,7 @@ from trial_database import initialised
 
 from esteio import events
 from esteio.alert import Channels, Outbox, backup_notice
+from esteio.alert.monitor import BackupRecord
 from esteio.backup import AlreadyRunning, BackupRunEnded, Backups, NotLeader, Problem, ProblemCode
 from esteio.backup._lock import Lock
 from esteio.backup.agent import (
@@ -324,6 +325,13 @@ def test_of_two_operators_one_makes_a_base_at_once_and_the_other_takes_over_from
             lambda: (state := first.state()) and state.verified == base["id"] and not (state.found or state.amiss),
             first.log,
         )
+        told = first.state()
+        assert told is not None
+        [recent] = [BackupRecord(**each) for each in told.recent]  # as the monthly report keeps it
+        assert (recent.name, recent.kind, recent.sound) == (base["id"], "base", True)
+        assert recent.size > 0
+        assert recent.verified is not None
+        assert recent.began < recent.verified
         assert first.asked("status").returncode == 0
         write_state(
             first.state_file, AgentState(time.time(), 1, True, amiss=(Problem.of(ProblemCode.LOG_SLOT, slot="lost"),))

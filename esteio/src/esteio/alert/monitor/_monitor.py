@@ -174,7 +174,7 @@ class AlertMonitor:
         fresh = tuple(self._events.read())
         self._happened = tuple(e for e in (*self._happened, *fresh) if now - e.at < _RECENTLY)
         view = self._view(now, report, passed, closed=closed)
-        silences, acknowledged = self._store.wishes(now)
+        silences, acknowledged = self._store.asked_for(now)
         around = replace(self._around, silences=(*silences, *self._watched.silences(now)), maintenance=closed)
         signals = {name: self._seen(name, definition, view) for name, definition in self._definitions.items()}
         book = self._acknowledged(acknowledged)
@@ -260,9 +260,9 @@ class AlertMonitor:
     def _severity(self, name: str) -> Severity:
         return self._rules[name].severity if name in self._rules else Severity.TICKET
 
-    def _acknowledged(self, wished: Mapping[str, str]) -> Book:
+    def _acknowledged(self, acknowledged: Mapping[str, str]) -> Book:
         book = self._book
-        for name, by in wished.items():
+        for name, by in acknowledged.items():
             if name in book.alerts and book.alerts[name].firing:
                 book = acknowledge(book, name, by)
         return book
@@ -270,7 +270,12 @@ class AlertMonitor:
     # Telling
 
     def _keep(
-        self, book: Book, messages: Sequence[Message], incidents: Sequence[Incident], heard: tuple[str, ...], now: float
+        self,
+        book: Book,
+        messages: Sequence[Message],
+        incidents: Sequence[Incident],
+        acknowledged: tuple[str, ...],
+        now: float,
     ) -> None:
         notices = [(alert_notice(message, self._words), message.channels) for message in messages]
         for message, (notice, _) in zip(messages, notices, strict=True):
@@ -279,14 +284,14 @@ class AlertMonitor:
         due = self._clock.monotonic() - self._saved_at >= _SAVE_EVERY
         backups = {each.name: each for each in self._watched.backups()} if due else self._backups
         turned = tuple((each.number, each.open) for each in incidents[-1:]) or self._turned
-        if not (due or notices or heard or turned != self._turned or _decided(before.alerts, book.alerts)):
+        if not (due or notices or acknowledged or turned != self._turned or _decided(before.alerts, book.alerts)):
             return
         minutes = sorted(self._unwritten.values(), key=lambda minute: minute.at)
         told = [(notice, keys) for notice, keys in notices if keys]
         fresh = [each for name, each in backups.items() if self._backups.get(name) != each]
         current = () if self._incident is None else (self._incident,)
         changed = {each.number: each for each in (*incidents, *current)}.values()
-        if self._store.save(now, book.alerts, changed, told, minutes, heard=heard, backups=fresh):
+        if self._store.save(now, book.alerts, changed, told, minutes, acknowledged=acknowledged, backups=fresh):
             self._saved_at, self._turned, self._backups = self._clock.monotonic(), turned, backups
             self._unwritten = {minute.at: minute for minute in minutes[-1:]}
             self._hand_over()

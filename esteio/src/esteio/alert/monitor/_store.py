@@ -55,10 +55,10 @@ class AlertStore:
 
     def save(
         self, at: float, alerts: Mapping[str, Alert], incidents: Iterable[Incident] = (),
-        notices: Sequence[tuple[Notice, tuple[str, ...]]] = (), minutes: Iterable[Minute] = (), *, heard: Iterable[str] = (),
-        backups: Iterable[BackupRecord] = (), ended: bool = False,
+        notices: Sequence[tuple[Notice, tuple[str, ...]]] = (), minutes: Iterable[Minute] = (), *,
+        acknowledged: Iterable[str] = (), backups: Iterable[BackupRecord] = (), ended: bool = False,
     ) -> bool:  # fmt: skip
-        """Write what changed, all of it or nothing; whether it is on the disk. `heard`: acknowledgements that were."""
+        """Write what changed, all of it or nothing; whether it is on the disk. `acknowledged`: those that were taken over."""
         changed = {name: alert for name, alert in alerts.items() if self._alerts.get(name) != alert}
         gone = [name for name in self._alerts if name not in alerts]
         fresh = {each.number: each for each in incidents if self._incidents.get(each.number) != each}
@@ -68,7 +68,7 @@ class AlertStore:
                 rows = [(name, json.dumps(alert.to_json())) for name, alert in changed.items()]
                 connection.executemany("insert or replace into alert values (?, ?)", rows)
                 connection.executemany("delete from alert where name = ?", [(name,) for name in gone])
-                connection.executemany("delete from acknowledgement where name = ?", [(name,) for name in heard])
+                connection.executemany("delete from acknowledgement where name = ?", [(name,) for name in acknowledged])
                 states = [(number, json.dumps(each.to_json())) for number, each in fresh.items()]
                 connection.executemany("insert or replace into incident values (?, ?)", states)
                 connection.executemany(
@@ -102,7 +102,7 @@ class AlertStore:
         if pending:
             self._tried(delete)
 
-    def wishes(self, now: float) -> tuple[tuple[Silence, ...], dict[str, str]]:
+    def asked_for(self, now: float) -> tuple[tuple[Silence, ...], dict[str, str]]:
         """What people asked for: silences, and who acknowledged which alert."""
         silences = self._tried(lambda connection: _silences(connection, now)) or ()
         rows = self._tried(lambda c: c.execute("select name, by from acknowledgement").fetchall()) or []
