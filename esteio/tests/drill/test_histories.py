@@ -1,6 +1,6 @@
 """Clients of the pool while the server is broken in random ways: what they saw is linearizable, nothing is lost or doubled.
 
-`ESTEIO_HISTORIES=200` breaks it as often; by default it is a few times.
+`ESTEIO_HISTORIES=200` breaks it as often, `ESTEIO_HISTORY_SECONDS=600` for at most so long; by default it is a few times.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from esteio.postgres import Connection, Database
 from esteio.testing.postgres import PostgresServer
 
 ROUNDS = int(os.environ.get("ESTEIO_HISTORIES", "6"))
+WITHIN = float(os.environ.get("ESTEIO_HISTORY_SECONDS", "inf"))
 ACCOUNTS = 5
 
 
@@ -112,7 +113,7 @@ async def test_what_clients_of_the_pool_see_under_random_faults_is_what_one_serv
         _prepare(server)
         faults = {"sessions killed": sessions_killed, "server killed": killed, "server frozen": frozen}
         async with Database(server.dsn(), min_size=4) as database:
-            seen = await break_and_check(Bank(database, rng), faults, rounds=ROUNDS, rng=rng)
+            seen = await break_and_check(Bank(database, rng), faults, rounds=ROUNDS, within=WITHIN, rng=rng)
     finally:
         await asyncio.to_thread(server.stop)
     with capsys.disabled():

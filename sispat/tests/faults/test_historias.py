@@ -34,6 +34,7 @@ from sispat.kernel.schema import migrate
 pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(7200)]
 
 KILLS = int(os.environ.get("SISPAT_KILLS", "4"))
+WITHIN = float(os.environ.get("ESTEIO_HISTORY_SECONDS", "inf"))
 MOVED = 30  # assets of the bank
 REFUSED = {409, 412, 503}  # and nothing was saved, unless the code says that nobody knows
 
@@ -215,7 +216,7 @@ async def test_what_people_see_while_everything_is_killed_is_what_one_sound_serv
             async with httpx2.AsyncClient(base_url=workers.address, timeout=30) as http:
                 city = City(http, dsn, rng)
                 await city.prepare()
-                seen = await break_and_check(city, faults, rounds=KILLS, calm=(0.1, 0.5), rng=rng)
+                seen = await break_and_check(city, faults, rounds=KILLS, calm=(0.1, 0.5), within=WITHIN, rng=rng)
     finally:
         await asyncio.to_thread(server.stop)
     with capsys.disabled():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import random
 import time
 from collections import Counter
@@ -123,9 +124,10 @@ async def break_and_check(
     registers: int = 3,
     calm: tuple[float, float] = (0.05, 0.3),
     patience: float = 60.0,
+    within: float = math.inf,
     rng: random.Random | None = None,
 ) -> Histories:
-    """Break `service` in `rounds` rounds while `clients` use it, and judge what they saw.
+    """Break `service` in `rounds` rounds while `clients` use it, and judge what they saw; none begins after `within` seconds.
 
     A fault returns when it was done and, where it has to be, undone. `calm` bounds the seconds before each; within
     `patience` seconds after one something has to be acknowledged, else `NoRecovery`. An error of a fault ends the run.
@@ -136,6 +138,8 @@ async def break_and_check(
     at_work = [asyncio.create_task(_client(service, noted, number, rng)) for number in range(clients)]
     try:
         for _ in range(rounds):
+            if time.monotonic() - began > within:
+                break
             await asyncio.sleep(rng.uniform(*calm))
             chosen = rng.sample(sorted(faults), rng.choice((1, 1, 2)) if len(faults) > 1 else 1)
             struck.update(chosen)
