@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from sispat.kernel.i18n import lazy
 __all__ = ["FAULTS"]
 
 _ROOM_FOR_A_STRANGER = 24 << 20  # bytes: more than one segment of the log, less than two
+_GROUP = f"sispat-drill-{os.getpid()}"
 _WRITES = 40  # a second: a tired disk, or a share of a busy one
 _SLOW = 0.05  # seconds for two writes that were waited for
 
@@ -73,11 +75,11 @@ async def _sessions_cut(city: City) -> bool:
 
 
 def _no_limit(city: City) -> str | None:
-    return _data(city) or IoLimit("sispat-drill").reason
+    return _data(city) or IoLimit(_GROUP).reason
 
 
 async def _slow_down(city: City) -> None:
-    city.kept["limit"] = limit = IoLimit("sispat-drill")
+    city.kept["limit"] = limit = IoLimit(_GROUP)
     limit.begin([each.pid for each in city.service.postgres()], city.service.data_disk.device, _WRITES)
 
 
