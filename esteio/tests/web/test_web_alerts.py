@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from esteio.alert.objectives import Minute
 from esteio.alert.rules import Alert, Silence
 from esteio.health import HistoryReader, Measurements, Monitor
 from esteio.health._history import History, Observation
-from esteio.health.series import Mark
+from esteio.health.series import SERVICE, Mark, State
 from esteio.web import health_alerts_route
 from esteio.web.operations import operations_routes
 
@@ -134,6 +135,29 @@ async def test_buttons_acknowledge_silence_until_an_end_and_end_silences_and_wha
         ]  # fmt: skip
     assert [each.status_code for each in refused] == [403, 403, 422, 422, 422, 422]
     assert alerts.silences(time.time()) == ()
+
+
+async def test_the_year_that_the_drill_predicted_stands_beside_the_lived_one(alerts: Alerts, tmp_path: Path) -> None:
+    drill, now, history = tmp_path / "drill.json", time.time(), History(tmp_path / "year", gap=4000)
+    for minutes in range(90, -1, -10):
+        state = State.DOWN if minutes == 30 else State.UP
+        history.observe(Observation(now - 60 * minutes, states={SERVICE: (state, "")}))
+    totals = {
+        name: {"median": median, "low": 0.1, "high": 1234.5}
+        for name, median in (("software", 0.5), ("with_changes", 34.0), ("with_site", 694.0))
+    }
+    good = json.dumps({"at": "2026-11-01T12:00:00+00:00", "prediction": totals})
+    for content, shown in ((good, True), ("{}", False), ("half", False)):
+        drill.write_text(content)
+        reader = HistoryReader(history.path, gap=4000)
+        app = Starlette(routes=operations_routes(Monitor([]), Measurements(), reader, alerts=alerts, drill=drill))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
+            page = (await http.get("/operations")).text
+        assert ("The predicted year and the lived one" in page) is shown, content
+        if shown:
+            assert "Software alone</th><td>0.5 min</td><td>0.1 – 1,234.5 min" in page
+            assert "Predicted by the drill of 2026-11-01 12:00." in page
+            assert "of 90 min observed</th><td>10.0 min" in page
 
 
 async def test_the_document_has_the_same_and_an_empty_or_silent_monitor_is_said(alerts: Alerts, tmp_path: Path) -> None:

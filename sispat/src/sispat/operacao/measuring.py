@@ -71,6 +71,7 @@ def operation_routes(service: Service) -> list[Route]:
             token=order_token,
             alerts=alerts,
             titles=lambda _tag: alert_titles(),
+            drill=settings.data_dir / "drill" / "drill.json",
         ),
         *status_routes(
             service.health,

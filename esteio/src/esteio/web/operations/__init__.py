@@ -64,6 +64,7 @@ def operations_routes(
     token: Callable[[Request], str | None] = lambda _: "",
     alerts: Alerts | None = None,
     titles: Callable[[str], Mapping[str, str]] = lambda _: {},
+    drill: Path | None = None,
 ) -> list[Route]:
     """Routes of the page at `path`.
 
@@ -75,7 +76,8 @@ def operations_routes(
 
     `history`: what a `HostMonitor` writes. `backups`: the file in which `esteio backup agent` says how they are.
     `alerts`: what an `AlertMonitor` writes; `titles(language)`: what alerts say, by their names. With both
-    there is the monthly report, too, as a page and as PDF (extra `report`).
+    there is the monthly report, too, as a page and as PDF (extra `report`). `drill`: the
+    `drill.json` whose predicted year is shown beside the lived one.
     `names(language)`: what people call the checks. `language(request)`: "pt-BR" or "en"; without it Accept-Language
     decides. `allow` is asked first: what it returns is answered instead, None lets the request in.
     """
@@ -104,6 +106,7 @@ def operations_routes(
             orders=_orders(request),
             alerts=alerts,
             titles=titles(words.tag),
+            drill=drill,
         )
         return Response(html, media_type="text/html", headers={**_HEADERS, "Content-Language": words.tag})
 
@@ -154,6 +157,7 @@ def render(
     orders: Orders | None = None,
     alerts: Alerts | None = None,
     titles: Mapping[str, str] | None = None,
+    drill: Path | None = None,
 ) -> str:
     """The page as it is now; blocks while it reads."""
     facts = gather(
@@ -164,6 +168,7 @@ def render(
         closed=closed,
         backups=backups,
         alerts=alerts,
+        drill=drill,
     )
     return page(
         facts,

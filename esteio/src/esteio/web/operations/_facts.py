@@ -13,6 +13,7 @@ from esteio.health import HistoryReader, Measurements, Report
 from esteio.health.series import FIVE_MINUTES, Interval, Mark, Point, Reading
 from esteio.web._alerts import AlertFacts, read_alerts
 from esteio.web._watched import read_backups
+from esteio.web.operations._prediction import Prediction, read_prediction
 
 __all__ = ["WINDOWS", "Facts", "gather"]
 
@@ -46,11 +47,12 @@ class Facts:
     """The newest value of each series that is not older than three minutes."""
     alerts: AlertFacts | None = None
     """None where nobody is to decide."""
+    prediction: Prediction | None = None
 
 
 def gather(
     measurements: Measurements, history: HistoryReader | None, report: Report, window: str, *, closed: bool,
-    backups: Path | None, alerts: Alerts | None = None,
+    backups: Path | None, alerts: Alerts | None = None, drill: Path | None = None,
 ) -> Facts:  # fmt: skip
     """Read it all; of what can't be read there is nothing."""
     now = time.time()
@@ -61,6 +63,7 @@ def gather(
         history.marks(now - WINDOWS["90d"]) if history else (),
         {name: points[-1] for name, points in history.minutes(now - _FRESH).items()} if history else {},
         read_alerts(alerts, now) if alerts is not None else None,
+        read_prediction(drill, history, now) if drill is not None else None,
     )  # fmt: skip
 
 

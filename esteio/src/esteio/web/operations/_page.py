@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from esteio.health import Report, Status
 from esteio.health.series import SERVICE, Interval, Mark, Point, State, availability, shares
-from esteio.web.operations._alerts import alert_section
+from esteio.web.operations._alerts import alert_section, prediction_table
 from esteio.web.operations._charts import line_chart, strip
 from esteio.web.operations._facts import WINDOWS, Facts
 from esteio.web.operations._tables import (
@@ -109,6 +109,8 @@ def _alerts(
     if facts.alerts is None:
         return []
     shown = alert_section(facts.alerts, words, titles, facts.marks, facts.now, zone, orders, report)
+    if facts.prediction is not None:
+        shown += _headed(words["year"], prediction_table(facts.prediction, words, zone))
     return [f'<section id="alerts"><h2>{escape(words["alerts"])}</h2>{shown}</section>']
 
 
