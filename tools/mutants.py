@@ -56,6 +56,10 @@ TARGETS = {
     "workers": Target(("esteio/serve/_worker_manager.py",), ("serve/test_serve_worker_manager.py",)),
     "commit": Target(("esteio/postgres/_outcome.py",), ("postgres/test_outcome.py",)),
     "retention": Target(("esteio/backup/_retention.py",), ("backup/test_retention.py",)),
+    "alerts": Target(("esteio/alert/rules/_evaluate.py",), ("alert/test_alert_rules.py",)),
+    "objectives": Target(
+        ("esteio/alert/objectives/_burn.py", "esteio/alert/objectives/_ledger.py"), ("alert/test_objectives.py",)
+    ),
     "recovery": Target(("esteio/backup/restore/_plan.py",), ("backup/test_physical_log.py",)),
 }
 
