@@ -52,7 +52,7 @@ def pdf(**raiz: Any) -> bytes:
     for nome, valor in raiz.items():
         documento.Root[f"/{nome}"] = documento.make_indirect(valor) if isinstance(valor, pikepdf.Object) else valor
     saida = io.BytesIO()
-    documento.save(saida, object_stream_mode=pikepdf.ObjectStreamMode.generate)
+    documento.save(saida, object_stream_mode=pikepdf.ObjectStreamMode.generate, deterministic_id=True)
     return saida.getvalue()
 
 

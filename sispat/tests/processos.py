@@ -28,7 +28,8 @@ from sispat.cli._limit_file import sweep
 
 T = TypeVar("T")
 
-SEM_LIMITES = {"SISPAT_LIMIT_WRITE": "não", "SISPAT_LIMIT_USER": "não"}  # for one person who does the work of many
+# For one person who does the work of many.
+SEM_LIMITES = {"SISPAT_LIMIT_WRITE": "não", "SISPAT_LIMIT_USER": "não", "SISPAT_LIMIT_UPLOAD": "não"}
 
 FONTES = os.pathsep.join(str(Path(modulo.__file__ or "").parents[1]) for modulo in (esteio, sispat))
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 
 import uvicorn
+from aplicacao import DOCUMENTOS
 
 from esteio.postgres import Dsn
 from sispat.app import create_app
@@ -25,7 +26,9 @@ def servir(dsn: Dsn, **ajustes: object) -> Iterator[str]:
     """The address of the application over `dsn`, for as long as the block lasts."""
     escuta = socket.create_server(("127.0.0.1", 0))
     configuracao = uvicorn.Config(
-        create_app(Settings(database_url=dsn, **{"cep_url": None, **ajustes})), log_level="error", ws="none"
+        create_app(Settings(database_url=dsn, **{"cep_url": None, "documents_dir": DOCUMENTOS, **ajustes})),
+        log_level="error",
+        ws="none",
     )
     servidor = uvicorn.Server(configuracao)
     linha = threading.Thread(target=servidor.run, kwargs={"sockets": [escuta]}, daemon=True)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
+from arquivos import pdf
+from pikepdf import Name
 from processos import Service, comando, pasta_de_dados, por_dentro
 
 from esteio.alert import ENGLISH as AVISOS
@@ -45,34 +49,47 @@ def test_before_the_first_copy_the_list_is_empty_and_the_status_red(dados: str) 
 
 @pytest.mark.timeout(180)
 def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) -> None:
-    with Service("--workers", "1", "--demo", "--size", "150", SISPAT_DATA_DIR=dados) as servico:
+    with (
+        Service("--workers", "1", "--demo", "--size", "150", SISPAT_DATA_DIR=dados) as servico,
+        httpx2.Client(base_url=servico.endereco(), timeout=30) as cliente,
+    ):
         servico.pronto()
         documentos = Path(dados) / "documentos"
-        documentos.mkdir()
-        (documentos / "nota.pdf").write_text("nota fiscal")
+        token = cliente.post("/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"}).json()["token"]
+        cliente.headers["Authorization"] = f"Bearer {token}"
+        bem = {"entidade": "patrimonio", "entidade_id": cliente.get("/api/patrimonios").json()["items"][0]["id"]}
+        nota = pdf()
+        enviada = cliente.post("/api/uploads", data=bem, files={"arquivo": ("nota.pdf", nota)})
+        assert enviada.status_code == 201, enviada.text
+        (conteudo,) = (item["conteudo"] for item in enviada.json()["items"])
+        (documentos / ".recebendo" / "metade.part").write_text("what is being received is in no backup")
         feita = comando("backup", "run", SISPAT_DATA_DIR=dados)
         assert feita.returncode == 0, feita.stderr
         assert "Copiando o banco ..." in feita.stderr
         assert "Restaurada para prova em" in feita.stdout
         assert "número de linhas de cada tabela" in feita.stdout
-        assert "Com ela 1 documentos, 11 B" in feita.stdout
+        assert f"Com ela 1 documentos, {len(nota)} B" in feita.stdout
         [copia] = json.loads(comando("backup", "list", "--json", SISPAT_DATA_DIR=dados).stdout)
         assert copia["id"].startswith("sispat_backup_")
         assert copia["verified"]
         url = json.loads((Path(dados) / "sispat.lock").read_text())["url"]
         with psycopg.connect(Dsn.parse(url).with_(user="postgres").conninfo, autocommit=True) as conn:
             conn.execute("truncate patrimonio cascade")
-        (documentos / "nota.pdf").unlink()
+        shutil.rmtree(documentos)
+        documentos.mkdir()
+        assert cliente.get(conteudo).status_code in (404, 503)
         volta = comando("backup", "restore", "--in-place", "--yes", SISPAT_DATA_DIR=dados)
         assert volta.returncode == 0, volta.stderr
         assert "O banco de antes está guardado como 'sispat_before_" in volta.stdout
-        assert (documentos / "nota.pdf").read_text() == "nota fiscal"
         assert f"Os documentos de antes estão guardados em {documentos}.before-" in volta.stdout
         assert "O sistema está fechado" in volta.stderr
         assert comando("manutencao", "estado", SISPAT_DATA_DIR=dados).stdout == "O sistema está aberto.\n"
         with psycopg.connect(Dsn.parse(url).conninfo) as conn:
             assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
         servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
+        assert cliente.get(conteudo).content == nota
+        outra = cliente.post("/api/uploads", data=bem, files={"arquivo": ("laudo.pdf", pdf(PageMode=Name.UseNone))})
+        assert outra.status_code == 201, outra.text
         assert servico.encerrar() == 0
     assert comando("backup", "status", SISPAT_DATA_DIR=dados).stdout.startswith("OK - está tudo bem: sispat_backup_")
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 import json
 import os
+import random
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from arquivos import jpeg
 from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
 from processos import SEM_LIMITES, Service, pasta_de_dados
+
+from sispat.kernel.files import FileStore
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
 
@@ -82,6 +88,46 @@ async def test_kill_9_of_a_worker_loses_at_most_what_was_inside_it(servico, most
     assert len(carga.perdidos) <= 10  # 100/s of some 20 ms: a worker holds one or two, a burst a few more
     async with entrar(servico) as cliente:
         assert set(carga.criados) <= await criados_sob_carga(cliente)
+
+
+async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all(servico, mostrar) -> None:
+    armazem = FileStore(Path(servico.processo.environ()["SISPAT_DATA_DIR"]) / "documentos")
+    pelo_primeiro = 0
+    async with entrar(servico) as cliente:
+        bem = (await cliente.get("/api/patrimonios")).json()["items"][0]["id"]
+        dono = {"entidade": "patrimonio", "entidade_id": bem}
+
+        async def enviar(foto: bytes, chave: str) -> bool:
+            try:
+                r = await cliente.post(
+                    "/api/uploads", data=dono, files={"arquivo": ("a.jpg", foto)}, headers={"Idempotency-Key": chave}
+                )
+            except httpx2.TransportError:
+                return False
+            return bool(r.status_code == 201)
+
+        voltas = int(os.environ.get("SISPAT_UPLOAD_KILLS", "2"))
+        for volta in range(voltas):
+            foto, chave = jpeg(2000, 1500, cor=f"hsl({volta * 37 % 360}, 60%, 50%)"), f"envio-{volta}"
+            primeiro = asyncio.create_task(enviar(foto, chave))
+            await asyncio.sleep(random.uniform(0, 0.6))  # the moment of the fault
+            for trabalhador in trabalhadores(servico):
+                trabalhador.kill()
+            pelo_primeiro += await primeiro
+            fim = time.monotonic() + 45
+            while not await enviar(foto, chave):
+                assert time.monotonic() < fim, servico.saida
+                await asyncio.sleep(0.1)
+        itens = (await cliente.get("/api/uploads", params=dono)).json()["items"]
+        assert len({item["sha256"] for item in itens}) == len(itens) == voltas, "each once"
+        for item in itens:
+            conteudo = (await cliente.get(item["conteudo"])).content
+            assert hashlib.sha256(conteudo).hexdigest() == item["sha256"]
+    armazem.forget_parts(age=0)
+    assert [p.name for p in (armazem.directory / ".recebendo").iterdir()] == ["CACHEDIR.TAG"], (
+        "nothing is left for good"
+    )
+    mostrar(f"kill -9 of all workers in each of {voltas} uploads: {pelo_primeiro} done by the first, each once")
 
 
 async def test_a_roll_of_all_workers_loses_nothing(servico, mostrar) -> None:

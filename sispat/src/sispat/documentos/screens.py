@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from sispat.documentos import actions
 from sispat.documentos.fields import NovoDocumento
+from sispat.documentos.rules import TipoDeDocumento
 from sispat.http.session import RequestContext
 from sispat.http.slices import site_of
 from sispat.http.submission import Submission
@@ -21,7 +22,7 @@ from sispat.ui.fields import FormField, Section, typed
 from sispat.ui.forms import Screen
 from sispat.ui.pages import redirect
 
-__all__ = ["Anexo", "Remocao", "attach", "file_fields"]
+__all__ = ["Anexo", "Remocao", "attach", "attach_to_each", "file_fields"]
 
 
 def file_fields(hint: str = "") -> tuple[FormField, ...]:
@@ -47,6 +48,15 @@ async def attach(
     return await actions.anexar(
         ctx, service.resource(FileStore), of, id_, new, files, service.settings.documents_per_record
     )
+
+
+async def attach_to_each(
+    ctx: RequestContext, entidade: str, ids: Sequence[UUID], submission: Submission, tipo: TipoDeDocumento
+) -> None:
+    """Attach what came along with a form, if anything did, to each of the records that it made."""
+    assert isinstance(submission, Upload)
+    for id_ in ids:
+        await attach(ctx, entidade, id_, submission, NovoDocumento(tipo=tipo), any_=False)
 
 
 async def _shown_record(ctx: RequestContext, of: Attachable, id_: UUID) -> tuple[str, str]:

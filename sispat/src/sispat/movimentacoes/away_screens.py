@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from sispat.cadastros import actions as cadastros
+from sispat.documentos.rules import TipoDeDocumento
+from sispat.documentos.screens import attach_to_each, file_fields
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.formats import plate_number
@@ -54,6 +56,10 @@ class _Leaving(MovementForm):
         return redirect(path, feito=told)
 
 
+def _paper(tipo: TipoDeDocumento) -> str:
+    return _("%(paper)s, se já houver: foto ou PDF.", paper=tipo.label)
+
+
 class Emprestimo(_Leaving):
     """Lend."""
 
@@ -78,12 +84,21 @@ class Envio(_Leaving):
         return self._made(await manutencoes.enviar(ctx, self.parsed(submission.values), ctx.today), "enviado")
 
 
+_M, _T = MotivoDaBaixa, TipoDeDocumento
+_PAPERS = {
+    _M.LEILAO: _T.LAUDO, _M.DOACAO: _T.TERMO, _M.PERMUTA: _T.TERMO, _M.INUTILIZACAO: _T.LAUDO, _M.FURTO_ROUBO: _T.BOLETIM,
+    _M.EXTRAVIO: _T.LAUDO, _M.SINISTRO: _T.LAUDO, _M.ERRO_CADASTRO: _T.OUTRO,
+}  # fmt: skip
+"""What is attached when an asset is written off by a motive."""
+
+
 class Baixa(_Leaving):
     """Write off, by one motive: only what that one asks for is there to be filled in."""
 
     submit = lazy("Dar baixa")
     subtitle = lazy("O bem sai do patrimônio. Só um administrador pode desfazer isto.")
     kind, dated, model, action = BAIXAS, "data", NovaBaixa, rules.BAIXAR
+    sends_files = True
 
     def __init__(self, motivo: str) -> None:
         super().__init__()
@@ -95,16 +110,20 @@ class Baixa(_Leaving):
     async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
         """What every write-off has, and what this motive asks for."""
         asked = {"numeros", "data", "justificativa", *rules.REQUIRED[self.motivo]}
-        return [
+        typed = [
             Section(section.title, tuple(field for field in section.fields if field.name in asked))
             for section in await super().sections(ctx, values)
         ]
+        return [*typed, Section(_("Papéis"), file_fields(_paper(_PAPERS[self.motivo])))]
 
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Write off; then the card."""
         new = self.parsed({**submission.values, "motivo": self.motivo})
         members = ctx.service.settings.commission_members
-        return self._made(await baixas.baixar(ctx, new, ctx.today, members), "baixado")
+        made = await baixas.baixar(ctx, new, ctx.today, members)
+        ids = [UUID(orjson.loads(document)["id"]) for document in made]
+        await attach_to_each(ctx, BAIXAS.entity.name, ids, submission, _PAPERS[self.motivo])
+        return self._made(made, "baixado")
 
 
 class _Return(OfOneMovement):
@@ -142,10 +161,17 @@ class Conclusao(_Return):
     title = lazy("Concluir a manutenção")
     submit = lazy("Concluir")
     kind, dated, model, action = MANUTENCOES, "concluido_em", ConclusaoDeManutencao, rules.CONCLUIR_MANUTENCAO
+    sends_files = True
+
+    async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
+        """What was done, and its invoice."""
+        typed = await super().sections(ctx, values)
+        return [*typed, Section(_("Papéis"), file_fields(_paper(TipoDeDocumento.NOTA_FISCAL)))]
 
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Note; then the card."""
         await manutencoes.concluir(ctx, self.id, self.parsed(submission.values), ctx.today)
+        await attach_to_each(ctx, MANUTENCOES.entity.name, [self.id], submission, TipoDeDocumento.NOTA_FISCAL)
         return redirect(self.back, feito="concluido")
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from sispat.cadastros import pickers
+from sispat.documentos.card import documents_of
 from sispat.http.responses import Document, json_response, page_of_documents
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
@@ -128,6 +129,7 @@ async def _card_page(ctx: RequestContext, kind: Kind, id_: UUID) -> Reply:
         today=ctx.today,
         acts=[act for act in kind.acts if act[0] == stored["estado"] and ctx.access.may(act[3])],
         entries=await readable(ctx, await reading.historico(ctx, kind, id_)),
+        documents=await documents_of(ctx, kind.entity.name, id_),
     )
 
 
@@ -224,6 +226,7 @@ async def transfer_card(ctx: RequestContext, id_: UUID) -> Reply:
         item_fields=specs(ItemDeTransferencia),
         following=_address(ctx.request.url.path, {"cursor": found.following}) if found.following else "",
         entries=await readable(ctx, await reading.historico(ctx, TRANSFERENCIAS, id_)),
+        documents=await documents_of(ctx, "transferencia", id_),
         receives=ctx.access.reaches(UUID(stored["destino"]["id"])),
         gives=ctx.access.reaches(UUID(stored["origem"]["id"])),
     )

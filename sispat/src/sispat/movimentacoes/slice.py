@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from sispat.http.slices import MenuEntry, Slice
+from sispat.kernel.context import Context
 from sispat.kernel.fields import labels_of
+from sispat.kernel.files import Attachable
 from sispat.kernel.i18n import lazy
 from sispat.movimentacoes import rules
 from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, reading, transferencias
@@ -16,7 +20,7 @@ from sispat.movimentacoes.fields import (
     RecusaDeTransferencia,
     SaidaDeAgente,
 )
-from sispat.movimentacoes.kinds import KINDS
+from sispat.movimentacoes.kinds import KINDS, Kind
 from sispat.movimentacoes.listing import ListaDeTransferencias
 from sispat.movimentacoes.routes import route
 
@@ -26,6 +30,14 @@ _TYPED = (
     NovaTransferencia, AceiteDeTransferencia, RecusaDeTransferencia, DevolucaoDeEmprestimo, ConclusaoDeManutencao,
     EstornoDeBaixa, SaidaDeAgente, ListaDeTransferencias,
 )  # fmt: skip
+
+
+def _attachable(kind: Kind) -> Attachable:
+    async def see(ctx: Context, id_: UUID) -> str:
+        return await reading.obter(ctx, kind, id_)
+
+    return Attachable(entity=kind.entity, see=see, action=kind.action)
+
 
 SLICE = Slice(
     name="movimentacoes",
@@ -69,6 +81,7 @@ SLICE = Slice(
         "carga-passada": lazy("Carga passada: a pessoa não tem mais bens."),
         "estornado": lazy("Baixa desfeita: o bem voltou ao patrimônio."),
     },
+    attachables=[_attachable(kind) for kind in KINDS],
     names=reading.nomes,
     reports=[f"{api}{kind.path}.csv" for api in ("", "/api") for kind in KINDS],
 )

@@ -98,6 +98,7 @@ def render(
         "menu": _menu(site.menu, access),
         "path": request.url.path,
         "city": service.settings.city_name,
+        "largest_file": service.settings.upload_size,
         "csrf": lambda: tokens.csrf_for(request.cookies.get(cookie_name(request), "")),
         "notice": site.notices.get(request.query_params.get("feito", ""), ""),
         "saved": request.method == "GET" and not _SAVED.isdisjoint(request.query_params),

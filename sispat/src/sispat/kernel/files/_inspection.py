@@ -26,7 +26,10 @@ __all__ = ["Inspected", "Inspection"]
 
 SECONDS = 30.0
 _LONGEST_WAIT = 60.0  # seconds, behind other files
-_ENVIRONMENT = ("PATH", "PYTHONPATH", "SYSTEMROOT", "TMPDIR", "LD_LIBRARY_PATH")
+_ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "LD_LIBRARY_PATH")
+_INSPECTOR = Path(__file__).with_name(
+    "inspector.py"
+)  # by its path: as a module it would bring this package, and psycopg
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Inspection:
 
 
 async def _run(*arguments: str | Path) -> dict[str, Any]:
-    command = die_with_parent([sys.executable, "-m", "sispat.kernel.files.inspector", *map(str, arguments)], nice=5)
+    command = die_with_parent([sys.executable, "-I", str(_INSPECTOR), *map(str, arguments)], nice=5)
     process = await asyncio.create_subprocess_exec(
         *command,
         stdin=asyncio.subprocess.DEVNULL,

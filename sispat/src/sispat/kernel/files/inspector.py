@@ -1,4 +1,4 @@
-"""Looks into one file that a stranger sent: `python -m sispat.kernel.files.inspector FORMAT PATH OUT SMALL`.
+"""Looks into one file that a stranger sent: `python inspector.py FORMAT PATH OUT SMALL`.
 
 A program of its own, because what reads pictures, PDFs and archives may be made to crash, hang or take all memory: here that
 ends this process, at the limits set below, and no request of anybody else. It prints one JSON object: what the file is, or
