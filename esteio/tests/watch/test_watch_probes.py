@@ -158,11 +158,13 @@ async def test_tls_says_for_how_long_for_whom_and_what_a_client_would_refuse(
         other = await ask(TlsProbe(**common, authority=str(file)))
         unknown = await ask(TlsProbe(**common, server_name="watched.example"))
         https = await ask(HttpProbe(name="web", url=f"https://127.0.0.1:{port}/"))
+        trusted = await ask(HttpProbe(name="web", url=f"https://127.0.0.1:{port}/", authority=str(file)))
     assert [each.status for each in (warned, failed, enough)] == [Status.WARN, Status.FAIL, Status.PASS]
     assert warned.reason.startswith(("valid for 9.", "valid for 10.0"))
     assert "IP address mismatch" in other.reason
     assert "self-signed" in unknown.reason
-    assert "the certificate is refused" in https.reason
+    assert "the certificate is refused: self-signed" in https.reason
+    assert "the certificate is refused: IP address mismatch" in trusted.reason
 
 
 class NameServer(asyncio.DatagramProtocol):
@@ -204,6 +206,7 @@ async def test_dns_is_judged_by_what_the_server_answers() -> None:
     assert await asked("broken.example") == "no name server could answer"
     assert await asked("hang.example") == "no answer within 0.3 s"
     transport.close()
+    await asyncio.sleep(0)  # it is closed by the loop
 
 
 async def test_postgres_is_judged_by_its_role_and_by_what_a_query_finds(postgres_database: str) -> None:

@@ -161,9 +161,8 @@ class HttpProbe(Probe):
     headers: Annotated[Mapping[str, tuple[Any, ...]], Option(Conditions(
         'a table of names and values, such as { Authorization = "Bearer ${TOKEN}" }'), "sent with the request", secret=True,
     )] = field(default_factory=dict)  # fmt: skip
-    slow: Annotated[float, Option(Number(0.001, 60), "an answer that takes longer is degraded; 0 is not allowed")] = (
-        60.0
-    )
+    slow: Annotated[float, Option(Number(0.001, 60), "an answer that takes longer is degraded")] = 60.0
+    authority: Annotated[str, Option(Text("a path"), "a file of certificates to trust in place of the system's")] = ""
     certificate: Annotated[float, Option(Number(0, 1000, "days"), "of https: valid for less is degraded")] = 14.0
 
 

@@ -62,13 +62,14 @@ def verifying(authority: str = "") -> ssl.SSLContext:
 
 
 async def fetch(
-    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes = b"", limit: int = _LIMIT
-) -> Answer:
-    """Ask `url` once; who calls limits the time."""
+    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes = b"", limit: int = _LIMIT,
+    authority: str = "",
+) -> Answer:  # fmt: skip
+    """Ask `url` once; who calls limits the time. `authority`: a file of certificates to trust in place of the system's."""
     parts = urlsplit(url)
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    context = verifying() if secure else None
+    context = verifying(authority) if secure else None
     reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host if secure else None)
     try:
         target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"

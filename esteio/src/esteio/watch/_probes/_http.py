@@ -23,7 +23,7 @@ async def ask_http(probe: HttpProbe, clock: Clock) -> float:
     """Milliseconds until the whole answer was there."""
     headers = {name: str(value) for name, (value, *_) in probe.headers.items()}
     began = time.perf_counter()
-    answer = await fetch(probe.url, headers=headers)
+    answer = await fetch(probe.url, headers=headers, authority=probe.authority)
     taken = (time.perf_counter() - began) * 1000
     if reason := _wrong(probe, answer):
         raise Unwell(reason, observed=taken)
