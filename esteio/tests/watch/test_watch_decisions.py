@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from esteio.cron import Cron
@@ -38,6 +38,7 @@ def test_down_is_three_failures_in_a_row_and_up_two_good_answers(answers: str, s
     assert after(answers, Confirmation(failures=3, of=3, recover=2)).state is state
 
 
+@settings(deadline=None)
 @given(st.text("+-", max_size=12))
 def test_n_of_m_is_down_exactly_when_the_last_m_answers_hold_n_failures(answers: str) -> None:
     rule = Confirmation(failures=2, of=4)
@@ -109,6 +110,7 @@ def test_one_watcher_tells_of_each_probe_the_first_by_name_that_can() -> None:
     assert telling(view("a", tells=False), [b]) == {"web": "b"}
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans(), st.booleans()), unique_by=lambda each: each[0]))
 def test_where_all_reach_each_other_exactly_one_tells(given: list[tuple[str, bool, bool]]) -> None:
     views = [view(name, isolated=isolated, tells=tells) for name, isolated, tells in given]

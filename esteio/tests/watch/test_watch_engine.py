@@ -381,6 +381,31 @@ def test_of_two_watchers_the_one_that_is_left_needs_an_anchor_to_call_something_
     in_group(tmp_path, "ab", play)
 
 
+def test_a_job_is_not_missing_that_could_not_reach_a_watcher_that_was_cut_off(tmp_path: Path) -> None:
+    async def main(clock: Leaping, world: World) -> None:
+        job = Heartbeat(name="job", key="k" * 16, every=HOUR, grace=600.0)
+        given = config(tmp_path, probe("web"), heartbeats=(job,))
+        given = replace(given, group=replace(given.group, anchors=(("127.0.0.1", 1),)))
+        with engine_of(given, world) as engine:
+            anchors, engine._anchors = engine._anchors, []
+            await engine.receive(engine.jobs["job"], Signal.SUCCESS, "")
+            await clock.sleep_async(1800)
+            assert seen(engine) == {"web": UP, "job": UP}
+            engine._anchored, world.down = [False], {"web"}
+            await clock.sleep_async(2 * HOUR)
+            assert engine.sight.isolated
+            assert seen(engine) == {"web": UNKNOWN, "job": UNKNOWN}
+            engine._anchored, world.down = [True], set()
+            await clock.sleep_async(60)
+            assert seen(engine) == {"web": UP, "job": UNKNOWN}
+            await clock.sleep_async(HOUR + 600)
+            assert seen(engine) == {"web": UP, "job": DOWN}
+        await ended(engine)
+        assert anchors
+
+    virtual(main)
+
+
 async def test_with_an_anchor_that_answers_the_one_that_is_left_decides_alone(tmp_path: Path) -> None:
     server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
     address = server.sockets[0].getsockname()[:2]

@@ -77,6 +77,7 @@ def http(body: str, status: str = "200 OK", headers: str = "") -> bytes:
         (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nwell\r\n0\r\n\r\n", {"contains": "well"},
          Status.PASS, ""),
         (b"HTTP/1.1 200 OK\r\n\r\nwell", {"contains": "well"}, Status.PASS, ""),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n" + http("well"), {"contains": "well"}, Status.PASS, ""),
         (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nwe", {}, Status.FAIL, "in the middle of its answer"),
         (b"SSH-2.0-OpenSSH\r\n", {}, Status.FAIL, "it does not speak HTTP"),
     ],

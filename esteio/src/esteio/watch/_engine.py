@@ -41,6 +41,7 @@ _OBSERVE = (
     15.0  # seconds after which what did not change is written again: the history calls 60 s without a word unknown
 )
 _ANCHOR, _ANCHOR_SUSPECT, _ANCHOR_LIMIT = 30.0, 5.0, 3.0  # seconds between two looks at the anchors, and of one look
+_UNNOTICED = 60.0  # seconds for which this watcher may have been cut off before it noticed
 _SPREAD = 5.0  # seconds over which the first looks are spread
 _JITTER = 0.05  # of an interval
 _THREADS = 64  # that resolve names: one that hangs holds one of them until the system gives up
@@ -85,7 +86,7 @@ class Engine:
             checks.tcp(host, port, name=f"{host}:{port}", timeout=_ANCHOR_LIMIT) for host, port in config.group.anchors
         ]
         self._anchored: list[bool] | None = None  # not looked yet
-        self._isolated = False
+        self._isolated_since: float | None = None
         self._gaps = GapDetector(now, clock.monotonic())
         self._gap_count = 0
         self._published = float("-inf")
@@ -93,8 +94,8 @@ class Engine:
         self._writing = False
         self._disk = disk or ThreadPoolExecutor(1, thread_name_prefix="esteio watch disk")
         self.sight = Sight(now)
-        if (alive := state.alive_at) is not None:
-            self._away(Gap(min(alive, now), now))
+        alive = state.alive_at
+        self._away(Gap(now if alive is None else min(alive, now), now))
 
     # For whoever shows it
 
@@ -297,10 +298,16 @@ class Engine:
         asked = all(each.reached or each.reason for each in self.watchers.values())
         anchored = self._anchored if self._anchored is not None else []
         isolated = asked and is_isolated(len(self.watchers), reached, anchored)
-        if self._isolated and not isolated:
-            for each in self.probes.values():
-                each.forget()  # what failed while it was cut off failed for that
-        self._isolated = isolated
+        if isolated and self._isolated_since is None:
+            self._isolated_since = self._clock.time()
+        elif not isolated and self._isolated_since is not None:
+            begin, self._isolated_since = self._isolated_since, None
+            # What failed while it was cut off failed for that, and what was said to it meanwhile was lost.
+            self._away(Gap(begin - _UNNOTICED, self._clock.time()))
+
+    @property
+    def _isolated(self) -> bool:
+        return self._isolated_since is not None
 
     def _of_probe(self, probed: Probed, own: View, views: Sequence[View]) -> Seen:
         state, down_from = agree(probed.subject.name, own, views, self.config.group.quorum)
@@ -315,6 +322,8 @@ class Engine:
     def _of_job(self, job: Job, now: float) -> Seen:
         judged = job.at(now)
         took = job.beat.took
+        if self._isolated and judged.state is State.DOWN and job.beat.fail is None:
+            return Seen(State.UNKNOWN, "this watcher is isolated: the job may have reported in vain")
         return Seen(judged.state, judged.reason, took, "s" if took is not None else "")
 
     def _of_watcher(self, other: OtherWatcher) -> Seen:

@@ -37,6 +37,7 @@ _LIMITS = ConnectionLimits(
     connections=500, per_address=100, requests=200, head_bytes=8192, probe_paths=("/health", "/peer")
 )
 _READY = 20.0  # seconds that a start may take
+_ENDING = 2.0  # seconds that looks on their way have at the end
 
 
 class CannotListen(EsteioError):
@@ -110,6 +111,7 @@ class Watcher:
             _logger.exception("the watcher ended")
         finally:
             listening.close()
+            _end_what_is_left(loop)
             state.close()
             # Not `asyncio.Runner`: that waits for the threads that resolve names, which a dead name server holds for long.
             loop.close()
@@ -135,6 +137,15 @@ class Watcher:
             for task in (watching, living):
                 task.cancel()
             await asyncio.gather(watching, living, serving, return_exceptions=True)
+
+
+def _end_what_is_left(loop: asyncio.AbstractEventLoop) -> None:
+    """Looks on their way are shielded from who waits for them: they have a moment to end."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    if left:
+        loop.run_until_complete(asyncio.wait(left, timeout=_ENDING))
 
 
 async def _signs_of_life() -> None:

@@ -56,6 +56,7 @@ def in_words(error: OSError | ValueError) -> str:
 def _asking(probe: Probe, clock: Clock) -> tuple[Callable[[], Awaitable[float]], str]:
     match probe:
         case HttpProbe():
+            verifying(probe.authority)  # a file that is missing is said at once
             return lambda: ask_http(probe, clock), "ms"
         case TcpProbe():
             return checks.tcp(*probe.address, name=probe.name, timeout=probe.timeout).probe, "ms"

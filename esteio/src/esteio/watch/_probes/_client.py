@@ -39,6 +39,7 @@ class _Reading:
     """What the parser tells."""
 
     def __init__(self) -> None:
+        self.parser = HttpResponseParser(self)
         self.headers: dict[str, str] = {}
         self.chunks: list[bytes] = []
         self.size = 0
@@ -52,7 +53,9 @@ class _Reading:
         self.size += len(body)
 
     def on_message_complete(self) -> None:
-        self.done = True
+        self.done = self.parser.get_status_code() >= 200
+        if not self.done:  # "103 Early Hints": the answer follows
+            self.headers = {}
 
 
 @cache
@@ -99,7 +102,7 @@ def _request(method: str, target: str, host: str, headers: Mapping[str, str], bo
 
 async def _read(reader: asyncio.StreamReader, limit: int) -> Answer:
     reading = _Reading()
-    parser = HttpResponseParser(reading)
+    parser = reading.parser
     while not reading.done and reading.size < limit:
         data = await reader.read(_CHUNK)
         if not data:
