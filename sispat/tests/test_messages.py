@@ -86,7 +86,7 @@ _MARKS = {"_", "lazy", "ngettext", "gettext_noop", "Ui"}
 _ELSEWHERE = re.compile(
     r"^(migrations|demo)/|(^|/)sql(/|\.py$)"
     r"|^(app|cli/(_notices|_backup_words|_backup_errors|_backup_details|_doctor_words|_metrics_words)|settings/_(tables|model)|cadastros/cep/(address|viacep)"
-    r"|http/openapi|kernel/patches)\.py$"
+    r"|http/openapi|importacao/columns|kernel/patches)\.py$"
 )
 _CALLS = {"route", "warning", "error", "info", "exception", "example", "OutageWords", "failed", "Variable"}
 _KNOWN = {

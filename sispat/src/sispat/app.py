@@ -36,6 +36,7 @@ from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
 from sispat.http.shedding import STRANGER, PoolDelay, admission, overload_problem, priorities
 from sispat.http.slices import Site, site_of
+from sispat.importacao.slice import SLICE as IMPORTACAO
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
 from sispat.operacao.access import brings_token
@@ -64,6 +65,7 @@ SLICES = (
     CADASTROS,
     MOVIMENTACOES,
     DOCUMENTOS,
+    IMPORTACAO,
     TAREFAS,
     TERMOS,
     PUBLICO,

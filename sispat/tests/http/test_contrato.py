@@ -230,6 +230,14 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         tarefa = uma_tarefa(cidade)
         await pedir("GET", f"/api/tarefas/{tarefa}", "/api/tarefas/{id_}")
         await pedir("POST", f"/api/tarefas/{tarefa}/cancelamento", "/api/tarefas/{id_}/cancelamento")
+        i = (await c.post("/api/importacoes", files={"arquivo": ("bens.csv", b"a;b")})).json()["id"]
+        await pedir("GET", "/api/importacoes")
+        raiz, molde = f"/api/importacoes/{i}", "/api/importacoes/{id_}"
+        for fim in ("", "/erros", "/erros.csv"):
+            await pedir("GET", raiz + fim, molde + fim)
+        await pedir("POST", f"{raiz}/conferencia", f"{molde}/conferencia", esperado=422, json={})
+        await pedir("POST", f"{raiz}/gravacao", f"{molde}/gravacao", esperado=422, json={"versao": 1})
+        await pedir("POST", f"{raiz}/desfazimento", f"{molde}/desfazimento", esperado=422)
         await pedir("GET", "/api/auth/sessoes")
         await pedir("DELETE", "/api/auth/sessoes")
         await pedir("POST", "/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})
@@ -237,7 +245,8 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await pedir("GET", "/api/bloqueios")
         await pedir("POST", "/api/auth/logout", esperado=204)
     noutros_testes = {
-        ("/api/cep/{cep}", "GET"), ("/api/bloqueios/{id_}/liberacao", "POST"), ("/api/auth/senha", "PUT"),
+        ("/api/importacoes", "POST"),
+            ("/api/cep/{cep}", "GET"), ("/api/bloqueios/{id_}/liberacao", "POST"), ("/api/auth/senha", "PUT"),
         ("/api/auth/codigo", "POST"), ("/api/auth/segundo-fator", "POST"), ("/api/auth/segundo-fator", "PUT"),
         ("/api/usuarios/{id_}/segundo-fator", "DELETE"),
         ("/api/auth/sessoes/{id_}", "DELETE"), ("/api/usuarios/{id_}/sessoes/{sessao_id}", "DELETE"),

@@ -18,7 +18,8 @@ from psycopg.rows import dict_row
 from sispat.cadastros.fields import ENTITIES
 
 __all__ = [
-    "TABLES", "Option", "Table", "agentes_chamados", "atualizar", "excluir", "inserir", "listar", "nomes", "obter", "opcoes",
+    "TABLES", "Option", "Table", "agentes_chamados", "atualizar", "em_uso", "excluir", "inserir", "listar", "nomes", "obter",
+    "opcoes",
 ]  # fmt: skip
 
 
@@ -189,3 +190,14 @@ _NAMES = """
 async def nomes(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, str]:
     """What the given rows are called, whichever register holds them; unknown ids are left out."""
     return dict(await (await conn.execute(_NAMES, {"ids": list(ids)})).fetchall())
+
+
+# What a spreadsheet may call a record, beside its name.
+_CODES = {"setor": "codigo", "local": "''", "agente": "matricula", "classe": "conta"}
+
+
+async def em_uso(conn: AsyncConnection[Any], entity: str) -> list[tuple[UUID, str, str, UUID | None]]:
+    """The records of a register that are in use: id, code, name, and the setor of one that has one."""
+    setor = "setor_id" if entity == "local" else "null::uuid"
+    cursor = await conn.execute(f"select id, {_CODES[entity]}, nome, {setor} from {TABLES[entity].name} where ativo")
+    return await cursor.fetchall()

@@ -18,7 +18,9 @@ from sispat.kernel.fields import FieldSpec
 from sispat.kernel.i18n import _, language
 from sispat.kernel.inputs import NOT_PLAIN, PATTERN, FieldMessage, Kind
 
-__all__ = ["Choice", "ChoiceGroup", "FormField", "Section", "by_name", "choices", "in_sections", "typed"]
+__all__ = [
+    "Choice", "ChoiceGroup", "FormField", "Section", "brazilian_number", "by_name", "choices", "in_sections", "typed",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,12 @@ def _plain_number(text: str) -> str:
     bare = re.sub(r"R\$|\s", "", text)
     if language() == "en":
         return bare.replace(",", "") if _ENGLISH_NUMBER.fullmatch(bare) else text
+    return brazilian_number(bare)
+
+
+def brazilian_number(text: str) -> str:
+    """`1.234,56` and `R$ 1.234` as programs write them, whatever the language of who reads; anything else as it is."""
+    bare = re.sub(r"R\$|\s", "", text)
     if "," in bare or re.fullmatch(r"\d{1,3}(\.\d{3})+", bare):
         return bare.replace(".", "").replace(",", ".")
     return bare

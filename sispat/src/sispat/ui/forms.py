@@ -71,6 +71,8 @@ class Screen(ABC):
     versioned = False
     sends_files = False
     """Whether files may come along: then `save` gets an `Upload`, and has a field of kind `file` (`documentos.screens`)."""
+    files_as: type[Upload] = Upload
+    """What `save` gets of them: `RawUpload` where they are of any type."""
     again = ""
     """The label of a second button, which saves and goes on with another record (`Submission.wants_another`)."""
     hidden: Mapping[str, str] = MappingProxyType({})
@@ -156,7 +158,7 @@ def form(route: Routes, path: str, screen: Callable[..., Screen]) -> None:
         return await receive(ctx, submission, screen(**ctx.request.path_params))
 
     if getattr(screen, "sends_files", False):
-        receive_form.__annotations__["submission"] = Upload
+        receive_form.__annotations__["submission"] = getattr(screen, "files_as", Upload)
     route("POST", path)(receive_form)
     route.resumable(path)
 
