@@ -109,6 +109,64 @@ def test_a_server_that_ended_for_want_of_disk_starts_out_of_its_reserve_and_lose
         server.stop(5.0)
 
 
+@pytest.fixture
+def large_disk() -> Iterator[Path]:
+    """A directory on the disk that everything lies on."""
+    place = Path(tempfile.mkdtemp(prefix="esteio-test-"))
+    place.chmod(0o711)
+    yield place
+    shutil.rmtree(place)
+
+
+def _log_apart(server: Embedded, place: Path) -> None:
+    """Move the log of a stopped server to another disk, as people do."""
+    server.start()
+    with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+        conn.execute("CREATE TABLE written (id int PRIMARY KEY, text text)")
+    server.stop()
+    log = server.data_dir / "pg_wal"
+    shutil.move(log, place / "log")
+    server.account.own(place / "log")
+    for path in (place / "log").rglob("*"):
+        server.account.own(path)
+    log.symlink_to(place / "log")
+    server.start()
+
+
+def test_a_log_on_a_disk_of_its_own_has_its_reserve_there(small_disk: Path, large_disk: Path) -> None:
+    server = Embedded(large_disk / "data", settings=_SETTINGS, reserve=16 * MB)
+    try:
+        _log_apart(server, small_disk)
+        reserve = small_disk / "log/esteio.reserve"
+        _until(reserve.exists)
+        server.stop()
+        _fill(small_disk)
+        server.start()
+        assert not reserve.exists()
+        assert _rows(server) == 0
+        with pytest.raises(DiskNearlyFull):
+            DiskRoom("shop", [server.data_dir, server.data_dir / "pg_wal"], keep=32 * MB).require()
+    finally:
+        server.stop(5.0)
+
+
+def test_rows_that_find_no_room_are_refused_and_the_server_goes_on(small_disk: Path, large_disk: Path) -> None:
+    server = Embedded(small_disk / "data", settings=_SETTINGS, reserve=0)
+    try:
+        _log_apart(server, large_disk)
+        filler = _fill(small_disk, leave=1 * MB)
+        insert = "INSERT INTO written SELECT n, repeat(md5(n::text), 100) FROM generate_series(%s::int, %s::int) n"
+        with psycopg.connect(server.dsn().conninfo, autocommit=True) as conn:
+            with pytest.raises(psycopg.errors.DiskFull):
+                conn.execute(insert, [1, 100_000])
+            assert conn.execute("SELECT count(*) FROM written").fetchone() == (0,), "the same session reads on"
+            filler.unlink()
+            conn.execute(insert, [1, 1000])
+            assert conn.execute("SELECT count(*) FROM written").fetchone() == (1000,)
+    finally:
+        server.stop(5.0)
+
+
 def test_writes_are_refused_while_the_last_bytes_are_the_servers_and_health_says_so(small_disk: Path) -> None:
     (small_disk / "pg_wal").mkdir()
     room = DiskRoom("shop", [small_disk, small_disk / "pg_wal", small_disk / "absent"], keep=64 * MB)
