@@ -66,6 +66,17 @@ async def test_the_same_data_make_the_same_bytes_in_any_process_time_zone_and_la
     assert engine(TERMO) == engine(TERMO) != engine("kernel/pdf/papel.typ")
 
 
+async def test_a_large_service_keeps_the_process_that_draws_for_the_next_document(renderer) -> None:
+    """Linux hands the largest memory of who starts a program on to it (ru_maxrss), which is not what it uses itself."""
+    large = bytearray(300 * 1024**2)
+    large[:: os.sysconf("SC_PAGE_SIZE")] = b"x" * len(range(0, len(large), os.sysconf("SC_PAGE_SIZE")))
+    await renderer.render(TERMO, dados(), AT)
+    pid = renderer.pid
+    await renderer.render(TERMO, dados(), AT)
+    assert renderer.pid == pid is not None
+    del large
+
+
 async def test_it_is_pdf_a_with_its_fonts_pages_numbers_and_language(renderer) -> None:
     for rows, level in ((60, "A"), (600, "B")):
         pdf = await renderer.render(TERMO, dados(60), AT, rows=rows)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import struct
 import sys
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from sispat.kernel.qr import qr_svg
 
 __all__ = ["DONE", "LAST", "REFUSED", "main"]
 
@@ -45,11 +48,14 @@ def main() -> None:
 
 
 def _draw(compiler: Any, asked: dict[str, Any]) -> bytes:
+    inputs = {"dados": asked["data"]}
+    if asked["qr"]:
+        inputs["qr"] = json.dumps([qr_svg(text, border=2, quickly=True) for text in asked["qr"]])
     made = compiler.compile(
         str(ROOT / asked["template"]),
         format=asked["format"],
         ppi=asked["ppi"],
-        sys_inputs=asked["inputs"],
+        sys_inputs=inputs,
         pdf_standards=asked["standards"],
         pdf_tags=asked["tagged"],
         timestamp=asked["at"],
@@ -73,9 +79,11 @@ def _limit_memory(most: int) -> None:
 
 
 def _memory_used() -> int:
-    """The most that this process ever used, in bytes; 0 where the system does not say."""
-    with contextlib.suppress(ImportError):
-        import resource
+    """What this process uses, in bytes; 0 where the system does not say.
 
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    Not getrusage's ru_maxrss: Linux hands the largest memory of who started a program on to it.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        pages = Path("/proc/self/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
     return 0
