@@ -246,6 +246,13 @@ async def test_whom_a_termo_names_signs_what_they_read_once_and_an_annulled_one_
         assert "a assinar" not in (await pessoa.ver("/")).texto
         again = await pessoa.mandar(tela.formulario(f"/termos/{termo['id']}/assinar"))
         assert (again.estado, "já assinou" in again.texto) == (422, True)
+        # Signed by hand as well: the scan hangs on the termo, for whoever sees it.
+        sent = {"entidade": "termo", "entidade_id": termo["id"]}
+        assert f"/documentos/termo/{termo['id']}/novo" in (await pessoa.ver(f"/termos/{termo['id']}")).links
+    async with abrir(cidade, "responsavel@demo.local") as c:
+        r = await c.post("/api/uploads", data=sent, files=[("arquivo", ("assinado.pdf", pdf, "application/pdf"))])
+        assert r.status_code == 201, r.text
+        assert "assinado.pdf" in (await c.get("/api/uploads", params=sent)).text
     sha256 = hashlib.sha256(pdf).hexdigest()
     evento = um(cidade, "select depois from evento where acao = 'assinar_termo'")
     assert (evento["sha256"], "Responsável pelos bens" in evento["papel"]) == (sha256, True)

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sispat.cadastros import pickers
+from sispat.documentos.card import documents_of
 from sispat.http.responses import Document, json_response, page_of_documents
 from sispat.http.route import Reply, Routes
 from sispat.http.service import service_of
@@ -169,6 +170,7 @@ async def _card(ctx: RequestContext, id_: UUID, status: int = 200, error: str = 
         stored=stored, parties=parties, error=error, states=EstadoDoTermo.labels(), counts=counts,
         subject=f"{subjects[TipoDeTermo(stored['tipo'])]}/{stored['assunto_id']}", fields=TERMO.fields,
         waiting=waiting and ctx.service.settings.click_signing,
+        documents=await documents_of(ctx, "termo", id_),
         entries=await readable(ctx, await actions.historico(ctx, id_)),
     )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sispat.http.service import Service
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import labels_of
+from sispat.kernel.files.attachable import Attachable
 from sispat.kernel.i18n import lazy
 from sispat.kernel.pdf import PdfRenderer
 from sispat.termos import actions, rules
@@ -41,4 +42,5 @@ SLICE = Slice(
     },
     names=actions.nomes,
     resources=[_renderer],
+    attachables=[Attachable(entity=TERMO, see=actions.obter, action=rules.EMITIR)],  # the signed paper, scanned
 )
