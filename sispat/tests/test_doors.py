@@ -41,6 +41,7 @@ PUBLIC = {
     "GET /api/docs",
     "GET /static/{digest}/{name}",
     "GET /b/{codigo}",
+    "GET /B/{codigo}",
     "GET /t/{codigo}",
     "GET /conferir",
     "POST /conferir",
@@ -152,6 +153,11 @@ DOORS = {
     "POST /documentos/{id_:uuid}/remover": Door(HANDS_OVER, reach=True),
     "GET /documentos/{entidade}/{id_:uuid}/novo": Door(HANDS_OVER, reach=True),
     "POST /documentos/{entidade}/{id_:uuid}/novo": Door(HANDS_OVER, reach=True),
+    # etiquetas
+    "GET /api/etiquetas": Door(HANDS_OVER),
+    "GET /etiquetas": Door(HANDS_OVER),
+    "GET /etiquetas/pdf": Door(HANDS_OVER),
+    "GET /etiquetas/previa.png": Door(HANDS_OVER),
     # termos
     "GET /api/termos": Door(ALL),
     "POST /api/termos": Door(HANDS_OVER),
@@ -541,7 +547,11 @@ def _expected_of_documents(method: str, path: str, role: str) -> set[int]:
 
 
 # No ViaCEP is asked in tests; there is no such agente.
-_LET_IN = {"GET /api/cep/{cep}": {503}, "POST /api/termos": {404}, "POST /termos/novo": {404}}
+# Nobody said which labels.
+_LET_IN = {
+    "GET /etiquetas": {422}, "GET /etiquetas/pdf": {422}, "GET /etiquetas/previa.png": {422}, "GET /api/etiquetas": {422},
+    "GET /api/cep/{cep}": {503}, "POST /api/termos": {404}, "POST /termos/novo": {404},
+}  # fmt: skip
 
 
 def _expected(door: str, role: str, where: str) -> set[int]:

@@ -28,6 +28,7 @@ from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
 from sispat.documentos.slice import SLICE as DOCUMENTOS
+from sispat.etiquetas.slice import SLICE as ETIQUETAS
 from sispat.http.application import Application
 from sispat.http.edge import Edge, Gzip, allowed_methods
 from sispat.http.errors import Problem, limit_problem, problem_of, problem_response
@@ -61,6 +62,7 @@ __all__ = ["SLICES", "create_app"]
 # In the order in which their routes are matched: what is asked for most comes first.
 SLICES = (
     PATRIMONIOS,
+    ETIQUETAS,
     PESSOAS,
     CADASTROS,
     MOVIMENTACOES,

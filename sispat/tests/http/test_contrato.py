@@ -199,6 +199,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await _movimentos(pedir, escritos)
         await _documentos(pedir, itens[1]["id"])
         await _termos(pedir, escritos)
+        await pedir("GET", "/api/etiquetas", params={"numeros": "1,2"})
         etiqueta = code_of(UUID(ficha["id"]))
         await pedir("GET", f"/api/publico/patrimonios/{etiqueta}", "/api/publico/patrimonios/{codigo}")
         agente = {"setor_id": escritos["setor_id"], "nome": "Que sai", "matricula": "SAI-1"}

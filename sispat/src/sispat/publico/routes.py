@@ -115,6 +115,7 @@ async def termo_do_pdf(request: Request, pedido: ConferenciaDeTermo) -> Response
     return json_response(await _answers(request).termo(sha256=pedido.sha256.lower()), 200, **_PUBLIC)
 
 
+@route("GET", "/B/{codigo}", public=True, name="asset_page_in_capitals")  # as QR codes have it (etiquetas.actions)
 @route("GET", "/b/{codigo}", public=True)
 async def asset_page(request: Request, codigo: str) -> Reply:
     """The page of an asset."""

@@ -22,20 +22,15 @@ from sispat.termos.content import title_of
 from sispat.termos.fields import AnulacaoDeTermo, NovoTermo
 from sispat.ui.fields import FormField, Section, typed
 from sispat.ui.forms import Screen
-from sispat.ui.pages import redirect
+from sispat.ui.pages import base_of, redirect
 
-__all__ = ["Anulacao", "Emissao", "base_of", "city_of"]
+__all__ = ["Anulacao", "Emissao", "city_of"]
 
 
 async def city_of(request: Request) -> actions.City:
     """What the papers of this city have in common."""
     settings = service_of(request).settings
     return actions.City(settings.city_name, await asyncio.to_thread(read_arms, settings.city_arms), base_of(request))
-
-
-def base_of(request: Request) -> str:
-    """The address that people reach the service at: the setting, else how this request came."""
-    return (service_of(request).settings.public_url or str(request.base_url)).rstrip("/")
 
 
 class Emissao(Screen):

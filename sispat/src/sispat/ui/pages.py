@@ -26,7 +26,7 @@ from sispat.kernel import formats, i18n, tokens
 from sispat.kernel.permissions import Access
 from sispat.ui.static_files import static_path
 
-__all__ = ["Page", "page", "redirect", "render"]
+__all__ = ["Page", "base_of", "page", "redirect", "render"]
 
 _SAVED = frozenset({"feito", "novos"})  # of the address, after a form was saved: its draft is forgotten (drafts.js)
 _TEMPLATES = Path(__file__).parent.parent  # named by their folder: patrimonios/lista.html
@@ -110,6 +110,11 @@ def render(
     }
     html = _ENVIRONMENT.get_template(template).render({**base, **values})
     return HTMLResponse(html, status, {**PRIVATE_HEADERS, "Content-Language": i18n.language(), **(headers or {})})
+
+
+def base_of(request: Request) -> str:
+    """The address that people reach the service at: the setting, else how this request came."""
+    return (service_of(request).settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def _address(request: Request) -> str:

@@ -17,7 +17,7 @@ import os
 import struct
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from typing import Any
@@ -93,25 +93,28 @@ class PdfRenderer:
         self,
         template: str,
         data: Mapping[str, Any],
-        at: dt.datetime,
+        at: dt.datetime | None,
         *,
         rows: int = 0,
         archival: bool = True,
         picture: bool = False,
+        qr: Sequence[str] = (),
     ) -> bytes:
-        """The PDF that `template` (its path in the package) makes of `data`, dated `at`.
+        """The PDF that `template` (its path in the package) makes of `data`, dated `at`; None: it says no date.
 
         `rows` is how many rows its tables have. `archival`: as PDF/A-2, with the structure that screen readers need
-        (level a) unless the rows are too many (level b). `picture`: its first page as PNG instead. Raises `PdfFailed`,
-        `PdfBusy`.
+        (level a) unless the rows are too many (level b). `picture`: its first page as PNG instead. `qr`: texts
+        whose QR codes the template finds in `sys.inputs.qr`, in this order; made by the process that draws, because a
+        thousand take a second. Raises `PdfFailed`, `PdfBusy`.
         """
         tagged = archival and rows <= _MOST_TAGGED
         standards = [] if not archival or picture else ["a-2a" if tagged else "a-2b"]
-        inputs = {"dados": json.dumps(drawable(dict(data)), ensure_ascii=False)}
+        said = json.dumps(drawable(dict(data)), ensure_ascii=False)
         return await self._ask(
             {
-                "template": template, "inputs": inputs, "standards": standards, "tagged": tagged,
-                "at": int(at.timestamp()), "format": "png" if picture else "pdf", "ppi": 110.0 if picture else None,
+                "template": template, "data": said, "qr": list(qr), "standards": standards, "tagged": tagged,
+                "at": None if at is None else int(at.timestamp()),
+                "format": "png" if picture else "pdf", "ppi": 110.0 if picture else None,
             }
         )  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Labels: a QR code and the plate number for each asset, on sheets or on a roll."""
