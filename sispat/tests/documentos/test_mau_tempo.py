@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import resource
 import socket
@@ -21,10 +22,12 @@ from leitor import Formulario, Pessoa
 from servida import servir
 from test_anexar import DO_RESPONSAVEL, GESTOR, enviar, um_bem
 
+from sispat.documentos import sql
 from sispat.documentos import sweep as varredura
 from sispat.kernel.files import FileStore
 
 NOME = pikepdf.Name
+_ESPERANDO = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%insert into conteudo%'"
 JS = pikepdf.Dictionary(S=NOME.JavaScript, JS="app.alert(1)")
 ANEXO = pikepdf.Dictionary(Type=NOME.Filespec, F="x.exe", EF=pikepdf.Dictionary())
 
@@ -272,6 +275,29 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(cidade) -> None:
             cabo.sendall(bytes(4 << 20))
             ate(lambda: len(sobras()) == 1)
         ate(lambda: not sobras())
+
+
+async def test_a_content_that_is_being_removed_is_kept_for_whoever_attaches_it_again_at_that_moment(
+    cliente, cidade, tmp_path
+) -> None:
+    bem = um_bem(cidade)["id"]
+    async with cliente(GESTOR, documents_dir=tmp_path) as c:
+        armazem, papel = FileStore(tmp_path), pdf()
+        (item,) = (await enviar(c, bem, ("a.pdf", papel))).json()["items"]
+        sha256 = bytes.fromhex(item["sha256"])
+        assert (await c.delete(f"/api/uploads/{item['id']}")).status_code == 204
+        async with await psycopg.AsyncConnection.connect(cidade.conninfo) as conn:
+            assert await sql.esquecer(conn, sha256, -1.0)
+            envio = asyncio.create_task(enviar(c, bem, ("a.pdf", papel)))
+            async with await psycopg.AsyncConnection.connect(cidade.conninfo, autocommit=True) as outra:
+                fim = time.monotonic() + 30
+                while not await (await outra.execute(_ESPERANDO)).fetchone():
+                    assert time.monotonic() < fim
+                    await asyncio.sleep(0.02)
+            armazem.remove(sha256)
+        r = await envio
+        assert r.status_code == 201, r.text
+        assert (await c.get(r.json()["items"][0]["conteudo"])).content == papel
 
 
 async def test_the_sweep_removes_what_a_kill_left_and_what_nothing_needs_and_nothing_else(
