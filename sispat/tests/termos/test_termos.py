@@ -15,6 +15,7 @@ import pypdfium2
 import pytest
 import zxingcpp
 from aplicacao import abrir
+from PIL import Image
 
 from sispat.termos.content import long_date
 
@@ -212,6 +213,39 @@ async def test_transfers_loans_and_write_offs_become_termos_and_cards_lead_to_th
         assert (repetida.estado, "Já há um termo vigente" in repetida.texto) == (422, True)
         substituta = await pessoa.mandar(repetida.formulario("/termos/novo"), substitui="true")
         assert (substituta.estado, "nº 2/" in substituta.titulos[0]) == (200, True)
+
+
+async def test_who_leaves_and_who_takes_over_are_on_one_termo_and_arms_stay_as_they_were(cidade, tmp_path) -> None:
+    sai, nome, quantos = agente_com_bens(cidade)
+    fica, sucessor = um(cidade, "select id::text, nome from agente where id <> %s order by nome limit 1", sai)
+    brasao = tmp_path / "brasao"
+    Image.new("RGB", (60, 60), (200, 0, 0)).save(brasao, format="PNG")
+    async with abrir(cidade, "gestor@demo.local", city_arms=brasao) as c:
+        r = await c.post("/api/termos", json={"tipo": "transferencia", "assunto_id": sai})
+        assert (r.status_code, "não passou" in r.text) == (422, True)
+        r = await c.post(f"/api/agentes/{sai}/saida", json={"sucessor_id": fica, "motivo": "Aposentadoria"})
+        assert r.status_code == 200, r.text
+        termo = await emitir(c, "transferencia", sai)
+        assert (termo["bens"], termo["agente"]["nome"]) == (quantos, sucessor)
+        pdf = (await c.get(f"/api/termos/{termo['id']}/pdf")).content
+        lido = texto(pdf)
+        for each in (nome, sucessor, "Aposentadoria", "Entrega", "Recebe"):
+            assert each in lido
+        with contextlib.closing(pypdfium2.PdfDocument(pdf)) as document:
+            assert (200, 0, 0) in {
+                color for _, color in document[0].render(scale=1).to_pil().convert("RGB").getcolors(99999)
+            }
+        # The city has new arms, later none that can be read: what was printed stays what it is.
+        brasao.write_text(
+            '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="9" height="9"/></svg>'
+        )
+        outro = await emitir(c, "responsabilidade", fica)
+        assert (await c.get(f"/api/termos/{outro['id']}/pdf")).content.startswith(b"%PDF")
+        brasao.write_bytes(b"GIF89a")
+        assert (await c.get(f"/api/termos/{termo['id']}/pdf")).content == pdf
+        await emitir(c, "responsabilidade", fica, substitui=True)
+    assert um(cidade, "select count(*) from papel_brasao") == 2
+    assert um(cidade, "select count(*) from termo where brasao is null") == 1
 
 
 async def test_whom_a_termo_names_signs_what_they_read_once_and_an_annulled_one_says_so(cidade, navegar) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -29,12 +29,12 @@ from sispat.termos.content import Source, content, title_of
 from sispat.termos.fields import AnulacaoDeTermo, AssinaturaDeTermo, ListaDeTermos, NovoTermo
 from sispat.termos.gathering import source_of
 from sispat.termos.listing import ListPage, cursor_at, place_of
-from sispat.termos.rules import EstadoDoTermo
+from sispat.termos.rules import EstadoDoTermo, TipoDeTermo
 from sispat.termos.sql import records as sql
 
 __all__ = [
     "CONSTRAINTS", "City", "Drawn", "anular", "assinar", "confirmar", "desenhar", "emitir", "esperando", "gravar_via",
-    "historico", "listar", "nomes", "obter", "para_imprimir", "partes",
+    "historico", "listar", "nomes", "obter", "pagina_do_assunto", "para_imprimir", "partes",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -126,6 +126,20 @@ async def obter(ctx: Context, id_: UUID) -> str:
     if document is None:
         raise NotFound(_("O termo"), id_)
     return document
+
+
+async def pagina_do_assunto(ctx: Context, stored: Mapping[str, Any]) -> str:
+    """Where the agente or movement that a termo was made of is shown."""
+    tipo, id_ = TipoDeTermo(stored["tipo"]), stored["assunto_id"]
+    of_agente = tipo is TipoDeTermo.RESPONSABILIDADE or await sql.de_agente(ctx.conn, UUID(id_))
+    return f"/{'agentes' if of_agente else _PAGES[tipo]}/{id_}"
+
+
+_PAGES = {
+    TipoDeTermo.TRANSFERENCIA: "transferencias",
+    TipoDeTermo.EMPRESTIMO: "emprestimos",
+    TipoDeTermo.BAIXA: "baixas",
+}
 
 
 async def partes(ctx: Context, id_: UUID) -> list[sql.Parte]:

@@ -30,7 +30,7 @@ class NovoTermo(Input):
         UUID,
         Ui(
             "Agente ou movimentação",
-            "De responsabilidade, o agente; senão a transferência, o empréstimo ou a baixa.",
+            "De responsabilidade, ou da carga de quem saiu, o agente; senão a transferência, o empréstimo ou a baixa.",
         ),
     ]
     substitui: Annotated[

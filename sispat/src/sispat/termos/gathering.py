@@ -58,6 +58,34 @@ async def _of_custody(ctx: Context, id_: UUID) -> Source:
 
 
 async def _of_transfer(ctx: Context, id_: UUID) -> Source:
+    agente = await sql.agente(ctx.conn, ctx.access.setores, id_)
+    return await (_of_movement(ctx, id_) if agente is None else _of_leaving(ctx, agente))
+
+
+async def _of_leaving(ctx: Context, agente: Mapping[str, Any]) -> Source:
+    """Everything that an agente who leaves handed over at once: one termo, both names."""
+    bens = await sql.bens_passados(ctx.conn, agente["id"])
+    if not bens:
+        raise InvalidData({"assunto_id": _("Esta pessoa não passou a sua carga a ninguém.")})
+    if any(not ctx.access.reaches(bem.setor_id) for bem in bens):
+        raise InvalidData(
+            {"assunto_id": _("Parte da carga desta pessoa está em outros setores: a gestão emite o termo.")}
+        )
+    with i18n.using("pt-BR"):
+        facts = [
+            (_("Motivo"), await sql.motivo_da_saida(ctx.conn, agente["id"])),
+            (_("Setor"), agente["setor"]),
+        ]
+        people = [
+            Person(_("Entrega"), agente["nome"], detail_of(agente), agente_id=agente["id"]),
+            *await _agentes(ctx, _("Recebe"), [bem.para_id for bem in bens]),
+        ]
+    return Source(
+        TipoDeTermo.TRANSFERENCIA, agente["id"], agente["setor_id"], bens, facts, people, agente_id=bens[0].para_id
+    )
+
+
+async def _of_movement(ctx: Context, id_: UUID) -> Source:
     found = await _movement(ctx, "transferencia", _("A transferência"), id_)
     bens = await sql.bens_da_transferencia(ctx.conn, id_)
     if not bens:

@@ -26,7 +26,7 @@ from sispat.termos.content import title_of
 from sispat.termos.documents import ListaDosTermos, ParteDoTermo, Termo
 from sispat.termos.fields import TERMO, AnulacaoDeTermo, AssinaturaDeTermo, ListaDeTermos, NovoTermo
 from sispat.termos.listing import ListPage
-from sispat.termos.rules import EstadoDoTermo, TipoDeTermo
+from sispat.termos.rules import EstadoDoTermo
 from sispat.termos.screens import Anulacao, Emissao, city_of
 from sispat.ui.fields import FormField
 from sispat.ui.forms import form
@@ -159,16 +159,12 @@ async def card_page(ctx: RequestContext, id_: UUID) -> Reply:
 async def _card(ctx: RequestContext, id_: UUID, status: int = 200, error: str = "") -> Reply:
     stored = _named(await actions.obter(ctx, id_))
     parties = await actions.partes(ctx, id_)
-    subjects = {
-        TipoDeTermo.RESPONSABILIDADE: "/agentes", TipoDeTermo.TRANSFERENCIA: "/transferencias",
-        TipoDeTermo.EMPRESTIMO: "/emprestimos", TipoDeTermo.BAIXA: "/baixas",
-    }  # fmt: skip
     counts = stored["estado"] == EstadoDoTermo.VIGENTE
     waiting = counts and any(each.minha and each.assinada_em is None for each in parties)
     return page(
         "termos/ficha.html", status,
         stored=stored, parties=parties, error=error, states=EstadoDoTermo.labels(), counts=counts,
-        subject=f"{subjects[TipoDeTermo(stored['tipo'])]}/{stored['assunto_id']}", fields=TERMO.fields,
+        subject=await actions.pagina_do_assunto(ctx, stored), fields=TERMO.fields,
         waiting=waiting and ctx.service.settings.click_signing,
         documents=await documents_of(ctx, "termo", id_),
         entries=await readable(ctx, await actions.historico(ctx, id_)),

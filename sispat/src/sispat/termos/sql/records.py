@@ -17,8 +17,8 @@ from psycopg.types.json import Jsonb
 from sispat.kernel.pdf import Arms
 
 __all__ = [
-    "Impresso", "Parte", "Termo", "anular", "assinar", "confirmar", "esperando", "gravar_via", "inserir", "ler", "listar",
-    "nomes", "para_imprimir", "partes", "proximo_numero", "substituir", "travar", "travar_vigente", "vias",
+    "Impresso", "Parte", "Termo", "anular", "assinar", "confirmar", "de_agente", "esperando", "gravar_via", "inserir", "ler",
+    "listar", "nomes", "para_imprimir", "partes", "proximo_numero", "substituir", "travar", "travar_vigente", "vias",
 ]  # fmt: skip
 
 _REACH = "(%(setores)s::uuid[] is null or t.setor_id = any(%(setores)s) or t.origem_id = any(%(setores)s))"
@@ -124,6 +124,12 @@ async def inserir(
             [{**parte, "termo_id": id_, "posicao": place} for place, parte in enumerate(partes, 1)],
         )
     return id_
+
+
+async def de_agente(conn: AsyncConnection[Any], assunto_id: UUID) -> bool:
+    """Whether what a termo was made of is an agente."""
+    row = await (await conn.execute("select exists (select from agente where id = %s)", [assunto_id])).fetchone()
+    return bool(row and row[0])
 
 
 async def travar_vigente(conn: AsyncConnection[Any], tipo: str, assunto_id: UUID) -> Termo | None:

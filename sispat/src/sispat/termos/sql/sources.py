@@ -14,8 +14,8 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 
 __all__ = [
-    "Bem", "agente", "agentes", "bens_da_baixa", "bens_da_carga", "bens_da_transferencia", "bens_do_emprestimo", "movimento",
-    "nome_do_setor", "usuario",
+    "Bem", "agente", "agentes", "bens_da_baixa", "bens_da_carga", "bens_da_transferencia", "bens_do_emprestimo",
+    "bens_passados", "motivo_da_saida", "movimento", "nome_do_setor", "usuario",
 ]  # fmt: skip
 
 
@@ -65,6 +65,27 @@ async def bens_da_transferencia(conn: AsyncConnection[Any], id_: UUID) -> list[B
     return await _bens(conn, sql, {"id": id_})
 
 
+async def bens_passados(conn: AsyncConnection[Any], agente_id: UUID) -> list[Bem]:
+    """What an agente who left handed over at once, the last time, as the audit says it."""
+    sql = f"""with left_ as (select requisicao, em from evento where entidade = 'agente' and entidade_id = %(id)s
+                               and acao = 'passar_carga' order by id desc limit 1)
+              select {_COLUMNS}, null::uuid as movimento_id, (e.antes ->> 'agente_id')::uuid as de_id,
+                     (e.depois ->> 'agente_id')::uuid as para_id
+              from left_ join evento e on e.requisicao = left_.requisicao and e.em = left_.em
+              join patrimonio p on p.id = e.entidade_id {_JOINS}
+              where e.entidade = 'patrimonio' and e.acao = 'passar_carga' and e.antes ->> 'agente_id' = %(id)s::text
+              order by p.numero"""
+    return await _bens(conn, sql, {"id": agente_id})
+
+
+async def motivo_da_saida(conn: AsyncConnection[Any], agente_id: UUID) -> str:
+    """Why an agente handed everything over, the last time; empty where they never did."""
+    sql = """select depois ->> 'motivo' from evento where entidade = 'agente' and entidade_id = %s and acao = 'passar_carga'
+             order by id desc limit 1"""
+    row = await (await conn.execute(sql, [agente_id])).fetchone()
+    return str(row[0]) if row else ""
+
+
 # Loans and write-offs that were made together, in one transaction of one person and with the same words, are one paper.
 _TOGETHER = {
     "emprestimo": ("registrado_por", "agente_id", "tomador", "tomador_doc", "saida", "previsao", "finalidade"),
@@ -82,13 +103,19 @@ _TOGETHER = {
 }
 
 
+# How far apart their numbers may lie: 2,000 at most are made at once, beside what others make meanwhile. There is an index of
+# the numbers, and none of the moments.
+_SPAN = 20_000
+
+
 async def _bens_made_together(
     conn: AsyncConnection[Any], table: str, setores: Sequence[UUID] | None, id_: UUID, still: str
 ) -> list[Bem]:
     same = " and ".join(f"m.{column} is not distinct from o.{column}" for column in _TOGETHER[table])
     to = "m.agente_id" if table == "emprestimo" else "null::uuid"
     sql = f"""select {_COLUMNS}, m.id as movimento_id, p.agente_id as de_id, {to} as para_id
-              from {table} o join {table} m on m.criado_em = o.criado_em and {same}
+              from {table} o join {table} m on m.numero between o.numero - {_SPAN} and o.numero + {_SPAN}
+                                           and m.criado_em = o.criado_em and {same}
               join patrimonio p on p.id = m.patrimonio_id {_JOINS}
               where o.id = %(id)s and {still} and (%(setores)s::uuid[] is null or m.setor_id = any(%(setores)s))
               order by p.numero"""
