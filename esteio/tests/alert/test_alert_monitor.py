@@ -242,7 +242,10 @@ def test_a_clock_that_leaps_by_an_hour_tells_nothing_and_an_outage_around_it_onc
     [incident] = alerts.incidents()
     assert incident.down == pytest.approx(60, abs=8)
     assert not incident.open
-    assert alerts.ledger().over(1e9, host.clock.time()).down == pytest.approx(60, abs=8)
+    now = host.clock.time()
+    assert alerts.ledger().over(1e9, now).down == pytest.approx(60, abs=8)
+    assert alerts.between(0, now + 1e6).down == alerts.ledger().over(1e9, now).down, "the hours say the same"
+    assert alerts.ledger().over(60.0, now).down == 0, "what was counted by the wrong clock grows old with the right one"
 
 
 def test_uptime_of_a_year_counts_intervals_of_90_days_and_the_days_before_them(tmp_path: Path) -> None:

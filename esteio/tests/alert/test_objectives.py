@@ -88,8 +88,6 @@ def test_minutes_that_are_older_than_what_is_kept_are_forgotten_and_the_sums_sta
         ledger.add(Minute(START + 60 * minute, 1))
     assert ledger.over(30 * 60, START + 60 * 3999).requests == 31
     assert 60 <= ledger.over(DAY * 30, START + 60 * 3999).requests <= 60 + 1440
-    ledger.add(Minute(START, 5))  # a clock that was set back: counted in the newest minute
-    assert ledger.over(60, START + 60 * 3999).requests == 1 + 1 + 5
 
 
 def filled(*minutes: tuple[int, int], each: float = 60.0, down: float = 0.0) -> Ledger:
@@ -200,8 +198,8 @@ def test_the_ledger_sums_by_minutes_and_forgets_what_is_old() -> None:
     assert Ledger.__init__.__kwdefaults__ == {"keep": 31 * 86_400.0}
     assert Tally(4.0, 1.0).ratio == 0.25
     ledger = Ledger(keep=600.0)
-    assert ledger.add(Minute(START + 59, 1, 1, 1, 1.0, 1.0)) == Minute(START, 1, 1, 1, 1.0, 1.0)
-    assert ledger.add(Minute(START, 1, 0, 1, 1.0)) == Minute(START, 2, 1, 2, 2.0, 1.0), "the same minute"
+    assert ledger.add(Minute(START + 59, 1, 1, 1, 1.0, 1.0)) == [Minute(START, 1, 1, 1, 1.0, 1.0)]
+    assert ledger.add(Minute(START, 1, 0, 1, 1.0)) == [Minute(START, 2, 1, 2, 2.0, 1.0)], "the same minute"
     ledger.add(Minute(START + 61, 5, 4, 3, 2.0, 1.0))
     assert ledger.over(60.0, START + 120) == Minute(START + 60, 5, 4, 3, 2.0, 1.0)
     assert ledger.over(61.0, START + 120) == Minute(START + 59, 7, 5, 5, 4.0, 2.0)
@@ -210,6 +208,17 @@ def test_the_ledger_sums_by_minutes_and_forgets_what_is_old() -> None:
     assert ledger.over(1e9, START).requests == 7 + 1448
     ledger.add(Minute(START + 60 * 1450, 1))
     assert ledger.over(1e9, START).requests == 10
+
+
+def test_what_was_counted_by_a_clock_that_was_set_back_is_moved_to_just_before() -> None:
+    ledger = Ledger([Minute(START, 1), Minute(START + 60, 2), Minute(START + 3600, 4, 4), Minute(START + 3720, 8)])
+    changed = ledger.add(Minute(START + 150, 16))
+    assert changed == [Minute(START, 5, 4), Minute(START + 120, 24)], "two minutes apart, as they were"
+    assert [ledger.over(60.0 * back, START + 180).requests for back in (1, 2, 3)] == [24, 26, 31]
+    assert ledger.over(1e9, START).failed == 4
+    assert ledger.add(Minute(START + 180, 32)) == [Minute(START + 180, 32)]
+    assert ledger.add(Minute(START + 119, 64)) == [Minute(START, 29, 4), Minute(START + 60, 98)], "two minutes back"
+    assert ledger.over(1e9, START).requests == 127
 
 
 def test_of_an_outage_that_explains_the_burn_nobody_is_told_twice() -> None:

@@ -199,8 +199,9 @@ class AlertMonitor:
         minute = self._requests(reading, now)
         if report is not None and passed is not None and not closed:
             minute = replace(minute, seen=passed, down=passed if self._failing(report) else 0.0)
-        whole = self._ledger.add(minute)
-        self._unwritten[whole.at] = whole
+        changed = {each.at: each for each in self._ledger.add(minute)}
+        # What is after them is of a clock that was set back since, and was moved to before it.
+        self._unwritten = {at: each for at, each in self._unwritten.items() if at < max(changed)} | changed
         results = report.results if report is not None else {}
         return View(
             now, results, reading.workers, reading.families, self._ledger, self._happened, self._watched.problems()

@@ -33,7 +33,7 @@ _MOST_BACKUPS = 10_000
 _HOURS_OF_MINUTES = """
 insert or replace into hour
     select at / 3600 * 3600 as hour, sum(requests), sum(failed), sum(slow), sum(seen), sum(down) from minute
-    where at >= coalesce((select max(at) from hour), 0) group by hour
+    where at >= min(coalesce((select max(at) from hour), 0), ? / 3600 * 3600) group by hour
 """
 _logger = logging.getLogger("esteio.alert")
 _outage = OutageLog(_logger)
@@ -154,11 +154,14 @@ class AlertStore:
 
 
 def _write_minutes(connection: sqlite3.Connection, minutes: Iterable[Minute]) -> None:
-    rows = [(m.at, m.requests, m.failed, m.slow, m.seen, m.down) for m in minutes]
+    rows = sorted((m.at, m.requests, m.failed, m.slow, m.seen, m.down) for m in minutes)
     if rows:
         connection.executemany("insert or replace into minute values (?, ?, ?, ?, ?, ?)", rows)
-        connection.execute("delete from minute where at < ?", [rows[-1][0] - _KEEP_MINUTES])
-        connection.execute(_HOURS_OF_MINUTES)
+        newest = rows[-1][0]
+        for table in ("minute", "hour"):  # of a clock that was set back since: the ledger has moved them
+            connection.execute(f"delete from {table} where at > ?", [newest])  # noqa: S608 - our own names
+        connection.execute("delete from minute where at < ?", [newest - _KEEP_MINUTES])
+        connection.execute(_HOURS_OF_MINUTES, [rows[0][0]])
         connection.execute(
             "delete from incident where number <= (select max(number) from incident) - ?", [_MOST_INCIDENTS]
         )

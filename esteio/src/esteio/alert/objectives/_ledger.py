@@ -5,9 +5,9 @@ Promises: the sum over any window is exact to the minute, in logarithmic time; w
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 __all__ = ["Ledger", "Minute", "Sums", "Tally"]
@@ -71,18 +71,20 @@ class Ledger:
         for minute in minutes:
             self.add(minute)
 
-    def add(self, minute: Minute) -> Minute:
-        """Add to the minute of `minute.at`, or to the newest where that is later; the whole of that minute."""
+    def add(self, minute: Minute) -> list[Minute]:
+        """Add to the minute of `minute.at`; the minutes that this changed, the whole of each, in order."""
         at = minute.at - minute.at % _MINUTE
-        if self._at and at <= self._at[-1]:
+        changed = self._set_back(at) if self._at and at < self._at[-1] else []
+        if self._at and at == self._at[-1]:
             self._sums.pop()
+            self._at.pop()
             minute = self._minutes.pop().plus(minute)
-            at = self._at.pop()
+            changed = changed[:-1]
         minute = Minute(at, minute.requests, minute.failed, minute.slow, minute.seen, minute.down)
         self._append(minute)
         if len(self._at) > self._most + _TRIM:
-            self._trim()
-        return minute
+            self._rebuild(self._minutes[-self._most :])
+        return [*changed, minute]
 
     def over(self, seconds: float, now: float) -> Minute:
         """The sum over the last `seconds`; the minute in which they begin counts whole."""
@@ -98,8 +100,20 @@ class Ledger:
         self._at.append(minute.at)
         self._sums.append(self._sums[-1].plus(minute))
 
-    def _trim(self) -> None:
-        kept = self._minutes[-self._most :]
+    def _set_back(self, at: int) -> list[Minute]:
+        """The clock was set back to `at`: the minutes after it are the last that passed, and are moved to end there.
+
+        Left where they are they would be in every window until the clock is there again.
+        """
+        shift, first = self._at[-1] - at, bisect_right(self._at, at)
+        minutes = {each.at: each for each in self._minutes[:first]}
+        moved = [replace(each, at=each.at - shift) for each in self._minutes[first:]]
+        for each in moved:
+            minutes[each.at] = minutes[each.at].plus(each) if each.at in minutes else each
+        self._rebuild([minutes[key] for key in sorted(minutes)])
+        return [minutes[each.at] for each in moved]
+
+    def _rebuild(self, minutes: Iterable[Minute]) -> None:
         self._minutes, self._at, self._sums = [], [], [Minute(0)]
-        for minute in kept:
+        for minute in minutes:
             self._append(minute)
