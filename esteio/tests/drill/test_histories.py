@@ -88,7 +88,7 @@ def _prepare(server: PostgresServer) -> None:
 
 @pytest.mark.fault
 @pytest.mark.untimed
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(120 + 10 * ROUNDS)
 async def test_what_clients_of_the_pool_see_under_random_faults_is_what_one_server_without_faults_says(capsys) -> None:
     rng = random.Random(int(os.environ.get("ESTEIO_SEED", "5")))
     server = PostgresServer(settings={"wal_writer_delay": "10s"})

@@ -31,9 +31,8 @@ from esteio.testing.postgres import PostgresServer
 from sispat.demo import populate
 from sispat.kernel.schema import migrate
 
-pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(7200)]
-
 KILLS = int(os.environ.get("SISPAT_KILLS", "4"))
+pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(300 + 30 * KILLS)]
 WITHIN = float(os.environ.get("ESTEIO_HISTORY_SECONDS", "inf"))
 MOVED = 30  # assets of the bank
 REFUSED = {409, 412, 503}  # and nothing was saved, unless the code says that nobody knows
