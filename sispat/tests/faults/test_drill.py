@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
-from processos import por_dentro
+from processos import ambiente, por_dentro
 
 from sispat.drill.faults import FAULTS, SHORT
 
@@ -14,6 +21,45 @@ pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(600)]
 
 BUSY = {"load-stalled", "load-not-offered", "unwell-before"}
 """Reasons for which the machine may be to blame; all others are the service's or the drill's."""
+
+
+def running(place: str) -> list[psutil.Process]:
+    """What belongs to a drill below `place`, which is in the command line of some, in the environment of others."""
+    found = []
+    for each in psutil.process_iter(["cmdline", "environ", "status"]):
+        words = " ".join(each.info["cmdline"] or ())
+        data = (each.info["environ"] or {}).get("SISPAT_DATA_DIR", "")
+        if each.info["status"] != psutil.STATUS_ZOMBIE and (place in words or data.startswith(place)):
+            found.append(each)
+    return found
+
+
+@contextmanager
+def started(place: str, output: Path) -> Iterator[subprocess.Popen[str]]:
+    """A drill as a process of its own, whose folder is below `place`."""
+    options = ("--rounds", "100", "--size", "300", "--load", "10", "--output", str(output))
+    command = [sys.executable, "-m", "sispat", "drill", "worker-killed", *options]
+    with subprocess.Popen(command, env=ambiente(TMPDIR=place), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_drill_that_is_ended_while_it_starts_or_breaks_leaves_nothing_running(tmp_path) -> None:
+    with tempfile.TemporaryDirectory(prefix="d-") as place:  # short: the path of a socket has 107 characters
+        Path(place).chmod(0o711)
+        for number, when, code in ((signal.SIGINT, "iniciado", 130), (signal.SIGTERM, "worker-killed ", 143)):
+            with started(place, tmp_path) as process:
+                assert process.stdout is not None
+                next(line for line in process.stdout if when in line)
+                assert running(place) or number == signal.SIGINT
+                process.send_signal(number)
+                process.stdout.read()
+                assert process.wait(120) == code
+            assert not running(place)
+            assert not list(Path(place).iterdir())
+    assert json.loads((tmp_path / "drill.json").read_text())["faults"], "what is known by then is written"
 
 
 def test_eight_faults_lose_no_acknowledged_write_take_effect_and_are_reported(tmp_path, capsys) -> None:
@@ -31,10 +77,7 @@ def test_eight_faults_lose_no_acknowledged_write_take_effect_and_are_reported(tm
     assert {share["name"] for share in told["prediction"]["shares"]} >= {"power"}
     html = (tmp_path / "drill.html").read_text("utf-8")
     assert html.count("<svg") == len(SHORT)
-    left = [
-        each for each in psutil.process_iter(["cmdline"]) if "sispat-drill-" in " ".join(each.info["cmdline"] or ())
-    ]
-    assert not left, "nothing of it runs on"
+    assert not running("/sispat-drill-"), "nothing of it runs on"
 
 
 def test_an_unknown_fault_is_named_beside_those_that_are_known_and_nothing_is_started() -> None:
@@ -52,3 +95,24 @@ def test_rates_that_cannot_be_used_are_refused_before_anything_is_started(tmp_pa
     refused = por_dentro("drill", "--rates", str(file), "--output", str(tmp_path / "out"))
     assert refused.returncode == 1
     assert "yearly = 'often'" in refused.stderr
+
+
+def test_two_drills_are_compared_fault_by_fault(tmp_path) -> None:
+    def file(name: str, mttr: float) -> Path:
+        (tmp_path / name).mkdir()
+        faults = [
+            {"name": "reload", "valid": True, "mttr_s": 0.0, "lost": 0},
+            {"name": "postgres-killed", "valid": True, "mttr_s": mttr, "lost": 10},
+        ]
+        (tmp_path / name / "drill.json").write_text(json.dumps({"faults": faults}))
+        return tmp_path / name
+
+    first, near, far = file("first", 2.0), file("near", 2.3), file("far", 4.0)
+    same = por_dentro("drill", "--output", str(near), "--compare", str(first / "drill.json"))
+    assert same.returncode == 0
+    assert "2 de 2" in same.stdout
+    other = por_dentro("drill", "--output", str(far), "--compare", str(first / "drill.json"))
+    assert other.returncode == 1
+    assert "postgres-killed" in other.stdout
+    none = por_dentro("drill", "--output", str(tmp_path / "none"), "--compare", str(first / "drill.json"))
+    assert none.returncode == 1

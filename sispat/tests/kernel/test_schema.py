@@ -9,10 +9,11 @@ import psycopg
 import pytest
 
 from esteio.postgres import Database, Dsn
-from sispat.app import SLICES
-from sispat.http.service import DATABASE_ROLE
+from sispat.app import SLICES, create_app
+from sispat.http.service import DATABASE_ROLE, MigrationUnsuccessful
 from sispat.http.slices import Site
 from sispat.kernel import schema
+from sispat.settings import Settings
 
 
 @pytest.fixture
@@ -180,3 +181,13 @@ def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_k
         if re.match(r"(transferencia|emprestimo|manutencao|baixa)_(numero|origem|patrimonio|setor|\w+_por)_", n)
     }
     assert so_o_banco_sabe <= set(Site(SLICES).constraints)
+
+
+async def test_a_program_whose_migration_fails_serves_nobody(cidade, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "expected_version", lambda: "9999")
+    # Where the migration, a process of its own, finds nobody.
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none?connect_timeout=2")
+    app = create_app(Settings(database_url=cidade, cep_url=None))
+    with pytest.raises(MigrationUnsuccessful, match="não atende"):
+        async with app.router.lifespan_context(app):
+            pass

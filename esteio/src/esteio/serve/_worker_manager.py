@@ -266,6 +266,7 @@ class WorkerManager:
         candidate.role = Role.MEMBER
         slot.member = candidate.number
         slot.failures = 0
+        slot.heavy_again_at = 0.0  # its memory is its own
         roll.candidate = None
         if old is not None:
             self._note(WorkerReplaced(slot.name, old_pid=old.pid, pid=candidate.pid))

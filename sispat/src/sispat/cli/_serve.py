@@ -234,6 +234,8 @@ def _supervisor(
             log_config=logs.dict_config(settings.log_level, settings.log_format),
         ),
         timeouts=Timeouts(
+            startup=settings.start_timeout,
+            ready=settings.start_timeout,
             healthcheck=settings.worker_timeout,
             graceful_shutdown=settings.graceful_timeout,
             drain_delay=settings.drain_delay,

@@ -60,6 +60,11 @@ def drill(
     rates: Annotated[
         Path, typer.Option("--rates", help=_("Quantas vezes por ano cada falha acontece, em TOML."))
     ] = _RATES,
+    load: Annotated[int, typer.Option("--load", min=10, max=1000, help=_("Quantos pedidos por segundo."))] = 100,
+    compare_with: Annotated[
+        Path | None,
+        typer.Option("--compare", help=_("Só compara o último simulado com este drill.json; saída 1 se algo mudou.")),
+    ] = None,
     list_faults: Annotated[bool, typer.Option("--list", help=_("Mostra as falhas, e não faz nada."))] = False,
 ) -> None:
     """Break a SISPAT of its own under load: what is lost, for how long, and what a year would be."""
@@ -70,6 +75,8 @@ def drill(
         for fault in FAULTS:
             typer.echo(f"{fault.name:<20} {fault.title}")
         return
+    if compare_with is not None:
+        raise typer.Exit(_compared(output / "drill.json", compare_with))
     names = list(SHORT) if short and not faults else list(faults or [fault.name for fault in FAULTS])
     known = {fault.name: fault for fault in FAULTS}
     if unknown := [name for name in names if name not in known]:
@@ -78,7 +85,7 @@ def drill(
     yearly = read_rates(rates)
     made = _Reports([known[name] for name in names], 1 if short else rounds, yearly, output)
     try:
-        asyncio.run(_drill(made, size))
+        asyncio.run(_drill(made, size, load))
     except asyncio.CancelledError:  # SIGTERM: as Ctrl-C, everything is healed, ended and written by now
         raise typer.Exit(_TERMINATED) from None
     finally:
@@ -87,7 +94,7 @@ def drill(
     raise typer.Exit(made.exit_code())
 
 
-async def _drill(made: _Reports, size: int) -> None:
+async def _drill(made: _Reports, size: int, load: int) -> None:
     from sispat.drill.faults import OWN_SURROUNDINGS
 
     me = asyncio.current_task()
@@ -97,7 +104,7 @@ async def _drill(made: _Reports, size: int) -> None:
         faults = [fault for fault in made.faults if (fault.name in OWN_SURROUNDINGS) is apart]
         if faults:
             async with AsyncExitStack() as stack:
-                await _drill_one_service(made, await _city(stack, size, apart=apart), faults)
+                await _drill_one_service(made, await _city(stack, size, load, apart=apart), faults)
 
 
 async def _drill_one_service(made: _Reports, city: City, faults: Sequence[Fault[City]]) -> None:
@@ -110,7 +117,7 @@ async def _drill_one_service(made: _Reports, city: City, faults: Sequence[Fault[
         made.add(run)
 
 
-async def _city(stack: AsyncExitStack, size: int, *, apart: bool) -> City:
+async def _city(stack: AsyncExitStack, size: int, load: int, *, apart: bool) -> City:
     """A service that is ready, and its people; with `apart` it has surroundings of its own, as far as this machine lets it."""
     from sispat.drill.load import City
     from sispat.drill.outside import AlertReceiver, FakeNames, FakeViacep
@@ -132,7 +139,8 @@ async def _city(stack: AsyncExitStack, size: int, *, apart: bool) -> City:
     if (limits := redis or sentinels) is not None:
         surroundings["REDIS_URL"] = limits.url
     service = await stack.enter_async_context(DrilledService(size=size, environment=surroundings, etc=etc))
-    return await stack.enter_async_context(City(service, viacep, alerts, redis, sentinels=sentinels, names=names))
+    city = City(service, viacep, alerts, redis, sentinels=sentinels, names=names, load=load)
+    return await stack.enter_async_context(city)
 
 
 def _redis(stack: AsyncExitStack) -> RedisServer | None:
@@ -210,15 +218,7 @@ class _Reports:
         html = page(told, moved, gettext=lambda text: words.get(text, text), language=language())
         (self._output / "drill.html").write_text(html, "utf-8")
         _show_year(told["prediction"])
-        for name, before, now in moved:
-            typer.echo(
-                _(
-                    "Mudou desde o último: %(name)s, MTTR %(before)s → %(now)s",
-                    name=name,
-                    before=_s(before),
-                    now=_s(now),
-                )
-            )
+        _show_moved(moved)
         typer.echo(_("Relatório: %(file)s", file=self._output / "drill.html"))
 
     def _report(self) -> Report:
@@ -274,6 +274,28 @@ def _show_year(prediction: Mapping[str, Any]) -> None:
         )
     if prediction["left_out"]:
         typer.echo(f"  {_('Fora destes números, porque nada diz quanto duram')}: {', '.join(prediction['left_out'])}")
+
+
+def _show_moved(moved: Sequence[tuple[str, float | None, float | None]]) -> None:
+    for name, before, now in moved:
+        told = _("Mudou desde o último: %(name)s, MTTR %(before)s → %(now)s", name=name, before=_s(before), now=_s(now))
+        typer.echo(told)
+
+
+def _compared(newest: Path, other: Path) -> int:
+    """Say what differs by more than a fifth between two drills; 1 where something does, or one of them is none."""
+    from esteio.drill import compare
+
+    now, before = _read(newest), _read(other)
+    for file, told in ((newest, now), (other, before)):
+        if not told.get("faults"):
+            typer.echo(_("%(file)s não é o drill.json de um simulado.", file=file), err=True)
+            return 1
+    moved = compare(now, before)
+    _show_moved(moved)
+    both = {fault["name"] for fault in now["faults"]} & {fault["name"] for fault in before["faults"]}
+    typer.echo(_("%(same)s de %(both)s falhas iguais, até um quinto.", same=len(both) - len(moved), both=len(both)))
+    return 1 if moved else 0
 
 
 def _read(file: Path) -> Mapping[str, Any]:

@@ -44,12 +44,14 @@ class City:
         *,
         sentinels: SentinelTrio | None = None,
         names: FakeNames | None = None,
+        load: int = 100,
     ) -> None:
         self.service = service
         self.viacep = viacep
         self.redis = redis
         self.sentinels = sentinels
         self.names = names
+        self._load = load
         self.ledger = Ledger()
         self.kept: dict[str, Any] = {}
         """What a fault has to remember until it is healed."""
@@ -92,12 +94,13 @@ class City:
     # -- the load
 
     def routes(self) -> Sequence[Route]:
-        """A hundred requests a second: a busy city hall's quarter of an hour, all the time."""
+        """A hundred requests a second are a busy city hall's quarter of an hour, all the time."""
+        each = self._load / 100
         return (
-            Route("list", 40, self._list),
-            Route("card", 40, self._read_card),
-            Route("create", 15, self._create, write=True),
-            Route("cep", 5, self._look_up),
+            Route("list", 40 * each, self._list),
+            Route("card", 40 * each, self._read_card),
+            Route("create", 15 * each, self._create, write=True),
+            Route("cep", 5 * each, self._look_up),
         )
 
     async def _list(self, number: int) -> None:

@@ -25,6 +25,7 @@ from typing import IO, Self
 import psutil
 
 from esteio.postgres import Dsn
+from esteio.system import atomic_write
 from sispat.drill.disks import SmallDisk
 from sispat.drill.surroundings import OwnEtc
 from sispat.kernel.errors import SispatError
@@ -36,7 +37,45 @@ RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
 _DATA_DISK, _BACKUP_DISK = 3 << 30, 2 << 30  # bytes, taken as they are written
 _MANY = "1000000/1min"  # one person does the work of a whole city hall; still counted, through Redis where there is one
-_SETTINGS = dict.fromkeys(("SISPAT_LIMIT_WRITE", "SISPAT_LIMIT_USER", "SISPAT_LIMIT_REPORT"), _MANY)
+_SETTINGS = dict.fromkeys(("SISPAT_LIMIT_WRITE", "SISPAT_LIMIT_USER", "SISPAT_LIMIT_REPORT"), _MANY) | {
+    "SISPAT_WORKER_MEMORY": "256MB",  # so that a leak need not be watched for long
+    "SISPAT_START_TIMEOUT": "30s",
+}
+_RELEASE = """import sys
+{package}
+if any("spawn_main" in word for word in sys.orig_argv):
+    import os, pathlib, signal, threading, time
+
+    def busy(*_):
+        pathlib.Path({place!r}, "hit-%d" % os.getpid()).touch()
+        while True:
+            pass
+
+    def leak():
+        kept = []
+        while True:
+            kept.append(os.urandom(2 ** 20) * 8)
+            time.sleep(0.2)
+
+    def leaking(*_):
+        pathlib.Path({place!r}, "hit-%d" % os.getpid()).touch()
+        threading.Thread(target=leak, daemon=True).start()
+
+    signal.signal(signal.SIGUSR1, busy)
+    signal.signal(signal.SIGUSR2, leaking)
+    {what}
+"""
+"""Workers that a signal makes busy for ever, or leak 40 MB a second: what a bug does, at a moment of ours."""
+# Not by sys.path: a worker takes over the supervisor's.
+_FOUND_IN = """import importlib.machinery
+
+class Release:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        return importlib.machinery.PathFinder.find_spec(name, [{package!r}]) if name == "sispat" else None
+
+sys.meta_path.insert(0, Release)
+"""
 _OF_THE_MACHINE = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "SISPAT_LANG")
 
 
@@ -75,8 +114,9 @@ class DrilledService:
         self.data = (self.data_disk.directory if self.etc is not None else self.place) / "dados"
         self.backups = (self.backup_disk.directory if self.etc is not None else self.place) / "copias"
         self.release = self.place / "release"
-        """Searched by Python before all else; a bad release is put here."""
+        """Searched by Python before all else; what each new process finds there is the release."""
         self.release.mkdir()
+        self.deploy()
         self._log: IO[bytes] = (self.place / "log.txt").open("ab")
         self.port = _free_port()
         self.address = f"http://127.0.0.1:{self.port}"
@@ -127,6 +167,13 @@ class DrilledService:
             stderr=self._log,
             start_new_session=True,
         )
+
+    def deploy(self, code: str = "", *, package: Path | None = None) -> None:
+        """What workers that are started from now on are: with `code` run first, or from another folder's package."""
+        found = _FOUND_IN.format(package=str(package)) if package is not None else ""
+        text = _RELEASE.format(package=found, what=code or "pass", place=str(self.release))
+        # Whole at each moment: processes are being started meanwhile.
+        atomic_write(self.release / "sitecustomize.py", text.encode())
 
     async def until_ready(self, seconds: float = _STARTS_WITHIN) -> None:
         """Wait until it serves with all its workers; `ServiceNotReady` after `seconds`."""

@@ -39,7 +39,7 @@ from sispat.kernel.sealing import Sealer
 from sispat.kernel.sessions import SessionLifetime
 from sispat.settings import Settings
 
-__all__ = ["DATABASE_ROLE", "NoDatabase", "Service", "service_of"]
+__all__ = ["DATABASE_ROLE", "MigrationUnsuccessful", "NoDatabase", "Service", "service_of"]
 
 _LONGEST_WAIT = 5.0  # seconds between two looks at a database that is not ready
 _CLEANUP_EVERY = 3600.0  # seconds
@@ -57,6 +57,22 @@ class NoDatabase(SispatError):
     def __init__(self) -> None:
         super().__init__(
             _("DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio.")
+        )
+
+
+class MigrationUnsuccessful(SispatError):
+    """The schema is older than this code needs, and `sispat migrate` ended with `status`."""
+
+    code = "migracao-sem-sucesso"
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        super().__init__(
+            _(
+                "O banco está numa versão anterior à deste programa, e a migração falhou (saída %(status)s). "
+                "Este processo não atende; se uma versão anterior está atendendo, ela continua.",
+                status=status,
+            )
         )
 
 
@@ -97,6 +113,8 @@ class Service:
     number_queue: asyncio.Lock = field(default_factory=asyncio.Lock)
     groups: dict[object, object] = field(default_factory=dict)
     """Of `http.group_commit`."""
+    _behind: asyncio.Event = field(default_factory=asyncio.Event)
+    _serving: bool = False
 
     @classmethod
     def build(cls, settings: Settings, slices: Sequence[Slice] = ()) -> Service:
@@ -153,8 +171,7 @@ class Service:
         await limit_store.start(self.limit_store)
         tasks = [asyncio.create_task(self._prepare()), asyncio.create_task(self._clean_up())]
         try:
-            # With the database there, ready before the first request; without it, serve and say so.
-            await asyncio.wait([tasks[0]], timeout=2.0)
+            await self._first_look(tasks[0])
             yield
         finally:
             for task in tasks:
@@ -165,6 +182,19 @@ class Service:
                     await resource.close()
             await limit_store.close(self.limit_store)
             await self.db.close()
+
+    async def _first_look(self, preparing: asyncio.Task[None]) -> None:
+        """With the database there, ready before the first request; without it, serve and say so.
+
+        With a schema that is too old, serve nobody: this code would read columns that are not there. Where its migration
+        fails, this process ends; a supervisor that was about to roll to it keeps the ones it has.
+        """
+        behind = asyncio.create_task(self._behind.wait())
+        await asyncio.wait([preparing, behind], timeout=2.0, return_when=asyncio.FIRST_COMPLETED)
+        behind.cancel()
+        if preparing.done() or self._behind.is_set():
+            await preparing
+        self._serving = True
 
     async def _prepare(self) -> None:
         wait = 0.2
@@ -185,6 +215,7 @@ class Service:
                 "o banco não está em dia, e só o dono das tabelas o migra: rode `sispat migrate` com o endereço dele"
             )
             return False
+        self._behind.set()
         # A process of its own: a worker never carries the migration tools in memory.
         migration = await asyncio.create_subprocess_exec(sys.executable, "-m", "sispat", "migrate")
         try:
@@ -192,6 +223,8 @@ class Service:
         except asyncio.CancelledError:
             migration.terminate()
             raise
+        if status and not self._serving:
+            raise MigrationUnsuccessful(status)
         if status:
             _logger.error("a migração falhou (saída %s); nova tentativa em instantes", status)
         return False  # look again

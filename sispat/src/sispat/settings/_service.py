@@ -94,6 +94,16 @@ class ServiceSettings(Group):
             unit=DURATION,
         ),
     ] = 10.0
+    start_timeout: Annotated[
+        Seconds,
+        Field(ge=5, le=3600),
+        Variable(
+            "SISPAT_START_TIMEOUT",
+            "Quanto um processo novo pode levar até atender, migração incluída; numa troca de versão, a anterior fica depois "
+            "disso.",
+            unit=DURATION,
+        ),
+    ] = 60.0
     worker_memory: Annotated[
         Annotated[int, Field(ge=128 * 1024**2, le=64 * 1024**3)] | None,
         BeforeValidator(read_size_or_no),

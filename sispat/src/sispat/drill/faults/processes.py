@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+from collections.abc import Awaitable, Callable
 
 import psutil
 
@@ -50,6 +51,18 @@ async def _freeze_worker(city: City) -> None:
     kill(city, _any_worker(city), by=signal.SIGSTOP)
 
 
+def _misbehave(by: signal.Signals) -> Callable[[City], Awaitable[None]]:
+    async def inject(city: City) -> None:
+        kill(city, _any_worker(city), by=by)
+
+    return inject
+
+
+async def _has_begun(city: City) -> bool:
+    """The worker has left word, and goes on."""
+    return all((city.service.release / f"hit-{process.pid}").exists() for process in city.kept["hit"])
+
+
 async def _kill_supervisor(city: City) -> None:
     kill(city, city.service.supervisor)
 
@@ -66,6 +79,20 @@ FAULTS: tuple[Fault[City], ...] = (
     Fault("worker-killed", lazy("Um processo que atende é morto"), _kill_worker, gone),
     Fault("workers-killed", lazy("Todos os processos que atendem são mortos"), _kill_workers, gone, patience=30),
     Fault("worker-frozen", lazy("Um processo que atende congela"), _freeze_worker, _frozen, patience=40),
+    Fault(
+        "worker-busy",
+        lazy("Um processo que atende entra num laço sem fim"),
+        _misbehave(signal.SIGUSR1),
+        _has_begun,
+        patience=40,
+    ),
+    Fault(
+        "worker-leaks",
+        lazy("Um processo que atende vaza memória até o limite"),
+        _misbehave(signal.SIGUSR2),
+        gone,
+        patience=40,
+    ),
     Fault("operator-killed", lazy("O operador é morto"), _kill_operator, gone),
     Fault("receiver-killed", lazy("Quem recebe o log do banco é morto"), _kill_receiver, gone),
     Fault(
