@@ -59,6 +59,8 @@ def without(absent: set[str], code: str) -> subprocess.CompletedProcess[str]:
         ("import esteio.doctor.redis", "redis", "redis"),
         ("import esteio.web", "starlette", "web"),
         ("import esteio.cli", "typer", "cli"),
+        ("import esteio.watch", "httptools", "watch"),
+        ("import esteio.cron", "cronsim", "watch"),
         ("from esteio.web.database import connection; connection(None)", "fastapi", "fastapi"),
     ],
 )
@@ -116,6 +118,22 @@ def test_the_doctor_goes_on_without_the_extras_of_what_it_looks_at() -> None:
     for extra in ("postgres", "redis", "backup"):
         assert f'pip install "esteio[{extra}]" [NOT_SEEN]' in done.stdout, done.stderr
     assert "[VERSIONS]" in done.stdout
+
+
+def test_a_watcher_needs_neither_a_database_nor_backups(tmp_path: Path) -> None:
+    (tmp_path / "watch.toml").write_text(
+        f'[watch]\nname = "a"\ndirectory = "{tmp_path}"\n[[tcp]]\nname = "x"\naddress = "127.0.0.1:1"\n'
+        'retry = 0.5\n[[heartbeat]]\nname = "j"\nkey = "0123456789abcdef"\nschedule = "0 2 * * *"\n'
+        '[[dns]]\nname = "d"\nquery = "nothing.invalid"\nserver = "127.0.0.1:1"\ntimeout = 0.1\nretry = 0.5\n'
+    )
+    absent = EVERYTHING - {"apprise", "cronsim", "httptools", "rich", "starlette", "typer", "uvicorn"}
+    code = (
+        f"import sys\nsys.argv = ['esteio', 'watch', 'run', '--once', '--config', {str(tmp_path / 'watch.toml')!r}]\n"
+    )
+    code += "from esteio.__main__ import main\nmain()"
+    done = without(absent | {"fastapi", "psutil", "uvloop"}, code)
+    assert done.returncode == 1, done.stderr
+    assert "the connection was refused" in done.stdout
 
 
 def test_an_error_of_another_kind_stays_what_it_is() -> None:
