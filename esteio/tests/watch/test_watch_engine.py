@@ -387,21 +387,23 @@ def test_a_job_is_not_missing_that_could_not_reach_a_watcher_that_was_cut_off(tm
         given = config(tmp_path, probe("web"), heartbeats=(job,))
         given = replace(given, group=replace(given.group, anchors=(("127.0.0.1", 1),)))
         with engine_of(given, world) as engine:
-            anchors, engine._anchors = engine._anchors, []
+            anchors, engine._anchors, engine._anchored = engine._anchors, [], [True]
             await engine.receive(engine.jobs["job"], Signal.SUCCESS, "")
             await clock.sleep_async(1800)
             assert seen(engine) == {"web": UP, "job": UP}
-            engine._anchored, world.down = [False], {"web"}
+            engine._anchors, world.down = anchors, {"web"}  # the cable is pulled between two looks at the anchors
+            for _ in range(120):
+                await clock.sleep_async(0.5)
+                assert seen(engine)["web"] is not DOWN, "its anchors are asked before it is called down"
             await clock.sleep_async(2 * HOUR)
             assert engine.sight.isolated
             assert seen(engine) == {"web": UNKNOWN, "job": UNKNOWN}
-            engine._anchored, world.down = [True], set()
+            engine._anchors, engine._anchored, world.down = [], [True], set()
             await clock.sleep_async(60)
             assert seen(engine) == {"web": UP, "job": UNKNOWN}
             await clock.sleep_async(HOUR + 600)
             assert seen(engine) == {"web": UP, "job": DOWN}
         await ended(engine)
-        assert anchors
 
     virtual(main)
 

@@ -18,10 +18,10 @@ from zoneinfo import ZoneInfo
 
 from esteio.clock import SYSTEM, Clock
 from esteio.cron import Cron
-from esteio.health import Check, Status, checks
+from esteio.health import Check, Status
 from esteio.health._history import History, Observation
 from esteio.health.series import State
-from esteio.watch._config import Config, Maintenance, Peer, Probe
+from esteio.watch._config import Config, Maintenance, Peer, Probe, TcpProbe
 from esteio.watch._gaps import Gap, GapDetector
 from esteio.watch._heartbeat import Beat, Signal
 from esteio.watch._maintenance import Window, end_of_maintenance
@@ -40,7 +40,8 @@ _PUBLISH = 5.0  # seconds after which what did not change is published again
 _OBSERVE = (
     15.0  # seconds after which what did not change is written again: the history calls 60 s without a word unknown
 )
-_ANCHOR, _ANCHOR_SUSPECT, _ANCHOR_LIMIT = 30.0, 5.0, 3.0  # seconds between two looks at the anchors, and of one look
+# Seconds between two looks at the anchors, besides those when something is about to be called down; and of one look.
+_ANCHOR, _ANCHOR_ISOLATED, _ANCHOR_LIMIT = 30.0, 5.0, 3.0
 _UNNOTICED = 60.0  # seconds for which this watcher may have been cut off before it noticed
 _SPREAD = 5.0  # seconds over which the first looks are spread
 _JITTER = 0.05  # of an interval
@@ -83,9 +84,11 @@ class Engine:
         self.watchers = {peer.name: other_watcher(peer) for peer in config.peers}
         self._windows = [_window(each, config.watch.timezone) for each in config.maintenance]
         self._anchors = [
-            checks.tcp(host, port, name=f"{host}:{port}", timeout=_ANCHOR_LIMIT) for host, port in config.group.anchors
+            check_of(TcpProbe(name="anchor", address=each, timeout=_ANCHOR_LIMIT), clock)
+            for each in config.group.anchors
         ]
         self._anchored: list[bool] | None = None  # not looked yet
+        self._witnesses: asyncio.Task[None] | None = None
         self._isolated_since: float | None = None
         self._gaps = GapDetector(now, clock.monotonic())
         self._gap_count = 0
@@ -174,12 +177,26 @@ class Engine:
         self._notice_gap()
         if self._gap_count != gaps:
             return  # it says what was before the gap, or its time went by in it
+        if probed.would_be_down(result):
+            # Before anybody hears of it: the network of this machine may be what is down.
+            await self._ask_witnesses()
         was = probed.confirmed
         probed.answer(result)
         if probed.confirmed.suspect and not was.suspect:
             self._suspect(probed)
         if was.state is not probed.confirmed.state:
             self._publish()
+
+    async def _ask_witnesses(self) -> None:
+        """Ask anchors and other watchers now, once for all who wait for it."""
+        if not (self._anchors or self.watchers):
+            return
+        if self._witnesses is None or self._witnesses.done():
+            self._witnesses = asyncio.ensure_future(self._witnessed())
+        await asyncio.shield(self._witnesses)
+
+    async def _witnessed(self) -> None:
+        await asyncio.gather(self._ask_anchors(), *(self._question(each) for each in self.watchers.values()))
 
     def _suspect(self, probed: Probed) -> None:
         """Ask at once what may explain it, and who may see it too."""
@@ -220,8 +237,7 @@ class Engine:
     async def _look_at_anchors(self) -> None:
         while self._anchors:
             await self._ask_anchors()
-            suspect = self._isolated or any(each.confirmed.suspect for each in self.probes.values())
-            await self._clock.sleep_async(_ANCHOR_SUSPECT if suspect else _ANCHOR)
+            await self._clock.sleep_async(_ANCHOR_ISOLATED if self._isolated else _ANCHOR)
 
     async def _ask_anchors(self) -> None:
         results = await asyncio.gather(*(each.ask() for each in self._anchors))

@@ -44,6 +44,11 @@ class Probed:
         """Seconds from one look to the next."""
         return self.probe.retry if self.confirmed.suspect else self.probe.interval
 
+    def would_be_down(self, result: Result) -> bool:
+        """Whether this answer confirms that it is down, and it was not."""
+        after = confirm(self.confirmed, _STATES[result.status], self.rule)
+        return after.state is State.DOWN is not self.confirmed.state
+
     def answer(self, result: Result) -> None:
         """Take an answer into account."""
         self.result = result
