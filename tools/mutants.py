@@ -60,6 +60,10 @@ TARGETS = {
     "objectives": Target(
         ("esteio/alert/objectives/_burn.py", "esteio/alert/objectives/_ledger.py"), ("alert/test_objectives.py",)
     ),
+    "watch": Target(
+        tuple(f"esteio/watch/_{each}.py" for each in ("confirm", "quorum", "gaps", "maintenance", "heartbeat")),
+        ("watch/test_watch_decisions.py", "watch/test_watch_heartbeat.py"),
+    ),
     "recovery": Target(("esteio/backup/restore/_plan.py",), ("backup/test_physical_log.py",)),
 }
 

@@ -52,6 +52,12 @@ def test_n_of_m_is_down_exactly_when_the_last_m_answers_hold_n_failures(answers:
     assert after(answers, rule).state is state
 
 
+def test_where_one_failure_is_enough_one_good_answer_is_too() -> None:
+    rule = Confirmation(1, 1, 1)
+    assert [after(answers, rule).state for answers in ("-", "-+", "-+-", "-~")] == [DOWN, UP, DOWN, DEGRADED]
+    assert after("-+", Confirmation(1, 1, 2)).state is DOWN
+
+
 def test_a_suspicion_is_what_contradicts_the_state() -> None:
     rule = Confirmation(3, 3, 2)
     assert [after(answers, rule).suspect for answers in ("", "+", "+-", "+---", "+---+")] == [
@@ -143,3 +149,7 @@ def test_a_suspended_machine_a_stopped_process_and_a_clock_that_leaps_are_gaps()
     assert looked(18_000.0, 18_000.0) == Gap(1e6, 1e6 + 18_000.0), "stopped"
     assert looked(3_601.0, 1.0) == Gap(1e6, 1e6 + 3_601.0), "set forward"
     assert looked(-3_599.0, 1.0) == Gap(1e6 - 3_599.0, 1e6 - 3_599.0), "set back"
+    assert looked(30.0, 30.0) is looked(31.0, 1.0) is looked(-29.0, 1.0) is None
+    assert looked(30.5, 30.5) == Gap(1e6, 1e6 + 30.5)
+    detector = GapDetector(0.0, 0.0)
+    assert [detector.look(seconds, seconds) for seconds in (25.0, 50.0, 75.0)] == [None] * 3, "from look to look"

@@ -40,6 +40,8 @@ def test_a_success_a_little_early_by_another_clock_is_that_of_the_moment_to_come
     early = heard("2026-03-10 01:59:20")
     assert judge(early, NIGHTLY, at("2026-03-10 12:00")).state is UP
     assert judge(early, NIGHTLY, at("2026-03-11 03:00")).state is DOWN
+    assert judge(heard("2026-03-10 01:59:00"), NIGHTLY, at("2026-03-10 12:00")).state is UP
+    assert judge(heard("2026-03-10 01:58:59"), NIGHTLY, at("2026-03-10 12:00")).state is DOWN
     much_earlier = heard("2026-03-10 01:30")
     assert judge(much_earlier, NIGHTLY, at("2026-03-10 03:00")).state is DOWN, "somebody ran it by hand"
     minutely = Schedule(grace=20.0, cron=Cron("* * * * *"))
@@ -50,6 +52,10 @@ def test_a_job_that_was_never_heard_of_is_unknown_and_down_when_its_first_moment
     new = Beat(at("2026-03-10 12:00"))
     assert judge(new, NIGHTLY, at("2026-03-11 02:59")).state is UNKNOWN
     assert judge(new, NIGHTLY, at("2026-03-11 03:00")).state is DOWN, "the schedule was never installed"
+    every = Beat(1000.0)
+    assert [judge(every, HOURLY, 1000.0 + HOUR + seconds).state for seconds in (-HOUR, 599.0, 600.0)] == [
+        UNKNOWN, UNKNOWN, DOWN,
+    ]  # fmt: skip
 
 
 def test_a_failure_is_down_at_once_with_its_text_until_the_next_success() -> None:
@@ -66,7 +72,11 @@ def test_a_failure_is_down_at_once_with_its_text_until_the_next_success() -> Non
 def test_a_run_that_starts_and_does_not_end_is_down_after_the_grace_and_never_later_than_a_missing_one() -> None:
     running = receive(heard("2026-03-10 02:10"), Signal.START, at("2026-03-10 20:00"))
     assert judge(running, NIGHTLY, at("2026-03-10 20:59")).state is UP
-    assert judge(running, NIGHTLY, at("2026-03-10 21:00")).state is DOWN
+    late = judge(running, NIGHTLY, at("2026-03-10 21:00"))
+    assert (late.state, late.reason) == (DOWN, "it started and did not end in time")
+    on_time = judge(receive(running, Signal.START, at("2026-03-11 02:00")), NIGHTLY, at("2026-03-11 03:00"))
+    assert (on_time.state, on_time.reason) == (DOWN, "it started and did not end in time")
+    assert receive(Beat(0.0, start=5.0), Signal.SUCCESS, 5.0).took == 0.0
     for minutes in range(0, 60, 5):  # one that begins again and again and never ends
         running = receive(running, Signal.START, at(f"2026-03-11 02:{minutes:02}"))
     assert judge(running, NIGHTLY, at("2026-03-11 03:00")).state is DOWN
@@ -111,6 +121,26 @@ def test_an_absence_that_touched_no_moment_excuses_nothing_and_one_that_was_miss
     assert judge(beat, NIGHTLY, at("2026-03-11 03:00")).state is DOWN
     missed = after_gap(beat, NIGHTLY, Gap(at("2026-03-11 09:00"), at("2026-03-11 14:00")))
     assert judge(missed, NIGHTLY, at("2026-03-11 14:00")).state is DOWN
+
+
+def test_a_job_that_may_have_come_a_little_early_while_nobody_listened_is_excused() -> None:
+    for end, state in (("01:59:30", UNKNOWN), ("01:59:00", UNKNOWN), ("01:58:59", DOWN)):
+        beat = after_gap(heard("2026-03-10 02:10"), NIGHTLY, Gap(at("2026-03-11 01:50"), at(f"2026-03-11 {end}")))
+        assert judge(beat, NIGHTLY, at("2026-03-11 03:00")).state is state, end
+
+
+def test_what_is_known_holds_until_its_grace_is_over_also_when_nobody_listened_in_it() -> None:
+    beat = after_gap(heard("2026-03-10 02:10"), NIGHTLY, Gap(at("2026-03-11 02:30"), at("2026-03-11 02:40")))
+    assert [judge(beat, NIGHTLY, at(f"2026-03-11 {moment}")).state for moment in ("02:45", "02:59", "03:00")] == [
+        UP, UP, UNKNOWN,
+    ]  # fmt: skip
+    at_its_end = after_gap(heard("2026-03-10 02:10"), NIGHTLY, Gap(at("2026-03-11 03:00"), at("2026-03-11 04:00")))
+    assert judge(at_its_end, NIGHTLY, at("2026-03-11 04:00")).state is UNKNOWN
+
+
+def test_a_job_that_was_first_known_in_a_future_that_was_taken_back_is_known_since_now() -> None:
+    assert after_gap(Beat(9000.0), HOURLY, Gap(5400.0, 5400.0)).since == 5400.0
+    assert after_gap(Beat(9000.0), HOURLY, Gap(9000.0, 20_000.0)).since == 9000.0
 
 
 def test_a_run_whose_end_may_have_come_while_nobody_listened_is_not_late() -> None:

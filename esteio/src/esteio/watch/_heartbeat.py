@@ -108,7 +108,7 @@ def judge(beat: Beat, schedule: Schedule, now: float) -> Judged:
     if beat.fail is not None:
         return Judged(State.DOWN, beat.text or "it said that it failed")
     missed = _wanted(beat, schedule) + schedule.grace
-    if beat.start is not None and beat.start + schedule.grace < missed:
+    if beat.start is not None and beat.start + schedule.grace <= missed:
         missed = beat.start + schedule.grace
         if now >= missed:
             return Judged(State.DOWN, "it started and did not end in time")
@@ -128,7 +128,7 @@ def _first(beat: Beat, schedule: Schedule) -> float:
 
 def _wanted(beat: Beat, schedule: Schedule) -> float:
     """The first moment whose success would have been heard."""
-    return _first(beat, schedule) if beat.excused is None else schedule.next(beat.excused)
+    return _first(beat, schedule) if beat.excused is None else schedule.expected(beat.excused)
 
 
 def _overlap(gap: Gap, begin: float, end: float) -> bool:
