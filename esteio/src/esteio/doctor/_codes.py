@@ -183,7 +183,7 @@ class FindingCode(Code):
     OUTSIDE_UNSEEN = (
         _UNKNOWN,
         "whether somebody outside watches this service is not known: nothing here can see it",
-        "let a service elsewhere (Uptime Kuma, Healthchecks, UptimeRobot) ask /api/health; then accept this finding",
+        "let another machine (esteio watch, Uptime Kuma, UptimeRobot) ask /api/health; then accept this finding",
     )
 
     TLS_NOT_ASKED = (

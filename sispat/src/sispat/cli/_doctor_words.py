@@ -199,7 +199,7 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
     "SOMEBODY_TOLD": ("{count} canais são avisados de como terminam as cópias", ""),
     "OUTSIDE_UNSEEN": (
         "não se sabe se alguém de fora vigia este serviço: daqui não se vê",
-        "deixe um serviço noutro lugar (Uptime Kuma, Healthchecks, UptimeRobot) consultar /api/health; depois, --accept",
+        "deixe outra máquina (esteio watch, Uptime Kuma, UptimeRobot) consultar /api/health; depois, --accept",
     ),
     "TLS_NOT_ASKED": (
         "nenhum endereço público foi dito, e nenhum certificado foi visto",
