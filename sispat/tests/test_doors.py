@@ -82,10 +82,14 @@ def _register(plural: str, editors: str, *, reach: bool) -> Iterator[tuple[str, 
         yield f"{method} /{plural}/{{id_:uuid}}/excluir", Door(editors, reach)
 
 
-def _movements(plural: str, makers: str, new: str = "nova") -> Iterator[tuple[str, Door]]:
+def _reading(plural: str, *, reach: bool = True) -> Iterator[tuple[str, Door]]:
     for path in (f"/api/{plural}", f"/api/{plural}.csv", f"/{plural}", f"/{plural}.csv"):
         yield f"GET {path}", Door(ALL)
-    yield f"GET /api/{plural}/{{id_}}", Door(ALL, reach=True)
+    yield f"GET /api/{plural}/{{id_}}", Door(ALL, reach)
+
+
+def _movements(plural: str, makers: str, new: str = "nova") -> Iterator[tuple[str, Door]]:
+    yield from _reading(plural)
     yield f"GET /{plural}/{{id_:uuid}}", Door(ALL, reach=True)
     yield f"POST /api/{plural}", Door(makers)
     for method in ("GET", "POST"):
@@ -134,6 +138,16 @@ DOORS = {
     **dict(_of_one("manutencoes", "conclusao", "concluir", MANAGERS)),
     **dict(_movements("baixas", MANAGERS, "nova/{motivo}")),
     "GET /baixas/nova": Door(MANAGERS),
+    **dict(_of_one("emprestimos", "prorrogacao", "prorrogar", HANDS_OVER)),
+    **dict(_reading("localizacoes")),
+    "GET /localizacoes/{id_:uuid}": Door(ALL, reach=True),
+    "POST /api/localizacoes/falta": Door(HANDS_OVER),
+    "POST /api/localizacoes/reencontro": Door(HANDS_OVER),
+    "GET /localizacoes/nao-localizados": Door(HANDS_OVER),
+    "POST /localizacoes/nao-localizados": Door(HANDS_OVER),
+    "GET /localizacoes/encontrados": Door(HANDS_OVER),
+    "POST /localizacoes/encontrados": Door(HANDS_OVER),
+    **dict(_movements("regularizacoes", MANAGERS)),
     **dict(_of_one("baixas", "estorno", "estornar", ADMIN)),
     "POST /api/agentes/{id_}/saida": Door(MANAGERS, reach=True),
     "GET /agentes/{id_:uuid}/saida": Door(MANAGERS, reach=True),
@@ -174,6 +188,39 @@ DOORS = {
     "POST /termos/{id_:uuid}/assinar": Door(PEOPLE, reach=True),
     "GET /termos/{id_:uuid}/anular": Door(MANAGERS, reach=True),
     "POST /termos/{id_:uuid}/anular": Door(MANAGERS, reach=True),
+    # imoveis
+    **dict(_reading("imoveis")),
+    "GET /imoveis/{id_:uuid}": Door(ALL, reach=True),
+    "GET /api/imoveis/{id_}/historico": Door(ALL, reach=True),
+    "POST /api/imoveis": Door(MANAGERS),
+    "PUT /api/imoveis/{id_}": Door(MANAGERS, reach=True),
+    "PATCH /api/imoveis/{id_}": Door(MANAGERS, reach=True),
+    "GET /imoveis/novo": Door(MANAGERS),
+    "POST /imoveis/novo": Door(MANAGERS),
+    "GET /imoveis/{id_:uuid}/editar": Door(MANAGERS, reach=True),
+    "POST /imoveis/{id_:uuid}/editar": Door(MANAGERS, reach=True),
+    **dict(_of_one("imoveis", "destinacao", "destinar", MANAGERS)),
+    "POST /api/imoveis/{id_}/baixa": Door(MANAGERS, reach=True),
+    "GET /imoveis/{id_:uuid}/baixar": Door(MANAGERS, reach=True),
+    "GET /imoveis/{id_:uuid}/baixar/{motivo}": Door(MANAGERS, reach=True),
+    "POST /imoveis/{id_:uuid}/baixar/{motivo}": Door(MANAGERS, reach=True),
+    **dict(_reading("destinacoes")),
+    "GET /destinacoes/{id_:uuid}": Door(ALL, reach=True),
+    **dict(_reading("baixas-de-imoveis")),
+    "GET /baixas-de-imoveis/{id_:uuid}": Door(ALL, reach=True),
+    **dict(_of_one("baixas-de-imoveis", "estorno", "estornar", ADMIN)),
+    # comissoes: an act is public, everybody sees them all
+    **dict(_reading("comissoes", reach=False)),
+    "GET /comissoes/{id_:uuid}": Door(ALL),
+    "POST /api/comissoes": Door(MANAGERS),
+    "PUT /api/comissoes/{id_}": Door(MANAGERS),
+    "POST /api/comissoes/{id_}/encerramento": Door(MANAGERS),
+    "GET /comissoes/nova": Door(MANAGERS),
+    "POST /comissoes/nova": Door(MANAGERS),
+    "GET /comissoes/{id_:uuid}/editar": Door(MANAGERS),
+    "POST /comissoes/{id_:uuid}/editar": Door(MANAGERS),
+    "GET /comissoes/{id_:uuid}/encerrar": Door(MANAGERS),
+    "POST /comissoes/{id_:uuid}/encerrar": Door(MANAGERS),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -302,6 +349,11 @@ def _places(dsn: Dsn) -> dict[str, Place]:
         conn.execute("update patrimonio set descricao = %s where id = %s", [OTHERS_NAME, others["patrimonios"]])
         for table, plural in (("setor", "setores"), ("local", "locais"), ("agente", "agentes")):
             conn.execute(f"update {table} set nome = %s where id = %s", [OTHERS_NAME, others[plural]])
+        found = conn.execute(
+            "select string_agg(matricula, ' ') from (select matricula from agente limit 3) a"
+        ).fetchone()
+        for place in places.values():
+            place["matriculas"] = str(found and found[0])
     return places
 
 
@@ -347,6 +399,16 @@ def _a_key(dsn: Dsn, secret: str = "", role: str = "consulta") -> str:
 # A movement that is over, of an asset of the setor: of a decided one nothing is left to decide.
 _OF_AN_ASSET = "%(patrimonios)s, %(setores)s, %(name)s"
 _MOVEMENTS = {
+    "localizacoes": f"""insert into localizacao (patrimonio_id, setor_id, circunstancia, estado, data, registrada_por)
+        select {_OF_AN_ASSET}, 'localizado', '2026-03-01', id""",
+    "regularizacoes": """with c as (insert into comissao (portaria, finalidade, inicio, registrada_por)
+        select gen_random_uuid()::text, 'geral', '2026-01-01', id from usuario limit 1 returning id),
+        p as (insert into patrimonio (numero, descricao, classe_id, valor, data_aquisicao, data_disponivel, conservacao,
+        setor_id, local_id, agente_id) select (random() * 1e9)::int + 1000, %(name)s, %(classes)s, 1, '2026-03-01',
+        '2026-03-01', 'bom', %(setores)s, %(locais)s, %(agentes)s returning id)
+        insert into regularizacao (patrimonio_id, setor_id, circunstancia, encontrado_em, comissao_id, portaria, membros,
+        laudo, avaliado_em, valor_avaliado, registrada_por) select (select id from p), %(setores)s, %(name)s, '2026-03-01',
+        (select id from c), '1', 'Ana', 'L-1', '2026-03-01', 1, id""",
     "transferencias": """insert into transferencia (origem_id, destino_id, motivo, bens, pedida_por, estado, decidida_em)
         select %(setores)s, %(setores)s, %(name)s, 1, id, 'cancelada', now()""",
     "emprestimos": f"""insert into emprestimo (patrimonio_id, setor_id, tomador, saida, previsao, finalidade, devolvido_em,
@@ -359,11 +421,30 @@ _MOVEMENTS = {
         select {_OF_AN_ASSET}, 'erro_cadastro', '2026-03-01', 1, 'em_uso', 'Não era este', id, now(), id""",
 }
 
+_IMOVEL = """insert into imovel (numero, nome, tipo, destinacao, valor_terreno, valor_edificacao, forma_aquisicao,
+    data_aquisicao, setor_id, agente_id, conservacao, estado) select (random() * 1e9)::int + 1000, %(name)s, 'predial',
+    'uso_comum', 1, 0, 'compra', '2020-01-01', %(setores)s, %(agentes)s, 'bom', 'baixado'"""
+_OF_AN_IMOVEL = f"with m as ({_IMOVEL} from usuario limit 1 returning id)"
+# Written off already, or ended: nothing is left to decide of it.
+_RECORDS = {
+    "imoveis": _IMOVEL,
+    "destinacoes": f"""{_OF_AN_IMOVEL} insert into imovel_destinacao (imovel_id, setor_id, de, para, ato, numero_ato, data,
+        motivo, registrada_por) select (select id from m), %(setores)s, 'uso_comum', 'dominical', 'lei', '1', '2026-03-02',
+        %(name)s, id""",
+    "baixas-de-imoveis": f"""{_OF_AN_IMOVEL} insert into imovel_baixa (imovel_id, setor_id, motivo, data, justificativa,
+        destinacao, posse, valor_terreno, valor_edificacao, registrada_por, estornada_em, estornada_por, estorno)
+        select (select id from m), %(setores)s, 'erro_cadastro', '2026-03-02', %(name)s, 'dominical', 'proprio', 1, 0, id,
+        now(), id, 'Não era este'""",
+    "comissoes": """insert into comissao (portaria, finalidade, inicio, encerrada_em, registrada_por)
+        select gen_random_uuid()::text, 'geral', '2026-01-01', '2026-03-02', id""",
+}
+
 
 def _a_movement(dsn: Dsn, kind: str, place: Place, name: str) -> str:
     with psycopg.connect(dsn.conninfo) as conn:
         row = conn.execute(
-            f"{_MOVEMENTS[kind]} from usuario where papel = 'gestor' limit 1 returning id", {**place, "name": name}
+            f"{(_MOVEMENTS | _RECORDS)[kind]} from usuario where papel = 'gestor' limit 1 returning id",
+            {**place, "name": name},
         ).fetchone()
     return str(row and row[0])
 
@@ -426,6 +507,7 @@ _DOCUMENTS = ("documentos", "uploads")
 _MAKE = {"importacoes": _an_import, "tarefas": _a_job, "bloqueios": _a_block, "usuarios": _an_account, "chaves": _a_key}
 
 
+_LAW = {"para": "dominical", "ato": "lei", "numero_ato": "1/2026", "data": "2026-03-02", "motivo": "Sem uso"}
 _BY_END: dict[str, dict[str, Any]] = {
     "/api/auth/codigo": {"codigo": "x"},
     "/api/auth/segundo-fator": {"codigo": "x"},
@@ -438,6 +520,14 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/anulacao": {"anulacao": "Era outro"},
     "/anular": {"anulacao": "Era outro"},
     "/gravacao": {"versao": 1},
+    "/destinacao": _LAW,
+    "/destinar": _LAW,
+    "/baixa": {"motivo": "erro_cadastro", "data": "2026-03-02", "justificativa": "Cadastrado duas vezes"},
+    "/baixar/{motivo}": {"data": "2026-03-02", "justificativa": "Cadastrado duas vezes"},
+    "/estorno": {"estorno": "Não era este"},
+    "/estornar": {"estorno": "Não era este"},
+    "/encerramento": {"encerrada_em": "2026-03-02"},
+    "{id_:uuid}/encerrar": {"encerrada_em": "2026-03-02"},
     "/saida": {"motivo": "Aposentadoria", "sucessor_id": "00000000-0000-4000-8000-000000000000"},
 }
 
@@ -454,7 +544,20 @@ def _about_movements(path: str, own: Place) -> dict[str, Any]:
         "transferencias": {**where, "motivo": "Sala nova"},
         "emprestimos": {"tomador": "Escola", "saida": day, "previsao": day, "finalidade": "Feira"},
         "manutencoes": {"problema": "Não liga", "enviado_em": day},
+        "regularizacoes": {
+            "descricao": "Armário",
+            "circunstancia": "No depósito",
+            "laudo": "L-1",
+            "encontrado_em": day,
+            "avaliado_em": day,
+            "valor_avaliado": "10.00",
+            "classe_id": own["classes"],
+            "comissao_id": "00000000-0000-4000-8000-000000000000",
+            **{name: where[name] for name in ("local_id", "agente_id")},
+        },
         "baixas": {"motivo": "erro_cadastro", "data": day, "justificativa": "Cadastrado duas vezes"},
+        "localizacoes": {"data": day, "circunstancia": "Não estava na sala"},
+        "prorrog": {"previsao": "2027-01-01", "motivo": "Feira adiada"},
         "aceit": {name: where[name] for name in ("local_id", "agente_id")},
         "recusa": {"observacao": "Sem o cabo"},
         "cancela": {},
@@ -465,6 +568,8 @@ def _about_movements(path: str, own: Place) -> dict[str, Any]:
     end = path.rsplit("/", 1)[1] if "{id_" in path else _kind(path)
     body = next(each for start, each in said.items() if end.startswith(start))
     if "{id_" in path and "transferencias" not in path:
+        return body
+    if _kind(path) == "regularizacoes":
         return body
     return {**body, "numeros": [999_999] if path.startswith("/api") else "999999"}
 
@@ -496,6 +601,11 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
         },
     }
     bodies["usuarios"] = {"email": f"{code.lower()}@x.y", "nome": code, "papel": "consulta"}
+    bodies["imoveis"] = {
+        "nome": code, "valor_terreno": "10.00", "valor_edificacao": "0.00", "data_aquisicao": "2020-01-01",
+        "setor_id": own["setores"], "agente_id": own["agentes"],
+    }  # fmt: skip
+    bodies["comissoes"] = {"portaria": code, "inicio": "2026-01-05", "matriculas": own["matriculas"]}
     for end, body in _BY_END.items():
         if path.endswith(end):
             return body
@@ -579,9 +689,13 @@ def _let_in(door: str, role: str) -> set[int]:
     if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) == "termos"):
         return {422}  # let in; there is no such asset, or nothing left to decide
     if re.search(
-        r"/saida$|/senha$|/codigo$|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$", door
+        r"/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$|comissoes/.*/encerra(mento|r)$|/senha$|/codigo$"
+        r"|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$",
+        door,
     ):
-        return {422}  # let in; the present password or the code is wrong, a person has no keys
+        return {
+            422
+        }  # let in; nothing is left to decide, the present password or the code is wrong, a person has no keys
     if path.endswith("segundo-fator/comecar") or path == "/api/auth/segundo-fator":
         return {200}
     if ("{id_" in path and "segundo-fator" in path) or re.search(r"sessoes/\{", path):
@@ -607,7 +721,7 @@ async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
         for door in sorted(DOORS, key=lambda door: "logout" in door):
             for where in (OWN, OTHERS) if DOORS[door].reach else (OWN,):
                 kind = _kind(door.split(" ")[1])
-                if kind in _MOVEMENTS:
+                if kind in _MOVEMENTS or kind in _RECORDS:
                     id_ = _a_movement(cidade, kind, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
                 elif kind in _DOCUMENTS:
                     place = places[where]

@@ -27,6 +27,7 @@ from esteio.web.shedding import Level, Shedding
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
+from sispat.comissoes.slice import SLICE as COMISSOES
 from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.etiquetas.slice import SLICE as ETIQUETAS
 from sispat.http.application import Application
@@ -37,6 +38,7 @@ from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
 from sispat.http.shedding import STRANGER, PoolDelay, admission, overload_problem, priorities
 from sispat.http.slices import Site, site_of
+from sispat.imoveis.slice import SLICE as IMOVEIS
 from sispat.importacao.slice import SLICE as IMPORTACAO
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
@@ -66,6 +68,8 @@ SLICES = (
     PESSOAS,
     CADASTROS,
     MOVIMENTACOES,
+    IMOVEIS,
+    COMISSOES,
     DOCUMENTOS,
     IMPORTACAO,
     TAREFAS,

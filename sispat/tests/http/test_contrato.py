@@ -196,7 +196,9 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
             corrigido = {"json": {"nome": "Corrigido"}, "headers": {"If-Match": str(r.json()["versao"])}}
             r = await pedir("PATCH", outro, modelo, **corrigido)
             await pedir("DELETE", outro, modelo, 204, headers={"If-Match": str(r.json()["versao"])})
-        await _movimentos(pedir, escritos)
+        comissao = (await c.get("/api/comissoes")).json()["items"][0]["id"]
+        await _movimentos(pedir, escritos, comissao)
+        await _imoveis(pedir, escritos)
         await _documentos(pedir, itens[1]["id"])
         await _termos(pedir, escritos)
         await pedir("GET", "/api/etiquetas", params={"numeros": "1,2"})
@@ -272,7 +274,7 @@ async def _documentos(pedir: Any, bem: str) -> None:
     await pedir("DELETE", f"/api/uploads/{um}", modelo, 204)
 
 
-async def _movimentos(pedir: Any, escritos: dict[str, Any]) -> None:
+async def _movimentos(pedir: Any, escritos: dict[str, Any], comissao: str) -> None:
     """A transfer of three, accepted, refused and cancelled one by one; what is given is registered first."""
     destino = {"destino_id": escritos["setor_id"], **{n: escritos[n] for n in ("local_id", "agente_id")}}
     novo = {n: v for n, v in escritos.items() if n != "numeros_serie"} | {"quantidade": 6}
@@ -300,7 +302,62 @@ async def _movimentos(pedir: Any, escritos: dict[str, Any]) -> None:
         await pedir("GET", uma, modelo)
         for feita in r.json()["items"]:
             await pedir("POST", f"/api/{plural}/{feita['id']}/{fim}", f"{modelo}/{fim}", json=fecha)
-    for plural in ("transferencias", "emprestimos", "manutencoes", "baixas"):
+    um = {"numeros": [primeiro + 5]}
+    r = await pedir(
+        "POST", "/api/emprestimos", esperado=201, json={**dias, **um, "tomador": "Escola", "finalidade": "Feira"}
+    )
+    uma = f"/api/emprestimos/{r.json()['items'][0]['id']}"
+    depois = {"previsao": "2099-03-20", "motivo": "Feira adiada"}
+    await pedir("POST", f"{uma}/prorrogacao", "/api/emprestimos/{id_}/prorrogacao", json=depois)
+    um, nota = {"numeros": [primeiro + 4]}, {"data": "2026-03-09", "circunstancia": "Não estava na sala"}
+    r = await pedir("POST", "/api/localizacoes/falta", esperado=201, json=um | nota)
+    await pedir("GET", f"/api/localizacoes/{r.json()['items'][0]['id']}", "/api/localizacoes/{id_}")
+    await pedir("POST", "/api/localizacoes/reencontro", esperado=201, json=um | nota)
+    achado = {
+        "encontrado_em": "2026-03-09", "circunstancia": "No depósito", "laudo": "L-1", "avaliado_em": "2026-03-09",
+        "valor_avaliado": "10.00", "descricao": "Armário", "comissao_id": comissao,
+        **{n: escritos[n] for n in ("classe_id", "local_id", "agente_id")},
+    }  # fmt: skip
+    r = await pedir("POST", "/api/regularizacoes", esperado=201, json=achado)
+    await pedir("GET", f"/api/regularizacoes/{r.json()['id']}", "/api/regularizacoes/{id_}")
+    for plural in ("transferencias", "emprestimos", "manutencoes", "localizacoes", "regularizacoes", "baixas"):
+        await pedir("GET", f"/api/{plural}")
+        await pedir("GET", f"/api/{plural}.csv")
+
+
+async def _imoveis(pedir: Any, escritos: dict[str, Any]) -> None:
+    """A commission appraises an imóvel that is freed from its use, sold, and taken back."""
+    agentes = (await pedir("GET", "/api/agentes")).json()
+    nova = {"portaria": "99/2026", "inicio": "2026-01-05", "matriculas": [a["matricula"] for a in agentes[:3]]}
+    comissao = (await pedir("POST", "/api/comissoes", esperado=201, json=nova)).json()
+    uma, modelo = f"/api/comissoes/{comissao['id']}", "/api/comissoes/{id_}"
+    await pedir("GET", uma, modelo)
+    await pedir("PUT", uma, modelo, json={**nova, "observacao": "Conferida"}, headers={"If-Match": "1"})
+    novo = {
+        "nome": "Lote da avenida", "valor_terreno": "10.00", "valor_edificacao": "0.00", "data_aquisicao": "2020-01-01",
+        "setor_id": escritos["setor_id"], "agente_id": escritos["agente_id"],
+    }  # fmt: skip
+    imovel = (await pedir("POST", "/api/imoveis", esperado=201, json={**novo, "destinacao": "uso_especial"})).json()
+    um, modelo_de_um = f"/api/imoveis/{imovel['id']}", "/api/imoveis/{id_}"
+    await pedir("GET", um, modelo_de_um)
+    await pedir("PUT", um, modelo_de_um, json={**novo, "uso": "Depósito"}, headers={"If-Match": "1"})
+    await pedir("PATCH", um, modelo_de_um, json={"uso": ""}, headers={"If-Match": "2"})
+    lei = {"para": "dominical", "ato": "lei", "numero_ato": "1/2026", "data": "2026-03-02", "motivo": "Sem uso"}
+    mudanca = (await pedir("POST", f"{um}/destinacao", f"{modelo_de_um}/destinacao", 201, json=lei)).json()
+    venda = {
+        "motivo": "venda", "data": "2026-03-02", "justificativa": "Sem uso há dez anos", "lei": "1/2026", "laudo": "L-1",
+        "data_lei": "2026-03-02", "processo": "1/2026", "valor_avaliado": "10.00", "destinatario": "Construtora",
+        "destinatario_doc": "11222333000181", "comissao_id": comissao["id"],
+    }  # fmt: skip
+    baixa = (await pedir("POST", f"{um}/baixa", f"{modelo_de_um}/baixa", 201, json=venda)).json()
+    assert (baixa["portaria"], baixa["membros"].count("\n")) == ("99/2026", 2)
+    await pedir("GET", f"{um}/historico", f"{modelo_de_um}/historico")
+    feita, modelo_da_baixa = f"/api/baixas-de-imoveis/{baixa['id']}", "/api/baixas-de-imoveis/{id_}"
+    await pedir("GET", feita, modelo_da_baixa)
+    await pedir("POST", f"{feita}/estorno", f"{modelo_da_baixa}/estorno", json={"estorno": "Não houve leilão"})
+    await pedir("GET", f"/api/destinacoes/{mudanca['id']}", "/api/destinacoes/{id_}")
+    await pedir("POST", f"{uma}/encerramento", f"{modelo}/encerramento", json={"encerrada_em": "2026-03-02"})
+    for plural in ("imoveis", "destinacoes", "baixas-de-imoveis", "comissoes"):
         await pedir("GET", f"/api/{plural}")
         await pedir("GET", f"/api/{plural}.csv")
 

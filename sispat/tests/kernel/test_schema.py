@@ -157,9 +157,10 @@ def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_k
                 "select conname from pg_constraint join pg_class c on c.oid = conrelid"
                 " where connamespace = 'public'::regnamespace and contype in ('u', 'f', 'c')"
                 " and c.relname in ('setor', 'local', 'agente', 'classe', 'patrimonio', 'usuario', 'transferencia',"
-                " 'emprestimo', 'manutencao', 'baixa')"
+                " 'emprestimo', 'manutencao', 'baixa', 'localizacao', 'regularizacao', 'comissao', 'comissao_membro',"
+                " 'imovel', 'imovel_destinacao', 'imovel_baixa')"
                 " union select indexname from pg_indexes where indexdef like '%%UNIQUE%%'"
-                " and indexname ~ '_uma?_(pendente|abert|efetiva|vigente|vez)|_email_unico'"
+                " and indexname ~ '_uma?_(pendente|abert|efetiva|vigente|vez)|_email_unico|_matricula_unica'"
             )
         }
         # What a trigger checks has a name as well: the one it raises, or is given to raise.
@@ -174,11 +175,13 @@ def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_k
     so_o_banco_sabe = {n for n in nomes if re.search(r"(_unic[oa]|_fkey|_fk)$", n)} - {
         "patrimonio_numero_unico",  # numbers come from numeracao, or from an identity
     }
-    # What the service fills in of movements: numbers, the asset and the setor it stands in, who is signed in.
+    # What the service fills in of movements: numbers, what it is about and the setor that stands in, who is signed in; the
+    # members of a commission, looked up by their matrículas.
     so_o_banco_sabe -= {
         n
         for n in so_o_banco_sabe
-        if re.match(r"(transferencia|emprestimo|manutencao|baixa)_(numero|origem|patrimonio|setor|\w+_por)_", n)
+        if re.match(r"\w+_(numero_unico|(origem|patrimonio|imovel)_id_fkey|\w+_por_fkey)|comissao_membro_", n)
+        or re.match(r"(\w+_)?(emprestimo|manutencao|baixa|localizacao|regularizacao|destinacao)_setor_id_fkey", n)
     }
     assert so_o_banco_sabe <= set(Site(SLICES).constraints)
 

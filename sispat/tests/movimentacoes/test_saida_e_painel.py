@@ -33,7 +33,7 @@ async def test_everything_a_leaving_agente_has_goes_to_somebody_else_at_once(cli
         await c.post(f"/api/emprestimos/{emprestimo['id']}/devolucao", json={"devolvido_em": "2026-03-03"})
 
         r = await c.post(f"/api/agentes/{sai}/saida", json=saida)
-        assert (r.status_code, r.json()) == (200, {"bens": quantos}), r.text
+        assert (r.status_code, r.json()) == (200, {"bens": quantos, "imoveis": 0}), r.text
         assert (await c.get(f"/api/agentes/{sai}")).json()["ativo"] is False
     with psycopg.connect(cidade.conninfo) as conn:
         eventos = conn.execute(

@@ -53,6 +53,11 @@ CONSTRAINTS = {
         "ativo",
         lazy("A pessoa tem bens emprestados. Registre a devolução e tente de novo."),
     ),
+    "setor_sem_imoveis_ao_sair": ("ativo", lazy("O setor ainda tem imóveis. Passe-os a outro e tente de novo.")),
+    "agente_sem_imoveis_ao_sair": (
+        "ativo",
+        lazy("A pessoa ainda tem imóveis. Passe a carga dela a outra e tente de novo."),
+    ),
     "classe_conta_unica": ("conta", lazy("Já existe uma classe com esta conta.")),
 }
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sispat.cadastros.fields import ENTITIES
 
-__all__ = ["LISTED", "REFERENCES", "STORED", "EnderecoDoCep"]
+__all__ = ["LISTED", "REFERENCES", "STORED", "EnderecoDoCep", "ReferenciaAgente"]
 
 
 class Referencia(BaseModel):
@@ -33,8 +33,17 @@ class ReferenciaAgente(Referencia):
     matricula: str
 
 
-# What the generated column `referencia` of each register holds.
-REFERENCES = {"setor": ReferenciaSetor, "local": Referencia, "agente": ReferenciaAgente, "classe": Referencia}
+class ReferenciaNumerada(Referencia):
+    """A record that people know by its number."""
+
+    numero: int
+
+
+# What the generated column `referencia` of each register holds, and what `kernel.record_sql` makes of other records.
+REFERENCES = {
+    "setor": ReferenciaSetor, "local": Referencia, "agente": ReferenciaAgente, "classe": Referencia, "usuario": Referencia,
+    "patrimonio": ReferenciaNumerada, "imovel": ReferenciaNumerada, "comissao": ReferenciaNumerada,
+}  # fmt: skip
 STORED: dict[str, Any] = {name: entity.document(f"{name.capitalize()}Gravado") for name, entity in ENTITIES.items()}
 LISTED: dict[str, Any] = {
     name: entity.document(f"{name.capitalize()}Listado", but=("criado_em", "atualizado_em"))

@@ -7,7 +7,7 @@ where it is the present value, and not be chosen anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 from uuid import UUID
@@ -16,10 +16,30 @@ from sispat.cadastros import actions
 from sispat.cadastros.sql import Option
 from sispat.http.submission import SEARCHED
 from sispat.kernel.context import Context
+from sispat.kernel.fields import specs
 from sispat.kernel.i18n import _, ngettext
-from sispat.ui.fields import Choice, ChoiceGroup, FormField
+from sispat.kernel.inputs import Input
+from sispat.ui.fields import Choice, ChoiceGroup, FormField, Section, in_sections
 
-__all__ = ["path_of", "with_choices", "with_current"]
+__all__ = ["fields_of", "path_of", "sections_of", "with_choices", "with_current"]
+
+
+def fields_of(model: type[Input]) -> list[FormField]:
+    """What people type of `model`, without the choices that have to be looked up."""
+    return [FormField.of(spec) for spec in specs(model).values() if spec.ui.in_form]
+
+
+async def sections_of(
+    ctx: Context, model: type[Input], order: Sequence[str], values: Mapping[str, str]
+) -> tuple[Section, ...]:
+    """The form of `model`, its choices loaded, its headings in `order`."""
+    ready = []
+    for spec in specs(model).values():
+        if not spec.ui.in_form:
+            continue
+        field = FormField.of(spec)
+        ready.append(await with_choices(ctx, field, spec.ui.refers_to, values) if spec.ui.refers_to else field)
+    return in_sections(ready, order)
 
 
 async def with_choices(

@@ -11,7 +11,7 @@ import psycopg
 
 __all__ = ["MOVEMENTS", "insert_movements"]
 
-MOVEMENTS = ("transferencia", "emprestimo", "manutencao", "baixa")
+MOVEMENTS = ("transferencia", "emprestimo", "manutencao", "localizacao", "regularizacao", "baixa")
 
 # Every other one goes to a setor of the demo's responsavel, so that there is something to accept.
 _TRANSFERS = """
@@ -76,7 +76,19 @@ insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
 select %(admin)s, 'demo', 'baixa', id, 'baixar', jsonb_build_object('numero', numero) from made"""
 
 
+_MISSING = """
+with made as (
+    insert into localizacao (id, estado, patrimonio_id, setor_id, data, circunstancia, registrada_por)
+    select md5('localizacao' || id::text)::uuid, 'nao_localizado', id, setor_id, date '2026-09-15',
+           'Não estava no local na conferência', %(admin)s
+    from patrimonio where situacao = 'nao_localizado' order by numero
+    returning id, numero
+)
+insert into evento (ator_id, requisicao, entidade, entidade_id, acao, depois)
+select %(admin)s, 'demo', 'localizacao', id, 'notar_falta', jsonb_build_object('numero', numero) from made"""
+
+
 def insert_movements(conn: psycopg.Connection[Any], admin: str) -> None:
     """Write them; `admin` is who did all of it."""
-    for statement in (_TRANSFERS, _LOANS, _REPAIRS, _WRITE_OFFS):
+    for statement in (_TRANSFERS, _LOANS, _REPAIRS, _MISSING, _WRITE_OFFS):
         conn.execute(statement, {"admin": admin})

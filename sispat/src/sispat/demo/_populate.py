@@ -18,6 +18,7 @@ import psycopg
 
 from esteio.postgres import Dsn
 from sispat.demo._city import COLUMNS, City
+from sispat.demo._imoveis import IMOVEIS, insert_imoveis
 from sispat.demo._movements import MOVEMENTS, insert_movements
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
@@ -144,13 +145,25 @@ def _create(conn: psycopg.Connection[Any], city: City, seed: int, progress: Call
     conn.execute("update numeracao set ultimo = %s where escopo = 'patrimonio' and exercicio = 0", [done])
     for index in indexes:
         conn.execute(index)
+    insert_imoveis(conn, city, seed, admin)
     insert_movements(conn, admin)
     noted = {
         "tamanho": city.size, "semente": seed, "setores": len(city.setores), "locais": len(city.locais),
         "agentes": len(city.agentes), "classes": len(city.classes), "patrimonios": done,
     }  # fmt: skip
     _copy(conn, "evento", _EVENT_COLUMNS, [(admin, "demo", "demo", str(_MARKER), "criar", json.dumps(noted))])
-    for table in ("usuario", "setor", "local", "agente", "classe", "numeracao", "patrimonio", "evento", *MOVEMENTS):
+    for table in (
+        "usuario",
+        "setor",
+        "local",
+        "agente",
+        "classe",
+        "numeracao",
+        "patrimonio",
+        "evento",
+        *IMOVEIS,
+        *MOVEMENTS,
+    ):
         conn.execute(f"analyze {table}")
     return _summary(noted, created=True)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,8 +57,13 @@ class CsvExport:
                 return
 
 
+_NEGATIVE = re.compile(r"-\d+(,\d+)?", re.ASCII)
+
+
 def _harmless(text: str) -> str:
-    """A leading character that starts a formula is quoted (OWASP, CSV injection)."""
+    """A leading character that starts a formula is quoted (OWASP, CSV injection); a negative number starts none."""
+    if _NEGATIVE.fullmatch(text):
+        return text
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 

@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from sispat.kernel.i18n import gettext_noop
 
-__all__ = ["Evento"]
+__all__ = ["Evento", "made_of", "pages_of"]
 
 
 class Evento(BaseModel):
@@ -26,3 +26,16 @@ class Evento(BaseModel):
     antes: dict[str, Any] | None
     depois: dict[str, Any] | None
     requisicao: str
+
+
+def pages_of(name: str, document: Any) -> Any:
+    """One page of a list; `next` goes into `?cursor=`."""
+    return create_model(
+        name, __config__=ConfigDict(extra="forbid"), items=(list[document], ...), next=(str | None, ...),
+        previous=(str | None, ...),
+    )  # fmt: skip
+
+
+def made_of(name: str, document: Any) -> Any:
+    """What was made at once."""
+    return create_model(name, __config__=ConfigDict(extra="forbid"), items=(list[document], ...))

@@ -94,6 +94,8 @@ class FieldSpec:
             return formats.EMPTY
         if isinstance(value, dict):
             return str(value["nome"])
+        if isinstance(value, list):  # records
+            return ", ".join(str(each["nome"]) for each in value)
         if self.ui.refers_to:
             return (names or {}).get(UUID(str(value)), str(value))
         if isinstance(value, bool):
@@ -107,6 +109,8 @@ class FieldSpec:
             return ""
         if isinstance(value, dict):
             return str(value["nome"])
+        if isinstance(value, list):
+            return ", ".join(str(each["nome"]) for each in value)
         if self.kind == "plate":
             return formats.plate_number(value)
         return str(value).replace(".", ",") if self.kind in ("money", "decimal") else str(value)

@@ -24,9 +24,11 @@ from sispat.kernel.i18n import _, gettext_noop
 __all__ = [
     "NOT_PLAIN",
     "PATTERN",
+    "Area",
     "As",
     "BlankIsNone",
     "Cep",
+    "Coordinate",
     "Cpf",
     "CpfOrCnpj",
     "Date",
@@ -234,6 +236,30 @@ Percent = Annotated[
     Field(ge=0, le=100, max_digits=5, decimal_places=2),
     _decimal(r"^\d{1,3}(\.\d{1,2})?$", 100, "10.00"),
 ]
+Area = Annotated[
+    Decimal,
+    Plain,
+    Field(ge=0, max_digits=14, decimal_places=2, allow_inf_nan=False),
+    _decimal(r"^\d{1,12}(\.\d{1,2})?$", 999_999_999_999.99, "360.50"),
+    As("decimal"),
+]
+"""Square metres."""
+Coordinate = Annotated[
+    Decimal,
+    Plain,
+    Field(ge=-180, le=180, max_digits=9, decimal_places=6),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": r"^-?\d{1,3}(\.\d{1,6})?$"},
+                {"type": "number", "minimum": -180, "maximum": 180},
+            ],
+            "examples": ["-23.550520"],
+        }
+    ),
+    As("decimal"),
+]
+"""Degrees of latitude or longitude (WGS 84): six decimals are 11 cm."""
 Date = Annotated[dt.date, AfterValidator(_date)]
 Moment = Annotated[dt.datetime, BeforeValidator(_moment), AfterValidator(_with_zone)]
 """A point in time with its offset from UTC."""

@@ -16,6 +16,7 @@ from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.formats import plate_number
 from sispat.kernel.i18n import _, lazy
+from sispat.kernel.records import Kind
 from sispat.movimentacoes import rules
 from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, saida
 from sispat.movimentacoes.fields import (
@@ -25,18 +26,19 @@ from sispat.movimentacoes.fields import (
     NovaBaixa,
     NovaManutencao,
     NovoEmprestimo,
+    ProrrogacaoDeEmprestimo,
     SaidaDeAgente,
 )
-from sispat.movimentacoes.kinds import BAIXAS, EMPRESTIMOS, MANUTENCOES, Kind
+from sispat.movimentacoes.kinds import BAIXAS, EMPRESTIMOS, MANUTENCOES
 from sispat.movimentacoes.rules import MotivoDaBaixa
 from sispat.movimentacoes.screens import MovementForm, OfOneMovement
 from sispat.ui.fields import Section
 from sispat.ui.pages import redirect
 
-__all__ = ["Baixa", "Conclusao", "Devolucao", "Emprestimo", "Envio", "Estorno", "Saida"]
+__all__ = ["Baixa", "Conclusao", "Devolucao", "Emprestimo", "Envio", "Estorno", "Leaving", "Prorrogacao", "Saida"]
 
 
-class _Leaving(MovementForm):
+class Leaving(MovementForm):
     """A form by which assets go away; `dated` is filled with today."""
 
     kind: Kind
@@ -50,7 +52,7 @@ class _Leaving(MovementForm):
         """Today, and what was chosen in a list."""
         return {self.dated: str(ctx.today), **await super().initial(ctx)}
 
-    def _made(self, documents: Sequence[str], told: str) -> Response:
+    def made(self, documents: Sequence[str], told: str) -> Response:
         """Its card, or the list where there are several."""
         path = self.kind.path if len(documents) > 1 else f"{self.kind.path}/{orjson.loads(documents[0])['id']}"
         return redirect(path, feito=told)
@@ -60,7 +62,7 @@ def _paper(tipo: TipoDeDocumento) -> str:
     return _("%(paper)s, se já houver: foto ou PDF.", paper=tipo.label)
 
 
-class Emprestimo(_Leaving):
+class Emprestimo(Leaving):
     """Lend."""
 
     title = lazy("Emprestar")
@@ -69,10 +71,10 @@ class Emprestimo(_Leaving):
 
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Lend; then the card."""
-        return self._made(await emprestimos.emprestar(ctx, self.parsed(submission.values), ctx.today), "emprestado")
+        return self.made(await emprestimos.emprestar(ctx, self.parsed(submission.values), ctx.today), "emprestado")
 
 
-class Envio(_Leaving):
+class Envio(Leaving):
     """Send to maintenance."""
 
     title = lazy("Enviar para manutenção")
@@ -81,7 +83,7 @@ class Envio(_Leaving):
 
     async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Send; then the card."""
-        return self._made(await manutencoes.enviar(ctx, self.parsed(submission.values), ctx.today), "enviado")
+        return self.made(await manutencoes.enviar(ctx, self.parsed(submission.values), ctx.today), "enviado")
 
 
 _M, _T = MotivoDaBaixa, TipoDeDocumento
@@ -92,7 +94,7 @@ _PAPERS = {
 """What is attached when an asset is written off by a motive."""
 
 
-class Baixa(_Leaving):
+class Baixa(Leaving):
     """Write off, by one motive: only what that one asks for is there to be filled in."""
 
     submit = lazy("Dar baixa")
@@ -110,6 +112,8 @@ class Baixa(_Leaving):
     async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
         """What every write-off has, and what this motive asks for."""
         asked = {"numeros", "data", "justificativa", *rules.REQUIRED[self.motivo]}
+        if "membros" in asked:
+            asked.add("comissao_id")
         typed = [
             Section(section.title, tuple(field for field in section.fields if field.name in asked))
             for section in await super().sections(ctx, values)
@@ -123,7 +127,7 @@ class Baixa(_Leaving):
         made = await baixas.baixar(ctx, new, ctx.today, members)
         ids = [UUID(orjson.loads(document)["id"]) for document in made]
         await attach_to_each(ctx, BAIXAS.entity.name, ids, submission, _PAPERS[self.motivo])
-        return self._made(made, "baixado")
+        return self.made(made, "baixado")
 
 
 class _Return(OfOneMovement):
@@ -153,6 +157,19 @@ class Devolucao(_Return):
         """Note; then the card."""
         await emprestimos.devolver(ctx, self.id, self.parsed(submission.values), ctx.today)
         return redirect(self.back, feito="devolvido")
+
+
+class Prorrogacao(_Return):
+    """Give a loan a later day."""
+
+    title = lazy("Prorrogar o empréstimo")
+    submit = lazy("Prorrogar")
+    kind, model, action = EMPRESTIMOS, ProrrogacaoDeEmprestimo, rules.PRORROGAR
+
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
+        """Extend; then the card."""
+        await emprestimos.prorrogar(ctx, self.id, self.parsed(submission.values), ctx.today)
+        return redirect(self.back, feito="prorrogado")
 
 
 class Conclusao(_Return):

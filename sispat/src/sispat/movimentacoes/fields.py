@@ -27,7 +27,7 @@ from sispat.movimentacoes.rules import (
 __all__ = [
     "BAIXA", "EMPRESTIMO", "MANUTENCAO", "TRANSFERENCIA", "AceiteDeTransferencia", "CancelamentoDeTransferencia",
     "ConclusaoDeManutencao", "DevolucaoDeEmprestimo", "EstornoDeBaixa", "ItemDeTransferencia", "NovaBaixa", "NovaManutencao",
-    "NovaTransferencia", "NovoEmprestimo", "RecusaDeTransferencia", "SaidaDeAgente",
+    "NovaTransferencia", "NovoEmprestimo", "ProrrogacaoDeEmprestimo", "RecusaDeTransferencia", "SaidaDeAgente",
 ]  # fmt: skip
 
 # Examples name records of the demo city, whose ids are always the same.
@@ -204,6 +204,15 @@ class DevolucaoDeEmprestimo(Input):
     ] = ""
 
 
+class ProrrogacaoDeEmprestimo(Input):
+    """A later day, and why."""
+
+    model_config = example(previsao="2027-03-20", motivo="A feira foi adiada")
+
+    previsao: Annotated[Date, Ui("Devolver até", "O novo dia, depois do que estava marcado.", width="curta")]
+    motivo: Annotated[str, Field(min_length=3, max_length=500), Legible, Ui("Por que", long=True)]
+
+
 class _Emprestimo(BaseModel):
     """What the service gives a loan, and what is typed when it ends."""
 
@@ -214,6 +223,9 @@ class _Emprestimo(BaseModel):
     setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
     devolvido_em: Annotated[dt.date | None, Ui("Devolvido em")]
     observacao: Annotated[str, Ui("Observação", long=True)]
+    prorrogacoes: Annotated[int, Ui("Prorrogações")]
+    prorrogacao: Annotated[str, Ui("Por que foi prorrogado", long=True)]
+    prorrogado_por: Annotated[UUID | None, Ui("Prorrogado por", refers_to="usuario")]
     registrado_por: Annotated[UUID, Ui("Registrado por", refers_to="usuario")]
     criado_em: Annotated[dt.datetime, Ui("Registrado em")]
     versao: Annotated[int, Ui("Versão", in_csv=False)]
@@ -310,10 +322,18 @@ class DadosDaBaixa(Input):
     processo: Annotated[
         str, Field(max_length=60), Legible, Ui("Processo administrativo", "O número.", width="media")
     ] = ""
+    comissao_id: Annotated[
+        UUID | None, BlankIsNone, Ui("Comissão", "A portaria e os membros vêm dela.", refers_to="comissao")
+    ] = None
     portaria: Annotated[
-        str, Field(max_length=60), Legible, Ui("Portaria da comissão", "O número e o ano.", width="media")
+        str, Field(max_length=60), Legible, Ui("Ou portaria da comissão", "O número e o ano.", width="media")
     ] = ""
-    membros: Annotated[str, Field(max_length=1000), Legible, Ui("Membros da comissão", "Um por linha.", long=True)] = ""
+    membros: Annotated[
+        str,
+        Field(max_length=1000),
+        Legible,
+        Ui("Membros da comissão", "Um por linha, quando a comissão não está cadastrada.", long=True),
+    ] = ""
     valor_avaliado: Annotated[
         Money | None, BlankIsNone, Ui("Valor da avaliação", "De cada bem, em reais.", width="curta")
     ] = None

@@ -2,122 +2,110 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from sispat.kernel.fields import Entity, FieldSpec
 from sispat.kernel.i18n import lazy
-from sispat.kernel.labelled import Labelled
-from sispat.kernel.permissions import Action
+from sispat.kernel.record_sql import Table
+from sispat.kernel.records import Due, Kind
 from sispat.movimentacoes import rules
+from sispat.movimentacoes.fields import BAIXA, EMPRESTIMO, MANUTENCAO, TRANSFERENCIA
+from sispat.movimentacoes.found import LOCALIZACAO, REGULARIZACAO
 from sispat.movimentacoes.listing import (
     ListaDeBaixas,
     ListaDeEmprestimos,
+    ListaDeLocalizacoes,
     ListaDeManutencoes,
-    ListaDeMovimentacoes,
+    ListaDeRegularizacoes,
     ListaDeTransferencias,
 )
-from sispat.movimentacoes.sql import away, transferencias
-from sispat.movimentacoes.sql.listing import Table
 
-__all__ = ["BAIXAS", "EMPRESTIMOS", "KINDS", "MANUTENCOES", "TRANSFERENCIAS", "Kind"]
+__all__ = ["BAIXAS", "EMPRESTIMOS", "KINDS", "LOCALIZACOES", "MANUTENCOES", "REGULARIZACOES", "TRANSFERENCIAS"]
 
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """One kind: `plural` is its address, `columns` what its list shows beside number and state.
-
-    `new` is what its form is called, where a list offers it, and `action` who may fill that in.
-    """
-
-    table: Table
-    plural: str
-    title: str
-    help: str
-    new: str
-    action: Action
-    estados: type[Labelled]
-    asked: type[ListaDeMovimentacoes]
-    columns: tuple[str, ...]
-    due: tuple[str, str, str] | None = None
-    """The state that is open, the one it is shown as after its day (`previsao`), and the column that is null until it ends."""
-    acts: tuple[tuple[str, str, str, Action], ...] = ()
-    """What its card offers: the state in which it does, the end of the address, the label, who may."""
-    made_at: str = "nova"
-
-    @property
-    def entity(self) -> Entity:
-        """Its table of fields."""
-        return self.table.entity
-
-    @property
-    def path(self) -> str:
-        """Of its list."""
-        return f"/{self.plural}"
-
-    def shown_state(self, stored: Mapping[str, Any], today: dt.date) -> Labelled:
-        """The state as people see it: what is open after its day is late."""
-        state = self.estados(stored["estado"])
-        if self.due and state == self.due[0] and stored["previsao"] and stored["previsao"] < today.isoformat():
-            return self.estados(self.due[1])
-        return state
-
-    @property
-    def listed(self) -> list[FieldSpec]:
-        """What its list shows beside number and state."""
-        return [self.entity.fields[column] for column in self.columns]
-
-
+_EXPORTED = "exportar_movimentacoes"
 TRANSFERENCIAS = Kind(
-    table=transferencias.TABLE,
+    table=Table(TRANSFERENCIA, reach=("origem_id", "destino_id")),
     plural="transferencias",
     title=lazy("Transferências"),
     help=lazy("Bens que vão de um setor ou responsável a outro. Quem recebe aceita ou recusa."),
     new=lazy("Pedir transferência"),
     action=rules.PEDIR_TRANSFERENCIA,
+    view=rules.VER,
+    exported=_EXPORTED,
     estados=rules.EstadoDaTransferencia,
     asked=ListaDeTransferencias,
     columns=("origem_id", "destino_id", "bens", "pedida_por", "criado_em"),
 )
 EMPRESTIMOS = Kind(
-    table=away.EMPRESTIMOS,
+    table=Table(EMPRESTIMO),
     plural="emprestimos",
     title=lazy("Empréstimos"),
     help=lazy("Bens que saem por um tempo, dentro ou fora da prefeitura, e voltam."),
     new=lazy("Emprestar"),
     action=rules.EMPRESTAR,
+    view=rules.VER,
+    exported=_EXPORTED,
     estados=rules.EstadoDoEmprestimo,
     asked=ListaDeEmprestimos,
     columns=("patrimonio_id", "agente_id", "tomador", "saida", "previsao"),
-    due=(rules.EstadoDoEmprestimo.ABERTO, rules.EstadoDoEmprestimo.ATRASADO, "devolvido_em"),
-    acts=((rules.EstadoDoEmprestimo.ABERTO, "devolver", lazy("Registrar a devolução"), rules.DEVOLVER),),
+    due=Due(rules.EstadoDoEmprestimo.ABERTO, rules.EstadoDoEmprestimo.ATRASADO, "devolvido_em"),
+    acts=(
+        (rules.EstadoDoEmprestimo.ABERTO, "devolver", lazy("Registrar a devolução"), rules.DEVOLVER),
+        (rules.EstadoDoEmprestimo.ABERTO, "prorrogar", lazy("Prorrogar"), rules.PRORROGAR),
+    ),
     made_at="novo",
 )
 MANUTENCOES = Kind(
-    table=away.MANUTENCOES,
+    table=Table(MANUTENCAO),
     plural="manutencoes",
     title=lazy("Manutenções"),
     help=lazy("Bens em conserto ou revisão, com o que foi feito, o custo e a garantia."),
     new=lazy("Enviar para manutenção"),
     action=rules.ENVIAR_PARA_MANUTENCAO,
+    view=rules.VER,
+    exported=_EXPORTED,
     estados=rules.EstadoDaManutencao,
     asked=ListaDeManutencoes,
     columns=("patrimonio_id", "problema", "fornecedor", "enviado_em", "previsao", "custo"),
-    due=(rules.EstadoDaManutencao.ABERTA, rules.EstadoDaManutencao.ATRASADA, "concluido_em"),
+    due=Due(rules.EstadoDaManutencao.ABERTA, rules.EstadoDaManutencao.ATRASADA, "concluido_em"),
     acts=((rules.EstadoDaManutencao.ABERTA, "concluir", lazy("Concluir a manutenção"), rules.CONCLUIR_MANUTENCAO),),
 )
 BAIXAS = Kind(
-    table=away.BAIXAS,
+    table=Table(BAIXA),
     plural="baixas",
     title=lazy("Baixas"),
     help=lazy("Bens que saíram do patrimônio, por que e com que papéis."),
     new=lazy("Dar baixa"),
     action=rules.BAIXAR,
+    view=rules.VER,
+    exported=_EXPORTED,
     estados=rules.EstadoDaBaixa,
     asked=ListaDeBaixas,
     columns=("patrimonio_id", "motivo", "data", "valor", "registrada_por"),
     acts=((rules.EstadoDaBaixa.EFETIVA, "estornar", lazy("Desfazer a baixa"), rules.ESTORNAR_BAIXA),),
 )
-KINDS = (TRANSFERENCIAS, EMPRESTIMOS, MANUTENCOES, BAIXAS)
+LOCALIZACOES = Kind(
+    table=Table(LOCALIZACAO),
+    plural="localizacoes",
+    title=lazy("Localizações"),
+    help=lazy("Bens que ninguém achou onde deviam estar, e os que foram encontrados de novo."),
+    new=lazy("Registrar bem encontrado"),
+    action=rules.LOCALIZAR,
+    view=rules.VER,
+    exported=_EXPORTED,
+    estados=rules.EstadoDaLocalizacao,
+    asked=ListaDeLocalizacoes,
+    columns=("patrimonio_id", "data", "circunstancia", "registrada_por"),
+    made_at="encontrados",
+)
+REGULARIZACOES = Kind(
+    table=Table(REGULARIZACAO),
+    plural="regularizacoes",
+    title=lazy("Regularizações"),
+    help=lazy("Bens encontrados sem plaqueta que entraram no patrimônio, com a avaliação da comissão."),
+    new=lazy("Regularizar bem sem plaqueta"),
+    action=rules.REGULARIZAR,
+    view=rules.VER,
+    exported=_EXPORTED,
+    estados=rules.EstadoDaRegularizacao,
+    asked=ListaDeRegularizacoes,
+    columns=("patrimonio_id", "encontrado_em", "laudo", "valor_avaliado", "portaria"),
+)
+KINDS = (TRANSFERENCIAS, EMPRESTIMOS, MANUTENCOES, LOCALIZACOES, REGULARIZACOES, BAIXAS)

@@ -1,43 +1,60 @@
-"""What a list of movements may be asked for, and the cursors that walk it.
-
-Promises: a cursor says after which row a page begins, by the values that the list is sorted by; one that was made for another
-list, or made up, is refused. What is inserted meanwhile neither repeats nor hides a row.
-"""
+"""What the lists of movements may be asked for; newest first (kernel.records)."""
 
 from __future__ import annotations
 
-import base64
-import json
-from typing import Annotated, NamedTuple
-from uuid import UUID
+import datetime as dt
+from typing import Annotated
 
 from pydantic import Field
 
-from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Ui
-from sispat.kernel.i18n import _
 from sispat.kernel.inputs import BlankIsNone
 from sispat.kernel.paging import Paged
-from sispat.movimentacoes.rules import EstadoDaBaixa, EstadoDaManutencao, EstadoDaTransferencia, EstadoDoEmprestimo
+from sispat.kernel.record_sql import Condition
+from sispat.kernel.records import Kind, ListaPorSetor
+from sispat.movimentacoes.rules import (
+    EstadoDaBaixa,
+    EstadoDaLocalizacao,
+    EstadoDaManutencao,
+    EstadoDaRegularizacao,
+    EstadoDaTransferencia,
+    EstadoDoEmprestimo,
+)
 
 __all__ = [
-    "ListPage", "ListaDeBaixas", "ListaDeEmprestimos", "ListaDeItens", "ListaDeManutencoes", "ListaDeMovimentacoes",
-    "ListaDeTransferencias", "cursor_at", "place_of",
+    "ListaDeBaixas", "ListaDeEmprestimos", "ListaDeItens", "ListaDeLocalizacoes", "ListaDeManutencoes", "ListaDeMovimentacoes",
+    "ListaDeRegularizacoes", "ListaDeTransferencias",
 ]  # fmt: skip
 
 
-class ListaDeMovimentacoes(Paged):
-    """What the list of any kind of movement may be asked for; newest first."""
+class ListaDeMovimentacoes(ListaPorSetor):
+    """What the list of any kind of movement may be asked for."""
 
-    setor: Annotated[UUID | None, BlankIsNone, Ui("Setor", refers_to="setor")] = None
     bem: Annotated[int | None, Field(ge=1, lt=2**63), BlankIsNone, Ui("Número do bem")] = None
-    estado: Annotated[str | None, Ui("Estado")] = None
+
+    def conditions(self, kind: Kind, today: dt.date) -> list[Condition]:
+        """The filters, and that a movement is about this asset."""
+        found = super().conditions(kind, today)
+        return found if self.bem is None else [*found, (self.of_asset(), self.bem)]
+
+    def of_asset(self) -> str:
+        """The condition that a movement is about the asset whose plate number is its one value."""
+        return "m.patrimonio_id = (select id from patrimonio where numero = %s)"
+
+    def is_about_few(self) -> bool | None:
+        """An asset has few movements, perhaps old ones."""
+        return self.bem is not None
 
 
 class ListaDeTransferencias(ListaDeMovimentacoes):
     """The same of transfers: `setor` as origin or as destination."""
 
     estado: Annotated[EstadoDaTransferencia | None, BlankIsNone, Ui("Estado")] = None
+
+    def of_asset(self) -> str:
+        """One of its items."""
+        return """m.id in (select i.transferencia_id from transferencia_item i
+                           where i.patrimonio_id = (select id from patrimonio where numero = %s))"""
 
 
 class ListaDeEmprestimos(ListaDeMovimentacoes):
@@ -58,30 +75,17 @@ class ListaDeBaixas(ListaDeMovimentacoes):
     estado: Annotated[EstadoDaBaixa | None, BlankIsNone, Ui("Estado")] = None
 
 
+class ListaDeLocalizacoes(ListaDeMovimentacoes):
+    """The same of what was missing or found."""
+
+    estado: Annotated[EstadoDaLocalizacao | None, BlankIsNone, Ui("O que se notou")] = None
+
+
+class ListaDeRegularizacoes(ListaDeMovimentacoes):
+    """The same of what came without a plate."""
+
+    estado: Annotated[EstadoDaRegularizacao | None, BlankIsNone, Ui("Estado")] = None
+
+
 class ListaDeItens(Paged):
     """The items of one transfer, by plate number."""
-
-
-class ListPage(NamedTuple):
-    """Documents (JSON) of one page, and the cursor of the next one, if there is one."""
-
-    documents: list[str]
-    following: str | None
-
-
-def cursor_at(what: str, numero: int) -> str:
-    """The opaque cursor of the page after the row of this number in the list `what`."""
-    return base64.urlsafe_b64encode(json.dumps([what, numero]).encode()).decode().rstrip("=")
-
-
-def place_of(what: str, cursor: str) -> int | None:
-    """The number that `cursor` says; None for the first page. Raises `InvalidData`."""
-    if not cursor:
-        return None
-    try:
-        made_for, numero = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if made_for == what and type(numero) is int and 0 <= numero < 2**63:
-            return numero
-    except (ValueError, TypeError):
-        pass
-    raise InvalidData({"cursor": _("A chave da página não é desta lista. Comece de novo pela primeira página.")})

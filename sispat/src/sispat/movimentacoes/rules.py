@@ -11,13 +11,37 @@ from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
 from sispat.kernel.situacoes import Posse
 
 __all__ = [
-    "ACTIONS", "BAIXAR", "CONCLUIR_MANUTENCAO", "DECIDIR_TRANSFERENCIA", "DEVOLVER", "DE_UMA_VEZ", "EMPRESTAR",
-    "ENVIAR_PARA_MANUTENCAO", "ESTORNAR_BAIXA", "PASSAR_CARGA", "PEDIR_TRANSFERENCIA", "REQUIRED", "VER", "EstadoDaBaixa",
-    "EstadoDaManutencao", "EstadoDaTransferencia", "EstadoDoEmprestimo", "MotivoDaBaixa", "TipoDeManutencao",
-    "may_leave_by", "missing_of_baixa",
+    "ACTIONS",
+    "BAIXAR",
+    "CARGA_MAXIMA",
+    "CONCLUIR_MANUTENCAO",
+    "DECIDIR_TRANSFERENCIA",
+    "DEVOLVER",
+    "DE_UMA_VEZ",
+    "EMPRESTAR",
+    "ENVIAR_PARA_MANUTENCAO",
+    "ESTORNAR_BAIXA",
+    "LOCALIZAR",
+    "PASSAR_CARGA",
+    "PEDIR_TRANSFERENCIA",
+    "PRORROGAR",
+    "REGULARIZAR",
+    "REQUIRED",
+    "VER",
+    "EstadoDaBaixa",
+    "EstadoDaLocalizacao",
+    "EstadoDaManutencao",
+    "EstadoDaRegularizacao",
+    "EstadoDaTransferencia",
+    "EstadoDoEmprestimo",
+    "MotivoDaBaixa",
+    "TipoDeManutencao",
+    "may_leave_by",
+    "missing_of_baixa",
 ]  # fmt: skip
 
-DE_UMA_VEZ = 2000  # assets that one request moves: some seconds of locks
+DE_UMA_VEZ = 2000  # assets that one request names: some seconds of locks
+CARGA_MAXIMA = 10_000  # assets of a person that are transferred as a whole: 5,000 take up to 3 s (benchmarks.handover)
 
 _MANAGED_AND_OWN = GESTAO | {Papel.RESPONSAVEL}
 VER = Action("movimentacao.ver", gettext_noop("ver as movimentações"), EVERYBODY)
@@ -29,10 +53,13 @@ ENVIAR_PARA_MANUTENCAO = Action("manutencao.enviar", gettext_noop("enviar bens p
 CONCLUIR_MANUTENCAO = Action("manutencao.concluir", gettext_noop("concluir manutenções"), GESTAO)
 BAIXAR = Action("baixa.baixar", gettext_noop("dar baixa em bens"), GESTAO)
 ESTORNAR_BAIXA = Action("baixa.estornar", gettext_noop("estornar baixas"), frozenset({Papel.ADMINISTRADOR}))
+PRORROGAR = Action("emprestimo.prorrogar", gettext_noop("prorrogar empréstimos"), _MANAGED_AND_OWN)
+LOCALIZAR = Action("localizacao.registrar", gettext_noop("registrar a falta e o reencontro de bens"), _MANAGED_AND_OWN)
+REGULARIZAR = Action("regularizacao.registrar", gettext_noop("regularizar bens sem plaqueta"), GESTAO)
 PASSAR_CARGA = Action("agente.passar_carga", gettext_noop("passar a carga de um agente"), GESTAO)
 ACTIONS = (
     VER, PEDIR_TRANSFERENCIA, DECIDIR_TRANSFERENCIA, EMPRESTAR, DEVOLVER, ENVIAR_PARA_MANUTENCAO, CONCLUIR_MANUTENCAO, BAIXAR,
-    ESTORNAR_BAIXA, PASSAR_CARGA,
+    ESTORNAR_BAIXA, PASSAR_CARGA, PRORROGAR, LOCALIZAR, REGULARIZAR,
 )  # fmt: skip
 
 
@@ -70,6 +97,19 @@ class EstadoDaBaixa(Labelled):
 
     EFETIVA = "efetiva", "Efetiva"
     ESTORNADA = "estornada", "Estornada"
+
+
+class EstadoDaLocalizacao(Labelled):
+    """What was noticed of an asset: that it is missing, or that it is there again."""
+
+    NAO_LOCALIZADO = "nao_localizado", "Não localizado"
+    LOCALIZADO = "localizado", "Encontrado"
+
+
+class EstadoDaRegularizacao(Labelled):
+    """An asset found without a plate is regular from its registration on."""
+
+    REGULARIZADO = "regularizado", "Regularizado"
 
 
 class TipoDeManutencao(Labelled):

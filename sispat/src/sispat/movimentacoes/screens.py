@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from sispat.cadastros import pickers
+from sispat.comissoes.actions import opcoes
+from sispat.comissoes.rules import FinalidadeDaComissao
 from sispat.http.session import RequestContext
 from sispat.kernel.fields import specs
 from sispat.kernel.i18n import _
 from sispat.kernel.inputs import Input
 from sispat.kernel.permissions import Action
-from sispat.movimentacoes.actions import reading
-from sispat.movimentacoes.kinds import Kind
-from sispat.ui.fields import FormField, Section, in_sections, typed
+from sispat.kernel.records import Kind, obter
+from sispat.ui.fields import FormField, Section, choices, in_sections, typed
 from sispat.ui.forms import Screen
 
 __all__ = ["MovementForm", "OfOneMovement"]
@@ -29,6 +31,8 @@ class MovementForm(Screen):
 
     model: type[Input]
     action: Action
+    commission = FinalidadeDaComissao.BAIXA
+    """What the commissions that are offered were named for."""
 
     async def load(self, ctx: RequestContext) -> None:
         """For those who may."""
@@ -47,7 +51,9 @@ class MovementForm(Screen):
             if not spec.ui.in_form:
                 continue
             field = FormField.of(spec)
-            if spec.ui.refers_to:
+            if spec.ui.refers_to == "comissao":
+                field = replace(field, groups=choices(await opcoes(ctx, self.commission, ctx.today)))
+            elif spec.ui.refers_to:
                 setor = self.setor_of(name, values)
                 field = await pickers.with_choices(
                     ctx, field, spec.ui.refers_to, values, setor, whole_city=name in _WHOLE_CITY
@@ -81,6 +87,6 @@ class OfOneMovement(MovementForm):
     async def load(self, ctx: RequestContext) -> None:
         """Load it."""
         await super().load(ctx)
-        self.stored = orjson.loads(await reading.obter(ctx, self.kind, self.id))
+        self.stored = orjson.loads(await obter(ctx, self.kind, self.id))
         number = _("Nº %(number)s", number=self.stored["numero"])
         self.breadcrumbs = ((self.kind.path, self.kind.title), (self.back, number))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sispat.http.slices import MenuEntry, Slice
@@ -9,18 +10,21 @@ from sispat.kernel.context import Context
 from sispat.kernel.fields import labels_of
 from sispat.kernel.files import Attachable
 from sispat.kernel.i18n import lazy
+from sispat.kernel.records import Kind, numbers_of, obter
 from sispat.movimentacoes import rules
-from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, reading, transferencias
+from sispat.movimentacoes.actions import baixas, emprestimos, manutencoes, regularizacoes, transferencias
 from sispat.movimentacoes.fields import (
     AceiteDeTransferencia,
     ConclusaoDeManutencao,
     DevolucaoDeEmprestimo,
     EstornoDeBaixa,
     NovaTransferencia,
+    ProrrogacaoDeEmprestimo,
     RecusaDeTransferencia,
     SaidaDeAgente,
 )
-from sispat.movimentacoes.kinds import KINDS, Kind
+from sispat.movimentacoes.found import BensEncontrados, NovaRegularizacao
+from sispat.movimentacoes.kinds import KINDS
 from sispat.movimentacoes.listing import ListaDeTransferencias
 from sispat.movimentacoes.routes import route
 
@@ -28,15 +32,19 @@ __all__ = ["SLICE"]
 
 _TYPED = (
     NovaTransferencia, AceiteDeTransferencia, RecusaDeTransferencia, DevolucaoDeEmprestimo, ConclusaoDeManutencao,
-    EstornoDeBaixa, SaidaDeAgente, ListaDeTransferencias,
+    EstornoDeBaixa, SaidaDeAgente, ListaDeTransferencias, ProrrogacaoDeEmprestimo, BensEncontrados, NovaRegularizacao,
 )  # fmt: skip
 
 
 def _attachable(kind: Kind) -> Attachable:
     async def see(ctx: Context, id_: UUID) -> str:
-        return await reading.obter(ctx, kind, id_)
+        return await obter(ctx, kind, id_)
 
     return Attachable(entity=kind.entity, see=see, action=kind.action)
+
+
+async def _numbers(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
+    return await numbers_of(ctx, KINDS, ids)
 
 
 SLICE = Slice(
@@ -49,10 +57,16 @@ SLICE = Slice(
         **emprestimos.CONSTRAINTS,
         **manutencoes.CONSTRAINTS,
         **baixas.CONSTRAINTS,
+        **regularizacoes.CONSTRAINTS,
     },
     entities=[kind.entity for kind in KINDS],
     labels=labels_of(*_TYPED)
-    | {"decididos": lazy("Bens decididos"), "lista": lazy("Lista"), "sucessor": lazy("Quem recebe tudo")},
+    | {
+        "decididos": lazy("Bens decididos"),
+        "lista": lazy("Lista"),
+        "sucessor": lazy("Quem recebe tudo"),
+        "imoveis": lazy("Imóveis"),
+    },
     verbs={
         "pedir_transferencia": lazy("Pediu a transferência"),
         "aceitar_transferencia": lazy("Aceitou a transferência"),
@@ -60,6 +74,10 @@ SLICE = Slice(
         "cancelar_transferencia": lazy("Cancelou a transferência"),
         "emprestar": lazy("Emprestou"),
         "devolver_emprestimo": lazy("Registrou a devolução"),
+        "prorrogar_emprestimo": lazy("Prorrogou o empréstimo"),
+        "notar_falta": lazy("Registrou que falta"),
+        "encontrar": lazy("Registrou que foi encontrado"),
+        "regularizar": lazy("Regularizou"),
         "enviar_para_manutencao": lazy("Enviou para manutenção"),
         "concluir_manutencao": lazy("Concluiu a manutenção"),
         "baixar": lazy("Deu baixa"),
@@ -75,6 +93,10 @@ SLICE = Slice(
         "transferencia-cancelada": lazy("Transferência cancelada: os bens ficam onde estavam."),
         "emprestado": lazy("Empréstimo registrado."),
         "devolvido": lazy("Devolução registrada: o bem está em uso."),
+        "prorrogado": lazy("Empréstimo prorrogado."),
+        "falta-notada": lazy("Registrado: o bem não foi localizado."),
+        "encontrado": lazy("Registrado: o bem foi encontrado e está em uso."),
+        "regularizado": lazy("Bem regularizado: este é o número dele."),
         "enviado": lazy("Envio para manutenção registrado."),
         "concluido": lazy("Manutenção concluída: o bem está em uso."),
         "baixado": lazy("Baixa registrada."),
@@ -82,6 +104,6 @@ SLICE = Slice(
         "estornado": lazy("Baixa desfeita: o bem voltou ao patrimônio."),
     },
     attachables=[_attachable(kind) for kind in KINDS],
-    names=reading.nomes,
+    names=_numbers,
     reports=[f"{api}{kind.path}.csv" for api in ("", "/api") for kind in KINDS],
 )

@@ -15,11 +15,11 @@ from starlette.responses import Response
 
 from sispat.cadastros import actions as cadastros
 from sispat.cadastros import pickers
+from sispat.cadastros.pickers import fields_of
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel import formats
 from sispat.kernel.context import Context
-from sispat.kernel.dates import far_ahead
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.fields import specs
 from sispat.kernel.i18n import _, lazy, ngettext
@@ -27,41 +27,23 @@ from sispat.kernel.inputs import Input
 from sispat.kernel.permissions import Action
 from sispat.patrimonios import actions, rules
 from sispat.patrimonios.fields import PATRIMONIO, EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
-from sispat.ui.fields import FormField, Section, in_sections, typed
-from sispat.ui.forms import Done, Screen, Unconfirmed, version_of
+from sispat.ui.fields import FormField, Section, stored_texts, typed
+from sispat.ui.forms import Done, Screen, Unconfirmed, ask_about_dates, version_of
 from sispat.ui.pages import redirect
 
-__all__ = ["Carga", "Edicao", "Novo", "created", "fields_of", "sections_of", "without_setor"]
+__all__ = ["Carga", "Edicao", "Novo", "created", "sections_of", "without_setor"]
 
 _LIST = ("/patrimonios", lazy("Bens"))
 
 
-def fields_of(model: type[Input]) -> list[FormField]:
-    """What people type of `model`, without the choices that have to be looked up."""
-    return [FormField.of(spec) for spec in specs(model).values() if spec.ui.in_form]
-
-
 async def sections_of(ctx: Context, model: type[Input], values: dict[str, str]) -> tuple[Section, ...]:
     """The form of `model`, its choices loaded."""
-    ready = []
-    for spec in specs(model).values():
-        if not spec.ui.in_form:
-            continue
-        field = FormField.of(spec)
-        if spec.ui.refers_to:
-            field = await pickers.with_choices(ctx, field, spec.ui.refers_to, values)
-        ready.append(field)
-    return in_sections(ready, PATRIMONIO.sections)
+    return await pickers.sections_of(ctx, model, PATRIMONIO.sections, values)
 
 
 def _texts(model: type[Input], stored: dict[str, Any]) -> dict[str, str]:
     """A stored document as texts of the form of `model`."""
-    texts = {}
-    for name, spec in specs(model).items():
-        if spec.ui.in_form:
-            value = stored[spec.member]
-            texts[name] = value["id"] if spec.ui.refers_to else FormField.of(spec).text(value)
-    return texts
+    return stored_texts([spec for spec in specs(model).values() if spec.ui.in_form], stored)
 
 
 async def _with_setor(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
@@ -74,15 +56,8 @@ async def _with_setor(ctx: Context, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask_about_dates(ctx: RequestContext, data: EdicaoDePatrimonio, submission: Submission) -> None:
-    """Raise `Unconfirmed` for dates far ahead that nobody has said to be right."""
     dates = {"data_aquisicao": data.data_aquisicao, "data_disponivel": data.data_disponivel}
-    far = {name: date for name, date in dates.items() if date is not None and far_ahead(date, ctx.today)}
-    asked = " ".join(str(date) for date in far.values())
-    if far and submission.confirmed != asked:
-        told = {
-            name: _("%(date)s está no futuro. É isso mesmo?", date=formats.date(date)) for name, date in far.items()
-        }
-        raise Unconfirmed(told, asked=asked, label=_("Sim, a data no futuro está certa."))
+    ask_about_dates(ctx, submission, dates)
 
 
 def created(text: str) -> str:

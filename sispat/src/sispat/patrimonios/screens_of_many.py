@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, urlencode
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
+from sispat.cadastros.pickers import fields_of
 from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel.errors import InvalidData
@@ -21,7 +22,7 @@ from sispat.kernel.i18n import _, lazy, ngettext
 from sispat.patrimonios import rules
 from sispat.patrimonios.custody import MAIS_DE_UMA_VEZ, CargaDeMuitos, Escolha, contar_escolha, trocar_cargas
 from sispat.patrimonios.listing import ListaDePatrimonios
-from sispat.patrimonios.screens import fields_of, sections_of, without_setor
+from sispat.patrimonios.screens import sections_of, without_setor
 from sispat.patrimonios.search import Search
 from sispat.ui.fields import Section, typed
 from sispat.ui.forms import Screen

@@ -9,12 +9,12 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from sispat.cadastros.documents import REFERENCES
-from sispat.movimentacoes.documents import ReferenciaUsuario, pages_of
+from sispat.http.documents import pages_of
 from sispat.termos.fields import TERMO
 
 __all__ = ["ListaDosTermos", "ParteDoTermo", "Termo"]
 
-Termo: Any = TERMO.document("Termo", references={**REFERENCES, "usuario": ReferenciaUsuario})
+Termo: Any = TERMO.document("Termo", references=REFERENCES)
 ListaDosTermos: Any = pages_of("ListaDosTermos", Termo)
 
 

@@ -19,7 +19,8 @@ from sispat.kernel.i18n import _, language
 from sispat.kernel.inputs import NOT_PLAIN, PATTERN, FieldMessage, Kind
 
 __all__ = [
-    "Choice", "ChoiceGroup", "FormField", "Section", "brazilian_number", "by_name", "choices", "in_sections", "typed",
+    "Choice", "ChoiceGroup", "FormField", "Section", "brazilian_number", "by_name", "choices", "in_sections", "stored_texts",
+    "typed",
 ]  # fmt: skip
 
 
@@ -186,3 +187,12 @@ def in_sections(fields: Iterable[FormField], order: Sequence[str]) -> tuple[Sect
 def typed(fields: Iterable[FormField], values: Mapping[str, str]) -> dict[str, Any]:
     """What was typed into `fields`, as the use cases read it; what the form did not send is left out."""
     return {field.name: field.read(values[field.name]) for field in fields if field.name in values}
+
+
+def stored_texts(specs: Iterable[FieldSpec], stored: Mapping[str, Any]) -> dict[str, str]:
+    """A stored document as texts of the inputs of these fields; a record that it refers to by its key."""
+    texts = {}
+    for spec in specs:
+        value = stored[spec.member]
+        texts[spec.name] = value["id"] if isinstance(value, dict) else FormField.of(spec).text(value)
+    return texts

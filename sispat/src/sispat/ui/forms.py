@@ -7,6 +7,7 @@ side by side), a record in use (409). A form that is sent twice is done once.
 
 from __future__ import annotations
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,8 @@ from sispat.http.session import RequestContext
 from sispat.http.slices import site_of
 from sispat.http.submission import Submission
 from sispat.http.upload import Upload
-from sispat.kernel import tokens
+from sispat.kernel import formats, tokens
+from sispat.kernel.dates import far_ahead
 from sispat.kernel.errors import InUse, InvalidData, KeyReused, SispatError, VersionConflict
 from sispat.kernel.files import InspectionBusy, NoRoom
 from sispat.kernel.i18n import _, lazy
@@ -32,7 +34,7 @@ from sispat.ui.fields import Choice, ChoiceGroup, FormField, Section, by_name
 from sispat.ui.merge import Difference, merge
 from sispat.ui.pages import page, render
 
-__all__ = ["Done", "Form", "Screen", "Unconfirmed", "form", "receive", "show", "version_of"]
+__all__ = ["Done", "Form", "Screen", "Unconfirmed", "ask_about_dates", "form", "receive", "show", "version_of"]
 
 _ALREADY_SENT = lazy(
     "Este formulário já foi enviado antes, com outros dados, e aqueles dados foram gravados. "
@@ -281,6 +283,17 @@ async def _naming(ctx: RequestContext, sections: Sequence[Section], stored: Mapp
         return replace(field, groups=(*field.groups, ChoiceGroup("", (Choice(stored[field.name], label),))))
 
     return [Section(section.title, tuple(map(named, section.fields))) for section in sections]
+
+
+def ask_about_dates(ctx: RequestContext, submission: Submission, dates: Mapping[str, dt.date | None]) -> None:
+    """Raise `Unconfirmed` for dates far ahead, field -> date, that nobody has said to be right."""
+    far = {name: date for name, date in dates.items() if date is not None and far_ahead(date, ctx.today)}
+    asked = " ".join(str(date) for date in far.values())
+    if far and submission.confirmed != asked:
+        told = {
+            name: _("%(date)s está no futuro. É isso mesmo?", date=formats.date(date)) for name, date in far.items()
+        }
+        raise Unconfirmed(told, asked=asked, label=_("Sim, a data no futuro está certa."))
 
 
 def version_of(submission: Submission) -> int:

@@ -1,1 +1,1 @@
-"""Use cases of movements, a module for each kind; what is the same for all is in `reading` and `assets`."""
+"""Use cases of movements, a module for each kind; what is the same for all is in `away` and `assets`."""

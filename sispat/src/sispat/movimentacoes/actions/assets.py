@@ -11,7 +11,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.formats import decimal
 from sispat.kernel.i18n import _
-from sispat.movimentacoes.rules import DE_UMA_VEZ
+from sispat.movimentacoes.rules import CARGA_MAXIMA, DE_UMA_VEZ
 from sispat.movimentacoes.sql.assets import Asset, travar
 from sispat.patrimonios.custody import named
 
@@ -37,12 +37,12 @@ async def with_numbers(ctx: Context, numeros: Sequence[int]) -> list[Asset]:
 
 async def all_of(ctx: Context, agente_id: UUID, field: str) -> list[Asset]:
     """Lock all assets within reach that an agente has; `field` is the one that named the agente."""
-    found = await travar(ctx.conn, ctx.access.setores, agente_id=agente_id, most=DE_UMA_VEZ + 1)
+    found = await travar(ctx.conn, ctx.access.setores, agente_id=agente_id, most=CARGA_MAXIMA + 1)
     if not found:
         raise InvalidData({field: _("Esta pessoa não tem bens ao seu alcance.")})
-    if len(found) > DE_UMA_VEZ:
+    if len(found) > CARGA_MAXIMA:
         raise InvalidData(
-            {field: _("São mais de %(most)s bens. Informe os números, em partes.", most=decimal(DE_UMA_VEZ))}
+            {field: _("São mais de %(most)s bens. Informe os números, em partes.", most=decimal(CARGA_MAXIMA))}
         )
     return found
 

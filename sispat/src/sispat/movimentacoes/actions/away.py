@@ -12,18 +12,15 @@ from uuid import UUID
 
 from psycopg import errors
 
-from sispat.kernel import audit
-from sispat.kernel.brazil import mask_cpf
+from sispat.kernel import record_sql
 from sispat.kernel.constraints import Sentences, explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.i18n import _
+from sispat.kernel.records import Kind, obter, record
 from sispat.movimentacoes.actions.assets import Asset
-from sispat.movimentacoes.actions.reading import obter
-from sispat.movimentacoes.kinds import Kind
-from sispat.movimentacoes.sql import away as sql
 
-__all__ = ["close", "locked", "open_for", "record"]
+__all__ = ["close", "locked", "open_for"]
 
 
 async def open_for(
@@ -38,7 +35,7 @@ async def open_for(
     """Write a row for each of the locked assets; the documents (JSON). `own` is what is not the same for all."""
     rows = [{"patrimonio_id": asset.id, "setor_id": asset.setor_id, **(own or {}).get(asset.id, {})} for asset in found]
     try:
-        ids = await sql.inserir(ctx.conn, kind.table, shared, rows)
+        ids = await record_sql.inserir(ctx.conn, kind.table, shared, rows)
     except errors.IntegrityError as error:
         raise explained(error, constraints) from error
     documents = []
@@ -50,7 +47,7 @@ async def open_for(
 
 async def locked(ctx: Context, kind: Kind, id_: UUID, open_state: str) -> dict[str, Any]:
     """The open row, locked; raises `NotFound`, or `InvalidData` where it is closed already."""
-    found = await sql.travar(ctx.conn, kind.table, ctx.access.setores, id_)
+    found = await record_sql.travar(ctx.conn, kind.table, ctx.access.setores, id_)
     if found is None:
         raise NotFound(str(kind.entity.label), id_)
     if found["estado"] != open_state:
@@ -69,24 +66,10 @@ async def locked(ctx: Context, kind: Kind, id_: UUID, open_state: str) -> dict[s
 async def close(
     ctx: Context, kind: Kind, found: Mapping[str, Any], changes: Mapping[str, Any], action: str, constraints: Sentences
 ) -> str:
-    """Write into a locked row what ended it; its document (JSON)."""
+    """Write into a locked row what ended it, or changed it; its document (JSON)."""
     try:
-        await sql.atualizar(ctx.conn, kind.table, found["id"], changes)
+        await record_sql.atualizar(ctx.conn, kind.table, found["id"], changes)
     except errors.IntegrityError as error:
         raise explained(error, constraints) from error
     await record(ctx, kind, found["id"], action, {name: found[name] for name in changes}, changes)
     return await obter(ctx, kind, found["id"])
-
-
-async def record(
-    ctx: Context, kind: Kind, id_: UUID, action: str, before: Mapping[str, Any] | None, after: Mapping[str, Any]
-) -> None:
-    """Write into the audit what was done; a CPF only in part, as everywhere outside of its own column."""
-    await audit.record(
-        ctx.conn, actor=ctx.actor, key_id=ctx.key_id, request_id=ctx.request_id, entidade=kind.entity.name, entidade_id=id_,
-        acao=action, antes=before, depois={name: _told(name, value) for name, value in after.items()},
-    )  # fmt: skip
-
-
-def _told(name: str, value: Any) -> Any:
-    return mask_cpf(value) if name.endswith("_doc") and isinstance(value, str) and len(value) == 11 else value

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from uuid import UUID
 
+from sispat.comissoes.actions import acting
+from sispat.comissoes.rules import FinalidadeDaComissao
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.i18n import _, lazy
@@ -23,6 +25,7 @@ from sispat.patrimonios.custody import named
 __all__ = ["CONSTRAINTS", "baixar", "estornar"]
 
 CONSTRAINTS = {
+    "baixa_comissao_id_fkey": ("comissao_id", lazy("A comissão escolhida não existe.")),
     "baixa_uma_efetiva": ("numeros", lazy("Um dos bens já está baixado.")),
     **{
         f"baixa_{motivo}_exige": ("motivo", lazy("Falta o que este motivo exige."))
@@ -36,7 +39,10 @@ async def baixar(ctx: Context, new: NovaBaixa, today: dt.date, fewest_members: i
     """Write assets off, all or none; the documents (JSON), one for each."""
     ctx.access.require(rules.BAIXAR)
     assets.require_past(new.data, today, "data")
-    wrong = rules.missing_of_baixa(new.motivo, new.model_dump(), fewest_members)
+    given = new.model_dump(exclude={"numeros"})
+    if new.comissao_id is not None:
+        given |= (await acting(ctx, new.comissao_id, FinalidadeDaComissao.BAIXA, new.data))._asdict()
+    wrong = rules.missing_of_baixa(new.motivo, given, fewest_members)
     if wrong:
         raise InvalidData(wrong)
     async with ctx.conn.transaction():
@@ -47,7 +53,7 @@ async def baixar(ctx: Context, new: NovaBaixa, today: dt.date, fewest_members: i
                 {"numeros": _("Não são da cidade, e ela não pode aliená-los: %(numbers)s.", numbers=named(not_ours))}
             )
         await move(ctx, [each.id for each in found], Situacao.BAIXADO, "baixar")
-        shared = {**new.model_dump(exclude={"numeros"}), "registrada_por": ctx.actor}
+        shared = {**given, "registrada_por": ctx.actor}
         own = {each.id: {"valor": each.valor, "situacao_anterior": each.situacao} for each in found}
         return await away.open_for(ctx, BAIXAS, found, shared, "baixar", CONSTRAINTS, own)
 

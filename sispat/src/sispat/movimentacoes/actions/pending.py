@@ -7,12 +7,12 @@ import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from sispat.kernel import record_sql
 from sispat.kernel.context import Context
 from sispat.kernel.permissions import Action
+from sispat.kernel.records import Kind, query_of
 from sispat.movimentacoes import rules
-from sispat.movimentacoes.actions.reading import query
-from sispat.movimentacoes.kinds import EMPRESTIMOS, MANUTENCOES, TRANSFERENCIAS, Kind
-from sispat.movimentacoes.sql import listing as sql
+from sispat.movimentacoes.kinds import EMPRESTIMOS, MANUTENCOES, TRANSFERENCIAS
 
 __all__ = ["CEILING", "Waiting", "waiting"]
 
@@ -43,10 +43,10 @@ async def waiting(ctx: Context, today: dt.date) -> list[Waiting]:
     for action, kind, estado, reach in _WAITING:
         if not ctx.access.may(action):
             continue
-        sought = query(ctx, kind, kind.asked.parse({"estado": estado}), today, None, CEILING)
+        sought = query_of(ctx, kind, kind.asked.parse({"estado": estado}), today, CEILING)
         sought = replace(sought, reach=reach)
-        number = await sql.contar(ctx.conn, kind.table, sought)
+        number = await record_sql.contar(ctx.conn, kind.table, sought)
         if number:
-            rows = await sql.listar(ctx.conn, kind.table, replace(sought, limit=_SHOWN))
+            rows = await record_sql.listar(ctx.conn, kind.table, replace(sought, limit=_SHOWN))
             found.append(Waiting(kind, estado, number, [json.loads(row.document) for row in rows]))
     return found

@@ -19,11 +19,12 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.i18n import _, lazy
+from sispat.kernel.paging import ListPage, cursor_at, place_of
+from sispat.kernel.records import obter
 from sispat.kernel.situacoes import Situacao
 from sispat.kernel.states import Custody, move
 from sispat.movimentacoes import rules
 from sispat.movimentacoes.actions import assets
-from sispat.movimentacoes.actions.reading import obter
 from sispat.movimentacoes.fields import (
     AceiteDeTransferencia,
     CancelamentoDeTransferencia,
@@ -31,7 +32,7 @@ from sispat.movimentacoes.fields import (
     RecusaDeTransferencia,
 )
 from sispat.movimentacoes.kinds import TRANSFERENCIAS
-from sispat.movimentacoes.listing import ListaDeItens, ListPage, cursor_at, place_of
+from sispat.movimentacoes.listing import ListaDeItens
 from sispat.movimentacoes.rules import EstadoDaTransferencia
 from sispat.movimentacoes.sql import transferencias as sql
 from sispat.patrimonios.actions import CONSTRAINTS as OF_ASSETS
@@ -133,7 +134,7 @@ async def itens(ctx: Context, id_: UUID, asked: ListaDeItens) -> ListPage:
     await obter(ctx, TRANSFERENCIAS, id_)
     rows = await sql.itens(ctx.conn, id_, place_of(f"itens {id_}", asked.cursor), asked.limit + 1)
     shown = rows[: asked.limit]
-    following = cursor_at(f"itens {id_}", shown[-1].numero) if len(rows) > asked.limit else None
+    following = cursor_at(f"itens {id_}", shown[-1].place) if len(rows) > asked.limit else None
     return ListPage([row.document for row in shown], following)
 
 

@@ -10,19 +10,12 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row
 
 from sispat.kernel.fields import specs
-from sispat.movimentacoes.fields import TRANSFERENCIA, ItemDeTransferencia
+from sispat.kernel.paging import Place
+from sispat.kernel.record_sql import Row, document_of
+from sispat.movimentacoes.fields import ItemDeTransferencia
 from sispat.movimentacoes.sql.assets import Asset
-from sispat.movimentacoes.sql.document import document_of
-from sispat.movimentacoes.sql.listing import Row, Table
 
-__all__ = ["TABLE", "Item", "Travada", "decidir", "inserir", "itens", "pendentes", "travar"]
-
-TABLE = Table(
-    TRANSFERENCIA,
-    reach=("origem_id", "destino_id"),
-    of_asset="""m.id in (select i.transferencia_id from transferencia_item i
-                         where i.patrimonio_id = (select id from patrimonio where numero = %s))""",
-)
+__all__ = ["Item", "Travada", "decidir", "inserir", "itens", "pendentes", "travar"]
 
 
 class Travada(NamedTuple):
@@ -116,9 +109,10 @@ async def decidir(
 _ITEM = document_of(specs(ItemDeTransferencia))
 
 
-async def itens(conn: AsyncConnection[Any], id_: UUID, above: int | None, limit: int) -> list[Row]:
+async def itens(conn: AsyncConnection[Any], id_: UUID, after: Place | None, limit: int) -> list[Row]:
     """At most `limit` items of a transfer, by plate number."""
-    sql = f"""select {_ITEM.json}, r_patrimonio.numero from transferencia_item m {_ITEM.joins}
+    sql = f"""select {_ITEM.json}, r_patrimonio.numero::text, r_patrimonio.numero from transferencia_item m {_ITEM.joins}
               where m.transferencia_id = %s and (%s::bigint is null or r_patrimonio.numero > %s)
               order by r_patrimonio.numero limit %s"""
+    above = None if after is None else after.numero
     return [Row(*row) for row in await (await conn.execute(sql, [id_, above, above, limit])).fetchall()]

@@ -1,0 +1,1 @@
+"""Commissions: who appraises, writes off, registers what was found; named by an act, for a time."""
