@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
@@ -28,30 +29,35 @@ def guardar(pagina: Page, nome: str) -> None:
     imagem = pagina.screenshot()
     if len(imagem) > LIMITE:
         sys.exit(f"{nome}: a imagem tem {len(imagem)} bytes; o limite é {LIMITE}.")
-    (PASTA / f"primeiro-dia-{nome}.png").write_bytes(imagem)
+    (PASTA / f"{nome}.png").write_bytes(imagem)
 
 
-def fotografar(pagina: Page) -> None:
-    """A clerk's way through the first day."""
+def entrar_como_gestor(pagina: Page) -> None:
+    """Sign in; the first page is shown."""
     pagina.goto("/")
     pagina.get_by_label("E-mail").fill("gestor@demo.local")
     pagina.get_by_label("Senha").fill("demo")
     pagina.get_by_role("button", name="Entrar").click()
     pagina.get_by_role("heading", name="Encontrar um bem").wait_for()
-    guardar(pagina, "inicio")
+
+
+def fotografar(pagina: Page) -> None:
+    """A clerk's way through the first day."""
+    entrar_como_gestor(pagina)
+    guardar(pagina, "primeiro-dia-inicio")
     pagina.goto("/patrimonios/novo")
     agente = pagina.get_by_role("combobox", name="Agente responsável")
     agente.fill("maria")
     pagina.get_by_role("listbox", name="Agente responsável").get_by_role("option").first.wait_for()
     agente.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY - 240)")
-    guardar(pagina, "cadastro")
+    guardar(pagina, "primeiro-dia-cadastro")
     pagina.goto("/patrimonios?q=notebook")
     pagina.locator("tbody .plaqueta").first.click()
     pagina.get_by_role("heading", name="Histórico").wait_for()
-    guardar(pagina, "ficha")
+    guardar(pagina, "primeiro-dia-ficha")
 
 
-def main() -> None:
+def com_a_cidade(fotografar: Callable[[Page], None]) -> None:
     """Start the service over a demo city and take the pictures."""
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -71,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    com_a_cidade(fotografar)

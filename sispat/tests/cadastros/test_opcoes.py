@@ -75,6 +75,25 @@ async def test_nobody_finds_what_is_out_of_reach_or_retired(navegar, cidade) -> 
         assert (await pessoa.http.get("/opcoes/agente")).status_code == 303
 
 
+async def test_whoever_hands_over_names_any_setor_of_the_city_and_nothing_else_out_of_reach(navegar, cidade) -> None:
+    """`cidade` is of setores alone: their codes and names are no secret, what is in them stays one."""
+    (alheio,) = consultar(
+        cidade,
+        """select s.codigo, l.nome, a.matricula from setor s join local l on l.setor_id = s.id join agente a
+           on a.setor_id = s.id where s.id not in (select us.setor_id from usuario_setor us
+           join usuario u on u.id = us.usuario_id where u.email = 'responsavel@demo.local') order by 1, 2, 3 limit 1""",
+    )
+    codigo, local, matricula = alheio
+    async with navegar("responsavel") as pessoa:
+        assert await achadas(pessoa, "setor", q=codigo) == ([], False)
+        itens, _ = await achadas(pessoa, "setor", q=codigo, cidade="true")
+        assert any(item["label"].startswith(f"{codigo} ·") for item in itens)
+        assert all(set(item) == {"value", "label", "group"} for item in itens)
+        for entidade, digitado in (("agente", matricula), ("local", local)):
+            sem, com = [await achadas(pessoa, entidade, q=digitado, **mais) for mais in ({}, {"cidade": "true"})]
+            assert com == sem, entidade
+
+
 async def test_without_scripts_a_search_beside_the_field_offers_what_it_finds_and_saves_nothing(
     navegar, cidade
 ) -> None:

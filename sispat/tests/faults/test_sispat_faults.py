@@ -314,6 +314,83 @@ async def test_kill_9_of_a_worker_in_each_kind_of_movement_leaves_it_done_once_o
     mostrar(f"kill -9 of a worker in {len(escritas)} kinds of movement: {mortos} answers lost, each done once")
 
 
+async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_finds_does_each_once(
+    servico, mostrar
+) -> None:
+    """Several writes are under way when a worker is killed; who repeats them with their keys gets each done once."""
+    dia, nota = "2026-03-02", {"data": "2026-03-02", "circunstancia": "Não estava na sala"}
+    async with entrar(servico, "admin@demo.local") as cliente:
+        corpo = await corpo_de_bem(cliente)
+        falta, fora = [(await cliente.post("/api/patrimonios", json=corpo)).json()["numero"] for _ in range(2)]
+        onde = {nome: corpo[nome] for nome in ("classe_id", "local_id", "agente_id")}
+        emprestar = {"numeros": [fora], "tomador": "Escola", "saida": dia, "previsao": dia, "finalidade": "Feira"}
+        emprestado = (await cliente.post("/api/emprestimos", json=emprestar)).json()["items"][0]["id"]
+        comissao = (await cliente.get("/api/comissoes")).json()["items"][0]["id"]
+        membros = [a["matricula"] for a in (await cliente.get("/api/agentes", params={"limit": 3})).json()]
+        sai = {"setor_id": corpo["setor_id"], "nome": "Quem sai", "matricula": "SAI-1"}
+        sai = (await cliente.post("/api/agentes", json=sai)).json()["id"]
+        imovel = {
+            "nome": "Lote", "valor_terreno": "10.00", "valor_edificacao": "0.00", "data_aquisicao": "2020-01-01",
+            "setor_id": corpo["setor_id"], "agente_id": sai, "destinacao": "uso_especial",
+        }  # fmt: skip
+        achado = {
+            "encontrado_em": dia, "circunstancia": "No depósito", "laudo": "L-1", "avaliado_em": dia,
+            "valor_avaliado": "10.00", "descricao": "Armário achado", "comissao_id": comissao, **onde,
+        }  # fmt: skip
+        lei = {"para": "dominical", "ato": "lei", "numero_ato": "1/2026", "data": dia, "motivo": "Sem uso"}
+        venda = {
+            "motivo": "venda", "data": dia, "justificativa": "Sem uso há dez anos", "lei": "1/2026", "laudo": "L-1",
+            "data_lei": dia, "processo": "1/2026", "valor_avaliado": "10.00", "destinatario": "Construtora",
+            "destinatario_doc": "11222333000181",
+        }  # fmt: skip
+        saida = {"sucessor_id": corpo["agente_id"], "motivo": "Aposentadoria"}
+        # What is written together; {} is the id that the write of this action was answered with.
+        levas: list[list[tuple[str, str, dict[str, Any]]]] = [
+            [
+                ("criar", "/api/imoveis", imovel),
+                ("nomear_comissao", "/api/comissoes", {"portaria": "9/2031", "inicio": dia, "matriculas": membros}),
+                ("notar_falta", "/api/localizacoes/falta", {**nota, "numeros": [falta]}),
+                ("prorrogar_emprestimo", f"/api/emprestimos/{emprestado}/prorrogacao",
+                 {"previsao": "2099-03-20", "motivo": "Adiada"}),
+                ("regularizar", "/api/regularizacoes", achado),
+            ],
+            [
+                ("destinar_imovel", "/api/imoveis/{criar}/destinacao", lei),
+                ("encontrar", "/api/localizacoes/reencontro", {**nota, "numeros": [falta]}),
+                ("encerrar_comissao", "/api/comissoes/{nomear_comissao}/encerramento", {"encerrada_em": dia}),
+            ],
+            [("baixar", "/api/imoveis/{criar}/baixa", venda)],
+            [("estornar_baixa", "/api/baixas-de-imoveis/{baixar}/estorno", {"estorno": "Não houve leilão"})],
+            [("passar_carga", f"/api/agentes/{sai}/saida", saida)],
+        ]  # fmt: skip
+        feitos: dict[str, str] = {}
+        ultimo = (await cliente.get("/api/auditoria")).json()[0]["id"]
+        for vez, leva in enumerate(levas):
+            escritas = [
+                (acao, endereco.format(**feitos), dados, {"Idempotency-Key": f"leva-{vez}-{acao}"})
+                for acao, endereco, dados in leva
+            ]
+            pedidos = [
+                asyncio.create_task(cliente.post(endereco, json=dados, headers=chave))
+                for _acao, endereco, dados, chave in escritas * 2
+            ]
+            await asyncio.sleep(0.005 * vez)
+            trabalhadores(servico)[vez % 2].kill()
+            await asyncio.gather(*pedidos, return_exceptions=True)
+            for acao, endereco, dados, chave in escritas:
+                resposta = (await _ate_que_responda(cliente, endereco, dados, chave)).json()
+                feitos[acao] = str(resposta.get("id", ""))
+            servico.esperar(lambda: len(trabalhadores(servico)) == 2, 60)
+        for acao in (acao for leva in levas for acao, *_ in leva):
+            eventos = (await cliente.get("/api/auditoria", params={"acao": acao})).json()
+            novos = [e for e in eventos if e["id"] > ultimo]
+            entidades = [(e["entidade"], e["entidade_id"]) for e in novos]
+            assert len(entidades) == len(set(entidades)) > 0, (acao, entidades)
+            if acao != "criar":  # an asset was registered, too, by the regularisation
+                assert len({e["requisicao"] for e in novos}) == 1, (acao, "of one request")
+    mostrar(f"kill -9 of a worker in {len(feitos)} kinds of writes, {len(levas)} times: each done once")
+
+
 async def _ate_que_responda(
     cliente: httpx2.AsyncClient, endereco: str, dados: dict[str, Any], chave: dict[str, str]
 ) -> httpx2.Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from arquivos import jpeg
 
 from esteio.postgres import Dsn
 from sispat.imoveis.rules import REQUIRED, Ato, Destinacao, MotivoDaBaixa, wrong_act
@@ -316,6 +317,14 @@ async def test_nobody_sees_an_imovel_of_another_setor_and_who_has_one_is_not_ret
         assert (await r.get(f"/api/imoveis/{meu['id']}")).status_code == 200
         assert (await r.get(f"/api/imoveis/{alheio['id']}")).status_code == 404
         assert (await r.get("/api/imoveis", params={"setor": alheio["setor"]["id"]})).json()["items"] == []
+        for de, vistas in ((meu, 200), (alheio, 404)):
+            foto = {
+                "data": {"entidade": "imovel", "entidade_id": de["id"]},
+                "files": [("arquivo", ("frente.jpg", jpeg()))],
+            }
+            feita = await c.post("/api/uploads", **foto)
+            assert feita.status_code == 201, feita.text
+            assert (await r.get(f"/api/uploads/{feita.json()['items'][0]['id']}")).status_code == vistas
 
         novo = {"setor_id": meu["setor"]["id"], "nome": "Quem sai", "matricula": "SAI-1"}
         sai = (await c.post("/api/agentes", json=novo)).json()

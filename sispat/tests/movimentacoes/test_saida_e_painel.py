@@ -15,6 +15,7 @@ async def test_everything_a_leaving_agente_has_goes_to_somebody_else_at_once(cli
         """select agente_id::text, count(*) from patrimonio where situacao <> 'baixado' and agente_id in
            (select agente_id from patrimonio where situacao = 'em_manutencao') group by 1 order by 2 desc limit 1""",
     )
+    imoveis = um(cidade, "select count(*) from imovel where agente_id = %s and estado <> 'baixado'", sai)
     fica, nome = um(cidade, "select id::text, nome from agente where id <> %s order by nome limit 1", sai)
     async with cliente("gestor@demo.local") as c:
         versao = (await c.get(f"/api/agentes/{sai}")).json()["versao"]
@@ -33,14 +34,15 @@ async def test_everything_a_leaving_agente_has_goes_to_somebody_else_at_once(cli
         await c.post(f"/api/emprestimos/{emprestimo['id']}/devolucao", json={"devolvido_em": "2026-03-03"})
 
         r = await c.post(f"/api/agentes/{sai}/saida", json=saida)
-        assert (r.status_code, r.json()) == (200, {"bens": quantos, "imoveis": 0}), r.text
+        assert (r.status_code, r.json()) == (200, {"bens": quantos, "imoveis": imoveis}), r.text
         assert (await c.get(f"/api/agentes/{sai}")).json()["ativo"] is False
     with psycopg.connect(cidade.conninfo) as conn:
         eventos = conn.execute(
             """select entidade, count(*), count(distinct requisicao), min(depois->>'sucessor'), min(depois->>'agente_id')
                from evento where acao = 'passar_carga' group by 1 order by 1"""
         ).fetchall()
-    assert eventos == [("agente", 1, 1, nome, None), ("patrimonio", quantos, 1, None, fica)]
+    dos_imoveis = [("imovel", imoveis, 1, None, fica)] if imoveis else []
+    assert eventos == [("agente", 1, 1, nome, None), *dos_imoveis, ("patrimonio", quantos, 1, None, fica)]
     assert um(cidade, "select count(*) from patrimonio where agente_id = %s and situacao <> 'baixado'", sai) == 0
     async with navegar("gestor") as pessoa:
         ficha = await pessoa.ver(f"/agentes/{sai}")

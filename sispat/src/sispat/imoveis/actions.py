@@ -32,7 +32,8 @@ from sispat.kernel.patches import Patch
 from sispat.kernel.records import obter, record
 
 __all__ = [
-    "CONSTRAINTS", "baixar", "corrigir", "criar", "destinar", "editar", "estornar", "passar_toda_a_carga",
+    "CONSTRAINTS", "baixar", "corrigir", "criar", "destinar", "editar", "estornar", "passar_toda_a_carga", "require_alterable",
+    "ver",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -49,6 +50,16 @@ CONSTRAINTS = {
         if rules.REQUIRED[motivo]
     },
 }
+
+
+async def ver(ctx: Context, id_: UUID) -> str:
+    """The document (JSON) of one imóvel within reach."""
+    return await obter(ctx, IMOVEIS, id_)
+
+
+async def require_alterable(ctx: Context, id_: UUID) -> None:
+    """Raise `InvalidData` for an imóvel of which nothing changes any more."""
+    _require_in_books(json.loads(await ver(ctx, id_)))
 
 
 async def criar(ctx: Context, new: NovoImovel) -> str:

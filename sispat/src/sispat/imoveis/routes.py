@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from sispat.cadastros import pickers
 from sispat.cadastros.documents import REFERENCES
+from sispat.documentos.card import documents_of
 from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, required_version
 from sispat.http.route import Reply, Routes
@@ -19,7 +20,7 @@ from sispat.imoveis import actions, rules
 from sispat.imoveis.fields import IMOVEL, CorrecaoDeImovel, EdicaoDeImovel, NovoImovel
 from sispat.imoveis.kinds import BAIXAS, DESTINACOES, IMOVEIS, KINDS
 from sispat.imoveis.movements import EstornoDeBaixaDeImovel, NovaBaixaDeImovel, NovaDestinacao
-from sispat.imoveis.rules import REQUIRED, MotivoDaBaixa
+from sispat.imoveis.rules import REQUIRED, EstadoDoImovel, MotivoDaBaixa
 from sispat.imoveis.screens import Baixa, Edicao, Estorno, MudancaDeDestinacao, Novo
 from sispat.kernel.fields import FieldSpec
 from sispat.kernel.records import historico, obter
@@ -138,7 +139,10 @@ _CARD = {title: _card(title) for title in IMOVEL.sections if title}
 async def ficha_do_imovel(ctx: RequestContext, id_: UUID) -> Reply:
     """The card: what it is, where on the map, what happened."""
     stored = orjson.loads(await obter(ctx, IMOVEIS, id_))
-    return await _READING[IMOVEIS].card(ctx, id_, "imoveis/ficha.html", sections=_CARD, map_path=_map_path(stored))
+    documents = await documents_of(ctx, "imovel", id_, changes=stored["estado"] != EstadoDoImovel.BAIXADO)
+    return await _READING[IMOVEIS].card(
+        ctx, id_, "imoveis/ficha.html", sections=_CARD, map_path=_map_path(stored), documents=documents
+    )
 
 
 def _map_path(stored: dict[str, Any]) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from sispat.documentos.rules import ANEXAR
 from sispat.http.slices import MenuEntry, Slice
 from sispat.imoveis import actions, rules
-from sispat.imoveis.fields import NovoImovel
+from sispat.imoveis.fields import IMOVEL, NovoImovel
 from sispat.imoveis.kinds import IMOVEIS, KINDS, ListaDeImoveis
 from sispat.imoveis.movements import EstornoDeBaixaDeImovel, NovaBaixaDeImovel, NovaDestinacao
 from sispat.imoveis.routes import route
 from sispat.kernel.context import Context
 from sispat.kernel.fields import labels_of
+from sispat.kernel.files import Attachable
 from sispat.kernel.i18n import lazy
 from sispat.kernel.records import numbers_of
 
@@ -39,6 +41,9 @@ SLICE = Slice(
         "destinado": lazy("Destinação mudada."),
         "imovel-estornado": lazy("Baixa desfeita: o imóvel voltou ao patrimônio."),
     },
+    attachables=[
+        Attachable(entity=IMOVEL, see=actions.ver, action=ANEXAR, change=actions.require_alterable),
+    ],
     names=_numbers,
     reports=[f"{api}{kind.path}.csv" for api in ("", "/api") for kind in KINDS],
 )

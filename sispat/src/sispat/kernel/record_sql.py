@@ -198,14 +198,25 @@ def _sql_of_list(table: Table, query: Query, *, stretch: bool = False) -> tuple[
 
 async def listar(conn: AsyncConnection[Any], table: Table, query: Query) -> list[Row]:
     """At most `query.limit` records, in order."""
-    if query.few is None:
-        query = replace(query, few=bool(query.conditions) and await _estimate(conn, table, query) <= _FEW)
-        if query.conditions and not query.few and (query.setores is None or not table.reach):
-            rows = await _read(conn, *_sql_of_list(table, query, stretch=True))
-            if len(rows) == query.limit:
-                return rows  # a page that is full is right, whatever the statistics say
-            query = replace(query, few=True)
-    return await _read(conn, *_sql_of_list(table, query))
+    rows: list[Row] = []
+    for sql, values in await _ways(conn, table, query):
+        rows = await _read(conn, sql, values)
+        if len(rows) == query.limit:
+            break  # a page that is full is right, whatever the statistics say
+    return rows
+
+
+async def _ways(conn: AsyncConnection[Any], table: Table, query: Query) -> list[tuple[str, list[Any]]]:
+    """The statements that find the page of `query`: the last one surely, one before it where the page is full."""
+    if query.few is not None or not query.conditions:
+        return [_sql_of_list(table, replace(query, few=bool(query.few)))]
+    collected = _sql_of_list(table, replace(query, few=True))
+    if await _estimate(conn, table, query) <= _FEW:
+        return [collected]
+    walked = replace(query, few=False)
+    if query.setores is None or not table.reach:
+        return [_sql_of_list(table, walked, stretch=True), collected]
+    return [_sql_of_list(table, walked)]
 
 
 async def _read(conn: AsyncConnection[Any], sql: str, values: list[Any]) -> list[Row]:
@@ -219,19 +230,13 @@ async def _estimate(conn: AsyncConnection[Any], table: Table, query: Query) -> i
     return 0 if row is None else int(row[0][0]["Plan"]["Plan Rows"])
 
 
-async def explain(conn: AsyncConnection[Any], table: Table, query: Query) -> list[dict[str, Any]]:
-    """The plans (as EXPLAIN's JSON has them) of the statements that `listar` may run."""
-    variants = [_sql_of_list(table, query)]
-    if query.few is None:
-        variants = [_sql_of_list(table, replace(query, few=True))]
-        if query.setores is None:
-            variants.append(_sql_of_list(table, replace(query, few=False), stretch=True))
-    plans = []
-    for sql, values in variants:
-        row = await (await conn.execute(f"explain (format json) {sql}", values, prepare=False)).fetchone()
-        assert row is not None
-        plans.append(row[0][0]["Plan"])
-    return plans
+async def explain(conn: AsyncConnection[Any], table: Table, query: Query) -> dict[str, Any]:
+    """The plan (as EXPLAIN's JSON has it) of the statement that `listar` runs first."""
+    sql, values = (await _ways(conn, table, query))[0]
+    row = await (await conn.execute(f"explain (format json) {sql}", values, prepare=False)).fetchone()
+    assert row is not None
+    plan: dict[str, Any] = row[0][0]["Plan"]
+    return plan
 
 
 async def contar(conn: AsyncConnection[Any], table: Table, query: Query) -> int:

@@ -1,0 +1,26 @@
+"""Make docs/imagens/imoveis-*.png, the pictures of docs/how-to/imoveis.md: the real pages over the demo city.
+
+Needs Debian's chromium and the development dependencies; run from the repository's root:
+
+    PYTHONPATH=esteio/src:sispat/src:sispat/tests:docs/imagens python docs/imagens/imoveis.py
+"""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page
+from primeiro_dia import com_a_cidade, entrar_como_gestor, guardar
+
+
+def fotografar(pagina: Page) -> None:
+    """The list, and the card of one that can be shown on a map."""
+    entrar_como_gestor(pagina)
+    pagina.goto("/imoveis?destinacao=uso_especial&sort=nome")
+    pagina.get_by_role("heading", name="Imóveis").wait_for()
+    guardar(pagina, "imoveis-lista")
+    pagina.locator("tbody .plaqueta").first.click()
+    pagina.get_by_role("heading", name="Histórico").wait_for()
+    guardar(pagina, "imoveis-ficha")
+
+
+if __name__ == "__main__":
+    com_a_cidade(fotografar)
