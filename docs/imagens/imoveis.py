@@ -14,11 +14,14 @@ from primeiro_dia import com_a_cidade, entrar_como_gestor, guardar
 def fotografar(pagina: Page) -> None:
     """The list, and the card of one that can be shown on a map."""
     entrar_como_gestor(pagina)
-    pagina.goto("/imoveis?destinacao=uso_especial&sort=nome")
+    pagina.goto("/imoveis?q=escola")
     pagina.get_by_role("heading", name="Imóveis").wait_for()
+    pagina.evaluate("scrollTo(0, 220)")
     guardar(pagina, "imoveis-lista")
     pagina.locator("tbody .plaqueta").first.click()
-    pagina.get_by_role("heading", name="Histórico").wait_for()
+    pagina.get_by_role("heading", name="Medidas e valores").evaluate(
+        "e => scrollTo(0, e.getBoundingClientRect().top - 220)"
+    )
     guardar(pagina, "imoveis-ficha")
 
 

@@ -156,8 +156,11 @@ async def test_the_form_looks_up_the_address_and_the_card_leads_to_a_map(navegar
             "cep": "01001-000", "valor_terreno": "900.000,00", "valor_edificacao": "0,00", "data_aquisicao": "20/05/2019",
             "latitude": "-23,550520", "longitude": "-46,633308", "area_terreno": "1.200,50", "logradouro": "",
         }  # fmt: skip
-        achado = await pessoa.mandar(tela.formulario("/imoveis/novo"), **digitado, _acao="cep")
-        valores = achado.formulario("/imoveis/novo").valores
+        for _vez in range(30):  # on a busy machine its answer may come after the 0.9 s that the form waits for it
+            achado = await pessoa.mandar(tela.formulario("/imoveis/novo"), **digitado, _acao="cep")
+            valores = achado.formulario("/imoveis/novo").valores
+            if valores["logradouro"]:
+                break
         assert (valores["logradouro"], valores["nome"]) == ("Praça da Sé", "Creche Sol Nascente")
         salvo = await pessoa.mandar(achado.formulario("/imoveis/novo"))
         assert salvo.titulos == ["Creche Sol Nascente"], salvo.texto

@@ -102,7 +102,7 @@ IMOVEIS = Kind(
     exported=_EXPORTED,
     estados=EstadoDoImovel,
     asked=ListaDeImoveis,
-    columns=("nome", "logradouro", "destinacao", "setor_id", "area_terreno", "valor"),
+    columns=("nome", "destinacao", "setor_id", "area_terreno", "valor"),
     acts=(
         (_ATIVO, "editar", lazy("Editar"), rules.EDITAR),
         (_ATIVO, "destinar", lazy("Mudar a destinação"), rules.DESTINAR),

@@ -177,6 +177,7 @@ class Reading:
             errors=errors,
             given=given,
             narrowed=kept.keys() - {"sort"},
+            filtered=bool(errors or kept.keys() - {"q"}),
             filters=await self._filters(ctx),
             field_labels=labels_of(kind.asked),
             export=address(f"{kind.path}.csv", kept),
