@@ -32,7 +32,7 @@ async def test_assets_are_made_with_numbers_audit_and_totals_and_all_is_taken_ba
 ) -> None:
     of = registers(cidade)
     before = query(cidade, "select count(*), sum(valor) from patrimonio")
-    [(last,)] = query(cidade, "select ultimo from numeracao")
+    [(last,)] = query(cidade, "select ultimo from numeracao where escopo = 'patrimonio'")
     sent = await gestor.send(
         csv_bytes([HEADINGS, line(of), line(of, last + 9, "Cadeira", "10"), line(of, 202601000001)])
     )
@@ -47,7 +47,7 @@ async def test_assets_are_made_with_numbers_audit_and_totals_and_all_is_taken_ba
         (last + 10, "Mesa de reunião", "1234.56", "em_uso"),
         (202601000001, "Mesa de reunião", "1234.56", "em_uso"),
     ], "numbers go on above those of the spreadsheet, but for numbers of another scheme"
-    assert query(cidade, "select ultimo from numeracao") == [(last + 10,)]
+    assert query(cidade, "select ultimo from numeracao where escopo = 'patrimonio'") == [(last + 10,)]
     events = query(cidade, "select requisicao, depois ->> 'numero' from evento where acao = 'importar' order by id")
     assert sorted(events) == sorted(("pedido", str(number)) for number, *_ in made)
     async with gestor.context() as ctx:
