@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -24,9 +25,10 @@ from esteio.drill import (
     predict,
     read_rates,
 )
-from esteio.drill._prediction import _SIGMA, Event, _poisson
+from esteio.drill._prediction import Event, _poisson
+from esteio.drill._rates import SIGMA
 
-MEAN_FACTOR = math.exp(_SIGMA**2 / 2)  # of a lognormal with median 1
+MEAN_FACTOR = math.exp(SIGMA**2 / 2)  # of a lognormal with median 1
 
 
 def test_a_counted_rate_with_a_sure_loss_has_the_mean_of_its_closed_form() -> None:
@@ -38,6 +40,26 @@ def test_a_counted_rate_with_a_sure_loss_has_the_mean_of_its_closed_form() -> No
     assert year.shares[0].minutes == pytest.approx(closed, rel=0.05)
     assert year.software.low < year.software.median < year.software.high
     assert year.software == year.with_changes == year.with_site
+
+
+def test_what_was_seen_updates_what_was_believed_by_the_closed_form() -> None:
+    assert Rate("a", 12, "me").gamma() is None
+    assert Rate("a", 3, "me", counted=True, years=2, seen=1, seen_years=2).gamma() == (7.5, 4)
+    assert Rate("a", 0, "me", seen=2, seen_years=1).gamma() == (2.5, 1)
+    before = Rate("a", 12, "me")
+    mean = 12 * MEAN_FACTOR
+    shape, exposure = Rate("a", 12, "me", seen_years=1e-9).gamma() or (0, 0)
+    assert shape / exposure == pytest.approx(mean)
+    assert math.sqrt(1 / shape) == pytest.approx(math.sqrt(math.exp(SIGMA**2) - 1))
+    quiet, busy, century = ((0, 1.0), (30, 1.0), (300, 100.0))
+    means = []
+    for seen, years in (quiet, busy, century):
+        shape, exposure = replace(before, seen=seen, seen_years=years).gamma() or (0, 0)
+        means.append(shape / exposure)
+    assert means[0] < mean < means[1]
+    assert means[2] == pytest.approx(3.0, rel=0.05), "after a century only what was counted matters"
+    year = predict({"a": [Event(60.0, 60.0)] * 400}, [replace(before, seen=300, seen_years=100.0)], years=1500)
+    assert year.shares[0].minutes == pytest.approx(means[2] * MEAN_FACTOR, rel=0.1)
 
 
 def test_no_loss_in_a_few_runs_is_no_proof_of_none() -> None:
@@ -92,6 +114,7 @@ def test_events_are_poisson(mean: float) -> None:
         ("[a]\nyearly = 1\nsource = 'x'\nminutes = 3", "minutes is unknown; allowed: "),
         ("a = 1", "[a] of FILE: it has to be a table"),
         ("[a]\nyearly = 1\nsource = 'x'\nyears = 0", "years has to be more than 0"),
+        ("[a]\nyearly = 1\nsource = 'x'\nseen = 2", "seen = 2 needs seen_years"),
         ("[a", "FILE: "),
     ],
 )

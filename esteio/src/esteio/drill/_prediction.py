@@ -5,7 +5,8 @@ at work. "Away" is lost requests over the rate of requests: one second in which 
 ten in which every tenth request is.
 
 - Events: Poisson, with a rate drawn from Gamma(k + 1/2) / exposure where k events were counted (Jeffreys' prior), else
-  from a lognormal whose median is the given rate and whose 95th percentile is three times that (error factor 3).
+  from a lognormal whose median is the given rate and whose 95th percentile is three times that (error factor 3); events
+  that were seen since update either (`Rate.gamma`).
 - Seconds away of an event: whether it hurts at all is drawn from Beta(h + 1/2, n - h + 1/2), h of n runs having lost
   something, so that no loss in n runs still leaves about 2.4/n as upper bound; how much, from the runs that hurt
   (bootstrap), times a lognormal tail of error factor 3; where no run hurt, the longest gap that was seen.
@@ -22,13 +23,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from esteio.drill._fault import Group
-from esteio.drill._rates import Rate
+from esteio.drill._rates import SIGMA, Rate
 
 __all__ = ["MINUTES_99_9", "MINUTES_99_99", "Event", "Prediction", "Share", "predict"]
 
 MINUTES_99_9 = 0.001 * 365 * 24 * 60
 MINUTES_99_99 = 0.0001 * 365 * 24 * 60
-_SIGMA = math.log(3) / 1.645  # error factor 3: the 95th percentile is three times the median
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +122,8 @@ def _events(events: Mapping[str, Sequence[Event]], rate: Rate) -> Sequence[Event
 
 def _year(rate: Rate, events: Sequence[Event], rng: random.Random) -> float:
     """Minutes away in one year by one kind of fault."""
-    if rate.counted:
-        intensity = rng.gammavariate(rate.yearly * rate.years + 0.5, 1.0) / rate.years
-    else:
-        intensity = rate.yearly * _factor(rng)
+    gamma = rate.gamma()
+    intensity = rng.gammavariate(gamma[0], 1.0) / gamma[1] if gamma else rate.yearly * _factor(rng)
     hurts = sum(event.away > 0 for event in events)
     p = rng.betavariate(hurts + 0.5, len(events) - hurts + 0.5) if events else 1.0
     happened = sum(rng.random() < rate.office for _ in range(_poisson(intensity, rng)))
@@ -144,7 +142,7 @@ def _minutes(rate: Rate, events: Sequence[Event], rng: random.Random) -> float:
 
 
 def _factor(rng: random.Random) -> float:
-    return rng.lognormvariate(0.0, _SIGMA)
+    return rng.lognormvariate(0.0, SIGMA)
 
 
 def _poisson(mean: float, rng: random.Random) -> int:

@@ -6,6 +6,8 @@ source = "assumed"      # where the figure is from
 group = "software"      # software, changes or site
 counted = false         # true: `yearly` events were counted over `years`; false: believed, within a factor of 3
 years = 1               # of counting
+seen = 0                # events counted since the rate was written down, over `seen_years`: they update it
+seen_years = 0          # of counting these; a tenth of a year without an event says something, too
 office = 1.0            # share of the events that meet people at work
 person_minutes = 0      # until somebody acts, added to what the drill measured
 assumed_minutes = 0     # how long one lasts, where the drill does not measure it
@@ -14,6 +16,7 @@ measured_by = "x"       # the fault whose runs tell how long, when its name is a
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -21,7 +24,7 @@ from pathlib import Path
 from esteio.drill._fault import Group
 from esteio.errors import EsteioError
 
-__all__ = ["Rate", "RatesInvalid", "read_rates"]
+__all__ = ["SIGMA", "Rate", "RatesInvalid", "read_rates"]
 
 
 class RatesInvalid(EsteioError):
@@ -43,12 +46,33 @@ class Rate:
     group: Group = Group.SOFTWARE
     counted: bool = False
     years: float = 1.0
+    seen: int = 0
+    seen_years: float = 0.0
     office: float = 1.0
     person_minutes: float = 0.0
     assumed_minutes: float = 0.0
     measured_by: str = ""
 
+    def gamma(self) -> tuple[float, float] | None:
+        """Shape and exposure in years of the events a year, updated by what was seen; None: believed, and nothing seen.
 
+        Counted events are Gamma(k + 1/2, years). A rate that is believed within a factor of 3 is taken for the Gamma
+        distribution with the same mean and variance as its lognormal one. Seeing n events in t years makes Gamma(a, b) to
+        Gamma(a + n, b + t): the conjugate prior of Poisson events (Gelman et al., Bayesian Data Analysis, 2.6).
+        """
+        if self.counted:
+            return self.yearly * self.years + 0.5 + self.seen, self.years + self.seen_years
+        if not self.seen_years:
+            return None
+        if not self.yearly:  # never, somebody thought: what was seen speaks alone
+            return 0.5 + self.seen, self.seen_years
+        spread = math.exp(SIGMA**2) - 1  # variance over the mean squared
+        mean = self.yearly * math.exp(SIGMA**2 / 2)
+        return 1 / spread + self.seen, 1 / (spread * mean) + self.seen_years
+
+
+SIGMA = math.log(3) / 1.645
+"""Of a lognormal distribution with error factor 3: its 95th percentile is three times the median."""
 _FIELDS = {each.name for each in fields(Rate)} - {"name"}
 
 
@@ -73,10 +97,12 @@ def _rate(file: Path, name: str, table: object) -> Rate:
         group = Group(table.get("group", "software"))
     except ValueError as error:
         raise RatesInvalid(file, name, f"group = {table['group']!r}; allowed: {', '.join(Group)}") from error
-    for each in ("yearly", "years", "office", "person_minutes", "assumed_minutes"):
+    for each in ("yearly", "years", "seen", "seen_years", "office", "person_minutes", "assumed_minutes"):
         value = table.get(each, 0)
         if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
             raise RatesInvalid(file, name, f"{each} = {value!r}; a number from 0 is allowed")
     if table.get("years", 1) == 0 or table.get("office", 1.0) > 1:
         raise RatesInvalid(file, name, "years has to be more than 0, office at most 1")
+    if table.get("seen") and not table.get("seen_years"):
+        raise RatesInvalid(file, name, f"seen = {table['seen']} needs seen_years, over how long they were counted")
     return Rate(name, **{**table, "group": group})

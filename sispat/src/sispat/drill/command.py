@@ -84,6 +84,7 @@ def drill(
     output.mkdir(parents=True, exist_ok=True)
     yearly = read_rates(rates)
     made = _Reports([known[name] for name in names], 1 if short else rounds, yearly, output)
+    made.second = 0.5 if short else 1.0
     try:
         asyncio.run(_drill(made, size, load))
     except asyncio.CancelledError:  # SIGTERM: as Ctrl-C, everything is healed, ended and written by now
@@ -112,7 +113,7 @@ async def _drill_one_service(made: _Reports, city: City, faults: Sequence[Fault[
 
     made.begin(city)
     possible = made.possible(city, faults)
-    timing = Timing(calm=made.calm, proof=40.0)
+    timing = Timing(calm=made.calm, proof=40.0, second=made.second)
     async for run in drill(city, possible, rounds=made.rounds, timing=timing, between=city.whole):
         made.add(run)
 
@@ -169,6 +170,7 @@ class _Reports:
     def __init__(self, faults: Sequence[Fault[City]], rounds: int, rates: Any, output: Path) -> None:
         self.rounds = rounds
         self.calm = 2.0 if rounds == 1 else 4.0  # seconds of load before each fault
+        self.second = 1.0  # of the five good ones in a row; half of one in a short drill
         self.runs: list[Run] = []
         self.faults = faults
         self._rates = rates

@@ -170,12 +170,12 @@ class City:
     # -- what a run needs to be fair
 
     async def whole(self) -> None:
-        """Wait until nothing of the fault before is left: all workers ready, and ten seconds at most for a "well".
+        """Wait until nothing of the fault before is left: all workers ready, and five seconds at most for a "well".
 
         The load goes on meanwhile, so that both workers have their connections again.
         """
         await self.service.until_ready()
-        end = time.monotonic() + 10
+        end = time.monotonic() + 5
         while await self.unwell() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.2)
         with contextlib.suppress(httpx2.HTTPError):
