@@ -22,8 +22,7 @@ from esteio.alert.rules import Alert, Silence
 from esteio.health import HistoryReader, Measurements, Monitor
 from esteio.health._history import History, Observation
 from esteio.health.series import SERVICE, Mark, State
-from esteio.web import health_alerts_route
-from esteio.web.operations import operations_routes
+from esteio.web.operations import health_alerts_route, operations_routes
 
 
 @pytest.fixture

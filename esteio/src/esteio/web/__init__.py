@@ -7,7 +7,6 @@ from esteio.extras import needs
 with needs("web"):
     import starlette  # noqa: F401 - whether it is there
 
-from esteio.web._alerts import health_alerts_route
 from esteio.web._body_limit import BodyLimit, BodyTooLarge
 from esteio.web._health import health_routes
 from esteio.web._health_metrics import health_metrics_route
@@ -41,7 +40,6 @@ __all__ = [
     "by_address",
     "by_header",
     "by_user",
-    "health_alerts_route",
     "health_metrics_route",
     "health_routes",
     "limited",

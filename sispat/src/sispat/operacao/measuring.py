@@ -10,10 +10,10 @@ from starlette.routing import Route
 from esteio.health import HistoryReader, Sampler
 from esteio.postgres import DatabaseUnavailable, PoolExhausted
 from esteio.postgres.prometheus import export_database
-from esteio.web import Measure, health_alerts_route, health_metrics_route
+from esteio.web import Measure, health_metrics_route
 from esteio.web.limits import RuleSet
 from esteio.web.metrics import Exports, metrics_route
-from esteio.web.operations import operations_routes
+from esteio.web.operations import health_alerts_route, operations_routes
 from esteio.web.shedding import Admission
 from esteio.web.shedding.prometheus import export_shedding
 from esteio.web.status_page import status_routes

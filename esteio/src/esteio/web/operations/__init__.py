@@ -24,6 +24,7 @@ from esteio.health import HistoryReader, Measurements, Monitor, Report
 from esteio.limit.headers import language as preferred
 from esteio.maintenance import Maintenance
 from esteio.serve import lifecycle
+from esteio.web._alerts import health_alerts_route
 from esteio.web.operations._alert_order import alert_order_routes
 from esteio.web.operations._facts import WINDOWS, gather
 from esteio.web.operations._order import Permit, carry_out, read_order
@@ -32,7 +33,7 @@ from esteio.web.operations._report import report_routes
 from esteio.web.operations._tables import Orders
 from esteio.web.operations._words import LANGUAGES, Words
 
-__all__ = ["operations_routes", "render"]
+__all__ = ["health_alerts_route", "operations_routes", "render"]
 
 Allow = Callable[[Request], Awaitable[Response | None]]
 _EVERY = 5.0  # seconds between two events
