@@ -31,7 +31,7 @@ from sispat.comissoes.slice import SLICE as COMISSOES
 from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.etiquetas.slice import SLICE as ETIQUETAS
 from sispat.http.application import Application
-from sispat.http.edge import Edge, Gzip, allowed_methods
+from sispat.http.edge import COMPRESSED, Edge, Gzip, allowed_methods
 from sispat.http.errors import Problem, limit_problem, problem_of, problem_response
 from sispat.http.limits import Identify, limit_rules
 from sispat.http.openapi import add_documentation
@@ -116,7 +116,7 @@ def create_app(settings: Settings) -> FastAPI:
                 respond=_refuse_overload,
                 delay=PoolDelay(service.db),
             ),
-            Middleware(Gzip, minimum_size=1000, compresslevel=4),
+            Middleware(Gzip, minimum_size=1000, compresslevel=4, exclude_content_types=COMPRESSED),
             Middleware(
                 BodyLimit,
                 limit=settings.body_limit,

@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable
 
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,9 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sispat.http.errors import Problem, problem_of
 from sispat.http.headers import EVERY_ANSWER, HSTS
 from sispat.http.language import set_language
+from sispat.kernel.files import Format
 from sispat.kernel.i18n import SOURCE, Language, _
 
-__all__ = ["Edge", "Gzip", "allowed_methods"]
+__all__ = ["COMPRESSED", "Edge", "Gzip", "allowed_methods"]
 
 _logger = logging.getLogger("sispat.http")
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in EVERY_ANSWER.items()]
@@ -119,6 +120,10 @@ class _Answer:
         if self._hsts:
             said.append(_HSTS)
         return said
+
+
+COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(each.media_type for each in Format))
+"""Types of what is compressed by itself, or is sent as it lies on the disk, with its length."""
 
 
 class Gzip(GZipMiddleware):

@@ -13,6 +13,7 @@ import errno
 import hashlib
 import os
 import secrets
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from sispat.kernel.files._names import visible
 __all__ = ["Incoming", "no_room"]
 
 _BUFFER = 1 << 20  # bytes written at once: a thread for each chunk of a socket would cost more than the writing
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -54,6 +56,10 @@ class Incoming:
         self._prepare = prepare
         self._sniffed = sniffed
         self._buffer = bytearray()
+        # A request that is cancelled leaves its thread behind: it must neither write to a descriptor that is closed, and
+        # perhaps somebody else's by now, nor make the file anew.
+        self._writing = threading.Lock()
+        self._discarded = False
         self._hash = hashlib.sha256()
         self._handle: int | None = None
 
@@ -77,12 +83,13 @@ class Incoming:
             self._look()
         await self._write_out()
         if self.failure is None and self._handle is not None:
-            await self._guarded(os.fsync, self._handle)
+            await self._guarded(self._sync)
         self.sha256 = self._hash.digest()
         self._close_handle()
 
     def discard(self) -> None:
         """Remove what is left of it; called any number of times."""
+        self._discarded = True
         self._close_handle()
         self._buffer.clear()
         with suppress(FileNotFoundError):
@@ -111,19 +118,28 @@ class Incoming:
             self._refuse(NoRoom())
 
     def _append(self, content: bytearray) -> None:
-        if self._handle is None:
-            self._prepare()
-            self._handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        self._hash.update(content)
-        view = memoryview(content)
-        while view:
-            view = view[os.write(self._handle, view) :]
+        with self._writing:
+            if self._discarded:
+                return
+            if self._handle is None:
+                self._prepare()
+                self._handle = os.open(self.path, _NEW, 0o600)
+            self._hash.update(content)
+            view = memoryview(content)
+            while view:
+                view = view[os.write(self._handle, view) :]
+
+    def _sync(self) -> None:
+        with self._writing:
+            if self._handle is not None:
+                os.fsync(self._handle)
 
     def _refuse(self, failure: SispatError) -> None:
         self.failure = failure.of(self.name or "?") if isinstance(failure, FileRefused) else failure
         self.discard()
 
     def _close_handle(self) -> None:
-        if self._handle is not None:
-            handle, self._handle = self._handle, None
-            os.close(handle)
+        with self._writing:
+            if self._handle is not None:
+                handle, self._handle = self._handle, None
+                os.close(handle)

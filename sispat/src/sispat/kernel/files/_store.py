@@ -47,7 +47,8 @@ class FileStore:
         if (self._incoming / "CACHEDIR.TAG").exists():
             return
         new = not self.directory.exists()
-        self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._incoming.mkdir(mode=0o700, exist_ok=True)
         (self._incoming / "CACHEDIR.TAG").write_bytes(_TAG)
         for made in (self.directory, self._incoming) if new else (self._incoming,):
             inherit_owner(made)
@@ -68,7 +69,7 @@ class FileStore:
         """
         target = self.path(content.sha256)
         try:
-            if target.exists() and target.stat().st_size == content.size:
+            if self._is_there(content, target):
                 return
             new = not target.parent.exists()
             target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -82,6 +83,11 @@ class FileStore:
             if no_room(error):
                 raise NoRoom from error
             raise
+
+    def _is_there(self, content: Inspected, target: Path) -> bool:
+        if not target.exists() or target.stat().st_size != content.size:
+            return False
+        return content.small is None or self.small(content.sha256).exists()
 
     def remove(self, sha256: bytes) -> None:
         """Remove a content to which nothing refers; the content first, for the reason that it comes last."""
@@ -104,12 +110,13 @@ class FileStore:
             yield from (path for path in self._incoming.iterdir() if path.name != "CACHEDIR.TAG")
 
     def old_contents(self, folder: int, age: float) -> list[bytes]:
-        """The contents in one of the 256 folders that have been there for `age` seconds, by their sha256."""
+        """What has been in one of the 256 folders for `age` seconds, contents and small pictures, by the sha256."""
         parent = self.directory / f"{folder % _FOLDERS:02x}"
-        before, found = time.time() - age, []
+        before, found = time.time() - age, set[bytes]()
         with suppress(FileNotFoundError), os.scandir(parent) as entries:
             for entry in entries:
-                if len(entry.name) == 64 and entry.stat().st_mtime < before:
+                name = entry.name.removesuffix(".small")
+                if len(name) == 64 and entry.stat().st_mtime < before:
                     with suppress(ValueError):
-                        found.append(bytes.fromhex(entry.name))
-        return found
+                        found.add(bytes.fromhex(name))
+        return list(found)

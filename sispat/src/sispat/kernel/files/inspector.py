@@ -10,6 +10,7 @@ and office files are kept bit by bit, because a change would break their signatu
 from __future__ import annotations
 
 import json
+import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -38,6 +39,7 @@ class Refused(Exception):
 
 
 def _limit_self() -> None:
+    os.umask(0o077)  # what it writes is the service's alone
     if sys.platform == "win32":
         return  # the time is what bounds it there
     import resource
@@ -195,7 +197,8 @@ _ODF = {
     b"application/vnd.oasis.opendocument.spreadsheet": "ods",
 }
 _PROGRAMS = ("vbaproject", "macrosheets/", "activex/", "basic/", "scripts/", "oleobject")
-_FETCHED = (b"/attachedTemplate", b"/oleObject", b"/externalLinkPath", b"/frame", b"/subDocument")
+_FETCHED = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument")
+"""What is fetched when a document is opened. Links to cells of other workbooks are common, and Excel asks before."""
 
 
 def _archive(path: Path) -> dict[str, Any]:
