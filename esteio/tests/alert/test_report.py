@@ -145,6 +145,10 @@ def test_a_month_that_goes_on_is_reported_up_to_now_and_one_nobody_saw_is_unknow
     assert (empty.service.ratio, empty.service.seconds[State.UNKNOWN]) == (None, 30 * DAY)
     nothing = report_document(empty, REPORT_WORDS["en"], ENGLISH)
     sentences = [sentence for part in nothing.parts for sentence in part.sentences]
+    later = month_report(NOVEMBER, *kept, NOVEMBER.begin + 91 * DAY)
+    assert (found := [s for part in report_document(later, REPORT_WORDS["en"], ENGLISH).parts for s in part.sentences])
+    assert found.count("Of this only the last 90 days are kept.") == 2, "nothing known is not nothing there"
+    assert later.service.seconds[State.DOWN] == pytest.approx(HOUR)
     assert {"Nobody observed the service in this month.", "No incident.", "No backup is known.", "None."} <= set(
         sentences
     )

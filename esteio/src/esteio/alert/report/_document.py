@@ -17,7 +17,7 @@ from esteio.alert.objectives import Budget
 from esteio.alert.report._month import Month, MonthReport
 from esteio.alert.report._words import ReportWords
 from esteio.alert.rules import ABSENT
-from esteio.health.series import Mark, State
+from esteio.health.series import State
 
 __all__ = ["Document", "Part", "Table", "report_document"]
 
@@ -72,7 +72,7 @@ def report_document(
     made = words["partial" if partial else "made"].format(moment=notice.when(report.until))
     parts = (
         teller.availability(report.service), teller.checks(report.checks), teller.budget(report.budgets),
-        teller.incidents(report), teller.maintenance(report), teller.backups(report.backups), teller.marks(report.marks),
+        teller.incidents(report), teller.maintenance(report), teller.backups(report.backups), teller.marks(report),
     )  # fmt: skip
     return Document(f"{service} · {title}" if service else title, words.tag, made, words["page"], parts)
 
@@ -166,7 +166,7 @@ class _Teller:
             )
             for each in report.maintenance
         ]  # fmt: skip
-        said = () if rows else (self.words["no_maintenance"],)
+        said = self._listed(report, rows, "no_maintenance")
         return Part(self.words["maintenance"], said, self._table(("began", "ended", "lasted", "why"), rows))
 
     def backups(self, found: Sequence[BackupRecord]) -> Part:
@@ -188,15 +188,21 @@ class _Teller:
             return self.words["unproven"]
         return self.notice.when(found.verified) if found.sound else self.words["unsound"]
 
-    def marks(self, found: Sequence[Mark]) -> Part:
+    def marks(self, report: MonthReport) -> Part:
         """Deploys, rolls, settings, deaths."""
         rows = [
             (self.notice.when(each.at), self.words.marks[each.kind].format(name=each.name, detail=each.detail))
-            for each in found
+            for each in report.marks
             if each.kind in self.words.marks
         ]
-        said = () if rows else (self.words["no_marks"],)
+        said = self._listed(report, rows, "no_marks")
         return Part(self.words["marks"], said, self._table(("when", "what"), rows))
+
+    def _listed(self, report: MonthReport, rows: Sequence[object], none: str) -> tuple[str, ...]:
+        """That there is nothing is only said where it would be known."""
+        if not report.detailed:
+            return (self.words["forgotten"],)
+        return () if rows else (self.words[none],)
 
     def _evidence(self, evidence: Evidence) -> str:
         said = self._cause(evidence.code)

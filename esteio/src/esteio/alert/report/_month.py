@@ -24,6 +24,7 @@ __all__ = ["Month", "MonthError", "MonthReport", "month_report"]
 
 _FORM = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 _MOST_INCIDENTS = 10_000
+_KEPT = 90 * 86_400.0  # seconds of which the history has intervals and marks
 
 
 class MonthError(EsteioError, ValueError):
@@ -81,6 +82,8 @@ class MonthReport:
     maintenance: Sequence[Interval]
     backups: Sequence[BackupRecord]
     marks: Sequence[Mark]
+    detailed: bool
+    """Whether the maintenance and the marks of all of it are still kept; the seconds in each state are for ever."""
 
 
 def month_report(month: Month, history: HistoryReader, alerts: Alerts, now: float) -> MonthReport:
@@ -112,6 +115,7 @@ def month_report(month: Month, history: HistoryReader, alerts: Alerts, now: floa
         ],
         alerts.backups(month.begin, until),
         [mark for mark in history.marks(month.begin) if mark.at < until],
+        now - month.begin <= _KEPT,
     )
 
 
