@@ -15,6 +15,7 @@ import psutil
 import pytest
 from processos import ambiente, por_dentro
 
+from sispat.drill.command import _Reports as Reports
 from sispat.drill.faults import FAULTS, SHORT
 
 pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(600)]
@@ -78,6 +79,19 @@ def test_eight_faults_lose_no_acknowledged_write_take_effect_and_are_reported(tm
     html = (tmp_path / "drill.html").read_text("utf-8")
     assert html.count("<svg") == len(SHORT)
     assert not running("/sispat-drill-"), "nothing of it runs on"
+
+
+def test_a_drill_of_all_faults_is_shown_on_the_operations_page_of_this_machine(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("SISPAT_DATA_DIR", str(tmp_path / "data"))
+    told, shown = '{"faults": []}', tmp_path / "data" / "drill" / "drill.json"
+    whole = Reports(FAULTS, 3, (), tmp_path)
+    whole.publish(told)
+    assert not shown.exists(), "no service keeps its data here"
+    (tmp_path / "data").mkdir()
+    Reports(FAULTS[:3], 3, (), tmp_path).publish(told)
+    assert not shown.exists(), "three faults are no year"
+    whole.publish(told)
+    assert shown.read_text() == told
 
 
 def test_an_unknown_fault_is_named_beside_those_that_are_known_and_nothing_is_started() -> None:

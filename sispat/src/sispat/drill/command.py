@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from esteio.system import atomic_write
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _, language
 
@@ -215,13 +216,30 @@ class _Reports:
         file = self._output / "drill.json"
         told = self._report().as_json()
         moved = compare(told, _read(file))
-        file.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
+        file.write_text(text, "utf-8")
+        self.publish(text)
         words = report_words()
         html = page(told, moved, gettext=lambda text: words.get(text, text), language=language())
         (self._output / "drill.html").write_text(html, "utf-8")
         _show_year(told["prediction"])
         _show_moved(moved)
         typer.echo(_("Relatório: %(file)s", file=self._output / "drill.html"))
+
+    def publish(self, text: str) -> None:
+        """A drill of all faults is shown on the operations page of this machine's service, where there is one."""
+        from sispat.drill.faults import FAULTS
+        from sispat.settings import load_settings
+
+        if len(self.faults) < len(FAULTS):
+            return
+        try:
+            data = load_settings().data_dir
+            if data.is_dir():
+                (data / "drill").mkdir(exist_ok=True)
+                atomic_write(data / "drill" / "drill.json", text.encode())
+        except (OSError, SispatError) as error:
+            typer.echo(_("A página de operação não mostrará este simulado: %(error)s", error=error), err=True)
 
     def _report(self) -> Report:
         from esteio.drill import Report
