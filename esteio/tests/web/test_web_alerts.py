@@ -178,6 +178,10 @@ async def test_the_document_has_the_same_and_an_empty_or_silent_monitor_is_said(
     assert (empty["decidedAt"], empty["firing"], empty["objectives"][0]["left"]) == (None, [], None)
     store = AlertStore(tmp_path / "old.sqlite")
     store.save(time.time() - 3600, {})
-    store.close()
     async with client(Alerts(tmp_path / "old.sqlite")) as http:
-        assert "Nobody has decided whether there are alerts since" in (await http.get("/operations")).text
+        silent = (await http.get("/operations")).text
+    assert "Nobody has decided whether there are alerts since" in silent
+    assert "No alert fires" not in page + silent, "what nobody decides is not well"
+    store.save(time.time(), {})
+    async with client(Alerts(tmp_path / "old.sqlite")) as http:
+        assert "No alert fires" in (await http.get("/operations")).text

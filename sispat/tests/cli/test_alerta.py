@@ -57,6 +57,8 @@ def test_what_is_wrong_is_shown_with_who_looks_after_it_and_what_may_still_fail(
     [silencio] = Alerts(dados / "alerts.sqlite").silences(time.time())
     assert (silencio.pattern, silencio.why) == ("disk:*", "troca do disco")
     assert "disk:*" in alerta(dados, "listar")
+    assert "Ninguém decide" not in alerta(dados, "listar")
+    assert "Ninguém decide se há alertas (desde —)" in alerta(dados / "nova", "listar")
     alerta(dados, "silenciar", "disk:*", "--minutos", "0")
     assert Alerts(dados / "alerts.sqlite").silences(time.time()) == ()
 

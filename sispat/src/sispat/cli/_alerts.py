@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["NoMonth", "NotFiring", "app"]
 
 _MOST_DAYS = 366
+_SILENT = 120.0  # seconds; who decides writes every 30
 _LONGEST_SILENCE = 7 * 24 * 60  # minutes: what is forgotten must not stay silent
 app = typer.Typer(help=_("Alertas: o que está errado agora, o que esteve, e quem cuida disso."), no_args_is_help=True)
 
@@ -60,6 +61,12 @@ def listar() -> None:
 
     settings, now = load_settings(), time.time()
     alerts = alerts_of(settings)
+    decided = alerts.decided_at()
+    if decided is None or now - decided > _SILENT:
+        since = "—" if decided is None else _moment(decided, settings)
+        typer.echo(
+            _("Ninguém decide se há alertas (desde %(since)s): o operador não está de pé.", since=since), err=True
+        )
     for alert in alerts.firing():
         typer.echo("\t".join(_columns(alert, settings)))
     for silence in alerts.silences(now):

@@ -15,7 +15,7 @@ from esteio.web.operations._prediction import Prediction
 from esteio.web.operations._tables import Orders, table
 from esteio.web.operations._words import Words
 
-__all__ = ["SILENCES", "alert_section", "alert_title", "cause_text", "evidence_text", "prediction_table", "with_marks"]
+__all__ = ["SILENCES", "alert_section", "prediction_table"]
 
 SILENCES = (30, 120, 480, 1440, 10_080)
 """Minutes for which an alert may be silenced: half an hour to a week, because what is forgotten must not stay silent."""
@@ -32,7 +32,7 @@ def alert_section(
     """All of it; `titles` are what alerts say, by their names. With `orders` there are buttons, with `report` a link."""
     return (
         _decided(facts, words, now, zone)
-        + _firing(facts.firing, words, titles, zone, orders)
+        + (_firing(facts.firing, words, titles, zone, orders) if facts.firing or _is_decided(facts, now) else "")
         + _headed(words["silences"], _silences(facts, words, zone, orders) if facts.silences else "")
         + _headed(words["budget"], _budgets(facts, words))
         + _headed(words["incidents"], _incidents(facts.incidents, words, titles, marks, now, zone))
@@ -40,13 +40,18 @@ def alert_section(
     )
 
 
+def _is_decided(facts: AlertFacts, now: float) -> bool:
+    """Whether it is known that nothing else fires."""
+    return facts.decided_at is not None and now - facts.decided_at <= _SILENT
+
+
 def _decided(facts: AlertFacts, words: Words, now: float, zone: ZoneInfo) -> str:
     if facts.decided_at is None:
         return f"<p>{escape(words['never_decided'])}</p>"
-    if now - facts.decided_at > _SILENT:
-        said = words["undecided"].format(since=words.at(facts.decided_at, zone))
-        return f'<p class="problems">{escape(said)}</p>'
-    return ""
+    if _is_decided(facts, now):
+        return ""
+    said = words["undecided"].format(since=words.at(facts.decided_at, zone))
+    return f'<p class="problems">{escape(said)}</p>'
 
 
 def _headed(heading: str, content: str) -> str:
@@ -62,7 +67,7 @@ def _firing(
             escape(words.at(alert.bad_since or alert.firing_since or 0.0, zone)), escape(_state(alert, words)),
             escape(alert.reason), *([_buttons(alert, title, words, orders)] if orders is not None else ()),
         ]
-        for alert in alerts for title in [alert_title(alert.name, words, titles)]
+        for alert in alerts for title in [_alert_title(alert.name, words, titles)]
     ]  # fmt: skip
     heads = [words[key] for key in ("alert", "when", "state", "evidence")]
     return table(words["firing"], [*heads, *([words["orders"]] if orders is not None else ())], rows, words["calm"])
@@ -133,7 +138,7 @@ def _incidents(
     rows = [
         [
             f"{escape(words.at(each.began, zone))}<small>{escape(_length(each, words, now))}</small>",
-            escape(cause_text(each.cause, words, titles)),
+            escape(_cause_text(each.cause, words, titles)),
             escape(", ".join(words[f"source_{source}"] for source in each.sources)),
             escape(words.span(each.detection_delay)), _evidence(each, words, titles, marks, now, zone),
         ]
@@ -151,9 +156,9 @@ def _length(incident: Incident, words: Words, now: float) -> str:
 def _evidence(
     incident: Incident, words: Words, titles: Mapping[str, str], marks: Sequence[Mark], now: float, zone: ZoneInfo
 ) -> str:
-    found = with_marks(incident, marks, now)
+    found = _with_marks(incident, marks, now)
     shown = "".join(
-        f"<li>{escape(words.at(each.at, zone))} {escape(evidence_text(each, words, titles))}</li>"
+        f"<li>{escape(words.at(each.at, zone))} {escape(_evidence_text(each, words, titles))}</li>"
         for each in found[:_MOST_EVIDENCE]
     )
     if len(found) > _MOST_EVIDENCE:
@@ -161,7 +166,7 @@ def _evidence(
     return f'<ul class="evidence">{shown}</ul>'
 
 
-def with_marks(incident: Incident, marks: Sequence[Mark], now: float) -> Sequence[Evidence]:
+def _with_marks(incident: Incident, marks: Sequence[Mark], now: float) -> Sequence[Evidence]:
     """The evidence, with deploys, rolls and settings that were changed shortly before or while it lasted, in order."""
     end = now if incident.ended is None else incident.ended
     lately = evidence_of(mark for mark in marks if incident.began - _BEFORE <= mark.at <= end)
@@ -172,19 +177,19 @@ def with_marks(incident: Incident, marks: Sequence[Mark], now: float) -> Sequenc
     )
 
 
-def evidence_text(evidence: Evidence, words: Words, titles: Mapping[str, str]) -> str:
+def _evidence_text(evidence: Evidence, words: Words, titles: Mapping[str, str]) -> str:
     """What happened, in words."""
-    said = cause_text(evidence.code, words, titles)
+    said = _cause_text(evidence.code, words, titles)
     return f"{said}: {evidence.detail}" if evidence.detail else said
 
 
-def cause_text(code: str, words: Words, titles: Mapping[str, str]) -> str:
+def _cause_text(code: str, words: Words, titles: Mapping[str, str]) -> str:
     """What a cause is called: one of `CAUSES`, or what the alert of that name says."""
     known = words.texts.get(f"cause_{code}")
-    return known if known is not None else alert_title(code, words, titles)
+    return known if known is not None else _alert_title(code, words, titles)
 
 
-def alert_title(name: str, words: Words, titles: Mapping[str, str]) -> str:
+def _alert_title(name: str, words: Words, titles: Mapping[str, str]) -> str:
     """What the alert says; its name where nobody gave it words."""
     base = name.removesuffix(ABSENT)
     title = titles.get(base, base)
