@@ -321,3 +321,10 @@ async def test_an_integration_signs_nothing_and_other_setores_see_nothing(cidade
         assert (await c.get("/api/termos")).json()["items"] == []
         assert (await c.post("/api/termos", json={"tipo": "responsabilidade", "assunto_id": agente})).status_code == 404
         assert (await c.post(f"/api/termos/{termo['id']}/anulacao", json={"anulacao": "Nada"})).status_code == 403
+        # Whom it names sees it and signs it, wherever they work.
+        with psycopg.connect(cidade.conninfo) as conn:
+            conn.execute("update agente set email = 'responsavel@demo.local' where id = %s", [agente])
+        pdf = await c.get(f"/api/termos/{termo['id']}/pdf")
+        sha256 = hashlib.sha256(pdf.content).hexdigest()
+        r = await c.post(f"/api/termos/{termo['id']}/assinatura", json={"sha256": sha256})
+        assert (pdf.status_code, r.status_code) == (200, 200), r.text

@@ -122,7 +122,7 @@ async def _insert(ctx: Context, source: Source, city: City, today: dt.date, befo
 async def obter(ctx: Context, id_: UUID) -> str:
     """The document (JSON) of one termo within reach."""
     ctx.access.require(rules.VER)
-    document = await sql.ler(ctx.conn, ctx.access.setores, id_)
+    document = await sql.ler(ctx.conn, ctx.access, id_)
     if document is None:
         raise NotFound(_("O termo"), id_)
     return document
@@ -186,7 +186,7 @@ async def nomes(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
 async def para_imprimir(ctx: Context, id_: UUID) -> sql.Impresso:
     """What the PDF of one termo within reach is made of."""
     ctx.access.require(rules.VER)
-    found = await sql.para_imprimir(ctx.conn, ctx.access.setores, id_)
+    found = await sql.para_imprimir(ctx.conn, ctx.access, id_)
     if found is None:
         raise NotFound(_("O termo"), id_)
     return found
@@ -256,7 +256,7 @@ async def esperando(ctx: Context, limit: int) -> list[Waiting]:
     """What this person is to sign, newest first."""
     if not ctx.access.may(rules.ASSINAR):
         return []
-    rows = await sql.esperando(ctx.conn, ctx.access.setores, ctx.actor, limit)
+    rows = await sql.esperando(ctx.conn, ctx.actor, limit)
     return [Waiting(row["id"], title_of(row["tipo"], row["numero"], row["exercicio"]), row["bens"]) for row in rows]
 
 
@@ -272,7 +272,7 @@ async def confirmar(conn: AsyncConnection[Any], *, codigo: str = "", sha256: str
 
 
 async def _locked(ctx: Context, id_: UUID) -> sql.Termo:
-    found = await sql.travar(ctx.conn, ctx.access.setores, id_)
+    found = await sql.travar(ctx.conn, ctx.access, id_)
     if found is None:
         raise NotFound(_("O termo"), id_)
     return found

@@ -8,7 +8,9 @@ from sispat.kernel.permissions import EVERYBODY, GESTAO, Action, Papel
 
 __all__ = ["ACTIONS", "ANULAR", "ASSINAR", "EMITIR", "MAIS_BENS", "VER", "EstadoDoTermo", "TipoDeTermo"]
 
-MAIS_BENS = 20_000  # of one termo: about a minute of drawing, and 400 pages
+MAIS_BENS = (
+    10_000  # of one termo: some seconds of drawing, 1.3 GB of address space, 300 pages (kernel.pdf has the ceilings)
+)
 
 VER = Action("termo.ver", gettext_noop("ver termos"), EVERYBODY)
 EMITIR = Action("termo.emitir", gettext_noop("emitir termos"), GESTAO | {Papel.RESPONSAVEL})

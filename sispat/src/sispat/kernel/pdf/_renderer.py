@@ -30,8 +30,8 @@ from sispat.kernel.pdf._text import drawable
 
 __all__ = ["PdfBusy", "PdfFailed", "PdfRenderer", "engine"]
 
-_MEMORY = 1024**3  # bytes of address space: a termo of 5,000 assets was measured to take 0.6 GB of it
-_TIME = 30.0  # seconds for one document: a termo of 5,000 assets was measured to take 2
+_MEMORY = 2 * 1024**3  # bytes of address space: termos of 5,000 and 10,000 assets were measured to take 0.6 and 1.3 GB
+_TIME = 60.0  # seconds for one document: a termo of 10,000 assets was measured to take 5, on a busy machine 21
 _MOST_WAITING = 20
 _IDLE = 300.0  # seconds after which the process that nobody needs gives its 60 MB back
 _MOST_TAGGED = 500  # rows whose structure is written for screen readers: of 5,000 it is 3 MB of 3.4

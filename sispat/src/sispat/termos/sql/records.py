@@ -15,13 +15,17 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from sispat.kernel.pdf import Arms
+from sispat.kernel.permissions import Access
 
 __all__ = [
     "Impresso", "Parte", "Termo", "anular", "assinar", "confirmar", "de_agente", "esperando", "gravar_via", "inserir", "ler",
     "listar", "nomes", "para_imprimir", "partes", "proximo_numero", "substituir", "travar", "travar_vigente", "vias",
 ]  # fmt: skip
 
-_REACH = "(%(setores)s::uuid[] is null or t.setor_id = any(%(setores)s) or t.origem_id = any(%(setores)s))"
+# Within their setores, and whomever the termo names: one signs what lies outside of them, too.
+_REACH = """(%(setores)s::uuid[] is null or t.setor_id = any(%(setores)s) or t.origem_id = any(%(setores)s) or exists (
+    select from termo_parte n left join agente na on na.id = n.agente_id and na.email <> ''
+    where n.termo_id = t.id and (n.usuario_id = %(me)s or na.email = (select email from usuario where id = %(me)s))))"""
 
 # The document: as `fields.TERMO` says. `sha256` is that of the newest rendering.
 _DOCUMENT = """json_build_object(
@@ -77,8 +81,8 @@ class Impresso(NamedTuple):
     vias: list[tuple[str, bytes]]
 
 
-def _within(setores: Sequence[UUID] | None, **values: Any) -> dict[str, Any]:
-    return {"setores": None if setores is None else list(setores), **values}
+def _within(access: Access, **values: Any) -> dict[str, Any]:
+    return {"setores": None if access.setores is None else list(access.setores), "me": access.usuario_id, **values}
 
 
 async def proximo_numero(conn: AsyncConnection[Any], tipo: str, exercicio: int) -> int:
@@ -146,11 +150,11 @@ async def substituir(conn: AsyncConnection[Any], id_: UUID) -> None:
     await conn.execute("update termo set substituido_em = now(), versao = versao + 1 where id = %s", [id_])
 
 
-async def travar(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> Termo | None:
+async def travar(conn: AsyncConnection[Any], access: Access, id_: UUID) -> Termo | None:
     """Lock a termo within reach."""
     sql = f"select id, tipo, exercicio, numero, estado from termo t where id = %(id)s and {_REACH} for no key update"
     async with conn.cursor(row_factory=class_row(Termo)) as cursor:
-        await cursor.execute(sql, _within(setores, id=id_))
+        await cursor.execute(sql, _within(access, id=id_))
         return await cursor.fetchone()
 
 
@@ -162,10 +166,10 @@ async def anular(conn: AsyncConnection[Any], id_: UUID, why: str, actor: UUID) -
     )
 
 
-async def ler(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
+async def ler(conn: AsyncConnection[Any], access: Access, id_: UUID) -> str | None:
     """The document (JSON) of a termo within reach, or None."""
     sql = f"select {_DOCUMENT} from termo t {_JOINS} where t.id = %(id)s and {_REACH}"
-    row = await (await conn.execute(sql, _within(setores, id=id_))).fetchone()
+    row = await (await conn.execute(sql, _within(access, id=id_))).fetchone()
     return None if row is None else row[0]
 
 
@@ -227,11 +231,11 @@ async def vias(conn: AsyncConnection[Any], id_: UUID) -> set[bytes]:
     return {row[0] for row in rows}
 
 
-async def para_imprimir(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> Impresso | None:
+async def para_imprimir(conn: AsyncConnection[Any], access: Access, id_: UUID) -> Impresso | None:
     """What the PDF of a termo within reach is made of, or None."""
     sql = f"""select t.id, t.tipo, t.exercicio, t.numero, t.conteudo, t.bens, t.emitido_em, b.formato, b.conteudo as arms
               from termo t left join papel_brasao b on b.sha256 = t.brasao where t.id = %(id)s and {_REACH}"""
-    row = await (await conn.execute(sql, _within(setores, id=id_))).fetchone()
+    row = await (await conn.execute(sql, _within(access, id=id_))).fetchone()
     if row is None:
         return None
     known = await (await conn.execute("select motor, sha256 from termo_via where termo_id = %s", [id_])).fetchall()
@@ -247,18 +251,16 @@ async def gravar_via(conn: AsyncConnection[Any], id_: UUID, sha256: bytes, engin
     return (await conn.execute(sql, [id_, sha256, engine])).rowcount == 1
 
 
-async def esperando(
-    conn: AsyncConnection[Any], setores: Sequence[UUID] | None, me: UUID, limit: int
-) -> list[dict[str, Any]]:
-    """The termos within reach that count and that the account `me` has not signed yet, newest first."""
-    sql = f"""select distinct t.id, t.tipo, t.exercicio, t.numero, t.ordem, t.bens from termo_parte q
+async def esperando(conn: AsyncConnection[Any], me: UUID, limit: int) -> list[dict[str, Any]]:
+    """The termos that count, name the account `me`, and that it has not signed yet, newest first."""
+    sql = """select distinct t.id, t.tipo, t.exercicio, t.numero, t.ordem, t.bens from termo_parte q
               join termo t on t.id = q.termo_id
-              where q.assinada_em is null and t.anulado_em is null and t.substituido_em is null and {_REACH}
+              where q.assinada_em is null and t.anulado_em is null and t.substituido_em is null
                 and (q.usuario_id = %(me)s or q.agente_id = (
                      select a.id from agente a join usuario u on u.email = a.email where u.id = %(me)s and a.email <> ''))
               order by t.ordem desc limit %(limit)s"""
     async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(sql, _within(setores, me=me, limit=limit))
+        await cursor.execute(sql, {"me": me, "limit": limit})
         return await cursor.fetchall()
 
 
