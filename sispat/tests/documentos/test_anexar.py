@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 from aplicacao import DOCUMENTOS
 from arquivos import docx, jpeg, ods, pdf, png
 from PIL import Image
@@ -168,25 +167,21 @@ async def test_a_main_photo_that_goes_is_followed_by_the_next_and_a_written_off_
         assert (await c.get(primeira["conteudo"])).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "sent", ["", "../../etc/passwd", "C:\\fotos\\a.jpg", "a\x00b.jpg", "foto\u202egpj.exe", "x" * 400]
-)
-async def test_any_name_becomes_one_that_can_be_shown(cliente, cidade, sent: str) -> None:
+NOMES = ("", "../../etc/passwd", "C:\\fotos\\a.jpg", "a\x00b.jpg", "foto\u202egpj.exe", "x" * 400, "con.jpg ", "%2e%2e")
+
+
+async def test_any_name_becomes_one_that_can_be_shown(cliente, cidade) -> None:
     bem = um_bem(cidade)["id"]
-    corpo = (
-        (
-            f'--b\r\nContent-Disposition: form-data; name="entidade"\r\n\r\npatrimonio\r\n--b\r\n'
-            f'Content-Disposition: form-data; name="entidade_id"\r\n\r\n{bem}\r\n--b\r\n'
-            f'Content-Disposition: form-data; name="arquivo"; filename="{sent}"\r\n\r\n'
-        ).encode()
-        + jpeg()
-        + b"\r\n--b--\r\n"
-    )
-    async with cliente(GESTOR) as c:
-        r = await c.post("/api/uploads", content=corpo, headers={"Content-Type": "multipart/form-data; boundary=b"})
-        assert r.status_code == 201, r.text
-        nome = r.json()["items"][0]["nome"]
-        assert nome.endswith(".jpg")
-        assert len(nome) <= 120
-        assert not set(nome) & set("/\\\x00\u202e"), nome
-        assert (await c.get(r.json()["items"][0]["conteudo"])).status_code == 200
+    async with cliente(GESTOR, limit_upload=None) as c:
+        for posicao, sent in enumerate(NOMES):
+            corpo = (
+                f'--b\r\nContent-Disposition: form-data; name="entidade"\r\n\r\npatrimonio\r\n--b\r\n'
+                f'Content-Disposition: form-data; name="entidade_id"\r\n\r\n{bem}\r\n--b\r\n'
+                f'Content-Disposition: form-data; name="arquivo"; filename="{sent}"\r\n\r\n'
+            ).encode() + pdf(Lang=f"l{posicao}") + b"\r\n--b--\r\n"  # fmt: skip
+            r = await c.post("/api/uploads", content=corpo, headers={"Content-Type": "multipart/form-data; boundary=b"})
+            assert r.status_code == 201, (sent, r.text)
+            (item,) = r.json()["items"]
+            assert (item["nome"].endswith(".pdf"), len(item["nome"]) <= 120) == (True, True), (sent, item["nome"])
+            assert not set(item["nome"]) & set("/\\\x00\u202e%"), item["nome"]
+            assert (await c.get(item["conteudo"])).status_code == 200

@@ -6,19 +6,23 @@ import asyncio
 import os
 import resource
 import socket
+import subprocess
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 import pikepdf
 import psycopg
+import pytest
 from aplicacao import DOCUMENTOS, abrir
 from arquivos import bomba_png, docx, jpeg, ods, pdf, png
 from leitor import Formulario, Pessoa
+from PIL import Image
 from servida import servir
 from test_anexar import DO_RESPONSAVEL, GESTOR, enviar, um_bem
 
@@ -254,6 +258,31 @@ async def test_a_full_disk_keeps_nothing_half_and_says_so(cliente, cidade, naveg
         assert tela.formulario(formulario.acao).valores["descricao"] == "Não se perde"
         assert sobras() == []
         assert (await enviar(c, bem, ("a.jpg", grande))).status_code == 201, "with room again, as if nothing had been"
+
+
+@pytest.fixture
+def disco_de_900k(tmp_path: Path) -> Iterator[Path]:
+    mount = ["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root mounts a small file system, and not everywhere")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+async def test_a_small_disk_that_fills_at_any_step_refuses_the_file_and_takes_the_next(
+    cliente, cidade, disco_de_900k: Path
+) -> None:
+    bem, ruido = um_bem(cidade)["id"], BytesIO()
+    Image.effect_noise((900, 900), 120).save(ruido, "JPEG", quality=60)
+    assert len(ruido.getvalue()) < 800_000, "what comes fits; what would be kept of it as well does not"
+    async with cliente(GESTOR, documents_dir=disco_de_900k) as c:
+        for dados in (jpeg() + os.urandom(1 << 20), ruido.getvalue()):
+            r = await enviar(c, bem, ("a.jpg", dados))
+            assert (r.status_code, r.json()["code"]) == (503, "disco-cheio"), (len(dados), r.text)
+            assert os.listdir(disco_de_900k / ".recebendo") == ["CACHEDIR.TAG"]
+        assert (await enviar(c, bem, ("b.jpg", jpeg()))).status_code == 201
 
 
 def test_a_client_that_goes_away_in_the_middle_leaves_nothing(cidade) -> None:

@@ -9,6 +9,7 @@ and office files are kept bit by bit, because a change would break their signatu
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
@@ -86,7 +87,7 @@ def _picture(format_: str, path: Path, out: Path, small: Path) -> dict[str, Any]
         raise Refused("danificado") from error
     upright.info = {}
     more = {"icc_profile": profile} if 0 < len(profile) <= _LARGEST_PROFILE else {}
-    upright.save(out, kind, **_SAVED[kind], **more)
+    _save(upright, out, kind, **_SAVED[kind], **more)
     _save_small(upright, small, more)
     return {"format": format_, "width": upright.width, "height": upright.height}
 
@@ -115,7 +116,14 @@ def _save_small(image: Any, small: Path, more: dict[str, Any]) -> None:
     reduced.thumbnail((SMALL_SIDE, SMALL_SIDE))
     paper = Image.new("RGB", reduced.size, "white")
     paper.paste(reduced, mask=reduced.getchannel("A"))
-    paper.save(small, "JPEG", quality=80, **more)
+    _save(paper, small, "JPEG", quality=80, **more)
+
+
+def _save(image: Any, path: Path, kind: str, **options: Any) -> None:
+    """By way of memory: Pillow's encoders hide why a disk refuses what they write."""
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    path.write_bytes(content.getbuffer())
 
 
 # PDF
