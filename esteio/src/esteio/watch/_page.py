@@ -25,6 +25,7 @@ DAYS = 90
 _DAY = 86_400.0
 _MOST_STRIPS = 100  # a page of more would be megabytes
 _MOST_NAMES = 5
+_SECTIONS = ("heartbeat", "watcher")  # kinds of subjects that have a section of their own; all others are probes
 _GOOD = (State.UP, State.DEGRADED)
 _UNKNOWN = Seen(State.UNKNOWN)
 
@@ -73,12 +74,11 @@ def page(
     kind, sentence = verdict(sight, subjects, words)
     cut_off = f'<p class="age">{escape(words.cut_off)}</p>' if sight.isolated and kind == "fail" else ""
     seen = words.seen.format(name=watcher, moment=common.at(sight.at, zone))
-    strips = len(subjects) <= _MOST_STRIPS
+    writer = _Writer(words, language, zone, strips=len(subjects) <= _MOST_STRIPS)
     sections = "".join(
-        _section(label, [each for each in subjects if (each.kind if each.kind in _OWN else "probes") == which], sight, past,
-                 _Writer(words, language, zone, strips))
+        _section(label, [each for each in subjects if _section_of(each) == which], sight, past, writer)
         for which, label in words.kinds
-    )  # fmt: skip
+    )
     return f"""<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark"><title>{escape(heading)}</title>
@@ -90,9 +90,6 @@ def page(
 {sections}
 </main></body></html>
 """
-
-
-_OWN = ("heartbeat", "watcher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +152,10 @@ def _section(label: str, subjects: Sequence[Subject], sight: Sight, past: Mappin
         f'<section><h2>{escape(label)}</h2><div class="wide" tabindex="0" role="region" aria-label="{escape(label)}">'
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>\n"
     )
+
+
+def _section_of(subject: Subject) -> str:
+    return subject.kind if subject.kind in _SECTIONS else "probes"
 
 
 def _names(titles: Sequence[str]) -> str:
