@@ -83,7 +83,7 @@ def _register(plural: str, editors: str, *, reach: bool) -> Iterator[tuple[str, 
 
 
 def _reading(plural: str, *, reach: bool = True) -> Iterator[tuple[str, Door]]:
-    for path in (f"/api/{plural}", f"/api/{plural}.csv", f"/{plural}", f"/{plural}.csv"):
+    for path in (f"{api}/{plural}{form}" for api in ("/api", "") for form in ("", ".csv", ".xlsx")):
         yield f"GET {path}", Door(ALL)
     yield f"GET /api/{plural}/{{id_}}", Door(ALL, reach)
 
@@ -107,6 +107,8 @@ DOORS = {
     # patrimonios
     "GET /api/patrimonios": Door(ALL),
     "GET /api/patrimonios.csv": Door(ALL),
+    "GET /api/patrimonios.xlsx": Door(ALL),
+    "GET /patrimonios.xlsx": Door(ALL),
     "GET /api/patrimonios/{id_}": Door(ALL, reach=True),
     "GET /api/patrimonios/{id_}/historico": Door(ALL, reach=True),
     "POST /api/patrimonios": Door(MANAGERS),
@@ -533,7 +535,7 @@ _BY_END: dict[str, dict[str, Any]] = {
 
 
 def _kind(path: str) -> str:
-    return path.removeprefix("/api").split("/")[1].removesuffix(".csv")
+    return path.removeprefix("/api").split("/")[1].removesuffix(".csv").removesuffix(".xlsx")
 
 
 def _about_movements(path: str, own: Place) -> dict[str, Any]:

@@ -160,12 +160,13 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         vistas.add((modelo or caminho, metodo))
         return r
 
-    async with cliente("admin@demo.local", limit_write=None, click_signing=True) as c:
+    async with cliente("admin@demo.local", limit_write=None, click_signing=True, limit_report=None) as c:
         itens = (await pedir("GET", "/api/patrimonios")).json()["items"]
         um = f"/api/patrimonios/{itens[0]['id']}"
         ficha = (await pedir("GET", um, "/api/patrimonios/{id_}")).json()
         await pedir("GET", f"{um}/historico", "/api/patrimonios/{id_}/historico")
-        await pedir("GET", "/api/patrimonios.csv")
+        for forma in ("csv", "xlsx"):
+            await pedir("GET", f"/api/patrimonios.{forma}")
         escritos = {n: ficha[s.member] for n, s in specs(NovoPatrimonio).items() if s.member in ficha}
         escritos = {n: v["id"] if isinstance(v, dict) else v for n, v in escritos.items()}
         await pedir("POST", "/api/patrimonios", esperado=201, json={**escritos, "quantidade": 2})
@@ -323,6 +324,7 @@ async def _movimentos(pedir: Any, escritos: dict[str, Any], comissao: str) -> No
     for plural in ("transferencias", "emprestimos", "manutencoes", "localizacoes", "regularizacoes", "baixas"):
         await pedir("GET", f"/api/{plural}")
         await pedir("GET", f"/api/{plural}.csv")
+        await pedir("GET", f"/api/{plural}.xlsx")
 
 
 async def _imoveis(pedir: Any, escritos: dict[str, Any]) -> None:
@@ -360,6 +362,7 @@ async def _imoveis(pedir: Any, escritos: dict[str, Any]) -> None:
     for plural in ("imoveis", "destinacoes", "baixas-de-imoveis", "comissoes"):
         await pedir("GET", f"/api/{plural}")
         await pedir("GET", f"/api/{plural}.csv")
+        await pedir("GET", f"/api/{plural}.xlsx")
 
 
 async def _termos(pedir: Any, escritos: dict[str, Any]) -> None:

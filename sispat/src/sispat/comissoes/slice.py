@@ -14,6 +14,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.fields import labels_of
 from sispat.kernel.i18n import lazy
 from sispat.kernel.records import numbers_of
+from sispat.ui.records import exports_of
 
 __all__ = ["SLICE"]
 
@@ -37,5 +38,5 @@ SLICE = Slice(
     },
     notices={"comissao-encerrada": lazy("Comissão encerrada.")},
     names=_numbers,
-    reports=[f"{api}{COMISSOES.path}.csv" for api in ("", "/api")],
+    reports=exports_of(COMISSOES),
 )

@@ -19,10 +19,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sispat.http.session import RequestContext, open_context
+from sispat.kernel.fields import Cell, text_of_cell
 
 __all__ = ["CsvExport", "Lot"]
 
-Line = Sequence[str]
+Line = Sequence[Cell]
 Lot = Callable[[RequestContext, Any], Awaitable[tuple[Sequence[Line], Any]]]
 """Gives the next lines, and the key to go on from (None: these were the last), from the key of the lot before."""
 
@@ -60,8 +61,9 @@ class CsvExport:
 _NEGATIVE = re.compile(r"-\d+(,\d+)?", re.ASCII)
 
 
-def _harmless(text: str) -> str:
+def _harmless(cell: Cell) -> str:
     """A leading character that starts a formula is quoted (OWASP, CSV injection); a negative number starts none."""
+    text = text_of_cell(cell)
     if _NEGATIVE.fullmatch(text):
         return text
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -17,6 +17,7 @@ from sispat.kernel.fields import labels_of
 from sispat.kernel.files import Attachable
 from sispat.kernel.i18n import lazy
 from sispat.kernel.records import numbers_of
+from sispat.ui.records import exports_of
 
 __all__ = ["SLICE"]
 
@@ -45,5 +46,5 @@ SLICE = Slice(
         Attachable(entity=IMOVEL, see=actions.ver, action=ANEXAR, change=actions.require_alterable),
     ],
     names=_numbers,
-    reports=[f"{api}{kind.path}.csv" for api in ("", "/api") for kind in KINDS],
+    reports=exports_of(*KINDS),
 )

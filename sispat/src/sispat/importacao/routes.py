@@ -29,6 +29,7 @@ from sispat.importacao.fields import (
 )
 from sispat.importacao.screens import Colunas, Envio, received
 from sispat.kernel.errors import InvalidData, VersionConflict
+from sispat.kernel.fields import Cell
 from sispat.kernel.jobs import queue
 from sispat.tarefas.fields import document_of as job_document
 from sispat.ui.forms import form
@@ -193,7 +194,7 @@ async def receive_undo(ctx: RequestContext, id_: UUID, submission: Submission) -
 
 
 def _errors_csv(id_: UUID) -> CsvExport:
-    async def lot(ctx: RequestContext, after: str | None) -> tuple[list[Sequence[str]], str | None]:
+    async def lot(ctx: RequestContext, after: str | None) -> tuple[list[Sequence[Cell]], str | None]:
         found, following = await actions.erros(ctx, id_, ListaDeErros(cursor=after or "", limit=200))
         return [(str(each.row), each.column, each.value, each.message) for each in found], following
 

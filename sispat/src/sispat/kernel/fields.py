@@ -26,7 +26,7 @@ from sispat.kernel.i18n import as_lazy, lazy, source_of
 from sispat.kernel.inputs import As, Input, Kind
 from sispat.kernel.labelled import Labelled
 
-__all__ = ["Entity", "FieldSpec", "Ui", "labels_of", "plain_heading", "specs"]
+__all__ = ["Cell", "Entity", "FieldSpec", "Ui", "labels_of", "plain_heading", "specs", "text_of_cell"]
 
 YES_NO = {"true": lazy("Sim"), "false": lazy("Não")}
 
@@ -59,6 +59,15 @@ class Ui:
         """Make the texts lazy."""
         for name in ("label", "hint", "section", "pattern_hint", "button"):
             object.__setattr__(self, name, as_lazy(getattr(self, name)))
+
+
+Cell = str | Decimal | dt.date
+"""A value in a spreadsheet."""
+
+
+def text_of_cell(cell: Cell) -> str:
+    """An amount with a decimal comma, a date as 2026-01-31."""
+    return str(cell).replace(".", ",") if isinstance(cell, Decimal) else str(cell)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +112,8 @@ class FieldSpec:
         label = self.choices.get(str(value))
         return str(label) if label else _SHOWN.get(self.kind, str)(value)
 
-    def plain(self, value: Any) -> str:
-        """A stored value for a spreadsheet: references by name, decimals with a comma, all else as programs know it."""
+    def cell(self, value: Any) -> Cell:
+        """A stored value for a spreadsheet: references by name, amounts and dates as such, all else as programs know it."""
         if value is None:
             return ""
         if isinstance(value, dict):
@@ -113,7 +122,13 @@ class FieldSpec:
             return ", ".join(str(each["nome"]) for each in value)
         if self.kind == "plate":
             return formats.plate_number(value)
-        return str(value).replace(".", ",") if self.kind in ("money", "decimal") else str(value)
+        if self.kind in ("money", "decimal"):
+            return Decimal(str(value))
+        return dt.date.fromisoformat(str(value)) if self.kind == "date" else str(value)
+
+    def plain(self, value: Any) -> str:
+        """The same as the text of a CSV."""
+        return text_of_cell(self.cell(value))
 
 
 _SHOWN = {

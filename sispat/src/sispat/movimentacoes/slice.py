@@ -27,6 +27,7 @@ from sispat.movimentacoes.found import BensEncontrados, NovaRegularizacao
 from sispat.movimentacoes.kinds import KINDS
 from sispat.movimentacoes.listing import ListaDeTransferencias
 from sispat.movimentacoes.routes import route
+from sispat.ui.records import exports_of
 
 __all__ = ["SLICE"]
 
@@ -105,5 +106,5 @@ SLICE = Slice(
     },
     attachables=[_attachable(kind) for kind in KINDS],
     names=_numbers,
-    reports=[f"{api}{kind.path}.csv" for api in ("", "/api") for kind in KINDS],
+    reports=exports_of(*KINDS),
 )

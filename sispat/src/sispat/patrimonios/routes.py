@@ -10,11 +10,13 @@ import orjson
 from starlette.responses import Response
 
 from sispat.documentos.card import documents_of
+from sispat.http.csv_export import CsvExport
 from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
 from sispat.http.submission import SEARCHED
+from sispat.http.xlsx_export import XlsxExport
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import labels_of, specs
 from sispat.kernel.situacoes import Situacao
@@ -61,6 +63,13 @@ async def exportar(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
     """Tudo o que a lista mostra, com os mesmos filtros, em CSV (UTF-8, ponto e vírgula)."""
     await actions.exportar(ctx, pedido)  # refused before the first byte
     return export(pedido)
+
+
+@route("GET", f"{API}.xlsx", tag="patrimonios", summary="Exportar em XLSX", response_class=Response)
+async def exportar_xlsx(ctx: RequestContext, pedido: ListaDePatrimonios) -> Reply:
+    """O mesmo em XLSX, com valores e datas como tais; até 100.000 linhas."""
+    await actions.exportar(ctx, pedido)
+    return XlsxExport(export(pedido))
 
 
 @route("GET", API + "/{id_}", tag="patrimonios", response=Ficha, summary="Obter")
@@ -171,6 +180,16 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
 @route("GET", "/patrimonios.csv")
 async def export_page(ctx: RequestContext) -> Reply:
     """All that the list shows, with the same filters."""
+    return await _exported(ctx)
+
+
+@route("GET", "/patrimonios.xlsx")
+async def export_xlsx_page(ctx: RequestContext) -> Reply:
+    """The same as a workbook."""
+    return XlsxExport(await _exported(ctx))
+
+
+async def _exported(ctx: RequestContext) -> CsvExport:
     search = Search(ctx.request.query_params)
     asked = ListaDePatrimonios.parse({name: value for name, value in search.asked.items() if name != "pagina"})
     await actions.exportar(ctx, asked)

@@ -39,5 +39,5 @@ SLICE = Slice(
     ],
     names=actions.numeros,
     cleanup=totals.cuidar,
-    reports=["/patrimonios.csv", "/api/patrimonios.csv"],
+    reports=[f"{api}/patrimonios.{form}" for api in ("", "/api") for form in ("csv", "xlsx")],
 )

@@ -20,16 +20,17 @@ from sispat.http.documents import pages_of
 from sispat.http.responses import Document, json_response, page_of_documents
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
+from sispat.http.xlsx_export import XlsxExport
 from sispat.kernel import records
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import FieldSpec, labels_of, specs
+from sispat.kernel.fields import Cell, FieldSpec, labels_of, specs
 from sispat.kernel.paging import ListPage, Paged
 from sispat.kernel.records import Kind, ListaDeRegistros
 from sispat.ui.fields import FormField
 from sispat.ui.history import readable
 from sispat.ui.pages import Page, page
 
-__all__ = ["Reading", "address", "changed", "made"]
+__all__ = ["Reading", "address", "changed", "exports_of", "made"]
 
 Choose = Callable[[RequestContext, FormField, str, Mapping[str, str]], Awaitable[FormField]]
 """Loads the choices of a field that refers to an entity: field, entity, the values of the form."""
@@ -44,6 +45,11 @@ _LIST = "ui/record_list.html"
 def address(path: str, values: Mapping[str, str]) -> str:
     """`path` with these parameters."""
     return f"{path}?{urlencode(values)}" if values else path
+
+
+def exports_of(*kinds: Kind) -> list[str]:
+    """Where records of these kinds are exported: what counts as a report for the limits."""
+    return [f"{api}{kind.path}.{form}" for api in ("", "/api") for kind in kinds for form in ("csv", "xlsx")]
 
 
 def made(documents: Sequence[str]) -> Response:
@@ -83,18 +89,29 @@ class Reading:
             await records.exportar(ctx, kind, pedido)  # refused before the first byte
             return self.export(pedido)
 
+        async def exportar_xlsx(ctx: RequestContext, pedido: ListaDeRegistros) -> Reply:
+            """O mesmo em XLSX, com valores e datas como tais; até 100.000 linhas."""
+            await records.exportar(ctx, kind, pedido)
+            return XlsxExport(self.export(pedido))
+
         async def obter(ctx: RequestContext, id_: UUID) -> Reply:
             return Document.built(await records.obter(ctx, kind, id_))
 
         async def list_page(ctx: RequestContext) -> Reply:
             return await self._list_page(ctx)
 
-        async def export_page(ctx: RequestContext) -> Reply:
+        async def exported(ctx: RequestContext) -> CsvExport:
             asked = kind.asked.parse({name: value for name, value in self._given(ctx).items() if name != "cursor"})
             await records.exportar(ctx, kind, asked)
             return self.export(asked)
 
-        for reads in (listar, exportar):
+        async def export_page(ctx: RequestContext) -> Reply:
+            return await exported(ctx)
+
+        async def export_xlsx_page(ctx: RequestContext) -> Reply:
+            return XlsxExport(await exported(ctx))
+
+        for reads in (listar, exportar, exportar_xlsx):
             reads.__annotations__["pedido"] = kind.asked
         listed = pages_of(f"Lista_{tag.replace('-', '_')}", self.document)
         name = tag.replace("-", "_")
@@ -102,10 +119,15 @@ class Reading:
         route(
             "GET", f"{api}.csv", tag=tag, summary="Exportar em CSV", response_class=Response, name=f"exportar_{name}"
         )(exportar)
+        xlsx = f"exportar_{name}_xlsx"
+        route("GET", f"{api}.xlsx", tag=tag, summary="Exportar em XLSX", response_class=Response, name=xlsx)(
+            exportar_xlsx
+        )
         one = f"obter_{kind.entity.name}"
         route("GET", f"{api}/{{id_}}", tag=tag, response=self.document, summary="Obter", name=one)(obter)
         route("GET", kind.path)(list_page)
         route("GET", f"{kind.path}.csv")(export_page)
+        route("GET", f"{kind.path}.xlsx")(export_xlsx_page)
 
     def add_card(self, route: Routes, template: str = "ui/record_card.html") -> None:
         """Add the page of one record; a `template` of the slice's own extends that one."""
@@ -119,9 +141,9 @@ class Reading:
         """All records that `asked` finds, streamed lot by lot."""
         columns = [spec for spec in self.kind.entity.fields.values() if spec.ui.in_csv]
 
-        async def lot(ctx: RequestContext, after: str | None) -> tuple[list[Sequence[str]], str | None]:
+        async def lot(ctx: RequestContext, after: str | None) -> tuple[list[Sequence[Cell]], str | None]:
             found, following = await records.lote_exportado(ctx, self.kind, asked, ctx.today, after)
-            return [[spec.plain(each[spec.member]) for spec in columns] for each in found], following
+            return [[spec.cell(each[spec.member]) for spec in columns] for each in found], following
 
         return CsvExport(self.kind.plural, [spec.member for spec in columns], lot)
 
@@ -181,6 +203,7 @@ class Reading:
             filters=await self._filters(ctx),
             field_labels=labels_of(kind.asked),
             export=address(f"{kind.path}.csv", kept),
+            export_xlsx=address(f"{kind.path}.xlsx", kept),
             first=address(kind.path, kept) if "cursor" in given else "",
             following=address(kind.path, {**kept, "cursor": found.following}) if found.following else "",
         )
