@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from arquivos import jpeg, pdf
-from test_navegador_acessivel import axe, problemas
+from test_navegador_acessivel import problemas
 
-__all__ = ["axe"]  # a fixture
 pytestmark = pytest.mark.browser
 
 
