@@ -13,33 +13,28 @@ import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from esteio.clock import SYSTEM, Clock
-from esteio.cron import Cron
 from esteio.health import Check, Status
 from esteio.health._history import History, Observation
 from esteio.health.series import State
-from esteio.watch._config import Config, Maintenance, Peer, Probe, TcpProbe
+from esteio.watch._config import Config, Peer, Probe, TcpProbe
 from esteio.watch._gaps import Gap, GapDetector
 from esteio.watch._heartbeat import Beat, Signal
-from esteio.watch._maintenance import Window, end_of_maintenance
+from esteio.watch._maintenance import end_of_maintenance
 from esteio.watch._peers import PeerRefused, ask_peer
 from esteio.watch._probes import check_of
 from esteio.watch._probes._checks import in_words
-from esteio.watch._quorum import View, agree, is_isolated, telling
-from esteio.watch._sight import Seen, Sight, Subject
+from esteio.watch._quorum import View, is_isolated, telling
+from esteio.watch._sight import Sight, Subject
 from esteio.watch._state import StateFile
-from esteio.watch._subjects import Job, OtherWatcher, Probed, all_subjects, job_of, other_watcher, probed
+from esteio.watch._subjects import Job, OtherWatcher, Probed, all_subjects, job_of, other_watcher, probed, window_of
 
 __all__ = ["Engine"]
 
 _TICK = 1.0  # seconds: how late at most a heartbeat is missed, a window begins
 _PUBLISH = 5.0  # seconds after which what did not change is published again
-_OBSERVE = (
-    15.0  # seconds after which what did not change is written again: the history calls 60 s without a word unknown
-)
+_OBSERVE = 15.0  # seconds after which what did not change is written again: after 60 s the history calls it unknown
 # Seconds between two looks at the anchors, besides those when something is about to be called down; and of one look.
 _ANCHOR, _ANCHOR_ISOLATED, _ANCHOR_LIMIT = 30.0, 5.0, 3.0
 _UNNOTICED = 60.0  # seconds for which this watcher may have been cut off before it noticed
@@ -82,7 +77,7 @@ class Engine:
         self.probes = {probe.name: probed(probe, check(probe, clock)) for probe in config.probes}
         self.jobs = {each.name: job_of(each, config, known.get(each.name, Beat(now))) for each in config.heartbeats}
         self.watchers = {peer.name: other_watcher(peer) for peer in config.peers}
-        self._windows = [_window(each, config.watch.timezone) for each in config.maintenance]
+        self._windows = [window_of(each, config.watch.timezone) for each in config.maintenance]
         self._anchors = [
             check_of(TcpProbe(name="anchor", address=each, timeout=_ANCHOR_LIMIT), clock)
             for each in config.group.anchors
@@ -283,14 +278,14 @@ class Engine:
         now, ticked = self._clock.time(), self._clock.monotonic()
         self._follow_isolation()
         own, views = self.view, [each.view for each in self.watchers.values() if each.reached and each.view is not None]
-        seen = {name: self._of_probe(each, own, views) for name, each in self.probes.items()}
-        seen |= {name: self._of_job(job, now) for name, job in self.jobs.items()}
-        seen |= {other.subject.name: self._of_watcher(other) for other in self.watchers.values()}
+        seen = {name: each.seen(own, views, self.config.group.quorum) for name, each in self.probes.items()}
+        seen |= {name: job.seen(now, isolated=self._isolated) for name, job in self.jobs.items()}
+        seen |= {each.subject.name: each.seen(isolated=self._isolated) for each in self.watchers.values()}
         if self._windows:
             seen = {n: replace(s, maintenance=end_of_maintenance(self._windows, n, now)) for n, s in seen.items()}
         told = [view for other in self.watchers.values() if (view := other.telling) is not None]
         sight = Sight(now, seen, self._isolated, telling(own, told))
-        changed = _essence(sight) != _essence(self.sight)
+        changed = sight.essence != self.sight.essence
         self.sight, self._published = sight, ticked
         if changed and self._writing:
             self._observed = float("-inf")  # written by the next one
@@ -325,45 +320,5 @@ class Engine:
     def _isolated(self) -> bool:
         return self._isolated_since is not None
 
-    def _of_probe(self, probed: Probed, own: View, views: Sequence[View]) -> Seen:
-        state, down_from = agree(probed.subject.name, own, views, self.config.group.quorum)
-        result = probed.result
-        reason = result.reason if result is not None else ""
-        if state is State.UNKNOWN:
-            reason = "this watcher is isolated" if self._isolated else ""
-        elif down_from and views:
-            reason = f"down from {', '.join(down_from)}{f': {reason}' if reason else ''}"
-        return Seen(state, reason, result.observed if result else None, result.unit if result else "", down_from)
-
-    def _of_job(self, job: Job, now: float) -> Seen:
-        judged = job.at(now)
-        took = job.beat.took
-        if self._isolated and judged.state is State.DOWN and job.beat.fail is None:
-            return Seen(State.UNKNOWN, "this watcher is isolated: the job may have reported in vain")
-        return Seen(judged.state, judged.reason, took, "s" if took is not None else "")
-
-    def _of_watcher(self, other: OtherWatcher) -> Seen:
-        state = other.confirmed.state
-        if state is State.DOWN and self._isolated:
-            return Seen(State.UNKNOWN, "this watcher is isolated")
-        if state is State.UP and other.view is not None and other.view.isolated:
-            return Seen(State.DEGRADED, "it says that it is isolated")
-        return Seen(state, other.reason if state is State.DOWN else "")
-
     async def _on_disk(self, work: Callable[[], None]) -> None:
         await asyncio.get_running_loop().run_in_executor(self._disk, work)
-
-
-def _essence(sight: Sight) -> tuple[object, ...]:
-    states = {name: (each.shown, each.state, each.down_from) for name, each in sight.seen.items()}
-    return states, sight.isolated, sight.told_by
-
-
-def _window(given: Maintenance, timezone: str) -> Window:
-    def moment(value: datetime | None) -> float:
-        if value is None:
-            return 0.0
-        return (value if value.tzinfo is not None else value.replace(tzinfo=ZoneInfo(timezone))).timestamp()
-
-    cron = Cron(given.schedule, timezone) if given.schedule else None
-    return Window(given.probes, given.reason, moment(given.begin), moment(given.end), cron, given.lasts)

@@ -59,3 +59,9 @@ class Sight:
     seen: Mapping[str, Seen] = field(default_factory=dict)
     isolated: bool = False
     told_by: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def essence(self) -> tuple[object, ...]:
+        """What a change of is worth telling and writing down at once."""
+        states = {name: (each.shown, each.state, each.down_from) for name, each in self.seen.items()}
+        return states, self.isolated, self.told_by

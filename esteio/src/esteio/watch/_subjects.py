@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from esteio.cron import Cron
 from esteio.health import Check, Result, Status
 from esteio.health.series import State
-from esteio.watch._config import Config, Heartbeat, Peer, Probe
+from esteio.watch._config import Config, Heartbeat, Maintenance, Peer, Probe
 from esteio.watch._confirm import Confirmation, Confirmed, confirm
 from esteio.watch._gaps import Gap
 from esteio.watch._heartbeat import Beat, Judged, Schedule, Signal, after_gap, judge, receive
-from esteio.watch._quorum import View
-from esteio.watch._sight import WATCHER, Subject
+from esteio.watch._maintenance import Window
+from esteio.watch._quorum import View, agree
+from esteio.watch._sight import WATCHER, Seen, Subject
 
-__all__ = ["Job", "OtherWatcher", "Probed", "all_subjects", "job_of", "other_watcher", "probed"]
+__all__ = ["Job", "OtherWatcher", "Probed", "all_subjects", "job_of", "other_watcher", "probed", "window_of"]
 
 _STATES = {Status.PASS: State.UP, Status.WARN: State.DEGRADED, Status.FAIL: State.DOWN}
+_ISOLATED = "this watcher is isolated"
 _UNREACHED = Confirmation(failures=3, of=3, recover=1)
 
 
@@ -54,6 +59,17 @@ class Probed:
         self.result = result
         self.confirmed = confirm(self.confirmed, _STATES[result.status], self.rule)
 
+    def seen(self, own: View, views: Sequence[View], quorum: int | None) -> Seen:
+        """What all watchers together see of it; `own` is the view of this one."""
+        state, down_from = agree(self.subject.name, own, views, quorum)
+        result = self.result
+        reason = result.reason if result is not None else ""
+        if state is State.UNKNOWN:
+            reason = _ISOLATED if own.isolated else ""
+        elif down_from and views:
+            reason = f"down from {', '.join(down_from)}{f': {reason}' if reason else ''}"
+        return Seen(state, reason, result.observed if result else None, result.unit if result else "", down_from)
+
     def forget(self) -> None:
         """What was seen before says nothing of now: until it answers, or is confirmed to be down, it is unknown."""
         self.confirmed = Confirmed()
@@ -75,6 +91,13 @@ class Job:
         if self.judged is None or now >= self.judged.until:
             self.judged = judge(self.beat, self.schedule, now)
         return self.judged
+
+    def seen(self, now: float, *, isolated: bool) -> Seen:
+        """How it stands, where this watcher may be one that nobody can report to."""
+        judged, took = self.at(now), self.beat.took
+        if isolated and judged.state is State.DOWN and self.beat.fail is None:
+            return Seen(State.UNKNOWN, f"{_ISOLATED}: the job may have reported in vain")
+        return Seen(judged.state, judged.reason, took, "s" if took is not None else "")
 
     def receive(self, signal: Signal, now: float, text: str) -> None:
         """It said something."""
@@ -109,6 +132,15 @@ class OtherWatcher:
         if view is not None:
             self.view = view
         self.confirmed = confirm(self.confirmed, State.DOWN if view is None else State.UP, _UNREACHED)
+
+    def seen(self, *, isolated: bool) -> Seen:
+        """How it stands, where this watcher may be the one that is cut off."""
+        state = self.confirmed.state
+        if state is State.DOWN and isolated:
+            return Seen(State.UNKNOWN, _ISOLATED)
+        if state is State.UP and self.view is not None and self.view.isolated:
+            return Seen(State.DEGRADED, "it says that it is isolated")
+        return Seen(state, self.reason if state is State.DOWN else "")
 
     @property
     def telling(self) -> View | None:
@@ -149,6 +181,18 @@ def _job_subject(heartbeat: Heartbeat) -> Subject:
 def _watcher_subject(peer: Peer) -> Subject:
     name = f"{WATCHER}{peer.name}"
     return Subject(name, name, "watcher", peer.severity, (), 3 * peer.interval, peer.interval)
+
+
+def window_of(given: Maintenance, timezone: str) -> Window:
+    """Announced work; a moment without an offset is one of `timezone`."""
+
+    def moment(value: datetime | None) -> float:
+        if value is None:
+            return 0.0
+        return (value if value.tzinfo is not None else value.replace(tzinfo=ZoneInfo(timezone))).timestamp()
+
+    cron = Cron(given.schedule, timezone) if given.schedule else None
+    return Window(given.probes, given.reason, moment(given.begin), moment(given.end), cron, given.lasts)
 
 
 def all_subjects(config: Config) -> list[Subject]:
