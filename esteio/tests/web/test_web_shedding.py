@@ -76,12 +76,18 @@ def test_a_full_queue_gives_the_place_of_the_oldest_of_the_least_important() -> 
 
 
 def test_while_the_loop_is_late_for_its_own_requests_the_lesser_levels_do_without() -> None:
-    gate = admission(10, minimum=2)
+    gate = admission(12, minimum=2)
     entry = gate.enter(1, 0.0)
     gate.tick(0.1, 0.0)
+    gate.tick(0.1, 0.0)
     assert gate.enter(0, 0.1).turn is Turn.RUNS, "one in flight: it is late for others on the machine"
+    gate = admission(12, minimum=2)
+    for _ in range(2):
+        entry = gate.enter(1, 0.0)
+    gate.tick(0.1, 0.0)
     gate.leave(entry, 0.1)
-    gate.enter(1, 0.2)
+    assert gate.enter(0, 0.1).turn is Turn.RUNS, "once late: a moment of its own"
+    gate.tick(0.1, 0.2)
     gate.tick(0.1, 0.2)
     assert gate.enter(0, 0.6).turn is Turn.REFUSED
     assert gate.enter(0, 0.8).turn is not Turn.REFUSED

@@ -73,10 +73,11 @@ async def test_health_then_administrators_writes_reads_entering_exports_and_nobo
         assert await level(gestor, "POST", "/setores/novo") == ["write"]
         assert await level(gestor, "GET", "/patrimonios") == ["read"]
         assert await level(gestor, "GET", "/patrimonios.csv") == ["export"]
-        assert await level(nobody, "POST", "/entrar", headers=known_browser) == ["entering"]
+        assert await level(nobody, "GET", "/entrar", headers=known_browser) == ["entering"]
         assert await level(nobody, "GET", "/patrimonios", headers={"authorization": "Bearer made-up"}) == ["entering"]
         assert await level(nobody, "GET", "/patrimonios", headers=known_browser) == ["anonymous"]
-        assert await level(nobody, "POST", "/entrar") == ["anonymous"]
+        assert await level(nobody, "POST", "/entrar") == ["entering"]
+        assert await level(nobody, "GET", "/entrar") == ["anonymous"]
         assert await level(nobody, "GET", "/metrics") == ["anonymous"]
 
 

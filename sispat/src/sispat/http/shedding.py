@@ -32,8 +32,8 @@ STRANGER = "anonymous"
 """The level of whoever is not signed in."""
 _ANONYMOUS, _EXPORT, _ENTERING, _READ, _WRITE, _ADMINISTRATOR = range(6)
 _LEVELS = (
-    Level(STRANGER, share=0.25, patience=0.2),
-    Level("export", share=0.25, patience=1.0),
+    Level(STRANGER, share=0.3, patience=1.0),
+    Level("export", share=0.3, patience=1.0),
     Level("entering", share=0.6, patience=3.0),
     Level("read", share=0.9, patience=4.0),  # somebody looks at the screen: a slow answer is better than none
     Level("write", share=0.95, patience=5.0),
@@ -79,7 +79,9 @@ def priorities(service: Service, site: Site, trusted: Callable[[Scope], bool]) -
 def _of_nobody(scope: Scope, path: str, trusted: Callable[[Scope], bool]) -> int:
     if trusted(scope):
         return _ADMINISTRATOR
-    return _ENTERING if path in _SIGN_IN and _signed_in_before(scope) else _ANONYMOUS
+    # Sending a password has limits of its own (pessoas.attempts); asking for the form has none.
+    entering = path in _SIGN_IN and (scope["method"] == "POST" or _signed_in_before(scope))
+    return _ENTERING if entering else _ANONYMOUS
 
 
 def _signed_in_before(scope: Scope) -> bool:

@@ -2,7 +2,8 @@
 
 Promises: what runs is at most the limit, of which a level fills its share at most, so that a more important request finds
 room however many less important ones there are. Levels with half of the limit or less are refused at once while the event
-loop is late, and `interval` seconds longer: a share of places is no share of the processor. Who waits is served by
+loop is late although the limit is near its minimum, and `interval` seconds longer: a share of places is no share of the
+processor. Who waits is served by
 importance, and within a level in order of arrival; where the queue of a level has not been empty for `interval` seconds,
 the newest first, because whoever waited long has given up or will (CoDel, RFC 8289, and adaptive LIFO: Maurer, "Fail at
 Scale", ACM Queue 13(8), 2015). Nobody waits longer than the patience of the level; at most `max_waiting` wait, and a
@@ -225,7 +226,8 @@ class Admission:
     def _adapt(self, delay: float, now: float) -> None:
         limits = self.limits
         if delay > limits.target:
-            if self.running >= limits.minimum:  # with little in flight the loop is late for others on the machine
+            # With little in flight the loop is late for others on the machine; once late, for a moment of its own.
+            if self.running >= limits.minimum and self._exact <= 2 * limits.minimum:
                 self._late_at = now
             self._resize(self._exact * (_MUCH_LESS if delay > 2 * limits.target else _LESS))
         elif self._reached:
