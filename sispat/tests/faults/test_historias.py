@@ -112,8 +112,8 @@ class City:
             return (await self._http.get("/api/health/ready", timeout=5)).is_success
         return False
 
-    async def _create(self, text: str, key: str = "") -> dict[str, Any]:
-        body = self._new | self._rng.choice(self._places) | {"descricao": text}
+    async def _create(self, text: str, key: str = "", place: dict[str, str] | None = None) -> dict[str, Any]:
+        body = self._new | (place or self._rng.choice(self._places)) | {"descricao": text}
         headers = {"Idempotency-Key": key} if key else {}
         return dict(self._answered(await self._http.post("/api/patrimonios", json=body, headers=headers)).json())
 
@@ -147,9 +147,10 @@ class City:
 
     async def add(self, element: str) -> None:
         """Sent with its key until it is confirmed, as the pages do."""
+        place = self._rng.choice(self._places)  # the same each time: another content under one key is refused
         while True:
             with contextlib.suppress(httpx2.HTTPError, Known):
-                await self._create(f"Elemento {element}", f"elemento-{element}")
+                await self._create(f"Elemento {element}", f"elemento-{element}", place)
                 return
             await asyncio.sleep(0.05)
 
