@@ -42,6 +42,7 @@ def juntar(dsn: Dsn, bens: int) -> tuple[str, str, dict[str, str]]:
                where numero <= %s""",
             [setor, local, agente, bens],
         )
+        conn.execute("update patrimonio set situacao = 'em_uso' where agente_id = any(%s)", [[agente, outro]])
         conn.execute("vacuum analyze patrimonio")
     return agente, outro, {"destino_id": destino, "local_id": local_de_la, "agente_id": agente_de_la}
 

@@ -12,7 +12,7 @@ from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.formats import decimal
 from sispat.kernel.i18n import _
 from sispat.movimentacoes.rules import CARGA_MAXIMA, DE_UMA_VEZ
-from sispat.movimentacoes.sql.assets import Asset, travar
+from sispat.movimentacoes.sql.assets import Asset, take_time, travar
 from sispat.patrimonios.custody import named
 
 __all__ = ["Asset", "all_of", "require_in_reach", "require_past", "require_setor", "with_numbers"]
@@ -37,6 +37,7 @@ async def with_numbers(ctx: Context, numeros: Sequence[int]) -> list[Asset]:
 
 async def all_of(ctx: Context, agente_id: UUID, field: str) -> list[Asset]:
     """Lock all assets within reach that an agente has; `field` is the one that named the agente."""
+    await take_time(ctx.conn)
     found = await travar(ctx.conn, ctx.access.setores, agente_id=agente_id, most=CARGA_MAXIMA + 1)
     if not found:
         raise InvalidData({field: _("Esta pessoa não tem bens ao seu alcance.")})

@@ -20,6 +20,7 @@ from sispat.kernel.patches import patch_of
 from sispat.movimentacoes import rules
 from sispat.movimentacoes.actions import assets
 from sispat.movimentacoes.fields import SaidaDeAgente
+from sispat.movimentacoes.sql.assets import take_time
 from sispat.patrimonios.custody import passar_toda_a_carga
 
 __all__ = ["Passados", "passar_carga"]
@@ -43,6 +44,7 @@ async def passar_carga(ctx: Context, id_: UUID, leaving: SaidaDeAgente) -> Passa
     async with ctx.conn.transaction():
         agente = await cadastros.obter(ctx, "agente", id_)
         successor = await cadastros.obter(ctx, "agente", leaving.sucessor_id)
+        await take_time(ctx.conn)
         number = Passados(
             await passar_toda_a_carga(ctx, id_, leaving.sucessor_id),
             await imoveis.passar_toda_a_carga(ctx, id_, leaving.sucessor_id),

@@ -35,6 +35,7 @@ from sispat.movimentacoes.kinds import TRANSFERENCIAS
 from sispat.movimentacoes.listing import ListaDeItens
 from sispat.movimentacoes.rules import EstadoDaTransferencia
 from sispat.movimentacoes.sql import transferencias as sql
+from sispat.movimentacoes.sql.assets import take_time
 from sispat.patrimonios.actions import CONSTRAINTS as OF_ASSETS
 from sispat.patrimonios.custody import named
 
@@ -165,6 +166,8 @@ async def _pending(ctx: Context, found: sql.Travada, numeros: Sequence[int]) -> 
         raise InvalidData(
             {"numeros": _("Não estão pendentes nesta transferência: %(numbers)s.", numbers=named(others))}
         )
+    if len(pending) > rules.DE_UMA_VEZ:
+        await take_time(ctx.conn)
     return [pending[numero] for numero in sorted(set(numeros))] or list(pending.values())
 
 
