@@ -213,7 +213,8 @@ async def _until_recovered(traffic: Traffic, fault: Fault[S], timing: Timing, in
     while True:
         now = time.monotonic()
         until = now - timing.settled
-        enough = until - healed >= 5 * timing.second
+        # A request that hangs has no answer yet, and would be missing among the good ones.
+        enough = until - healed >= 5 * timing.second and not traffic.unanswered(until)
         if enough and recovery(traffic.requests, injected, until, p99, second=timing.second) < math.inf:
             return until
         if now - healed >= fault.patience:
