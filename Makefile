@@ -16,7 +16,7 @@ CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 
 # What breaks nothing runs on all cores at the same time, a file after the other in each. What breaks something, and a
 # browser, wait more than they compute: three files at a time, or alone where a test measures how long an outage lasts.
-QUIET := $(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not fault and not browser"
+QUIET := $(PY) -m pytest --numprocesses 3 --dist loadfile -m "not fault and not browser"
 WAITING := $(PY) -m pytest --numprocesses 3 --dist loadfile
 
 .DEFAULT_GOAL := help

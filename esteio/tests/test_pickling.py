@@ -18,6 +18,7 @@ from datetime import UTC, datetime, time
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -48,8 +49,10 @@ _CLASSES = sorted(
     key=lambda each: (each.__module__, each.__qualname__),
 )
 # They hold what cannot leave its process: a box on disk, a TLS context, a limiter's memory, a clock, the caller's functions, a
-# stream, shared memory, a ledger that is written on.
-_OF_ONE_PROCESS = {"Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule", "View", "Watched"}
+# stream, shared memory, a ledger that is written on, the open file of a history or of alerts.
+_OF_ONE_PROCESS = {
+    "Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule", "View", "Watched", "_Hours", "_Report",
+}  # fmt: skip
 _ABSTRACT = {"_Misconfigured"}
 _ERRORS = [each for each in _CLASSES if issubclass(each, EsteioError) and each.__name__ not in _ABSTRACT]
 _RECORDS = [
@@ -66,7 +69,7 @@ _VALUES: dict[Any, Any] = {
     int: 3, float: 0.5, str: "text", bool: True, bytes: b"bytes", object: "object", Any: "any",
     BaseException: ValueError("inner"), Exception: ValueError("inner"), Path: Path("/a/path"),
     datetime: datetime(2026, 1, 2, tzinfo=UTC),
-    time: time(22, 30), typing.Hashable: "key", os.stat_result: os.stat("/"), Limit: Limit(5, 10.0),
+    time: time(22, 30), ZoneInfo: ZoneInfo("UTC"), typing.Hashable: "key", os.stat_result: os.stat("/"), Limit: Limit(5, 10.0),
     Decision: SyncRateLimiter(MemoryStore()).hit("key", Limit(5, 10.0)),
 }  # fmt: skip
 
@@ -86,6 +89,11 @@ def _value(hint: Any) -> Any:
         return _error(hint)
     if inspect.isclass(hint) and hasattr(hint, "_fields"):  # a NamedTuple
         return hint(*map(_value, _hints(hint, hint.__module__).values()))
+    if getattr(hint, "_is_protocol", False):  # a record of its module that has all of it
+        members = {name for name in vars(hint) if not name.startswith("_")}
+        return _record(
+            next(each for each in _RECORDS if each.__module__ == hint.__module__ and members <= set(dir(each)))
+        )
     if dataclasses.is_dataclass(hint):
         return _record(hint) if inspect.isclass(hint) else hint
     msg = f"{hint}: what is an example of it? If it cannot leave its process, neither can a record that holds it"

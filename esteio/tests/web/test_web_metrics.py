@@ -43,6 +43,8 @@ from esteio.policy.hooks.prometheus import export_policies
 from esteio.web import Measure, RequestId
 from esteio.web.limits import Rule, RuleSet
 from esteio.web.metrics import BOUNDS, Exports, exposition, metrics_route
+from esteio.web.shedding import Admission, Level, SheddingLimits
+from esteio.web.shedding.prometheus import export_shedding
 
 DOCS = Path(__file__).parents[3] / "docs" / "reference" / "metrics.md"
 
@@ -149,9 +151,24 @@ def test_each_exported_metric_is_defined_and_each_defined_one_of_the_page_is_exp
         assert family.type == definition.kind, family.name
         assert family.documentation == definition.help or family.documentation == "x", family.name
         assert labels in (set(definition.labels), set()), family.name
-    elsewhere = ("policy", "postgres")  # what these export is compared in their own tests
+    elsewhere = ("policy", "postgres", "shedding")  # what these export is compared in their own tests
     wanted = {metric.family for metric in DEFINITIONS.values() if metric.group not in elsewhere}
     assert wanted <= shown.keys()
+
+
+def test_what_load_shedding_exports_is_as_it_is_defined_and_counted() -> None:
+    admission, registry = (
+        Admission([Level("low", share=0.5), Level("high")], SheddingLimits(1, 1, 1)),
+        CollectorRegistry(),
+    )
+    export_shedding(admission, to=registry)
+    for level in (1, 0):  # the second waits
+        admission.enter(level, 0.0)
+    shown = {family.name: family for family in registry.collect()}
+    assert shown.keys() == {metric.family for metric in DEFINITIONS.values() if metric.group == "shedding"}
+    assert [shown[f"esteio_shedding_{name}"].samples[0].value for name in ("limit", "running", "waiting")] == [1, 1, 1]
+    admitted = {"level": "high", "decision": "admitted"}
+    assert registry.get_sample_value("esteio_shedding_requests_total", admitted) == 1
 
 
 def test_the_reference_page_is_made_from_the_definitions() -> None:
