@@ -14,10 +14,10 @@ STAMP := $(VENV)/.ready
 # What works without any extra: run again with Esteio's wheel installed alone.
 CORE  := $(wildcard esteio/tests/test_*.py esteio/tests/policy)
 
-# What breaks nothing runs on all cores at the same time, a file after the other in each. What breaks something, and a
+# What breaks nothing runs in three processes, a file after the other in each. What breaks something, and a
 # browser, wait more than they compute: three files at a time, or alone where a test measures how long an outage lasts.
 QUIET := $(PY) -m pytest --numprocesses 3 --dist loadfile -m "not fault and not browser"
-WAITING := $(PY) -m pytest --numprocesses 3 --dist loadfile
+WAITING := $(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help run drill test lint types contracts unit fault rounds histories browser alone versions bench mutants lock docs messages clean
