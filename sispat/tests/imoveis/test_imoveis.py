@@ -12,7 +12,7 @@ import pytest
 from arquivos import jpeg
 
 from esteio.postgres import Dsn
-from sispat.imoveis.rules import REQUIRED, Ato, Destinacao, MotivoDaBaixa, wrong_act
+from sispat.imoveis.rules import REQUIRED, Ato, Destinacao, MotivoDaBaixaDeImovel, wrong_act
 
 OWN = "(select setor_id from usuario_setor us join usuario u on u.id = us.usuario_id where u.papel = 'responsavel')"
 LEI = {"ato": "lei", "numero_ato": "5.432/2026", "data": "2026-03-02", "motivo": "Aprovado pela Câmara"}
@@ -198,14 +198,14 @@ async def test_a_use_changes_by_an_act_and_only_by_law_where_the_law_asks_for_on
         ]  # fmt: skip
 
 
-def _baixa(motivo: MotivoDaBaixa) -> dict[str, Any]:
+def _baixa(motivo: MotivoDaBaixaDeImovel) -> dict[str, Any]:
     return {**COMUM, "motivo": motivo, **{nome: TUDO[nome] for nome in REQUIRED[motivo]}}
 
 
 async def test_only_a_dominical_of_the_city_is_alienated_with_all_that_its_motive_asks_for(cliente, cidade) -> None:
     async with cliente("gestor@demo.local", limit_write=None) as c:
-        for motivo in MotivoDaBaixa:
-            posse = "cessao" if motivo is MotivoDaBaixa.DEVOLUCAO else "proprio"
+        for motivo in MotivoDaBaixaDeImovel:
+            posse = "cessao" if motivo is MotivoDaBaixaDeImovel.DEVOLUCAO else "proprio"
             um = await criado(c, cidade, destinacao="dominical", posse=posse)
             raiz = f"/api/imoveis/{um['id']}"
             for falta in REQUIRED[motivo]:
@@ -218,10 +218,10 @@ async def test_only_a_dominical_of_the_city_is_alienated_with_all_that_its_motiv
             assert (r.status_code, "está baixado" in r.text) == (422, True)
         for mais in ({"destinacao": "uso_especial"}, {"destinacao": "dominical", "posse": "comodato"}):
             um = await criado(c, cidade, **mais)
-            r = await c.post(f"/api/imoveis/{um['id']}/baixa", json=_baixa(MotivoDaBaixa.VENDA))
+            r = await c.post(f"/api/imoveis/{um['id']}/baixa", json=_baixa(MotivoDaBaixaDeImovel.VENDA))
             assert (r.status_code, r.json()["errors"][0]["field"]) == (422, "motivo"), mais
         r = await c.patch(f"/api/imoveis/{um['id']}", json={"posse": "proprio"}, headers={"If-Match": "1"})
-        antes_da_lei = {**_baixa(MotivoDaBaixa.VENDA), "data_lei": "2026-03-03"}
+        antes_da_lei = {**_baixa(MotivoDaBaixaDeImovel.VENDA), "data_lei": "2026-03-03"}
         r = await c.post(f"/api/imoveis/{um['id']}/baixa", json=antes_da_lei)
         assert r.json()["errors"][0]["field"] == "data_lei"
 
@@ -248,8 +248,8 @@ def test_the_database_asks_for_the_same(cidade) -> None:
             conn.execute(f"insert into {tabela} ({', '.join(todos)}) values ({marcas})", todos)
 
         guardado = {"valor_terreno": 1, "valor_edificacao": 0, "destinacao": "dominical", "posse": "proprio"}
-        for motivo in MotivoDaBaixa:
-            alheio = {"posse": "cessao"} if motivo is MotivoDaBaixa.DEVOLUCAO else {}
+        for motivo in MotivoDaBaixaDeImovel:
+            alheio = {"posse": "cessao"} if motivo is MotivoDaBaixaDeImovel.DEVOLUCAO else {}
             base = {**guardado, **_baixa(motivo), **alheio}
             for falta in REQUIRED[motivo]:
                 sem = {n: v for n, v in base.items() if n != falta}
@@ -260,7 +260,7 @@ def test_the_database_asks_for_the_same(cidade) -> None:
                     inserir("imovel_baixa", sem)
             with conn.transaction(force_rollback=True):
                 inserir("imovel_baixa", base)
-        venda = {**guardado, **_baixa(MotivoDaBaixa.VENDA)}
+        venda = {**guardado, **_baixa(MotivoDaBaixaDeImovel.VENDA)}
         for errado in ({"destinacao": "uso_comum"}, {"posse": "cessao"}):
             with pytest.raises(psycopg.errors.CheckViolation, match="so_dominical"), conn.transaction():
                 inserir("imovel_baixa", {**venda, **errado})
@@ -293,7 +293,8 @@ async def test_an_administrator_takes_a_write_off_back(navegar, cliente, cidade)
         )
         caminho = f"/imoveis/{um['id']}/baixar/venda"
         formulario = (await pessoa.ver(caminho)).formulario(caminho)
-        assert formulario.visiveis - {""} == {"data", "justificativa", "comissao_id", *REQUIRED[MotivoDaBaixa.VENDA]}
+        exigidos = REQUIRED[MotivoDaBaixaDeImovel.VENDA]
+        assert formulario.visiveis - {""} == {"data", "justificativa", "comissao_id", *exigidos}
         recusada = await pessoa.mandar(formulario, justificativa="Sem uso há dez anos")
         assert (recusada.estado, "exige este dado" in recusada.texto) == (422, True)
         preenchido = {**TUDO, "data_lei": "10/11/2025", "valor_avaliado": "350.000,00"}
@@ -306,7 +307,7 @@ async def test_an_administrator_takes_a_write_off_back(navegar, cliente, cidade)
         assert (r.status_code, r.json()["estado"]) == (200, "estornada"), r.text
         assert (await admin.post(estorno, json={"estorno": "A escritura não saiu"})).status_code == 422
         assert (await gestor.get(f"/api/imoveis/{um['id']}")).json()["estado"] == "ativo"
-        r = await gestor.post(f"/api/imoveis/{um['id']}/baixa", json=_baixa(MotivoDaBaixa.VENDA))
+        r = await gestor.post(f"/api/imoveis/{um['id']}/baixa", json=_baixa(MotivoDaBaixaDeImovel.VENDA))
         assert r.status_code == 201, "one that was taken back may be written off again"
 
 

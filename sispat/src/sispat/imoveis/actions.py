@@ -46,7 +46,7 @@ CONSTRAINTS = {
     "imovel_baixa_uma_efetiva": ("motivo", lazy("O imóvel já está baixado.")),
     **{
         f"imovel_baixa_{motivo}_exige": ("motivo", lazy("Falta o que este motivo exige."))
-        for motivo in rules.MotivoDaBaixa
+        for motivo in rules.MotivoDaBaixaDeImovel
         if rules.REQUIRED[motivo]
     },
 }
@@ -164,8 +164,8 @@ async def estornar(ctx: Context, id_: UUID, undone: EstornoDeBaixaDeImovel) -> s
         found = await record_sql.travar(ctx.conn, BAIXAS.table, ctx.access.setores, id_)
         if found is None:
             raise NotFound(str(BAIXAS.entity.label), id_)
-        if found["estado"] != rules.EstadoDaBaixa.EFETIVA:
-            number, state = found["numero"], rules.EstadoDaBaixa(found["estado"]).label
+        if found["estado"] != rules.EstadoDaBaixaDeImovel.EFETIVA:
+            number, state = found["numero"], rules.EstadoDaBaixaDeImovel(found["estado"]).label
             raise InvalidData(
                 {"estado": _("O registro nº %(number)s já está “%(state)s”.", number=number, state=state)}
             )

@@ -11,7 +11,7 @@ from pydantic import Field
 from sispat.imoveis import rules
 from sispat.imoveis.fields import IMOVEL
 from sispat.imoveis.movements import BAIXA, DESTINACAO
-from sispat.imoveis.rules import Destinacao, EstadoDaBaixa, EstadoDaDestinacao, EstadoDoImovel, TipoDeImovel
+from sispat.imoveis.rules import Destinacao, EstadoDaBaixaDeImovel, EstadoDaDestinacao, EstadoDoImovel, TipoDeImovel
 from sispat.kernel.fields import Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Legible
@@ -85,7 +85,7 @@ class ListaDeDestinacoes(_SobreImoveis):
 class ListaDeBaixasDeImoveis(_SobreImoveis):
     """The same of write-offs."""
 
-    estado: Annotated[EstadoDaBaixa | None, BlankIsNone, Ui("Estado")] = None
+    estado: Annotated[EstadoDaBaixaDeImovel | None, BlankIsNone, Ui("Estado")] = None
 
 
 _ATIVO = EstadoDoImovel.ATIVO
@@ -143,10 +143,10 @@ BAIXAS = Kind(
     action=rules.BAIXAR,
     view=rules.VER,
     exported=_EXPORTED,
-    estados=EstadoDaBaixa,
+    estados=EstadoDaBaixaDeImovel,
     asked=ListaDeBaixasDeImoveis,
     columns=("imovel_id", "motivo", "data", "destinatario", "registrada_por"),
-    acts=((EstadoDaBaixa.EFETIVA, "estornar", lazy("Desfazer a baixa"), rules.ESTORNAR),),
+    acts=((EstadoDaBaixaDeImovel.EFETIVA, "estornar", lazy("Desfazer a baixa"), rules.ESTORNAR),),
     made_at="",
 )
 KINDS = (IMOVEIS, DESTINACOES, BAIXAS)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from sispat.imoveis.rules import Ato, Destinacao, EstadoDaBaixa, EstadoDaDestinacao, MotivoDaBaixa
+from sispat.imoveis.rules import Ato, Destinacao, EstadoDaBaixaDeImovel, EstadoDaDestinacao, MotivoDaBaixaDeImovel
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, example
@@ -21,7 +21,7 @@ class NovaDestinacao(Input):
     """The use that an imóvel gets, and the act that says so."""
 
     model_config = example(
-        para="uso_especial", ato="decreto", numero_ato="1.234/2026", data="2026-03-02", motivo="Nova creche"
+        para="dominical", ato="lei", numero_ato="5.432/2025", data="2026-03-02", motivo="Sem uso há dez anos"
     )
 
     para: Annotated[Destinacao, Ui("Passa a ser")]
@@ -66,7 +66,7 @@ class NovaBaixaDeImovel(Input):
         destinatario="Construtora Boa Vista Ltda.", destinatario_doc="11222333000181",
     )  # fmt: skip
 
-    motivo: Annotated[MotivoDaBaixa, Ui("Motivo")]
+    motivo: Annotated[MotivoDaBaixaDeImovel, Ui("Motivo")]
     data: Annotated[Date, Ui("Data da baixa", width="curta")]
     justificativa: Annotated[
         str,
@@ -104,7 +104,7 @@ class _BaixaDada(BaseModel):
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
     numero: Annotated[int, Ui("Número")]
-    estado: Annotated[EstadoDaBaixa, Ui("Estado")]
+    estado: Annotated[EstadoDaBaixaDeImovel, Ui("Estado")]
     imovel_id: Annotated[UUID, Ui("Imóvel", refers_to="imovel")]
     setor_id: Annotated[UUID, Ui("Setor", refers_to="setor")]
     destinacao: Annotated[Destinacao, Ui("Destinação")]

@@ -20,7 +20,7 @@ from sispat.imoveis import actions, rules
 from sispat.imoveis.fields import IMOVEL, CorrecaoDeImovel, EdicaoDeImovel, NovoImovel
 from sispat.imoveis.kinds import BAIXAS, DESTINACOES, IMOVEIS, KINDS
 from sispat.imoveis.movements import EstornoDeBaixaDeImovel, NovaBaixaDeImovel, NovaDestinacao
-from sispat.imoveis.rules import REQUIRED, EstadoDoImovel, MotivoDaBaixa
+from sispat.imoveis.rules import REQUIRED, EstadoDoImovel, MotivoDaBaixaDeImovel
 from sispat.imoveis.screens import Baixa, Edicao, Estorno, MudancaDeDestinacao, Novo
 from sispat.kernel.fields import FieldSpec
 from sispat.kernel.records import historico, obter
@@ -122,7 +122,7 @@ async def choose_motive(ctx: RequestContext, id_: UUID) -> Reply:
                 [labels[name] for name in REQUIRED[motive]],
                 rules.why_not_alienated(motive, stored["destinacao"], stored["posse"]),
             )
-            for motive in MotivoDaBaixa
+            for motive in MotivoDaBaixaDeImovel
         ],
     )
 

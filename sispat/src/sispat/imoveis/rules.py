@@ -16,8 +16,8 @@ from sispat.kernel.situacoes import Posse
 
 __all__ = [
     "ACTIONS", "BAIXAR", "CRIAR", "DESTINAR", "EDITAR", "ESTORNAR", "OF_DOMINICAIS_ONLY", "REQUIRED", "VER", "Ato",
-    "Destinacao", "EstadoDaBaixa", "EstadoDaDestinacao", "EstadoDoImovel", "FormaDeAquisicao", "MotivoDaBaixa", "TipoDeImovel",
-    "missing_of_baixa", "why_not_alienated", "wrong_act",
+    "Destinacao", "EstadoDaBaixaDeImovel", "EstadoDaDestinacao", "EstadoDoImovel", "FormaDeAquisicao", "MotivoDaBaixaDeImovel",
+    "TipoDeImovel", "missing_of_baixa", "why_not_alienated", "wrong_act",
 ]  # fmt: skip
 
 VER = Action("imovel.ver", gettext_noop("ver imóveis"), EVERYBODY)
@@ -85,7 +85,7 @@ class EstadoDaDestinacao(Labelled):
     MUDANCA = "mudanca", "Mudança de uso"
 
 
-class MotivoDaBaixa(Labelled):
+class MotivoDaBaixaDeImovel(Labelled):
     """Why an imóvel leaves the books."""
 
     VENDA = "venda", "Venda por leilão"
@@ -98,16 +98,16 @@ class MotivoDaBaixa(Labelled):
     ERRO_CADASTRO = "erro_cadastro", "Erro de cadastro"
 
 
-class EstadoDaBaixa(Labelled):
+class EstadoDaBaixaDeImovel(Labelled):
     """Whether a write-off stands."""
 
     EFETIVA = "efetiva", "Efetiva"
     ESTORNADA = "estornada", "Estornada"
 
 
-_M = MotivoDaBaixa
+_M = MotivoDaBaixaDeImovel
 _ALIENATION = ("lei", "data_lei", "processo", "valor_avaliado", "laudo", "destinatario", "destinatario_doc")
-REQUIRED: Mapping[MotivoDaBaixa, tuple[str, ...]] = {
+REQUIRED: Mapping[MotivoDaBaixaDeImovel, tuple[str, ...]] = {
     _M.VENDA: _ALIENATION,
     _M.DOACAO: _ALIENATION,
     _M.PERMUTA: _ALIENATION,
@@ -122,7 +122,7 @@ REQUIRED: Mapping[MotivoDaBaixa, tuple[str, ...]] = {
 OF_DOMINICAIS_ONLY = frozenset({_M.VENDA, _M.DOACAO, _M.PERMUTA, _M.DACAO, _M.INVESTIDURA})
 
 
-def missing_of_baixa(motivo: MotivoDaBaixa, given: Mapping[str, Any]) -> dict[str, str]:
+def missing_of_baixa(motivo: MotivoDaBaixaDeImovel, given: Mapping[str, Any]) -> dict[str, str]:
     """What `motivo` asks for and `given` lacks: field -> sentence."""
     return {
         name: _("“%(motive)s” exige este dado.", motive=motivo.label)
@@ -131,7 +131,7 @@ def missing_of_baixa(motivo: MotivoDaBaixa, given: Mapping[str, Any]) -> dict[st
     }
 
 
-def why_not_alienated(motivo: MotivoDaBaixa, destinacao: str, posse: str) -> str:
+def why_not_alienated(motivo: MotivoDaBaixaDeImovel, destinacao: str, posse: str) -> str:
     """Why an imóvel of this use, held by this right, may not leave the books by `motivo`; empty: it may."""
     if motivo is _M.DEVOLUCAO:
         return _("O imóvel é da cidade: não há a quem devolvê-lo.") if posse == Posse.PROPRIO else ""

@@ -24,7 +24,7 @@ from sispat.imoveis import actions, rules
 from sispat.imoveis.fields import IMOVEL, EdicaoDeImovel, NovoImovel
 from sispat.imoveis.kinds import BAIXAS, IMOVEIS
 from sispat.imoveis.movements import EstornoDeBaixaDeImovel, NovaBaixaDeImovel, NovaDestinacao
-from sispat.imoveis.rules import MotivoDaBaixa
+from sispat.imoveis.rules import MotivoDaBaixaDeImovel
 from sispat.kernel.fields import specs
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import Input
@@ -168,9 +168,9 @@ class Baixa(_OfOne):
 
     def __init__(self, id_: UUID, motivo: str) -> None:
         super().__init__(id_)
-        if motivo not in set(MotivoDaBaixa):
+        if motivo not in set(MotivoDaBaixaDeImovel):
             raise HTTPException(404)
-        self.motivo = MotivoDaBaixa(motivo)
+        self.motivo = MotivoDaBaixaDeImovel(motivo)
         self.title = _("Dar baixa: %(motive)s", motive=self.motivo.label)
 
     async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
