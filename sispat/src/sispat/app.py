@@ -144,7 +144,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _show_error(request: Request, error: Exception) -> Response:
-    problem = problem_of(error, site_of(request), reading=request.method in ("GET", "HEAD"))
+    problem = problem_of(error, site_of(request).problems, reading=request.method in ("GET", "HEAD"))
     if problem.status == 405:
         problem.headers["Allow"] = allowed_methods(request)
     return await _show(request, problem)

@@ -7,6 +7,7 @@ the request and nothing else - the server logs the rest.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -23,7 +24,6 @@ from esteio.web import BodyTooLarge
 from esteio.web.limits import Denial
 from sispat.http.maintenance import UnderMaintenance
 from sispat.http.session import request_id_of
-from sispat.http.slices import Site
 from sispat.kernel import errors
 from sispat.kernel.files import ContentMissing, FileRefused, InspectionBusy, NoRoom
 from sispat.kernel.i18n import _, language, lazy, primary
@@ -99,15 +99,18 @@ class Problem:
         self.type = type_ or f"urn:sispat:erro:{code}"
 
 
-def problem_of(error: Exception, site: Site | None = None, *, reading: bool = False) -> Problem:
-    """`error` as a `Problem`, its slice asked first; the unexpected is logged here.
+Shown = Mapping[type[errors.SispatError], Callable[[Any], Problem]]
+"""How slices show errors of their own."""
+
+
+def problem_of(error: Exception, own: Shown | None = None, *, reading: bool = False) -> Problem:
+    """`error` as a `Problem`, those of slices as `own` says; the unexpected is logged here.
 
     `reading`: the request could not have saved anything, so that nothing is said about saving.
     """
     if isinstance(error, errors.SispatError):
-        if site is not None and type(error) in site.problems:
-            own: Problem = site.problems[type(error)](error)
-            return own
+        if own is not None and type(error) in own:
+            return own[type(error)](error)
         return _maintenance(error) if isinstance(error, UnderMaintenance) else _ours(error)
     if isinstance(error, RequestValidationError):
         return _ours(errors.InvalidData(invalid_fields(error.errors())))

@@ -12,11 +12,12 @@ import logging
 import os
 import random
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from psycopg import AsyncConnection
 from starlette.requests import HTTPConnection
 
 from esteio import EsteioError
@@ -31,7 +32,6 @@ from sispat.http.database import DATABASE_ROLE, ROOM_KEPT, ServiceDatabase, addr
 from sispat.http.job_state import jobs_waiting
 from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
-from sispat.http.slices import Slice
 from sispat.kernel import i18n, schema, sessions
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
@@ -76,6 +76,17 @@ class MigrationUnsuccessful(SispatError):
         )
 
 
+class Part(Protocol):
+    """What a slice gives to the process (`http.slices` says what each is); slices stand above this file."""
+
+    @property
+    def resources(self) -> Sequence[Callable[[Service], object | None]]: ...
+    @property
+    def cleanup(self) -> Callable[[AsyncConnection[Any]], Awaitable[object]] | None: ...
+    @property
+    def sweep(self) -> Callable[[Service], Awaitable[object]] | None: ...
+
+
 @runtime_checkable
 class _Closable(Protocol):
     async def close(self) -> None: ...
@@ -105,7 +116,7 @@ class Service:
     maintenance: Maintenance
     measurements: Measurements
     sealer: Sealer
-    slices: Sequence[Slice] = ()
+    parts: Sequence[Part] = ()
     resources: list[object] = field(default_factory=list)
     sessions: KnownSessions = field(default_factory=KnownSessions)
     room: DiskRoom | None = None
@@ -117,7 +128,7 @@ class Service:
     _serving: bool = False
 
     @classmethod
-    def build(cls, settings: Settings, slices: Sequence[Slice] = ()) -> Service:
+    def build(cls, settings: Settings, parts: Sequence[Part] = ()) -> Service:
         """Put the parts together; nothing connects yet."""
         address, role = address_and_role(settings)
         if address is None:
@@ -140,10 +151,10 @@ class Service:
             maintenance_switch(settings),
             measurements,
             Sealer(settings.secrets),
-            slices,
+            parts,
             room=_room(settings, db),
         )
-        service.resources += [made for each in slices for make in each.resources if (made := make(service)) is not None]
+        service.resources += [made for each in parts for make in each.resources if (made := make(service)) is not None]
         return service
 
     def resource(self, kind: type[_R]) -> _R:
@@ -235,9 +246,9 @@ class Service:
             await asyncio.sleep(_CLEANUP_EVERY * random.uniform(0.8, 1.2))  # noqa: S311 - jitter
             try:
                 async with self.db.connection() as conn:
-                    for clean in [*own, *(each.cleanup for each in self.slices if each.cleanup)]:
+                    for clean in [*own, *(each.cleanup for each in self.parts if each.cleanup)]:
                         await clean(conn)
-                for sweep in [each.sweep for each in self.slices if each.sweep]:
+                for sweep in [each.sweep for each in self.parts if each.sweep]:
                     await sweep(self)
             except EsteioError as error:
                 _logger.warning("faxina adiada: %s", error)

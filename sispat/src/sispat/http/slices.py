@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from sispat.http.errors import Problem
+from sispat.http.route import Routes
+from sispat.http.service import Service
 from sispat.kernel.constraints import Sentences
 from sispat.kernel.context import Context
 from sispat.kernel.errors import SispatError
@@ -23,11 +26,6 @@ from sispat.kernel.fields import Entity
 from sispat.kernel.files import Attachable
 from sispat.kernel.jobs.work import Job
 from sispat.kernel.permissions import Action
-
-if TYPE_CHECKING:
-    from sispat.http.errors import Problem
-    from sispat.http.route import Routes
-    from sispat.http.service import Service
 
 __all__ = ["MenuEntry", "Site", "Slice", "site_of"]
 

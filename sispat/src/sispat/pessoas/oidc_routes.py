@@ -109,4 +109,4 @@ async def _opened(request: Request, provider: OidcProvider) -> Response:
 def _failed(request: Request, error: Exception) -> Response:
     if isinstance(error, OidcRefused | OidcUnavailable):
         _logger.warning("entrada pelo provedor: %s", error.why)
-    return sign_in_page(request, problem=problem_of(error, site_of(request), reading=True))
+    return sign_in_page(request, problem=problem_of(error, site_of(request).problems, reading=True))
