@@ -8,22 +8,11 @@ Needs Debian's chromium and the development dependencies; run from the repositor
 from __future__ import annotations
 
 import io
-import shutil
-import sys
-from pathlib import Path
 
 from arquivos import pdf
+from cidade import MESA, TELEFONE, cidade, entrar_como_gestor, guardar
 from PIL import Image, ImageDraw
-from playwright.sync_api import Page, sync_playwright
-from servida import CHROMIUM, servir
-
-from esteio.testing.postgres import PostgresServer
-from sispat.demo import populate
-from sispat.kernel.schema import migrate
-
-PASTA = Path(__file__).parent
-LIMITE = 120_000  # bytes of one picture
-TELEFONE, MESA = {"width": 390, "height": 760}, {"width": 1000, "height": 640}
+from playwright.sync_api import Page
 
 
 def notebook() -> bytes:
@@ -40,34 +29,23 @@ def notebook() -> bytes:
     return saida.getvalue()
 
 
-def guardar(pagina: Page, nome: str) -> None:
-    """The page as it is now, as a small picture."""
-    imagem = pagina.screenshot()
-    if len(imagem) > LIMITE:
-        sys.exit(f"{nome}: a imagem tem {len(imagem)} bytes; o limite é {LIMITE}.")
-    (PASTA / f"fotos-{nome}.png").write_bytes(imagem)
-
-
 def fotografar(pagina: Page) -> None:
     """A photo from the phone, the invoice, and the card with both."""
-    pagina.goto("/")
-    pagina.get_by_label("E-mail").fill("gestor@demo.local")
-    pagina.get_by_label("Senha").fill("demo")
-    pagina.get_by_role("button", name="Entrar").click()
+    entrar_como_gestor(pagina)
     pagina.goto("/patrimonios?q=notebook")
     pagina.locator("tbody .plaqueta").first.click()
     enviar(pagina, "frente.jpg", notebook(), "Frente, com a plaqueta")
     pagina.get_by_role("link", name="Anexar").click()
     pagina.get_by_label("Descrição do documento").fill("Nota da compra")
     pagina.get_by_role("heading", name="Anexar").evaluate("e => scrollTo(0, e.getBoundingClientRect().top - 20)")
-    guardar(pagina, "anexar")
+    guardar("fotos-anexar", pagina.screenshot())
     pagina.go_back()
     enviar(pagina, "nota-1234.pdf", pdf(), "Nota da compra", "Nota fiscal")
     pagina.set_viewport_size(MESA)
     titulo = pagina.get_by_role("heading", name="Fotos e documentos")
     titulo.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY - 60)")
     pagina.get_by_role("img", name="Frente, com a plaqueta").evaluate("foto => foto.decode()")
-    guardar(pagina, "ficha")
+    guardar("fotos-ficha", pagina.screenshot())
 
 
 def enviar(pagina: Page, nome: str, conteudo: bytes, descricao: str, tipo: str = "") -> None:
@@ -81,24 +59,6 @@ def enviar(pagina: Page, nome: str, conteudo: bytes, descricao: str, tipo: str =
     pagina.get_by_text("Arquivos anexados.").wait_for()
 
 
-def main() -> None:
-    """Start the service over a demo city and take the pictures."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("chromium não está instalado: apt-get install chromium")
-    banco = PostgresServer()
-    try:
-        banco.start()
-        dsn = banco.create_database("imagens")
-        migrate(dsn)
-        populate(dsn, size=1000)
-        with servir(dsn, city_name="Prefeitura de Boa Esperança") as endereco, sync_playwright() as navegadores:
-            navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
-            fotografar(navegador.new_context(viewport=TELEFONE, locale="pt-BR", base_url=endereco).new_page())
-            navegador.close()
-    finally:
-        banco.stop()
-
-
 if __name__ == "__main__":
-    main()
+    with cidade(TELEFONE) as (pagina, _):
+        fotografar(pagina)

@@ -2,13 +2,13 @@
 
 Needs Debian's chromium and the development dependencies; run from the repository's root:
 
-    PYTHONPATH=esteio/src:sispat/src:sispat/tests:docs/imagens python docs/imagens/imoveis.py
+    PYTHONPATH=esteio/src:sispat/src:sispat/tests python docs/imagens/imoveis.py
 """
 
 from __future__ import annotations
 
+from cidade import cidade, entrar_como_gestor, guardar
 from playwright.sync_api import Page
-from primeiro_dia import com_a_cidade, entrar_como_gestor, guardar
 
 
 def fotografar(pagina: Page) -> None:
@@ -17,13 +17,14 @@ def fotografar(pagina: Page) -> None:
     pagina.goto("/imoveis?q=escola")
     pagina.get_by_role("heading", name="Imóveis").wait_for()
     pagina.evaluate("scrollTo(0, 220)")
-    guardar(pagina, "imoveis-lista")
+    guardar("imoveis-lista", pagina.screenshot())
     pagina.locator("tbody .plaqueta").first.click()
     pagina.get_by_role("heading", name="Medidas e valores").evaluate(
         "e => scrollTo(0, e.getBoundingClientRect().top - 220)"
     )
-    guardar(pagina, "imoveis-ficha")
+    guardar("imoveis-ficha", pagina.screenshot())
 
 
 if __name__ == "__main__":
-    com_a_cidade(fotografar)
+    with cidade() as (pagina, _):
+        fotografar(pagina)

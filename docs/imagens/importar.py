@@ -8,23 +8,13 @@ Needs Debian's chromium and the development dependencies; run from the repositor
 from __future__ import annotations
 
 import asyncio
-import shutil
-import sys
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+from cidade import cidade, entrar_como_gestor, guardar
 from planilhas import Importer, csv_bytes, registers
-from playwright.sync_api import Page, sync_playwright
-from servida import CHROMIUM, servir
+from playwright.sync_api import Page, ViewportSize
 
 from esteio.postgres import Database, Dsn
-from esteio.testing.postgres import PostgresServer
-from sispat.demo import populate
-from sispat.kernel.schema import migrate
-
-PASTA = Path(__file__).parent
-LIMITE = 120_000  # bytes of one picture
-TELA = {"width": 1000, "height": 900}
 
 
 def planilha(dsn: Dsn) -> bytes:
@@ -47,11 +37,7 @@ async def _conferir(dsn: Dsn) -> None:
 
 def fotografar(pagina: Page, dsn: Dsn) -> None:
     """A clerk sends a spreadsheet and sees what is wrong with it."""
-    pagina.goto("/")
-    pagina.get_by_label("E-mail").fill("gestor@demo.local")
-    pagina.get_by_label("Senha").fill("demo")
-    pagina.get_by_role("button", name="Entrar").click()
-    pagina.get_by_role("heading", name="Encontrar um bem").wait_for()
+    entrar_como_gestor(pagina)
     pagina.goto("/importacoes/nova")
     pagina.locator("input[type=file]").first.set_input_files(
         {"name": "notebooks.csv", "mimeType": "text/csv", "buffer": planilha(dsn)}
@@ -61,30 +47,9 @@ def fotografar(pagina: Page, dsn: Dsn) -> None:
     with ThreadPoolExecutor() as outra:  # a loop of Playwright's runs in this thread
         outra.submit(asyncio.run, _conferir(dsn)).result()
     pagina.get_by_text("Baixar os erros em CSV").wait_for()
-    imagem = pagina.screenshot()
-    if len(imagem) > LIMITE:
-        sys.exit(f"a imagem tem {len(imagem)} bytes; o limite é {LIMITE}.")
-    (PASTA / "importar-conferida.png").write_bytes(imagem)
-
-
-def main() -> None:
-    """Start the service over a demo city and take the picture."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("chromium não está instalado: apt-get install chromium")
-    banco = PostgresServer()
-    try:
-        banco.start()
-        dsn = banco.create_database("imagens")
-        migrate(dsn)
-        populate(dsn, size=1000)
-        with servir(dsn, city_name="Prefeitura de Boa Esperança") as endereco, sync_playwright() as navegadores:
-            navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
-            fotografar(navegador.new_context(viewport=TELA, locale="pt-BR", base_url=endereco).new_page(), dsn)
-            navegador.close()
-    finally:
-        banco.stop()
+    guardar("importar-conferida", pagina.screenshot())
 
 
 if __name__ == "__main__":
-    main()
+    with cidade(ViewportSize(width=1000, height=900)) as aberta:
+        fotografar(*aberta)

@@ -8,33 +8,16 @@ Needs Debian's chromium and the development dependencies; run from the repositor
 from __future__ import annotations
 
 import io
-import shutil
-import sys
 import tempfile
 from pathlib import Path
 
 import pypdfium2
+from cidade import cidade, entrar_como_gestor, guardar
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
-from servida import CHROMIUM, servir
+from playwright.sync_api import Page
 
-from esteio.postgres import Dsn
-from esteio.testing.postgres import PostgresServer
-from sispat.demo import populate
-from sispat.kernel.schema import migrate
-
-PASTA = Path(__file__).parent
-LIMITE = 120_000  # bytes of one picture
-TELA = {"width": 1000, "height": 640}
 BRASAO = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 60 72"><path d="M4 4h52v34c0 18-14 26-26 30C18 64 4 56 4 38z"
 fill="#0c326f"/><path d="M4 24h52v12H4z" fill="#ffcd07"/><circle cx="30" cy="14" r="6" fill="#fff"/></svg>"""
-
-
-def guardar(nome: str, imagem: bytes) -> None:
-    """A picture, if it is small enough."""
-    if len(imagem) > LIMITE:
-        sys.exit(f"{nome}: a imagem tem {len(imagem)} bytes; o limite é {LIMITE}.")
-    (PASTA / f"{nome}.png").write_bytes(imagem)
 
 
 def folha(pdf: bytes) -> bytes:
@@ -54,10 +37,7 @@ def com_menos_cores(imagem: bytes) -> bytes:
 
 def fotografar(pagina: Page) -> None:
     """A termo issued, printed and confirmed; labels."""
-    pagina.goto("/")
-    pagina.get_by_label("E-mail").fill("gestor@demo.local")
-    pagina.get_by_label("Senha").fill("demo")
-    pagina.get_by_role("button", name="Entrar").click()
+    entrar_como_gestor(pagina)
     pagina.goto("/agentes?q=maria")
     pagina.locator("tbody a").first.click()
     pagina.get_by_role("button", name="Emitir termo de responsabilidade").click()
@@ -74,32 +54,17 @@ def fotografar(pagina: Page) -> None:
 
 
 def main() -> None:
-    """Start the service over a demo city and take the pictures."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        sys.exit("chromium não está instalado: apt-get install chromium")
-    banco = PostgresServer()
-    try:
-        banco.start()
-        dsn = banco.create_database("imagens")
-        migrate(dsn)
-        populate(dsn, size=1000)
-        with tempfile.NamedTemporaryFile("w", suffix=".svg") as brasao:
-            brasao.write(BRASAO)
-            brasao.flush()
-            tirar(chromium, dsn, Path(brasao.name))
-    finally:
-        banco.stop()
-
-
-def tirar(chromium: str, dsn: Dsn, brasao: Path) -> None:
     """Serve the city with its arms, and take the pictures."""
-    city = {"city_name": "Prefeitura de Boa Esperança", "city_arms": brasao, "click_signing": True,
-            "public_url": "https://patrimonio.exemplo.gov.br"}  # fmt: skip
-    with servir(dsn, **city) as endereco, sync_playwright() as navegadores:
-        navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
-        fotografar(navegador.new_context(viewport=TELA, locale="pt-BR", base_url=endereco).new_page())
-        navegador.close()
+    with tempfile.NamedTemporaryFile("w", suffix=".svg") as brasao:
+        brasao.write(BRASAO)
+        brasao.flush()
+        ajustes = {
+            "city_arms": Path(brasao.name),
+            "click_signing": True,
+            "public_url": "https://patrimonio.exemplo.gov.br",
+        }
+        with cidade(**ajustes) as (pagina, _):
+            fotografar(pagina)
 
 
 if __name__ == "__main__":
