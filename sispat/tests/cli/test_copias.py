@@ -142,8 +142,11 @@ async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(
         await backup_age()
     for conteudo in ("", "[]", "{"):
         arquivo.write_text(conteudo)
-        with pytest.raises(OperatorSilent):
+        with pytest.raises(OperatorSilent, match="não se sabe"):
             await backup_age()
+    arquivo.unlink()
+    with pytest.raises(OperatorSilent, match="ainda não escreveu"):  # of a first start
+        await backup_age()
 
 
 def test_two_in_the_morning_is_the_citys(dados: str) -> None:

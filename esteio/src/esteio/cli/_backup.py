@@ -302,7 +302,7 @@ def _report_run(backups: "Backups", bar: Bar, words: Words, *, kind: str, verify
         typer.echo(_proven(words, done.verification.restore_seconds, done.verification.rows, done.verification.checked))
     for decision in done.decisions:
         if not decision.keep:
-            typer.echo(words.decision(decision))
+            typer.echo(words.decision(decision, between=" "))
 
 
 def _say(lines: Sequence[str]) -> None:

@@ -294,11 +294,11 @@ class Words:
     reason: Callable[[str], str] = str
     """Translates the sentences that are fields of problems, such as what a store answered."""
 
-    def decision(self, made: Decision, *, dry_run: bool = False) -> str:
-        """One line for what becomes of a backup, with its reason."""
+    def decision(self, made: Decision, *, dry_run: bool = False, between: str = "\t") -> str:
+        """One line for what becomes of a backup, with its reason: a row for programs, or `between` blanks for a log."""
         verb = self.keep if made.keep else self.would_remove if dry_run else self.remove
         reason = self.reasons.get(made.why.name, made.why.value).format(about=self.reason(made.about))
-        return f"{verb}\t{made.id}\t{reason}"
+        return between.join((verb, made.id, reason))
 
     def problem(self, found: Problem) -> str:
         """The text for a problem."""

@@ -36,11 +36,11 @@ _SILENT = 300.0  # seconds
 
 
 class OperatorSilent(SispatError):
-    """The operator has said nothing for some minutes."""
+    """The operator has said nothing for some minutes, or nothing yet."""
 
     code = "operador-parado"
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, *, ever: bool) -> None:
         self.file = file
         super().__init__(
             _(
@@ -48,6 +48,8 @@ class OperatorSilent(SispatError):
                 file=file,
                 minutes=f"{_SILENT / 60:.0f}",
             )
+            if ever
+            else _("O operador ainda não escreveu %(file)s: não se sabe se há cópias.", file=file)
         )
 
 
@@ -84,7 +86,7 @@ async def backup_age() -> float:
     state = await asyncio.to_thread(_read, file)
     written = float(state.get("at", 0))
     if time.time() - written > _SILENT:
-        raise OperatorSilent(file)
+        raise OperatorSilent(file, ever=bool(state))
     if not state["active"]:
         return 0.0
     if problems := (*state["found"], *state["amiss"]):
