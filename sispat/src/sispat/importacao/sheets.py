@@ -202,6 +202,7 @@ def _inspected(path: Path) -> tuple[str, int]:
                     rows = max(rows, found)
                 if rows > LINHAS_MAXIMO + 1:
                     raise _too_many()
+    # What zipfile raises for what is cut, made up, encrypted (RuntimeError) or packed in a way it does not know.
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise _damaged() from error
     return format_, rows

@@ -218,6 +218,7 @@ def _archive(path: Path) -> dict[str, Any]:
             _check_programs(archive, members)
             if archive.testzip() is not None:
                 raise Refused("danificado")
+    # What zipfile raises for what is cut, made up, encrypted (RuntimeError) or packed in a way it does not know.
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, ValueError, RuntimeError) as error:
         raise Refused("danificado") from error
     return {"format": format_}
