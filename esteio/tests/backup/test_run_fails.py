@@ -301,7 +301,7 @@ def test_what_a_killed_run_left_is_removed_by_the_next_unless_a_store_is_away(
     near, far = tmp_path / "near", tmp_path / "far"
     backups = Backups(server.dsn("pequena"), Stores([open_store(str(near)), open_store(str(far))]))
     backups.init()
-    left = near / backup_id("backup", time.time())
+    left = near / backup_id("backup", time.time() - 10)  # the next run may have this second's name
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, str(near), left.name],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},

@@ -56,6 +56,7 @@ _MOMENTOS = [
     ("stop", ["--to", "last"]),
 ]
 _MORTES = int(os.environ.get("SISPAT_RESTORE_KILLS", "2"))
+_FECHADO = 6  # refusals of one form, 0.1 s apart: then every worker has seen that the service is closed
 _numeros = itertools.count(1)
 
 
@@ -169,7 +170,7 @@ class Digitadora:
     async def _gravar(self, formulario: Formulario) -> None:
         nome = f"Sala {next(_numeros)}"
         digitado = {"codigo": nome.replace(" ", "-"), "nome": nome}
-        while True:
+        for vez in itertools.count(1):
             tela = await self._pessoa.mandar(formulario, seguir=False, **digitado)
             self.estados.add(tela.estado)
             if tela.estado == 303:
@@ -178,7 +179,7 @@ class Digitadora:
             assert tela.estado == 503, tela.html
             formulario = tela.formulario("/setores/novo")
             assert formulario.valores["nome"] == nome, "what was typed is in the page"
-            if nome not in self.reenviados:
+            if vez == _FECHADO:
                 self.reenviados.append(nome)
             digitado = {}
             await asyncio.sleep(0.1)
@@ -215,8 +216,9 @@ async def test_people_go_on_through_a_restore_and_what_they_sent_is_saved_once(
     assert digitadora.estados == {200, 303, 503}
     assert casa.bens() == 200
     assert digitadora.reenviados
-    for nome in digitadora.reenviados:
-        assert nome in digitadora.gravados
+    assert set(digitadora.reenviados) <= set(digitadora.gravados)
+    # Of a dump, what was saved after it is gone, as the command says; but not what somebody sent again because it was closed.
+    for nome in digitadora.gravados if argumentos else digitadora.reenviados:
         assert casa.sql("select count(*) from setor where nome = %s", nome) == [(1,)], nome
     assert casa.trabalhadores() == antes
     assert "Traceback" not in casa.servico.saida

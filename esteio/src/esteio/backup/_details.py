@@ -182,6 +182,10 @@ class DetailCode(Enum):
     CANNOT_CREATE = "the server cannot make such a database ({reason})"
     SEE_ITS_REASON = "see its reason"
     TABLE_LOCKED = "a table stayed locked for {seconds}; pg_locks and pg_blocking_pids() tell by whom"
+    NOT_LOCKED = "the tables of {database} cannot be locked against writing: {error}"
+    END_WRITERS = "end what holds them (pg_locks, pg_prepared_xacts), or name a moment to restore"
+    WAL_NOT_ARRIVED = "segment {segment}, with what was written last, did not arrive in the archive within {seconds} s"
+    RECEIVE_OR_NAME_MOMENT = "see why WAL is not received (`backup status`), or name a moment and lose what is after it"
     # Base backups, WAL and targets
     NO_BASE = "there is no base backup"
     MAKE_BASE = "make one with `backup run --kind base`"

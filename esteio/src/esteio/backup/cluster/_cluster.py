@@ -225,6 +225,14 @@ class ClusterBackups:
         """Read the WAL in every store; what is wrong with it, by file and store."""
         return read_log(self._stores, self._opened(), progress)
 
+    def keeps_wal(self, system: str) -> bool:
+        """Whether there is WAL of the cluster `system` beside its bases."""
+        return bool(self._segments(system))
+
+    def has_segment(self, system: str, file: str) -> bool:
+        """Whether the segment `file` of the cluster `system` was received whole."""
+        return any(wal.segment.name == file and not wal.partial for wal in self._segments(system))
+
     def copy_log(self, *, read: bool = False) -> list[Repaired]:
         """Bring WAL to the stores that lack some, and in place of what is damaged; with `read` all of it is read."""
         opened = self._opened()
@@ -317,6 +325,11 @@ class ClusterBackups:
     def _wal(self, known: Clusters, base: Manifest) -> Sequence[Wal]:
         wal = known.wal(system_of(base), int(base.details["segment_size"]))
         return dated(wal, self._stores, self._opened())
+
+    def _segments(self, system: str) -> Sequence[Wal]:
+        known = self._clusters()
+        bases = known.bases_of(system)
+        return known.wal(system, int(bases[-1].details["segment_size"])) if bases else ()
 
     def _opened(self) -> Callable[[], Decryption | None]:
         return cache(partial(log_key, self._stores, self.key))

@@ -5,10 +5,10 @@ places just before the cluster does, and back when that fails or is interrupted.
 old directory, which is kept; when the second fails the first is taken back.
 
 Of an embedded server, which may be kept up by a supervisor: what can't be reached or has no room is refused before the
-service is closed. Then a new directory is made and looked at while the old server goes on; only then is that stopped,
-held back, and replaced by renaming. An error, an interrupt or a kill at any moment leaves the old directory or the new
-one in place, whole, and whoever keeps the server up starts it again at once. What a killed restore left behind is removed
-by the next.
+service is closed. Then a new directory is made and looked at while the old server goes on; where the last moment is
+restored, nobody writes to it meanwhile. Only then is it stopped, held back, and replaced by renaming. An error, an
+interrupt or a kill at any moment leaves the old directory or the new one in place, whole, and whoever keeps the server up
+starts it again at once. What a killed restore left behind is removed by the next.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import undisturbed
 from esteio.backup.cluster._cluster import ClusterBackups
+from esteio.backup.cluster._standstill import APPLICATION, standstill
 from esteio.backup.documents import Untouched
+from esteio.backup.restore._clusters import system_of
 from esteio.backup.restore._plan import Target
 from esteio.backup.restore._recover import Recovered
 from esteio.backup.restore._tablespaces import everything, relink, remove_mapped
@@ -207,10 +209,12 @@ def swap_both(new: Path, data_dir: Path, documents: Untouched, progress: Progres
 _PATIENCE = 5.0  # seconds for what is under way when the service has become quiet
 _POLL = 0.05
 _REASON = "a restore puts another directory in its place"
+# Who waits for a lock may wait for ours, until the server ends.
 _AT_WORK = """
 SELECT EXISTS (
     SELECT FROM pg_catalog.pg_stat_activity
     WHERE backend_type = 'client backend' AND state <> 'idle' AND pid <> pg_catalog.pg_backend_pid()
+    AND wait_event_type IS DISTINCT FROM 'Lock' AND application_name <> %s
 )"""
 
 
@@ -247,7 +251,7 @@ def recover_server(
         now = clock.time()
         _remove_leftovers(server, data_dir)
         new = data_dir.with_name(f"{data_dir.name}.restoring-{datetime.fromtimestamp(now, UTC):%Y%m%d_%H%M%S}")
-        with _Made(new, mapping) as made:
+        with _Made(new, mapping) as made, _nothing_lost(cluster, server, target, which, clock):
             done = made.keep(cluster.recover(new, target, progress, cluster=which, mapping=mapping))
             _hand_over(server, new)
             beside.fetch(progress)
@@ -255,6 +259,16 @@ def recover_server(
             kept = _put_in_place(server, new, data_dir, beside, progress, now, clock)
             made.settle()
     return replace(done, directory=data_dir, documents=beside.returned), kept
+
+
+def _nothing_lost(
+    cluster: ClusterBackups, server: Embedded, target: datetime | Target | None, which: str | None, clock: Clock
+) -> AbstractContextManager[None]:
+    """Of a restore to the last moment: whoever names an earlier one wants to be without what came after it."""
+    if target is not None and target != Target():
+        return nullcontext()
+    name = str(server.locate())
+    return standstill(cluster, server, name, system_of(cluster.reach(name, target, which)), clock)
 
 
 def _put_in_place(
@@ -276,7 +290,7 @@ def _stop(server: Embedded, data_dir: Path, clock: Clock) -> None:
         return
     with suppress(psycopg.Error), psycopg.connect(server.dsn().conninfo, autocommit=True, connect_timeout=2) as conn:
         deadline = clock.monotonic() + _PATIENCE
-        while clock.monotonic() < deadline and conn.execute(_AT_WORK).fetchone() == (True,):
+        while clock.monotonic() < deadline and conn.execute(_AT_WORK, [APPLICATION]).fetchone() == (True,):
             clock.sleep(_POLL)
     server.stop()
     if not server.adopt():  # cut off, it left its lock file behind
