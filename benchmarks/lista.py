@@ -5,7 +5,7 @@ The mix is what people ask for: every sort, both directions, filters alone and t
 pages. The peer answers the same requests the usual way, without HTTP and one by one: LIMIT/OFFSET and ILIKE over
 the same table and indexes. The time of a request runs from when it was due, so that waiting behind a slow one counts.
 
-    python -m benchmarks.lista [--tamanho 1000000] [--segundos 60] [--ritmo 20]
+    python -m benchmarks.lista [--tamanho 1000000] [--segundos 60] [--ritmo 20] [--so escolhas]
 """
 
 from __future__ import annotations
@@ -178,18 +178,21 @@ def quantil(medidas: list[tuple[float, str]], q: float) -> float:
     return medidas[min(len(medidas) - 1, int(q * len(medidas)))][0]
 
 
-async def medir(dsn: Dsn, opcoes: argparse.Namespace) -> list[Claim]:
+async def medir(dsn: Dsn, bens: int, opcoes: argparse.Namespace) -> list[Claim]:
     async with await AsyncConnection.connect(dsn.conninfo, autocommit=True) as conn:
-        pedidos = await montar_pedidos(conn, int(opcoes.ritmo * opcoes.segundos), opcoes.tamanho)
+        pedidos = await montar_pedidos(conn, int(opcoes.ritmo * opcoes.segundos), bens)
         # After the requests, whose filters name agentes and locais that have assets.
         encher_cadastros(dsn, opcoes.tamanho)
         escolhas = await montar_escolhas(conn, int(opcoes.ritmo * opcoes.segundos))
-    usuais = await em_fila(dsn, [(f"{f} {c.q}", c) for f, c in pedidos[:_PEDIDOS_DO_PAR]], usual)
     resultado = []
+    usuais = []
+    if opcoes.so != "escolhas":
+        usuais = await em_fila(dsn, [(f"{f} {c.q}", c) for f, c in pedidos[:_PEDIDOS_DO_PAR]], usual)
     with stack("ours", dsn) as (url, _, _):
         token, _, _ = prepare(dsn)
         async with httpx2.AsyncClient(base_url=url, timeout=30, cookies={COOKIE: token}) as cliente:
-            for nome, caminho in (("GET /api/patrimonios", "/api/patrimonios"), ("page /patrimonios", "/patrimonios")):
+            listas = (("GET /api/patrimonios", "/api/patrimonios"), ("page /patrimonios", "/patrimonios"))
+            for nome, caminho in listas if usuais else ():
                 urls = [(f"{forma} {c.sort} {c.q}", f"{caminho}?{como_url(c)}") for forma, c in pedidos]
                 await no_ritmo(cliente, urls[: int(10 * opcoes.ritmo)], opcoes.ritmo)  # warm up
                 nossas = await no_ritmo(cliente, urls, opcoes.ritmo)
@@ -223,6 +226,7 @@ def principal() -> None:
     analise.add_argument("--tamanho", type=int, default=1_000_000)
     analise.add_argument("--segundos", type=float, default=60)
     analise.add_argument("--ritmo", type=float, default=20)
+    analise.add_argument("--so", choices=["escolhas"], help="the choices alone, with few assets")
     opcoes = analise.parse_args()
     with tempfile.TemporaryDirectory(prefix="sispat-lista-") as pasta:
         Path(pasta).chmod(0o711)  # the server's account has to pass
@@ -230,9 +234,10 @@ def principal() -> None:
         servidor.start()
         try:
             inicio = time.perf_counter()
-            dsn = database(servidor, "lista", opcoes.tamanho)
-            print(f"{opcoes.tamanho:,} assets made in {time.perf_counter() - inicio:.0f} s", flush=True)
-            resultado = asyncio.run(medir(dsn, opcoes))
+            bens = 5000 if opcoes.so else opcoes.tamanho
+            dsn = database(servidor, "lista", bens)
+            print(f"{bens:,} assets made in {time.perf_counter() - inicio:.0f} s", flush=True)
+            resultado = asyncio.run(medir(dsn, bens, opcoes))
         finally:
             servidor.stop()
     publish("lista", resultado, ("psycopg", "fastapi"))

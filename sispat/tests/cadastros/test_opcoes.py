@@ -42,6 +42,33 @@ async def test_choices_are_found_by_beginnings_of_words_without_accents_in_any_o
         assert (await pessoa.http.get("/opcoes/agente", params={"q": "x" * 101})).status_code == 422
 
 
+async def test_who_begins_with_what_was_typed_comes_before_whoever_has_a_word_that_does(navegar, cidade) -> None:
+    (setor,) = consultar(cidade, "select setor_id from agente limit 1")[0]
+    nomes = ["Ana Quirinópolis", "Quirina Zuza", "Quírino Ávila", "Quirino d'Ávila Neto", "Zita Quirino"]
+    for vez, nome in enumerate(nomes):
+        consultar(cidade, "insert into agente (nome, matricula, setor_id) values (%s, %s, %s)", nome, f"Q{vez}", setor)
+    async with navegar("gestor") as pessoa:
+        itens, _ = await achadas(pessoa, "agente", q="quirin")
+        assert [item["label"].split(" (")[0] for item in itens] == [
+            "Quirina Zuza", "Quírino Ávila", "Quirino d'Ávila Neto", "Ana Quirinópolis", "Zita Quirino",
+        ]  # fmt: skip
+        itens, _ = await achadas(pessoa, "agente", q="QUIRINO  d'avila")
+        assert itens[0]["label"] == "Quirino d'Ávila Neto (Q3)"
+
+
+async def test_one_letter_among_thousands_finds_no_more_than_are_shown(navegar, cidade) -> None:
+    consultar(
+        cidade,
+        """insert into agente (nome, matricula, setor_id) select 'Meio ' || k || ' Ypsilon', 'W' || k,
+           (select id from setor limit 1) from generate_series(1, 2000) k""",
+    )
+    async with navegar("gestor") as pessoa:
+        for digitado in ("m", "w", "y", "ypsilon meio"):
+            itens, mais = await achadas(pessoa, "agente", q=digitado)
+            assert (len(itens), mais) == (20, True), digitado
+            assert len({item["value"] for item in itens}) == 20
+
+
 async def test_locais_and_agentes_are_found_by_their_setor_too_and_the_rest_is_told(navegar, cidade) -> None:
     async with navegar("gestor") as pessoa:
         itens, mais = await achadas(pessoa, "local")
@@ -140,6 +167,10 @@ async def test_the_indexes_of_words_and_of_the_order_are_those_of_the_query(cida
             (
                 "palavras",
                 f"select id from {entidade} where palavras({sql.TABLES[entidade].searched}) @@ '''a'':*'::tsquery",
+            ),
+            (
+                "comeco",
+                f"select id from {entidade} where ativo and comeco({sql.TABLES[entidade].searched}) collate \"C\" >= 'a'",
             ),
             ("opcoes", f"select id from {entidade} where ativo order by {sql.TABLES[entidade].sort}, id limit 20"),
         ):

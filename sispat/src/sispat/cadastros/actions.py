@@ -84,7 +84,9 @@ async def listar(ctx: Context, kind: str, asked: ListaDeCadastro) -> RegisterPag
 async def opcoes(
     ctx: Context, kind: str, typed: str = "", setor_id: UUID | None = None, *, whole_city: bool = False
 ) -> tuple[list[sql.Option], bool]:
-    """What may be chosen within reach: the first `CHOICES` that have words beginning as typed, and whether there are more.
+    """What may be chosen within reach: `CHOICES` that have words beginning as typed, and whether there are more.
+
+    First those that begin with what was typed.
 
     `whole_city` is of setores alone: who hands something over names the unit that receives it.
     """

@@ -138,6 +138,11 @@ class Option(NamedTuple):
     ativo: bool
 
 
+_LOOKED_AT = 1000
+"""Rows that are looked at one by one before the index of words is asked: one letter among 200,000 rows finds half of them,
+and sorting those takes long."""
+
+
 async def opcoes(
     conn: AsyncConnection[Any],
     table: Table,
@@ -150,7 +155,9 @@ async def opcoes(
 ) -> list[Option]:
     """At most `limit` rows in use of which each word (letters and digits) begins a word of the row or of its setor.
 
-    With `id_` that row alone, in use or not. The indexes of words and of the order in migration `opcoes` serve it.
+    Those that begin with the words as they were typed come first; of the others, where many have the words, any.
+    With `id_` that row alone, in use or not. The indexes of words, of the order and of beginnings (migrations 0005, 0008,
+    0027) serve it.
     """
     where, values = ["ativo"], list[Any]()
     if id_ is not None:
@@ -161,19 +168,44 @@ async def opcoes(
     if table.setor and setor_id is not None:
         where.append(f"{table.setor} = %s")
         values.append(setor_id)
+    if not words:
+        return await _chosen(conn, table, table.name, where, values, table.sort, limit)
+    beginning, typed = f'comeco({table.searched}) collate "C"', " ".join(words)
+    between = [f"{beginning} >= %s", f"{beginning} < %s"]  # "~" comes after every letter, digit and space
+    found = await _chosen(conn, table, table.name, [*where, *between], [*values, typed, typed + "~"], beginning, limit)
+    if len(found) == limit:
+        return found
+    holds, sought = ["id <> all(%s)"], list[Any]([[row.id for row in found]])
     for word in words:
         ways = [f"palavras({table.searched}) @@ %s::tsquery"]
         if table.setor == "setor_id":
             setor = f"select s.id from setor s where palavras({_SEARCHED_OF_SETOR}) @@ %s::tsquery"
             ways.append(f"setor_id = any(array({setor}))")
-        where.append(f"({' or '.join(ways)})")
-        values += [f"'{word}':*"] * len(ways)
-    # Words are found by their index and the few rows sorted: whoever walked the order instead would pass every row on the way
-    # to names that begin with V. An expression that no index is sorted by leaves nothing to walk.
-    sort = f"{table.sort} || ''" if words else table.sort
+        holds.append(f"({' or '.join(ways)})")
+        sought += [f"'{word}':*"] * len(ways)
+    lacking = limit - len(found)
+    some = f"(select * from {table.name} where {' and '.join(where)} limit {_LOOKED_AT:d})"
+    more = await _chosen(conn, table, some, holds, [*values, *sought], table.sort, lacking)
+    if len(more) < lacking:
+        # Few have the words: found by their index and sorted. Whoever walked the order instead would pass every row on the
+        # way to names that begin with V. An expression that no index is sorted by leaves nothing to walk.
+        order = f"{table.sort} || ''"
+        more = await _chosen(conn, table, table.name, [*where, *holds], [*values, *sought], order, lacking)
+    return found + more
+
+
+async def _chosen(
+    conn: AsyncConnection[Any],
+    table: Table,
+    source: str,
+    where: Sequence[str],
+    values: Sequence[Any],
+    order: str,
+    limit: int,
+) -> list[Option]:
     own_setor = "(select s.codigo || ' · ' || s.nome from setor s where s.id = r.setor_id)"
     sql = f"""select id, {table.label}, {own_setor if table.setor == "setor_id" else "''"}, ativo
-              from {table.name} r where {" and ".join(where)} order by {sort}, id limit {limit:d}"""
+              from {source} r where {" and ".join(where)} order by {order}, id limit {limit:d}"""
     # Planned for its words, whose frequency decides whether their index or that of the setores comes first.
     cursor = await conn.execute(sql, values, prepare=False)
     return [Option(*row) for row in await cursor.fetchall()]
