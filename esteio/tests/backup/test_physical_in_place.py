@@ -190,3 +190,31 @@ def test_the_server_goes_on_until_the_new_directory_is_ready_and_is_started_agai
     assert kept is not None
     assert not left.exists()
     shutil.rmtree(kept)
+
+
+def test_a_running_server_with_a_tablespace_is_restored_and_what_was_in_it_stays(house: House) -> None:
+    """Last in this file: it makes another base."""
+    fast = house.home / "fast"
+    fast.mkdir(mode=0o700)
+    house.server.account.own(fast)
+    house.run(f"CREATE TABLESPACE fast LOCATION '{fast}'")
+    house.run("CREATE TABLE quick TABLESPACE fast AS SELECT 7 AS n")
+    house.backups.run(kind="base", verify=False)
+    house.run("INSERT INTO quick SELECT 8")
+    _, kept = house.backups.recover_server(house.ours(), lambda _: True)
+    assert kept is not None
+    house.count()  # it answers again
+    with psycopg.connect(house.server.dsn().conninfo) as conn:
+        assert conn.execute("SELECT n FROM quick").fetchall() == [(7,)]
+        where = "SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'fast'"
+        (location,) = conn.execute(where).fetchone() or ("",)
+    assert Path(location).is_relative_to(house.home / "data")
+    old = Embedded(kept, create=False)
+    old.start()
+    try:
+        with psycopg.connect(old.dsn().conninfo) as conn:
+            assert conn.execute("SELECT n FROM quick ORDER BY n").fetchall() == [(7,), (8,)]
+            assert conn.execute(where).fetchone() == (str(fast),)
+    finally:
+        old.stop()
+    shutil.rmtree(kept)
