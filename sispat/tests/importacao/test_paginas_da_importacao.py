@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from uuid import uuid4
 
 from planilhas import Importer, csv_bytes, registers
 
@@ -49,7 +50,14 @@ async def test_a_clerk_sends_mends_saves_and_undoes(navegar, gestor: Importer, c
         tela = await pessoa.mandar(tela.formulario(f"{page}/gravar"))
         await gestor.work()
         tela = await pessoa.ver(page)
-        assert "Gravada: 1 bens novos" in tela.html
+        assert "Gravada: 1 bem novo, 0 alterados." in tela.html
+        (dela,) = [link for link in tela.links if link.startswith("/patrimonios?importacao=")]
+        lista = await pessoa.ver(dela)
+        assert lista.html.count('name="bem"') == 1
+        assert ("Mesa" in lista.texto, "De uma importação" in lista.texto) == (True, True)
+        etiqueta = await pessoa.ver(f"/etiquetas?{dela.partition('?')[2]}&todos_da_busca=1")
+        assert "1 etiqueta, 1 folha." in etiqueta.texto
+        assert "Nenhum bem corresponde" in (await pessoa.ver(f"/patrimonios?importacao={uuid4()}")).texto
         tela = await pessoa.mandar(tela.formulario(f"{page}/desfazer"))
         await gestor.work()
         assert "Desfeita" in (await pessoa.ver("/importacoes")).html

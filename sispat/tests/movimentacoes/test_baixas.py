@@ -118,7 +118,7 @@ async def test_the_form_asks_only_for_what_the_motive_asks_for(navegar, cidade) 
         tela = await pessoa.ver(f"/baixas/nova/furto_roubo?bem={bem}")
         formulario = tela.formulario("/baixas/nova/furto_roubo")
         assert formulario.visiveis - {""} == {
-            "numeros", "data", "justificativa", "boletim", "data_ocorrencia", "arquivo", "camera",
+            "numeros", "data", "justificativa", "boletim", "data_ocorrencia", "comissao_id", "arquivo", "camera",
         }  # fmt: skip
         digitado = {"data": "02/03/2026", "justificativa": "Sala arrombada no fim de semana"}
         recusada = await pessoa.mandar(formulario, **digitado)

@@ -40,6 +40,9 @@ async def test_the_ticked_assets_are_handed_over_together_and_audited_each(naveg
         assert "3 bens: " in tela.texto
         lista = await pessoa.mandar(tela.formulario("/patrimonios/carga"), **para)
         assert "Carga trocada de" in lista.texto
+        assert "data-gravado" in lista.html, "its draft is forgotten"
+        termo = lista.formulario("/termos/novo").valores
+        assert (termo["tipo"], termo["assunto_id"]) == ("responsabilidade", para["agente_id"])
         for numero in tres:
             (bem,) = [
                 b

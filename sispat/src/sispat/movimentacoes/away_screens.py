@@ -112,7 +112,7 @@ class Baixa(Leaving):
     async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
         """What every write-off has, and what this motive asks for."""
         asked = {"numeros", "data", "justificativa", *rules.REQUIRED[self.motivo]}
-        if "membros" in asked:
+        if self.motivo is not _M.ERRO_CADASTRO:  # where none is asked for, one may still have looked into it
             asked.add("comissao_id")
         typed = [
             Section(section.title, tuple(field for field in section.fields if field.name in asked))

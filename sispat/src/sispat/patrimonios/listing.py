@@ -60,6 +60,8 @@ class ListaDePatrimonios(Paged):
         Moment | None, BlankIsNone, Field(examples=["2026-01-31T08:00:00-03:00"]), Ui("Gravado desde")
     ] = None
 
+    importacao: Annotated[UUID | None, BlankIsNone, Ui("Importação", "Os bens que ela criou ou alterou.")] = None
+
     def filters(self) -> dict[str, Any]:
         """The filters that are set, by column."""
         asked = {
@@ -71,6 +73,7 @@ class ListaDePatrimonios(Paged):
             "conservacao": self.conservacao,
             "numero": self.numero,
             "atualizado_em": self.atualizado_desde,
+            "id": self.importacao,
         }
         return {column: value for column, value in asked.items() if value is not None}
 

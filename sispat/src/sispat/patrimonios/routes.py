@@ -172,8 +172,8 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
         field_labels=labels_of(ListaDePatrimonios),
         situacoes=Situacao.labels(),
         sorts=SORT_LABELS,
-        novos=created(ctx.request.query_params.get("novos", ""))
-        or handed_over(ctx.request.query_params.get("trocados", "")),
+        novos=created(parameters.get("novos", "")) or handed_over(parameters.get("trocados", "")),
+        receiver=parameters.get("para", "") if handed_over(parameters.get("trocados", "")) else "",
     )
 
 

@@ -73,7 +73,8 @@ class CargaDeVarios(Screen):
             changed = await trocar_cargas(ctx, chosen, troca, int(confirmed) if _is_number(confirmed) else -1)
         except InvalidData as error:
             raise without_setor(error) from error
-        return redirect("/patrimonios", **_parameters(submission.values), trocados=str(changed))
+        receiver = {"para": str(troca.agente_id)} if troca.agente_id else {}
+        return redirect("/patrimonios", **_parameters(submission.values), trocados=str(changed), **receiver)
 
 
 def _chosen_in_list(parameters: QueryParams) -> dict[str, str]:

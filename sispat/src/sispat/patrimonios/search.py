@@ -17,7 +17,7 @@ from sispat.ui.fields import FormField
 __all__ = ["CEILING", "Search", "filter_fields"]
 
 CEILING = 1000  # counted no further: "mais de 1.000"
-_NAMES = ("q", "setor", "local", "classe", "agente", "situacao", "conservacao", "sort", "pagina", "todos")
+_NAMES = ("q", "setor", "local", "classe", "agente", "situacao", "conservacao", "importacao", "sort", "pagina", "todos")
 _COLUMNS = {
     "numero": lazy("Número"),
     "descricao": lazy("Descrição"),

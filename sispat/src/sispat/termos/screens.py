@@ -47,9 +47,10 @@ class Emissao(Screen):
         ctx.access.require(rules.EMITIR)
 
     async def initial(self, ctx: RequestContext) -> dict[str, str]:
-        """What the address names."""
+        """What the address names; whoever comes from the termo that counts wants to replace it."""
         asked = ctx.request.query_params
-        return {"substitui": "false", **{name: asked.get(name, "") for name in ("tipo", "assunto_id")}}
+        replaces = "true" if asked.get("substitui") == "true" else "false"
+        return {"substitui": replaces, **{name: asked.get(name, "") for name in ("tipo", "assunto_id")}}
 
     async def sections(self, ctx: RequestContext, values: dict[str, str]) -> Sequence[Section]:
         """Whether it replaces another; what it is made of is carried along."""

@@ -28,7 +28,9 @@ from sispat.ui.static_files import static_path
 
 __all__ = ["Page", "base_of", "page", "redirect", "render"]
 
-_SAVED = frozenset({"feito", "novos"})  # of the address, after a form was saved: its draft is forgotten (drafts.js)
+_SAVED = frozenset(
+    {"feito", "novos", "trocados"}
+)  # of the address, when a form was saved: its draft is forgotten (drafts.js)
 _TEMPLATES = Path(__file__).parent.parent  # named by their folder: patrimonios/lista.html
 
 

@@ -25,10 +25,11 @@ SORTS = {
 }
 # What a list is narrowed by: column -> how it is compared.
 FILTERS = {
-    "setor_id": "=", "local_id": "=", "classe_id": "=", "agente_id": "=", "situacao": "=", "conservacao": "=",
-    "numero": "=", "atualizado_em": ">=",
+    "setor_id": "= %s", "local_id": "= %s", "classe_id": "= %s", "agente_id": "= %s", "situacao": "= %s",
+    "conservacao": "= %s", "numero": "= %s", "atualizado_em": ">= %s",
+    "id": "in (select patrimonio_id from importacao_item where importacao_id = %s)",
 }  # fmt: skip
-RARE = frozenset({"local_id", "agente_id", "atualizado_em"})  # filters of many values, each of few assets
+RARE = frozenset({"local_id", "agente_id", "atualizado_em", "id"})  # filters of many values, each of few assets
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def conditions(query: Query) -> tuple[list[str], list[Any]]:
     for column, value in query.filters.items():
         if column not in FILTERS:
             raise KeyError(column)
-        where.append(f"(p.{column} {FILTERS[column]} %s){'' if column in RARE else certain}")
+        where.append(f"(p.{column} {FILTERS[column]}){'' if column in RARE else certain}")
         values.append(value)
     if query.q:
         condition, found = _search(query, _facets(query))
