@@ -24,6 +24,7 @@ from esteio.drill import (
     page,
     predict,
     read_rates,
+    update,
 )
 from esteio.drill._prediction import Event, _poisson
 from esteio.drill._rates import SIGMA
@@ -60,6 +61,37 @@ def test_what_was_seen_updates_what_was_believed_by_the_closed_form() -> None:
     assert means[2] == pytest.approx(3.0, rel=0.05), "after a century only what was counted matters"
     year = predict({"a": [Event(60.0, 60.0)] * 400}, [replace(before, seen=300, seen_years=100.0)], years=1500)
     assert year.shares[0].minutes == pytest.approx(means[2] * MEAN_FACTOR, rel=0.1)
+
+
+def test_incidents_of_the_machine_raise_the_rates_of_their_cause_once_and_lower_only_what_nobody_can_miss() -> None:
+    rates = (
+        Rate("worker-killed", 12, "assumed", cause="process-died"),
+        Rate("worker-busy", 4, "assumed", cause="process-died"),
+        Rate("disk-full", 0.5, "assumed", cause="disk-full", noticed=True),
+        Rate("power", 4.9, "ANEEL", counted=True, years=2),
+    )
+    worker, busy, disk, power = update(rates, {"process-died": 8, "unknown": 5}, 0.25)
+    assert worker.seen == pytest.approx(6)  # three of four, as was believed before
+    assert busy.seen == pytest.approx(2)
+    assert worker.seen_years == 0.25
+    spread = math.exp(SIGMA**2) - 1
+    shape, exposure = 1 / spread, 1 / (spread * rates[0].mean)
+    assert worker.mean == pytest.approx((shape + 6) / (exposure + 0.25))
+    assert worker.mean > rates[0].mean
+    assert worker.lived
+    assert worker.source == "assumed; here 8 incidents by process-died in 0.25 years, 6 of them its"
+    assert (disk.seen, disk.seen_years) == (0, 0.25)
+    assert disk.mean < rates[2].mean
+    assert power == rates[3], "no incident says anything of it"
+    calm = update(rates, {}, 3.0)
+    assert calm[:2] == rates[:2], (
+        "a worker that is replaced within a second makes no incident: none of them proves nothing"
+    )
+    assert calm[2].mean < disk.mean
+    assert update(rates, {"process-died": 8}, 0.25, keep=["worker-killed"])[:2] == (rates[0], busy), (
+        "a person's own line"
+    )
+    assert update(rates, {"process-died": 8}, 0.0) == rates, "nobody has looked yet"
 
 
 def test_no_loss_in_a_few_runs_is_no_proof_of_none() -> None:
@@ -158,7 +190,7 @@ def test_the_report_has_medians_of_valid_runs_and_says_why_others_prove_nothing(
     told = json.loads(json.dumps(report(kill, lies, endless, skipped).as_json()))
     by_name = {fault["name"]: fault for fault in told["faults"]}
     assert by_name["kill"] | {"runs": []} == {
-        "name": "kill", "title": "Worker killed", "planned": False, "valid": True, "why": "", "skipped": False,
+        "name": "kill", "title": "Worker killed", "planned": False, "valid": True, "n": 3, "why": "", "skipped": False,
         "offered": 3000, "lost": 5, "unknown": 2, "longest_gap_s": 0.2, "mttr_s": 0.2, "recovered": True,
         "detected_s": {"page": 0.4, "alert": None}, "runs": [],
     }  # fmt: skip
@@ -171,9 +203,10 @@ def test_the_report_has_medians_of_valid_runs_and_says_why_others_prove_nothing(
     assert "It &lt;lies&gt;" in html
     assert "because &lt;b&gt;" in html
     assert "not recovered" in html
-    assert "PostgreSQL is away" not in html, "only the first run is drawn"
+    assert html.count("<figure") == 3
+    assert "run 2 / 3: lost 4 / 1000" in html, "the run that lost most is drawn"
+    assert "<td class=n>1 / 2</td>" in html, "how many runs the figures are of"
     assert "needs root" in html
-    assert html.count("<svg") == 3
     assert "://" not in html, "one file that asks nobody for anything"
 
 

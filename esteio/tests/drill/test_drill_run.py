@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -69,6 +70,10 @@ async def _up(shop: Shop) -> None:
 
 async def _is_down(shop: Shop) -> bool:
     return not shop.up
+
+
+async def _was_told(shop: Shop) -> bool:
+    return shop.notice is not None and shop.notice <= time.monotonic()
 
 
 async def one(shop: Shop, fault: Fault[Shop]):
@@ -142,6 +147,23 @@ async def test_a_fault_that_does_not_take_a_stalled_generator_and_a_failed_step_
     failed = await one(shop, Fault("fails", "fails", fails, at_once, heal))
     assert (failed.invalid, failed.why) == ((Invalid.FAILED,), "PermissionError: not root")
     assert healed.is_set()
+
+
+async def test_an_expensive_fault_has_fewer_rounds_and_a_fault_ends_when_it_is_noticed_and_each_step_says_its_time() -> (
+    None
+):
+    shop = Shop()
+    dear = replace(shop.down(), name="dear", rounds=1, lasts=60.0, until=_was_told)
+    began = time.monotonic()
+    runs = [each async for each in drill(shop, [dear, shop.down()], rounds=2, timing=TIMING, rng=random.Random(7))]
+    took = time.monotonic() - began
+    assert [run.fault for run in runs] == ["dear", "down", "down"]
+    assert all(run.valid for run in runs), runs
+    assert set(runs[0].steps) == {"prepare", "calm", "proof", "lasts", "heal", "recovery", "look-up"}
+    assert runs[0].steps["lasts"] < 30
+    told = sum(sum(run.steps.values()) for run in runs)
+    assert told <= took
+    assert told > took / 2
 
 
 async def test_what_is_broken_already_proves_nothing() -> None:

@@ -159,6 +159,64 @@ async def test_the_year_that_the_drill_predicted_stands_beside_the_lived_one(ale
             assert "of 90 min observed</th><td>10.0 min" in page
 
 
+async def test_each_fault_of_the_newest_drill_is_shown_and_one_that_proves_nothing_is_never_well(
+    tmp_path: Path,
+) -> None:
+    def fault(name: str, *valid: bool, **other: object) -> dict[str, object]:
+        known = {"name": name, "title": f"<{name}>", "planned": False, "why": "load-stalled" if not all(valid) else ""}
+        seen = {"lost": 3, "longest_gap_s": 0.25, "mttr_s": 1.5, "detected_s": {"page": 0.4, "alert": None}}
+        return known | seen | {"runs": [{"valid": each} for each in valid]} | other
+
+    faults = [
+        fault("kill", True, True, True), fault("half", True, False), fault("lies", False, False),
+        fault("disk", why="only root"), fault("reload", True, planned=True), fault("endless", True, mttr_s=None),
+    ]  # fmt: skip
+    total = {"median": 0.5, "low": 0.1, "high": 2.0}
+    prediction = dict.fromkeys(("software", "with_changes", "with_site"), total)
+    drill = tmp_path / "drill" / "drill.json"
+    drill.parent.mkdir()
+    told = {"at": "2026-11-01T12:00:00+00:00", "prediction": prediction, "faults": faults}
+    drill.write_text(json.dumps(told))
+    asked: list[str] = []
+
+    async def allow(request: Request) -> Response | None:
+        asked.append(request.url.path)
+        return PlainTextResponse("no", 403) if request.headers.get("who") == "nobody" else None
+
+    app = Starlette(routes=operations_routes(Monitor([]), Measurements(), None, drill=drill, allow=allow))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://x") as http:
+        page = (await http.get("/operations")).text
+        assert (await http.get("/operations/drill")).status_code == 404
+        assert "/operations/drill" not in page, "there is no report yet"
+        drill.with_suffix(".html").write_text("<!doctype html>the report")
+        assert 'href="/operations/drill"' in (await http.get("/operations")).text
+        report = await http.get("/operations/drill")
+        assert (report.status_code, report.text) == (200, "<!doctype html>the report")
+        assert "default-src 'none'" in report.headers["content-security-policy"]
+        assert (await http.get("/operations/drill", headers={"who": "nobody"})).status_code == 403
+        drill.write_text(json.dumps({**told, "faults": [{"name": "of another form"}]}))
+        assert "What the drill broke" not in (await http.get("/operations")).text
+    rows = {name: row for row in re.findall(r"<tr>.*?</tr>", page) for name in re.findall(r"<code>(\w+)</code>", row)}
+    assert list(rows) == [each["name"] for each in faults]
+    assert "3 of 5 faults are proven" in page
+    assert (
+        '<span class="dot pass"></span>3 of 3</td><td>3</td><td>0.25 s</td><td>1.50 s</td><td>page 0.4 s</td>'
+        in rows["kill"]
+    )
+    assert "&lt;kill&gt;" in rows["kill"]
+    assert "dot pass" not in "".join(rows[name] for name in ("half", "lies", "disk", "reload", "endless"))
+    assert "1 of 2" in rows["half"]
+    assert "0.25 s" in rows["half"], "what the valid run showed"
+    for name in ("half", "lies"):
+        assert "load-stalled" in rows[name]
+        assert "problems" in rows[name]
+    assert "0.25 s" not in rows["lies"]
+    assert "not done<small>only root</small>" in rows["disk"]
+    assert '<span class="problems">3</span>' in rows["reload"], "planned, and lost something"
+    assert "not recovered" in rows["endless"]
+    Balanced(page)
+
+
 async def test_the_document_has_the_same_and_an_empty_or_silent_monitor_is_said(alerts: Alerts, tmp_path: Path) -> None:
     alerts.silence(Silence("disk:*", time.time() + 600, "maria", "new disk"))
     async with client(alerts) as http:

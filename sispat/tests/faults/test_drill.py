@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,8 +17,8 @@ import psutil
 import pytest
 from processos import ambiente, por_dentro
 
-from sispat.drill.command import _Reports as Reports
 from sispat.drill.faults import FAULTS, SHORT
+from sispat.drill.reports import Reports
 
 pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(600)]
 
@@ -35,11 +37,19 @@ def running(place: str) -> list[psutil.Process]:
     return found
 
 
+def lines_until(lines: Iterable[str], word: str) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if word in line:
+            return
+    raise AssertionError(f"the drill never said {word!r}")
+
+
 @contextmanager
-def started(place: str, output: Path) -> Iterator[subprocess.Popen[str]]:
+def started(place: str, output: Path, fault: str = "worker-killed") -> Iterator[subprocess.Popen[str]]:
     """A drill as a process of its own, whose folder is below `place`."""
     options = ("--rounds", "100", "--size", "300", "--load", "10", "--output", str(output))
-    command = [sys.executable, "-m", "sispat", "drill", "worker-killed", *options]
+    command = [sys.executable, "-m", "sispat", "drill", fault, *options]
     with subprocess.Popen(command, env=ambiente(TMPDIR=place), stdout=subprocess.PIPE, text=True) as process:
         try:
             yield process
@@ -47,18 +57,50 @@ def started(place: str, output: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_drill_that_is_ended_while_it_starts_or_breaks_leaves_nothing_running(tmp_path) -> None:
+def wait_for(holds: Callable[[], object], seconds: float = 60.0) -> bool:
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(holds())
+
+
+def mounts(place: str) -> list[str]:
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if place in line]
+
+
+def kill_one_that_starts(place: str, output: Path) -> Path:
+    """The folder that it leaves."""
+    with started(place, output, "certificate-expired") as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "iniciado" in line)
+        assert wait_for(lambda: any("serve" in each.cmdline() for each in running(place)))
+        process.kill()
+    assert running(place), "the service of a drill that is killed goes on"
+    assert len(mounts(place)) == (2 if os.geteuid() == 0 else 0)
+    [folder] = Path(place).iterdir()
+    return folder
+
+
+def test_a_drill_that_is_ended_while_it_starts_or_breaks_leaves_nothing_running_and_one_that_is_killed_leaves_it_to_the_next(
+    tmp_path,
+) -> None:
     with tempfile.TemporaryDirectory(prefix="d-") as place:  # short: the path of a socket has 107 characters
         Path(place).chmod(0o711)
+        left = kill_one_that_starts(place, tmp_path)
         for number, when, code in ((signal.SIGINT, "iniciado", 130), (signal.SIGTERM, "worker-killed ", 143)):
             with started(place, tmp_path) as process:
                 assert process.stdout is not None
-                next(line for line in process.stdout if when in line)
+                said = list(lines_until(process.stdout, when))
+                assert any(str(left) in line for line in said) is (number == signal.SIGINT), (
+                    "removed, and said so, once"
+                )
+                assert not left.exists()
                 assert running(place) or number == signal.SIGINT
                 process.send_signal(number)
                 process.stdout.read()
                 assert process.wait(120) == code
             assert not running(place)
+            assert not mounts(place)
             assert not list(Path(place).iterdir())
     assert json.loads((tmp_path / "drill.json").read_text())["faults"], "what is known by then is written"
 
@@ -77,13 +119,14 @@ def test_eight_faults_lose_no_acknowledged_write_take_effect_and_are_reported(tm
     assert ended.returncode == (0 if all(fault["valid"] for fault in told["faults"]) else 1), ended.stderr
     assert {share["name"] for share in told["prediction"]["shares"]} >= {"power"}
     html = (tmp_path / "drill.html").read_text("utf-8")
-    assert html.count("<svg") == len(SHORT)
+    assert html.count("<figure") == len(SHORT)
+    assert sum(told["steps_s"].values()) > 8 * 5, "where the time went"
     assert not running("/sispat-drill-"), "nothing of it runs on"
 
 
 def test_a_drill_of_all_faults_is_shown_on_the_operations_page_of_this_machine(tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("SISPAT_DATA_DIR", str(tmp_path / "data"))
-    told, shown = '{"faults": []}', tmp_path / "data" / "drill" / "drill.json"
+    told, shown = {"drill.json": '{"faults": []}', "drill.html": "<p>"}, tmp_path / "data" / "drill" / "drill.json"
     whole = Reports(FAULTS, 3, (), tmp_path)
     whole.publish(told)
     assert not shown.exists(), "no service keeps its data here"
@@ -91,7 +134,8 @@ def test_a_drill_of_all_faults_is_shown_on_the_operations_page_of_this_machine(t
     Reports(FAULTS[:3], 3, (), tmp_path).publish(told)
     assert not shown.exists(), "three faults are no year"
     whole.publish(told)
-    assert shown.read_text() == told
+    assert shown.read_text() == told["drill.json"]
+    assert shown.with_suffix(".html").read_text() == "<p>"
 
 
 def test_an_unknown_fault_is_named_beside_those_that_are_known_and_nothing_is_started() -> None:

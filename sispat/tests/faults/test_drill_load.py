@@ -11,7 +11,7 @@ import pytest
 
 from esteio.drill import WrongAnswer
 from sispat.drill.load import City, Refused
-from sispat.drill.outside import STREET, FakeViacep, _HttpServer, _write
+from sispat.drill.outside import STREET, AlertReceiver, FakeViacep, _HttpServer, _write
 
 ROWS = [{"id": f"id-{n}", **{name: {"id": name} for name in ("classe", "setor", "local", "agente")}} for n in range(10)]
 
@@ -55,6 +55,25 @@ async def test_a_service_that_answers_200_with_something_else_is_found_out() -> 
                 liar.lie = lie
                 with pytest.raises(WrongAnswer):
                     await routes[name](1)
+
+
+async def test_a_notice_of_what_works_again_is_no_detection_and_one_of_something_else_neither() -> None:
+    def post(text: str) -> bytes:
+        return f"POST / HTTP/1.1\r\nContent-Length: {len(text)}\r\n\r\n{text}".encode()
+
+    async with AlertReceiver() as alerts:
+        service: Any = SimpleNamespace(address="http://127.0.0.1:9")
+        city = City(service, FakeViacep(), alerts)
+        for kind, message in (("success", "tls:refused"), ("failure", "worker:died"), ("failure", "tls:refused")):
+            reader, writer = await asyncio.open_connection("127.0.0.1", alerts.port)
+            writer.write(post(json.dumps({"type": kind, "message": message})))
+            assert b"200 OK" in await reader.read()
+            writer.close()
+        (first, _), (second, _) = alerts.arrivals
+        assert await city.told(0.0) == first
+        city.kept["about"] = "tls:refused"
+        assert await city.told(0.0) == second
+        assert await city.told(second + 1) is None
 
 
 async def test_a_refusal_is_no_wrong_answer_and_no_success() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from esteio.health import Status, checks
 from sispat.drill.disks import SmallDisk
+from sispat.drill.front import Front
 from sispat.drill.io_limit import IoLimit
-from sispat.drill.outside import FakeNames
+from sispat.drill.outside import FakeNames, FakeViacep
 from sispat.drill.surroundings import NAMESERVER, OwnEtc
 
 pytestmark = [pytest.mark.fault, pytest.mark.untimed]
@@ -94,6 +97,28 @@ def test_the_services_clock_leaps_and_no_other_nor_its_own_monotonic_one() -> No
         assert 0 <= later - monotonic < 60
         assert abs(time.time() - wall) < 60, "ours did not"
     assert not Path("/etc/drill-clock").exists()
+
+
+async def test_a_certificate_that_expired_is_refused_and_another_one_counts_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    async with FakeViacep() as service, Front(tmp_path) as front:
+        front.forward_to(service.port)
+        check = checks.tls(
+            "localhost", front.port, context=ssl.create_default_context(cafile=front.authority), timeout=10
+        )
+        assert await front.visit("/ws/01001000/json/") == 200
+        assert (await check.ask()).status is Status.PASS
+        front.expire()
+        with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+            await front.visit("/ws/01001000/json/")
+        check.cache = 0.0
+        assert "expired" in (await check.ask()).reason, "what the service asks of itself says the same"
+        front.renew()
+        assert await front.visit("/ws/01001000/json/") == 200
+        assert (await check.ask()).status is Status.PASS
+        with pytest.raises(ssl.SSLCertVerificationError, match=r"unable to get local issuer|self-signed"):
+            await asyncio.open_connection("localhost", front.port, ssl=ssl.create_default_context())
 
 
 _LOOK_UP = "import socket; print(socket.getaddrinfo('viacep.simulado.test', 80, socket.AF_INET)[0][4][0])"

@@ -15,6 +15,7 @@ from esteio.alert.rules import Alert
 from esteio.postgres import Dsn
 
 TOKEN = "so-para-quem-opera"
+_FOR_ADMINISTRATORS = ("/api/health/alerts", "/operacao/report.pdf", "/operacao/drill")
 
 
 async def test_an_administrator_sees_it_and_nobody_else(cidade: Dsn) -> None:
@@ -96,12 +97,10 @@ async def test_an_administrator_acknowledges_and_silences_an_alert_and_the_audit
         assert "Relatório mensal" in report.text
         assert "Ninguém observou o serviço neste mês." in report.text
         assert (await c.get("/operacao/report.pdf")).content.startswith(b"%PDF-")
+        assert (await c.get("/operacao/drill")).status_code == 404, "there was no drill"
     async with abrir(cidade, "gestor@demo.local", data_dir=tmp_path) as c:
         assert (await c.post("/operacao/alerts", data=form | {"order": "acknowledge"})).status_code == 403
-        assert [(await c.get(path)).status_code for path in ("/api/health/alerts", "/operacao/report.pdf")] == [
-            403,
-            403,
-        ]
+        assert [(await c.get(path)).status_code for path in _FOR_ADMINISTRATORS] == [403, 403, 403]
 
 
 async def test_an_administrator_isolates_a_circuit_with_the_pages_form_and_the_audit_tells(cidade: Dsn) -> None:

@@ -1,7 +1,10 @@
 """The operations page in a real browser: it renews itself and is whole without scripts; axe looks at it with all others."""
 
+import json
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,10 +15,48 @@ from esteio.alert.incidents import Evidence, Incident, Source
 from esteio.alert.monitor import AlertStore
 from esteio.alert.objectives import Minute
 from esteio.alert.rules import Alert
+from esteio.drill import FaultReport, Group, Invalid, Measure, Rate, Report, Run, page
 from esteio.health._history import History, Observation
 from esteio.health.series import SERVICE, Mark, State
+from sispat.drill.reports import report_words
 
 pytestmark = pytest.mark.browser
+
+
+def drilled(folder: Path) -> None:
+    """A drill of a valid fault, of one that proves nothing and of one that cannot be done here."""
+    measured = Measure(1500, 120, 40, 0, {"list": 2.5}, 4.2)
+    seconds = {n: Counter(good=60, error=30, late=10) if 0 <= n < 3 else Counter(good=100) for n in range(-4, 11)}
+    errors = {"ConnectError: All connection attempts failed": 90, "no answer within 5 s": 30}
+    run = Run(
+        "postgres-killed",
+        (),
+        "",
+        measured,
+        0.02,
+        0.6,
+        "fail: postgres:responseTime",
+        3.1,
+        errors=errors,
+        seconds=seconds,
+    )
+    stalled = replace(run, fault="disk-full", invalid=(Invalid.STALLED,))
+    faults = (
+        FaultReport("postgres-killed", "O PostgreSQL é morto", planned=False, runs=(run, run, run)),
+        FaultReport("disk-full", "O disco de dados fica cheio por 15 s", planned=False, runs=(run, stalled)),
+        FaultReport(
+            "disk-slow", "O disco do banco é lento", planned=False, runs=(), skipped="só quem é root limita um disco"
+        ),
+    )
+    rates = (
+        Rate("postgres-killed", 2, "assumed"),
+        Rate("power", 4.9, "ANEEL 2024", group=Group.SITE, assumed_minutes=125),
+    )
+    told = Report("2026-11-29T10:00:00-03:00", faults, 100.0, {"cores": 2}, rates).as_json()
+    words = report_words()
+    folder.mkdir()
+    (folder / "drill.json").write_text(json.dumps(told))
+    (folder / "drill.html").write_text(page(told, gettext=lambda text: words.get(text, text), language="pt-BR"))
 
 
 @pytest.fixture
@@ -35,6 +76,7 @@ def endereco(cidade, tmp_path: Path) -> Iterator[str]:
         Observation(now, {"requests.rate": 1.0}, {SERVICE: (State.UP, "")}, [Mark(now - 400, "version", "2.0")])
     )
     history.close()
+    drilled(tmp_path / "drill")
     with servir(cidade, data_dir=tmp_path) as onde:
         yield onde
 
@@ -42,7 +84,7 @@ def endereco(cidade, tmp_path: Path) -> Iterator[str]:
 @pytest.mark.parametrize("tela", TELAS)
 def test_alerts_and_the_report_shut_nobody_out(aba, axe, tela) -> None:
     with aba("admin", viewport=TELAS[tela], color_scheme="light") as pagina:
-        for caminho in ("/operacao", "/operacao/report?month=2026-01", "/operacao/report"):
+        for caminho in ("/operacao", "/operacao/report?month=2026-01", "/operacao/report", "/operacao/drill"):
             pagina.goto(caminho)
             assert problemas(pagina, axe) == [], caminho
             assert pagina.evaluate("document.documentElement.scrollWidth") <= TELAS[tela]["width"]
@@ -85,8 +127,15 @@ def test_without_scripts_everything_is_there_also_on_a_phone(aba) -> None:
         pagina.goto("/operacao")
         verdict = pagina.get_by_role("status").inner_text()
         assert verdict.startswith(("Tudo funciona", "Funciona, mas precisa de atenção"))
-        assert pagina.get_by_role("heading", level=2).count() == 9
+        assert pagina.get_by_role("heading", level=2).count() == 10
+        assert pagina.get_by_role("row", name="O disco de dados").get_by_text("1 de 2").count() == 1
         assert pagina.evaluate("document.documentElement.scrollWidth") == 360, "tables scroll by themselves"
+        pagina.get_by_role("link", name="Relatório do simulado").click()
+        assert pagina.locator("figure").count() == 2
+        assert pagina.evaluate("getComputedStyle(document.querySelector('.bad')).fontWeight") == "600", (
+            "its style is let in"
+        )
+        pagina.go_back()
         pagina.get_by_role("link", name="90d").click()
         pagina.wait_for_url("**/operacao?window=90d")
 

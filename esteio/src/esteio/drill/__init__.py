@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from esteio.drill._fault import Fault, Group, System
 from esteio.drill._ledger import Ledger, LedgerCheck
+from esteio.drill._lived import update
 from esteio.drill._measure import Measure, measure, recovery, seconds_of
 from esteio.drill._page import page
 from esteio.drill._prediction import Prediction, Share, predict
@@ -51,4 +52,5 @@ __all__ = [
     "read_rates",
     "recovery",
     "seconds_of",
+    "update",
 ]

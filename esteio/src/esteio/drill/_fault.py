@@ -80,6 +80,8 @@ class Fault(Generic[S]):
     """Why it cannot be done on this machine, or None."""
     lasts: float = 0.0
     """Seconds between the injection and the heal."""
+    until: Callable[[S], Awaitable[bool]] | None = None
+    """Healed earlier where this is true: such as a person who heals it once somebody was told."""
     patience: float = 20.0
     """Seconds to watch after the heal, at most; less when it has recovered."""
     proof: float | None = None
@@ -89,3 +91,5 @@ class Fault(Generic[S]):
     may_cost: float = 0.0
     """Seconds before the injection whose acknowledged writes may be gone afterwards; counted and shown."""
     group: Group = Group.SOFTWARE
+    rounds: int | None = None
+    """Of an expensive one: so many rounds at most, and the report says how many there were; None: as many as the others."""

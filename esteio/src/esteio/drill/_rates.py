@@ -12,6 +12,8 @@ office = 1.0            # share of the events that meet people at work
 person_minutes = 0      # until somebody acts, added to what the drill measured
 assumed_minutes = 0     # how long one lasts, where the drill does not measure it
 measured_by = "x"       # the fault whose runs tell how long, when its name is another
+cause = ""              # of the machine's own incidents: those with this cause are events of it (`update`)
+noticed = false         # true: each of its events is an incident, so that a time without one says something, too
 """
 
 from __future__ import annotations
@@ -46,12 +48,22 @@ class Rate:
     group: Group = Group.SOFTWARE
     counted: bool = False
     years: float = 1.0
-    seen: int = 0
+    seen: float = 0.0
     seen_years: float = 0.0
     office: float = 1.0
     person_minutes: float = 0.0
     assumed_minutes: float = 0.0
     measured_by: str = ""
+    cause: str = ""
+    noticed: bool = False
+    lived: bool = False
+    """Whether the incidents of the machine changed it; no key of the file."""
+
+    @property
+    def mean(self) -> float:
+        """Events a year, as the prediction draws them."""
+        gamma = self.gamma()
+        return gamma[0] / gamma[1] if gamma else self.yearly * math.exp(SIGMA**2 / 2)
 
     def gamma(self) -> tuple[float, float] | None:
         """Shape and exposure in years of the events a year, updated by what was seen; None: believed, and nothing seen.
@@ -73,7 +85,7 @@ class Rate:
 
 SIGMA = math.log(3) / 1.645
 """Of a lognormal distribution with error factor 3: its 95th percentile is three times the median."""
-_FIELDS = {each.name for each in fields(Rate)} - {"name"}
+_FIELDS = {each.name for each in fields(Rate)} - {"name", "lived"}
 
 
 def read_rates(file: Path) -> tuple[Rate, ...]:

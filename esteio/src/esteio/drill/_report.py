@@ -32,6 +32,11 @@ class FaultReport:
         return bool(self.runs) and all(run.valid for run in self.runs)
 
     @property
+    def n(self) -> int:
+        """How many valid runs its figures are of."""
+        return len(self._valid())
+
+    @property
     def why(self) -> str:
         """Why it is not valid: codes, and what was seen."""
         if self.skipped:
@@ -103,6 +108,16 @@ class Report:
     """Requests a second that were offered."""
     machine: Mapping[str, Any]
     rates: tuple[Rate, ...]
+    starting: float = 0.0
+    """Seconds until what was drilled was ready, and ended again."""
+
+    def steps(self) -> dict[str, float]:
+        """Where the time of the drill went, seconds by step; their sum is what it took."""
+        sums: dict[str, float] = {"starting": self.starting}
+        for run in (run for fault in self.faults for run in fault.runs):
+            for step, seconds in run.steps.items():
+                sums[step] = sums.get(step, 0.0) + seconds
+        return sums
 
     def prediction(self) -> Prediction:
         """The year; the same for the same runs and rates."""
@@ -114,6 +129,7 @@ class Report:
             "at": self.at,
             "requests_per_s": self.rate,
             "machine": dict(self.machine),
+            "steps_s": {step: round(seconds, 1) for step, seconds in self.steps().items()},
             "faults": [_fault_json(fault) for fault in self.faults],
             "prediction": asdict(self.prediction()),
         }
@@ -125,6 +141,7 @@ def _fault_json(fault: FaultReport) -> dict[str, Any]:
         "title": fault.title,
         "planned": fault.planned,
         "valid": fault.valid,
+        "n": fault.n,
         "why": fault.why,
         "skipped": bool(fault.skipped),
         "offered": fault.offered,
@@ -157,6 +174,7 @@ def _run_json(run: Run) -> dict[str, Any]:
         "given_up": run.ledger.given_up,
         "errors": run.errors,
         "facts": run.facts,
+        "steps_s": {step: round(seconds, 2) for step, seconds in run.steps.items()},
         "seconds": {str(second): dict(counts) for second, counts in run.seconds.items()},
     }
 

@@ -11,7 +11,8 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -73,6 +74,8 @@ class Run:
     """Requests by the second they were due, counted from the injection, and by outcome."""
     facts: dict[str, float] = field(default_factory=dict)
     """What `Fault.tells` says."""
+    steps: dict[str, float] = field(default_factory=dict)
+    """Where its time went, seconds: "between", "prepare", "calm", "proof", "lasts", "heal", "recovery", "look-up"."""
 
     @property
     def valid(self) -> bool:
@@ -90,7 +93,7 @@ async def drill(
     between: Callable[[], Awaitable[None]] | None = None,
     rng: random.Random | None = None,
 ) -> AsyncIterator[Run]:
-    """Break `system` in every way, `rounds` times each, and yield each run when it is over.
+    """Break `system` in every way, `rounds` times each (or `Fault.rounds`), and yield each run when it is over.
 
     `between` is awaited before each run: the service has to be whole again. Whatever ends a run early - an error,
     Ctrl-C - the fault is healed first.
@@ -98,32 +101,54 @@ async def drill(
     rng = rng or random.Random()  # noqa: S311 - when to strike, no secret
     async with Traffic(system.routes(), stalled_after=timing.stalled_after) as traffic:
         for fault in faults:
-            for number in range(rounds):
+            for number in range(min(rounds, fault.rounds or rounds)):
+                steps = _Steps()
                 if between is not None:
-                    await between()
-                run = await _one(system, fault, timing, rng, traffic)
+                    with steps("between"):
+                        await between()
+                run = await _one(system, fault, timing, rng, traffic, steps)
                 on_run(run, number)
                 yield run
 
 
-async def _one(system: S, fault: Fault[S], timing: Timing, rng: random.Random, traffic: Traffic) -> Run:
+class _Steps:
+    """How long each step took, also one that failed."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+async def _one(system: S, fault: Fault[S], timing: Timing, rng: random.Random, traffic: Traffic, steps: _Steps) -> Run:
     try:
-        return await _broken_under_load(system, fault, timing, rng, traffic)
+        return await _broken_under_load(system, fault, timing, rng, traffic, steps)
     except Exception as error:  # noqa: BLE001 - told in the report; the next fault is still drilled
         _LOG.debug("the run of %s failed", fault.name, exc_info=True)
-        return Run(fault.name, (Invalid.FAILED,), f"{type(error).__name__}: {error}", None)
+        return Run(fault.name, (Invalid.FAILED,), f"{type(error).__name__}: {error}", None, steps=steps.seconds)
 
 
-async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: random.Random, traffic: Traffic) -> Run:
-    await fault.prepare(system)
-    calm = await _calm(traffic, timing, rng)
+async def _broken_under_load(
+    system: S, fault: Fault[S], timing: Timing, rng: random.Random, traffic: Traffic, steps: _Steps
+) -> Run:
+    with steps("prepare"):
+        await fault.prepare(system)
+    with steps("calm"):
+        calm = await _calm(traffic, timing, rng)
     said_before = await system.unwell()
     injected = time.monotonic()
     p99 = percentile([each.took for each in calm], 99)
     looking = asyncio.create_task(_first_unwell(system, said_before, injected, timing.look))
     try:
-        took = await _inject_and_heal(system, fault, timing)
-        until = await _until_recovered(traffic, fault, timing, injected, p99)
+        took = await _inject_and_heal(system, fault, timing, steps)
+        with steps("recovery"):
+            until = await _until_recovered(traffic, fault, timing, injected, p99)
     finally:
         looking.cancel()
         await asyncio.gather(looking, return_exceptions=True)
@@ -133,7 +158,8 @@ async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: ra
     requests = traffic.requests
     measured = measure(requests, injected, until, p99, second=timing.second)
     told = await system.told(injected)
-    ledger = await _looked_up(system, traffic, injected - fault.may_cost if fault.may_cost else math.inf)
+    with steps("look-up"):
+        ledger = await _looked_up(system, traffic, injected - fault.may_cost if fault.may_cost else math.inf)
     found = reasons(
         measured,
         calm,
@@ -156,6 +182,7 @@ async def _broken_under_load(system: S, fault: Fault[S], timing: Timing, rng: ra
         dict(Counter(each.why for each in requests if not each.good and each.answered >= injected).most_common(5)),
         seconds_of([each for each in requests if each.due < until], injected),
         dict(await fault.tells(system)),
+        steps.seconds,
     )
 
 
@@ -178,14 +205,17 @@ async def _looked_up(system: System, traffic: Traffic, given_up_since: float) ->
     return system.ledger.settle(stored, before=asked, undecided_for=deadline, given_up_since=given_up_since)
 
 
-async def _inject_and_heal(system: S, fault: Fault[S], timing: Timing) -> bool:
+async def _inject_and_heal(system: S, fault: Fault[S], timing: Timing, steps: _Steps) -> bool:
     """Whether the fault took effect. It is healed whatever happens in between."""
     try:
-        await fault.inject(system)
-        took = await _proved(system, fault, timing)
-        await asyncio.sleep(fault.lasts)
+        with steps("proof"):
+            await fault.inject(system)
+            took = await _proved(system, fault, timing)
+        with steps("lasts"):
+            await _while_it_lasts(system, fault, timing)
     finally:
-        await fault.heal(system)
+        with steps("heal"):
+            await fault.heal(system)
     return took
 
 
@@ -196,6 +226,12 @@ async def _proved(system: S, fault: Fault[S], timing: Timing) -> bool:
             return False
         await asyncio.sleep(0.02)
     return True
+
+
+async def _while_it_lasts(system: S, fault: Fault[S], timing: Timing) -> None:
+    end = time.monotonic() + fault.lasts
+    while (left := end - time.monotonic()) > 0 and not (fault.until and await fault.until(system)):  # noqa: ASYNC110
+        await asyncio.sleep(min(left, timing.look) if fault.until else left)
 
 
 async def _first_unwell(system: S, said_before: str | None, injected: float, every: float) -> tuple[float | None, str]:

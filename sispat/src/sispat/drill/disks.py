@@ -15,7 +15,7 @@ from typing import Self
 
 from sispat.kernel.i18n import _
 
-__all__ = ["SmallDisk"]
+__all__ = ["SmallDisk", "tool"]
 
 _FILLER = "cheio"
 
@@ -44,15 +44,15 @@ class SmallDisk:
     ) -> None:
         if self.reason is None:
             # Lazy: a process that hangs on it must not keep the drill from ending.
-            subprocess.run([_tool("umount"), "--lazy", self.directory], check=False, capture_output=True)  # noqa: S603
+            subprocess.run([tool("umount"), "--lazy", self.directory], check=False, capture_output=True)  # noqa: S603
 
     def _mount(self) -> None:
         with self._image.open("wb") as image:
             image.truncate(self._size)  # a hole: what is not written takes no room
         # No bytes for root only: it is full for us, too. Nothing is set up later, in the middle of a measurement.
         options = ["-q", "-F", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"]
-        subprocess.run([_tool("mkfs.ext4"), *options, self._image], check=True, capture_output=True)  # noqa: S603
-        subprocess.run([_tool("mount"), "-o", "loop", self._image, self.directory], check=True, capture_output=True)  # noqa: S603
+        subprocess.run([tool("mkfs.ext4"), *options, self._image], check=True, capture_output=True)  # noqa: S603
+        subprocess.run([tool("mount"), "-o", "loop", self._image, self.directory], check=True, capture_output=True)  # noqa: S603
         (self.directory / "lost+found").rmdir()
         self.reason = None
 
@@ -85,7 +85,7 @@ class SmallDisk:
         return f"{os.major(found)}:{os.minor(found)}"
 
 
-def _tool(name: str) -> str:
+def tool(name: str) -> str:
     """Where administrators' programs lie, which is not in everybody's PATH."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
     if found is None:

@@ -13,10 +13,15 @@ from pathlib import Path
 
 from sispat.kernel.i18n import _
 
-__all__ = ["IoLimit"]
+__all__ = ["IoLimit", "group_of"]
 
 _ROOT = Path("/sys/fs/cgroup")
 _FORKS = 100
+
+
+def group_of(pid: int) -> str:
+    """What the control group of the drill that is process `pid` is called."""
+    return f"sispat-drill-{pid}"
 
 
 class IoLimit:

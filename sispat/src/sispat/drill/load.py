@@ -23,6 +23,7 @@ from sispat.drill.service import DrilledService
 
 if TYPE_CHECKING:
     from esteio.testing.redis import RedisServer, SentinelTrio
+    from sispat.drill.front import Front
     from sispat.drill.outside import FakeNames
 
 __all__ = ["City"]
@@ -44,6 +45,7 @@ class City:
         *,
         sentinels: SentinelTrio | None = None,
         names: FakeNames | None = None,
+        front: Front | None = None,
         load: int = 100,
     ) -> None:
         self.service = service
@@ -51,6 +53,7 @@ class City:
         self.redis = redis
         self.sentinels = sentinels
         self.names = names
+        self.front = front
         self._load = load
         self.ledger = Ledger()
         self.kept: dict[str, Any] = {}
@@ -96,11 +99,13 @@ class City:
     def routes(self) -> Sequence[Route]:
         """A hundred requests a second are a busy city hall's quarter of an hour, all the time."""
         each = self._load / 100
+        by_front = [Route("tls", 2 * each, self._by_front)] if self.front is not None else []
         return (
             Route("list", 40 * each, self._list),
             Route("card", 40 * each, self._read_card),
             Route("create", 15 * each, self._create, write=True),
             Route("cep", 5 * each, self._look_up),
+            *by_front,
         )
 
     async def _list(self, number: int) -> None:
@@ -131,6 +136,13 @@ class City:
         _require_success(answer)
         if answer.json()["logradouro"] != STREET:
             raise WrongAnswer(f"the street {answer.json()['logradouro']!r} instead of {STREET!r}")
+
+    async def _by_front(self, number: int) -> None:  # noqa: ARG002 - each a new connection: a kept one asks for no certificate
+        """A browser that comes by TLS, and looks at the certificate."""
+        assert self.front is not None
+        status = await self.front.visit("/api/health/live")
+        if status != 200:
+            raise Refused(f"{status} by TLS")
 
     async def _get(self, number: int, path: str, params: Mapping[str, Any]) -> httpx2.Response:
         answer = await self._person(number).get(path, params=params, headers=_connection(number))
@@ -164,8 +176,9 @@ class City:
         return f"{said['status']}: {', '.join(amiss) or '?'}"
 
     async def told(self, since: float) -> float | None:
-        """When WEBHOOK_URL was first called since then."""
-        return next((moment for moment in self._alerts.arrivals if moment >= since), None)
+        """When WEBHOOK_URL was first told since then that something is bad: what the fault says it is about, if it does."""
+        about = self.kept.get("about", "")
+        return next((moment for moment, text in self._alerts.arrivals if moment >= since and about in text), None)
 
     # -- what a run needs to be fair
 
@@ -174,6 +187,7 @@ class City:
 
         The load goes on meanwhile, so that both workers have their connections again.
         """
+        self.kept.pop("about", None)
         await self.service.until_ready()
         end = time.monotonic() + 5
         while await self.unwell() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import struct
 import time
 from abc import ABC, abstractmethod
@@ -13,6 +14,7 @@ from typing import Self
 __all__ = ["STREET", "AlertReceiver", "FakeNames", "FakeViacep"]
 
 
+_LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 STREET = "Rua Um"
 """What ViaCEP answers to every CEP."""
 
@@ -44,10 +46,15 @@ class _HttpServer(ABC):
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 head = await reader.readuntil(b"\r\n\r\n")
+                length = _LENGTH.search(head)
+                self.take(await reader.readexactly(int(length[1])) if length else b"")
                 await self.answer(head.split(b" ", 2)[1].decode(), writer)
         finally:
             self._open.discard(task)
             writer.close()
+
+    def take(self, body: bytes) -> None:  # noqa: B027 - most have no use for it
+        """What a request brought, before it is answered."""
 
     @abstractmethod
     async def answer(self, path: str, writer: asyncio.StreamWriter) -> None:
@@ -83,14 +90,24 @@ class FakeViacep(_HttpServer):
 
 
 class AlertReceiver(_HttpServer):
-    """Takes what is sent to WEBHOOK_URL; `arrivals` are the moments (`time.monotonic`)."""
+    """Takes what is sent to WEBHOOK_URL: `arrivals` are the moments (`time.monotonic`) and texts of what is bad.
+
+    That something works again, as after the fault before, is no detection, and left out.
+    """
 
     def __init__(self) -> None:
-        self.arrivals: list[float] = []
+        self.arrivals: list[tuple[float, str]] = []
+
+    def take(self, body: bytes) -> None:
+        """A notice, as apprise sends it: JSON with a type."""
+        text = body.decode(errors="replace")
+        with contextlib.suppress(ValueError, AttributeError):
+            if json.loads(text).get("type") == "success":
+                return
+        self.arrivals.append((time.monotonic(), text))
 
     async def answer(self, path: str, writer: asyncio.StreamWriter) -> None:  # noqa: ARG002 - there is one address only
-        """Take it."""
-        self.arrivals.append(time.monotonic())
+        """Thank for it."""
         await _write(writer, b"ok")
 
 

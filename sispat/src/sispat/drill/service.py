@@ -7,7 +7,6 @@ after `RESTART_AFTER` seconds, as systemd would (`RestartSec`); whatever ends th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import shutil
@@ -27,11 +26,12 @@ import psutil
 from esteio.postgres import Dsn
 from esteio.system import atomic_write
 from sispat.drill.disks import SmallDisk
+from sispat.drill.leftovers import end_processes, processes_of
 from sispat.drill.surroundings import OwnEtc
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 
-__all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady"]
+__all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady", "free_port"]
 
 RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
@@ -103,7 +103,7 @@ class DrilledService:
         self._supervisor: psutil.Popen | None = None
 
     async def __aenter__(self) -> Self:
-        self.place = Path(tempfile.mkdtemp(prefix="sispat-drill-"))
+        self.place = Path(tempfile.mkdtemp(prefix="servico-"))
         self.place.chmod(0o711)  # the account of an embedded server has to pass
         self.data_disk = SmallDisk(self.place / "disco-dados", _DATA_DISK)
         self.backup_disk = SmallDisk(self.place / "disco-copias", _BACKUP_DISK)
@@ -118,7 +118,7 @@ class DrilledService:
         self.release.mkdir()
         self.deploy()
         self._log: IO[bytes] = (self.place / "log.txt").open("ab")
-        self.port = _free_port()
+        self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         here = {name: os.environ[name] for name in _OF_THE_MACHINE if name in os.environ}
         self.environment = here | _SETTINGS | self._environment | {
@@ -203,13 +203,7 @@ class DrilledService:
 
     def _end(self) -> None:
         for signum, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 10)):
-            for process in self.processes():
-                _send(process, signum)
-                _send(process, signal.SIGCONT)  # a frozen one cannot end
-            if self._supervisor is not None:  # our child: waited for first, so that nobody else takes its exit code
-                with contextlib.suppress(psutil.TimeoutExpired, subprocess.TimeoutExpired):
-                    self._supervisor.wait(patience)
-            psutil.wait_procs(self.processes(), timeout=patience)
+            end_processes(self.place, signum, patience, self._supervisor)
         self._log.close()
         self._mounted.close()
         shutil.rmtree(self.place, ignore_errors=True)
@@ -258,18 +252,7 @@ class DrilledService:
 
     def processes(self) -> list[psutil.Process]:
         """All that has to do with its place: also what a killed supervisor left behind."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                if process.environ().get("SISPAT_DATA_DIR") == str(self.data) or str(self.place) in " ".join(
-                    process.cmdline()
-                ):
-                    found.append(process)
-            except psutil.Error:  # it ended meanwhile, or is another user's
-                continue
-        mine = {os.getpid(), os.getppid()}
-        children = [child for process in found for child in _children(process)]
-        return [process for process in dict.fromkeys([*found, *children]) if process.pid not in mine]
+        return processes_of(self.place)
 
     def workers(self) -> list[psutil.Process]:
         """The processes that serve."""
@@ -316,12 +299,8 @@ def _name(process: psutil.Process) -> str:
         return ""
 
 
-def _send(process: psutil.Process, signum: signal.Signals) -> None:
-    with contextlib.suppress(psutil.Error):
-        process.send_signal(signum)
-
-
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of loopback on which nobody listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -44,7 +44,7 @@ class OwnEtc:
     """`with OwnEtc() as etc:` - `command` runs in it; `leap` moves its clock."""
 
     def __enter__(self) -> Self:
-        self._place = Path(tempfile.mkdtemp(prefix="sispat-drill-etc-"))
+        self._place = Path(tempfile.mkdtemp(prefix="etc-"))
         self._place.chmod(0o711)  # every process of the service has to pass, of whatever account
         self._own, self._clock, self._library = (self._place / name for name in ("etc", "relogio", "clock.so"))
         self.reason = self._cannot()

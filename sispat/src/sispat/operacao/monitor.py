@@ -6,14 +6,17 @@ write down that they are away.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
 from esteio.alert.journal import Journal
-from esteio.health import Check, HistoryReader, HostMonitor, Measurements, Monitor, checks
+from esteio.health import Check, HistoryReader, HostMonitor, Measurements, Monitor, Unwell, checks
 from esteio.postgres import Database, Dsn
 from sispat import __version__
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
@@ -22,7 +25,7 @@ from sispat.http.job_state import jobs_waiting
 from sispat.http.maintenance import maintenance_switch
 from sispat.settings import Settings, in_force
 
-__all__ = ["health_monitor", "journal_of"]
+__all__ = ["health_monitor", "journal_of", "redis_check"]
 
 
 def journal_of(settings: Settings) -> Journal:
@@ -72,7 +75,7 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
         checks.clock(_clock(settings, database, local=local)),
     ]
     if settings.redis_url is not None:
-        found.append(_redis(settings.redis_url.get_secret_value(), settings.redis_password))
+        found.append(redis_check(settings.redis_url.get_secret_value(), settings.redis_password))
     public = urlsplit(settings.public_url or "")
     if public.scheme == "https" and public.hostname:
         found.append(checks.tls(public.hostname, public.port or 443))
@@ -101,12 +104,31 @@ def _clock_of(database: Database) -> Callable[[], Awaitable[float]]:
     return ask
 
 
-def _redis(address: str, password: SecretStr | None) -> Check:
+def redis_check(address: str, password: SecretStr | None) -> Check:
     """Whether anything answers there; whether it decides limits is what the workers say (`/api/health`)."""
-    parts = urlsplit(address)
-    if parts.scheme not in ("redis", "rediss"):  # several nodes, or a socket
-        return checks.tcp(parts.hostname or "localhost", parts.port or 6379, name="redis:responseTime", essential=False)
+    if urlsplit(address).scheme not in ("redis", "rediss"):
+        return Check("redis:responseTime", _any_node(address), timeout=0.8, essential=False)
     from redis.asyncio import Redis
 
     client = Redis.from_url(address, password=password and password.get_secret_value(), socket_timeout=0.7)
     return checks.redis(client.ping)
+
+
+def _any_node(address: str) -> Callable[[], Awaitable[float]]:
+    """A probe: milliseconds until a Sentinel, a node of the Cluster or the socket accepts a connection; one is enough."""
+    from esteio.limit.redis import RedisStore
+
+    where = RedisStore(address).address  # reads the address and connects to nothing
+
+    async def ask() -> float:
+        began = time.perf_counter()
+        for host, port in where.nodes:
+            with suppress(OSError):
+                _, writer = await (
+                    asyncio.open_unix_connection(host) if where.kind == "unix" else asyncio.open_connection(host, port)
+                )
+                writer.close()
+                return (time.perf_counter() - began) * 1000
+        raise Unwell("none of its nodes accepts a connection")
+
+    return ask

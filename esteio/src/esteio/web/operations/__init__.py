@@ -26,6 +26,7 @@ from esteio.maintenance import Maintenance
 from esteio.serve import lifecycle
 from esteio.web._alerts import health_alerts_route
 from esteio.web.operations._alert_order import alert_order_routes
+from esteio.web.operations._drilled import drill_routes
 from esteio.web.operations._facts import WINDOWS, gather
 from esteio.web.operations._order import Permit, carry_out, read_order
 from esteio.web.operations._page import page
@@ -78,7 +79,7 @@ def operations_routes(
     `history`: what a `HostMonitor` writes. `backups`: the file in which `esteio backup agent` says how they are.
     `alerts`: what an `AlertMonitor` writes; `titles(language)`: what alerts say, by their names. With both
     there is the monthly report, too, as a page and as PDF (extra `report`). `drill`: the
-    `drill.json` whose predicted year is shown beside the lived one.
+    `drill.json` whose faults and predicted year are shown beside the lived one, with the `drill.html` beside it.
     `names(language)`: what people call the checks. `language(request)`: "pt-BR" or "en"; without it Accept-Language
     decides. `allow` is asked first: what it returns is answered instead, None lets the request in.
     """
@@ -135,6 +136,7 @@ def operations_routes(
         Route(f"{path}/events", events, methods=["GET"]),
         *([Route(f"{path}/circuits", order, methods=["POST"])] if permit is not None else ()),
         *alert_order_routes(path, alerts, permit),
+        *drill_routes(drill, path=path, allow=allow),
         *report_routes(
             history, alerts, path=path, title=title, zone=zone, allow=allow, language=tongue, names=names, titles=titles
         ),

@@ -11,11 +11,10 @@ from esteio.alert.monitor import evidence_of
 from esteio.alert.rules import ABSENT, Alert
 from esteio.health.series import Mark
 from esteio.web._alerts import AlertFacts
-from esteio.web.operations._prediction import Prediction
 from esteio.web.operations._tables import Orders, table
 from esteio.web.operations._words import Words
 
-__all__ = ["SILENCES", "alert_section", "prediction_table"]
+__all__ = ["SILENCES", "alert_section"]
 
 SILENCES = (30, 120, 480, 1440, 10_080)
 """Minutes for which an alert may be silenced: half an hour to a week, because what is forgotten must not stay silent."""
@@ -194,19 +193,3 @@ def _alert_title(name: str, words: Words, titles: Mapping[str, str]) -> str:
     base = name.removesuffix(ABSENT)
     title = titles.get(base, base)
     return title if base == name else words["absent"].format(title=title)
-
-
-def prediction_table(found: Prediction, words: Words, zone: ZoneInfo) -> str:
-    """Both, with their ranges."""
-    rows = [
-        [
-            escape(words[f"predicted_{name}"]), words.number(median, 1, "min"),
-            f"{words.number(low, 1)} – {words.number(high, 1, 'min')}",
-        ]
-        for name, (median, low, high) in found.totals.items()
-    ]  # fmt: skip
-    lived = words["lived"].format(observed=words.span(60 * found.observed))
-    rows.append([escape(lived), words.number(found.lived, 1, "min"), ""])
-    said = escape(words["drilled"].format(moment=words.at(found.at, zone)))
-    heads = [words["away"], words["middle"], words["interval"]]
-    return f"<p>{said}</p>{table(words['year'], heads, rows, words['none'])}"

@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from esteio.health import Report, Status
 from esteio.health.series import SERVICE, Interval, Mark, Point, State, availability, shares
-from esteio.web.operations._alerts import alert_section, prediction_table
+from esteio.web.operations._alerts import alert_section
 from esteio.web.operations._charts import line_chart, strip
+from esteio.web.operations._drilled import fault_table, prediction_table
 from esteio.web.operations._facts import WINDOWS, Facts
 from esteio.web.operations._tables import (
     Orders,
@@ -82,6 +83,7 @@ def page(
             + _headed(words["routes"], route_table(facts, words)),
         ),
         _section(words["backups"], _backups(facts, words, zone)),
+        *_drilled(facts, words, f"{path}/drill"),
         _section(words["circuits"], circuit_table(facts, words, zone, orders)),
         _section(words["limits"], limit_table(facts, words)),
         _section(words["pool"], pool_table(facts, words) + _headed(words["statements"], statement_table(facts, words))),
@@ -112,6 +114,11 @@ def _alerts(
     if facts.prediction is not None:
         shown += _headed(words["year"], prediction_table(facts.prediction, words, zone))
     return [f'<section id="alerts"><h2>{escape(words["alerts"])}</h2>{shown}</section>']
+
+
+def _drilled(facts: Facts, words: Words, report: str) -> list[str]:
+    found = facts.prediction
+    return [_section(words["faults"], fault_table(found, words, report))] if found is not None and found.faults else []
 
 
 def _age(facts: Facts, words: Words, zone: ZoneInfo) -> str:

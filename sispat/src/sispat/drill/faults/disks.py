@@ -12,14 +12,13 @@ import time
 import psycopg
 
 from esteio.drill import Fault, Group
-from sispat.drill.io_limit import IoLimit
+from sispat.drill.io_limit import IoLimit, group_of
 from sispat.drill.load import City
 from sispat.kernel.i18n import lazy
 
 __all__ = ["FAULTS"]
 
 _ROOM_FOR_A_STRANGER = 24 << 20  # bytes: more than one segment of the log, less than two
-_GROUP = f"sispat-drill-{os.getpid()}"
 _WRITES = 40  # a second: a tired disk, or a share of a busy one
 _SLOW = 0.05  # seconds for two writes that were waited for
 
@@ -74,12 +73,16 @@ async def _sessions_cut(city: City) -> bool:
     return not any(each.is_running() for each in city.kept["hit"])
 
 
+def _limit() -> IoLimit:
+    return IoLimit(group_of(os.getpid()))
+
+
 def _no_limit(city: City) -> str | None:
-    return _data(city) or IoLimit(_GROUP).reason
+    return _data(city) or _limit().reason
 
 
 async def _slow_down(city: City) -> None:
-    city.kept["limit"] = limit = IoLimit(_GROUP)
+    city.kept["limit"] = limit = _limit()
     limit.begin([each.pid for each in city.service.postgres()], city.service.data_disk.device, _WRITES)
 
 

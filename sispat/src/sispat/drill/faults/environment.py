@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 import psycopg
 
-from esteio.drill import Fault
+from esteio.drill import Fault, Group
 from sispat.drill.load import City
 from sispat.kernel.i18n import _, lazy
 
 if TYPE_CHECKING:
     from esteio.testing.redis import SentinelTrio
+    from sispat.drill.front import Front
     from sispat.drill.outside import FakeNames
 
 __all__ = ["FAULTS"]
@@ -91,6 +93,36 @@ async def _old_one_back(city: City) -> None:
             await asyncio.to_thread(city.kept.pop("primary").restart)
 
 
+def _no_front(city: City) -> str | None:
+    return None if city.front is not None else _("o serviço não está atrás de TLS")
+
+
+def _front(city: City) -> Front:
+    assert city.front is not None, "`needs` was asked before"
+    return city.front
+
+
+async def _expire(city: City) -> None:
+    city.kept |= {"about": "tls:refused", "expired": time.monotonic()}
+    await asyncio.to_thread(_front(city).expire)
+
+
+async def _is_refused(city: City) -> bool:
+    try:
+        await _front(city).visit("/api/health/live")
+    except ssl.SSLCertVerificationError as error:
+        return "expired" in error.verify_message
+    return False
+
+
+async def _somebody_was_told(city: City) -> bool:
+    return await city.told(city.kept["expired"]) is not None
+
+
+async def _renew(city: City) -> None:
+    await asyncio.to_thread(_front(city).renew)
+
+
 FAULTS: tuple[Fault[City], ...] = (
     *(
         Fault(name, title, _resolver(mode), _name_was_asked, _resolver("well"), needs=_no_names, lasts=8.0)
@@ -106,5 +138,9 @@ FAULTS: tuple[Fault[City], ...] = (
     Fault(
         "clock-leaps", lazy("O relógio da máquina salta uma hora adiante, e volta após 10 s"), _leap, _has_leapt, _set_right,
         needs=_no_clock, lasts=10.0, patience=30,
+    ),
+    Fault(
+        "certificate-expired", lazy("O certificado vence; quem é avisado põe outro no lugar, sem reiniciar"), _expire,
+        _is_refused, _renew, needs=_no_front, lasts=240.0, until=_somebody_was_told, group=Group.CHANGES, rounds=1,
     ),
 )  # fmt: skip
