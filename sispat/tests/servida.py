@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 from aplicacao import DOCUMENTOS
@@ -22,12 +23,13 @@ CHROMIUM = (
 
 
 @contextlib.contextmanager
-def servir(dsn: Dsn, **ajustes: object) -> Iterator[str]:
-    """The address of the application over `dsn`, for as long as the block lasts."""
+def servir(dsn: Dsn, *, http: Any = "auto", **ajustes: object) -> Iterator[str]:
+    """The address of the application over `dsn`, for as long as the block lasts; `http` as `uvicorn.Config` takes it."""
     escuta = socket.create_server(("127.0.0.1", 0))
     configuracao = uvicorn.Config(
         create_app(Settings(database_url=dsn, **{"cep_url": None, "documents_dir": DOCUMENTOS, **ajustes})),
         log_level="error",
+        http=http,
         ws="none",
     )
     servidor = uvicorn.Server(configuracao)

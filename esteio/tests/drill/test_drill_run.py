@@ -89,6 +89,7 @@ async def test_an_outage_is_measured_detected_told_and_its_writes_are_looked_up(
     assert 20 <= run.measured.lost <= 150
     assert 0 < run.measured.unknown < run.measured.lost
     assert 0.25 < run.measured.mttr < 2.0
+    assert run.after_heal == max(0.0, run.measured.mttr - run.healed_after)
     assert run.page_after is not None
     assert run.page_after < 1.0
     assert run.said == "down"

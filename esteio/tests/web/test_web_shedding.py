@@ -10,6 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from esteio.clock import SYSTEM
+from esteio.health import Measurements, Sampler
+from esteio.health.series import HTTP
+from esteio.serve import EARLY_REFUSAL
+from esteio.web import Measure
 from esteio.web.shedding import Admission, Level, Shedding, SheddingError, SheddingLimits, current_level
 from esteio.web.shedding._admission import Turn
 
@@ -93,6 +98,38 @@ def test_while_the_loop_is_late_for_its_own_requests_the_lesser_levels_do_withou
     assert gate.enter(0, 0.8).turn is not Turn.REFUSED
 
 
+def test_the_lesser_levels_do_without_while_their_queue_or_a_more_important_one_stands() -> None:
+    gate = admission(4, maximum=4, minimum=4)
+    running = [gate.enter(2, 0.0) for _ in range(4)]
+    assert not gate.presses(0.0)
+    waiting = [gate.enter(1, 0.0)]
+    assert gate.presses(0.0)
+    waiting.append(gate.enter(0, 0.4))
+    assert waiting[1].turn is Turn.WAITS, "a burst that is over within half a second"
+    assert gate.enter(0, 0.6).turn is Turn.REFUSED
+    waiting.append(gate.enter(1, 0.6))
+    for entry in (*running, *waiting):
+        assert entry.turn in (Turn.RUNS, Turn.WAITS)
+        gate.leave(entry, 0.6)
+    assert (gate.running, gate.waiting) == (0, 0)
+    assert gate.enter(0, 0.7).turn is Turn.RUNS
+    assert not gate.presses(0.7)
+
+
+def test_who_would_be_refused_at_once_is_turned_away_and_counted_without_an_entry() -> None:
+    gate = admission(max_waiting=2, maximum=10)
+    for _ in range(10):
+        gate.enter(2, 0.0)
+    assert not gate.turns_away(2, 0.0), "it would wait"
+    low, _ = gate.enter(0, 0.0), gate.enter(2, 0.0)
+    assert not gate.turns_away(1, 0.0), "it would get the place of the low one"
+    gate.leave(low, 0.0)
+    gate.enter(2, 0.0)
+    assert gate.turns_away(1, 0.0)
+    assert not gate.turns_away(2, 0.0)
+    assert [count.refused for count in gate.counts] == [0, 1, 0]
+
+
 def test_the_limit_follows_the_delay_and_comes_back_to_where_it_began() -> None:
     gate = admission(10, maximum=20)
     gate.tick(0.03, 0.0)
@@ -125,7 +162,10 @@ def test_what_is_counted_is_what_runs_and_nobody_waits_while_there_is_room(steps
     for what, number, seconds in steps:
         now += seconds
         if what == "a":
+            away = gate.turns_away(number, now)
+            assert gate.presses(now) or not away
             entries.append(gate.enter(number, now))
+            assert away is (entries[-1].turn is Turn.REFUSED)
         elif what == "t":
             gate.tick(seconds / 5, now)
         elif there := [each for each in entries if each.turn in (Turn.RUNS, Turn.WAITS)]:
@@ -259,3 +299,59 @@ async def test_an_application_that_fails_gives_its_place_back_and_its_own_delay_
     await until(lambda: busy.limit == 2)
     inner.go.set()
     assert {(await each)[0] for each in asked} == {204}
+
+
+async def early_refusal(app) -> object:
+    """What the middleware offers a server that has a state of the lifespan."""
+    state: dict[str, object] = {}
+    await app({"type": "lifespan", "state": state, "app": "the application"}, None, None)
+    await app({"type": "lifespan"}, None, None)
+    return state.get(EARLY_REFUSAL)
+
+
+async def test_a_server_refuses_by_the_head_what_the_middleware_would_refuse_at_once_and_both_count() -> None:
+    asked = []
+
+    def by_head(scope) -> int | None:
+        asked.append(scope["app"])
+        return {"/low": 0, "/high": 2}.get(scope["path"])
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    measurements, gate = Measurements(), admission(12, minimum=2)
+    app = Measure(Shedding(nothing, gate, by_path, by_head=by_head), measurements, Sampler(measurements))
+    refuse = await early_refusal(app)
+
+    def answer(path: str):
+        return refuse(lambda: {"type": "http", "method": "GET", "path": path, "headers": []})
+
+    assert answer("/low") is None
+    assert not asked, "nobody looks at a request while nobody could be refused"
+    running = [gate.enter(2, SYSTEM.monotonic()) for _ in range(2)]
+    for _ in range(3):
+        gate.tick(1.0, SYSTEM.monotonic())
+    status, headers, body = answer("/low")
+    assert status == 503
+    assert 2 <= int(dict(headers)[b"retry-after"]) <= 4
+    assert int(dict(headers)[b"content-length"]) == len(body)
+    assert json.loads(body)["type"] == "urn:esteio:problem:overloaded"
+    assert answer("/high") is None
+    assert answer("/middle") is None
+    assert asked == ["the application"] * 3
+    assert [count.refused for count in gate.counts] == [1, 0, 0]
+    counted = {
+        (k.method, k.route, k.outcome): each.count for k, each in measurements.read().series.items() if k.kind == HTTP
+    }
+    assert counted == {("GET", "(none)", "5xx"): 1}
+    for entry in running:
+        gate.leave(entry, SYSTEM.monotonic())
+
+
+async def test_without_by_head_or_a_state_of_the_lifespan_the_middleware_alone_refuses() -> None:
+    async def nothing(*_: object) -> None:
+        pass
+
+    assert await early_refusal(Shedding(nothing, admission(), by_path)) is None
+    offered = await early_refusal(Shedding(nothing, admission(), by_path, by_head=by_path))
+    assert offered(dict) is None

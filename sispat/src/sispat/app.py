@@ -32,11 +32,11 @@ from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.etiquetas.slice import SLICE as ETIQUETAS
 from sispat.http.application import Application
 from sispat.http.edge import COMPRESSED, Edge, Gzip, allowed_methods
-from sispat.http.errors import Problem, limit_problem, problem_of, problem_response
+from sispat.http.errors import Problem, is_for_programs, limit_problem, problem_of, problem_response
 from sispat.http.limits import Identify, limit_rules
 from sispat.http.openapi import add_documentation
 from sispat.http.service import Service
-from sispat.http.shedding import STRANGER, PoolDelay, admission, overload_problem, priorities
+from sispat.http.shedding import STRANGER, PoolDelay, admission, by_head, overload_problem, priorities
 from sispat.http.slices import Site, site_of
 from sispat.imoveis.slice import SLICE as IMOVEIS
 from sispat.importacao.slice import SLICE as IMPORTACAO
@@ -55,6 +55,7 @@ from sispat.publico.slice import SLICE as PUBLICO
 from sispat.settings import Settings, load_settings
 from sispat.tarefas.slice import SLICE as TAREFAS
 from sispat.termos.slice import SLICE as TERMOS
+from sispat.ui.early_refusal import early_answers
 from sispat.ui.error_page import error_page, short_page
 from sispat.ui.language import LANGUAGE_PATH, choose_language
 from sispat.ui.static_files import STATIC_PATH, serve
@@ -85,6 +86,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The application for these settings."""
     site, service = Site(SLICES), Service.build(settings, SLICES)
     rules, gate = RuleSet(limit_rules(settings, site)), admission()
+    place = priorities(service, site, lambda scope: brings_token(HTTPConnection(scope)))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -112,8 +114,10 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(
                 Shedding,
                 levels=gate,
-                classify=priorities(service, site, lambda scope: brings_token(HTTPConnection(scope))),
+                classify=place,
                 respond=_refuse_overload,
+                by_head=by_head(place),
+                answer=early_answers(settings),
                 delay=PoolDelay(service.db),
             ),
             Middleware(Gzip, minimum_size=1000, compresslevel=4, exclude_content_types=COMPRESSED),
@@ -161,7 +165,7 @@ def _refuse(_: Scope, denial: Denial) -> ASGIApp:
 def _refuse_overload(_: Scope, level: Level, retry_after: int) -> ASGIApp:
     async def respond(scope: Scope, receive: Receive, send: Send) -> None:
         request, problem = Request(scope, receive, send), overload_problem(retry_after)
-        stranger = level.name == STRANGER and scope["method"] == "GET" and not _is_for_programs(request)
+        stranger = level.name == STRANGER and scope["method"] == "GET" and not is_for_programs(scope)
         response = short_page(problem) if stranger else await _show(request, problem)
         await response(scope, receive, send)
 
@@ -169,11 +173,8 @@ def _refuse_overload(_: Scope, level: Level, retry_after: int) -> ASGIApp:
 
 
 async def _show(request: Request, problem: Problem) -> Response:
-    return problem_response(request, problem) if _is_for_programs(request) else await error_page(request, problem)
-
-
-def _is_for_programs(request: Request) -> bool:
-    return request.url.path.startswith(("/api", "/metrics"))
+    for_programs = is_for_programs(request.scope)
+    return problem_response(request, problem) if for_programs else await error_page(request, problem)
 
 
 def __getattr__(name: str) -> FastAPI:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 
+import httpx2
 import pytest
-from casa import casa
+from casa import GESTOR, casa
 from leitor import Pessoa
+from servida import servir
 
 from esteio.postgres import PoolExhausted
+from esteio.serve import http_protocol
+from esteio.serve._early import EarlyRefusals
 from esteio.web.shedding import Admission, Level, Shedding, SheddingLimits
+from esteio.web.shedding._admission import Entry
 from sispat.http.database import ServiceDatabase
 from sispat.http.shedding import admission
 from sispat.settings import Quota
@@ -106,6 +111,62 @@ async def test_whoever_is_refused_is_told_when_to_come_back_and_keeps_what_was_t
         assert "sobrecarga" not in anonymous.text
         spy.full = False
         assert "Garagem" in (await person.mandar(again)).texto
+
+
+class Late(Admission):
+    """Its event loop is late, while `late` is set."""
+
+    late = False
+
+    def __init__(self) -> None:
+        super().__init__(admission().levels)
+
+    def presses(self, now: float) -> bool:
+        self._late_at = now if self.late else self._late_at
+        return super().presses(now)
+
+    def enter(self, level: int, now: float) -> Entry:
+        self._late_at = now if self.late else self._late_at
+        return super().enter(level, now)
+
+
+async def test_strangers_and_exports_are_refused_by_the_server_itself_and_people_are_served(
+    cidade, monkeypatch
+) -> None:
+    gate = Late()
+    monkeypatch.setattr("sispat.app.admission", lambda: gate)
+    protocol = http_protocol(trusted="127.0.0.1")
+    monkeypatch.setattr("esteio.serve._early._HELD", 0.01)
+    early: list[int] = []
+    monkeypatch.setattr(EarlyRefusals, "answer", lambda *args, its=EarlyRefusals.answer: early.append(1) or its(*args))
+    with servir(cidade, http=protocol, secure_cookies="auto") as address:
+        async with httpx2.AsyncClient(base_url=address, headers={"accept-language": "en"}) as http:
+            signed = await http.post("/api/auth/login", json=GESTOR)
+            http.cookies.clear()
+            bearer = {"authorization": f"Bearer {signed.json()['token']}"}
+            assert (await http.get("/api/patrimonios", headers=bearer)).status_code == 200
+            gate.late = True
+            page = await http.get("/entrar")
+            assert (page.status_code, page.headers["cache-control"], len(early)) == (503, "no-store", 1)
+            assert "Try again" in page.text
+            assert page.headers["content-security-policy"].startswith("default-src 'self'")
+            assert page.headers["x-content-type-options"] == "nosniff"
+            assert 2 <= int(page.headers["retry-after"]) <= 4
+            proxied = {"x-forwarded-for": "203.0.113.9", "accept-language": "pt-BR"}
+            assert "Tentar de novo" in (await http.get("/entrar", headers=proxied)).text
+            told = await http.get("/api/patrimonios", headers=proxied)
+            problem = told.json()
+            assert (told.status_code, problem["code"], problem["instance"]) == (503, "sobrecarga", "/api/patrimonios")
+            assert problem["request_id"] == told.headers["x-request-id"]
+            assert (await http.get("/patrimonios.csv", headers=proxied | bearer)).status_code == 503
+            assert len(early) == 4
+            assert (await http.get("/api/patrimonios", headers=proxied | bearer)).status_code == 200
+            assert (await http.get("/api/health/live", headers=proxied)).status_code == 200
+            assert (await http.post("/setores/novo", headers=proxied)).status_code == 503
+            cookie = {"cookie": "__Host-sispat_sessao=x", "x-forwarded-proto": "https"}
+            assert (await http.get("/patrimonios", headers=proxied | cookie)).status_code == 303
+            assert len(early) == 4, "what is typed, and who may be signed in, is for the application to judge"
+    assert [count.refused for count in gate.counts] == [4, 1, 0, 0, 0, 0]
 
 
 async def test_an_administrator_gets_the_reserve_while_all_other_connections_are_stuck(cidade) -> None:

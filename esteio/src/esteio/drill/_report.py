@@ -167,6 +167,8 @@ def _run_json(run: Run) -> dict[str, Any]:
         "gaps_s": {route: _rounded(gap) for route, gap in measured.longest_gap.items()} if measured else {},
         "mttr_s": _rounded(measured.mttr) if measured else None,
         "p99_before_s": _rounded(run.p99_before),
+        "healed_after_s": _rounded(run.healed_after),
+        "after_heal_s": _rounded(run.after_heal),
         "page_after_s": _rounded(run.page_after),
         "said": run.said,
         "alert_after_s": _rounded(run.alert_after),

@@ -76,11 +76,20 @@ class Run:
     """What `Fault.tells` says."""
     steps: dict[str, float] = field(default_factory=dict)
     """Where its time went, seconds: "between", "prepare", "calm", "proof", "lasts", "heal", "recovery", "look-up"."""
+    healed_after: float | None = None
+    """Seconds from the injection until the cause was gone."""
 
     @property
     def valid(self) -> bool:
         """Whether it proves anything."""
         return not self.invalid
+
+    @property
+    def after_heal(self) -> float | None:
+        """Seconds from the heal until the service had recovered, 0 where it had before; infinite where it had not."""
+        if self.measured is None or self.healed_after is None:
+            return None
+        return max(0.0, self.measured.mttr - self.healed_after)
 
 
 async def drill(
@@ -147,6 +156,7 @@ async def _broken_under_load(
     looking = asyncio.create_task(_first_unwell(system, said_before, injected, timing.look))
     try:
         took = await _inject_and_heal(system, fault, timing, steps)
+        healed = time.monotonic()
         with steps("recovery"):
             until = await _until_recovered(traffic, fault, timing, injected, p99)
     finally:
@@ -183,6 +193,7 @@ async def _broken_under_load(
         seconds_of([each for each in requests if each.due < until], injected),
         dict(await fault.tells(system)),
         steps.seconds,
+        healed - injected,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from esteio.serve._bind import bind
 from esteio.serve._deaths import noted_deaths
+from esteio.serve._early import EARLY_REFUSAL, EarlyAnswer, EarlyRefusal
 from esteio.serve._errors import (
     AddressDenied,
     AddressInUse,
@@ -38,11 +39,14 @@ from esteio.serve._settings import ConnectionLimits, ServerOptions, Timeouts
 from esteio.serve._supervisor import Supervisor
 
 __all__ = [
+    "EARLY_REFUSAL",
     "AddressDenied",
     "AddressInUse",
     "AddressUnusable",
     "ApplicationUnusable",
     "ConnectionLimits",
+    "EarlyAnswer",
+    "EarlyRefusal",
     "InvalidServeSetting",
     "Lifecycle",
     "Program",

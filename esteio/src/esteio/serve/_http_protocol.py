@@ -2,7 +2,8 @@
 
 Promises: what one client holds of memory and time is bounded, whatever it sends or does not send. Whoever is refused is
 told why, in the form it accepts, as long as that is possible. Probes are answered while others are refused. The log has
-one line when refusing begins, one a minute, and one when it is over.
+one line when refusing begins, one a minute, and one when it is over. What the application refuses by the head alone
+(`_early`) costs no task.
 
 uvicorn has a keep-alive timeout, counts open connections (idle ones too) and nothing else of this. A reverse proxy in front
 has such bounds of its own; this is for services that have none, and for what a proxy lets through.
@@ -16,7 +17,9 @@ import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import unquote
 
+import httptools
 from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -24,6 +27,7 @@ from uvicorn.server import ServerState
 from esteio.clock import SYSTEM
 from esteio.outage_log import OutageLog
 from esteio.serve._connections import Connections
+from esteio.serve._early import EarlyAnswer, EarlyRefusals
 from esteio.serve._refusals import BAD_REQUEST, HEAD_TOO_LARGE, OVERLOADED, TOO_MANY, TOO_SLOW, Refusal, RefusalWords
 from esteio.serve._settings import ConnectionLimits
 
@@ -51,6 +55,7 @@ class Edge:
         self.refused = OutageLog(_logger)
         self._probe_paths = frozenset(path.encode() for path in limits.probe_paths)
         self._sweeping = False
+        self.early = EarlyRefusals()
 
     def protocol(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any], **more: Any
@@ -131,6 +136,8 @@ class EdgeProtocol(HttpToolsProtocol):
         self._dropping = False
         self._dropped_bytes = 0
         self._cut_at = math.inf
+        self._early: EarlyAnswer | None = None
+        self._early_in_read = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it."""
@@ -151,6 +158,7 @@ class EdgeProtocol(HttpToolsProtocol):
         """Feed the parser in pieces, so that what is too long is seen while it is still short."""
         if self._edge.connections.is_idle(self):
             self._edge.connections.wait_for_head(self, SYSTEM.monotonic())
+        self._early_in_read = False
         for start in range(0, len(data), _PIECE):
             if self._dropping:
                 self._drop(len(data) - start)
@@ -194,6 +202,11 @@ class EdgeProtocol(HttpToolsProtocol):
         if refusal is not None:
             self.refuse(refusal)
             return
+        if self._early_in_read:  # one for each read: who sends many at once waits for each
+            self._unset_keepalive_if_required()
+        elif (answer := self._edge.early.ask(self, self.head)) is not None:
+            self._early = answer
+            return
         self._body_due = True
         self._body_waited, self._body_bytes, self._answered_at = 0.0, 0, None
         self._edge.connections.serve(self)
@@ -212,15 +225,15 @@ class EdgeProtocol(HttpToolsProtocol):
         self._body_due = False
         if self._dropping:
             return
+        if self._early is not None:
+            answer, self._early, self._early_in_read = self._early, None, True
+            if self._edge.early.answer(self, answer):
+                self._wait_idle(SYSTEM.monotonic())
+            return
         super().on_message_complete()
-        if (
-            self._answered_at is not None
-        ):  # it was answered before its end; data_received has ended the keep-alive timer
+        if self._answered_at is not None:  # it was answered before its end
             self._answered_at = None
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-            self._edge.connections.wait_idle(self, SYSTEM.monotonic())
+            self._wait_idle(SYSTEM.monotonic())
 
     def on_response_complete(self) -> None:
         """The request is answered; wait for the next one."""
@@ -235,6 +248,17 @@ class EdgeProtocol(HttpToolsProtocol):
             self._edge.connections.wait_for_head(self, now)
         else:
             self._edge.connections.wait_idle(self, now)
+
+    def head(self) -> dict[str, Any]:
+        """The scope of the request whose head has come, as far as that tells; without what a proxy says of it."""
+        path = httptools.parse_url(self.url).path.decode("ascii")
+        path = self.root_path + (unquote(path) if "%" in path else path)
+        return {**self.scope, "method": self.parser.get_method().decode("ascii"), "path": path}
+
+    def _wait_idle(self, now: float) -> None:
+        """Its request has been answered and is over; `data_received` has ended the keep-alive timer."""
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self._edge.connections.wait_idle(self, now)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn passes its own wording
         """In our form, in place of uvicorn's."""

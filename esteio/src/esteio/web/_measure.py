@@ -3,15 +3,16 @@
 Promises: a request is counted once, when its answer is whole or nobody waits for it any more, under the template of its
 route - never under its path, which others choose. What ended because the client left, or because the server ended, is
 `cancelled` and no error of the service. A request to no route is `(none)`; routes of mounted applications have their whole
-template. A WebSocket is counted when it was accepted or refused, and once more with the code it closed with. Measuring never
-changes a request, and costs some microseconds. Of each bucket the newest request is remembered, as an exemplar.
+template. What a server refused before it asked us (`REFUSED`) is a request to no route. A WebSocket is counted when it was
+accepted or refused, and once more with the code it closed with. Measuring never changes a request, and costs some
+microseconds. Of each bucket the newest request is remembered, as an exemplar.
 """
 
 from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from heapq import nlargest
 from time import perf_counter, time
 from typing import Any
@@ -24,7 +25,11 @@ from esteio.health import Measurements, Sampler
 from esteio.health.series import CANCELLED, HTTP, OTHER, WEBSOCKET, WEBSOCKET_HANDSHAKE, Family, Field, Key, Region
 from esteio.web._exposition import BOUNDS, EXEMPLARS, Exemplar
 
-__all__ = ["Measure", "known_method", "route_template"]
+__all__ = ["REFUSED", "CountRefused", "Measure", "known_method", "route_template"]
+
+REFUSED = "esteio.web.refused"
+"""In the lifespan's `state`: what counts a request that was refused by its head alone, and never came through here."""
+CountRefused = Callable[[Scope, int], None]
 
 _NO_ROUTE = "(none)"
 _METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
@@ -57,6 +62,8 @@ class Measure:
             await self._measured(scope, receive, send)
         elif scope["type"] == "lifespan":
             self._sampler.begin()
+            if (state := scope.get("state")) is not None:
+                state[REFUSED] = self.count_refused
             try:
                 await self.app(scope, receive, send)
             finally:
@@ -65,6 +72,12 @@ class Measure:
             await self._connected(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def count_refused(self, scope: Scope, status: int) -> None:
+        """Count a request that was answered with `status` in no time, on the loop of the application."""
+        region = self._own_region()
+        at = self._place(region, scope, self.app, HTTP, scope["method"], _OUTCOMES[status // 100])
+        region.record(at, 0.0)
 
     def _own_region(self) -> Region:
         region = self._measurements.slot

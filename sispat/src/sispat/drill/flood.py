@@ -1,9 +1,11 @@
 """More requests than a service can answer, from a process of its own: the drill's clock must not stand still for them.
 
 Promises: with a rate, a request is due whether or not others were answered (open loop), on a connection of its own until
-it is answered; what finds none of `connections` free counts as failed. Without a rate, each connection asks again as soon
-as it was answered: how much the service can do. Bytes are sent as they are given, and of an answer only its status and its
-end are looked at: a client has to cost a small part of what the server spends, or it would be measured instead.
+it is answered; what finds none of `connections` free is `unsent`. Without a rate, each connection asks again as soon
+as it was answered: how much the service can do. Asking begins when all connections are there, or after `_CONNECTED_WITHIN`
+seconds; a request counts by when it was due, so that those under way at the end are waited for. Bytes are sent as they are
+given, and of an answer only its status and its end are looked at: a client has to cost a small part of what the server
+spends, or it would be measured instead. `busy` says which part of a core it took.
 
 `python -m sispat.drill.flood` reads a plan from standard input (JSON) and writes what became of it; SIGTERM ends it early.
 """
@@ -24,6 +26,7 @@ __all__ = ["Kind", "Seen", "main"]
 
 _STEP = 0.005  # seconds between two looks at what is due
 _CONNECTING_AT_ONCE = 50
+_CONNECTED_WITHIN = 2.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class Seen:
     late: int = 0
     failed: int = 0
     """Any other answer, or none."""
+    unsent: int = 0
+    """All connections still waited for their answers; part of `offered`."""
 
 
 class _Connection(asyncio.Protocol):
@@ -97,6 +102,10 @@ class _Connection(asyncio.Protocol):
         self._stream.lost(self, asked=self._due is not None)
         self._due = None
 
+    @property
+    def asked(self) -> bool:
+        return self._due is not None
+
     def close(self) -> None:
         if self._transport is not None:
             self._transport.abort()
@@ -116,15 +125,29 @@ class _Stream:
         self._sent = 0
         self._began = 0.0
         self._ended = False
+        self._closing = False
+
+    async def connected(self) -> None:
+        """Wait for all connections, but not for ever."""
+        end = time.monotonic() + _CONNECTED_WITHIN
+        while len(self._open) < self._kind.connections and time.monotonic() < end:
+            self._connect()
+            await asyncio.sleep(_STEP)
 
     async def run(self, end: asyncio.Event) -> None:
+        """Ask until the end, then wait for what is under way."""
         self._began = time.monotonic()
         while not end.is_set():
             self._connect()
             self._send_due()
             await asyncio.sleep(_STEP)
         self._ended = True
+        last = time.monotonic() + self._kind.deadline
+        while len(self._free) < len(self._open) and time.monotonic() < last:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(_STEP)
+        self._closing = True
         for connection in tuple(self._open):
+            self.seen.failed += connection.asked
             connection.close()
 
     def _send_due(self) -> None:
@@ -138,9 +161,9 @@ class _Stream:
             self._sent += 1
             if self._free:
                 self._ask(self._began + self._sent / self._kind.rate)
-            else:  # every connection still waits for its answer
+            else:
                 self.seen.offered += 1
-                self.seen.failed += 1
+                self.seen.unsent += 1
 
     def _ask(self, due: float) -> None:
         self.seen.offered += 1
@@ -163,7 +186,7 @@ class _Stream:
             self._ask(now)
 
     def lost(self, connection: _Connection, *, asked: bool) -> None:
-        self.seen.failed += asked and not self._ended
+        self.seen.failed += asked and not self._closing
         self._open.discard(connection)
         if connection in self._free:
             self._free.remove(connection)
@@ -185,24 +208,28 @@ class _Stream:
         self._free.append(connection)
 
 
-async def flood(port: int, kinds: Sequence[Kind], seconds: float) -> Mapping[str, Seen]:
+async def flood(port: int, kinds: Sequence[Kind], seconds: float) -> Mapping[str, Any]:
     """Ask for `seconds`, or until SIGTERM."""
     end = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, end.set)
-    loop.call_later(seconds, end.set)
     streams = {kind.name: _Stream(kind, port) for kind in kinds}
-    await asyncio.gather(*(stream.run(end) for stream in streams.values()))
-    return {name: stream.seen for name, stream in streams.items()}
+    await asyncio.gather(*(stream.connected() for stream in streams.values()))
+    loop.call_later(seconds, end.set)
+    began, spent = time.monotonic(), time.process_time()
+    asking = [asyncio.ensure_future(stream.run(end)) for stream in streams.values()]
+    await end.wait()
+    lasted = time.monotonic() - began
+    busy = (time.process_time() - spent) / lasted
+    await asyncio.gather(*asking)
+    return {"seconds": lasted, "busy": busy, "kinds": {name: asdict(stream.seen) for name, stream in streams.items()}}
 
 
 def main() -> None:
     """Read the plan, carry it out, say what became of it."""
     plan: dict[str, Any] = json.load(sys.stdin)
     kinds = [Kind(**kind) for kind in plan["kinds"]]
-    began = time.monotonic()
-    seen = asyncio.run(flood(plan["port"], kinds, plan["seconds"]))
-    json.dump({"seconds": time.monotonic() - began, "kinds": {n: asdict(s) for n, s in seen.items()}}, sys.stdout)
+    json.dump(asyncio.run(flood(plan["port"], kinds, plan["seconds"])), sys.stdout)
 
 
 if __name__ == "__main__":

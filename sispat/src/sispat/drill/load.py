@@ -16,8 +16,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import httpx2
+import psutil
 
 from esteio.drill import Ledger, Route, WrongAnswer
+from sispat.drill import cores
 from sispat.drill.outside import STREET, AlertReceiver, FakeViacep
 from sispat.drill.service import DrilledService
 
@@ -59,6 +61,7 @@ class City:
         self.kept: dict[str, Any] = {}
         """What a fault has to remember until it is healed."""
         self._alerts = alerts
+        self._divided = False
 
     async def __aenter__(self) -> Self:
         limits = httpx2.Limits(max_connections=100, max_keepalive_connections=4, keepalive_expiry=60)
@@ -72,6 +75,7 @@ class City:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._unite()  # what is started after us begins where we are
         for person in self._people:
             await person.aclose()
         await self._probe.aclose()
@@ -182,12 +186,25 @@ class City:
 
     # -- what a run needs to be fair
 
+    def divide(self) -> None:
+        """Give the drill and what it starts a core of its own, until the next run (`drill.cores`)."""
+        self._divided = cores.divide(self._processes())
+
+    def _unite(self) -> None:
+        if self._divided:
+            self._divided = False
+            cores.unite(self._processes())
+
+    def _processes(self) -> list[psutil.Process]:
+        return [*self.service.processes(), *psutil.Process().children(recursive=True)]
+
     async def whole(self) -> None:
         """Wait until nothing of the fault before is left: all workers ready, and five seconds at most for a "well".
 
         The load goes on meanwhile, so that both workers have their connections again.
         """
         self.kept.pop("about", None)
+        self._unite()
         await self.service.until_ready()
         end = time.monotonic() + 5
         while await self.unwell() and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells

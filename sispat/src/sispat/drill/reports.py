@@ -68,7 +68,8 @@ class Reports:
         self.runs.append(run)
         typer.echo(_line(run))
         if run.facts:
-            typer.echo(f"{'':<22}" + ", ".join(f"{name} {value:g}" for name, value in run.facts.items()))
+            facts = run.facts | ({} if run.after_heal is None else {"after_heal_s": round(run.after_heal, 2)})
+            typer.echo(f"{'':<22}" + ", ".join(f"{name} {value:g}" for name, value in facts.items()))
 
     def exit_code(self) -> int:
         """0 where everything was valid and nothing planned lost anything."""

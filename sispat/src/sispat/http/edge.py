@@ -24,7 +24,7 @@ from sispat.http.language import set_language
 from sispat.kernel.files import Format
 from sispat.kernel.i18n import SOURCE, Language, _
 
-__all__ = ["COMPRESSED", "Edge", "Gzip", "allowed_methods"]
+__all__ = ["COMPRESSED", "Edge", "Gzip", "allowed_methods", "completed"]
 
 _logger = logging.getLogger("sispat.http")
 _HEADERS = [(name.lower().encode(), value.encode()) for name, value in EVERY_ANSWER.items()]
@@ -105,7 +105,7 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            message["headers"] = self._completed(message.get("headers", ()))
+            message["headers"] = completed(message.get("headers", ()), hsts=self._hsts)
         elif self.head and message["type"] == "http.response.body":
             if self._ended:
                 return
@@ -113,13 +113,15 @@ class _Answer:
             message = {"type": "http.response.body", "body": b"", "more_body": False}
         await self._send(message)
 
-    def _completed(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        said = list(headers)
-        names = {name for name, _ in said}
-        said += _HEADERS if names.isdisjoint(_NAMES) else [header for header in _HEADERS if header[0] not in names]
-        if self._hsts:
-            said.append(_HSTS)
-        return said
+
+def completed(headers: Iterable[tuple[bytes, bytes]], *, hsts: bool) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer, with what every answer has."""
+    said = list(headers)
+    names = {name for name, _ in said}
+    said += _HEADERS if names.isdisjoint(_NAMES) else [header for header in _HEADERS if header[0] not in names]
+    if hsts:
+        said.append(_HSTS)
+    return said
 
 
 COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(each.media_type for each in Format))

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from esteio import EsteioError
 from esteio.limit.headers import PROBLEM_TYPE, problem
@@ -31,7 +32,7 @@ from sispat.kernel.inputs import invalid_fields
 from sispat.kernel.pdf import PdfBusy, PdfFailed
 from sispat.kernel.sealing import Unopened
 
-__all__ = ["Problem", "limit_problem", "problem_of", "problem_response"]
+__all__ = ["Problem", "is_for_programs", "limit_problem", "problem_of", "problem_response"]
 
 _logger = logging.getLogger("sispat.erros")
 # An outage of the database hits every request: the log counts them instead of a line for each.
@@ -233,6 +234,12 @@ def _maintenance(error: UnderMaintenance) -> Problem:
         extras={"since": error.since, "until": error.until, "reason": error.reason},
         headers={"Retry-After": str(error.wait)},
     )  # fmt: skip
+
+
+def is_for_programs(scope: Scope) -> bool:
+    """Whether who asks there is told of problems as JSON, and not by a page."""
+    path: str = scope["path"]
+    return path.startswith(("/api", "/metrics"))
 
 
 def problem_response(request: Request, found: Problem) -> Response:

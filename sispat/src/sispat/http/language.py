@@ -14,7 +14,7 @@ from esteio.limit.headers import language as preferred
 from sispat.kernel import i18n
 from sispat.kernel.i18n import Language, is_language
 
-__all__ = ["LANGUAGE_COOKIE", "set_language"]
+__all__ = ["LANGUAGE_COOKIE", "language_of", "set_language"]
 
 LANGUAGE_COOKIE = "sispat_idioma"
 _LONGEST = 4096  # bytes of a header that is looked at
@@ -22,10 +22,11 @@ _LONGEST = 4096  # bytes of a header that is looked at
 
 def set_language(scope: Scope, default: Language) -> None:
     """Set the language of this context, which nobody looks for until a text is shown."""
-    i18n.use(partial(_of, scope["headers"], default))
+    i18n.use(partial(language_of, scope["headers"], default))
 
 
-def _of(headers: list[tuple[bytes, bytes]], default: Language) -> Language:
+def language_of(headers: list[tuple[bytes, bytes]], default: Language) -> Language:
+    """What the headers of a request ask for."""
     accepted = b""
     for name, value in headers:
         if name == b"cookie" and (chosen := _chosen(value)) is not None:

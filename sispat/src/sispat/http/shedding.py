@@ -3,7 +3,8 @@
 Promises: health and static files are always answered. Then come administrators, what people who are signed in save, what
 they read, who is about to sign in, exports, and last whoever is nobody. Who a session belongs to is what this process
 found a moment ago (`http.known_sessions`): no request waits for the database to be told how much it matters, and a made-up
-token buys no more than the form for signing in.
+token buys no more than the form for signing in. Reads of the two least levels are refused by the server itself, by their head
+(`by_head`); what somebody may have typed never is.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from esteio.web.shedding import Admission, Level
 from sispat.http.cookies import DEVICES
 from sispat.http.errors import Problem
 from sispat.http.service import Service
-from sispat.http.session import credentials_of
+from sispat.http.session import COOKIE, credentials_of
 from sispat.http.slices import Site
 from sispat.kernel.devices import looks_right
 from sispat.kernel.errors import NotAuthenticated
 from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Papel
 
-__all__ = ["OVERLOADED", "STRANGER", "PoolDelay", "admission", "overload_problem", "priorities"]
+__all__ = ["OVERLOADED", "STRANGER", "PoolDelay", "admission", "by_head", "overload_problem", "priorities"]
 
 OVERLOADED = "sobrecarga"
 STRANGER = "anonymous"
@@ -74,6 +75,25 @@ def priorities(service: Service, site: Site, trusted: Callable[[Scope], bool]) -
         return _EXPORT if path in site.reports else _READ
 
     return place
+
+
+def by_head(place: Callable[[Scope], int | None]) -> Callable[[Scope], int | None]:
+    """`place` for those whom the server itself may refuse: reads of strangers, and exports."""
+
+    def early(scope: Scope) -> int | None:
+        if scope["method"] not in ("GET", "HEAD"):
+            return None
+        found = place(scope)
+        if found == _EXPORT or (found == _ANONYMOUS and not _may_be_signed_in(scope)):
+            return found
+        return None
+
+    return early
+
+
+def _may_be_signed_in(scope: Scope) -> bool:
+    """Behind TLS the cookie has another name, and the server has not yet looked at what its proxy says of that."""
+    return any(name == b"cookie" and COOKIE.encode() in value for name, value in scope["headers"])
 
 
 def _of_nobody(scope: Scope, path: str, trusted: Callable[[Scope], bool]) -> int:

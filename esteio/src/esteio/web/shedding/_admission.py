@@ -3,11 +3,11 @@
 Promises: what runs is at most the limit, of which a level fills its share at most, so that a more important request finds
 room however many less important ones there are. Levels with half of the limit or less are refused at once while the event
 loop is late although the limit is near its minimum, and `interval` seconds longer: a share of places is no share of the
-processor. Who waits is served by
-importance, and within a level in order of arrival; where the queue of a level has not been empty for `interval` seconds,
-the newest first, because whoever waited long has given up or will (CoDel, RFC 8289, and adaptive LIFO: Maurer, "Fail at
-Scale", ACM Queue 13(8), 2015). Nobody waits longer than the patience of the level; at most `max_waiting` wait, and a
-newcomer takes the place of the oldest of the least important.
+processor; and while their own queue or a more important one has not been empty for `interval` seconds, because waiting
+would cost more than being told. Who waits is served by importance, and within a level in order of arrival; where the queue
+of a level has not been empty for `interval` seconds, the newest first, because whoever waited long has given up or will
+(CoDel, RFC 8289, and adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015). Nobody waits longer than the patience
+of the level; at most `max_waiting` wait, and a newcomer takes the place of the oldest of the least important.
 
 The limit follows the delay that the process itself causes - how late its event loop is - and not how long requests take:
 a request that waits for somebody else costs nothing here. It shrinks by a tenth at each tick with more than `target`
@@ -163,7 +163,7 @@ class Admission:
     def enter(self, level: int, now: float) -> Entry:
         """A request of the level with this place in `levels`; it runs, waits or is refused."""
         entry = Entry(level, now, Turn.WAITS)
-        if self.levels[level].share <= _LESSER and now - self._late_at < self.limits.interval:
+        if self._does_without(level, now):
             return self._refused(entry)
         if self.running < self._room[level] and not any(self._queues[level:]):
             self._stands_since[level] = math.inf
@@ -174,6 +174,19 @@ class Admission:
         self._stands_since[level] = min(self._stands_since[level], now)
         self._queues[level].append(entry)
         return entry
+
+    def presses(self, now: float) -> bool:
+        """Whether anybody could be refused at once now; cheap, and asked for every request."""
+        return now - self._late_at < self.limits.interval or any(self._queues)
+
+    def turns_away(self, level: int, now: float) -> bool:
+        """Whether a request of this level, which has no entry yet, is refused at once; counted then."""
+        if not self._does_without(level, now):
+            full = self.waiting >= self.limits.max_waiting
+            if not full or any(self._queues[: level + 1]):
+                return False
+        self.counts[level].refused += 1
+        return True
 
     def leave(self, entry: Entry, now: float) -> None:
         """A request has ended, or whoever waited has gone."""
@@ -191,6 +204,15 @@ class Admission:
             while queue and now - queue[0].since > level.patience:
                 self._refused(queue.popleft())
         self._serve(now)
+
+    def _does_without(self, level: int, now: float) -> bool:
+        """Whether it is a lesser level, and there is no time for those."""
+        if self.levels[level].share > _LESSER:
+            return False
+        return now - self._late_at < self.limits.interval or any(
+            self._queues[each] and now - self._stands_since[each] > self.limits.interval
+            for each in range(level, len(self.levels))
+        )
 
     def _serve(self, now: float) -> None:
         """Those whose turn has come, the most important first."""

@@ -2,7 +2,11 @@
 
 A kind of request is asked for by itself first, as fast as it is answered: what the service can do of it beside the drill's
 own load. Then all kinds come at once, each at a multiple of that: people's lists at once what the service can do,
-exports and strangers at nine times together. What people get is compared with what it can do.
+exports and strangers at nine times together. What people get is compared with what it can do, as the mean of one look
+before the overload and one after it: a machine that has become slower or faster meanwhile has done so for both.
+
+From the first look to the last, whoever asks - the overload and the drill itself - has a core of its own, and the service
+the others (`drill.cores`).
 """
 
 from __future__ import annotations
@@ -65,14 +69,14 @@ async def _said(process: Process) -> dict[str, Any]:
 
 
 async def _measure_capacity(city: City) -> None:
-    """What the service can do of each kind, requests a second; once for each drill."""
-    if "capacity" in city.kept:
-        return
-    capacity = {}
-    for kind, connections in _ASKING.items():
-        told = await _said(await _flood(city, {kind: (0.0, connections)}, _MEASURED_FOR))
-        capacity[kind] = told["kinds"][kind]["good"] / told["seconds"]
-    city.kept["capacity"] = capacity
+    """What the service can do of each kind, requests a second."""
+    city.divide()
+    city.kept["capacity"] = {kind: await _capacity(city, kind) for kind in _SHARES}
+
+
+async def _capacity(city: City, kind: str) -> float:
+    told = await _said(await _flood(city, {kind: (0.0, _ASKING[kind])}, _MEASURED_FOR))
+    return float(told["kinds"][kind]["good"] / told["seconds"])
 
 
 async def _begin(city: City) -> None:
@@ -89,21 +93,25 @@ async def _end(city: City) -> None:
     process: Process = city.kept["flood"]
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-        city.kept["flooded"] = await _said(process)
+            process.send_signal(signal.SIGTERM)  # the end of it; what is under way is waited for later
 
 
 async def _figures(city: City) -> Mapping[str, float]:
-    capacity, told = city.kept["capacity"], city.kept["flooded"]
-    people = told["kinds"]["people"]
+    told, before = await _said(city.kept["flood"]), city.kept["capacity"]["people"]
+    people, seconds = told["kinds"]["people"], told["seconds"]
+    after = await _capacity(city, "people")
+    capacity = (before + after) / 2
     return {
-        "capacity_per_s": round(capacity["people"], 1),
-        "offered_per_s": round(sum(each["offered"] for each in told["kinds"].values()) / told["seconds"], 1),
-        "goodput_share": round(people["good"] / told["seconds"] / capacity["people"], 3),
+        "capacity_per_s": round(capacity, 1),
+        "capacity_after_share": round(after / before, 3),
+        "offered_per_s": round(sum(each["offered"] for each in told["kinds"].values()) / seconds, 1),
+        "sent_per_s": round(sum(each["offered"] - each["unsent"] for each in told["kinds"].values()) / seconds, 1),
+        "goodput_share": round(people["good"] / seconds / capacity, 3),
+        "generator_busy": round(told["busy"], 3),
         **{f"{kind}_refused": seen["refused"] for kind, seen in told["kinds"].items()},
         **{f"{kind}_good": seen["good"] for kind, seen in told["kinds"].items()},
         "people_late": people["late"],
-        "people_failed": people["failed"],
+        "people_failed": people["failed"] + people["unsent"],
     }
 
 
