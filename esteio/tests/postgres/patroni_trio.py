@@ -37,14 +37,6 @@ _PARAMETERS = {
 }
 
 
-def etcd() -> Path | None:
-    """The etcd program: Debian's, installed or unpacked by `.ci/debian`."""
-    for place in (shutil.which("etcd"), Path(sys.prefix) / "debian/usr/bin/etcd"):
-        if place and Path(place).exists():
-            return Path(place)
-    return None
-
-
 class Node:
     """One server with its Patroni."""
 

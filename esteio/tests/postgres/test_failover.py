@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -14,7 +14,7 @@ import pytest
 from flavours import BOTH
 from patience import until
 
-from esteio.postgres import Connection, Database, Dsn, FailedOver, Role
+from esteio.postgres import Connection, Database, DatabaseUnavailable, Dsn, FailedOver, Role
 from esteio.testing import FlakyProxy, recorded_events
 from esteio.testing.load import Load
 from esteio.testing.postgres import PostgresServer
@@ -247,6 +247,32 @@ async def test_reads_fall_back_to_the_primary_when_the_replica_dies(pair: Pair, 
         await asyncio.sleep(1.0)
     assert load.failures == []
     assert await database.run(where, read_only=True) == address(old)
+
+
+@BOTH
+async def test_while_no_primary_can_be_had_who_may_read_old_rows_is_answered_by_a_replica(
+    pair: Pair, flavour: Any
+) -> None:
+    old, new = pair
+    async with flavour(url(*pair)) as database:
+
+        async def asked() -> str:
+            async with database.connection(even_stale=True) as conn:
+                await conn.execute("SELECT count(*) FROM written")
+                return await where(conn)
+
+        await until(lambda: any(report.usable for report in database.replicas()))
+        assert await asked() == address(old), "the primary, as long as there is one"
+        old.kill()
+        with suppress(DatabaseUnavailable):  # its connection broke under it; nobody repeats a block
+            await asked()
+        assert [await asked() for _ in range(3)] == [address(new)] * 3
+        with pytest.raises(DatabaseUnavailable):
+            async with database.connection(0.5):
+                pass
+        new.promote()
+        assert await write(database, 1) == address(new)
+        assert await asked() == address(new), "the primary again"
 
 
 @BOTH

@@ -12,9 +12,10 @@ from typing import Any
 import psycopg
 import pytest
 from flavours import InThreads
-from patroni_trio import Node, Trio, etcd
+from patroni_trio import Node, Trio
 
 from esteio.postgres import CommitUnknown, Database, Role
+from esteio.testing.cluster import etcd
 
 _WRITERS = 6  # of each flavour
 _READERS = 3

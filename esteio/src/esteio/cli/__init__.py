@@ -1,4 +1,5 @@
-"""The commands `esteio serve`, `doctor` and, as groups, `backup`, `maintenance`, `metrics`, `watch`; `python -m esteio` too.
+"""The commands `esteio serve`, `doctor` and the groups `backup`, `cluster`, `maintenance`, `metrics`, `watch`; also
+`python -m esteio`.
 
 Promises: exit code 0 when it was done, 1 when it was not, 2 when the command line itself is wrong, 130 and 143 when it
 was interrupted. What went wrong is one block on stderr, without a traceback. A password is never an argument.

@@ -45,6 +45,7 @@ class Connection(SocketWait, PooledConnectionMixin, psycopg.AsyncConnection[Any]
         super().__init__(pgconn, row_factory)
         self.cursor_factory = Cursor
         self.server_cursor_factory = ServerCursor
+        self.heed_notices()
 
     async def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:  # noqa: ARG002 - psycopg's signature
         """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""

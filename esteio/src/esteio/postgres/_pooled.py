@@ -14,11 +14,13 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from psycopg import BaseConnection, OperationalError
-from psycopg.pq import ConnStatus, TransactionStatus
+from psycopg.pq import ConnStatus, DiagnosticField, TransactionStatus
 
 from esteio.postgres._deadline import deadline_passed
 from esteio.postgres._hosts import Host, Role, role_of
@@ -29,6 +31,8 @@ from esteio.postgres._restore import REPORTED, ClientState, changes_session, rep
 from esteio.postgres._watch import Watch
 
 if TYPE_CHECKING:
+    from psycopg.pq.abc import PGresult
+
     from esteio.policy import DeadlineExceeded
 
 __all__ = ["PooledConnectionMixin"]
@@ -78,6 +82,8 @@ class PooledConnectionMixin(BaseConnection[Any]):
 
     Statements of psycopg's cursors set it; who sends commands through `pgconn` says so here.
     """
+    unreplicated: bool = False
+    """Whether its server said that it stopped waiting for a synchronous standby; it acknowledges that COMMIT all the same."""
     _watched: Any = None
     _announced: bool = False
     _moved: bool = True  # whether the server reported anything since `remember`, as far as looked at
@@ -89,6 +95,11 @@ class PooledConnectionMixin(BaseConnection[Any]):
             self.lost_to.append((self.pid, self.borrowed_at, self.borrower))
             self._pool = None  # psycopg then does not warn as well; its socket is closed with `pgconn`
         super().__del__()
+
+    def heed_notices(self) -> None:
+        """From now on note what the server says of a COMMIT that no standby has confirmed."""
+        # Weak as in psycopg, whose own handler follows: a cycle would keep a lost connection from being closed.
+        self.pgconn.notice_handler = partial(_noticed, ref[BaseConnection[Any]](self))
 
     def announce(self, sql: str) -> None:
         """A cursor of ours is about to send `sql`."""
@@ -167,6 +178,17 @@ class PooledConnectionMixin(BaseConnection[Any]):
     def late(self) -> DeadlineExceeded:
         """The error of a borrower whose deadline has passed."""
         return deadline_passed(None if self.watch is None else self.watch.name)
+
+
+def _noticed(connection: ref[BaseConnection[Any]], notice: PGresult) -> None:
+    # By the function that says it (syncrep.c): its SQLSTATE is that of every warning, and its words are translated.
+    found = connection()
+    if (
+        isinstance(found, PooledConnectionMixin)
+        and notice.error_field(DiagnosticField.SOURCE_FUNCTION) == b"SyncRepWaitForLSN"
+    ):
+        found.unreplicated = True
+    BaseConnection._notice_handler(connection, notice)  # noqa: SLF001 - what psycopg has there
 
 
 if sys.platform == "win32":

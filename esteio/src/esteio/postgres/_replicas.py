@@ -120,11 +120,20 @@ class Replicas:
                 return None
             usable = self.replication.usable(token, self._clock.monotonic())
         pools = [pool for host, pool in self._pools.items() if host.address in usable]
+        return await self._of_one(pools, _ACQUIRE_SECONDS)
+
+    async def acquire_stale(self, timeout: float) -> tuple[Pool, Connection] | None:
+        """A connection to a replica that answers, however far behind it is, and its pool; None where there is none."""
+        with self._lock:
+            there = self.replication.answering(self._clock.monotonic())
+        return await self._of_one([pool for host, pool in self._pools.items() if host.address in there], timeout)
+
+    async def _of_one(self, pools: list[Pool], timeout: float) -> tuple[Pool, Connection] | None:
         if not pools:
             return None
         pool = min(pools, key=lambda pool: (pool.in_use, random()))  # noqa: S311 - a fair choice
         try:
-            return pool, await pool.acquire(_ACQUIRE_SECONDS)
+            return pool, await pool.acquire(timeout)
         except (DatabaseUnavailable, PoolExhausted):
             return None
 

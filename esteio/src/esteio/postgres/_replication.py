@@ -91,6 +91,10 @@ class Replication:
         found = [address for address in self._replayed if self._within(address, token, now)]
         return sorted(found, key=lambda address: -self._replayed[address][0])
 
+    def answering(self, now: float) -> list[str]:
+        """The replicas that were measured lately, however far they are behind."""
+        return [each for each, (_, measured) in self._replayed.items() if now - measured <= self._bound.freshness]
+
     def report(self, now: float) -> tuple[ReplicaReport, ...]:
         """Each measured replica."""
         return tuple(

@@ -62,6 +62,7 @@ async def statement(
                 raise
         else:
             pool.release(conn)
+            core.require_replicated(conn)
             if not read_only:
                 core.wrote(None)
             return result

@@ -40,7 +40,9 @@ from esteio.postgres._pool import Pool
 from esteio.postgres._psycopg import WaitTimeout
 from esteio.postgres._resolution import Resolver
 
-__all__ = ["Transaction"]
+__all__ = ["UNREPLICATED", "Transaction"]
+
+UNREPLICATED = "the wait for its synchronous standby was cancelled: it is done, and lost if that server is lost now"
 
 _ROLLBACK_SECONDS = 2.0
 
@@ -137,9 +139,12 @@ class Transaction:
             self.conn.drop()
             self._release()
             raise
+        unreplicated, self.conn.unreplicated = self.conn.unreplicated, False
+        self._release()
+        if unreplicated:
+            raise CommitUnknown(self._resolver.name, None if self.ticket is None else self.ticket.xid, UNREPLICATED)
         self.outcome = Outcome.COMMITTED
         self.lsn = location_in(results)
-        self._release()
 
     async def _answer_to(self, commit: bytes) -> list[PGresult]:
         """Send COMMIT and wait for its answer, a little longer than the caller's deadline or its interruption.
@@ -174,7 +179,8 @@ class Transaction:
             if server_refused(error):
                 self.outcome = Outcome.ABORTED
         else:
-            self.outcome = Outcome.COMMITTED
+            if not self.conn.unreplicated:
+                self.outcome = Outcome.COMMITTED
 
     def _refuse_hanging(self, command: str, seconds: float, error: psycopg.Error) -> None:
         """If the pool has cut the connection because nothing came, say so: the server hangs, for others as well."""

@@ -95,13 +95,13 @@ class ServiceDatabase(Database):
         await super().close(timeout)
 
     def connection(
-        self, timeout: float | None = None, *, read_only: bool = False
+        self, timeout: float | None = None, *, read_only: bool = False, even_stale: bool = False
     ) -> AbstractAsyncContextManager[_Connection]:
         """As `Database.connection`; of the reserve for who may use it, while all others are in use."""
         reserve = self._reserve_now()
         if reserve is not None:
-            return reserve.connection(timeout, read_only=read_only)
-        return super().connection(timeout, read_only=read_only)
+            return reserve.connection(timeout, read_only=read_only, even_stale=even_stale)
+        return super().connection(timeout, read_only=read_only, even_stale=even_stale)
 
     def transaction(
         self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None

@@ -17,15 +17,16 @@ __all__ = ["Borrowed", "InTransaction"]
 class Borrowed:
     """A block with a connection; a class because that is half the cost of a generator."""
 
-    __slots__ = ("_conn", "_core", "_pool", "_read_only", "_timeout")
+    __slots__ = ("_conn", "_core", "_even_stale", "_pool", "_read_only", "_timeout")
 
-    def __init__(self, core: Core, timeout: float | None, read_only: bool) -> None:
+    def __init__(self, core: Core, timeout: float | None, read_only: bool, even_stale: bool = False) -> None:
         self._core = core
         self._timeout = timeout
         self._read_only = read_only
+        self._even_stale = even_stale
 
     def __enter__(self) -> SyncConnection:
-        self._pool, self._conn = self._core.borrow(self._read_only, self._timeout)
+        self._pool, self._conn = self._core.borrow(self._read_only, self._timeout, self._even_stale)
         return self._conn
 
     def __exit__(
@@ -35,6 +36,7 @@ class Borrowed:
             self._core.wrote(None)
         if error is None:
             self._pool.release(self._conn)
+            self._core.require_replicated(self._conn)
             return
         what = self._core.ended(self._pool, self._conn, error)
         self._core.raise_translated(error, what)

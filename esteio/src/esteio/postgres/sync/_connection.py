@@ -46,6 +46,7 @@ class SyncConnection(SocketWait, PooledConnectionMixin, psycopg.Connection[Any])
         super().__init__(pgconn, row_factory)
         self.cursor_factory = SyncCursor
         self.server_cursor_factory = SyncServerCursor
+        self.heed_notices()
 
     def wait(self, gen: PQGen[_Result], interval: float = _INTERVAL, timeout: float | None = None) -> _Result:  # noqa: ARG002 - psycopg's signature
         """Drive a driver's operation to its end; DeadlineExceeded when the caller's deadline comes first."""

@@ -10,18 +10,26 @@ from psycopg.errors import ReadOnlySqlTransaction
 
 from esteio import events
 from esteio.policy._scope import OPEN_END, SCOPE
+from esteio.policy._test_switches import pause
 from esteio.postgres._attempts import ErrorKind, classify
 from esteio.postgres._causality import CURRENT
 from esteio.postgres._commands import Mode
 from esteio.postgres._deadline import deadline_passed, time_left
-from esteio.postgres._errors import DatabaseUnavailable, PoolExhausted, first_line, is_connection_loss, translate
+from esteio.postgres._errors import (
+    CommitUnknown,
+    DatabaseUnavailable,
+    PoolExhausted,
+    first_line,
+    is_connection_loss,
+    translate,
+)
 from esteio.postgres._events import TransactionRetried
 from esteio.postgres.sync._concurrency import Lock
 from esteio.postgres.sync._connection import SyncConnection
 from esteio.postgres.sync._pool import Pool
 from esteio.postgres.sync._replicas import Replicas
 from esteio.postgres.sync._resolution import Resolver
-from esteio.postgres.sync._transaction import Transaction
+from esteio.postgres.sync._transaction import UNREPLICATED, Transaction
 
 if TYPE_CHECKING:
     from esteio.clock import Clock
@@ -32,6 +40,9 @@ __all__ = ["HUNG_SECONDS", "Core"]
 
 HUNG_SECONDS = 1.0
 """What a server may take beyond its own statement_timeout before it is taken to hang."""
+_AWAY_AFTER = 0.25
+_STALE_SECONDS = 2.0
+_PAUSE = 0.1
 
 
 class Core:
@@ -61,8 +72,10 @@ class Core:
         self.retried = 0
         self._lock = Lock()  # of the counter
 
-    def borrow(self, read_only: bool, timeout: float | None) -> tuple[Pool, SyncConnection]:
+    def borrow(self, read_only: bool, timeout: float | None, even_stale: bool = False) -> tuple[Pool, SyncConnection]:
         """A connection, and the pool it has to go back to; within `timeout` seconds (None: pool_timeout).
+
+        With `even_stale` a replica, however far behind, takes the place of a primary that is away.
 
         DeadlineExceeded when the caller's deadline has passed, or ends the wait while all connections are in use.
         """
@@ -75,11 +88,30 @@ class Core:
             if found is not None:
                 return found
         try:
+            if even_stale and self.replicas.exist:
+                return self._borrow_even_stale(left)
             return self.pool, self.pool.acquire(left)
         except PoolExhausted as error:
             if left < allowed and error.waited:
                 raise deadline_passed(self.name) from error  # not the pool's limit ended the wait
             raise
+
+    def _borrow_even_stale(self, left: float) -> tuple[Pool, SyncConnection]:
+        ends = self.clock.monotonic() + left
+        while True:
+            try:
+                return self.pool, self.pool.acquire(left, away_after=_AWAY_AFTER)
+            except (DatabaseUnavailable, PoolExhausted) as error:
+                if isinstance(error, PoolExhausted) and error.size:
+                    raise  # all are in use: the primary is there
+                found = self.replicas.acquire_stale(min(max(left, 0.0), _STALE_SECONDS))
+                if found is not None:
+                    return found
+                left = ends - self.clock.monotonic()
+                if left <= 0:
+                    raise
+            pause(self.clock, min(left, _PAUSE))
+            left = max(0.0, ends - self.clock.monotonic())
 
     def transact(self, mode: Mode, timeout: float | None) -> Transaction:
         """A transaction that can begin."""
@@ -102,6 +134,12 @@ class Core:
         session = CURRENT.get()
         if session is not None and (work is None or work.ticket is not None):
             session.wrote(None if work is None else work.lsn, self.clock.monotonic())
+
+    def require_replicated(self, conn: SyncConnection) -> None:
+        """CommitUnknown where the server has committed on `conn` and no standby has confirmed it, as it should have."""
+        if conn.unreplicated:
+            conn.unreplicated = False
+            raise CommitUnknown(self.name, None, UNREPLICATED)
 
     def ended(self, pool: Pool, conn: SyncConnection, error: BaseException) -> ErrorKind:
         """Give `conn` back after work that ended in `error`; what that says about its server."""

@@ -212,14 +212,15 @@ class SyncDatabase:
         self.close()
 
     def connection(
-        self, timeout: float | None = None, *, read_only: bool = False
+        self, timeout: float | None = None, *, read_only: bool = False, even_stale: bool = False
     ) -> AbstractContextManager[SyncConnection]:
         """A block with an autocommit connection, waited for at most `timeout` seconds (None: pool_timeout).
 
         `with conn.pipeline():` inside it sends statements in batches. With `read_only` it may be one
-        to a replica.
+        to a replica. With `even_stale` it is one to the primary, and while that is away one to a replica, however far
+        that is behind: for reads that are better answered late than not at all.
         """
-        return Borrowed(self.core, timeout, read_only)
+        return Borrowed(self.core, timeout, read_only, even_stale)
 
     def transaction(
         self, timeout: float | None = None, *, read_only: bool = False, isolation: IsolationLevel | None = None

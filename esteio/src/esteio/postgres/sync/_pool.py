@@ -29,7 +29,7 @@ from esteio.postgres._errors import DatabaseUnavailable, copy_error, first_line
 from esteio.postgres._leaks import Leaks
 from esteio.postgres._limits import PoolLimits
 from esteio.postgres._stats import PoolStats
-from esteio.postgres.sync._concurrency import Signal
+from esteio.postgres.sync._concurrency import Gate, Signal
 from esteio.postgres.sync._connection import SyncConnection
 from esteio.postgres.sync._connectors import Connectors, Source
 from esteio.postgres.sync._guarded import Guarded
@@ -162,10 +162,12 @@ class Pool:
 
     # Handing out and taking back
 
-    def acquire(self, timeout: float | None = None) -> SyncConnection:
+    def acquire(self, timeout: float | None = None, *, away_after: float | None = None) -> SyncConnection:
         """A connection, within `timeout` seconds (the pool's own when None).
 
-        DatabaseUnavailable when the server is away or the pool not open; PoolExhausted when all are in use.
+        DatabaseUnavailable when the server is away or the pool not open; PoolExhausted when all are in use. With
+        `away_after` one of them is raised as soon as for that many seconds there was no connection at all, in use or not:
+        who would rather go elsewhere than wait for a server that is gone.
         """
         guarded = self._guarded
         wait = guarded.limits.timeout if timeout is None else timeout
@@ -173,17 +175,17 @@ class Pool:
         with guarded.lock:
             conn = guarded.state.take(now) if guarded.state.idle else None
             if conn is None:
-                waiter = self._enter_queue(now)
+                waiter = self._enter_queue(now, impatient=away_after is not None)
             elif idled := now - conn.idle_since > self._ping_after:
                 pass
             else:
                 self._immediate += 1
         if conn is None:
-            conn = self._wait(waiter, wait)
+            conn = self._wait(waiter, wait, away_after)
         elif idled:
             conn = self._first_that_answers(conn, wait)
             if conn is None:  # then there is none idle
-                return self.acquire(max(0.0, wait - (self._now() - now)))
+                return self.acquire(max(0.0, wait - (self._now() - now)), away_after=away_after)
             with guarded.lock:
                 self._immediate += 1
         if self._leaks is not None:
@@ -233,7 +235,7 @@ class Pool:
 
     # Waiting in the queue
 
-    def _enter_queue(self, now: float) -> Waiter:
+    def _enter_queue(self, now: float, *, impatient: bool) -> Waiter:
         """A place in the queue; the error of a caller for whom waiting makes no sense. With the lock held."""
         guarded = self._guarded
         if guarded.closed:
@@ -242,6 +244,8 @@ class Pool:
             hopeless = self._source.refusal()
             if hopeless is not None:
                 raise copy_error(hopeless)
+        if impatient and guarded.down_since is not None and not guarded.state.size:
+            raise guarded.in_vain(0.0)
         if guarded.queue.is_full:
             guarded.queue.rejected += 1
             raise guarded.in_vain(0.0)
@@ -250,10 +254,13 @@ class Pool:
             self._connectors.grow()
         return waiter
 
-    def _wait(self, waiter: Waiter, timeout: float) -> SyncConnection:
+    def _wait(self, waiter: Waiter, timeout: float, away_after: float | None) -> SyncConnection:
         guarded = self._guarded
         try:
-            waiter.gate.wait(timeout)
+            if away_after is None:
+                waiter.gate.wait(timeout)
+            else:
+                self._wait_while_connected(waiter, timeout, away_after)
         except BaseException:
             with guarded.lock:
                 guarded.queue.leave(waiter)
@@ -268,6 +275,18 @@ class Pool:
             return waiter.conn
         assert waiter.error is not None
         raise waiter.error
+
+    def _wait_while_connected(self, waiter: Waiter, timeout: float, away_after: float) -> None:
+        """Return as its gate does, or when there is no connection left that could come back to this caller."""
+        guarded = self._guarded
+        while timeout > away_after:
+            waiter.gate.wait(away_after)
+            timeout -= away_after
+            with guarded.lock:
+                if waiter.conn is not None or waiter.error is not None or not guarded.state.size:
+                    return
+                waiter.gate = Gate()  # one that let go once does not hold again
+        waiter.gate.wait(timeout)
 
     # Asking a connection that idled for long
 

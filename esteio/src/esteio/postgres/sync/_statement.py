@@ -63,6 +63,7 @@ def statement(
                 raise
         else:
             pool.release(conn)
+            core.require_replicated(conn)
             if not read_only:
                 core.wrote(None)
             return result

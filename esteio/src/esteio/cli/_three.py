@@ -1,0 +1,168 @@
+"""`esteio cluster init|explain|status|switchover|reinit`: three machines.
+
+Promises: `init` writes files and nothing else; secrets are made once, stand in files of their own account (0600), and are
+never shown. `status` exits with 1 unless the loss of any node would cost nothing. What changes a running cluster asks first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from esteio.cluster.operate import ClusterStatus
+
+__all__ = ["app"]
+
+_PLAN = "cluster.toml"
+_File = Annotated[
+    Path, typer.Option("--config", "-c", envvar="ESTEIO_CLUSTER", help="The cluster.toml that init wrote.")
+]
+_ON_A_NODE = Path("/etc/esteio-cluster") / _PLAN
+_Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+app = typer.Typer(name="cluster", help="Three machines: make the files, look, switch over.", no_args_is_help=True)
+
+
+@app.command("init")
+def init(
+    nodes: Annotated[str, typer.Option("--nodes", help="a=10.0.0.1,b=10.0.0.2,c=10.0.0.3")],
+    witness: Annotated[str, typer.Option("--witness", help="c=10.0.0.3: it votes, and has no data.")] = "",
+    output: Annotated[Path, typer.Option("--output", help="Where a directory for each node is made.")] = Path(
+        "cluster"
+    ),
+    name: Annotated[str, typer.Option("--name", help="Of the cluster, the database and its owner.")] = "service",
+    virtual_ip: Annotated[
+        str, typer.Option("--virtual-ip", help="10.0.0.9/24: an address that moves to a living node.")
+    ] = "",
+    interface: Annotated[str, typer.Option("--interface", help="The nodes' network interface, for that.")] = "eth0",
+    health: Annotated[
+        str, typer.Option("--health", help="Path at which the service says that it is ready.")
+    ] = "/health",
+    certificate: Annotated[str, typer.Option("--certificate", help="PEM on each node, for HAProxy.")] = "",
+    service_port: Annotated[int, typer.Option("--service-port", min=1, max=65535, help="Of the service.")] = 8000,
+    postgres: Annotated[
+        str, typer.Option("--postgres", help="Directory of PostgreSQL's programs on each node.")
+    ] = "/usr/lib/postgresql/17/bin",
+    patroni: Annotated[str, typer.Option("--patroni", help="The program on each node.")] = "/usr/bin/patroni",
+    clients: Annotated[
+        str, typer.Option("--clients", help="Networks that may reach the database, beside the nodes.")
+    ] = "",
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="NAME=VALUE for the service; {node}, {address}, {addresses}.")
+    ] = None,
+) -> None:
+    """Write the files of each node; written again, they keep their secrets."""
+    from esteio.cluster import Plan, Ports, Programs, Secrets, read_plan, write_files
+
+    kept = output / _PLAN
+    plan = Plan.of(
+        nodes,
+        witness,
+        name=name,
+        virtual_ip=virtual_ip,
+        interface=interface,
+        health=health,
+        certificate=certificate,
+        clients=clients,
+        environment=_variables(env or ()),
+        ports=Ports(service=service_port),
+        programs=Programs(postgres=postgres, patroni=patroni),
+        secrets=read_plan(kept).secrets if kept.exists() else Secrets(),
+    )
+    write_files(plan, output)
+    for each in plan.nodes:
+        typer.echo(f"{output / each.name}: for {plan.filled(plan.config_dir, each)} on {each.address}")
+    typer.echo(
+        "They hold secrets. What to do with them: docs/how-to/three-machines.md. What they mean: esteio cluster explain"
+    )
+
+
+def _variables(texts: Sequence[str]) -> dict[str, str]:
+    for text in texts:
+        if "=" not in text:
+            raise typer.BadParameter(f"--env {text!r}: allowed: NAME=VALUE")
+    return dict(text.split("=", 1) for text in texts)
+
+
+@app.command("explain")
+def explain_timings(
+    ttl: Annotated[int, typer.Option("--ttl", help="Seconds of the leader's lease.")] = 20,
+    loop_wait: Annotated[int, typer.Option("--loop-wait", help="Seconds between two looks.")] = 1,
+    retry_timeout: Annotated[int, typer.Option("--retry-timeout", help="Seconds a request is repeated.")] = 5,
+) -> None:
+    """What the timings mean: how long writes and reads wait for each fault, and why."""
+    from esteio.cluster import DEFAULT, explain
+
+    try:
+        timings = replace(DEFAULT, ttl=ttl, loop_wait=loop_wait, retry_timeout=retry_timeout)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    typer.echo(explain(timings), nl=False)
+
+
+@app.command("status")
+def status(config: _File = _ON_A_NODE) -> None:
+    """Roles, lag and votes, as the nodes say; exit code 1 unless the loss of any node would cost nothing."""
+    from esteio.cluster import read_plan
+    from esteio.cluster.operate import status as look
+
+    found = look(read_plan(config))
+    for line in status_lines(found):
+        typer.echo(line)
+    if not found.whole:
+        raise typer.Exit(1)
+
+
+def status_lines(found: ClusterStatus) -> list[str]:
+    """A table, and what is missing."""
+    lines = [f"{'node':<12}{'address':<17}{'role':<16}{'state':<14}{'timeline':>8}{'lag':>12}  votes"]
+    for each in found.members:
+        role = "witness" if each.node.witness else each.role or "?"
+        state = "" if each.node.witness else each.state or "no answer"
+        lag = "" if each.lag is None else f"{each.lag} B"
+        lines.append(
+            f"{each.node.name:<12}{each.node.address:<17}{role:<16}{state:<14}{each.timeline or '':>8}{lag:>12}  "
+            f"{'yes' if each.votes else 'no'}"
+        )
+    if found.leader is None:
+        lines.append("Nobody takes writes.")
+    elif not found.safe:
+        lines.append("No standby confirms what is written: losing the leader now would lose it.")
+    if not found.quorum:
+        lines.append("Less than half of the nodes vote: nobody can be promoted.")
+    return lines
+
+
+@app.command("switchover")
+def switchover(
+    to: Annotated[str, typer.Option("--to", help="The node that shall lead; none: the best.")] = "",
+    config: _File = _ON_A_NODE,
+    yes: _Yes = False,
+) -> None:
+    """Let another node lead; writes wait for a few seconds, nothing is lost."""
+    from esteio.cluster import read_plan
+    from esteio.cluster.operate import switch_over
+
+    plan = read_plan(config)
+    if not yes:
+        typer.confirm(f"Shall {to or 'another node'} lead from now on?", abort=True)
+    typer.echo(switch_over(plan, to))
+
+
+@app.command("reinit")
+def reinit(
+    node: Annotated[str, typer.Argument(help="The standby.")], config: _File = _ON_A_NODE, yes: _Yes = False
+) -> None:
+    """Let a standby throw its data away and copy the leader's."""
+    from esteio.cluster import read_plan
+    from esteio.cluster.operate import reinitialize
+
+    plan = read_plan(config)
+    if not yes:
+        typer.confirm(f"Throw the data of {node} away, and copy the leader's?", abort=True)
+    typer.echo(reinitialize(plan, node))

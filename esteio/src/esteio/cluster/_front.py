@@ -1,0 +1,154 @@
+"""What HAProxy, keepalived, Redis, its Sentinels and the firewall of one node are told. Pure."""
+
+from __future__ import annotations
+
+from esteio.cluster._plan import Node, Plan
+
+__all__ = ["firewall", "haproxy", "keepalived", "redis", "sentinel"]
+
+
+def haproxy(plan: Plan, node: Node) -> str:
+    """HTTP to the services of all nodes; the database needs none, as its pool follows the primary by itself."""
+    times, ports = plan.timings, plan.ports
+    check = f"{times.check * 1000:g}ms"
+    tls = (
+        f"\n    bind :443 ssl crt {plan.certificate} alpn h2,http/1.1"
+        "\n    http-request redirect scheme https unless { ssl_fc }"
+    )
+    servers = "\n".join(
+        f"    server {each.name} {each.address}:{ports.service} check tcp-ut {times.silence}s"
+        for each in plan.data_nodes
+    )
+    return f"""global
+    log stdout format raw local0 notice
+    maxconn 8000
+    stats socket {plan.filled(plan.data_dir, node)}/haproxy.sock mode 600 level admin
+
+defaults
+    mode http
+    log global
+    option httplog
+    timeout connect 500ms
+    timeout client 60s
+    timeout server 60s
+    timeout queue 10s
+    timeout http-request 15s
+    timeout http-keep-alive 60s
+
+frontend front
+    bind :{ports.front}{tls if plan.certificate else ""}
+    option forwardfor
+    http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
+    monitor-uri /haproxy-lives
+    default_backend service
+
+backend service
+    balance leastconn
+    # A new connection for each request: one that was kept leads to a machine that vanished, and nobody says so.
+    http-reuse never
+    option redispatch 1
+    retries 3
+    # What was not sent goes to another node. What was sent is sent again only where it changes nothing.
+    retry-on conn-failure empty-response response-timeout
+    http-request disable-l7-retry unless {{ method GET HEAD OPTIONS }}
+    option httpchk
+    http-check send meth GET uri {plan.health} ver HTTP/1.1 hdr Host {plan.name} hdr Connection close
+    http-check expect status 200
+    default-server inter {check} downinter {check} fastinter {check} fall 2 rise 2 maxconn 1000
+{servers}
+"""
+
+
+def keepalived(plan: Plan, node: Node) -> str:
+    """The shared address on one of the data nodes, as long as its HAProxy takes connections."""
+    names = [each.name for each in plan.data_nodes]
+    others = "\n".join(f"        {each.address}" for each in plan.data_nodes if each != node)
+    return f"""global_defs {{
+    router_id {node.name}
+    script_user root
+    enable_script_security
+}}
+
+vrrp_script front {{
+    script "/bin/bash -c '</dev/tcp/127.0.0.1/{plan.ports.front}'"
+    interval 1
+    timeout 1
+    fall 2
+    rise 2
+}}
+
+vrrp_instance {plan.name} {{
+    state BACKUP
+    interface {plan.interface}
+    virtual_router_id 51
+    version 3
+    priority {150 - 10 * names.index(node.name)}
+    advert_int {plan.timings.advertisement:g}
+    # Who has it keeps it: an address that goes back costs connections a second time.
+    nopreempt
+    unicast_src_ip {node.address}
+    unicast_peer {{
+{others}
+    }}
+    virtual_ipaddress {{
+        {plan.virtual_ip}
+    }}
+    track_script {{
+        front
+    }}
+}}
+"""
+
+
+def redis(plan: Plan, node: Node) -> str:
+    """Counters of limits: in memory alone, copied to the other data nodes."""
+    first, ports, secrets = plan.data_nodes[0], plan.ports, plan.secrets
+    follows = "" if node == first else f"replicaof {first.address} {ports.redis}\n"
+    return f"""bind {node.address}
+port {ports.redis}
+dir {plan.filled(plan.data_dir, node)}
+requirepass {secrets.redis}
+masterauth {secrets.redis}
+replica-announce-ip {node.address}
+save ""
+appendonly no
+maxmemory 256mb
+maxmemory-policy volatile-ttl
+# An old primary that is cut off counts nothing that its successor counts too.
+min-replicas-to-write 1
+min-replicas-max-lag 3
+repl-diskless-sync-delay 0
+{follows}"""
+
+
+def sentinel(plan: Plan, node: Node) -> str:
+    """Who of them is the primary, decided by more than half of the nodes; Sentinel writes what it learns into its copy."""
+    times, ports = plan.timings, plan.ports
+    return f"""bind {node.address}
+port {ports.sentinel}
+protected-mode no
+dir {plan.filled(plan.data_dir, node)}
+sentinel announce-ip {node.address}
+sentinel monitor {plan.name} {plan.data_nodes[0].address} {ports.redis} {len(plan.nodes) // 2 + 1}
+sentinel auth-pass {plan.name} {plan.secrets.redis}
+sentinel down-after-milliseconds {plan.name} {times.sentinel_down * 1000}
+sentinel failover-timeout {plan.name} 10000
+sentinel parallel-syncs {plan.name} 1
+"""
+
+
+def firewall(plan: Plan) -> str:
+    """Rules for nftables, to be reviewed: the cluster's inner ports are for the nodes alone."""
+    ports = plan.ports
+    nodes = ", ".join(each.address for each in plan.nodes)
+    inner = (ports.etcd, ports.etcd_peer, ports.patroni, ports.redis, ports.sentinel, ports.service)
+    clients = "".join(f", {each}" for each in plan.client_networks)
+    return f"""table inet esteio_cluster {{
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        iif lo accept
+        tcp dport {{ {", ".join(map(str, inner))} }} ip saddr != {{ {nodes} }} drop
+        tcp dport {ports.postgres} ip saddr != {{ {nodes}{clients} }} drop
+    }}
+}}
+"""

@@ -1,0 +1,126 @@
+"""What Patroni and etcd of one node are told. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from esteio.cluster._plan import Node, Plan
+
+__all__ = ["bootstrap_sql", "etcd", "patroni"]
+
+
+def etcd(plan: Plan, node: Node) -> dict[str, Any]:
+    """Etcd's own file; it has no password, so its ports are for the nodes alone (firewall.nft)."""
+    ports = plan.ports
+    client, peer = f"http://{node.address}:{ports.etcd}", f"http://{node.address}:{ports.etcd_peer}"
+    return {
+        "name": node.name,
+        "data-dir": f"{plan.filled(plan.data_dir, node)}/etcd",
+        "listen-client-urls": client,
+        "advertise-client-urls": client,
+        "listen-peer-urls": peer,
+        "initial-advertise-peer-urls": peer,
+        "initial-cluster": ",".join(f"{each.name}=http://{each.address}:{ports.etcd_peer}" for each in plan.nodes),
+        "initial-cluster-token": plan.name,
+        "initial-cluster-state": "new",
+        "heartbeat-interval": 100,  # milliseconds; a vote after ten of them missed
+        "election-timeout": 1000,
+        "auto-compaction-mode": "periodic",
+        "auto-compaction-retention": "1",  # hours of old values; else they are kept for ever
+        "enable-grpc-gateway": True,  # what Patroni speaks to; on by default, but not where there is a file (etcd 3.4)
+        "log-level": "warn",
+    }
+
+
+def patroni(plan: Plan, node: Node) -> dict[str, Any]:
+    """Patroni's file; what stands under bootstrap.dcs holds for all, and is changed by `patronictl edit-config` later."""
+    ports, secrets, home = plan.ports, plan.secrets, plan.filled(plan.data_dir, node)
+    return {
+        "scope": plan.name,
+        "name": node.name,
+        "restapi": {
+            "listen": f"{node.address}:{ports.patroni}",
+            "connect_address": f"{node.address}:{ports.patroni}",
+            "authentication": {"username": "patroni", "password": secrets.patroni},
+        },
+        "etcd3": {"hosts": [f"{each.address}:{ports.etcd}" for each in plan.nodes]},
+        "bootstrap": {
+            "dcs": _shared(plan),
+            "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums", {"auth": "scram-sha-256"}],
+            "post_bootstrap": (
+                f"{plan.programs.postgres}/psql -q -X -v ON_ERROR_STOP=1 "
+                f"-f {plan.filled(plan.config_dir, node)}/bootstrap.sql -d"
+            ),
+        },
+        "postgresql": {
+            "listen": f"{node.address}:{ports.postgres}",
+            "connect_address": f"{node.address}:{ports.postgres}",
+            "bin_dir": plan.programs.postgres,
+            "data_dir": f"{home}/postgres",
+            "pgpass": f"{home}/pgpass",
+            "parameters": {"unix_socket_directories": home},
+            "pg_hba": _hba(plan),
+            "authentication": {
+                "superuser": {"username": "postgres", "password": secrets.superuser},
+                "replication": {"username": "replicator", "password": secrets.replication},
+                "rewind": {"username": "rewinder", "password": secrets.rewind},
+            },
+        },
+        "watchdog": {"mode": plan.watchdog, "device": "/dev/watchdog", "safety_margin": 5},
+    }
+
+
+def _shared(plan: Plan) -> dict[str, Any]:
+    times = plan.timings
+    return {
+        "ttl": times.ttl,
+        "loop_wait": times.loop_wait,
+        "retry_timeout": times.retry_timeout,
+        # A COMMIT is on the disk of a second node before it is acknowledged: of any, so that losing one delays nothing.
+        "synchronous_mode": "quorum",
+        # With no standby left the primary goes on alone; strict would stop writes with the second machine.
+        "synchronous_mode_strict": False,
+        # Without etcd the primary goes on as long as it reaches all members: an outage of etcd is none of the database.
+        "failsafe_mode": True,
+        "maximum_lag_on_failover": 1 << 20,
+        "postgresql": {
+            "use_pg_rewind": True,  # an old primary comes back as a standby by itself
+            "use_slots": True,
+            "parameters": {
+                "hot_standby": "on",
+                "max_connections": 200,
+                "max_wal_senders": 10,
+                "max_replication_slots": 10,
+                "wal_level": "replica",
+                "wal_log_hints": "on",
+                "wal_keep_size": "256MB",
+                "max_slot_wal_keep_size": "8GB",  # a standby that stays away must not fill the primary's disk
+                "wal_sender_timeout": f"{times.replication}s",
+                "wal_receiver_timeout": f"{times.replication}s",
+                "wal_receiver_status_interval": "1s",
+                "tcp_keepalives_idle": 10,
+                "tcp_keepalives_interval": 3,
+                "tcp_keepalives_count": 3,
+                "password_encryption": "scram-sha-256",
+            },
+        },
+    }
+
+
+def _hba(plan: Plan) -> list[str]:
+    nodes = [f"{each.address}/32" for each in plan.nodes]
+    data = [f"{each.address}/32" for each in plan.data_nodes]
+    return [
+        "local all all scram-sha-256",
+        *(f"host replication replicator {each} scram-sha-256" for each in data),
+        *(f"host all all {each} scram-sha-256" for each in (*nodes, *plan.client_networks)),
+    ]
+
+
+def bootstrap_sql(plan: Plan) -> str:
+    """Run once, when the first node makes the cluster: the service's role and database."""
+    # Names and secrets are of letters, digits, - and _ alone. It may make roles for its own migrations, and no superuser.
+    return (
+        f"CREATE ROLE \"{plan.name}\" LOGIN CREATEROLE PASSWORD '{plan.secrets.service}';\n"
+        f'CREATE DATABASE "{plan.name}" OWNER "{plan.name}";\n'
+    )

@@ -1,0 +1,164 @@
+"""A running cluster: how it stands, who shall lead, which node shall copy its data anew.
+
+Promises: a look takes two seconds at the longest, however many members are silent, and says of each what it said itself.
+What changes something is asked of the leader's Patroni, which decides; its refusal is the error, with its own words.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from esteio.cluster._plan import Node, Plan, PlanInvalid
+from esteio.errors import EsteioError
+
+__all__ = ["ClusterRefused", "ClusterStatus", "Member", "reinitialize", "status", "switch_over"]
+
+_LOOK = 2.0
+_ORDER = 90.0
+"""Seconds: a switchover waits for the old primary's shutdown."""
+_STREAMING = ("running", "streaming", "in archive recovery")
+
+
+class ClusterRefused(EsteioError):
+    """`order` was not carried out; `why` in the words of who refused."""
+
+    def __init__(self, order: str, why: str) -> None:
+        self.order, self.why = order, why
+        super().__init__(f"{order}: not done: {why}")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One node as it was seen; None: it did not say."""
+
+    node: Node
+    role: str | None = None
+    """leader, sync_standby, quorum_standby, replica, as Patroni has them; a witness has none."""
+    state: str | None = None
+    timeline: int | None = None
+    lag: int | None = None
+    """Bytes behind the leader."""
+    votes: bool = False
+    """Whether its etcd takes part in a majority."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterStatus:
+    """All nodes at one moment."""
+
+    members: tuple[Member, ...]
+
+    @property
+    def leader(self) -> Member | None:
+        """Who takes writes."""
+        return next((each for each in self.members if each.role == "leader" and each.state in _STREAMING), None)
+
+    @property
+    def quorum(self) -> bool:
+        """Whether more than half of the nodes vote."""
+        return sum(each.votes for each in self.members) > len(self.members) // 2
+
+    @property
+    def safe(self) -> bool:
+        """Whether each COMMIT is on a second node before it is acknowledged."""
+        return any(
+            each.role in ("sync_standby", "quorum_standby") and each.state in _STREAMING for each in self.members
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing is missing: the loss of any one node costs nothing that was acknowledged."""
+        data = [each for each in self.members if not each.node.witness]
+        running = all(each.state in _STREAMING for each in data)
+        return self.leader is not None and self.safe and running and all(each.votes for each in self.members)
+
+
+def status(plan: Plan) -> ClusterStatus:
+    """Ask every node, side by side."""
+    with ThreadPoolExecutor(max_workers=2 * len(plan.nodes)) as threads:
+        votes = [threads.submit(_votes, plan, each) for each in plan.nodes]
+        views = [threads.submit(_view, plan, each) for each in plan.data_nodes]
+        # Each member sees the cluster as etcd has it; what a member says of itself is newer.
+        seen = next((view for view in (each.result() for each in views) if view), [])
+        by_name = {str(each.get("name")): each for each in seen}
+        return ClusterStatus(
+            tuple(
+                _member(node, by_name.get(node.name, {}), vote.result())
+                for node, vote in zip(plan.nodes, votes, strict=True)
+            )
+        )
+
+
+def switch_over(plan: Plan, to: str = "") -> str:
+    """Let another node lead, `to` or the one Patroni finds best; what Patroni says."""
+    leader = _leader(plan, "switchover")
+    order: dict[str, Any] = {"leader": leader.name}
+    if to:
+        order["candidate"] = plan.node(to).name
+    return _order(plan, leader, "switchover", order)
+
+
+def reinitialize(plan: Plan, name: str) -> str:
+    """Let a standby throw its data away and copy the leader's; what Patroni says."""
+    node = plan.node(name)
+    if node.witness:
+        raise PlanInvalid("node", name, "a witness has no data")
+    if _leader(plan, "reinit") == node:
+        raise ClusterRefused("reinit", f"{name} leads: its data is the cluster's. Switch over first")
+    return _order(plan, node, "reinitialize", {"force": True})
+
+
+def _leader(plan: Plan, order: str) -> Node:
+    found = status(plan).leader
+    if found is None:
+        raise ClusterRefused(order, "nobody leads, as far as the nodes that answer know")
+    return found.node
+
+
+def _order(plan: Plan, node: Node, what: str, content: dict[str, Any]) -> str:
+    credentials = base64.b64encode(f"patroni:{plan.secrets.patroni}".encode()).decode()
+    request = urllib.request.Request(
+        f"http://{node.address}:{plan.ports.patroni}/{what}",
+        data=json.dumps(content).encode(),
+        headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"},
+    )
+    try:
+        with _opener().open(request, timeout=_ORDER) as answer:
+            return str(answer.read().decode(errors="replace")).strip()
+    except urllib.error.HTTPError as error:
+        raise ClusterRefused(what, error.read().decode(errors="replace").strip() or str(error)) from None
+    except OSError as error:
+        raise ClusterRefused(what, f"{node.name} ({node.address}): {error}") from None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))  # members are never behind a proxy
+
+
+def _asked(url: str) -> dict[str, Any]:
+    with suppress(OSError, ValueError), _opener().open(url, timeout=_LOOK) as answer:
+        found = json.load(answer)
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
+def _votes(plan: Plan, node: Node) -> bool:
+    return _asked(f"http://{node.address}:{plan.ports.etcd}/health").get("health") == "true"
+
+
+def _view(plan: Plan, node: Node) -> list[dict[str, Any]]:
+    return list(_asked(f"http://{node.address}:{plan.ports.patroni}/cluster").get("members", []))
+
+
+def _member(node: Node, seen: dict[str, Any], votes: bool) -> Member:
+    lag = seen.get("lag")
+    return Member(
+        node, seen.get("role"), seen.get("state"), seen.get("timeline"), lag if isinstance(lag, int) else None, votes
+    )

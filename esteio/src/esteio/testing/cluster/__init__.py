@@ -1,0 +1,15 @@
+"""Three machines on one: network namespaces on a bridge, each with the programs of a cluster, run as its units say.
+
+Promises: what runs is exactly what `esteio.cluster.files_of` makes. Needs root on Linux and the programs; `missing` says what
+is not there. Nothing is left when it is stopped; what a killed test left is found and removed by the next one
+(`remove_stale`), and nothing that belongs to a test that still runs.
+"""
+
+from __future__ import annotations
+
+from esteio.testing.cluster._machine import Machine, Unit
+from esteio.testing.cluster._network import Network, remove_stale
+from esteio.testing.cluster._programs import etcd, missing, programs
+from esteio.testing.cluster._trio import ClusterTrio
+
+__all__ = ["ClusterTrio", "Machine", "Network", "Unit", "etcd", "missing", "programs", "remove_stale"]

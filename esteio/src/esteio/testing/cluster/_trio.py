@@ -1,0 +1,180 @@
+"""Three data nodes of one plan, each on a machine of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import time
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from esteio.cluster import Plan, write_files
+from esteio.cluster.operate import ClusterStatus, status
+from esteio.postgres import Dsn
+from esteio.postgres.embedded._account import resolve_account
+from esteio.testing.cluster._machine import Machine, Unit
+from esteio.testing.cluster._network import Network, remove_stale, run
+from esteio.testing.cluster._programs import programs
+from esteio.testing.redis._server import Started
+
+__all__ = ["ClusterTrio"]
+
+_NAMES = ("a", "b", "c")
+_VIRTUAL = 200
+_ETCD = "esteio-etcd"
+
+
+class ClusterTrio(Started):
+    """`with ClusterTrio(...) as trio:` - a leader, two standbys, a Redis primary that its Sentinels agree on, all answering.
+
+    `service(machine)` is the command of the service on each machine, run with its service.env and, for what generated files
+    say, as the plan's account.
+    """
+
+    def __init__(self, *, health: str = "/health", environment: Mapping[str, str] | None = None) -> None:
+        self.account = resolve_account(None)
+        self.network = Network()
+        self._health, self._environment = health, dict(environment or {})
+        self.machines: dict[str, Machine] = {}
+
+    def start(self) -> None:
+        """Return when any one machine may be lost."""
+        remove_stale()
+        self.network.start()
+        home, address = self.network.home, self.network.address
+        self.plan = Plan.of(
+            ",".join(f"{name}={address(number)}" for number, name in enumerate(_NAMES, 1)),
+            name="sispat",
+            virtual_ip=f"{address(_VIRTUAL)}/24",
+            health=self._health,
+            account=self.account.name,
+            config_dir=f"{home}/{{node}}",
+            data_dir=f"{home}/{{node}}/data",
+            watchdog="off",  # the machine that would be reset is this one
+            clients=address(254),
+            environment=self._environment,
+            programs=programs(self.account),
+        )
+        write_files(self.plan, home)
+        home.chmod(0o711)  # the account has to pass
+        for number, node in enumerate(self.plan.nodes, 1):
+            place = home / node.name
+            (place / "data").mkdir(mode=0o700)
+            for path in (place, *place.iterdir()):
+                self.account.own(path)
+            space = self.network.plug(node.name, number)
+            self.machines[node.name] = Machine(node.name, node.address, space, place, self.account)
+        for machine in self.machines.values():
+            machine.start_again(_ETCD)  # together, as each waits for the others
+        for machine in self.machines.values():
+            self.boot(machine)
+        self.until(lambda: self.status().whole, 120.0)
+        self.until(lambda: bool(self.redis_primary()), 30.0)
+
+    def stop(self) -> None:
+        """End and remove everything."""
+        self.network.stop()
+        for machine in self.machines.values():
+            machine.reap()
+
+    def boot(self, machine: Machine) -> None:
+        """Start all units of a machine, as its systemd would: what follows etcd waits until that says that it serves."""
+        if not machine.runs(_ETCD):
+            machine.start_again(_ETCD)
+        self.until(lambda: self._etcd_serves(machine), 60.0)
+        for file in sorted(machine.home.glob("esteio-*.service")):
+            if file.stem != _ETCD:
+                machine.start_unit(Unit.read(file))
+
+    def _etcd_serves(self, machine: Machine) -> bool:
+        """And has agreed with the others on a version: a Patroni that comes before does without watches."""
+        address = f"http://{machine.address}:{self.plan.ports.etcd}/version"
+        with suppress(OSError, ValueError), urllib.request.urlopen(address, timeout=2) as said:
+            return str(json.load(said)["etcdcluster"]) not in ("not_decided", "3.0.0")
+        return False
+
+    def serve(self, machine: Machine, command: Sequence[str], more: Mapping[str, str]) -> None:
+        """Start the service of a machine, with its service.env."""
+        lines = (machine.home / "service.env").read_text().splitlines()
+        machine.start("service", command, more=dict(line.split("=", 1) for line in lines) | dict(more))
+
+    # -- how it stands
+
+    @property
+    def front(self) -> str:
+        """The address that always leads to a living HAProxy."""
+        return self.network.address(_VIRTUAL)
+
+    def status(self) -> ClusterStatus:
+        """As the nodes say."""
+        return status(self.plan)
+
+    def leader(self) -> Machine | None:
+        """Who takes writes."""
+        found = self.status().leader
+        return self.machines[found.node.name] if found else None
+
+    def holder(self) -> Machine | None:
+        """Who has the shared address."""
+        for machine in self.machines.values():
+            if f" {self.front}/" in run("ip", "-n", machine.space, "-4", "-o", "addr", "show"):
+                return machine
+        return None
+
+    def dsn(self, database: str = "sispat", user: str = "postgres") -> Dsn:
+        """The address of all three, for the superuser."""
+        hosts = tuple((each.address, self.plan.ports.postgres) for each in self.plan.data_nodes)
+        return Dsn(hosts=hosts, database=database, user=user, password=self.plan.secrets.superuser)
+
+    def redis_primary(self) -> Machine | None:
+        """Which machine most Sentinels hold for the one with Redis' primary, where two of them know its replicas."""
+        answers = [self._sentinel_says(each) for each in self.machines.values()]
+        for machine in self.machines.values():
+            if answers.count(machine.address) > len(answers) // 2:
+                return machine
+        return None
+
+    def _sentinel_says(self, machine: Machine) -> str:
+        with (
+            suppress(OSError, IndexError),
+            socket.create_connection((machine.address, self.plan.ports.sentinel), timeout=1) as connection,
+        ):
+            connection.settimeout(1)
+            connection.sendall(f"SENTINEL get-master-addr-by-name {self.plan.name}\r\n".encode())
+            return connection.recv(200).decode().split("\r\n")[2]
+        return ""
+
+    def until(self, holds: Callable[[], bool], seconds: float) -> None:
+        """Wait until it holds; TimeoutError with what the cluster says and the ends of all logs."""
+        end = time.monotonic() + seconds
+        while not holds():
+            if time.monotonic() > end:
+                raise TimeoutError(f"not so within {seconds:g} s: {self.status().members}\n{self._logs()}")
+            time.sleep(0.1)
+
+    def _logs(self) -> str:
+        logs = sorted(path for machine in self.machines.values() for path in machine.home.glob("*.log"))
+        ends = {path: path.read_text(errors="replace").splitlines()[-12:] for path in logs}
+        return "\n".join(f"--- {path.parent.name}/{path.name}\n" + "\n".join(lines) for path, lines in ends.items())
+
+    # -- what is done to it
+
+    def kill_postmaster(self, machine: Machine) -> None:
+        """SIGKILL to the main process of its PostgreSQL."""
+        os.kill(self.postmaster(machine), signal.SIGKILL)
+
+    def postmaster(self, machine: Machine) -> int:
+        """The main process of its PostgreSQL, as its pid file says; 0 without one."""
+        try:
+            return int((machine.home / "data/postgres/postmaster.pid").read_text().split("\n", 1)[0])
+        except (OSError, ValueError):
+            return 0
+
+    def wipe(self, machine: Machine) -> None:
+        """Throw its database away, of a machine that was killed."""
+        shutil.rmtree(Path(machine.home / "data/postgres"))

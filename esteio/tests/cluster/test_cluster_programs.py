@@ -1,0 +1,161 @@
+"""The programs themselves accept what was generated for them, and three etcds and Sentinels agree by it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from esteio.cluster import Plan, Ports, Programs, write_files
+from esteio.postgres.embedded import find_binaries
+from esteio.testing.cluster import Unit, etcd
+from esteio.testing.redis._server import binary, free_port
+
+_PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+
+
+def program(name: str) -> str:
+    found = shutil.which(name, path=_PATH)
+    if found is None:
+        reason = f"there is no {name}: .ci/debian installs Debian's"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return found
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    """On three loopback addresses, so that nodes have the same ports."""
+    ports = Ports(*(free_port() for _ in range(8)))
+    programs = Programs(
+        patroni=f"{sys.executable} -m patroni",
+        postgres=str(find_binaries(18).directory),
+        etcd=str(etcd() or "etcd"),
+        redis=binary(),
+    )
+    plan = Plan.of(
+        "a=127.0.0.11,b=127.0.0.12,c=127.0.0.13",
+        virtual_ip="127.0.0.20/8",
+        interface="lo",
+        health="/ready",
+        config_dir=f"{tmp_path}/{{node}}",
+        data_dir=f"{tmp_path}/{{node}}/data",
+        ports=ports,
+        programs=programs,
+    )
+    write_files(plan, tmp_path)
+    for node in plan.nodes:
+        (tmp_path / node.name / "data").mkdir(mode=0o700)
+    return plan
+
+
+def checked(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_haproxy_finds_its_configuration_valid_with_a_certificate_too(plan: Plan, tmp_path: Path) -> None:
+    haproxy = program("haproxy")
+    assert "WARNING" not in checked(haproxy, "-c", "-f", f"{tmp_path}/a/haproxy.cfg").upper()
+    pem = tmp_path / "both.pem"
+    checked("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x",
+            "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/crt")  # fmt: skip
+    pem.write_text((tmp_path / "crt").read_text() + (tmp_path / "key").read_text())
+    write_files(Plan(plan.nodes, certificate=str(pem)), tmp_path / "tls")
+    checked(haproxy, "-c", "-f", f"{tmp_path}/tls/a/haproxy.cfg")
+
+
+def test_keepalived_and_nftables_find_theirs_valid(plan: Plan, tmp_path: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("both look only for root")
+    interface = next(name for _, name in socket.if_nameindex() if name != "lo")  # keepalived takes no other
+    write_files(replace(plan, interface=interface), tmp_path)
+    checked(program("keepalived"), "--config-test", "--use-file", f"{tmp_path}/b/keepalived.conf")
+    checked(program("nft"), "--check", "--file", f"{tmp_path}/c/firewall.nft")
+
+
+@pytest.fixture
+def running(plan: Plan, tmp_path: Path) -> Iterator[Plan]:
+    """etcd, Redis and Sentinel of all nodes, started as their units say."""
+    program("etcd") if etcd() is None else None
+    started = []
+    try:
+        for node in plan.nodes:
+            for name in ("etcd", "redis", "sentinel"):
+                unit = Unit.read(tmp_path / node.name / f"esteio-{name}.service")
+                for each in unit.before:
+                    checked(*shlex.split(each))
+                with (tmp_path / node.name / f"{name}.log").open("wb") as log:
+                    started.append(subprocess.Popen(shlex.split(unit.start), stdout=log, stderr=log, cwd=tmp_path))
+        yield plan
+    finally:
+        for each in started:
+            each.kill()
+        for each in started:
+            each.wait(10)
+
+
+def _settled(plan: Plan) -> bool:
+    first = plan.nodes[0]
+    with (
+        suppress(OSError),
+        urllib.request.urlopen(f"http://{first.address}:{plan.ports.etcd}/health", timeout=2) as said,
+    ):
+        if b'"true"' not in said.read():
+            return False
+        for node in plan.nodes:
+            with Redis(
+                host=node.address, port=plan.ports.sentinel, decode_responses=True, socket_timeout=2
+            ) as sentinel:
+                seen = sentinel.sentinel_master(plan.name)
+                if (seen["ip"], int(seen["num-slaves"]), int(seen["num-other-sentinels"])) != (first.address, 2, 2):
+                    return False
+        return True
+    return False
+
+
+@pytest.mark.fault
+@pytest.mark.untimed
+def test_three_etcds_vote_three_sentinels_know_both_copies_and_patroni_finds_its_file_valid(
+    running: Plan, tmp_path: Path
+) -> None:
+    end = time.monotonic() + 40
+    while not _settled_quietly(running):
+        logs = {path.name: path.read_text(errors="replace")[-400:] for path in tmp_path.rglob("*.log")}
+        assert time.monotonic() < end, logs
+        time.sleep(0.1)
+    second = running.nodes[1]
+    with Redis(host=second.address, port=running.ports.redis, password=running.secrets.redis, socket_timeout=2) as copy:
+        assert copy.info("replication")["master_link_status"] == "up"
+    first = tmp_path / "a"
+    assert "replicaof" not in (first / "sentinel.conf").read_text(), "what was generated stays as it is"
+    assert "known-replica" in (first / "data" / "sentinel.conf").read_text(), "Sentinel writes into its copy"
+    # Patroni's own check asks etcd as well, so it is made here.
+    patroni = [sys.executable, "-m", "patroni", "--validate-config", "--ignore-listen-port"]
+    checked(*patroni, f"{first}/patroni.yml")
+    wrong = first / "wrong.yml"
+    wrong.write_text((first / "patroni.yml").read_text().replace("loop_wait: 1", "loop_wait: many"))
+    with pytest.raises(AssertionError, match="loop_wait"):
+        checked(*patroni, str(wrong))
+
+
+def _settled_quietly(plan: Plan) -> bool:
+    from redis.exceptions import RedisError
+
+    with suppress(RedisError):
+        return _settled(plan)
+    return False
