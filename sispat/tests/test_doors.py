@@ -223,6 +223,22 @@ DOORS = {
     "POST /comissoes/{id_:uuid}/editar": Door(MANAGERS),
     "GET /comissoes/{id_:uuid}/encerrar": Door(MANAGERS),
     "POST /comissoes/{id_:uuid}/encerrar": Door(MANAGERS),
+    # depreciacao: a month is of the whole city, read by those who see it all
+    **{door: Door(READS_ALL) for door, _ in _reading("fechamentos")},
+    "POST /api/fechamentos": Door(MANAGERS),
+    "POST /api/fechamentos/{id_}/reabertura": Door(ADMIN),
+    **{
+        f"GET {api}/bens{form}": Door(READS_ALL)
+        for api in ("/api/fechamentos/{id_}", "/fechamentos/{id_:uuid}")
+        for form in ("", ".csv", ".xlsx")
+    },
+    "GET /fechamentos/novo": Door(MANAGERS),
+    "POST /fechamentos/novo": Door(MANAGERS),
+    "GET /fechamentos/{id_:uuid}": Door(READS_ALL),
+    "GET /fechamentos/{id_:uuid}/reabrir": Door(ADMIN),
+    "POST /fechamentos/{id_:uuid}/reabrir": Door(ADMIN),
+    "GET /api/patrimonios/{id_}/depreciacao": Door(ALL, reach=True),
+    "GET /patrimonios/{id_:uuid}/depreciacao": Door(ALL, reach=True),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -437,6 +453,10 @@ _RECORDS = {
         destinacao, posse, valor_terreno, valor_edificacao, registrada_por, estornada_em, estornada_por, estorno)
         select (select id from m), %(setores)s, 'erro_cadastro', '2026-03-02', %(name)s, 'dominical', 'proprio', 1, 0, id,
         now(), id, 'Não era este'""",
+    # Reopened already: it is read, and nothing is left to decide.
+    "fechamentos": """insert into fechamento (competencia, regra, inicial, bens, bruto, acumulada, perda, depreciacao, ajuste,
+        fechado_por, reaberto_em, reaberto_por, motivo) select '2020-01-01', 'mes', true, 0, 0, 0, 0, 0, 0, id, now(), id,
+        'Fechado cedo demais'""",
     "comissoes": """insert into comissao (portaria, finalidade, inicio, encerrada_em, registrada_por)
         select gen_random_uuid()::text, 'geral', '2026-01-01', '2026-03-02', id""",
 }
@@ -529,6 +549,10 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/estorno": {"estorno": "Não era este"},
     "/estornar": {"estorno": "Não era este"},
     "/encerramento": {"encerrada_em": "2026-03-02"},
+    "/api/fechamentos": {"competencia": "2099-01-01"},
+    "/fechamentos/novo": {"competencia": "01/2099"},
+    "/reabertura": {"motivo": "Fechado cedo demais"},
+    "/reabrir": {"motivo": "Fechado cedo demais"},
     "{id_:uuid}/encerrar": {"encerrada_em": "2026-03-02"},
     "/saida": {"motivo": "Aposentadoria", "sucessor_id": "00000000-0000-4000-8000-000000000000"},
 }
@@ -691,7 +715,8 @@ def _let_in(door: str, role: str) -> set[int]:
     if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) == "termos"):
         return {422}  # let in; there is no such asset, or nothing left to decide
     if re.search(
-        r"/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$|comissoes/.*/encerra(mento|r)$|/senha$|/codigo$"
+        r"^POST .*fechamentos|/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$"
+        r"|comissoes/.*/encerra(mento|r)$|/senha$|/codigo$"
         r"|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$",
         door,
     ):

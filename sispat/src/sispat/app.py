@@ -28,6 +28,7 @@ from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.cadastros.slice import SLICE as CADASTROS
 from sispat.comissoes.slice import SLICE as COMISSOES
+from sispat.depreciacao.slice import SLICE as DEPRECIACAO
 from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.etiquetas.slice import SLICE as ETIQUETAS
 from sispat.http.application import Application
@@ -71,6 +72,7 @@ SLICES = (
     MOVIMENTACOES,
     IMOVEIS,
     COMISSOES,
+    DEPRECIACAO,
     DOCUMENTOS,
     IMPORTACAO,
     TAREFAS,

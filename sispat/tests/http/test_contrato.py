@@ -202,6 +202,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await _imoveis(pedir, escritos)
         await _documentos(pedir, itens[1]["id"])
         await _termos(pedir, escritos)
+        await _fechamentos(pedir, cidade, itens[0]["id"])
         await pedir("GET", "/api/etiquetas", params={"numeros": "1,2"})
         etiqueta = code_of(UUID(ficha["id"]))
         await pedir("GET", f"/api/publico/patrimonios/{etiqueta}", "/api/publico/patrimonios/{codigo}")
@@ -363,6 +364,21 @@ async def _imoveis(pedir: Any, escritos: dict[str, Any]) -> None:
         await pedir("GET", f"/api/{plural}")
         await pedir("GET", f"/api/{plural}.csv")
         await pedir("GET", f"/api/{plural}.xlsx")
+
+
+async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:
+    """A month that is closed, read, reopened; and one that is asked for."""
+    with psycopg.connect(cidade.conninfo) as conn:
+        conn.execute("select fechar_mes('2026-08-01', 'mes', id) from usuario where papel = 'gestor' limit 1")
+    um = f"/api/fechamentos/{(await pedir('GET', '/api/fechamentos')).json()['items'][0]['id']}"
+    modelo = "/api/fechamentos/{id_}"
+    await pedir("GET", um, modelo)
+    for fim in ("", ".csv", ".xlsx"):
+        await pedir("GET", f"/api/fechamentos{fim}")
+        await pedir("GET", f"{um}/bens{fim}", f"{modelo}/bens{fim}")
+    await pedir("GET", f"/api/patrimonios/{bem}/depreciacao", "/api/patrimonios/{id_}/depreciacao")
+    await pedir("POST", f"{um}/reabertura", f"{modelo}/reabertura", json={"motivo": "Fechado cedo demais"})
+    await pedir("POST", "/api/fechamentos", esperado=202, json={"competencia": "2026-08-01"})
 
 
 async def _termos(pedir: Any, escritos: dict[str, Any]) -> None:

@@ -23,10 +23,10 @@ from sispat.ui.fields import FormField
 SITE = Site(SLICES)
 TABLES = ("patrimonio", "setor", "local", "agente", "classe", "imovel")
 MOVEMENTS = (
-    "transferencia", "emprestimo", "manutencao", "baixa", "imovel_destinacao", "imovel_baixa", "comissao",
+    "transferencia", "emprestimo", "manutencao", "baixa", "imovel_destinacao", "imovel_baixa", "comissao", "fechamento",
 )  # fmt: skip
 _MADE_BY_THE_DATABASE = {"ordem", "busca", "referencia"}  # generated columns
-_OF_ANOTHER_TABLE = {"comissao": {"membros"}}
+_OF_ANOTHER_TABLE = {"comissao": {"membros"}, "patrimonio": {"valor_liquido"}}
 
 # Two values of each kind as programs send them, and of fields that take only some.
 _BY_KIND = {

@@ -123,6 +123,9 @@ def test_locais_that_were_there_before_addresses_get_empty_ones(vazio: Dsn, tmp_
         "delete from evento",
         "truncate evento",
         "delete from patrimonio",
+        "insert into depreciacao select * from depreciacao",
+        "delete from depreciacao",
+        "delete from fechamento",
         "update alembic_version set version_num = '0'",
         "create table minha (a int)",
         "drop table evento",
@@ -158,7 +161,7 @@ def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_k
                 " where connamespace = 'public'::regnamespace and contype in ('u', 'f', 'c')"
                 " and c.relname in ('setor', 'local', 'agente', 'classe', 'patrimonio', 'usuario', 'transferencia',"
                 " 'emprestimo', 'manutencao', 'baixa', 'localizacao', 'regularizacao', 'comissao', 'comissao_membro',"
-                " 'imovel', 'imovel_destinacao', 'imovel_baixa')"
+                " 'imovel', 'imovel_destinacao', 'imovel_baixa', 'fechamento')"
                 " union select indexname from pg_indexes where indexdef like '%%UNIQUE%%'"
                 " and indexname ~ '_uma?_(pendente|abert|efetiva|vigente|vez)|_email_unico|_matricula_unica'"
             )

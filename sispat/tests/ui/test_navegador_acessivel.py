@@ -20,6 +20,7 @@ PAGINAS += (
     "/operacao",
     "/situacao",
 )
+PAGINAS += ("/fechamentos", "/fechamentos/novo")
 PAGINAS += (
     "/usuarios",
     "/usuarios/novo",
@@ -48,7 +49,8 @@ def todas(pagina) -> list[str]:
     for lista in ("/patrimonios", "/setores", "/agentes", "/locais", "/classes"):
         pagina.goto(lista)
         um = re.search(rf'"({lista}/[0-9a-f-]{{36}})"', pagina.content())[1]
-        caminhos += [um, f"{um}/editar"] + ([f"{um}/carga"] if lista == "/patrimonios" else [f"{um}/excluir"])
+        mais = ("carga", "depreciacao") if lista == "/patrimonios" else ("excluir",)
+        caminhos += [um, f"{um}/editar", *(f"{um}/{fim}" for fim in mais)]
     return caminhos
 
 

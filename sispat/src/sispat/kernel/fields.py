@@ -124,7 +124,7 @@ class FieldSpec:
             return formats.plate_number(value)
         if self.kind in ("money", "decimal"):
             return Decimal(str(value))
-        return dt.date.fromisoformat(str(value)) if self.kind == "date" else str(value)
+        return dt.date.fromisoformat(str(value)) if self.kind in ("date", "month") else str(value)
 
     def plain(self, value: Any) -> str:
         """The same as the text of a CSV."""
@@ -135,6 +135,7 @@ _SHOWN = {
     "money": lambda value: f"R$ {formats.money(value)}",
     "decimal": formats.decimal,
     "date": formats.date,
+    "month": formats.month,
     "cpf_cnpj": formats.cpf_cnpj,
     "cep": formats.cep,
     "plate": formats.plate_number,

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sispat.kernel.i18n import language
 
-__all__ = ["EMPTY", "cep", "cpf_cnpj", "date", "decimal", "moment", "money", "plate_number", "printable"]
+__all__ = ["EMPTY", "cep", "cpf_cnpj", "date", "decimal", "moment", "money", "month", "plate_number", "printable"]
 
 EMPTY = "—"
 _BRAZILIAN = str.maketrans(",.", ".,")
@@ -54,6 +54,15 @@ def moment(value: dt.datetime | str, zone: str) -> str:
 def _day(date: dt.date) -> str:
     # Not strftime's %b: it follows the locale of the process.
     return f"{date.day} {_MONTHS[date.month - 1]} {date.year}" if language() == "en" else date.strftime("%d/%m/%Y")
+
+
+def month(value: object) -> str:
+    """The month of a day: `2026-10-01` as 10/2026, in English Oct 2026."""
+    try:
+        day = dt.date.fromisoformat(str(value))
+    except ValueError:
+        return str(value)
+    return f"{_MONTHS[day.month - 1]} {day.year}" if language() == "en" else f"{day:%m/%Y}"
 
 
 def plate_number(value: object) -> str:

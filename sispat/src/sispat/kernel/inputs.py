@@ -39,6 +39,7 @@ __all__ = [
     "Legible",
     "Moment",
     "Money",
+    "Month",
     "Percent",
     "Plain",
     "Uf",
@@ -52,6 +53,7 @@ Kind = Literal[
     "text",
     "long",
     "date",
+    "month",
     "money",
     "decimal",
     "integer",
@@ -168,6 +170,14 @@ def _date(value: dt.date) -> dt.date:
     return value
 
 
+def _month(value: Any) -> Any:
+    """`10/2026` of a form and `2026-10` as the month's first day; a date is checked as one."""
+    if not isinstance(value, str):
+        return value
+    month = re.fullmatch(r"\s*(?:(\d{1,2})/(\d{4})|(\d{4})-(\d{2}))\s*", value, re.ASCII)
+    return value if month is None else f"{month[2] or month[3]}-{month[1] or month[4]:0>2}-01"
+
+
 def _moment(value: Any) -> Any:
     """A `+` that was not escaped in a query string arrives as a blank."""
     return re.sub(r"(?<=\d) (?=\d\d:?\d\d$)", "+", value) if isinstance(value, str) and "T" in value else value
@@ -261,6 +271,8 @@ Coordinate = Annotated[
 ]
 """Degrees of latitude or longitude (WGS 84): six decimals are 11 cm."""
 Date = Annotated[dt.date, AfterValidator(_date)]
+Month = Annotated[Date, BeforeValidator(_month), AfterValidator(lambda day: day.replace(day=1)), As("month")]
+"""A month, as its first day."""
 Moment = Annotated[dt.datetime, BeforeValidator(_moment), AfterValidator(_with_zone)]
 """A point in time with its offset from UTC."""
 Cep = Annotated[str, AfterValidator(_cep), Field(examples=["01001-000"]), As("cep")]

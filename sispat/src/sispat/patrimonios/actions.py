@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -32,8 +33,8 @@ from sispat.patrimonios.listing import ListaDePatrimonios, ListPage, page_query,
 
 __all__ = [
     "CONSTRAINTS", "Key", "com_numero", "contar", "corrigir", "criar", "criar_juntos", "criar_lote", "editar", "exportar",
-    "garantias", "historico", "listar", "lote_exportado", "meant", "numeros", "obter", "require_agente", "require_alterable",
-    "trocar_carga",
+    "garantias", "historico", "liquidos", "listar", "lote_exportado", "meant", "numeros", "obter",
+    "require_agente", "require_alterable", "trocar_carga",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -117,6 +118,12 @@ async def com_numero(ctx: Context, numero: int) -> UUID | None:
     """The asset within reach that carries this plate number, or None."""
     ctx.access.require(rules.VER)
     return await sql.com_numero(ctx.conn, ctx.access.setores, numero)
+
+
+async def liquidos(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, Decimal]:
+    """What assets of a list that this person sees were worth at the end of the last closed month."""
+    ctx.access.require(rules.VER)
+    return await sql.liquidos(ctx.conn, ids) if ids else {}
 
 
 async def numeros(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:

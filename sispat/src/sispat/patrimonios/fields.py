@@ -11,7 +11,7 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import _, lazy
-from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Whole, example
+from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Percent, Whole, example
 from sispat.kernel.patches import patch_of
 from sispat.kernel.situacoes import Conservacao, Posse, Situacao
 from sispat.patrimonios.rules import LOTE_MAXIMO
@@ -68,6 +68,14 @@ class EdicaoDePatrimonio(Input):
         Date | None, BlankIsNone, Ui("Em uso desde", "Em branco, a de aquisição.", _ORIGEM, "curta", filled=True)
     ] = None
     garantia_ate: Annotated[Date | None, BlankIsNone, Ui("Garantia até", section=_ORIGEM, width="curta")] = None
+    vida_util_meses: Annotated[
+        Annotated[int, Whole, Field(ge=1, le=1200)] | None,
+        BlankIsNone,
+        Ui("Vida útil (meses)", "Em branco, a da classe.", _ORIGEM, "curta"),
+    ] = None
+    residual_pct: Annotated[
+        Percent | None, BlankIsNone, Ui("Valor residual (%)", "Em branco, o da classe.", _ORIGEM, "curta")
+    ] = None
     posse: Annotated[Posse, Ui("Posse", section=_ORIGEM)] = Posse.PROPRIO
     fornecedor_doc: Annotated[
         CpfOrCnpj | None, BlankIsNone, Ui("CPF ou CNPJ do fornecedor", section=_ORIGEM, width="media")
@@ -194,6 +202,8 @@ class _Given(BaseModel):
     id: Annotated[UUID, Ui("Identificador", in_list=True, in_csv=False)]
     numero: Annotated[int, As("plate"), Ui("Número", in_list=True)]
     situacao: Annotated[Situacao, Ui("Situação", in_list=True)]
+    valor_liquido: Annotated[Money | None, Ui("Valor líquido")]
+    """At the end of the last closed month; null before the first, and while it is in none."""
     versao: Annotated[int, Ui("Versão", in_list=True, in_csv=False)]
     criado_em: Annotated[dt.datetime, Ui("Cadastrado em", in_csv=False)]
     atualizado_em: Annotated[dt.datetime, Ui("Gravado em", in_csv=False)]

@@ -158,10 +158,14 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
         total = await actions.contar(ctx, asked, CEILING)
     except InvalidData as error:
         errors = error.fields
+    bens = [orjson.loads(document) for document in result.documents]
     return page(
         "patrimonios/lista.html",
         422 if errors else 200,
-        bens=[orjson.loads(document) for document in result.documents],
+        bens=bens,
+        liquidos={
+            str(id_): net for id_, net in (await actions.liquidos(ctx, [UUID(bem["id"]) for bem in bens])).items()
+        },
         result=result,
         total=total,
         ceiling=CEILING,

@@ -6,6 +6,7 @@ use cases read, and how either is shown to people.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,11 +96,8 @@ class FormField:
             return formats.money(value)
         if self.kind == "decimal":
             return formats.decimal(value)
-        if self.kind == "cpf_cnpj":
-            return formats.cpf_cnpj(value)
-        if self.kind == "cep":
-            return formats.cep(value)
-        return str(value)
+        shown = {"cpf_cnpj": formats.cpf_cnpj, "cep": formats.cep, "month": _typed_month}.get(self.kind, str)
+        return shown(value)
 
     def read(self, typed: str) -> str:
         """What was typed, in the form the use cases read."""
@@ -146,6 +144,12 @@ class Section:
 
     title: str
     fields: tuple[FormField, ...]
+
+
+def _typed_month(value: object) -> str:
+    """As it is typed in either language: 10/2026."""
+    day = dt.date.fromisoformat(str(value))
+    return f"{day:%m/%Y}"
 
 
 _ENGLISH_NUMBER = re.compile(r"\d{1,3}(,\d{3})+(\.\d+)?|\d+(\.\d+)?", re.ASCII)

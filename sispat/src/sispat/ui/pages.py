@@ -56,6 +56,7 @@ def _environment() -> Environment:
         "money": formats.money,
         "decimal": formats.decimal,
         "date": formats.date,
+        "month": formats.month,
         "cpf_cnpj": formats.cpf_cnpj,
         "cep": formats.cep,
         "plate_number": formats.plate_number,

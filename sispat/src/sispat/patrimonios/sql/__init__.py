@@ -9,12 +9,22 @@ from __future__ import annotations
 from sispat.patrimonios.sql.custody import Travado, passar_toda_a_carga, travar, trocar_cargas
 from sispat.patrimonios.sql.listing import Row, contar, explain, listar
 from sispat.patrimonios.sql.query import SORTS, Query
-from sispat.patrimonios.sql.record import bloquear, com_numero, criar, criar_juntos, ficha, garantias, gravar, numeros
+from sispat.patrimonios.sql.record import (
+    bloquear,
+    com_numero,
+    criar,
+    criar_juntos,
+    ficha,
+    garantias,
+    gravar,
+    liquidos,
+    numeros,
+)
 from sispat.patrimonios.sql.totals import Total, dobrar_totais, totais, totais_divergentes
 
 __all__ = [
     "SORTS", "Query", "Row", "Total", "Travado", "bloquear", "com_numero", "contar", "criar", "criar_juntos",
-    "dobrar_totais", "explain", "ficha", "garantias", "gravar", "listar", "numeros", "passar_toda_a_carga",
+    "dobrar_totais", "explain", "ficha", "garantias", "gravar", "liquidos", "listar", "numeros", "passar_toda_a_carga",
     "totais", "totais_divergentes",
     "travar", "trocar_cargas",
 ]  # fmt: skip

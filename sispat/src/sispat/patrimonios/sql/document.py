@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from sispat.kernel.json_sql import json_object, member
+from sispat.kernel.json_sql import json_object, member, nullable
 from sispat.patrimonios.fields import PATRIMONIO
 
-__all__ = ["JOINS", "SHORT", "WHOLE"]
+__all__ = ["JOINS", "NET", "SHORT", "WHOLE"]
 
 # Of `p`, an asset's row, and what JOINS brings beside it.
 _REFERENCES = {"classe": "c.referencia", "setor": "s.referencia", "local": "l.referencia", "agente": "a.referencia"}
-_MEMBERS = {name: member(spec, "p", _REFERENCES) for name, spec in PATRIMONIO.fields.items()}
+NET = """(select d.bruto - d.acumulada - d.perda from depreciacao d
+    where d.patrimonio_id = p.id and not d.saiu and d.fechamento =
+        (select f.numero from fechamento f where f.reaberto_em is null order by f.competencia desc limit 1))"""
+_OWN = {"valor_liquido": nullable("valor_liquido", f"{NET}::text")}
+_MEMBERS = {name: _OWN.get(name) or member(spec, "p", _REFERENCES) for name, spec in PATRIMONIO.fields.items()}
 
 SHORT = json_object(*(each for name, each in _MEMBERS.items() if name not in PATRIMONIO.unlisted))
 WHOLE = json_object(*_MEMBERS.values())

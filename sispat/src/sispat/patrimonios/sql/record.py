@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +18,9 @@ from psycopg.rows import dict_row
 from sispat.kernel import audit
 from sispat.kernel.audit import Author
 from sispat.patrimonios.fields import PATRIMONIO
-from sispat.patrimonios.sql.document import JOINS, WHOLE
+from sispat.patrimonios.sql.document import JOINS, NET, WHOLE
 
-__all__ = ["bloquear", "com_numero", "criar", "criar_juntos", "ficha", "garantias", "gravar", "numeros"]
+__all__ = ["bloquear", "com_numero", "criar", "criar_juntos", "ficha", "garantias", "gravar", "liquidos", "numeros"]
 
 
 async def ficha(conn: AsyncConnection[Any], setores: Sequence[UUID] | None, id_: UUID) -> str | None:
@@ -54,6 +55,12 @@ async def com_numero(conn: AsyncConnection[Any], setores: Sequence[UUID] | None,
     within = None if setores is None else list(setores)
     row = await (await conn.execute(sql, [numero, within, within])).fetchone()
     return None if row is None else row[0]
+
+
+async def liquidos(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, Decimal]:
+    """What the assets among `ids` were worth at the end of the last closed month; those in none are left out."""
+    cursor = await conn.execute(f"select p.id, {NET} from patrimonio p where p.id = any(%s)", [list(ids)])
+    return {id_: net for id_, net in await cursor.fetchall() if net is not None}
 
 
 async def numeros(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, int]:

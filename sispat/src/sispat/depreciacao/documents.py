@@ -1,0 +1,74 @@
+"""The shapes the API sends of closed months and of the depreciation of an asset, for its documentation."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from sispat.cadastros.documents import REFERENCES
+from sispat.depreciacao.fields import FECHAMENTO, LINHA
+from sispat.depreciacao.rules import Component, EntryKind
+from sispat.http.documents import pages_of
+
+__all__ = ["DepreciacaoDoBem", "FechamentoGravado", "Linhas", "Pedido"]
+
+_LINHA: Any = LINHA.document("LinhaDaDepreciacao")
+FechamentoGravado: Any = FECHAMENTO.document("FechamentoGravado", references=REFERENCES)
+Linhas: Any = pages_of("LinhasDoFechamento", _LINHA)
+
+
+class Lancamento(BaseModel):
+    """A movement of one component of an account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    competencia: dt.date
+    conta: str
+    especie: EntryKind
+    componente: Component
+    valor: Decimal
+
+
+class Plano(BaseModel):
+    """How an asset depreciates now."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    deprecia: bool
+    valor: Decimal
+    residual: Decimal
+    meses: int
+    desde: dt.date
+
+
+class AnoAdiante(BaseModel):
+    """What a year will take of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    ano: int
+    depreciacao: Decimal
+    liquido: Decimal
+
+
+class DepreciacaoDoBem(BaseModel):
+    """The closed months of an asset, newest first, and what lies ahead."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    plano: Plano
+    meses: list[Any]
+    lancamentos: list[Lancamento]
+    adiante: list[AnoAdiante]
+
+
+class Pedido(BaseModel):
+    """The job that closes a month."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    tarefa_id: UUID

@@ -1,0 +1,159 @@
+"""Closed months and the depreciation of an asset; pages and API."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.responses import Response
+
+from sispat.cadastros import pickers
+from sispat.depreciacao import actions, rules
+from sispat.depreciacao.documents import DepreciacaoDoBem, FechamentoGravado, Linhas, Pedido
+from sispat.depreciacao.fields import LINHA, ListaDeLinhas, NovoFechamento, ReaberturaDeMes
+from sispat.depreciacao.kinds import FECHAMENTOS
+from sispat.depreciacao.rules import Component, EntryKind
+from sispat.depreciacao.screens import Fechamento, Reabertura
+from sispat.http.csv_export import CsvExport
+from sispat.http.responses import json_response
+from sispat.http.route import Reply, Routes
+from sispat.http.session import RequestContext
+from sispat.http.xlsx_export import XlsxExport
+from sispat.kernel.fields import Cell
+from sispat.kernel.records import obter
+from sispat.patrimonios import actions as patrimonios
+from sispat.ui.forms import form
+from sispat.ui.pages import page
+from sispat.ui.records import Reading, address, changed
+
+__all__ = ["route"]
+
+route = Routes()
+_API = "/api/fechamentos"
+_NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
+_YEARS = 10  # that are shown ahead of an asset
+_READING = Reading(FECHAMENTOS, FechamentoGravado, pickers.with_choices)
+_READING.add(route)
+
+
+@route("POST", _API, tag="fechamentos", response=Pedido, status=202, summary="Fechar o mês", once=True)
+async def fechar(ctx: RequestContext, dados: NovoFechamento) -> Response:
+    """Fecha o mês seguinte ao último, sobre todos os bens, por uma tarefa: `/api/tarefas/{tarefa_id}` diz em que pé está."""
+    return json_response({"tarefa_id": await actions.fechar(ctx, dados, ctx.today)}, 202, **_NO_STORE)
+
+
+@route("POST", _API + "/{id_}/reabertura", tag="fechamentos", response=FechamentoGravado, summary="Reabrir", once=True)
+async def reabrir(ctx: RequestContext, id_: UUID, dados: ReaberturaDeMes) -> Response:
+    """Só o último mês fechado, por um administrador; o que foi fechado continua guardado."""
+    return changed(await actions.reabrir(ctx, id_, dados))
+
+
+@route("GET", _API + "/{id_}/bens", tag="fechamentos", response=Linhas, summary="Bens")
+async def listar_bens(ctx: RequestContext, id_: UUID, pedido: ListaDeLinhas) -> Response:
+    """O que o mês disse de cada bem, pelo número; páginas por chave (`next` vai em `cursor`)."""
+    found, following = await actions.linhas(ctx, id_, pedido)
+    return json_response({"items": found, "next": following, "previous": None}, **_NO_STORE)
+
+
+@route("GET", _API + "/{id_}/bens.csv", tag="fechamentos", summary="Bens em CSV", response_class=Response)
+async def exportar_bens(ctx: RequestContext, id_: UUID) -> Reply:
+    """Todos os bens do mês, em CSV (UTF-8, ponto e vírgula)."""
+    return await _exported(ctx, id_)
+
+
+@route("GET", _API + "/{id_}/bens.xlsx", tag="fechamentos", summary="Bens em XLSX", response_class=Response)
+async def exportar_bens_xlsx(ctx: RequestContext, id_: UUID) -> Reply:
+    """O mesmo em XLSX, com valores e datas como tais; até 100.000 linhas."""
+    return XlsxExport(await _exported(ctx, id_))
+
+
+async def _exported(ctx: RequestContext, id_: UUID) -> CsvExport:
+    month = await actions.exportar_linhas(ctx, id_)
+    columns = list(LINHA.fields.values())
+
+    async def lot(ctx: RequestContext, after: str | None) -> tuple[list[Sequence[Cell]], str | None]:
+        found, following = await actions.linhas(ctx, id_, ListaDeLinhas(cursor=after or ""), 2000)
+        return [[spec.cell(each[spec.name]) for spec in columns] for each in found], following
+
+    return CsvExport(f"depreciacao-{month:%Y-%m}", list(LINHA.fields), lot)
+
+
+@route("GET", "/api/patrimonios/{id_}/depreciacao", tag="patrimonios", response=DepreciacaoDoBem, summary="Depreciação")
+async def depreciacao_do_bem(ctx: RequestContext, id_: UUID) -> Response:
+    """Os meses fechados do bem, os lançamentos deles, e o que os próximos anos levam, se nada mudar."""
+    return json_response(await _of_asset(ctx, id_), **_NO_STORE)
+
+
+async def _of_asset(ctx: RequestContext, id_: UUID) -> dict[str, Any]:
+    months, entries = await actions.do_bem(ctx, id_)
+    asset, rule = await actions.fatos_do_bem(ctx, id_), await actions.regra_em_vigor(ctx)
+    since = rules.month_of(months[0]["competencia"]) if months else rules.month_of(ctx.today) - 1
+    plan = asset.plan(since, rule)
+    ahead = [
+        {"ano": year, "depreciacao": taken, "liquido": after.liquido}
+        for year, taken, after in rules.years_ahead(asset, since, _YEARS, rule)
+    ]
+    return {
+        "plano": {
+            "deprecia": asset.depreciable and asset.ours,
+            "valor": plan.start.liquido,
+            "residual": plan.residual,
+            "meses": plan.months,
+            "desde": rules.first_day(plan.since),
+        },
+        "meses": months,
+        "lancamentos": entries,
+        "adiante": ahead if asset.in_books(since) or not months else [],
+    }
+
+
+form(route, "/fechamentos/novo", Fechamento)
+form(route, "/fechamentos/{id_:uuid}/reabrir", Reabertura)
+
+
+@route("GET", "/fechamentos/{id_:uuid}")
+async def card(ctx: RequestContext, id_: UUID) -> Reply:
+    """A closed month: its sums, account by account."""
+    stored: dict[str, Any] = orjson.loads(await obter(ctx, FECHAMENTOS, id_))
+    contas = await actions.contas(ctx, stored["numero"])
+    return await _READING.card(ctx, id_, "depreciacao/fechamento.html", contas=contas)
+
+
+@route("GET", "/fechamentos/{id_:uuid}/bens")
+async def assets_page(ctx: RequestContext, id_: UUID) -> Reply:
+    """The assets of a closed month, a page at a time."""
+    stored: dict[str, Any] = orjson.loads(await obter(ctx, FECHAMENTOS, id_))
+    found, following = await actions.linhas(ctx, id_, ListaDeLinhas(cursor=ctx.request.query_params.get("cursor", "")))
+    return page(
+        "depreciacao/bens.html", kind=FECHAMENTOS, stored=stored, linhas=found, columns=_SHOWN,
+        following=address(ctx.request.url.path, {"cursor": following}) if following else "",
+    )  # fmt: skip
+
+
+_SHOWN = [
+    spec for name, spec in LINHA.fields.items() if name not in ("competencia", "numero", "descricao", "conta", "setor")
+]
+
+
+@route("GET", "/fechamentos/{id_:uuid}/bens.csv")
+async def export_page(ctx: RequestContext, id_: UUID) -> Reply:
+    """All of them."""
+    return await _exported(ctx, id_)
+
+
+@route("GET", "/fechamentos/{id_:uuid}/bens.xlsx")
+async def export_xlsx_page(ctx: RequestContext, id_: UUID) -> Reply:
+    """The same as a workbook."""
+    return XlsxExport(await _exported(ctx, id_))
+
+
+@route("GET", "/patrimonios/{id_:uuid}/depreciacao")
+async def asset_page(ctx: RequestContext, id_: UUID) -> Reply:
+    """What an asset was worth month by month, and what it will be."""
+    bem = orjson.loads(await patrimonios.obter(ctx, id_))
+    return page(
+        "depreciacao/bem.html", bem=bem, depreciacao=await _of_asset(ctx, id_), especies=EntryKind.labels(),
+        componentes=Component.labels(),
+    )  # fmt: skip

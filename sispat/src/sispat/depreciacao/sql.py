@@ -1,0 +1,146 @@
+"""Closed months and the depreciation of assets in the database; what closes a month is `fechar_mes`, in the migrations.
+
+Promises: what was closed is only read here. The facts that the rule needs of an asset are those that `fechar_mes` uses: useful
+life and residual are the asset's own, else those by which it was closed last, else those of its class.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import class_row, dict_row
+
+from sispat.depreciacao.rules import Asset, Balance, Regra, Revaluation
+
+__all__ = [
+    "Closed", "contas", "do_bem", "fatos", "fechar", "lancamentos_do_bem", "linhas", "pendente", "ultimo",
+]  # fmt: skip
+
+
+class Closed(NamedTuple):
+    """The last month that is closed."""
+
+    id: UUID
+    numero: int
+    competencia: dt.date
+    regra: str
+
+
+async def ultimo(conn: AsyncConnection[Any]) -> Closed | None:
+    """The last month that is closed; None: none is."""
+    async with conn.cursor(row_factory=class_row(Closed)) as cursor:
+        await cursor.execute(
+            """select id, numero, competencia, regra from fechamento where reaberto_em is null
+               order by competencia desc limit 1"""
+        )
+        return await cursor.fetchone()
+
+
+async def pendente(conn: AsyncConnection[Any], kind: str) -> bool:
+    """Whether somebody has asked for a job of this kind that has not ended."""
+    cursor = await conn.execute("select 1 from tarefa where tipo = %s and terminada_em is null limit 1", [kind])
+    return await cursor.fetchone() is not None
+
+
+async def fechar(conn: AsyncConnection[Any], competencia: dt.date, regra: Regra, quem: UUID) -> UUID:
+    """Close a month over all assets, in one statement; its id. The time is the job's to limit."""
+    await conn.execute("set local statement_timeout = 0")
+    await conn.execute("set local work_mem = '128MB'")
+    await conn.execute("set local jit = off")
+    # Who asked may be killed meanwhile: then the server stops as well, instead of keeping the next attempt waiting.
+    await conn.execute("set local client_connection_check_interval = '500ms'")
+    cursor = await conn.execute("select fechar_mes(%s, %s, %s)", [competencia, regra.value, quem])
+    numero: Any = await cursor.fetchone()
+    row: Any = await (await conn.execute("select id from fechamento where numero = %s", [numero[0]])).fetchone()
+    return UUID(str(row[0]))
+
+
+async def contas(conn: AsyncConnection[Any], numero: int) -> list[dict[str, Any]]:
+    """What a closing comes to, account by account."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """select *, bruto - acumulada - perda as liquido from fechamento_conta where fechamento = %s order by conta""",
+            [numero],
+        )
+        return await cursor.fetchall()
+
+
+_LINE = """f.competencia, p.numero, p.descricao, d.conta, s.codigo as setor, coalesce(d.entrada, 0) as entrada,
+    coalesce(d.depreciacao, 0) as depreciacao, coalesce(d.ajuste_bruto, 0) as ajuste_bruto,
+    coalesce(d.ajuste_acumulada, 0) as ajuste_acumulada,
+    coalesce(d.evento_bruto, 0) - coalesce(d.evento_acumulada, 0) - coalesce(d.evento_perda, 0) as reavaliacao,
+    coalesce(d.baixa_bruto, 0) - coalesce(d.baixa_acumulada, 0) - coalesce(d.baixa_perda, 0) as baixa,
+    d.bruto, d.acumulada, d.perda, d.bruto - d.acumulada - d.perda as liquido"""
+
+
+async def linhas(conn: AsyncConnection[Any], numero: int, after: int, limit: int) -> list[dict[str, Any]]:
+    """At most `limit` assets of a closing, by plate number above `after`."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""select {_LINE} from patrimonio p
+                join fechamento f on f.numero = %s
+                join depreciacao d on d.fechamento = f.numero and d.patrimonio_id = p.id join setor s on s.id = d.setor_id
+                where p.numero > %s order by p.numero limit %s""",
+            [numero, after, limit],
+        )
+        return await cursor.fetchall()
+
+
+async def do_bem(conn: AsyncConnection[Any], id_: UUID, limit: int) -> list[dict[str, Any]]:
+    """The closed months of an asset, newest first."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""select {_LINE} from fechamento f join depreciacao d on d.fechamento = f.numero and d.patrimonio_id = %s
+                join patrimonio p on p.id = d.patrimonio_id join setor s on s.id = d.setor_id
+                where f.reaberto_em is null order by f.competencia desc limit %s""",
+            [id_, limit],
+        )
+        return await cursor.fetchall()
+
+
+async def lancamentos_do_bem(conn: AsyncConnection[Any], id_: UUID, limit: int) -> list[dict[str, Any]]:
+    """The movements of an asset in closed months, newest first."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            """select competencia, conta, especie, componente, valor from lancamento where patrimonio_id = %s
+               order by competencia desc, especie, componente, conta limit %s""",
+            [id_, limit],
+        )
+        return await cursor.fetchall()
+
+
+_FACTS = """
+select p.id, p.valor, p.data_aquisicao, p.data_disponivel, c.depreciavel, p.posse = 'proprio', b.data,
+       coalesce(p.vida_util_meses, case when s.conta = c.conta then s.vida_util_meses end, c.vida_util_meses),
+       coalesce(p.residual_pct, case when s.conta = c.conta then s.residual_pct end, c.residual_pct)
+from patrimonio p join classe c on c.id = p.classe_id
+    left join baixa b on b.patrimonio_id = p.id and b.estornada_em is null
+    left join depreciacao s on s.patrimonio_id = p.id and not s.saiu and s.fechamento =
+        (select numero from fechamento where reaberto_em is null order by competencia desc limit 1)
+where p.id = any(%s)"""
+
+
+async def fatos(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, Asset]:
+    """What the rule needs to know of these assets."""
+    revaluations: dict[UUID, list[Revaluation]] = {}
+    cursor = await conn.execute(
+        """select patrimonio_id, data, bruto, acumulada, perda, vida_util_meses, residual from reavaliacao_item
+           where patrimonio_id = any(%s) and not estornada order by data""",
+        [list(ids)],
+    )
+    for id_, day, bruto, acumulada, perda, months, residual in await cursor.fetchall():
+        each = Revaluation(day, Balance(bruto, acumulada, perda), months, residual)
+        revaluations.setdefault(id_, []).append(each)
+    rows: list[tuple[UUID, Decimal, dt.date, dt.date, bool, bool, dt.date | None, int, Decimal]]
+    rows = await (await conn.execute(_FACTS, [list(ids)])).fetchall()
+    return {
+        id_: Asset(
+            value, acquired, available, months, percent, depreciable, tuple(revaluations.get(id_, ())), gone, ours
+        )
+        for id_, value, acquired, available, depreciable, ours, gone, months, percent in rows
+    }
