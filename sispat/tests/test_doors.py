@@ -22,6 +22,7 @@ from aplicacao import abrir
 from fastapi.routing import APIRoute
 
 from esteio.postgres import Dsn
+from esteio.serve import lifecycle
 from sispat.app import create_app
 from sispat.kernel.tokens import token_hash
 from sispat.settings import Settings
@@ -45,6 +46,7 @@ PUBLIC = {
     "GET /t/{codigo}",
     "GET /conferir",
     "POST /conferir",
+    "GET /inventarios/contagem.js",
     "GET /api/publico/patrimonios/{codigo}",
     "GET /api/publico/termos",
     "GET /api/publico/termos/{codigo}",
@@ -239,6 +241,35 @@ DOORS = {
     "POST /fechamentos/{id_:uuid}/reabrir": Door(ADMIN),
     "GET /api/patrimonios/{id_}/depreciacao": Door(ALL, reach=True),
     "GET /patrimonios/{id_:uuid}/depreciacao": Door(ALL, reach=True),
+    # inventario
+    **dict(_reading("inventarios")),
+    "GET /inventarios/{id_:uuid}": Door(ALL, reach=True),
+    "POST /api/inventarios": Door(MANAGERS),
+    "GET /inventarios/novo": Door(MANAGERS),
+    "POST /inventarios/novo": Door(MANAGERS),
+    **dict(_of_one("inventarios", "estado", "iniciar", MANAGERS)),
+    **{
+        f"{method} /inventarios/{{id_:uuid}}/{verb}": Door(roles, reach=True)
+        for method in ("GET", "POST")
+        for verb, roles in (
+            ("concluir", MANAGERS),
+            ("reabrir", MANAGERS),
+            ("encerrar", MANAGERS),
+            ("contar", HANDS_OVER),
+        )
+    },
+    "POST /api/inventarios/{id_}/leituras": Door(HANDS_OVER, reach=True),
+    "POST /api/inventarios/codigo": Door(ALL),
+    "GET /api/inventarios/{id_}/progresso": Door(ALL, reach=True),
+    "GET /api/inventarios/{id_}/eventos": Door(ALL, reach=True),
+    "GET /api/inventarios/{id_}/relatorio.pdf": Door(ALL, reach=True),
+    "GET /inventarios/{id_:uuid}/relatorio.pdf": Door(ALL, reach=True),
+    **dict(_reading("inventario-itens")),
+    "GET /inventario-itens/{id_:uuid}": Door(ALL, reach=True),
+    "GET /api/inventario-itens/{id_}/leituras": Door(ALL, reach=True),
+    "POST /api/inventario-itens/{id_}/fotos": Door(HANDS_OVER, reach=True),
+    **dict(_of_one("inventario-itens", "decisao", "decidir", MANAGERS)),
+    **dict(_of_one("inventario-itens", "regularizacao", "regularizar", MANAGERS)),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -370,8 +401,10 @@ def _places(dsn: Dsn) -> dict[str, Place]:
         found = conn.execute(
             "select string_agg(matricula, ' ') from (select matricula from agente limit 3) a"
         ).fetchone()
+        commission = conn.execute("select id from comissao order by numero limit 1").fetchone()
         for place in places.values():
             place["matriculas"] = str(found and found[0])
+            place["comissoes"] = str(commission and commission[0])
     return places
 
 
@@ -439,6 +472,9 @@ _MOVEMENTS = {
         select {_OF_AN_ASSET}, 'erro_cadastro', '2026-03-01', 1, 'em_uso', 'Não era este', id, now(), id""",
 }
 
+_COUNT = """insert into inventario (escopo, setor_id, comissao_id, portaria, membros, data_base, observacao, aberto_por,
+    estado, encerrado_em, encerrado_por) select 'setor', %(setores)s, (select id from comissao order by numero limit 1), '1',
+    'Ana', '2026-12-31', %(name)s, id"""
 _IMOVEL = """insert into imovel (numero, nome, tipo, destinacao, valor_terreno, valor_edificacao, forma_aquisicao,
     data_aquisicao, setor_id, agente_id, conservacao, estado) select (random() * 1e9)::int + 1000, %(name)s, 'predial',
     'uso_comum', 1, 0, 'compra', '2020-01-01', %(setores)s, %(agentes)s, 'bom', 'baixado'"""
@@ -457,6 +493,11 @@ _RECORDS = {
     "fechamentos": """insert into fechamento (competencia, regra, inicial, bens, bruto, acumulada, perda, depreciacao, ajuste,
         fechado_por, reaberto_em, reaberto_por, motivo) select '2020-01-01', 'mes', true, 0, 0, 0, 0, 0, 0, id, now(), id,
         'Fechado cedo demais'""",
+    "inventarios": f"{_COUNT}, 'encerrado', now(), id",
+    "inventario-itens": f"""with m as ({_COUNT}, 'decidindo', null, null from usuario limit 1 returning id)
+        insert into inventario_item (inventario_id, estado, esperado, patrimonio_id, descricao, valor, setor_id, decisao,
+        decidido_em, decidido_por) select (select id from m), 'nao_encontrado', true, %(patrimonios)s, %(name)s, 1,
+        %(setores)s, 'manter', now(), id""",
     "comissoes": """insert into comissao (portaria, finalidade, inicio, encerrada_em, registrada_por)
         select gen_random_uuid()::text, 'geral', '2026-01-01', '2026-03-02', id""",
 }
@@ -530,7 +571,22 @@ _MAKE = {"importacoes": _an_import, "tarefas": _a_job, "bloqueios": _a_block, "u
 
 
 _LAW = {"para": "dominical", "ato": "lei", "numero_ato": "1/2026", "data": "2026-03-02", "motivo": "Sem uso"}
+_NOBODY = "00000000-0000-4000-8000-000000000000"
+_UNPLATED = {
+    "descricao": "Armário", "circunstancia": "No depósito", "laudo": "L-1", "encontrado_em": "2026-03-02",
+    "avaliado_em": "2026-03-02", "valor_avaliado": "10.00",
+    **dict.fromkeys(("classe_id", "comissao_id", "local_id", "agente_id"), _NOBODY),
+}  # fmt: skip
 _BY_END: dict[str, dict[str, Any]] = {
+    "/estado": {"estado": "contando"},
+    "/leituras": {
+        "leituras": [{"id": _NOBODY, "resultado": "encontrado", "codigo": "1", "lida_em": "2026-03-02T10:00:00Z"}]
+    },
+    "/contar": {"resultado": "encontrado", "codigo": "1"},
+    "/decisao": {"decisao": "manter", "justificativa": "Está lá"},
+    "/decidir": {"decisao": "manter", "justificativa": "Está lá"},
+    "/{id_}/regularizacao": _UNPLATED,
+    "/regularizar": _UNPLATED,
     "/api/auth/codigo": {"codigo": "x"},
     "/api/auth/segundo-fator": {"codigo": "x"},
     "/api/auth/senha": {"atual": "errada", "nova": "quatro patas verdes dormem"},
@@ -631,6 +687,9 @@ def _body(path: str, own: Place) -> dict[str, Any] | None:
         "nome": code, "valor_terreno": "10.00", "valor_edificacao": "0.00", "data_aquisicao": "2020-01-01",
         "setor_id": own["setores"], "agente_id": own["agentes"],
     }  # fmt: skip
+    bodies["inventarios"] = {
+        "escopo": "setor", "setor_id": own["setores"], "comissao_id": own["comissoes"], "data_base": "2026-12-31",
+    }  # fmt: skip
     bodies["comissoes"] = {"portaria": code, "inicio": "2026-01-05", "matriculas": own["matriculas"]}
     for end, body in _BY_END.items():
         if path.endswith(end):
@@ -664,7 +723,12 @@ async def _knock(c: httpx2.AsyncClient, door: str, id_: str, own: Place) -> http
     )
     address = re.sub(r"\{(id_|sessao_id)(:uuid)?\}", id_, address)
     if method == "GET":
-        return await c.get(address)
+        # A stream goes on for as long as somebody looks, and ends when its worker drains.
+        lifecycle.draining = address.endswith("/eventos")
+        try:
+            return await c.get(address)
+        finally:
+            lifecycle.draining = False
     body = _about_movements(path, own) if _kind(path) in _MOVEMENTS else _body(path, own)
     if path.startswith("/api"):
         return await c.request(method, address, json=body, headers={"If-Match": '"999"'} if "{id_}" in path else {})
@@ -686,6 +750,8 @@ def _expected_of_documents(method: str, path: str, role: str) -> set[int]:
 # Nobody said which labels.
 _LET_IN = {
     "GET /etiquetas": {422}, "GET /etiquetas/pdf": {422}, "GET /etiquetas/previa.png": {422}, "GET /api/etiquetas": {422},
+    "POST /api/inventarios/codigo": {422}, "GET /api/inventarios/{id_}/relatorio.pdf": {422},  # no photo, no item
+    "GET /inventarios/{id_:uuid}/relatorio.pdf": {422}, "POST /api/inventarios/{id_}/leituras": {200},
     "GET /api/cep/{cep}": {503}, "POST /api/termos": {404}, "POST /termos/novo": {404},
 }  # fmt: skip
 
@@ -712,7 +778,7 @@ def _let_in(door: str, role: str) -> set[int]:
         return {200}
     if _kind(path) == "importacoes":  # let in; but for being sent and checked, nothing can be done with it yet
         return {200, 201, 303} if path.endswith(("/importacoes", "/conferencia", "/colunas")) else {422}
-    if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) == "termos"):
+    if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) in ("termos", "inventarios", "inventario-itens")):
         return {422}  # let in; there is no such asset, or nothing left to decide
     if re.search(
         r"^POST .*fechamentos|/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$"

@@ -41,6 +41,7 @@ from sispat.http.shedding import STRANGER, PoolDelay, admission, by_head, overlo
 from sispat.http.slices import Site, site_of
 from sispat.imoveis.slice import SLICE as IMOVEIS
 from sispat.importacao.slice import SLICE as IMPORTACAO
+from sispat.inventario.slice import SLICE as INVENTARIO
 from sispat.kernel.errors import SispatError
 from sispat.movimentacoes.slice import SLICE as MOVIMENTACOES
 from sispat.operacao.access import brings_token
@@ -73,6 +74,7 @@ SLICES = (
     IMOVEIS,
     COMISSOES,
     DEPRECIACAO,
+    INVENTARIO,
     DOCUMENTOS,
     IMPORTACAO,
     TAREFAS,

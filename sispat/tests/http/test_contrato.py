@@ -200,6 +200,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         comissao = (await c.get("/api/comissoes")).json()["items"][0]["id"]
         await _movimentos(pedir, escritos, comissao)
         await _imoveis(pedir, escritos)
+        await _inventarios(pedir, escritos, comissao)
         await _documentos(pedir, itens[1]["id"])
         await _termos(pedir, escritos)
         await _fechamentos(pedir, cidade, itens[0]["id"])
@@ -250,7 +251,8 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await pedir("GET", "/api/bloqueios")
         await pedir("POST", "/api/auth/logout", esperado=204)
     noutros_testes = {
-        ("/api/importacoes", "POST"),
+        ("/api/importacoes", "POST"), ("/api/inventarios/codigo", "POST"), ("/api/inventarios/{id_}/eventos", "GET"),
+        ("/api/inventario-itens/{id_}/fotos", "POST"),
             ("/api/cep/{cep}", "GET"), ("/api/bloqueios/{id_}/liberacao", "POST"), ("/api/auth/senha", "PUT"),
         ("/api/auth/codigo", "POST"), ("/api/auth/segundo-fator", "POST"), ("/api/auth/segundo-fator", "PUT"),
         ("/api/usuarios/{id_}/segundo-fator", "DELETE"),
@@ -379,6 +381,43 @@ async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:
     await pedir("GET", f"/api/patrimonios/{bem}/depreciacao", "/api/patrimonios/{id_}/depreciacao")
     await pedir("POST", f"{um}/reabertura", f"{modelo}/reabertura", json={"motivo": "Fechado cedo demais"})
     await pedir("POST", "/api/fechamentos", esperado=202, json={"competencia": "2026-08-01"})
+
+
+async def _inventarios(pedir: Any, escritos: dict[str, Any], comissao: str) -> None:
+    """A count of one local: all of it missing, and one without a plate; decided, reported, closed."""
+    lugar = {"local_id": escritos["local_id"]}
+    novo = {"escopo": "local", "comissao_id": comissao, "data_base": "2026-12-31", **lugar}
+    feito = (await pedir("POST", "/api/inventarios", esperado=201, json=novo)).json()
+    um, modelo = f"/api/inventarios/{feito['id']}", "/api/inventarios/{id_}"
+    await pedir("GET", um, modelo)
+    de = {"inventario": feito["numero"], "limit": 200}
+    itens = (await pedir("GET", "/api/inventario-itens", params=de)).json()["items"]
+    await pedir("POST", f"{um}/estado", f"{modelo}/estado", json={"estado": "contando"})
+    agora = {"lida_em": "2026-12-01T10:00:00-03:00"}
+    lidas = [{"id": i["id"], "codigo": str(i["plaqueta"]), "resultado": "nao_encontrado", **agora} for i in itens]
+    achado = {"id": feito["id"], "resultado": "sem_tombo", "descricao": "Ventilador", **lugar, **agora}
+    for parte in (lidas[:99], [*lidas[99:], achado]):
+        await pedir("POST", f"{um}/leituras", f"{modelo}/leituras", json={"leituras": parte})
+    await pedir("GET", f"{um}/progresso", f"{modelo}/progresso")
+    await pedir("POST", f"{um}/estado", f"{modelo}/estado", json={"estado": "decidindo"})
+    molde = "/api/inventario-itens/{id_}"
+    for item in itens:
+        outro = f"/api/inventario-itens/{item['id']}"
+        manter = {"decisao": "manter", "justificativa": "Está emprestado"}
+        await pedir("POST", f"{outro}/decisao", f"{molde}/decisao", json=manter)
+    await pedir("GET", outro, molde)
+    await pedir("GET", f"{outro}/leituras", f"{molde}/leituras")
+    regular = {
+        "encontrado_em": "2026-03-09", "circunstancia": "No depósito", "laudo": "L-2", "avaliado_em": "2026-03-09",
+        "valor_avaliado": "10.00", "descricao": "Ventilador", "comissao_id": comissao,
+        **{n: escritos[n] for n in ("classe_id", "local_id", "agente_id")},
+    }  # fmt: skip
+    await pedir("POST", f"/api/inventario-itens/{feito['id']}/regularizacao", f"{molde}/regularizacao", json=regular)
+    await pedir("GET", f"{um}/relatorio.pdf", f"{modelo}/relatorio.pdf")
+    await pedir("POST", f"{um}/estado", f"{modelo}/estado", json={"estado": "encerrado"})
+    for plural in ("inventarios", "inventario-itens"):
+        for forma in ("", ".csv", ".xlsx"):
+            await pedir("GET", f"/api/{plural}{forma}")
 
 
 async def _termos(pedir: Any, escritos: dict[str, Any]) -> None:

@@ -43,6 +43,7 @@ class ReferenciaNumerada(Referencia):
 REFERENCES = {
     "setor": ReferenciaSetor, "local": Referencia, "agente": ReferenciaAgente, "classe": Referencia, "usuario": Referencia,
     "patrimonio": ReferenciaNumerada, "imovel": ReferenciaNumerada, "comissao": ReferenciaNumerada,
+    "inventario": ReferenciaNumerada,
 }  # fmt: skip
 STORED: dict[str, Any] = {name: entity.document(f"{name.capitalize()}Gravado") for name, entity in ENTITIES.items()}
 LISTED: dict[str, Any] = {

@@ -48,7 +48,7 @@ def limit_rules(settings: Settings, site: Site) -> list[Rule]:
         (settings.limit_user, "user", {"key": _person, "paths": ["/api/*"], "exempt": exempt}),
         (settings.limit_key, "key", {"key": _api_key, "paths": ["/api/*"], "exempt": exempt}),
         (settings.limit_write, "write", {"key": _known, "methods": _WRITES, "exempt": exempt}),
-        (settings.limit_upload, "upload", {"key": _known, "methods": ["POST"], "when": site.takes_files}),
+        (settings.limit_upload, "upload", {"key": _known, "methods": ["POST"], "when": site.counts_as_upload}),
         (settings.limit_public, "public", {"key": _address, "paths": PUBLIC_PATHS}),
         (settings.limit_report, "report", {"key": _known, "methods": ["GET"], "paths": sorted(site.reports)}),
     ]

@@ -68,6 +68,8 @@ def priorities(service: Service, site: Site, trusted: Callable[[Scope], bool]) -
             return _ADMINISTRATOR if trusted(scope) else _ENTERING
         if site.takes_files(scope):
             return None  # takes as long as its client's line is slow, and holds nothing meanwhile; limit_upload bounds them
+        if site.streams and path.endswith(site.streams):
+            return None  # nothing is done for it meanwhile; who serves it bounds how many there are
         if known.access.papel is Papel.ADMINISTRADOR:
             return None if path == _STREAM else _ADMINISTRATOR
         if scope["method"] in _WRITES:

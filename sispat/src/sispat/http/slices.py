@@ -62,6 +62,10 @@ class Slice:
     """What `?feito=key` of an address tells the person."""
     reports: Sequence[str] = ()
     uncounted: Sequence[str] = ()
+    frequent: Sequence[str] = ()
+    """Ends of addresses that take files many times an hour: the limit of uploads does not count them, that of writes does."""
+    streams: Sequence[str] = ()
+    """Ends of addresses that answer for as long as somebody looks: shedding counts them as nothing in flight."""
     problems: Mapping[type[SispatError], Callable[[Any], Problem]] = field(default_factory=dict)
     """How errors of its own are shown; those of the kernel are in http.errors."""
     resources: Sequence[Callable[[Service], object | None]] = ()
@@ -92,6 +96,8 @@ class Site:
         self.uncounted = frozenset(path for each in slices for path in each.uncounted)
         self.public = frozenset(path for each in slices for path in each.routes.public)
         self.attachables = {of.entity.name: of for each in slices for of in each.attachables}
+        self._frequent = tuple(end for each in slices for end in each.frequent)
+        self.streams = tuple(end for each in slices for end in each.streams)
         self._uploads = [form for each in slices for form in each.routes.uploads]
         self._forms = [form for each in slices for form in each.routes.forms]
 
@@ -106,6 +112,10 @@ class Site:
     def takes_files(self, scope: Scope) -> bool:
         """Whether a request brings files to a route that takes them."""
         return scope["method"] == "POST" and any(form.match(scope["path"]) for form in self._uploads)
+
+    def counts_as_upload(self, scope: Scope) -> bool:
+        """Whether a request is one of those that the limit of uploads is there for."""
+        return self.takes_files(scope) and not (self._frequent and scope["path"].endswith(self._frequent))
 
     def resumable(self, path: str) -> bool:
         """Whether a POST to `path` is a form that can be shown again, filled, after signing in."""

@@ -33,10 +33,12 @@ _REFERENCES = {
     "setor": "{0}.referencia",
     "local": "{0}.referencia",
     "agente": "{0}.referencia",
+    "classe": "{0}.referencia",
     "usuario": """'{{"id":"' || {0}.id || '","nome":' || json_texto({0}.nome) || '}}'""",
     "patrimonio": """'{{"id":"' || {0}.id || '","numero":' || {0}.numero || ',"nome":' || json_texto({0}.descricao) || '}}'""",
     "imovel": """'{{"id":"' || {0}.id || '","numero":' || {0}.numero || ',"nome":' || json_texto({0}.nome) || '}}'""",
     "comissao": """'{{"id":"' || {0}.id || '","numero":' || {0}.numero || ',"nome":' || json_texto({0}.portaria) || '}}'""",
+    "inventario": """'{{"id":"' || {0}.id || '","numero":' || {0}.numero || ',"nome":' || json_texto({0}.portaria) || '}}'""",
 }
 
 
@@ -77,14 +79,15 @@ def _masked(column: str) -> str:
 class Table:
     """Where records of a kind lie: `reach` are the columns with the setores whose people see a row; none: everybody does.
 
-    `sorts` are the orders that are offered, name -> (column, its type): by number, which breaks ties, and others. `own` is
-    the SQL of those fields that are no column.
+    `shared`: so does everybody of a row that names no setor in any of them. `sorts` are the orders that are offered, name ->
+    (column, its type): by number, which breaks ties, and others. `own` is the SQL of those fields that are no column.
     """
 
     entity: Entity
     reach: tuple[str, ...] = ("setor_id",)
     sorts: Mapping[str, tuple[str, KeyType]] = field(default_factory=lambda: {"numero": ("numero", "bigint")})
     own: Mapping[str, str] = field(default_factory=dict)
+    shared: bool = False
 
     @property
     def name(self) -> str:
@@ -174,8 +177,12 @@ def _source(table: Table, query: Query, *, ordered: bool = True, stretch: bool =
                 select m.* from {table.name} m {_where([(f"m.{column} = of_setor.id", []), *asked, *beyond])} {tail}) found)"""
         for column in reach
     ]
-    values = [list(query.setores), *_values([*asked, *beyond])]
-    return f"select m.* from ({' union '.join(found)}) m {tail}", values * len(found)
+    values = [list(query.setores), *_values([*asked, *beyond])] * len(found)
+    if table.shared:
+        everybodys = [*((f"m.{column} is null", []) for column in reach), *asked, *beyond]
+        found.append(f"(select m.* from {table.name} m {_where(everybodys)} {tail})")
+        values += _values(everybodys)
+    return f"select m.* from ({' union '.join(found)}) m {tail}", values
 
 
 def _values(conditions: Sequence[tuple[str, list[Any]]]) -> list[Any]:
@@ -274,6 +281,8 @@ def _within(table: Table) -> str:
     if not table.reach:
         return "true"
     within = "".join(f" or m.{column} = any(%(setores)s)" for column in table.reach)
+    if table.shared:
+        within += f" or ({' and '.join(f'm.{column} is null' for column in table.reach)})"
     return f"(%(setores)s::uuid[] is null{within})"
 
 

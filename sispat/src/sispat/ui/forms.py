@@ -81,6 +81,8 @@ class Screen(ABC):
     """What the form carries along unseen."""
     done: Done | None = None
     """What was just done, told above the form."""
+    headers: Mapping[str, str] = MappingProxyType({})
+    """Of its page, such as leave to use the camera."""
 
     @abstractmethod
     async def load(self, ctx: RequestContext) -> None:
@@ -171,7 +173,7 @@ async def show(ctx: RequestContext, screen: Screen) -> Reply:
     values = await screen.initial(ctx)
     sections = await screen.sections(ctx, values)
     form = Form(sections, values, tokens.new_token(), version=values.get("versao", ""))
-    return page(screen.template, screen=screen, f=form)
+    return page(screen.template, headers=screen.headers, screen=screen, f=form)
 
 
 async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -> Reply | Response:
@@ -195,7 +197,7 @@ async def receive(ctx: RequestContext, submission: Submission, screen: Screen) -
     form.labels = site_of(ctx.request).labels
     if submission.action:
         return _Completed(screen, form, submission.action)
-    return page(screen.template, status, screen=screen, f=form)
+    return page(screen.template, status, screen.headers, screen=screen, f=form)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-__all__ = ["STATIC_PATH", "serve", "static_path"]
+__all__ = ["STATIC_PATH", "content_of", "serve", "static_path"]
 
 _FOLDER = Path(__file__).parent / "static"
 _TYPES = {
@@ -44,6 +44,11 @@ STATIC_PATH = "/static/{digest}/{name}"
 def static_path(name: str) -> str:
     """Where `name` is served, in its present version."""
     return f"/static/{_FILES[name].digest}/{name}"
+
+
+def content_of(name: str) -> bytes:
+    """What `name` holds, for an address of its own."""
+    return _FILES[name].content
 
 
 async def serve(request: Request) -> Response:

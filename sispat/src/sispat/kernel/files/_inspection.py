@@ -68,6 +68,15 @@ class Inspection:
             raise _refusal(found).of(incoming.name or "?")
         return await asyncio.to_thread(_kept, incoming, found, out, small)
 
+    async def codes_in(self, picture: Inspected) -> list[str]:
+        """The texts of the bar codes in a picture that was looked into; none where it cannot be read in time."""
+        if picture.small is None:
+            return []
+        async with self._one:
+            found = await _run("codes", picture.path, os.devnull, os.devnull)
+        codes: list[str] = found.get("codes", [])
+        return codes
+
 
 async def _run(*arguments: str | Path) -> dict[str, Any]:
     command = die_with_parent([sys.executable, "-I", str(_INSPECTOR), *map(str, arguments)], nice=5)

@@ -5,6 +5,7 @@ ends this process, at the limits set below, and no request of anybody else. It p
 why it is refused (`reason`, `what`, `limit`). Of a picture it writes a new one to OUT, turned upright, no larger than people
 need and without anything beside the pixels (EXIF, position, comments, what was appended), and a small one to SMALL. PDFs
 and office files are kept bit by bit, because a change would break their signatures; what they must not hold is refused.
+With `codes` for FORMAT it reads the bar codes in a picture that it wrote before.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def inspect(format_: str, path: Path, out: Path, small: Path) -> dict[str, Any]:
         return _pdf(path)
     if format_ == "zip":
         return _archive(path)
+    if format_ == "codes":
+        return _codes(path)
     return _picture(format_, path, out, small)
 
 
@@ -90,6 +93,15 @@ def _picture(format_: str, path: Path, out: Path, small: Path) -> dict[str, Any]
     _save(upright, out, kind, **_SAVED[kind], **more)
     _save_small(upright, small, more)
     return {"format": format_, "width": upright.width, "height": upright.height}
+
+
+def _codes(path: Path) -> dict[str, Any]:
+    """The texts of the codes in a picture that was looked into before."""
+    import zxingcpp
+    from PIL import Image
+
+    with Image.open(path) as image:
+        return {"codes": [code.text for code in zxingcpp.read_barcodes(image.convert("L"))]}
 
 
 def _reduced(image: Any, side: int, kind: str) -> Any:

@@ -1,0 +1,1 @@
+"""The use cases of counts: open and move on, count, decide."""
