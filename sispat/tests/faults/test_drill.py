@@ -17,7 +17,7 @@ import psutil
 import pytest
 from processos import ambiente, por_dentro
 
-from sispat.drill.faults import FAULTS, SHORT
+from sispat.drill.faults import _ROUNDS, FAULTS, SHORT
 from sispat.drill.reports import Reports
 
 pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(600)]
@@ -145,6 +145,7 @@ def test_an_unknown_fault_is_named_beside_those_that_are_known_and_nothing_is_st
     assert "postgres-killed" in refused.stderr
     listed = por_dentro("drill", "--list")
     assert [line.split()[0] for line in listed.stdout.splitlines()] == [fault.name for fault in FAULTS]
+    assert set(_ROUNDS) < {fault.name for fault in FAULTS}
 
 
 def test_rates_that_cannot_be_used_are_refused_before_anything_is_started(tmp_path) -> None:

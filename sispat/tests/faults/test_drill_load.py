@@ -71,7 +71,7 @@ async def test_a_notice_of_what_works_again_is_no_detection_and_one_of_something
             writer.close()
         (first, _), (second, _) = alerts.arrivals
         assert await city.told(0.0) == first
-        city.kept["about"] = "tls:refused"
+        city.kept["about"] = ("tls:refused", "tls:certificate")
         assert await city.told(0.0) == second
         assert await city.told(second + 1) is None
 

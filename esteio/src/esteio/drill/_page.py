@@ -10,6 +10,11 @@ from typing import Any
 __all__ = ["page"]
 
 _WIDTH, _HEIGHT = 640, 96
+_NUMBERS = frozenset((
+    "median", "90 % interval", "P(99.9 %)", "P(99.99 %)", "valid runs", "offered", "lost", "unknown", "longest gap", "MTTR",
+    "page", "alert", "minutes a year", "share",
+))  # fmt: skip
+"""Heads of columns that are aligned at the right."""
 _HEAD = 20  # pixels above the bars, for the names of moments
 _STYLE = files("esteio.drill").joinpath("_page.css").read_text("utf-8")
 
@@ -165,8 +170,9 @@ def _bars(seconds: Mapping[int, Mapping[str, int]], run: Mapping[str, Any], labe
                 bars.append(
                     f'<rect class={css} x="{x:.1f}" y="{base:.1f}" width="{step * 0.9:.1f}" height="{height:.1f}"/>'
                 )
-    moments = ((0.0, "fault"), (run["page_after_s"], "page"), (run["alert_after_s"], "alert"), (run["mttr_s"], "back"))
-    told = sorted((at, name) for at, name in moments if at is not None and first <= at <= last)
+    back = run["mttr_s"] or None  # at once: it was never away
+    moments = ((0.0, "fault"), (run["page_after_s"], "page"), (run["alert_after_s"], "alert"), (back, "back"))
+    told = sorted(((at, name) for at, name in moments if at is not None and first <= at <= last), key=_when)
     ticks = (
         f'<text x="{(at - first) * step:.1f}" y="{_HEAD + _HEIGHT + 16}">{at}</text>' for at in _round(first, last)
     )
@@ -176,6 +182,10 @@ def _bars(seconds: Mapping[int, Mapping[str, int]], run: Mapping[str, Any], labe
         f"{''.join(bars)}{_moments(told, first, step, _)}{''.join(ticks)}"
         f'<text x="{_WIDTH}" y="{_HEAD + _HEIGHT + 16}" text-anchor="end">s</text></svg></div>'
     )
+
+
+def _when(moment: tuple[float, str]) -> float:
+    return moment[0]
 
 
 def _moments(moments: Sequence[tuple[float, str]], first: int, step: float, _: Gettext) -> str:
@@ -212,7 +222,7 @@ def _shares(prediction: Mapping[str, Any], _: Gettext) -> str:
 
 def _wide(label: str, heads: Sequence[str], rows: str, _: Gettext) -> str:
     """A table that is scrolled by itself where the screen is narrow, also with the keyboard."""
-    shown = "".join(f"<th scope=col>{escape(_(name))}</th>" for name in heads)
+    shown = "".join(f"<th scope=col{' class=n' if name in _NUMBERS else ''}>{escape(_(name))}</th>" for name in heads)
     return (
         f'<div class=wide role=region tabindex=0 aria-label="{escape(label)}"><table><thead><tr>{shown}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"

@@ -103,7 +103,7 @@ def _front(city: City) -> Front:
 
 
 async def _expire(city: City) -> None:
-    city.kept |= {"about": "tls:refused", "expired": time.monotonic()}
+    city.kept |= {"about": ("tls:refused", "tls:certificate"), "expired": time.monotonic()}
     await asyncio.to_thread(_front(city).expire)
 
 
@@ -141,6 +141,6 @@ FAULTS: tuple[Fault[City], ...] = (
     ),
     Fault(
         "certificate-expired", lazy("O certificado vence; quem é avisado põe outro no lugar, sem reiniciar"), _expire,
-        _is_refused, _renew, needs=_no_front, lasts=240.0, until=_somebody_was_told, group=Group.CHANGES, rounds=1,
+        _is_refused, _renew, needs=_no_front, lasts=240.0, until=_somebody_was_told, group=Group.CHANGES,
     ),
 )  # fmt: skip

@@ -86,7 +86,7 @@ _CEP: tuple[Fault[City], ...] = tuple(
     )
 )
 _REDIS: tuple[Fault[City], ...] = tuple(
-    Fault(name, title, inject, proves, heal, needs=_no_redis, lasts=5.0)
+    Fault(name, title, inject, proves, heal, needs=_no_redis, lasts=0.0 if heal is _well else 5.0)
     for name, title, inject, proves, heal in (
         ("redis-killed", lazy("O Redis é morto, e volta vazio após 5 s"), _kill_redis, _redis_silent, _restart_redis),
         ("redis-frozen", lazy("O Redis congela por 5 s"), _freeze_redis, _redis_stopped, _thaw_redis),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable
 
 import psutil
@@ -13,6 +15,9 @@ from sispat.drill.load import City
 from sispat.kernel.i18n import lazy
 
 __all__ = ["FAULTS", "gone", "kill"]
+
+
+_BACK_WITHIN = 20.0  # seconds
 
 
 def kill(city: City, *processes: psutil.Process | None, by: signal.Signals = signal.SIGKILL) -> None:
@@ -67,12 +72,31 @@ async def _kill_supervisor(city: City) -> None:
     kill(city, city.service.supervisor)
 
 
+def _operator(city: City) -> psutil.Process | None:
+    return city.service.operator()
+
+
+def _receiver(city: City) -> psutil.Process | None:
+    return city.service.receiver()
+
+
 async def _kill_operator(city: City) -> None:
-    kill(city, city.service.operator())
+    kill(city, _operator(city))
+
+
+def _there(which: Callable[[City], psutil.Process | None]) -> Callable[[City], Awaitable[None]]:
+    """Wait until it is there again: the fault before may have ended it, too. Who is missing later is not killed."""
+
+    async def prepare(city: City) -> None:
+        end = time.monotonic() + _BACK_WITHIN
+        while await asyncio.to_thread(which, city) is None and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.2)
+
+    return prepare
 
 
 async def _kill_receiver(city: City) -> None:
-    kill(city, city.service.receiver())
+    kill(city, _receiver(city))
 
 
 FAULTS: tuple[Fault[City], ...] = (
@@ -93,8 +117,10 @@ FAULTS: tuple[Fault[City], ...] = (
         gone,
         patience=40,
     ),
-    Fault("operator-killed", lazy("O operador é morto"), _kill_operator, gone),
-    Fault("receiver-killed", lazy("Quem recebe o log do banco é morto"), _kill_receiver, gone),
+    Fault("operator-killed", lazy("O operador é morto"), _kill_operator, gone, prepare=_there(_operator)),
+    Fault(
+        "receiver-killed", lazy("Quem recebe o log do banco é morto"), _kill_receiver, gone, prepare=_there(_receiver)
+    ),
     Fault(
         "supervisor-killed",
         lazy("O supervisor é morto; o systemd o inicia de novo após 1 s"),
