@@ -178,6 +178,10 @@ DOORS = {
     "GET /etiquetas/previa.png": Door(HANDS_OVER),
     # termos
     "GET /api/termos": Door(ALL),
+    "GET /api/termos.csv": Door(ALL),
+    "GET /api/termos.xlsx": Door(ALL),
+    "GET /termos.csv": Door(ALL),
+    "GET /termos.xlsx": Door(ALL),
     "POST /api/termos": Door(HANDS_OVER),
     "GET /api/termos/{id_}": Door(ALL, reach=True),
     "GET /api/termos/{id_}/partes": Door(ALL, reach=True),
@@ -356,6 +360,11 @@ DOORS = {
     "GET /tarefas": Door(ALL),
     "GET /tarefas/{id_:uuid}": Door(ALL),
     "POST /tarefas/{id_:uuid}/cancelar": Door(ALL),
+    # avisos: by mail, to persons alone
+    "GET /api/avisos": Door(PEOPLE),
+    "PUT /api/avisos": Door(PEOPLE),
+    "GET /meus-avisos": Door(PEOPLE),
+    "POST /meus-avisos": Door(PEOPLE),
     # auditoria
     "GET /api/auditoria": Door(READS_ALL),
     "GET /auditoria": Door(READS_ALL),
@@ -610,6 +619,7 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/reabertura": {"motivo": "Fechado cedo demais"},
     "/reabrir": {"motivo": "Fechado cedo demais"},
     "{id_:uuid}/encerrar": {"encerrada_em": "2026-03-02"},
+    "/meus-avisos": {"quando": "diario", "idioma": "pt-BR"},
     "/saida": {"motivo": "Aposentadoria", "sucessor_id": "00000000-0000-4000-8000-000000000000"},
 }
 

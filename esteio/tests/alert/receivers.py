@@ -6,7 +6,7 @@ import json
 import socketserver
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -88,8 +88,12 @@ def http_receiver(port: int = 0) -> Iterator[HttpReceiver]:
 
 @dataclass
 class MailReceiver:
+    """`refuse`: it knows no mailbox; `unknown` is one that it does not know. `told` is called before it takes a mail."""
+
     port: int
     refuse: bool = False
+    unknown: str = ""
+    told: Callable[[str], object] | None = None
     mails: list[str] = field(default_factory=list)
 
 
@@ -102,12 +106,15 @@ class _Smtp(socketserver.StreamRequestHandler):
             word = line[:4].upper()
             if word == "EHLO":
                 self._say("250-correio.prefeitura\r\n250 8BITMIME")
-            elif word == "RCPT" and self.receiver.refuse:
+            elif word == "RCPT" and (self.receiver.refuse or f"<{self.receiver.unknown}>" in line):
                 self._say("550 5.1.1 no such mailbox")
             elif word == "DATA":
                 self._say("354 go on")
                 lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
-                self.receiver.mails.append("".join(lines))
+                mail = "".join(lines)
+                if self.receiver.told is not None:
+                    self.receiver.told(mail)
+                self.receiver.mails.append(mail)
                 self._say("250 taken")
             elif word == "QUIT":
                 self._say("221 bye")
@@ -119,11 +126,14 @@ class _Smtp(socketserver.StreamRequestHandler):
         self.wfile.write(f"{text}\r\n".encode())
 
 
+class _MailServer(socketserver.ThreadingTCPServer):
+    allow_reuse_address = daemon_threads = True
+
+
 @contextmanager
-def mail_receiver() -> Iterator[MailReceiver]:
+def mail_receiver(port: int = 0) -> Iterator[MailReceiver]:
     handler = type("Handler", (_Smtp,), {})
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
-        server.daemon_threads = True
+    with _MailServer(("127.0.0.1", port), handler) as server:
         handler.receiver = MailReceiver(server.server_address[1])
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield handler.receiver

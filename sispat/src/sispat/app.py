@@ -26,6 +26,7 @@ from esteio.web.limits import Denial, RuleSet
 from esteio.web.shedding import Level, Shedding
 from sispat import __version__
 from sispat.auditoria.slice import SLICE as AUDITORIA
+from sispat.avisos.slice import SLICE as AVISOS
 from sispat.cadastros.slice import SLICE as CADASTROS
 from sispat.comissoes.slice import SLICE as COMISSOES
 from sispat.depreciacao.slice import SLICE as DEPRECIACAO
@@ -80,6 +81,7 @@ SLICES = (
     TAREFAS,
     TERMOS,
     PUBLICO,
+    AVISOS,
     AUDITORIA,
     OPERACAO,
     PAINEL,

@@ -213,6 +213,8 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await pedir("POST", f"/api/agentes/{sai}/saida", "/api/agentes/{id_}/saida", json=saida)
         await pedir("GET", "/api/auditoria")
         await pedir("GET", "/api/auth/me")
+        await pedir("GET", "/api/avisos")
+        await pedir("PUT", "/api/avisos", json={"quando": "na_hora", "idioma": "pt-BR"})
         await pedir("GET", "/api/usuarios")
         ana = {"email": "ana@x.y", "nome": "Ana", "papel": "consulta", "setores": []}
         novo = await pedir("POST", "/api/usuarios", esperado=201, json=ana)

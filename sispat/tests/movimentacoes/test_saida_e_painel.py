@@ -74,7 +74,7 @@ async def test_the_first_page_shows_what_waits_for_whom(cliente, navegar, cidade
     async with navegar("responsavel") as pessoa:
         inicio = await pessoa.ver("/")
         assert "a aceitar ou recusar" not in inicio.texto
-        assert "Garantias que terminam em 30 dias" in inicio.texto
+        assert "1 garantia termina em 30 dias" in inicio.texto
         assert f"{meu:06}" in inicio.texto
     async with cliente("gestor@demo.local") as c:
         for numero, destino in ((alheio, perto), (meu, longe)):

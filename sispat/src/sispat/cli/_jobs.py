@@ -1,4 +1,5 @@
-"""`sispat jobs`: does the jobs that are due, beside the workers; `sispat tarefas ...` lists and cancels them.
+"""`sispat jobs`: does the jobs that are due, and tells people by mail what waits for them, beside the workers.
+`sispat tarefas ...` lists and cancels jobs.
 
 `sispat serve` keeps the first running, which starts `sispat job` for each job: its memory goes back, its crash stays there.
 Promises: both log in as the workers do. What is done and how is in `kernel.jobs`.
@@ -20,6 +21,7 @@ from sispat.kernel.i18n import _
 if TYPE_CHECKING:
     from esteio.postgres import Database
     from esteio.serve import Program
+    from sispat.avisos.sending import MailSender
     from sispat.kernel.context import Context
     from sispat.kernel.jobs.queue import Claim
     from sispat.kernel.jobs.runner import Child
@@ -61,14 +63,27 @@ async def _look_after(settings: Settings) -> None:
             *die_with_parent(command, nice=_NICE), stdin=asyncio.subprocess.DEVNULL
         )
 
-    async with _database(settings, "sispat tarefas", connections=settings.jobs + 1) as db:
+    async with (
+        _database(settings, "sispat tarefas", connections=settings.jobs + 2) as db,
+        asyncio.TaskGroup() as both,
+    ):
         name = f"{socket.gethostname()}:{os.getpid()}"
-        await JobRunner(db, launch, name=name, at_once=settings.jobs).run(stop)
+        both.create_task(JobRunner(db, launch, name=name, at_once=settings.jobs).run(stop))
+        if settings.mail_url is not None:
+            both.create_task(_mails(settings, settings.mail_url.get_secret_value(), db).run(stop))
+
+
+def _mails(settings: Settings, url: str, db: Database) -> MailSender:
+    """Who tells people by mail what waits for them."""
+    from sispat.avisos.sending import City, MailSender, Post
+
+    return MailSender(db, City.of(settings), Post(url).send)
 
 
 def job(id_: Annotated[str, typer.Argument(metavar="ID")], turn: Annotated[int, typer.Argument(metavar="VEZ")]) -> None:
     """Do one job that `sispat jobs` has taken."""
     from sispat.app import SLICES
+    from sispat.http.database import room_of
     from sispat.http.slices import Site
     from sispat.kernel import logs
     from sispat.kernel.jobs.work import perform
@@ -80,7 +95,7 @@ def job(id_: Annotated[str, typer.Argument(metavar="ID")], turn: Annotated[int, 
 
     async def run() -> int:
         async with _database(settings, "sispat tarefa", connections=3) as db:
-            return await perform(db, Site(SLICES).jobs, UUID(id_), turn)
+            return await perform(db, Site(SLICES).jobs, UUID(id_), turn, room_of(settings, db.dsn))
 
     raise typer.Exit(asyncio.run(run()))
 

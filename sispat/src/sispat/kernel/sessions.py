@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from psycopg import AsyncConnection
 
@@ -21,7 +22,8 @@ from sispat.kernel.permissions import Access, Papel, Pending
 from sispat.kernel.tokens import token_hash
 
 __all__ = [
-    "OpenedSession", "Origin", "Session", "SessionLifetime", "access_of", "guarded", "remove_expired", "session_of", "whose",
+    "OpenedSession", "Origin", "Session", "SessionLifetime", "access_of", "access_of_user", "guarded", "remove_expired",
+    "session_of", "whose",
 ]  # fmt: skip
 
 
@@ -113,6 +115,15 @@ async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLif
     """Whose session `token` opens, or None when there is none that is valid."""
     found = await session_of(conn, token, lifetime)
     return None if found is None else found.access
+
+
+async def access_of_user(conn: AsyncConnection[Any], usuario_id: UUID | None) -> Access | None:
+    """The rights that somebody has now who is not asking; None: they may no longer enter."""
+    cursor = await conn.execute(
+        f"select u.nome, u.email, u.papel, {_SETORES} from usuario u where u.id = %s and u.ativo", [usuario_id]
+    )
+    row: Any = await cursor.fetchone()
+    return None if row is None else Access(usuario_id, row[0], row[1], Papel(row[2]), tuple(row[3]))  # type: ignore[arg-type]
 
 
 def _pending(provisional: bool, lacking: Pending | None) -> Pending | None:

@@ -28,6 +28,7 @@ __all__ = [
     "read_dsn",
     "read_duration",
     "read_language",
+    "read_mail",
     "read_networks",
     "read_quiet_hours",
     "read_quota",
@@ -164,6 +165,18 @@ def read_channels(value: Any) -> Any:
     for address in str(value).split():
         if not re.match(r"[A-Za-z][A-Za-z0-9+.-]*://.", address):
             raise ValueError(_("deve ser esquema://..., e vários separados por espaços"))
+    return value
+
+
+_read_mail_url = read_url("mailto", "mailtos")
+
+
+def read_mail(value: Any) -> Any:
+    """The address of a mail server, without whom a mail goes to; whoever sends knows more."""
+    if isinstance(value, str):
+        _read_mail_url(value)
+        if re.search(r"[?&]to=", value):
+            raise ValueError(_("não leva to=: cada pessoa recebe no e-mail da sua conta"))
     return value
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from sispat.settings._readers import read_bool, read_channels, read_quiet_hours, read_url
+from sispat.settings._readers import read_bool, read_channels, read_cron, read_mail, read_quiet_hours, read_url
 from sispat.settings._types import Group, YesNo
 from sispat.settings._variable import Variable
 
@@ -106,6 +106,27 @@ class WatchingSettings(Group):
             accepts="duas horas, como 22:00-07:00, ou não",
         ),
     ] = "22:00-07:00"
+    mail_url: Annotated[
+        SecretStr | None,
+        BeforeValidator(read_mail),
+        Variable(
+            "SISPAT_MAIL_URL",
+            "Servidor que leva às pessoas, por e-mail, o que espera por elas; cada uma escolhe em Minha conta. Precisa de "
+            "tarefas (SISPAT_JOBS) e, para os links, de SISPAT_PUBLIC_URL.",
+            accepts="mailtos://usuario:senha@smtp.cidade.gov.br?from=sispat@cidade.gov.br, sem to=",
+            default="nenhum: ninguém recebe e-mails",
+            secret=True,
+        ),
+    ] = None
+    mail_digest: Annotated[
+        str,
+        BeforeValidator(read_cron()),
+        Variable(
+            "SISPAT_MAIL_DIGEST",
+            "Quando vai o resumo do que espera por cada pessoa.",
+            accepts="cinco campos como no crontab, no fuso SISPAT_TIMEZONE; não para nunca",
+        ),
+    ] = "0 7 * * 1-5"
     heartbeat_url: Annotated[
         SecretStr | None,
         BeforeValidator(read_url("http", "https")),

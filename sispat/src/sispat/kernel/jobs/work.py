@@ -11,9 +11,9 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
@@ -25,7 +25,7 @@ from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import SOURCE, _, is_language, language, using
 from sispat.kernel.jobs import queue
 from sispat.kernel.jobs.queue import Claim
-from sispat.kernel.permissions import Access, Papel
+from sispat.kernel.sessions import access_of_user
 
 __all__ = [
     "Ending", "Job", "JobCancelled", "JobContext", "JobLost", "Running", "ask_for", "perform",
@@ -173,8 +173,10 @@ def too_much_memory() -> str:
 async def _do(db: Database, job: Job, taken: Claim) -> None:
     running = Running(db, taken)
     async with db.transaction() as conn:
-        access = await _access_of(conn, taken)
-        ctx = JobContext(conn, access, taken.request_id, job=running)
+        access = await access_of_user(conn, taken.person)
+        if access is None:
+            raise Requester
+        ctx = JobContext(conn, replace(access, key_id=taken.key_id), taken.request_id, job=running)
         result = await job.work(ctx, taken.arguments)
         if not await queue.held(conn, taken):  # cancelled or lost while it worked: nothing of it remains
             raise JobLost
@@ -184,16 +186,3 @@ async def _do(db: Database, job: Job, taken: Claim) -> None:
 async def _failed(db: Database, taken: Claim, code: str, message: str) -> None:
     async with db.connection() as conn:
         await queue.fail(conn, taken, code, message)
-
-
-async def _access_of(conn: AsyncConnection[Any], taken: Claim) -> Access:
-    """The rights that whoever asked has now."""
-    cursor = await conn.execute(
-        """select u.nome, u.email, u.papel, array(select setor_id from usuario_setor where usuario_id = u.id)
-           from usuario u where u.id = %s and u.ativo""",
-        [taken.person],
-    )
-    row: Any = await cursor.fetchone()
-    if row is None:
-        raise Requester
-    return Access(cast("UUID", taken.person), row[0], row[1], Papel(row[2]), tuple(row[3]), key_id=taken.key_id)

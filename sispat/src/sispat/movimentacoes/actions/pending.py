@@ -17,7 +17,6 @@ from sispat.movimentacoes.kinds import EMPRESTIMOS, MANUTENCOES, TRANSFERENCIAS
 __all__ = ["CEILING", "Waiting", "waiting"]
 
 CEILING = 100  # counted no further
-_SHOWN = 5
 
 
 # Who may do something about it, what it is, and the columns of the setores it waits in, where these are not all.
@@ -37,8 +36,10 @@ class Waiting(NamedTuple):
     newest: list[dict[str, Any]]
 
 
-async def waiting(ctx: Context, today: dt.date) -> list[Waiting]:
-    """What this person can do something about, within reach; kinds of which nothing waits are left out."""
+async def waiting(ctx: Context, today: dt.date, shown: int = 5) -> list[Waiting]:
+    """What this person can do something about, within reach, with the newest `shown` of each; kinds of which nothing waits
+    are left out.
+    """
     found = []
     for action, kind, estado, reach in _WAITING:
         if not ctx.access.may(action):
@@ -47,6 +48,6 @@ async def waiting(ctx: Context, today: dt.date) -> list[Waiting]:
         sought = replace(sought, reach=reach)
         number = await record_sql.contar(ctx.conn, kind.table, sought)
         if number:
-            rows = await record_sql.listar(ctx.conn, kind.table, replace(sought, limit=_SHOWN))
+            rows = await record_sql.listar(ctx.conn, kind.table, replace(sought, limit=shown))
             found.append(Waiting(kind, estado, number, [json.loads(row.document) for row in rows]))
     return found
