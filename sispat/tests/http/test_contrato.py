@@ -427,7 +427,8 @@ async def _termos(pedir: Any, escritos: dict[str, Any]) -> None:
     novo = {"tipo": "responsabilidade", "assunto_id": escritos["agente_id"]}
     termo = (await pedir("POST", "/api/termos", esperado=201, json=novo)).json()
     um, modelo = f"/api/termos/{termo['id']}", "/api/termos/{id_}"
-    await pedir("GET", "/api/termos")
+    for caminho in ("/api/termos", "/api/termos.csv", "/api/termos.xlsx"):
+        await pedir("GET", caminho)
     await pedir("GET", um, modelo)
     await pedir("GET", f"{um}/partes", f"{modelo}/partes")
     sha256 = hashlib.sha256((await pedir("GET", f"{um}/pdf", f"{modelo}/pdf")).content).hexdigest()

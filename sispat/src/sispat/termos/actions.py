@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -33,8 +34,8 @@ from sispat.termos.rules import EstadoDoTermo, TipoDeTermo
 from sispat.termos.sql import records as sql
 
 __all__ = [
-    "CONSTRAINTS", "City", "Drawn", "anular", "assinar", "confirmar", "desenhar", "emitir", "esperando", "gravar_via",
-    "historico", "listar", "nomes", "obter", "pagina_do_assunto", "para_imprimir", "partes",
+    "CONSTRAINTS", "City", "Drawn", "anular", "assinar", "confirmar", "desenhar", "emitir", "esperando", "exportar",
+    "gravar_via", "historico", "listar", "lote_exportado", "nomes", "obter", "pagina_do_assunto", "para_imprimir", "partes",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -151,6 +152,36 @@ async def partes(ctx: Context, id_: UUID) -> list[sql.Parte]:
 async def listar(ctx: Context, asked: ListaDeTermos) -> ListPage:
     """One page, newest first, walked by key."""
     ctx.access.require(rules.VER)
+    rows = await sql.listar(ctx.conn, ctx.access.setores, _conditions(asked), place_of(asked.cursor), asked.limit + 1)
+    shown = rows[: asked.limit]
+    return ListPage([row[0] for row in shown], cursor_at(shown[-1][1]) if len(rows) > asked.limit else None)
+
+
+async def exportar(ctx: Context, asked: ListaDeTermos) -> None:
+    """Note in the audit that this person takes what `asked` finds out of the service, before the first line leaves."""
+    ctx.access.require(rules.VER)
+    filters = {name: value for name, value in asked.model_dump(exclude_defaults=True).items() if value is not None}
+    await audit.record(
+        ctx.conn,
+        **ctx.author._asdict(),
+        entidade="usuario",
+        entidade_id=ctx.actor,
+        acao="exportar_termos",
+        depois=filters,
+    )
+
+
+async def lote_exportado(
+    ctx: Context, asked: ListaDeTermos, after: int | None, size: int = 2000
+) -> tuple[list[dict[str, Any]], int | None]:
+    """The next termos of an export, and the place to go on from; None: these are the last."""
+    ctx.access.require(rules.VER)
+    below = place_of(asked.cursor) if after is None else after
+    rows = await sql.listar(ctx.conn, ctx.access.setores, _conditions(asked), below, size)
+    return [json.loads(row[0]) for row in rows], rows[-1][1] if len(rows) == size else None
+
+
+def _conditions(asked: ListaDeTermos) -> list[tuple[str, Any]]:
     conditions: list[tuple[str, Any]] = [
         (f"t.{column} = %s", value)
         for column, value in (("tipo", asked.tipo), ("estado", asked.estado), ("agente_id", asked.agente))
@@ -160,10 +191,7 @@ async def listar(ctx: Context, asked: ListaDeTermos) -> ListPage:
         conditions.append((_OF_ASSET, asked.bem))
     if asked.movimento is not None:
         conditions.append((_OF_MOVEMENT, asked.movimento))
-    below = place_of(asked.cursor)
-    rows = await sql.listar(ctx.conn, ctx.access.setores, conditions, below, asked.limit + 1)
-    shown = rows[: asked.limit]
-    return ListPage([row[0] for row in shown], cursor_at(shown[-1][1]) if len(rows) > asked.limit else None)
+    return conditions
 
 
 _OF_ASSET = """t.id in (select b.termo_id from termo_bem b

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
@@ -12,14 +12,16 @@ from starlette.responses import Response
 
 from sispat.cadastros import pickers
 from sispat.documentos.card import documents_of
+from sispat.http.csv_export import CsvExport
 from sispat.http.responses import Document, json_response, page_of_documents
 from sispat.http.route import Reply, Routes
 from sispat.http.service import service_of
 from sispat.http.session import RequestContext, client_address, open_context
 from sispat.http.submission import Submission
+from sispat.http.xlsx_export import XlsxExport
 from sispat.kernel.audit import Author
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import labels_of, specs
+from sispat.kernel.fields import Cell, labels_of, specs
 from sispat.kernel.pdf import PdfRenderer
 from sispat.termos import actions
 from sispat.termos.content import title_of
@@ -32,6 +34,7 @@ from sispat.ui.fields import FormField
 from sispat.ui.forms import form
 from sispat.ui.history import readable
 from sispat.ui.pages import page, redirect
+from sispat.ui.records import address
 
 __all__ = ["route"]
 
@@ -47,6 +50,48 @@ async def listar(ctx: RequestContext, pedido: ListaDeTermos) -> Reply:
     """Do mais novo ao mais antigo; de um bem, de um agente ou de uma movimentação pelos filtros."""
     found = await actions.listar(ctx, pedido)
     return Document(page_of_documents(found.documents, found.following, None))
+
+
+@route("GET", f"{API}.csv", tag=_TAG, summary="Exportar em CSV", response_class=Response, name="exportar_termos")
+async def exportar(ctx: RequestContext, pedido: ListaDeTermos) -> Reply:
+    """Tudo o que a lista mostra, com os mesmos filtros, em CSV (UTF-8, ponto e vírgula)."""
+    return await _exported(ctx, pedido)
+
+
+@route("GET", f"{API}.xlsx", tag=_TAG, summary="Exportar em XLSX", response_class=Response, name="exportar_termos_xlsx")
+async def exportar_xlsx(ctx: RequestContext, pedido: ListaDeTermos) -> Reply:
+    """O mesmo em XLSX, com valores e datas como tais; até 100.000 linhas."""
+    return XlsxExport(await _exported(ctx, pedido))
+
+
+@route("GET", "/termos.csv")
+async def export_page(ctx: RequestContext) -> Reply:
+    """All that the list shows, with the same filters."""
+    return await _exported(ctx, ListaDeTermos.parse(_given(ctx, *_FILTERS)))
+
+
+@route("GET", "/termos.xlsx")
+async def export_xlsx_page(ctx: RequestContext) -> Reply:
+    """The same as a workbook."""
+    return XlsxExport(await _exported(ctx, ListaDeTermos.parse(_given(ctx, *_FILTERS))))
+
+
+_COLUMNS = [spec for spec in TERMO.fields.values() if spec.ui.in_csv]
+
+
+async def _exported(ctx: RequestContext, asked: ListaDeTermos) -> CsvExport:
+    await actions.exportar(ctx, asked)  # refused before the first byte
+
+    async def lot(ctx: RequestContext, after: int | None) -> tuple[list[Sequence[Cell]], int | None]:
+        found, following = await actions.lote_exportado(ctx, asked, after)
+        return [[spec.cell(each[spec.member]) for spec in _COLUMNS] for each in found], following
+
+    return CsvExport("termos", [spec.member for spec in _COLUMNS], lot)
+
+
+def _given(ctx: RequestContext, *names: str) -> dict[str, str]:
+    parameters = ctx.request.query_params
+    return {name: parameters[name] for name in names if parameters.get(name, "").strip()}
 
 
 @route("POST", API, tag=_TAG, response=Termo, status=201, summary="Emitir", once=True)
@@ -122,21 +167,21 @@ async def anular(ctx: RequestContext, id_: UUID, dados: AnulacaoDeTermo) -> Resp
 @route("GET", "/termos")
 async def list_page(ctx: RequestContext) -> Reply:
     """One page of the list; what cannot be searched for is said beside the filters, which stay as they were."""
-    parameters = ctx.request.query_params
-    given = {name: parameters[name] for name in (*_FILTERS, "cursor") if parameters.get(name, "").strip()}
+    given = _given(ctx, *_FILTERS, "cursor")
     errors, found = dict[str, str](), ListPage([], None)
     try:
         found = await actions.listar(ctx, ListaDeTermos.parse(given))
     except InvalidData as error:
         errors = error.fields
     fields = {name: FormField.of(spec) for name, spec in specs(ListaDeTermos).items()}
-    agente = await pickers.with_choices(ctx, fields["agente"], "agente", parameters)
+    agente = await pickers.with_choices(ctx, fields["agente"], "agente", ctx.request.query_params)
     kept = {name: value for name, value in given.items() if name != "cursor"}
     return page(
         "termos/lista.html", 422 if errors else 200,
         rows=[_named(document) for document in found.documents], errors=errors, given=given, kept=kept,
         filters=[fields["tipo"], fields["estado"], agente, fields["bem"]], field_labels=labels_of(ListaDeTermos),
-        following=f"/termos?{urlencode({**kept, 'cursor': found.following})}" if found.following else "",
+        following=address("/termos", {**kept, "cursor": found.following}) if found.following else "",
+        export=address("/termos.csv", kept), export_xlsx=address("/termos.xlsx", kept),
         states=EstadoDoTermo.labels(),
     )  # fmt: skip
 

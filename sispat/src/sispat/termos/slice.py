@@ -34,12 +34,14 @@ SLICE = Slice(
         "assinar_termo": lazy("Assinou o termo"),
         "substituir_termo": lazy("Substituiu o termo"),
         "anular_termo": lazy("Anulou o termo"),
+        "exportar_termos": lazy("Exportou termos"),
     },
     notices={
         "termo-emitido": lazy("Termo emitido. Abra o PDF para imprimir ou assinar."),
         "termo-assinado": lazy("Assinatura registrada."),
         "termo-anulado": lazy("Termo anulado."),
     },
+    reports=[f"{api}/termos.{form}" for api in ("", "/api") for form in ("csv", "xlsx")],
     names=actions.nomes,
     resources=[_renderer],
     attachables=[Attachable(entity=TERMO, see=actions.obter, action=rules.EMITIR)],  # the signed paper, scanned
