@@ -77,13 +77,13 @@ def esperam(ano: Ano, quem: str) -> list[str]:
         achados.append(f"{len(pendentes)} transferência a aceitar ou recusar")
     if termos := len(modelo.a_assinar(quem)):
         achados.append(f"{termos} {'termo' if termos == 1 else 'termos'} a assinar")
-    if any(ainda_garantido(ano, bem) for bem in modelo.em(setores)):
-        achados.append("Garantias que terminam em 30 dias")
+    if garantias := sum(ainda_garantido(ano, bem) for bem in modelo.em(setores)):
+        achados.append(f"{garantias} {'garantia termina' if garantias == 1 else 'garantias terminam'} em 30 dias")
     return achados
 
 
 def ainda_garantido(ano: Ano, bem: Bem) -> bool:
-    return bem.garantia is not None and (bem.garantia - ano.hoje).days <= 30 and bem.situacao != "baixado"
+    return bem.garantia is not None and 0 <= (bem.garantia - ano.hoje).days <= 30 and bem.situacao != "baixado"
 
 
 @pytest.mark.parametrize("formato", ["CSV", "XLSX"])

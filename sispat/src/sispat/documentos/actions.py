@@ -22,8 +22,8 @@ from sispat.kernel.files import IMAGES, Attachable, FileStore, Inspected
 from sispat.kernel.i18n import _
 
 __all__ = [
-    "Attachables", "anexar", "da_ficha", "listar", "obter", "of_kind", "remover", "require_changeable", "require_picture",
-    "tornar_principal",
+    "Attachables", "anexar", "da_ficha", "da_lista", "listar", "obter", "of_kind", "remover", "require_changeable",
+    "require_picture", "tornar_principal",
 ]  # fmt: skip
 
 Attachables = Mapping[str, Attachable]
@@ -47,6 +47,13 @@ async def da_ficha(ctx: Context, of: Attachable, id_: UUID) -> list[dict[str, An
     """The documents of a record whose card is being shown: that it is within reach was asked for the card."""
     ctx.access.require(rules.VER)
     return await sql.listar(ctx.conn, of.entity.name, id_)
+
+
+async def da_lista(ctx: Context, entidade: str, ids: Sequence[UUID]) -> dict[str, tuple[int, UUID | None]]:
+    """Of records whose list is being shown, by id: how many documents, and the main photo; of none, nothing."""
+    if not ids or not ctx.access.may(rules.VER):
+        return {}
+    return {str(id_): (number, photo) for id_, number, photo in await sql.resumir(ctx.conn, entidade, ids)}
 
 
 async def obter(ctx: Context, attachables: Attachables, id_: UUID) -> dict[str, Any]:

@@ -1,7 +1,8 @@
-"""The documents of a record, as its card shows them: for the `documents` macro of `documentos/macros.html`."""
+"""The documents of a record, as its card and lists of records show them: for the macros of `documentos/macros.html`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from sispat.http.session import RequestContext
 from sispat.http.slices import site_of
 from sispat.kernel.formats import decimal
 
-__all__ = ["Card", "Item", "documents_of", "shown_size"]
+__all__ = ["Card", "Item", "Summary", "documents_of", "shown_size", "summaries_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,25 @@ class Card:
     photos: list[Item]
     others: list[Item]
     add: str
+
+    @property
+    def main(self) -> Item | None:
+        """The photo that the record is shown with."""
+        return next((each for each in self.photos if each.main), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The documents of a record of a list: how many, and where its small picture is (empty: it has none)."""
+
+    number: int
+    picture: str
+
+
+async def summaries_of(ctx: RequestContext, entidade: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Summary]:
+    """Of the records of a list, by id; what has no documents is left out."""
+    found = await actions.da_lista(ctx, entidade, [UUID(row["id"]) for row in rows])
+    return {id_: Summary(n, f"/documentos/{photo}/miniatura" if photo else "") for id_, (n, photo) in found.items()}
 
 
 async def documents_of(ctx: RequestContext, entidade: str, id_: UUID, *, changes: bool = True) -> Card:

@@ -17,8 +17,8 @@ from psycopg.rows import dict_row
 from sispat.kernel.files import Inspected
 
 __all__ = [
-    "desconhecidos", "esquecer", "inserir", "ler", "listar", "reivindicar", "remover", "sem_uso", "tornar_principal",
-    "travar_registro",
+    "desconhecidos", "esquecer", "inserir", "ler", "listar", "reivindicar", "remover", "resumir", "sem_uso",
+    "tornar_principal", "travar_registro",
 ]  # fmt: skip
 
 _COLUMNS = """d.id, d.entidade, d.entidade_id, d.tipo, d.nome, d.descricao, d.principal, d.enviado_em, c.sha256, c.formato,
@@ -40,6 +40,18 @@ async def listar(conn: AsyncConnection[Any], entidade: str, id_: UUID) -> list[d
             order by d.principal desc, d.tipo <> 'foto', d.enviado_em, d.id""",
         [entidade, id_],
     )
+
+
+async def resumir(
+    conn: AsyncConnection[Any], entidade: str, ids: Sequence[UUID]
+) -> list[tuple[UUID, int, UUID | None]]:
+    """Of those records among `ids` that have documents: the id, how many, and the main photo."""
+    cursor = await conn.execute(
+        """select entidade_id, count(*), (array_agg(id) filter (where principal))[1] from documento
+           where entidade = %s and entidade_id = any(%s) group by entidade_id""",
+        [entidade, list(ids)],
+    )
+    return await cursor.fetchall()
 
 
 async def ler(conn: AsyncConnection[Any], id_: UUID) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from sispat.cadastros import pickers
 from sispat.cadastros.documents import REFERENCES
-from sispat.documentos.card import documents_of
+from sispat.documentos.card import documents_of, summaries_of
 from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, required_version
 from sispat.http.route import Reply, Routes
@@ -36,7 +36,16 @@ _NAMES = {"imovel": "ImovelGravado", "imovel_destinacao": "DestinacaoDeImovel", 
 _DOCUMENTS: dict[str, Any] = {
     kind.entity.name: kind.entity.document(_NAMES[kind.entity.name], references=REFERENCES) for kind in KINDS
 }
-_READING = {kind: Reading(kind, _DOCUMENTS[kind.entity.name], pickers.with_choices, KINDS) for kind in KINDS}
+_READING = {
+    kind: Reading(
+        kind,
+        _DOCUMENTS[kind.entity.name],
+        pickers.with_choices,
+        KINDS,
+        summaries=summaries_of if kind is IMOVEIS else None,
+    )
+    for kind in KINDS
+}
 for _each in _READING.values():
     _each.add(route)
 _IMOVEL, _DESTINACAO, _BAIXA = (_DOCUMENTS[kind.entity.name] for kind in KINDS)

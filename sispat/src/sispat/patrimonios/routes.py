@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 from starlette.responses import Response
 
-from sispat.documentos.card import documents_of
+from sispat.documentos.card import documents_of, summaries_of
 from sispat.http.csv_export import CsvExport
 from sispat.http.documents import Evento
 from sispat.http.responses import Document, json_response, page_of_documents, required_version
@@ -166,6 +166,7 @@ async def list_page(ctx: RequestContext) -> Reply | Response:
         liquidos={
             str(id_): net for id_, net in (await actions.liquidos(ctx, [UUID(bem["id"]) for bem in bens])).items()
         },
+        documents=await summaries_of(ctx, "patrimonio", bens),
         result=result,
         total=total,
         ceiling=CEILING,

@@ -38,6 +38,9 @@ Choose = Callable[[RequestContext, FormField, str, Mapping[str, str]], Awaitable
 Papers = Callable[[RequestContext, str, UUID], Awaitable[Any]]
 """What is attached to a record: the entity's name, the id."""
 
+Summaries = Callable[[RequestContext, str, Sequence[Mapping[str, Any]]], Awaitable[Mapping[str, Any]]]
+"""The same of the records of a list, in short: the entity's name, the records; by id."""
+
 _CEILING = 5000  # records that a list counts and adds up: some milliseconds
 _LIST = "ui/record_list.html"
 
@@ -66,7 +69,7 @@ def changed(document: str) -> Response:
 class Reading:
     """What is read of a kind: `document` is the shape of one, `tabs` the kinds that its list leads to.
 
-    `papers` loads the documents that are attached to one, for cards that show them.
+    `papers` loads the documents that are attached to one, for cards that show them; `summaries`, for lists that do.
     """
 
     kind: Kind
@@ -74,6 +77,7 @@ class Reading:
     choose: Choose
     tabs: Sequence[Kind] = ()
     papers: Papers | None = None
+    summaries: Summaries | None = None
 
     def add(self, route: Routes) -> None:
         """Add list, export and record to the API, and the pages of list and export."""
@@ -187,12 +191,14 @@ class Reading:
         except InvalidData as error:
             errors = error.fields
         kept = {name: value for name, value in given.items() if name != "cursor"}
+        rows = [orjson.loads(document) for document in found.documents]
         return page(
             _LIST,
             422 if errors else 200,
             kind=kind,
             kinds=self.tabs,
-            rows=[orjson.loads(document) for document in found.documents],
+            rows=rows,
+            documents=await self.summaries(ctx, kind.entity.name, rows) if self.summaries else {},
             sums=sums,
             ceiling=_CEILING,
             today=ctx.today,
