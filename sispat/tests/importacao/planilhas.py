@@ -14,13 +14,14 @@ from xml.sax.saxutils import escape
 import psycopg
 import xlsxwriter
 
-from esteio.postgres import Database, Dsn
+from esteio.postgres import Database, DiskRoom, Dsn
 from sispat.importacao import actions
 from sispat.importacao.fields import Conferencia, ListaDeErros
 from sispat.importacao.work import CONFERIR, DESFAZER, GRAVAR
 from sispat.kernel.context import Context
 from sispat.kernel.jobs import queue
-from sispat.kernel.jobs.work import perform
+from sispat.kernel.jobs.runner import settled
+from sispat.kernel.jobs.work import Ending, perform
 from sispat.kernel.permissions import Access, Papel
 
 JOBS = {job.name: job for job in (CONFERIR, GRAVAR, DESFAZER)}
@@ -77,6 +78,7 @@ class Importer:
 
     def __init__(self, db: Database, person: UUID) -> None:
         self.db = db
+        self.room: DiskRoom | None = None
         self._access = Access(person, "Gestor", "gestor@demo.local", Papel.GESTOR)
 
     @asynccontextmanager
@@ -91,7 +93,10 @@ class Importer:
                 taken = await queue.claim(conn, "teste")
             if taken is None:
                 return
-            await perform(self.db, JOBS, taken.id, taken.turn)
+            code = await perform(self.db, JOBS, taken.id, taken.turn, self.room)
+            if code is Ending.NO_ROOM:  # as whoever looks after its process does
+                async with self.db.connection() as conn:
+                    await queue.settle(conn, taken, settled(taken, code))
 
     async def send(self, content: bytes, name: str = "bens.csv", **wanted: Any) -> dict[str, Any]:
         """Send a spreadsheet and have it checked; with `wanted`, read as that says."""

@@ -16,13 +16,13 @@ from typing import Any
 from psycopg import IsolationLevel
 
 from esteio.postgres import Connection as _Connection
-from esteio.postgres import Database, Dsn, PoolExhausted
+from esteio.postgres import Database, DiskRoom, Dsn, PoolExhausted
 from esteio.web.shedding import current_level
 from sispat.settings import Settings
 
 __all__ = [
-    "DATABASE_ROLE", "LOCK_WAIT", "RESERVED", "ROOM_KEPT", "ServiceDatabase", "address_and_role", "reserve_of",
-    "session_settings", "writers_of",
+    "DATABASE_ROLE", "LOCK_WAIT", "RESERVED", "ROOM_KEPT", "ServiceDatabase", "address_and_role", "is_local", "reserve_of",
+    "room_of", "session_settings", "writers_of",
 ]  # fmt: skip
 
 DATABASE_ROLE = "sispat_app"  # the application's role: see migration 0001
@@ -61,6 +61,17 @@ def address_and_role(settings: Settings) -> tuple[Dsn | None, dict[str, str]]:
     if settings.database_app_url is not None:
         return settings.database_app_url, {}
     return settings.database_url, {"role": DATABASE_ROLE}
+
+
+def is_local(dsn: Dsn) -> bool:
+    """Whether the server is on this machine, by its socket."""
+    return dsn.hosts[0][0].startswith("/")
+
+
+def room_of(settings: Settings, dsn: Dsn) -> DiskRoom | None:
+    """The disks of our own server; None where the server is somebody else's."""
+    own = settings.data_dir / "postgres"
+    return DiskRoom("sispat", [own, own / "pg_wal"], keep=ROOM_KEPT) if is_local(dsn) and own.is_dir() else None
 
 
 class ServiceDatabase(Database):

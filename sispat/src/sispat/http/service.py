@@ -28,7 +28,15 @@ from esteio.postgres import Database, DiskRoom
 from esteio.serve import lifecycle
 from sispat.http import idempotency, limit_store
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
-from sispat.http.database import DATABASE_ROLE, ROOM_KEPT, ServiceDatabase, address_and_role, session_settings
+from sispat.http.database import (
+    DATABASE_ROLE,
+    ROOM_KEPT,
+    ServiceDatabase,
+    address_and_role,
+    is_local,
+    room_of,
+    session_settings,
+)
 from sispat.http.job_state import jobs_waiting
 from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
@@ -152,7 +160,7 @@ class Service:
             measurements,
             Sealer(settings.secrets),
             parts,
-            room=_room(settings, db),
+            room=room_of(settings, db.dsn),
         )
         service.resources += [made for each in parts for make in each.resources if (made := make(service)) is not None]
         return service
@@ -254,19 +262,10 @@ class Service:
                 _logger.warning("faxina adiada: %s", error)
 
 
-def _is_local(db: Database) -> bool:
-    return db.dsn.hosts[0][0].startswith("/")
-
-
-def _room(settings: Settings, db: Database) -> DiskRoom | None:
-    own = settings.data_dir / "postgres"
-    return DiskRoom("sispat", [own, own / "pg_wal"], keep=ROOM_KEPT) if _is_local(db) and own.is_dir() else None
-
-
 def _health_checks(settings: Settings, db: Database, limiter: RateLimiter, measurements: Measurements) -> list[Check]:
     # With the database on this disk nothing can be saved when it is full; with another machine's, only documents can't.
-    keep = 0 if _room(settings, db) is None else ROOM_KEPT
-    disk = checks.disk(settings.data_dir, keep=keep, essential=_is_local(db))
+    keep = 0 if room_of(settings, db.dsn) is None else ROOM_KEPT
+    disk = checks.disk(settings.data_dir, keep=keep, essential=is_local(db.dsn))
     found = [checks.postgres(db), disk, jobs_waiting(db)]
     if settings.redis_url is not None:
         redis = limit_store.redis_probe(limiter)

@@ -24,7 +24,7 @@ from esteio.postgres import Database
 from sispat.kernel.i18n import _
 from sispat.kernel.jobs import queue
 from sispat.kernel.jobs.queue import Claim, Estado, Heartbeat, Settled
-from sispat.kernel.jobs.work import Ending, spoken_to, too_much_memory
+from sispat.kernel.jobs.work import Ending, no_room, spoken_to, too_much_memory
 
 __all__ = ["Child", "JobRunner", "settled"]
 
@@ -80,6 +80,8 @@ def settled(
         return Settled(Estado.PENDENTE, wait=_UNKNOWN_WAIT)
     if code == -signal.SIGABRT:  # what native code does that gets no memory
         return Settled(Estado.FALHOU, failed=True, code="memoria", message=too_much_memory())
+    if code == Ending.NO_ROOM:  # tried again at once, it would fill the disk again
+        return Settled(Estado.FALHOU, failed=True, code="disco-cheio", message=no_room())
     if taken.failures + 1 < taken.attempts:
         return Settled(Estado.PENDENTE, wait=retries.step(taken.failures), failed=True)
     text = _(

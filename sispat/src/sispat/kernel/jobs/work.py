@@ -7,6 +7,7 @@ language. It says how far it is on a connection of its own, so that others see i
 
 from __future__ import annotations
 
+import errno
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,10 +17,8 @@ from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
-from psycopg import AsyncConnection
-
 from esteio import EsteioError
-from esteio.postgres import CommitUnknown, Database, is_retryable
+from esteio.postgres import CommitUnknown, Database, DiskRoom, OutOfResources, is_retryable
 from sispat.kernel.context import Context
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import SOURCE, _, is_language, language, using
@@ -28,11 +27,13 @@ from sispat.kernel.jobs.queue import Claim
 from sispat.kernel.sessions import access_of_user
 
 __all__ = [
-    "Ending", "Job", "JobCancelled", "JobContext", "JobLost", "Running", "ask_for", "perform",
-    "spoken_to", "too_much_memory",
+    "Ending", "Job", "JobCancelled", "JobContext", "JobLost", "Running", "ask_for", "no_room", "perform", "spoken_to",
+    "too_much_memory",
 ]  # fmt: skip
 
 _EVERY = 0.5  # seconds between two writes of progress
+_DISK_FULL = "53100"  # SQLSTATE
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _logger = logging.getLogger("sispat.tarefas")
 
 
@@ -56,19 +57,22 @@ class Requester(SispatError):
 class Running:
     """A job under way, as its work sees it."""
 
-    def __init__(self, db: Database, taken: Claim) -> None:
-        self.db, self.taken = db, taken
+    def __init__(self, db: Database, taken: Claim, room: DiskRoom | None = None) -> None:
+        self.db, self.taken, self._room = db, taken, room
         self._written = float("-inf")
 
     async def progress(self, step: str, done: int = 0, total: int | None = None) -> None:
         """Say that `done` of `total` of the step is done; call it often, also to learn that the job was cancelled.
 
-        Raises `JobCancelled` and `JobLost`, which the work lets pass.
+        Raises `JobCancelled`, `JobLost`, and `DiskNearlyFull` before it takes from our own server what that needs to live;
+        the work lets them pass.
         """
         now = time.monotonic()
         if now - self._written < _EVERY and done != total:
             return
         self._written = now
+        if self._room is not None:
+            self._room.require()
         async with self.db.connection() as conn:
             told = await queue.progress(conn, self.taken, step, done, total)
         if told.cancelled:
@@ -123,12 +127,14 @@ class Ending(IntEnum):
     """What became of it is written in its row."""
     UNKNOWN_KIND = 69
     """This release does not know such jobs."""
+    NO_ROOM = 74
+    """A disk is full: of the server, or that of temporary files."""
     AGAIN = 75
     """The database went away, or another transaction was in the way."""
 
 
-async def perform(db: Database, jobs: Mapping[str, Job], id_: UUID, turn: int) -> Ending:
-    """Do the job that was taken for the `turn`-th time."""
+async def perform(db: Database, jobs: Mapping[str, Job], id_: UUID, turn: int, room: DiskRoom | None = None) -> Ending:
+    """Do the job that was taken for the `turn`-th time; `room` is that of our own server's disk."""
     try:
         async with db.connection() as conn:
             taken = await queue.claimed(conn, id_, turn)
@@ -137,18 +143,22 @@ async def perform(db: Database, jobs: Mapping[str, Job], id_: UUID, turn: int) -
         if taken.kind not in jobs:
             return Ending.UNKNOWN_KIND
         with spoken_to(taken):
-            await _attempt(db, jobs[taken.kind], taken)
+            await _attempt(db, jobs[taken.kind], taken, room)
     except CommitUnknown:
         return Ending.AGAIN  # its row says what became of it: `settle` changes only what is not done
     except EsteioError as error:
         _logger.warning("tarefa %s: %s", id_, error)
-        return Ending.AGAIN
+        full = isinstance(error, OutOfResources) and error.sqlstate == _DISK_FULL
+        return Ending.NO_ROOM if full else Ending.AGAIN
+    except OSError as error:
+        _logger.warning("tarefa %s: %s", id_, error)
+        return Ending.NO_ROOM
     return Ending.ENDED
 
 
-async def _attempt(db: Database, job: Job, taken: Claim) -> None:
+async def _attempt(db: Database, job: Job, taken: Claim, room: DiskRoom | None) -> None:
     try:
-        await _do(db, job, taken)
+        await _do(db, job, taken, room)
     except (JobCancelled, JobLost):
         pass  # whoever looks after the process writes the one; the other is somebody else's
     except SispatError as error:
@@ -156,7 +166,7 @@ async def _attempt(db: Database, job: Job, taken: Claim) -> None:
     except MemoryError:
         await _failed(db, taken, "memoria", too_much_memory())
     except Exception as error:
-        if isinstance(error, EsteioError) or is_retryable(error):
+        if isinstance(error, EsteioError) or is_retryable(error) or getattr(error, "errno", None) in _NO_ROOM:
             raise
         _logger.exception("tarefa %s (%s) falhou", taken.id, taken.kind)
         await _failed(
@@ -170,8 +180,16 @@ def too_much_memory() -> str:
     return _("A tarefa precisou de mais memória do que pode usar (SISPAT_JOB_MEMORY); nada foi gravado.")
 
 
-async def _do(db: Database, job: Job, taken: Claim) -> None:
-    running = Running(db, taken)
+def no_room() -> str:
+    """What a person reads about a job for which a disk had no room."""
+    return _(
+        "O disco do servidor está cheio: do banco, ou dos arquivos temporários. Nada foi gravado. Avise quem cuida do "
+        "servidor; depois, peça a tarefa de novo."
+    )
+
+
+async def _do(db: Database, job: Job, taken: Claim, room: DiskRoom | None) -> None:
+    running = Running(db, taken, room)
     async with db.transaction() as conn:
         access = await access_of_user(conn, taken.person)
         if access is None:
