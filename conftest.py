@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -23,4 +25,24 @@ def chromium() -> str:
         if os.environ.get("CI", "").lower() in ("1", "true"):
             pytest.fail(reason)
         pytest.skip(reason)
+    return found
+
+
+@pytest.fixture(scope="session")
+def debian_program() -> Callable[[str], str]:
+    """The path of a program of Debian's by its name (`.ci/debian`); without it the test is skipped, and in CI fails."""
+
+    def found(name: str) -> str:
+        unpacked = Path(__file__).parent / ".venv" / "debian" / "usr"
+        for path in (unpacked / "sbin" / name, unpacked / "bin" / name):
+            if path.exists():
+                return str(path)
+        installed = shutil.which(name)
+        if installed is None:
+            reason = f"{name} is not here (.ci/debian)"
+            if os.environ.get("CI", "").lower() in ("1", "true"):
+                pytest.fail(reason)
+            pytest.skip(reason)
+        return installed
+
     return found

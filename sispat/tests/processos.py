@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -87,15 +87,23 @@ def pasta_de_dados() -> Iterator[Path]:
 
 
 class Service:
-    """`sispat serve ARGUMENTOS` on a free port, in a process group of its own; ended with the block, hard if need be."""
+    """`sispat serve ARGUMENTOS` on a free port, in a process group of its own; ended with the block, hard if need be.
 
-    def __init__(self, *argumentos: str, **variaveis: str) -> None:
+    `programa` is the command that `serve` is given to, where it is not this environment's.
+    """
+
+    def __init__(
+        self,
+        *argumentos: str,
+        programa: Sequence[str] = (sys.executable, "-m", "sispat"),
+        **variaveis: str,
+    ) -> None:
         self._pasta = tempfile.TemporaryDirectory()
         self._saida = Path(self._pasta.name, "saida.txt")
         self.nasceu = time.monotonic()
         with self._saida.open("wb") as saida:
             self.processo = psutil.Popen(
-                [sys.executable, "-m", "sispat", "serve", "--port", "0", *argumentos],
+                [*programa, "serve", "--port", "0", *argumentos],
                 env=ambiente(
                     **{"SISPAT_BACKUP": "não", "ENABLE_HEALTH_MONITOR": "não", "SISPAT_JOBS": "0"} | variaveis
                 ),

@@ -13,7 +13,15 @@ from pathlib import Path
 
 from esteio import events
 from esteio.policy import Exponential
-from esteio.serve import ApplicationUnusable, ConnectionLimits, ServerOptions, Supervisor, Timeouts, bind
+from esteio.serve import (
+    ApplicationUnusable,
+    CertificateFiles,
+    ConnectionLimits,
+    ServerOptions,
+    Supervisor,
+    Timeouts,
+    bind,
+)
 
 SWITCHES = Path(os.environ["SERVED_DIR"])
 
@@ -77,7 +85,11 @@ def main():
         workers=arguments.get("workers", 2),
         services=[Sleeper(name) for name in arguments.get("services", [])],
         on_ready=on_ready,
-        options=ServerOptions(limits=ConnectionLimits(**arguments.get("limits", {})), **arguments.get("options", {})),
+        options=ServerOptions(
+            limits=ConnectionLimits(**arguments.get("limits", {})),
+            tls=CertificateFiles(*map(Path, arguments["tls"])) if "tls" in arguments else None,
+            **arguments.get("options", {}),
+        ),
         timeouts=Timeouts(**arguments.get("timeouts", {})),
         backoff=Exponential(**{"initial": 0.5, **arguments.get("backoff", {})}),
         memory_limit=arguments.get("memory_limit"),

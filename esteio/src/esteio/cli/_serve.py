@@ -53,14 +53,22 @@ def serve(
     trusted_proxies: Annotated[
         str, typer.Option("--trusted-proxies", help="Whose X-Forwarded-For is believed: addresses, networks, commas.")
     ] = "127.0.0.1,::1",
+    certificate: Annotated[
+        Path | None,
+        typer.Option("--certificate", help="PEM file, for HTTPS without a proxy; may be replaced at any time."),
+    ] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="PEM file of its key, without a passphrase.")] = None,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Serve an ASGI application with workers that are kept alive."""
     from esteio.health import measuring
-    from esteio.serve import ServerOptions, Supervisor, Timeouts, noted_deaths
+    from esteio.serve import CertificateFiles, ServerOptions, Supervisor, Timeouts, noted_deaths
     from esteio.serve import bind as listen
 
     host, port = _address(bind)
+    if (certificate is None) != (key is None):
+        raise typer.BadParameter("--certificate and --key: give both or none")
+    tls = CertificateFiles(certificate, key) if certificate and key else None
     logs = _logs(log_level)
     programs = _programs(service or [])
     sys.path.insert(0, os.getcwd())  # as `python -m` does: the application is usually in the current directory
@@ -75,8 +83,11 @@ def serve(
             sockets=[sock],
             workers=number,
             services=[*database, *programs],
-            on_ready=lambda: print(f"http://{_shown(host)}:{sock.getsockname()[1]} is ready (Ctrl-C ends)", flush=True),
-            options=ServerOptions(factory=factory, forwarded_allow_ips=trusted_proxies, log_config=logs),
+            on_ready=lambda: print(
+                f"{'https' if tls else 'http'}://{_shown(host)}:{sock.getsockname()[1]} is ready (Ctrl-C ends)",
+                flush=True,
+            ),
+            options=ServerOptions(factory=factory, forwarded_allow_ips=trusted_proxies, log_config=logs, tls=tls),
             timeouts=Timeouts(drain_delay=drain_delay),
         )
         if reload:

@@ -89,9 +89,12 @@ def redis(
 
 def http(
     url: str, *, name: str, expect: int = 200, timeout: float = 0.8, warn_above: float | None = None,
-    essential: bool = True,
+    essential: bool = True, context: ssl.SSLContext | None = None,
 ) -> Check:  # fmt: skip
-    """Milliseconds until `url` answered; FAIL unless its status is `expect`. Follows no redirect, heeds no proxy."""
+    """Milliseconds until `url` answered; FAIL unless its status is `expect`. Follows no redirect, heeds no proxy.
+
+    `context`: how a certificate is verified, where not as browsers do.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         msg = f"http check {name!r}: url={url!r}; give http:// or https:// with a host"
@@ -100,8 +103,12 @@ def http(
 
     def ask() -> float:
         began = time.perf_counter()
-        kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-        connection = kind(parts.hostname or "", parts.port, timeout=timeout)
+        host = parts.hostname or ""
+        connection = (
+            HTTPSConnection(host, parts.port, timeout=timeout, context=context)
+            if parts.scheme == "https"
+            else HTTPConnection(host, parts.port, timeout=timeout)
+        )
         try:
             connection.request("GET", target, headers={"Connection": "close"})
             answer = connection.getresponse()

@@ -10,6 +10,7 @@ from esteio.serve._errors import (
     AddressInUse,
     AddressUnusable,
     ApplicationUnusable,
+    CertificateUnusable,
     InvalidServeSetting,
     ProgramMissing,
 )
@@ -33,10 +34,12 @@ from esteio.serve._http import http_protocol
 from esteio.serve._lifecycle import Lifecycle, lifecycle
 from esteio.serve._program import Program
 from esteio.serve._refusals import RefusalWords
+from esteio.serve._release import release_in_force
 from esteio.serve._service import Service, ServiceState
 from esteio.serve._service_runner import ServiceRunner
 from esteio.serve._settings import ConnectionLimits, ServerOptions, Timeouts
 from esteio.serve._supervisor import Supervisor
+from esteio.serve._tls import CertificateFiles
 
 __all__ = [
     "EARLY_REFUSAL",
@@ -44,6 +47,8 @@ __all__ = [
     "AddressInUse",
     "AddressUnusable",
     "ApplicationUnusable",
+    "CertificateFiles",
+    "CertificateUnusable",
     "ConnectionLimits",
     "EarlyAnswer",
     "EarlyRefusal",
@@ -76,4 +81,5 @@ __all__ = [
     "http_protocol",
     "lifecycle",
     "noted_deaths",
+    "release_in_force",
 ]

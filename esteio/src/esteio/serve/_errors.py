@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from esteio.errors import EsteioError
 
 __all__ = [
@@ -9,6 +11,7 @@ __all__ = [
     "AddressInUse",
     "AddressUnusable",
     "ApplicationUnusable",
+    "CertificateUnusable",
     "InvalidServeSetting",
     "ProgramMissing",
 ]
@@ -58,6 +61,19 @@ class ApplicationUnusable(EsteioError):
         self.app = app
         self.problem = problem
         super().__init__(f'cannot serve {app!r}: {problem}; give "package.module:attribute" of an ASGI application')
+
+
+class CertificateUnusable(EsteioError):
+    """The certificate, or its key, cannot be used."""
+
+    def __init__(self, certificate: Path, key: Path, problem: str) -> None:
+        self.certificate = certificate
+        self.key = key
+        self.problem = problem
+        super().__init__(
+            f"cannot use the certificate {certificate} with the key {key}: {problem}; give PEM files that belong together, "
+            f"the key without a passphrase, both readable for this account"
+        )
 
 
 class InvalidServeSetting(EsteioError):

@@ -15,6 +15,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
+from esteio.serve._release import release_of_new_processes
 from esteio.serve._settings import WorkerSpec
 from esteio.serve._signals import sigint_held
 from esteio.serve._slot import Order, Phase
@@ -43,7 +44,7 @@ class WorkerProcess:
         self._channel.setblocking(False)
         self._process = _SPAWN.Process(target=_work, args=(spec, slot, list(sockets), theirs), name=f"worker-{slot}")
         try:
-            with sigint_held():
+            with sigint_held(), release_of_new_processes():
                 self._process.start()
         except BaseException:
             self._channel.close()

@@ -2,7 +2,8 @@
 
 Promises: it has a session of its own, so a Ctrl-C at the terminal does not reach it before `stop` does. It ends with
 us, even when we are killed (see `esteio.system`). `stop` asks with SIGTERM; after the timeout it and its process group
-are killed. What it writes joins our stderr line by line.
+are killed. What it writes joins our stderr line by line. One that runs with our own Python is of the release in force when it
+is started (`_release`); `outdated` says that another one is since.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from queue import SimpleQueue
 
 from esteio.serve._errors import ProgramMissing
+from esteio.serve._release import release_in_force
 from esteio.system import die_with_parent
 
 __all__ = ["Program"]
@@ -41,6 +44,7 @@ class Program:
         self._nice = nice
         self._child: subprocess.Popen[bytes] | None = None
         self._runner: threading.Thread | None = None
+        self._release = release_in_force()
 
     @property
     def name(self) -> str:
@@ -52,11 +56,17 @@ class Program:
         """The process id of the last one that was started."""
         return self._child.pid if self._child else None
 
+    @property
+    def outdated(self) -> bool:
+        """Whether it would be of another release if it were started now."""
+        return self._argv[0] == sys.executable and release_in_force() != self._release
+
     def start(self) -> None:
         """Start it, unless it runs; ProgramMissing when that can't be done."""
         if self.is_alive():
             return
-        path = shutil.which(self._argv[0])
+        self._release = release_in_force()
+        path = shutil.which(self._program())
         if path is None:
             raise ProgramMissing(self._name, self._argv[0], "it is not there, or not executable")
         started: Started = SimpleQueue()
@@ -88,6 +98,11 @@ class Program:
             child.wait()
         if self._runner is not None:
             self._runner.join(_LAST_WORDS)
+
+    def _program(self) -> str:
+        if self._argv[0] != sys.executable or self._release == Path(sys.prefix):
+            return self._argv[0]
+        return str(self._release / "bin" / "python")
 
     def _run(self, command: list[str], started: Started) -> None:
         try:

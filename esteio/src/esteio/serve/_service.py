@@ -92,6 +92,7 @@ class _State(Enum):
     DOWN = "down"
     STARTING = "starting"
     UP = "up"
+    RENEWING = "renewing"
     STOPPING = "stopping"
     STOPPED = "stopped"
 
@@ -144,6 +145,11 @@ class ServiceMonitor:
         return ServiceState(self._service.name, up, 0 if up else self._failures, str(self.error or ""))
 
     @property
+    def service(self) -> Service:
+        """What it keeps up."""
+        return self._service
+
+    @property
     def stopped(self) -> bool:
         """Whether its `stop` has returned."""
         return self._state is _State.STOPPED
@@ -153,6 +159,13 @@ class ServiceMonitor:
         """Whether it was told to stop; it is not started again."""
         return self._state in (_State.STOPPING, _State.STOPPED)
 
+    def renew(self, timeout: float, now: float) -> None:
+        """Stop it and start it again, which is no failure of it; one that is not up is left to `poll`."""
+        if self._state is _State.UP:
+            self._enter(_State.RENEWING, now)
+            self._down_since = now
+            self._job = self._launch(lambda: self._service.stop(timeout))
+
     def poll(self, now: float) -> None:
         """Start it when it is down and due; see whether it died."""
         if self._state is _State.DOWN and now >= self._start_at:
@@ -161,6 +174,11 @@ class ServiceMonitor:
             self._job = self._launch(self._service.start)
         elif self._state is _State.STARTING and self._job is not None and self._job.done:
             self._started(self._job.error, now)
+        elif self._state is _State.RENEWING and self._job is not None and self._job.done:
+            if self._job.error is not None:
+                self._note(ServiceFailed(self._service.name, f"stop: {self._job.error!r}", None))
+            self._enter(_State.DOWN, now)
+            self._start_at = now
         elif self._state is _State.UP and not self._alive():
             if now - self._since >= self._stable_after:
                 self._failures = 0
@@ -168,10 +186,10 @@ class ServiceMonitor:
             self._note(ServiceDied(self._service.name, self._failures + 1, self._charge(now)))
 
     def stop(self, timeout: float, now: float) -> None:
-        """Bring it one step nearer its end; call until `stopped`. A start under way is waited for."""
+        """Bring it one step nearer its end; call until `stopped`. A start or renewal under way is waited for."""
         if self._state is _State.STOPPING:
             self._watch_stop(now)
-        elif self._starting and now - self._since < timeout:
+        elif self._in_transit and now - self._since < timeout:
             return
         elif self._state is not _State.STOPPED:
             self._begin_stop(timeout, now)
@@ -182,8 +200,9 @@ class ServiceMonitor:
             self._begin_stop(0.0, now)
 
     @property
-    def _starting(self) -> bool:
-        return self._state is _State.STARTING and self._job is not None and not self._job.done
+    def _in_transit(self) -> bool:
+        moving = self._state in (_State.STARTING, _State.RENEWING)
+        return moving and self._job is not None and not self._job.done
 
     def _begin_stop(self, timeout: float, now: float) -> None:
         if not self._asked:
@@ -257,6 +276,12 @@ class ServiceStack:
             monitor.poll(now)
             if not monitor.ever_up:
                 break
+
+    def renew(self, outdated: Callable[[Service], bool], timeout: float, now: float) -> None:
+        """Stop and start again those that are."""
+        for monitor in self._monitors:
+            if outdated(monitor.service):
+                monitor.renew(timeout, now)
 
     def stop(self, timeout: float, now: float) -> bool:
         """Move on towards the end, last first; whether all are stopped."""

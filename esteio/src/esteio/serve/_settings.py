@@ -13,6 +13,7 @@ from typing import Any
 from esteio.policy._backoff import Exponential
 from esteio.serve._errors import InvalidServeSetting
 from esteio.serve._refusals import RefusalWords
+from esteio.serve._tls import CertificateFiles
 
 __all__ = ["RESTARTS", "ConnectionLimits", "ServerOptions", "Timeouts", "WorkerSpec", "restart_delay"]
 
@@ -116,7 +117,8 @@ class ServerOptions:
     the one that closes. `backlog`: connections waiting to be accepted. `limits`: bounds against slow, endless and many
     clients; `refusals` words what is refused for them. `http`: "auto" is Esteio's own protocol on httptools; uvicorn's
     names ("h11", ...) are its own protocols, without `limits`. `log_config`: a `logging.config` dictionary for the
-    workers, None leaves logging to the application. `extra`: further arguments of `uvicorn.Config`.
+    workers, None leaves logging to the application.
+    `tls`: certificate files, replaced at any time. `extra`: further arguments of `uvicorn.Config`.
     """
 
     keep_alive: int = 65
@@ -131,6 +133,7 @@ class ServerOptions:
     log_config: Mapping[str, Any] | None = None
     proxy_headers: bool = True
     forwarded_allow_ips: str = "127.0.0.1,::1"
+    tls: CertificateFiles | None = None
     root_path: str = ""
     factory: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -26,9 +26,10 @@ from esteio.extras import ExtraMissing
 from esteio.policy._backoff import Exponential
 from esteio.serve._bind import bind
 from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting
-from esteio.serve._events import log_and_emit
+from esteio.serve._events import RollFinished, log_and_emit
 from esteio.serve._guard import GuardedTurn
 from esteio.serve._process import WorkerProcess
+from esteio.serve._program import Program
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
 from esteio.serve._service_manager import notify, restarted_by, watchdog_interval
 from esteio.serve._settings import RESTARTS, ServerOptions, Timeouts, WorkerSpec
@@ -103,11 +104,13 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until told to end; the exit code. Main thread only.
 
-        Raises ExtraMissing, or what `bind` raises, before anything is started; ApplicationUnusable, after everything was
-        ended, when the application can't be imported and no worker has ever served it.
+        Raises ExtraMissing, CertificateUnusable, or what `bind` raises, before anything is started; ApplicationUnusable,
+        after everything was ended, when the application can't be imported and no worker has ever served it.
         """
         if find_spec("uvicorn") is None:  # looked for and not imported: only the workers need it
             raise ExtraMissing("serve", "uvicorn")
+        if self._spec.options.tls is not None:
+            self._spec.options.tls.context()  # an unusable one is told now, not by each worker
         backlog = self._spec.options.backlog
         self._sockets = (
             list(self._given) if self._given is not None else [bind(self._host, self._port, backlog=backlog)]
@@ -266,6 +269,8 @@ class Supervisor:
                 self._processes[number].kill()
             case Note(event):
                 log_and_emit(event)
+                if isinstance(event, RollFinished):  # the release of the workers is good; programs beside them follow
+                    self._stack.renew(_is_outdated, self._spec.timeouts.service_stop, now)
 
     def _spawn(self, number: int, slot: int, now: float) -> None:
         try:
@@ -303,6 +308,10 @@ class Supervisor:
 
     def _addresses(self) -> str:
         return ", ".join(_address(sock.getsockname()) for sock in self._sockets)
+
+
+def _is_outdated(service: Service) -> bool:
+    return isinstance(service, Program) and service.outdated
 
 
 def _address(name: Any) -> str:

@@ -35,6 +35,7 @@ from esteio.serve._events import UNUSABLE
 from esteio.serve._http import http_protocol
 from esteio.serve._lifecycle import lifecycle
 from esteio.serve._slot import Order, Phase
+from esteio.serve._tls import CertificateWatch
 
 if TYPE_CHECKING:
     from esteio.serve._settings import ServerOptions, Timeouts, WorkerSpec
@@ -94,6 +95,10 @@ def _config(app: Any, spec: WorkerSpec) -> uvicorn.Config:
         "server_header": False,
         "workers": 1,
     }
+    if options.tls is not None:
+        certificate = CertificateWatch(options.tls)
+        threading.Thread(target=certificate.follow, name="esteio-certificate", daemon=True).start()
+        arguments["ssl_context_factory"] = lambda _config, _default: certificate.context
     return uvicorn.Config(app, **{**arguments, **options.extra})
 
 

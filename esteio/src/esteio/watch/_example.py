@@ -8,6 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
+from esteio.install import ServiceUnit
+
 __all__ = ["example_file", "systemd_unit"]
 
 _FILE = """# What this watcher watches. All options: docs/reference/watch.md. Times are seconds.
@@ -58,31 +60,6 @@ grace = 7200
 # lasts = 3600
 """
 
-_UNIT = """[Unit]
-Description=Esteio watcher
-After=network-online.target
-Wants=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-Type=notify
-User=esteio-watch
-EnvironmentFile=-/etc/esteio-watch.env
-ExecStart={program} watch run --config {config}
-Restart=always
-RestartSec=2
-WatchdogSec=30
-TimeoutStopSec=60
-LimitNOFILE=8192
-NoNewPrivileges=yes
-ProtectSystem=full
-ProtectHome=read-only
-PrivateTmp=yes
-
-[Install]
-WantedBy=multi-user.target
-"""
-
 
 def example_file() -> str:
     """A file with a secret and a key that were made for it."""
@@ -91,6 +68,23 @@ def example_file() -> str:
 
 
 def systemd_unit(config: Path) -> str:
-    """A unit that runs the watcher with the file `config`, kept running whatever ends it."""
-    program = Path(sys.argv[0]).absolute() if Path(sys.argv[0]).name == "esteio" else f"{sys.executable} -m esteio"
-    return _UNIT.format(program=program, config=config)
+    """A unit that runs the watcher with the file `config`, kept running whatever ends it.
+
+    It may write below the directory of that file, where the watcher keeps what it remembers unless `directory` says
+    otherwise, and below /var/lib/esteio-watch.
+    """
+    program = Path(sys.argv[0]).absolute() if Path(sys.argv[0]).name == "esteio" else None
+    start = [str(program)] if program else [sys.executable, "-m", "esteio"]
+    return ServiceUnit(
+        description="Esteio watcher",
+        command=[*start, "watch", "run", "--config", str(config)],
+        user="esteio-watch",
+        environment_file=Path("/etc/esteio-watch.env"),
+        environment_file_optional=True,
+        state_directory="esteio-watch",
+        writable=[config.parent] if config.parent != Path("/etc") else [],
+        watchdog=30,
+        stop_timeout=60,
+        open_files=8192,
+        reload=False,
+    ).text

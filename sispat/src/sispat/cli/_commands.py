@@ -13,6 +13,7 @@ from sispat.cli import (
     _backup_commands,
     _database_report,
     _doctor,
+    _install,
     _jobs,
     _maintenance,
     _metrics,
@@ -51,6 +52,13 @@ _app.command("migrate", help=_("Atualiza o esquema do banco, numa só transaçã
 )
 _app.command("demo", help=_("Cria uma cidade inventada num banco vazio; recusa um banco com outros dados."))(
     _migrate.demo
+)
+_app.command(
+    "install",
+    help=_("Instala o serviço nesta máquina (Debian, Ubuntu): conta, pastas, configuração, systemd, proxy com HTTPS."),
+)(_install.install)
+_app.command("uninstall", help=_("Para o serviço e tira o que `install` fez; dados, cópias e configuração ficam."))(
+    _install.uninstall
 )
 _app.command("settings", help=_("Mostra a configuração em vigor e de onde veio cada valor; segredos ficam ocultos."))(
     _settings_table.settings

@@ -1,10 +1,10 @@
 """`sispat serve`: from nothing configured to a running service.
 
-Promises, in this order: bad settings and a taken port fail before anything is started; without REDIS_URL the workers
-count the limits together in a file; our own PostgreSQL runs when DATABASE_URL is not set; the schema is brought up to
-date; the operator, which makes the backups, and the workers start. With a DATABASE_URL that does not answer the
-workers start all the same and say "not ready" until it does. Whatever ends the command - Ctrl-C, SIGTERM, an error -
-ends everything it started.
+Promises, in this order: bad settings, an unusable certificate and a taken port fail before anything is started;
+without REDIS_URL the workers count the limits together in a file; our own PostgreSQL runs when DATABASE_URL is not
+set; the schema is brought up to date; the operator, which makes the backups, and the workers start. With a
+DATABASE_URL that does not answer the workers start all the same and say "not ready" until it does. Whatever ends the
+command - Ctrl-C, SIGTERM, an error - ends everything it started.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from esteio.postgres import Dsn
+from sispat.cli._certificate import certificate_files
 from sispat.http.backup_state import OPERATOR_STATE, operator_state_file
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import SOURCE, _
 from sispat.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from esteio.serve import Service, Supervisor
+    from esteio.serve import CertificateFiles, Service, Supervisor
     from sispat.cli._database import EmbeddedDatabase
 
 __all__ = ["DemoExposed", "PortInUse", "serve"]
@@ -94,12 +95,13 @@ def serve(
     settings = load_settings(command_line={"host": host, "port": port, "workers": workers})
     if demo and not _only_this_machine(settings.host):
         raise DemoExposed(settings.host)
-    code = _run(settings, size if demo else None)
+    certificate = certificate_files(settings)
+    code = _run(settings, size if demo else None, certificate)
     if code:
         raise typer.Exit(code)
 
 
-def _run(settings: Settings, demo: int | None) -> int:
+def _run(settings: Settings, demo: int | None, certificate: CertificateFiles | None) -> int:
     from esteio.alert.journal import note_events
     from esteio.health import measuring
     from esteio.serve import noted_deaths
@@ -126,7 +128,7 @@ def _run(settings: Settings, demo: int | None) -> int:
         preparation = Preparation(dsn, demo, _checks(settings, dsn))
         ready = preparation.attempt()
         supervisor = _supervisor(
-            settings, listener, _services(settings, embedded), _announcement(settings, listener, demo)
+            settings, listener, _services(settings, embedded), _announcement(settings, listener, demo), certificate
         )
         if not ready:
             preparation.keep_trying(supervisor.stop)
@@ -203,7 +205,9 @@ def _announcement(settings: Settings, listener: socket.socket, demo: int | None)
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
 
     def announce() -> None:
-        print(_("SISPAT pronto em %(address)s (Ctrl-C encerra)", address=f"http://{host}:{port}"), flush=True)
+        print(
+            _("SISPAT pronto em %(address)s (Ctrl-C encerra)", address=f"{settings.scheme}://{host}:{port}"), flush=True
+        )
         if demo is None:
             return
         from sispat.cli._migrate import logins
@@ -216,7 +220,11 @@ def _announcement(settings: Settings, listener: socket.socket, demo: int | None)
 
 
 def _supervisor(
-    settings: Settings, listener: socket.socket, services: Sequence[Service], announce: Callable[[], None]
+    settings: Settings,
+    listener: socket.socket,
+    services: Sequence[Service],
+    announce: Callable[[], None],
+    certificate: CertificateFiles | None,
 ) -> Supervisor:
     from esteio.serve import RefusalWords, ServerOptions, Supervisor, Timeouts
     from sispat.kernel import logs
@@ -230,6 +238,7 @@ def _supervisor(
         memory_limit=settings.worker_memory,
         options=ServerOptions(
             forwarded_allow_ips=settings.forwarded_allow_ips,
+            tls=certificate,
             refusals=RefusalWords(settings.lang, _REFUSALS if settings.lang == SOURCE else {}),
             log_config=logs.dict_config(settings.log_level, settings.log_format),
         ),

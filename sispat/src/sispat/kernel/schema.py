@@ -18,7 +18,7 @@ from esteio.postgres import Database, Dsn
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 
-__all__ = ["MigrationFailed", "expected_version", "is_current", "migrate"]
+__all__ = ["MigrationFailed", "expected_version", "is_current", "migrate", "pending_sql", "sql_between"]
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 LOCK = 0x515_9A7  # advisory lock key of this service's migrations
@@ -80,6 +80,31 @@ def migrate(dsn: Dsn, migrations: Path = MIGRATIONS) -> tuple[str, str]:
             raise MigrationFailed(de, _version(probe), cause) from cause
     versions: tuple[str, str] = config.attributes["versions"]
     return versions
+
+
+def pending_sql(dsn: Dsn, migrations: Path = MIGRATIONS) -> tuple[str, str]:
+    """The version of the database of `dsn`, and the SQL of what is pending on it ('' = nothing); nothing is run."""
+    with psycopg.connect(dsn.conninfo) as conn:
+        version = _version(conn)
+    newest = max(file.name.split("_", 1)[0] for file in (migrations / "versions").glob("[0-9]*_*.py"))
+    return version, "" if version >= newest else sql_between(version, newest, migrations)
+
+
+def sql_between(version: str, newest: str, migrations: Path = MIGRATIONS) -> str:
+    """What the migrations after `version` up to `newest` are, as SQL."""
+    import io
+
+    from alembic import command
+    from alembic.config import Config
+
+    text = io.StringIO()
+    config = Config(output_buffer=text)
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("path_separator", "os")
+    config.attributes.update(dsn=Dsn(), key=LOCK)
+    with _ONE_AT_A_TIME:
+        command.upgrade(config, f"{version or 'base'}:{newest}", sql=True)
+    return text.getvalue()
 
 
 def _version(conn: psycopg.Connection[tuple[object, ...]]) -> str:

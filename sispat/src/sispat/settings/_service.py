@@ -152,6 +152,22 @@ class ServiceSettings(Group):
             accepts="endereços IP e redes separados por vírgulas, ou *",
         ),
     ] = "127.0.0.1,::1"
+    tls_certificate: Annotated[
+        UserPath | None,
+        Variable(
+            "SISPAT_TLS_CERTIFICATE",
+            "Certificado com que o próprio serviço atende por HTTPS, sem proxy; trocado o arquivo, o novo vale em segundos.",
+            accepts="um arquivo PEM, com os certificados intermediários; junto com SISPAT_TLS_KEY",
+        ),
+    ] = None
+    tls_key: Annotated[
+        UserPath | None,
+        Variable(
+            "SISPAT_TLS_KEY",
+            "A chave desse certificado.",
+            accepts="um arquivo PEM sem senha, que a conta do serviço possa ler; junto com SISPAT_TLS_CERTIFICATE",
+        ),
+    ] = None
     documents_dir: Annotated[
         UserPath | None,
         Variable(
@@ -231,6 +247,11 @@ class ServiceSettings(Group):
         Variable("SISPAT_LOG_FORMAT", "Registro para pessoas (text) ou para programas (json).", accepts="text ou json"),
     ] = "text"
     debug: Annotated[YesNo, Variable("SISPAT_DEBUG", "Mostra o erro técnico completo nos comandos.")] = False
+
+    @property
+    def scheme(self) -> Literal["http", "https"]:
+        """What the service speaks itself."""
+        return "https" if self.tls_certificate is not None else "http"
 
     @property
     def documents(self) -> Path:

@@ -20,6 +20,7 @@ from xml.sax.saxutils import escape
 from esteio.backup._details import DetailCode
 from esteio.backup._errors import BackupError
 from esteio.backup.schedule._cron import Cron, ScheduleError, Task
+from esteio.install import unit_word
 from esteio.system import atomic_write
 
 __all__ = [
@@ -50,7 +51,7 @@ def _about(task: Task) -> str:
 def systemd_units(task: Task, command: Sequence[str]) -> dict[str, str]:
     """A service and its timer, by the file's name."""
     name = f"esteio-backup-{task.name}"
-    words = " ".join(_unit_word(word) for word in command)
+    words = " ".join(unit_word(word) for word in command)
     moments = "".join(f"OnCalendar={moment}\n" for moment in _calendar(task.cron))
     return {
         f"{name}.service": (
@@ -109,13 +110,6 @@ def _calendar(cron: Cron) -> Iterable[str]:
 def _numbers(values: Iterable[int], all_: int) -> str:
     found = sorted(values)
     return "*" if len(found) == all_ else ",".join(f"{value:02d}" for value in found)
-
-
-def _unit_word(word: str) -> str:
-    """Quoted as systemd.syntax(7) and systemd.service(5) want it."""
-    for sign, written in (("\\", "\\\\"), ('"', '\\"'), ("%", "%%"), ("$", "$$")):
-        word = word.replace(sign, written)
-    return f'"{word}"'
 
 
 # Windows

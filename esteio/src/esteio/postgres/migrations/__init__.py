@@ -7,6 +7,7 @@ from esteio.extras import needs
 with needs("postgres"):
     import psycopg  # noqa: F401 - whether it is there
 
+from esteio.postgres.migrations._contract import Contraction, contractions
 from esteio.postgres.migrations._errors import (
     MigrationBlocked,
     MigrationError,
@@ -21,6 +22,7 @@ from esteio.postgres.migrations._rules import MigrationRules
 
 __all__ = [
     "KEY",
+    "Contraction",
     "Migration",
     "MigrationBlocked",
     "MigrationError",
@@ -29,5 +31,6 @@ __all__ = [
     "MigrationTooLong",
     "UnsafeMigration",
     "blocking",
+    "contractions",
     "migrate",
 ]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from esteio.postgres.migrations._statements import Statement
 
-__all__ = ["Hazard", "changes_definition", "hazards", "index_built_beside", "runs_alone"]
+__all__ = ["Hazard", "changes_definition", "hazards", "index_built_beside", "runs_alone", "takes_away"]
 
 _Question = Literal["", "volatile function", "not null", "type"]
 _Words = tuple[str, ...]
@@ -50,6 +50,15 @@ def hazards(statement: Statement) -> list[Hazard]:
     if words[:2] == ("create", "index") or words[:3] == ("create", "unique", "index"):
         return list(_create_index(words))
     return list(_whole_statement(words))
+
+
+def takes_away(statement: Statement) -> list[Hazard]:
+    """Those of `hazards` after which the programs of the release before can no longer run beside the new ones.
+
+    A column that becomes NOT NULL is one of them: they may still write rows without it. Of what a statement does only in the
+    server's catalog (a trigger, a narrower CHECK) nothing is known here.
+    """
+    return [each for each in hazards(statement) if each.problem == _GONE or each.question == "not null"]
 
 
 def runs_alone(statement: Statement) -> bool:
