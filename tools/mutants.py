@@ -64,7 +64,6 @@ TARGETS = {
         tuple(f"esteio/watch/_{each}.py" for each in ("confirm", "quorum", "gaps", "maintenance", "heartbeat")),
         ("watch/test_watch_decisions.py", "watch/test_watch_heartbeat.py"),
     ),
-    "shedding": Target(("esteio/web/shedding/_admission.py",), ("web/test_web_shedding.py",)),
     "recovery": Target(("esteio/backup/restore/_plan.py",), ("backup/test_physical_log.py",)),
 }
 

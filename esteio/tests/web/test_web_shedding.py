@@ -219,6 +219,20 @@ def test_what_cannot_be_is_refused_by_name(wrong) -> None:
         wrong()
 
 
+def test_an_error_has_the_setting_its_value_and_what_is_allowed_and_levels_may_have_the_same_share() -> None:
+    with pytest.raises(SheddingError) as refused:
+        SheddingLimits(max_waiting=0)
+    assert (refused.value.setting, refused.value.value) == ("max_waiting", 0)
+    assert refused.value.allowed in str(refused.value)
+    assert len(Admission([Level("a", 0.5), Level("b", 0.5)]).levels) == 2
+
+
+def test_a_limit_that_nobody_has_reached_stays() -> None:
+    gate = admission(10)
+    gate.tick(0.0, 0.0)
+    assert gate.limit == 10
+
+
 class Gated:
     """An application whose requests end when they are let go."""
 
