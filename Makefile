@@ -7,6 +7,7 @@ MUTANTS ?=
 ROUNDS ?=
 KILLS ?= 1000
 FAULT ?=
+CLUSTER ?=
 KILLS ?= 1000
 VENV  := .venv
 PY    := $(VENV)/bin/python
@@ -28,8 +29,8 @@ help:  ## list these targets
 run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (PORT=8123, SIZE=5000)
 	@SISPAT_DATA_DIR="$${SISPAT_DATA_DIR:-$(CURDIR)/.sispat}" exec $(VENV)/bin/sispat serve --demo --port $(PORT) --size $(SIZE)
 
-drill: $(STAMP)  ## break a SISPAT of its own in every way, under load, and say what was lost (ROUNDS=10, FAULT=name)
-	@$(VENV)/bin/sispat drill $(FAULT) $(if $(ROUNDS),--rounds $(ROUNDS))
+drill: $(STAMP)  ## break a SISPAT of its own in every way, under load, and say what was lost (ROUNDS=10, FAULT=name, CLUSTER=1: three machines)
+	@$(VENV)/bin/sispat drill $(FAULT) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLUSTER),--cluster)
 
 test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone
 	@.ci/debian

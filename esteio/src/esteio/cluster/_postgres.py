@@ -59,6 +59,7 @@ def patroni(plan: Plan, node: Node) -> dict[str, Any]:
             "data_dir": f"{home}/postgres",
             "pgpass": f"{home}/pgpass",
             "parameters": {"unix_socket_directories": home},
+            "basebackup": [{"checkpoint": "fast"}],  # else a new standby waits for the next checkpoint: minutes
             "pg_hba": _hba(plan),
             "authentication": {
                 "superuser": {"username": "postgres", "password": secrets.superuser},
@@ -98,6 +99,7 @@ def _shared(plan: Plan) -> dict[str, Any]:
                 "wal_sender_timeout": f"{times.replication}s",
                 "wal_receiver_timeout": f"{times.replication}s",
                 "wal_receiver_status_interval": "1s",
+                "wal_retrieve_retry_interval": "500ms",  # a COMMIT waits until a standby has found the restarted primary
                 "tcp_keepalives_idle": 10,
                 "tcp_keepalives_interval": 3,
                 "tcp_keepalives_count": 3,

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["UnknownFault", "drill"]
 
 _RATES = Path(__file__).with_name("rates.toml")
+_CLUSTER_RATES = _RATES.with_name("rates_cluster.toml")
 _TERMINATED = 128 + signal.SIGTERM
 _ROUNDS = 3
 
@@ -46,6 +47,16 @@ class UnknownFault(SispatError):
             "Não há falha de nome %(names)s. As que há: %(known)s.", names=", ".join(names), known=", ".join(known)
         )
         super().__init__(told)
+
+
+class NoMachines(SispatError):
+    """What three machines need is not here."""
+
+    code = "drill-no-machines"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(_("Aqui não se podem simular três máquinas: %(reason)s.", reason=reason))
 
 
 def drill(
@@ -68,19 +79,28 @@ def drill(
         typer.Option("--compare", help=_("Só compara o último simulado com este drill.json; saída 1 se algo mudou.")),
     ] = None,
     list_faults: Annotated[bool, typer.Option("--list", help=_("Mostra as falhas, e não faz nada."))] = False,
+    cluster: Annotated[
+        bool, typer.Option("--cluster", help=_("Em três máquinas simuladas nesta (root, Linux), com as falhas delas."))
+    ] = False,
 ) -> None:
     """Break a SISPAT of its own under load: what is lost, for how long, and what a year would be."""
     from sispat.drill.faults import FAULTS, SHORT
+    from sispat.drill.faults.cluster import CLUSTER, SHORT_CLUSTER
     from sispat.drill.leftovers import own_folder
 
+    possible: Sequence[Fault[Any]] = CLUSTER if cluster else FAULTS
+    if cluster:
+        output = Path("drill-cluster") if output == Path("drill") else output
+        rates = _CLUSTER_RATES if rates == _RATES else rates
     if list_faults:
-        for fault in FAULTS:
+        for fault in possible:
             typer.echo(f"{fault.name:<20} {fault.title}")
         return
     if compare_with is not None:
         raise typer.Exit(compared(output / "drill.json", compare_with))
-    names = list(SHORT) if short and not faults else list(faults or [fault.name for fault in FAULTS])
-    known = {fault.name: fault for fault in FAULTS}
+    shortest = SHORT_CLUSTER if cluster else SHORT
+    names = list(shortest) if short and not faults else list(faults or [fault.name for fault in possible])
+    known = {fault.name: fault for fault in possible}
     if unknown := [name for name in names if name not in known]:
         raise UnknownFault(unknown, list(known))
     output.mkdir(parents=True, exist_ok=True)
@@ -89,6 +109,9 @@ def drill(
     made = Reports(chosen, 1 if short else rounds or _ROUNDS, _yearly(rates), output)
     made.second = 0.5 if short else 1.0
     try:
+        if cluster:  # its machines know by themselves what a killed one left
+            asyncio.run(_drill_cluster(made, size, load))
+            raise typer.Exit(made.exit_code())
         with own_folder() as left:
             for each in left:
                 typer.echo(_("Removido o que um simulado interrompido deixou: %(folder)s", folder=each))
@@ -139,7 +162,22 @@ async def _drill(made: Reports, size: int, load: int) -> None:
             made.starting += time.monotonic() - began
 
 
-async def _drill_one_service(made: Reports, city: City, faults: Sequence[Fault[City]]) -> None:
+async def _drill_cluster(made: Reports, size: int, load: int) -> None:
+    from sispat.drill.cluster import ClusterCity, ClusterService, why_not
+
+    if (reason := why_not()) is not None:
+        raise NoMachines(reason)
+    me = asyncio.current_task()
+    assert me is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, me.cancel)
+    typer.echo(_("Três máquinas estão sendo iniciadas, com um SISPAT em cada uma..."))
+    began = time.monotonic()
+    async with ClusterService(size=size) as service, ClusterCity(service, load=load) as city:
+        made.starting += time.monotonic() - began
+        await _drill_one_service(made, city, made.faults)
+
+
+async def _drill_one_service(made: Reports, city: City, faults: Sequence[Fault[Any]]) -> None:
     from esteio.drill import Timing, drill
 
     made.begin(city)

@@ -38,6 +38,8 @@ _LOOK = 1.0  # seconds that a look at /api/health may take
 class City:
     """The system under the drill: the service, what surrounds it, and the people who use it."""
 
+    password = "demo"  # noqa: S105 - that of the demo, which everybody knows
+
     def __init__(
         self,
         service: DrilledService,
@@ -83,7 +85,9 @@ class City:
     async def sign_in(self) -> None:
         """A new session, and what a new asset needs."""
         self._http.headers.pop("Authorization", None)
-        signed = await self._http.post("/api/auth/login", json={"email": "gestor@demo.local", "password": "demo"})
+        signed = await self._http.post(
+            "/api/auth/login", json={"email": "gestor@demo.local", "password": self.password}
+        )
         signed.raise_for_status()
         self.authorization = f"Bearer {signed.json()['token']}"
         for person in self._people:

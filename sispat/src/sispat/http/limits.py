@@ -111,7 +111,7 @@ class Identify:
     async def _ask(self, credentials: Credentials) -> str | None:
         service = self._service
         try:
-            async with service.db.connection(timeout=_TIMEOUT) as conn:
+            async with service.db.connection(timeout=_TIMEOUT, even_stale=True) as conn:
                 session = await sessions.whose(conn, credentials.token, service.lifetime)
         except NotAuthenticated:
             return ""

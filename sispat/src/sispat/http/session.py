@@ -179,7 +179,8 @@ async def _reading(request: Request, repeatable: bool) -> AsyncIterator[RequestC
     (token, _, hashed), turn = credentials_of(request.scope), NumberTurn(service.number_queue)
     with tagged(route_name(request)):
         try:
-            async with service.db.connection() as conn:
+            # While no primary can be had, a replica answers, a moment behind: people read on while another is chosen.
+            async with service.db.connection(even_stale=True) as conn:
                 known = service.sessions.get(hashed) if repeatable else None
                 if known is None or not known.mark:
                     session = await sessions.whose(conn, token, service.lifetime)

@@ -16,7 +16,7 @@ from sispat.kernel import audit
 from sispat.kernel.permissions import Access, Papel
 from sispat.kernel.tokens import new_token, token_hash
 
-__all__ = ["PREFIX", "access_of", "is_key", "new_key", "record_refusal"]
+__all__ = ["PREFIX", "access_of", "is_key", "new_key", "on_replica", "record_refusal"]
 
 PREFIX = "sispat_"
 """Begins each key, so that scanners for secrets, and the people they warn, know what it is."""
@@ -50,12 +50,17 @@ def is_key(token: str) -> bool:
     return token.startswith(PREFIX)
 
 
+def on_replica(conn: AsyncConnection[Any]) -> bool:
+    """Whether its server only replays what a primary does, so that nothing can be noted there; asked without a round trip."""
+    return conn.pgconn.parameter_status(b"in_hot_standby") == b"on"
+
+
 async def access_of(conn: AsyncConnection[Any], key: str) -> Access | None:
     """As whom `key` asks, or None where it opens nothing."""
     row = await (await conn.execute(_KEY, [token_hash(key)])).fetchone()
     if row is None:
         return None
-    if row[5]:
+    if row[5] and not on_replica(conn):
         await conn.execute(_USED, [row[6]])
     return Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), key_id=UUID(str(row[6])))
 

@@ -16,6 +16,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 
 from sispat.kernel import api_keys
+from sispat.kernel.api_keys import on_replica
 from sispat.kernel.errors import KeyRefused, NotAuthenticated
 from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Access, Papel, Pending
@@ -94,7 +95,7 @@ async def session_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLi
     row = await (await conn.execute(_SESSION, [lifetime.noted_every, hashed, lifetime.idle])).fetchone()
     if row is None:
         return None
-    if row[5]:
+    if row[5] and not on_replica(conn):
         await conn.execute(_SEEN, [hashed])
     access = Access(row[0], row[1], row[2], Papel(row[3]), tuple(row[4]), _pending(row[6], row[7]))
     return Session(access, row[8])

@@ -73,7 +73,7 @@ class ClusterTrio(Started):
             machine.start_again(_ETCD)  # together, as each waits for the others
         for machine in self.machines.values():
             self.boot(machine)
-        self.until(lambda: self.status().whole, 120.0)
+        self.until(lambda: self.status().whole, 180.0)
         self.until(lambda: bool(self.redis_primary()), 30.0)
 
     def stop(self) -> None:

@@ -1,0 +1,98 @@
+"""Three machines under load: switchover, a dead server, a machine that vanishes, a dead Redis. No acknowledged write goes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from esteio.cluster import DEFAULT
+from esteio.drill import Invalid, Run, Timing, drill
+from esteio.testing.cluster import missing, remove_stale
+from sispat.drill.cluster import ClusterCity, ClusterService
+from sispat.drill.faults.cluster import CLUSTER, SHORT_CLUSTER
+
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(400)]
+
+BUSY = {Invalid.STALLED, Invalid.NOT_OFFERED, Invalid.UNWELL_BEFORE}
+"""For which the machine may be to blame; all others are the service's or the drill's."""
+SLOW = 20.0
+"""Seconds that three machines on two cores that do other things, too, may take on top."""
+
+
+@pytest.fixture(autouse=True)
+def possible() -> None:
+    reason = missing()
+    if reason is not None and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason is not None:
+        pytest.skip(reason)
+
+
+async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to_one_machine() -> None:
+    by_name = {fault.name: fault for fault in CLUSTER}
+    timing = Timing(calm=2.0, longest_calm=20.0, phase=0.5, proof=60.0, second=0.5)
+    runs: dict[str, Run] = {}
+    async with ClusterService(size=300) as service, ClusterCity(service, load=20) as city:
+        chosen = [by_name[name] for name in SHORT_CLUSTER]
+        async for run in drill(city, chosen, rounds=1, timing=timing, between=city.whole):
+            runs[run.fault] = run
+            print(told(run))
+        status = await asyncio.to_thread(city.trio.status)
+    for run in runs.values():
+        assert not {*run.invalid} - BUSY, told(run)
+        assert run.ledger.holds, told(run)
+    assert status.whole, "the machine that vanished is a standby again"
+    vanished = runs["primary-vanished"].measured
+    assert vanished is not None
+    assert max(vanished.longest_gap["list"], vanished.longest_gap["card"]) < vanished.longest_gap["create"]
+    assert vanished.longest_gap["create"] < DEFAULT.writes_away + SLOW
+    killed = runs["primary-killed"].measured
+    assert killed is not None
+    assert killed.longest_gap["create"] < DEFAULT.ttl, "its Patroni starts it again, nobody waits for a lease"
+
+
+def told(run: Run) -> str:
+    if run.measured is None:
+        return f"{run.fault}: {run.invalid} {run.why}"
+    gaps = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.measured.longest_gap.items())
+    return (
+        f"{run.fault}: {run.measured.lost} of {run.measured.offered} lost ({run.measured.unknown} unknown), gaps {gaps}, "
+        f"MTTR {run.measured.mttr:.1f} s; {run.invalid} {run.why} {run.errors} {run.ledger}"
+    )
+
+
+@pytest.mark.untimed
+def test_a_killed_test_leaves_machines_that_the_next_one_removes() -> None:
+    code = """
+import time
+from esteio.testing.cluster import Network
+network = Network()
+network.start()
+space = network.plug("a", 1)
+import subprocess
+subprocess.Popen(["nsenter", f"--net=/run/netns/{space}", "sleep", "1000"], start_new_session=True)
+print(network.token, flush=True)
+time.sleep(1000)
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            token = process.stdout.readline().strip()
+            assert token
+            remove_stale()
+            assert token in spaces(), "it still runs"
+        finally:
+            process.send_signal(signal.SIGKILL)
+    assert token in spaces()
+    assert remove_stale() >= 1
+    assert token not in spaces()
+    assert token not in subprocess.check_output(["ip", "-o", "link"], text=True)
+
+
+def spaces() -> str:
+    return subprocess.check_output(["ip", "netns", "list"], text=True)
