@@ -120,7 +120,7 @@ def test_eight_faults_lose_no_acknowledged_write_take_effect_and_are_reported(tm
     assert {share["name"] for share in told["prediction"]["shares"]} >= {"power"}
     html = (tmp_path / "drill.html").read_text("utf-8")
     assert html.count("<figure") == len(SHORT)
-    assert sum(told["steps_s"].values()) > 8 * 5, "where the time went"
+    assert set(told["steps_s"]) >= {"starting", "between", "calm", "proof", "lasts", "recovery"}, "where the time went"
     assert not running("/sispat-drill-"), "nothing of it runs on"
 
 

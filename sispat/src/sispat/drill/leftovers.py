@@ -61,7 +61,7 @@ def processes_of(folder: Path) -> list[psutil.Process]:
 def end_processes(
     folder: Path, signum: signal.Signals, patience: float, child: subprocess.Popen[bytes] | None = None
 ) -> None:
-    """Send it to all of them, and wait; first for our own `child`, so that nobody else takes its exit code."""
+    """Send it to all of them, and wait; for our own `child` by itself, so that nobody else takes its exit code."""
     for process in processes_of(folder):
         for each in (signum, signal.SIGCONT):  # a frozen one cannot end
             with suppress(psutil.Error):
@@ -69,7 +69,8 @@ def end_processes(
     if child is not None:
         with suppress(psutil.TimeoutExpired, subprocess.TimeoutExpired):
             child.wait(patience)
-    psutil.wait_procs(processes_of(folder), timeout=patience)
+    others = [each for each in processes_of(folder) if child is None or each.pid != child.pid]
+    psutil.wait_procs(others, timeout=patience)
 
 
 def _is_left(folder: Path) -> bool:
