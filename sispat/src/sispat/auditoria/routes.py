@@ -97,6 +97,7 @@ async def list_page(ctx: RequestContext) -> Reply:
         entries=await readable(ctx, events),
         errors=errors,
         given=given,
+        seal=await actions.ultimo_selo(ctx),
         field_labels=labels_of(ListaDeEventos),
         verbs=_by_label(site_of(ctx.request).verbs),
         newest=_address({**given, "antes_de": ""}) if given["antes_de"] else "",

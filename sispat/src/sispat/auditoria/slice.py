@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sispat.auditoria import rules
+from sispat.auditoria import rules, seals
 from sispat.auditoria.routes import ListaDeEventos, route
 from sispat.http.slices import MenuEntry, Slice
 from sispat.kernel.fields import Entity, labels_of
@@ -16,5 +16,6 @@ SLICE = Slice(
     menu=[MenuEntry(80, "/auditoria", lazy("Auditoria"), rules.VER)],
     actions=rules.ACTIONS,
     labels=labels_of(ListaDeEventos),
+    cleanup=seals.seal,
     entities=[Entity("demo", lazy("Demonstração"))],
 )

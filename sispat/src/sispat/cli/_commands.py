@@ -10,6 +10,7 @@ import typer
 from sispat.cli import (
     _alerts,
     _api_keys,
+    _audit,
     _backup_commands,
     _database_report,
     _doctor,
@@ -81,6 +82,7 @@ _app.add_typer(_maintenance.app, name="manutencao")
 _app.add_typer(_metrics.app, name="metrics")
 _app.add_typer(_alerts.app, name="alerta")
 _app.add_typer(_jobs.app, name="tarefas")
+_app.add_typer(_audit.app, name="auditoria")
 
 
 @_app.command("version", help=_("Mostra a versão."))
