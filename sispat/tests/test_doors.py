@@ -19,6 +19,7 @@ import httpx2
 import psycopg
 import pytest
 from aplicacao import abrir
+from arquivos import jpeg
 from fastapi.routing import APIRoute
 
 from esteio.postgres import Dsn
@@ -723,6 +724,8 @@ async def _knock(c: httpx2.AsyncClient, door: str, id_: str, own: Place) -> http
     if door == "POST /api/uploads":
         data = {"entidade": "patrimonio", "entidade_id": own["patrimonios"]}
         return await c.post(path, data=data, files={"arquivo": b"<svg>"})
+    if door == "POST /api/inventario-itens/{id_}/fotos":
+        return await c.post(path.replace("{id_}", id_), files={"arquivo": jpeg()})
     if door == "POST /api/importacoes":
         return await c.post(path, files={"arquivo": ("bens.csv", b"a;b")})
     address = (
@@ -762,6 +765,7 @@ _LET_IN = {
     "GET /etiquetas": {422}, "GET /etiquetas/pdf": {422}, "GET /etiquetas/previa.png": {422}, "GET /api/etiquetas": {422},
     "POST /api/inventarios/codigo": {422}, "GET /api/inventarios/{id_}/relatorio.pdf": {422},  # no photo, no item
     "GET /inventarios/{id_:uuid}/relatorio.pdf": {422}, "POST /api/inventarios/{id_}/leituras": {200},
+    "POST /api/inventario-itens/{id_}/fotos": {201},
     "GET /api/cep/{cep}": {503}, "POST /api/termos": {404}, "POST /termos/novo": {404},
 }  # fmt: skip
 

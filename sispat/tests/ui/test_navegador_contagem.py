@@ -37,9 +37,11 @@ def _aberto(pagina: Any, cidade: Dsn) -> tuple[str, list[int]]:
 
 
 def _ler(pagina: Any, numero: int, desfecho: str = "Encontrado aqui") -> None:
+    from playwright.sync_api import expect
+
     pagina.locator("#campo-codigo").fill(f"{numero:06}")
     pagina.get_by_role("button", name=desfecho, exact=True).last.click()
-    pagina.wait_for_function("document.querySelector('#contar [name=codigo]').value === ''")
+    expect(pagina.locator("#campo-codigo")).to_have_value("")  # it is kept
 
 
 def test_readings_of_flight_mode_survive_a_reload_and_arrive_once_and_two_phones_may_differ(
