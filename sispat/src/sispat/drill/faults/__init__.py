@@ -18,8 +18,8 @@ _ROUNDS = dict.fromkeys(
      "power-cut", "dns-away", "dns-hangs", "redis-failed-over", "clock-leaps", "certificate-expired", "backups-full",
      "disk-slow", "disk-full", "log-full"), 1
 )  # fmt: skip
-"""Where nobody gives a number: a quarter of an hour for all of them together. A round of the others takes about 7 s, of which
-five are the good ones at its end; of these 12 s (two rounds) to two minutes (an alert on a certificate)."""
+"""Where nobody gives a number. Planned for a quarter of an hour for all of them together, which no quiet machine has confirmed
+yet: `steps_s` of drill.json says what it took. The others end soonest, with the five good seconds that each round needs."""
 
 FAULTS: tuple[Fault[City], ...] = tuple(
     replace(fault, rounds=_ROUNDS.get(fault.name))
