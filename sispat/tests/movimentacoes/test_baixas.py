@@ -120,6 +120,8 @@ async def test_the_form_asks_only_for_what_the_motive_asks_for(navegar, cidade) 
         assert formulario.visiveis - {""} == {
             "numeros", "data", "justificativa", "boletim", "data_ocorrencia", "comissao_id", "arquivo", "camera",
         }  # fmt: skip
+        assert "Boletim de ocorrência (opcional)" not in tela.texto
+        assert "Comissão (opcional)" in tela.texto
         digitado = {"data": "02/03/2026", "justificativa": "Sala arrombada no fim de semana"}
         recusada = await pessoa.mandar(formulario, **digitado)
         assert (recusada.estado, "exige este dado" in recusada.texto) == (422, True)

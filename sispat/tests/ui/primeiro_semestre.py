@@ -205,6 +205,7 @@ def as_transferencias(ano: Ano) -> None:
 
     carla.goto("/")
     expect(carla.locator("main")).to_contain_text("4 transferências a aceitar ou recusar")
+    expect(carla.locator(".esperas")).to_contain_text("Educação → Saúde, 2 bens: Computadores para o posto")
     for motivo in ("Computadores para o posto", "Palestras no posto"):
         abrir_transferencia(carla, motivo, pedidas[motivo].bens)
         enviar_decisao(

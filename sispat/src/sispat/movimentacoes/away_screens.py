@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 import orjson
@@ -114,8 +115,17 @@ class Baixa(Leaving):
         asked = {"numeros", "data", "justificativa", *rules.REQUIRED[self.motivo]}
         if self.motivo is not _M.ERRO_CADASTRO:  # where none is asked for, one may still have looked into it
             asked.add("comissao_id")
+        # The act and its members come with the commission, or are typed: neither way alone is a must.
+        must = {*rules.REQUIRED[self.motivo]} - {"portaria", "membros"}
         typed = [
-            Section(section.title, tuple(field for field in section.fields if field.name in asked))
+            Section(
+                section.title,
+                tuple(
+                    replace(field, optional=field.optional and field.name not in must)
+                    for field in section.fields
+                    if field.name in asked
+                ),
+            )
             for section in await super().sections(ctx, values)
         ]
         return [*typed, Section(_("Papéis"), file_fields(_paper(_PAPERS[self.motivo])))]

@@ -31,7 +31,7 @@ TRANSFERENCIAS = Kind(
     exported=_EXPORTED,
     estados=rules.EstadoDaTransferencia,
     asked=ListaDeTransferencias,
-    columns=("origem_id", "destino_id", "bens", "pedida_por", "criado_em"),
+    columns=("origem_id", "destino_id", "bens", "motivo", "pedida_por", "criado_em"),
 )
 EMPRESTIMOS = Kind(
     table=Table(EMPRESTIMO),

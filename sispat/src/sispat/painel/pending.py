@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from sispat.kernel import formats
@@ -20,6 +21,7 @@ from sispat.termos import actions as termos
 __all__ = ["WARRANTY_ENDS_SOON", "Group", "Line", "pending"]
 
 WARRANTY_ENDS_SOON = dt.timedelta(days=30)
+_LONGEST = 60  # letters of a motive
 
 
 class Line(NamedTuple):
@@ -112,7 +114,8 @@ class _Told(NamedTuple):
 
 def _transfer(row: dict[str, Any]) -> tuple[str, str]:
     way = f"{row['origem']['nome']} → {row['destino']['nome']}"
-    return way, way
+    assets = ngettext("%(num)s bem", "%(num)s bens", row["bens"], num=formats.decimal(row["bens"]))
+    return f"{way}, {assets}: {shorten(row['motivo'], _LONGEST, placeholder='…')}", way
 
 
 def _late(row: dict[str, Any]) -> tuple[str, str]:
