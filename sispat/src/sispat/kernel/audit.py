@@ -44,9 +44,8 @@ class Sought:
     antes: dt.datetime | None = None
 
     def conditions(self) -> list[tuple[str, Any]]:
-        """The parts of WHERE over `evento e`, each with its one value; each has an index that serves it."""
+        """The parts of WHERE over `evento e` but for the person, each with its one value; each has an index that serves it."""
         asked: list[tuple[str, Any]] = [
-            (_BY_PERSON, self.pessoa),
             ("e.acao = %s", self.acao),
             ("e.em >= %s", self.desde),
             ("e.em < %s", self.antes),
@@ -57,8 +56,9 @@ class Sought:
         return [(sql, value) for sql, value in asked if value not in ("", None)]
 
 
-_BY_PERSON = """e.ator_id = any(array(
-    select id from usuario where strpos(sem_acento(nome || ' ' || email), sem_acento(%s)) > 0))"""
+# Each person's records are walked from the newest on: one who did little is not looked for among what all others did.
+_OF_PERSONS = """unnest(array(select id from usuario where strpos(sem_acento(nome || ' ' || email), sem_acento(%s)) > 0))
+    of_person (id) cross join lateral (select e.* from evento e where {where} order by e.id desc limit {limit:d}) e"""
 
 
 async def record(
@@ -93,15 +93,22 @@ async def latest(
     conditions = sought.conditions() if sought else []
     if before is not None:
         conditions.append(("e.id < %s", before))
+    values = [value for _, value in conditions]
+    if sought is not None and sought.pessoa:
+        where = " and ".join(["e.ator_id = of_person.id", *(sql for sql, _ in conditions)])
+        source = _OF_PERSONS.format(where=where, limit=limit)
+        return await _read(conn, "", [sought.pessoa, *values, limit], source)
     where = f"where {' and '.join(sql for sql, _ in conditions)}" if conditions else ""
-    return await _read(conn, where, [*(value for _, value in conditions), limit])
+    return await _read(conn, where, [*values, limit])
 
 
-async def _read(conn: AsyncConnection[Any], where: str, values: list[Any]) -> list[dict[str, Any]]:
+async def _read(
+    conn: AsyncConnection[Any], where: str, values: list[Any], source: str = "evento e"
+) -> list[dict[str, Any]]:
     cursor = await conn.execute(
         f"""select e.id, e.em, coalesce(u.nome, '{SYSTEM}') as ator, k.nome as chave, e.entidade, e.entidade_id, e.acao,
                    e.antes, e.depois, e.requisicao
-            from evento e left join usuario u on u.id = e.ator_id left join chave_api k on k.id = e.chave_id
+            from {source} left join usuario u on u.id = e.ator_id left join chave_api k on k.id = e.chave_id
             {where} order by e.id desc limit %s""",
         values,
     )
