@@ -404,3 +404,37 @@ async def _ate_que_responda(
                 assert resposta.is_success, resposta.text
                 return resposta
             await asyncio.sleep(0.05)
+
+
+async def test_kill_9_of_a_worker_while_termos_are_issued_issues_each_once_and_doubles_no_number(
+    servico, mostrar
+) -> None:
+    """Who repeats the request with its Idempotency-Key gets the one termo; a number that a killed one took is given back."""
+    perdidos = 0
+    async with entrar(servico) as cliente:
+        bens = (await cliente.get("/api/patrimonios", params={"limit": 200, "situacao": "em_uso"})).json()["items"]
+        agentes = list(dict.fromkeys(bem["agente"]["id"] for bem in bens))[:12]
+        pedidos = [
+            ({"tipo": "responsabilidade", "assunto_id": agente}, {"Idempotency-Key": f"termo-{agente}"})
+            for agente in agentes
+        ]
+        feitos: list[dict[str, Any]] = []
+        for vez in range(3):
+            leva = pedidos[vez * 4 : vez * 4 + 4]
+            tarefas = [asyncio.create_task(cliente.post("/api/termos", json=d, headers=k)) for d, k in leva * 2]
+            await asyncio.sleep(0.004 * vez)
+            trabalhadores(servico)[vez % 2].kill()
+            perdidos += sum(
+                isinstance(r, BaseException) for r in await asyncio.gather(*tarefas, return_exceptions=True)
+            )
+            feitos += [(await _ate_que_responda(cliente, "/api/termos", d, k)).json() for d, k in leva]
+            servico.esperar(lambda: len(trabalhadores(servico)) == 2, 60)
+        assert [feito["assunto_id"] for feito in feitos] == agentes
+        numeros = sorted(feito["numero"] for feito in feitos)
+        assert numeros == list(range(1, len(agentes) + 1)), "no number twice, none lost"
+        listados = (await cliente.get("/api/termos", params={"tipo": "responsabilidade", "limit": 200})).json()["items"]
+        assert sorted(each["id"] for each in listados) == sorted(feito["id"] for feito in feitos), "each once"
+        um = f"/api/termos/{feitos[0]['id']}"
+        papel = (await cliente.get(f"{um}/pdf")).content
+        assert (await cliente.get(um)).json()["sha256"] == hashlib.sha256(papel).hexdigest()
+    mostrar(f"kill -9 of a worker in {len(agentes)} termos: {perdidos} answers lost, each issued once")
