@@ -275,6 +275,16 @@ DOORS = {
     "POST /api/inventario-itens/{id_}/fotos": Door(HANDS_OVER, reach=True),
     **dict(_of_one("inventario-itens", "decisao", "decidir", MANAGERS)),
     **dict(_of_one("inventario-itens", "regularizacao", "regularizar", MANAGERS)),
+    # reavaliacao
+    **{door: Door(READS_ALL) for door, _ in _reading("reavaliacoes")},
+    "GET /api/reavaliacoes/{id_}/bens": Door(READS_ALL),
+    "GET /reavaliacoes/{id_:uuid}": Door(READS_ALL),
+    "POST /api/reavaliacoes": Door(MANAGERS),
+    "GET /reavaliacoes/nova": Door(MANAGERS),
+    "POST /reavaliacoes/nova": Door(MANAGERS),
+    "POST /api/reavaliacoes/{id_}/estorno": Door(ADMIN),
+    "GET /reavaliacoes/{id_:uuid}/estornar": Door(ADMIN),
+    "POST /reavaliacoes/{id_:uuid}/estornar": Door(ADMIN),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -499,6 +509,11 @@ _RECORDS = {
         destinacao, posse, valor_terreno, valor_edificacao, registrada_por, estornada_em, estornada_por, estorno)
         select (select id from m), %(setores)s, 'erro_cadastro', '2026-03-02', %(name)s, 'dominical', 'proprio', 1, 0, id,
         now(), id, 'Não era este'""",
+    "reavaliacoes": """with c as (insert into comissao (portaria, finalidade, inicio, registrada_por)
+        select gen_random_uuid()::text, 'geral', '2026-01-01', id from usuario limit 1 returning id)
+        insert into reavaliacao (tipo, data, laudo, justificativa, comissao_id, portaria, membros, bens, valor_antes,
+        valor_depois, registrada_por, estornada_em, estornada_por, estorno) select 'reavaliacao', '2026-03-02', 'L-1',
+        'Laudo da comissão', (select id from c), '1', 'Ana', 1, 1, 1, id, now(), id, 'Não era este'""",
     # Reopened already: it is read, and nothing is left to decide.
     "fechamentos": """insert into fechamento (competencia, regra, inicial, bens, bruto, acumulada, perda, depreciacao, ajuste,
         fechado_por, reaberto_em, reaberto_por, motivo) select '2020-01-01', 'mes', true, 0, 0, 0, 0, 0, 0, id, now(), id,
@@ -587,6 +602,10 @@ _UNPLATED = {
     "avaliado_em": "2026-03-02", "valor_avaliado": "10.00",
     **dict.fromkeys(("classe_id", "comissao_id", "local_id", "agente_id"), _NOBODY),
 }  # fmt: skip
+_REPORT = {
+    "tipo": "reavaliacao", "data": "2026-03-02", "laudo": "L-1", "justificativa": "Pesquisa de preços",
+    "comissao_id": "00000000-0000-4000-8000-000000000000",
+}  # fmt: skip
 _BY_END: dict[str, dict[str, Any]] = {
     "/estado": {"estado": "contando"},
     "/leituras": {
@@ -619,6 +638,8 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/fechamentos/novo": {"competencia": "01/2099"},
     "/reabertura": {"motivo": "Fechado cedo demais"},
     "/reabrir": {"motivo": "Fechado cedo demais"},
+    "/api/reavaliacoes": {**_REPORT, "bens": [{"numero": 999_999, "valor": "1.00"}]},
+    "/reavaliacoes/nova": {**_REPORT, "bens": "999999 1,00"},
     "{id_:uuid}/encerrar": {"encerrada_em": "2026-03-02"},
     "/meus-avisos": {"quando": "diario", "idioma": "pt-BR"},
     "/saida": {"motivo": "Aposentadoria", "sucessor_id": "00000000-0000-4000-8000-000000000000"},
@@ -795,7 +816,7 @@ def _let_in(door: str, role: str) -> set[int]:
     if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) in ("termos", "inventarios", "inventario-itens")):
         return {422}  # let in; there is no such asset, or nothing left to decide
     if re.search(
-        r"^POST .*fechamentos|/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$"
+        r"^POST .*(fechamentos|reavaliacoes)|/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$"
         r"|comissoes/.*/encerra(mento|r)$|/senha$|/codigo$"
         r"|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$",
         door,

@@ -55,6 +55,7 @@ from sispat.painel.slice import SLICE as PAINEL
 from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
 from sispat.publico.slice import SLICE as PUBLICO
+from sispat.reavaliacao.slice import SLICE as REAVALIACAO
 from sispat.settings import Settings, load_settings
 from sispat.tarefas.slice import SLICE as TAREFAS
 from sispat.termos.slice import SLICE as TERMOS
@@ -76,6 +77,7 @@ SLICES = (
     COMISSOES,
     DEPRECIACAO,
     INVENTARIO,
+    REAVALIACAO,
     DOCUMENTOS,
     IMPORTACAO,
     TAREFAS,

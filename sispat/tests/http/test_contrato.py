@@ -203,6 +203,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await _inventarios(pedir, escritos, comissao)
         await _documentos(pedir, itens[1]["id"])
         await _termos(pedir, escritos)
+        await _reavaliacoes(pedir, escritos, comissao)
         await _fechamentos(pedir, cidade, itens[0]["id"])
         await pedir("GET", "/api/etiquetas", params={"numeros": "1,2"})
         etiqueta = code_of(UUID(ficha["id"]))
@@ -368,6 +369,23 @@ async def _imoveis(pedir: Any, escritos: dict[str, Any]) -> None:
         await pedir("GET", f"/api/{plural}")
         await pedir("GET", f"/api/{plural}.csv")
         await pedir("GET", f"/api/{plural}.xlsx")
+
+
+async def _reavaliacoes(pedir: Any, escritos: dict[str, Any], comissao: str) -> None:
+    """A report on an asset that was just registered, taken back."""
+    novo = {n: v for n, v in escritos.items() if n != "numeros_serie"} | {"quantidade": 1, "posse": "proprio"}
+    numero = (await pedir("POST", "/api/patrimonios", esperado=201, json=novo)).json()["numero"]
+    laudo = {
+        "tipo": "reavaliacao", "data": "2026-03-09", "laudo": "L-1", "justificativa": "Pesquisa de preços",
+        "comissao_id": comissao, "bens": [{"numero": numero, "valor": "10.00"}],
+    }  # fmt: skip
+    feito = (await pedir("POST", "/api/reavaliacoes", esperado=201, json=laudo)).json()
+    um, modelo = f"/api/reavaliacoes/{feito['id']}", "/api/reavaliacoes/{id_}"
+    await pedir("GET", um, modelo)
+    await pedir("GET", f"{um}/bens", f"{modelo}/bens")
+    for fim in ("", ".csv", ".xlsx"):
+        await pedir("GET", f"/api/reavaliacoes{fim}")
+    await pedir("POST", f"{um}/estorno", f"{modelo}/estorno", json={"estorno": "Era outro bem"})
 
 
 async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:

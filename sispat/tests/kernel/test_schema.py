@@ -161,7 +161,7 @@ def test_every_translated_constraint_exists_and_every_named_unique_and_foreign_k
                 " where connamespace = 'public'::regnamespace and contype in ('u', 'f', 'c')"
                 " and c.relname in ('setor', 'local', 'agente', 'classe', 'patrimonio', 'usuario', 'transferencia',"
                 " 'emprestimo', 'manutencao', 'baixa', 'localizacao', 'regularizacao', 'comissao', 'comissao_membro',"
-                " 'imovel', 'imovel_destinacao', 'imovel_baixa', 'fechamento', 'inventario')"
+                " 'imovel', 'imovel_destinacao', 'imovel_baixa', 'fechamento', 'inventario', 'reavaliacao')"
                 " union select indexname from pg_indexes where indexdef like '%%UNIQUE%%'"
                 " and indexname ~ '_uma?_(pendente|abert|efetiva|vigente|vez)|_email_unico|_matricula_unica'"
             )

@@ -20,7 +20,7 @@ PAGINAS += (
     "/operacao",
     "/situacao",
 )
-PAGINAS += ("/fechamentos", "/fechamentos/novo")
+PAGINAS += ("/fechamentos", "/fechamentos/novo", "/reavaliacoes", "/reavaliacoes/nova")
 PAGINAS += (
     "/usuarios",
     "/usuarios/novo",

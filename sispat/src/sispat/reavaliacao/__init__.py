@@ -1,0 +1,1 @@
+"""Revaluation, impairment and revision of useful lives by a commission's report."""
