@@ -244,6 +244,8 @@ DOORS = {
     "GET /fechamentos/{id_:uuid}": Door(READS_ALL),
     "GET /fechamentos/{id_:uuid}/reabrir": Door(ADMIN),
     "POST /fechamentos/{id_:uuid}/reabrir": Door(ADMIN),
+    "GET /api/depreciacao/simulacao": Door(READS_ALL),
+    "GET /depreciacao/simulacao": Door(READS_ALL),
     "GET /api/patrimonios/{id_}/depreciacao": Door(ALL, reach=True),
     "GET /patrimonios/{id_:uuid}/depreciacao": Door(ALL, reach=True),
     # inventario

@@ -15,6 +15,8 @@ import pytest
 
 from esteio.postgres import Database, Dsn
 from sispat.depreciacao.actions import FECHAR_MES
+from sispat.depreciacao.rules import Regra, month_of, years_ahead
+from sispat.depreciacao.sql import fatos
 from sispat.http.service import DATABASE_ROLE
 from sispat.kernel.jobs import queue
 from sispat.kernel.jobs.work import Ending, perform
@@ -247,3 +249,28 @@ def test_a_year_of_months_is_what_a_year_takes(cidade: Dsn) -> None:
         conn.rollback()
     assert row is not None
     assert row[0] == row[1], "nothing left the books in that year"
+
+
+async def test_the_simulation_sums_what_the_rule_says_of_each_asset_and_writes_nothing(
+    cliente, db, cidade, navegar
+) -> None:
+    async with cliente("gestor@demo.local", limit_write=None) as c:
+        await close(c, db, FIRST)
+        r = await c.get("/api/depreciacao/simulacao", params={"anos": 3})
+        found = r.json()
+    since = month_of(dt.date.fromisoformat(FIRST))
+    async with db.connection() as conn:
+        ids = [row[0] for row in await (await conn.execute("select id from patrimonio")).fetchall()]
+        assets = await fatos(conn, ids)
+    expected: dict[int, Decimal] = {}
+    for asset in assets.values():
+        if asset.in_books(since):
+            for year, taken, _ in years_ahead(asset, since, 3, Regra.MES):
+                expected[year] = expected.get(year, Decimal(0)) + taken
+    got: dict[int, Decimal] = {}
+    for row in found:
+        got[row["ano"]] = got.get(row["ano"], Decimal(0)) + Decimal(row["depreciacao"])
+    assert got == expected
+    async with navegar("consulta") as pessoa:
+        assert "2028" in (await pessoa.ver("/depreciacao/simulacao?anos=3")).texto
+        assert (await pessoa.ver("/depreciacao/simulacao?anos=99")).estado == 422

@@ -398,6 +398,7 @@ async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:
     for fim in ("", ".csv", ".xlsx"):
         await pedir("GET", f"/api/fechamentos{fim}")
         await pedir("GET", f"{um}/bens{fim}", f"{modelo}/bens{fim}")
+    await pedir("GET", "/api/depreciacao/simulacao")
     await pedir("GET", f"/api/patrimonios/{bem}/depreciacao", "/api/patrimonios/{id_}/depreciacao")
     await pedir("POST", f"{um}/reabertura", f"{modelo}/reabertura", json={"motivo": "Fechado cedo demais"})
     await pedir("POST", "/api/fechamentos", esperado=202, json={"competencia": "2026-08-01"})

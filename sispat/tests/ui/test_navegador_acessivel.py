@@ -20,7 +20,7 @@ PAGINAS += (
     "/operacao",
     "/situacao",
 )
-PAGINAS += ("/fechamentos", "/fechamentos/novo", "/reavaliacoes", "/reavaliacoes/nova")
+PAGINAS += ("/fechamentos", "/fechamentos/novo", "/depreciacao/simulacao?anos=2", "/reavaliacoes", "/reavaliacoes/nova")
 PAGINAS += (
     "/usuarios",
     "/usuarios/novo",

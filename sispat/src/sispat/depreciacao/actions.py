@@ -16,7 +16,7 @@ from uuid import UUID
 from psycopg import errors
 
 from sispat.depreciacao import rules, sql
-from sispat.depreciacao.fields import ListaDeLinhas, NovoFechamento, ReaberturaDeMes
+from sispat.depreciacao.fields import ListaDeLinhas, NovoFechamento, ReaberturaDeMes, Simulacao
 from sispat.depreciacao.kinds import FECHAMENTOS
 from sispat.depreciacao.rules import Asset, Regra
 from sispat.kernel import formats, record_sql
@@ -31,7 +31,7 @@ from sispat.patrimonios import actions as patrimonios
 
 __all__ = [
     "CONSTRAINTS", "FECHAR_MES", "contas", "do_bem", "exportar_linhas", "fatos", "fatos_do_bem", "fechar", "linhas", "reabrir",
-    "regra_em_vigor", "ultimo",
+    "regra_em_vigor", "simular", "ultimo",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -121,6 +121,16 @@ async def reabrir(ctx: Context, id_: UUID, why: ReaberturaDeMes) -> str:
             raise explained(error, CONSTRAINTS) from error
         await record(ctx, FECHAMENTOS, id_, "reabrir_mes", {name: found[name] for name in changes}, changes)
         return await obter(ctx, FECHAMENTOS, id_)
+
+
+async def simular(ctx: Context, asked: Simulacao, today: dt.date) -> tuple[dt.date, list[dict[str, Any]]]:
+    """The month that it starts after, and what each account depreciates in each year from there, if nothing changes."""
+    ctx.access.require(rules.VER)
+    last = await sql.ultimo(ctx.conn)
+    since = rules.month_of(today) - 1 if last is None else rules.month_of(last.competencia)
+    rule = Regra.MES if last is None else Regra(last.regra)
+    found = await sql.simular(ctx.conn, since, asked.anos, rule, asked.classe, asked.setor)
+    return rules.first_day(since), found
 
 
 async def contas(ctx: Context, numero: int) -> list[dict[str, Any]]:

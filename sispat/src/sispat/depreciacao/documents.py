@@ -14,7 +14,7 @@ from sispat.depreciacao.fields import FECHAMENTO, LINHA
 from sispat.depreciacao.rules import Component, EntryKind
 from sispat.http.documents import pages_of
 
-__all__ = ["DepreciacaoDoBem", "FechamentoGravado", "Linhas", "Pedido"]
+__all__ = ["AnosDaConta", "DepreciacaoDoBem", "FechamentoGravado", "Linhas", "Pedido"]
 
 _LINHA: Any = LINHA.document("LinhaDaDepreciacao")
 FechamentoGravado: Any = FECHAMENTO.document("FechamentoGravado", references=REFERENCES)
@@ -72,3 +72,16 @@ class Pedido(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     tarefa_id: UUID
+
+
+class AnosDaConta(BaseModel):
+    """What a year takes of an account."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    conta: str
+    nome: str
+    ano: int
+    bens: int
+    depreciacao: Decimal
+    liquido: Decimal

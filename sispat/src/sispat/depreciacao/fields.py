@@ -11,11 +11,19 @@ from pydantic import BaseModel, Field
 from sispat.depreciacao.rules import EstadoDoFechamento, Regra
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import lazy
-from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Money, Month, example
+from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Money, Month, Whole, example
 from sispat.kernel.paging import Paged
 from sispat.kernel.records import ListaDeRegistros
 
-__all__ = ["FECHAMENTO", "LINHA", "ListaDeFechamentos", "ListaDeLinhas", "NovoFechamento", "ReaberturaDeMes"]
+__all__ = [
+    "FECHAMENTO",
+    "LINHA",
+    "ListaDeFechamentos",
+    "ListaDeLinhas",
+    "NovoFechamento",
+    "ReaberturaDeMes",
+    "Simulacao",
+]
 
 
 class DadosDoFechamento(Input):
@@ -115,3 +123,11 @@ LINHA = Entity(name="depreciacao", label=lazy("Depreciação"), given=LinhaDeDep
 
 class ListaDeLinhas(Paged):
     """A page of the assets of a closed month, by plate number."""
+
+
+class Simulacao(Input):
+    """How far ahead, and of what."""
+
+    anos: Annotated[int, Whole, Field(ge=1, le=20), Ui("Anos", "De 1 a 20.", width="curta")] = 5
+    classe: Annotated[UUID | None, BlankIsNone, Ui("Classe", refers_to="classe")] = None
+    setor: Annotated[UUID | None, BlankIsNone, Ui("Setor", refers_to="setor")] = None

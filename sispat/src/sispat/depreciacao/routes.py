@@ -11,8 +11,8 @@ from starlette.responses import Response
 
 from sispat.cadastros import pickers
 from sispat.depreciacao import actions, rules
-from sispat.depreciacao.documents import DepreciacaoDoBem, FechamentoGravado, Linhas, Pedido
-from sispat.depreciacao.fields import LINHA, ListaDeLinhas, NovoFechamento, ReaberturaDeMes
+from sispat.depreciacao.documents import AnosDaConta, DepreciacaoDoBem, FechamentoGravado, Linhas, Pedido
+from sispat.depreciacao.fields import LINHA, ListaDeLinhas, NovoFechamento, ReaberturaDeMes, Simulacao
 from sispat.depreciacao.kinds import FECHAMENTOS
 from sispat.depreciacao.rules import Component, EntryKind
 from sispat.depreciacao.screens import Fechamento, Reabertura
@@ -21,9 +21,11 @@ from sispat.http.responses import json_response
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
 from sispat.http.xlsx_export import XlsxExport
-from sispat.kernel.fields import Cell
+from sispat.kernel.errors import InvalidData
+from sispat.kernel.fields import Cell, labels_of, specs
 from sispat.kernel.records import obter
 from sispat.patrimonios import actions as patrimonios
+from sispat.ui.fields import FormField
 from sispat.ui.forms import form
 from sispat.ui.pages import page
 from sispat.ui.records import Reading, address, changed
@@ -107,6 +109,38 @@ async def _of_asset(ctx: RequestContext, id_: UUID) -> dict[str, Any]:
         "lancamentos": entries,
         "adiante": ahead if asset.in_books(since) or not months else [],
     }
+
+
+@route("GET", "/api/depreciacao/simulacao", tag="fechamentos", response=list[AnosDaConta], summary="Simular")
+async def simular(ctx: RequestContext, pedido: Simulacao) -> Response:
+    """O que cada conta deprecia em cada um dos próximos anos, se nada mudar; nada é gravado."""
+    return json_response((await actions.simular(ctx, pedido, ctx.today))[1], **_NO_STORE)
+
+
+@route("GET", "/depreciacao/simulacao")
+async def simulation_page(ctx: RequestContext) -> Reply:
+    """The same by account and year; what cannot be asked for is said beside the filters."""
+    given = {name: text for name in Simulacao.model_fields if (text := ctx.request.query_params.get(name, "").strip())}
+    errors, since, found = dict[str, str](), None, list[dict[str, Any]]()
+    ctx.access.require(rules.VER)
+    try:
+        since, found = await actions.simular(ctx, Simulacao.parse(given), ctx.today)
+    except InvalidData as error:
+        errors = error.fields
+    filters = []
+    for spec in specs(Simulacao).values():
+        field = FormField.of(spec)
+        entity = spec.ui.refers_to
+        filters.append(await pickers.with_choices(ctx, field, entity, ctx.request.query_params) if entity else field)
+    contas: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        contas.setdefault(f"{row['nome']} ({row['conta']})", []).append(row)
+    years = sorted({row["ano"] for row in found})
+    total = {year: sum(row["depreciacao"] for row in found if row["ano"] == year) for year in years}
+    return page(
+        "depreciacao/simulacao.html", 422 if errors else 200, kind=FECHAMENTOS, since=since, contas=contas, years=years,
+        total=total, filters=filters, given=given, errors=errors, field_labels=labels_of(Simulacao),
+    )  # fmt: skip
 
 
 form(route, "/fechamentos/novo", Fechamento)

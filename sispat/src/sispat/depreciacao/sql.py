@@ -18,7 +18,7 @@ from psycopg.rows import class_row, dict_row
 from sispat.depreciacao.rules import Asset, Balance, Regra, Revaluation
 
 __all__ = [
-    "Closed", "contas", "do_bem", "fatos", "fechar", "lancamentos_do_bem", "linhas", "pendente", "ultimo",
+    "Closed", "contas", "do_bem", "fatos", "fechar", "lancamentos_do_bem", "linhas", "pendente", "simular", "ultimo",
 ]  # fmt: skip
 
 
@@ -144,3 +144,45 @@ async def fatos(conn: AsyncConnection[Any], ids: Sequence[UUID]) -> dict[UUID, A
         )
         for id_, value, acquired, available, depreciable, ours, gone, months, percent in rows
     }
+
+
+# The plan of each asset is that of `fechar_mes` and of `rules.Asset.plan`; a test compares the sums.
+_AHEAD = """
+with ultimo as (
+    select distinct on (patrimonio_id) * from reavaliacao_item where not estornada and mes(data) <= %(since)s
+    order by patrimonio_id, data desc
+), plano as (
+    select c.conta, c.nome, c.depreciavel, coalesce(u.bruto - u.acumulada - u.perda, p.valor) as base,
+           coalesce(u.residual, round(p.valor * coalesce(p.residual_pct,
+               case when s.conta = c.conta then s.residual_pct end, c.residual_pct) / 100, 2)) as residual,
+           coalesce(u.vida_util_meses, p.vida_util_meses, case when s.conta = c.conta then s.vida_util_meses end,
+                    c.vida_util_meses) as vida,
+           coalesce(mes(u.data), mes(p.data_disponivel)) + %(shift)s as desde
+    from patrimonio p join classe c on c.id = p.classe_id
+        left join baixa b on b.patrimonio_id = p.id and b.estornada_em is null
+        left join depreciacao s on s.patrimonio_id = p.id and not s.saiu and s.fechamento =
+            (select numero from fechamento where reaberto_em is null order by competencia desc limit 1)
+        left join ultimo u on u.patrimonio_id = p.id
+    where p.posse = 'proprio' and mes(p.data_aquisicao) <= %(since)s and coalesce(mes(b.data), 1000000) > %(since)s
+      and (%(classe)s::uuid is null or p.classe_id = %(classe)s) and (%(setor)s::uuid is null or p.setor_id = %(setor)s)
+)
+select conta, nome, ano, count(*) as bens,
+       sum(case when depreciavel then depreciada(base, residual, vida, ano * 12 + 12 - desde)
+           - depreciada(base, residual, vida, greatest(ano * 12, %(since)s + 1) - desde) else 0 end) as depreciacao,
+       sum(base - case when depreciavel then depreciada(base, residual, vida, ano * 12 + 12 - desde) else 0 end) as liquido
+from plano cross join generate_series((%(since)s + 1) / 12, (%(since)s + 1) / 12 + %(years)s - 1) ano
+group by conta, nome, ano order by conta, ano"""
+
+
+async def simular(
+    conn: AsyncConnection[Any], since: int, years: int, regra: Regra, classe: UUID | None, setor: UUID | None
+) -> list[dict[str, Any]]:
+    """What each account depreciates in each of the years after the month `since`, if nothing changes; nothing is written."""
+    await conn.execute("set local statement_timeout = '30s'")
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            _AHEAD,
+            {"since": since, "years": years, "shift": regra.shift, "classe": classe, "setor": setor},
+            prepare=False,
+        )
+        return await cursor.fetchall()
