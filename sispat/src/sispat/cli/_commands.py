@@ -22,6 +22,7 @@ from sispat.cli import (
     _operator,
     _serve,
     _settings_table,
+    _upgrade,
     _users,
 )
 from sispat.cli._failures import report_failures
@@ -61,6 +62,9 @@ _app.command(
 _app.command("uninstall", help=_("Para o serviço e tira o que `install` fez; dados, cópias e configuração ficam."))(
     _install.uninstall
 )
+_app.command(
+    "upgrade", help=_("Troca de versão sem perder pedidos: ao lado da atual, com cópia provada, e volta se der errado.")
+)(_upgrade.upgrade)
 _app.command("settings", help=_("Mostra a configuração em vigor e de onde veio cada valor; segredos ficam ocultos."))(
     _settings_table.settings
 )
