@@ -12,6 +12,7 @@ from sispat.kernel.i18n import LANGUAGES
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+")
 _ATTRIBUTE = re.compile(r'\b(?:placeholder|aria-label|title|alt|data-(?:rotulo|dica|nada|um|varias|falha))="([^"]*)"')
+_DECLARED = re.compile(r'<(\w+)[^>]*\blang="pt-BR"[^>]*>(.*?)</\1>', re.DOTALL)
 # Words and letters that no English sentence has.
 _PORTUGUESE = re.compile(
     r"[ãõçáéíóúâêôà]|\b(?:nenhum|um|uma|para|de|da|dos|das|em|que|por|foi|seu|sua|ou|ao|sem|pelo|pela|este|esta|isto|bem|bens)\b",
@@ -50,7 +51,10 @@ def _written(dsn: Any) -> re.Pattern[str]:
 def _portuguese(page: Any, written: re.Pattern[str]) -> list[str]:
     if not page.cabecalhos.get("content-type", "").startswith("text/html"):
         return []  # a file: CSV, XLSX, PDF, PNG
-    shown = [*page.textos, *(html.unescape(text) for text in _ATTRIBUTE.findall(page.html))]
+    # What a page declares to be Portuguese may be: the mail that somebody gets, in their own language.
+    declared = {" ".join(html.unescape(text).split()) for _, text in _DECLARED.findall(page.html)}
+    texts = [*page.textos, *(html.unescape(text) for text in _ATTRIBUTE.findall(page.html))]
+    shown = [text for text in texts if " ".join(text.split()) not in declared]
     texts = {" ".join(written.sub("", text).split()) for text in shown}
     return sorted(text for text in texts if _PORTUGUESE.search(text))
 
