@@ -109,9 +109,11 @@ def _mounts_below(folder: Path) -> list[str]:
 
 
 def _belongs(process: psutil.Process, folder: str) -> bool:
-    """PostgreSQL has no environment, Redis hides its command; somebody's `less` has a terminal, the service has none."""
+    """PostgreSQL has no environment, Redis writes over its own; somebody's `less` has a terminal, the service has none."""
     with suppress(psutil.Error):  # it ended meanwhile, or is another user's
         if folder in " ".join(process.cmdline()) and process.terminal() is None:
+            return True
+        if process.name().startswith("redis") and process.cwd().startswith(folder):
             return True
         environment = process.environ()
         return any(environment.get(name, "").startswith(folder) for name in ("SISPAT_DATA_DIR", "TMPDIR"))
