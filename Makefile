@@ -8,7 +8,6 @@ ROUNDS ?=
 KILLS ?= 1000
 FAULT ?=
 CLUSTER ?=
-KILLS ?= 1000
 VENV  := .venv
 PY    := $(VENV)/bin/python
 STAMP := $(VENV)/.ready

@@ -134,6 +134,36 @@ def test_where_the_replacement_is_not_ready_the_heavy_one_goes_on_and_at_twice_t
     assert len(stage.named("WorkerOversized")) == 3
 
 
+def test_at_twice_its_memory_a_worker_is_replaced_and_beyond_that_killed_with_a_reason():
+    mib = 1 << 20
+    stage = Stage(1, memory_limit=100 * mib)
+    stage.says(Phase.READY)
+    stage.manager.weighed(1, 200 * mib, stage.now)
+    stage.step()
+    assert (stage.killed, stage.living) == ([], [1, 2])
+    stage.manager.weighed(1, 200 * mib + 1, stage.now)
+    stage.step()
+    assert stage.killed == [1]
+    stage.ends(1, -9)
+    assert [event.reason for event in stage.named("WorkerDied")] == [
+        "killed: 200 MiB of memory, the limit is 100 MiB"
+    ]
+
+
+def test_a_replacement_that_is_too_heavy_itself_is_replaced_without_waiting():
+    stage = Stage(1, memory_limit=100, ready=60)
+    stage.says(Phase.READY)
+    stage.manager.weighed(1, 150, stage.now)
+    stage.step()
+    stage.says(Phase.READY, 2)
+    stage.ends(1, 0)
+    stage.step(0.5)
+    assert stage.living == [2]
+    stage.manager.weighed(2, 150, stage.now)
+    stage.step()
+    assert stage.living == [2, 3]
+
+
 def test_deaths_in_a_row_wait_longer_each_time_and_stability_forgives():
     stage = Stage(1)
     waits = []
