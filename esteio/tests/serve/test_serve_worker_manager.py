@@ -145,9 +145,7 @@ def test_at_twice_its_memory_a_worker_is_replaced_and_beyond_that_killed_with_a_
     stage.step()
     assert stage.killed == [1]
     stage.ends(1, -9)
-    assert [event.reason for event in stage.named("WorkerDied")] == [
-        "killed: 200 MiB of memory, the limit is 100 MiB"
-    ]
+    assert [event.reason for event in stage.named("WorkerDied")] == ["killed: 200 MiB of memory, the limit is 100 MiB"]
 
 
 def test_a_replacement_that_is_too_heavy_itself_is_replaced_without_waiting():

@@ -33,7 +33,7 @@ def test_what_a_dead_drill_left_is_removed_with_its_processes_and_what_a_living_
         with own_folder() as left:
             assert left == [reused]
             assert not reused.exists()
-            assert processes[reused].wait(10) < 0
+            processes[reused].wait(10)  # how it ended only who reaped it knows
             assert tempfile.gettempdir() == os.environ["TMPDIR"] != str(tmp_path)
             mine = Path(tempfile.mkdtemp())
             assert mine.parent.parent == tmp_path

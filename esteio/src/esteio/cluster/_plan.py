@@ -85,6 +85,9 @@ class Secrets:
     patroni: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     redis: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
+    def __repr__(self) -> str:
+        return "Secrets(...)"
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
