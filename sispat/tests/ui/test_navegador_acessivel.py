@@ -20,6 +20,7 @@ PAGINAS += (
     "/operacao",
     "/situacao",
 )
+PAGINAS += ("/imoveis", "/imoveis/novo", "/meus-avisos")
 PAGINAS += ("/fechamentos", "/fechamentos/novo", "/depreciacao/simulacao?anos=2", "/reavaliacoes", "/reavaliacoes/nova")
 PAGINAS += (
     "/usuarios",
@@ -46,10 +47,11 @@ def problemas(pagina, axe: str) -> list[str]:
 def todas(pagina) -> list[str]:
     """The pages of the menu, and those of one asset and of one row of each register."""
     caminhos = list(PAGINAS)
-    for lista in ("/patrimonios", "/setores", "/agentes", "/locais", "/classes"):
+    for lista in ("/patrimonios", "/imoveis", "/setores", "/agentes", "/locais", "/classes"):
         pagina.goto(lista)
         um = re.search(rf'"({lista}/[0-9a-f-]{{36}})"', pagina.content())[1]
-        mais = ("carga", "depreciacao") if lista == "/patrimonios" else ("excluir",)
+        outras = {"/patrimonios": ("carga", "depreciacao"), "/imoveis": ("destinar", "baixar", "baixar/venda")}
+        mais = outras.get(lista, ("excluir",))
         caminhos += [um, f"{um}/editar", *(f"{um}/{fim}" for fim in mais)]
     return caminhos
 
