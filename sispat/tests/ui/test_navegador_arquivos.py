@@ -42,7 +42,8 @@ def test_a_photo_is_attached_after_a_file_was_refused_and_what_was_typed_and_cho
         pagina.context.set_offline(False)
         pagina.get_by_role("button", name="Anexar", exact=True).click()
         expect(pagina.get_by_role("status").first).to_contain_text("Arquivos anexados")
-        imagem = pagina.get_by_role("img", name="Frente, com a plaqueta")
+        # The main photo is also on top of the card.
+        imagem = pagina.get_by_role("img", name="Frente, com a plaqueta").last
         imagem.scroll_into_view_if_needed()
         expect(imagem).to_have_js_property("complete", True)
         assert imagem.evaluate("foto => foto.naturalWidth") == 320
