@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -56,7 +57,7 @@ _MOMENTOS = [
     ("stop", ["--to", "last"]),
 ]
 _MORTES = int(os.environ.get("SISPAT_RESTORE_KILLS", "2"))
-_FECHADO = 6  # refusals of one form, 0.1 s apart: then every worker has seen that the service is closed
+_FECHADO = 0.6  # seconds after the first refusal every worker has seen that the service is closed
 _numeros = itertools.count(1)
 
 
@@ -140,6 +141,7 @@ class Digitadora:
         self.estados: set[int] = set()
         self.gravados: list[str] = []
         self.reenviados: list[str] = []
+        self._recusado_em = 0.0
 
     async def __aenter__(self) -> Digitadora:
         abertos = [(await self._pessoa.ver("/setores/novo")).formulario("/setores/novo") for _ in range(3)]
@@ -170,7 +172,7 @@ class Digitadora:
     async def _gravar(self, formulario: Formulario) -> None:
         nome = f"Sala {next(_numeros)}"
         digitado = {"codigo": nome.replace(" ", "-"), "nome": nome}
-        for vez in itertools.count(1):
+        while True:
             tela = await self._pessoa.mandar(formulario, seguir=False, **digitado)
             self.estados.add(tela.estado)
             if tela.estado == 303:
@@ -179,7 +181,8 @@ class Digitadora:
             assert tela.estado == 503, tela.html
             formulario = tela.formulario("/setores/novo")
             assert formulario.valores["nome"] == nome, "what was typed is in the page"
-            if vez == _FECHADO:
+            self._recusado_em = self._recusado_em or time.monotonic()
+            if time.monotonic() - self._recusado_em > _FECHADO and nome not in self.reenviados:
                 self.reenviados.append(nome)
             digitado = {}
             await asyncio.sleep(0.1)
