@@ -152,6 +152,22 @@ def test_what_is_only_prepared_refuses_the_restore(monkeypatch: pytest.MonkeyPat
     shutil.rmtree(home)
 
 
+def test_more_tables_than_can_be_locked_refuse_the_restore(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(_SETTINGS, "max_locks_per_transaction", "10")
+    monkeypatch.setitem(_SETTINGS, "max_connections", "10")
+    home = Path(tempfile.mkdtemp(prefix="esteio-test-"))
+    home.chmod(0o711)
+    city = City(home)
+    with city.session() as conn:
+        for number in range(3000):
+            conn.execute(f"CREATE TABLE t{number} ()".encode())
+    with pytest.raises(RestoreRefused, match="the tables of postgres cannot be locked against writing: out of shared"):
+        city.restore()
+    assert city.saved() == {"base"}
+    city.end()
+    shutil.rmtree(home)
+
+
 def test_without_the_last_wal_the_server_goes_on_with_all_it_has(city: City, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_standstill, "_ARRIVAL", 0.3)
     city.archive.stop(1.0)

@@ -56,7 +56,9 @@ def standstill(cluster: ClusterBackups, server: Embedded, name: str, system: str
     """
     with ExitStack() as sessions:
         if server.adopt() and cluster.keeps_wal(system):
-            with suppress(psycopg.Error):  # it does not answer, or is so broken that it must be replaced
+            # What a server says that answers is a RestoreRefused by now; any other error is of one that is away or broken,
+            # which is why it is replaced: it acknowledges nothing that could be lost.
+            with suppress(psycopg.Error):
                 last = _last_segment(_lock(sessions, server, name), system)
                 _await(cluster, system, last, name, clock)
         yield
@@ -75,8 +77,9 @@ def _lock(sessions: ExitStack, server: Embedded, name: str) -> Connection:
                 break
             except (
                 psycopg.errors.LockNotAvailable,
-                psycopg.errors.DeadlockDetected,
-                psycopg.errors.UndefinedTable,
+                psycopg.errors.DeadlockDetected,  # somebody writes two tables in the other order
+                psycopg.errors.UndefinedTable,  # dropped since the list was read
+                psycopg.errors.OutOfMemory,  # more tables than max_locks_per_transaction leaves room for
             ) as error:
                 conn.execute("ROLLBACK")
                 if attempt == _TRIES - 1:
