@@ -161,6 +161,8 @@ async def test_the_application_changes_no_seal(cidade) -> None:
 async def test_the_command_and_the_page_say_it(cidade, navegar) -> None:
     env = {"DATABASE_URL": cidade.url}
     async with await _connected(cidade) as conn:
+        unsealed = comando("auditoria", "verificar", **env)
+        assert (unsealed.returncode, "Confere" in unsealed.stdout) == (0, False), "nothing was compared"
         await _written(conn, 3)
         await _seal_all(conn)
         last = await seals.last_seal(conn)

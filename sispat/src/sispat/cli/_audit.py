@@ -69,7 +69,7 @@ def _noted(text: str) -> tuple[int, str]:
 
 def _lines(done: Verified) -> list[str]:
     lines = [_said(each) for each in done.findings]
-    if not lines:
+    if not lines and done.seals:  # without seals nothing was compared
         lines.append(
             ngettext(
                 "Confere: %(num)s registro em %(seals)s selos.",
