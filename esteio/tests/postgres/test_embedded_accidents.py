@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -80,8 +81,16 @@ def _processes(data: tuple[int, int] | None) -> list[int]:
 
 
 def _freeze(embedded: Embedded) -> None:
+    assert embedded.pid is not None
+    os.kill(embedded.pid, signal.SIGSTOP)  # first, so that it starts no more
     for pid in _processes(identity(embedded.data_dir)):
-        os.kill(pid, signal.SIGSTOP)
+        with contextlib.suppress(ProcessLookupError):  # a connection or an autovacuum worker that has just ended
+            os.kill(pid, signal.SIGSTOP)
+
+
+def _delete(directory: Path) -> None:
+    while directory.exists():  # a running server puts files into a folder while it is being emptied
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 # After a kill
@@ -140,12 +149,12 @@ def test_a_server_whose_data_vanishes_is_ended_and_no_empty_one_takes_its_place(
     with psycopg.connect(embedded.dsn().conninfo) as conn:
         conn.execute("SELECT 1")
         if how == "deleted":
-            shutil.rmtree(home / "data")
+            _delete(home / "data")
         elif how == "moved":
             (home / "data").rename(home / "elsewhere")
         else:
             for path in (home / "data").iterdir():
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+                _delete(path) if path.is_dir() else path.unlink(missing_ok=True)
         _until(lambda: not embedded.is_alive())
         _until(lambda: not _processes(data))
         with pytest.raises(psycopg.OperationalError):
