@@ -116,6 +116,59 @@ def test_the_lesser_levels_do_without_while_their_queue_or_a_more_important_one_
     assert not gate.presses(0.7)
 
 
+def spaced(**more: object) -> Admission:
+    levels = (Level("low", 0.5), Level("heavy", 0.5, 2.0, spacing=0.2), Level("high"))
+    return Admission(levels, SheddingLimits(**{"minimum": 4, "initial": 10, "maximum": 20, **more}))
+
+
+def test_of_a_level_with_spacing_one_begins_after_the_other_and_nobody_else_waits_for_them() -> None:
+    gate = spaced()
+    assert gate.enter(1, 0.0).turn is Turn.RUNS
+    second, third = gate.enter(1, 0.1), gate.enter(1, 0.15)
+    assert [each.turn for each in (second, third)] == [Turn.WAITS] * 2
+    assert [gate.enter(level, 0.15).turn for level in (0, 2)] == [Turn.RUNS] * 2
+    gate.tick(0.0, 0.2)
+    assert [each.turn for each in (second, third)] == [Turn.RUNS, Turn.WAITS]
+    gate.tick(0.0, 0.35)
+    assert third.turn is Turn.WAITS
+    assert gate.enter(1, 0.45).turn is Turn.WAITS, "the third comes first"
+    assert gate.enter(0, 0.45).turn is Turn.WAITS, "nothing hinders the third any more"
+    gate.tick(0.0, 0.45)
+    assert third.turn is Turn.RUNS
+    assert gate.waiting == 1, "the low one runs too; the fourth is spaced"
+
+
+def test_a_queue_that_waits_for_the_spacing_does_not_stand_and_raises_no_limit() -> None:
+    gate = spaced()
+    entries = [gate.enter(1, 0.0) for _ in range(8)]
+    for step in range(1, 15):
+        gate.tick(0.0, step * 0.05)
+    assert [each.turn for each in entries].count(Turn.RUNS) == 4
+    assert gate.limit == 10
+    assert gate.enter(1, 0.71).turn is Turn.WAITS, "after more than the interval, and not refused"
+    assert gate.enter(0, 0.71).turn is Turn.RUNS
+
+
+def test_a_spaced_queue_that_waits_for_room_stands() -> None:
+    gate = spaced(maximum=10)
+    for _ in range(5):
+        gate.enter(2, 0.0)
+    assert gate.enter(1, 0.0).turn is Turn.WAITS
+    assert gate.enter(1, 0.4).turn is Turn.WAITS
+    assert gate.enter(1, 0.6).turn is Turn.REFUSED
+
+
+def test_who_matters_less_waits_for_a_spaced_request_that_waits_for_room() -> None:
+    gate = spaced(maximum=10)
+    running = [gate.enter(2, 0.0) for _ in range(10)]
+    heavy, low = gate.enter(1, 0.0), gate.enter(0, 0.0)
+    for entry in running[:6]:
+        gate.leave(entry, 0.1)
+    assert [each.turn for each in (heavy, low)] == [Turn.RUNS, Turn.WAITS]
+    gate.leave(running[6], 0.1)
+    assert low.turn is Turn.RUNS
+
+
 def test_who_would_be_refused_at_once_is_turned_away_and_counted_without_an_entry() -> None:
     gate = admission(max_waiting=2, maximum=10)
     for _ in range(10):
@@ -206,6 +259,8 @@ def test_at_ten_times_its_capacity_a_server_goes_on_with_what_matters() -> None:
     [
         lambda: Level("a", 0.0),
         lambda: Level("a", patience=float("inf")),
+        lambda: Level("a", patience=1.0, spacing=1.0),
+        lambda: Level("a", spacing=-0.1),
         lambda: SheddingLimits(minimum=5, initial=4),
         lambda: SheddingLimits(target=0),
         lambda: SheddingLimits(max_waiting=0),
@@ -215,7 +270,7 @@ def test_at_ten_times_its_capacity_a_server_goes_on_with_what_matters() -> None:
     ],
 )
 def test_what_cannot_be_is_refused_by_name(wrong) -> None:
-    with pytest.raises(SheddingError, match=r"levels|share|patience|minimum|target|max_waiting"):
+    with pytest.raises(SheddingError, match=r"levels|share|patience|spacing|minimum|target|max_waiting"):
         wrong()
 
 

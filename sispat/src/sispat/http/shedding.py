@@ -33,8 +33,8 @@ STRANGER = "anonymous"
 """The level of whoever is not signed in."""
 _ANONYMOUS, _EXPORT, _ENTERING, _READ, _WRITE, _ADMINISTRATOR = range(6)
 _LEVELS = (
-    Level(STRANGER, share=0.3, patience=1.0),
-    Level("export", share=0.3, patience=1.0),
+    Level(STRANGER, share=0.15, patience=1.0),
+    Level("export", share=0.15, patience=5.0, spacing=0.2),
     Level("entering", share=0.6, patience=3.0),
     Level("read", share=0.9, patience=4.0),  # somebody looks at the screen: a slow answer is better than none
     Level("write", share=0.95, patience=5.0),

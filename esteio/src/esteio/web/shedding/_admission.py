@@ -9,6 +9,10 @@ of a level has not been empty for `interval` seconds, the newest first, because 
 (CoDel, RFC 8289, and adaptive LIFO: Maurer, "Fail at Scale", ACM Queue 13(8), 2015). Nobody waits longer than the patience
 of the level; at most `max_waiting` wait, and a newcomer takes the place of the oldest of the least important.
 
+Of a level with `spacing` the next begins that many seconds after the last: where much that is heavy comes at once, all of it
+would have begun before the first had shown what it costs. Who waits for that alone stands in nobody's way, and no queue
+stands for it.
+
 The limit follows the delay that the process itself causes - how late its event loop is - and not how long requests take:
 a request that waits for somebody else costs nothing here. It shrinks by a tenth at each tick with more than `target`
 seconds of delay, by half at more than twice that, and grows by a tenth when it was reached without delay (AIMD). So a
@@ -49,12 +53,18 @@ class Level:
     """Of the limit, above 0 to 1: a request of this level begins only while less than that runs, of all levels."""
     patience: float = 1.0
     """Seconds that a request waits for its turn, at most."""
+    spacing: float = 0.0
+    """Seconds between two that begin: for requests that cost much, so that what one costs is seen before the next begins."""
 
     def __post_init__(self) -> None:
         if not 0 < self.share <= 1:
             raise SheddingError(f"share of level {self.name!r}", self.share, "above 0, at most 1")
         if not (self.patience > 0 and math.isfinite(self.patience)):
             raise SheddingError(f"patience of level {self.name!r}", self.patience, "seconds above 0, finite")
+        if not 0 <= self.spacing < self.patience:
+            raise SheddingError(
+                f"spacing of level {self.name!r}", self.spacing, "seconds from 0, less than its patience"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,8 @@ class Admission:
         self._room: tuple[float, ...] = ()
         self._resize(self._exact)
         self._queues: tuple[deque[Entry], ...] = tuple(deque() for _ in levels)
-        self._stands_since: list[float] = [math.inf] * len(levels)
+        self._stands_since: list[float] = [math.inf] * len(levels)  # since when its queue has waited for room
+        self._next: list[float] = [-math.inf] * len(levels)  # before then the spacing lets nobody begin
         self._reached = False
         self._late_at = -math.inf
 
@@ -165,13 +176,15 @@ class Admission:
         entry = Entry(level, now, Turn.WAITS)
         if self._does_without(level, now):
             return self._refused(entry)
-        if self.running < self._room[level] and not any(self._queues[level:]):
+        room = self.running < self._room[level] and not self._anybody_ahead(level, now)
+        if room and now >= self._next[level]:
             self._stands_since[level] = math.inf
-            return self._begun(entry)
-        self._reached = True
+            return self._begun(entry, now)
+        self._reached = self._reached or not room
         if self.waiting >= self.limits.max_waiting and not self._make_room(level):
             return self._refused(entry)
-        self._stands_since[level] = min(self._stands_since[level], now)
+        if not room:
+            self._stands_since[level] = min(self._stands_since[level], now)
         self._queues[level].append(entry)
         return entry
 
@@ -214,20 +227,26 @@ class Admission:
             for each in range(level, len(self.levels))
         )
 
+    def _anybody_ahead(self, level: int, now: float) -> bool:
+        """Whether somebody of this level or a more important one waits, and not only for the spacing."""
+        return any(self._queues[level:]) and any(
+            self._queues[each] and now >= self._next[each] for each in range(level, len(self.levels))
+        )
+
     def _serve(self, now: float) -> None:
         """Those whose turn has come, the most important first."""
         for level in range(len(self.levels) - 1, -1, -1):
             queue = self._queues[level]
             stands = now - self._stands_since[level] > self.limits.interval
-            while queue and self.running < self._room[level]:
-                self._begun(queue.pop() if stands else queue.popleft())
-                if not queue:
-                    self._stands_since[level] = math.inf
-            if queue:
+            while queue and self.running < self._room[level] and now >= self._next[level]:
+                self._begun(queue.pop() if stands else queue.popleft(), now)
+            if queue and self.running >= self._room[level]:
                 return  # what matters less has less room
+            self._stands_since[level] = math.inf
 
-    def _begun(self, entry: Entry) -> Entry:
+    def _begun(self, entry: Entry, now: float) -> Entry:
         self.running += 1
+        self._next[entry.level] = now + self.levels[entry.level].spacing
         self.counts[entry.level].admitted += 1
         entry.decided(Turn.RUNS)
         return entry

@@ -1,9 +1,10 @@
-"""Ten times as much work as the service can do, of which a tenth is what people who are signed in ask for.
+"""Ten times as much work as the service can do, of which about an eighth is what people who are signed in ask for.
 
 A kind of request is asked for by itself first, as fast as it is answered: what the service can do of it beside the drill's
-own load. Then all kinds come at once, each at a multiple of that: people's lists at once what the service can do,
-exports and strangers at nine times together. What people get is compared with what it can do, as the mean of one look
-before the overload and one after it: a machine that has become slower or faster meanwhile has done so for both.
+own load. Then all kinds come at once, each at a multiple of that: people's lists at 1.2 times what the service can do, so
+that they ask for all of it, exports and strangers at nine times together. What people get is compared with what it can do,
+as the mean of one look before the overload and one after it: a machine that has become slower or faster meanwhile has done
+so for both.
 
 From the first look to the last, whoever asks - the overload and the drill itself - has a core of its own, and the service
 the others (`drill.cores`).
@@ -26,10 +27,11 @@ from sispat.kernel.i18n import lazy
 
 __all__ = ["FAULTS"]
 
-_SHARES = {"people": 1.0, "exports": 6.0, "strangers": 3.0}
+_SHARES = {"people": 1.2, "exports": 5.8, "strangers": 3.0}
 """Of what the service can do of each kind; together ten times its capacity, counted in work and not in requests."""
 _PATHS = {"people": "/api/patrimonios?limit=50", "exports": "/api/patrimonios.csv", "strangers": "/entrar"}
-_ASKING = {"people": 16, "exports": 4, "strangers": 16}  # connections while the capacity is measured
+_ASKING = {"people": 100, "exports": 4, "strangers": 100}
+"""Connections while the capacity is measured: so many that each worker has its part of them."""
 _MOST = {"people": 200, "exports": 200, "strangers": 400}  # connections of the overload
 _MEASURED_FOR = 2.0  # seconds, each kind
 _LASTS = 8.0
@@ -71,6 +73,7 @@ async def _said(process: Process) -> dict[str, Any]:
 async def _measure_capacity(city: City) -> None:
     """What the service can do of each kind, requests a second."""
     city.divide()
+    await _capacity(city, "people")  # what is asked first is answered more slowly than the same a moment later
     city.kept["capacity"] = {kind: await _capacity(city, kind) for kind in _SHARES}
 
 
@@ -110,8 +113,10 @@ async def _figures(city: City) -> Mapping[str, float]:
         "generator_busy": round(told["busy"], 3),
         **{f"{kind}_refused": seen["refused"] for kind, seen in told["kinds"].items()},
         **{f"{kind}_good": seen["good"] for kind, seen in told["kinds"].items()},
-        "people_late": people["late"],
-        "people_failed": people["failed"] + people["unsent"],
+        **{f"{kind}_late": seen["late"] for kind, seen in told["kinds"].items()},
+        **{f"{kind}_failed": seen["failed"] for kind, seen in told["kinds"].items()},
+        **{f"{kind}_unsent": seen["unsent"] for kind, seen in told["kinds"].items()},
+        **{f"{kind}_capacity_per_s": round(each, 1) for kind, each in city.kept["capacity"].items()},
     }
 
 
