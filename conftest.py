@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,21 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["esteio.testing.pytest_plugin"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest, as far as their time limits and their sizes tell: one that began last would run
+    alone at the end, while the other processes have nothing left to do.
+    """
+    limit: dict[Path, float] = {}
+    size = Counter(item.path for item in items)
+    for item in items:
+        mark = item.get_closest_marker("timeout")
+        limit[item.path] = max(
+            limit.get(item.path, 0.0), float(mark.args[0]) if mark is not None and mark.args else 0.0
+        )
+    items.sort(key=lambda item: (-limit[item.path], -size[item.path]))  # a file's tests stay together, in their order
 
 
 @pytest.fixture(scope="session")

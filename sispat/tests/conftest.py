@@ -7,19 +7,33 @@ import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
+from unittest import mock
 
 import httpx2
 import pytest
 from aplicacao import abrir
+from argon2 import PasswordHasher
 from leitor import Pessoa
 from viacep_falso import ViacepFalso
 
 from esteio.postgres import Dsn
 from sispat.demo import populate
 from sispat.kernel.schema import migrate
+from sispat.pessoas import passwords
 
 _numeros = itertools.count(1)
 os.environ["SISPAT_LANG"] = "pt-BR"  # commands follow the terminal's locale otherwise, whichever that is
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_hasher() -> Iterator[PasswordHasher]:
+    """What hashes passwords; not in this process, where a thousand tests sign in and each would pay 0.1 s of a processor.
+
+    Services in processes of their own hash as ever, and so replace the hashes made here.
+    """
+    real, cheap = passwords._HASHER, PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    with mock.patch.object(passwords, "_HASHER", cheap):
+        yield real
 
 
 @pytest.fixture(scope="session")

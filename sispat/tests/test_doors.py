@@ -430,42 +430,39 @@ def _places(dsn: Dsn) -> dict[str, Place]:
     return places
 
 
-def _a_block(dsn: Dsn) -> str:
+def _a_block(conn: psycopg.Connection) -> str:
     key = uuid4().bytes * 2
-    with psycopg.connect(dsn.conninfo) as conn:
-        row = conn.execute(
-            "insert into bloqueio (chave, tipo, conta, ate) values (%s, 'conta', %s, now() + interval '1 h') returning id",
-            [key, key],
-        ).fetchone()
+    row = conn.execute(
+        "insert into bloqueio (chave, tipo, conta, ate) values (%s, 'conta', %s, now() + interval '1 h') returning id",
+        [key, key],
+    ).fetchone()
     return str(row and row[0])
 
 
-def _an_account(dsn: Dsn) -> str:
-    with psycopg.connect(dsn.conninfo) as conn:
-        row = conn.execute(
-            "insert into usuario (email, nome, papel, senha_hash) values (%s, 'Ana', 'consulta', '-') returning id",
-            [f"ana{next(_serial)}@x.y"],
-        ).fetchone()
+def _an_account(conn: psycopg.Connection) -> str:
+    row = conn.execute(
+        "insert into usuario (email, nome, papel, senha_hash) values (%s, 'Ana', 'consulta', '-') returning id",
+        [f"ana{next(_serial)}@x.y"],
+    ).fetchone()
     return str(row and row[0])
 
 
-def _a_key(dsn: Dsn, secret: str = "", role: str = "consulta") -> str:
-    with psycopg.connect(dsn.conninfo) as conn:
-        owner = conn.execute(
-            "insert into usuario (email, nome, papel, senha_hash, integracao) values (%s, 'Folha', %s, '', true) returning id",
-            [f"folha{next(_serial)}@x.y", role],
-        ).fetchone()
-        assert owner is not None
-        conn.execute(
-            "insert into usuario_setor select %s, setor_id from usuario_setor us join usuario u on u.id = usuario_id"
-            " where u.papel = %s",
-            [owner[0], role],
-        )
-        row = conn.execute(
-            "insert into chave_api (usuario_id, hash, inicio, nome, expira_em)"
-            " values (%s, %s, 'sispat_', 'Folha', now() + interval '1 h') returning id",
-            [owner[0], token_hash(secret or str(uuid4()))],
-        ).fetchone()
+def _a_key(conn: psycopg.Connection, secret: str = "", role: str = "consulta") -> str:
+    owner = conn.execute(
+        "insert into usuario (email, nome, papel, senha_hash, integracao) values (%s, 'Folha', %s, '', true) returning id",
+        [f"folha{next(_serial)}@x.y", role],
+    ).fetchone()
+    assert owner is not None
+    conn.execute(
+        "insert into usuario_setor select %s, setor_id from usuario_setor us join usuario u on u.id = usuario_id"
+        " where u.papel = %s",
+        [owner[0], role],
+    )
+    row = conn.execute(
+        "insert into chave_api (usuario_id, hash, inicio, nome, expira_em)"
+        " values (%s, %s, 'sispat_', 'Folha', now() + interval '1 h') returning id",
+        [owner[0], token_hash(secret or str(uuid4()))],
+    ).fetchone()
     return str(row and row[0])
 
 
@@ -530,59 +527,54 @@ _RECORDS = {
 }
 
 
-def _a_movement(dsn: Dsn, kind: str, place: Place, name: str) -> str:
-    with psycopg.connect(dsn.conninfo) as conn:
-        row = conn.execute(
-            f"{(_MOVEMENTS | _RECORDS)[kind]} from usuario where papel = 'gestor' limit 1 returning id",
-            {**place, "name": name},
-        ).fetchone()
+def _a_movement(conn: psycopg.Connection, kind: str, place: Place, name: str) -> str:
+    row = conn.execute(
+        f"{(_MOVEMENTS | _RECORDS)[kind]} from usuario where papel = 'gestor' limit 1 returning id",
+        {**place, "name": name},
+    ).fetchone()
     return str(row and row[0])
 
 
-def _an_import(dsn: Dsn) -> str:
+def _an_import(conn: psycopg.Connection) -> str:
     """That was just sent: nothing of it can be saved or undone yet."""
-    with psycopg.connect(dsn.conninfo) as conn:
-        row = conn.execute(
-            "insert into importacao (arquivo, tamanho, por) select 'bens.csv', 1, id from usuario limit 1 returning id"
-        ).fetchone()
+    row = conn.execute(
+        "insert into importacao (arquivo, tamanho, por) select 'bens.csv', 1, id from usuario limit 1 returning id"
+    ).fetchone()
     return str(row and row[0])
 
 
-def _a_job(dsn: Dsn) -> str:
+def _a_job(conn: psycopg.Connection) -> str:
     """Of the gestor: to anybody else but an administrator it does not exist."""
-    with psycopg.connect(dsn.conninfo) as conn:
-        row = conn.execute(
-            "insert into tarefa (tipo, argumentos, pedida_por, requisicao, idioma, tentativas, prazo)"
-            " select 'teste.algo', '{}', id, 'r', 'pt-BR', 5, 60 from usuario where email = 'gestor@demo.local' returning id"
-        ).fetchone()
+    row = conn.execute(
+        "insert into tarefa (tipo, argumentos, pedida_por, requisicao, idioma, tentativas, prazo)"
+        " select 'teste.algo', '{}', id, 'r', 'pt-BR', 5, 60 from usuario where email = 'gestor@demo.local' returning id"
+    ).fetchone()
     return str(row and row[0])
 
 
-def _a_photo(dsn: Dsn, place: Place, name: str) -> str:
+def _a_photo(conn: psycopg.Connection, place: Place, name: str) -> str:
     """Of the asset, attached by nobody in particular; its content is not on the disk."""
     digest = uuid4().bytes * 2
-    with psycopg.connect(dsn.conninfo) as conn:
-        conn.execute(
-            "insert into conteudo (sha256, formato, tamanho, largura, altura) values (%s, 'jpg', 1, 1, 1)", [digest]
-        )
-        row = conn.execute(
-            """insert into documento (entidade, entidade_id, sha256, tipo, nome, enviado_por)
-               select 'patrimonio', %s, %s, 'foto', %s, id from usuario where papel = 'gestor' limit 1 returning id""",
-            [place["patrimonios"], digest, f"{name}.jpg"],
-        ).fetchone()
+    conn.execute(
+        "insert into conteudo (sha256, formato, tamanho, largura, altura) values (%s, 'jpg', 1, 1, 1)", [digest]
+    )
+    row = conn.execute(
+        """insert into documento (entidade, entidade_id, sha256, tipo, nome, enviado_por)
+           select 'patrimonio', %s, %s, 'foto', %s, id from usuario where papel = 'gestor' limit 1 returning id""",
+        [place["patrimonios"], digest, f"{name}.jpg"],
+    ).fetchone()
     return str(row and row[0])
 
 
-def _a_termo(dsn: Dsn, place: Place, name: str) -> str:
+def _a_termo(conn: psycopg.Connection, place: Place, name: str) -> str:
     """One that counts no more, so that nothing of it is left to sign or annul."""
-    with psycopg.connect(dsn.conninfo) as conn:
-        row = conn.execute(
-            """insert into termo (tipo, exercicio, numero, codigo, assunto_id, setor_id, bens, valor, conteudo, emitido_por,
-                                  anulado_em, anulado_por, anulacao)
-               select 'baixa', 2026, 9000 + %(n)s, upper(substr(md5(%(n)s::text), 1, 16)), %(patrimonios)s, %(setores)s, 1, 1,
-                      %(said)s, id, now(), id, %(name)s from usuario where papel = 'gestor' limit 1 returning id""",
-            {**place, "n": next(_serial), "name": name, "said": json.dumps(_PAPER | {"titulo": name})},
-        ).fetchone()
+    row = conn.execute(
+        """insert into termo (tipo, exercicio, numero, codigo, assunto_id, setor_id, bens, valor, conteudo, emitido_por,
+                              anulado_em, anulado_por, anulacao)
+           select 'baixa', 2026, 9000 + %(n)s, upper(substr(md5(%(n)s::text), 1, 16)), %(patrimonios)s, %(setores)s, 1, 1,
+                  %(said)s, id, now(), id, %(name)s from usuario where papel = 'gestor' limit 1 returning id""",
+        {**place, "n": next(_serial), "name": name, "said": json.dumps(_PAPER | {"titulo": name})},
+    ).fetchone()
     return str(row and row[0])
 
 
@@ -837,30 +829,37 @@ def _let_in(door: str, role: str) -> set[int]:
     return {refused} if "{id_" in path and not re.search("bloqueios|chaves", path) else {200, 201, 204, 303}
 
 
+@pytest.fixture
+def conn(cidade: Dsn) -> Iterator[psycopg.Connection]:
+    """For all records that a test makes: a session of its own would cost more than the record."""
+    with psycopg.connect(cidade.conninfo, autocommit=True) as made:
+        yield made
+
+
 @pytest.mark.timeout(300)  # some 250 doors
 @pytest.mark.parametrize("role", ROLES)
-async def test_who_is_let_in_where(cidade: Dsn, role: str) -> None:
+async def test_who_is_let_in_where(cidade: Dsn, conn: psycopg.Connection, role: str) -> None:
     places = _places(cidade)
     wrong = []
     email = None if role == KEY else f"{role}@demo.local"
     async with abrir(cidade, email, limit_write=None, limit_user=None, limit_report=None) as c:
         if role == KEY:
-            _a_key(cidade, SECRET, "responsavel")
+            _a_key(conn, SECRET, "responsavel")
             c.headers["Authorization"] = f"Bearer {SECRET}"
         # Signing out is the last door.
         for door in sorted(DOORS, key=lambda door: "logout" in door):
             for where in (OWN, OTHERS) if DOORS[door].reach else (OWN,):
                 kind = _kind(door.split(" ")[1])
                 if kind in _MOVEMENTS or kind in _RECORDS:
-                    id_ = _a_movement(cidade, kind, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
+                    id_ = _a_movement(conn, kind, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
                 elif kind in _DOCUMENTS:
                     place = places[where]
                     name = OTHERS_NAME if where == OTHERS else "Frente"
-                    id_ = place["patrimonios"] if "{entidade}" in door else _a_photo(cidade, place, name)
+                    id_ = place["patrimonios"] if "{entidade}" in door else _a_photo(conn, place, name)
                 elif kind == "termos":
-                    id_ = _a_termo(cidade, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
+                    id_ = _a_termo(conn, places[where], OTHERS_NAME if where == OTHERS else "Sala de aula")
                 else:
-                    id_ = _MAKE[kind](cidade) if kind in _MAKE else places[where].get(kind, str(uuid4()))
+                    id_ = _MAKE[kind](conn) if kind in _MAKE else places[where].get(kind, str(uuid4()))
                 r = await _knock(c, door, id_, places[OWN])
                 if r.status_code not in _expected(door, role, where):
                     wrong.append((door, where, r.status_code, r.text[:200]))

@@ -612,6 +612,7 @@ def waiting(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(3600)
 def test_killed_at_any_moment_it_loses_no_notice_and_tells_none_more_than_once_for_each_kill(tmp_path: Path) -> None:
     """Each kill falls into a decision: the flag turns, and the process dies 0 to 0.5 s later."""

@@ -258,6 +258,7 @@ def process(directory: Path, url: str, subject: str, at: float) -> subprocess.Po
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_process_that_is_killed_between_writing_and_delivering_loses_nothing_and_tells_at_most_twice(
     tmp_path: Path,
 ) -> None:

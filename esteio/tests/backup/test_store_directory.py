@@ -164,6 +164,7 @@ def test_a_read_only_place_is_named_so(store: DirectoryStore) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_full_disk_is_named_and_leaves_no_half_file(small_disk: Path) -> None:
     store = DirectoryStore(small_disk)
     store.put("kept", b"1")

@@ -157,6 +157,7 @@ async def test_disk_says_how_much_is_free_and_that_a_directory_is_gone(tmp_path:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.skipif(sys.platform == "win32" or os.geteuid() != 0, reason="only root mounts a file system")
 async def test_a_full_disk_fails(tmp_path: Path) -> None:
     if run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)):

@@ -70,6 +70,7 @@ def test_values_become_minutes_five_minutes_and_days(path: Path) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_writer_that_is_killed_loses_nothing_it_has_written(path: Path) -> None:
     code = (
         "import os, sys; from pathlib import Path; from esteio.health._history import *\n"

@@ -60,6 +60,7 @@ def test_a_hundred_rolls_keep_every_count(path: Path) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_worker_killed_between_two_requests_loses_none(path: Path) -> None:
     with Measurements(path) as reader:
         for turn in range(1, 4):

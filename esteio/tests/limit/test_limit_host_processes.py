@@ -93,6 +93,7 @@ def test_four_processes_of_eight_tasks_get_exactly_the_limit(workers_of_host: Wo
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_process_killed_while_it_decides_loses_nothing_and_blocks_nobody(workers_of_host: Workers) -> None:
     names = [NAMES[n % 2] for n in range(KILLS)]  # gcra and fixed forget as time passes, or at once
     for name in names:

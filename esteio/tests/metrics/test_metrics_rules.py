@@ -172,6 +172,7 @@ CASES = [
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None:
     promtool = program("promtool")
     (tmp_path / "rules.yml").write_text(rules_file("web"))

@@ -232,6 +232,7 @@ def test_the_way_out_of_an_older_major_leads_to_the_newer_one(server: Servers, h
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_the_server_outlives_a_killed_supervisor_and_its_successor_takes_it_over(
     server: Servers, cluster: Path
 ) -> None:
@@ -253,6 +254,7 @@ def test_the_server_outlives_a_killed_supervisor_and_its_successor_takes_it_over
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_server_left_running_by_a_crashed_supervisor_is_adopted(server: Servers, cluster: Path) -> None:
     crashed = server()
     crashed.start()
@@ -283,6 +285,7 @@ def test_a_server_is_recognised_without_the_right_to_trace_processes(server: Ser
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_killed_server_starts_again_with_what_was_committed(server: Servers, cluster: Path) -> None:
     embedded = server()
     embedded.start()
@@ -297,6 +300,7 @@ def test_a_killed_server_starts_again_with_what_was_committed(server: Servers, c
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_pid_file_that_names_another_program_is_no_obstacle(server: Servers, cluster: Path) -> None:
     embedded = server()
     embedded.start()
@@ -315,6 +319,7 @@ def test_a_pid_file_that_names_another_program_is_no_obstacle(server: Servers, c
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_an_interrupted_first_start_does_not_spoil_the_next(server: Servers, home: Path) -> None:
     ended = subprocess.Popen(["true"])
     ended.wait()

@@ -139,6 +139,7 @@ async def test_a_switchover_fails_no_request_and_the_new_primary_gets_the_writes
         assert conn.execute(query).fetchone() == (0,)
 
 
+@pytest.mark.untimed
 async def test_a_demoted_primary_that_nobody_asks_loses_its_idle_connections(pair: Pair, database: Database) -> None:
     old, new = pair
     await asyncio.to_thread(old.set_read_only)
@@ -147,6 +148,7 @@ async def test_a_demoted_primary_that_nobody_asks_loses_its_idle_connections(pai
     assert await write(database, 1) == address(new)
 
 
+@pytest.mark.untimed
 async def test_a_primary_that_does_not_know_of_the_promotion_is_left_all_the_same(
     pair: Pair, database: Database
 ) -> None:
@@ -158,6 +160,7 @@ async def test_a_primary_that_does_not_know_of_the_promotion_is_left_all_the_sam
     assert count(old) == 0
 
 
+@pytest.mark.untimed
 async def test_when_the_primary_dies_writes_wait_for_the_standby_to_be_promoted(pair: Pair, database: Database) -> None:
     old, new = pair
     await write(database, 1)
@@ -172,6 +175,7 @@ async def test_when_the_primary_dies_writes_wait_for_the_standby_to_be_promoted(
     assert count(new) == 11
 
 
+@pytest.mark.untimed
 async def test_an_old_primary_that_comes_back_as_a_standby_is_read_from(pair: Pair, database: Database) -> None:
     old, new = pair
     await asyncio.to_thread(old.embedded.stop)
@@ -182,6 +186,7 @@ async def test_an_old_primary_that_comes_back_as_a_standby_is_read_from(pair: Pa
     assert await database.run(where, read_only=True) == address(old)
 
 
+@pytest.mark.untimed
 @BOTH
 async def test_reads_of_a_session_see_its_writes_and_go_to_replicas_that_have_them(lasting: Pair, flavour: Any) -> None:
     old, new = lasting
@@ -235,6 +240,7 @@ async def test_a_replica_that_is_too_far_behind_is_not_used(lasting: Pair, flavo
         await until(lambda: any(one.usable for one in database.replicas()))
 
 
+@pytest.mark.untimed
 async def test_reads_fall_back_to_the_primary_when_the_replica_dies(pair: Pair, database: Database) -> None:
     old, new = pair
 
@@ -249,6 +255,7 @@ async def test_reads_fall_back_to_the_primary_when_the_replica_dies(pair: Pair, 
     assert await database.run(where, read_only=True) == address(old)
 
 
+@pytest.mark.untimed
 @BOTH
 async def test_while_no_primary_can_be_had_who_may_read_old_rows_is_answered_by_a_replica(
     pair: Pair, flavour: Any
@@ -293,6 +300,7 @@ async def test_a_dead_first_server_and_a_silent_one_cost_nobody_the_timeout(last
             assert report[3].role is Role.PRIMARY
 
 
+@pytest.mark.untimed
 async def test_only_one_of_several_servers_may_be_wanted_read_only(lasting: Pair) -> None:
     old, new = lasting
     for target, expected in (("standby", new), ("prefer-standby", new), ("primary", old), ("read-only", new)):

@@ -101,6 +101,7 @@ def _accepts(server: PostgresServer) -> float:
         return time.monotonic()
 
 
+@pytest.mark.untimed
 async def test_transfers_under_kill_9_are_acknowledged_once_and_no_sum_is_lost(server: PostgresServer) -> None:
     chance = random.Random(7)
     acknowledged: set[str] = set()
@@ -151,6 +152,7 @@ async def test_transfers_under_kill_9_are_acknowledged_once_and_no_sum_is_lost(s
     assert not unknown, "on the same server every outcome can be known"
 
 
+@pytest.mark.untimed
 async def test_a_number_that_a_crash_gave_to_a_stranger_is_not_taken_for_our_commit(server: PostgresServer) -> None:
     (directory, port), *_ = server.dsn().hosts
     reused = False

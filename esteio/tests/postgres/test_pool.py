@@ -322,6 +322,7 @@ async def test_rows_are_made_as_the_database_says_unless_a_call_says_otherwise(d
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.timeout(120)
 def test_a_thread_that_wants_a_primary_is_not_led_to_one_that_a_promotion_left_behind() -> None:
     old = PostgresServer()

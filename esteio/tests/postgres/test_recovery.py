@@ -70,6 +70,7 @@ async def test_connections_that_ended_while_idle_are_replaced_without_a_failure(
     assert database.stats().lost == 5
 
 
+@pytest.mark.untimed
 async def test_a_connection_that_breaks_in_a_block_is_unavailable_and_the_others_are_checked_at_once(
     database: Database, postgres_database: str
 ) -> None:
@@ -122,6 +123,7 @@ async def test_a_caller_gets_through_a_killed_server_and_its_restart(server: Pos
     assert [type(event) for event in seen] == [DatabaseLost, DatabaseRestored]
 
 
+@pytest.mark.untimed
 async def test_an_idle_pool_is_whole_again_before_anybody_asks(server: PostgresServer) -> None:
     async with Database(server.dsn(), min_size=3) as database:
         await _full(database)
@@ -173,6 +175,7 @@ async def test_a_ping_ends_although_the_server_hangs(server: PostgresServer) -> 
         assert await database.fetch_value("SELECT 1") == 1
 
 
+@pytest.mark.untimed
 async def test_a_full_server_is_not_an_error_while_some_connections_work(server: PostgresServer) -> None:
     with psycopg.connect(server.dsn().conninfo, autocommit=True) as admin:
         admin.execute("DROP ROLE IF EXISTS few")

@@ -356,6 +356,7 @@ async def test_cancellation_after_any_number_of_turns_leaves_the_pool_whole(data
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 async def test_commits_whose_answers_are_cut_at_any_byte_are_applied_exactly_once(
     postgres_database: str, database: Database
 ) -> None:
@@ -389,6 +390,7 @@ async def test_commits_whose_answers_are_cut_at_any_byte_are_applied_exactly_onc
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @BOTH
 async def test_a_pipeline_whose_connection_is_lost_midway_is_run_again_and_applied_once(
     postgres_database: str, database: Database, flavour: Any
@@ -423,6 +425,7 @@ async def test_a_pipeline_whose_connection_is_lost_midway_is_run_again_and_appli
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 async def test_a_transaction_block_whose_commit_was_cut_ends_well_or_says_that_nothing_was_committed(
     postgres_database: str, database: Database
 ) -> None:
@@ -471,6 +474,7 @@ async def test_a_commit_that_cannot_be_looked_up_before_the_deadline_is_unknown_
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 async def test_behind_a_proxy_that_hides_the_server_each_transaction_asks_where_it_is(
     postgres_database: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -484,6 +488,7 @@ async def test_behind_a_proxy_that_hides_the_server_each_transaction_asks_where_
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 async def test_a_server_that_does_not_tell_who_it_is_leaves_a_lost_commit_unknown(
     postgres_database: str, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:

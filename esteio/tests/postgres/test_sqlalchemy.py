@@ -198,6 +198,7 @@ async def test_waiting_in_vain_has_the_databases_words(dsn: Dsn) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 async def test_after_all_sessions_ended_no_checkout_fails(there: AsyncEngine, dsn: Dsn) -> None:
     _end_sessions(dsn)
     for _ in range(5):
@@ -206,6 +207,7 @@ async def test_after_all_sessions_ended_no_checkout_fails(there: AsyncEngine, ds
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 async def test_a_session_lost_at_work_is_a_disconnect_and_the_others_go_too(
     there: AsyncEngine, database: Database, dsn: Dsn
 ) -> None:
@@ -226,6 +228,7 @@ async def test_a_session_lost_at_work_is_a_disconnect_and_the_others_go_too(
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_threads_get_through_a_restart_without_a_failed_checkout() -> None:
     server = PostgresServer()
     stop = threading.Event()

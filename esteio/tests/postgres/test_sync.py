@@ -147,6 +147,7 @@ def test_a_full_queue_says_so_at_once(dsn: Dsn) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_sessions_that_ended_while_idle_are_replaced_without_a_failure(dsn: Dsn) -> None:
     with SyncDatabase(dsn, min_size=4) as database:
         _until(lambda: database.stats().idle == 4)
@@ -157,6 +158,7 @@ def test_sessions_that_ended_while_idle_are_replaced_without_a_failure(dsn: Dsn)
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_block_that_loses_its_server_is_unavailable_and_not_run_twice(counter: SyncDatabase, dsn: Dsn) -> None:
     ran = 0
     with pytest.raises(DatabaseUnavailable), counter.transaction() as conn:  # noqa: PT012 - the block is what fails
@@ -168,6 +170,7 @@ def test_a_block_that_loses_its_server_is_unavailable_and_not_run_twice(counter:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_run_goes_on_after_its_server_was_lost(counter: SyncDatabase, dsn: Dsn) -> None:
     ran = 0
 
@@ -191,6 +194,7 @@ def _count_up_nothing(conn: SyncConnection) -> int:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_no_request_fails_and_no_write_is_lost_or_doubled_by_restarts(dsn: Dsn) -> None:
     server = PostgresServer()
     failed: list[BaseException] = []
@@ -267,6 +271,7 @@ def test_a_role_that_does_not_exist_is_said_at_once(dsn: Dsn) -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_switchover_fails_no_thread_and_the_new_primary_gets_the_writes() -> None:
     primary = PostgresServer()
     standby = None
@@ -344,6 +349,7 @@ def test_conflicting_transactions_run_again_until_each_is_done(counter: SyncData
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_broken_connection_that_the_function_did_not_mind_commits_nothing(counter: SyncDatabase, dsn: Dsn) -> None:
     ran = 0
 
@@ -381,6 +387,7 @@ def _behind_proxy(dsn: Dsn, directory: Path) -> Iterator[tuple[SyncDatabase, Fla
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 @pytest.mark.parametrize("lost", ["down", "up"])
 def test_a_commit_whose_answer_is_lost_is_found_out_about(
     counter: SyncDatabase, dsn: Dsn, lost: str, tmp_path_factory: pytest.TempPathFactory

@@ -64,6 +64,7 @@ async def slow_clients(port, count, addresses):
         await following
 
 
+@pytest.mark.untimed
 @pytest.mark.parametrize("before", [HEAD + b"x: ", HEAD, b"GET /"])
 async def test_an_endless_head_is_refused_at_64_kib_and_costs_nothing(build, figure, before):
     house = build(workers=1)
@@ -95,6 +96,7 @@ async def test_an_endless_head_is_refused_at_64_kib_and_costs_nothing(build, fig
     await connection.close()
 
 
+@pytest.mark.untimed
 async def test_a_head_of_60_kib_is_served_and_one_of_70_kib_is_not(build):
     house = build(workers=1)
     await house.until("WorkerReady")
@@ -159,6 +161,7 @@ async def test_an_application_that_does_not_read_is_not_the_clients_slowness(bui
         await connection.close()
 
 
+@pytest.mark.untimed
 async def test_a_request_answered_before_its_body_came_leaves_the_connection_usable(build):
     house = build(workers=1)
     await house.until("WorkerReady")
@@ -171,6 +174,7 @@ async def test_a_request_answered_before_its_body_came_leaves_the_connection_usa
     await connection.close()
 
 
+@pytest.mark.untimed
 async def test_a_client_that_takes_no_answer_is_cut(build):
     house = build(workers=1, limits={"send_timeout": 1.0})
     await house.until("WorkerReady")
@@ -191,6 +195,7 @@ async def until_logged(house, words, seconds=20.0):
         await asyncio.sleep(0.05)
 
 
+@pytest.mark.untimed
 async def test_garbage_after_a_request_does_not_take_its_answer(build):
     house = build(workers=1)
     await house.until("WorkerReady")
@@ -219,6 +224,7 @@ async def test_beyond_the_limit_of_requests_others_are_told_when_to_come_and_pro
     assert (await get(house.port))[0] == 200
 
 
+@pytest.mark.untimed
 async def test_an_address_with_too_many_connections_loses_only_its_own(build):
     house = build(workers=1, limits={"per_address": 20})
     await house.until("WorkerReady")
@@ -234,6 +240,7 @@ async def test_an_address_with_too_many_connections_loses_only_its_own(build):
         writer.close()
 
 
+@pytest.mark.untimed
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("addresses", [1, 100], ids=["one address", "a hundred addresses"])
 async def test_five_thousand_slow_connections_cost_the_others_no_request(build, figure, addresses):

@@ -56,6 +56,7 @@ async def test_a_killed_worker_takes_only_its_own_requests_along_and_is_replaced
     assert ready["pid"] not in first
 
 
+@pytest.mark.untimed
 @pytest.mark.parametrize("http", ["httptools", "h11"])
 async def test_a_roll_loses_no_request(build, figure, http):
     house = build(options={"http": http})
@@ -77,6 +78,7 @@ async def test_a_roll_loses_no_request(build, figure, http):
     await gone(first)
 
 
+@pytest.mark.untimed
 async def test_a_worker_that_leaks_is_replaced_before_its_memory_is_the_machines(build):
     house = build(memory_limit=160 * 2**20)
     first = {ready["pid"] for ready in await house.until("WorkerReady", 2)}
@@ -135,6 +137,7 @@ async def test_a_blocked_loop_is_seen_and_the_worker_replaced(build, figure):
     assert 0.9 <= hung["at"] - blocked_at < 3.0
 
 
+@pytest.mark.untimed
 async def test_a_stopped_process_counts_as_hung(build):
     house = build(timeouts={"healthcheck": 1.0})
     pid = (await house.until("WorkerReady", 2))[0]["pid"]
@@ -162,6 +165,7 @@ async def test_a_crash_loop_backs_off_costs_little_and_heals_when_repaired(build
     assert (await get(house.port))[0] == 200
 
 
+@pytest.mark.untimed
 async def test_a_start_up_failure_leaves_the_supervisor_alive_until_it_is_repaired(build, figure, tmp_path):
     (tmp_path / "fail").touch()
     house = build(backoff={"cap": 0.5})
@@ -177,6 +181,7 @@ async def test_a_start_up_failure_leaves_the_supervisor_alive_until_it_is_repair
     await house.until("on_ready")
 
 
+@pytest.mark.untimed
 @pytest.mark.parametrize(
     ("app", "problem"),
     [
@@ -198,6 +203,7 @@ async def test_an_application_that_cannot_be_imported_ends_the_supervisor_with_t
     await gone([r["pid"] for r in house.records if "pid" in r])
 
 
+@pytest.mark.untimed
 async def test_an_application_that_was_up_once_is_tried_until_it_can_be_imported_again(build):
     house = build(workers=1, backoff={"cap": 0.5})
     pid = (await house.until("WorkerReady"))[0]["pid"]
@@ -259,6 +265,7 @@ async def test_a_dead_service_is_seen_at_once_and_restarted_while_workers_go_on(
     assert house.seen("WorkerDied") == []
 
 
+@pytest.mark.untimed
 async def test_workers_wait_for_a_service_that_does_not_start(build, tmp_path):
     (tmp_path / "below-broken").touch()
     house = build(workers=1, services=["below"], backoff={"cap": 0.5})
@@ -302,6 +309,7 @@ async def test_a_roll_to_code_that_never_gets_ready_is_aborted_and_term_during_a
     await gone([*first, candidate])
 
 
+@pytest.mark.untimed
 async def test_ttin_and_ttou_change_the_number_of_workers(build):
     house = build(workers=1)
     await house.until("WorkerReady")
@@ -317,6 +325,7 @@ async def test_ttin_and_ttou_change_the_number_of_workers(build):
     assert len(house.seen("WorkerDied")) == 0
 
 
+@pytest.mark.untimed
 async def test_a_worker_that_is_sent_sigterm_is_replaced_without_loss(build):
     house = build()
     pid = (await house.until("WorkerReady", 2))[0]["pid"]
@@ -329,6 +338,7 @@ async def test_a_worker_that_is_sent_sigterm_is_replaced_without_loss(build):
     assert house.seen("WorkerDied") == []
 
 
+@pytest.mark.untimed
 async def test_workers_that_reach_their_limit_of_requests_are_replaced_without_loss(build):
     house = build(options={"limit_max_requests": 60})
     await house.until("WorkerReady", 2)
@@ -338,6 +348,7 @@ async def test_workers_that_reach_their_limit_of_requests_are_replaced_without_l
     assert house.seen("WorkerDied") == []
 
 
+@pytest.mark.untimed
 async def test_a_worker_that_hangs_when_the_supervisor_is_gone_ends_itself(build):
     house = build(workers=1, timeouts={"graceful_shutdown": 0.5, "lifespan_shutdown": 0.5})
     pid = (await house.until("WorkerReady"))[0]["pid"]
@@ -359,6 +370,7 @@ async def test_behind_a_load_balancer_accepting_goes_on_for_the_drain_delay(buil
     assert 1.0 <= time.monotonic() - asked_at < 4.0
 
 
+@pytest.mark.untimed
 async def test_a_supervisor_that_fails_once_goes_on(build):
     house = build(defect="once")
     first = {r["pid"] for r in await house.until("WorkerReady", 2)}
@@ -368,6 +380,7 @@ async def test_a_supervisor_that_fails_once_goes_on(build):
     assert (await get(house.port))[0] == 200
 
 
+@pytest.mark.untimed
 async def test_systemd_gets_the_signs_of_life_it_asked_for(build, tmp_path, monkeypatch):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
@@ -383,6 +396,7 @@ async def test_systemd_gets_the_signs_of_life_it_asked_for(build, tmp_path, monk
     assert "nothing starts it again" in house.log()
 
 
+@pytest.mark.untimed
 async def test_a_supervisor_that_fails_itself_leaves_nothing_running(build):
     house = build(services=["below"], defect=True)
     assert await asyncio.to_thread(house.end) == 1
@@ -391,6 +405,7 @@ async def test_a_supervisor_that_fails_itself_leaves_nothing_running(build):
     await gone([r["pid"] for r in house.records if "pid" in r])
 
 
+@pytest.mark.untimed
 def test_the_supervisor_does_without_uvicorn():
     code = "import sys, esteio.serve; sys.exit('uvicorn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": os.pathsep.join(sys.path)}).returncode == 0

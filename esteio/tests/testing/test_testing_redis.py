@@ -38,6 +38,7 @@ def test_a_server_asks_for_its_password_and_leaves_nothing_behind() -> None:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_a_server_comes_back_empty_on_its_port_and_a_paused_one_goes_on() -> None:
     with RedisServer() as server, server.client() as client:
         port = server.port
@@ -60,6 +61,7 @@ def server_is_running(pid: int) -> Callable[[], bool]:
 
 
 @pytest.mark.fault
+@pytest.mark.untimed
 def test_the_sentinels_fail_over_to_the_replica() -> None:
     with SentinelTrio(password="secret") as trio:
         before = trio.primary

@@ -45,6 +45,7 @@ def mostrar(capsys):
     return escrever
 
 
+@pytest.mark.untimed
 async def test_fifty_creates_at_once_over_two_workers_give_fifty_consecutive_numbers(servico, mostrar) -> None:
     async with entrar(servico) as cliente:
         corpo = await corpo_de_bem(cliente)
@@ -55,6 +56,7 @@ async def test_fifty_creates_at_once_over_two_workers_give_fifty_consecutive_num
     mostrar(f"50 creates at once over 2 workers: numbers {numeros[0]}-{numeros[-1]}, no 5xx")
 
 
+@pytest.mark.untimed
 async def test_two_people_saving_the_same_version_over_two_workers_exactly_one_wins(servico) -> None:
     async with entrar(servico) as cliente:
         corpo = await corpo_de_bem(cliente)
@@ -90,6 +92,7 @@ async def test_kill_9_of_a_worker_loses_at_most_what_was_inside_it(servico, most
         assert set(carga.criados) <= await criados_sob_carga(cliente)
 
 
+@pytest.mark.untimed
 async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all(servico, mostrar) -> None:
     armazem = FileStore(Path(servico.processo.environ()["SISPAT_DATA_DIR"]) / "documentos")
     pelo_primeiro = 0
@@ -130,16 +133,22 @@ async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all
     mostrar(f"kill -9 of all workers in each of {voltas} uploads: {pelo_primeiro} done by the first, each once")
 
 
+async def trocar_trabalhadores(servico: Service) -> None:
+    """SIGHUP rolls them, which the supervisor forgives kills for: after many in a row it waits up to 30 s with a new one."""
+    antes = {processo.pid for processo in trabalhadores(servico)}
+    os.kill(servico.processo.pid, signal.SIGHUP)
+    fim = time.monotonic() + 90
+    while antes & {processo.pid for processo in trabalhadores(servico)}:
+        assert time.monotonic() < fim, servico.saida
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.untimed
 async def test_a_roll_of_all_workers_loses_nothing(servico, mostrar) -> None:
     async with entrar(servico) as cliente:
-        antes = {processo.pid for processo in trabalhadores(servico)}
         async with Carga(cliente, await corpo_de_bem(cliente)) as carga:
             await asyncio.sleep(0.5)
-            os.kill(servico.processo.pid, signal.SIGHUP)
-            fim = time.monotonic() + 30
-            while antes & {processo.pid for processo in trabalhadores(servico)}:
-                assert time.monotonic() < fim, servico.saida
-                await asyncio.sleep(0.1)
+            await trocar_trabalhadores(servico)
             await asyncio.sleep(0.5)
         mostrar(f"SIGHUP rolls both workers at 100/s: lost {len(carga.perdidos)} of {carga.enviados}")
         assert carga.perdidos == []
@@ -166,6 +175,7 @@ async def test_kill_9_of_the_postmaster_is_over_within_3_seconds_and_loses_no_ac
         assert len(set(carga.criados)) == len(carga.criados)
 
 
+@pytest.mark.untimed
 async def test_kill_9_of_the_postmaster_under_creates_that_are_committed_together_does_each_once(
     servico, mostrar
 ) -> None:
@@ -240,6 +250,7 @@ async def test_kill_9_of_a_backend_heals_by_itself(servico, mostrar) -> None:
     assert pausa < 3.0
 
 
+@pytest.mark.untimed
 async def test_clients_that_disconnect_in_the_middle_leave_nothing_behind(servico) -> None:
     porta = int(servico.endereco().rsplit(":", 1)[1])
     async with entrar(servico) as cliente:
@@ -266,6 +277,7 @@ async def test_clients_that_disconnect_in_the_middle_leave_nothing_behind(servic
     assert "Traceback" not in servico.saida
 
 
+@pytest.mark.untimed
 async def test_kill_9_of_a_worker_in_each_kind_of_movement_leaves_it_done_once_or_not_at_all(servico, mostrar) -> None:
     """Who repeats the request with its Idempotency-Key gets it done once, whether or not the killed worker had done it."""
     dia = "2026-03-02"
@@ -314,11 +326,13 @@ async def test_kill_9_of_a_worker_in_each_kind_of_movement_leaves_it_done_once_o
     mostrar(f"kill -9 of a worker in {len(escritas)} kinds of movement: {mortos} answers lost, each done once")
 
 
+@pytest.mark.untimed
 async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_finds_does_each_once(
     servico, mostrar
 ) -> None:
     """Several writes are under way when a worker is killed; who repeats them with their keys gets each done once."""
     dia, nota = "2026-03-02", {"data": "2026-03-02", "circunstancia": "Não estava na sala"}
+    await trocar_trabalhadores(servico)
     async with entrar(servico, "admin@demo.local") as cliente:
         corpo = await corpo_de_bem(cliente)
         falta, fora = [(await cliente.post("/api/patrimonios", json=corpo)).json()["numero"] for _ in range(2)]
@@ -406,11 +420,13 @@ async def _ate_que_responda(
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.untimed
 async def test_kill_9_of_a_worker_while_termos_are_issued_issues_each_once_and_doubles_no_number(
     servico, mostrar
 ) -> None:
     """Who repeats the request with its Idempotency-Key gets the one termo; a number that a killed one took is given back."""
     perdidos = 0
+    await trocar_trabalhadores(servico)
     async with entrar(servico) as cliente:
         bens = (await cliente.get("/api/patrimonios", params={"limit": 200, "situacao": "em_uso"})).json()["items"]
         agentes = list(dict.fromkeys(bem["agente"]["id"] for bem in bens))[:12]

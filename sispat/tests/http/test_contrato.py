@@ -1,6 +1,7 @@
 """The contract of the API: documented, authorised everywhere, true to its own description."""
 
 import hashlib
+import os
 import re
 from typing import Any
 from uuid import UUID
@@ -84,7 +85,10 @@ async def test_unknown_paths_and_methods_are_problems_too(cliente) -> None:
             assert r.json()["request_id"] == r.headers["x-request-id"]
 
 
-def casos(operacao: Any, quantos: int = 10) -> list[Any]:
+EXEMPLOS = int(os.environ.get("SISPAT_CONTRACT_EXAMPLES", "4"))  # of each operation; `make rounds` makes more
+
+
+def casos(operacao: Any, quantos: int = EXEMPLOS) -> list[Any]:
     """Requests a program might send to one operation, by its own description."""
     colhidos: list[Any] = []
 

@@ -42,6 +42,7 @@ async def _until(client: httpx.AsyncClient, status: int) -> tuple[float, dict[st
     raise AssertionError(answer.text)
 
 
+@pytest.mark.untimed
 async def test_a_full_data_disk_is_told_and_so_is_its_end(cidade: Dsn, small_disk: Path) -> None:
     async with abrir(cidade, data_dir=small_disk) as client:
         await _until(client, 200)
@@ -61,6 +62,7 @@ def _fill(disk: Path, leave: int) -> Path:
     return filler
 
 
+@pytest.mark.untimed
 @pytest.mark.parametrize("small_disk", ["80m"], indirect=True)
 async def test_on_a_full_disk_people_read_sign_in_and_keep_what_they_typed_until_there_is_room(
     cidade: Dsn, small_disk: Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from argon2 import PasswordHasher
 
 from sispat.kernel import devices
 from sispat.pessoas.password_rules import fault
@@ -40,6 +41,21 @@ def test_lengths_are_counted_in_characters() -> None:
     assert fault("çãoêíõúwz")
     assert fault("çãoêíõúwzq") is None
     assert fault("çãoêíõúwzq" * 21)
+
+
+async def test_passwords_are_hashed_as_rfc_9106_asks_and_an_older_hash_is_replaced_when_its_owner_signs_in(
+    real_hasher: PasswordHasher, cliente, cidade
+) -> None:
+    assert real_hasher.hash("x").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    older = PasswordHasher(time_cost=2, memory_cost=8, parallelism=1).hash("demo")
+    with psycopg.connect(cidade.conninfo, autocommit=True) as conn:
+        conn.execute("update usuario set senha_hash = %s where email = %s", [older, DEMO])
+        stored = []
+        for _ in range(2):
+            async with cliente(DEMO):
+                stored += conn.execute("select senha_hash from usuario where email = %s", [DEMO]).fetchone() or ()
+    assert ",t=1," in stored[0]
+    assert stored[1] == stored[0]
 
 
 async def test_a_changed_password_ends_the_other_sessions_and_is_the_one_that_counts(cliente) -> None:
