@@ -25,6 +25,7 @@ locale. `sispat COMMAND --help` says more.
 | sessoes, encerrar; segundo-fator, retirar; recifrar | sessions, end; second factor, remove; encrypt again |
 | chave, integracao, dias, revogar | API key, integration, days, revoke |
 | banco, relatorio | database, report |
+| documentos, mover, manter | documents, move, keep |
 | manutencao, ligar, desligar, estado, motivo, ate | maintenance, on, off, state, reason, until |
 
 This page is made from the commands by `make docs`.

@@ -29,7 +29,7 @@ class Later(SystemClock):
 
 
 class Desk:
-    """Documents in `home / "documentos"`, backups of them in `home / "cópias"` unless other stores are given."""
+    """Documents in `home / "documentos"`, or in the store `origin`; backups of them in `home / "cópias"`, or in `stores`."""
 
     def __init__(
         self,
@@ -38,8 +38,9 @@ class Desk:
         packing: Callable[[], Packing] = lambda: Packing(level=1),
         key: Callable[[bytes | None], Decryption | None] = lambda _key_file: None,
         prefix: str = "backup",
+        origin: Store | None = None,
     ) -> None:
-        self.home = home
+        self.home, self.origin = home, origin
         self.documents_dir = home / "documentos"
         self.documents_dir.mkdir(exist_ok=True)
         self.root = home / "cópias"
@@ -59,7 +60,9 @@ class Desk:
         """As a new process has it."""
         catalogue = Catalogue(self.stores, self.prefix)
         memory = self.root if self.root.is_dir() else None
-        return Documents(self.documents_dir, self.stores, catalogue, self.prefix, self.key, memory, clock=self.clock)
+        return Documents(
+            self.origin or self.documents_dir, self.stores, catalogue, self.prefix, self.key, memory, clock=self.clock
+        )
 
     def run(self, progress: Progress = silent) -> Manifest:
         """A backup that has nothing but documents."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -28,10 +27,6 @@ DO_RESPONSAVEL = """setor_id in (select setor_id from usuario_setor us join usua
                                  where papel = 'responsavel')"""
 
 
-def caminho(sha256: str) -> Path:
-    return DOCUMENTOS / sha256[:2] / sha256
-
-
 async def enviar(c: Any, bem: Any, *arquivos: tuple[str, bytes], chave: str = "", **campos: str) -> Any:
     return await c.post(
         "/api/uploads",
@@ -41,7 +36,8 @@ async def enviar(c: Any, bem: Any, *arquivos: tuple[str, bytes], chave: str = ""
     )
 
 
-async def test_photos_are_kept_upright_and_without_what_they_tell_of_the_phone(cliente, cidade) -> None:
+async def test_photos_are_kept_upright_and_without_what_they_tell_of_the_phone(em_cada_lugar, cidade) -> None:
+    cliente = em_cada_lugar
     bem = um_bem(cidade)["id"]
     async with cliente(GESTOR) as c:
         r = await enviar(c, bem, ("Frente.JPG", jpeg(4000, 3000, orientacao=6)), ("logo.png", png()))
@@ -66,7 +62,8 @@ async def test_photos_are_kept_upright_and_without_what_they_tell_of_the_phone(c
     assert sorted(e[1] for e in eventos) == ["Frente.JPG", "logo.png"], "both audited, with the asset"
 
 
-async def test_documents_are_kept_bit_by_bit_and_downloaded_under_their_name(cliente, cidade) -> None:
+async def test_documents_are_kept_bit_by_bit_and_downloaded_under_their_name(em_cada_lugar, cidade) -> None:
+    cliente = em_cada_lugar
     bem = um_bem(cidade)["id"]
     enviados = {"nota.pdf": pdf(), "laudo ção.docx": docx(), "contas.ods": ods()}
     async with cliente(GESTOR) as c:
@@ -89,6 +86,12 @@ async def test_documents_are_kept_bit_by_bit_and_downloaded_under_their_name(cli
         uma = next(i for i in await _lista(c, bem) if i["formato"] == "pdf")
         r = await c.get(uma["conteudo"], headers={"Range": "bytes=5-9"})
         assert (r.status_code, r.content) == (206, enviados["nota.pdf"][5:10])
+        r = await c.get(uma["conteudo"], headers={"Range": "bytes=-4"})
+        assert (r.status_code, r.content) == (206, enviados["nota.pdf"][-4:])
+        r = await c.get(uma["conteudo"], headers={"Range": "bytes=99999999-"})
+        assert (r.status_code, r.headers["content-range"]) == (416, f"bytes */{len(enviados['nota.pdf'])}")
+        r = await c.get(uma["conteudo"], headers={"Range": "bytes=5-9", "If-Range": '"outro"'})
+        assert (r.status_code, r.content) == (200, enviados["nota.pdf"])
         r = await c.get(uma["conteudo"], headers={"If-None-Match": f'"{uma["sha256"]}"'})
         assert (r.status_code, r.content) == (304, b"")
         assert (await c.get(f"/api/uploads/{uma['id']}/miniatura")).status_code == 404
@@ -100,7 +103,8 @@ async def _lista(c: Any, bem: Any) -> list[dict[str, Any]]:
     return r.json()["items"]
 
 
-async def test_one_content_lies_on_the_disk_once_and_the_same_request_is_done_once(cliente, cidade) -> None:
+async def test_one_content_lies_there_once_and_the_same_request_is_done_once(em_cada_lugar, lugar, cidade) -> None:
+    cliente = em_cada_lugar
     foto = jpeg(cor="red")
     um, outro = um_bem(cidade)["id"], um_bem(cidade, "numero > 10")["id"]
     async with cliente(GESTOR) as c:
@@ -115,11 +119,12 @@ async def test_one_content_lies_on_the_disk_once_and_the_same_request_is_done_on
         (la,) = (await enviar(c, outro, ("b.jpg", foto))).json()["items"]
         assert len(await _lista(c, um)) == 1
         assert la["sha256"] == (await _lista(c, um))[0]["sha256"]
-    assert sorted(p.suffix for p in caminho(la["sha256"]).parent.iterdir() if la["sha256"] in p.name) == ["", ".small"]
+    assert lugar.guardados(la["sha256"]) == [la["sha256"], f"{la['sha256']}.small"]
     assert not [p for p in (DOCUMENTOS / ".recebendo").iterdir() if p.name != "CACHEDIR.TAG"], "nothing is left behind"
 
 
-async def test_who_does_not_see_the_record_sees_none_of_its_documents(cliente, cidade) -> None:
+async def test_who_does_not_see_the_record_sees_none_of_its_documents(em_cada_lugar, cidade) -> None:
+    cliente = em_cada_lugar
     seu, alheio = um_bem(cidade, DO_RESPONSAVEL)["id"], um_bem(cidade, f"not {DO_RESPONSAVEL}")["id"]
     async with cliente(GESTOR) as c:
         (de_la,) = (await enviar(c, alheio, ("a.jpg", jpeg(cor="blue")))).json()["items"]

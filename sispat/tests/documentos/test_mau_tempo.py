@@ -28,7 +28,7 @@ from test_anexar import DO_RESPONSAVEL, GESTOR, enviar, um_bem
 
 from sispat.documentos import sql
 from sispat.documentos import sweep as varredura
-from sispat.kernel.files import FileStore
+from sispat.kernel.files import FolderStore
 
 NOME = pikepdf.Name
 _ESPERANDO = "select 1 from pg_stat_activity where wait_event_type = 'Lock' and query like '%insert into conteudo%'"
@@ -311,7 +311,7 @@ async def test_a_content_that_is_being_removed_is_kept_for_whoever_attaches_it_a
 ) -> None:
     bem = um_bem(cidade)["id"]
     async with cliente(GESTOR, documents_dir=tmp_path) as c:
-        armazem, papel = FileStore(tmp_path), pdf()
+        armazem, papel = FolderStore(tmp_path), pdf()
         (item,) = (await enviar(c, bem, ("a.pdf", papel))).json()["items"]
         sha256 = bytes.fromhex(item["sha256"])
         assert (await c.delete(f"/api/uploads/{item['id']}")).status_code == 204
@@ -341,7 +341,7 @@ async def test_the_sweep_removes_what_a_kill_left_and_what_nothing_needs_and_not
         await enviar(c, outro, ("c.pdf", pdf()))
         for item in (solto, dos_dois):
             assert (await c.delete(f"/api/uploads/{item['id']}")).status_code == 204
-        armazem = FileStore(tmp_path)
+        armazem = FolderStore(tmp_path)
         orfao = armazem.path(bytes.fromhex("ab" * 32))
         orfao.parent.mkdir(exist_ok=True)
         novo = orfao.with_name("ab" * 31 + "cd")

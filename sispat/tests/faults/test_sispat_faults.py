@@ -20,7 +20,7 @@ from arquivos import jpeg
 from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
 from processos import SEM_LIMITES, Service, pasta_de_dados
 
-from sispat.kernel.files import FileStore
+from sispat.kernel.files import FolderStore
 
 pytestmark = [pytest.mark.fault, pytest.mark.timeout(120)]
 
@@ -94,7 +94,7 @@ async def test_kill_9_of_a_worker_loses_at_most_what_was_inside_it(servico, most
 
 @pytest.mark.untimed
 async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all(servico, mostrar) -> None:
-    armazem = FileStore(Path(servico.processo.environ()["SISPAT_DATA_DIR"]) / "documentos")
+    armazem = FolderStore(Path(servico.processo.environ()["SISPAT_DATA_DIR"]) / "documentos")
     pelo_primeiro = 0
     async with entrar(servico) as cliente:
         bem = (await cliente.get("/api/patrimonios")).json()["items"][0]["id"]

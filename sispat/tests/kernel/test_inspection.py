@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sispat.kernel.files import FileRefused, FileStore, Incoming, Reason, _inspection
+from sispat.kernel.files import FileRefused, FileStore, FolderStore, Incoming, Reason, _inspection
 
 
 async def _received(store: FileStore) -> Incoming:
@@ -28,7 +28,7 @@ async def test_a_program_that_fails_refuses_its_file(tmp_path: Path, monkeypatch
     (tmp_path / "program.py").write_text(program)
     monkeypatch.setattr(_inspection, "_INSPECTOR", tmp_path / "program.py")
     monkeypatch.setattr(_inspection, "SECONDS", 20.0 if "sleep" not in program else 0.3)
-    store = FileStore(tmp_path / "documentos")
+    store = FolderStore(tmp_path / "documentos")
     incoming = await _received(store)
     with pytest.raises(FileRefused) as refused:
         await store.inspection.look_into(incoming)
@@ -37,7 +37,7 @@ async def test_a_program_that_fails_refuses_its_file(tmp_path: Path, monkeypatch
 
 
 def test_what_is_discarded_is_not_written_again_by_a_thread_that_was_left_behind(tmp_path: Path) -> None:
-    store = FileStore(tmp_path)
+    store = FolderStore(tmp_path)
     incoming = asyncio.run(_received(store))
     assert incoming.path.read_bytes() == b"%PDF-1.7 and so on"
     incoming.discard()

@@ -53,9 +53,9 @@ class Backups(Runs, Restores):
     verified backup may be, unless `status` is asked otherwise, `wal_max_age` the newest WAL in each store where WAL is
     archived. `spool_limit` bounds the WAL that waits here for a store. An agent says in `agent_file`
     how it is (None: in the first directory among the stores). What people
-    uploaded into the directory `documents` belongs to each backup; the verification after a run reads what is new of it and
-    `documents_sample` bytes of the rest. With `self_init` stores without a marker are given one by the first run; else
-    that takes `init`, so that a disk that is not mounted is not taken for a new store.
+    uploaded into `documents`, a directory or an object store, belongs to each backup; the verification after a run reads what
+    is new of it and `documents_sample` bytes of the rest. With `self_init` stores without a marker are given one by the first
+    run; else that takes `init`, so that a disk that is not mounted is not taken for a new store.
     """
 
     def init(self, *, encrypted: bool | None = None) -> tuple[tuple[str, bool], ...]:

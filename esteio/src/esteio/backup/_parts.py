@@ -33,7 +33,7 @@ from esteio.backup.cluster import (
 )
 from esteio.backup.documents import SAMPLE, Documents
 from esteio.backup.packing import Decryption, Packing
-from esteio.backup.store import Stores
+from esteio.backup.store import Store, Stores
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, Clock
 from esteio.postgres import Dsn
@@ -75,7 +75,7 @@ class Parts:
         wal_max_age: timedelta = timedelta(hours=1),
         spool_limit: Limit | None = None,
         agent_file: Path | None = None,
-        documents: Path | None = None,
+        documents: Path | Store | None = None,
         documents_sample: int = SAMPLE,
         self_init: bool = False,
         clock: Clock = SYSTEM,

@@ -14,7 +14,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | BACKUP_LEVEL | zstd's level, 1 (fast) to 19 (small), or -1 to -20 (faster still) | 1 |
 | BACKUP_THREADS | zstd's threads, shared by the streams of a dump, 0 to 64 | one for each core, 4 at most |
 | BACKUP_JOBS | streams of a dump at the same time, and of its restore, 1 to 16 | one for each core, 4 at most |
-| BACKUP_DOCUMENTS | the directory of what people uploaded; part of each backup where it exists | none |
+| BACKUP_DOCUMENTS | what people uploaded: a directory, part of each backup where it exists, or the address of a store | none |
 | MAINTENANCE_FILE | the switch that closes the service around a restore in place | it is not closed |
 | RETENTION_DAYS | days every backup is kept, 1 to 3650 | 30 |
 | BACKUP_KEEP | the newest of so many days, weeks, ... too: daily=7 weekly=4 monthly=12 yearly=2 verified=2 | verified=2 |
@@ -45,7 +45,7 @@ from esteio.backup._details import DetailCode
 from esteio.backup._marker import is_marked
 from esteio.backup.archive import Limit
 from esteio.backup.packing import Decryption, Encryption, InvalidKey, Packing
-from esteio.backup.store import Stores, StoreUrlError, stores_from_settings
+from esteio.backup.store import Store, Stores, StoreUrlError, open_store, stores_from_settings
 from esteio.cli._notify import Notices
 from esteio.errors import EsteioError
 from esteio.postgres import Dsn
@@ -101,9 +101,15 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
         max_age=timedelta(hours=_number(variables, "BACKUP_MAX_AGE", 1, 2160) or 26),
         wal_max_age=timedelta(minutes=_number(variables, "BACKUP_WAL_MAX_AGE", 2, 10080) or 60),
         spool_limit=_spool_limit(variables),
-        documents=Path(variables["BACKUP_DOCUMENTS"]).expanduser() if variables.get("BACKUP_DOCUMENTS") else None,
+        documents=_documents(variables.get("BACKUP_DOCUMENTS", "")),
         binaries=Path(variables["PG_BIN"]) if variables.get("PG_BIN") else None,
     )
+
+
+def _documents(place: str) -> Path | Store | None:
+    if "://" in place:
+        return open_store(place)
+    return Path(place).expanduser() if place else None
 
 
 def notices_of(variables: Mapping[str, str]) -> Notices:

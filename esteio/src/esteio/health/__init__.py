@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from esteio.health._blocking import BlockingProbe
 from esteio.health._board import BoardFull, CircuitOrder
 from esteio.health._check import Check, Observed, Result, Status, Unwell
 from esteio.health._history_reader import HistoryReader
@@ -13,6 +14,7 @@ from esteio.health._sampler import Sampler
 
 __all__ = [
     "MEASUREMENTS",
+    "BlockingProbe",
     "BoardFull",
     "Check",
     "CircuitOrder",

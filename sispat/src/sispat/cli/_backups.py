@@ -26,7 +26,7 @@ def open_backups(settings: Settings, dsn: Dsn) -> Backups:
     """The copies that `settings` describe, of the database `dsn` as its owner has it."""
     from esteio.backup import Backups
     from esteio.backup.archive import Limit
-    from esteio.backup.store import Stores, stores_from_settings
+    from esteio.backup.store import Stores, open_store, stores_from_settings
     from esteio.cli.environment import decryption, jobs, packing, retention
 
     if settings.backup_dir is None:  # ours to make; one that somebody named may be a disk that is not there
@@ -43,7 +43,7 @@ def open_backups(settings: Settings, dsn: Dsn) -> Backups:
         retention=retention(variables),
         max_age=timedelta(seconds=settings.backup_max_age),
         spool_limit=Limit(settings.backup_spool_limit, release=settings.backup_spool_full == "liberar"),
-        documents=settings.documents,
+        documents=open_store(settings.documents_store) if settings.documents_store else settings.documents,
         agent_file=operator_state_file(settings),
         # Only our own directory makes itself; a place that somebody named may be a disk that is not mounted.
         self_init=settings.backup_dir is None and not settings.aws_s3_bucket and not settings.backup_stores,

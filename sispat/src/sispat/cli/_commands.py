@@ -14,6 +14,7 @@ from sispat.cli import (
     _backup_commands,
     _database_report,
     _doctor,
+    _documents,
     _install,
     _jobs,
     _maintenance,
@@ -87,6 +88,7 @@ _app.add_typer(_metrics.app, name="metrics")
 _app.add_typer(_alerts.app, name="alerta")
 _app.add_typer(_jobs.app, name="tarefas")
 _app.add_typer(_audit.app, name="auditoria")
+_app.add_typer(_documents.app, name="documentos")
 
 
 @_app.command("version", help=_("Mostra a versão."))

@@ -145,6 +145,6 @@ async def _download(ctx: RequestContext, id_: UUID, *, small: bool = False) -> D
     row, store = await _of(ctx, id_), ctx.service.resource(FileStore)
     digest = row["sha256"].hex()
     if not small:
-        return Download(store.path(row["sha256"]), row["nome"], Format(row["formato"]), digest)
+        return Download(store, row["sha256"], row["nome"], Format(row["formato"]), digest)
     actions.require_picture(row)
-    return Download(store.small(row["sha256"]), "miniatura.jpg", Format.JPEG, f"{digest}.320")
+    return Download(store, row["sha256"], "miniatura.jpg", Format.JPEG, f"{digest}.320", small=True)

@@ -6,6 +6,7 @@ from sispat.documentos import rules
 from sispat.documentos.fields import ListaDeDocumentos, NovoDocumento
 from sispat.documentos.routes import route
 from sispat.documentos.sweep import sweep
+from sispat.http.document_store import document_store
 from sispat.http.service import Service
 from sispat.http.slices import Slice
 from sispat.kernel.fields import labels_of
@@ -16,7 +17,7 @@ __all__ = ["SLICE"]
 
 
 def _store(service: Service) -> FileStore:
-    return FileStore(service.settings.documents)
+    return document_store(service.settings)
 
 
 SLICE = Slice(

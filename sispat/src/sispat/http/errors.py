@@ -26,7 +26,7 @@ from esteio.web.limits import Denial
 from sispat.http.maintenance import UnderMaintenance
 from sispat.http.session import request_id_of
 from sispat.kernel import errors
-from sispat.kernel.files import ContentMissing, FileRefused, InspectionBusy, NoRoom
+from sispat.kernel.files import ContentMissing, FileRefused, InspectionBusy, NoRoom, StoreAway
 from sispat.kernel.i18n import _, language, lazy, primary
 from sispat.kernel.inputs import invalid_fields
 from sispat.kernel.pdf import PdfBusy, PdfFailed
@@ -65,6 +65,7 @@ _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     NoRoom: (503, lazy("Disco cheio")),
     InspectionBusy: (503, lazy("Muitos pedidos agora")),
     ContentMissing: (503, lazy("Conteúdo ausente")),
+    StoreAway: (503, lazy("Documentos indisponíveis")),
 }
 _BY_HTTP = {
     400: ("pedido-malformado", lazy("Pedido malformado"), lazy("O pedido não pôde ser entendido.")),
@@ -214,7 +215,7 @@ def _ours(error: errors.SispatError) -> Problem:
         extras |= {"step": error.step, "page": error.page}
     elif isinstance(error, errors.NotAuthenticated):
         headers["WWW-Authenticate"] = "Bearer"
-    elif isinstance(error, NoRoom | InspectionBusy):
+    elif isinstance(error, NoRoom | InspectionBusy | StoreAway):
         headers["Retry-After"] = "60" if isinstance(error, NoRoom) else "5"
     return Problem(status, error.code, title, error.message, extras=extras, headers=headers)
 

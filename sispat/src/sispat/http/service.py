@@ -37,6 +37,7 @@ from sispat.http.database import (
     room_of,
     session_settings,
 )
+from sispat.http.document_store import store_checks
 from sispat.http.job_state import jobs_waiting
 from sispat.http.known_sessions import KnownSessions
 from sispat.http.maintenance import UnderMaintenance, maintenance_switch
@@ -270,6 +271,7 @@ def _health_checks(settings: Settings, db: Database, limiter: RateLimiter, measu
     if settings.redis_url is not None:
         redis = limit_store.redis_probe(limiter)
         found.append(Check("redis:responseTime", redis, essential=False))
+    found += store_checks(settings)
     if OPERATOR_STATE in os.environ:
         found.append(Check("backup:age", backup_age, unit="h", cache=5.0, essential=False))
         found += backup_places(settings)

@@ -24,6 +24,7 @@ from esteio.alert.monitor import (
 from esteio.alert.rules import Kind, Pacing, QuietHours
 from esteio.health import HistoryReader, HostMonitor, Measurements
 from sispat.http.backup_state import history_file
+from sispat.http.document_store import STORE_CHECK
 from sispat.http.maintenance import maintenance_switch
 from sispat.kernel.i18n import _, using
 from sispat.operacao.names import alert_titles
@@ -79,6 +80,8 @@ def watched_checks(settings: Settings) -> tuple[str, ...]:
     ]
     if settings.redis_url is not None:
         found.append("redis:responseTime")
+    if settings.documents_store is not None:
+        found.append(STORE_CHECK)
     if (settings.public_url or "").startswith("https://"):
         found.append("tls:certificate")
     if settings.backup:

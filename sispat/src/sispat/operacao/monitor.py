@@ -22,6 +22,7 @@ from esteio.postgres import Database, Dsn
 from sispat import __version__
 from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, history_file
 from sispat.http.database import ROOM_KEPT
+from sispat.http.document_store import store_checks
 from sispat.http.job_state import jobs_waiting
 from sispat.http.maintenance import maintenance_switch
 from sispat.settings import Settings, in_force
@@ -82,6 +83,7 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
     ]
     if settings.redis_url is not None:
         found.append(redis_check(settings.redis_url.get_secret_value(), settings.redis_password))
+    found += store_checks(settings)
     public = urlsplit(settings.public_url or "")
     if public.scheme == "https" and public.hostname:
         found.append(checks.tls(public.hostname, public.port or 443))

@@ -30,6 +30,7 @@ __all__ = [
     "read_language",
     "read_mail",
     "read_networks",
+    "read_object_store",
     "read_quiet_hours",
     "read_quota",
     "read_quota_or_no",
@@ -228,6 +229,30 @@ def read_networks(value: Any) -> Any:
         except ValueError:
             raise ValueError(_("“%(part)s” não é um endereço IP nem uma rede", part=part)) from None
     return ",".join(parts)
+
+
+_read_object_url = read_url_or_no("s3", "gs", "az")
+
+
+def read_object_store(value: Any) -> Any:
+    """The address of an object store; `não`, or nothing, is None."""
+    address = _read_object_url(value)
+    if address is None:
+        return None
+    from esteio.backup.store import StoreUrlError, open_store
+
+    try:
+        open_store(address)  # connects to nothing yet
+    except StoreUrlError as error:
+        raise ValueError(
+            _(
+                "%(part)s: %(value)s; permitido: %(allowed)s",
+                part=error.part,
+                value=repr(error.value),
+                allowed=error.allowed,
+            )
+        ) from None
+    return address
 
 
 def read_roles(value: Any) -> Any:

@@ -14,6 +14,7 @@ from sispat.settings._readers import (
     SIZE,
     read_language,
     read_networks,
+    read_object_store,
     read_size_or_no,
     read_timezone,
     read_url,
@@ -175,6 +176,16 @@ class ServiceSettings(Group):
             "Onde ficam os documentos enviados; entram em cada cópia de segurança, e voltam com ela.",
             accepts="uma pasta",
             default="SISPAT_DATA_DIR/documentos",
+        ),
+    ] = None
+    documents_store: Annotated[
+        str | None,
+        BeforeValidator(read_object_store),
+        Variable(
+            "SISPAT_DOCUMENTS_STORE",
+            "Armazém em que ficam os documentos enviados, para que várias máquinas tenham os mesmos; sem ele, a pasta. "
+            "Credenciais como as do bucket das cópias: AWS_ACCESS_KEY_ID e AWS_SECRET_ACCESS_KEY, GOOGLE_..., AZURE_...",
+            accepts="s3://bucket/pasta?endpoint=..., gs://bucket, az://conta/contêiner",
         ),
     ] = None
     upload_size: Annotated[

@@ -90,6 +90,9 @@ def _of_checks(checks: Sequence[str], thresholds: Thresholds) -> list[Definition
                f"For 5 min a round trip to PostgreSQL took more than {database_ms:g} ms."),
         _fails("redis:responseTime", Rule("redis:down", Severity.TICKET, 60.0, 120.0), "Redis does not answer",
                "For a minute nothing answered there; each machine counts its limits for itself meanwhile."),
+        _fails("documents:responseTime", Rule("documents:down", Severity.TICKET, 60.0, 120.0),
+               "the store of the documents does not answer",
+               "For a minute nothing answered there, or it let nobody in; what people upload is refused, all else goes on."),
         _fails("disk:free", _paced("disk:full", 60.0), "the disk is nearly full",
                f"Less than {thresholds.disk_full:g} % is free where the data is, no file can be made, or nothing more is "
                "written."),

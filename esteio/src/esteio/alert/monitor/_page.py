@@ -8,8 +8,8 @@ from esteio.alert.rules import Severity
 __all__ = ["EVERY_CHECK", "reference_page"]
 
 EVERY_CHECK = (
-    "web:responseTime", "postgres:responseTime", "redis:responseTime", "disk:free", "clock:offset", "tls:certificate",
-    "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:NAME",
+    "web:responseTime", "postgres:responseTime", "redis:responseTime", "documents:responseTime", "disk:free", "clock:offset",
+    "tls:certificate", "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:NAME",
 )  # fmt: skip
 """Names of checks that have an alert; `heartbeat:` begins those of jobs."""
 

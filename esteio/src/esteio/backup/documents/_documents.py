@@ -1,6 +1,6 @@
 """The documents beside a database, as `Backups` keeps them: taken, verified, brought back, pruned.
 
-Promises: without a directory, or where it does not exist, nothing is done and nothing is said - unless the backup
+Promises: without a place, or where it does not exist, nothing is done and nothing is said - unless the backup
 before had documents: then a disk may not be mounted. Every backup fails its verification from then on, so that retention
 removes nothing, until the documents are back or a person accepts that they are gone. They are taken after the database
 was looked at, so that whatever a row of the backup refers to is there. An object is removed only when the names of every
@@ -29,7 +29,9 @@ from esteio.backup._verification import Verification
 from esteio.backup.documents._list import DETAILS, KEY, LIST, NAMES, around, has_documents, joined, lines, listed, names
 from esteio.backup.documents._objects import KEYS, Key, ObjectUploader, Place, each, find_place, folder_of
 from esteio.backup.documents._restore import DocumentsRestore, Untouched
-from esteio.backup.documents._take import DocumentsBackup, Memory, Scan, Taken, scan
+from esteio.backup.documents._source import Scan, source_of
+from esteio.backup.documents._take import DocumentsBackup, Memory, Taken
+from esteio.backup.documents._to_store import StoreRestore
 from esteio.backup.documents._verify import check, defects, sync_objects
 from esteio.backup.store import AllStoresFailed, Store, StoreError, Stores
 from esteio.clock import SYSTEM, Clock
@@ -73,14 +75,14 @@ SAMPLE = 1 << 30
 
 
 class Documents:
-    """The documents in `directory` (None: there are none), for the backups in `catalogue`.
+    """The documents in a directory or an object store (None: there are none), for the backups in `catalogue`.
 
     `memory` is the directory where what was seen is remembered (None: nowhere, everything is read in each run).
     """
 
     def __init__(
         self,
-        directory: Path | None,
+        documents: Path | Store | None,
         stores: Stores,
         catalogue: Catalogue,
         prefix: str,
@@ -89,7 +91,8 @@ class Documents:
         *,
         clock: Clock = SYSTEM,
     ) -> None:
-        self.directory = directory.resolve() if directory else None
+        self._documents = documents.resolve() if isinstance(documents, Path) else documents
+        self._source = source_of(documents)
         self._stores = stores
         self._catalogue = catalogue
         self._prefix = prefix
@@ -103,7 +106,7 @@ class Documents:
         `entries` are the backups there were, the oldest first. BackupError when backups lie among the documents, or the
         directory cannot be read; a store that fails is left out as with every file of a writer.
         """
-        if self.directory is None:
+        if self._source is None:
             return manifest
         began = self._clock.monotonic()
         found = self._scanned()
@@ -113,12 +116,12 @@ class Documents:
         if found is None:
             return manifest
         place = find_place(writer.packing, writer.whole(), self._prefix, self._key)
-        memory = Memory(self._root, self.directory)
+        memory = Memory(self._root, self._source)
         keys = f"{folder_of(self._prefix)}/{KEYS}"
         sending = ObjectUploader(writer, (place.folder, keys) if place.key_file else (place.folder,), memory.again)
         if place.key_file is not None:
             sending.small(place.key_name, place.key_file, None)
-        taken = DocumentsBackup(self.directory, place, sending, memory).run(found, self._clock.time(), progress)
+        taken = DocumentsBackup(self._source, place, sending, memory).run(found, self._clock.time(), progress)
         about = _written(writer, place, taken)
         if _vanished(earlier, sum(bool(each.sha256 or each.problem) for each in taken.documents)):
             about["gone"] = earlier
@@ -146,8 +149,8 @@ class Documents:
         if found is None:
             return verification
         result = check(found, self._holders(manifest), sample, progress)
-        if result.damaged and self.directory is not None:
-            Memory(self._root, self.directory).damaged(result.damaged)
+        if result.damaged and self._source is not None:
+            Memory(self._root, self._source).damaged(result.damaged)
         return replace(
             verification,
             total_seconds=round(verification.total_seconds + self._clock.monotonic() - began, 3),
@@ -191,18 +194,10 @@ class Documents:
         return [Decision("documents", False, Why.DOCUMENTS, str(len(objects)))]
 
     def _scanned(self) -> Scan | None:
-        assert self.directory is not None
-        for root in (root for store in self._stores.stores if isinstance(root := getattr(store, "root", None), Path)):
-            own = root.resolve() / "documents"
-            if own.is_relative_to(self.directory) or self.directory.is_relative_to(own):
-                raise BackupError(DetailCode.DOCUMENTS_OVERLAP(directory=str(self.directory), root=str(root)))
-        try:
-            return scan(self.directory)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise BackupError(DetailCode.DOCUMENTS_UNREADABLE(directory=str(self.directory), error=reason)) from error
+        assert self._source is not None
+        for store in self._stores.stores:
+            self._source.check_apart(store)
+        return self._source.scan()
 
     def _holders(self, manifest: Manifest) -> list[Store]:
         holders = set(self._stores.list(manifest.id)[f"{manifest.id}/manifest.json"])
@@ -217,11 +212,13 @@ class Documents:
             if into is not None:
                 raise RestoreRefused(str(into), DetailCode.NO_DOCUMENTS(), DetailCode.LEAVE_OUT_DOCUMENTS())
             return Untouched()
-        target = into or self.directory
+        target = into or self._documents
         if target is None:
             of = lists[-1]
             reason = DetailCode.DOCUMENTS_HOMELESS(backup=of.manifest.id, count=len(of.files))
             raise RestoreRefused("documents", reason, DetailCode.NAME_DOCUMENTS())
+        if not isinstance(target, Path):
+            return StoreRestore(joined(lists, moment), self._stores, target)
         made = DocumentsRestore(joined(lists, moment), self._stores, target, self._clock.time(), replace=into is None)
         made.check()
         return made

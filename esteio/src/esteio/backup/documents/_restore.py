@@ -108,9 +108,9 @@ _BLOCK = 4096  # bytes a file takes at least
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """`files` documents of `size` bytes are in `directory`; what was there before, if anything, is `kept`."""
+    """`files` documents of `size` bytes are in `directory`, or the store; what was there before, if anything, is `kept`."""
 
-    directory: Path
+    directory: Path | str
     files: int
     size: int
     kept: Path | None

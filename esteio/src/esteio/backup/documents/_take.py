@@ -4,9 +4,7 @@ Promises: a document that did not change since the last run costs a look, one wh
 nothing. What is read is what its name says, to the bit. A file that is written to while it is read is read once more;
 if it still changes it is kept as it was at one moment, and marked. One that vanished is left out: the application
 removed it. One that cannot be read stays in the list with the reason, and the backup fails its verification: somebody
-has to know, but the database should not go without a backup because of it. Symbolic links are not followed: what they
-point to may lie anywhere, and be anybody's. A folder with a CACHEDIR.TAG (https://bford.info/cachedir/) is left out, as tar,
-restic and borg do: what is in it can be made again, or was never whole, such as the parts of uploads.
+has to know, but the database should not go without a backup because of it.
 """
 
 from __future__ import annotations
@@ -18,103 +16,30 @@ import stat
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from io import BufferedReader
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from esteio.backup._details import DetailCode
 from esteio.backup._progress import Progress
 from esteio.backup.documents._list import Document
 from esteio.backup.documents._objects import Amount, ObjectUploader, Place, each
+from esteio.backup.documents._source import SMALL, About, Scan, Seen, Source
 from esteio.system import atomic_write
 
-__all__ = ["DocumentsBackup", "Memory", "Scan", "Seen", "Taken", "scan"]
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A file or a directory, and what the system says of it."""
-
-    path: str
-    stat: os.stat_result
-
-
-@dataclass(slots=True)
-class Scan:
-    """All of a directory, in the order of the paths."""
-
-    files: list[Seen] = field(default_factory=list)
-    directories: list[Seen] = field(default_factory=list)
-    unreadable: dict[str, str] = field(default_factory=dict)
-    special: int = 0
-
-    @property
-    def size(self) -> int:
-        """Bytes in all files."""
-        return sum(seen.stat.st_size for seen in self.files)
-
-
-def scan(root: Path) -> Scan:
-    """Look at everything below `root`; OSError when `root` itself cannot be read."""
-    found = Scan()
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    _note(found, f"{folder}/{entry.name}" if folder else entry.name, entry, folders)
-        except FileNotFoundError:
-            if not folder:
-                raise
-        except OSError as error:
-            if not folder:
-                raise
-            found.unreadable[folder] = error.strerror or str(error)
-    found.files.sort(key=lambda seen: seen.path)
-    found.directories.sort(key=lambda seen: seen.path)
-    return found
-
-
-def _note(found: Scan, path: str, entry: os.DirEntry[str], folders: list[str]) -> None:
-    try:
-        about = entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        found.unreadable[path] = error.strerror or str(error)
-        return
-    if stat.S_ISDIR(about.st_mode):
-        if _is_cache(entry.path):
-            return
-        found.directories.append(Seen(path, about))
-        folders.append(path)
-    elif stat.S_ISREG(about.st_mode):
-        found.files.append(Seen(path, about))
-    else:
-        found.special += 1
-
-
-_CACHE = b"Signature: 8a477f597d28d172789f06886806bc55"
-
-
-def _is_cache(folder: str) -> bool:
-    try:
-        with open(os.path.join(folder, "CACHEDIR.TAG"), "rb") as tag:
-            return tag.read(len(_CACHE)) == _CACHE
-    except OSError:
-        return False
+__all__ = ["DocumentsBackup", "Memory", "Taken"]
 
 
 _YOUNG = 2.0  # seconds; the coarsest clock of a file system in use
 _FORMAT = 1
+Marks = tuple[About, str]
 
 
 class Memory:
-    """Kept in the hidden file of `directory` below `root`; nowhere when `root` is None."""
+    """Kept in the hidden file of the `source` below `root`; nowhere when `root` is None."""
 
-    def __init__(self, root: Path | None, directory: Path) -> None:
-        name = hashlib.sha256(os.fsencode(directory)).hexdigest()[:8]
+    def __init__(self, root: Path | None, source: Source) -> None:
+        name = hashlib.sha256(os.fsencode(source.name)).hexdigest()[:8]
         self._path = None if root is None else root / f".documents-{name}.json"
         self._files: dict[str, list[int | str]] = {}
         self.again: set[str] = set()
@@ -124,9 +49,9 @@ class Memory:
     def sha256(self, seen: Seen) -> str | None:
         """That of the content, when the file is the one that was read."""
         known = self._files.get(seen.path)
-        return str(known[-1]) if known is not None and known[:-1] == _marks(seen.stat) else None
+        return str(known[-1]) if known is not None and known[:-1] == _marks(seen.about) else None
 
-    def keep(self, documents: Mapping[str, tuple[os.stat_result, str]], now: float) -> None:
+    def keep(self, documents: Mapping[str, Marks], now: float) -> None:
         """Remember these and nothing else; `now` is in seconds since the epoch."""
         young = (now - _YOUNG) * 1e9
         self._files = {
@@ -155,14 +80,11 @@ class Memory:
             atomic_write(self._path, text.encode())
 
 
-def _marks(about: os.stat_result) -> list[int]:
+def _marks(about: About) -> list[int]:
     return [about.st_size, about.st_mtime_ns, about.st_ctime_ns, about.st_ino]
 
 
-_SMALL = 4 * 1024 * 1024  # bytes of a file that is read into memory, eight of them at once
 _TRIES = 2
-_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-Marks = tuple[os.stat_result, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +101,10 @@ class _Changed(Exception):
 
 
 class DocumentsBackup:
-    """Takes what was seen below `root`."""
+    """Takes what was seen in `source`."""
 
-    def __init__(self, root: Path, place: Place, sending: ObjectUploader, memory: Memory) -> None:
-        self._root = root
+    def __init__(self, source: Source, place: Place, sending: ObjectUploader, memory: Memory) -> None:
+        self._source = source
         self._place = place
         self._sending = sending
         self._memory = memory
@@ -203,7 +125,7 @@ class DocumentsBackup:
         taken |= self._taken([seen[path] for path in lost], amount)
         self._memory.again.clear()
         self._memory.keep(self._marks, now)
-        directories = [Document(each.path, stat.S_IMODE(each.stat.st_mode)) for each in found.directories]
+        directories = [Document(each.path, stat.S_IMODE(each.about.st_mode)) for each in found.directories]
         unreadable = [Document(path, problem=reason) for path, reason in found.unreadable.items()]
         every = [*directories, *unreadable, *taken.values()]
         vanished = len(seen) - len(taken)
@@ -223,9 +145,9 @@ class DocumentsBackup:
         known = self._memory.sha256(seen)
         if known is None or self._absent(known):
             return None
-        size = seen.stat.st_size
+        size = seen.about.st_size
         amount.add(size)
-        return self._listed(seen.path, seen.stat, known, size=size, new=False)
+        return self._listed(seen.path, seen.about, known, size=size, new=False)
 
     def _one(self, seen: Seen, amount: Amount) -> Document | None:
         try:
@@ -239,35 +161,35 @@ class DocumentsBackup:
 
     def _read(self, seen: Seen, amount: Amount) -> Document:
         for attempt in range(1, _TRIES + 1):
-            with os.fdopen(os.open(self._root / seen.path, _FLAGS), "rb") as file:
-                before = os.fstat(file.fileno())
-                if not stat.S_ISREG(before.st_mode):
-                    raise FileNotFoundError
-                small = before.st_size <= _SMALL
+            with self._source.open(seen.path) as (file, about):
+                before = about()
+                small = before.st_size <= SMALL
                 try:
                     digest, size, new = self._bring_small(file, amount) if small else self._bring_large(file, amount)
                 except _Changed:
                     if attempt == _TRIES:
                         raise
                     continue
-                after = os.fstat(file.fileno())
+                after = about()
             changed = _when(before) != _when(after) or size != after.st_size
             if not changed or attempt == _TRIES:
                 break
         return self._listed(seen.path, after, digest, size=size, new=new, changed=changed)
 
-    def _bring_small(self, file: BufferedReader, amount: Amount) -> tuple[str, int, bool]:
-        content = file.read(_SMALL + 1)
-        if len(content) > _SMALL:  # it grew
+    def _bring_small(self, file: IO[bytes], amount: Amount) -> tuple[str, int, bool]:
+        content = file.read(SMALL + 1)
+        if len(content) > SMALL:  # it grew
             raise _Changed
         digest = hashlib.sha256(content).hexdigest()
         new = self._sending.small(self._place.object(digest), content, self._place.packing)
         amount.add(len(content))
         return digest, len(content), new
 
-    def _bring_large(self, file: BufferedReader, amount: Amount) -> tuple[str, int, bool]:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = file.tell()
+    def _bring_large(self, file: IO[bytes], amount: Amount) -> tuple[str, int, bool]:
+        whole = hashlib.sha256()
+        while data := file.read(SMALL):
+            whole.update(data)
+        digest, size = whole.hexdigest(), file.tell()
         file.seek(0)
         source = _Expected(file, digest, amount)
         with self._large:
@@ -276,9 +198,7 @@ class DocumentsBackup:
             amount.add(size)
         return digest, size, new
 
-    def _listed(
-        self, path: str, about: os.stat_result, digest: str, *, size: int, new: bool, changed: bool = False
-    ) -> Document:
+    def _listed(self, path: str, about: About, digest: str, *, size: int, new: bool, changed: bool = False) -> Document:
         if not changed:
             with self._mutex:
                 self._marks[path] = about, digest
@@ -286,14 +206,14 @@ class DocumentsBackup:
         return Document(path, mode, size, about.st_mtime_ns, digest, new=new, changed=changed)
 
 
-def _when(about: os.stat_result) -> tuple[int, int]:
+def _when(about: About) -> tuple[int, int]:
     return about.st_size, about.st_mtime_ns
 
 
 class _Expected:
     """A file that has to have the content that was read before; _Changed at its end when it has not."""
 
-    def __init__(self, file: BufferedReader, sha256: str, amount: Amount) -> None:
+    def __init__(self, file: IO[bytes], sha256: str, amount: Amount) -> None:
         self._file = file
         self._sha256 = sha256
         self._hash = hashlib.sha256()

@@ -46,12 +46,14 @@ from esteio.backup.store._store import (
 from esteio.clock import SYSTEM, Clock
 from esteio.policy import Exponential, Pipeline, Retry
 
-__all__ = ["PARALLEL", "ObjectStore"]
+__all__ = ["ATTEMPTS", "PARALLEL", "ObjectStore"]
 
 R = TypeVar("R")
 
 PARALLEL = 2
 """Parts of one upload under way: with CHUNK this bounds its memory; a dump has several uploads."""
+ATTEMPTS = 4
+"""Of one operation, where another can help; obstore repeats each request of one by itself, too."""
 # What S3, Google Cloud and Azure say when an object is retained.
 _LOCKED = ("object lock", "objectlock", "worm", "retention", "immutab", "legal hold", "active event-based hold")
 _FULL = ("quota", "insufficientstorage", "507 insufficient", "entitytoolarge", "storagefull")
@@ -66,17 +68,19 @@ _PASSING = (408, 409, 425, 429)
 class ObjectStore:
     """Objects of one bucket, below the prefix that obstore's `inner` store was made with.
 
-    Each upload sends `parallel` parts at a time; all together send at most `rate` bytes a second (None: no limit).
+    Each upload sends `parallel` parts at a time; all together send at most `rate` bytes a second (None: no limit). What fails
+    for a moment is done again, `attempts` times in all.
     """
 
     def __init__(
-        self, name: str, inner: Any, *, parallel: int = PARALLEL, rate: float | None = None, clock: Clock = SYSTEM
-    ) -> None:
+        self, name: str, inner: Any, *, parallel: int = PARALLEL, rate: float | None = None,
+        attempts: int = ATTEMPTS, clock: Clock = SYSTEM,
+    ) -> None:  # fmt: skip
         self.parallel = parallel
         self.pacer = Pacer(rate, clock)
         self.name = name
         self._inner = inner
-        retry = Retry(4, Exponential(0.5, 2.0, cap=8.0), idempotent=True, on=(StoreUnavailable, UploadTruncated))
+        retry = Retry(attempts, Exponential(0.5, 2.0, cap=8.0), idempotent=True, on=(StoreUnavailable, UploadTruncated))
         self._pipeline = Pipeline(f"backup store {name}", retry, clock=clock)
 
     def open(self, key: str) -> Upload:

@@ -22,6 +22,7 @@ __all__ = [
     "InvalidKeyName",
     "ObjectLocked",
     "ObjectMissing",
+    "Ranged",
     "Store",
     "StoreDenied",
     "StoreError",
@@ -263,6 +264,15 @@ class UploadBlock(ABC):
     ) -> None:
         if not self._done:
             self.abort()
+
+
+@runtime_checkable
+class Ranged(Store, Protocol):
+    """A store of which a part of an object can be read."""
+
+    def range(self, key: str, start: int, length: int) -> bytes:
+        """`length` bytes of an object from `start` on, which it has to have."""
+        ...
 
 
 def checked_key(key: str) -> str:

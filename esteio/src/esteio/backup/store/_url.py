@@ -25,13 +25,14 @@ _TIMEOUT = 180.0  # seconds: four streams with two parts of 8 MiB each take 107 
 _MB = 1_000_000
 
 
-def open_store(url: str, *, timeout: float | None = None) -> Store:
+def open_store(url: str, *, timeout: float | None = None, attempts: int | None = None) -> Store:
     """The store at `url`; nothing is asked of it yet.
 
     `/folder`, `file:///folder`, `s3://bucket/folder?endpoint=...&region=...&checksum=none`, `gs://bucket/folder`,
     `az://account/container/folder?endpoint=...`. Each object store also takes `timeout` (seconds of one request, 1 to
     3600, default 180, or the argument of that name), `parallel` (parts of one upload at a time, 1 to 16, default 2) and
-    `rate` (MB a second of all uploads to it, 0.01 to 10000, default unlimited).
+    `rate` (MB a second of all uploads to it, 0.01 to 10000, default unlimited). `attempts` of each operation: four, where
+    nobody waits for it.
     """
     if "://" not in url:
         return DirectoryStore(Path(url).expanduser())
@@ -45,7 +46,11 @@ def open_store(url: str, *, timeout: float | None = None) -> Store:
         raise StoreUrlError(DetailCode.HOST(), host, DetailCode.NO_CREDENTIALS())
     if not parts.netloc:
         raise StoreUrlError(DetailCode.BUCKET(), "", "s3://bucket")
-    from esteio.backup.store._object import PARALLEL, ObjectStore  # late: a directory needs nothing of obstore
+    from esteio.backup.store._object import (
+        ATTEMPTS,
+        PARALLEL,
+        ObjectStore,
+    )  # late: a directory needs nothing of obstore
 
     bare = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     options = _options(parts.scheme, parts.query)
@@ -53,7 +58,7 @@ def open_store(url: str, *, timeout: float | None = None) -> Store:
     rate = _number(options, "rate", 0.01, 10_000)
     parallel = int(_number(options, "parallel", 1, 16) or PARALLEL)
     inner = _inner(parts.scheme, bare, options, seconds)
-    return ObjectStore(bare, inner, parallel=parallel, rate=rate * _MB if rate else None)
+    return ObjectStore(bare, inner, parallel=parallel, rate=rate * _MB if rate else None, attempts=attempts or ATTEMPTS)
 
 
 def stores_from_settings(settings: Mapping[str, str]) -> tuple[Store, ...]:

@@ -8,7 +8,7 @@ from sispat.kernel.errors import SispatError
 from sispat.kernel.formats import decimal
 from sispat.kernel.i18n import _, gettext_noop
 
-__all__ = ["ContentMissing", "FileRefused", "InspectionBusy", "NoRoom", "Reason"]
+__all__ = ["ContentMissing", "FileRefused", "InspectionBusy", "NoRoom", "Reason", "StoreAway"]
 
 
 class Reason(StrEnum):
@@ -104,6 +104,18 @@ class NoRoom(SispatError):
         )
 
 
+class StoreAway(SispatError):
+    """The store of the documents (SISPAT_DOCUMENTS_STORE) does not answer, or lets nobody in; the log says which."""
+
+    code = "armazem-fora"
+
+    def __init__(self, *, reading: bool = False) -> None:
+        away = _("O armazém dos documentos não respondeu.")
+        nothing = "" if reading else f" {_('Nada foi gravado.')}"
+        again = _("Tente de novo em instantes; se continuar, avise quem cuida do servidor.")
+        super().__init__(f"{away}{nothing} {again}")
+
+
 class InspectionBusy(SispatError):
     """Other files are being looked into, and this one was not within the time it may wait."""
 
@@ -114,7 +126,7 @@ class InspectionBusy(SispatError):
 
 
 class ContentMissing(SispatError):
-    """A document is in the books, and its content is not on this machine's disk."""
+    """A document is in the books, and its content is neither on this machine's disk nor in the store."""
 
     code = "conteudo-ausente"
 
