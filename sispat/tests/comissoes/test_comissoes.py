@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import psycopg
@@ -62,3 +63,25 @@ async def test_a_commission_has_its_members_its_act_and_its_time(cliente, navega
     async with cliente("responsavel@demo.local") as c:
         assert (await c.get(caminho)).status_code == 200, "an act is public"
         assert (await c.post("/api/comissoes", json=NOVA)).status_code in (403, 422)
+
+
+async def test_forms_offer_who_acts_today_and_who_ended_within_a_year_and_a_count_only_the_first(
+    cliente, navegar, cidade
+) -> None:
+    today = dt.date.today()  # noqa: DTZ011 - a day more or less does not matter here
+    ended, long_ago = today - dt.timedelta(days=90), today - dt.timedelta(days=500)
+    tres = matriculas(cidade, 3)
+    async with cliente("gestor@demo.local") as c:
+        for portaria, fim in (("51/X", None), ("52/X", ended), ("53/X", long_ago)):
+            nova = {"portaria": portaria, "finalidade": "geral", "inicio": "2020-01-02", "matriculas": tres}
+            r = await c.post("/api/comissoes", json=nova | ({"fim": str(fim)} if fim else {}))
+            assert r.status_code == 201, r.text
+    async with navegar("gestor") as pessoa:
+        for caminho, oferecidas in (
+            ("/reavaliacoes/nova", ["51/X", "52/X"]), ("/regularizacoes/nova", ["51/X", "52/X"]),
+            ("/inventarios/novo", ["51/X"]),
+        ):  # fmt: skip
+            html = (await pessoa.ver(caminho)).html
+            assert [each for each in ("51/X", "52/X", "53/X") if f"Portaria {each}" in html] == oferecidas, caminho
+            assert html.find("51/X") < html.find("52/X") or "52/X" not in html, "those that act come first"
+            assert ("52/X" in html) == (f"Portaria 52/X, até {ended:%d/%m/%Y}" in html)

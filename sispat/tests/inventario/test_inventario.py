@@ -307,3 +307,36 @@ async def test_a_responsavel_reads_of_a_whole_city_the_items_of_their_setores(cl
         assert {each["estado"] for each in (await c.get("/api/inventarios")).json()["items"]} == {
             EstadoDoInventario.ABERTO
         }
+
+
+async def test_the_first_page_tells_who_counts_of_a_count_and_who_decides_of_its_decisions(
+    cliente, navegar, cidade
+) -> None:
+    local, (numero, *outros) = local_com_bens(cidade)
+    setor = um(cidade, "select s.nome from local l join setor s on s.id = l.setor_id where l.id = %s", local)
+    fora = um(
+        cidade,
+        f"select l.id::text from local l join patrimonio p on p.local_id = l.id where l.setor_id not in {OWN} limit 1",
+    )
+
+    async def esperam(quem: str) -> str:
+        async with navegar(quem) as pessoa:
+            return (await pessoa.ver("/")).texto
+
+    async with cliente("gestor@demo.local", limit_write=None) as c:
+        inventario = await abrir(c, cidade, local_id=local)
+        await comecar(c, cidade, local_id=fora)
+        assert "em contagem" not in await esperam("responsavel"), "opened only, and out of reach"
+        assert (await mudar(c, inventario, "contando")).status_code == 200
+        assert f"1 inventário em contagem Nº {inventario['numero']} Um local: {setor}" in await esperam("responsavel")
+        assert "2 inventários em contagem" in await esperam("gestor")
+        assert "em contagem" not in await esperam("consulta"), "reads, and counts nothing"
+        lidas = [leitura(numero, "nao_encontrado"), *(leitura(n, local_id=local) for n in outros)]
+        r = await c.post(f"/api/inventarios/{inventario['id']}/leituras", json={"leituras": lidas})
+        assert r.status_code == 200, r.text
+        assert (await mudar(c, inventario, "decidindo")).status_code == 200
+        assert (
+            "inventário"
+            not in (await esperam("responsavel")).partition("O que espera por você")[2].partition("Bens por")[0]
+        )
+        assert f"1 inventário a decidir Nº {inventario['numero']} Um local: {setor}" in await esperam("gestor")

@@ -99,7 +99,9 @@ async def test_a_revaluation_restarts_the_depreciation_and_an_impairment_stands_
         )
         history = (await c.get(f"/api/patrimonios/{up['id']}/historico")).json()
         assert history[0]["acao"] == "reavaliar"
-        assert (history[0]["antes"], history[0]["depois"]["valor_liquido"]) == ({"valor_liquido": "5280.00"}, "8000.00")
+        assert history[0]["antes"] == {"valor_liquido": "5280.00"}
+        told = {"valor_liquido": "8000.00", "vida_util_meses": 100, "residual": "600.00"}
+        assert history[0]["depois"] == told, "all that the depreciation goes on from"
 
 
 async def test_a_class_is_revalued_by_a_share_of_what_each_is_worth(cliente, cidade) -> None:

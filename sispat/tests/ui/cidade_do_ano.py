@@ -1,28 +1,38 @@
 """A city hall whose year is played in a real browser: the service with its jobs, a window for each person, a model beside it.
 
-A half-year is a file of steps, each a function of `Ano`; the next one goes on with what this one left.
+A half-year is a file of steps, each a function of `Ano`; the next one goes on with what this one left. What a step asserts is
+clicked and typed; what must only be there before is asked of the API (`Ano.pedir`) or written into the database.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import csv
 import datetime as dt
 import io
 import re
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pypdfium2
 import zxingcpp
 from modelo_do_ano import Modelo
 from processos import SEM_LIMITES, Service, comando
 from servida import CHROMIUM
 
-from esteio.postgres import Dsn
+from esteio.postgres import Database, Dsn
+from sispat.app import SLICES
+from sispat.http.service import DATABASE_ROLE
+from sispat.http.slices import Site
+from sispat.kernel.jobs import queue
+from sispat.kernel.jobs.work import perform
 
 SENHA = "varanda trilho caneca pombo"
 ADMIN = ("marta@cidade.example", "Marta Dias")
@@ -35,13 +45,17 @@ class Ano:
     endereco: str
     navegador: Any
     pasta: Path
+    dsn: Dsn
     hoje: dt.date
     modelo: Modelo = field(default_factory=Modelo)
     paginas: dict[str, Any] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    codigos: dict[int, str] = field(default_factory=dict)
+    """What the label of an asset says, by plate number."""
 
     def dia(self, dia: int, mes: int) -> dt.date:
-        """A day of the last year whose first half is over."""
-        return dt.date(self.hoje.year - (self.hoje.month < 7), mes, dia)
+        """A day of last year, all of whose months may be closed."""
+        return dt.date(self.hoje.year - 1, mes, dia)
 
     def __getitem__(self, quem: str) -> Any:
         """The page of a person who is signed in."""
@@ -53,17 +67,25 @@ class Ano:
         pagina.set_default_timeout(15_000)
         return pagina
 
-    def entrar(self, quem: str, email: str, senha: str) -> Any:
-        """Sign in; whoever has a provisional password gives themselves one."""
+    def entrar(self, quem: str, email: str) -> Any:
+        """The page of somebody who has signed in with their own password."""
         pagina = self.paginas[quem] = self.estranho()
-        pagina.goto("/entrar")
-        preencher(pagina, {"E-mail": email, "Senha": senha})
-        pagina.get_by_role("button", name="Entrar").click()
-        if senha != SENHA:
-            preencher(pagina, {"Senha atual": senha, "Senha nova": SENHA, "Senha nova, de novo": SENHA})
-            pagina.get_by_role("button", name="Trocar a senha").click()
-        pagina.get_by_role("navigation", name="Principal").wait_for()
+        resposta = pagina.request.post("/api/auth/login", data={"email": email, "password": SENHA})
+        assert resposta.ok, resposta.text()
+        self.tokens[quem] = pagina.request.get("/api/auth/me").json()["csrf"]
         return pagina
+
+    def pedir(self, quem: str, caminho: str, dados: dict[str, Any]) -> dict[str, Any]:
+        """POST to the API as a person who is signed in; what it answers."""
+        cabecalhos = {"X-CSRF-Token": self.tokens[quem]}
+        resposta = self.paginas[quem].request.post(caminho, data=dados, headers=cabecalhos)
+        assert resposta.ok, resposta.text()
+        return dict(resposta.json())
+
+    def consultar(self, sql: str, *valores: Any) -> list[tuple[Any, ...]]:
+        """What the database says, or does where it is to be so before somebody looks."""
+        with psycopg.connect(self.dsn.conninfo) as conn:
+            return conn.execute(sql, valores).fetchall()
 
     def arquivo(self, nome: str, conteudo: bytes) -> Path:
         """A file on the disk of whoever sends it."""
@@ -86,19 +108,46 @@ def comecar(dsn: Dsn, chromium: str, pasta: Path) -> Iterator[Ano]:
     assert feito.returncode == 0, feito.stderr
     with (
         Service(
-            "--workers", "1", **ajustes, **SEM_LIMITES, SISPAT_LIMIT_REPORT="não", SISPAT_JOBS="1", SISPAT_CEP_URL="não",
+            "--workers", "1", **ajustes, **SEM_LIMITES, SISPAT_LIMIT_REPORT="não", SISPAT_CEP_URL="não",
             SISPAT_CLICK_SIGNING="sim", SISPAT_CITY_NAME="Prefeitura de Pedra Alta", SISPAT_PUBLIC_CONTACT="(35) 3333-0000",
         ) as servico,
+        tarefas_feitas(dsn),
         sync_playwright() as navegadores,
     ):  # fmt: skip
         servico.pronto(60)
         navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
         try:
-            ano = Ano(servico.endereco(), navegador, pasta, dt.datetime.now(ZoneInfo("America/Sao_Paulo")).date())
-            ano.entrar("marta", email, SENHA)
+            hoje = dt.datetime.now(ZoneInfo("America/Sao_Paulo")).date()
+            ano = Ano(servico.endereco(), navegador, pasta, dsn, hoje)
+            ano.entrar("marta", email)
             yield ano
         finally:
             navegador.close()
+
+
+@contextlib.contextmanager
+def tarefas_feitas(dsn: Dsn) -> Iterator[None]:
+    """Jobs are done in this process, in a thread: to start a Python for each costs more than most of them do."""
+    fim = threading.Event()
+
+    async def trabalhar() -> None:
+        jobs = Site(SLICES).jobs
+        async with Database(dsn, min_size=1, settings={"role": DATABASE_ROLE}, leak_after=None) as db:
+            while not fim.is_set():
+                async with db.connection() as conn:
+                    pedida = await queue.claim(conn, "teste")
+                if pedida is None:
+                    await asyncio.sleep(0.1)  # nothing tells of a new one
+                else:
+                    await perform(db, jobs, pedida.id, pedida.turn)
+
+    with ThreadPoolExecutor(1) as linha:
+        trabalho = linha.submit(asyncio.run, trabalhar())
+        try:
+            yield
+        finally:
+            fim.set()
+            trabalho.result(30)
 
 
 def preencher(pagina: Any, campos: dict[str, Any]) -> None:
@@ -136,7 +185,7 @@ def seguir(pagina: Any, *nomes: str) -> None:
 def abrir_pdf(pagina: Any, papel: str, nome: str) -> bytes:
     """Open a paper by its link or button; what it is, byte by byte. The page stays, or is gone back to."""
     antes = pagina.url
-    with pagina.context.expect_event("response", lambda resposta: "/pdf" in resposta.url) as aberto:
+    with pagina.context.expect_event("response", lambda resposta: re.search(r"[/.]pdf\b", resposta.url)) as aberto:
         pagina.locator("main").get_by_role(papel, name=nome).click()
     conteudo = pagina.context.request.get(aberto.value.url)
     assert conteudo.headers["content-type"] == "application/pdf"
@@ -156,11 +205,11 @@ def exportado(pagina: Any, formato: str) -> list[dict[str, str]]:
     with pagina.expect_download() as baixado:
         pagina.locator("main").get_by_role("link", name=f"Exportar {formato}").click()
     conteudo = Path(baixado.value.path()).read_bytes()
-    titulos, *linhas = _linhas_csv(conteudo) if formato == "CSV" else _linhas_xlsx(conteudo)
+    titulos, *linhas = linhas_csv(conteudo) if formato == "CSV" else _linhas_xlsx(conteudo)
     return [dict(zip(titulos, linha, strict=True)) for linha in linhas]
 
 
-def _linhas_csv(conteudo: bytes) -> list[list[str]]:
+def linhas_csv(conteudo: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(conteudo.decode("utf-8-sig")), delimiter=";"))
 
 

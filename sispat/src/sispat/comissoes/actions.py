@@ -33,6 +33,7 @@ CONSTRAINTS = {
     "comissao_encerrada_apos_inicio": ("encerrada_em", lazy("A data deve ser igual ou posterior à do início.")),
 }
 _OFFERED = 50  # commissions that a form offers
+_REGISTERED_LATE = dt.timedelta(days=366)
 
 
 async def nomear(ctx: Context, new: Comissao, fewest: int) -> str:
@@ -174,8 +175,16 @@ async def acting(
     return Acting(found["portaria"], "\n".join(each["nome"] for each in found["membros"]))
 
 
-async def opcoes(ctx: Context, wanted: FinalidadeDaComissao, today: dt.date) -> dict[str, str]:
-    """The commissions that a form offers: id -> act; the newest of those that may act today."""
+async def opcoes(ctx: Context, wanted: FinalidadeDaComissao, today: dt.date, *, now: bool = False) -> dict[str, str]:
+    """The commissions that a form offers: id -> act. Those that may act today; unless it must be `now`, then those that
+    ended within a year, with their last day: what they decided is often registered later.
+    """
     ctx.access.require(rules.VER)
-    found = await sql.vigentes(ctx.conn, [FinalidadeDaComissao.GERAL, wanted], today, _OFFERED)
-    return {str(id_): _("Portaria %(act)s", act=portaria) for id_, portaria in found}
+    since = today if now else today - _REGISTERED_LATE
+    found = await sql.oferecidas(ctx.conn, [FinalidadeDaComissao.GERAL, wanted], since, today, _OFFERED)
+    return {
+        str(id_): _("Portaria %(act)s", act=act)
+        if last is None or last >= today
+        else _("Portaria %(act)s, até %(date)s", act=act, date=formats.date(last))
+        for id_, act, last in found
+    }

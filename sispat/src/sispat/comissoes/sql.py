@@ -9,7 +9,7 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 
-__all__ = ["MEMBERS", "Member", "agentes", "gravar_membros", "vigentes"]
+__all__ = ["MEMBERS", "Member", "agentes", "gravar_membros", "oferecidas"]
 
 # The members of `m`, in their order, as JSON.
 MEMBERS = """(select coalesce(json_agg(json_build_object('id', a.id, 'nome', a.nome, 'matricula', a.matricula)
@@ -41,10 +41,16 @@ async def gravar_membros(conn: AsyncConnection[Any], id_: UUID, members: Sequenc
     )
 
 
-async def vigentes(
-    conn: AsyncConnection[Any], finalidades: Sequence[str], day: dt.date, limit: int
-) -> list[tuple[UUID, str]]:
-    """The newest commissions that act for these purposes on this day: id and act."""
-    sql = """select id, portaria from comissao where finalidade = any(%s) and encerrada_em is null
-             and inicio <= %s and coalesce(fim, %s) >= %s order by numero desc limit %s"""
-    return await (await conn.execute(sql, [list(finalidades), day, day, day, limit])).fetchall()
+async def oferecidas(
+    conn: AsyncConnection[Any], finalidades: Sequence[str], since: dt.date, until: dt.date, limit: int
+) -> list[tuple[UUID, str, dt.date | None]]:
+    """The commissions for these purposes that acted on a day of these: id, act, last day (None: none is known).
+
+    Those that act on `until` first, the newest of each first.
+    """
+    sql = """with known as (select id, numero, portaria, least(fim, encerrada_em) as last from comissao
+                            where finalidade = any(%(purposes)s) and inicio <= %(until)s)
+             select id, portaria, last from known where last is null or last >= %(since)s
+             order by coalesce(last >= %(until)s, true) desc, numero desc limit %(limit)s"""
+    values = {"purposes": list(finalidades), "since": since, "until": until, "limit": limit}
+    return await (await conn.execute(sql, values)).fetchall()

@@ -70,11 +70,12 @@ async def contas(conn: AsyncConnection[Any], numero: int) -> list[dict[str, Any]
         return await cursor.fetchall()
 
 
-_LINE = """f.competencia, p.numero, p.descricao, d.conta, s.codigo as setor, coalesce(d.entrada, 0) as entrada,
-    coalesce(d.depreciacao, 0) as depreciacao, coalesce(d.ajuste_bruto, 0) as ajuste_bruto,
-    coalesce(d.ajuste_acumulada, 0) as ajuste_acumulada,
-    coalesce(d.evento_bruto, 0) - coalesce(d.evento_acumulada, 0) - coalesce(d.evento_perda, 0) as reavaliacao,
-    coalesce(d.baixa_bruto, 0) - coalesce(d.baixa_acumulada, 0) - coalesce(d.baixa_perda, 0) as baixa,
+# `0.00`, so that spreadsheets and the API have cents in every line.
+_LINE = """f.competencia, p.numero, p.descricao, d.conta, s.codigo as setor, coalesce(d.entrada, 0.00) as entrada,
+    coalesce(d.depreciacao, 0.00) as depreciacao, coalesce(d.ajuste_bruto, 0.00) as ajuste_bruto,
+    coalesce(d.ajuste_acumulada, 0.00) as ajuste_acumulada,
+    coalesce(d.evento_bruto, 0.00) - coalesce(d.evento_acumulada, 0.00) - coalesce(d.evento_perda, 0.00) as reavaliacao,
+    coalesce(d.baixa_bruto, 0.00) - coalesce(d.baixa_acumulada, 0.00) - coalesce(d.baixa_perda, 0.00) as baixa,
     d.bruto, d.acumulada, d.perda, d.bruto - d.acumulada - d.perda as liquido"""
 
 

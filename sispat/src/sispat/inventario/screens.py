@@ -38,7 +38,7 @@ class Abertura(MovementForm):
     back = INVENTARIOS.path
     breadcrumbs = ((INVENTARIOS.path, INVENTARIOS.title),)
     model, action = NovoInventario, rules.ABRIR
-    commission = FinalidadeDaComissao.INVENTARIO
+    commission, acts_now = FinalidadeDaComissao.INVENTARIO, True
 
     async def initial(self, ctx: RequestContext) -> dict[str, str]:
         """Of a setor, as of today."""

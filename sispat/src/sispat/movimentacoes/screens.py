@@ -33,6 +33,8 @@ class MovementForm(Screen):
     action: Action
     commission = FinalidadeDaComissao.BAIXA
     """What the commissions that are offered were named for."""
+    acts_now = False
+    """Whether the commission acts on the day on which the form is sent; else on a day that the form says."""
 
     async def load(self, ctx: RequestContext) -> None:
         """For those who may."""
@@ -52,7 +54,7 @@ class MovementForm(Screen):
                 continue
             field = FormField.of(spec)
             if spec.ui.refers_to == "comissao":
-                field = replace(field, groups=choices(await opcoes(ctx, self.commission, ctx.today)))
+                field = replace(field, groups=choices(await opcoes(ctx, self.commission, ctx.today, now=self.acts_now)))
             elif spec.ui.refers_to:
                 setor = self.setor_of(name, values)
                 field = await pickers.with_choices(

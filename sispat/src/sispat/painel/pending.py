@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from textwrap import shorten
 from typing import Any, NamedTuple
 
+from sispat.inventario import rules as counting
+from sispat.inventario.kinds import INVENTARIOS
 from sispat.kernel import formats
 from sispat.kernel.context import Context
 from sispat.kernel.i18n import _, ngettext
-from sispat.movimentacoes.actions.pending import CEILING, Waiting, waiting
+from sispat.movimentacoes.actions.pending import CEILING, MOVEMENTS, Sought, Waiting, waiting
 from sispat.patrimonios import actions as patrimonios
 from sispat.termos import actions as termos
 
@@ -22,6 +24,10 @@ __all__ = ["WARRANTY_ENDS_SOON", "Group", "Line", "pending"]
 
 WARRANTY_ENDS_SOON = dt.timedelta(days=30)
 _LONGEST = 60  # letters of a motive
+_COUNTS = (
+    Sought(counting.CONTAR, INVENTARIOS, counting.EstadoDoInventario.CONTANDO),
+    Sought(counting.DECIDIR, INVENTARIOS, counting.EstadoDoInventario.DECIDINDO),
+)
 
 
 class Line(NamedTuple):
@@ -54,10 +60,11 @@ class Group(NamedTuple):
 
 async def pending(ctx: Context, today: dt.date, *, click_signing: bool, shown: int = 5) -> list[Group]:
     """All groups of which something waits, at most `shown` lines of each."""
-    moves = await waiting(ctx, today, shown)
+    moves = await waiting(ctx, today, MOVEMENTS, shown)
+    counts = await waiting(ctx, today, _COUNTS, shown)
     to_sign = await termos.esperando(ctx, CEILING) if click_signing else []
     ending = await patrimonios.garantias(ctx, today, today + WARRANTY_ENDS_SOON, CEILING)
-    return [*_of_moves(moves), *_of_termos(to_sign, shown), *_of_warranties(ending, shown)]
+    return [*_of_moves(moves), *_of_counts(counts), *_of_termos(to_sign, shown), *_of_warranties(ending, shown)]
 
 
 def _counted(number: int) -> str:
@@ -75,6 +82,27 @@ def _of_moves(moves: Iterable[Waiting]) -> Iterator[Group]:
                 for row in each.newest
             ],
             to_decide=each.estado == "pendente",
+        )
+
+
+def _of_counts(counts: Iterable[Waiting]) -> Iterator[Group]:
+    """Counts in which something is to be read, or to be decided: all of the city, a setor, or something in one."""
+    for each in counts:
+        under_way, shown = each.estado == counting.EstadoDoInventario.CONTANDO, _counted(each.number)
+        lines = []
+        for row in each.newest:
+            scope = counting.EscopoDoInventario(row["escopo"]).label
+            told = f"{scope}: {row['setor']['nome']}" if row["setor"] else scope
+            path = f"{INVENTARIOS.path}/{row['id']}{'/contar' if under_way else ''}"
+            lines.append(Line(row["id"], path, _("Nº %(number)s", number=row["numero"]), told, told))
+        yield Group(
+            ngettext("%(num)s inventário em contagem", "%(num)s inventários em contagem", each.number, num=shown)
+            if under_way
+            else ngettext("%(num)s inventário a decidir", "%(num)s inventários a decidir", each.number, num=shown),
+            f"{INVENTARIOS.path}?estado={each.estado}",
+            lines,
+            to_decide=not under_way,
+            lasting=under_way,
         )
 
 

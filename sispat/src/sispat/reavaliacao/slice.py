@@ -12,7 +12,7 @@ from sispat.kernel.files import Attachable
 from sispat.kernel.i18n import lazy
 from sispat.kernel.records import numbers_of, obter
 from sispat.reavaliacao import actions, rules
-from sispat.reavaliacao.fields import REAVALIACAO, EstornoDeReavaliacao, NovaReavaliacao
+from sispat.reavaliacao.fields import ITEM, REAVALIACAO, EstornoDeReavaliacao, NovaReavaliacao
 from sispat.reavaliacao.kinds import REAVALIACOES
 from sispat.reavaliacao.routes import route
 from sispat.ui.records import exports_of
@@ -35,7 +35,7 @@ SLICE = Slice(
     actions=rules.ACTIONS,
     constraints=actions.CONSTRAINTS,
     entities=[REAVALIACAO],
-    labels=labels_of(NovaReavaliacao, EstornoDeReavaliacao),
+    labels={**labels_of(NovaReavaliacao, EstornoDeReavaliacao), "residual": ITEM.fields["residual"].ui.label},
     verbs={
         "registrar_laudo": lazy("Registrou o laudo"),
         "estornar_laudo": lazy("Estornou o laudo"),

@@ -62,7 +62,8 @@ async def inserir_itens(
         insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)
         select %s, %s, %s, 'patrimonio', patrimonio_id, 'reavaliar',
                jsonb_build_object('valor_liquido', (bruto_antes - acumulada_antes - perda_antes)::text),
-               jsonb_build_object('valor_liquido', (bruto - acumulada - perda)::text, 'vida_util_meses', vida_util_meses)
+               jsonb_build_object('valor_liquido', (bruto - acumulada - perda)::text, 'vida_util_meses', vida_util_meses,
+                                  'residual', residual::text)
         from made""",
         [report, kind, day, *map(list, columns), *author],
     )

@@ -1,19 +1,27 @@
-"""The first half of a year, played by five people in a real browser: at its end every figure is what their doings add up to.
+"""A year of a city hall, played by five people in a real browser: in its middle and at its end every figure is what their
+doings add up to.
 
-The steps are in primeiro_semestre.py, and what must come of them is counted apart from the service, in modelo_do_ano.py. A
-second half would be another file of steps, played in the same city after these.
+The steps are in primeiro_semestre.py and segundo_semestre.py. What must come of them is counted apart from the service: what
+there is, where and in which state in modelo_do_ano.py, beside the browser; what it is worth, month by month and account by
+account, in contas_da_auditoria.py, from the audit alone. The second half is played in the city of the first: the tests of the
+first half stand first in this file, and look at it before the second is played.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
+import primeiro_semestre
 import pytest
-from cidade_do_ano import Ano, comecar, exportado
+import segundo_semestre
+from cidade_do_ano import Ano, comecar, exportado, linhas_csv
+from contas_da_auditoria import Livro, Saldo
 from modelo_do_ano import Bem, celula, contagens, reais, soma
-from primeiro_semestre import CONTAS, PASSOS
+from primeiro_semestre import CLASSES, CONTAS
 
 pytestmark = [
     pytest.mark.browser,
@@ -35,11 +43,25 @@ def ano(postgres_server, modelo, chromium, tmp_path_factory) -> Iterator[Ano]:
     dsn = postgres_server.create_database("meio_ano", template=modelo)
     try:
         with comecar(dsn, chromium, tmp_path_factory.mktemp("meio-ano")) as ano:
-            for passo in PASSOS:
+            for passo in primeiro_semestre.PASSOS:
                 passo(ano)
             yield ano
     finally:
         postgres_server.drop_database("meio_ano")
+
+
+@pytest.fixture(scope="module")
+def encerrado(ano: Ano) -> Ano:
+    """The same city after the year."""
+    for passo in segundo_semestre.PASSOS:
+        passo(ano)
+    return ano
+
+
+@pytest.fixture(scope="module")
+def livro(encerrado: Ano) -> Livro:
+    """Its books, computed from the audit."""
+    return Livro(encerrado.dsn)
 
 
 def alcance(quem: str) -> set[str] | None:
@@ -128,7 +150,8 @@ def test_termos_say_what_changed_hands_and_who_still_has_to_sign(ano: Ano) -> No
         assert f"R$ {reais(termo.valor)}" in ana.locator("main").inner_text()
 
 
-def test_the_audit_has_a_record_of_each_thing_that_was_done_and_of_nothing_else(ano: Ano) -> None:
+def auditado(ano: Ano) -> Counter[tuple[str, str]]:
+    """How often each thing was done, as the API tells it an auditor."""
     rui, eventos, antes = ano["rui"], list[dict[str, Any]](), ""
     while lote := rui.request.get(f"/api/auditoria{antes}").json():
         eventos += lote
@@ -136,7 +159,12 @@ def test_the_audit_has_a_record_of_each_thing_that_was_done_and_of_nothing_else(
     feito = Counter((each["acao"], each["entidade"]) for each in eventos if each["entidade"] not in NAO_SAO_DO_ANO)
     etiquetas = [each for each in eventos if each["acao"] == "imprimir_etiquetas"]
     feito["imprimir_etiquetas", "usuario"] = len(etiquetas)
-    assert feito == ano.modelo.auditoria
+    return feito
+
+
+def test_the_audit_has_a_record_of_each_thing_that_was_done_and_of_nothing_else(ano: Ano) -> None:
+    rui = ano["rui"]
+    assert auditado(ano) == ano.modelo.auditoria
     rui.goto("/auditoria?acao=recusar_transferencia")
     assert rui.locator("tbody tr").count() == ano.modelo.auditoria["recusar_transferencia", "patrimonio"] + 1
 
@@ -149,3 +177,94 @@ def test_each_card_tells_the_whole_story_of_its_asset(ano: Ano) -> None:
     assert historia == ["Deu baixa", "Registrou que falta", "Trocou a carga", "Importou"]
     rui.get_by_role("link", name="Ver a baixa").click()
     assert "000016 Computador de mesa" in rui.locator("tbody").inner_text()
+
+
+def test_at_the_end_of_the_year_the_audit_and_the_lists_have_what_was_done_since(encerrado: Ano) -> None:
+    assert auditado(encerrado) == encerrado.modelo.auditoria
+    test_the_first_page_counts_what_the_half_year_left_and_what_waits_for_each(encerrado, "ana")
+    test_what_the_list_of_assets_exports_is_what_people_made_of_them(encerrado, "ana", "CSV")
+    test_what_each_list_of_movements_exports_is_what_was_done(encerrado, "localizacoes")
+
+
+def test_the_twelve_months_are_closed_as_the_audit_alone_says(encerrado: Ano, livro: Livro) -> None:
+    ana = encerrado["ana"]
+    ana.goto("/fechamentos")
+    linhas = exportado(ana, "CSV")
+    assert [linha["competencia"] for linha in linhas] == [str(encerrado.dia(1, mes)) for mes in range(12, 0, -1)]
+    for linha in linhas:
+        total = livro.total(dia_de(linha["competencia"]))
+        esperado = {
+            "bens": str(total.bens), "ajuste": "0,00", "depreciacao": celula(total.movido("depreciacao").acumulada),
+            **saldos(total.saldo),
+        }  # fmt: skip
+        assert {nome: linha[nome] for nome in esperado} == esperado, linha["competencia"]
+
+
+def test_each_asset_is_worth_in_each_month_what_the_audit_alone_says(encerrado: Ano, livro: Livro) -> None:
+    ana = encerrado["ana"]
+    fechados = ana.request.get("/api/fechamentos").json()["items"]
+    assert len(fechados) == 12
+    for fechado in fechados:
+        resposta = ana.request.get(f"/api/fechamentos/{fechado['id']}/bens.csv")
+        titulos, *linhas = linhas_csv(resposta.body())
+        bens = livro.linhas(dia_de(fechado["competencia"]))
+        assert [dict(zip(titulos, linha, strict=True)) for linha in linhas] == [
+            {
+                "competencia": fechado["competencia"], "numero": f"{bem.numero:06}",
+                "descricao": encerrado.modelo.bens[bem.numero].descricao, "conta": bem.conta, "setor": bem.setor,
+                "entrada": celula(bem.movido("incorporacao").bruto),
+                "depreciacao": celula(bem.movido("depreciacao").acumulada), "ajuste_bruto": "0,00",
+                "ajuste_acumulada": "0,00", "reavaliacao": celula(bem.movido("reavaliacao").liquido),
+                "baixa": celula(bem.movido("baixa").liquido), **saldos(bem.saldo),
+            }
+            for bem in bens.values()
+        ]  # fmt: skip
+
+
+def test_the_card_of_december_says_of_each_account_what_the_audit_alone_says(encerrado: Ano, livro: Livro) -> None:
+    ana = encerrado["ana"]
+    ana.goto("/fechamentos")
+    ana.locator("tbody .plaqueta").first.click()
+    linhas = [
+        linha.locator("th, td").all_inner_texts()
+        for linha in ana.locator("table[aria-labelledby=s-contas] tbody tr").all()
+    ]
+    nomes = {conta: nome for nome, (conta, _) in CLASSES.items()}
+    assert [tuple(linha) for linha in linhas] == [
+        (
+            f"{nomes[conta]}{conta}", str(soma.bens), reais(soma.movido("incorporacao").bruto),
+            reais(-soma.movido("baixa").bruto), reais(soma.movido("depreciacao").acumulada), "0,00",
+            *map(reais, (*soma.saldo, soma.saldo.liquido)),
+        )
+        for conta, soma in livro.somas(encerrado.dia(31, 12)).items()
+    ]  # fmt: skip
+
+
+def test_what_happened_in_the_year_is_in_its_months(encerrado: Ano, livro: Livro) -> None:
+    """The second computation itself, looked at: so that both are not wrong in the same way."""
+    meses = {mes: livro.total(encerrado.dia(1, mes)).movimentos for mes in range(1, 13)}
+
+    def em(especie: str) -> dict[int, Decimal]:
+        return {mes: movimentos[especie].liquido for mes, movimentos in meses.items() if especie in movimentos}
+
+    comprado = Decimal("187779.30")
+    assert comprado == soma(primeiro_semestre.comprados(encerrado))
+    assert em("incorporacao") == {1: comprado, 12: Decimal("250.00")}, "what was bought, and the fan"
+    # The stolen computer, bought in January for 3,450.00: 10 % residual, 60 months, 51.75 a month, and June does not count.
+    # The printer came back.
+    assert em("baixa") == {6: 5 * Decimal("51.75") - Decimal("3450.00")}
+    assert list(em("reavaliacao")) == [9]
+    computador = livro.linhas(encerrado.dia(1, 9))[13]
+    # After eight months 3,036.00, of which 112.5 % are 3,415.50; less the residual, over the 52 months that remain.
+    assert (computador.saldo.bruto, computador.saldo.acumulada) == (Decimal("3415.50"), Decimal("59.05"))
+
+
+def dia_de(competencia: str) -> dt.date:
+    return dt.date.fromisoformat(competencia)
+
+
+def saldos(saldo: Saldo) -> dict[str, str]:
+    return {
+        "bruto": celula(saldo.bruto), "acumulada": celula(saldo.acumulada), "perda": celula(saldo.perda),
+        "liquido": celula(saldo.liquido),
+    }  # fmt: skip
