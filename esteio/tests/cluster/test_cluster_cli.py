@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
-from esteio.cluster import read_plan
+import pytest
+
+from esteio.cli import StatusWords
+from esteio.cli._three import status_lines
+from esteio.cluster import Node, read_plan
+from esteio.cluster.operate import ClusterStatus, Member
 
 TRIO = "a=10.0.0.1,b=10.0.0.2,c=10.0.0.3"
 
@@ -46,10 +52,47 @@ def test_explain_tells_the_formula_and_refuses_times_that_cannot_be(tmp_path: Pa
     assert "ttl" in refused.stderr
 
 
-def test_status_of_a_cluster_that_does_not_answer_says_so_and_ends_with_one(tmp_path: Path) -> None:
+def test_status_of_a_cluster_that_does_not_answer_says_so_and_ends_with_two(tmp_path: Path) -> None:
     nodes = "a=127.0.0.2,b=127.0.0.3,c=127.0.0.4"  # nobody listens there
     esteio("init", "--nodes", nodes, cwd=tmp_path)
     done = esteio("status", "--config", "cluster/cluster.toml", cwd=tmp_path)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "Nobody takes writes" in done.stdout
     assert "nobody can be promoted" in done.stdout
+    told = esteio("status", "--config", "cluster/cluster.toml", "--json", cwd=tmp_path)
+    said = json.loads(told.stdout)
+    assert (told.returncode, said["ok"], said["exit_code"], said["leader"]) == (2, False, 2, None)
+    assert [each["name"] for each in said["members"]] == ["a", "b", "c"]
+
+
+def _stands(*members: tuple[str | None, str | None, bool]) -> ClusterStatus:
+    """Of data nodes a, b, ... with role, state and vote."""
+    found = (
+        Member(Node("abc"[number], f"10.0.0.{number}"), role, state, votes=votes)
+        for number, (role, state, votes) in enumerate(members)
+    )
+    return ClusterStatus(tuple(found))
+
+
+LEADS, CONFIRMS, GONE = ("leader", "running", True), ("quorum_standby", "streaming", True), (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ((LEADS, CONFIRMS, CONFIRMS), 0),
+        ((LEADS, CONFIRMS, GONE), 1),
+        ((LEADS, CONFIRMS, ("replica", "streaming", False)), 1),
+        ((LEADS, ("replica", "starting", True), ("replica", "starting", True)), 1),
+        ((LEADS, GONE, GONE), 2),
+        ((("leader", "stopped", True), CONFIRMS, CONFIRMS), 2),
+        ((GONE, GONE, GONE), 2),
+    ],
+)
+def test_the_exit_code_says_whether_it_works_and_whether_anything_is_missing(
+    members: tuple[tuple[str | None, str | None, bool], ...], code: int
+) -> None:
+    found = _stands(*members)
+    assert (found.exit_code, found.plain()["exit_code"]) == (code, code)
+    lines = status_lines(found, StatusWords())
+    assert (len(lines) > 4) == (code > 0), "what is missing is said in a line of its own"

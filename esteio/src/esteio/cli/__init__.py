@@ -21,6 +21,7 @@ from esteio.cli._notify import Notices
 from esteio.cli._operate import Operation, operating
 from esteio.cli._own import Own
 from esteio.cli._schedule import run_command, scheduled
+from esteio.cli._three import StatusWords, show_status
 from esteio.cli._words import ENGLISH, Words
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Opened",
     "Operation",
     "Own",
+    "StatusWords",
     "Words",
     "backup_commands",
     "main",
@@ -37,4 +39,5 @@ __all__ = [
     "operating",
     "run_command",
     "scheduled",
+    "show_status",
 ]

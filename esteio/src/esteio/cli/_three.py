@@ -1,13 +1,14 @@
 """`esteio cluster init|explain|status|switchover|reinit`: three machines.
 
 Promises: `init` writes files and nothing else; secrets are made once, stand in files of their own account (0600), and are
-never shown. `status` exits with 1 unless the loss of any node would cost nothing. What changes a running cluster asks first.
+never shown. `status` exits with 0 when the loss of any node would cost nothing. What changes a running cluster asks first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ import typer
 if TYPE_CHECKING:
     from esteio.cluster.operate import ClusterStatus
 
-__all__ = ["app"]
+__all__ = ["StatusWords", "app", "show_status"]
 
 _PLAN = "cluster.toml"
 _File = Annotated[
@@ -106,35 +107,65 @@ def explain_timings(
 
 
 @app.command("status")
-def status(config: _File = _ON_A_NODE) -> None:
-    """Roles, lag and votes, as the nodes say; exit code 1 unless the loss of any node would cost nothing."""
+def status(
+    config: _File = _ON_A_NODE,
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+) -> None:
+    """Roles, lag, votes, as nodes say; 0: losing any node costs nothing, 1: it could, 2: nobody takes writes, or could."""
+    show_status(config, as_json=as_json, words=StatusWords())
+
+
+@dataclass(frozen=True, slots=True)
+class StatusWords:
+    """What `status` says, for other programs to say in their language."""
+
+    columns: tuple[str, str, str, str, str, str, str] = (
+        "node", "address", "role", "state", "timeline", "lag", "votes",
+    )  # fmt: skip
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """For what Patroni calls them."""
+    states: Mapping[str, str] = field(default_factory=dict)
+    witness: str = "witness"
+    silent: str = "no answer"
+    yes: str = "yes"
+    no: str = "no"
+    nobody: str = "Nobody takes writes."
+    alone: str = "No standby confirms what is written: losing the leader now would lose it."
+    no_quorum: str = "Less than half of the nodes vote: nobody can be promoted."
+    missing: str = "Something is missing: losing one more node could cost a wait or the service."
+
+
+def show_status(config: Path, *, as_json: bool, words: StatusWords) -> None:
+    """Print how the cluster of the plan `config` stands; typer.Exit with its exit code where that is not 0."""
     from esteio.cluster import read_plan
     from esteio.cluster.operate import status as look
 
     found = look(read_plan(config))
-    for line in status_lines(found):
-        typer.echo(line)
-    if not found.whole:
-        raise typer.Exit(1)
+    typer.echo(json.dumps(found.plain(), indent=2) if as_json else "\n".join(status_lines(found, words)))
+    if found.exit_code:
+        raise typer.Exit(found.exit_code)
 
 
-def status_lines(found: ClusterStatus) -> list[str]:
+def status_lines(found: ClusterStatus, words: StatusWords) -> list[str]:
     """A table, and what is missing."""
-    lines = [f"{'node':<12}{'address':<17}{'role':<16}{'state':<14}{'timeline':>8}{'lag':>12}  votes"]
+    node, address, role, state, timeline, lag, votes = words.columns
+    lines = [f"{node:<12}{address:<17}{role:<18}{state:<16}{timeline:>9}{lag:>12}  {votes}"]
     for each in found.members:
-        role = "witness" if each.node.witness else each.role or "?"
-        state = "" if each.node.witness else each.state or "no answer"
-        lag = "" if each.lag is None else f"{each.lag} B"
+        said = words.witness if each.node.witness else words.roles.get(each.role or "", each.role or "?")
+        how = "" if each.node.witness else words.states.get(each.state or "", each.state or words.silent)
+        behind = "" if each.lag is None else f"{each.lag} B"
         lines.append(
-            f"{each.node.name:<12}{each.node.address:<17}{role:<16}{state:<14}{each.timeline or '':>8}{lag:>12}  "
-            f"{'yes' if each.votes else 'no'}"
+            f"{each.node.name:<12}{each.node.address:<17}{said:<18}{how:<16}{each.timeline or '':>9}{behind:>12}  "
+            f"{words.yes if each.votes else words.no}"
         )
     if found.leader is None:
-        lines.append("Nobody takes writes.")
+        lines.append(words.nobody)
     elif not found.safe:
-        lines.append("No standby confirms what is written: losing the leader now would lose it.")
+        lines.append(words.alone)
     if not found.quorum:
-        lines.append("Less than half of the nodes vote: nobody can be promoted.")
+        lines.append(words.no_quorum)
+    if found.exit_code == 1 and found.safe:
+        lines.append(words.missing)
     return lines
 
 

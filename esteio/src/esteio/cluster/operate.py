@@ -79,6 +79,27 @@ class ClusterStatus:
         running = all(each.state in _STREAMING for each in data)
         return self.leader is not None and self.safe and running and all(each.votes for each in self.members)
 
+    @property
+    def exit_code(self) -> int:
+        """0: whole; 1: it works, and the loss of one more node could cost something; 2: nobody takes writes, or could next."""
+        return 0 if self.whole else 1 if self.leader is not None and self.quorum else 2
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON has it."""
+        leader = self.leader
+        return {
+            "ok": self.whole,
+            "exit_code": self.exit_code,
+            "leader": leader.node.name if leader else None,
+            "quorum": self.quorum,
+            "safe": self.safe,
+            "members": [
+                {"name": each.node.name, "address": each.node.address, "witness": each.node.witness, "role": each.role,
+                 "state": each.state, "timeline": each.timeline, "lag": each.lag, "votes": each.votes}
+                for each in self.members
+            ],
+        }  # fmt: skip
+
 
 def status(plan: Plan) -> ClusterStatus:
     """Ask every node, side by side."""

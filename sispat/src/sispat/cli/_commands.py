@@ -12,6 +12,7 @@ from sispat.cli import (
     _api_keys,
     _audit,
     _backup_commands,
+    _cluster,
     _database_report,
     _doctor,
     _documents,
@@ -87,6 +88,7 @@ _app.add_typer(_maintenance.app, name="manutencao")
 _app.add_typer(_metrics.app, name="metrics")
 _app.add_typer(_alerts.app, name="alerta")
 _app.add_typer(_jobs.app, name="tarefas")
+_app.add_typer(_cluster.app, name="cluster")
 _app.add_typer(_audit.app, name="auditoria")
 _app.add_typer(_documents.app, name="documentos")
 
