@@ -76,6 +76,8 @@ def test_patroni_is_told_the_timings_and_that_a_commit_is_on_two_machines() -> N
     assert (shared["ttl"], shared["loop_wait"], shared["retry_timeout"]) == (20, 1, 5)
     assert shared["synchronous_mode"] == "quorum"
     assert shared["failsafe_mode"] is True
+    assert shared["primary_start_timeout"] == 0, "another one leads before the dead one has recovered"
+    assert told["postgresql"]["before_stop"].endswith("-D /var/lib/esteio-cluster/postgres -m fast -s -w -t 2")
     assert told["name"] == "b"
 
 

@@ -68,6 +68,14 @@ def test_a_dead_server_is_left_alone_for_a_while_and_the_others_go_on() -> None:
     assert (report.failures, report.down_for, report.error) == (1, 5.0, "no route")
 
 
+def test_a_standby_is_asked_as_soon_again_after_an_hour_as_after_a_second_and_no_more_often_than_it_can_bear() -> None:
+    fleet = make_fleet()
+    for now in (0.0, 1.0, 3600.0, 3601.0):
+        fleet.connected(fleet.hosts[1], Role.STANDBY, Target.READ_WRITE, now)
+        assert names(fleet, Target.READ_WRITE, now + 0.2) == "ac"
+        assert "b" in names(fleet, Target.READ_WRITE, now + 0.5), "it may have been promoted"
+
+
 def test_when_no_server_may_be_asked_the_wait_is_that_of_the_first() -> None:
     fleet = make_fleet(2)
     fleet.failed(fleet.hosts[0], "no route", 0.0)

@@ -8,6 +8,9 @@ from esteio.cluster._plan import Node, Plan
 
 __all__ = ["bootstrap_sql", "etcd", "patroni"]
 
+_STOP = 2
+"""Seconds for a stop in order before Patroni stops the server as it wants; less than `Timings` leaves of a lease."""
+
 
 def etcd(plan: Plan, node: Node) -> dict[str, Any]:
     """Etcd's own file; it has no password, so its ports are for the nodes alone (firewall.nft)."""
@@ -58,6 +61,10 @@ def patroni(plan: Plan, node: Node) -> dict[str, Any]:
             "bin_dir": plan.programs.postgres,
             "data_dir": f"{home}/postgres",
             "pgpass": f"{home}/pgpass",
+            # Patroni looks once a second whether a server it stops has ended, and waits a second more for standbys, which have
+            # all by then: a server that ends waits for them itself. Who has ended before Patroni looks is not waited for. It
+            # is also run before a stop that must not wait, such as without the lease: hence the limit.
+            "before_stop": f"{plan.programs.postgres}/pg_ctl stop -D {home}/postgres -m fast -s -w -t {_STOP}",
             "parameters": {"unix_socket_directories": home},
             "basebackup": [{"checkpoint": "fast"}],  # else a new standby waits for the next checkpoint: minutes
             "pg_hba": _hba(plan),
@@ -84,6 +91,9 @@ def _shared(plan: Plan) -> dict[str, Any]:
         # Without etcd the primary goes on as long as it reaches all members: an outage of etcd is none of the database.
         "failsafe_mode": True,
         "maximum_lag_on_failover": 1 << 20,
+        # A server that died is not started again where it is, but another one leads: it has all that was acknowledged, and
+        # needs no recovery, however much log there is since the last checkpoint.
+        "primary_start_timeout": 0,
         "postgresql": {
             "use_pg_rewind": True,  # an old primary comes back as a standby by itself
             "use_slots": True,

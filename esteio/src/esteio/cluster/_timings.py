@@ -16,9 +16,7 @@ _ASKING = 2.0
 _PROMOTION = 1.0
 """Seconds that `pg_promote` takes on a standby that has replayed what it received."""
 _POOL = 1.0
-"""Seconds until the pool has found the new primary: it looks at each server every 0.25 to 0.75 s."""
-_START = 1.0
-"""Seconds that a server of a city's size needs for the log since its last checkpoint."""
+"""Seconds until the pool has found the new primary: it asks each standby every 0.25 to 0.5 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +65,9 @@ class Timings:
         return self.ttl - self.loop_wait + _PROMOTION
 
     @property
-    def restart(self) -> float:
-        """Seconds without writes when the server alone died: its Patroni starts it again where it is."""
-        return self.loop_wait + _START + _POOL
+    def server_away(self) -> float:
+        """Seconds without writes when the server alone died: its Patroni sees it and lets another one lead."""
+        return self.loop_wait + _PROMOTION + _POOL
 
     @property
     def reads_away(self) -> float:
@@ -110,9 +108,10 @@ def _lines(t: Timings) -> Iterator[str]:
     yield "  lost                      nothing acknowledged: each COMMIT is on a second node's disk before it is"
     yield "                            a COMMIT under way may be unknown: its caller is told so, never that it is done"
     yield "The primary's server died, its machine lives:"
-    yield f"  writes wait for at most   {t.restart:g} s = loop_wait {t.loop_wait} + {_START:g} recovery + {_POOL:g}"
+    yield f"  writes wait for at most   {t.server_away:g} s = loop_wait {t.loop_wait} + {_PROMOTION:g} promotion + {_POOL:g}"
+    yield "                            another one leads; with no standby left it recovers where it is: seconds more"
     yield "Switchover:"
-    yield "  writes wait for           the shutdown of the old primary and the promotion: 1 to 3 s; nothing fails"
+    yield "  writes wait for           the shutdown of the old primary and the promotion: 1 to 2 s; nothing fails"
     yield "A standby is gone:"
     yield "  nothing waits             any one of the other standbys confirms a COMMIT (quorum)"
     yield f"  with two data nodes       writes wait up to {alone} s (wal_sender_timeout + loop_wait)"

@@ -23,6 +23,7 @@ __all__ = ["ClusterRefused", "ClusterStatus", "Member", "reinitialize", "status"
 _LOOK = 2.0
 _ORDER = 90.0
 """Seconds: a switchover waits for the old primary's shutdown."""
+_CONFIRMS = ("sync_standby", "quorum_standby")
 _STREAMING = ("running", "streaming", "in archive recovery")
 
 
@@ -68,16 +69,15 @@ class ClusterStatus:
     @property
     def safe(self) -> bool:
         """Whether each COMMIT is on a second node before it is acknowledged."""
-        return any(
-            each.role in ("sync_standby", "quorum_standby") and each.state in _STREAMING for each in self.members
-        )
+        return any(each.role in _CONFIRMS and each.state in _STREAMING for each in self.members)
 
     @property
     def whole(self) -> bool:
         """Whether nothing is missing: the loss of any one node costs nothing that was acknowledged."""
-        data = [each for each in self.members if not each.node.witness]
-        running = all(each.state in _STREAMING for each in data)
-        return self.leader is not None and self.safe and running and all(each.votes for each in self.members)
+        # A standby that streams and is not asked to confirm yet cannot stand in for the one that is.
+        standbys = [each for each in self.members if not each.node.witness and each is not self.leader]
+        confirm = all(each.role in _CONFIRMS and each.state in _STREAMING for each in standbys)
+        return self.leader is not None and confirm and all(each.votes for each in self.members)
 
     @property
     def exit_code(self) -> int:

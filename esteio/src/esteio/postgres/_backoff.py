@@ -11,7 +11,7 @@ from random import random
 
 from esteio.policy._backoff import Exponential
 
-__all__ = ["conflict_delay", "recheck_delay", "reconnect_delay"]
+__all__ = ["conflict_delay", "recheck_delay", "reconnect_delay", "role_delay"]
 
 _RECONNECT = (  # by the age of the outage, in seconds
     (5.0, Exponential(0.02, cap=0.08)),
@@ -20,6 +20,7 @@ _RECONNECT = (  # by the age of the outage, in seconds
 )
 _RECHECK = Exponential(2.0, cap=10.0)
 _CONFLICT = Exponential(0.004, cap=0.25)
+_ROLE = Exponential(0.5, cap=0.5)
 
 
 def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float] = random) -> float:
@@ -34,6 +35,15 @@ def reconnect_delay(failures: int, outage: float, *, random: Callable[[], float]
 def recheck_delay(failures: int, *, random: Callable[[], float] = random) -> float:
     """Seconds until a server that refused our login is asked again, in case its configuration has changed: 1 to 10."""
     return _jittered(_RECHECK, failures, random)
+
+
+def role_delay(*, random: Callable[[], float] = random) -> float:
+    """Seconds until a server that answered, but has another role than the wanted one, is asked again: 0.25 to 0.5.
+
+    It may be promoted at any moment, however long it was a standby before. To ask it as often as a dead server is asked
+    would delay that: each answer costs it a process and both a login, of every pool of every process at the same time.
+    """
+    return _jittered(_ROLE, 1, random)
 
 
 def conflict_delay(failures: int, *, random: Callable[[], float] = random) -> float:

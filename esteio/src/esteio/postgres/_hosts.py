@@ -1,8 +1,8 @@
 """The servers of one database: who may be asked, in which order, and what each is known to be.
 
-Promises: a dead server is asked with growing, jittered pauses while the others go on; who last had the wanted
-role is asked first; a server that fell behind a promotion is not taken for the primary. Pure: time and
-randomness come in, nothing is connected here, and asyncio and threads use it alike.
+Promises: a dead server is asked with growing, jittered pauses while the others go on, one of another role at steady
+ones; who last had the wanted role is asked first; a server that fell behind a promotion is not taken for the primary.
+Pure: time and randomness come in, nothing is connected here, and asyncio and threads use it alike.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import inf
 from threading import RLock
 from typing import Concatenate, ParamSpec, TypeVar
 
-from esteio.postgres._backoff import recheck_delay, reconnect_delay
+from esteio.postgres._backoff import recheck_delay, reconnect_delay, role_delay
 from esteio.postgres._errors import DatabaseUnavailable
 
 __all__ = ["Fleet", "Host", "HostReport", "Role", "Target", "role_of"]
@@ -154,6 +154,7 @@ class Fleet:
         host.role = role
         if not target.accepts(role):
             self.failed(host, f"is a {role}, wanted: {target}", now)
+            host.retry_at = now + role_delay(random=self._random)
             return False
         host.failures, host.down_since, host.retry_at = 0, None, -inf
         host.error = host.refusal = None

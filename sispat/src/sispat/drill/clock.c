@@ -1,10 +1,11 @@
-/* Preloaded into every process of the drilled service: its wall clock is off by the seconds in /etc/drill-clock, a 64-bit
- * number that all of them map, so that they leap together. Monotonic clocks and the times of files stay true. libfaketime
+/* Preloaded into every process of the drilled service: its wall clock is off by the seconds in /etc/drill-clock, or in the
+ * file that DRILL_CLOCK names, a 64-bit number that all of them map, so that they leap together. Monotonic clocks and the times of files stay true. libfaketime
  * was tried: with true monotonic clocks its clock_nanosleep refuses what Python asks for (EINVAL, 0.9.10). */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
@@ -13,7 +14,8 @@
 static const volatile int64_t *offset;
 
 __attribute__((constructor)) static void open_offset(void) {
-    int file = open("/etc/drill-clock", O_RDONLY | O_CLOEXEC);
+    const char *name = getenv("DRILL_CLOCK");
+    int file = open(name ? name : "/etc/drill-clock", O_RDONLY | O_CLOEXEC);
     if (file < 0)
         return;
     void *seen = mmap(0, sizeof *offset, PROT_READ, MAP_SHARED, file, 0);

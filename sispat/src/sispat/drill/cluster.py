@@ -12,11 +12,13 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from esteio.drill import Route
 from esteio.postgres import Dsn
 from esteio.testing.cluster import ClusterTrio, Machine, missing
+from sispat.drill.clock import RIGHT, compile_clock, leap
 from sispat.drill.load import City
 from sispat.drill.service import ServiceNotReady
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["ClusterCity", "ClusterService", "why_not"]
 
 _MANY = "1000000/1min"
+_CLOCK = "clock"
+"""In a machine's directory: by how many seconds it is off."""
 _WRITE_DEADLINE = 40.0
 """Seconds. A write waits for the failover instead of failing: what counts as lost is one that has no answer then."""
 _SETTINGS = dict.fromkeys(("SISPAT_LIMIT_WRITE", "SISPAT_LIMIT_USER", "SISPAT_LIMIT_REPORT"), _MANY) | {
@@ -52,7 +56,10 @@ class ClusterService:
     def __init__(self, *, size: int) -> None:
         self.size = size
         self.password = secrets.token_urlsafe(12)
-        self.trio = ClusterTrio(health="/api/health/ready", environment=_SETTINGS)
+        self.trio = ClusterTrio(health="/api/health/ready", environment=_SETTINGS, surroundings=self._clock_of)
+        self._library = self.trio.network.home / "clock.so"
+        self.no_clock: str | None = None
+        """Why the clock of a machine cannot leap; None where it can."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -80,6 +87,7 @@ class ClusterService:
 
         from sispat.pessoas.passwords import hash_password
 
+        self.no_clock = compile_clock(self._library)
         self.trio.start()
         subprocess.run(  # noqa: S603
             [sys.executable, "-m", "sispat", "demo", "--size", str(self.size)],
@@ -92,6 +100,17 @@ class ClusterService:
             )
         for machine in self.trio.machines.values():
             self.serve(machine)
+
+    def _clock_of(self, place: Path) -> dict[str, str]:
+        if self.no_clock:
+            return {}
+        clock = place / _CLOCK
+        clock.write_bytes(RIGHT)
+        return {"LD_PRELOAD": str(self._library), "DRILL_CLOCK": str(clock)}
+
+    def leap(self, machine: Machine, seconds: int) -> None:
+        """Set the clock of that machine alone off by so much, in all of its programs but etcd; 0: right again."""
+        leap(machine.home / _CLOCK, seconds)
 
     def serve(self, machine: Machine) -> None:
         """Start SISPAT on a machine."""

@@ -4,14 +4,13 @@ Promises: only as root on Linux; elsewhere `reason` says why not. Nothing of the
 lies on a file system of memory that ends with the last process that sees it.
 
 The clock (`clock.c`) is preloaded by /etc/ld.so.preload into every process of the namespace, the database's too, whatever
-environment it is given. All of them leap at the same moment; monotonic clocks do not leap, as on a real machine.
+environment it is given.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import struct
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -19,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from sispat.drill.clock import RIGHT, compile_clock, leap
 from sispat.kernel.i18n import _
 
 __all__ = ["NAMESERVER", "OwnEtc"]
 
 NAMESERVER = "127.9.9.9"
 """Where the service asks for names: an address of loopback that nobody else uses."""
-_SOURCE = Path(__file__).with_name("clock.c")
 _SETUP = """set -e
 own=$1 clock=$2 library=$3 nameserver=$4; shift 4
 mount -t tmpfs sispat-drill "$own"
@@ -49,7 +48,7 @@ class OwnEtc:
         self._own, self._clock, self._library = (self._place / name for name in ("etc", "relogio", "clock.so"))
         self.reason = self._cannot()
         """Why there is none here; None where it works."""
-        self.no_clock = self.reason or self._no_compiler()
+        self.no_clock = self.reason or compile_clock(self._library)
         """Why the clock cannot leap; None where it can."""
         return self
 
@@ -65,25 +64,14 @@ class OwnEtc:
 
     def leap(self, seconds: int) -> None:
         """Set the clock off by so much; 0: right again."""
-        with self._clock.open("r+b") as file:  # in place: it is mapped
-            file.write(struct.pack("=q", seconds))
+        leap(self._clock, seconds)
 
     def _cannot(self) -> str | None:
         if os.geteuid() or shutil.which("unshare") is None:
             return _("só quem é root dá ao serviço um /etc só dele (unshare)")
         self._own.mkdir()
-        self._clock.write_bytes(bytes(8))
+        self._clock.write_bytes(RIGHT)
         tried = subprocess.run(self.command(["true"]), check=False, capture_output=True)  # noqa: S603 - our own words
         if tried.returncode:
             return _("nenhum /etc próprio aqui: %(error)s", error=tried.stderr.decode(errors="replace").strip())
-        return None
-
-    def _no_compiler(self) -> str | None:
-        compiler = shutil.which("cc")
-        if compiler is None:
-            return _("não há compilador (cc) para o relógio do simulado")
-        command = [compiler, "-shared", "-fPIC", "-O2", "-o", str(self._library), str(_SOURCE)]
-        made = subprocess.run(command, check=False, capture_output=True)  # noqa: S603 - our own source
-        if made.returncode:
-            return _("o relógio do simulado não compila: %(error)s", error=made.stderr.decode(errors="replace")[-300:])
         return None

@@ -19,6 +19,8 @@ from esteio.testing.cluster._network import kill_all, run
 __all__ = ["Machine", "Unit"]
 
 _TABLE = "esteio_faults"
+_INIT = Path(__file__).with_name("_init.py")
+_LEAVES_CHILDREN = "esteio-patroni"  # its server is nobody's child
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ class Machine:
         """Start what the unit starts, as its account."""
         for each in unit.before:
             subprocess.run(self._inside(shlex.split(each), unit.user), check=True, cwd="/", timeout=20)  # noqa: S603
-        self.start(unit.name, shlex.split(unit.start), user=unit.user, capabilities=unit.capabilities)
+        init = [sys.executable, "-I", "-S", str(_INIT)] if unit.name == _LEAVES_CHILDREN else []
+        self.start(unit.name, [*init, *shlex.split(unit.start)], user=unit.user, capabilities=unit.capabilities)
 
     def start(
         self,

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from esteio.cluster import Plan, write_files
 from esteio.cluster.operate import ClusterStatus, status
@@ -33,13 +34,19 @@ class ClusterTrio(Started):
     """`with ClusterTrio(...) as trio:` - a leader, two standbys, a Redis primary that its Sentinels agree on, all answering.
 
     `service(machine)` is the command of the service on each machine, run with its service.env and, for what generated files
-    say, as the plan's account.
+    say, as the plan's account. `surroundings` gives the environment of all programs of a machine, from its directory.
     """
 
-    def __init__(self, *, health: str = "/health", environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        health: str = "/health",
+        environment: Mapping[str, str] | None = None,
+        surroundings: Callable[[Path], Mapping[str, str]] = lambda _: {},
+    ) -> None:
         self.account = resolve_account(None)
         self.network = Network()
-        self._health, self._environment = health, dict(environment or {})
+        self._health, self._environment, self._surroundings = health, dict(environment or {}), surroundings
         self.machines: dict[str, Machine] = {}
 
     def start(self) -> None:
@@ -65,10 +72,11 @@ class ClusterTrio(Started):
         for number, node in enumerate(self.plan.nodes, 1):
             place = home / node.name
             (place / "data").mkdir(mode=0o700)
+            around = self._surroundings(place)
             for path in (place, *place.iterdir()):
                 self.account.own(path)
             space = self.network.plug(node.name, number)
-            self.machines[node.name] = Machine(node.name, node.address, space, place, self.account)
+            self.machines[node.name] = Machine(node.name, node.address, space, place, self.account, around)
         for machine in self.machines.values():
             machine.start_again(_ETCD)  # together, as each waits for the others
         for machine in self.machines.values():
@@ -140,14 +148,28 @@ class ClusterTrio(Started):
         return None
 
     def _sentinel_says(self, machine: Machine) -> str:
+        with suppress(IndexError):
+            return self._sentinel(machine, f"get-master-addr-by-name {self.plan.name}").split("\r\n")[2]
+        return ""
+
+    def _sentinel(self, machine: Machine, order: str) -> str:
         with (
-            suppress(OSError, IndexError),
+            suppress(OSError),
             socket.create_connection((machine.address, self.plan.ports.sentinel), timeout=1) as connection,
         ):
             connection.settimeout(1)
-            connection.sendall(f"SENTINEL get-master-addr-by-name {self.plan.name}\r\n".encode())
-            return connection.recv(200).decode().split("\r\n")[2]
+            connection.sendall(f"SENTINEL {order}\r\n".encode())
+            return connection.recv(200).decode()
         return ""
+
+    def etcd_leader(self) -> Machine:
+        """Which machine's etcd leads the others."""
+        for machine in self.machines.values():
+            with suppress(OSError, KeyError):
+                said = self._etcd(machine, "status")
+                if said["leader"] == said["header"]["member_id"]:
+                    return machine
+        raise LookupError("no etcd leads")
 
     def until(self, holds: Callable[[], bool], seconds: float) -> None:
         """Wait until it holds; TimeoutError with what the cluster says and the ends of all logs."""
@@ -162,7 +184,25 @@ class ClusterTrio(Started):
         ends = {path: path.read_text(errors="replace").splitlines()[-12:] for path in logs}
         return "\n".join(f"--- {path.parent.name}/{path.name}\n" + "\n".join(lines) for path, lines in ends.items())
 
+    def _etcd(self, machine: Machine, what: str, **given: str) -> dict[str, Any]:
+        address = f"http://{machine.address}:{self.plan.ports.etcd}/v3/maintenance/{what}"
+        with urllib.request.urlopen(address, data=json.dumps(given).encode(), timeout=2) as said:
+            return dict(json.load(said))
+
     # -- what is done to it
+
+    def let_etcd_lead(self, machine: Machine) -> None:
+        """Let the etcd of that machine lead the others."""
+        member = str(self._etcd(machine, "status")["header"]["member_id"])
+        if machine is not (leader := self.etcd_leader()):
+            self._etcd(leader, "transfer-leadership", targetID=member)
+            self.until(lambda: self.etcd_leader() is machine, 10.0)
+
+    def fail_redis_over(self) -> None:
+        """Let the Sentinels choose another Redis primary, while the one there is lives."""
+        said = self._sentinel(self.machines[_NAMES[0]], f"FAILOVER {self.plan.name}")
+        if not said.startswith("+OK"):
+            raise RuntimeError(f"the Sentinel of {_NAMES[0]} refused a failover: {said!r}")
 
     def kill_postmaster(self, machine: Machine) -> None:
         """SIGKILL to the main process of its PostgreSQL."""

@@ -1,0 +1,57 @@
+"""When the loss of any one node would cost nothing, and that the machines of tests are as a system with an init is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from esteio.cluster import Node
+from esteio.cluster.operate import ClusterStatus, Member
+from esteio.testing.cluster import _init
+
+NODES = [Node(name, f"10.0.0.{number}") for number, name in enumerate("abc", 1)]
+
+
+def seen(*roles: str, state: str = "streaming", votes: bool = True) -> ClusterStatus:
+    return ClusterStatus(
+        tuple(
+            Member(node, role, "running" if role == "leader" else state, votes=votes)
+            for node, role in zip(NODES, roles, strict=True)
+        )
+    )
+
+
+def test_a_cluster_is_whole_once_each_standby_confirms_what_is_written() -> None:
+    assert seen("leader", "quorum_standby", "quorum_standby").whole
+    one = seen("leader", "quorum_standby", "replica")
+    assert one.safe
+    assert not one.whole, "without b nobody would confirm until c is asked to"
+    assert not seen("leader", "quorum_standby", "quorum_standby", state="stopped").whole
+    assert not seen("leader", "quorum_standby", "quorum_standby", votes=False).whole
+    assert not seen("replica", "quorum_standby", "quorum_standby").whole
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the machines of tests are namespaces of Linux")
+def test_who_is_left_without_a_parent_is_the_child_of_our_init_which_takes_note_of_its_end() -> None:
+    code = "(sleep 100 >/dev/null & echo $!); exec sleep 100"
+    command = [sys.executable, "-I", "-S", str(Path(_init.__file__)), "sh", "-c", code]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as init:
+        assert init.stdout is not None
+        left = int(init.stdout.readline())
+        status = Path(f"/proc/{left}/status")
+        end = time.monotonic() + 10
+        while f"PPid:\t{init.pid}\n" not in status.read_text():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        os.kill(left, signal.SIGKILL)
+        while status.exists():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        init.terminate()
+        assert init.wait(10) == -signal.SIGTERM % 256
