@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
@@ -14,7 +16,16 @@ import pytest
 from aplicacao import abrir
 from servida import servir
 
-from esteio.postgres import DatabaseUnavailable, Dsn, LockTimeout, OutOfResources, PoolExhausted, StatementTimeout
+from esteio.postgres import (
+    DatabaseMissing,
+    DatabaseUnavailable,
+    Dsn,
+    LockTimeout,
+    OutOfResources,
+    PoolExhausted,
+    StatementTimeout,
+)
+from sispat.http import retry
 from sispat.http.database import LOCK_WAIT, ServiceDatabase, session_settings, writers_of
 from sispat.http.errors import problem_of
 
@@ -52,12 +63,72 @@ async def test_writers_who_wait_for_the_counter_leave_connections_to_readers(cid
 
 
 async def test_a_reader_who_met_a_lock_is_not_told_that_nothing_was_saved(cidade: Dsn) -> None:
-    async with abrir(cidade, "gestor@demo.local") as c:
+    async with abrir(cidade.with_(pool_timeout=0.2), "gestor@demo.local") as c:
         with locked(cidade, "lock table patrimonio in access exclusive mode"):
             for address in ("/api/patrimonios", "/patrimonios"):
                 answer = await c.get(address)
                 assert answer.status_code == 503
                 assert "gravado" not in answer.text
+
+
+@contextlib.contextmanager
+def met(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[type[Exception]], Awaitable[object]]]:
+    """Who is given a type of error is told when a request has met one, and is about to be run again."""
+    events: dict[type[Exception], asyncio.Event] = defaultdict(asyncio.Event)
+    patience = retry._patience
+
+    def noted(error: Any, most: float) -> float:
+        events[type(error)].set()
+        return patience(error, most)
+
+    monkeypatch.setattr(retry, "_patience", noted)
+    yield lambda kind: events[kind].wait()
+
+
+async def test_who_waits_long_for_a_lock_gets_what_the_first_made_of_it(
+    cidade: Dsn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sispat.http.database.LOCK_WAIT", 30)
+    async with abrir(cidade, "admin@demo.local", limit_write=None) as c:
+        with met(monkeypatch) as waiting, psycopg.connect(cidade.conninfo) as first:
+            row = first.execute(
+                """update patrimonio set situacao = 'em_manutencao'
+                   where numero = (select min(numero) from patrimonio where situacao = 'em_uso') returning numero"""
+            ).fetchone()
+            assert row is not None
+            asked = {"numeros": list(row), "problema": "Não liga", "enviado_em": "2026-03-02"}
+            second = asyncio.create_task(c.post("/api/manutencoes", json=asked))
+            await waiting(LockTimeout)
+            first.commit()
+            answer = await second
+        assert answer.status_code == 422, answer.text
+        assert "manutenção" in answer.text
+
+
+async def test_a_database_that_is_replaced_is_waited_for(
+    cidade: Dsn, postgres_server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a restore does it: the old one is renamed away, and who connects just then is told that there is none."""
+    name = cidade.database
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = %s"
+    server = postgres_server.dsn().conninfo
+    async with abrir(cidade, "gestor@demo.local") as c:
+        with (
+            met(monkeypatch) as waiting,
+            psycopg.connect(server, autocommit=True) as renaming,
+            psycopg.connect(server, autocommit=True) as cutting,
+        ):
+            rename = f"alter database {name} rename to {name}_away"
+            away = asyncio.create_task(asyncio.to_thread(renaming.execute, rename))
+            while not away.done():
+                cutting.execute(cut, [name])
+                await asyncio.wait([away], timeout=0.01)
+            await away
+            reading = asyncio.create_task(c.get("/api/patrimonios"))
+            await waiting(DatabaseMissing)
+            renaming.execute(f"alter database {name}_away rename to {name}")
+            answer = await reading
+        assert answer.status_code == 200, answer.text
 
 
 async def test_a_session_waits_for_a_lock_only_briefly_unless_the_url_says_otherwise(cidade: Dsn) -> None:

@@ -5,6 +5,11 @@ again, for as long as a connection may be waited for (`pool_timeout`). That is s
 nothing but the session's last use, and a writing one runs in one transaction (`open_context`), whose lost COMMIT has been
 looked up: what arrives here has written nothing. What nobody can know (`CommitUnknown`) is never run again. A read that
 worked with rights which its session no longer has (`SessionChanged`) has found nothing, and is run again at once.
+
+Who waits for a lock longer than `LOCK_WAIT` (two people accept the same transfer on a slow machine) gives the connection
+back, so that others work meanwhile, and asks again: the answer is then what became of the first one, not that it was slow.
+A database that is not there (`DatabaseMissing`) is looked for again during `_SETTLES` seconds: a restore puts another one in
+its place.
 """
 
 from __future__ import annotations
@@ -18,7 +23,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from esteio.postgres import DatabaseUnavailable, SerializationConflict
+from esteio.postgres import DatabaseMissing, DatabaseUnavailable, LockTimeout, SerializationConflict
 from sispat.http.guarded import SessionChanged
 from sispat.http.service import service_of
 
@@ -28,6 +33,7 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 _ATTEMPTS = 100  # the time is what bounds them
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.25  # seconds
+_SETTLES = 6.0  # seconds; the pool asks again after one to two, then after two to four
 
 
 def retry(handler: Handler) -> Handler:
@@ -40,12 +46,19 @@ def retry(handler: Handler) -> Handler:
                 return await handler(request)
             except SessionChanged:
                 continue  # it is forgotten, so that this time it is looked up first
-            except (DatabaseUnavailable, SerializationConflict) as error:
-                end = began + service_of(request).db.dsn.pool_timeout
+            except (DatabaseUnavailable, LockTimeout, SerializationConflict) as error:
+                end = began + _patience(error, service_of(request).db.dsn.pool_timeout)
                 wait = min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt) * random.uniform(0.5, 1.0)  # noqa: S311
-                if error.retry_after is None or time.monotonic() + wait >= end:
+                if time.monotonic() + wait >= end:
                     raise
             await asyncio.sleep(wait)
         return await handler(request)
 
     return retried
+
+
+def _patience(error: DatabaseUnavailable | LockTimeout | SerializationConflict, most: float) -> float:
+    """Seconds during which a request that met `error` is run again."""
+    if isinstance(error, DatabaseMissing):
+        return min(_SETTLES, most)
+    return 0.0 if error.retry_after is None else most
