@@ -177,6 +177,10 @@ class ListaDeItens(ListaPorSetor):
             found.append(("m.plaqueta = %s", self.bem))
         return found
 
+    def is_about_few(self) -> bool | None:
+        """An asset is an item once in each count."""
+        return self.bem is not None
+
     def order(self) -> str:
         """By room and plate."""
         return "numero"

@@ -57,6 +57,8 @@ async def waiting(ctx: Context, today: dt.date, sought: Sequence[Sought], shown:
         query = replace(query, reach=reach)
         number = await record_sql.contar(ctx.conn, kind.table, query)
         if number:
-            rows = await record_sql.listar(ctx.conn, kind.table, replace(query, limit=shown))
+            # What is late may be old, and nothing may be late among the newest: these few are collected, not walked to.
+            newest = replace(query, limit=shown, few=True if number < CEILING else None)
+            rows = await record_sql.listar(ctx.conn, kind.table, newest)
             found.append(Waiting(kind, estado, number, [json.loads(row.document) for row in rows]))
     return found
