@@ -62,6 +62,28 @@ async def test_assets_are_made_with_numbers_audit_and_totals_and_all_is_taken_ba
         await gestor.undo(undone)
 
 
+async def test_sets_have_numbers_in_the_order_of_rows_and_an_error_after_the_first_leaves_nothing(
+    gestor: Importer, cidade: Dsn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sispat.patrimonios.bulk.AT_ONCE", 2)
+    monkeypatch.setattr("sispat.importacao.work._LOT", 2)
+    of = registers(cidade)
+    [(last,)] = query(cidade, "select ultimo from numeracao where escopo = 'patrimonio'")
+    late = last + 100
+    rows = [line(of, descricao=f"Mesa {n}") for n in range(7)] + [line(of, late, "Mesa 7")]
+    first, second = [await gestor.send(csv_bytes([HEADINGS, *rows])) for _ in range(2)]
+    assert (first["resumo"]["novos"], first["resumo"]["sem_numero"]) == (8, 7)
+    saved = await gestor.save(first)
+    assert saved["estado"] == "gravada", saved["tarefa"]
+    made = "select numero, descricao from patrimonio where descricao like 'Mesa _' order by numero"
+    there = [(late, "Mesa 7"), *((late + 1 + n, f"Mesa {n}") for n in range(7))]
+    assert query(cidade, made) == there
+    failed = await gestor.save(second)  # its last row's number is there by now
+    assert failed["estado"] == "conferida"
+    assert "agora tem erros" in failed["tarefa"]["erro"]["message"]
+    assert query(cidade, made) == there
+
+
 async def test_an_import_of_which_something_was_touched_is_not_undone(gestor: Importer, cidade: Dsn) -> None:
     of = registers(cidade)
     saved = await gestor.save(await gestor.send(csv_bytes([HEADINGS, line(of), line(of)])))

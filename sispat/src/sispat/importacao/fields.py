@@ -125,7 +125,9 @@ class Importacao(BaseModel):
     linhas: int
     erros: int = Field(description=gettext_noop("Quantos há; os primeiros 1.000 estão em /erros."))
     resumo: dict[str, Any] = Field(
-        description=gettext_noop("Quantos bens são novos, alterados, iguais ou baixados, e o maior número.")
+        description=gettext_noop(
+            "Quantos bens são novos, alterados, iguais ou baixados, quantos vêm sem número, e o maior número."
+        )
     )
     tarefa_id: UUID | None = Field(description=gettext_noop("A tarefa que a confere, grava ou desfaz."))
 

@@ -40,9 +40,11 @@ _CHOICES = {
 # Words of the original SISPAT; a state of repair worse than bad is bad: "inservível" is a finding of law.
 _CHOICES["conservacao"] |= {"pessimo": Conservacao.RUIM, "novo": Conservacao.OTIMO}
 _REFERRED = {"classe_id": "classe", "setor_id": "setor", "local_id": "local", "agente_id": "agente"}
+_OWN = FIELDS.keys() - _REFERRED.keys()
 _FIRST_DAY = dt.date(1899, 12, 30)  # what Excel counts days from, for dates after February 1900
 _DAYS = 73_050  # until the year 2100
 _SHOWN = 200  # characters of a value that an error tells
+_DEFUSED = ("'=", "'+", "'-", "'@")
 
 
 class CellError(NamedTuple):
@@ -92,7 +94,7 @@ class Reader:
         def wrong(name: str, message: str) -> None:
             errors.append(self.error(number, name, texts.get(name, ""), message))
 
-        data = {name: _value(name, cell) for name, cell in raw.items() if name in FIELDS and name not in _REFERRED}
+        data = {name: _value(name, cell, texts[name]) for name, cell in raw.items() if name in _OWN}
         data |= self._referred(texts, wrong)
         for name, value in self._defaults.items():
             data.setdefault(name, value)
@@ -170,7 +172,7 @@ def _text(cell: Cell) -> str:
     """A cell as people see it; the quote by which an export defused a formula is taken off again."""
     if isinstance(cell, str):
         text = cell.strip()
-        return text[1:] if re.match(r"'[=+\-@]", text) else text
+        return text[1:] if text.startswith(_DEFUSED) else text
     if isinstance(cell, bool):
         return _("Sim") if cell else _("Não")
     if isinstance(cell, float):
@@ -180,13 +182,12 @@ def _text(cell: Cell) -> str:
     return str(cell)
 
 
-def _value(name: str, cell: Cell) -> Any:
-    """What a program would send for it."""
+def _value(name: str, cell: Cell, text: str) -> Any:
+    """What a program would send for a cell that people see as `text`."""
     if name in _DATES and not isinstance(cell, str):
         return _day(cell)
     if name in _AMOUNTS and isinstance(cell, int | float) and not isinstance(cell, bool):
         return str(round(Decimal(repr(cell)), 2)) if _is_cents(cell) else repr(cell)
-    text = _text(cell)
     if name in _CHOICES:
         return _CHOICES[name].get(plain_heading(text), text)
     return brazilian_number(text) if name in _AMOUNTS else _FORMS[name].read(text)

@@ -27,7 +27,7 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.jobs.work import Job, JobContext
-from sispat.patrimonios.bulk import OWN_NUMBERS, Batch, Change, New, changes_of, registered
+from sispat.patrimonios.bulk import OWN_NUMBERS, Batch, Change, New, changes_of, registered, reserve
 from sispat.patrimonios.fields import PATRIMONIO, ItemDoLote
 
 __all__ = ["CONFERIR", "CONSTRAINTS", "DESFAZER", "GRAVAR"]
@@ -55,6 +55,7 @@ class _Found:
     same: int = 0
     written_off: int = 0
     highest: int = 0
+    unnumbered: int = 0
     seen: dict[int, int] = field(default_factory=dict)
 
     def add(self, errors: list[CellError]) -> None:
@@ -68,6 +69,7 @@ class _Found:
             "iguais": self.same,
             "baixados": self.written_off,
             "maior_numero": self.highest,
+            "sem_numero": self.unnumbered,
         }
 
 
@@ -83,28 +85,32 @@ async def _check(ctx: JobContext, arguments: Mapping[str, Any]) -> Mapping[str, 
 
 
 async def _save(ctx: JobContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Read all rows again, then make and change what they say."""
+    """Read all rows again, and make and change what they say."""
     row = await _import_of(ctx, arguments)
-    batch = Batch(ctx)
+    checked = row["resumo"]
+    # What an earlier release has checked says nothing of those without a number: all new ones may be.
+    batch = Batch(ctx, await _reserved(ctx, row), checked.get("sem_numero", checked["novos"]))
     await batch.open()
-    async with _sheet(ctx, row) as sheet:
-        found = await _pass(ctx, row, sheet, row["colunas"], batch)
-    if found.error_count:
-        first = found.errors[0]
-        text = _(
-            "A planilha foi conferida, e agora tem erros: confira-a de novo. Linha %(row)s, %(column)s: %(message)s",
-            row=first.row, column=first.column, message=first.message,
-        )  # fmt: skip
-        raise InvalidData({"planilha": text})
-    done, total = 0, batch.new + batch.changed
+    try:
+        async with _sheet(ctx, row) as sheet:
+            found = await _pass(ctx, row, sheet, row["colunas"], batch)
+        if found.error_count:
+            first = found.errors[0]
+            text = _(
+                "A planilha foi conferida, e agora tem erros: confira-a de novo. Linha %(row)s, %(column)s: %(message)s",
+                row=first.row, column=first.column, message=first.message,
+            )  # fmt: skip
+            raise InvalidData({"planilha": text})
+        await batch.make()
+    finally:
+        await batch.close()
+    done = found.rows - batch.changed
 
     async def told(count: int) -> None:
         nonlocal done
         done += count
-        await ctx.job.progress("gravando", done, total)
+        await ctx.job.progress("gravando", done, found.rows)
 
-    await ctx.job.progress("gravando", 0, total)
-    await batch.make(await _reserved(ctx, row, batch), told)
     await batch.change(told)
     await sql.note_written(ctx.conn, row["id"], {"novos": found.new, "alterados": found.changed, "iguais": found.same})
     return found.summary()
@@ -159,7 +165,7 @@ async def _columns(ctx: JobContext, row: Mapping[str, Any], sheet: Sheet) -> lis
 async def _pass(
     ctx: JobContext, row: Mapping[str, Any], sheet: Sheet, columns: list[dict[str, str]], batch: Batch | None
 ) -> _Found:
-    """Read the spreadsheet once; what is right of it goes into `batch`."""
+    """Read the spreadsheet once; what is right of it goes into `batch`, up to the first row that is not."""
     found = _Found()
     fields = [column["campo"] for column in columns]
     if not any(fields):
@@ -172,13 +178,15 @@ async def _pass(
     reader = Reader([column["titulo"] for column in columns], fields, defaults, await references(ctx))
     update = options.get("existentes") == rules.Existentes.ATUALIZAR
     for lot in _lots(sheet.rows):
-        await ctx.job.progress("conferindo" if batch is None else "lendo", found.rows, sheet.rows_at_most)
+        await ctx.job.progress("conferindo" if batch is None else "gravando", found.rows, sheet.rows_at_most)
         parsed = [reader.read(each) for each in lot]
         stored = await registered(ctx, [each.number for each in parsed if each.number is not None])
         new, changes = list[New](), list[Change]()
         for each in parsed:
             _judge(found, reader, each, stored.get(each.number or 0), new, changes, update=update)
-        if batch is not None and not found.error_count:
+        if batch is not None:
+            if found.error_count:
+                return found
             await batch.add(new, changes)
     return found
 
@@ -206,7 +214,9 @@ def _judge(
         found.add(wanted)
     elif stored is None:
         found.new += 1
-        if number is not None and number < OWN_NUMBERS:
+        if number is None:
+            found.unnumbered += 1
+        elif number < OWN_NUMBERS:
             found.highest = max(found.highest, number)
         new.append(New(parsed.row, number, wanted.columns()))
     else:
@@ -230,15 +240,16 @@ def _change(
         found.same += 1
 
 
-async def _reserved(ctx: JobContext, row: Mapping[str, Any], batch: Batch) -> int:
+async def _reserved(ctx: JobContext, row: Mapping[str, Any]) -> int:
     """The first plate number for assets without one; an attempt after a crash takes those that were reserved before.
 
     In a transaction of its own: whoever registers an asset meanwhile waits for the counter no longer than that.
     """
     if row["primeiro_numero"] is not None:
         return int(row["primeiro_numero"])
+    checked = row["resumo"]
     async with ctx.job.db.transaction() as conn:
-        first = await batch.reserve(conn)
+        first = await reserve(conn, checked.get("sem_numero", checked["novos"]), checked["maior_numero"])
         await sql.note_reserved(conn, row["id"], first)
     return first
 

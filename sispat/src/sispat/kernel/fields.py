@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
@@ -259,5 +259,10 @@ class Entity:
 
 def plain_heading(text: str) -> str:
     """`text` as headings are compared: lower case, no accents, one space between words."""
-    bare = unicodedata.normalize("NFKD", str(text)).encode("ascii", "ignore").decode()
+    return _plain(str(text))
+
+
+@lru_cache(maxsize=4096)  # an import asks for the same few names once a row
+def _plain(text: str) -> str:
+    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return " ".join(bare.lower().replace("_", " ").split())

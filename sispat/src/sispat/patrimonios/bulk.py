@@ -2,11 +2,13 @@
 
 Promises: the same rules as for one (`fields`, `rules`, the constraints of the schema), the same audit, exact totals, and
 numbers that nobody else gets. It works in the transaction of its context; only the numbers are reserved in one of their own,
-so that nobody waits for them: those of a batch that fails stay unused.
+so that nobody waits for them: those of a batch that fails stay unused. While the database makes one set, whoever fills the
+batch goes on: most of the work of either is done meanwhile.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,9 +23,9 @@ from sispat.patrimonios import rules
 from sispat.patrimonios.actions import CONSTRAINTS
 from sispat.patrimonios.fields import ItemDoLote
 from sispat.patrimonios.sql import bulk
-from sispat.patrimonios.sql.bulk import OWN_NUMBERS, Change, New
+from sispat.patrimonios.sql.bulk import AT_ONCE, OWN_NUMBERS, Change, New
 
-__all__ = ["OWN_NUMBERS", "Batch", "Change", "New", "changes_of", "registered"]
+__all__ = ["OWN_NUMBERS", "Batch", "Change", "New", "changes_of", "registered", "reserve"]
 
 _TAKEN = "patrimonio_numero_unico"
 _AWAY = frozenset({Situacao.EM_MANUTENCAO, Situacao.EMPRESTADO, Situacao.EM_TRANSFERENCIA})
@@ -45,12 +47,23 @@ def changes_of(stored: Mapping[str, Any], wanted: ItemDoLote) -> dict[str, Any]:
     return changes
 
 
-class Batch:
-    """What is to be made and changed, staged; then `make` and `change` do it."""
+async def reserve(conn: Any, count: int, highest: int) -> int:
+    """Reserve numbers for `count` assets, on a connection of another transaction; the first of them.
 
-    def __init__(self, ctx: Context) -> None:
+    They are above `highest`, the largest number of our own scheme that a batch brings along.
+    """
+    return await bulk.reserve(conn, count, highest)
+
+
+class Batch:
+    """What is to be made and changed. Those without a plate number get `count` numbers from `first` on, in order."""
+
+    def __init__(self, ctx: Context, first: int, count: int) -> None:
         self._ctx = ctx
-        self.new = self.changed = self.unnumbered = self.highest = 0
+        self._numbers = iter(range(first, first + count))
+        self._waiting: list[New] = []
+        self._making: asyncio.Task[None] | None = None
+        self.changed = 0
 
     async def open(self) -> None:
         """Begin."""
@@ -60,28 +73,55 @@ class Batch:
         await bulk.stage(self._ctx.conn)
 
     async def add(self, new: Sequence[New], changes: Sequence[Change]) -> None:
-        """Stage more."""
-        await bulk.stage_new(self._ctx.conn, new)
+        """Make and stage more. Raises `InvalidData`."""
+        self._waiting += [self._numbered(each) for each in new]
+        if len(self._waiting) >= AT_ONCE:
+            await self._make()
         if changes:
+            await self._made()
             await bulk.stage_changes(self._ctx.conn, changes)
-        self.new += len(new)
-        self.changed += len(changes)
-        self.unnumbered += sum(each.number is None for each in new)
-        ours = (each.number for each in new if each.number is not None and each.number < OWN_NUMBERS)
-        self.highest = max(self.highest, *ours, 0)
+            self.changed += len(changes)
 
-    async def reserve(self, conn: Any) -> int:
-        """Reserve the numbers on a connection of another transaction; the first of those for assets without one."""
-        return await bulk.reserve(conn, self.unnumbered, self.highest)
+    def _numbered(self, new: New) -> New:
+        if new.number is not None:
+            return new
+        number = next(self._numbers, None)
+        if number is None:
+            raise InvalidData(
+                {"numero": _("A planilha tem mais bens sem número do que quando foi conferida. Confira de novo.")}
+            )
+        return new._replace(number=number)
 
-    async def make(self, first: int, told: Any) -> None:
-        """Make the new ones; `told(count)` is awaited after each set. Raises `InvalidData`."""
+    async def _make(self) -> None:
+        """Have the database begin to make what waits."""
+        await self._made()
         try:
-            await bulk.number_staged(self._ctx.conn, first)
-            async for count in bulk.make_staged(self._ctx.conn, self._ctx.author):
-                await told(count)
+            await bulk.stage_new(self._ctx.conn, self._waiting)
         except errors.IntegrityError as error:
             raise _explained(error) from error
+        self._waiting = []
+        self._making = asyncio.create_task(bulk.make_staged(self._ctx.conn, self._ctx.author))
+        await asyncio.sleep(0)  # until it is sent: whoever fills the batch lets nobody else work for a while
+
+    async def _made(self) -> None:
+        making, self._making = self._making, None
+        if making is not None:
+            try:
+                await making
+            except errors.IntegrityError as error:
+                raise _explained(error) from error
+
+    async def close(self) -> None:
+        """Nothing more is under way; called however it ends."""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.gather(self._making, return_exceptions=True)
+
+    async def make(self) -> None:
+        """Make the rest of the new ones. Raises `InvalidData`."""
+        if self._waiting:
+            await self._make()
+        await self._made()
 
     async def change(self, told: Any) -> None:
         """Change those that are there; `told(count)` is awaited after each set. Raises `InvalidData`."""

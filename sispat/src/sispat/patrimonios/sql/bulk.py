@@ -1,8 +1,9 @@
 """Many different assets at once: staged in a temporary table by COPY, then made or changed in sets.
 
 Promises: what is made has numbers that were reserved before, in a transaction of its own, so that who registers an asset
-meanwhile waits for nobody; each asset made or changed has its audit record from the same statement. What the sets did is in
-`lote_gravado` until the commit: id, version, and what was changed (null: it was made).
+meanwhile waits for nobody; each asset made or changed has its audit record from the same statement. What is to be made is
+staged one set at a time. What the sets did is in `lote_gravado` until the commit: id, version, and what was changed (null:
+it was made).
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from sispat.kernel.audit import Author
 from sispat.patrimonios.fields import PATRIMONIO
 
 __all__ = [
-    "AT_ONCE", "OWN_NUMBERS", "Change", "New", "change_staged", "make_staged", "number_staged", "records", "reserve", "stage",
-    "stage_changes", "stage_new",
+    "AT_ONCE", "OWN_NUMBERS", "Change", "New", "change_staged", "make_staged", "records", "reserve", "stage", "stage_changes",
+    "stage_new",
 ]  # fmt: skip
 
 AT_ONCE = 2000  # assets of one statement: about a second
@@ -31,7 +32,7 @@ _COLUMNS = ", ".join(PATRIMONIO.columns)
 
 
 class New(NamedTuple):
-    """An asset to be made: its place in the order, its plate number (None: the next one), its columns."""
+    """An asset to be made: its place in the order, its plate number (None: it has none yet), its columns."""
 
     place: int
     number: int | None
@@ -81,7 +82,8 @@ async def stage(conn: AsyncConnection[Any]) -> None:
 
 
 async def stage_new(conn: AsyncConnection[Any], new: Sequence[New]) -> None:
-    """Stage assets to be made."""
+    """Stage a set of assets to be made, all with their numbers, instead of the one before."""
+    await conn.execute("truncate lote_novo")
     async with (
         conn.cursor() as cursor,
         cursor.copy(f"copy lote_novo (lugar, numero, {_COLUMNS}) from stdin") as copy,
@@ -101,28 +103,14 @@ async def stage_changes(conn: AsyncConnection[Any], changes: Sequence[Change]) -
             await copy.write_row((each.place, each.id, each.version, Jsonb(columns)))
 
 
-async def number_staged(conn: AsyncConnection[Any], first: int) -> None:
-    """Give those without a plate number theirs, in order, from `first` on."""
-    await conn.execute(
-        """update lote_novo l set numero = n.numero
-           from (select lugar, %s + row_number() over (order by lugar) - 1 as numero from lote_novo where numero is null) n
-           where n.lugar = l.lugar""",
-        [first],
-    )
-
-
 _MAKE = f"""
-with lote as (
-    select * from lote_novo where lugar > %(after)s order by lugar limit {AT_ONCE}
-), p as (
-    insert into patrimonio (numero, {_COLUMNS}) select numero, {_COLUMNS} from lote order by lugar returning *
+with p as (
+    insert into patrimonio (numero, {_COLUMNS}) select numero, {_COLUMNS} from lote_novo order by lugar returning *
 ), e as (
     insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, depois)
     select %(actor)s, %(key_id)s, %(request_id)s, 'patrimonio', p.id, 'importar', to_jsonb(p) - 'busca' - 'ordem' from p
-), g as (
-    insert into lote_gravado select id, versao, null from p
 )
-select max(lugar), count(*) from lote"""
+insert into lote_gravado select id, versao, null from p"""
 
 # A NULL in `mudancas` empties the column, hence not `jsonb_strip_nulls`; what is not in it stays as it is.
 _CHANGE = f"""
@@ -144,14 +132,9 @@ with lote as (
 select max(lugar), count(*), (select count(*) from antes) from lote"""
 
 
-async def make_staged(conn: AsyncConnection[Any], author: Author) -> AsyncIterator[int]:
-    """Make what is staged, set after set; how many each set had."""
-    after: int | None = -1
-    while after is not None:
-        row: Any = await (await conn.execute(_MAKE, {"after": after, **author._asdict()})).fetchone()
-        after = row[0]
-        if after is not None:
-            yield row[1]
+async def make_staged(conn: AsyncConnection[Any], author: Author) -> None:
+    """Make the set that is staged."""
+    await conn.execute(_MAKE, author._asdict())
 
 
 async def change_staged(conn: AsyncConnection[Any], author: Author) -> AsyncIterator[tuple[int, int]]:
