@@ -33,6 +33,7 @@ async def test_a_program_that_fails_refuses_its_file(tmp_path: Path, monkeypatch
     with pytest.raises(FileRefused) as refused:
         await store.inspection.look_into(incoming)
     assert (refused.value.reason, refused.value.name) == (Reason.NOT_INSPECTED, "nota.pdf")
+    await store.close()
     assert not [p for p in psutil.Process().children(recursive=True) if str(tmp_path) in " ".join(p.cmdline())]
 
 

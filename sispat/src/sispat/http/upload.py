@@ -79,6 +79,8 @@ async def _received(request: Request, kind: type[Upload]) -> Upload:
     def take(field: str, filename: str) -> Incoming | None:
         if len(received) > limits.upload_files:
             return None  # one too many is enough to say so
+        if sniffed:
+            store.inspection.expect()
         received.append(store.receive(field, filename, limits.upload_size, sniffed=sniffed))
         return received[-1]
 

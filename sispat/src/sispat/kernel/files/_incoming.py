@@ -1,9 +1,9 @@
 """A file on its way in: written to the disk as it comes.
 
-Promises: no more of it than a megabyte is in memory; it is hashed on the way; `close` returns when its content is on the
-disk. What is too large, of a type that is not taken, or finds no room is not written on: the rest is passed over, so that the
-client can finish sending and read the answer. Whoever makes one calls `discard` in the end; killed in between, its file is
-removed by the sweep of `FileStore`.
+Promises: no more of it than a megabyte is in memory, half of it being hashed and written while the other half comes; `close`
+returns when all is written, which `Inspection` puts on the disk (fsync) where it is kept. What is too large, of a type that
+is not taken, or finds no room is not written on: the rest is passed over, so that the client can finish sending and read the
+answer. Whoever makes one calls `discard` in the end; killed in between, its file is removed by the sweep of `FileStore`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from sispat.kernel.files._names import visible
 
 __all__ = ["Incoming", "no_room"]
 
-_BUFFER = 1 << 20  # bytes written at once: a thread for each chunk of a socket would cost more than the writing
+_BUFFER = 1 << 19  # bytes written at once: a thread for each chunk of a socket would cost more than the writing
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -62,6 +62,7 @@ class Incoming:
         self._discarded = False
         self._hash = hashlib.sha256()
         self._handle: int | None = None
+        self._under_way: asyncio.Future[OSError | None] | None = None
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -82,8 +83,7 @@ class Incoming:
         if self.failure is None and not self.format:
             self._look()
         await self._write_out()
-        if self.failure is None and self._handle is not None:
-            await self._guarded(self._sync)
+        await self._written()
         self.sha256 = self._hash.digest()
         self._close_handle()
 
@@ -105,34 +105,36 @@ class Incoming:
             self._refuse(refused)
 
     async def _write_out(self) -> None:
+        await self._written()
         if self.failure is None and (self._buffer or self._handle is None):
             content, self._buffer = self._buffer, bytearray()
-            await self._guarded(self._append, content)
+            self._under_way = asyncio.get_running_loop().run_in_executor(None, self._append, content)
 
-    async def _guarded(self, do: Callable[..., object], *arguments: object) -> None:
-        try:
-            await asyncio.to_thread(do, *arguments)
-        except OSError as error:
+    async def _written(self) -> None:
+        """Wait for what is being written."""
+        under_way, self._under_way = self._under_way, None
+        error = None if under_way is None else await under_way
+        if error is not None:
             if not no_room(error):
-                raise
+                raise error
             self._refuse(NoRoom())
 
-    def _append(self, content: bytearray) -> None:
+    def _append(self, content: bytearray) -> OSError | None:
+        """Hash and write; what went wrong is returned, because nobody may wait for it any more."""
         with self._writing:
             if self._discarded:
-                return
-            if self._handle is None:
-                self._prepare()
-                self._handle = os.open(self.path, _NEW, 0o600)
-            self._hash.update(content)
-            view = memoryview(content)
-            while view:
-                view = view[os.write(self._handle, view) :]
-
-    def _sync(self) -> None:
-        with self._writing:
-            if self._handle is not None:
-                os.fsync(self._handle)
+                return None
+            try:
+                if self._handle is None:
+                    self._prepare()
+                    self._handle = os.open(self.path, _NEW, 0o600)
+                self._hash.update(content)
+                view = memoryview(content)
+                while view:
+                    view = view[os.write(self._handle, view) :]
+            except OSError as error:
+                return error
+        return None
 
     def _refuse(self, failure: SispatError) -> None:
         self.failure = failure.of(self.name or "?") if isinstance(failure, FileRefused) else failure

@@ -90,6 +90,10 @@ class FileStore:
         """A file that is about to come, of at most `limit` bytes."""
         return Incoming(self._incoming, field, filename, limit, prepare=self._mark, sniffed=sniffed)
 
+    async def close(self) -> None:
+        """End what waits for files."""
+        await self.inspection.close()
+
     def _mark(self) -> None:
         if (self._incoming / "CACHEDIR.TAG").exists():
             return

@@ -1,4 +1,7 @@
-"""Looks into one file that a stranger sent: `python inspector.py FORMAT PATH OUT SMALL`.
+"""Looks into one file that a stranger sent: `python inspector.py`, and one line of JSON, [FORMAT, PATH, OUT, SMALL].
+
+The line may come later: what takes long is loaded before it is waited for, so that who expects a file starts this program
+while the file is still on its way. Where none comes before the end of the input, it ends.
 
 A program of its own, because what reads pictures, PDFs and archives may be made to crash, hang or take all memory: here that
 ends this process, at the limits set below, and no request of anybody else. It prints one JSON object: what the file is, or
@@ -289,10 +292,23 @@ def _text(archive: zipfile.ZipFile, name: str) -> bytes:
     return content
 
 
-def main(arguments: list[str]) -> None:
+def _load() -> None:
+    """What nearly every file needs; most of the time that looking into one takes."""
+    import pikepdf
+    import PIL.Image
+    import PIL.ImageOps
+
+    del pikepdf, PIL
+
+
+def main() -> None:
     """Look, and print what was found."""
     _limit_self()
-    format_, path, out, small = arguments
+    _load()
+    line = sys.stdin.readline()
+    if not line:
+        return
+    format_, path, out, small = json.loads(line)
     try:
         answer = inspect(format_, Path(path), Path(out), Path(small))
     except Refused as refused:
@@ -305,4 +321,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
