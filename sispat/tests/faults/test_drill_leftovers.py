@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import psutil
+import pytest
 
+from esteio.testing.redis import RedisServer
 from sispat.drill.leftovers import own_folder
 
 
 def test_what_a_dead_drill_left_is_removed_with_its_processes_and_what_a_living_one_has_stays(
-    tmp_path, monkeypatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    tmp_path = Path(tempfile.mkdtemp(prefix="d-"))  # short: a socket's path has 107 bytes at most
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.delenv("TMPDIR", raising=False)
     me = psutil.Process()
@@ -29,11 +33,16 @@ def test_what_a_dead_drill_left_is_removed_with_its_processes_and_what_a_living_
         folder: subprocess.Popen(sleeps, env={**os.environ, "SISPAT_DATA_DIR": str(folder / "dados")})
         for folder in (living, reused, foreign)
     }
+    with monkeypatch.context() as there:
+        there.setattr(tempfile, "tempdir", str(reused))
+        redis = RedisServer()  # it writes over its environment and its command line
     try:
+        redis.start()
         with own_folder() as left:
             assert left == [reused]
             assert not reused.exists()
             processes[reused].wait(10)  # how it ended only who reaped it knows
+            assert not redis.answers()
             assert tempfile.gettempdir() == os.environ["TMPDIR"] != str(tmp_path)
             mine = Path(tempfile.mkdtemp())
             assert mine.parent.parent == tmp_path
@@ -43,6 +52,8 @@ def test_what_a_dead_drill_left_is_removed_with_its_processes_and_what_a_living_
             assert (folder / "dados").is_dir()
             assert processes[folder].poll() is None
     finally:
+        redis.stop()
         for process in processes.values():
             process.kill()
             process.wait()
+        shutil.rmtree(tmp_path)
