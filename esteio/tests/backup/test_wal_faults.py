@@ -158,18 +158,20 @@ class City:
             conn.execute("SELECT pg_switch_wal()")
         assert row is not None
         system = str(self.base.details["system_identifier"])
-        deadline = time.monotonic() + 120
-
         spool = self.home / "spool/.wal" / system
 
         def there(place: str) -> bool:
             return bool(list((self.home / place / "wal" / system).glob(f"*/{row[0]}-*")))
 
+        # However much there is to catch up with on a busy disk: it has to go on.
+        moved, seen = time.monotonic(), 0
         while not all(map(there, ("near", "far"))) or any(spool.glob("?" * 24)):
             self.keep_agent()
-            assert time.monotonic() < deadline, (
-                read_status(spool.parent),
-                (self.home / "agent.log").read_text()[-2000:],
+            if (now := sum(1 for place in ("near", "far") for _ in (self.home / place / "wal").rglob("*-*"))) > seen:
+                moved, seen = time.monotonic(), now
+            assert time.monotonic() < moved + 60, (
+                f"{read_status(spool.parent)}\n{sorted(each.name for each in spool.iterdir())} up to {row[0]}\n"
+                f"{(self.home / 'agent.log').read_text()[-2000:]}"
             )
             time.sleep(0.1)
 
@@ -186,7 +188,7 @@ def faults(city: City, choice: random.Random) -> tuple[str, Callable[[], None]]:
 
 @pytest.mark.fault
 @pytest.mark.untimed
-@pytest.mark.timeout(240 + 5 * FAULTS)
+@pytest.mark.timeout(240 + 10 * FAULTS)
 def test_after_random_faults_every_confirmed_commit_comes_back_from_each_store_alone(home: Path) -> None:
     seed = int(os.environ.get("ESTEIO_WAL_SEED", random.randrange(1 << 30)))
     choice, happened = random.Random(seed), Counter[str]()

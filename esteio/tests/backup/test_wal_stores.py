@@ -28,7 +28,7 @@ from esteio.backup.store import Stores, open_store
 from esteio.backup.tools import Toolbox
 from esteio.clock import SYSTEM, SystemClock
 from esteio.postgres.embedded import Embedded
-from esteio.testing import recorded_events
+from esteio.testing import ManualClock, recorded_events
 from esteio.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.untimed, pytest.mark.timeout(180)]
@@ -278,6 +278,30 @@ def test_a_different_segment_of_the_same_name_is_never_overwritten_and_an_equal_
     (spool.directory / Segment(1, 6, 1 << 20).name).write_bytes(page.ljust(8192, b"\0"))
     with pytest.raises(WalMismatch, match="is of cluster 72, not of 71"):
         shipping.ship()
+
+
+def test_the_unfinished_segment_is_copied_again_when_it_has_changed_whatever_the_clock_did(
+    stores: Stores, home: Path
+) -> None:
+    clock = ManualClock(time=time.time() + 400 * 86_400)
+    spool = Spool(home / "spool" / "71")
+    spool.directory.mkdir(parents=True)
+    shipping = Shipping("wal", stores, lambda: Packing(level=1), Limit(), clock, partial_every=60.0)
+    shipping.spools = (spool,)
+    unfinished = spool.directory / f"{Segment(1, 5, 1 << 20).name}.partial"
+
+    def copied(data: bytes) -> set[bytes]:
+        unfinished.write_bytes(data)
+        shipping.ship()
+        return {path.read_bytes() for place in ("near", "far") for path in (home / place / "wal").rglob("*.partial*")}
+
+    first = copied(b"one" * 100)
+    clock.set_time(time.time())
+    assert copied(b"two" * 200) == first, "not before a minute has passed"
+    clock.advance(60.0)
+    second = copied(b"two" * 200)
+    assert len(first) == len(second) == 1
+    assert second != first
 
 
 @pytest.mark.fault

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from math import inf
 from pathlib import Path
 
 from esteio import events
@@ -152,7 +153,7 @@ class Shipper:
         self._listed_at: float | None = None  # None: it has to be listed before it is trusted
         self._behind: set[Shipper] = set()  # the stores it has not been compared with since it was listed
         self._keys: set[str] = set()
-        self._partial_at: dict[Path, float] = {}
+        self._partials: dict[Path, tuple[int, float]] = {}  # st_mtime_ns as it was copied, and when: monotonic
         self._error = ""
         self._conflict = ""
 
@@ -191,7 +192,9 @@ class Shipper:
 
     def has_partial(self, path: Path) -> bool:
         """Whether it was copied as it is now."""
-        return path in self._partial_at
+        with suppress(FileNotFoundError):
+            return path in self._partials and self._partials[path][0] == path.stat().st_mtime_ns
+        return False
 
     def lag(self, now: float) -> StoreLag:
         """How far it is behind."""
@@ -264,18 +267,18 @@ class Shipper:
 
     def _bring_partial(self) -> None:
         """Copy unfinished segments that changed, so that no store is more than `partial_every` seconds behind."""
-        now = self._shipping.clock.time()
+        now = self._shipping.clock.monotonic()
         present = {path for spool in self._shipping.spools for path in spool.partial()}
-        self._partial_at = {path: at for path, at in self._partial_at.items() if path in present}
+        self._partials = {path: copied for path, copied in self._partials.items() if path in present}
         for spool in self._shipping.spools:
             for path in spool.partial():
                 try:
-                    changed = path.stat().st_mtime
-                    copied = self._partial_at.get(path, 0.0)
-                    if changed > copied and now - copied >= self._shipping.partial_every:
+                    changed = path.stat().st_mtime_ns  # before it is read: what comes meanwhile is copied the next time
+                    copied, copied_at = self._partials.get(path, (None, -inf))
+                    if changed != copied and now - copied_at >= self._shipping.partial_every:
                         packing = self._packing_of(path)
                         self._put(packing, path, partial_key(spool.system, path.name, packing.suffix))
-                        self._partial_at[path] = now
+                        self._partials[path] = changed, now
                     self._shipping.settle_partial(spool, path)
                 except FileNotFoundError:  # complete meanwhile
                     continue
