@@ -105,6 +105,16 @@ def _of_one(plural: str, action: str, verb: str, roles: str) -> Iterator[tuple[s
         yield f"{method} /{plural}/{{id_:uuid}}/{verb}", Door(roles, reach=True)
 
 
+def _report(name: str, roles: str) -> Iterator[tuple[str, Door]]:
+    for path in (f"/relatorios/{name}.{end}" for end in ("csv", "xlsx", "pdf")):
+        yield f"GET {path}", Door(roles)
+        yield f"GET /api{path}", Door(roles)
+    yield f"GET /api/relatorios/{name}.json", Door(roles)
+    yield f"POST /api/relatorios/{name}/tarefas", Door(roles)
+    yield f"GET /relatorios/{name}", Door(roles)
+    yield f"POST /relatorios/{name}", Door(roles)
+
+
 DOORS = {
     "GET /": Door(ALL),
     # patrimonios
@@ -248,6 +258,13 @@ DOORS = {
     "GET /depreciacao/simulacao": Door(READS_ALL),
     "GET /api/patrimonios/{id_}/depreciacao": Door(ALL, reach=True),
     "GET /patrimonios/{id_:uuid}/depreciacao": Door(ALL, reach=True),
+    # conciliacao
+    **{door: Door(READS_ALL) for door, _ in _reading("conciliacoes")},
+    "GET /api/conciliacoes/{id_}/contas": Door(READS_ALL),
+    "GET /conciliacoes/{id_:uuid}": Door(READS_ALL),
+    "POST /api/conciliacoes": Door(MANAGERS),
+    "GET /conciliacoes/nova": Door(MANAGERS),
+    "POST /conciliacoes/nova": Door(MANAGERS),
     # inventario
     **dict(_reading("inventarios")),
     "GET /inventarios/{id_:uuid}": Door(ALL, reach=True),
@@ -287,6 +304,19 @@ DOORS = {
     "POST /api/reavaliacoes/{id_}/estorno": Door(ADMIN),
     "GET /reavaliacoes/{id_:uuid}/estornar": Door(ADMIN),
     "POST /reavaliacoes/{id_:uuid}/estornar": Door(ADMIN),
+    # relatorios: of assets within reach; of a closed month by those who see the whole city
+    "GET /relatorios": Door(ALL),
+    "GET /api/relatorios": Door(ALL),
+    **dict(_report("inventario-analitico", ALL)),
+    **dict(_report("inventario-sintetico", ALL)),
+    **dict(_report("carga", ALL)),
+    **dict(_report("ficha", ALL)),
+    **dict(_report("balancete", READS_ALL)),
+    **dict(_report("movimento", READS_ALL)),
+    **dict(_report("conciliacao", READS_ALL)),
+    **dict(_report("depreciacao", READS_ALL)),
+    "GET /api/relatorios/arquivos/{id_}": Door(ALL),
+    "GET /relatorios/arquivos/{id_:uuid}": Door(ALL),
     # cadastros
     **dict(_register("setores", MANAGERS, reach=True)),
     **dict(_register("locais", MANAGERS, reach=True)),
@@ -517,6 +547,11 @@ _RECORDS = {
     "fechamentos": """insert into fechamento (competencia, regra, inicial, bens, bruto, acumulada, perda, depreciacao, ajuste,
         fechado_por, reaberto_em, reaberto_por, motivo) select '2020-01-01', 'mes', true, 0, 0, 0, 0, 0, 0, id, now(), id,
         'Fechado cedo demais'""",
+    "conciliacoes": """with f as (insert into fechamento (competencia, regra, inicial, bens, bruto, acumulada, perda,
+        depreciacao, ajuste, fechado_por, reaberto_em, reaberto_por, motivo) select '2020-01-01', 'mes', true, 0, 0, 0, 0, 0,
+        0, id, now(), id, 'Fechado cedo demais' from usuario where papel = 'gestor' limit 1 returning numero)
+        insert into conciliacao (fechamento, competencia, contas, diferencas, diferenca_bruto, diferenca_acumulada,
+        registrada_por) select (select numero from f), '2020-01-01', 1, 0, 0, 0, id""",
     "inventarios": f"{_COUNT}, 'encerrado', now(), id",
     "inventario-itens": f"""with m as ({_COUNT}, 'decidindo', null, null from usuario limit 1 returning id)
         insert into inventario_item (inventario_id, estado, esperado, patrimonio_id, descricao, valor, setor_id, decisao,
@@ -548,6 +583,17 @@ def _a_job(conn: psycopg.Connection) -> str:
     row = conn.execute(
         "insert into tarefa (tipo, argumentos, pedida_por, requisicao, idioma, tentativas, prazo)"
         " select 'teste.algo', '{}', id, 'r', 'pt-BR', 5, 60 from usuario where email = 'gestor@demo.local' returning id"
+    ).fetchone()
+    return str(row and row[0])
+
+
+def _a_report(conn: psycopg.Connection) -> str:
+    """That the gestor asked for, and a job made: nobody else gets it."""
+    row = conn.execute(
+        """with made as (insert into relatorio_arquivo (relatorio, nome, por, tarefa_id, linhas, tamanho, pronto_em)
+               select 'ficha', 'a.pdf', id, gen_random_uuid(), 1, 1, now() from usuario where email = 'gestor@demo.local'
+               returning id)
+           insert into relatorio_parte (arquivo_id, parte, conteudo) select id, 0, 'x' from made returning arquivo_id"""
     ).fetchone()
     return str(row and row[0])
 
@@ -586,7 +632,14 @@ _PAPER: dict[str, Any] = {
 
 
 _DOCUMENTS = ("documentos", "uploads")
-_MAKE = {"importacoes": _an_import, "tarefas": _a_job, "bloqueios": _a_block, "usuarios": _an_account, "chaves": _a_key}
+_MAKE = {
+    "relatorios": _a_report,
+    "importacoes": _an_import,
+    "tarefas": _a_job,
+    "bloqueios": _a_block,
+    "usuarios": _an_account,
+    "chaves": _a_key,
+}
 
 
 _LAW = {"para": "dominical", "ato": "lei", "numero_ato": "1/2026", "data": "2026-03-02", "motivo": "Sem uso"}
@@ -628,6 +681,11 @@ _BY_END: dict[str, dict[str, Any]] = {
     "/estorno": {"estorno": "Não era este"},
     "/estornar": {"estorno": "Não era este"},
     "/encerramento": {"encerrada_em": "2026-03-02"},
+    "/api/conciliacoes": {
+        "competencia": "2099-01-01",
+        "contas": [{"conta": "1.2.3", "bruto": "1.00", "acumulada": "0.00"}],
+    },
+    "/conciliacoes/nova": {"competencia": "2099-01-01"},
     "/api/fechamentos": {"competencia": "2099-01-01"},
     "/fechamentos/novo": {"competencia": "01/2099"},
     "/reabertura": {"motivo": "Fechado cedo demais"},
@@ -792,9 +850,17 @@ def _expected(door: str, role: str, where: str) -> set[int]:
         return {403}
     if _kind(path) == "tarefas" and "{id_" in path:
         return {200, 303} if role in ("admin", "gestor") else {404}
+    if "/arquivos/" in path:
+        return {200} if role == "gestor" else {404}
     if rule.reach and where == OTHERS and role in REACH_FEW:
         return {404}
-    return _let_in(door, role)
+    return _let_in_to_reports(door) if "relatorios/" in path else _let_in(door, role)
+
+
+def _let_in_to_reports(door: str) -> set[int]:
+    if re.search(r"relatorios/(ficha|carga)[./]|^POST /relatorios/(ficha|carga)$", door):
+        return {422}  # nobody said of which asset, of which agente
+    return {202} if door.startswith("POST /api") else {303} if door.startswith("POST") else {200}
 
 
 def _let_in(door: str, role: str) -> set[int]:
@@ -810,7 +876,7 @@ def _let_in(door: str, role: str) -> set[int]:
     if _kind(path) in _MOVEMENTS or ("{id_" in path and _kind(path) in ("termos", "inventarios", "inventario-itens")):
         return {422}  # let in; there is no such asset, or nothing left to decide
     if re.search(
-        r"^POST .*(fechamentos|reavaliacoes)|/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$"
+        r"^POST .*(fechamentos|reavaliacoes|conciliacoes)|/saida$|/destina(cao|r)$|imoveis.*/baixa(r/.*)?$|/estorn(o|ar)$"
         r"|comissoes/.*/encerra(mento|r)$|/senha$|/codigo$"
         r"|^PUT .*segundo-fator$|^POST /conta/segundo-fator$|usuarios/.*/chaves$",
         door,

@@ -29,6 +29,7 @@ from sispat.auditoria.slice import SLICE as AUDITORIA
 from sispat.avisos.slice import SLICE as AVISOS
 from sispat.cadastros.slice import SLICE as CADASTROS
 from sispat.comissoes.slice import SLICE as COMISSOES
+from sispat.conciliacao.slice import SLICE as CONCILIACAO
 from sispat.depreciacao.slice import SLICE as DEPRECIACAO
 from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.etiquetas.slice import SLICE as ETIQUETAS
@@ -56,6 +57,7 @@ from sispat.patrimonios.slice import SLICE as PATRIMONIOS
 from sispat.pessoas.slice import SLICE as PESSOAS
 from sispat.publico.slice import SLICE as PUBLICO
 from sispat.reavaliacao.slice import SLICE as REAVALIACAO
+from sispat.relatorios.slice import SLICE as RELATORIOS
 from sispat.settings import Settings, load_settings
 from sispat.tarefas.slice import SLICE as TAREFAS
 from sispat.termos.slice import SLICE as TERMOS
@@ -76,8 +78,10 @@ SLICES = (
     IMOVEIS,
     COMISSOES,
     DEPRECIACAO,
+    CONCILIACAO,
     INVENTARIO,
     REAVALIACAO,
+    RELATORIOS,
     DOCUMENTOS,
     IMPORTACAO,
     TAREFAS,

@@ -128,10 +128,10 @@ async def test_every_example_of_a_body_works_as_it_is_in_the_demo_city(document,
 
 
 # Their bodies repeat what only the moment knows: a password or a code, the columns of a spreadsheet, the hash of a PDF. A
-# month is closed by a job before it can be reopened, an item of a count is decided when it was counted.
+# month is closed by a job before it can be reopened or reconciled, an item of a count is decided when it was counted.
 OF_THE_MOMENT = (
     "/api/auth/", "/api/importacoes/", "/api/termos/{id_}/assinatura", "/api/fechamentos/{id_}/reabertura",
-    "/api/inventario-itens/",
+    "/api/inventario-itens/", "/api/conciliacoes",
 )  # fmt: skip
 MOVEMENTS = ("/api/transferencias", "/api/emprestimos", "/api/manutencoes", "/api/baixas")
 

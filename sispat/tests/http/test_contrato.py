@@ -23,6 +23,7 @@ from sispat.kernel.fields import specs
 from sispat.kernel.inputs import Input
 from sispat.kernel.public_codes import code_of
 from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
+from sispat.relatorios.table import RELATORIOS
 from sispat.settings import Settings
 
 CONFERENCIAS = [
@@ -404,8 +405,37 @@ async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:
         await pedir("GET", f"{um}/bens{fim}", f"{modelo}/bens{fim}")
     await pedir("GET", "/api/depreciacao/simulacao")
     await pedir("GET", f"/api/patrimonios/{bem}/depreciacao", "/api/patrimonios/{id_}/depreciacao")
+    await _relatorios(pedir, cidade)
     await pedir("POST", f"{um}/reabertura", f"{modelo}/reabertura", json={"motivo": "Fechado cedo demais"})
     await pedir("POST", "/api/fechamentos", esperado=202, json={"competencia": "2026-08-01"})
+
+
+async def _relatorios(pedir: Any, cidade: Dsn) -> None:
+    """A reconciliation; each report of a closed month in each form, and one that a job made."""
+    with psycopg.connect(cidade.conninfo) as conn:
+        accounts = [row[0] for row in conn.execute("select conta from fechamento_conta").fetchall()]
+    both = [{"conta": each, "bruto": "1.00", "acumulada": "0.00"} for each in accounts]
+    made = await pedir("POST", "/api/conciliacoes", esperado=201, json={"competencia": "2026-08-01", "contas": both})
+    um, modelo = f"/api/conciliacoes/{made.json()['id']}", "/api/conciliacoes/{id_}"
+    await pedir("GET", um, modelo)
+    await pedir("GET", f"{um}/contas", f"{modelo}/contas")
+    for fim in ("", ".csv", ".xlsx"):
+        await pedir("GET", f"/api/conciliacoes{fim}")
+    await pedir("GET", "/api/relatorios")
+    with psycopg.connect(cidade.conninfo) as conn:
+        (agente,) = conn.execute("select agente_id from patrimonio where numero = 1").fetchone()
+    asked = {"ficha": "numero=1", "carga": f"agente={agente}"}
+    for each in RELATORIOS:
+        for end in ("json", "csv", "xlsx", "pdf"):
+            await pedir("GET", f"{each.api}.{end}?{asked.get(each.name, '')}", f"{each.api}.{end}")
+    for each in RELATORIOS:
+        body = dict([asked[each.name].split("=")]) if each.name in asked else {}
+        made = (await pedir("POST", f"{each.api}/tarefas", esperado=202, json=body)).json()
+    with psycopg.connect(cidade.conninfo) as conn:
+        conn.execute("update relatorio_arquivo set pronto_em = now(), tamanho = 1")
+        conn.execute("insert into relatorio_parte values (%s, 0, 'x')", [made["arquivo_id"]])
+        conn.execute("delete from tarefa where tipo = 'relatorios.fazer_pdf'")
+    await pedir("GET", f"/api/relatorios/arquivos/{made['arquivo_id']}", "/api/relatorios/arquivos/{id_}")
 
 
 async def _inventarios(pedir: Any, escritos: dict[str, Any], comissao: str) -> None:

@@ -25,7 +25,7 @@ TABLES = ("patrimonio", "setor", "local", "agente", "classe", "imovel")
 MOVEMENTS = (
     "transferencia", "emprestimo", "manutencao", "baixa", "imovel_destinacao", "imovel_baixa", "comissao", "fechamento",
     "inventario", "inventario_item",
-    "reavaliacao",
+    "reavaliacao", "conciliacao",
 )  # fmt: skip
 _MADE_BY_THE_DATABASE = {"ordem", "busca", "referencia"}  # generated columns
 _OF_ANOTHER_TABLE = {"comissao": {"membros"}, "patrimonio": {"valor_liquido"}}

@@ -26,6 +26,13 @@ PAGINAS += (
 PAGINAS += ("/imoveis", "/imoveis/novo", "/meus-avisos")
 PAGINAS += ("/fechamentos", "/fechamentos/novo", "/depreciacao/simulacao?anos=2", "/reavaliacoes", "/reavaliacoes/nova")
 PAGINAS += (
+    "/relatorios",
+    "/relatorios/inventario-analitico?por=setor",
+    "/relatorios/ficha?numero=1",
+    "/relatorios/balancete",
+    "/conciliacoes",
+)
+PAGINAS += (
     "/usuarios",
     "/usuarios/novo",
     "/chaves",

@@ -30,8 +30,8 @@ from sispat.kernel.records import obter, record
 from sispat.patrimonios import actions as patrimonios
 
 __all__ = [
-    "CONSTRAINTS", "FECHAR_MES", "contas", "do_bem", "exportar_linhas", "fatos", "fatos_do_bem", "fechar", "linhas", "reabrir",
-    "regra_em_vigor", "simular", "ultimo",
+    "CONSTRAINTS", "FECHAR_MES", "conciliacao", "contas", "do_bem", "exportar_linhas", "fatos", "fatos_do_bem", "fechar",
+    "linhas", "reabrir", "regra_em_vigor", "simular", "ultimo",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -137,6 +137,12 @@ async def contas(ctx: Context, numero: int) -> list[dict[str, Any]]:
     """What a closing comes to, account by account."""
     ctx.access.require(rules.VER)
     return await sql.contas(ctx.conn, numero)
+
+
+async def conciliacao(ctx: Context, numero: int) -> dict[str, Any] | None:
+    """How a closing was reconciled with accounting, the last time; None: it was not."""
+    ctx.access.require(rules.VER)
+    return await sql.conciliacao(ctx.conn, numero)
 
 
 async def linhas(

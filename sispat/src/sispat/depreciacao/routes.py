@@ -149,10 +149,11 @@ form(route, "/fechamentos/{id_:uuid}/reabrir", Reabertura)
 
 @route("GET", "/fechamentos/{id_:uuid}")
 async def card(ctx: RequestContext, id_: UUID) -> Reply:
-    """A closed month: its sums, account by account."""
+    """A closed month: its sums, account by account, and whether accounting has the same."""
     stored: dict[str, Any] = orjson.loads(await obter(ctx, FECHAMENTOS, id_))
     contas = await actions.contas(ctx, stored["numero"])
-    return await _READING.card(ctx, id_, "depreciacao/fechamento.html", contas=contas)
+    reconciled = await actions.conciliacao(ctx, stored["numero"])
+    return await _READING.card(ctx, id_, "depreciacao/fechamento.html", contas=contas, reconciled=reconciled)
 
 
 @route("GET", "/fechamentos/{id_:uuid}/bens")

@@ -18,7 +18,8 @@ from psycopg.rows import class_row, dict_row
 from sispat.depreciacao.rules import Asset, Balance, Regra, Revaluation
 
 __all__ = [
-    "Closed", "contas", "do_bem", "fatos", "fechar", "lancamentos_do_bem", "linhas", "pendente", "simular", "ultimo",
+    "Closed", "conciliacao", "contas", "do_bem", "fatos", "fechar", "lancamentos_do_bem", "linhas", "pendente", "simular",
+    "ultimo",
 ]  # fmt: skip
 
 
@@ -68,6 +69,16 @@ async def contas(conn: AsyncConnection[Any], numero: int) -> list[dict[str, Any]
             [numero],
         )
         return await cursor.fetchall()
+
+
+async def conciliacao(conn: AsyncConnection[Any], numero: int) -> dict[str, Any] | None:
+    """The reconciliation of a closing that counts; None: it was not reconciled."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            "select id, numero, contas, diferencas from conciliacao where fechamento = %s order by numero desc limit 1",
+            [numero],
+        )
+        return await cursor.fetchone()
 
 
 # `0.00`, so that spreadsheets and the API have cents in every line.

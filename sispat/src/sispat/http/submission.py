@@ -22,7 +22,7 @@ __all__ = ["SEARCHED", "Submission", "read_submission", "submission_of", "values
 
 SEARCHED = ".busca"  # ends the name of a field that only finds choices for the field before the dot
 _SECRETS = frozenset({"password", "senha_atual", "senha_nova", "senha_repetida", "codigo_de_entrada"})
-_MOST_FIELDS = 200
+_MOST_FIELDS = 1000  # three for each account of a large plan of accounts
 
 
 @dataclass(frozen=True, slots=True)

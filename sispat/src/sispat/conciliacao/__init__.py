@@ -1,0 +1,1 @@
+"""Reconciliation: the balances of a closed month beside those that accounting has."""

@@ -1,0 +1,1 @@
+"""The accountant's reports: one table of reports, of which pages, files and API are made."""
