@@ -1,4 +1,4 @@
-"""`esteio cluster init|explain|status|switchover|reinit`: three machines.
+"""`esteio cluster init|explain|adopt|status|switchover|reinit`: three machines.
 
 Promises: `init` writes files and nothing else; secrets are made once, stand in files of their own account (0600), and are
 never shown. `status` exits with 0 when the loss of any node would cost nothing. What changes a running cluster asks first.
@@ -167,6 +167,32 @@ def status_lines(found: ClusterStatus, words: StatusWords) -> list[str]:
     if found.exit_code == 1 and found.safe:
         lines.append(words.missing)
     return lines
+
+
+@app.command("adopt")
+def adopt_data(
+    data_dir: Annotated[Path, typer.Option("--data-dir", help="Of the single machine's PostgreSQL, which is stopped.")],
+    node: Annotated[str, typer.Option("--node", help="This machine's name in the plan.")],
+    config: _File = _ON_A_NODE,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, change nothing.")] = False,
+    yes: _Yes = False,
+) -> None:
+    """Make a single machine's data that of the cluster's first node: the plan, the question, the work."""
+    from esteio.cluster import read_plan
+    from esteio.cluster.adopt import adopt, plan_adoption
+
+    adoption = plan_adoption(read_plan(config), node, data_dir)
+    for line in adoption.lines():
+        typer.echo(line)
+    if dry_run:
+        return
+    if not yes:
+        typer.confirm("Do it?", abort=True)
+    adopt(adoption)
+    typer.echo(f"{adoption.target} is ready. Now, in this order:")
+    typer.echo(f"  on {node}: systemctl start esteio-patroni, until `esteio cluster status` names it leader")
+    typer.echo("  on the other nodes: systemctl start esteio-patroni; each copies the data")
+    typer.echo("  the service, with service.env of its node; before, check that it has what it had")
 
 
 @app.command("switchover")
