@@ -14,8 +14,9 @@ from typing import Any
 import pypdfium2
 from arquivos import pdf
 from cidade_do_ano import Ano, abrir_pdf, enviar, preencher, seguir
-from modelo_do_ano import Bem
-from primeiro_semestre import AGENTES
+from contas_da_auditoria import Livro
+from modelo_do_ano import Bem, reais
+from primeiro_semestre import AGENTES, CLASSES
 
 TELEFONE = {"width": 390, "height": 844}
 SUMIDO = 9
@@ -146,7 +147,28 @@ def o_ultimo_mes(ano: Ano) -> None:
     fechar_no_navegador(ano, 12)
 
 
-PASSOS = (os_primeiros_meses, a_reavaliacao, a_contagem, o_ultimo_mes)
+def a_conciliacao(ano: Ano) -> None:
+    """Accounting has forgotten the fan; reminded of it, it has what the office has."""
+    from playwright.sync_api import expect
+
+    ana, livro = ano["ana"], Livro(ano.dsn)
+    contas = livro.somas(ano.dia(31, 12))
+    for falta, estado in ((Decimal("250.00"), "Há diferenças"), (Decimal(0), "Confere")):
+        ana.goto("/conciliacoes")
+        seguir(ana, "Conciliar um mês")
+        for n, (conta, soma) in enumerate(contas.items()):
+            tem = soma.saldo.bruto - falta * (conta == CLASSES["Mobiliário"][0])
+            expect(ana.locator(f"#dica-bruto-{n}")).to_contain_text(reais(soma.saldo.bruto))
+            ana.locator(f"#campo-bruto-{n}").fill(reais(tem))
+            ana.locator(f"#campo-acumulada-{n}").fill(reais(soma.saldo.acumulada))
+        enviar(ana, "Registrar a conciliação", {}, "Conciliação registrada.")
+        expect(ana.locator(".cabeca .situacao")).to_have_text(estado)
+        if falta:
+            expect(ana.locator("table[aria-labelledby=s-contas] strong")).to_have_text([f"-{reais(falta)}"])
+        ano.modelo.anotar("conciliar", "conciliacao")
+
+
+PASSOS = (os_primeiros_meses, a_reavaliacao, a_contagem, o_ultimo_mes, a_conciliacao)
 
 
 # What people do again and again.

@@ -16,12 +16,15 @@ from decimal import Decimal
 from typing import Any
 
 import primeiro_semestre
+import pypdfium2
 import pytest
+import relatorios_do_ano
 import segundo_semestre
-from cidade_do_ano import Ano, comecar, exportado, linhas_csv
-from contas_da_auditoria import Livro, Saldo
+from cidade_do_ano import Ano, abrir_pdf, comecar, exportado, linhas_csv
+from contas_da_auditoria import Livro
 from modelo_do_ano import Bem, celula, contagens, reais, soma
 from primeiro_semestre import CLASSES, CONTAS
+from relatorios_do_ano import saldos
 
 pytestmark = [
     pytest.mark.browser,
@@ -240,6 +243,79 @@ def test_the_card_of_december_says_of_each_account_what_the_audit_alone_says(enc
     ]  # fmt: skip
 
 
+def test_the_reports_of_each_month_say_what_the_audit_alone_says(encerrado: Ano, livro: Livro) -> None:
+    modelo = encerrado.modelo
+    for mes in range(1, 13):
+        dia = encerrado.dia(1, mes)
+        pedido = {"competencia": str(dia)}
+        conferir(lido(encerrado, "ana", "balancete", **pedido), relatorios_do_ano.balancete(livro, dia))
+        conferir(lido(encerrado, "ana", "depreciacao", **pedido), relatorios_do_ano.depreciacao(livro, modelo, dia))
+        movidos = relatorios_do_ano.movimento(livro, modelo, dia)
+        assert bool(movidos) is (mes in (1, 6, 9, 12)), "bought, stolen, revalued, found"
+        conferir(lido(encerrado, "ana", "movimento", **pedido), movidos)
+    dezembro = encerrado.dia(1, 12)
+    conferir(
+        lido(encerrado, "ana", "conciliacao", competencia=str(dezembro)), relatorios_do_ano.conciliacao(livro, dezembro)
+    )
+
+
+def test_the_reports_of_assets_say_what_there_is_and_the_audit_alone_what_it_is_worth(
+    encerrado: Ano, livro: Livro
+) -> None:
+    modelo, dezembro = encerrado.modelo, encerrado.dia(31, 12)
+    for quem in ("ana", "bruno"):
+        bens = modelo.em(alcance(quem))
+        linhas = lido(encerrado, quem, "inventario-analitico")
+        conferir(linhas, relatorios_do_ano.analitico(livro, bens, dezembro))
+        for por in ("conta", "setor"):
+            linhas = lido(encerrado, quem, "inventario-sintetico", por=por)
+            conferir(linhas, relatorios_do_ano.sintetico(livro, bens, dezembro, por))
+    linhas = lido(encerrado, "ana", "carga", agente=agente(encerrado, "Bruno Lima"))
+    conferir(linhas, relatorios_do_ano.analitico(livro, modelo.em(agente="Bruno Lima"), dezembro))
+    meses = [encerrado.dia(1, mes) for mes in range(1, 13)]
+    conferir(lido(encerrado, "ana", "ficha", numero="13"), relatorios_do_ano.ficha(livro, 13, meses))
+
+
+def test_every_report_is_a_page_a_workbook_and_a_paper_with_the_same_figures(encerrado: Ano) -> None:
+    ana = encerrado["ana"]
+    escolhas = {"carga": f"?agente={agente(encerrado, 'Bruno Lima')}", "ficha": "?numero=13"}
+    relatorios = [each["nome"] for each in ana.request.get("/api/relatorios").json()]
+    assert {"inventario-analitico", "inventario-sintetico", "balancete", "movimento", "conciliacao"} < set(relatorios)
+    for nome in relatorios:
+        ana.goto(f"/relatorios/{nome}{escolhas.get(nome, '')}")
+        linhas = exportado(ana, "CSV")
+        assert linhas == exportado(ana, "XLSX"), nome
+        na_tela = ana.locator("tbody tr", has_not_text="Total").count()
+        assert na_tela == min(len(linhas), 50) > 0, nome
+        titulo = ana.locator("h1").inner_text()
+        with pypdfium2.PdfDocument(abrir_pdf(ana, "link", "PDF")) as documento:
+            texto = " ".join(folha.get_textpage().get_text_bounded() for folha in documento)
+        assert titulo in texto
+        for coluna in ("liquido", "valor_liquido", "valor"):
+            if coluna in linhas[0]:
+                assert reais(Decimal(linhas[0][coluna].replace(",", "."))) in texto, (nome, coluna)
+
+
+def lido(ano: Ano, quem: str, relatorio: str, **filtros: str) -> list[dict[str, str]]:
+    """The lines of a report, as a person downloads them."""
+    resposta = ano[quem].request.get(f"/api/relatorios/{relatorio}.csv", params=filtros)
+    assert resposta.ok, resposta.text()
+    titulos, *linhas = linhas_csv(resposta.body())
+    return [dict(zip(titulos, linha, strict=True)) for linha in linhas]
+
+
+def conferir(linhas: list[dict[str, str]], esperadas: list[dict[str, str]]) -> None:
+    """All lines, in their order, as far as something is expected of their columns."""
+    assert [
+        {nome: linha[nome] for nome in esperada} for linha, esperada in zip(linhas, esperadas, strict=True)
+    ] == esperadas
+
+
+def agente(ano: Ano, nome: str) -> str:
+    ((id_,),) = ano.consultar("select id::text from agente where nome = %s", nome)
+    return str(id_)
+
+
 def test_what_happened_in_the_year_is_in_its_months(encerrado: Ano, livro: Livro) -> None:
     """The second computation itself, looked at: so that both are not wrong in the same way."""
     meses = {mes: livro.total(encerrado.dia(1, mes)).movimentos for mes in range(1, 13)}
@@ -261,10 +337,3 @@ def test_what_happened_in_the_year_is_in_its_months(encerrado: Ano, livro: Livro
 
 def dia_de(competencia: str) -> dt.date:
     return dt.date.fromisoformat(competencia)
-
-
-def saldos(saldo: Saldo) -> dict[str, str]:
-    return {
-        "bruto": celula(saldo.bruto), "acumulada": celula(saldo.acumulada), "perda": celula(saldo.perda),
-        "liquido": celula(saldo.liquido),
-    }  # fmt: skip
