@@ -186,7 +186,7 @@ def wrk(url: str, headers: dict[str, str], seconds: int, script: Path | None = N
     return float(found[1])
 
 
-def wait_for(url: str, limit: float = 30.0) -> None:
+def wait_for(url: str, limit: float = 120.0) -> None:
     end = time.monotonic() + limit
     while True:
         try:
