@@ -111,6 +111,8 @@ class Input(BaseModel):
 
 
 def _legible(text: str) -> str:
+    if text.isprintable() and not _UNUSUAL.search(text):
+        return text  # nearly every text; each look at each character costs an import seconds
     if "\x00" in text:
         raise PydanticCustomError("nul", _("Contém um caractere nulo (NUL), que não pode ser guardado. Apague-o."))
     if "\ufffd" in text or any("\ud800" <= c <= "\udfff" for c in text):
@@ -132,6 +134,8 @@ def _legible(text: str) -> str:
 
 # Letters that show nothing: the fillers of Hangul, and the blank of Braille.
 _BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+# Printable for Python (`str.isprintable`: all but the categories C and Z), and yet refused.
+_UNUSUAL = re.compile(f"[\ufffd{''.join(_BLANK_LETTERS)}]")
 
 
 def _is_hidden(c: str) -> bool:

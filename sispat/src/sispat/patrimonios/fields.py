@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 from typing import Annotated, Any, Self
 from uuid import UUID
 
@@ -41,6 +42,11 @@ _SERIAL_LENGTH = 80
 def _lines(value: Any) -> Any:
     """A text of a form as its lines; a list of a program as it is."""
     return tuple(line.strip() for line in value.splitlines() if line.strip()) if isinstance(value, str) else value
+
+
+@cache
+def _columns_of(model: type[Input]) -> tuple[str, ...]:
+    return tuple(column for column in PATRIMONIO.columns if column in model.model_fields)
 
 
 class EdicaoDePatrimonio(Input):
@@ -96,7 +102,7 @@ class EdicaoDePatrimonio(Input):
 
     def columns(self) -> dict[str, Any]:
         """Values by column; availability is the acquisition's date unless said otherwise."""
-        values = {column: getattr(self, column) for column in PATRIMONIO.columns if column in type(self).model_fields}
+        values = {column: getattr(self, column) for column in _columns_of(type(self))}
         values["data_disponivel"] = self.data_disponivel or self.data_aquisicao
         return values
 
