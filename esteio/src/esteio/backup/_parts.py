@@ -25,6 +25,7 @@ from esteio.backup._marker import LocalDirectory, Markers
 from esteio.backup._progress import Progress
 from esteio.backup._pruner import Pruner
 from esteio.backup._retention import Retention
+from esteio.backup._session import of_primary
 from esteio.backup._verification import Verification
 from esteio.backup.archive import Limit
 from esteio.backup.cluster import (
@@ -84,7 +85,7 @@ class Parts:
         if not 1 <= jobs <= MOST_JOBS:
             msg = f"Backups: jobs is {jobs}; allowed: 1 to {MOST_JOBS}"
             raise ValueError(msg)
-        self.dsn = dsn
+        self.dsn = dsn = of_primary(dsn)
         self.retention = retention or Retention()
         self._markers = Markers(stores, prefix, clock=clock)
         self._stores = stores = self._markers.stores

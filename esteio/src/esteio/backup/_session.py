@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -17,7 +17,7 @@ import psycopg
 from esteio.backup._errors import DatabaseRefused
 from esteio.postgres import DatabaseUnavailable, Dsn
 
-__all__ = ["Connection", "connect", "one", "undisturbed"]
+__all__ = ["Connection", "connect", "of_primary", "of_standby", "one", "undisturbed"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -39,6 +39,34 @@ _SETTINGS = {
     "lc_monetary": "C",
     "xmloption": "content",
 }
+
+
+# Receives the log, and has replayed it but for less than 256 MB: a base of it is of now. Without whole pages in the log a
+# base of a standby is not sound, and PostgreSQL refuses it.
+_FOLLOWS = """SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver) AND coalesce(pg_catalog.pg_wal_lsn_diff(
+    pg_catalog.pg_last_wal_receive_lsn(), pg_catalog.pg_last_wal_replay_lsn()), 0) < 268435456
+    AND (SELECT full_page_writes FROM pg_catalog.pg_control_checkpoint())"""
+
+
+def of_primary(dsn: Dsn) -> Dsn:
+    """`dsn`, and of several hosts the one that takes writes: slots, locks and the newest data are there."""
+    parameters = dict(dsn.parameters)
+    if len(dsn.hosts) > 1:
+        parameters.setdefault("target_session_attrs", "read-write")
+    return dsn.with_(parameters=tuple(parameters.items()))
+
+
+def of_standby(dsn: Dsn) -> Dsn:
+    """Of several hosts one standby that follows closely, so that the primary has less to do; else `dsn` as it is."""
+    if len(dsn.hosts) < 2:
+        return dsn
+    parameters = {**dict(dsn.parameters), "target_session_attrs": "standby"}
+    with suppress(DatabaseUnavailable), connect(dsn.with_(parameters=tuple(parameters.items()))) as conn:
+        if one(conn, _FOLLOWS):
+            del parameters["target_session_attrs"]
+            # All that a backup asks has to be of one server.
+            return dsn.with_(hosts=((conn.info.host, conn.info.port),), parameters=tuple(parameters.items()))
+    return dsn
 
 
 @contextmanager

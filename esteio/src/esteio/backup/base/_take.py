@@ -234,6 +234,7 @@ def _tablespaces(conn: Connection) -> dict[str, str]:
 def _about(conn: Connection) -> dict[str, Any]:
     return {
         "server_version": str(one(conn, "SHOW server_version")).split()[0],
+        **({"standby": True} if one(conn, "SELECT pg_catalog.pg_is_in_recovery()") else {}),
         "system_identifier": str(one(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()")),
         "checksums": one(conn, "SHOW data_checksums") == "on",
         "segment_size": one(conn, "SELECT bytes_per_wal_segment FROM pg_catalog.pg_control_init()"),

@@ -19,7 +19,7 @@ from esteio.backup._files import BackupReader, BackupWriter
 from esteio.backup._manifest import Manifest
 from esteio.backup._problem import CopyDefect, Problem
 from esteio.backup._progress import Progress, silent
-from esteio.backup._session import connect, one
+from esteio.backup._session import connect, of_standby, one
 from esteio.backup._verification import Verification
 from esteio.backup.archive._fetch import dated, log_key
 from esteio.backup.archive._inventory import RECEIVED, Branch, Wal, branches, list_wal
@@ -69,16 +69,18 @@ class ClusterBackups:
     def take(self, writer: BackupWriter, kind: str, progress: Progress = silent, *, gentle: bool = False) -> Manifest:
         """Write a backup of `kind` base or incremental into `writer`; NotPossible when there is nothing to build on.
 
-        A `gentle` one is read at 100 MB a second at most.
+        A `gentle` one is read at 100 MB a second at most. Where the address names several servers, it is copied from a standby
+        that follows closely, if there is one.
         """
-        with connect(self._dsn) as conn:
+        source = of_standby(self._dsn)
+        with connect(source) as conn:
             major = int(one(conn, "SHOW server_version_num")) // 10000
         parent = self._parent() if kind == "incremental" else None
         files = self._folder(parent).text("files").encode() if parent else b""
         return take_base(
             writer,
             self._toolbox(major),
-            self._dsn,
+            source,
             progress,
             parent=parent,
             parent_files=files,
