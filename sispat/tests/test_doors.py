@@ -29,9 +29,10 @@ from sispat.kernel.tokens import token_hash
 from sispat.settings import Settings
 
 KEY = "chave"  # an integration with an API key, the role and the setores of the responsavel
-ROLES = ("admin", "gestor", "responsavel", "consulta", KEY)
-PEOPLE, MANAGERS, ADMIN = "admin gestor responsavel consulta", "admin gestor", "admin"
-ALL, HANDS_OVER, READS_ALL = f"{PEOPLE} {KEY}", f"admin gestor responsavel {KEY}", "admin gestor consulta"
+ROLES = ("admin", "gestor", "responsavel", "consulta", "auditor", KEY)
+PEOPLE, MANAGERS, ADMIN = "admin gestor responsavel consulta auditor", "admin gestor", "admin"
+SIGNS = "admin gestor responsavel consulta"
+ALL, HANDS_OVER, READS_ALL = f"{PEOPLE} {KEY}", f"admin gestor responsavel {KEY}", "admin gestor consulta auditor"
 PUBLIC = {
     "POST /api/auth/login",
     "GET /entrar",
@@ -51,6 +52,9 @@ PUBLIC = {
     "GET /api/publico/patrimonios/{codigo}",
     "GET /api/publico/termos",
     "GET /api/publico/termos/{codigo}",
+    "GET /api/publico/dados-abertos",
+    "GET /api/publico/dados-abertos/{arquivo}",
+    "GET /dados-abertos",
 }
 
 REACH_FEW = ("responsavel", KEY)
@@ -197,14 +201,14 @@ DOORS = {
     "GET /api/termos/{id_}": Door(ALL, reach=True),
     "GET /api/termos/{id_}/partes": Door(ALL, reach=True),
     "GET /api/termos/{id_}/pdf": Door(ALL, reach=True),
-    "POST /api/termos/{id_}/assinatura": Door(PEOPLE, reach=True),
+    "POST /api/termos/{id_}/assinatura": Door(SIGNS, reach=True),
     "POST /api/termos/{id_}/anulacao": Door(MANAGERS, reach=True),
     "GET /termos": Door(ALL),
     "GET /termos/novo": Door(HANDS_OVER),
     "POST /termos/novo": Door(HANDS_OVER),
     "GET /termos/{id_:uuid}": Door(ALL, reach=True),
     "GET /termos/{id_:uuid}/pdf": Door(ALL, reach=True),
-    "POST /termos/{id_:uuid}/assinar": Door(PEOPLE, reach=True),
+    "POST /termos/{id_:uuid}/assinar": Door(SIGNS, reach=True),
     "GET /termos/{id_:uuid}/anular": Door(MANAGERS, reach=True),
     "POST /termos/{id_:uuid}/anular": Door(MANAGERS, reach=True),
     # imoveis
@@ -249,6 +253,11 @@ DOORS = {
         for api in ("/api/fechamentos/{id_}", "/fechamentos/{id_:uuid}")
         for form in ("", ".csv", ".xlsx")
     },
+    **{
+        f"GET {of}/lancamentos{end}": Door(READS_ALL)
+        for of in ("/api/fechamentos/{id_}", "/fechamentos/{id_:uuid}")
+        for end in ("", ".csv", ".xlsx", "/bens", "/bens.csv")
+    },
     "GET /fechamentos/novo": Door(MANAGERS),
     "POST /fechamentos/novo": Door(MANAGERS),
     "GET /fechamentos/{id_:uuid}": Door(READS_ALL),
@@ -265,6 +274,10 @@ DOORS = {
     "POST /api/conciliacoes": Door(MANAGERS),
     "GET /conciliacoes/nova": Door(MANAGERS),
     "POST /conciliacoes/nova": Door(MANAGERS),
+    # dados abertos: what is published is public
+    "POST /api/dados-abertos": Door(MANAGERS),
+    "GET /dados-abertos/publicar": Door(MANAGERS),
+    "POST /dados-abertos/publicar": Door(MANAGERS),
     # inventario
     **dict(_reading("inventarios")),
     "GET /inventarios/{id_:uuid}": Door(ALL, reach=True),
@@ -475,6 +488,14 @@ def _an_account(conn: psycopg.Connection) -> str:
         [f"ana{next(_serial)}@x.y"],
     ).fetchone()
     return str(row and row[0])
+
+
+def _an_auditor(conn: psycopg.Connection) -> None:
+    conn.execute(
+        """insert into usuario (email, nome, papel, senha_hash, acesso_ate, acesso_fim)
+           select 'auditor@demo.local', 'Ana', 'auditor', senha_hash, '2099-12-31', '2100-01-01' from usuario
+           where email = 'consulta@demo.local'"""
+    )
 
 
 def _a_key(conn: psycopg.Connection, secret: str = "", role: str = "consulta") -> str:
@@ -839,7 +860,7 @@ _LET_IN = {
     "POST /api/inventarios/codigo": {422}, "GET /api/inventarios/{id_}/relatorio.pdf": {422},  # no photo, no item
     "GET /inventarios/{id_:uuid}/relatorio.pdf": {422}, "POST /api/inventarios/{id_}/leituras": {200},
     "POST /api/inventario-itens/{id_}/fotos": {201},
-    "GET /api/cep/{cep}": {503}, "POST /api/termos": {404}, "POST /termos/novo": {404},
+    "GET /api/cep/{cep}": {503}, "POST /api/dados-abertos": {202}, "POST /api/termos": {404}, "POST /termos/novo": {404},
 }  # fmt: skip
 
 
@@ -906,9 +927,10 @@ def conn(cidade: Dsn) -> Iterator[psycopg.Connection]:
 @pytest.mark.parametrize("role", ROLES)
 async def test_who_is_let_in_where(cidade: Dsn, conn: psycopg.Connection, role: str) -> None:
     places = _places(cidade)
+    _an_auditor(conn)
     wrong = []
     email = None if role == KEY else f"{role}@demo.local"
-    async with abrir(cidade, email, limit_write=None, limit_user=None, limit_report=None) as c:
+    async with abrir(cidade, email, limit_write=None, limit_user=None, limit_report=None, open_data=True) as c:
         if role == KEY:
             _a_key(conn, SECRET, "responsavel")
             c.headers["Authorization"] = f"Bearer {SECRET}"

@@ -30,6 +30,7 @@ from sispat.avisos.slice import SLICE as AVISOS
 from sispat.cadastros.slice import SLICE as CADASTROS
 from sispat.comissoes.slice import SLICE as COMISSOES
 from sispat.conciliacao.slice import SLICE as CONCILIACAO
+from sispat.dados_abertos.slice import SLICE as DADOS_ABERTOS
 from sispat.depreciacao.slice import SLICE as DEPRECIACAO
 from sispat.documentos.slice import SLICE as DOCUMENTOS
 from sispat.etiquetas.slice import SLICE as ETIQUETAS
@@ -87,6 +88,7 @@ SLICES = (
     TAREFAS,
     TERMOS,
     PUBLICO,
+    DADOS_ABERTOS,
     AVISOS,
     AUDITORIA,
     OPERACAO,

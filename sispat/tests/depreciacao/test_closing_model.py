@@ -182,6 +182,14 @@ class City:
                 here = row is not None and not row["saiu"]
                 assert sum(of.values()) == (row[part] if here and row else 0)
                 assert all(not amount for conta, amount in of.items() if not (here and conta == self.of(thing).conta))
+        apart, summed = (
+            self.it.conn.execute(
+                f"select competencia, setor_id, conta, especie, componente, sum(valor) from {view} group by 1, 2, 3, 4, 5"
+                " having sum(valor) <> 0 order by 1, 2, 3, 4, 5"
+            ).fetchall()
+            for view in ("lancamento", "lancamento_conta")
+        )
+        assert summed == apart, "summed before it is taken apart, or after"
         total = self.it.conn.execute(
             "select bens, bruto, acumulada, perda from fechamento where competencia = %s", [first_day(month)]
         ).fetchone()

@@ -15,12 +15,14 @@ from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import checks
 
-from esteio.postgres import Dsn
+from esteio.postgres import Database, Dsn
 from sispat.app import create_app
 from sispat.cadastros.fields import ENTITIES
+from sispat.dados_abertos.actions import PUBLICAR
 from sispat.http.openapi import texts_of
 from sispat.kernel.fields import specs
 from sispat.kernel.inputs import Input
+from sispat.kernel.jobs.work import Ending, perform
 from sispat.kernel.public_codes import code_of
 from sispat.patrimonios.fields import EdicaoDePatrimonio, NovoPatrimonio, TrocaDeCarga
 from sispat.relatorios.table import RELATORIOS
@@ -34,7 +36,7 @@ CONFERENCIAS = [
 ]
 PUBLICAS = {
     "/api/auth/login", "/api/docs", "/api/openapi.json", "/api/publico/patrimonios/{codigo}", "/api/publico/termos",
-    "/api/publico/termos/{codigo}",
+    "/api/publico/termos/{codigo}", "/api/publico/dados-abertos", "/api/publico/dados-abertos/{arquivo}",
 }  # fmt: skip
 
 
@@ -165,7 +167,9 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         vistas.add((modelo or caminho, metodo))
         return r
 
-    async with cliente("admin@demo.local", limit_write=None, click_signing=True, limit_report=None) as c:
+    async with cliente(
+        "admin@demo.local", limit_write=None, click_signing=True, limit_report=None, open_data=True
+    ) as c:
         itens = (await pedir("GET", "/api/patrimonios")).json()["items"]
         um = f"/api/patrimonios/{itens[0]['id']}"
         ficha = (await pedir("GET", um, "/api/patrimonios/{id_}")).json()
@@ -210,6 +214,7 @@ async def test_real_answers_of_every_route_are_as_described(cliente, cidade) -> 
         await _termos(pedir, escritos)
         await _reavaliacoes(pedir, escritos, comissao)
         await _fechamentos(pedir, cidade, itens[0]["id"])
+        await _dados_abertos(pedir, cidade)
         await pedir("GET", "/api/etiquetas", params={"numeros": "1,2"})
         etiqueta = code_of(UUID(ficha["id"]))
         await pedir("GET", f"/api/publico/patrimonios/{etiqueta}", "/api/publico/patrimonios/{codigo}")
@@ -403,6 +408,9 @@ async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:
     for fim in ("", ".csv", ".xlsx"):
         await pedir("GET", f"/api/fechamentos{fim}")
         await pedir("GET", f"{um}/bens{fim}", f"{modelo}/bens{fim}")
+        await pedir("GET", f"{um}/lancamentos{fim}", f"{modelo}/lancamentos{fim}")
+    for fim in ("", ".csv"):
+        await pedir("GET", f"{um}/lancamentos/bens{fim}", f"{modelo}/lancamentos/bens{fim}")
     await pedir("GET", "/api/depreciacao/simulacao")
     await pedir("GET", f"/api/patrimonios/{bem}/depreciacao", "/api/patrimonios/{id_}/depreciacao")
     await _relatorios(pedir, cidade)
@@ -436,6 +444,19 @@ async def _relatorios(pedir: Any, cidade: Dsn) -> None:
         conn.execute("insert into relatorio_parte values (%s, 0, 'x')", [made["arquivo_id"]])
         conn.execute("delete from tarefa where tipo = 'relatorios.fazer_pdf'")
     await pedir("GET", f"/api/relatorios/arquivos/{made['arquivo_id']}", "/api/relatorios/arquivos/{id_}")
+
+
+async def _dados_abertos(pedir: Any, cidade: Dsn) -> None:
+    """What is published, by the job that was asked for."""
+    id_ = (await pedir("POST", "/api/dados-abertos", esperado=202)).json()["tarefa_id"]
+    async with Database(cidade, min_size=1) as db:
+        async with db.connection() as conn:
+            await conn.execute(
+                "update tarefa set estado = 'executando', vez = 1, vista_em = now() where id = %s", [id_]
+            )
+        assert await perform(db, {PUBLICAR.name: PUBLICAR}, UUID(id_), 1) is Ending.ENDED
+    await pedir("GET", "/api/publico/dados-abertos")
+    await pedir("GET", "/api/publico/dados-abertos/bens.csv", "/api/publico/dados-abertos/{arquivo}")
 
 
 async def _inventarios(pedir: Any, escritos: dict[str, Any], comissao: str) -> None:

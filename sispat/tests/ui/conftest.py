@@ -18,7 +18,7 @@ AXE = Path(__file__).parents[3] / ".venv/axe/axe.min.js"  # brought by .ci/axe
 @pytest.fixture
 def endereco(cidade) -> Iterator[str]:
     """Where the application is."""
-    with servir(cidade) as endereco:
+    with servir(cidade, open_data=True) as endereco:
         yield endereco
 
 

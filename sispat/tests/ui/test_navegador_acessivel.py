@@ -1,10 +1,16 @@
 """Nobody is shut out: axe-core finds nothing on any page, tables stay tables on phones, keys alone do everything."""
 
+import asyncio
 import os
 import re
 from collections.abc import Iterator
 
 import pytest
+
+from esteio.postgres import Database, Dsn
+from sispat.dados_abertos.actions import PUBLICAR
+from sispat.kernel.jobs import queue
+from sispat.kernel.jobs.work import Ending, perform
 
 pytestmark = pytest.mark.browser
 TELAS = {"mesa": {"width": 1280, "height": 900}, "telefone": {"width": 360, "height": 740}}
@@ -24,7 +30,14 @@ PAGINAS += (
     "/situacao",
 )
 PAGINAS += ("/imoveis", "/imoveis/novo", "/meus-avisos")
-PAGINAS += ("/fechamentos", "/fechamentos/novo", "/depreciacao/simulacao?anos=2", "/reavaliacoes", "/reavaliacoes/nova")
+PAGINAS += (
+    "/dados-abertos/publicar",
+    "/fechamentos",
+    "/fechamentos/novo",
+    "/depreciacao/simulacao?anos=2",
+    "/reavaliacoes",
+    "/reavaliacoes/nova",
+)
 PAGINAS += (
     "/relatorios",
     "/relatorios/inventario-analitico?por=setor",
@@ -69,13 +82,17 @@ def todas(pagina) -> list[str]:
 
 @pytest.mark.timeout(400)  # some forty pages, each looked at in two colour schemes
 @pytest.mark.parametrize("tela", TELAS)
-def test_axe_finds_nothing_on_any_page_by_day_and_by_night(aba, axe, tela) -> None:
+def test_axe_finds_nothing_on_any_page_by_day_and_by_night(aba, axe, tela, cidade) -> None:
+    mes = asyncio.run(fechado_e_publicado(cidade))
     achados: dict[str, list[str]] = {}
     with aba(viewport=TELAS[tela], color_scheme="light", reduced_motion="reduce") as pagina:
         pagina.goto("/entrar")
         achados["/entrar"] = problemas(pagina, axe, noite=tela in A_NOITE)
         entrar(pagina)
-        for caminho in todas(pagina):
+        de_um_mes = [
+            f"/fechamentos/{mes}{fim}" for fim in ("", "/lancamentos", "/lancamentos/bens?especie=depreciacao")
+        ]
+        for caminho in [*todas(pagina), *de_um_mes, "/dados-abertos"]:
             pagina.goto(caminho)
             achados[caminho] = problemas(pagina, axe, noite=tela in A_NOITE)
         pagina.goto("/patrimonios/novo")
@@ -87,6 +104,26 @@ def test_axe_finds_nothing_on_any_page_by_day_and_by_night(aba, axe, tela) -> No
         for nome in passos(pagina):
             achados[nome] = problemas(pagina, axe, noite=tela in A_NOITE)
     assert {caminho: lista for caminho, lista in achados.items() if lista} == {}
+
+
+async def fechado_e_publicado(cidade: Dsn) -> str:
+    """A closed month, and open data; the month."""
+    async with Database(cidade, min_size=1) as db:
+        async with db.transaction() as conn:
+            um = "select id from usuario where papel = 'gestor' limit 1"
+            await conn.execute(f"select fechar_mes('2026-08-01', 'mes', ({um}))")
+            await conn.execute(
+                "insert into tarefa (tipo, argumentos, requisicao, idioma, tentativas, prazo)"
+                " values (%s, '{}', 'r', 'pt-BR', 1, 60)", [PUBLICAR.name],
+            )  # fmt: skip
+        async with db.connection() as conn:
+            feita = await queue.claim(conn, "teste")
+        assert feita is not None
+        assert await perform(db, {PUBLICAR.name: PUBLICAR}, feita.id, feita.turn) is Ending.ENDED
+        async with db.connection() as conn:
+            mes = await (await conn.execute("select id::text from fechamento")).fetchone()
+    assert mes is not None
+    return str(mes[0])
 
 
 def passos(pagina) -> Iterator[str]:

@@ -36,7 +36,8 @@ async def enter(conn: AsyncConnection[Any], now: dt.datetime) -> None:
     """Give everybody who can sign in a row: their first digest is the next one after `now`."""
     await conn.execute(
         """insert into aviso (usuario_id, resumo_de) select u.id, %s from usuario u
-           where u.ativo and not u.integracao and not exists (select from aviso a where a.usuario_id = u.id)
+           where entra(u.ativo, u.acesso_fim) and not u.integracao
+             and not exists (select from aviso a where a.usuario_id = u.id)
            on conflict do nothing""",
         [now],
     )
@@ -47,7 +48,8 @@ async def people(conn: AsyncConnection[Any], now: dt.datetime) -> list[Person]:
     async with conn.cursor(row_factory=class_row(Person)) as cursor:
         await cursor.execute(
             f"""select {_COLUMNS} from aviso a join usuario u on u.id = a.usuario_id
-               where u.ativo and not u.integracao and a.quando <> 'nunca' and (a.tentar_em is null or a.tentar_em <= %s)
+               where entra(u.ativo, u.acesso_fim) and not u.integracao and a.quando <> 'nunca'
+                 and (a.tentar_em is null or a.tentar_em <= %s)
                order by a.tentar_em nulls first, a.usuario_id""",
             [now],
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from sispat.kernel.dates import read_date
 from sispat.kernel.i18n import _, gettext_noop
 from sispat.kernel.permissions import Papel
 
@@ -28,6 +29,10 @@ _R = TypeVar("_R")
 
 Email = Annotated[str, typer.Option("--email", help=_("E-mail com que a pessoa entra."))]
 Setores = Annotated[list[str] | None, typer.Option("--setor", help=_("Código de um setor ao alcance; repetível."))]
+AcessoAte = Annotated[
+    str | None,
+    typer.Option("--acesso-ate", help=_("O último dia em que entra, como 31/12/2026; obrigatório para um auditor.")),
+]
 Definitiva = Annotated[
     bool,
     typer.Option("--definitiva", help=_("Quem digita a senha é a própria pessoa: não terá de trocá-la ao entrar.")),
@@ -45,6 +50,7 @@ def criar(
     nome: Annotated[str, typer.Option("--nome", help=_("Nome da pessoa."))],
     papel: Annotated[Papel, typer.Option("--papel", help=_("O que a pessoa é na prefeitura."))],
     setor: Setores = None,
+    acesso_ate: AcessoAte = None,
     definitiva: Definitiva = False,
     integracao: Annotated[
         bool,
@@ -54,11 +60,12 @@ def criar(
     """Create a person; the password is asked for, or read from standard input. With --integracao, none is."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import NovoUsuario
+    from sispat.settings import load_settings
 
     typed = {"email": email, "nome": nome, "papel": papel, "setores": setor or [], "integracao": integracao}
-    new = NovoUsuario.parse(typed)
-    password = None if integracao else _password()
-    as_operator(lambda ctx: accounts.criar(ctx, new, password, provisional=not (definitiva or integracao)))
+    new = NovoUsuario.parse({**typed, "acesso_ate": read_date(acesso_ate) if acesso_ate else None})
+    password, zone = None if integracao else _password(), load_settings().timezone
+    as_operator(lambda ctx: accounts.criar(ctx, new, zone, password, provisional=not (definitiva or integracao)))
     later = "" if definitiva else _("Crie agora a chave dela.") if integracao else _(_PROVISIONAL)
     made = _("Criado: %(name)s <%(email)s>, %(role)s.", name=new.nome, email=new.email, role=new.papel)
     typer.echo(f"{made} {later}".rstrip())
@@ -93,6 +100,9 @@ def listar() -> None:
             found = await accounts.listar(ctx, asked)
             for row in found.rows:
                 state = "" if row["ativo"] else _("desativado")
+                if row["ativo"] and row["acesso_ate"]:
+                    day = f"{row['acesso_ate']:%d/%m/%Y}"
+                    state = _("terminou em %(day)s", day=day) if row["acesso_terminado"] else _("até %(day)s", day=day)
                 typer.echo("\t".join((row["email"], row["nome"], row["papel"], ",".join(row["setores"]), state)))
             asked = ListaDeUsuarios(limit=200, cursor=found.following) if found.following else None
 
@@ -109,17 +119,21 @@ def editar(
     setor: Setores = None,
     novo_email: Annotated[str | None, typer.Option("--novo-email", help=_("O e-mail novo."))] = None,
     cpf: Annotated[str | None, typer.Option("--cpf", help=_("O CPF, com que se entra pelo gov.br."))] = None,
+    acesso_ate: AcessoAte = None,
 ) -> None:
     """Correct what is given of a person; with --setor, they reach those departments and no others."""
     from sispat.pessoas import accounts
     from sispat.pessoas.fields import DadosDeUsuario
+    from sispat.settings import load_settings
 
     given = {"nome": nome, "papel": papel, "setores": setor, "email": novo_email, "cpf": cpf}
+    given["acesso_ate"] = read_date(acesso_ate) if acesso_ate else None
+    zone = load_settings().timezone
 
     async def correct(ctx: Context) -> None:
         row = await accounts.obter(ctx, await accounts.por_email(ctx, email))
         values = {name: row[name] if value is None else value for name, value in given.items()}
-        await accounts.editar(ctx, row["id"], DadosDeUsuario.parse(values), row["versao"])
+        await accounts.editar(ctx, row["id"], DadosDeUsuario.parse(values), row["versao"], zone)
 
     as_operator(correct)
     typer.echo(_("Gravado: %(email)s.", email=novo_email or email))

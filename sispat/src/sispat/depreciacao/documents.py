@@ -10,15 +10,19 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict
 
 from sispat.cadastros.documents import REFERENCES
-from sispat.depreciacao.fields import FECHAMENTO, LINHA
+from sispat.depreciacao.fields import FECHAMENTO, LANCAMENTO, LINHA, SOMA
 from sispat.depreciacao.rules import Component, EntryKind
 from sispat.http.documents import pages_of
 
-__all__ = ["AnosDaConta", "DepreciacaoDoBem", "FechamentoGravado", "Linhas", "Pedido"]
+__all__ = [
+    "AnosDaConta", "DepreciacaoDoBem", "FechamentoGravado", "Lancamentos", "Linhas", "Pedido", "Soma",
+]  # fmt: skip
 
 _LINHA: Any = LINHA.document("LinhaDaDepreciacao")
 FechamentoGravado: Any = FECHAMENTO.document("FechamentoGravado", references=REFERENCES)
 Linhas: Any = pages_of("LinhasDoFechamento", _LINHA)
+Soma: Any = SOMA.document("SomaDaConta")
+Lancamentos: Any = pages_of("LancamentosDoFechamento", LANCAMENTO.document("LancamentoDoBem"))
 
 
 class Lancamento(BaseModel):

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from sispat.depreciacao.rules import EstadoDoFechamento, Regra
+from sispat.depreciacao.rules import Component, EntryKind, EstadoDoFechamento, Natureza, Regra
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Money, Month, Whole, example
@@ -17,8 +17,11 @@ from sispat.kernel.records import ListaDeRegistros
 
 __all__ = [
     "FECHAMENTO",
+    "LANCAMENTO",
     "LINHA",
+    "SOMA",
     "ListaDeFechamentos",
+    "ListaDeLancamentos",
     "ListaDeLinhas",
     "NovoFechamento",
     "ReaberturaDeMes",
@@ -123,6 +126,46 @@ LINHA = Entity(name="depreciacao", label=lazy("Depreciação"), given=LinhaDeDep
 
 class ListaDeLinhas(Paged):
     """A page of the assets of a closed month, by plate number."""
+
+
+class _Movimento(BaseModel):
+    """What a movement is, of an account or of an asset."""
+
+    especie: Annotated[EntryKind, Ui("Lançamento")]
+    componente: Annotated[Component, Ui("Componente")]
+    natureza: Annotated[Natureza, Ui("Natureza")]
+    valor: Annotated[Money, Ui("Valor")]
+
+
+class SomaDaConta(_Movimento):
+    """What an account moved in a closed month, in one setor."""
+
+    competencia: Annotated[dt.date, As("month"), Ui("Mês")]
+    conta: Annotated[str, Ui("Conta contábil")]
+    nome: Annotated[str, Ui("Nome da conta")]
+    setor: Annotated[str, Ui("Setor")]
+
+
+class LancamentoDoBem(_Movimento):
+    """What an asset moved in a closed month."""
+
+    competencia: Annotated[dt.date, As("month"), Ui("Mês")]
+    numero: Annotated[int, As("plate"), Ui("Número")]
+    descricao: Annotated[str, Ui("Descrição")]
+    setor: Annotated[str, Ui("Setor")]
+    conta: Annotated[str, Ui("Conta contábil")]
+
+
+SOMA = Entity(name="lancamento_conta", label=lazy("Lançamento da conta"), given=SomaDaConta, title="conta")
+LANCAMENTO = Entity(name="lancamento", label=lazy("Lançamento"), given=LancamentoDoBem, title="numero")
+
+
+class ListaDeLancamentos(Paged):
+    """Which movements of a closed month, by plate number."""
+
+    conta: Annotated[str, Field(max_length=40), Legible, Ui("Conta contábil")] = ""
+    especie: Annotated[EntryKind | None, BlankIsNone, Ui("Lançamento")] = None
+    componente: Annotated[Component | None, BlankIsNone, Ui("Componente")] = None
 
 
 class Simulacao(Input):

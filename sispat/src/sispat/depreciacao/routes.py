@@ -10,7 +10,7 @@ import orjson
 from starlette.responses import Response
 
 from sispat.cadastros import pickers
-from sispat.depreciacao import actions, rules
+from sispat.depreciacao import actions, ledger_routes, rules
 from sispat.depreciacao.documents import AnosDaConta, DepreciacaoDoBem, FechamentoGravado, Linhas, Pedido
 from sispat.depreciacao.fields import LINHA, ListaDeLinhas, NovoFechamento, ReaberturaDeMes, Simulacao
 from sispat.depreciacao.kinds import FECHAMENTOS
@@ -38,6 +38,7 @@ _NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
 _YEARS = 10  # that are shown ahead of an asset
 _READING = Reading(FECHAMENTOS, FechamentoGravado, pickers.with_choices)
 _READING.add(route)
+route.include(ledger_routes.route)
 
 
 @route("POST", _API, tag="fechamentos", response=Pedido, status=202, summary="Fechar o mês", once=True)

@@ -18,9 +18,9 @@ from sispat.kernel.labelled import Labelled
 from sispat.kernel.permissions import GESTAO, SEES_ALL, Action, Papel
 
 __all__ = [
-    "ACTIONS", "FECHAR", "REABRIR", "VER", "Asset", "Balance", "Component", "EntryKind", "EstadoDoFechamento", "Plan",
-    "Regra", "Revaluation", "TipoDeReavaliacao", "first_day", "is_over", "month_of", "next_month", "residual_of", "state",
-    "value_before", "years_ahead",
+    "ACTIONS", "FECHAR", "REABRIR", "VER", "Asset", "Balance", "Component", "EntryKind", "EstadoDoFechamento", "Natureza",
+    "Plan", "Regra", "Revaluation", "TipoDeReavaliacao", "first_day", "is_over", "month_of", "next_month", "residual_of",
+    "state", "value_before", "years_ahead",
 ]  # fmt: skip
 
 VER = Action("fechamento.ver", gettext_noop("ver o fechamento dos meses"), frozenset(SEES_ALL))
@@ -77,6 +77,13 @@ class Component(Labelled):
     BRUTO = "bruto", "Valor bruto"
     ACUMULADA = "acumulada", "Depreciação acumulada"
     PERDA = "perda", "Redução ao valor recuperável acumulada"
+
+
+class Natureza(Labelled):
+    """On which side of the balance that moved an entry stands."""
+
+    DEBITO = "D", "Débito"
+    CREDITO = "C", "Crédito"
 
 
 def month_of(day: dt.date) -> int:

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from sispat.depreciacao import actions, rules
-from sispat.depreciacao.fields import FECHAMENTO, LINHA, NovoFechamento, ReaberturaDeMes
+from sispat.depreciacao.fields import (
+    FECHAMENTO,
+    LANCAMENTO,
+    LINHA,
+    SOMA,
+    ListaDeLancamentos,
+    NovoFechamento,
+    ReaberturaDeMes,
+)
 from sispat.depreciacao.kinds import FECHAMENTOS
 from sispat.depreciacao.routes import route
 from sispat.http.slices import MenuEntry, Slice
@@ -30,12 +38,14 @@ SLICE = Slice(
     actions=rules.ACTIONS,
     constraints=actions.CONSTRAINTS,
     entities=[FECHAMENTO],
-    labels=labels_of(NovoFechamento, ReaberturaDeMes) | {n: s.ui.label for n, s in LINHA.fields.items()},
+    labels=labels_of(NovoFechamento, ReaberturaDeMes, ListaDeLancamentos)
+    | {n: s.ui.label for each in (SOMA, LANCAMENTO, LINHA) for n, s in each.fields.items()},
     verbs={
         "fechar_mes": lazy("Fechou o mês"),
         "reabrir_mes": lazy("Reabriu o mês"),
         "exportar_fechamentos": lazy("Exportou fechamentos"),
         "exportar_fechamento": lazy("Exportou os bens de um mês"),
+        "exportar_lancamentos": lazy("Exportou os lançamentos de um mês"),
     },
     notices={"mes-reaberto": lazy("Mês reaberto. Corrija o que for preciso e feche-o de novo.")},
     names=_numbers,

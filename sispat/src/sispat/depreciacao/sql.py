@@ -7,7 +7,7 @@ life and residual are the asset's own, else those by which it was closed last, e
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -18,8 +18,8 @@ from psycopg.rows import class_row, dict_row
 from sispat.depreciacao.rules import Asset, Balance, Regra, Revaluation
 
 __all__ = [
-    "Closed", "conciliacao", "contas", "do_bem", "fatos", "fechar", "lancamentos_do_bem", "linhas", "pendente", "simular",
-    "ultimo",
+    "Closed", "ate", "conciliacao", "contas", "do_bem", "fatos", "fechar", "lancamentos", "lancamentos_do_bem", "linhas",
+    "pendente", "simular", "somas", "ultimo",
 ]  # fmt: skip
 
 
@@ -122,6 +122,56 @@ async def lancamentos_do_bem(conn: AsyncConnection[Any], id_: UUID, limit: int) 
             """select competencia, conta, especie, componente, valor from lancamento where patrimonio_id = %s
                order by competencia desc, especie, componente, conta limit %s""",
             [id_, limit],
+        )
+        return await cursor.fetchall()
+
+
+# Of the balance that moved: assets are debited where they grow, what reduces them (depreciation, impairment) is credited.
+_SIDE = "case when (l.componente = 'bruto') = (l.valor > 0) then 'D' else 'C' end as natureza"
+
+
+async def somas(conn: AsyncConnection[Any], numero: int, *, by_setor: bool) -> list[dict[str, Any]]:
+    """What each account moved in a closing, by kind and component, and by setor where asked; none where it was reopened."""
+    setor = "s.codigo" if by_setor else "null::text"
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""select l.*, {_SIDE} from (
+                    select l.competencia, l.conta, coalesce(c.nome, k.nome, l.conta) as nome, {setor} as setor, l.especie,
+                           l.componente, sum(l.valor) as valor
+                    from fechamento f join lancamento_conta l on l.fechamento_id = f.id join setor s on s.id = l.setor_id
+                        left join fechamento_conta c on c.fechamento = f.numero and c.conta = l.conta
+                        left join classe k on k.conta = l.conta
+                    where f.numero = %s group by 1, 2, 3, 4, 5, 6) l
+                where valor <> 0 order by conta, especie, componente, setor""",
+            [numero],
+        )
+        return await cursor.fetchall()
+
+
+async def ate(conn: AsyncConnection[Any], after: int, limit: int) -> int | None:
+    """The plate number of the last of the `limit` assets after `after`; None: there is none."""
+    row: Any = await (
+        await conn.execute(
+            "select max(numero) from (select numero from patrimonio where numero > %s order by numero limit %s) p",
+            [after, limit],
+        )
+    ).fetchone()
+    return row[0]  # type: ignore[no-any-return]
+
+
+async def lancamentos(
+    conn: AsyncConnection[Any], numero: int, after: int, until: int, asked: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """The movements of a closing of the assets whose plate numbers are above `after` and up to `until`; `asked`: columns."""
+    where = "".join(f" and l.{column} = %s" for column in asked)
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""select l.competencia, p.numero, p.descricao, s.codigo as setor, l.conta, l.especie, l.componente, {_SIDE},
+                       l.valor, p.id
+                from patrimonio p join fechamento f on f.numero = %s
+                    join lancamento l on l.fechamento_id = f.id and l.patrimonio_id = p.id join setor s on s.id = l.setor_id
+                where p.numero > %s and p.numero <= %s{where} order by p.numero, l.especie, l.componente, l.conta""",
+            [numero, after, until, *asked.values()],
         )
         return await cursor.fetchall()
 

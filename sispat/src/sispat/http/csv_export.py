@@ -8,10 +8,7 @@ whole one.
 
 from __future__ import annotations
 
-import csv
-import io
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from sispat.http.session import RequestContext, open_context
-from sispat.kernel.fields import Cell, text_of_cell
+from sispat.kernel.csv_lines import BOM, csv_lines
+from sispat.kernel.fields import Cell
 
 __all__ = ["CsvExport", "Lot"]
 
@@ -45,7 +43,7 @@ class CsvExport:
         return StreamingResponse(self._bytes(request), media_type="text/csv; charset=utf-8", headers=headers)
 
     async def _bytes(self, request: Request) -> AsyncIterator[bytes]:
-        yield "\ufeff".encode() + _csv([self.heading])
+        yield BOM + csv_lines([self.heading])
         after: Any = None
         while True:
             # A connection for each lot, given back before the lot is sent: however slowly somebody reads, nobody waits for a
@@ -53,24 +51,6 @@ class CsvExport:
             async with open_context(request) as ctx:
                 lines, after = await self.lot(ctx, after)
             if lines:
-                yield _csv(lines)
+                yield csv_lines(lines)
             if after is None:
                 return
-
-
-_NEGATIVE = re.compile(r"-\d+(,\d+)?", re.ASCII)
-
-
-def _harmless(cell: Cell) -> str:
-    """A leading character that starts a formula is quoted (OWASP, CSV injection); a negative number starts none."""
-    text = text_of_cell(cell)
-    if _NEGATIVE.fullmatch(text):
-        return text
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-def _csv(lines: Iterable[Line]) -> bytes:
-    output = io.StringIO()
-    writer = csv.writer(output, delimiter=";", lineterminator="\r\n")
-    writer.writerows(map(_harmless, line) for line in lines)
-    return output.getvalue().encode()

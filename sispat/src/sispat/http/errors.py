@@ -48,6 +48,7 @@ _outage = OutageLog(
 # The status of each of the kernel's errors, and the title of the page that shows it.
 _STATUSES: dict[type[errors.SispatError], tuple[int, str]] = {
     errors.NotAuthenticated: (401, lazy("Entre para continuar")),
+    errors.AccessEnded: (401, lazy("Acesso terminado")),
     errors.KeyRefused: (401, lazy("Chave recusada")),
     errors.NotPermitted: (403, lazy("Sem permissão")),
     errors.StepPending: (403, lazy("Falta um passo")),

@@ -27,7 +27,7 @@ __all__ = ["PUBLIC_PATHS", "Identify", "limit_rules"]
 _WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _HEALTH = "/api/health"
 _PUBLIC_API = "/api/publico/"
-PUBLIC_PATHS = ["/b/*", "/B/*", "/t/*", "/conferir", f"{_PUBLIC_API}*"]
+PUBLIC_PATHS = ["/b/*", "/B/*", "/t/*", "/conferir", "/dados-abertos", f"{_PUBLIC_API}*"]
 """What anybody may ask without signing in, and what is therefore counted apart, by address, signed in or not."""
 
 _WHO = "quem"  # in scope["state"]: the id of a person, or `_KEY` and that of a key; "" nobody; missing: unknown

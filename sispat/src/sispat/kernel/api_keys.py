@@ -1,8 +1,9 @@
 """API keys: how a program asks as an integration, which nobody signs in to.
 
 Promises: a key is `sispat_` and 256 random bits, of which only the sha256 is stored; it opens what the integration's
-role and setores open, but nothing of one's own account (`Action.in_person`), while the key is neither revoked nor
-expired and its integration is active. One round trip says whose it is; that it was used is written once a minute at most.
+role and setores open, but nothing of one's own account (`Action.in_person`), while the key is neither revoked nor expired, and
+its integration is active and its access has not ended (`entra`). One round trip says whose it is; that it was used is written
+once a minute at most.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _KEY = """
 select u.id, u.nome, u.email, u.papel, array(select setor_id from usuario_setor where usuario_id = u.id),
        k.usada_em is null or k.usada_em < now() - interval '1 minute', k.id
 from chave_api k join usuario u on u.id = k.usuario_id
-where k.hash = %s and u.ativo and k.revogada_em is null and k.expira_em > now()"""
+where k.hash = %s and entra(u.ativo, u.acesso_fim) and k.revogada_em is null and k.expira_em > now()"""
 
 # Who is reading waits for nobody: another request with the same key notes it just now.
 _USED = """
@@ -36,7 +37,7 @@ where id = (select id from chave_api where id = %s for no key update skip locked
 _REFUSED = """
 update chave_api k set recusada_em = now() from usuario u
 where u.id = k.usuario_id and k.hash = %s and (k.recusada_em is null or k.recusada_em < now() - interval '1 hour')
-  and (k.revogada_em is not null or k.expira_em <= now() or not u.ativo)
+  and (k.revogada_em is not null or k.expira_em <= now() or not entra(u.ativo, u.acesso_fim))
 returning k.id, k.nome"""
 
 

@@ -6,12 +6,14 @@ Promises: each error has a stable `code` (for programs), a message made from its
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
 from sispat.kernel.i18n import _, lazy
 
 __all__ = [
+    "AccessEnded",
     "ForgedRequest",
     "InUse",
     "InvalidData",
@@ -47,15 +49,30 @@ class NotAuthenticated(SispatError):
         super().__init__(message)
 
 
+class AccessEnded(NotAuthenticated):
+    """The account was good until a day, which is over."""
+
+    code = "acesso-terminado"
+
+    def __init__(self, day: dt.date) -> None:
+        self.day = day
+        super().__init__(
+            _(
+                "O acesso desta conta terminou em %(day)s. Se ainda precisar dele, peça a um administrador que o prolongue.",
+                day=f"{day:%d/%m/%Y}",
+            )
+        )
+
+
 class KeyRefused(NotAuthenticated):
-    """The API key is unknown, revoked or expired, or its integration was retired: the four look the same from outside."""
+    """The API key is unknown, revoked or expired, or its integration may not enter: they look the same from outside."""
 
     code = "chave-recusada"
 
     def __init__(self) -> None:
         super().__init__(
             _(
-                "A chave da API não existe, venceu ou foi revogada, ou a integração foi desativada. "
+                "A chave da API não existe, venceu ou foi revogada, ou a integração foi desativada ou o acesso dela terminou. "
                 "Peça outra a um administrador."
             )
         )

@@ -16,7 +16,7 @@ from sispat.kernel.errors import NotPermitted
 from sispat.kernel.i18n import _
 from sispat.kernel.labelled import Labelled
 
-__all__ = ["ANY_STEP", "EVERYBODY", "GESTAO", "SEES_ALL", "Access", "Action", "Papel", "Pending"]
+__all__ = ["ANY_STEP", "EVERYBODY", "GESTAO", "READERS", "SEES_ALL", "Access", "Action", "Papel", "Pending"]
 
 
 class Papel(Labelled):
@@ -26,13 +26,15 @@ class Papel(Labelled):
     GESTOR = "gestor", "Gestor"
     RESPONSAVEL = "responsavel", "Responsável"
     CONSULTA = "consulta", "Consulta"
+    AUDITOR = "auditor", "Auditor"
 
 
 EVERYBODY = frozenset(Papel)
 GESTAO = frozenset({Papel.ADMINISTRADOR, Papel.GESTOR})
 
-# An auditor (consulta) reads the whole city; a responsavel sees the setores assigned to them.
-SEES_ALL = GESTAO | {Papel.CONSULTA}
+# An auditor, from outside and for a time, reads what consulta reads, the whole city; a responsavel sees their setores.
+READERS = frozenset({Papel.CONSULTA, Papel.AUDITOR})
+SEES_ALL = GESTAO | READERS
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Whose session a token opens; an API key (`kernel.api_keys`) stands for one.
 
-Promises: only the sha256 of a token is stored; a session is valid while its user is active, its absolute expiry lies
-ahead and it was seen within the idle limit; ending it works at once in every process. A statement that `guarded` made
-finds something only while the session is what it was when it was last looked up.
+Promises: only the sha256 of a token is stored; a session is valid while its user is active and their access has
+not ended (`entra`, in the database), its absolute expiry lies ahead and it was seen within the idle limit; ending it works at
+once in every process. A statement that `guarded` made finds something only while the session is what it was when it was last
+looked up.
 """
 
 from __future__ import annotations
@@ -69,7 +70,10 @@ class Session(NamedTuple):
 _SETORES = "array(select setor_id from usuario_setor where usuario_id = u.id order by setor_id)"
 _PROVISIONAL = "u.senha_provisoria and not s.sem_senha"
 _MARK = f"(u.id, u.nome, u.email, u.papel, {_PROVISIONAL}, s.falta, {_SETORES})::text"
-_VALID = "sessao s join usuario u on u.id = s.usuario_id where s.token_hash = %s and u.ativo and s.expira_em > now()"
+_MAY_ENTER = "entra(u.ativo, u.acesso_fim)"
+_VALID = (
+    f"sessao s join usuario u on u.id = s.usuario_id where s.token_hash = %s and {_MAY_ENTER} and s.expira_em > now()"
+)
 _NOTED_EVERY = timedelta(minutes=1)
 
 _SESSION = f"""
@@ -121,7 +125,7 @@ async def access_of(conn: AsyncConnection[Any], token: str, lifetime: SessionLif
 async def access_of_user(conn: AsyncConnection[Any], usuario_id: UUID | None) -> Access | None:
     """The rights that somebody has now who is not asking; None: they may no longer enter."""
     cursor = await conn.execute(
-        f"select u.nome, u.email, u.papel, {_SETORES} from usuario u where u.id = %s and u.ativo", [usuario_id]
+        f"select u.nome, u.email, u.papel, {_SETORES} from usuario u where u.id = %s and {_MAY_ENTER}", [usuario_id]
     )
     row: Any = await cursor.fetchone()
     return None if row is None else Access(usuario_id, row[0], row[1], Papel(row[2]), tuple(row[3]))  # type: ignore[arg-type]

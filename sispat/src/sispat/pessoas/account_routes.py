@@ -47,7 +47,7 @@ async def listar_usuarios(ctx: RequestContext, pedido: ListaDeUsuarios) -> Respo
 @route("POST", _API, tag="usuarios", response=Usuario, status=201, summary="Criar", once=True)
 async def criar_usuario(ctx: RequestContext, dados: NovoUsuario) -> Response:
     """Sem senha: ninguém entra com a conta antes de `senha-provisoria`; uma integração, só por `chaves`."""
-    row = await accounts.criar(ctx, dados)
+    row = await accounts.criar(ctx, dados, ctx.service.settings.timezone)
     return json_response(row, 201, Location=f"{_API}/{row['id']}")
 
 
@@ -60,7 +60,8 @@ async def obter_usuario(ctx: RequestContext, id_: UUID) -> Reply:
 @route("PUT", _ONE, tag="usuarios", response=Usuario, summary="Editar", versioned=True)
 async def editar_usuario(ctx: RequestContext, id_: UUID, dados: DadosDeUsuario) -> Reply:
     """O último administrador que pode entrar não deixa de sê-lo."""
-    return Document.of(await accounts.editar(ctx, id_, dados, required_version(ctx.request)))
+    zone = ctx.service.settings.timezone
+    return Document.of(await accounts.editar(ctx, id_, dados, required_version(ctx.request), zone))
 
 
 @route("POST", _ONE + "/desativacao", tag="usuarios", response=Usuario, summary="Desativar")

@@ -3,18 +3,20 @@
 Promises: an account is never removed, so that the audit keeps naming it; at least one administrator stays active, whoever
 changes accounts at the same time. Retiring somebody, or giving them a password, ends their sessions at once. A password
 given by somebody else is provisional: it has to be changed before anything else. An integration has no password, and
-is no administrator. All of it is audited, never with a password in it.
+is no administrator. An access with a last day ends with it, on the city's clocks: from then on sessions and keys open nothing,
+and the audit says so once (`terminar_acessos`). All of it is audited, never with a password in it.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from psycopg import errors
+from psycopg import AsyncConnection, errors
 
 from sispat.kernel import audit, tokens
 from sispat.kernel.brazil import mask_cpf
@@ -27,10 +29,11 @@ from sispat.pessoas.fields import DadosDeUsuario, ListaDeUsuarios, NovoUsuario
 from sispat.pessoas.listing import AccountsPage, opened, walked
 from sispat.pessoas.operator import actor_of
 from sispat.pessoas.sql import accounts, sessions, users
+from sispat.pessoas.sql.accounts import ACCESS_ENDED
 
 __all__ = [
     "CONSTRAINTS", "criar", "definir_senha", "desativar", "editar", "encerrar_sessao", "encerrar_sessoes", "gerar_senha",
-    "historico", "listar", "nomes", "obter", "por_email", "reativar", "sessoes",
+    "historico", "listar", "nomes", "obter", "por_email", "reativar", "sessoes", "terminar_acessos",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -41,6 +44,16 @@ CONSTRAINTS = {
         lazy(
             "É o último administrador que pode entrar: o SISPAT ficaria sem quem o administre. "
             "Dê antes o papel a outra pessoa."
+        ),
+    ),
+    "usuario_auditor_tem_fim": (
+        "acesso_ate",
+        lazy("O acesso de um auditor tem um último dia. Informe-o; depois ele pode ser prolongado."),
+    ),
+    "usuario_administrador_nao_tem_fim": (
+        "acesso_ate",
+        lazy(
+            "O acesso de um administrador não termina sozinho: o SISPAT ficaria sem quem o administre. Deixe em branco."
         ),
     ),
     "usuario_integracao_nao_administra": (
@@ -98,9 +111,9 @@ async def nomes(ctx: Context, ids: Sequence[UUID]) -> dict[UUID, str]:
 
 
 async def criar(
-    ctx: Context, data: NovoUsuario, password: str | None = None, *, provisional: bool = True
+    ctx: Context, data: NovoUsuario, zone: str, password: str | None = None, *, provisional: bool = True
 ) -> dict[str, Any]:
-    """Add an account; as stored. Without `password` nobody can sign in before `gerar_senha`."""
+    """Add an account; as stored. Without `password` nobody can sign in before `gerar_senha`. `zone`: the city's clocks."""
     ctx.access.require(rules.USUARIO_EDITAR)
     if password is not None:
         _refuse_of_integration(data.integracao)
@@ -110,7 +123,7 @@ async def criar(
         setores = await _setores(ctx, data.setores)
         try:
             async with ctx.conn.transaction():
-                id_ = await accounts.insert(ctx.conn, data.model_dump(), hashed, provisional)
+                id_ = await accounts.insert(ctx.conn, data.model_dump() | _end(data, zone), hashed, provisional)
         except errors.IntegrityError as error:
             raise _refused(error, data.email) from error
         await accounts.set_setores(ctx.conn, id_, setores)
@@ -118,8 +131,8 @@ async def criar(
         return await obter(ctx, id_)
 
 
-async def editar(ctx: Context, id_: UUID, data: DadosDeUsuario, version: int) -> dict[str, Any]:
-    """Correct an account; as stored. Raises `VersionConflict` when somebody was faster."""
+async def editar(ctx: Context, id_: UUID, data: DadosDeUsuario, version: int, zone: str) -> dict[str, Any]:
+    """Correct an account; as stored. Raises `VersionConflict` when somebody was faster. `zone`: the city's clocks."""
     ctx.access.require(rules.USUARIO_EDITAR)
     async with ctx.conn.transaction():
         before = await _locked(ctx, id_)
@@ -130,10 +143,30 @@ async def editar(ctx: Context, id_: UUID, data: DadosDeUsuario, version: int) ->
         if not changes:
             return before
         setores = await _setores(ctx, data.setores)
-        await _update(ctx, id_, {name: value for name, value in changes.items() if name != "setores"}, data.email)
+        columns = {name: value for name, value in changes.items() if name != "setores"}
+        await _update(ctx, id_, columns | _end(data, zone), data.email)
         await accounts.set_setores(ctx.conn, id_, setores)
         await _record(ctx, id_, "editar", {name: before[name] for name in changes}, changes)
         return await obter(ctx, id_)
+
+
+def _end(data: DadosDeUsuario, zone: str) -> dict[str, Any]:
+    """The moment after the last day, as a column."""
+    last = data.acesso_ate
+    if last is None:
+        return {"acesso_fim": None}
+    return {"acesso_fim": datetime.combine(last + timedelta(days=1), time(), ZoneInfo(zone))}
+
+
+async def terminar_acessos(conn: AsyncConnection[Any]) -> None:
+    """Remove the sessions of accounts whose access has ended, and write that end into the audit, once."""
+    async with conn.transaction():
+        for id_, last in await accounts.ended(conn):
+            await sessions.end_all(conn, id_)
+            await audit.record(
+                conn, actor=None, request_id=audit.SYSTEM, entidade="usuario", entidade_id=id_, acao=ACCESS_ENDED,
+                depois={"acesso_ate": last},
+            )  # fmt: skip
 
 
 async def desativar(ctx: Context, id_: UUID) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from sispat.kernel.brazil import valid_cpf, without_separators
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import _, lazy
-from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Whole, example
+from sispat.kernel.inputs import As, BlankIsNone, Date, Input, Legible, Whole, example
 from sispat.kernel.paging import Paged
 from sispat.kernel.permissions import Papel
 
@@ -70,6 +70,16 @@ class DadosDeUsuario(Input):
             "alcançam a cidade inteira.",
         ),
     ] = ()
+    acesso_ate: Annotated[
+        Date | None,
+        BlankIsNone,
+        Ui(
+            "Acesso até",
+            "O último dia em que a conta entra; depois dele as sessões e as chaves não abrem mais nada. Obrigatório para "
+            "auditores; em branco, sem fim.",
+            width="curta",
+        ),
+    ] = None
 
 
 _Integracao = Annotated[
@@ -143,6 +153,7 @@ class _Conta(BaseModel):
     id: Annotated[UUID, Ui("Identificador")]
     integracao: _Integracao
     ativo: Annotated[bool, Ui("Pode entrar")]
+    acesso_terminado: Annotated[bool, Ui("Acesso terminado")]
     senha_provisoria: Annotated[bool, Ui("Senha provisória")]
     senha_dada_em: Annotated[dt.datetime, Ui("Senha dada em")]
     segundo_fator: Annotated[bool, Ui("Segundo fator")]

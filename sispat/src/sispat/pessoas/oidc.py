@@ -15,7 +15,7 @@ from uuid import UUID
 from esteio.postgres import Database
 from sispat.kernel import audit, tokens
 from sispat.kernel.brazil import valid_cpf, without_separators
-from sispat.kernel.errors import NotAuthenticated
+from sispat.kernel.errors import AccessEnded, NotAuthenticated
 from sispat.kernel.i18n import _
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
 from sispat.pessoas.attempts import AttemptGuard
@@ -58,6 +58,9 @@ async def entrar(
         raise NotAuthenticated(
             _("Ninguém com acesso ao SISPAT tem estes dados. Peça a um administrador que os ponha no seu cadastro.")
         )
+    if credential.ended is not None:
+        await _refused(db, value, credential.usuario_id, origin)
+        raise AccessEnded(credential.ended)
     await guard.forgive(attempt)
     missing, token = lacking(credential, need_second_factor), tokens.new_token()
     async with db.transaction() as conn:

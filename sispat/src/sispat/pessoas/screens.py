@@ -77,11 +77,11 @@ class Cadastro(_AccountScreen):
     subtitle = lazy("A senha do primeiro acesso é gerada depois, na página da pessoa.")
     submit = lazy("Cadastrar")
 
-    async def save(self, ctx: Context, submission: Submission) -> Response:
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Add it; then its page."""
         data = self.read_from(submission)
         assert isinstance(data, NovoUsuario)
-        row = await accounts.criar(ctx, data)
+        row = await accounts.criar(ctx, data, ctx.service.settings.timezone)
         return redirect(f"/usuarios/{row['id']}", feito="integracao_criada" if data.integracao else "usuario_criado")
 
 
@@ -91,8 +91,9 @@ class EdicaoDeUsuario(_AccountScreen):
     title = lazy("Editar usuário")
     versioned = True
 
-    async def save(self, ctx: Context, submission: Submission) -> Response:
+    async def save(self, ctx: RequestContext, submission: Submission) -> Response:
         """Correct it; then its page."""
         assert self.id is not None
-        await accounts.editar(ctx, self.id, self.read_from(submission), version_of(submission))
+        zone = ctx.service.settings.timezone
+        await accounts.editar(ctx, self.id, self.read_from(submission), version_of(submission), zone)
         return redirect(self.back, feito="usuario_salvo")

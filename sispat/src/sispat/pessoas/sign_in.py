@@ -1,12 +1,14 @@
 """Signing in and out.
 
-Promises: wrong e-mail, wrong password and retired user look the same, in words and in time. How often one may fail is
+Promises: wrong e-mail, wrong password and retired user look the same, in words and in time; that an access has ended, and
+when, is told only to who knows its password. How often one may fail is
 limited (pessoas.attempts). A provisional password opens nothing once it is older than the settings allow. A password hash
 made with older parameters is renewed at the next sign-in. Both are audited, and so is each attempt that failed.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from datetime import timedelta
 from typing import Any
@@ -17,7 +19,7 @@ from psycopg import AsyncConnection
 from esteio.postgres import Database
 from sispat.kernel import audit, devices, tokens
 from sispat.kernel.context import Context
-from sispat.kernel.errors import NotAuthenticated
+from sispat.kernel.errors import AccessEnded, NotAuthenticated
 from sispat.kernel.i18n import _
 from sispat.kernel.permissions import Access, Pending
 from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
@@ -57,6 +59,9 @@ async def entrar(
     if not right or credential is None or not credential.active:
         await _record_failure(db, email, credential and credential.usuario_id, origin)
         raise NotAuthenticated(_("E-mail ou senha incorretos."))
+    if credential.ended is not None:
+        await _record_failure(db, email, credential.usuario_id, origin, credential.ended)
+        raise AccessEnded(credential.ended)
     if credential.provisional_for is not None and credential.provisional_for > provisional_for:
         await _record_failure(db, email, credential.usuario_id, origin)
         raise NotAuthenticated(_("A senha provisória venceu. Peça outra a um administrador."))
@@ -114,7 +119,9 @@ async def _record(conn: AsyncConnection[Any], access: Access, request_id: str, a
     )
 
 
-async def _record_failure(db: Database, email: str, usuario_id: UUID | None, origin: Origin) -> None:
+async def _record_failure(
+    db: Database, email: str, usuario_id: UUID | None, origin: Origin, ended: dt.date | None = None
+) -> None:
     """How often this may happen is limited (pessoas.attempts), and so is what it adds to the audit.
 
     An e-mail that is nobody's is kept as a digest: it may be a password typed into the wrong field. Written in both
@@ -129,5 +136,5 @@ async def _record_failure(db: Database, email: str, usuario_id: UUID | None, ori
             entidade="usuario",
             entidade_id=usuario_id or nobody,
             acao="entrar_recusado",
-            depois={"endereco": origin.address},
+            depois={"endereco": origin.address} | ({"acesso_ate": ended} if ended else {}),
         )

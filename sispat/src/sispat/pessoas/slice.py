@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any
+
+from psycopg import AsyncConnection
 
 from esteio.limit.headers import PROBLEM_TYPE, exhausted_field, policy_field
 from sispat.http.errors import Problem
@@ -79,6 +82,11 @@ def _provider(service: Service) -> OidcProvider | None:
     return OidcProvider(settings.oidc_issuer, settings.oidc_client_id, secret, settings.oidc_scope)
 
 
+async def _clean_up(conn: AsyncConnection[Any]) -> None:
+    await bloqueios.remove_ended(conn)
+    await accounts.terminar_acessos(conn)
+
+
 SLICE = Slice(
     name="pessoas",
     routes=route,
@@ -112,6 +120,7 @@ SLICE = Slice(
         "ativar_segundo_fator": lazy("Ativou o segundo fator"),
         "retirar_segundo_fator": lazy("Retirou o segundo fator"),
         "revogar": lazy("Revogou"),
+        "terminar_acesso": lazy("O acesso terminou"),
         "usar_chave_recusada": lazy("Usou uma chave que não vale mais"),
     },
     notices={
@@ -131,5 +140,5 @@ SLICE = Slice(
     problems={TooManyAttempts: _too_many, OidcRefused: _refused_there, OidcUnavailable: _away},
     names=keys.nomes,
     resources=[_guard, _provider],
-    cleanup=bloqueios.remove_ended,
+    cleanup=_clean_up,
 )

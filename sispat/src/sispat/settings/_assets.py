@@ -70,11 +70,19 @@ class AssetSettings(Group):
             accepts="um telefone ou e-mail, até 200 letras",
         ),
     ] = ""
+    open_data: Annotated[
+        YesNo,
+        Variable(
+            "SISPAT_OPEN_DATA",
+            "Publica, uma vez por dia e sem pedir senha, os bens, os imóveis e os saldos por conta (/dados-abertos), sem "
+            "nenhum dado de pessoas.",
+        ),
+    ] = False
     limit_public: Annotated[
         LimitOrNo,
         Variable(
             "SISPAT_LIMIT_PUBLIC",
-            "Pedidos às páginas públicas de bens e termos (/b, /t e /api/publico), por endereço.",
+            "Pedidos às páginas públicas de bens e termos (/b, /t, /dados-abertos e /api/publico), por endereço.",
             unit=QUOTA,
             accepts=OR_NO,
         ),

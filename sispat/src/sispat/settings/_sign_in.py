@@ -57,7 +57,7 @@ class SignInSettings(Group):
         Variable(
             "SISPAT_SECOND_FACTOR",
             "Papéis que só entram com um segundo fator (código no celular); os outros podem cadastrar um.",
-            accepts="papéis separados por vírgulas: administrador, gestor, responsavel, consulta; não para nenhum",
+            accepts="papéis separados por vírgulas: administrador, gestor, responsavel, consulta, auditor; não para nenhum",
         ),
     ] = "não"
     secret: Annotated[

@@ -15,7 +15,7 @@ MAIS_BENS = (
 VER = Action("termo.ver", gettext_noop("ver termos"), EVERYBODY)
 EMITIR = Action("termo.emitir", gettext_noop("emitir termos"), GESTAO | {Papel.RESPONSAVEL})
 # Whoever answers for assets has an account of any role; an integration is nobody who could sign.
-ASSINAR = Action("termo.assinar", gettext_noop("assinar termos"), EVERYBODY, in_person=True)
+ASSINAR = Action("termo.assinar", gettext_noop("assinar termos"), EVERYBODY - {Papel.AUDITOR}, in_person=True)
 ANULAR = Action("termo.anular", gettext_noop("anular termos"), GESTAO)
 ACTIONS = (VER, EMITIR, ASSINAR, ANULAR)
 

@@ -19,11 +19,13 @@ from uuid import UUID
 
 from esteio import EsteioError
 from esteio.postgres import CommitUnknown, Database, DiskRoom, OutOfResources, is_retryable
+from sispat.kernel.audit import SYSTEM
 from sispat.kernel.context import Context
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import SOURCE, _, is_language, language, using
 from sispat.kernel.jobs import queue
 from sispat.kernel.jobs.queue import Claim
+from sispat.kernel.permissions import Access, Papel
 from sispat.kernel.sessions import access_of_user
 
 __all__ = [
@@ -106,6 +108,11 @@ class Job:
     path: Callable[[Mapping[str, Any]], str] = lambda _: ""
     attempts: int = 5
     limit: int = 900
+    unattended: bool = False
+    """Whether the service itself may ask for it, by a schedule: it has all rights then, and is nobody in the audit."""
+
+
+_SERVICE = Access(UUID(int=0), SYSTEM, "", Papel.ADMINISTRADOR)
 
 
 async def ask_for(ctx: Context, job: Job, arguments: Mapping[str, Any]) -> UUID:
@@ -191,7 +198,8 @@ def no_room() -> str:
 async def _do(db: Database, job: Job, taken: Claim, room: DiskRoom | None) -> None:
     running = Running(db, taken, room)
     async with db.transaction() as conn:
-        access = await access_of_user(conn, taken.person)
+        by_schedule = taken.person is None and job.unattended
+        access = _SERVICE if by_schedule else await access_of_user(conn, taken.person)
         if access is None:
             raise Requester
         ctx = JobContext(conn, replace(access, key_id=taken.key_id), taken.request_id, job=running)

@@ -6,6 +6,7 @@ trigger).
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -13,12 +14,13 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-__all__ = ["Place", "get", "insert", "names", "set_password", "set_setores", "update", "walk"]
+__all__ = ["ACCESS_ENDED", "Place", "ended", "get", "insert", "names", "set_password", "set_setores", "update", "walk"]
 
 _COLUMNS = """u.id, u.email, u.nome, u.papel, u.cpf,
     array(select s.codigo from usuario_setor p join setor s on s.id = p.setor_id where p.usuario_id = u.id
           order by s.codigo) as setores,
-    u.integracao, u.ativo, u.senha_provisoria, u.senha_dada_em,
+    u.acesso_ate, u.integracao, u.ativo, coalesce(u.acesso_fim <= now(), false) as acesso_terminado, u.senha_provisoria,
+    u.senha_dada_em,
     exists (select from segundo_fator f where f.usuario_id = u.id and f.ativo) as segundo_fator,
     u.versao, u.criado_em, u.atualizado_em"""
 _SORT = 'sem_acento(u.nome) collate "C"'
@@ -40,7 +42,7 @@ async def walk(
         where.append("strpos(sem_acento(u.nome || ' ' || u.email), sem_acento(%s)) > 0")
         values.append(q)
     if active:
-        where.append("u.ativo")
+        where.append("entra(u.ativo, u.acesso_fim)")
     if after is not None:
         where.append(f"({_SORT}, u.id) {'<' if backwards else '>'} (%s, %s)")
         values += [after.key, after.id]
@@ -66,8 +68,9 @@ async def get(conn: AsyncConnection[Any], id_: UUID, *, lock: bool = False) -> d
 async def insert(conn: AsyncConnection[Any], values: Mapping[str, Any], password_hash: str, provisional: bool) -> UUID:
     """Insert an account without setores; its id."""
     cursor = await conn.execute(
-        "insert into usuario (email, nome, papel, cpf, integracao, senha_hash, senha_provisoria)"
-        " values (%(email)s, %(nome)s, %(papel)s, %(cpf)s, %(integracao)s, %(hash)s, %(provisional)s) returning id",
+        "insert into usuario (email, nome, papel, cpf, integracao, acesso_ate, acesso_fim, senha_hash, senha_provisoria)"
+        " values (%(email)s, %(nome)s, %(papel)s, %(cpf)s, %(integracao)s, %(acesso_ate)s, %(acesso_fim)s, %(hash)s,"
+        " %(provisional)s) returning id",
         {**values, "hash": password_hash, "provisional": provisional},
     )
     row = await cursor.fetchone()
@@ -82,6 +85,22 @@ async def update(conn: AsyncConnection[Any], id_: UUID, changes: Mapping[str, An
         f"update usuario set {assignments} versao = versao + 1, atualizado_em = now() where id = %s",
         [*changes.values(), id_],
     )
+
+
+ACCESS_ENDED = "terminar_acesso"
+"""What the audit calls it."""
+
+
+async def ended(conn: AsyncConnection[Any]) -> list[tuple[UUID, dt.date]]:
+    """Whose access has ended, and on which day, where the audit does not say so yet. Nobody else is told until the commit."""
+    await conn.execute("select pg_advisory_xact_lock(85301034)")
+    cursor = await conn.execute(
+        """select id, acesso_ate from usuario u where acesso_fim <= now() and not exists (
+               select from evento e where e.entidade_id = u.id and e.acao = %s and e.em >= u.acesso_fim)
+           order by id limit 1000""",
+        [ACCESS_ENDED],
+    )
+    return await cursor.fetchall()
 
 
 async def set_setores(conn: AsyncConnection[Any], id_: UUID, setores: Sequence[UUID]) -> None:

@@ -19,7 +19,7 @@ __all__ = ["get", "insert", "names", "revoke", "walk"]
 _COLUMNS = """k.id, k.nome, k.inicio, k.usuario_id, u.nome as integracao, k.criado_em, c.nome as criado_por,
     k.expira_em, k.usada_em, k.recusada_em, k.revogada_em,
     case when k.revogada_em is not null then 'revogada' when k.expira_em <= now() then 'vencida'
-         when not u.ativo then 'desativada' else 'em_vigor' end as estado"""
+         when not entra(u.ativo, u.acesso_fim) then 'desativada' else 'em_vigor' end as estado"""
 _FROM = "chave_api k join usuario u on u.id = k.usuario_id left join usuario c on c.id = k.criado_por"
 _SORT = 'sem_acento(k.nome) collate "C"'
 
@@ -33,7 +33,7 @@ async def walk(
         where.append("k.usuario_id = %s")
         values.append(of)
     if in_force:
-        where.append("k.revogada_em is null and k.expira_em > now() and u.ativo")
+        where.append("k.revogada_em is null and k.expira_em > now() and entra(u.ativo, u.acesso_fim)")
     if after is not None:
         where.append(f"({_SORT}, k.id) {'<' if backwards else '>'} (%s, %s)")
         values += [after.key, after.id]

@@ -25,6 +25,7 @@ async def opened(
         await cursor.execute(
             """select id, criada_em, vista_em, expira_em, endereco, navegador, coalesce(token_hash = %s, false) as atual
                from sessao where usuario_id = %s and expira_em > now() and vista_em > now() - %s::interval
+                 and (select entra(u.ativo, u.acesso_fim) from usuario u where u.id = usuario_id)
                order by vista_em desc, id limit %s""",
             [token_hash, usuario_id, idle, SHOWN],
         )

@@ -6,6 +6,7 @@ opens is looked up by kernel.sessions.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Literal, NamedTuple
@@ -26,6 +27,8 @@ class Credential(NamedTuple):
     active: bool
     second_factor: bool
     papel: Papel
+    ended: dt.date | None = None
+    """The last day of an access that has ended; None: it has not."""
     provisional_for: timedelta | None = None
     """How long ago a password that still has to be changed was given."""
 
@@ -37,12 +40,13 @@ async def credential(conn: AsyncConnection[Any], value: str, column: Column = "e
     """The credential stored for an e-mail (lower case) or CPF, or None."""
     cursor = await conn.execute(
         f"""select u.id, u.senha_hash, u.ativo and not u.integracao, coalesce(f.ativo, false), u.papel,
+                  case when u.acesso_fim <= now() then u.acesso_ate end,
                   case when u.senha_provisoria then now() - u.senha_dada_em end
            from usuario u left join segundo_fator f on f.usuario_id = u.id where u.{column} = %s""",
         [value],
     )
     row = await cursor.fetchone()
-    return None if row is None else Credential(row[0], row[1], row[2], row[3], Papel(row[4]), row[5])
+    return None if row is None else Credential(row[0], row[1], row[2], row[3], Papel(row[4]), row[5], row[6])
 
 
 async def set_password_hash(conn: AsyncConnection[Any], usuario_id: UUID, password_hash: str) -> None:
