@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from esteio.cluster import DEFAULT, Plan, PlanInvalid, Timings, explain, files_of, plan_text, read_plan, write_files
+from esteio.cluster import (
+    DEFAULT,
+    Plan,
+    PlanInvalid,
+    Ports,
+    Timings,
+    explain,
+    files_of,
+    plan_text,
+    read_plan,
+    write_files,
+)
 from esteio.cluster._yaml import dumped
 from esteio.limit.redis._address import parse as parse_redis
 from esteio.postgres import Dsn
+from esteio.testing.redis._server import free_port
 
 TRIO = "a=10.0.0.1,b=10.0.0.2,c=10.0.0.3"
 
@@ -86,6 +101,23 @@ def test_clients_may_be_addresses_and_networks_and_pg_hba_has_a_mask_for_each() 
     lines = yaml.safe_load(text_of(plan, "a", "patroni.yml"))["postgresql"]["pg_hba"]
     assert [line.split()[3] for line in lines if line.startswith("host all")][-2:] == ["10.9.0.7/32", "10.8.0.0/16"]
     assert "10.8.0.0/16 } drop" in text_of(plan, "a", "firewall.nft")
+
+
+def test_a_node_that_reaches_no_other_one_gives_the_shared_address_up() -> None:
+    plan = Plan.of(
+        "a=127.0.0.21,b=127.0.0.22", "w=127.0.0.23", virtual_ip="127.0.0.9/8", ports=Ports(sentinel=free_port())
+    )
+    script = re.search(r"connected \{\n    script \"/bin/bash -c '(.*)'\"", text_of(plan, "a", "keepalived.conf"))
+    assert script is not None
+    assert "$" not in script[1], "keepalived would replace it"
+
+    def reaches() -> bool:
+        return subprocess.run(["/bin/bash", "-c", script[1]], stderr=subprocess.DEVNULL, timeout=20).returncode == 0
+
+    assert not reaches()
+    with socket.create_server(("127.0.0.23", plan.ports.sentinel)):
+        assert reaches(), "a witness is one, too"
+    assert not reaches()
 
 
 def test_the_environment_leads_to_all_nodes_and_waits_longer_than_a_failover() -> None:

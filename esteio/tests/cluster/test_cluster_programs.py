@@ -85,7 +85,8 @@ def test_keepalived_and_nftables_find_theirs_valid(plan: Plan, tmp_path: Path) -
     interface = next(name for _, name in socket.if_nameindex() if name != "lo")  # keepalived takes no other
     write_files(replace(plan, interface=interface), tmp_path)
     checked(program("keepalived"), "--config-test", "--use-file", f"{tmp_path}/b/keepalived.conf")
-    checked(program("nft"), "--check", "--file", f"{tmp_path}/c/firewall.nft")
+    for rules in ("firewall", "leaving"):
+        checked(program("nft"), "--check", "--file", f"{tmp_path}/c/{rules}.nft")
 
 
 @pytest.fixture

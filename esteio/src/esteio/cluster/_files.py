@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from esteio.cluster._front import firewall, haproxy, keepalived, redis, sentinel
+from esteio.cluster._front import firewall, haproxy, keepalived, leaving, redis, sentinel
 from esteio.cluster._plan import Node, Plan, plan_text
 from esteio.cluster._postgres import bootstrap_sql, etcd, patroni
 from esteio.cluster._units import units
@@ -45,7 +45,7 @@ def files_of(plan: Plan, node: Node) -> tuple[File, ...]:
             File("service.env", _environment(plan, node), secret=True),
         ]
         if plan.virtual_ip:
-            found.append(File("keepalived.conf", keepalived(plan, node)))
+            found += [File("keepalived.conf", keepalived(plan, node)), File("leaving.nft", leaving(plan))]
     return (*found, *(File(name, text) for name, text in units(plan, node).items()))
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from esteio.cluster._plan import Node, Plan
 
-__all__ = ["firewall", "haproxy", "keepalived", "redis", "sentinel"]
+__all__ = ["LEAVING", "firewall", "haproxy", "keepalived", "leaving", "redis", "sentinel"]
+
+LEAVING = 2
+"""Seconds between a node's announcement that it is about to stop and the moment its shared address leaves."""
 
 
 def haproxy(plan: Plan, node: Node) -> str:
@@ -23,6 +26,10 @@ def haproxy(plan: Plan, node: Node) -> str:
     log stdout format raw local0 notice
     maxconn 8000
     stats socket {plan.filled(plan.data_dir, node)}/haproxy.sock mode 600 level admin
+    pidfile {plan.filled(plan.data_dir, node)}/haproxy.pid
+    # Told to end (USR1), it goes on for as long as the shared address needs to leave, and ends what browsers keep open.
+    grace {LEAVING + 1}s
+    hard-stop-after 15s
 
 defaults
     mode http
@@ -38,6 +45,7 @@ defaults
 frontend front
     bind :{ports.front}{tls if plan.certificate else ""}
     option forwardfor
+    http-after-response set-header Connection close if {{ stopping }}
     http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
     monitor-uri /haproxy-lives
     default_backend service
@@ -60,17 +68,29 @@ backend service
 
 
 def keepalived(plan: Plan, node: Node) -> str:
-    """The shared address on one of the data nodes, as long as its HAProxy takes connections."""
+    """The shared address on one of the data nodes, as long as its HAProxy takes connections and it reaches another node."""
     names = [each.name for each in plan.data_nodes]
     others = "\n".join(f"        {each.address}" for each in plan.data_nodes if each != node)
     return f"""global_defs {{
     router_id {node.name}
     script_user root
     enable_script_security
+    # Who still asks a holder of before hears within 5 s which one it is now.
+    vrrp_garp_master_refresh 5
 }}
 
 vrrp_script front {{
     script "/bin/bash -c '</dev/tcp/127.0.0.1/{plan.ports.front}'"
+    interval 1
+    timeout 1
+    fall 2
+    rise 2
+}}
+
+# A node that is cut off hears nobody else have the address and would take it too. Whether it is: nobody takes a connection,
+# be it HAProxy or a Sentinel.
+vrrp_script connected {{
+    script "/bin/bash -c '{_reaches_one(plan, node)}'"
     interval 1
     timeout 1
     fall 2
@@ -95,9 +115,18 @@ vrrp_instance {plan.name} {{
     }}
     track_script {{
         front
+        connected
     }}
 }}
 """
+
+
+def _reaches_one(plan: Plan, node: Node) -> str:
+    """Bash: whether any other node takes a connection; without $, which keepalived has its own meaning for."""
+    others = [each for each in plan.nodes if each != node]
+    places = [f"{each.address}/{plan.ports.sentinel}" for each in others]
+    places += [f"{each.address}/{plan.ports.front}" for each in others if not each.witness]
+    return f"{' '.join(f'(</dev/tcp/{place}) &' for place in places)} {' || '.join(['wait -n'] * len(places))}"
 
 
 def redis(plan: Plan, node: Node) -> str:
@@ -134,6 +163,19 @@ sentinel auth-pass {plan.name} {plan.secrets.redis}
 sentinel down-after-milliseconds {plan.name} {times.sentinel_down * 1000}
 sentinel failover-timeout {plan.name} 10000
 sentinel parallel-syncs {plan.name} 1
+"""
+
+
+def leaving(plan: Plan) -> str:
+    """A rule of nftables while the shared address is about to leave: who comes then asks again a second later, elsewhere."""
+    front = ", ".join(map(str, (plan.ports.front, *((443,) if plan.certificate else ()))))
+    return f"""table inet esteio_leaving {{
+    chain input {{
+        type filter hook input priority filter; policy accept;
+        iif lo accept
+        tcp dport {{ {front} }} tcp flags & (syn | ack) == syn drop
+    }}
+}}
 """
 
 

@@ -6,6 +6,7 @@ copy of their own, so that what was generated stays as it is.
 
 from __future__ import annotations
 
+from esteio.cluster._front import LEAVING
 from esteio.cluster._plan import Node, Plan
 
 __all__ = ["units"]
@@ -56,7 +57,8 @@ def units(plan: Plan, node: Node) -> dict[str, str]:
             ),
             "haproxy": _unit(
                 plan, "HAProxy", f"{programs.haproxy} -W -f {where}/haproxy.cfg",
-                more="ExecReload=/bin/kill -USR2 $MAINPID\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nKillMode=mixed\n",
+                more="ExecReload=/bin/kill -USR2 $MAINPID\nAmbientCapabilities=CAP_NET_BIND_SERVICE\nKillMode=mixed\n"
+                "KillSignal=SIGUSR1\nTimeoutStopSec=20\n",
             ),
         }  # fmt: skip
         if plan.virtual_ip:
@@ -66,10 +68,18 @@ def units(plan: Plan, node: Node) -> dict[str, str]:
                 f"{programs.keepalived} --dont-fork --log-console --use-file {where}/keepalived.conf "
                 f"--pid {data}/keepalived.pid --vrrp_pid {data}/vrrp.pid",
                 account="",
+                # So it stops before HAProxy does, which asks browsers for new connections until the address has left. In the
+                # last half second requests under way are answered, and none begins.
+                after="esteio-haproxy.service",
+                before=f"ExecStartPre=-/usr/sbin/nft {_STAY}\n",
+                more=f"ExecStop=-/usr/bin/pkill -USR1 --pidfile {data}/haproxy.pid\nExecStop=-/bin/sleep {LEAVING}\n"
+                f"ExecStop=-/usr/sbin/nft --file {where}/leaving.nft\nExecStop=-/bin/sleep 0.5\n"
+                f"ExecStopPost=-/usr/sbin/nft {_STAY}\n",
             )
     return {f"esteio-{name}.service": text for name, text in found.items()}
 
 
+_STAY = "delete table inet esteio_leaving"
 _WATCHDOG = "ExecStartPre=-+/sbin/modprobe softdog\nExecStartPre=-+/bin/chown {account} /dev/watchdog\n"
 
 

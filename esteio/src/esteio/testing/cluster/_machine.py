@@ -32,6 +32,8 @@ class Unit:
     before: tuple[str, ...]
     start: str
     capabilities: tuple[str, ...] = ()
+    stop: tuple[str, ...] = ()
+    stopped: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, file: Path) -> Unit:
@@ -49,6 +51,8 @@ class Unit:
             before,
             told["ExecStart"][0],
             capabilities,
+            tuple(told.get("ExecStop", [])),
+            tuple(told.get("ExecStopPost", [])),
         )
 
 
@@ -66,10 +70,22 @@ class Machine:
 
     def start_unit(self, unit: Unit) -> None:
         """Start what the unit starts, as its account."""
-        for each in unit.before:
-            subprocess.run(self._inside(shlex.split(each), unit.user), check=True, cwd="/", timeout=20)  # noqa: S603
+        self._carry_out(unit.before, unit.user)
         init = [sys.executable, "-I", "-S", str(_INIT)] if unit.name == _LEAVES_CHILDREN else []
         self.start(unit.name, [*init, *shlex.split(unit.start)], user=unit.user, capabilities=unit.capabilities)
+
+    def stop_unit(self, name: str) -> None:
+        """What stopping the unit of that name does: its commands, then SIGTERM; returns when it has ended."""
+        unit = Unit.read(self.home / f"{name}.service")
+        self._carry_out(unit.stop, unit.user)
+        self.end(name, signal.SIGTERM)
+        self._carry_out(unit.stopped, unit.user)
+
+    def _carry_out(self, commands: Iterable[str], user: str) -> None:
+        for each in commands:
+            command, must = self._inside(shlex.split(each.removeprefix("-")), user), not each.startswith("-")
+            errors = None if must else subprocess.DEVNULL
+            subprocess.run(command, check=must, cwd="/", timeout=20, stderr=errors)  # noqa: S603
 
     def start(
         self,

@@ -129,6 +129,7 @@ async def _reboot(city: ClusterCity) -> None:
     for machine in city.trio.machines.values():
         if await leads(city) is machine:
             await asyncio.to_thread(switch_over, city.trio.plan)
+        await asyncio.to_thread(machine.stop_unit, "esteio-keepalived")
         await asyncio.to_thread(machine.end, "service", signal.SIGTERM)
         await asyncio.to_thread(machine.kill)
         await asyncio.to_thread(city.machines.boot, machine)
