@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
@@ -121,6 +122,12 @@ def single() -> Iterator[PostgresServer]:
         server.stop()
 
 
+def _ended(process: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    return True
+
+
 def test_what_cannot_be_adopted_is_refused_with_what_to_do_and_stays(
     nodes: Nodes, single: PostgresServer, tmp_path: Path
 ) -> None:
@@ -129,7 +136,9 @@ def test_what_cannot_be_adopted_is_refused_with_what_to_do_and_stays(
         plan_adoption(nodes.plan, "a", source)
     with pytest.raises(AdoptionRefused, match="no data directory of PostgreSQL"):
         plan_adoption(nodes.plan, "a", tmp_path)
+    process = int((source / "postmaster.pid").read_text().split("\n", 1)[0])
     single.kill()
+    nodes.until(lambda: _ended(process))
     with pytest.raises(AdoptionRefused, match="'in production', not 'shut down'"):
         plan_adoption(nodes.plan, "a", source)
     single.embedded.start()
