@@ -6,6 +6,7 @@ but who asked for it gets it, with what they could see when it was made; asking 
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from sispat.kernel.jobs.work import Job, JobContext, ask_for
 from sispat.kernel.pdf import PdfRenderer, read_arms
 from sispat.relatorios import actions
 from sispat.relatorios.actions import Prepared
-from sispat.relatorios.paper import PART, Paper
+from sispat.relatorios.paper import PART, Paper, joined
 from sispat.relatorios.rules import Formato
 from sispat.relatorios.sql import files as sql
 from sispat.relatorios.sql.files import File
@@ -29,6 +30,7 @@ from sispat.relatorios.table import BY_NAME
 
 __all__ = ["FAZER_PDF", "CityPaper", "File", "faxina", "obter", "parte", "pedir"]
 
+_KEPT_BY_THE_DRAWER = 160 * 1024 * 1024  # bytes: some parts of a report, after which it ends and another one goes on
 _KEPT = dt.timedelta(days=7)
 
 
@@ -65,7 +67,7 @@ async def _make(ctx: JobContext, arguments: Mapping[str, Any]) -> Mapping[str, A
     total = (await actions.somas(ctx, what))["linhas"]
     await ctx.job.progress("desenhando", 0, total)
     arms = read_arms(Path(arguments["brasao"])) if arguments["brasao"] else None
-    renderer = PdfRenderer()
+    renderer = PdfRenderer(kept=_KEPT_BY_THE_DRAWER)
     paper = Paper(renderer, what, arguments["cidade"], arms, dt.datetime.now(dt.UTC), arguments["fuso"])
     done = 0
 
@@ -77,9 +79,10 @@ async def _make(ctx: JobContext, arguments: Mapping[str, Any]) -> Mapping[str, A
             await ctx.job.progress("desenhando", done, total)
 
     try:
-        pdf = await paper.made_of(told())
+        parts = await paper.parts_of(told())
     finally:
-        await renderer.close()
+        await renderer.close()  # its memory goes back before the parts are put together
+    pdf = await asyncio.to_thread(joined, parts)
     await ctx.job.progress("gravando", 0, None)
     await sql.gravar(ctx.conn, UUID(arguments["arquivo"]), pdf, done)
     return {"arquivo": arguments["arquivo"], "linhas": done, "tamanho": len(pdf)}

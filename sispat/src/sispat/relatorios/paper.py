@@ -1,8 +1,8 @@
-"""Reports on paper: drawn in parts of a thousand lines, each by the process that draws, and put together.
+"""Reports on paper: drawn in parts of five hundred lines, each by the process that draws, and put together.
 
 Promises: however long a report is, no more than a part of it is in the memory of the process that draws, and only the finished
-parts in that of who asks; a group has its heading and its sums. A report of one part is PDF/A-2 with the structure that screen
-readers need, where it is short; of several, the pages are those of PDF/A-2b, numbered without their total.
+parts in that of who asks; a group has its heading and its sums. A report of one part is PDF/A-2a, with the structure that
+screen readers need; of several, the pages are those of PDF/A-2b, numbered without their total.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from sispat.kernel.pdf import Arms, PdfRenderer
 from sispat.relatorios.actions import Prepared, Row
 from sispat.relatorios.report import as_read
 
-__all__ = ["PART", "TEMPLATE", "Paper"]
+__all__ = ["PART", "TEMPLATE", "Paper", "joined"]
 
 TEMPLATE = "relatorios/relatorio.typ"
-PART = 1000
-"""Lines that are drawn at once."""
-_TAGGED = 500  # lines of a table that says its structure
+PART = 500
+"""Lines that are drawn at once: more would take more memory, fewer more time."""
+_UNTAGGED = 10**6  # more rows than `PdfRenderer` writes the structure of
 _WIDTHS = {"plate": 1.4, "date": 1.7, "month": 1.5, "money": 2.2, "integer": 1.6, "radio": 1.8}  # cm, by kind
 _SUM = "Σ"  # marks a line of sums for the template
 
@@ -51,14 +51,25 @@ class Paper:
         }  # fmt: skip
         self._lines: list[Line] = []
         self._parts: list[bytes] = []
+        self._drawing: asyncio.Future[bytes] | None = None
+        self._only = False
         self._pages = 0
         self._count = 0
         self._group: str | None = None
         self._of_group: dict[str, Decimal] = {}
         self._of_all: dict[str, Decimal] = {}
 
-    async def made_of(self, lots: AsyncIterator[list[Row]]) -> bytes:
-        """The PDF of all these lines."""
+    async def parts_of(self, lots: AsyncIterator[list[Row]]) -> list[bytes]:
+        """The PDFs of all these lines, in parts; the next lines are read while a part is drawn."""
+        try:
+            await self._collect(lots)
+        finally:
+            if self._drawing is not None:  # something else failed meanwhile
+                self._drawing.cancel()
+                await asyncio.gather(self._drawing, return_exceptions=True)
+        return self._parts
+
+    async def _collect(self, lots: AsyncIterator[list[Row]]) -> None:
         async for rows in lots:
             for row in rows:
                 if len(self._lines) >= PART:
@@ -68,7 +79,7 @@ class Paper:
         if self._of_all and self._count > 1:
             self._lines.append(self._sums(_("Total"), self._of_all))
         await self._draw(ngettext("%(num)s linha", "%(num)s linhas", self._count, num=formats.decimal(self._count)))
-        return await asyncio.to_thread(_joined, self._parts)
+        await self._drawn()
 
     def _add(self, row: Row) -> None:
         if self._by_group and row["grupo"] != self._group:
@@ -97,19 +108,26 @@ class Paper:
         return [_SUM, *cells]
 
     async def _draw(self, ending: str) -> None:
-        """Draw the lines that have come together; `ending` is said after the last of them."""
-        alone = bool(ending) and not self._parts
-        tagged = alone and len(self._lines) <= _TAGGED
+        """Begin to draw the lines that have come together; `ending` is said after the last of them."""
+        await self._drawn()  # its pages are counted first
+        alone = self._only = bool(ending) and not self._parts
         said = {
             **self._said, "linhas": self._lines, "quantos": ending, "primeira": self._pages + 1, "inteiro": alone,
-            "etiquetado": tagged,
+            "etiquetado": alone,
         }  # fmt: skip
         # Untagged where there are several parts: the structures of two documents are not one.
-        drawn = await self._renderer.render(TEMPLATE, said, self._at, rows=len(self._lines) if tagged else PART)
+        rows = PART if alone else _UNTAGGED
+        self._drawing = asyncio.ensure_future(self._renderer.render(TEMPLATE, said, self._at, rows=rows))
         self._lines = []
-        self._parts.append(drawn)
-        if not alone:
-            self._pages += await asyncio.to_thread(_pages_of, drawn)
+
+    async def _drawn(self) -> None:
+        """Wait for the part that is being drawn."""
+        if self._drawing is None:
+            return
+        self._parts.append(await self._drawing)
+        self._drawing = None
+        if not self._only:
+            self._pages += await asyncio.to_thread(_pages_of, self._parts[-1])
 
 
 def _width(spec: FieldSpec) -> tuple[float, str]:
@@ -126,7 +144,7 @@ def _pages_of(pdf: bytes) -> int:
         return len(document.pages)
 
 
-def _joined(parts: Sequence[bytes]) -> bytes:
+def joined(parts: Sequence[bytes]) -> bytes:
     """The pages of all parts, in the first one's document."""
     if len(parts) == 1:
         return parts[0]

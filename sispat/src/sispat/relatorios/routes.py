@@ -91,7 +91,7 @@ class _Pages:
             return XlsxExport(await self._csv(ctx, pedido))
 
         async def desenhar(request: Request, pedido: Pedido) -> Response:
-            """Até 1.000 linhas; o que é maior se pede em `tarefas`, e é feito em segundo plano."""
+            """Até 500 linhas; o que é maior se pede em `tarefas`, e é feito em segundo plano."""
             return await self._pdf(request, pedido)
 
         async def pedir(ctx: RequestContext, pedido: Pedido) -> Response:
@@ -203,7 +203,7 @@ class _Pages:
         headers = {
             "Content-Disposition": f'inline; filename="{self.report.name}.pdf"', "Cache-Control": "private, no-cache",
         }  # fmt: skip
-        return Response(await drawing.made_of(_each(lots)), 200, headers, "application/pdf")
+        return Response(paper.joined(await drawing.parts_of(_each(lots))), 200, headers, "application/pdf")
 
     async def _ask_for(self, ctx: RequestContext, asked: Pedido) -> tuple[UUID, UUID]:
         what = await actions.preparar(ctx, self.report, asked, ctx.today)

@@ -21,12 +21,12 @@ __all__ = ["DONE", "LAST", "REFUSED", "main"]
 
 DONE, LAST, REFUSED = 0, 1, 2
 ROOT = Path(__file__).parents[2]  # of the package: the templates lie beside the code of their slice
-_KEPT = 256 * 1024 * 1024  # bytes of memory that it may go on with after a document
 
 
 def main() -> None:
-    """Answer until the input ends. The ceiling of memory, in bytes, is the first argument."""
-    _limit_memory(int(sys.argv[1]))
+    """Answer until the input ends. The arguments are bytes of memory: the ceiling, and what is too much after a document."""
+    most, kept = map(int, sys.argv[1:3])
+    _limit_memory(most)
     import typst  # after the ceiling was set: what it maps counts
 
     compiler = typst.Compiler(root=str(ROOT), ignore_system_fonts=True)
@@ -41,7 +41,7 @@ def main() -> None:
         except typst.TypstError as error:
             _answer(answers, REFUSED, f"{error.message} {'; '.join(error.hints)}".encode())
             continue
-        last = _memory_used() > _KEPT
+        last = _memory_used() > kept
         _answer(answers, LAST if last else DONE, document)
         if last:
             return

@@ -31,6 +31,7 @@ from sispat.kernel.pdf._text import drawable
 __all__ = ["PdfBusy", "PdfFailed", "PdfRenderer", "engine"]
 
 _MEMORY = 2 * 1024**3  # bytes of address space: termos of 5,000 and 10,000 assets were measured to take 0.6 and 1.3 GB
+_KEPT = 256 * 1024 * 1024  # bytes of memory with which the process that draws may go on after a document
 _TIME = 60.0  # seconds for one document: a termo of 10,000 assets was measured to take 5, on a busy machine 21
 _MOST_WAITING = 20
 _IDLE = 300.0  # seconds after which the process that nobody needs gives its 60 MB back
@@ -75,10 +76,13 @@ def _environment() -> dict[str, str]:
 
 
 class PdfRenderer:
-    """One per process. `time` is in seconds, `memory` in bytes of address space, both of one document."""
+    """One per process. `time` is in seconds, `memory` in bytes of address space, both of one document.
 
-    def __init__(self, *, time: float = _TIME, memory: int = _MEMORY, idle: float = _IDLE) -> None:
-        self._time, self._memory, self._idle = time, memory, idle
+    With more than `kept` bytes of memory after a document, the process that draws ends, and the next document starts another.
+    """
+
+    def __init__(self, *, time: float = _TIME, memory: int = _MEMORY, kept: int = _KEPT, idle: float = _IDLE) -> None:
+        self._time, self._memory, self._kept, self._idle = time, memory, kept, idle
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._waiting = 0
@@ -165,7 +169,7 @@ class PdfRenderer:
         if self._process is not None and self._process.returncode is not None:
             await self._end()  # somebody ended it while nobody needed it
         if self._process is None:
-            command = die_with_parent([sys.executable, "-c", _CHILD, str(self._memory)], nice=5)
+            command = die_with_parent([sys.executable, "-c", _CHILD, str(self._memory), str(self._kept)], nice=5)
             # In a session of its own: Ctrl-C in a terminal is for us, who then end it.
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, env=_environment(), start_new_session=True
