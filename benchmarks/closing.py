@@ -4,9 +4,10 @@ The whole way: the job's process as `sispat jobs` starts it, one statement, its 
 balances; those after it read the month before, and are what is claimed. Beside it two workers answer 20 requests/s (lists,
 single assets), each counted from when it was due. The peer is the same arithmetic without the ledger: one SELECT that sums it.
 
-What was tried: keeping the steps of `fechar_mes` apart (`offset 0`, migration 0033) took a month of 200,000 assets from 21
-and 44 s to 6 to 8 s on a machine busy with others; inserting in the order of the assets' table instead of their ids, 9 to
-12 s, was no gain. The index is filled from its right end in the order of ids, and the sort costs less than that order saves.
+What was tried: keeping the steps of `fechar_mes` apart (`offset 0`, migration 0033) took a month of 200,000 assets from 7.8
+s of a processor to 1.5 s, and from 21 to 56 s to 6 to 12 s on a machine busy with others. Inserting in the order of the
+assets' table instead of their ids, 9 to 12 s where the other took 6 to 8, was no gain: in the order of ids the index is
+filled from its right end.
 
     python -m benchmarks.closing [--assets 1000000] [--months 3] [--rate 20] [--calm 20]
 """

@@ -72,6 +72,20 @@ def test_people_are_listed_corrected_retired_and_restored(linha: Linha) -> None:
         assert "ninguem@x.y" in linha.usuario(comando, "--email", "ninguem@x.y", falha=True)
 
 
+def test_an_auditor_is_given_a_last_day_and_another(linha: Linha) -> None:
+    ana = ("--email", "ana@tce.example")
+    novo = ("criar", *ana, "--nome", "TCE", "--papel", "auditor", "--integracao")  # asks for no password
+    assert "último dia" in linha.usuario(*novo, falha=True)
+    assert "data" in linha.usuario(*novo, "--acesso-ate", "amanhã", falha=True)
+    linha.usuario(*novo, "--acesso-ate", "31/12/2099")
+    assert _pessoas(linha)["ana@tce.example"] == ["TCE", "auditor", "", "até 31/12/2099"]
+    linha.usuario("editar", *ana, "--nome", "Tribunal", "--acesso-ate", "30/11/2098")
+    linha.usuario("editar", *ana, "--nome", "Tribunal de Contas")
+    assert _pessoas(linha)["ana@tce.example"] == ["Tribunal de Contas", "auditor", "", "até 30/11/2098"]
+    linha.um("update usuario set acesso_fim = now() where email = 'ana@tce.example'")
+    assert _pessoas(linha)["ana@tce.example"][-1] == "terminou em 30/11/2098"
+
+
 def test_sessions_are_shown_and_ended(linha: Linha) -> None:
     linha.um(
         "insert into sessao (token_hash, usuario_id, expira_em, endereco, navegador)"
