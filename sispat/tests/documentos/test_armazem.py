@@ -6,11 +6,13 @@ import hashlib
 import os
 from typing import Any
 
+import httpx2
 import psycopg
 import pytest
 from aplicacao import abrir
 from arquivos import jpeg, pdf
 from processos import por_dentro
+from servida import servir
 from test_anexar import GESTOR, enviar, um_bem
 
 from sispat.documentos import sweep as varredura
@@ -66,6 +68,27 @@ async def test_a_store_that_is_away_refuses_files_says_so_and_takes_them_when_it
         c._transport.app.state.service.resource(objetos.ObjectFileStore).pipeline.circuit.reset()  # as time does
         assert (await enviar(c, bem, ("b.jpg", jpeg(cor="blue")))).status_code == 201
         assert (await c.get(antes["conteudo"])).content == pdf()
+
+
+def test_a_store_that_goes_away_in_the_middle_of_a_download_gives_no_part_for_the_whole(
+    cidade, armazem, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(objetos, "_TIMEOUT", 1.0)
+    bem, grande = um_bem(cidade)["id"], pdf(Extra=os.urandom(2 << 20).hex())
+    with servir(cidade, documents_dir=tmp_path, documents_store=armazem.url) as endereco:
+        entrada = httpx2.post(f"{endereco}/api/auth/login", json={"email": GESTOR, "password": "demo"}).json()
+        with httpx2.Client(headers={"Authorization": f"Bearer {entrada['token']}"}, timeout=50) as c:
+            r = c.post(
+                f"{endereco}/api/uploads",
+                data={"entidade": "patrimonio", "entidade_id": str(bem)},
+                files={"arquivo": ("a.pdf", grande)},
+            )
+            (papel,) = r.json()["items"]
+            armazem.proxy.cut_after(1_500_000)
+            with pytest.raises((httpx2.RemoteProtocolError, httpx2.ReadError)):
+                c.get(endereco + papel["conteudo"])
+            armazem.proxy.heal()
+            assert c.get(endereco + papel["conteudo"]).content == grande
 
 
 async def test_the_sweep_removes_from_the_store_what_nothing_needs_and_nothing_else(
