@@ -30,7 +30,7 @@ __all__ = ["Inspected", "Inspection"]
 
 SECONDS = 30.0
 _LONGEST_WAIT = 60.0  # seconds, behind other files
-_KEPT = 60.0  # seconds; it has 40 MB, most of them shared with others of its kind
+_KEPT = 60.0  # seconds; it has 30 MB, half of them shared with others of its kind
 _ENVIRONMENT = ("PATH", "SYSTEMROOT", "TMPDIR", "LD_LIBRARY_PATH")
 _INSPECTOR = Path(__file__).with_name(
     "inspector.py"
