@@ -14,6 +14,7 @@ import yaml
 
 from esteio.cluster import (
     DEFAULT,
+    INVENTORY,
     Plan,
     PlanInvalid,
     Ports,
@@ -152,6 +153,20 @@ def test_what_holds_a_secret_is_for_its_account_alone_and_nothing_else_holds_one
         if path.stat().st_mode & 0o077:
             assert not any(each in path.read_text() for each in secrets), path
     assert not any(each in repr(plan) for each in secrets)
+
+
+def test_ansible_is_told_of_each_node_what_its_files_say_and_no_secret(tmp_path: Path) -> None:
+    plan = Plan.of("a=10.0.0.1,b=10.0.0.2", "w=10.0.0.3", config_dir="/etc/{node}")
+    write_files(plan, tmp_path)
+    text = (tmp_path / INVENTORY).read_text()
+    hosts = yaml.safe_load(text)["cluster"]["hosts"]
+    assert [(name, each["ansible_host"], each["cluster_witness"]) for name, each in hosts.items()] == [
+        ("a", "10.0.0.1", False), ("b", "10.0.0.2", False), ("w", "10.0.0.3", True),
+    ]  # fmt: skip
+    for name, each in hosts.items():
+        assert each["cluster_config_dir"] == f"/etc/{name}"
+        assert set(each["cluster_units"]) == {path.name for path in (tmp_path / name).glob("esteio-*.service")}
+    assert not any(getattr(plan.secrets, name) in text for name in plan.secrets.__slots__)
 
 
 def test_yaml_reads_back_what_was_written() -> None:

@@ -19,6 +19,8 @@ from typing import Self
 
 _SYSTEMD = Path("/lib/systemd/systemd")
 _CGROUPS = Path("/sys/fs/cgroup/systemd")
+_PATIENCE = 450
+"""Seconds for a command, on a machine that does much else."""
 # Of the system below: no units but ours. What systemd itself wants before all services is empty.
 _BOOT = r"""
 set -e
@@ -106,9 +108,9 @@ class Machine:
     ) -> subprocess.CompletedProcess[str]:
         """Run a command there, as root; with `check`, AssertionError and what it said where it fails."""
         done = subprocess.run(
-            ["nsenter", "-t", str(self._first()), "-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w", *words],
+            ["nsenter", "-t", str(self.pid()), "-m", "-p", "-u", "-i", "-n", "-C", "-r", "-w", *words],
             env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SISPAT_LANG": "pt-BR", **variables},
-            input=given, capture_output=True, text=True, timeout=200, check=False,
+            input=given, capture_output=True, text=True, timeout=_PATIENCE, check=False,
         )  # fmt: skip
         assert not check or done.returncode == 0, f"{words}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done
@@ -124,8 +126,8 @@ class Machine:
             assert self._process.poll() is None, Path(self._log.name).read_text()[-2000:]
             time.sleep(0.2)
 
-    def _first(self) -> int:
-        """The namespace's process 1, by our number."""
+    def pid(self) -> int:
+        """Of its process 1, by our number."""
         for parent in (self._process.pid,):
             children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
             if children and Path(f"/proc/{children[0]}/comm").read_text().strip() == "systemd":

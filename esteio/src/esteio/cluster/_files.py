@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from esteio.cluster._front import firewall, haproxy, keepalived, leaving, redis, sentinel
@@ -13,10 +14,12 @@ from esteio.cluster._units import units
 from esteio.cluster._yaml import dumped
 from esteio.system import atomic_write
 
-__all__ = ["PLAN", "File", "files_of", "write_files"]
+__all__ = ["INVENTORY", "PLAN", "File", "files_of", "write_files"]
 
 PLAN = "cluster.toml"
 """The name of the plan, in the output directory and on each node."""
+INVENTORY = "inventory.yml"
+"""The name of Ansible's list of the nodes, in the output directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,32 @@ def _environment(plan: Plan, node: Node) -> str:
     return "".join(f"{name}={value}\n" for name, value in variables.items())
 
 
+def _inventory(plan: Plan) -> dict[str, Any]:
+    """What Ansible has to know of each node to put its files there (deploy/ansible); no secret."""
+    hosts = {
+        node.name: {
+            "ansible_host": node.address,
+            "cluster_witness": node.witness,
+            "cluster_account": plan.account,
+            "cluster_config_dir": plan.filled(plan.config_dir, node),
+            "cluster_data_dir": plan.filled(plan.data_dir, node),
+            "cluster_units": list(units(plan, node)),
+            "cluster_etcd": f"http://{node.address}:{plan.ports.etcd}",
+            "cluster_patroni": f"http://{node.address}:{plan.ports.patroni}",
+        }
+        for node in plan.nodes
+    }
+    return {"cluster": {"hosts": hosts}}
+
+
 def write_files(plan: Plan, output: Path) -> None:
-    """The plan, and the directory of each node with its files, below `output`; what was there is replaced, each file whole."""
+    """The plan, Ansible's inventory, and the directory of each node with its files, below `output`.
+
+    What was there is replaced, each file whole.
+    """
     output.mkdir(mode=0o700, parents=True, exist_ok=True)
     atomic_write(output / PLAN, plan_text(plan).encode())
+    atomic_write(output / INVENTORY, dumped(_inventory(plan)).encode())
     for node in plan.nodes:
         place = output / node.name
         place.mkdir(mode=0o755, exist_ok=True)
