@@ -197,7 +197,7 @@ class City:
         assert total == (len(alive), *(sum(row[part] for row in alive) for part in ("bruto", "acumulada", "perda")))
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(max(900, 4 * EXAMPLES))  # on a busy machine an example takes seconds
 @settings(
     max_examples=EXAMPLES, deadline=None, database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

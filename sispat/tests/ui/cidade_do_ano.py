@@ -183,13 +183,19 @@ def seguir(pagina: Any, *nomes: str) -> None:
 
 
 def abrir_pdf(pagina: Any, papel: str, nome: str) -> bytes:
-    """Open a paper by its link or button; what it is, byte by byte. The page stays, or is gone back to."""
-    antes = pagina.url
-    with pagina.context.expect_event("response", lambda resposta: re.search(r"[/.]pdf\b", resposta.url)) as aberto:
-        pagina.locator("main").get_by_role(papel, name=nome).click()
-    conteudo = pagina.context.request.get(aberto.value.url)
-    assert conteudo.headers["content-type"] == "application/pdf"
+    """What is behind a link or button that leads to a paper, byte by byte; the page is loaded again, as who comes back from it
+    sees it. A link is not followed in the browser: to show a paper there costs more than any page.
+    """
+    alvo, antes = pagina.locator("main").get_by_role(papel, name=nome, exact=True), pagina.url
+    if papel == "link":
+        endereco = alvo.get_attribute("href")
+    else:
+        with pagina.context.expect_event("response", lambda resposta: "/pdf" in resposta.url) as aberto:
+            alvo.click()
+        endereco = aberto.value.url
+    conteudo = pagina.context.request.get(endereco)
     pagina.goto(antes)
+    assert conteudo.headers["content-type"] == "application/pdf"
     return bytes(conteudo.body())
 
 
