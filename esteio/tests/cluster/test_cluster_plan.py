@@ -106,7 +106,10 @@ def test_clients_may_be_addresses_and_networks_and_pg_hba_has_a_mask_for_each() 
 
 def test_a_node_that_reaches_no_other_one_gives_the_shared_address_up() -> None:
     plan = Plan.of(
-        "a=127.0.0.21,b=127.0.0.22", "w=127.0.0.23", virtual_ip="127.0.0.9/8", ports=Ports(sentinel=free_port())
+        "a=127.0.0.21,b=127.0.0.22",
+        "w=127.0.0.23",
+        virtual_ip="127.0.0.9/8",
+        ports=Ports(sentinel=free_port(), front=free_port()),
     )
     script = re.search(r"connected \{\n    script \"/bin/bash -c '(.*)'\"", text_of(plan, "a", "keepalived.conf"))
     assert script is not None
