@@ -145,6 +145,14 @@ def test_a_bad_secret_is_named_but_not_shown(nome: str, valor: str) -> None:
     assert "segredo" not in achado
 
 
+@pytest.mark.parametrize("address", ["s3://ana:segredo@bucket", "s3://ana:seg/re@do@bucket/pasta"])
+def test_credentials_in_an_address_that_takes_none_are_not_shown(address: str) -> None:
+    with pytest.raises(InvalidSettings) as refused:
+        load_settings({"SISPAT_DOCUMENTS_STORE": address})
+    assert "bucket" in str(refused.value)
+    assert "seg" not in str(refused.value)
+
+
 def test_a_session_cannot_idle_longer_than_it_lives() -> None:
     achado = problemas({"SISPAT_SESSION_IDLE": "2h", "SISPAT_SESSION_MAX": "1h"})
     assert list(achado) == ["SISPAT_SESSION_IDLE"]

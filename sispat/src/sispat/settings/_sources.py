@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from sispat.settings._variable import allowed, variable_of
 __all__ = ["Origin", "load_settings"]
 
 CARRIED_PREFIX = "SISPAT_"
+_LOGIN = re.compile(r"//\S*@")  # in an address where none is allowed, whatever its password contains
 _FIELDS = {
     variable.name: name
     for _title, group in GROUPS
@@ -115,7 +117,7 @@ def _invalid_values(
             name,
             InvalidValue(
                 name=variable.name,
-                value="***" if variable.secret else str(values.get(name, field.get_default())),
+                value="***" if variable.secret else _LOGIN.sub("//***@", str(values.get(name, field.get_default()))),
                 origin=origins.get(name, Origin.DEFAULT).label,
                 reason=reason,
                 allowed=allowed(field),

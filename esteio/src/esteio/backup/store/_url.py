@@ -41,8 +41,10 @@ def open_store(url: str, *, timeout: float | None = None, attempts: int | None =
         return DirectoryStore(unquote(parts.path))
     if parts.scheme not in _KINDS:
         raise StoreUrlError(DetailCode.SCHEME(), parts.scheme, DetailCode.SCHEMES())
-    if "@" in parts.netloc:
-        host = "***@" + parts.netloc.rpartition("@")[2]
+    # A password with a slash in it ends what looks like the host, and what looks like its port is the password's beginning.
+    login = parts.netloc + (parts.path if ":" in parts.netloc else "")
+    if "@" in login:
+        host = "***@" + login.rpartition("@")[2]
         raise StoreUrlError(DetailCode.HOST(), host, DetailCode.NO_CREDENTIALS())
     if not parts.netloc:
         raise StoreUrlError(DetailCode.BUCKET(), "", "s3://bucket")
