@@ -107,7 +107,7 @@ async def test_the_inventories_sum_up_to_what_a_plain_query_counts(cliente, livr
         lines, sums = await whole(c, "inventario-analitico")
         assert (sums["linhas"], Decimal(sums["valor"]), Decimal(sums["valor_liquido"])) == (count, value, net)
         assert [each["numero"] for each in lines] == sorted({each["numero"] for each in lines})
-        for group in ("setor", "agente", "classe", "conta", "garantia", "idade"):
+        for group in ("setor", "agente", "classe", "conta", "fonte", "garantia", "idade"):
             grouped, again = await whole(c, "inventario-analitico", por=group)
             assert (again, len({each["numero"] for each in grouped})) == (sums, count), group
             short, of_groups = await whole(c, "inventario-sintetico", por=group)
@@ -123,13 +123,14 @@ async def test_each_filter_finds_what_a_plain_query_finds(cliente, livro) -> Non
         livro,
         "select setor_id, agente_id, classe_id, conta from patrimonio join classe c on c.id = classe_id where numero = 5",
     )
+    livro.execute("update patrimonio set fonte = 'convenio', fonte_numero = '12/2025' where numero in (3, 4)")
     livro.execute("update patrimonio set garantia_ate = '2020-01-01' where numero = 6")
     livro.execute("update patrimonio set garantia_ate = '2099-01-01' where numero in (7, 8)")
     above = conta.rsplit(".", 1)[0]
     asked = {
         "setor": (setor, "setor_id = %s"), "agente": (agente, "agente_id = %s"), "classe": (classe, "classe_id = %s"),
         "conta": (above, "classe_id in (select id from classe where conta like %s || '.%%')"),
-        "posse": ("proprio", "posse = %s"),
+        "posse": ("proprio", "posse = %s"), "fonte": ("convenio", "fonte = %s"),
     }  # fmt: skip
     async with cliente("gestor@demo.local", limit_user=None) as c:
         for name, (value, test) in asked.items():

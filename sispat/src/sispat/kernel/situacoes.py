@@ -10,7 +10,7 @@ from sispat.kernel.errors import InvalidData
 from sispat.kernel.i18n import _
 from sispat.kernel.labelled import Labelled
 
-__all__ = ["REVERSALS", "TRANSITIONS", "Conservacao", "Posse", "Situacao", "require_open"]
+__all__ = ["REVERSALS", "TRANSITIONS", "Conservacao", "FonteDeRecurso", "Posse", "Situacao", "require_open"]
 
 
 class Situacao(Labelled):
@@ -40,6 +40,16 @@ class Posse(Labelled):
     PROPRIO = "proprio", "Bem próprio"
     CESSAO = "cessao", "Recebido em cessão"
     COMODATO = "comodato", "Recebido em comodato"
+
+
+class FonteDeRecurso(Labelled):
+    """What paid for the asset."""
+
+    NAO_INFORMADA = "nao_informada", "Não informada"
+    PROPRIO = "proprio", "Recursos próprios"
+    CONVENIO = "convenio", "Convênio"
+    EMENDA = "emenda", "Emenda parlamentar"
+    FUNDO = "fundo", "Fundo"
 
 
 _S = Situacao

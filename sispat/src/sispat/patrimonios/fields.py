@@ -14,7 +14,7 @@ from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Percent, Whole, example
 from sispat.kernel.patches import patch_of
-from sispat.kernel.situacoes import Conservacao, Posse, Situacao
+from sispat.kernel.situacoes import Conservacao, FonteDeRecurso, Posse, Situacao
 from sispat.patrimonios.rules import LOTE_MAXIMO
 
 __all__ = [
@@ -86,6 +86,13 @@ class EdicaoDePatrimonio(Input):
     fornecedor_doc: Annotated[
         CpfOrCnpj | None, BlankIsNone, Ui("CPF ou CNPJ do fornecedor", section=_ORIGEM, width="media")
     ] = None
+    fonte: Annotated[FonteDeRecurso, Ui("Fonte de recursos", section=_ORIGEM)] = FonteDeRecurso.NAO_INFORMADA
+    fonte_numero: Annotated[
+        str,
+        Field(max_length=60),
+        Legible,
+        Ui("Nº do convênio, da emenda ou nome do fundo", section=_ORIGEM, width="media"),
+    ] = ""
     nota_fiscal: Annotated[str, Field(max_length=60), Legible, Ui("Nota fiscal", section=_ORIGEM, width="media")] = ""
     empenho: Annotated[str, Field(max_length=60), Legible, Ui("Empenho", section=_ORIGEM, width="media")] = ""
     licitacao: Annotated[str, Field(max_length=60), Legible, Ui("Licitação", section=_ORIGEM, width="media")] = ""

@@ -18,6 +18,7 @@ from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Cell
 from sispat.kernel.i18n import _
 from sispat.kernel.paging import Place, cursor_at, place_of
+from sispat.kernel.situacoes import FonteDeRecurso
 from sispat.relatorios.fields import Pedido, PedidoDoMes
 from sispat.relatorios.report import Fact, Report, as_read
 from sispat.relatorios.rules import FaixaDeIdade, Formato, Garantia, Grupo
@@ -28,10 +29,10 @@ __all__ = ["Prepared", "exportar", "lote_exportado", "pagina", "preparar", "soma
 Row = dict[str, Any]
 # Parameters that a text may name and its filters lack.
 _UNSAID: dict[str, Any] = {
-    **dict.fromkeys(("setor", "agente", "classe", "posse", "garantia", "idade_de", "idade_ate", "por", "especie")),
+    **dict.fromkeys(("setor", "agente", "classe", "posse", "fonte", "garantia", "idade_de", "idade_ate", "por", "especie")),
     "conta": "",
 }
-_GROUPS = {Grupo.GARANTIA: Garantia, Grupo.IDADE: FaixaDeIdade}
+_GROUPS = {Grupo.FONTE: FonteDeRecurso, Grupo.GARANTIA: Garantia, Grupo.IDADE: FaixaDeIdade}
 
 
 class Prepared(NamedTuple):

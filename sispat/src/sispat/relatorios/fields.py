@@ -17,7 +17,7 @@ from sispat.kernel.fields import Ui
 from sispat.kernel.i18n import _
 from sispat.kernel.inputs import As, BlankIsNone, Legible, Money, Month, Whole, example
 from sispat.kernel.paging import Paged
-from sispat.kernel.situacoes import Conservacao, Posse, Situacao
+from sispat.kernel.situacoes import Conservacao, FonteDeRecurso, Posse, Situacao
 from sispat.relatorios.rules import Garantia, Grupo
 
 __all__ = [
@@ -53,6 +53,7 @@ class PedidoDeBens(Pedido):
     classe: Annotated[UUID | None, BlankIsNone, Ui("Classe", refers_to="classe")] = None
     conta: _Conta = ""
     posse: Annotated[Posse | None, BlankIsNone, Ui("Posse")] = None
+    fonte: Annotated[FonteDeRecurso | None, BlankIsNone, Ui("Fonte de recursos")] = None
     garantia: Annotated[Garantia | None, BlankIsNone, Ui("Garantia")] = None
     idade_de: Annotated[_Anos | None, BlankIsNone, Ui("Idade mínima (anos)", width="curta")] = None
     idade_ate: Annotated[_Anos | None, BlankIsNone, Ui("Idade máxima (anos)", width="curta")] = None
@@ -140,6 +141,8 @@ class Bem(BaseModel):
     data_aquisicao: Annotated[dt.date, Ui("Aquisição", in_list=True)]
     garantia_ate: Annotated[dt.date | None, Ui("Garantia até")]
     posse: Annotated[Posse, Ui("Posse")]
+    fonte: Annotated[FonteDeRecurso, Ui("Fonte de recursos")]
+    fonte_numero: Annotated[str, Ui("Nº do convênio, da emenda ou nome do fundo")]
     conservacao: Annotated[Conservacao, Ui("Conservação", in_list=True)]
     situacao: Annotated[Situacao, Ui("Situação")]
     valor: Annotated[Money, Ui("Valor", in_list=True)]

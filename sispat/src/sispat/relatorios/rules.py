@@ -23,6 +23,7 @@ class Grupo(Labelled):
     AGENTE = "agente", "Agente responsável"
     CLASSE = "classe", "Classe"
     CONTA = "conta", "Conta contábil"
+    FONTE = "fonte", "Fonte de recursos"
     GARANTIA = "garantia", "Garantia"
     IDADE = "idade", "Idade"
 

@@ -29,10 +29,11 @@ _BAND = f"width_bucket({_AGE}, array[1, 5, 10, 20])::text"
 # Constant for one request: the planner keeps the one branch that was asked for.
 _KEY = f"""case %(por)s::text when 'setor' then s.codigo when 'agente' then a.matricula when 'conta' then c.conta
     when 'classe' then left(sem_acento(c.nome), 100) || ' ' || c.conta when 'garantia' then {_WARRANTY}
-    when 'idade' then {_BAND} else '' end"""
+    when 'fonte' then p.fonte when 'idade' then {_BAND} else '' end"""
 _NAME = f"""case %(por)s::text when 'setor' then s.codigo || ' · ' || s.nome
     when 'agente' then a.nome || ' (' || a.matricula || ')' when 'conta' then c.conta || ' · ' || c.nome
-    when 'classe' then c.nome when 'garantia' then {_WARRANTY} when 'idade' then {_BAND} else '' end"""
+    when 'classe' then c.nome when 'fonte' then p.fonte when 'garantia' then {_WARRANTY} when 'idade' then {_BAND}
+    else '' end"""
 _ASSETS = f"""
 from patrimonio p join classe c on c.id = p.classe_id join setor s on s.id = p.setor_id
     join local l on l.id = p.local_id join agente a on a.id = p.agente_id
@@ -43,6 +44,7 @@ where p.situacao <> 'baixado' and (%(setores)s::uuid[] is null or p.setor_id = a
   and (%(classe)s::uuid is null or p.classe_id = %(classe)s::uuid)
   and (%(conta)s::text = '' or starts_with(c.conta || '.', %(conta)s::text || '.'))
   and (%(posse)s::text is null or p.posse = %(posse)s::text)
+  and (%(fonte)s::text is null or p.fonte = %(fonte)s::text)
   and (%(garantia)s::text is null or {_WARRANTY} = %(garantia)s::text)
   and (%(idade_de)s::int is null or {_AGE} >= %(idade_de)s::int)
   and (%(idade_ate)s::int is null or {_AGE} <= %(idade_ate)s::int)"""
@@ -50,7 +52,7 @@ where p.situacao <> 'baixado' and (%(setores)s::uuid[] is null or p.setor_id = a
 ANALITICO = f"""
 select {_KEY} as ordem, p.numero as lugar, {_NAME} as grupo, p.numero, p.descricao, c.conta, c.nome as classe,
        s.codigo as setor, s.nome as nome_do_setor, l.nome as local, a.nome as agente, a.matricula, p.data_aquisicao,
-       p.garantia_ate, p.posse, p.conservacao, p.situacao, p.valor, d.bruto - d.acumulada - d.perda as valor_liquido
+       p.garantia_ate, p.posse, p.fonte, p.fonte_numero, p.conservacao, p.situacao, p.valor, d.bruto - d.acumulada - d.perda as valor_liquido
 {_ASSETS}"""
 CARGA = ANALITICO
 
