@@ -159,7 +159,7 @@ async def test_neither_the_applications_role_nor_the_owner_changes_a_closed_mont
         await close(c, db, FIRST)
     attempts = (
         "insert into depreciacao select * from depreciacao", "update depreciacao set acumulada = 0", "delete from depreciacao",
-        "truncate depreciacao", "delete from fechamento", "truncate fechamento", "update fechamento set bruto = 0",
+        "truncate depreciacao", "delete from fechamento", "truncate fechamento cascade", "update fechamento set bruto = 0",
         "update fechamento set competencia = '2026-07-01'", "update fechamento_conta set bruto = 0",
         "insert into fechamento_conta select * from fechamento_conta",
     )  # fmt: skip
