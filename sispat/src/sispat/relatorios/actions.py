@@ -29,7 +29,9 @@ __all__ = ["Prepared", "exportar", "lote_exportado", "pagina", "preparar", "soma
 Row = dict[str, Any]
 # Parameters that a text may name and its filters lack.
 _UNSAID: dict[str, Any] = {
-    **dict.fromkeys(("setor", "agente", "classe", "posse", "fonte", "garantia", "idade_de", "idade_ate", "por", "especie")),
+    **dict.fromkeys(
+        ("setor", "agente", "classe", "posse", "fonte", "garantia", "idade_de", "idade_ate", "por", "especie")
+    ),
     "conta": "",
 }
 _GROUPS = {Grupo.FONTE: FonteDeRecurso, Grupo.GARANTIA: Garantia, Grupo.IDADE: FaixaDeIdade}

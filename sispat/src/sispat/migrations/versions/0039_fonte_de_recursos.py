@@ -20,7 +20,9 @@ alter table patrimonio
 
 def upgrade() -> None:
     """Add the columns."""
-    with blocking("readers go on; writers wait while a million assets are passed once, all of them alike: about a second"):
+    with blocking(
+        "readers go on; writers wait while a million assets are passed once, all of them alike: about a second"
+    ):
         executar(FONTE)
 
 
