@@ -52,7 +52,8 @@ where p.situacao <> 'baixado' and (%(setores)s::uuid[] is null or p.setor_id = a
 ANALITICO = f"""
 select {_KEY} as ordem, p.numero as lugar, {_NAME} as grupo, p.numero, p.descricao, c.conta, c.nome as classe,
        s.codigo as setor, s.nome as nome_do_setor, l.nome as local, a.nome as agente, a.matricula, p.data_aquisicao,
-       p.garantia_ate, p.posse, p.fonte, p.fonte_numero, p.conservacao, p.situacao, p.valor, d.bruto - d.acumulada - d.perda as valor_liquido
+       p.garantia_ate, p.posse, p.fonte, p.fonte_numero,
+       p.conservacao, p.situacao, p.valor, d.bruto - d.acumulada - d.perda as valor_liquido
 {_ASSETS}"""
 CARGA = ANALITICO
 
