@@ -73,7 +73,7 @@ def kill_one_that_starts(place: str, output: Path) -> Path:
     with started(place, output, "certificate-expired") as process:
         assert process.stdout is not None
         next(line for line in process.stdout if "iniciado" in line)
-        assert wait_for(lambda: any("serve" in each.cmdline() for each in running(place)))
+        assert wait_for(lambda: any("serve" in (each.info["cmdline"] or ()) for each in running(place)))
         process.kill()
     assert running(place), "the service of a drill that is killed goes on"
     assert len(mounts(place)) == (2 if os.geteuid() == 0 else 0)

@@ -18,7 +18,7 @@ from sispat.cli._data_lock import DataInUse, DataLock
 
 pytestmark = [pytest.mark.fault, pytest.mark.untimed, pytest.mark.timeout(240)]
 
-ROWS = int(os.environ.get("SISPAT_IMPORT_ROWS", "4000"))
+ROWS = int(os.environ.get("SISPAT_IMPORT_ROWS", "15000"))
 
 
 @pytest.fixture(scope="module")

@@ -235,7 +235,7 @@ def test_the_card_of_december_says_of_each_account_what_the_audit_alone_says(enc
     nomes = {conta: nome for nome, (conta, _) in CLASSES.items()}
     assert [tuple(linha) for linha in linhas] == [
         (
-            f"{nomes[conta]}{conta}", str(soma.bens), reais(soma.movido("incorporacao").bruto),
+            f"{nomes[conta]}\n{conta}", str(soma.bens), reais(soma.movido("incorporacao").bruto),
             reais(-soma.movido("baixa").bruto), reais(soma.movido("depreciacao").acumulada), "0,00",
             *map(reais, (*soma.saldo, soma.saldo.liquido)),
         )
