@@ -126,6 +126,11 @@ def read_bool(value: Any) -> Any:
     raise ValueError(_("não é sim nem não"))
 
 
+def _part_refused(part: str, value: object, allowed: str) -> str:
+    """Which part of an address or a time is wrong; Esteio gives the `value` of it without a login."""
+    return _("%(part)s: %(value)s; permitido: %(allowed)s", part=part, value=repr(value), allowed=allowed)
+
+
 def read_dsn(value: Any) -> Any:
     """A PostgreSQL URL; what is wrong with it comes from `DsnError`, which shows no password."""
     if not isinstance(value, str):
@@ -135,14 +140,7 @@ def read_dsn(value: Any) -> Any:
     except DsnError as error:
         if "@" in value.partition("://")[2].partition("/")[2]:  # what looks like a port may be half a password
             raise ValueError(_("há um / antes do @; na senha, escreva / como %2F, @ como %40 e : como %3A")) from None
-        raise ValueError(
-            _(
-                "%(part)s: %(value)s; permitido: %(allowed)s",
-                part=error.part,
-                value=repr(error.value),
-                allowed=error.allowed,
-            )
-        ) from None
+        raise ValueError(_part_refused(error.part, error.value, error.allowed)) from None
 
 
 def read_url(*schemes: str) -> Any:
@@ -196,14 +194,7 @@ def read_redis(value: Any) -> Any:
     try:
         RedisStore(value)  # connects to nothing yet
     except RedisAddressError as error:
-        raise ValueError(
-            _(
-                "%(part)s: %(value)s; permitido: %(allowed)s",
-                part=error.part,
-                value=repr(error.value),
-                allowed=error.allowed,
-            )
-        ) from None
+        raise ValueError(_part_refused(error.part, error.value, error.allowed)) from None
     return value
 
 
@@ -244,14 +235,7 @@ def read_object_store(value: Any) -> Any:
     try:
         open_store(address)  # connects to nothing yet
     except StoreUrlError as error:
-        raise ValueError(
-            _(
-                "%(part)s: %(value)s; permitido: %(allowed)s",
-                part=error.part,
-                value=repr(error.value),
-                allowed=error.allowed,
-            )
-        ) from None
+        raise ValueError(_part_refused(error.part, error.value, error.allowed)) from None
     return address
 
 
