@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -34,21 +35,29 @@ class City:
         self.server.start()
         stores = Stores([open_store(str(home / "disk"))])
         self.backups = Backups(self.server.dsn(), stores, self_init=True)
-        self.archive = WalArchive(self.server.dsn, home / "disk", stores, Toolbox(18), lambda: Packing(level=1))
-        self.archive.start()
+        self.new_archive = lambda: WalArchive(
+            self.server.dsn, home / "disk", stores, Toolbox(18), lambda: Packing(level=1)
+        )
+        self.receive()
         with self.session() as conn:
             conn.execute("CREATE TABLE saved (what text PRIMARY KEY)")
             conn.execute("INSERT INTO saved VALUES ('base')")
         self.backups.run(kind="base", verify=False)
 
+    def receive(self) -> None:
+        self.archive = self.new_archive()
+        self.archive.start()
+
     def session(self) -> psycopg.Connection[tuple[str, ...]]:
         return psycopg.connect(self.server.dsn().conninfo, autocommit=True)
 
-    def restore(self, *, quiet: object = None, progress: object = None) -> set[str]:
-        """What is saved after a restore to the last moment."""
+    def restore(
+        self, target: datetime | None = None, *, quiet: object = None, progress: object = None
+    ) -> set[str]:
+        """What is saved after a restore to `target` (None: the last moment)."""
         ours = Embedded(self.server.data_dir, settings=_SETTINGS)
         look = progress or (lambda *_: None)
-        _, kept = self.backups.recover_server(ours, lambda _: True, None, look, quiet=quiet)  # type: ignore[arg-type]
+        _, kept = self.backups.recover_server(ours, lambda _: True, target, look, quiet=quiet)  # type: ignore[arg-type]
         assert kept is not None
         shutil.rmtree(kept)
         self.server.start()
@@ -166,6 +175,34 @@ def test_more_tables_than_can_be_locked_refuse_the_restore(monkeypatch: pytest.M
     assert city.saved() == {"base"}
     city.end()
     shutil.rmtree(home)
+
+
+def test_a_moment_that_the_archive_has_not_yet_is_waited_for_while_the_server_runs(city: City) -> None:
+    city.archive.stop(1.0)  # its receiver is away for a moment
+    with city.session() as conn:
+        conn.execute("INSERT INTO saved VALUES ('before')")
+        row = conn.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
+        assert row is not None
+        moment = datetime.fromisoformat(str(row[0]))
+        conn.execute("INSERT INTO saved VALUES ('mistake')")
+    back = threading.Timer(1.0, city.receive)
+    back.start()
+    assert city.restore(moment) == {"base", "before"}
+    back.join()
+
+
+def test_a_moment_that_no_receiver_brings_is_refused_and_the_server_goes_on(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_standstill, "_ARRIVAL", 0.3)
+    city.archive.stop(1.0)
+    with city.session() as conn:
+        conn.execute("INSERT INTO saved VALUES ('not received')")
+    with pytest.raises(RestoreRefused, match="did not arrive"):
+        city.restore(datetime.now(UTC))
+    with pytest.raises(RestoreRefused, match="can't be reached"):
+        city.restore(datetime.now(UTC) + timedelta(hours=1))
+    assert city.saved() == {"base", "not received"}
 
 
 def test_without_the_last_wal_the_server_goes_on_with_all_it_has(city: City, monkeypatch: pytest.MonkeyPatch) -> None:

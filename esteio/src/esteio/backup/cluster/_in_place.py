@@ -30,7 +30,7 @@ from esteio.backup._errors import NotConfirmed, RestoreRefused
 from esteio.backup._progress import Progress, silent
 from esteio.backup._session import undisturbed
 from esteio.backup.cluster._cluster import ClusterBackups
-from esteio.backup.cluster._standstill import APPLICATION, standstill
+from esteio.backup.cluster._standstill import APPLICATION, caught_up, standstill
 from esteio.backup.documents import Untouched
 from esteio.backup.restore._clusters import system_of
 from esteio.backup.restore._plan import Target
@@ -244,7 +244,7 @@ def recover_server(
         raise RestoreRefused(str(data_dir), DetailCode.MOUNT_POINT(), DetailCode.USE_BELOW())
     with Hold(data_dir, _REASON, clock=clock):
         pass  # a replacement that was cut off is complete now: what it made is no leftover
-    cluster.require_reachable(data_dir, target, major=server.binaries.major, cluster=which, mapping=mapping)
+    _require_reachable(cluster, server, data_dir, target, which, mapping, clock)
     if data_dir.exists() and not confirm(data_dir.name):
         raise NotConfirmed(data_dir.name)
     with quiet or nullcontext(), documents or Untouched() as beside:
@@ -259,6 +259,26 @@ def recover_server(
             kept = _put_in_place(server, new, data_dir, beside, progress, now, clock)
             made.settle()
     return replace(done, directory=data_dir, documents=beside.returned), kept
+
+
+def _require_reachable(
+    cluster: ClusterBackups, server: Embedded, data_dir: Path, target: datetime | Target | None, which: str | None,
+    mapping: Mapping[str, Path] | None, clock: Clock,
+) -> None:  # fmt: skip
+    def require() -> None:
+        cluster.require_reachable(data_dir, target, major=server.binaries.major, cluster=which, mapping=mapping)
+
+    moment = target.time if isinstance(target, Target) else target
+    try:
+        require()
+    except RestoreRefused:
+        # The archive may be seconds behind a server that still runs, and has written what is asked for.
+        if moment is None or moment.tzinfo is None or moment.timestamp() > clock.time():
+            raise
+        system = system_of(cluster.reach(str(data_dir), None, which))
+        if not caught_up(cluster, server, str(data_dir), system, clock):
+            raise
+        require()
 
 
 def _nothing_lost(

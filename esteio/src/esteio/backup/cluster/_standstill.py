@@ -1,6 +1,6 @@
-"""Nothing is written to a running server from here on, and the archive has its WAL up to here.
+"""What a running server has written is in the archive before it is restored; and nothing is written to it from here on.
 
-Promises: what was acknowledged before a restore to the last moment is in what is restored. Closing the service is not
+Promises of `standstill`: what was acknowledged before a restore to the last moment is in what is restored. Closing the service is not
 enough for that: a request may have passed the switch, and commit after the WAL was read. So a session locks all tables
 against writing: it waits for those who write to commit, and readers go on. Who does not end in time is ended, and was
 never acknowledged. The locks end with the session, so with this process, however it ends. Then the segment that the
@@ -24,7 +24,7 @@ from esteio.backup.cluster._cluster import ClusterBackups
 from esteio.clock import Clock
 from esteio.postgres.embedded import Embedded
 
-__all__ = ["APPLICATION", "standstill"]
+__all__ = ["APPLICATION", "caught_up", "standstill"]
 
 APPLICATION = "esteio restore"
 """The application name of the sessions that hold the locks."""
@@ -62,6 +62,23 @@ def standstill(cluster: ClusterBackups, server: Embedded, name: str, system: str
                 last = _last_segment(_lock(sessions, server, name), system)
                 _await(cluster, system, last, name, clock)
         yield
+
+
+def caught_up(cluster: ClusterBackups, server: Embedded, name: str, system: str, clock: Clock) -> bool:
+    """Whether the archive has, now, all that `server` had written; False where it can't be asked, or nobody keeps its WAL.
+
+    A receiver that was away for a moment is behind by seconds, and the moment that a person names may be among them.
+    RestoreRefused, about `name`, when the WAL does not arrive.
+    """
+    if not server.adopt() or not cluster.keeps_wal(system):
+        return False
+    try:
+        with ExitStack() as sessions:
+            last = _last_segment(_session(sessions, server, "postgres"), system)
+    except psycopg.Error:
+        return False
+    _await(cluster, system, last, name, clock)
+    return bool(last)
 
 
 def _lock(sessions: ExitStack, server: Embedded, name: str) -> Connection:
