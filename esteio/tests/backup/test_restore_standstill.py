@@ -51,9 +51,7 @@ class City:
     def session(self) -> psycopg.Connection[tuple[str, ...]]:
         return psycopg.connect(self.server.dsn().conninfo, autocommit=True)
 
-    def restore(
-        self, target: datetime | None = None, *, quiet: object = None, progress: object = None
-    ) -> set[str]:
+    def restore(self, target: datetime | None = None, *, quiet: object = None, progress: object = None) -> set[str]:
         """What is saved after a restore to `target` (None: the last moment)."""
         ours = Embedded(self.server.data_dir, settings=_SETTINGS)
         look = progress or (lambda *_: None)

@@ -160,11 +160,30 @@ async def test_an_expensive_fault_has_fewer_rounds_and_a_fault_ends_when_it_is_n
     took = time.monotonic() - began
     assert [run.fault for run in runs] == ["dear", "down", "down"]
     assert all(run.valid for run in runs), runs
-    assert set(runs[0].steps) == {"prepare", "calm", "proof", "lasts", "heal", "recovery", "look-up"}
+    assert set(runs[0].steps) == {"between", "prepare", "calm", "proof", "lasts", "heal", "recovery", "look-up"}
     assert runs[0].steps["lasts"] < 30
     told = sum(sum(run.steps.values()) for run in runs)
     assert told <= took
     assert told > took / 2
+
+
+async def test_a_round_has_each_fault_once_and_the_same_one_comes_again_only_after_a_while() -> None:
+    shop = Shop()
+    struck: list[float] = []
+
+    async def strike(broken: Shop) -> None:
+        struck.append(time.monotonic())
+        await _down(broken)
+
+    one_of_two = replace(shop.down(), name="one", inject=strike)
+    timing = replace(TIMING, apart=2.0)
+    faults = [one_of_two, shop.down()]
+    runs = [each async for each in drill(shop, faults, rounds=2, timing=timing, rng=random.Random(7))]
+    assert [run.fault for run in runs] == ["one", "down", "one", "down"]
+    assert struck[1] - struck[0] >= 2.0
+    alone = [each async for each in drill(shop, [one_of_two], rounds=2, timing=timing, rng=random.Random(7))]
+    assert [run.valid for run in alone] == [True, True]
+    assert struck[3] - struck[2] >= 2.0
 
 
 async def test_what_is_broken_already_proves_nothing() -> None:

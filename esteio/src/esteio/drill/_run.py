@@ -47,6 +47,8 @@ class Timing:
     """A generator that stood still for longer proves nothing."""
     second: float = 1.0
     """Of the five good ones in a row that end a fault."""
+    apart: float = 0.0
+    """From the end of a run to the next one of the same fault: what a supervisor takes to forgive a failure."""
     settled: float = 0.5
     """The newest requests have no answer yet; so far back the others are judged."""
 
@@ -104,18 +106,25 @@ async def drill(
 ) -> AsyncIterator[Run]:
     """Break `system` in every way, `rounds` times each (or `Fault.rounds`), and yield each run when it is over.
 
-    `between` is awaited before each run: the service has to be whole again. Whatever ends a run early - an error,
-    Ctrl-C - the fault is healed first.
+    A round breaks it once in each way, and the same fault comes again after `timing.apart`: three times within seconds would
+    measure how a supervisor waits longer before each restart, which no year of single faults sees. `between` is awaited
+    before each run: the service has to be whole again. Whatever ends a run early - an error, Ctrl-C - the fault is healed
+    first.
     """
     rng = rng or random.Random()  # noqa: S311 - when to strike, no secret
+    ended: dict[str, float] = {}
     async with Traffic(system.routes(), stalled_after=timing.stalled_after) as traffic:
-        for fault in faults:
-            for number in range(min(rounds, fault.rounds or rounds)):
+        for number in range(rounds):
+            for fault in faults:
+                if number >= (fault.rounds or rounds):
+                    continue
                 steps = _Steps()
-                if between is not None:
-                    with steps("between"):
+                with steps("between"):
+                    await asyncio.sleep(max(0.0, ended.get(fault.name, -math.inf) + timing.apart - time.monotonic()))
+                    if between is not None:
                         await between()
                 run = await _one(system, fault, timing, rng, traffic, steps)
+                ended[fault.name] = time.monotonic()
                 on_run(run, number)
                 yield run
 

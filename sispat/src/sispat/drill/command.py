@@ -179,10 +179,11 @@ async def _drill_cluster(made: Reports, size: int, load: int) -> None:
 
 async def _drill_one_service(made: Reports, city: City, faults: Sequence[Fault[Any]]) -> None:
     from esteio.drill import Timing, drill
+    from esteio.serve import Timeouts
 
     made.begin(city)
     possible = made.possible(city, faults)
-    timing = Timing(calm=made.calm, proof=40.0, second=made.second)
+    timing = Timing(calm=made.calm, proof=40.0, second=made.second, apart=Timeouts().stable_after)
     async for run in drill(city, possible, rounds=made.rounds, timing=timing, between=city.whole):
         made.add(run)
 

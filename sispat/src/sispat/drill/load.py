@@ -21,7 +21,7 @@ import psutil
 from esteio.drill import Ledger, Route, WrongAnswer
 from sispat.drill import cores
 from sispat.drill.outside import STREET, AlertReceiver, FakeViacep
-from sispat.drill.service import DrilledService
+from sispat.drill.service import DrilledService, lives
 
 if TYPE_CHECKING:
     from esteio.testing.redis import RedisServer, SentinelTrio
@@ -33,6 +33,7 @@ __all__ = ["City"]
 _MARK = "Criado no simulado"
 _PEOPLE = 16
 _LOOK = 1.0  # seconds that a look at /api/health may take
+_REPLACED_WITHIN = 60.0  # seconds for the supervisor to replace a worker that does not answer, 10 by default
 
 
 class City:
@@ -208,11 +209,15 @@ class City:
     async def whole(self) -> None:
         """Wait until nothing of the fault before is left: all workers ready, and nothing failing, for five seconds at most.
 
+        A worker that was frozen or busy may still be there although the service recovered: the other one serves.
         A warning is not waited for: that something died is said for minutes, and what was said before is no detection.
         The load goes on meanwhile, so that both workers have their connections again.
         """
         self.kept.pop("about", None)
         self._unite()
+        lame, end = self.kept.pop("lame", ()), time.monotonic() + _REPLACED_WITHIN
+        while any(map(lives, lame)) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.2)
         await self.service.until_ready()
         end = time.monotonic() + 5
         while _is_failing(await self.unwell()) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells

@@ -31,7 +31,7 @@ from sispat.drill.surroundings import OwnEtc
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
 
-__all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady", "free_port"]
+__all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady", "free_port", "lives"]
 
 RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
@@ -297,6 +297,14 @@ def _name(process: psutil.Process) -> str:
         return str(process.name())
     except psutil.Error:
         return ""
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it runs, or would if it were not stopped."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:  # it ended between the two
+        return False
 
 
 def free_port() -> int:

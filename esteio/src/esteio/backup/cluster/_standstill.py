@@ -1,10 +1,10 @@
 """What a running server has written is in the archive before it is restored; and nothing is written to it from here on.
 
-Promises of `standstill`: what was acknowledged before a restore to the last moment is in what is restored. Closing the service is not
-enough for that: a request may have passed the switch, and commit after the WAL was read. So a session locks all tables
-against writing: it waits for those who write to commit, and readers go on. Who does not end in time is ended, and was
-never acknowledged. The locks end with the session, so with this process, however it ends. Then the segment that the
-server writes is completed, and awaited in the archive.
+Promises of `standstill`: what was acknowledged before a restore to the last moment is in what is restored. Closing the
+service is not enough for that: a request may have passed the switch, and commit after the WAL was read. So a session
+locks all tables against writing: it waits for those who write to commit, and readers go on. Who does not end in time is
+ended, and was never acknowledged. The locks end with the session, so with this process, however it ends. Then the
+segment that the server writes is completed, and awaited in the archive.
 
 Nothing is asked of a server that does not answer, that is another cluster, or whose WAL nobody keeps.
 """

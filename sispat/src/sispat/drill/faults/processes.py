@@ -12,6 +12,7 @@ import psutil
 
 from esteio.drill import Fault
 from sispat.drill.load import City
+from sispat.drill.service import lives
 from sispat.kernel.i18n import lazy
 
 __all__ = ["FAULTS", "gone", "kill"]
@@ -30,9 +31,15 @@ def kill(city: City, *processes: psutil.Process | None, by: signal.Signals = sig
     city.kept["hit"] = chosen
 
 
+def _lame(city: City, by: signal.Signals) -> None:
+    """Hit a worker that lives on: it has to be replaced before the next run, in which it would be a second fault."""
+    kill(city, _any_worker(city), by=by)
+    city.kept["lame"] = city.kept["hit"]
+
+
 async def gone(city: City) -> bool:
     """Whether all that were hit have ended."""
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in city.kept["hit"])
+    return not any(map(lives, city.kept["hit"]))
 
 
 async def _frozen(city: City) -> bool:
@@ -53,12 +60,12 @@ async def _kill_workers(city: City) -> None:
 
 
 async def _freeze_worker(city: City) -> None:
-    kill(city, _any_worker(city), by=signal.SIGSTOP)
+    _lame(city, signal.SIGSTOP)
 
 
 def _misbehave(by: signal.Signals) -> Callable[[City], Awaitable[None]]:
     async def inject(city: City) -> None:
-        kill(city, _any_worker(city), by=by)
+        _lame(city, by)
 
     return inject
 
