@@ -47,7 +47,7 @@ def _fill(disk: Path, leave: int = 0) -> Path:
     return filler
 
 
-def _until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def _until(condition: Callable[[], object], seconds: float = 50.0) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit
@@ -86,14 +86,23 @@ def test_a_server_that_ended_for_want_of_disk_starts_out_of_its_reserve_and_lose
         acknowledged = _write_until_it_ends(server)
         assert acknowledged > 0
 
+        seen: list[object] = []
+
         def is_read() -> bool:
-            with suppress(psycopg.OperationalError):
+            try:
                 if not server.is_alive():
                     server.start()  # as its supervisor does
-                return _rows(server) >= acknowledged
-            return False
+                seen.append(_rows(server))
+                return seen[-1] >= acknowledged  # type: ignore[operator]
+            except psycopg.OperationalError as error:
+                seen.append(str(error))
+                return False
 
-        _until(is_read)
+        try:
+            _until(is_read)
+        except AssertionError:
+            log = "".join(path.read_text() for path in server.data_dir.glob("log/*"))
+            pytest.fail(f"{acknowledged} acknowledged; {seen[-1]!r}, {server.is_alive()=}, {reserve.exists()=}\n{log}")
         print(f"{acknowledged} rows acknowledged; reserve {'held' if reserve.exists() else 'released'}")
         filler.unlink()
         _until(reserve.exists)
@@ -105,6 +114,33 @@ def test_a_server_that_ended_for_want_of_disk_starts_out_of_its_reserve_and_lose
         (small_disk / "filler").unlink()
         _until(reserve.exists)
         assert acknowledged <= _rows(server) <= acknowledged + 1, "the last one may have been written, unanswered"
+    finally:
+        server.stop(5.0)
+
+
+def test_a_server_that_recovers_again_and_again_by_itself_gets_the_reserve(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Embedded(small_disk / "data", settings=_SETTINGS, reserve=16 * MB)
+    reserve = small_disk / "data/pg_wal/esteio.reserve"
+    try:
+        server.start()
+        _until(reserve.exists)
+        filler = _fill(small_disk, leave=4 * MB)
+        asked: list[Embedded] = []
+        recovers = Embedded._recovers
+
+        def counted(server: Embedded) -> bool:
+            asked.append(server)
+            return recovers(server)
+
+        monkeypatch.setattr(Embedded, "_recovers", counted)
+        _until(lambda: len(asked) >= 2)
+        assert reserve.exists(), "a server that accepts connections needs no room for a start"
+        monkeypatch.setattr(Embedded, "_recovers", lambda _: True)
+        _until(lambda: not reserve.exists())
+        filler.unlink()
+        _until(reserve.exists)
     finally:
         server.stop(5.0)
 

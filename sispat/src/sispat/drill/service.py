@@ -302,7 +302,7 @@ def _name(process: psutil.Process) -> str:
 def lives(process: psutil.Process) -> bool:
     """Whether it runs, or would if it were not stopped."""
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:  # it ended between the two
         return False
 

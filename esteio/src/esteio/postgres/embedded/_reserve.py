@@ -39,10 +39,18 @@ class Reserve:
         """Whether the room is kept now."""
         return self._path.exists()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether the room is kept, and a server that starts could not write a segment of its log without it."""
+        try:
+            return self.held and _free(self._path.parent) < _NEEDED
+        except OSError:  # no cluster yet
+            return False
+
     def release(self) -> None:
-        """Give the room to a server that is about to start, where it could not write a segment of its log."""
-        with suppress(OSError):  # no cluster yet, or another start was faster
-            if self.held and _free(self._path.parent) < _NEEDED:
+        """Give the room to a server that starts, where it is wanted."""
+        with suppress(OSError):  # another start was faster
+            if self.wanted:
                 self._path.unlink()
                 _logger.critical(
                     "PostgreSQL in %s: the disk of its log is full; the reserve of %d MiB is released so that it can start. "

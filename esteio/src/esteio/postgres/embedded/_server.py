@@ -159,7 +159,7 @@ class Embedded:
             self._answers,
             self._unresponsive_after,
             self._clock,
-            self._reserve.restore,
+            self._tend_reserve,
         )
         self._watch.begin()
 
@@ -298,6 +298,16 @@ class Embedded:
     @property
     def _reserve(self) -> Reserve:
         return Reserve(self._directory, self.account, self._reserve_size)
+
+    def _tend_reserve(self) -> None:
+        """Take the room back, or give it to a server that recovers again and again by itself, without a start of ours."""
+        self._reserve.restore()
+        if self._reserve.wanted and self._recovers():
+            self._reserve.release()
+
+    def _recovers(self) -> bool:
+        """Whether it says that it starts, recovers or stops."""
+        return psycopg.pq.PGconn.ping(self.dsn().conninfo.encode()) == psycopg.pq.Ping.REJECT
 
     def _answers(self) -> bool:
         return answers(self._socket_dir, self.port)
