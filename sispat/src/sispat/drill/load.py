@@ -33,6 +33,7 @@ __all__ = ["City"]
 _MARK = "Criado no simulado"
 _PEOPLE = 16
 _LOOK = 1.0  # seconds that a look at /api/health may take
+_STORED_WITHIN = 60.0  # seconds in which the database comes back after a run that ended without it
 _REPLACED_WITHIN = 60.0  # seconds for the supervisor to replace a worker that does not answer, 10 by default
 
 
@@ -164,12 +165,23 @@ class City:
     # -- what the drill asks
 
     async def stored(self) -> Counter[str]:
-        """The keys of all assets that any drill created, from the database itself."""
+        """The keys of all assets that any drill created, from the database itself, once it is there."""
         import psycopg
 
-        async with await psycopg.AsyncConnection.connect(self.service.owner().conninfo, connect_timeout=5) as conn:
-            rows = await conn.execute("select descricao from patrimonio where descricao like %s", [f"{_MARK} %"])
-            return Counter([str(descricao).rsplit(" ", 1)[1] for (descricao,) in await rows.fetchall()])
+        end = time.monotonic() + _STORED_WITHIN
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self.service.owner().conninfo, connect_timeout=5
+                ) as conn:
+                    rows = await conn.execute(
+                        "select descricao from patrimonio where descricao like %s", [f"{_MARK} %"]
+                    )
+                    return Counter([str(descricao).rsplit(" ", 1)[1] for (descricao,) in await rows.fetchall()])
+            except psycopg.OperationalError:  # a run in which it did not come back in time
+                if time.monotonic() >= end:
+                    raise
+                await asyncio.sleep(0.5)
 
     async def unwell(self) -> str | None:
         """What /api/health says, where it is not pass, of what the fault is about, if it does; or "no answer" in a second."""

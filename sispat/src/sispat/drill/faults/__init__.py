@@ -32,7 +32,7 @@ def _in_turn(*parts: Sequence[Fault[City]]) -> Iterator[Fault[City]]:
 FAULTS: tuple[Fault[City], ...] = tuple(
     replace(fault, rounds=_ROUNDS.get(fault.name))
     for part in (
-        _in_turn(processes.FAULTS, database.FAULTS, outside.FAULTS),
+        _in_turn(processes.WORKERS, database.FAULTS, outside.FAULTS, processes.OTHERS),
         backups.FAULTS,
         overload.FAULTS,
         changes.FAULTS,

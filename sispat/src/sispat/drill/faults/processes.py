@@ -15,7 +15,7 @@ from sispat.drill.load import City
 from sispat.drill.service import lives
 from sispat.kernel.i18n import lazy
 
-__all__ = ["FAULTS", "gone", "kill"]
+__all__ = ["OTHERS", "WORKERS", "gone", "kill"]
 
 
 _BACK_WITHIN = 20.0  # seconds
@@ -106,7 +106,7 @@ async def _kill_receiver(city: City) -> None:
     kill(city, _receiver(city))
 
 
-FAULTS: tuple[Fault[City], ...] = (
+WORKERS: tuple[Fault[City], ...] = (
     Fault("worker-killed", lazy("Um processo que atende é morto"), _kill_worker, gone),
     Fault("workers-killed", lazy("Todos os processos que atendem são mortos"), _kill_workers, gone, patience=30),
     Fault("worker-frozen", lazy("Um processo que atende congela"), _freeze_worker, _frozen, patience=40),
@@ -124,6 +124,9 @@ FAULTS: tuple[Fault[City], ...] = (
         gone,
         patience=40,
     ),
+)
+
+OTHERS: tuple[Fault[City], ...] = (
     Fault("operator-killed", lazy("O operador é morto"), _kill_operator, gone, prepare=_there(_operator)),
     Fault(
         "receiver-killed", lazy("Quem recebe o log do banco é morto"), _kill_receiver, gone, prepare=_there(_receiver)
