@@ -11,11 +11,13 @@ from dataclasses import replace
 import pytest
 
 from esteio.drill import (
+    Comparison,
     FaultReport,
     Group,
     Invalid,
     LedgerCheck,
     Measure,
+    Moved,
     Rate,
     RatesInvalid,
     Report,
@@ -41,6 +43,19 @@ def test_a_counted_rate_with_a_sure_loss_has_the_mean_of_its_closed_form() -> No
     assert year.shares[0].minutes == pytest.approx(closed, rel=0.05)
     assert year.software.low < year.software.median < year.software.high
     assert year.software == year.with_changes == year.with_site
+
+
+@pytest.mark.parametrize(("counted", "years"), [(0, 1), (1, 1), (0, 20), (3, 2)])
+def test_probabilities_and_interval_of_a_fault_that_breaks_any_year_are_those_of_no_event(
+    counted: int, years: int
+) -> None:
+    rate = Rate("flood", counted / years, "counted", counted=True, years=years, assumed_minutes=10**6)
+    year = predict({}, [rate], years=4000).software
+    # Poisson events with a rate of Gamma(k + 1/2, years) are negative binomial: none with (years / (years + 1))^(k + 1/2).
+    none = (years / (years + 1)) ** (counted + 0.5)
+    assert year.p_99_9 == pytest.approx(none, abs=0.025)
+    assert year.p_99_99 == year.p_99_9
+    assert (year.low == 0, year.median == 0, year.high == 0) == (none > 0.05, none > 0.5, none > 0.95)
 
 
 def test_what_was_seen_updates_what_was_believed_by_the_closed_form() -> None:
@@ -210,9 +225,36 @@ def test_the_report_has_medians_of_valid_runs_and_says_why_others_prove_nothing(
     assert "://" not in html, "one file that asks nobody for anything"
 
 
-def test_what_moved_between_two_drills_is_told() -> None:
-    before = report(FaultReport("kill", "", False, (run("kill", 1, 2.0),))).as_json()
-    now = report(FaultReport("kill", "", False, (run("kill", 1, 4.0),))).as_json()
-    assert compare(now, before) == [("kill", 2.0, 4.0)]
-    assert compare(now, now) == []
-    assert compare(now, {}) == []
+def test_what_moved_between_two_drills_is_told_and_what_cannot_be_compared_is_not_called_the_same() -> None:
+    def drill(*faults: FaultReport) -> dict[str, object]:
+        return dict(report(*faults).as_json())
+
+    def one(name: str, *runs: Run) -> FaultReport:
+        return FaultReport(name, "", False, runs)
+
+    kill, slower = one("kill", run("kill", 1, 2.0)), one("kill", run("kill", 1, 4.0))
+    assert compare(drill(slower), drill(kill)).moved == (Moved("kill", "mttr", 2.0, 4.0),)
+    assert compare(drill(kill), drill(kill)) == Comparison((), ("kill",), ())
+    thrice = one("kill", *(run("kill", lost, 2.0) for lost in (0, 1, 9)))
+    assert compare(drill(thrice), drill(kill)).same == ("kill",), "lost in a run, whatever the number of rounds"
+    worse = compare(drill(one("kill", run("kill", 40, 2.2))), drill(kill))
+    assert worse.moved == (Moved("kill", "lost", 1, 40),)
+    for near in (run("kill", 2, 2.2), run("kill", 0, 1.8)):
+        assert compare(drill(one("kill", near)), drill(kill)).same == ("kill",)
+    endless = drill(one("kill", run("kill", 1, math.inf)))
+    assert compare(endless, drill(kill)).moved == (Moved("kill", "mttr", 2.0, math.inf),)
+    assert compare(endless, endless).same == ("kill",)
+    stalled, skipped = one("kill", run("kill", 1, 2.0, Invalid.STALLED)), FaultReport("kill", "", False, (), "no root")
+    for other in (drill(stalled), drill(skipped), drill(), {}):
+        assert compare(other, drill(kill)) == compare(drill(kill), other) == Comparison((), (), ("kill",))
+    html = page(drill(kill), [Moved("kill", "lost", 1, 40), Moved("hang", "mttr", 2.0, math.inf)])
+    assert "kill: lost in a run 1 → 40; hang: MTTR 2.00 s → not recovered</p>" in html
+
+
+def test_a_fault_that_no_rate_names_is_in_no_total_and_is_said() -> None:
+    unknown = FaultReport("flood", "", False, (run("flood", 9, 1.0),))
+    told = report(FaultReport("kill", "", False, (run("kill", 1, 2.0),)), unknown).as_json()
+    assert told["prediction"]["unrated"] == ("flood",)
+    assert "no rate says how often they come: flood." in page(told)
+    year = predict({"outage": [Event(1.0, 1.0)], "stalled": []}, [Rate("reboot", 12, "assumed", measured_by="outage")])
+    assert year.unrated == (), "another rate is measured by it; and what has no valid run has nothing to count"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -118,6 +119,10 @@ def test_eight_faults_lose_no_acknowledged_write_take_effect_and_are_reported(tm
         assert set(run["gaps_s"]) == {"list", "card", "create", "cep"}
     assert ended.returncode == (0 if all(fault["valid"] for fault in told["faults"]) else 1), ended.stderr
     assert {share["name"] for share in told["prediction"]["shares"]} >= {"power"}
+    for total in ("software", "with_changes", "with_site"):
+        assert told["prediction"][total].keys() == {"median", "low", "high", "p_99_9", "p_99_99"}
+    for word in (*SHORT, "só o software", "com as mudanças", "com o lugar"):
+        assert word in ended.stdout, word
     html = (tmp_path / "drill.html").read_text("utf-8")
     assert html.count("<figure") == len(SHORT)
     assert set(told["steps_s"]) >= {"starting", "between", "calm", "proof", "lasts", "recovery"}, "where the time went"
@@ -156,22 +161,35 @@ def test_rates_that_cannot_be_used_are_refused_before_anything_is_started(tmp_pa
     assert "yearly = 'often'" in refused.stderr
 
 
-def test_two_drills_are_compared_fault_by_fault(tmp_path) -> None:
-    def file(name: str, mttr: float) -> Path:
-        (tmp_path / name).mkdir()
-        faults = [
-            {"name": "reload", "valid": True, "mttr_s": 0.0, "lost": 0},
-            {"name": "postgres-killed", "valid": True, "mttr_s": mttr, "lost": 10},
+def drilled(mttr: float, lost: int = 10, *, reload_valid: bool = True) -> dict[str, Any]:
+    """What `drill.json` says of two faults."""
+    faults = (("reload", 0.0, 0, reload_valid), ("postgres-killed", mttr, lost, True))
+    return {
+        "faults": [
+            {"name": name, "valid": valid, "recovered": True, "mttr_s": mttr, "lost": lost, "runs": [{"lost": lost}]}
+            for name, mttr, lost, valid in faults
         ]
-        (tmp_path / name / "drill.json").write_text(json.dumps({"faults": faults}))
-        return tmp_path / name
+    }
 
-    first, near, far = file("first", 2.0), file("near", 2.3), file("far", 4.0)
-    same = por_dentro("drill", "--output", str(near), "--compare", str(first / "drill.json"))
-    assert same.returncode == 0
-    assert "2 de 2" in same.stdout
-    other = por_dentro("drill", "--output", str(far), "--compare", str(first / "drill.json"))
-    assert other.returncode == 1
-    assert "postgres-killed" in other.stdout
-    none = por_dentro("drill", "--output", str(tmp_path / "none"), "--compare", str(first / "drill.json"))
-    assert none.returncode == 1
+
+def test_two_drills_are_compared_fault_by_fault(tmp_path) -> None:
+    def compared(now: dict[str, Any], before: dict[str, Any]) -> tuple[int, str]:
+        (tmp_path / "before.json").write_text(json.dumps(before))
+        (tmp_path / "drill.json").write_text(json.dumps(now))
+        ended = por_dentro("drill", "--output", str(tmp_path), "--compare", str(tmp_path / "before.json"))
+        return ended.returncode, ended.stdout
+
+    first = drilled(2.0)
+    code, told = compared(drilled(2.3), first)
+    assert (code, told.splitlines()) == (0, ["2 de 2 falhas iguais, até um quinto."])
+    code, told = compared(drilled(4.0, 50), first)
+    assert code == 1
+    assert "postgres-killed, MTTR 2.00 s → 4.00 s" in told
+    assert "postgres-killed, perdidos por rodada 10 → 50" in told
+    assert "1 de 2 falhas iguais" in told
+    code, told = compared(drilled(2.0, reload_valid=False), first)
+    assert code == 0
+    assert "Sem comparação, porque um dos dois não tem só rodadas válidas delas: reload" in told
+    assert "1 de 1 falhas iguais" in told, "what proves nothing is not called the same"
+    assert compared({"faults": first["faults"][:1]}, {"faults": first["faults"][1:]})[0] == 1, "nothing to compare"
+    assert compared(first, {"faults": []})[0] == 1

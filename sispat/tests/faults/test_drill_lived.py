@@ -1,17 +1,23 @@
-"""The incidents of this machine, as its operator wrote them, change the yearly rates; what a person wrote stays."""
+"""Each fault has a yearly rate; the incidents of this machine change them, and what a person wrote stays."""
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from esteio.alert.incidents import Evidence, Incident, Source
 from esteio.alert.monitor import AlertStore
 from esteio.alert.objectives import Minute
+from esteio.drill import FaultReport, Invalid, Measure, Moved, Rate, Report, Run, page, read_rates
 from sispat.drill.command import _RATES, _yearly
-from sispat.drill.reports import _show_lived
+from sispat.drill.faults import FAULTS
+from sispat.drill.reports import Reports, _show_lived, report_words
 
 _DAY = 86_400
 
@@ -43,6 +49,45 @@ def lived(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         assert store.save(time.time(), {}, [], minutes=minutes[begin : begin + 24])
     store.close()
     return tmp_path
+
+
+def test_each_fault_has_a_rate_and_each_rate_a_fault_or_a_duration_of_its_own() -> None:
+    rates, faults = read_rates(_RATES), {fault.name for fault in FAULTS}
+    assert faults == {rate.measured_by or rate.name for rate in rates if not rate.assumed_minutes}
+    assert [rate.name for rate in rates if rate.assumed_minutes] == ["power"]
+
+
+def test_the_report_has_words_of_its_own_language_only() -> None:
+    """What `esteio.drill.page` asks for is in the table of its Portuguese words."""
+    asked = set[str]()
+    run = Run(
+        "a", (Invalid.STALLED,), "", Measure(9, 1, 0, 0, {"list": 1.0}, 1.0), said="x", seconds={0: Counter(good=1)}
+    )
+    endless = replace(run, invalid=(), measured=Measure(9, 1, 0, 0, {"list": 1.0}, math.inf))
+    reports = tuple(FaultReport(name, name, False, (each,)) for name, each in (("a", run), ("b", endless)))
+    rates = (Rate("b", 1, "x", assumed_minutes=1), Rate("c", 1, "x"))
+    told = Report("2026-11-29T10:00:00-03:00", reports, 100.0, {}, rates).as_json()
+    told["prediction"]["unrated"] = ("a",)
+    page(
+        told, [Moved("a", "lost", 1, 9), Moved("a", "mttr", 1, math.inf)], gettext=lambda text: asked.add(text) or text
+    )
+    assert asked - report_words().keys() == set()
+
+
+def test_a_second_drill_says_what_moved_since_the_first(tmp_path: Path, capsys) -> None:
+    routes = [SimpleNamespace(rate=100.0)]
+    for lost, mttr in ((0, 0.5), (40, 3.0)):
+        made = Reports(FAULTS[:1], 1, read_rates(_RATES), tmp_path)
+        made.begin(SimpleNamespace(routes=lambda: routes))  # type: ignore[arg-type]
+        made.add(Run(FAULTS[0].name, (), "", Measure(500, lost, 0, 0, {"list": mttr}, mttr)))
+        capsys.readouterr()
+        made.write()
+    told = capsys.readouterr().out
+    assert "worker-killed, MTTR 0.50 s → 3.00 s" in told
+    assert "worker-killed, perdidos por rodada 0 → 40" in told
+    assert "worker-killed: MTTR 0.50 s → 3.00 s; worker-killed: perdidos por rodada 0 → 40" in (
+        tmp_path / "drill.html"
+    ).read_text("utf-8")
 
 
 def test_rates_are_updated_by_the_incidents_of_the_machine_by_cause_and_it_is_said(lived: Path, capsys) -> None:

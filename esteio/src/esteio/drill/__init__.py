@@ -10,6 +10,7 @@ What is measured and why so: docs/adr/0018-measuring-a-fault.md.
 
 from __future__ import annotations
 
+from esteio.drill._compare import Comparison, Moved, compare
 from esteio.drill._fault import Fault, Group, System
 from esteio.drill._ledger import Ledger, LedgerCheck
 from esteio.drill._lived import update
@@ -17,13 +18,14 @@ from esteio.drill._measure import Measure, measure, recovery, seconds_of
 from esteio.drill._page import page
 from esteio.drill._prediction import Prediction, Share, predict
 from esteio.drill._rates import Rate, RatesInvalid, read_rates
-from esteio.drill._report import FaultReport, Report, compare
+from esteio.drill._report import FaultReport, Report
 from esteio.drill._request import Outcome, Request, Route, WrongAnswer
 from esteio.drill._run import Run, Timing, drill
 from esteio.drill._traffic import Traffic
 from esteio.drill._validity import Invalid
 
 __all__ = [
+    "Comparison",
     "Fault",
     "FaultReport",
     "Group",
@@ -31,6 +33,7 @@ __all__ = [
     "Ledger",
     "LedgerCheck",
     "Measure",
+    "Moved",
     "Outcome",
     "Prediction",
     "Rate",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from typing import Any
+
+from esteio.drill._compare import Moved
 
 __all__ = ["page"]
 
@@ -23,12 +26,12 @@ Gettext = Callable[[str], str]
 
 def page(
     report: Mapping[str, Any],
-    moved: Sequence[tuple[str, float | None, float | None]] = (),
+    moved: Sequence[Moved] = (),
     *,
     gettext: Gettext = lambda text: text,
     language: str = "en",
 ) -> str:
-    """The whole file; `report` is `Report.as_json()`, `moved` what `compare` found, `gettext` translates its words."""
+    """The whole file; `report` is `Report.as_json()`, `moved` of what `compare` found, `gettext` translates its words."""
     _ = gettext
     faults = report["faults"]
     body = [
@@ -81,10 +84,12 @@ def _year(prediction: Mapping[str, Any], _: Gettext) -> str:
 
 
 def _left_out(prediction: Mapping[str, Any], _: Gettext) -> str:
-    if not prediction["left_out"]:
-        return ""
-    told = _("Not in these figures, because nothing says how long they last")
-    return f"<p>{escape(told)}: {escape(', '.join(prediction['left_out']))}.</p>"
+    """Which faults are in none of the totals, and why."""
+    told = (
+        (_("Not in these figures, because nothing says how long they last"), prediction["left_out"]),
+        (_("Not in these figures, because no rate says how often they come"), prediction["unrated"]),
+    )
+    return "".join(f"<p>{escape(why)}: {escape(', '.join(names))}.</p>" for why, names in told if names)
 
 
 def _table(faults: Sequence[Mapping[str, Any]], _: Gettext) -> str:
@@ -114,11 +119,18 @@ def _row(fault: Mapping[str, Any], _: Gettext) -> str:
     )
 
 
-def _moved(moved: Sequence[tuple[str, float | None, float | None]], _: Gettext) -> str:
+def _moved(moved: Sequence[Moved], _: Gettext) -> str:
     if not moved:
         return ""
-    told = "; ".join(f"{name}: {_seconds(before)} → {_seconds(now)}" for name, before, now in moved)
-    return f"<p>{escape(_('Moved since the drill before (MTTR)'))}: {escape(told)}</p>"
+    told = "; ".join(f"{each.fault}: {_change(each, _)}" for each in moved)
+    return f"<p>{escape(_('Moved by more than a fifth since the drill before'))}: {escape(told)}</p>"
+
+
+def _change(moved: Moved, _: Gettext) -> str:
+    if moved.what == "lost":
+        return f"{_('lost in a run')} {moved.before:g} → {moved.now:g}"
+    before, now = (_("not recovered") if math.isinf(each) else _seconds(each) for each in (moved.before, moved.now))
+    return f"MTTR {before} → {now}"
 
 
 def _legend(_: Gettext) -> str:

@@ -78,6 +78,8 @@ class Prediction:
     shares: tuple[Share, ...]
     left_out: tuple[str, ...]
     """Rates without a measured or an assumed duration: in no total."""
+    unrated: tuple[str, ...]
+    """Faults that were measured, and no rate says how often they come: in no total."""
 
 
 def predict(
@@ -102,7 +104,9 @@ def predict(
     )
     left_out = tuple(rate.name for rate in rates if rate not in usable)
     software, with_changes, with_site = (_total(_years(usable, drawn, upto, years)) for upto in _WITHIN)
-    return Prediction(software, with_changes, with_site, tuple(shares), left_out)
+    rated = {rate.measured_by or rate.name for rate in rates}
+    unrated = tuple(name for name, seen in events.items() if seen and name not in rated)
+    return Prediction(software, with_changes, with_site, tuple(shares), left_out, unrated)
 
 
 _WITHIN = ((Group.SOFTWARE,), (Group.SOFTWARE, Group.CHANGES), tuple(Group))

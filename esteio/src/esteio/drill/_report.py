@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -12,7 +12,7 @@ from esteio.drill._prediction import Event, Prediction, predict
 from esteio.drill._rates import Rate
 from esteio.drill._run import Run
 
-__all__ = ["FaultReport", "Report", "compare"]
+__all__ = ["FaultReport", "Report"]
 
 
 @dataclass(frozen=True)
@@ -183,22 +183,3 @@ def _run_json(run: Run) -> dict[str, Any]:
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else round(value, 4)
-
-
-def compare(now: Mapping[str, Any], before: Mapping[str, Any]) -> Sequence[tuple[str, float | None, float | None]]:
-    """Faults of two `drill.json` whose lost requests or MTTR moved by more than a fifth: name, MTTR before, MTTR now."""
-    old = {fault["name"]: fault for fault in before.get("faults", ())}
-    moved = []
-    for fault in now.get("faults", ()):
-        was = old.get(fault["name"])
-        if was is None or not fault["valid"] or not was.get("valid"):
-            continue
-        if _moved(was["mttr_s"], fault["mttr_s"]) or _moved(was["lost"], fault["lost"]):
-            moved.append((fault["name"], was["mttr_s"], fault["mttr_s"]))
-    return moved
-
-
-def _moved(before: float | None, now: float | None) -> bool:
-    if before is None or now is None:
-        return before is not now
-    return abs(now - before) > 0.2 * max(before, now) and abs(now - before) > 0.25

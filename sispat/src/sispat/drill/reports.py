@@ -23,7 +23,7 @@ from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _, language
 
 if TYPE_CHECKING:
-    from esteio.drill import Fault, FaultReport, Rate, Report, Run
+    from esteio.drill import Fault, FaultReport, Moved, Rate, Report, Run
     from sispat.drill.load import City
 
 __all__ = ["Reports", "compared", "report_words"]
@@ -86,7 +86,7 @@ class Reports:
 
         file = self._output / "drill.json"
         told = self._report().as_json()
-        moved = compare(told, _read(file))
+        moved = compare(told, _read(file)).moved
         text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
         words = report_words()
         html = page(told, moved, gettext=lambda text: words.get(text, text), language=language())
@@ -166,8 +166,12 @@ def _show_year(prediction: Mapping[str, Any]) -> None:
             f"  {name:<46}{total['median']:9.1f} ({total['low']:.1f} – {total['high']:.1f})"
             f"{total['p_99_9']:9.1%}{total['p_99_99']:9.1%}"
         )
-    if prediction["left_out"]:
-        typer.echo(f"  {_('Fora destes números, porque nada diz quanto duram')}: {', '.join(prediction['left_out'])}")
+    for why, names in (
+        (_("Fora destes números, porque nada diz quanto duram"), prediction["left_out"]),
+        (_("Fora destes números, porque nenhuma taxa diz quantas vezes vêm"), prediction["unrated"]),
+    ):
+        if names:
+            typer.echo(f"  {why}: {', '.join(names)}")
 
 
 def _show_lived(rates: Sequence[Rate]) -> None:
@@ -185,14 +189,22 @@ def _show_time(steps: Mapping[str, float]) -> None:
     typer.echo(_("Durou %(minutes)s min: %(parts)s", minutes=f"{sum(steps.values()) / 60:.1f}", parts=parts))
 
 
-def _show_moved(moved: Sequence[tuple[str, float | None, float | None]]) -> None:
-    for name, before, now in moved:
-        told = _("Mudou desde o último: %(name)s, MTTR %(before)s → %(now)s", name=name, before=_s(before), now=_s(now))
+def _show_moved(moved: Sequence[Moved]) -> None:
+    for each in moved:
+        if each.what == "lost":
+            told = _("Mudou desde o último: %(name)s, perdidos por rodada %(before)s → %(now)s",
+                     name=each.fault, before=f"{each.before:g}", now=f"{each.now:g}")  # fmt: skip
+        else:
+            told = _("Mudou desde o último: %(name)s, MTTR %(before)s → %(now)s",
+                     name=each.fault, before=_s(each.before), now=_s(each.now))  # fmt: skip
         typer.echo(told)
 
 
 def compared(newest: Path, other: Path) -> int:
-    """Say what differs by more than a fifth between two drills; 1 where something does, or one of them is none."""
+    """Say what differs by more than a fifth between two drills, and what cannot be compared.
+
+    1 where something differs, where nothing can be compared, or where one of them is no drill.
+    """
     from esteio.drill import compare
 
     now, before = _read(newest), _read(other)
@@ -200,11 +212,14 @@ def compared(newest: Path, other: Path) -> int:
         if not told.get("faults"):
             typer.echo(_("%(file)s não é o drill.json de um simulado.", file=file), err=True)
             return 1
-    moved = compare(now, before)
-    _show_moved(moved)
-    both = {fault["name"] for fault in now["faults"]} & {fault["name"] for fault in before["faults"]}
-    typer.echo(_("%(same)s de %(both)s falhas iguais, até um quinto.", same=len(both) - len(moved), both=len(both)))
-    return 1 if moved else 0
+    found = compare(now, before)
+    _show_moved(found.moved)
+    if found.not_comparable:
+        typer.echo(_("Sem comparação, porque um dos dois não tem só rodadas válidas delas: %(names)s",
+                     names=", ".join(found.not_comparable)))  # fmt: skip
+    both = len(found.same) + len({each.fault for each in found.moved})
+    typer.echo(_("%(same)s de %(both)s falhas iguais, até um quinto.", same=len(found.same), both=both))
+    return 1 if found.moved or not both else 0
 
 
 def _read(file: Path) -> Mapping[str, Any]:
@@ -271,7 +286,11 @@ def report_words() -> Mapping[str, str]:
         "Not in these figures, because nothing says how long they last": _(
             "Fora destes números, porque nada diz quanto duram"
         ),
-        "Moved since the drill before (MTTR)": _("Mudou desde o último simulado (MTTR)"),
+        "Not in these figures, because no rate says how often they come": _(
+            "Fora destes números, porque nenhuma taxa diz quantas vezes vêm"
+        ),
+        "Moved by more than a fifth since the drill before": _("Mudou em mais de um quinto desde o último simulado"),
+        "lost in a run": _("perdidos por rodada"),
         "Requests around each fault": _("Pedidos em volta de cada falha"),
         "What the year is made of": _("De que o ano é feito"),
         "minutes a year": _("minutos por ano"),

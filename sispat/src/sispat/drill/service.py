@@ -1,4 +1,5 @@
-"""The service under the drill: `sispat serve --demo` as a child, in a data directory of its own, with default settings.
+"""The service under the drill: `sispat serve --demo` as a child, in a data directory of its own, with default settings
+but for those of `_SETTINGS`: nobody is refused for asking much, and what a fault waits for takes less long.
 
 Promises: what the drill does to it reaches no other process of the machine. A supervisor that dies is started again
 after `RESTART_AFTER` seconds, as systemd would (`RestartSec`); whatever ends the drill ends all of it.
