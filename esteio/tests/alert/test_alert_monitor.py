@@ -55,7 +55,7 @@ from esteio.testing import ManualClock
 
 CHECKS = (
     "web:responseTime", "postgres:responseTime", "redis:responseTime", "disk:free", "clock:offset", "tls:certificate",
-    "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:labels",
+    "tls:cluster", "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:labels",
 )  # fmt: skip
 KILLS = int(os.environ.get("ESTEIO_NOTICE_KILLS", "2"))
 
@@ -392,6 +392,7 @@ BAD, WELL, UNKNOWN = Condition.BAD, Condition.WELL, Condition.UNKNOWN
         ("jobs:stuck", seen("jobs:waiting", Status.WARN), seen("jobs:waiting", Status.PASS)),
         ("tls:refused", seen("tls:certificate", Status.FAIL), seen("tls:certificate", Status.WARN)),
         ("tls:certificate", seen("tls:certificate", Status.WARN, age=3600), seen("tls:certificate", Status.PASS)),
+        ("tls:cluster", seen("tls:cluster", Status.WARN, age=60), seen("tls:cluster", Status.PASS)),
         ("replication:lag", seen("replication:lag", Status.WARN), seen("replication:lag", Status.PASS)),
         ("backup:directory", seen("backup:directory", Status.FAIL), seen("backup:directory", Status.PASS)),
         ("backup:full", seen("backup:free", Status.WARN), seen("backup:free", Status.PASS)),

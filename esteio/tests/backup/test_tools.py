@@ -14,7 +14,7 @@ import pytest
 from esteio.backup import BackupError, ToolFailed, ToolMissing
 from esteio.backup.tools import Running, Toolbox, environment
 from esteio.postgres import Dsn
-from esteio.postgres.embedded import find_binaries
+from esteio.postgres.embedded import BinariesMissing, find_binaries
 
 SECRET = "s3cr&t '\"$x"
 
@@ -47,6 +47,19 @@ def test_a_program_of_another_major_is_refused() -> None:
     wrong = Toolbox(14, find_binaries(18).directory)
     with pytest.raises(ToolMissing, match=r"pg_dump of PostgreSQL 14: the one in .* is 18\."):
         wrong.run("pg_dump")
+
+
+def test_who_needs_tls_does_not_get_the_programs_of_the_wheel_which_know_none(toolbox: Toolbox) -> None:
+    with pytest.raises(BinariesMissing) as missing:
+        find_binaries(99, wheel=False)
+    assert ("/usr/lib/postgresql/99/bin" in str(missing.value), "pixeltable" in str(missing.value)) == (True, False)
+    plain, secured = (Dsn.parse(f"postgresql://h/d?sslmode={each}") for each in ("prefer", "verify-full"))
+    assert toolbox._directory_for(plain) == toolbox.directory
+    try:
+        wanted = find_binaries(18, wheel=False).directory
+    except BinariesMissing:  # then the wheel's say themselves that they know none
+        wanted = toolbox.directory
+    assert toolbox._directory_for(secured) == wanted
 
 
 def test_a_missing_program_is_named_with_its_place(toolbox: Toolbox) -> None:

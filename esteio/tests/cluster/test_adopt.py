@@ -22,7 +22,7 @@ from esteio.cluster.adopt import Adoption, AdoptionRefused, _move, plan_adoption
 from esteio.cluster.operate import status
 from esteio.postgres import Dsn
 from esteio.postgres.embedded._account import Account, resolve_account
-from esteio.testing.cluster import Unit, etcd, programs
+from esteio.testing.cluster import Unit, etcd, postgres, programs
 from esteio.testing.postgres import PostgresServer
 from esteio.testing.redis._server import free_port
 
@@ -37,10 +37,11 @@ class Nodes:
             name="city",
             account=account.name,
             config_dir=f"{home}/{{node}}",
+            service_dir=f"{home}/service.d/{{node}}",
             data_dir=f"{home}/{{node}}/data",
             watchdog="off",
             clients="127.0.0.0/8",
-            ports=Ports(*(free_port() for _ in range(8))),
+            ports=Ports(*(free_port() for _ in range(9))),
             programs=programs(account),
         )
         write_files(self.plan, home)
@@ -50,7 +51,8 @@ class Nodes:
             file = place / "patroni.yml"
             # All of loopback has one source address.
             file.write_text(file.read_text().replace(f"replicator {node.address}/32", "replicator 127.0.0.0/8"))
-            for path in (place, *place.iterdir()):
+            service = Path(self.plan.filled(self.plan.service_dir, node))
+            for path in (place, *place.iterdir(), service, *service.iterdir()):
                 account.own(path)
         self._running: list[subprocess.Popen[bytes]] = []
 
@@ -88,7 +90,10 @@ class Nodes:
         return subprocess.run([*command, *config, *options], capture_output=True, text=True, timeout=50, check=False)
 
     def rows(self, address: str, password: str, user: str) -> int:
-        dsn = Dsn(hosts=((address, self.plan.ports.postgres),), database="city", user=user, password=password)
+        tls = {"sslmode": "verify-full", "sslrootcert": f"{self.home}/ca.crt"}
+        tls |= {"sslcert": f"{self.home}/tls.crt", "sslkey": f"{self.home}/tls.key"}
+        where = ((address, self.plan.ports.postgres),)
+        dsn = Dsn(hosts=where, database="city", user=user, password=password, parameters=tuple(tls.items()))
         with psycopg.connect(dsn.conninfo, connect_timeout=3) as conn:
             found = conn.execute("SELECT count(*) FROM t").fetchone()
         return int(found[0]) if found else -1
@@ -109,7 +114,11 @@ def nodes() -> Iterator[Nodes]:
 @pytest.fixture
 def single() -> Iterator[PostgresServer]:
     """A running server with a thousand rows of the role `city`, and a person with a password."""
-    server = PostgresServer()
+    found = postgres()  # one that knows TLS, as the cluster's: another major is not adopted
+    if found is None:
+        reason = "no PostgreSQL with TLS (apt-get install postgresql-15)"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
+    server = PostgresServer(major=found.major)
     server.start()
     try:
         server.embedded.ensure_database("city", owner="city")
@@ -146,10 +155,11 @@ def test_what_cannot_be_adopted_is_refused_with_what_to_do_and_stays(
     with pytest.raises(AdoptionRefused, match="no node answers, so nobody knows"):
         plan_adoption(nodes.plan, "a", source)
     other = source / "PG_VERSION"
+    own = other.read_text()
     other.write_text("9\n")
     with pytest.raises(AdoptionRefused, match="it is of PostgreSQL 9"):
         plan_adoption(nodes.plan, "a", source)
-    other.write_text("18\n")
+    other.write_text(own)
     single.embedded.start()
     assert single.embedded.is_alive(), "nothing was changed"
 
@@ -202,5 +212,9 @@ def test_all_that_the_single_machine_had_is_on_two_nodes_of_the_cluster(nodes: N
     assert (again.returncode, f"its data is in {nodes.home}/a/data/postgres already" in again.stderr) == (1, True), (
         again
     )
+    with pytest.raises(psycopg.OperationalError, match="no encryption"):
+        psycopg.connect(
+            f"host=127.0.0.11 port={plan.ports.postgres} user={plan.name} dbname={plan.name} sslmode=disable"
+        )
     again = nodes.adopt(nodes.home / "b/data/postgres")
     assert (again.returncode, "a server runs on it" in again.stderr) == (1, True), again

@@ -65,6 +65,20 @@ def test_status_of_a_cluster_that_does_not_answer_says_so_and_ends_with_two(tmp_
     assert [each["name"] for each in said["members"]] == ["a", "b", "c"]
 
 
+@pytest.mark.timeout(180)
+def test_renew_signs_all_anew_and_a_program_that_does_not_answer_counts_as_soon(tmp_path: Path) -> None:
+    esteio("init", "--nodes", "a=127.0.0.2,b=127.0.0.3,c=127.0.0.4", cwd=tmp_path)  # nobody listens there
+    before = (tmp_path / "cluster/b/tls.crt").read_text()
+    done = esteio("renew", cwd=tmp_path)
+    assert (done.returncode, "7 certificates are new, each valid for 730 days" in done.stdout) == (0, True), done
+    assert (tmp_path / "cluster/b/tls.crt").read_text() != before
+    told = esteio("certificates", "--config", "cluster/cluster.toml", "--json", cwd=tmp_path)
+    said = json.loads(told.stdout)
+    assert (told.returncode, said["exit_code"], len(said["certificates"])) == (1, 1, 18), told
+    refused = esteio("reload", "--config", "cluster/cluster.toml", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout.count("refused")) == (1, 6), refused
+
+
 def _stands(*members: tuple[str | None, str | None, bool]) -> ClusterStatus:
     """Of data nodes a, b, ... with role, state and vote."""
     found = (

@@ -100,7 +100,7 @@ def test_patroni_is_told_the_timings_and_that_a_commit_is_on_two_machines() -> N
 def test_clients_may_be_addresses_and_networks_and_pg_hba_has_a_mask_for_each() -> None:
     plan = Plan.of(TRIO, clients="10.9.0.7, 10.8.0.0/16")
     lines = yaml.safe_load(text_of(plan, "a", "patroni.yml"))["postgresql"]["pg_hba"]
-    assert [line.split()[3] for line in lines if line.startswith("host all")][-2:] == ["10.9.0.7/32", "10.8.0.0/16"]
+    assert [line.split()[3] for line in lines if line.startswith("hostssl all")][-2:] == ["10.9.0.7/32", "10.8.0.0/16"]
     assert "10.8.0.0/16 } drop" in text_of(plan, "a", "firewall.nft")
 
 
@@ -109,7 +109,7 @@ def test_a_node_that_reaches_no_other_one_gives_the_shared_address_up() -> None:
         "a=127.0.0.21,b=127.0.0.22",
         "w=127.0.0.23",
         virtual_ip="127.0.0.9/8",
-        ports=Ports(sentinel=free_port(), front=free_port()),
+        ports=Ports(etcd_health=free_port(), front=free_port()),
     )
     script = re.search(r"connected \{\n    script \"/bin/bash -c '(.*)'\"", text_of(plan, "a", "keepalived.conf"))
     assert script is not None
@@ -119,7 +119,7 @@ def test_a_node_that_reaches_no_other_one_gives_the_shared_address_up() -> None:
         return subprocess.run(["/bin/bash", "-c", script[1]], stderr=subprocess.DEVNULL, timeout=20).returncode == 0
 
     assert not reaches()
-    with socket.create_server(("127.0.0.23", plan.ports.sentinel)):
+    with socket.create_server(("127.0.0.23", plan.ports.etcd_health)):
         assert reaches(), "a witness is one, too"
     assert not reaches()
 
@@ -131,7 +131,9 @@ def test_the_environment_leads_to_all_nodes_and_waits_longer_than_a_failover() -
     assert [host for host, _ in dsn.hosts] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
     assert dsn.pool_timeout == DEFAULT.pool_timeout
     assert dsn.password == plan.secrets.service
-    assert parse_redis(lines["REDIS_URL"]).kind == "sentinel"
+    redis = parse_redis(lines["REDIS_URL"])
+    assert (redis.kind, redis.tls, redis.key) == ("sentinel", True, "/etc/esteio-service/tls.key")
+    assert dict(dsn.parameters)["sslmode"] == "verify-full", "who answers is one of the nodes"
     assert (lines["HERE"], lines["ALL"]) == ("c@10.0.0.3", "10.0.0.1,10.0.0.2,10.0.0.3")
 
 

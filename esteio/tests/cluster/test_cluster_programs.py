@@ -14,14 +14,19 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
 
-from esteio.cluster import Plan, Ports, Programs, write_files
+from esteio.cluster import PLAN, Node, Plan, Ports, Programs, read_plan, write_files
+from esteio.cluster._authority import write_certificates
+from esteio.cluster.certificates import reload_all, shown
+from esteio.doctor import FindingCode
+from esteio.doctor import redis as doctor
 from esteio.postgres.embedded import find_binaries
-from esteio.testing.cluster import Unit, etcd
-from esteio.testing.redis._server import binary, free_port
+from esteio.testing.cluster import Unit, answered_strangers, etcd, redis
+from esteio.testing.redis._server import free_port
 
 _PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 
@@ -39,12 +44,12 @@ def program(name: str) -> str:
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
     """On three loopback addresses, so that nodes have the same ports."""
-    ports = Ports(*(free_port() for _ in range(8)))
+    ports = Ports(*(free_port() for _ in range(9)))
     programs = Programs(
         patroni=f"{sys.executable} -m patroni",
         postgres=str(find_binaries(18).directory),
         etcd=str(etcd() or "etcd"),
-        redis=binary(),
+        redis=str(redis() or "redis-server"),
     )
     plan = Plan.of(
         "a=127.0.0.11,b=127.0.0.12,c=127.0.0.13",
@@ -52,6 +57,7 @@ def plan(tmp_path: Path) -> Plan:
         interface="lo",
         health="/ready",
         config_dir=f"{tmp_path}/{{node}}",
+        service_dir=f"{tmp_path}/service.d/{{node}}",
         data_dir=f"{tmp_path}/{{node}}/data",
         ports=ports,
         programs=programs,
@@ -59,7 +65,7 @@ def plan(tmp_path: Path) -> Plan:
     write_files(plan, tmp_path)
     for node in plan.nodes:
         (tmp_path / node.name / "data").mkdir(mode=0o700)
-    return plan
+    return read_plan(tmp_path / PLAN)
 
 
 def checked(*command: str) -> str:
@@ -93,6 +99,7 @@ def test_keepalived_and_nftables_find_theirs_valid(plan: Plan, tmp_path: Path) -
 def running(plan: Plan, tmp_path: Path) -> Iterator[Plan]:
     """etcd, Redis and Sentinel of all nodes, started as their units say."""
     program("etcd") if etcd() is None else None
+    program("redis-server") if redis() is None else None
     started = []
     try:
         for node in plan.nodes:
@@ -110,18 +117,24 @@ def running(plan: Plan, tmp_path: Path) -> Iterator[Plan]:
             each.wait(10)
 
 
+def asking(plan: Plan, node: Node, port: int, **more: Any) -> Redis:
+    place = plan.place
+    assert place is not None
+    tls = {"ssl_ca_certs": place / "ca.crt", "ssl_certfile": place / "tls.crt", "ssl_keyfile": place / "tls.key"}
+    files = {name: str(path) for name, path in tls.items()}
+    return Redis(host=node.address, port=port, ssl=True, socket_timeout=2, **files, **more)
+
+
 def _settled(plan: Plan) -> bool:
     first = plan.nodes[0]
     with (
         suppress(OSError),
-        urllib.request.urlopen(f"http://{first.address}:{plan.ports.etcd}/health", timeout=2) as said,
+        urllib.request.urlopen(f"http://{first.address}:{plan.ports.etcd_health}/health", timeout=2) as said,
     ):
         if b'"true"' not in said.read():
             return False
         for node in plan.nodes:
-            with Redis(
-                host=node.address, port=plan.ports.sentinel, decode_responses=True, socket_timeout=2
-            ) as sentinel:
+            with asking(plan, node, plan.ports.sentinel, decode_responses=True) as sentinel:
                 seen = sentinel.sentinel_master(plan.name)
                 if (seen["ip"], int(seen["num-slaves"]), int(seen["num-other-sentinels"])) != (first.address, 2, 2):
                     return False
@@ -131,20 +144,36 @@ def _settled(plan: Plan) -> bool:
 
 @pytest.mark.fault
 @pytest.mark.untimed
+@pytest.mark.timeout(240)
 def test_three_etcds_vote_three_sentinels_know_both_copies_and_patroni_finds_its_file_valid(
     running: Plan, tmp_path: Path
 ) -> None:
-    end = time.monotonic() + 40
+    end = time.monotonic() + 90
     while not _settled_quietly(running):
         logs = {path.name: path.read_text(errors="replace")[-400:] for path in tmp_path.rglob("*.log")}
         assert time.monotonic() < end, logs
         time.sleep(0.1)
     second = running.nodes[1]
-    with Redis(host=second.address, port=running.ports.redis, password=running.secrets.redis, socket_timeout=2) as copy:
+    with asking(running, second, running.ports.redis, password=running.secrets.redis) as copy:
         assert copy.info("replication")["master_link_status"] == "up"
     first = tmp_path / "a"
     assert "replicaof" not in (first / "sentinel.conf").read_text(), "what was generated stays as it is"
     assert "known-replica" in (first / "data" / "sentinel.conf").read_text(), "Sentinel writes into its copy"
+    of_data_alone = {"patroni", "postgres"}  # they are not running here
+    strangers = [each for each in answered_strangers(running, tmp_path / "stranger") if not each.startswith("patroni")]
+    assert strangers == []
+    before = {(each.node.name, each.program): each for each in shown(running) if each.program not in of_data_alone}
+    assert len(before) == 12
+    assert all(each.days is not None and 729 < each.days <= 730 for each in before.values()), before
+    lines = dict(line.split("=", 1) for line in (tmp_path / "b/service.env").read_text().splitlines())
+    assert [each.code for each in doctor.certificates(lines["REDIS_URL"]).look()] == [FindingCode.TLS_VALID] * 3
+    found = [each.code for each in doctor.redis(lines["REDIS_URL"], lines["REDIS_PASSWORD"]).look()]
+    assert not {FindingCode.REDIS_REFUSED, FindingCode.REDIS_NODE_AWAY, FindingCode.REDIS_NO_REPLICA} & {*found}, found
+    write_certificates(running, tmp_path, renew=True)
+    assert [each.problem for each in reload_all(running) if each.program == "redis"] == ["", "", ""]
+    after = {(each.node.name, each.program): each for each in shown(running) if each.program not in of_data_alone}
+    taken = {program for (name, program), each in after.items() if each.serial != before[name, program].serial}
+    assert taken == {"etcd", "etcd peer", "redis"}, "Sentinel reads its own when it starts"
     # Patroni's own check asks etcd as well, so it is made here.
     patroni = [sys.executable, "-m", "patroni", "--validate-config", "--ignore-listen-port"]
     checked(*patroni, f"{first}/patroni.yml")

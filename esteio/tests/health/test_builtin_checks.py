@@ -89,6 +89,11 @@ async def test_tls_says_for_how_many_days_and_what_a_client_would_refuse(tmp_pat
         few = await checks.tls("localhost", port, context=trusting, timeout=10).ask()
         enough = await checks.tls("localhost", port, context=trusting, warn_below=5, timeout=10).ask()
         refused = await checks.tls("localhost", port, timeout=10).ask()
+        nodes = [("localhost", port), ("127.0.0.1", 1)]  # nobody listens at the second one
+        several = await checks.certificates(nodes, lambda: trusting, timeout=20).ask()
+        silent = await checks.certificates(nodes[1:], lambda: trusting, timeout=20).ask()
+    assert (several.status, several.observed) == (Status.WARN, pytest.approx(10, abs=0.1))
+    assert silent.status is Status.FAIL
     assert few.status is Status.WARN
     assert few.observed == pytest.approx(10, abs=0.1)
     assert enough.status is Status.PASS

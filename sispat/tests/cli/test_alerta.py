@@ -118,5 +118,7 @@ def test_every_check_of_this_machine_has_an_alert_and_the_certificate_and_redis_
     assert monitored - set(watched_checks(Settings())) == {"backup:age"}, (
         "every check has an alert; the agent says that one"
     )
+    cluster = "rediss+sentinel://127.0.0.1:1/x?ssl_ca_certs=/etc/ca.crt"
+    assert "tls:cluster" in watched_checks(Settings(redis_url=cluster))  # type: ignore[arg-type]
     both = Settings(public_url="https://a.example", redis_url="redis://h/0")  # type: ignore[arg-type]
     assert {"tls:certificate", "redis:responseTime"} <= set(watched_checks(both))

@@ -1,4 +1,4 @@
-"""Three machines under load: switchover, a dead server, a machine that vanishes, a dead Redis. No acknowledged write goes."""
+"""Three machines: switchover, dead server, lost machine, dead Redis, new certificates. No acknowledged write is lost."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from esteio.cluster import DEFAULT
 from esteio.drill import Invalid, Run, Timing, drill
-from esteio.testing.cluster import missing, remove_stale
+from esteio.testing.cluster import answered_strangers, missing, remove_stale
 from sispat.drill.cluster import ClusterCity, ClusterService
 from sispat.drill.faults.cluster import CLUSTER, SHORT_CLUSTER
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(600)]
 
 BUSY = {Invalid.STALLED, Invalid.NOT_OFFERED, Invalid.UNWELL_BEFORE}
 """For which the machine may be to blame; all others are the service's or the drill's."""
@@ -33,7 +34,7 @@ def possible() -> None:
         pytest.skip(reason)
 
 
-async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to_one_machine() -> None:
+async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to_one_machine(tmp_path: Path) -> None:
     by_name = {fault.name: fault for fault in CLUSTER}
     timing = Timing(calm=2.0, longest_calm=20.0, phase=0.5, proof=60.0, second=0.5)
     runs: dict[str, Run] = {}
@@ -42,10 +43,14 @@ async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to
         async for run in drill(city, chosen, rounds=1, timing=timing, between=city.whole):
             runs[run.fault] = run
             print(told(run))
+        strangers = await asyncio.to_thread(answered_strangers, city.trio.plan, tmp_path / "stranger")
+        refused = [await asyncio.to_thread(connected_from_node, city, tls) for tls in ("disable", "require")]
         status = await asyncio.to_thread(city.trio.status)
     for run in runs.values():
         assert not {*run.invalid} - BUSY, told(run)
         assert run.ledger.holds, told(run)
+    assert strangers == []
+    assert ["no encryption" in refused[0], "valid client certificate" in refused[1]] == [True, True], refused
     assert status.whole, "the machine that vanished is a standby again"
     vanished = runs["primary-vanished"].measured
     assert vanished is not None
@@ -54,6 +59,20 @@ async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to
     killed = runs["primary-killed"].measured
     assert killed is not None
     assert killed.longest_gap["create"] < DEFAULT.server_away + 7, "nobody waits for a lease, nor for a recovery"
+
+
+def connected_from_node(city: ClusterCity, sslmode: str) -> str:
+    """What PostgreSQL says to who connects from another node with the right password, and no certificate."""
+    trio = city.trio
+    leader = trio.leader()
+    assert leader is not None
+    other = next(each for each in trio.machines.values() if each is not leader)
+    words = f"host={leader.address} user=postgres dbname=postgres sslmode={sslmode} sslcert=/none sslkey=/none"
+    command = ["nsenter", f"--net=/run/netns/{other.space}", "--", sys.executable, "-c",
+               "import psycopg, sys; psycopg.connect(sys.argv[1], connect_timeout=10)", words]  # fmt: skip
+    environment = {"PATH": "/usr/bin:/bin", "PGPASSWORD": trio.plan.secrets.superuser}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return done.stderr if done.returncode else "connected"
 
 
 def told(run: Run) -> str:

@@ -216,11 +216,15 @@ def _widen(pipe: IO[bytes] | None) -> None:
 _VERSION = re.compile(r"\(PostgreSQL\) (\d+)(?:\.(\d+))?")
 
 
+_WITHOUT_TLS = ("disable", "allow", "prefer")
+"""Of libpq's sslmode, what goes on without."""
+
+
 class Toolbox:
     """The client programs of PostgreSQL `major` in `directory` (None: where the embedded server's are)."""
 
     def __init__(self, major: int, directory: Path | None = None) -> None:
-        self.major = major
+        self.major, self._given = major, directory is not None
         try:
             self.directory = directory or find_binaries(major).directory
         except BinariesMissing as error:
@@ -253,8 +257,16 @@ class Toolbox:
     ) -> Running:
         """Start a program on the database `dsn`; use it as `with toolbox.start(...) as running:`."""
         self.version(program)
-        path = self.directory / program
+        path = self._directory_for(dsn) / program
         return Running(path, arguments, environment(dsn), stdin=stdin, stdout=stdout, on_line=on_line)
+
+    def _directory_for(self, dsn: Dsn | None) -> Path:
+        """Where the programs are that reach `dsn`: those of the wheel know no TLS."""
+        wants_tls = dsn is not None and dict(dsn.parameters).get("sslmode", "prefer") not in _WITHOUT_TLS
+        if wants_tls and not self._given:
+            with suppress(BinariesMissing):  # then the program says that it knows none
+                return find_binaries(self.major, wheel=False).directory
+        return self.directory
 
     def run(self, program: str, arguments: Sequence[str] = (), *, dsn: Dsn | None = None, given: bytes = b"") -> None:
         """Run a program to its end with `given` as its input; ToolFailed when it fails."""

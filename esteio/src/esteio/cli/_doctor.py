@@ -91,9 +91,10 @@ def _with_extra(group: str, made: Callable[[], list[Examination]]) -> list[Exami
 def _redis(variables: Mapping[str, str]) -> list[Examination]:
     if not variables.get("REDIS_URL"):
         return []
-    from esteio.doctor.redis import redis
+    from esteio.doctor.redis import certificates, redis
 
-    return [redis(variables["REDIS_URL"], variables.get("REDIS_PASSWORD") or None)]
+    url = variables["REDIS_URL"]
+    return [redis(url, variables.get("REDIS_PASSWORD") or None), certificates(url)]
 
 
 def _paths(variables: Mapping[str, str], *names: str) -> list[Path]:

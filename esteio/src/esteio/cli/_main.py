@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from esteio import __version__
-from esteio.cli import _maintenance, _three, _watch
+from esteio.cli import _certificates, _maintenance, _watch
 from esteio.cli._backup import backup_commands
 from esteio.cli._doctor import doctor
 from esteio.cli._metrics import metrics_commands
@@ -79,7 +79,7 @@ _app.command("doctor")(doctor)
 _app.add_typer(_backup, name="backup")
 _app.add_typer(_maintenance.app, name="maintenance")
 _app.add_typer(_watch.app, name="watch")
-_app.add_typer(_three.app, name="cluster")
+_app.add_typer(_certificates.app, name="cluster")  # those of _three, and its own
 _app.add_typer(metrics_commands(job="esteio", title="Esteio"), name="metrics")
 
 

@@ -17,13 +17,13 @@ import typer
 if TYPE_CHECKING:
     from esteio.cluster.operate import ClusterStatus
 
-__all__ = ["StatusWords", "app", "show_status"]
+__all__ = ["ON_A_NODE", "PlanFile", "StatusWords", "app", "show_status"]
 
 _PLAN = "cluster.toml"
-_File = Annotated[
+PlanFile = Annotated[
     Path, typer.Option("--config", "-c", envvar="ESTEIO_CLUSTER", help="The cluster.toml that init wrote.")
 ]
-_ON_A_NODE = Path("/etc/esteio-cluster") / _PLAN
+ON_A_NODE = Path("/etc/esteio-cluster") / _PLAN
 _Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 app = typer.Typer(name="cluster", help="Three machines: make the files, look, switch over.", no_args_is_help=True)
@@ -36,6 +36,9 @@ def init(
     output: Annotated[Path, typer.Option("--output", help="Where a directory for each node is made.")] = Path(
         "cluster"
     ),
+    service_account: Annotated[
+        str, typer.Option("--service-account", help="Under which the service runs; none: that of PostgreSQL.")
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="Of the cluster, the database and its owner.")] = "service",
     virtual_ip: Annotated[
         str, typer.Option("--virtual-ip", help="10.0.0.9/24: an address that moves to a living node.")
@@ -57,7 +60,7 @@ def init(
         list[str] | None, typer.Option("--env", help="NAME=VALUE for the service; {node}, {address}, {addresses}.")
     ] = None,
 ) -> None:
-    """Write the files of each node; written again, they keep their secrets."""
+    """Write the files of each node; written again, they keep their secrets and certificates."""
     from esteio.cluster import Plan, Ports, Programs, Secrets, read_plan, write_files
 
     kept = output / _PLAN
@@ -65,6 +68,7 @@ def init(
         nodes,
         witness,
         name=name,
+        service_account=service_account,
         virtual_ip=virtual_ip,
         interface=interface,
         health=health,
@@ -79,7 +83,8 @@ def init(
     for each in plan.nodes:
         typer.echo(f"{output / each.name}: for {plan.filled(plan.config_dir, each)} on {each.address}")
     typer.echo(
-        "They hold secrets. What to do with them: docs/how-to/three-machines.md. What they mean: esteio cluster explain"
+        f"They hold secrets, and {output / 'ca.key'} signs certificates: it belongs to no node. "
+        "What to do with them: docs/how-to/three-machines.md. What they mean: esteio cluster explain"
     )
 
 
@@ -108,7 +113,7 @@ def explain_timings(
 
 @app.command("status")
 def status(
-    config: _File = _ON_A_NODE,
+    config: PlanFile = ON_A_NODE,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
 ) -> None:
     """Roles, lag, votes, as nodes say; 0: losing any node costs nothing, 1: it could, 2: nobody takes writes, or could."""
@@ -173,7 +178,7 @@ def status_lines(found: ClusterStatus, words: StatusWords) -> list[str]:
 def adopt_data(
     data_dir: Annotated[Path, typer.Option("--data-dir", help="Of the single machine's PostgreSQL, which is stopped.")],
     node: Annotated[str, typer.Option("--node", help="This machine's name in the plan.")],
-    config: _File = _ON_A_NODE,
+    config: PlanFile = ON_A_NODE,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan, change nothing.")] = False,
     yes: _Yes = False,
 ) -> None:
@@ -198,7 +203,7 @@ def adopt_data(
 @app.command("switchover")
 def switchover(
     to: Annotated[str, typer.Option("--to", help="The node that shall lead; none: the best.")] = "",
-    config: _File = _ON_A_NODE,
+    config: PlanFile = ON_A_NODE,
     yes: _Yes = False,
 ) -> None:
     """Let another node lead; writes wait for a few seconds, nothing is lost."""
@@ -213,7 +218,7 @@ def switchover(
 
 @app.command("reinit")
 def reinit(
-    node: Annotated[str, typer.Argument(help="The standby.")], config: _File = _ON_A_NODE, yes: _Yes = False
+    node: Annotated[str, typer.Argument(help="The standby.")], config: PlanFile = ON_A_NODE, yes: _Yes = False
 ) -> None:
     """Let a standby throw its data away and copy the leader's."""
     from esteio.cluster import read_plan

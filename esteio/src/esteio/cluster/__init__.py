@@ -7,6 +7,7 @@ cluster. What the timings mean is said by `explain`.
 
 from __future__ import annotations
 
+from esteio.cluster._client import CertificateMissing
 from esteio.cluster._files import INVENTORY, PLAN, File, files_of, write_files
 from esteio.cluster._plan import Node, Plan, PlanInvalid, Ports, Programs, Secrets, plan_text, read_plan
 from esteio.cluster._timings import DEFAULT, Timings, explain
@@ -15,6 +16,7 @@ __all__ = [
     "DEFAULT",
     "INVENTORY",
     "PLAN",
+    "CertificateMissing",
     "File",
     "Node",
     "Plan",

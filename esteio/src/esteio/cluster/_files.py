@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
+from esteio.cluster._client import files_for
 from esteio.cluster._front import firewall, haproxy, keepalived, leaving, redis, sentinel
 from esteio.cluster._plan import Node, Plan, plan_text
-from esteio.cluster._postgres import bootstrap_sql, etcd, patroni
+from esteio.cluster._postgres import bootstrap_sql, etcd, patroni, verifying
 from esteio.cluster._units import units
 from esteio.cluster._yaml import dumped
 from esteio.system import atomic_write
@@ -62,14 +64,21 @@ def _environment(plan: Plan, node: Node) -> str:
         "pool_timeout": f"{times.pool_timeout:g}",  # a write outlives the worst failover
         "tcp_user_timeout": str(times.silence * 1000),  # a machine that is gone is no answer that is late
     }
-    query = "&".join(f"{name}={value}" for name, value in waits.items())
+    tls = files_for(plan.filled(plan.service_dir, node))
+    of_redis = {"ssl_ca_certs": tls["authority"], "ssl_certfile": tls["certificate"], "ssl_keyfile": tls["key"]}
     variables = {
-        "DATABASE_URL": f"postgresql://{plan.name}:{quote(plan.secrets.service)}@{hosts}/{plan.name}?{query}",
-        "REDIS_URL": f"redis+sentinel://{sentinels}/{plan.name}",
+        "DATABASE_URL": (
+            f"postgresql://{plan.name}:{quote(plan.secrets.service)}@{hosts}/{plan.name}?{_query(waits | verifying(tls))}"
+        ),
+        "REDIS_URL": f"rediss+sentinel://{sentinels}/{plan.name}?{_query(of_redis)}",
         "REDIS_PASSWORD": plan.secrets.redis,
         **{name: plan.filled(value, node) for name, value in plan.environment.items()},
     }
     return "".join(f"{name}={value}\n" for name, value in variables.items())
+
+
+def _query(values: Mapping[str, str]) -> str:
+    return urlencode(values, safe="/")
 
 
 def _inventory(plan: Plan) -> dict[str, Any]:
@@ -81,9 +90,11 @@ def _inventory(plan: Plan) -> dict[str, Any]:
             "cluster_account": plan.account,
             "cluster_config_dir": plan.filled(plan.config_dir, node),
             "cluster_data_dir": plan.filled(plan.data_dir, node),
+            "cluster_service_account": plan.service_account or plan.account,
+            "cluster_service_dir": plan.filled(plan.service_dir, node),
             "cluster_units": list(units(plan, node)),
-            "cluster_etcd": f"http://{node.address}:{plan.ports.etcd}",
-            "cluster_patroni": f"http://{node.address}:{plan.ports.patroni}",
+            "cluster_etcd": f"https://{node.address}:{plan.ports.etcd}",
+            "cluster_patroni": f"https://{node.address}:{plan.ports.patroni}",
         }
         for node in plan.nodes
     }
@@ -93,8 +104,10 @@ def _inventory(plan: Plan) -> dict[str, Any]:
 def write_files(plan: Plan, output: Path) -> None:
     """The plan, Ansible's inventory, and the directory of each node with its files, below `output`.
 
-    What was there is replaced, each file whole.
+    What was there is replaced, each file whole; the authority and certificates that fit stay.
     """
+    from esteio.cluster._authority import write_certificates
+
     output.mkdir(mode=0o700, parents=True, exist_ok=True)
     atomic_write(output / PLAN, plan_text(plan).encode())
     atomic_write(output / INVENTORY, dumped(_inventory(plan)).encode())
@@ -105,3 +118,4 @@ def write_files(plan: Plan, output: Path) -> None:
             atomic_write(place / file.name, file.text.encode())  # for this account alone
             if not file.secret:
                 (place / file.name).chmod(0o644)
+    write_certificates(plan, output)

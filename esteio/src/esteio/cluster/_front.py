@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from esteio.cluster._client import files_for
 from esteio.cluster._plan import Node, Plan
 
 __all__ = ["LEAVING", "firewall", "haproxy", "keepalived", "leaving", "redis", "sentinel"]
@@ -88,7 +89,7 @@ vrrp_script front {{
 }}
 
 # A node that is cut off hears nobody else have the address and would take it too. Whether it is: nobody takes a connection,
-# be it HAProxy or a Sentinel.
+# be it HAProxy or etcd, where it says how it is.
 vrrp_script connected {{
     script "/bin/bash -c '{_reaches_one(plan, node)}'"
     interval 1
@@ -124,7 +125,8 @@ vrrp_instance {plan.name} {{
 def _reaches_one(plan: Plan, node: Node) -> str:
     """Bash: whether any other node takes a connection; without $, which keepalived has its own meaning for."""
     others = [each for each in plan.nodes if each != node]
-    places = [f"{each.address}/{plan.ports.sentinel}" for each in others]
+    # Not a port with TLS: it would log a handshake that was broken off, each second.
+    places = [f"{each.address}/{plan.ports.etcd_health}" for each in others]
     places += [f"{each.address}/{plan.ports.front}" for each in others if not each.witness]
     return f"{' '.join(f'(</dev/tcp/{place}) &' for place in places)} {' || '.join(['wait -n'] * len(places))}"
 
@@ -134,8 +136,9 @@ def redis(plan: Plan, node: Node) -> str:
     first, ports, secrets = plan.data_nodes[0], plan.ports, plan.secrets
     follows = "" if node == first else f"replicaof {first.address} {ports.redis}\n"
     return f"""bind {node.address}
-port {ports.redis}
-dir {plan.filled(plan.data_dir, node)}
+port 0
+tls-port {ports.redis}
+{_redis_tls(plan, node)}dir {plan.filled(plan.data_dir, node)}
 requirepass {secrets.redis}
 masterauth {secrets.redis}
 replica-announce-ip {node.address}
@@ -150,12 +153,24 @@ repl-diskless-sync-delay 0
 {follows}"""
 
 
+def _redis_tls(plan: Plan, node: Node) -> str:
+    """For Redis and for Sentinel, which has no password: who asks shows a certificate, as they do to each other."""
+    tls = files_for(plan.filled(plan.config_dir, node))
+    return f"""tls-cert-file {tls["certificate"]}
+tls-key-file {tls["key"]}
+tls-ca-cert-file {tls["authority"]}
+tls-auth-clients yes
+tls-replication yes
+"""
+
+
 def sentinel(plan: Plan, node: Node) -> str:
     """Who of them is the primary, decided by more than half of the nodes; Sentinel writes what it learns into its copy."""
     times, ports = plan.timings, plan.ports
     return f"""bind {node.address}
-port {ports.sentinel}
-protected-mode no
+port 0
+tls-port {ports.sentinel}
+{_redis_tls(plan, node)}protected-mode no
 dir {plan.filled(plan.data_dir, node)}
 sentinel announce-ip {node.address}
 sentinel monitor {plan.name} {plan.data_nodes[0].address} {ports.redis} {len(plan.nodes) // 2 + 1}
@@ -183,7 +198,10 @@ def firewall(plan: Plan) -> str:
     """Rules for nftables, to be reviewed: the cluster's inner ports are for the nodes alone."""
     ports = plan.ports
     nodes = ", ".join(each.address for each in plan.nodes)
-    inner = (ports.etcd, ports.etcd_peer, ports.patroni, ports.redis, ports.sentinel, ports.service)
+    inner = (
+        *(ports.etcd, ports.etcd_peer, ports.etcd_health),
+        *(ports.patroni, ports.redis, ports.sentinel, ports.service),
+    )
     clients = "".join(f", {each}" for each in plan.client_networks)
     return f"""table inet esteio_cluster {{
     chain input {{

@@ -59,6 +59,8 @@ class Ports:
     """Where the service listens, on its node's address."""
     front: int = 80
     """Where HAProxy listens, on all addresses; with a certificate there is 443 beside it."""
+    etcd_health: int = 2381
+    """Where etcd says how it is, without TLS and to nobody's harm: health and figures, no data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class Plan:
     account: str = "postgres"
     """Under which all but keepalived run."""
     config_dir: str = "/etc/esteio-cluster"
+    """With the certificate and the key of the node's programs, which `account` reads."""
+    service_dir: str = "/etc/esteio-service"
+    """With those of the service, which it asks PostgreSQL and Redis with; `service_account` reads them, none else."""
+    service_account: str = ""
+    """Under which the service runs; none: `account`."""
     data_dir: str = "/var/lib/esteio-cluster"
     watchdog: str = "automatic"
     """As Patroni has it: off, automatic or required."""
@@ -117,6 +124,8 @@ class Plan:
     programs: Programs = Programs()
     timings: Timings = DEFAULT
     secrets: Secrets = field(default_factory=Secrets)
+    place: Path | None = field(default=None, compare=False, repr=False)
+    """Where it was read from: the certificate of who asks lies beside it. None: in `config_dir`."""
 
     def __post_init__(self) -> None:
         _check_votes(self.nodes)
@@ -244,7 +253,7 @@ def plan_text(plan: Plan) -> str:
         "environment": plan.environment,
         **{name: asdict(getattr(plan, name)) for name in ("ports", "programs", "timings", "secrets")},
     }
-    plain = {each.name: getattr(plan, each.name) for each in fields(plan) if each.name not in tables}
+    plain = {each.name: getattr(plan, each.name) for each in fields(plan) if each.name not in (*tables, "place")}
     lines = [_HEAD, *(f"{name} = {json.dumps(value)}" for name, value in plain.items())]
     for name, values in tables.items():
         lines += [f"\n[{name}]", *(f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items())]
@@ -259,7 +268,7 @@ def read_plan(path: Path) -> Plan:
         nodes += [Node(name, address, witness=True) for name, address in told.pop("witnesses", {}).items()]
         parts = {"ports": Ports, "programs": Programs, "timings": Timings, "secrets": Secrets}
         made = {name: kind(**told.pop(name)) for name, kind in parts.items() if name in told}
-        return Plan(tuple(nodes), **made, **told)
+        return Plan(tuple(nodes), **made, **told, place=path.parent)
     except PlanInvalid:
         raise
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from esteio.cluster._client import files_for
 from esteio.cluster._plan import Node, Plan
 
-__all__ = ["bootstrap_sql", "etcd", "patroni"]
+__all__ = ["bootstrap_sql", "etcd", "patroni", "verifying"]
 
 _STOP = 2
 """Seconds for a stop in order before Patroni stops the server as it wants; less than `Timings` leaves of a lease."""
 
 
 def etcd(plan: Plan, node: Node) -> dict[str, Any]:
-    """Etcd's own file; it has no password, so its ports are for the nodes alone (firewall.nft)."""
+    """Etcd's own file; it has no password: who may ask it is who has a certificate."""
     ports = plan.ports
-    client, peer = f"http://{node.address}:{ports.etcd}", f"http://{node.address}:{ports.etcd_peer}"
+    client, peer = f"https://{node.address}:{ports.etcd}", f"https://{node.address}:{ports.etcd_peer}"
+    tls = files_for(plan.filled(plan.config_dir, node))
+    transport = {
+        "cert-file": tls["certificate"],
+        "key-file": tls["key"],
+        "trusted-ca-file": tls["authority"],
+        "client-cert-auth": True,
+    }
     return {
         "name": node.name,
         "data-dir": f"{plan.filled(plan.data_dir, node)}/etcd",
@@ -23,7 +31,11 @@ def etcd(plan: Plan, node: Node) -> dict[str, Any]:
         "advertise-client-urls": client,
         "listen-peer-urls": peer,
         "initial-advertise-peer-urls": peer,
-        "initial-cluster": ",".join(f"{each.name}=http://{each.address}:{ports.etcd_peer}" for each in plan.nodes),
+        "initial-cluster": ",".join(f"{each.name}=https://{each.address}:{ports.etcd_peer}" for each in plan.nodes),
+        "client-transport-security": transport,
+        "peer-transport-security": transport,
+        # So that whoever only wants to know whether a node lives needs no certificate, and no handshake ten times a second.
+        "listen-metrics-urls": f"http://{node.address}:{ports.etcd_health}",
         "initial-cluster-token": plan.name,
         "initial-cluster-state": "new",
         "heartbeat-interval": 100,  # milliseconds; a vote after ten of them missed
@@ -38,6 +50,8 @@ def etcd(plan: Plan, node: Node) -> dict[str, Any]:
 def patroni(plan: Plan, node: Node) -> dict[str, Any]:
     """Patroni's file; what stands under bootstrap.dcs holds for all, and is changed by `patronictl edit-config` later."""
     ports, secrets, home = plan.ports, plan.secrets, plan.filled(plan.data_dir, node)
+    tls = files_for(plan.filled(plan.config_dir, node))
+    certificate = {"certfile": tls["certificate"], "keyfile": tls["key"]}
     return {
         "scope": plan.name,
         "name": node.name,
@@ -45,8 +59,18 @@ def patroni(plan: Plan, node: Node) -> dict[str, Any]:
             "listen": f"{node.address}:{ports.patroni}",
             "connect_address": f"{node.address}:{ports.patroni}",
             "authentication": {"username": "patroni", "password": secrets.patroni},
+            **certificate,
+            "cafile": tls["authority"],
+            "verify_client": "required",  # whoever changes something needs the password as well
         },
-        "etcd3": {"hosts": [f"{each.address}:{ports.etcd}" for each in plan.nodes]},
+        "ctl": {"insecure": False, **certificate, "cacert": tls["authority"]},
+        "etcd3": {
+            "hosts": [f"{each.address}:{ports.etcd}" for each in plan.nodes],
+            "protocol": "https",
+            "cacert": tls["authority"],
+            "cert": tls["certificate"],
+            "key": tls["key"],
+        },
         "bootstrap": {
             "dcs": _shared(plan),
             "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums", {"auth": "scram-sha-256"}],
@@ -65,16 +89,32 @@ def patroni(plan: Plan, node: Node) -> dict[str, Any]:
             # all by then: a server that ends waits for them itself. Who has ended before Patroni looks is not waited for. It
             # is also run before a stop that must not wait, such as without the lease: hence the limit.
             "before_stop": f"{plan.programs.postgres}/pg_ctl stop -D {home}/postgres -m fast -s -w -t {_STOP}",
-            "parameters": {"unix_socket_directories": home},
+            "parameters": {
+                "unix_socket_directories": home,
+                "ssl": "on",
+                "ssl_ca_file": tls["authority"],
+                "ssl_cert_file": tls["certificate"],
+                "ssl_key_file": tls["key"],
+            },
             "basebackup": [{"checkpoint": "fast"}],  # else a new standby waits for the next checkpoint: minutes
             "pg_hba": _hba(plan),
             "authentication": {
-                "superuser": {"username": "postgres", "password": secrets.superuser},
-                "replication": {"username": "replicator", "password": secrets.replication},
-                "rewind": {"username": "rewinder", "password": secrets.rewind},
+                "superuser": {"username": "postgres", "password": secrets.superuser, **verifying(tls)},
+                "replication": {"username": "replicator", "password": secrets.replication, **verifying(tls)},
+                "rewind": {"username": "rewinder", "password": secrets.rewind, **verifying(tls)},
             },
         },
         "watchdog": {"mode": plan.watchdog, "device": "/dev/watchdog", "safety_margin": 5},
+    }
+
+
+def verifying(tls: dict[str, str]) -> dict[str, str]:
+    """For libpq: the server has to be a node, under the address it was asked at, and is shown who asks."""
+    return {
+        "sslmode": "verify-full",
+        "sslrootcert": tls["authority"],
+        "sslcert": tls["certificate"],
+        "sslkey": tls["key"],
     }
 
 
@@ -122,10 +162,13 @@ def _shared(plan: Plan) -> dict[str, Any]:
 def _hba(plan: Plan) -> list[str]:
     nodes = [f"{each.address}/32" for each in plan.nodes]
     data = [f"{each.address}/32" for each in plan.data_nodes]
+    # From a node with a certificate and the password; from elsewhere with the password, and never without TLS.
+    both = "scram-sha-256 clientcert=verify-ca"
     return [
         "local all all scram-sha-256",
-        *(f"host replication replicator {each} scram-sha-256" for each in data),
-        *(f"host all all {each} scram-sha-256" for each in (*nodes, *plan.client_networks)),
+        *(f"hostssl replication replicator {each} {both}" for each in data),
+        *(f"hostssl all all {each} {both}" for each in nodes),
+        *(f"hostssl all all {each} scram-sha-256" for each in plan.client_networks),
     ]
 
 

@@ -16,12 +16,12 @@ import pwd
 import re
 import shutil
 import subprocess
-import urllib.request
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from esteio.cluster._client import ask, context_of
 from esteio.cluster._plan import Node, Plan
 from esteio.errors import EsteioError
 
@@ -164,14 +164,13 @@ def _control(plan: Plan, source: Path) -> dict[str, str]:
 
 def _require_new(plan: Plan) -> None:
     """A cluster that was made already would refuse this data, or throw it away."""
-    key = f"/service/{plan.name}/initialize"
+    key, context = f"/service/{plan.name}/initialize", context_of(plan)
+    question = json.dumps({"key": base64.b64encode(key.encode()).decode()}).encode()
     for node in plan.nodes:
-        request = urllib.request.Request(
-            f"http://{node.address}:{plan.ports.etcd}/v3/kv/range",
-            data=json.dumps({"key": base64.b64encode(key.encode()).decode()}).encode(),
-        )
-        with suppress(OSError, ValueError), _opener().open(request, timeout=_ASKING) as answer:
-            found: dict[str, Any] = json.load(answer)
+        with suppress(OSError, ValueError):
+            found: dict[str, Any] = json.loads(
+                ask(context, node, plan.ports.etcd, "v3/kv/range", _ASKING, content=question)
+            )
             if found.get("kvs"):
                 raise AdoptionRefused(
                     f"cluster {plan.name}", "it has been made already, by a Patroni that found nothing to adopt",
@@ -183,10 +182,6 @@ def _require_new(plan: Plan) -> None:
         "etcd", "no node answers, so nobody knows whether the cluster has been made",
         "start esteio-etcd on the nodes, and leave esteio-patroni stopped",
     )  # fmt: skip
-
-
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def _make_roles(adoption: Adoption) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import ssl
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from esteio.cluster._client import ask, context_of
 from esteio.cluster._plan import Node, Plan, PlanInvalid
 from esteio.errors import EsteioError
 
@@ -102,10 +104,11 @@ class ClusterStatus:
 
 
 def status(plan: Plan) -> ClusterStatus:
-    """Ask every node, side by side."""
+    """Ask every node, side by side; CertificateMissing where nothing would be answered."""
+    context = context_of(plan)
     with ThreadPoolExecutor(max_workers=2 * len(plan.nodes)) as threads:
         votes = [threads.submit(_votes, plan, each) for each in plan.nodes]
-        views = [threads.submit(_view, plan, each) for each in plan.data_nodes]
+        views = [threads.submit(_view, plan, context, each) for each in plan.data_nodes]
         # Each member sees the cluster as etcd has it; what a member says of itself is newer.
         seen = next((view for view in (each.result() for each in views) if view), [])
         by_name = {str(each.get("name")): each for each in seen}
@@ -120,10 +123,10 @@ def status(plan: Plan) -> ClusterStatus:
 def switch_over(plan: Plan, to: str = "") -> str:
     """Let another node lead, `to` or the one Patroni finds best; what Patroni says."""
     leader = _leader(plan, "switchover")
-    order: dict[str, Any] = {"leader": leader.name}
+    wanted: dict[str, Any] = {"leader": leader.name}
     if to:
-        order["candidate"] = plan.node(to).name
-    return _order(plan, leader, "switchover", order)
+        wanted["candidate"] = plan.node(to).name
+    return order(plan, leader, "switchover", wanted)
 
 
 def reinitialize(plan: Plan, name: str) -> str:
@@ -133,49 +136,52 @@ def reinitialize(plan: Plan, name: str) -> str:
         raise PlanInvalid("node", name, "a witness has no data")
     if _leader(plan, "reinit") == node:
         raise ClusterRefused("reinit", f"{name} leads: its data is the cluster's. Switch over first")
-    return _order(plan, node, "reinitialize", {"force": True})
+    return order(plan, node, "reinitialize", {"force": True})
 
 
-def _leader(plan: Plan, order: str) -> Node:
+def _leader(plan: Plan, what: str) -> Node:
     found = status(plan).leader
     if found is None:
-        raise ClusterRefused(order, "nobody leads, as far as the nodes that answer know")
+        raise ClusterRefused(what, "nobody leads, as far as the nodes that answer know")
     return found.node
 
 
-def _order(plan: Plan, node: Node, what: str, content: dict[str, Any]) -> str:
+def order(plan: Plan, node: Node, what: str, content: dict[str, Any]) -> str:
+    """Tell Patroni of `node` to do `what`; its words, or ClusterRefused."""
     credentials = base64.b64encode(f"patroni:{plan.secrets.patroni}".encode()).decode()
-    request = urllib.request.Request(
-        f"http://{node.address}:{plan.ports.patroni}/{what}",
-        data=json.dumps(content).encode(),
-        headers={"Authorization": f"Basic {credentials}", "Content-Type": "application/json"},
-    )
+    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
     try:
-        with _opener().open(request, timeout=_ORDER) as answer:
-            return str(answer.read().decode(errors="replace")).strip()
+        said = ask(
+            context_of(plan),
+            node,
+            plan.ports.patroni,
+            what,
+            _ORDER,
+            content=json.dumps(content).encode(),
+            headers=headers,
+        )
+        return said.decode(errors="replace").strip()
     except urllib.error.HTTPError as error:
         raise ClusterRefused(what, error.read().decode(errors="replace").strip() or str(error)) from None
     except OSError as error:
         raise ClusterRefused(what, f"{node.name} ({node.address}): {error}") from None
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    return urllib.request.build_opener(urllib.request.ProxyHandler({}))  # members are never behind a proxy
-
-
-def _asked(url: str) -> dict[str, Any]:
-    with suppress(OSError, ValueError), _opener().open(url, timeout=_LOOK) as answer:
-        found = json.load(answer)
-        return found if isinstance(found, dict) else {}
-    return {}
-
-
 def _votes(plan: Plan, node: Node) -> bool:
-    return _asked(f"http://{node.address}:{plan.ports.etcd}/health").get("health") == "true"
+    """What its etcd says where it needs no certificate, as keepalived asks it, too."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # members are never behind a proxy
+    with (
+        suppress(OSError, ValueError, LookupError),
+        opener.open(f"http://{node.address}:{plan.ports.etcd_health}/health", timeout=_LOOK) as answer,
+    ):
+        return bool(json.load(answer)["health"] == "true")
+    return False
 
 
-def _view(plan: Plan, node: Node) -> list[dict[str, Any]]:
-    return list(_asked(f"http://{node.address}:{plan.ports.patroni}/cluster").get("members", []))
+def _view(plan: Plan, context: ssl.SSLContext, node: Node) -> list[dict[str, Any]]:
+    with suppress(OSError, ValueError, LookupError):
+        return list(json.loads(ask(context, node, plan.ports.patroni, "cluster", _LOOK))["members"])
+    return []
 
 
 def _member(node: Node, seen: dict[str, Any], votes: bool) -> Member:

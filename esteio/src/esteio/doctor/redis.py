@@ -19,13 +19,14 @@ with needs("redis"):
     from redis.exceptions import TimeoutError as RedisTimeout
     from redis.retry import Retry
 
+from esteio.doctor import network
 from esteio.doctor._codes import FindingCode
 from esteio.doctor._examine import Examination
 from esteio.doctor._finding import Finding
 from esteio.limit.redis import RedisAddressError
 from esteio.limit.redis._address import Address, Node, parse
 
-__all__ = ["redis"]
+__all__ = ["certificates", "redis"]
 
 _TIMEOUT = 2.0  # seconds of each answer, less than the limit of an examination
 _MB = 1_000_000
@@ -52,6 +53,20 @@ def redis(url: str, password: str | None = None) -> Examination:
             yield FindingCode.REDIS_REFUSED.found(address=str(address), reason=str(error))
 
     return Examination("redis:server", look)
+
+
+def certificates(url: str) -> Examination:
+    """Looks how long certificates of the servers or Sentinels at `url` are valid, where it names an authority of their own."""
+
+    def look() -> Iterator[Finding]:
+        try:
+            address = parse(url)
+        except RedisAddressError:  # `redis` says so
+            return
+        for host, port in address.nodes if address.authority else ():
+            yield from network.certificate(f"https://{host}:{port}", address.context()).look()
+
+    return Examination("redis:certificates", look)
 
 
 def _of_server(address: Address) -> Iterator[Finding]:
@@ -158,7 +173,8 @@ def _client(address: Address, node: Node) -> Redis:
     host, port = node
     where: dict[str, Any] = {"unix_socket_path": host} if address.kind == "unix" else {"host": host, "port": port}
     if address.tls:
-        where["ssl"] = True
+        where |= {"ssl": True, "ssl_ca_certs": address.authority or None}
+        where |= {"ssl_certfile": address.certificate or None, "ssl_keyfile": address.key or None}
     return Redis(
         **where,
         username=address.username or None,

@@ -32,6 +32,7 @@ from esteio.metrics import THRESHOLDS
 
 __all__ = [
     "backup",
+    "certificates",
     "clock",
     "directory",
     "disk",
@@ -147,19 +148,47 @@ def tls(
     """
 
     def ask() -> float:
-        checking = context or ssl.create_default_context()
-        try:
-            with (
-                socket.create_connection((host, port), timeout=timeout) as plain,
-                checking.wrap_socket(plain, server_hostname=server_name or host) as secured,
-            ):
-                certificate = secured.getpeercert() or {}
-        except ssl.SSLCertVerificationError as error:
-            raise Unwell(f"the certificate is refused: {error.verify_message}") from error
-        days = (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
+        days = _days_valid((host, port), context or ssl.create_default_context(), server_name, timeout)
         return _low(days, warn_below, fail_below, f"valid for {days:.1f} days more")
 
     return Check(name, BlockingProbe(ask, name), unit="days", timeout=timeout, cache=60.0, essential=essential)
+
+
+def certificates(
+    nodes: Sequence[tuple[str, int]], context: Callable[[], ssl.SSLContext | None], *, name: str = "tls:cluster",
+    warn_below: float = THRESHOLDS.certificate_days, fail_below: float = THRESHOLDS.certificate_last_days,
+    timeout: float = 0.8, essential: bool = False,
+) -> Check:  # fmt: skip
+    """Days for which the first to end of the certificates of `nodes` is valid, as `tls`; who is silent has none to look at.
+
+    `context` is asked each time: what is shown to the nodes may have been renewed meanwhile.
+    """
+
+    def ask() -> float:
+        believing = context() or ssl.create_default_context()
+        found, silent = [], OSError("nobody is asked")
+        for each in nodes:
+            try:
+                found.append(_days_valid(each, believing, "", timeout / len(nodes)))
+            except OSError as error:
+                silent = error
+        if not found:
+            raise silent
+        return _low(min(found), warn_below, fail_below, f"valid for {min(found):.1f} days more")
+
+    return Check(name, BlockingProbe(ask, name), unit="days", timeout=timeout, cache=60.0, essential=essential)
+
+
+def _days_valid(where: tuple[str, int], context: ssl.SSLContext, name: str, timeout: float) -> float:
+    try:
+        with (
+            socket.create_connection(where, timeout=timeout) as plain,
+            context.wrap_socket(plain, server_hostname=name or where[0]) as secured,
+        ):
+            certificate = secured.getpeercert() or {}
+    except ssl.SSLCertVerificationError as error:
+        raise Unwell(f"the certificate is refused: {error.verify_message}") from error
+    return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
 
 
 def dns(host: str, *, name: str = "dns:responseTime", timeout: float = 0.8, essential: bool = False) -> Check:

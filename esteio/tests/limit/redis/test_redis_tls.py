@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from esteio.limit import Limit, RateLimiter
+from esteio.limit.redis import RedisAddressError
+from esteio.limit.redis._address import parse
 from esteio.testing.redis import RedisServer
 
 
@@ -87,3 +89,21 @@ async def test_a_trusted_certificate_is_talked_to_and_an_unknown_one_is_not(
     assert (await limiter.peek("ana", limit)).remaining == 9
     await store.close()
     await other.close()
+
+
+async def test_the_address_names_whom_to_believe_and_a_file_that_is_gone_is_a_reason_and_no_crash(
+    make: Any, tls_port: int, certificate: Path
+) -> None:
+    limit = Limit(10, 60)
+    store = make(f"rediss://127.0.0.1:{tls_port}?ssl_ca_certs={certificate}")
+    assert not (await RateLimiter(store).hit("ana", limit)).degraded
+    other = make(f"rediss://127.0.0.1:{tls_port}?ssl_ca_certs=/none/ca.crt")
+    assert (await RateLimiter(other).hit("ana", limit)).reason == "refused"
+    await store.close()
+    await other.close()
+
+
+def test_an_option_of_tls_that_would_not_count_is_refused() -> None:
+    with pytest.raises(RedisAddressError, match=r"ssl_cert_reqs.*ssl_ca_certs"):
+        parse("rediss://h:6379?ssl_cert_reqs=none")
+    assert parse("rediss://h?ssl_certfile=/c&ssl_keyfile=/k").certificate == "/c"

@@ -142,10 +142,11 @@ def _demo_passwords(owner: Dsn) -> Callable[[], Iterator[Finding]]:
 
 def _of_redis(settings: Settings) -> Iterator[Examination]:
     if settings.redis_url is not None:
-        from esteio.doctor.redis import redis
+        from esteio.doctor.redis import certificates, redis
 
-        password = settings.redis_password
-        yield redis(settings.redis_url.get_secret_value(), password.get_secret_value() if password else None)
+        url, password = settings.redis_url.get_secret_value(), settings.redis_password
+        yield redis(url, password.get_secret_value() if password else None)
+        yield certificates(url)
 
 
 def _of_backups(settings: Settings, directory: Path) -> Iterator[Examination]:

@@ -80,7 +80,9 @@ class ClusterService:
 
     def owner(self) -> Dsn:
         """The address of the database, as its superuser, wherever it leads now."""
-        return self.trio.dsn().with_(parameters=(("target_session_attrs", "read-write"), ("connect_timeout", "3")))
+        found = self.trio.dsn()
+        more = (("target_session_attrs", "read-write"), ("connect_timeout", "3"))
+        return found.with_(parameters=(*found.parameters, *more))
 
     def _start(self) -> None:
         import psycopg

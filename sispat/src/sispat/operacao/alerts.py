@@ -27,6 +27,7 @@ from sispat.http.backup_state import history_file
 from sispat.http.document_store import STORE_CHECK
 from sispat.http.maintenance import maintenance_switch
 from sispat.kernel.i18n import _, using
+from sispat.operacao.monitor import cluster_certificates
 from sispat.operacao.names import alert_titles
 from sispat.settings import Settings
 
@@ -80,6 +81,7 @@ def watched_checks(settings: Settings) -> tuple[str, ...]:
     ]
     if settings.redis_url is not None:
         found.append("redis:responseTime")
+        found += [each.name for each in cluster_certificates(settings.redis_url.get_secret_value())]
     if settings.documents_store is not None:
         found.append(STORE_CHECK)
     if (settings.public_url or "").startswith("https://"):

@@ -83,6 +83,7 @@ def _checks(settings: Settings, database: Database) -> list[Check]:
     ]
     if settings.redis_url is not None:
         found.append(redis_check(settings.redis_url.get_secret_value(), settings.redis_password))
+        found += cluster_certificates(settings.redis_url.get_secret_value())
     found += store_checks(settings)
     public = urlsplit(settings.public_url or "")
     if public.scheme == "https" and public.hostname:
@@ -130,6 +131,14 @@ def redis_check(address: str, password: SecretStr | None) -> Check:
     return checks.redis(client.ping)
 
 
+def cluster_certificates(address: str) -> list[Check]:
+    """Of the Sentinels, where the address names an authority: nodes show the same certificate at every port."""
+    from esteio.limit.redis import RedisStore
+
+    where = RedisStore(address).address  # reads the address and connects to nothing
+    return [checks.certificates(where.nodes, where.context)] if where.authority else []
+
+
 def _any_node(address: str) -> Callable[[], Awaitable[float]]:
     """A probe: milliseconds until a Sentinel, a node of the Cluster or the socket accepts a connection; one is enough."""
     from esteio.limit.redis import RedisStore
@@ -141,7 +150,11 @@ def _any_node(address: str) -> Callable[[], Awaitable[float]]:
         for host, port in where.nodes:
             with suppress(OSError):
                 _, writer = await (
-                    asyncio.open_unix_connection(host) if where.kind == "unix" else asyncio.open_connection(host, port)
+                    asyncio.open_unix_connection(host)
+                    if where.kind == "unix"
+                    else asyncio.open_connection(
+                        host, port, ssl=where.context()
+                    )  # else it would log a broken handshake
                 )
                 writer.close()
                 return (time.perf_counter() - began) * 1000

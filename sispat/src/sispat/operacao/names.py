@@ -25,6 +25,7 @@ def alert_titles() -> dict[str, str]:
         "clock:offset": _("o relógio desta máquina está errado"),
         "tls:refused": _("os navegadores recusam o certificado, ou o recusarão em poucos dias"),
         "tls:certificate": _("o certificado vence logo"),
+        "tls:cluster": _("um certificado entre as máquinas vence logo"),
         "memory:high": _("um processo usa memória demais"),
         "cpu:high": _("um processo está sempre ocupado"),
         "circuit:open": _("um disjuntor está aberto"),
@@ -60,6 +61,7 @@ def check_names() -> Mapping[str, str]:
         "backup:free": _("Espaço para cópias"),
         "replication:lag": _("Réplicas e arquivo do log"),
         "tls:certificate": _("Certificado"),
+        "tls:cluster": _("Certificados entre as máquinas"),
         "workers:count": _("Processos"),
         "host:watched": _("Vigilância desta máquina"),
     }

@@ -106,6 +106,9 @@ def _of_checks(checks: Sequence[str], thresholds: Thresholds) -> list[Definition
                f"For a minute clients refuse it, or it is valid for less than {thresholds.certificate_last_days:g} days."),
         _warns("tls:certificate", _paced("tls:certificate", 300.0, absent_after=86_400.0, depends_on=("tls:refused",)),
                "the certificate expires soon", f"It is valid for less than {days:g} days."),
+        _warns("tls:cluster", Rule("tls:cluster", Severity.TICKET, 300.0, 300.0, absent_after=86_400.0),
+               "a certificate between the machines expires soon",
+               f"One is valid for less than {days:g} days, or is refused; without one no machine lets another one in."),
         _warns("replication:lag", Rule("replication:lag", Severity.TICKET, 120.0, 300.0, depends_on=("postgres:down",)),
                "a receiver of the log is behind",
                f"A replica or an archive has more than {wal:g} MB of WAL to flush, or has not answered, for 2 min."),
@@ -157,7 +160,7 @@ def _fresh(view: View, check: str) -> Result | None:
 
 def _age(check: str) -> float:
     return (
-        2 * 3600.0 if check == "tls:certificate" else _STALE
+        2 * 3600.0 if check.startswith("tls:") else _STALE
     )  # a front that does not answer for a while has one all the same
 
 

@@ -9,7 +9,7 @@ __all__ = ["EVERY_CHECK", "reference_page"]
 
 EVERY_CHECK = (
     "web:responseTime", "postgres:responseTime", "redis:responseTime", "documents:responseTime", "disk:free", "clock:offset",
-    "tls:certificate", "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:NAME",
+    "tls:certificate", "tls:cluster", "jobs:waiting", "replication:lag", "backup:directory", "backup:free", "heartbeat:NAME",
 )  # fmt: skip
 """Names of checks that have an alert; `heartbeat:` begins those of jobs."""
 

@@ -5,6 +5,7 @@ Promises: what is accepted can be connected to; anything else is a `RedisAddress
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
@@ -25,6 +26,8 @@ _SCHEMES = {
     "redis+cluster": ("cluster", False),
     "rediss+cluster": ("cluster", True),
 }
+_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
+"""What the query of an address with TLS may name, as redis-py calls them."""
 _PORTS = {"single": 6379, "sentinel": 26379, "cluster": 6379}
 
 
@@ -39,6 +42,20 @@ class Address:
     username: str = ""
     password: str = field(default="", repr=False)
     tls: bool = False
+    authority: str = ""
+    """The path of a PEM file: who signed the servers' certificates. Empty: whom the system believes."""
+    certificate: str = ""
+    """The path of a PEM file: what the servers are shown. `key` is its key's."""
+    key: str = ""
+
+    def context(self) -> ssl.SSLContext | None:
+        """For a connection with TLS, of the files as they are now; OSError (ssl.SSLError is one) where they cannot be used."""
+        if not self.tls:
+            return None
+        context = ssl.create_default_context(cafile=self.authority or None)
+        if self.certificate:
+            context.load_cert_chain(self.certificate, self.key or None)
+        return context
 
     def __str__(self) -> str:
         where = ",".join(host if self.kind == "unix" else f"{host}:{port}" for host, port in self.nodes)
@@ -54,6 +71,7 @@ def parse(url: str, password: str | None = None) -> Address:
     userinfo, _, authority = parts.netloc.rpartition("@")
     username, _, inside = userinfo.partition(":")
     nodes, service, database = _place(kind, authority, parts)
+    files = _files(parts.query) if tls else ("", "", "")
     return Address(
         kind,  # type: ignore[arg-type]
         nodes,
@@ -62,7 +80,16 @@ def parse(url: str, password: str | None = None) -> Address:
         unquote(username),
         unquote(inside) if password is None else password,
         tls,
+        *files,
     )
+
+
+def _files(query: str) -> tuple[str, ...]:
+    """The three of `_FILES`; empty what is not named."""
+    told = parse_qs(query, keep_blank_values=True)
+    if others := sorted(each for each in told.keys() - {*_FILES} if each.startswith("ssl_")):
+        raise RedisAddressError("the query", others[0], f"of those of TLS: {', '.join(_FILES)}")
+    return tuple(told.get(name, [""])[0] for name in _FILES)
 
 
 def _place(kind: str, authority: str, parts: SplitResult) -> tuple[tuple[Node, ...], str, int]:

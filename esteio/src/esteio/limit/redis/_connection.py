@@ -68,18 +68,19 @@ class _Unix(_Unwaited, UnixDomainSocketConnection):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """How to be let in."""
+    """How to be let in; `tls` makes a context for a connection, so that certificates that were replaced count for the next."""
 
     username: str = ""
     password: str = field(default="", repr=False)
     database: int = 0
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext | None] = lambda: None
 
     @classmethod
     def of(cls, address: Address, tls: ssl.SSLContext | None) -> Credentials:
-        """What `address` says about being let in; `tls` takes the place of the default context."""
-        context = tls or (ssl.create_default_context() if address.tls else None)
-        return cls(address.username, address.password, address.database, context)
+        """What `address` says about being let in; `tls` takes the place of what it says about files."""
+        files = bool(address.authority or address.certificate)
+        once = tls if tls or files else address.context()  # whom the system believes is many files, and changes rarely
+        return cls(address.username, address.password, address.database, (lambda: once) if once else address.context)
 
     def settings(self, timeout: float) -> dict[str, Any]:
         """Keyword arguments of redis-py; `timeout` in seconds for the connection, since we time answers ourselves."""
@@ -96,20 +97,22 @@ class Credentials:
 def _unconnected(node: Node, credentials: Credentials, timeout: float) -> _Unwaited:
     host, port = node
     settings = credentials.settings(timeout)
-    connection: _Unwaited
     if not port:
-        connection = _Unix(path=host, **settings)
-    elif credentials.tls is None:
-        connection = _Tcp(host=host, port=port, **settings)
-    else:
-        connection = _Tls(host=host, port=port, **settings)
-        connection.ssl_context.context = credentials.tls  # the context it would make of its own settings
+        return _Unix(path=host, **settings)
+    context = credentials.tls()
+    if context is None:
+        return _Tcp(host=host, port=port, **settings)
+    connection = _Tls(host=host, port=port, **settings)
+    connection.ssl_context.context = context  # the context it would make of its own settings
     return connection
 
 
 async def connected(node: Node, credentials: Credentials, timeout: float) -> Connection:
     """A connection to `node` that is let in; RedisFailure when there is none within `timeout` seconds."""
-    connection = _unconnected(node, credentials, timeout)
+    try:
+        connection = _unconnected(node, credentials, timeout)
+    except OSError as error:  # a file of the certificate, as it is being replaced or for good
+        raise RedisFailure("refused", f"its certificate cannot be used: {error}") from error
     try:
         async with asyncio.timeout(timeout):  # redis-py bounds the connect, not AUTH and SELECT
             await connection.connect()  # type: ignore[no-untyped-call]

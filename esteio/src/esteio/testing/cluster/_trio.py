@@ -8,13 +8,15 @@ import shutil
 import signal
 import socket
 import time
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from esteio.cluster import Plan, write_files
+from esteio.cluster import PLAN, Plan, read_plan, write_files
+from esteio.cluster._authority import write_certificates
+from esteio.cluster._client import AUTHORITY, ask, context_of
+from esteio.cluster.certificates import reload_all, shown
 from esteio.cluster.operate import ClusterStatus, status
 from esteio.postgres import Dsn
 from esteio.postgres.embedded._account import resolve_account
@@ -27,7 +29,7 @@ __all__ = ["ClusterTrio"]
 
 _NAMES = ("a", "b", "c")
 _VIRTUAL = 200
-_ETCD = "esteio-etcd"
+_ETCD, _SENTINEL = "esteio-etcd", "esteio-sentinel"
 
 
 class ClusterTrio(Started):
@@ -54,35 +56,43 @@ class ClusterTrio(Started):
         remove_stale()
         self.network.start()
         home, address = self.network.home, self.network.address
-        self.plan = Plan.of(
+        plan = Plan.of(
             ",".join(f"{name}={address(number)}" for number, name in enumerate(_NAMES, 1)),
             name="sispat",
             virtual_ip=f"{address(_VIRTUAL)}/24",
             health=self._health,
             account=self.account.name,
             config_dir=f"{home}/{{node}}",
+            service_dir=f"{home}/service.d/{{node}}",
             data_dir=f"{home}/{{node}}/data",
             watchdog="off",  # the machine that would be reset is this one
             clients=address(254),
             environment=self._environment,
             programs=programs(self.account),
         )
-        write_files(self.plan, home)
+        write_files(plan, home)
+        self.plan = read_plan(home / PLAN)  # we ask as who operates it, as none of the nodes
         home.chmod(0o711)  # the account has to pass
         for number, node in enumerate(self.plan.nodes, 1):
             place = home / node.name
             (place / "data").mkdir(mode=0o700)
             around = self._surroundings(place)
-            for path in (place, *place.iterdir()):
-                self.account.own(path)
             space = self.network.plug(node.name, number)
             self.machines[node.name] = Machine(node.name, node.address, space, place, self.account, around)
+        self.hand_over()
         for machine in self.machines.values():
             machine.start_again(_ETCD)  # together, as each waits for the others
         for machine in self.machines.values():
             self.boot(machine)
         self.until(lambda: self.status().whole, 180.0)
         self.until(lambda: bool(self.redis_primary()), 30.0)
+
+    def hand_over(self) -> None:
+        """Let the account read what was written for each machine, and for the service on it."""
+        for node in self.plan.nodes:
+            for place in (self.network.home / node.name, Path(self.plan.filled(self.plan.service_dir, node))):
+                for path in (place, *place.iterdir()):
+                    self.account.own(path)
 
     def stop(self) -> None:
         """End and remove everything."""
@@ -101,10 +111,13 @@ class ClusterTrio(Started):
 
     def _etcd_serves(self, machine: Machine) -> bool:
         """And has agreed with the others on a version: a Patroni that comes before does without watches."""
-        address = f"http://{machine.address}:{self.plan.ports.etcd}/version"
-        with suppress(OSError, ValueError), urllib.request.urlopen(address, timeout=2) as said:
-            return str(json.load(said)["etcdcluster"]) not in ("not_decided", "3.0.0")
+        with suppress(OSError, ValueError):
+            return str(self._ask_etcd(machine, "version")["etcdcluster"]) not in ("not_decided", "3.0.0")
         return False
+
+    def _ask_etcd(self, machine: Machine, path: str, content: bytes | None = None) -> dict[str, Any]:
+        node, port = self.plan.node(machine.name), self.plan.ports.etcd
+        return dict(json.loads(ask(context_of(self.plan), node, port, path, 2, content=content)))
 
     def serve(self, machine: Machine, command: Sequence[str], more: Mapping[str, str]) -> None:
         """Start the service of a machine, with its service.env."""
@@ -137,7 +150,8 @@ class ClusterTrio(Started):
     def dsn(self, database: str = "sispat", user: str = "postgres") -> Dsn:
         """The address of all three, for the superuser."""
         hosts = tuple((each.address, self.plan.ports.postgres) for each in self.plan.data_nodes)
-        return Dsn(hosts=hosts, database=database, user=user, password=self.plan.secrets.superuser)
+        believed = (("sslmode", "verify-full"), ("sslrootcert", str(self.network.home / AUTHORITY)))
+        return Dsn(hosts=hosts, database=database, user=user, password=self.plan.secrets.superuser, parameters=believed)
 
     def redis_primary(self) -> Machine | None:
         """Which machine most Sentinels hold for the one with Redis' primary, where two of them know its replicas."""
@@ -155,12 +169,17 @@ class ClusterTrio(Started):
     def _sentinel(self, machine: Machine, order: str) -> str:
         with (
             suppress(OSError),
-            socket.create_connection((machine.address, self.plan.ports.sentinel), timeout=1) as connection,
+            socket.create_connection((machine.address, self.plan.ports.sentinel), timeout=1) as plain,
+            context_of(self.plan).wrap_socket(plain, server_hostname=machine.address) as connection,
         ):
             connection.settimeout(1)
             connection.sendall(f"SENTINEL {order}\r\n".encode())
             return connection.recv(200).decode()
         return ""
+
+    def serials(self) -> dict[tuple[str, str], str]:
+        """Which certificate each program shows, by machine and program; empty, where it shows none."""
+        return {(each.node.name, each.program): each.serial for each in shown(self.plan)}
 
     def etcd_leader(self) -> Machine:
         """Which machine's etcd leads the others."""
@@ -185,9 +204,7 @@ class ClusterTrio(Started):
         return "\n".join(f"--- {path.parent.name}/{path.name}\n" + "\n".join(lines) for path, lines in ends.items())
 
     def _etcd(self, machine: Machine, what: str, **given: str) -> dict[str, Any]:
-        address = f"http://{machine.address}:{self.plan.ports.etcd}/v3/maintenance/{what}"
-        with urllib.request.urlopen(address, data=json.dumps(given).encode(), timeout=2) as said:
-            return dict(json.load(said))
+        return self._ask_etcd(machine, f"v3/maintenance/{what}", json.dumps(given).encode())
 
     # -- what is done to it
 
@@ -197,6 +214,17 @@ class ClusterTrio(Started):
         if machine is not (leader := self.etcd_leader()):
             self._etcd(leader, "transfer-leadership", targetID=member)
             self.until(lambda: self.etcd_leader() is machine, 10.0)
+
+    def renew_certificates(self) -> None:
+        """Bring new ones to all machines and let programs take them; only Sentinels are started again for it."""
+        write_certificates(self.plan, self.network.home, renew=True)
+        self.hand_over()
+        for each in reload_all(self.plan):
+            if each.problem:
+                raise RuntimeError(f"{each.program} of {each.node.name} did not take its certificate: {each.problem}")
+        for machine in self.machines.values():
+            machine.end(_SENTINEL, signal.SIGTERM)
+            machine.start_again(_SENTINEL)
 
     def fail_redis_over(self) -> None:
         """Let the Sentinels choose another Redis primary, while the one there is lives."""

@@ -12,5 +12,5 @@ __all__ = ["CLUSTER", "SHORT_CLUSTER"]
 CLUSTER: tuple[Fault[ClusterCity], ...] = (*MACHINES, *ENGINES)
 """`sispat drill --cluster`."""
 
-SHORT_CLUSTER = ("switchover", "primary-killed", "primary-vanished", "sentinel-failover")
+SHORT_CLUSTER = ("switchover", "primary-killed", "primary-vanished", "sentinel-failover", "certificates-renewed")
 """What the test does."""

@@ -107,6 +107,17 @@ async def _set_right(city: ClusterCity) -> None:
     city.machines.leap(city.kept["old"], 0)
 
 
+async def _renew(city: ClusterCity) -> None:
+    city.kept["serials"] = await asyncio.to_thread(city.trio.serials)
+    await asyncio.to_thread(city.trio.renew_certificates)
+
+
+async def _all_renewed(city: ClusterCity) -> bool:
+    """Whether no program shows what it showed before."""
+    shown = await asyncio.to_thread(city.trio.serials)
+    return all(serial not in ("", city.kept["serials"][where]) for where, serial in shown.items())
+
+
 ENGINES: tuple[Fault[ClusterCity], ...] = (
     Fault(
         "sentinel-failover",
@@ -166,6 +177,14 @@ ENGINES: tuple[Fault[ClusterCity], ...] = (
         lasts=10,
         patience=40,
         proof=FAILOVER,
+    ),
+    Fault(
+        "certificates-renewed",
+        lazy("Os certificados de todas as máquinas são renovados, com tudo no ar"),
+        _renew,
+        _all_renewed,
+        patience=60,
+        planned=True,
     ),
 )
 """Those of the programs that all machines share."""
