@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # A shell starts what it runs in the background with SIGINT ignored, and children inherit that: tests that interrupt a
 # program would wait in vain. A handler of ours is no such inheritance.
@@ -16,20 +17,58 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = ["esteio.testing.pytest_plugin"]
 
+# Hypothesis gives an example 200 ms, which a machine that does much else may stand still for; in CI it does not, by itself.
+if settings.get_current_profile_name() == "default":
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
+
+# Seconds of the files that take longest, on two cores at rest (the sums of `--durations=0`). What is not here is taken to
+# be shorter. A file that grows beyond 20 s gets a line: one that begins last runs alone at the end, while the other
+# processes have nothing left to do. A wrong number costs time and no test.
+LONGEST = {
+    "sispat/tests/faults/test_drill.py": 175,
+    "sispat/tests/test_doors.py": 160,
+    "sispat/tests/faults/test_sispat_faults.py": 130,
+    "sispat/tests/cli/test_serve.py": 130,
+    "sispat/tests/ui/test_navegador_ano.py": 110,
+    "sispat/tests/ui/test_navegador_acessivel.py": 100,
+    "sispat/tests/faults/test_operador.py": 100,
+    "esteio/tests/backup/test_red_stays_red.py": 90,
+    "sispat/tests/faults/test_causas.py": 90,
+    "sispat/tests/faults/test_upgrade.py": 76,
+    "sispat/tests/faults/test_ansible.py": 72,
+    "esteio/tests/serve/test_serve_edge.py": 60,
+    "sispat/tests/faults/test_restauracao.py": 60,
+    "sispat/tests/faults/test_systemd.py": 38,
+    "esteio/tests/watch/test_watch_process.py": 45,
+    "sispat/tests/faults/test_prometheus.py": 31,
+    "sispat/tests/faults/test_dados_sumidos.py": 31,
+    "esteio/tests/postgres/test_patroni.py": 30,
+    "sispat/tests/faults/test_import_killed.py": 25,
+}
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take longest, as far as their time limits and their sizes tell: one that began last would run
-    alone at the end, while the other processes have nothing left to do.
+    """Begin with the files that take longest, as far as `LONGEST`, their time limits and their sizes tell; and let those that
+    wait (faults, the browser) and those that compute take turns, so that the processors always have something to do.
     """
     limit: dict[Path, float] = {}
+    waits: set[Path] = set()
     size = Counter(item.path for item in items)
     for item in items:
         mark = item.get_closest_marker("timeout")
         limit[item.path] = max(
             limit.get(item.path, 0.0), float(mark.args[0]) if mark is not None and mark.args else 0.0
         )
-    items.sort(key=lambda item: (-limit[item.path], -size[item.path]))  # a file's tests stay together, in their order
+        if item.get_closest_marker("fault") or item.get_closest_marker("browser"):
+            waits.add(item.path)
+    known = {Path(__file__).parent / name: seconds for name, seconds in LONGEST.items()}
+    place: dict[Path, float] = {}
+    for kind in (waits, size.keys() - waits):
+        ordered = sorted(kind, key=lambda path: (-known.get(path, 0), -limit[path], -size[path], path))
+        place |= {path: number / len(ordered) for number, path in enumerate(ordered)}
+    items.sort(key=lambda item: (place[item.path], item.path))  # a file's tests stay together, in their order
 
 
 @pytest.fixture(scope="session")

@@ -49,7 +49,7 @@ def comando(*argumentos: str, entrada: str = "", **variaveis: str) -> subprocess
             input=entrada,
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=100,
             check=False,
         )
 
@@ -125,7 +125,7 @@ class Service:
                 processo.kill()
             except psutil.NoSuchProcess:
                 continue
-        self.processo.wait(10)
+        self.processo.wait(60)
         self._pasta.cleanup()
         sweep()  # killed, it had no time to
 
@@ -154,13 +154,13 @@ class Service:
                 continue
         return [processo for _, _, processo in sorted(achados, key=lambda achado: achado[:2])]
 
-    def endereco(self, prazo: float = 40) -> str:
+    def endereco(self, prazo: float = 90) -> str:
         """Where it serves, as its log says once it does."""
         achado = self.esperar(lambda: re.search(r"serving \S+ on ([\d.:]+) with", self.saida), prazo)
         assert achado is not None
         return f"http://{achado[1]}"
 
-    def pronto(self, prazo: float = 40) -> float:
+    def pronto(self, prazo: float = 90) -> float:
         """Wait for the first 200 of the readiness route; seconds since the process was started."""
         self.esperar(lambda: self.estado("/api/health/ready") == 200, prazo)
         return time.monotonic() - self.nasceu
@@ -168,7 +168,7 @@ class Service:
     def estado(self, caminho: str) -> int:
         """The status of a GET."""
         try:
-            with urllib.request.urlopen(self.endereco() + caminho, timeout=30) as resposta:
+            with urllib.request.urlopen(self.endereco() + caminho, timeout=60) as resposta:
                 return int(resposta.status)
         except urllib.error.HTTPError as erro:
             return erro.code
@@ -177,8 +177,8 @@ class Service:
         """End it as a terminal does, the whole process group; the exit code, once nothing of it is left."""
         filhos = self.descendentes()
         os.killpg(self.processo.pid, sinal)
-        codigo = int(self.processo.wait(30))
-        _, vivos = psutil.wait_procs(filhos, timeout=5)
+        codigo = int(self.processo.wait(60))
+        _, vivos = psutil.wait_procs(filhos, timeout=30)
         assert not vivos, f"left running: {vivos}\n{self.saida}"
         return codigo
 

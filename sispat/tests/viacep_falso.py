@@ -11,6 +11,8 @@ SE = {"cep": "01001-000", "logradouro": "Praça da Sé", "complemento": "lado í
       "localidade": "São Paulo", "uf": "SP", "ibge": "3550308", "ddd": "11"}  # fmt: skip
 FALHAS = ("fora", "mudo", "lento", "gotejando", "lixo", "outro cep", "lista", "enorme", "429", "500", "cai")
 """Every way not to answer."""
+POR_ESPERA = ("fora", "mudo", "429")
+"""For who asks through the look-up, which makes all of them one error: at once, after all its time, with a wait told."""
 
 
 def _http(estado: str, corpo: bytes, *cabecalhos: str) -> bytes:

@@ -21,7 +21,7 @@ def test_success_is_a_get_and_failure_a_post_with_the_reason_in_their_order() ->
         heartbeat.success()
         heartbeat.failure("cópia falhou\n" * 2)
         heartbeat.success()
-        assert heartbeat.wait(10)
+        assert heartbeat.wait(60)
     path = "/ganchos/segredo-do-gancho"
     assert monitor.requests == [
         ("GET", f"{path}?rid=1", b""),
@@ -35,14 +35,14 @@ def test_it_never_raises_never_holds_up_and_shows_no_secret(caplog: pytest.LogCa
     with http_receiver() as monitor:
         heartbeat = Heartbeat(monitor.url, retry=THRICE)
         assert heartbeat.wait(0)
-        monitor.status, monitor.wait = 500, 0.1
+        monitor.status, monitor.wait = 500, 0.5
         began = time.monotonic()
         heartbeat.failure("x")
-        assert time.monotonic() - began < 0.2
+        assert time.monotonic() - began < 0.5
         assert not heartbeat.wait(0.05)
-        assert heartbeat.wait(10)
+        assert heartbeat.wait(60)
     heartbeat.success()
-    assert heartbeat.wait(10)
+    assert heartbeat.wait(60)
     assert "heartbeat to http://127.0.0.1/... failed: HTTP Error 500" in caplog.text
     assert "Connection refused" in caplog.text
     assert "segredo" not in caplog.text

@@ -605,7 +605,7 @@ time.sleep(600)
 """
 
 
-def waiting(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+def waiting(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)

@@ -48,7 +48,7 @@ def notice(subject: str, at: float = 1e9, level="failure") -> Notice:
     return Notice(subject, "why", level, at)
 
 
-def waiting(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
+def waiting(condition: Callable[[], bool], seconds: float = 60.0) -> bool:
     until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.01)

@@ -28,7 +28,7 @@ def python(script: str, **asked: bool) -> Running:
     return Running(Path(sys.executable), ["-c", script], os.environ, **asked)
 
 
-def gone(pid: int, seconds: float = 30.0) -> bool:
+def gone(pid: int, seconds: float = 60.0) -> bool:
     deadline = time.monotonic() + seconds
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:

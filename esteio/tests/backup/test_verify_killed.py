@@ -49,7 +49,7 @@ def home() -> Iterator[Path]:
 
 
 def wait_until(condition, what: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)

@@ -31,7 +31,7 @@ EVERYTHING = {
 
 def without(absent: set[str], code: str) -> subprocess.CompletedProcess[str]:
     text = WITHOUT.format(absent=absent, sources=str(SOURCES)) + code
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=50, check=False)
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=100, check=False)
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Running:
         return "".join(self.lines)
 
     def wait(self, words: str) -> str:
-        end = time.monotonic() + 50
+        end = time.monotonic() + 100
         while not (match := re.search(words, self.said)):
             assert time.monotonic() < end, self.said
             assert self.process.poll() is None, self.said
@@ -88,7 +88,7 @@ class Running:
         return match[0]
 
     def get(self) -> str:
-        with urllib.request.urlopen(self.wait(r"http://[\d.]+:\d+(?= is ready)"), timeout=20) as answer:
+        with urllib.request.urlopen(self.wait(r"http://[\d.]+:\d+(?= is ready)"), timeout=60) as answer:
             return str(answer.read().decode())
 
     def end(self, number: int = signal.SIGTERM) -> int:
@@ -96,7 +96,7 @@ class Running:
         return self.ended()
 
     def ended(self) -> int:
-        code = self.process.wait(50)
+        code = self.process.wait(100)
         self._reader.join()
         return code
 

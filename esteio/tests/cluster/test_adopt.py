@@ -87,7 +87,7 @@ class Nodes:
     def adopt(self, source: Path, *options: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "esteio", "cluster", "adopt", "--data-dir", str(source), "--node", "a"]
         config = ["--config", str(self.home / "cluster.toml")]
-        return subprocess.run([*command, *config, *options], capture_output=True, text=True, timeout=50, check=False)
+        return subprocess.run([*command, *config, *options], capture_output=True, text=True, timeout=100, check=False)
 
     def rows(self, address: str, password: str, user: str) -> int:
         tls = {"sslmode": "verify-full", "sslrootcert": f"{self.home}/ca.crt"}

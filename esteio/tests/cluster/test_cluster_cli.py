@@ -19,7 +19,7 @@ TRIO = "a=10.0.0.1,b=10.0.0.2,c=10.0.0.3"
 
 def esteio(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "esteio", "cluster", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False, cwd=cwd)
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, cwd=cwd)
 
 
 def test_init_writes_each_node_once_with_secrets_that_stay_and_are_never_shown(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def plan(tmp_path: Path) -> Plan:
 
 
 def checked(*command: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=40, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert done.returncode == 0, f"{command}: {done.stdout} {done.stderr}"
     return done.stdout + done.stderr
 

@@ -89,7 +89,7 @@ class Guide:
         self.wait_until(lambda: words in "".join(self.output), f"not said: {words}")
 
     def wait_until(self, true, problem: str) -> None:
-        end = time.monotonic() + 50
+        end = time.monotonic() + 100
         while not true():
             assert all(process.poll() is None for process, _ in self._running), "".join(self.output)
             assert time.monotonic() < end, problem + "\n" + "".join(self.output)
@@ -98,7 +98,7 @@ class Guide:
     def run(self, command: str) -> str:
         """What a command prints."""
         done = subprocess.run(
-            command, shell=True, cwd=self.folder, env=self._variables, capture_output=True, text=True, timeout=50
+            command, shell=True, cwd=self.folder, env=self._variables, capture_output=True, text=True, timeout=100
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}\n{''.join(self.output)}"
         return done.stdout

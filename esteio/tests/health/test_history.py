@@ -80,7 +80,7 @@ def test_a_writer_that_is_killed_loses_nothing_it_has_written(path: Path) -> Non
         "os.kill(os.getpid(), 9)"
     )
     environment = {"PYTHONPATH": ":".join(sys.path)}
-    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, timeout=50, check=False)
+    subprocess.run([sys.executable, "-c", code, str(path)], env=environment, timeout=100, check=False)
     assert spans(path, 0, 49) == [("up", 0, 49)]
     history = History(path)
     assert stand(history, 50, State.UP)

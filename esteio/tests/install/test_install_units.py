@@ -30,7 +30,9 @@ def verified(text: str, directory: Path) -> str:
     """What systemd has against the unit; '' when it takes it as it is."""
     path = directory / "under-test.service"
     path.write_text(text)
-    done = subprocess.run([ANALYZE or "", "verify", str(path)], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(
+        [ANALYZE or "", "verify", str(path)], capture_output=True, text=True, timeout=100, check=False
+    )
     said = [line for line in (done.stdout + done.stderr).splitlines() if "under-test" in line]
     return "\n".join(said)
 
@@ -41,12 +43,12 @@ def exposure(text: str, directory: Path) -> float:
     path.write_text(text)
     done = subprocess.run(
         [ANALYZE or "", "security", "--offline=yes", "--json=short", str(path)],
-        capture_output=True, text=True, timeout=50, check=False,
+        capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     rows = json.loads(done.stdout)
     weights = subprocess.run(
         [ANALYZE or "", "security", "--offline=yes", "--threshold=0", str(path)],
-        capture_output=True, text=True, timeout=50, check=False,
+        capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     found = re.search(r"Overall exposure level for \S+: ([\d.]+)", weights.stdout)
     assert rows, done.stderr

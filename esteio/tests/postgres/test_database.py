@@ -66,7 +66,7 @@ async def test_a_cancelled_transaction_leaves_nothing_behind(database: Database)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 3.0
     assert await database.fetch_value("SELECT count(*) FROM item") == 0
     assert database.stats().in_use == 0
 

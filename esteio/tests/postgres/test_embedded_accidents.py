@@ -54,7 +54,7 @@ def server(home: Path) -> Iterator[Servers]:
         embedded.stop(timeout=5.0)
 
 
-def _until(condition: Callable[[], bool], seconds: float = 20.0) -> None:
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit

@@ -36,7 +36,7 @@ def _line(mark: str) -> int:
 
 
 async def _until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the pool looks once a second
             await asyncio.sleep(0.02)
 

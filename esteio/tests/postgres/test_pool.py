@@ -36,7 +36,7 @@ def proxied(dsn: Dsn) -> Iterator[tuple[Dsn, FlakyProxy]]:
 
 
 def wait_until(condition: Callable[[], object]) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.005)

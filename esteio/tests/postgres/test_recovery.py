@@ -50,7 +50,7 @@ async def _full(database: Database) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - processes outside of this one have no event to wait for
             await asyncio.sleep(0.01)
 

@@ -45,7 +45,7 @@ def counter(database: SyncDatabase) -> SyncDatabase:
 
 
 def _until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.005)
@@ -137,7 +137,7 @@ def test_a_full_queue_says_so_at_once(dsn: Dsn) -> None:
             began = time.monotonic()
             with pytest.raises(PoolExhausted, match="the queue is full") as caught:
                 database.fetch_value("SELECT 1")
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 3
             assert (caught.value.waiting, caught.value.max_waiting) == (1, 1)
         assert first.result(20) == 7
         assert database.stats().rejected == 1

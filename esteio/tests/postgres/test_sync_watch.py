@@ -34,7 +34,7 @@ def database(postgres_database: str) -> Iterator[SyncDatabase]:
 
 
 def _until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -58,7 +58,7 @@ class House:
             if r["event"] == event and r["at"] >= since and all(r[k] == v for k, v in wanted.items())
         ]
 
-    def wait(self, event, count=1, since=0.0, timeout=20.0, **wanted):
+    def wait(self, event, count=1, since=0.0, timeout=60.0, **wanted):
         with self._news:
             if not self._news.wait_for(lambda: len(self.seen(event, since, **wanted)) >= count, timeout):
                 names = [r["event"] for r in self.records]
@@ -86,7 +86,7 @@ class House:
     def family(self):
         return psutil.Process(self.process.pid).children(recursive=True)
 
-    def end(self, timeout=20.0):
+    def end(self, timeout=60.0):
         code = self.process.wait(timeout)
         self._reader.join(timeout)
         return code

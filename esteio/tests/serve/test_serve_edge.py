@@ -188,7 +188,7 @@ async def test_a_client_that_takes_no_answer_is_cut(build):
     await connection.close()
 
 
-async def until_logged(house, words, seconds=20.0):
+async def until_logged(house, words, seconds=60.0):
     end = time.monotonic() + seconds
     while words not in house.log():
         assert time.monotonic() < end, house.log()

@@ -22,7 +22,7 @@ SCRIPT = Path(__file__).with_name("run_services.py")
 
 
 def until(true: Callable[[], object], what: str = "it did not happen in time") -> None:
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end, what
         time.sleep(0.02)

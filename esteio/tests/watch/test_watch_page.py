@@ -123,7 +123,7 @@ def test_in_a_browser_without_scripts_on_a_phone_and_for_axe_by_day_and_by_night
         browser = browsers.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
         try:
             phone = browser.new_context(java_script_enabled=False, viewport={"width": 360, "height": 740}).new_page()
-            phone.set_default_timeout(30_000)
+            phone.set_default_timeout(60_000)
             phone.goto(url)
             assert phone.get_by_role("status").inner_text() == "1 de 2 não funcionam: SISPAT."
             ill = phone.get_by_role("row", name="SISPAT")
@@ -133,7 +133,7 @@ def test_in_a_browser_without_scripts_on_a_phone_and_for_axe_by_day_and_by_night
             assert "não se sabe" in phone.get_by_role("row", name="Cópias de segurança").inner_text()
             assert phone.locator(".dot.up").count() == 0, "nothing is green that nobody knows"
             desk = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
-            desk.set_default_timeout(30_000)
+            desk.set_default_timeout(60_000)
             refused: list[str] = []
             desk.on("console", lambda message: refused.append(message.text) if message.type == "error" else None)
             desk.goto(url)

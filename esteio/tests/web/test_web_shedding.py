@@ -321,7 +321,7 @@ async def ask(app, path: str) -> tuple[int, dict[str, str], bytes]:
 
 
 async def until(holds) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.005)
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 import pytest
-from viacep_falso import FALHAS
+from viacep_falso import POR_ESPERA
 
 PROBLEMA = "application/problem+json"
 
@@ -39,7 +39,7 @@ async def test_switched_off_it_is_a_503_that_says_so(cliente) -> None:
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("modo", FALHAS)
+@pytest.mark.parametrize("modo", POR_ESPERA)
 async def test_however_viacep_fails_the_answer_is_a_503_in_time(cliente, viacep, modo) -> None:
     await viacep.ser(modo)
     async with cliente("gestor@demo.local", cep_url=viacep.url) as c:

@@ -6,7 +6,7 @@ import re
 import time
 
 import pytest
-from viacep_falso import FALHAS
+from viacep_falso import POR_ESPERA
 
 from sispat.http.submission import Submission
 
@@ -75,7 +75,7 @@ async def test_a_cep_that_is_none_is_said_beside_what_was_typed(navegar, viacep,
 
 
 @pytest.mark.fault
-@pytest.mark.parametrize("modo", FALHAS)
+@pytest.mark.parametrize("modo", POR_ESPERA)
 async def test_while_viacep_fails_the_form_is_back_in_time_and_typing_by_hand_saves(navegar, viacep, modo) -> None:
     await viacep.ser(modo)
     async with navegar("gestor", cep_url=viacep.url) as pessoa:

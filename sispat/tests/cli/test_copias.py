@@ -86,9 +86,9 @@ def test_a_copy_is_made_proven_and_restored_under_a_running_service(dados: str) 
         assert comando("manutencao", "estado", SISPAT_DATA_DIR=dados).stdout == "O sistema está aberto.\n"
         with psycopg.connect(Dsn.parse(url).conninfo) as conn:
             assert conn.execute("select count(*) from patrimonio").fetchone() == (150,)
-        servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 30)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 200, 90)
         # A connection that the restore cut may cost one answer more: 503, to be asked again.
-        servico.esperar(lambda: cliente.get(conteudo).content == nota, 10)
+        servico.esperar(lambda: cliente.get(conteudo).content == nota, 90)
         outra = cliente.post("/api/uploads", data=bem, files={"arquivo": ("laudo.pdf", pdf(PageMode=Name.UseNone))})
         assert outra.status_code == 201, outra.text
         assert servico.encerrar() == 0

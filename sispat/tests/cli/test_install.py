@@ -143,12 +143,14 @@ def test_systemd_takes_the_unit_and_finds_it_hardly_exposed(machine: Path) -> No
     analyze = shutil.which("systemd-analyze") or ""
     found = subprocess.run(
         [analyze, "security", "--offline=yes", "--threshold=20", str(machine / UNIT)],
-        capture_output=True, text=True, timeout=50, check=False,
+        capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert found.returncode == 0, f"more than 2.0: {found.stdout[-300:]}{found.stderr}"
     under_test = machine / "under-test.service"
     under_test.write_text(re.sub(r"(?m)^ExecStart=\S+", "ExecStart=/bin/true", unit).replace("=sispat\n", "=root\n"))
-    done = subprocess.run([analyze, "verify", str(under_test)], capture_output=True, text=True, timeout=50, check=False)
+    done = subprocess.run(
+        [analyze, "verify", str(under_test)], capture_output=True, text=True, timeout=100, check=False
+    )
     assert [line for line in (done.stdout + done.stderr).splitlines() if "under-test" in line] == []
 
 

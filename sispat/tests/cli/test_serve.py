@@ -109,7 +109,7 @@ def test_data_of_another_major_are_not_touched(dados: str) -> None:
 def test_sigterm_while_starting_leaves_nothing_running(dados: str) -> None:
     with Service("--demo", "--size", "2000000", SISPAT_DATA_DIR=dados) as servico:
         # Millions of assets: the start is not over while we look.
-        servico.esperar(servico.postgres, 30)
+        servico.esperar(servico.postgres, 90)
         assert servico.encerrar(signal.SIGTERM) == 143
         assert "Traceback" not in servico.saida
 
@@ -118,7 +118,7 @@ def test_workers_wait_for_a_database_that_is_away_and_recover_alone(servidor: Po
     dsn = servidor.create_database("ausente")
     servidor.embedded.stop()
     with Service(DATABASE_URL=dsn.url) as servico:
-        servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 90)
         assert servico.estado("/api/health/live") == 200
         assert "esperando pelo banco" in servico.saida
         servidor.start()
@@ -130,7 +130,7 @@ def test_workers_wait_for_a_database_that_is_away_and_recover_alone(servidor: Po
 
 def test_a_service_can_be_ended_while_it_waits_for_its_database() -> None:
     with Service(DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b") as servico:
-        servico.esperar(lambda: "esperando pelo banco" in servico.saida, 30)
+        servico.esperar(lambda: "esperando pelo banco" in servico.saida, 90)
         assert servico.encerrar() == 0
         assert "segredo" not in servico.saida
 
@@ -152,6 +152,6 @@ def test_a_database_of_our_own_that_dies_is_started_again(dados: str) -> None:
     with Service(SISPAT_DATA_DIR=dados) as servico:
         servico.pronto()
         servico.postgres()[0].kill()
-        servico.esperar(lambda: "PostgreSQL died" in servico.saida, 20)
+        servico.esperar(lambda: "PostgreSQL died" in servico.saida, 90)
         servico.pronto()
         assert servico.encerrar() == 0

@@ -124,7 +124,7 @@ def test_a_second_start_changes_nothing_and_is_quick(banco: Dsn) -> None:
     antes = digesto(banco)
     inicio = time.perf_counter()
     outra_vez = populate(banco.conninfo, size=TAMANHO)
-    assert time.perf_counter() - inicio < 0.5  # milliseconds, on a machine that does something else too
+    assert time.perf_counter() - inicio < 2  # milliseconds, on a machine that does something else too
     assert outra_vez == DemoSummary(False, *[getattr(feito, campo) for campo in DemoSummary.__slots__[1:]])
     assert digesto(banco) == antes
 

@@ -62,7 +62,7 @@ def ask(cidade: Dsn, sql: str, *values: object) -> Any:
         return conn.execute(sql, values).fetchone()
 
 
-def until(question: Callable[[], Any], limit: float = 40.0) -> Any:
+def until(question: Callable[[], Any], limit: float = 60.0) -> Any:
     end = time.monotonic() + limit
     while not (answer := question()):
         assert time.monotonic() < end, "it did not come"

@@ -23,7 +23,7 @@ def test_a_service_whose_data_directory_is_deleted_stops_writing_and_does_not_be
             while servidor.is_running() and servidor.status() != psutil.STATUS_ZOMBIE:
                 assert time.monotonic() - apagado < 20, servico.saida
                 time.sleep(0.05)
-            servico.esperar(lambda: "Nenhum banco vazio toma o lugar dele" in servico.saida, 20)
+            servico.esperar(lambda: "Nenhum banco vazio toma o lugar dele" in servico.saida, 90)
             assert not (dados / "postgres" / "PG_VERSION").exists()
             assert servico.encerrar() == 0
         depois = comando("serve", "--port", "0", SISPAT_DATA_DIR=str(dados), SISPAT_BACKUP="não")

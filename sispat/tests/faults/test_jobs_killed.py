@@ -82,7 +82,7 @@ class Runner:
         return int(self.ask("select count(*) from evento where entidade_id = %s", id_))
 
 
-def until(question: Callable[[], Any], limit: float = 40.0) -> Any:
+def until(question: Callable[[], Any], limit: float = 60.0) -> Any:
     end = time.monotonic() + limit
     while not (answer := question()):
         assert time.monotonic() < end, "it did not come"

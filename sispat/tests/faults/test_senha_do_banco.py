@@ -34,8 +34,8 @@ def com_senha() -> Iterator[tuple[PostgresServer, Dsn]]:
 def test_a_wrong_password_is_said_and_never_shown(com_senha) -> None:
     servidor, dsn = com_senha
     with Service("--workers", "1", DATABASE_URL=dsn.with_(password="segredo-novo").url) as servico:
-        servico.esperar(lambda: "password authentication failed" in servico.saida, 30)
-        servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 30)
+        servico.esperar(lambda: "password authentication failed" in servico.saida, 90)
+        servico.esperar(lambda: servico.estado("/api/health/ready") == 503, 90)
         assert servico.estado("/api/health") == 503
         with psycopg.connect(servidor.dsn().conninfo, autocommit=True) as conn:
             conn.execute("alter role dona password 'segredo-novo'")

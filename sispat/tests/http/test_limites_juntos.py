@@ -44,7 +44,7 @@ async def test_two_workers_do_not_double_a_limit_and_forget_nothing_when_they_ar
         assert await estados(base, 60, "GET", "/api/openapi.json") == [200] * 20 + [429] * 40
         assert await estados(base, 15, "POST", "/api/auth/login", json=ERRADA) == [401] * 5 + [429] * 10
         servico.processo.send_signal(signal.SIGHUP)
-        servico.esperar(lambda: "roll finished" in servico.saida, 40)
+        servico.esperar(lambda: "roll finished" in servico.saida, 90)
         assert set(await estados(base, 8, "GET", "/api/openapi.json")) == {429}
         assert set(await estados(base, 4, "POST", "/api/auth/login", json=ERRADA)) == {429}
         assert servico.encerrar() == 0

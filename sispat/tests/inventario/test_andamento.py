@@ -21,7 +21,7 @@ async def _fine() -> None:
 
 
 async def _until(stream, told: dict[str, int]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         async for event in stream:
             if event.startswith(b"event") and json.loads(event.split(b"data: ")[1]).items() >= told.items():
                 return

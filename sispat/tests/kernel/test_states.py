@@ -64,7 +64,7 @@ async def told(owner: AsyncConnection[Any], id_: UUID) -> list[tuple[str, str, s
 
 async def until_waiting(owner: AsyncConnection[Any], waiter: AsyncConnection[Any]) -> None:
     """Until `waiter` waits for a lock that somebody else holds."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             cursor = await owner.execute("select cardinality(pg_blocking_pids(%s))", [waiter.info.backend_pid])
             row = await cursor.fetchone()

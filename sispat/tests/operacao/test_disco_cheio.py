@@ -34,7 +34,7 @@ def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]
 
 async def _until(client: httpx.AsyncClient, status: int) -> tuple[float, dict[str, object]]:
     began = time.monotonic()
-    while time.monotonic() - began < 30:
+    while time.monotonic() - began < 60:
         answer = await client.get("/api/health")
         if answer.status_code == status:
             return time.monotonic() - began, answer.json()

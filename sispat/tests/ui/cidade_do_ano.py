@@ -64,7 +64,7 @@ class Ano:
     def estranho(self) -> Any:
         """The page of somebody who is not."""
         pagina = self.navegador.new_context(locale="pt-BR", base_url=self.endereco).new_page()
-        pagina.set_default_timeout(15_000)
+        pagina.set_default_timeout(60_000)
         return pagina
 
     def entrar(self, quem: str, email: str) -> Any:

@@ -15,6 +15,15 @@ from servida import CHROMIUM, servir
 AXE = Path(__file__).parents[3] / ".venv/axe/axe.min.js"  # brought by .ci/axe
 
 
+@pytest.fixture(scope="session")
+def chromium(chromium: str) -> str:
+    """The browser's program; what is expected of a page may take as long as a busy machine needs, not the usual 5 s."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=60_000)
+    return chromium
+
+
 @pytest.fixture
 def endereco(cidade) -> Iterator[str]:
     """Where the application is."""
@@ -33,7 +42,7 @@ def aba(chromium, endereco) -> Callable[..., AbstractContextManager[Any]]:
             navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
             try:
                 pagina = navegador.new_context(locale="pt-BR", base_url=endereco, **contexto).new_page()
-                pagina.set_default_timeout(15_000)
+                pagina.set_default_timeout(60_000)
                 if quem is not None:
                     entrar(pagina, quem)
                 yield pagina

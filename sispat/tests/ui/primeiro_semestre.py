@@ -85,20 +85,20 @@ def a_planilha(ano: Ano) -> None:
     principal = ana.locator("main")
     com_erro = ano.arquivo("compras.xlsx", planilha(bens, errado=bens[18]))
     mandar_planilha(ana, com_erro)
-    expect(principal).to_contain_text("A planilha tem 31 erros", timeout=30_000)  # nobody knows where the assets are
+    expect(principal).to_contain_text("A planilha tem 31 erros", timeout=60_000)  # nobody knows where the assets are
     expect(principal).to_contain_text("Uma coluna ficou de fora: “Onde está”.")
     seguir(ana, "Dizer o que é cada coluna")
     preencher(ana, {"Onde está": "Local"})
     ana.get_by_role("button", name="Conferir a planilha").click()
-    expect(principal).to_contain_text("A planilha tem um erro", timeout=30_000)
+    expect(principal).to_contain_text("A planilha tem um erro", timeout=60_000)
     expect(principal.get_by_role("row", name=re.compile("três mil"))).to_contain_text("20")
 
     seguir(ana, "Enviar a planilha corrigida")
     mandar_planilha(ana, ano.arquivo("compras corrigida.xlsx", planilha(bens)))
-    expect(principal.get_by_role("button", name="Gravar", exact=True)).to_be_visible(timeout=30_000)
+    expect(principal.get_by_role("button", name="Gravar", exact=True)).to_be_visible(timeout=60_000)
     expect(principal).to_contain_text(re.compile(r"Bens novos\s*30"))  # the heading is known by now
     principal.get_by_role("button", name="Gravar", exact=True).click()
-    expect(principal).to_contain_text("Gravada: 30 bens novos", timeout=30_000)
+    expect(principal).to_contain_text("Gravada: 30 bens novos", timeout=60_000)
     ano.modelo.importar(bens)
     ano.modelo.anotar("receber_importacao", "importacao", 2)
     ano.modelo.anotar("gravar_importacao", "importacao")

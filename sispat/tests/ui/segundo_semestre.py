@@ -84,7 +84,7 @@ def a_contagem(ano: Ano) -> None:
             "Não encontrado" if bem.numero == SUMIDO else "Encontrado aqui",
         )
     # Who concludes too early is told what is missing; the count goes on, and the card shows how far it is by itself.
-    expect(ana.locator("[data-estado=encontrado]")).to_have_text(str(len(quase_todos) - 1), timeout=15_000)
+    expect(ana.locator("[data-estado=encontrado]")).to_have_text(str(len(quase_todos) - 1), timeout=60_000)
     seguir(ana, "Concluir a contagem")
     ana.get_by_role("button", name="Concluir", exact=True).click()
     expect(ana.get_by_role("alert")).to_contain_text("1 bem não foi verificado")
@@ -92,7 +92,7 @@ def a_contagem(ano: Ano) -> None:
     bruno.get_by_text("Conservação, nota, bem sem plaqueta").click()
     preencher(bruno, {"O que é": ACHADO, "Nota": "Atrás do quadro, sem plaqueta"})
     ler(bruno, "", "Achei um bem sem plaqueta")
-    expect(bruno.locator("[data-fila-estado]")).to_contain_text("já chegou", timeout=15_000)
+    expect(bruno.locator("[data-fila-estado]")).to_contain_text("já chegou", timeout=60_000)
     ana.goto(cartao)
     passar(ana, "Concluir a contagem", "Concluir", "Contagem concluída")
     modelo.anotar("concluir_contagem", "inventario")
@@ -185,7 +185,7 @@ def fechar_no_navegador(ano: Ano, mes: int) -> None:
         preencher(ana, {"Mês": competencia})
     expect(ana.get_by_label("Mês", exact=True)).to_have_value(competencia)
     ana.locator("main").get_by_role("button", name="Fechar o mês").click()
-    expect(ana.locator("main")).to_contain_text("Concluída.", timeout=30_000)
+    expect(ana.locator("main")).to_contain_text("Concluída.", timeout=60_000)
     seguir(ana, "Ver o resultado")
     expect(ana.locator("tbody tr").first).to_contain_text(competencia)
     ano.modelo.anotar("fechar_mes", "fechamento")

@@ -19,7 +19,7 @@ def test_somebody_without_javascript_registers_finds_and_edits_an_asset(chromium
         navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
         try:
             pagina = navegador.new_context(viewport=tela, java_script_enabled=False, locale="pt-BR").new_page()
-            pagina.set_default_timeout(15_000)
+            pagina.set_default_timeout(60_000)
             pagina.goto(f"{endereco}/patrimonios/novo")
             pagina.get_by_label("E-mail").fill("gestor@demo.local")
             pagina.get_by_label("Senha").fill("demo")
@@ -63,7 +63,7 @@ def test_no_page_is_wider_than_its_screen(chromium, endereco, tela) -> None:
         navegador = navegadores.chromium.launch(executable_path=chromium, args=list(CHROMIUM))
         try:
             pagina = navegador.new_context(viewport=tela, locale="pt-BR").new_page()  # scripts only measure here
-            pagina.set_default_timeout(15_000)
+            pagina.set_default_timeout(60_000)
             pagina.goto(f"{endereco}/entrar")
             largos = {"/entrar": largura(pagina)}
             pagina.get_by_label("E-mail").fill("admin@demo.local")
@@ -109,7 +109,7 @@ def test_the_button_beside_the_cep_looks_it_up_and_enter_saves(chromium, cidade,
         try:
             with servir(cidade, cep_url=f"http://127.0.0.1:{fechada.getsockname()[1]}") as endereco:
                 pagina = navegador.new_context(viewport=tela, java_script_enabled=False, locale="pt-BR").new_page()
-                pagina.set_default_timeout(15_000)
+                pagina.set_default_timeout(60_000)
                 pagina.goto(f"{endereco}/locais/novo")
                 pagina.get_by_label("E-mail").fill("gestor@demo.local")
                 pagina.get_by_label("Senha").fill("demo")

@@ -17,7 +17,7 @@ from esteio.limit.redis._connection import Connection, Credentials, connected
 from esteio.limit.redis._errors import RedisFailure
 from esteio.limit.redis._script import packed, state_key
 
-SOON = 10.0  # seconds that a busy machine may take
+SOON = 60.0  # seconds that a busy machine may take
 
 
 class Server:

@@ -41,7 +41,7 @@ def test_of_four_processes_with_eight_tasks_each_exactly_as_many_as_allowed_pass
     command = [sys.executable, racer, redis_url, "4", str(ROUNDS)]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) for _ in range(4)]
     try:
-        said = [json.loads(process.communicate(timeout=55)[0]) for process in processes]
+        said = [json.loads(process.communicate(timeout=110)[0]) for process in processes]
     finally:
         for process in processes:
             process.kill()
