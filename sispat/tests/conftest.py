@@ -16,7 +16,9 @@ from argon2 import PasswordHasher
 from leitor import Pessoa
 from viacep_falso import ViacepFalso
 
+from esteio.policy import Deadline, Timeout
 from esteio.postgres import Dsn
+from sispat.cadastros.cep import lookup
 from sispat.demo import populate
 from sispat.kernel.schema import migrate
 from sispat.pessoas import passwords
@@ -93,6 +95,13 @@ def navegar(cidade: Dsn) -> Callable[..., AbstractAsyncContextManager[Pessoa]]:
             yield pessoa
 
     return navegando
+
+
+@pytest.fixture
+def sem_pressa(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-up of addresses gives ViaCEP as long as a busy machine needs: for tests of what is done with its answer."""
+    patient = {Deadline: Deadline(60.0), Timeout: Timeout(30.0)}
+    monkeypatch.setattr(lookup, "_POLICIES", tuple(patient.get(type(each), each) for each in lookup._POLICIES))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from viacep_falso import POR_ESPERA
 PROBLEMA = "application/problem+json"
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_found_unknown_and_malformed(cliente, viacep) -> None:
     async with cliente("consulta@demo.local", cep_url=viacep.url) as c:
         r = await c.get("/api/cep/01001-000")

@@ -36,6 +36,7 @@ def indice(consulta: CepLookup, tipo: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("digitado", ["01001000", "01001-000", " 01.001-000 "])
+@pytest.mark.usefixtures("sem_pressa")
 async def test_a_cep_is_found_however_it_is_typed(consulta, viacep, digitado) -> None:
     assert await consulta.find(digitado) == PRACA
     assert viacep.pedidos == ["/ws/01001000/json/"]
@@ -51,6 +52,7 @@ async def test_what_is_no_cep_is_refused_without_asking(consulta, viacep, digita
 
 
 @pytest.mark.parametrize("modo", ["desconhecido", "desconhecido em texto", "malformado"])
+@pytest.mark.usefixtures("sem_pressa")
 async def test_an_unknown_cep_is_an_answer_and_never_opens_the_circuit(consulta, viacep, modo) -> None:
     await viacep.ser(modo)
     for n in range(8):
@@ -59,17 +61,20 @@ async def test_an_unknown_cep_is_an_answer_and_never_opens_the_circuit(consulta,
     assert consulta.pipeline.circuit.state == "closed"
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_a_city_with_one_cep_has_no_street(consulta, viacep) -> None:
     await viacep.ser("cidade")
     assert await consulta.find("01001000") == PostalAddress("01001000", "", "", "São Paulo", "SP")
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_an_answer_is_not_asked_for_again_the_same_day(consulta, viacep) -> None:
     for _ in range(5):
         await consulta.find("01001000")
     assert len(viacep.pedidos) == 1
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_a_short_retry_after_is_waited_for(consulta, viacep) -> None:
     await viacep.ser("429 uma vez")
     assert await consulta.find("01001000") == PRACA

@@ -22,6 +22,7 @@ async def preenchido(pessoa, **mais: str):
     return tela.formulario(NOVO), {**DIGITADO, **mais, "setor_id": setor}
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_the_button_fills_in_the_address_keeps_the_rest_and_saves_nothing(navegar, viacep) -> None:
     async with navegar("gestor", cep_url=viacep.url) as pessoa:
         formulario, dados = await preenchido(pessoa)
@@ -48,6 +49,7 @@ async def test_enter_saves_because_the_first_button_does(navegar, viacep) -> Non
         assert html.count('name="_acao" value="cep"') == 1
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_what_viacep_does_not_know_stays_as_typed(navegar, viacep) -> None:
     await viacep.ser("cidade")
     async with navegar("gestor", cep_url=viacep.url) as pessoa:
@@ -62,6 +64,7 @@ async def test_what_viacep_does_not_know_stays_as_typed(navegar, viacep) -> None
     [("desconhecido", "99999-999", 200, "“99999-999” não foi encontrado"), ("ok", "123", 422, "8 algarismos"),
      ("ok", "", 422, "8 algarismos"), ("ok", "\x00", 422, "8 algarismos")],
 )  # fmt: skip
+@pytest.mark.usefixtures("sem_pressa")
 async def test_a_cep_that_is_none_is_said_beside_what_was_typed(navegar, viacep, modo, cep, estado, diz) -> None:
     await viacep.ser(modo)
     async with navegar("gestor", cep_url=viacep.url) as pessoa:
@@ -94,6 +97,7 @@ async def test_while_viacep_fails_the_form_is_back_in_time_and_typing_by_hand_sa
         assert "Rua digitada" in salvo.texto
 
 
+@pytest.mark.usefixtures("sem_pressa")
 async def test_an_address_is_corrected_and_its_history_told(navegar, viacep) -> None:
     async with navegar("gestor", cep_url=viacep.url) as pessoa:
         um = next(x for x in (await pessoa.ver("/locais")).links if re.fullmatch(r"/locais/[0-9a-f-]{36}", x))
