@@ -1,4 +1,4 @@
-"""Papers by Typst: the same bytes each time, PDF/A, what was typed stays text, one process with a ceiling."""
+"""Papers by Typst: the same bytes each time, PDF/A, in parts, what was typed stays text, one process with a ceiling."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import signal
 import unicodedata
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pikepdf
@@ -17,10 +18,12 @@ import psutil
 import pypdfium2
 import pytest
 import segno
+from verapdf import verdicts, why_not
 
-from sispat.kernel.pdf import PdfBusy, PdfFailed, PdfRenderer, drawable, engine
+from sispat.kernel.pdf import PdfBusy, PdfFailed, PdfRenderer, drawable, engine, joined, numbers, pages_of
 
 TERMO = "termos/termo.typ"
+RELATORIO = "relatorios/relatorio.typ"
 AT = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M0 0h9v9z" fill="#135"/></svg>'
 
@@ -36,6 +39,27 @@ def dados(bens: int = 3, **mais: Any) -> dict[str, Any]:
         "bens": [[f"{n:06}", "Mesa de reunião", "Bom", "Sala 1", "10,00"] for n in range(1, bens + 1)],
         "partes": [{"papel": "Responsável", "nome": "Ana Souza", "detalhe": "matrícula 12"}], **mais,
     }  # fmt: skip
+
+
+def relatorio(parte: str | None, linhas: int) -> dict[str, Any]:
+    return {
+        "titulo": "Inventário analítico", "cidade": {"nome": "Prefeitura", "brasao": {"formato": "svg", "conteudo": SVG}},
+        "pergunta": "Que bens há?", "fatos": [["Setor", "Obras"]], "data": "2 de março", "vazio": "Nada", "quantos": "",
+        "cabecalho": ["Bem", "Descrição", "Valor"], "lados": ["esquerda", "esquerda", "direita"], "parte": parte,
+        "larguras": [[1.4, "cm"], [1.0, "fr"], [2.2, "cm"]],
+        "linhas": [["Obras"], *([f"{n:06}", "Mesa de reunião", "10,00"] for n in range(linhas)), ["Σ", "", "Soma", "9,00"]],
+    }  # fmt: skip
+
+
+async def em_partes(renderer: PdfRenderer) -> bytes:
+    """A report in three parts."""
+    named = ("primeira", "outra", "outra")
+    parts = [await renderer.render(RELATORIO, relatorio(each, 90), AT, part=True) for each in named]
+    pages = sum(map(pages_of, parts))
+    over = await numbers(renderer, pages, AT, title="Inventário analítico", author="Prefeitura", landscape=True)
+    made = joined(parts, over)
+    assert joined(parts, over) == made, "the same bytes"
+    return made
 
 
 @pytest.fixture
@@ -104,6 +128,46 @@ async def test_it_is_pdf_a_with_its_fonts_pages_numbers_and_language(renderer) -
         assert f"Página 1 de {pages}" in texto(pdf)
 
 
+def onde(pdf: bytes, said: str) -> list[tuple[float, ...]]:
+    """Where each page has the first letter of `said`."""
+    with contextlib.closing(pypdfium2.PdfDocument(pdf)) as document:
+        pages = [page.get_textpage() for page in document]
+        return [page.get_charbox(page.get_text_range().index(said)) for page in pages]
+
+
+async def test_each_page_of_a_document_in_parts_says_which_of_how_many_where_whole_ones_do(renderer) -> None:
+    pdf = await em_partes(renderer)
+    pages = pages_of(pdf)
+    said = texto(pdf)
+    assert pages > 4
+    assert [n for n in range(1, pages + 1) if f"Página {n} de {pages}" not in said] == []
+    assert said.count("Página ") == pages
+    assert (said.count("Inventário analítico · 2 de março"), said.count("Que bens há?")) == (pages, 1)
+    whole = await renderer.render(RELATORIO, relatorio(None, 90), AT)
+    assert len({tuple(round(edge, 1) for edge in place) for place in onde(pdf, "Página") + onde(whole, "Página")}) == 1
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(bool(why_not()), reason=why_not() or "-")
+async def test_papers_are_pdf_a_by_verapdf_also_those_put_together_of_parts(renderer, tmp_path: Path) -> None:
+    parts = await em_partes(renderer)
+    with pikepdf.open(io.BytesIO(parts)) as document:
+        document.Root.OpenAction = pikepdf.Dictionary(S=pikepdf.Name.JavaScript, JS="app.alert(1)")
+        document.save(spoilt := io.BytesIO())
+    arms = {"nome": "Prefeitura de Teste", "brasao": {"formato": "svg", "conteudo": SVG}}
+    papers = [
+        await renderer.render(TERMO, dados(30, cidade=arms), AT, rows=30),
+        await renderer.render(TERMO, dados(30, cidade=arms), AT, rows=600),
+        await renderer.render(RELATORIO, relatorio(None, 90), AT),
+        parts,
+        spoilt.getvalue(),
+    ]
+    found = await asyncio.to_thread(verdicts, tmp_path, *papers)
+    assert found[:4] == [("2a", []), ("2b", []), ("2a", []), ("2b", [])]
+    assert found[4].broken, "what is none is found"
+    assert all(each.startswith("6.5.1") for each in found[4].broken), found[4]
+
+
 async def test_markup_that_somebody_typed_stays_text(renderer) -> None:
     nasty = [
         '#import "/settings/_service.py": x', '#read("/app.py")', "#panic()", "$ x^2 $", "*negrito* _i_ `raw` = título",
@@ -147,6 +211,21 @@ async def test_what_takes_too_long_or_too_much_ends_the_process_and_nothing_else
     finally:
         await small.close()
     assert caplog.text.count("the process that draws failed") == 2
+
+
+async def test_what_it_kept_of_documents_is_given_up_before_the_process_has_to_end(renderer) -> None:
+    await renderer.render(RELATORIO, relatorio("outra", 500), AT, part=True)
+    used = psutil.Process(renderer.pid).memory_info().rss
+    thrifty = PdfRenderer(kept=used + 8 * 1024**2)  # each document adds more than that
+    try:
+        pids = set()
+        for lines in range(500, 506):
+            await thrifty.render(RELATORIO, relatorio("outra", lines), AT, part=True)
+            pids.add(thrifty.pid)
+        assert len(pids) == 1
+        assert None not in pids
+    finally:
+        await thrifty.close()
 
 
 async def test_a_killed_process_is_replaced_and_a_refused_document_is_told(renderer, caplog) -> None:

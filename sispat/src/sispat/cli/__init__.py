@@ -7,6 +7,8 @@ is never an argument. All are in the language of SISPAT_LANG, else of the termin
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ["main"]
 
 
@@ -16,6 +18,8 @@ def main() -> None:
 
     i18n.set_default(i18n.of_environment())  # before the commands are imported, which read their help
     # Worker processes import the program's main module anew; they need none of this.
-    from sispat.cli._commands import run
-
+    if sys.argv[1:2] == ["job"]:  # nor does the process of a job, for whose start somebody waits
+        from sispat.cli._job import run
+    else:
+        from sispat.cli._commands import run
     run()

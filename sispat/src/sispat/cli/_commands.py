@@ -50,7 +50,6 @@ _app.command(
 _app.command("jobs", hidden=True, help=_("Faz as tarefas da fila até ser encerrado; `sispat serve` o inicia sozinho."))(
     _jobs.jobs
 )
-_app.command("job", hidden=True, help=_("Faz uma tarefa; `sispat jobs` o inicia sozinho."))(_jobs.job)
 _app.command("migrate", help=_("Atualiza o esquema do banco, numa só transação; não faz nada quando já está em dia."))(
     _migrate.migrate
 )

@@ -1,7 +1,8 @@
 """`sispat jobs`: does the jobs that are due, and tells people by mail what waits for them, beside the workers.
 `sispat tarefas ...` lists and cancels jobs.
 
-`sispat serve` keeps the first running, which starts `sispat job` for each job: its memory goes back, its crash stays there.
+`sispat serve` keeps the first running, which starts `sispat job` (`_job`) for each: its memory goes back, its crash stays
+there.
 Promises: both log in as the workers do. What is done and how is in `kernel.jobs`.
 """
 
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
     from sispat.kernel.jobs.runner import Child
     from sispat.settings import Settings
 
-__all__ = ["app", "job", "jobs", "jobs_service"]
+__all__ = ["app", "jobs", "jobs_service"]
 
-_STATEMENT = 120_000  # milliseconds that a statement of a job may take: nobody waits for it at a screen
-_LOCK_WAIT = 10_000
 _NICE = 5  # people at their screens come first
 
 app = typer.Typer(help=_("Tarefas: o que é feito em segundo plano, como importações."), no_args_is_help=True)
@@ -51,6 +50,7 @@ async def _look_after(settings: Settings) -> None:
     import socket
 
     from esteio.system import die_with_parent
+    from sispat.cli._job import database
     from sispat.kernel.jobs.runner import JobRunner
 
     stop = asyncio.Event()
@@ -64,7 +64,7 @@ async def _look_after(settings: Settings) -> None:
         )
 
     async with (
-        _database(settings, "sispat tarefas", connections=settings.jobs + 2) as db,
+        database(settings, "sispat tarefas", connections=settings.jobs + 2) as db,
         asyncio.TaskGroup() as both,
     ):
         name = f"{socket.gethostname()}:{os.getpid()}"
@@ -78,55 +78,6 @@ def _mails(settings: Settings, url: str, db: Database) -> MailSender:
     from sispat.avisos.sending import City, MailSender, Post
 
     return MailSender(db, City.of(settings), Post(url).send)
-
-
-def job(id_: Annotated[str, typer.Argument(metavar="ID")], turn: Annotated[int, typer.Argument(metavar="VEZ")]) -> None:
-    """Do one job that `sispat jobs` has taken."""
-    from sispat.app import SLICES
-    from sispat.http.database import room_of
-    from sispat.http.slices import Site
-    from sispat.kernel import logs
-    from sispat.kernel.jobs.work import perform
-    from sispat.settings import load_settings
-
-    settings = load_settings()
-    _limit_memory(settings.job_memory)
-    logs.configure(settings.log_level, settings.log_format)
-
-    async def run() -> int:
-        async with _database(settings, "sispat tarefa", connections=3) as db:
-            return await perform(db, Site(SLICES).jobs, UUID(id_), turn, room_of(settings, db.dsn))
-
-    raise typer.Exit(asyncio.run(run()))
-
-
-def _limit_memory(most: int) -> None:
-    """What is more fails here, as MemoryError, before the machine has none left for others."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    resource.setrlimit(resource.RLIMIT_DATA, (most, most))
-
-
-def _database(settings: Settings, name: str, *, connections: int) -> Database:
-    from esteio.postgres import Database
-    from sispat.http.database import address_and_role, session_settings
-    from sispat.http.service import NoDatabase
-
-    address, role = address_and_role(settings)
-    if address is None:
-        raise NoDatabase
-    return Database(
-        address.with_(connection_limit=connections, statement_timeout=_STATEMENT),
-        name="tarefas",
-        application_name=name,
-        min_size=1,
-        settings=session_settings(address, **role, lock_timeout=str(_LOCK_WAIT)),
-        leak_after=None,  # a job is one transaction, however long
-        slow_warn=None,
-        slow_alert=None,
-    )
 
 
 def jobs_service() -> Program:

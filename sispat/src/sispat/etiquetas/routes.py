@@ -13,6 +13,7 @@ from sispat.etiquetas import actions
 from sispat.etiquetas.fields import PedidoDeEtiquetas
 from sispat.etiquetas.formats import FORMATS
 from sispat.etiquetas.rules import IMPRIMIR
+from sispat.http.responses import pdf_response
 from sispat.http.route import Reply, Routes
 from sispat.http.service import service_of
 from sispat.http.session import RequestContext, open_context
@@ -51,9 +52,7 @@ async def _pdf(request: Request, asked: PedidoDeEtiquetas) -> Response:
     settings = service_of(request).settings
     renderer = service_of(request).resource(PdfRenderer)
     pdf = await actions.desenhar(renderer, found, asked, city=settings.city_name, base=base_of(request))
-    return Response(
-        pdf, 200, {**_PRIVATE, "Content-Disposition": 'inline; filename="etiquetas.pdf"'}, "application/pdf"
-    )
+    return pdf_response(pdf, "etiquetas.pdf")
 
 
 @route("GET", "/etiquetas/previa.png")

@@ -17,12 +17,13 @@ from psycopg import IsolationLevel
 
 from esteio.postgres import Connection as _Connection
 from esteio.postgres import Database, DiskRoom, Dsn, PoolExhausted
-from esteio.web.shedding import current_level
+from sispat.kernel.errors import SispatError
+from sispat.kernel.i18n import _
 from sispat.settings import Settings
 
 __all__ = [
-    "DATABASE_ROLE", "LOCK_WAIT", "RESERVED", "ROOM_KEPT", "ServiceDatabase", "address_and_role", "is_local", "reserve_of",
-    "room_of", "session_settings", "writers_of",
+    "DATABASE_ROLE", "LOCK_WAIT", "RESERVED", "ROOM_KEPT", "NoDatabase", "ServiceDatabase", "address_and_role", "is_local",
+    "reserve_of", "room_of", "session_settings", "writers_of",
 ]  # fmt: skip
 
 DATABASE_ROLE = "sispat_app"  # the application's role: see migration 0001
@@ -35,6 +36,17 @@ ROOM_KEPT = 64 << 20
 """Bytes of the disk of our own server that are not for what people write: four segments of its log."""
 _MOST_WAITING = 1000
 _FEWEST = 4  # connections of a pool of which one can be spared
+
+
+class NoDatabase(SispatError):
+    """The application alone starts no database."""
+
+    code = "sem-banco"
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio.")
+        )
 
 
 def reserve_of(connections: int) -> int:
@@ -125,8 +137,12 @@ class ServiceDatabase(Database):
         return inner if read_only else self._in_turn(inner, timeout)
 
     def _reserve_now(self) -> Database | None:
+        if self._reserve is None:
+            return None
+        from esteio.web.shedding import current_level  # late: a job's process has no use for the web framework
+
         level = current_level()
-        if level is None or self._reserve is None or level.name not in RESERVED:
+        if level is None or level.name not in RESERVED:
             return None
         stats = self.stats()
         busy = stats.in_use >= stats.max_size or self._turns.locked()

@@ -14,8 +14,18 @@ from starlette.responses import Response
 
 from sispat.kernel.errors import VersionRequired
 
-__all__ = ["Document", "has_etag", "json_response", "page_of_documents", "required_version"]
+__all__ = [
+    "PDF",
+    "Document",
+    "has_etag",
+    "json_response",
+    "page_of_documents",
+    "pdf_headers",
+    "pdf_response",
+    "required_version",
+]
 
+PDF = "application/pdf"
 _JSON = "application/json"
 _PRIVATE = "private, no-cache"  # may be kept by the person's own browser, asked again each time
 
@@ -32,6 +42,16 @@ def page_of_documents(documents: Sequence[str], following: str | None, preceding
 def json_response(value: object, status: int = 200, **headers: str) -> Response:
     """Any value as JSON; dates ISO, decimals as strings so that no cent is lost."""
     return Response(orjson.dumps(value, default=str), status, headers, _JSON)
+
+
+def pdf_response(pdf: bytes, name: str, **headers: str) -> Response:
+    """A PDF that browsers show, and keep by this name."""
+    return Response(pdf, 200, {**pdf_headers(name), **headers}, PDF)
+
+
+def pdf_headers(name: str) -> dict[str, str]:
+    """Of the same, for one that is sent in pieces."""
+    return {"Content-Disposition": f'inline; filename="{name}"', "Cache-Control": _PRIVATE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from sispat.http.backup_state import OPERATOR_STATE, backup_age, backup_places, 
 from sispat.http.database import (
     DATABASE_ROLE,
     ROOM_KEPT,
+    NoDatabase,
     ServiceDatabase,
     address_and_role,
     is_local,
@@ -48,7 +49,7 @@ from sispat.kernel.sealing import Sealer
 from sispat.kernel.sessions import SessionLifetime
 from sispat.settings import Settings
 
-__all__ = ["DATABASE_ROLE", "MigrationUnsuccessful", "NoDatabase", "Service", "service_of"]
+__all__ = ["DATABASE_ROLE", "MigrationUnsuccessful", "Service", "service_of"]
 
 _LONGEST_WAIT = 5.0  # seconds between two looks at a database that is not ready
 _CLEANUP_EVERY = 3600.0  # seconds
@@ -56,17 +57,6 @@ _CLEANUP_EVERY = 3600.0  # seconds
 _logger = logging.getLogger("sispat.servico")
 
 _R = TypeVar("_R")
-
-
-class NoDatabase(SispatError):
-    """The application alone starts no database."""
-
-    code = "sem-banco"
-
-    def __init__(self) -> None:
-        super().__init__(
-            _("DATABASE_URL não está definida. Defina-a, ou use `sispat serve`, que inicia um PostgreSQL próprio.")
-        )
 
 
 class MigrationUnsuccessful(SispatError):

@@ -19,6 +19,7 @@ from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.formats import date, decimal, money
 from sispat.kernel.i18n import _, ngettext
+from sispat.kernel.pdf import letterhead
 from sispat.kernel.records import obter
 from sispat.kernel.situacoes import Conservacao
 from sispat.termos.actions import City
@@ -56,7 +57,7 @@ async def gather(
     state = EstadoDoInventario(stored["estado"])
     said = {
         "titulo": _("Inventário nº %(number)s", number=stored["numero"]),
-        "cidade": {"nome": city.name, "brasao": None if city.arms is None else city.arms.data},
+        "cidade": letterhead(city.name, city.arms),
         "parcial": "" if state is EstadoDoInventario.ENCERRADO else _("Parcial: o inventário está “%(state)s”.",
                                                                       state=state.label),
         "fatos": [

@@ -18,7 +18,7 @@ from sispat.documentos.rules import TipoDeDocumento
 from sispat.documentos.screens import attach
 from sispat.http.documents import made_of
 from sispat.http.headers import PAGE_HEADERS
-from sispat.http.responses import json_response
+from sispat.http.responses import json_response, pdf_response
 from sispat.http.route import Reply, Routes
 from sispat.http.service import service_of
 from sispat.http.session import RequestContext, open_context, require_session
@@ -218,8 +218,7 @@ async def _report(request: Request, id_: UUID, setor_id: UUID | None) -> Respons
     async with open_context(request) as ctx:
         said, rows = await report.gather(ctx, id_, city, setor_id, ctx.today)
     pdf = await service_of(request).resource(PdfRenderer).render(report.TEMPLATE, said, None, rows=rows, archival=False)
-    headers = {"Content-Disposition": 'inline; filename="inventario.pdf"', "Cache-Control": "private, no-cache"}
-    return Response(pdf, 200, headers, "application/pdf")
+    return pdf_response(pdf, "inventario.pdf")
 
 
 @route(

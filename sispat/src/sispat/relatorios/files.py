@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Mapping
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -22,7 +23,7 @@ from sispat.kernel.jobs.work import Job, JobContext, ask_for
 from sispat.kernel.pdf import PdfRenderer, read_arms
 from sispat.relatorios import actions
 from sispat.relatorios.actions import Prepared
-from sispat.relatorios.paper import PART, Paper, joined
+from sispat.relatorios.paper import PART, Drawn, Paper
 from sispat.relatorios.rules import Formato
 from sispat.relatorios.sql import files as sql
 from sispat.relatorios.sql.files import File
@@ -30,7 +31,10 @@ from sispat.relatorios.table import BY_NAME
 
 __all__ = ["FAZER_PDF", "CityPaper", "File", "faxina", "obter", "parte", "pedir"]
 
-_KEPT_BY_THE_DRAWER = 160 * 1024 * 1024  # bytes: some parts of a report, after which it ends and another one goes on
+_DRAWERS = min(
+    2, os.cpu_count() or 1
+)  # each takes 100 MB and more, and people at their screens need the other processors
+_KEPT_BY_A_DRAWER = 100 * 1024 * 1024  # bytes, after a part
 _KEPT = dt.timedelta(days=7)
 
 
@@ -61,14 +65,27 @@ async def pedir(ctx: Context, what: Prepared, city: CityPaper, today: dt.date) -
 
 async def _make(ctx: JobContext, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     """Draw the report, part by part, and keep it."""
+    renderers = [PdfRenderer(kept=_KEPT_BY_A_DRAWER) for _ in range(_DRAWERS)]
+    try:
+        await asyncio.gather(*(each.start() for each in renderers))  # they get ready while the database is asked
+        drawn, lines = await _drawn(ctx, arguments, renderers)
+    finally:
+        await asyncio.gather(*(each.close() for each in renderers))  # their memory goes back before all is put together
+    pdf = await asyncio.to_thread(drawn.whole)
+    await ctx.job.progress("gravando", 0, None)
+    await sql.gravar(ctx.conn, UUID(arguments["arquivo"]), pdf, lines)
+    return {"arquivo": arguments["arquivo"], "linhas": lines, "tamanho": len(pdf)}
+
+
+async def _drawn(ctx: JobContext, arguments: Mapping[str, Any], renderers: Sequence[PdfRenderer]) -> tuple[Drawn, int]:
+    """The parts of the report, and how many lines it has."""
     report = BY_NAME[arguments["relatorio"]]
     asked = report.asked.parse(arguments["pedido"])
     what = await actions.preparar(ctx, report, asked, dt.date.fromisoformat(arguments["hoje"]))
     total = (await actions.somas(ctx, what))["linhas"]
     await ctx.job.progress("desenhando", 0, total)
     arms = read_arms(Path(arguments["brasao"])) if arguments["brasao"] else None
-    renderer = PdfRenderer(kept=_KEPT_BY_THE_DRAWER)
-    paper = Paper(renderer, what, arguments["cidade"], arms, dt.datetime.now(dt.UTC), arguments["fuso"])
+    paper = Paper(renderers, what, arguments["cidade"], arms, dt.datetime.now(dt.UTC), arguments["fuso"])
     done = 0
 
     async def told() -> AsyncIterator[list[actions.Row]]:
@@ -78,14 +95,7 @@ async def _make(ctx: JobContext, arguments: Mapping[str, Any]) -> Mapping[str, A
             done += len(rows)
             await ctx.job.progress("desenhando", done, total)
 
-    try:
-        parts = await paper.parts_of(told())
-    finally:
-        await renderer.close()  # its memory goes back before the parts are put together
-    pdf = await asyncio.to_thread(joined, parts)
-    await ctx.job.progress("gravando", 0, None)
-    await sql.gravar(ctx.conn, UUID(arguments["arquivo"]), pdf, done)
-    return {"arquivo": arguments["arquivo"], "linhas": done, "tamanho": len(pdf)}
+    return await paper.draw(told()), done
 
 
 FAZER_PDF = Job(

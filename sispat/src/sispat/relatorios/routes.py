@@ -6,6 +6,7 @@ beside it, and the filters stay as they were. A PDF of more lines than one part 
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
@@ -17,7 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from sispat.cadastros import pickers
 from sispat.http.csv_export import CsvExport
-from sispat.http.responses import json_response
+from sispat.http.responses import PDF, json_response, pdf_headers, pdf_response
 from sispat.http.route import Reply, Routes
 from sispat.http.service import Service, service_of
 from sispat.http.session import RequestContext, open_context
@@ -193,17 +194,10 @@ class _Pages:
         # No connection is held while it is drawn.
         service = service_of(request)
         drawing = paper.Paper(
-            service.resource(PdfRenderer),
-            what,
-            city.name,
-            city.arms,
-            dt.datetime.now(dt.UTC),
-            service.settings.timezone,
-        )
-        headers = {
-            "Content-Disposition": f'inline; filename="{self.report.name}.pdf"', "Cache-Control": "private, no-cache",
-        }  # fmt: skip
-        return Response(paper.joined(await drawing.parts_of(_each(lots))), 200, headers, "application/pdf")
+            [service.resource(PdfRenderer)], what, city.name, city.arms, dt.datetime.now(dt.UTC), service.settings.timezone
+        )  # fmt: skip
+        drawn = await drawing.draw(_each(lots))
+        return pdf_response(await asyncio.to_thread(drawn.whole), f"{self.report.name}.pdf")
 
     async def _ask_for(self, ctx: RequestContext, asked: Pedido) -> tuple[UUID, UUID]:
         what = await actions.preparar(ctx, self.report, asked, ctx.today)
@@ -286,8 +280,4 @@ def _download(request: Request, file: files.File) -> Response:
             yield piece
             number += 1
 
-    headers = {
-        "Content-Disposition": f'inline; filename="{file.nome}"', "Cache-Control": "private, no-cache",
-        "Content-Length": str(file.tamanho),
-    }  # fmt: skip
-    return StreamingResponse(pieces(), 200, headers, "application/pdf")
+    return StreamingResponse(pieces(), 200, {**pdf_headers(file.nome), "Content-Length": str(file.tamanho)}, PDF)

@@ -23,7 +23,7 @@ from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
 from sispat.kernel.errors import InvalidData, NotFound
 from sispat.kernel.i18n import _, lazy
-from sispat.kernel.pdf import Arms, PdfRenderer, engine
+from sispat.kernel.pdf import Arms, PdfRenderer, engine, letterhead
 from sispat.kernel.public_codes import new_code, normal_code
 from sispat.termos import rules
 from sispat.termos.content import Source, content, title_of
@@ -222,8 +222,8 @@ async def para_imprimir(ctx: Context, id_: UUID) -> sql.Impresso:
 
 async def desenhar(renderer: PdfRenderer, paper: sql.Impresso) -> Drawn:
     """The PDF of a termo; needs no connection. The same each time, as long as what draws it is the same."""
-    arms = None if paper.brasao is None else Arms(*paper.brasao).data  # type: ignore[arg-type]
-    said = {**paper.conteudo, "cidade": {**paper.conteudo["cidade"], "brasao": arms}}
+    arms = None if paper.brasao is None else Arms(*paper.brasao)  # type: ignore[arg-type]
+    said = {**paper.conteudo, "cidade": letterhead(paper.conteudo["cidade"]["nome"], arms)}
     pdf = await renderer.render(_TEMPLATES[0], said, paper.emitido_em, rows=paper.bens)
     return Drawn(pdf, hashlib.sha256(pdf).digest() in {sha256 for _engine, sha256 in paper.vias})
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from sispat.cadastros import pickers
 from sispat.documentos.card import documents_of
 from sispat.http.csv_export import CsvExport
-from sispat.http.responses import Document, json_response, page_of_documents
+from sispat.http.responses import Document, json_response, page_of_documents, pdf_response
 from sispat.http.route import Reply, Routes
 from sispat.http.service import service_of
 from sispat.http.session import RequestContext, client_address, open_context
@@ -139,12 +139,7 @@ async def _pdf(request: Request, id_: UUID) -> Response:
         async with service.db.transaction() as conn:
             await actions.gravar_via(conn, author, id_, drawn)
     name = f"termo-{paper.tipo}-{paper.numero}-{paper.exercicio}.pdf"
-    headers = {
-        "Content-Disposition": f'inline; filename="{name}"',
-        "Cache-Control": "private, no-cache",
-        "ETag": f'"{drawn.sha256.hex()}"',
-    }
-    return Response(drawn.pdf, 200, headers, "application/pdf")
+    return pdf_response(drawn.pdf, name, ETag=f'"{drawn.sha256.hex()}"')
 
 
 @route("POST", API + "/{id_}/assinatura", tag=_TAG, response=Termo, summary="Assinar", once=True)

@@ -1,4 +1,4 @@
-"""The city's coat of arms, as a file that the settings name.
+"""What stands at the head of papers: the city's name and its coat of arms, which is a file that the settings name.
 
 Promises: an SVG, PNG or JPEG, by its content and not by its name, of at most 1 MiB; what is none of these, or cannot be read,
 is logged, and papers are made without it.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Arms", "read_arms"]
+__all__ = ["Arms", "letterhead", "read_arms"]
 
 Format = Literal["svg", "png", "jpg"]
 
@@ -33,11 +33,13 @@ class Arms:
         """What it is known by."""
         return hashlib.sha256(self.content).digest()
 
-    @property
-    def data(self) -> dict[str, Any]:
-        """As `papel.typ` reads it: an SVG as its text, else the bytes as numbers, because JSON has no bytes."""
-        conteudo = self.content.decode("utf-8", "replace") if self.format == "svg" else list(self.content)
-        return {"formato": self.format, "conteudo": conteudo}
+
+def letterhead(name: str, arms: Arms | None) -> dict[str, Any]:
+    """A city as `papel.typ` reads it: an SVG as its text, other pictures as numbers, because JSON has no bytes."""
+    if arms is None:
+        return {"nome": name, "brasao": None}
+    content = arms.content.decode("utf-8", "replace") if arms.format == "svg" else list(arms.content)
+    return {"nome": name, "brasao": {"formato": arms.format, "conteudo": content}}
 
 
 def read_arms(path: Path | None) -> Arms | None:

@@ -1,8 +1,9 @@
 """The process that draws: reads requests from its standard input, one after the other, and answers on its standard output.
 
 A request is a length (4 bytes, big-endian) and a JSON object; an answer is a status (`DONE`, `LAST` or `REFUSED`), a length,
-and the document, or why there is none. After an answer `LAST` it ends: Typst keeps what it made for the next document, and
-that memory goes back only so. It has none of our settings, connections or secrets.
+and the document, or why there is none. Typst keeps what it made for the next document; where that is too much it is given up,
+and where it is too much all the same, the process ends after an answer `LAST`. It has none of our settings, connections or
+secrets.
 """
 
 from __future__ import annotations
@@ -15,11 +16,10 @@ import sys
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sispat.kernel.qr import qr_svg
-
 __all__ = ["DONE", "LAST", "REFUSED", "main"]
 
 DONE, LAST, REFUSED = 0, 1, 2
+_FORGOTTEN = 12  # documents after which Typst gives up what it kept of one: its memoization evicts what ten passed by
 ROOT = Path(__file__).parents[2]  # of the package: the templates lie beside the code of their slice
 
 
@@ -41,6 +41,8 @@ def main() -> None:
         except typst.TypstError as error:
             _answer(answers, REFUSED, f"{error.message} {'; '.join(error.hints)}".encode())
             continue
+        if _memory_used() > kept:
+            _forget(compiler)
         last = _memory_used() > kept
         _answer(answers, LAST if last else DONE, document)
         if last:
@@ -50,6 +52,8 @@ def main() -> None:
 def _draw(compiler: Any, asked: dict[str, Any]) -> bytes:
     inputs = {"dados": asked["data"]}
     if asked["qr"]:
+        from sispat.kernel.qr import qr_svg  # late: few documents have any
+
         inputs["qr"] = json.dumps([qr_svg(text, border=2, quickly=True) for text in asked["qr"]])
     made = compiler.compile(
         str(ROOT / asked["template"]),
@@ -62,6 +66,21 @@ def _draw(compiler: Any, asked: dict[str, Any]) -> bytes:
     )
     first: bytes = made[0] if isinstance(made, list) else made  # one picture for each page
     return first
+
+
+def _forget(compiler: Any) -> None:
+    """Have Typst give up what it kept for the next document, which has other data.
+
+    It gives up what the last documents did not use: some empty ones take a millisecond, to end this process and start another
+    one half a second.
+    """
+    compiler.compile(b"", format="svg", sys_inputs={})
+    for _ in range(_FORGOTTEN):
+        compiler.compile(b"", format="svg")  # the same again
+    with contextlib.suppress(AttributeError, OSError):  # no glibc
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)  # what is free goes back to the system
 
 
 def _answer(answers: BinaryIO, status: int, content: bytes) -> None:
@@ -87,3 +106,7 @@ def _memory_used() -> int:
         pages = Path("/proc/self/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
     return 0
+
+
+if __name__ == "__main__":
+    main()

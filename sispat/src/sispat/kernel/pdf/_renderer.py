@@ -37,7 +37,9 @@ _MOST_WAITING = 20
 _IDLE = 300.0  # seconds after which the process that nobody needs gives its 60 MB back
 _MOST_TAGGED = 500  # rows whose structure is written for screen readers: of 5,000 it is 3 MB of 3.4
 
-_CHILD = "from sispat.kernel.pdf._child import main; main()"
+# By its path: as a module it would bring this package, and with it what only the service needs. -P: its folder is no place
+# to import from.
+_CHILD = ("-P", str(ROOT / "kernel/pdf/_child.py"))
 
 _logger = logging.getLogger("sispat.pdf")
 
@@ -100,6 +102,7 @@ class PdfRenderer:
         at: dt.datetime | None,
         *,
         rows: int = 0,
+        part: bool = False,
         archival: bool = True,
         picture: bool = False,
         qr: Sequence[str] = (),
@@ -107,11 +110,12 @@ class PdfRenderer:
         """The PDF that `template` (its path in the package) makes of `data`, dated `at`; None: it says no date.
 
         `rows` is how many rows its tables have. `archival`: as PDF/A-2, with the structure that screen readers need
-        (level a) unless the rows are too many (level b). `picture`: its first page as PNG instead. `qr`: texts
+        (level a) unless the rows are too many, or it is a `part` of a document, because the structures of two are not one
+        (level b). `picture`: its first page as PNG instead. `qr`: texts
         whose QR codes the template finds in `sys.inputs.qr`, in this order; made by the process that draws, because a
         thousand take a second. Raises `PdfFailed`, `PdfBusy`.
         """
-        tagged = archival and rows <= _MOST_TAGGED
+        tagged = archival and not part and rows <= _MOST_TAGGED
         standards = [] if not archival or picture else ["a-2a" if tagged else "a-2b"]
         said = json.dumps(drawable(dict(data)), ensure_ascii=False)
         return await self._ask(
@@ -121,6 +125,11 @@ class PdfRenderer:
                 "format": "png" if picture else "pdf", "ppi": 110.0 if picture else None,
             }
         )  # fmt: skip
+
+    async def start(self) -> None:
+        """Have the process that draws get ready while the first document is still being put together."""
+        async with self._turn:
+            await self._running()
 
     async def close(self) -> None:
         """End the process that draws."""
@@ -169,7 +178,7 @@ class PdfRenderer:
         if self._process is not None and self._process.returncode is not None:
             await self._end()  # somebody ended it while nobody needed it
         if self._process is None:
-            command = die_with_parent([sys.executable, "-c", _CHILD, str(self._memory), str(self._kept)], nice=5)
+            command = die_with_parent([sys.executable, *_CHILD, str(self._memory), str(self._kept)], nice=5)
             # In a session of its own: Ctrl-C in a terminal is for us, who then end it.
             self._process = await asyncio.create_subprocess_exec(
                 *command, stdin=PIPE, stdout=PIPE, env=_environment(), start_new_session=True

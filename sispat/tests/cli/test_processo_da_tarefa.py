@@ -1,0 +1,28 @@
+"""The process of a job: for its start somebody waits, so it loads little; and it knows every job."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from sispat.app import SLICES
+from sispat.cli._job import JOBS
+from sispat.http.slices import Site
+
+HEAVY = {"fastapi", "starlette", "uvicorn", "typer", "rich", "sqlalchemy", "alembic", "redis", "sentry_sdk"}
+
+
+def test_it_knows_the_jobs_that_the_service_knows() -> None:
+    assert dict(JOBS) == Site(SLICES).jobs
+
+
+def test_it_loads_neither_the_service_nor_the_other_commands() -> None:
+    program = "import sys; from sispat.cli._job import JOBS; list(JOBS.values()); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    loaded = {name.partition(".")[0] for name in ran.stdout.split()}
+    assert "sispat" in loaded
+    assert loaded & HEAVY == set()
+
+
+def test_without_its_arguments_it_says_so_by_its_exit_code() -> None:
+    assert subprocess.run([sys.executable, "-m", "sispat", "job"], timeout=120).returncode == 2
