@@ -73,7 +73,7 @@ class Later(SystemClock):
 def archived(server: PostgresServer, stores: Stores, home: Path, **given: Any) -> WalArchive:
     given = {"slot": "two", "heartbeat": 0.2, "ship_every": 0.05, "partial_every": 0.5, **given}
     packing = given.pop("packing", lambda: Packing(level=1))
-    return WalArchive(server.dsn, home / "near", stores, Toolbox(18), packing, **given)
+    return WalArchive(server.dsn, given.pop("directory", home / "near"), stores, Toolbox(18), packing, **given)
 
 
 @pytest.fixture
@@ -172,6 +172,40 @@ def tables(directory: Path) -> set[str]:
 
 
 # Shipping
+
+
+@pytest.mark.fault
+def test_who_receives_again_after_another_machine_goes_on_where_that_one_was(
+    server: PostgresServer, stores: Stores, home: Path, archive: WalArchive
+) -> None:
+    other = archived(server, stores, home, directory=home / "other")
+    archive.start()
+    switch(server)
+    arrived(server, archive)
+    archive.stop(5.0)
+    (left,) = archive.directory.glob("*.partial")
+    try:
+        started(server, other)
+        switch(server, 3)
+        arrived(server, other)
+        until(lambda: removed(server, left.stem))
+    finally:
+        other.stop(5.0)
+    started(server, archive)  # what it would have gone on from is gone from the server
+    switch(server)
+    arrived(server, archive)
+    assert holes(home / "far") == ()
+
+
+def started(server: PostgresServer, archive: WalArchive) -> None:
+    """Once the server has noticed that the receiver of before has gone."""
+    until(lambda: run(server, "SELECT NOT bool_or(active) FROM pg_replication_slots"))
+    archive.start()
+
+
+def removed(server: PostgresServer, file: str) -> bool:
+    """Whether the server has not got that segment any more; what it need not keep leaves with a checkpoint."""
+    return not run(server, "CHECKPOINT", f"SELECT count(*) FROM pg_ls_waldir() WHERE name = '{file}'")
 
 
 @pytest.mark.fault

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from esteio.backup._backups import _SLOT
 from esteio.cluster import (
     DEFAULT,
     INVENTORY,
@@ -48,6 +49,7 @@ def text_of(plan: Plan, node: str, name: str) -> str:
         ("a=10.0.0.1,b=db.example.org,c=10.0.0.3", "", {}, "an IPv4 address"),
         ("a,b=10.0.0.2,c=10.0.0.3", "", {}, "name=address"),
         (TRIO, "", {"name": "Sis pat"}, "a lower-case letter"),
+        (TRIO, "", {"name": "replicator"}, "a role of the cluster is called so"),
         (TRIO, "", {"virtual_ip": "10.0.0.1/24"}, "that of node a"),
         (TRIO, "", {"virtual_ip": "10.9.0.9/24"}, "in another network"),
         (TRIO, "", {"virtual_ip": "10.0.0.9"}, "in another network"),
@@ -135,6 +137,38 @@ def test_the_environment_leads_to_all_nodes_and_waits_longer_than_a_failover() -
     assert (redis.kind, redis.tls, redis.key) == ("sentinel", True, "/etc/esteio-service/tls.key")
     assert dict(dsn.parameters)["sslmode"] == "verify-full", "who answers is one of the nodes"
     assert (lines["HERE"], lines["ALL"]) == ("c@10.0.0.3", "10.0.0.1,10.0.0.2,10.0.0.3")
+
+
+def test_backups_have_a_role_of_their_own_that_the_service_is_not_told_of(tmp_path: Path) -> None:
+    plan = Plan.of("a=10.0.0.1,b=10.0.0.2", "w=10.0.0.3", name="city", clients="10.9.0.0/16")
+    name, separator, url = text_of(plan, "b", "backup.env").strip().partition("=")
+    dsn = Dsn.parse(url)
+    assert (name, separator, dsn.user, dsn.password, dsn.database) == (
+        "BACKUP_DATABASE_URL", "=", "backup", plan.secrets.backup, "city",
+    )  # fmt: skip
+    assert [host for host, _ in dsn.hosts] == ["10.0.0.1", "10.0.0.2"]
+    assert plan.secrets.backup not in text_of(plan, "b", "service.env")
+    assert f"CREATE ROLE backup LOGIN REPLICATION PASSWORD '{plan.secrets.backup}';" in text_of(
+        plan, "a", "bootstrap.sql"
+    )
+    told = yaml.safe_load(text_of(plan, "a", "patroni.yml"))
+    lines = [line.split() for line in told["postgresql"]["pg_hba"]]
+    assert [line[1:4] for line in lines if line[2] == "backup"] == [
+        ["replication,city", "backup", "10.0.0.1/32"],
+        ["replication,city", "backup", "10.0.0.2/32"],
+        ["all", "backup", "all"],
+    ]
+    assert next(line for line in lines if line[1:3] == ["all", "backup"])[-1] == "reject", "before what lets others in"
+    assert told["bootstrap"]["dcs"]["slots"] == {_SLOT: {"type": "physical"}}
+
+
+def test_without_an_archive_there_is_neither_a_role_nor_a_slot_that_keeps_the_log(tmp_path: Path) -> None:
+    plan = Plan.of(TRIO, archive=False)
+    write_files(plan, tmp_path)
+    assert not (tmp_path / "a/backup.env").exists()
+    assert yaml.safe_load((tmp_path / "a/patroni.yml").read_text())["bootstrap"]["dcs"]["slots"] == {}
+    assert " backup " not in (tmp_path / "a/bootstrap.sql").read_text() + (tmp_path / "a/patroni.yml").read_text()
+    assert read_plan(tmp_path / "cluster.toml") == plan
 
 
 def test_a_plan_is_read_back_equal_and_another_file_is_none(tmp_path: Path) -> None:

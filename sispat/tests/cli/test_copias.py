@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -26,7 +28,8 @@ from esteio.cli import ENGLISH
 from esteio.postgres import Dsn
 from sispat.cli._backup_words import COMMAND_WORDS
 from sispat.cli._notices import NOTICE_WORDS
-from sispat.cli._operator import operation
+from sispat.cli._operator import operation, operator_service
+from sispat.cli._serve import _set_environment_of_workers
 from sispat.http.backup_state import OPERATOR_STATE, BackupsAtRisk, OperatorSilent, backup_age
 from sispat.settings import load_settings
 
@@ -108,6 +111,12 @@ def test_an_operator_by_hand_says_who_starts_it(dados: str) -> None:
         ({}, ["base", "dump"], True, True),
         ({"DATABASE_URL": "postgresql://u@h/b"}, ["dump"], False, False),
         (
+            {"DATABASE_URL": "postgresql://u@h/b", "BACKUP_DATABASE_URL": "postgresql://backup@h/b"},
+            ["base", "dump"],
+            True,
+            False,
+        ),
+        (
             {"DATABASE_URL": "postgresql://u@h/b", "SISPAT_BACKUP_BASE": "0 3 * * *", "SISPAT_BACKUP_ARCHIVE": "sim"},
             ["base", "dump"],
             True,
@@ -123,6 +132,18 @@ def test_what_the_operator_does_follows_from_whose_database_it_is(
     assert [tarefa.kind for tarefa in feita.tasks] == tarefas
     assert {tarefa.cron.timezone for tarefa in feita.tasks} <= {"America/Sao_Paulo"}
     assert (feita.archive, feita.alone) == (recebe, unica)
+
+
+def test_only_the_operator_gets_what_copies_the_whole_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    variaveis = {"DATABASE_URL": "postgresql://u@h/b", "BACKUP_DATABASE_URL": "postgresql://backup:s3gr3do@h/b"}
+    monkeypatch.setattr(os, "environ", variaveis | {"PATH": os.environ["PATH"]})
+    settings = load_settings(variaveis)
+    with socket.create_server(("127.0.0.1", 0)) as porta:
+        _set_environment_of_workers(settings, Dsn.parse(variaveis["DATABASE_URL"]), porta)
+    assert "s3gr3do" not in str(os.environ)
+    assert "s3gr3do" not in repr(settings)
+    programa = operator_service(settings)
+    assert (programa._env or {})["BACKUP_DATABASE_URL"] == variaveis["BACKUP_DATABASE_URL"]
 
 
 async def test_health_shows_how_old_the_copy_is_and_warns_of_risk_and_silence(

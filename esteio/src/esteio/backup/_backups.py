@@ -46,6 +46,7 @@ _LONGEST_NOTE = 1000
 class Backups(Runs, Restores):
     """Backups of the database `dsn` in `stores`, in folders named `prefix`_YYYYMMDD_HHMMSS (UTC).
 
+    `replication` is the address by which bases are copied and the log is received, of a role with REPLICATION (None: `dsn`).
     `packing` is asked before each run how files are packed; `jobs` streams of a dump, 1 to 16, are made and restored at
     the same time (None: one for each core, 4 at most); `key` makes what opens encrypted backups from their key
     file (None when they have none); `binaries` is the directory of PostgreSQL's programs (None: those of the extra
@@ -189,7 +190,7 @@ class Backups(Runs, Restores):
 
     def archive(self) -> WalArchive:
         """The service that receives the cluster's log into the first directory among the stores; NotPossible without one."""
-        with connect(self.dsn) as conn:
+        with connect(self._replication) as conn:
             major = int(one(conn, "SHOW server_version_num")) // 10000
         root = self.directory
         if root is None:
@@ -199,7 +200,12 @@ class Backups(Runs, Restores):
             if isinstance(store, MarkedStore) and getattr(store, "root", None) == root:
                 store.require()
         return WalArchive(
-            lambda: self.dsn, root, self._stores, self._toolbox(major), self._wal_packing, limit=self._spool_limit
+            lambda: self._replication,
+            root,
+            self._stores,
+            self._toolbox(major),
+            self._wal_packing,
+            limit=self._spool_limit,
         )
 
     def _wal_packing(self) -> Packing:
@@ -211,7 +217,7 @@ class Backups(Runs, Restores):
 
         What was not received by then is lost: the next `archive` begins with a gap. DatabaseRefused while it is in use.
         """
-        with connect(self.dsn) as conn:
+        with connect(self._replication) as conn:
             statement = "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
             return conn.execute(f"{statement} WHERE slot_name = %s", [_SLOT]).rowcount > 0
 

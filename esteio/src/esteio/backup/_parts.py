@@ -65,6 +65,7 @@ class Parts:
         dsn: Dsn,
         stores: Stores,
         *,
+        replication: Dsn | None = None,
         prefix: str = "backup",
         packing: Callable[[], Packing] = default_packing,
         jobs: int | None = None,
@@ -86,6 +87,7 @@ class Parts:
             msg = f"Backups: jobs is {jobs}; allowed: 1 to {MOST_JOBS}"
             raise ValueError(msg)
         self.dsn = dsn = of_primary(dsn)
+        self._replication = of_primary(replication) if replication else dsn
         self.retention = retention or Retention()
         self._markers = Markers(stores, prefix, clock=clock)
         self._stores = stores = self._markers.stores
@@ -104,7 +106,7 @@ class Parts:
         key = lru_cache(maxsize=16)(key)  # a passphrase takes a second
         self.catalogue = Catalogue(stores, prefix, refuses=self._markers.refuses, clock=clock)
         self.database = DatabaseBackups(dsn, stores, key, self._toolbox, jobs, binaries=binaries, clock=clock)
-        self.cluster = ClusterBackups(dsn, stores, self.catalogue, key, self._toolbox, clock=clock)
+        self.cluster = ClusterBackups(self._replication, stores, self.catalogue, key, self._toolbox, clock=clock)
         self.documents = Documents(documents, stores, self.catalogue, prefix, key, self._local.root, clock=clock)
         self._pruner = Pruner(stores, self.catalogue, self.cluster, self.documents, self.retention)
 

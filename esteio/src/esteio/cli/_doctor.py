@@ -19,8 +19,9 @@ __all__ = ["KNOWN", "doctor"]
 _YES_OR_NO = {"yes": True, "no": False}
 KNOWN = frozenset(
     {
-        "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_S3_BUCKET", "AWS_SECRET_ACCESS_KEY", "BACKUP_DIR",
-        "BACKUP_DOCUMENTS", "BACKUP_IDENTITY", "BACKUP_JOBS", "BACKUP_KEEP", "BACKUP_LEVEL", "BACKUP_MAX_AGE",
+        "AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_S3_BUCKET", "AWS_SECRET_ACCESS_KEY",
+        "BACKUP_DATABASE_URL", "BACKUP_DIR", "BACKUP_DOCUMENTS",
+        "BACKUP_IDENTITY", "BACKUP_JOBS", "BACKUP_KEEP", "BACKUP_LEVEL", "BACKUP_MAX_AGE",
         "BACKUP_PASSPHRASE", "BACKUP_PREFIX", "BACKUP_RECIPIENTS", "BACKUP_SPOOL_FULL", "BACKUP_SPOOL_LIMIT",
         "BACKUP_STORES", "BACKUP_THREADS", "BACKUP_WAL_MAX_AGE", "DATABASE_URL", "HAS_UPS", "HEARTBEAT_URL",
         "MAINTENANCE_FILE", "NOTIFY_URLS", "PG_BIN", "PUBLIC_URL", "REDIS_PASSWORD", "REDIS_URL", "RETENTION_DAYS",
@@ -53,7 +54,8 @@ def _examinations(variables: Mapping[str, str], workers: int) -> list[Examinatio
     from esteio.doctor import drives, machine, network, ports, settings
 
     url = variables.get("DATABASE_URL", "")
-    secrets = {name: variables[name] for name in ("DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD") if variables.get(name)}
+    secret = ("DATABASE_URL", "BACKUP_DATABASE_URL", "REDIS_URL", "REDIS_PASSWORD")
+    secrets = {name: variables[name] for name in secret if variables.get(name)}
     return [
         settings.names(variables, KNOWN, ("BACKUP_",)),
         settings.passwords(secrets),

@@ -56,6 +56,9 @@ def init(
     clients: Annotated[
         str, typer.Option("--clients", help="Networks that may reach the database, beside the nodes.")
     ] = "",
+    archive: Annotated[
+        bool, typer.Option("--archive/--no-archive", help="A role and a slot for base backups and the log.")
+    ] = True,
     env: Annotated[
         list[str] | None, typer.Option("--env", help="NAME=VALUE for the service; {node}, {address}, {addresses}.")
     ] = None,
@@ -74,6 +77,7 @@ def init(
         health=health,
         certificate=certificate,
         clients=clients,
+        archive=archive,
         environment=_variables(env or ()),
         ports=Ports(service=service_port),
         programs=Programs(postgres=postgres, patroni=patroni),

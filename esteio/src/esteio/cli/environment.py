@@ -6,6 +6,7 @@ Promises: everything comes from variables, so no secret is ever an argument; wha
 | variable | meaning | default |
 |---|---|---|
 | DATABASE_URL | the database | needed by run and restore |
+| BACKUP_DATABASE_URL | the same server by a role with REPLICATION, for bases and the log | DATABASE_URL |
 | BACKUP_DIR, AWS_S3_BUCKET, BACKUP_STORES | where backups are kept: a directory, a bucket, more addresses | one is needed |
 | BACKUP_PREFIX | what names begin with | backup |
 | BACKUP_RECIPIENTS | age recipients, separated by commas | not encrypted |
@@ -90,9 +91,11 @@ def backups_of(variables: Mapping[str, str], *, database: bool) -> Iterator[Back
     if not _PREFIX.fullmatch(prefix):
         problem = DetailCode.SETTING_IS(value=prefix)
         raise EnvironmentProblem("BACKUP_PREFIX", problem, DetailCode.PREFIX_CHARACTERS())
+    replication = variables.get("BACKUP_DATABASE_URL", "")
     yield Backups(
         Dsn.parse(url) if url else Dsn(),
         Stores(found),
+        replication=Dsn.parse(replication) if replication else None,
         prefix=prefix,
         packing=packing(variables),
         key=decryption(variables),

@@ -49,27 +49,39 @@ def files_of(plan: Plan, node: Node) -> tuple[File, ...]:
             File("haproxy.cfg", haproxy(plan, node)),
             File("service.env", _environment(plan, node), secret=True),
         ]
+        if plan.archive:
+            found.append(File("backup.env", _of_backups(plan, node), secret=True))
         if plan.virtual_ip:
             found += [File("keepalived.conf", keepalived(plan, node)), File("leaving.nft", leaving(plan))]
     return (*found, *(File(name, text) for name, text in units(plan, node).items()))
 
 
+def _database(plan: Plan, node: Node, role: str, secret: str, **more: str) -> str:
+    """The address of the database, of all its nodes, for the service of `node`."""
+    hosts = ",".join(f"{each.address}:{plan.ports.postgres}" for each in plan.data_nodes)
+    waits = {
+        "connect_timeout": "2",
+        "tcp_user_timeout": str(plan.timings.silence * 1000),  # a machine that is gone is no answer that is late
+        **more,
+    }
+    tls = verifying(files_for(plan.filled(plan.service_dir, node)))
+    return f"postgresql://{role}:{quote(secret)}@{hosts}/{plan.name}?{_query(waits | tls)}"
+
+
+def _of_backups(plan: Plan, node: Node) -> str:
+    """For the unit of whoever makes the backups, beside the other file: nothing else has to be able to do that."""
+    return f"BACKUP_DATABASE_URL={_database(plan, node, 'backup', plan.secrets.backup)}\n"
+
+
 def _environment(plan: Plan, node: Node) -> str:
     """For the service's unit: EnvironmentFile=."""
     times, ports = plan.timings, plan.ports
-    hosts = ",".join(f"{each.address}:{ports.postgres}" for each in plan.data_nodes)
     sentinels = ",".join(f"{each.address}:{ports.sentinel}" for each in plan.nodes)
-    waits = {
-        "connect_timeout": "2",
-        "pool_timeout": f"{times.pool_timeout:g}",  # a write outlives the worst failover
-        "tcp_user_timeout": str(times.silence * 1000),  # a machine that is gone is no answer that is late
-    }
     tls = files_for(plan.filled(plan.service_dir, node))
     of_redis = {"ssl_ca_certs": tls["authority"], "ssl_certfile": tls["certificate"], "ssl_keyfile": tls["key"]}
+    outlives = f"{times.pool_timeout:g}"  # a write the worst failover
     variables = {
-        "DATABASE_URL": (
-            f"postgresql://{plan.name}:{quote(plan.secrets.service)}@{hosts}/{plan.name}?{_query(waits | verifying(tls))}"
-        ),
+        "DATABASE_URL": _database(plan, node, plan.name, plan.secrets.service, pool_timeout=outlives),
         "REDIS_URL": f"rediss+sentinel://{sentinels}/{plan.name}?{_query(of_redis)}",
         "REDIS_PASSWORD": plan.secrets.redis,
         **{name: plan.filled(value, node) for name, value in plan.environment.items()},

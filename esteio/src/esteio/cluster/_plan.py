@@ -25,6 +25,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _NODE = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,200}")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,60}")
+_TAKEN = ("postgres", "replicator", "rewinder", "backup")
+"""Roles with a work of their own in each cluster."""
 _HEAD = "# Made by `esteio cluster init`. It holds the secrets of the cluster: keep it as safe as the database.\n"
 
 
@@ -84,6 +86,7 @@ class Secrets:
     replication: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     rewind: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     service: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    backup: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     patroni: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     redis: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
@@ -118,6 +121,8 @@ class Plan:
     """As Patroni has it: off, automatic or required."""
     clients: str = ""
     """Addresses or networks, separated by commas, that may reach the database beside the nodes."""
+    archive: bool = True
+    """A role for base backups and the log, and a slot that keeps the log until it is received, also through a failover."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """More variables for the service."""
     ports: Ports = Ports()
@@ -137,6 +142,10 @@ class Plan:
             if twice := sorted({value for value in values if values.count(value) > 1}):
                 raise PlanInvalid(f"node {part}", twice[0], "two nodes have it; each needs its own")
         _check("name", self.name, _NAME, "allowed: a lower-case letter, then letters, digits and _")
+        if self.name in _TAKEN:
+            raise PlanInvalid(
+                "name", self.name, f"a role of the cluster is called so; allowed: not {', '.join(_TAKEN)}"
+            )
         if self.watchdog not in ("off", "automatic", "required"):
             raise PlanInvalid("watchdog", self.watchdog, "allowed: off, automatic, required")
         if self.virtual_ip:

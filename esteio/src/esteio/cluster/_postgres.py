@@ -7,7 +7,10 @@ from typing import Any
 from esteio.cluster._client import files_for
 from esteio.cluster._plan import Node, Plan
 
-__all__ = ["bootstrap_sql", "etcd", "patroni", "verifying"]
+__all__ = ["SLOT", "bootstrap_sql", "etcd", "patroni", "verifying"]
+
+SLOT = "esteio_wal"
+"""That of `esteio.backup.archive`."""
 
 _STOP = 2
 """Seconds for a stop in order before Patroni stops the server as it wants; less than `Timings` leaves of a lease."""
@@ -134,6 +137,9 @@ def _shared(plan: Plan) -> dict[str, Any]:
         # A server that died is not started again where it is, but another one leads: it has all that was acknowledged, and
         # needs no recovery, however much log there is since the last checkpoint.
         "primary_start_timeout": 0,
+        # On each node, moved on with that of the primary: the archive goes on behind a failover where it was. One that Patroni
+        # does not know it removes whenever nobody receives.
+        "slots": {SLOT: {"type": "physical"}} if plan.archive else {},
         "postgresql": {
             "use_pg_rewind": True,  # an old primary comes back as a standby by itself
             "use_slots": True,
@@ -167,15 +173,19 @@ def _hba(plan: Plan) -> list[str]:
     return [
         "local all all scram-sha-256",
         *(f"hostssl replication replicator {each} {both}" for each in data),
+        *(f"hostssl replication,{plan.name} backup {each} {both}" for each in data if plan.archive),
+        *(["host all backup all reject"] if plan.archive else []),  # from nowhere else, and to nothing else
         *(f"hostssl all all {each} {both}" for each in nodes),
         *(f"hostssl all all {each} scram-sha-256" for each in plan.client_networks),
     ]
 
 
 def bootstrap_sql(plan: Plan) -> str:
-    """Run once, when the first node makes the cluster: the service's role and database."""
+    """Run once, when the first node makes the cluster: the service's role and database, and the role of its backups."""
     # Names and secrets are of letters, digits, - and _ alone. It may make roles for its own migrations, and no superuser.
+    backup = f"CREATE ROLE backup LOGIN REPLICATION PASSWORD '{plan.secrets.backup}';\n"
     return (
         f"CREATE ROLE \"{plan.name}\" LOGIN CREATEROLE PASSWORD '{plan.secrets.service}';\n"
         f'CREATE DATABASE "{plan.name}" OWNER "{plan.name}";\n'
+        f"{backup if plan.archive else ''}"
     )

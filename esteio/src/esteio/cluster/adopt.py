@@ -71,7 +71,8 @@ class Adoption:
         return [
             f"PostgreSQL {self.version}, {self.size / 1e6:.0f} MB in {self.source}",
             f"becomes the data of node {self.node.name} ({self.node.address}), in {self.target}: {way}.",
-            f"Roles made in it, or given the cluster's passwords: postgres, replicator, rewinder, {self.plan.name}.",
+            f"Roles made in it, or given the cluster's passwords: postgres, replicator, rewinder, {self.plan.name}"
+            f"{', backup' if self.plan.archive else ''}.",
             *([] if self.checksums else ["It has no checksums of its pages: nodes notice damaged ones later."]),
             "The service is away from its stop until Patroni leads, and whoever connects goes on with the plan's service.env.",
         ]
@@ -199,6 +200,7 @@ def _make_roles(adoption: Adoption) -> None:
         "replicator": f"REPLICATION LOGIN PASSWORD '{secrets.replication}'",
         "rewinder": f"LOGIN PASSWORD '{secrets.rewind}'",
         plan.name: f"LOGIN CREATEROLE PASSWORD '{secrets.service}'",
+        **({"backup": f"REPLICATION LOGIN PASSWORD '{secrets.backup}'"} if plan.archive else {}),
     }
     commands = ["SET password_encryption = 'scram-sha-256'"]
     for role, options in roles.items():

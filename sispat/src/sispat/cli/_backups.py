@@ -36,6 +36,7 @@ def open_backups(settings: Settings, dsn: Dsn) -> Backups:
         # The embedded server has no passwords: who runs the service may be its superuser, and reads everything as that.
         dsn if settings.database_url is not None else dsn.with_(user="postgres"),
         Stores(stores_from_settings(variables)),
+        replication=settings.backup_database_url if settings.database_url is not None else None,
         prefix=_PREFIX,
         packing=packing(variables),
         jobs=jobs(variables),

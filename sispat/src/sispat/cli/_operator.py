@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from esteio.postgres import Dsn
     from esteio.serve import Program
 
-__all__ = ["NoService", "operation", "operator", "operator_service"]
+__all__ = ["REPLICATION", "NoService", "operation", "operator", "operator_service"]
 
+REPLICATION = "BACKUP_DATABASE_URL"
 _AT_TWO = "0 2 * * *"
 
 
@@ -135,6 +136,8 @@ def operator_service(settings: Settings) -> Program:
 
     # It finds our own database as any command does; an address would hide that the database is ours.
     environment = dict(os.environ)
+    if settings.backup_database_url is not None:  # which the other processes do not get
+        environment[REPLICATION] = settings.backup_database_url.url
     if settings.database_url is None:
         for name in ("DATABASE_URL", "SISPAT_DATABASE_APP_URL"):
             environment.pop(name, None)
@@ -146,13 +149,14 @@ def operation(settings: Settings) -> Operation:
     from esteio.cli import Operation, run_command, scheduled
 
     embedded = settings.database_url is None
-    base = settings.backup_base if settings.backup_base != "auto" else _AT_TWO if embedded else "não"
+    replicates = embedded or settings.backup_database_url is not None
+    base = settings.backup_base if settings.backup_base != "auto" else _AT_TWO if replicates else "não"
     times = (base, settings.backup_dump, settings.backup_incremental)
     base, dump, incremental = ("" if time == "não" else time for time in times)
     return Operation(
         scheduled(base, dump, settings.timezone, incremental),
         run_command,
-        archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and embedded),
+        archive=settings.backup_archive == "sim" or (settings.backup_archive == "auto" and replicates),
         alone=embedded,
         watched=not settings.enable_health_monitor,  # else the alerts tell of what lasts
     )

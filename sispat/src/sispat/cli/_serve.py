@@ -20,6 +20,7 @@ import typer
 
 from esteio.postgres import Dsn
 from sispat.cli._certificate import certificate_files
+from sispat.cli._operator import REPLICATION, operator_service
 from sispat.http.backup_state import OPERATOR_STATE, operator_state_file
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import SOURCE, _
@@ -173,7 +174,6 @@ def _services(settings: Settings, embedded: EmbeddedDatabase | None) -> list[Ser
     What does the jobs ends first, so that the jobs under way go back into the queue.
     """
     from sispat.cli._jobs import jobs_service
-    from sispat.cli._operator import operator_service
 
     operated = settings.backup or settings.enable_health_monitor
     return [
@@ -190,6 +190,7 @@ def _set_environment_of_workers(settings: Settings, dsn: Dsn, listener: socket.s
 
         os.environ["DATABASE_URL"] = dsn.url  # a local socket: there is no password in it
         os.environ["SISPAT_DATABASE_APP_URL"] = dsn.with_(user=SERVICE_ROLE).url
+    os.environ.pop(REPLICATION, None)  # whoever has it may copy everything: the operator gets it, nobody else
     os.environ.pop(OPERATOR_STATE, None)
     if settings.backup:
         os.environ[OPERATOR_STATE] = str(operator_state_file(settings))

@@ -51,12 +51,17 @@ def why_not() -> str | None:
 
 
 class ClusterService:
-    """`async with ClusterService(size=300) as service:` - three machines that serve when the block begins."""
+    """`async with ClusterService(size=300) as service:` - three machines that serve when the block begins.
 
-    def __init__(self, *, size: int) -> None:
+    They make no backups; with `archive` there is what whoever makes some needs, and the log is kept for them.
+    """
+
+    def __init__(self, *, size: int, archive: bool = False) -> None:
         self.size = size
         self.password = secrets.token_urlsafe(12)
-        self.trio = ClusterTrio(health="/api/health/ready", environment=_SETTINGS, surroundings=self._clock_of)
+        self.trio = ClusterTrio(
+            health="/api/health/ready", environment=_SETTINGS, archive=archive, surroundings=self._clock_of
+        )
         self._library = self.trio.network.home / "clock.so"
         self.no_clock: str | None = None
         """Why the clock of a machine cannot leap; None where it can."""

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints
 
-from sispat.settings._readers import DURATION, SIZE, read_cron
+from esteio.postgres import Dsn
+from sispat.settings._readers import DURATION, SIZE, read_cron, read_dsn
 from sispat.settings._types import Bytes, Group, Seconds, UserPath, YesNo, auto_yes_or_no
 from sispat.settings._variable import Variable
 
@@ -49,13 +50,25 @@ class BackupSettings(Group):
             accepts="de 3 a 63 letras minúsculas, algarismos, pontos e hifens",
         ),
     ] = None
+    backup_database_url: Annotated[
+        Dsn | None,
+        BeforeValidator(read_dsn),
+        Variable(
+            "BACKUP_DATABASE_URL",
+            "Endereço do servidor de DATABASE_URL com um papel que tem REPLICATION: por ele o operador copia o servidor "
+            "inteiro e recebe o log. Os processos que atendem não o recebem.",
+            accepts="como DATABASE_URL",
+            secret=True,
+        ),
+    ] = None
     backup_base: Annotated[
         str,
         BeforeValidator(read_cron("auto")),
         Variable(
             "SISPAT_BACKUP_BASE",
-            "Quando o operador copia o servidor inteiro; auto: às 2h com o PostgreSQL embutido, nunca com DATABASE_URL, "
-            "cujo papel precisaria de REPLICATION. Com o log recebido, a primeira base é feita logo.",
+            "Quando o operador copia o servidor inteiro; auto: às 2h com o PostgreSQL embutido ou com BACKUP_DATABASE_URL, "
+            "nunca só com DATABASE_URL, cujo papel precisaria de REPLICATION. Com o log recebido, a primeira base é feita "
+            "logo.",
             accepts="cinco campos como no crontab, no fuso SISPAT_TIMEZONE; auto; não para nunca",
         ),
     ] = "auto"
@@ -84,7 +97,8 @@ class BackupSettings(Group):
         Variable(
             "SISPAT_BACKUP_ARCHIVE",
             "Se o operador recebe o log do banco à medida que é escrito, para que se volte a qualquer segundo; "
-            "auto: sim com o PostgreSQL embutido, não com DATABASE_URL, cujo papel precisaria de REPLICATION.",
+            "auto: sim com o PostgreSQL embutido ou com BACKUP_DATABASE_URL, não só com DATABASE_URL, cujo papel precisaria "
+            "de REPLICATION.",
             accepts="auto, sim ou não",
         ),
     ] = "auto"

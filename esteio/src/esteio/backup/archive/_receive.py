@@ -24,6 +24,7 @@ from esteio.backup._errors import BackupError, ToolFailed
 from esteio.backup._problem import brief
 from esteio.backup._session import Connection, connect, one
 from esteio.backup.archive._inventory import ASIDE, RECEIVED
+from esteio.backup.archive._segments import PARTIAL, Segment, lsn_bytes
 from esteio.backup.archive._ship import Shipping
 from esteio.backup.archive._spool import Limit, Spool, WalGap, fill_up, move_unsorted
 from esteio.backup.archive._status import STATUS_FILE, WalStatus, write_status
@@ -198,7 +199,8 @@ class WalArchive:
         self._spool = Spool(self.root / system)
         for path in self._spool.partial():
             fill_up(path, size)
-        found = one(conn, "SELECT wal_status FROM pg_catalog.pg_replication_slots WHERE slot_name = %s", [self._slot])
+        about = "SELECT wal_status, restart_lsn::text FROM pg_catalog.pg_replication_slots WHERE slot_name = %s"
+        found, begins = conn.execute(about, [self._slot]).fetchone() or (None, None)
         if found == "lost":
             events.emit(WalGap(self.name, self._slot))
             conn.execute("SELECT pg_catalog.pg_drop_replication_slot(%s)", [self._slot])
@@ -206,10 +208,22 @@ class WalArchive:
             # Another slot begins elsewhere, perhaps on another timeline; pg_receivewal goes on from what lies here.
             self._set_aside()
             conn.execute("SELECT pg_catalog.pg_create_physical_replication_slot(%s, true)", [self._slot])
+        elif begins is not None and self._ends_before(lsn_bytes(begins), size):
+            # Another machine has received since, or Patroni made a lost slot anew: what comes next here may be gone from the
+            # server, which then would refuse us for ever. What lacks in the stores, `status` and `base_backup_due` find.
+            self._set_aside()
         # What other clusters left here, and what was set aside, is shipped too, first: it was there before.
         closed = [path for path in (*self.root.glob("[0-9]*"), *self.root.glob(f"{ASIDE}/[0-9]*")) if path.is_dir()]
         others = [Spool(path, closed=True) for path in sorted(closed) if path != self._spool.directory]
         self.shipping.spools = (*others, self._spool)
+
+    def _ends_before(self, position: int, size: int) -> bool:
+        """Whether pg_receivewal would go on, from what lies in the spool, before the segment with `position`."""
+        assert self._spool is not None
+        unfinished = [Segment.parse(path.name.removesuffix(PARTIAL), size) for path in self._spool.partial()]
+        finished = [Segment.parse(path.name, size) for path in self._spool.complete()]
+        wanted = [*(each for each in unfinished if each), *(each.next for each in finished if each)]
+        return bool(wanted) and max(each.number for each in wanted) < position // size
 
     def _set_aside(self) -> None:
         """Move what lies in the spool to where it is shipped from, but nothing goes on from."""

@@ -36,7 +36,8 @@ class ClusterTrio(Started):
     """`with ClusterTrio(...) as trio:` - a leader, two standbys, a Redis primary that its Sentinels agree on, all answering.
 
     `service(machine)` is the command of the service on each machine, run with its service.env and, for what generated files
-    say, as the plan's account. `surroundings` gives the environment of all programs of a machine, from its directory.
+    say, as the plan's account. With `archive` the log is kept until somebody receives it. `surroundings` gives the environment
+    of all programs of a machine, from its directory.
     """
 
     def __init__(
@@ -44,11 +45,13 @@ class ClusterTrio(Started):
         *,
         health: str = "/health",
         environment: Mapping[str, str] | None = None,
+        archive: bool = False,
         surroundings: Callable[[Path], Mapping[str, str]] = lambda _: {},
     ) -> None:
         self.account = resolve_account(None)
         self.network = Network()
         self._health, self._environment, self._surroundings = health, dict(environment or {}), surroundings
+        self._archive = archive
         self.machines: dict[str, Machine] = {}
 
     def start(self) -> None:
@@ -67,6 +70,7 @@ class ClusterTrio(Started):
             data_dir=f"{home}/{{node}}/data",
             watchdog="off",  # the machine that would be reset is this one
             clients=address(254),
+            archive=self._archive,
             environment=self._environment,
             programs=programs(self.account),
         )
@@ -119,10 +123,13 @@ class ClusterTrio(Started):
         node, port = self.plan.node(machine.name), self.plan.ports.etcd
         return dict(json.loads(ask(context_of(self.plan), node, port, path, 2, content=content)))
 
-    def serve(self, machine: Machine, command: Sequence[str], more: Mapping[str, str]) -> None:
-        """Start the service of a machine, with its service.env."""
-        lines = (machine.home / "service.env").read_text().splitlines()
-        machine.start("service", command, more=dict(line.split("=", 1) for line in lines) | dict(more))
+    def serve(
+        self, machine: Machine, command: Sequence[str], more: Mapping[str, str], *, name: str = "service"
+    ) -> None:
+        """Start the service of a machine, or another program of it, with its service.env and backup.env."""
+        files = [machine.home / each for each in ("service.env", "backup.env")]
+        lines = [line for file in files if file.exists() for line in file.read_text().splitlines()]
+        machine.start(name, command, more=dict(line.split("=", 1) for line in lines) | dict(more))
 
     # -- how it stands
 
