@@ -267,6 +267,8 @@ DOORS = {
     "GET /depreciacao/simulacao": Door(READS_ALL),
     "GET /api/patrimonios/{id_}/depreciacao": Door(ALL, reach=True),
     "GET /patrimonios/{id_:uuid}/depreciacao": Door(ALL, reach=True),
+    "GET /api/imoveis/{id_}/depreciacao": Door(ALL, reach=True),
+    "GET /imoveis/{id_:uuid}/depreciacao": Door(ALL, reach=True),
     # conciliacao
     **{door: Door(READS_ALL) for door, _ in _reading("conciliacoes")},
     "GET /api/conciliacoes/{id_}/contas": Door(READS_ALL),

@@ -88,7 +88,8 @@ async def test_the_sums_of_all_files_are_those_of_independent_queries(cidade: Ds
         assert (len(bens), *_sum(bens, "valor_aquisicao")) == ask("select count(*), sum(valor) from patrimonio")
         assert _sum(bens, "valor_bruto", "depreciacao_acumulada", "perda") == ask(
             """select sum(valor) filter (where componente = 'bruto'), sum(valor) filter (where componente = 'acumulada'),
-                      coalesce(sum(valor) filter (where componente = 'perda'), 0) from lancamento"""
+                      coalesce(sum(valor) filter (where componente = 'perda'), 0)
+               from lancamento where patrimonio_id in (select id from patrimonio)"""
         )
         by_setor = dict(
             conn.execute("select codigo, sum(valor) from patrimonio join setor s on s.id = setor_id group by 1")

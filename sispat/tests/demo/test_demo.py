@@ -52,8 +52,8 @@ def digesto(dsn: Dsn) -> str:
 def test_the_city_has_what_it_promises(banco: Dsn) -> None:
     visto: list[tuple[int, int]] = []
     resumo = populate(banco, size=TAMANHO, progress=lambda feitos, total: visto.append((feitos, total)))
-    assert resumo == DemoSummary(True, TAMANHO, 2026, 20, resumo.locais, 300, 16, TAMANHO)
-    for tabela, quantos in (("setor", 20), ("agente", 300), ("classe", 16), ("patrimonio", TAMANHO)):
+    assert resumo == DemoSummary(True, TAMANHO, 2026, 20, resumo.locais, 300, 21, TAMANHO)
+    for tabela, quantos in (("setor", 20), ("agente", 300), ("classe", 21), ("patrimonio", TAMANHO)):
         assert valor(banco, f"select count(*) from {tabela}") == quantos
     assert resumo.locais == valor(banco, "select count(*) from local") >= 60
     assert visto[0] == (0, TAMANHO)

@@ -39,6 +39,15 @@ class Thing:
     ours: bool = True
     gone: dt.date | None = None
     revaluations: list[Revaluation] = field(default_factory=list)
+    part: str = ""
+    """Of an imóvel: `terreno` or `edificacao`."""
+    imovel: str = ""
+    parts: list[Thing] = field(default_factory=list)
+    """All of that imóvel."""
+
+    def depreciates(self, classe: Classe) -> bool:
+        """Land never does, whatever its class says."""
+        return classe.depreciable and self.part != "terreno"
 
 
 @dataclass
@@ -99,7 +108,7 @@ def walk(thing: Thing, classe: Classe, months: int, percent: Decimal, until: int
         else:
             counts = month_of(thing.available) < month or since != [None]
             leaves = thing.gone is not None and month_of(thing.gone) < month
-        if counts and not leaves and classe.depreciable:
+        if counts and not leaves and thing.depreciates(classe):
             way.month()
         if rule is Regra.MES_SEGUINTE:
             for each in today:
@@ -158,15 +167,58 @@ class Book:
         )  # fmt: skip
         return Thing(str(id_), classe.conta, Decimal(value), acquired, available or acquired, **more)
 
+    def imovel(
+        self,
+        land: Classe,
+        building: Classe,
+        values: tuple[str, str],
+        acquired: dt.date,
+        available: dt.date,
+        **more: Any,
+    ) -> list[Thing]:
+        """Land and building of an imóvel."""
+        setor, _, agente = self.places[0]
+        row = self.conn.execute(
+            """insert into imovel (numero, nome, tipo, destinacao, valor_terreno, valor_edificacao, forma_aquisicao,
+                   data_aquisicao, data_disponivel, classe_terreno_id, classe_edificacao_id, setor_id, agente_id, conservacao,
+                   vida_util_meses, residual_pct)
+               values (%s, 'Escola', 'predial', 'uso_especial', %s, %s, 'compra', %s, %s, %s, %s, %s, %s, 'bom', %s, %s)
+               returning terreno_de(id)::text, id::text""",
+            [next(_numbers), *values, acquired, available, land.id, building.id, setor, agente, more.get("months"),
+             more.get("percent")],
+        ).fetchone()  # fmt: skip
+        assert row is not None
+        parts = [
+            Thing(row[0], land.conta, Decimal(values[0]), acquired, acquired, part="terreno"),
+            Thing(row[1], building.conta, Decimal(values[1]), acquired, available, part="edificacao", **more),
+        ]
+        for each in parts:
+            each.imovel, each.parts = row[1], parts
+        return parts
+
     def change(self, thing: Thing, **columns: Any) -> None:
+        table, id_ = ("imovel", thing.imovel) if thing.imovel else ("patrimonio", thing.id)
+        if thing.imovel:
+            own = {"valor": f"valor_{thing.part}", "classe_id": f"classe_{thing.part}_id"}
+            columns = {own.get(name, name): value for name, value in columns.items() if name != "local_id"}
         names = ", ".join(f"{name} = %s" for name in columns)
-        self.conn.execute(f"update patrimonio set {names} where id = %s", [*columns.values(), thing.id])
+        self.conn.execute(f"update {table} set {names} where id = %s", [*columns.values(), id_])
 
     def transfer(self, thing: Thing) -> None:
         setor, local, agente = self.places[1]
         self.change(thing, setor_id=setor, local_id=local, agente_id=agente)
 
     def write_off(self, thing: Thing, day: dt.date) -> None:
+        if thing.imovel:
+            self.conn.execute(
+                """insert into imovel_baixa (imovel_id, setor_id, motivo, data, justificativa, destinacao, posse,
+                       valor_terreno, valor_edificacao, registrada_por)
+                   values (%s, %s, 'erro_cadastro', %s, 'Cadastrado duas vezes', 'uso_especial', 'proprio', 0, 0, %s)""",
+                [thing.imovel, self.setores[0], day, self.who],
+            )
+            for each in thing.parts:
+                each.gone = day
+            return
         self.conn.execute(
             """insert into baixa (patrimonio_id, setor_id, motivo, data, justificativa, valor, situacao_anterior,
                    registrada_por)
@@ -176,12 +228,14 @@ class Book:
         thing.gone = day
 
     def take_back(self, thing: Thing) -> None:
+        table, of = ("imovel_baixa", "imovel_id") if thing.imovel else ("baixa", "patrimonio_id")
         self.conn.execute(
-            """update baixa set estornada_em = now(), estornada_por = %s, estorno = 'Não era este bem'
-               where patrimonio_id = %s and estornada_em is null""",
-            [self.who, thing.id],
+            f"""update {table} set estornada_em = now(), estornada_por = %s, estorno = 'Não era este bem'
+                where {of} = %s and estornada_em is null""",
+            [self.who, thing.imovel or thing.id],
         )
-        thing.gone = None
+        for each in thing.parts or [thing]:
+            each.gone = None
 
     def revalue(self, thing: Thing, before: Balance, by: Revaluation, kind: str = "reavaliacao") -> None:
         self.reports += 1
@@ -224,7 +278,7 @@ class Book:
 def known(thing: Thing, classe: Classe, months: int, percent: Decimal) -> Asset:
     """The same for `rules`."""
     return Asset(
-        thing.value, thing.acquired, thing.available, months, percent, classe.depreciable, tuple(thing.revaluations),
+        thing.value, thing.acquired, thing.available, months, percent, thing.depreciates(classe), tuple(thing.revaluations),
         thing.gone, thing.ours,
     )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Months closed by SQL against a model that walks month by month: acquisitions, transfers, revaluations, impairments,
-write-offs, corrections, in any order, some of them known late. SISPAT_DEPRECIATION_EXAMPLES sets how many cities
-(`make rounds`: 1,000).
+write-offs, corrections, of assets and of imóveis, in any order, some of them known late. SISPAT_DEPRECIATION_EXAMPLES sets how
+many cities (`make rounds`: 1,000).
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ class City:
         self.worth: dict[str, tuple[int, int, int]] = {}  # how each was closed last
         for _ in range(3):
             self.acquire(START)
+        self.acquire_imovel(START)
 
     def of(self, thing: Thing) -> Classe:
         return next(each for each in self.classes if each.conta == thing.classe)
@@ -65,6 +66,14 @@ class City:
         value = f"{self.rnd.randrange(1, 3_000_000) / 100:.2f}"
         self.things.append(self.it.asset(self.rnd.choice(self.classes), value, acquired, available, **more))
 
+    def acquire_imovel(self, month: int) -> None:
+        acquired = self.day(month - self.rnd.choice([0, 1, 40]))
+        available = acquired + dt.timedelta(days=self.rnd.choice([0, 0, 45]))
+        land, building = (f"{self.rnd.randrange(1, 90_000_000) / 100:.2f}" for _ in range(2))
+        more = {"months": self.rnd.choice([None, 9, 300]), "percent": self.rnd.choice([None, Decimal(20)])}
+        classes = self.rnd.choice(self.classes), self.rnd.choice(self.classes)
+        self.things += self.it.imovel(*classes, (land, building), acquired, available, **more)
+
     def happens(self, month: int) -> None:
         thing = self.rnd.choice(self.things)
         if thing.gone is not None:
@@ -77,7 +86,7 @@ class City:
         what(thing, month)
 
     def acquires(self, _thing: Thing, month: int) -> None:
-        self.acquire(month)
+        self.rnd.choice([self.acquire, self.acquire, self.acquire_imovel])(month)
 
     def write_off(self, thing: Thing, month: int) -> None:
         self.it.write_off(thing, max(self.day(month - self.rnd.choice([0, 0, 1, 3])), thing.acquired))
@@ -87,6 +96,8 @@ class City:
 
     def revalue(self, thing: Thing, month: int) -> None:
         day = max(self.day(month), thing.acquired)
+        if thing.imovel:  # reports value assets alone
+            return
         if any(month_of(each.day) >= month_of(day) for each in thing.revaluations) or month_of(day) != month:
             return
         before = value_before(known(thing, self.of(thing), *self.life(thing)), day, self.rule)
@@ -112,11 +123,16 @@ class City:
     def reclassify(self, thing: Thing, month: int) -> None:
         classe = self.rnd.choice(self.classes)
         thing.classe = classe.conta
+        if thing.imovel:
+            thing.ours = True
         self.it.change(thing, classe_id=classe.id)
 
     def own(self, thing: Thing, month: int) -> None:
         thing.ours = not thing.ours
-        self.it.change(thing, posse="proprio" if thing.ours else "cessao")
+        if thing.imovel:  # what has no class is in no account
+            self.it.change(thing, classe_id=self.of(thing).id if thing.ours else None)
+        else:
+            self.it.change(thing, posse="proprio" if thing.ours else "cessao")
 
     def estimate(self, thing: Thing, month: int) -> None:
         classe = self.of(thing)
@@ -124,6 +140,8 @@ class City:
         self.it.conn.execute("update classe set vida_util_meses = %s where id = %s", [classe.months, classe.id])
 
     def postpone(self, thing: Thing, month: int) -> None:
+        if thing.part == "terreno":
+            return
         thing.available += dt.timedelta(days=31)
         self.it.change(thing, data_disponivel=thing.available)
 

@@ -68,14 +68,22 @@ async def test_months_are_closed_in_order_and_sum_up_to_what_an_independent_quer
         second = await close(c, db, SECOND)
         with psycopg.connect(cidade.conninfo) as conn:
             oracle = conn.execute(
-                """with p as (
-                       select p.valor, round(p.valor * c.residual_pct / 100, 2) as residual, c.vida_util_meses as vida,
-                              c.depreciavel,
-                              (select count(*) from generate_series(date_trunc('month', data_disponivel),
+                """with a as (
+                       select p.valor, classe_id, data_disponivel as desde, data_aquisicao, b.data, posse, true as sofre
+                       from patrimonio p left join baixa b on b.patrimonio_id = p.id
+                       union all
+                       select v.valor, v.classe_id, i.data_aquisicao, i.data_aquisicao, b.data, i.posse, v.sofre
+                       from imovel i left join imovel_baixa b on b.imovel_id = i.id, lateral (values
+                           (i.valor_terreno, classe_terreno_id, false), (i.valor_edificacao, classe_edificacao_id, true)
+                       ) v (valor, classe_id, sofre) where v.valor > 0
+                   ), p as (
+                       select valor, round(valor * c.residual_pct / 100, 2) as residual, c.vida_util_meses as vida,
+                              c.depreciavel and sofre as depreciavel,
+                              (select count(*) from generate_series(date_trunc('month', desde),
                                                                     timestamp '2026-09-01', interval '1 month')) as n
-                       from patrimonio p join classe c on c.id = classe_id left join baixa b on b.patrimonio_id = p.id
+                       from a join classe c on c.id = classe_id
                        where posse = 'proprio' and data_aquisicao < '2026-10-01'
-                         and coalesce(b.data, '2099-01-01') >= '2026-10-01')
+                         and coalesce(data, '2099-01-01') >= '2026-10-01')
                    select count(*), sum(valor), sum(case when depreciavel then
                        round((valor - residual) * least(n, vida) / vida, 2) else 0 end) from p"""
             ).fetchone()
@@ -172,10 +180,16 @@ async def test_neither_the_applications_role_nor_the_owner_changes_a_closed_mont
             for sql in attempts:
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     conn.execute(sql)
-        asset = conn.execute("select patrimonio_id from depreciacao limit 1").fetchone()
+        of_both = "select d.patrimonio_id from depreciacao d join {} b on b.id = d.patrimonio_id limit 1"
+        asset = conn.execute(of_both.format("patrimonio")).fetchone()
+        imovel = conn.execute(of_both.format("imovel")).fetchone()
         conn.execute("delete from documento where entidade_id = %s", asset)
         with pytest.raises(psycopg.errors.ForeignKeyViolation):
             conn.execute("delete from patrimonio where id = %s", asset)
+        conn.execute("delete from documento where entidade_id = %s", imovel)
+        conn.execute("delete from imovel_baixa; delete from imovel_destinacao")
+        with pytest.raises(psycopg.errors.ForeignKeyViolation, match="closed month"):
+            conn.execute("delete from imovel where id = %s", imovel)
         conn.execute(f"set role {DATABASE_ROLE}")
         conn.execute(
             "select set_config('sispat.fechando', '1', false)"
@@ -264,11 +278,13 @@ async def test_the_simulation_sums_what_the_rule_says_of_each_asset_and_writes_n
         assets = await fatos(conn, ids)
     expected: dict[int, Decimal] = {}
     for asset in assets.values():
-        if asset.in_books(since):
+        if asset.in_books(since):  # imóveis are looked at in test_imoveis_no_livro.py
             for year, taken, _ in years_ahead(asset, since, 3, Regra.MES):
                 expected[year] = expected.get(year, Decimal(0)) + taken
     got: dict[int, Decimal] = {}
     for row in found:
+        if row["conta"].startswith("1.2.3.2"):
+            continue
         got[row["ano"]] = got.get(row["ano"], Decimal(0)) + Decimal(row["depreciacao"])
     assert got == expected
     async with navegar("consulta") as pessoa:

@@ -106,13 +106,15 @@ async def test_pages_of_any_size_give_each_movement_once_in_the_order_of_plates(
                 page = (await c.get(um, params={**asked, "cursor": cursor})).json()
                 assert len(page["items"]) < asked["limit"] + 6
                 got, cursor = got + page["items"], page["next"]
-            keys = [(row["numero"], row["especie"], row["componente"]) for row in got]
+            keys = [(row["tipo"], row["numero"], row["especie"], row["componente"]) for row in got]
             assert keys == [
-                (int(line["numero"]), line["especie"], line["componente"])
+                (line["tipo"], int(line["numero"]), line["especie"], line["componente"])
                 for line in whole
                 if line["componente"] == asked.get("componente", line["componente"])
             ]
             assert len(set(keys)) == len(keys)
+            places = [(tipo != "movel", numero, tipo != "terreno") for tipo, numero, *_ in keys]
+            assert places == sorted(places), "imóveis after assets, of each its land first"
         assert (await c.get(um, params={"cursor": "x"})).status_code == 422
         assert (await c.get(um, params={"especie": "doação"})).status_code == 422
         assert (await c.get(um, params={"conta": "9.9.9.9"})).json() == {"items": [], "next": None, "previous": None}

@@ -413,6 +413,9 @@ async def _fechamentos(pedir: Any, cidade: Dsn, bem: str) -> None:
         await pedir("GET", f"{um}/lancamentos/bens{fim}", f"{modelo}/lancamentos/bens{fim}")
     await pedir("GET", "/api/depreciacao/simulacao")
     await pedir("GET", f"/api/patrimonios/{bem}/depreciacao", "/api/patrimonios/{id_}/depreciacao")
+    imovel = (await pedir("GET", "/api/imoveis")).json()["items"][0]["id"]
+    um_imovel = await pedir("GET", f"/api/imoveis/{imovel}/depreciacao", "/api/imoveis/{id_}/depreciacao")
+    assert {each["tipo"] for each in um_imovel.json()} >= {"terreno"}
     await _relatorios(pedir, cidade)
     await pedir("POST", f"{um}/reabertura", f"{modelo}/reabertura", json={"motivo": "Fechado cedo demais"})
     await pedir("POST", "/api/fechamentos", esperado=202, json={"competencia": "2026-08-01"})

@@ -131,7 +131,8 @@ async def _samples(c: Any, entity: Entity, which: int) -> dict[str, str]:
     agentes = (await c.get("/api/agentes")).json()
     local = next(each for each in locais[which:] if each["setor_id"] != locais[0]["setor_id"] or not which)
     chosen = {"local_id": local["id"], "setor_id": local["setor_id"], "agente_id": agentes[which]["id"]}
-    chosen["classe_id"] = (await c.get("/api/classes")).json()[which]["id"]
+    classe = (await c.get("/api/classes")).json()[which]["id"]
+    chosen |= dict.fromkeys(("classe_id", "classe_terreno_id", "classe_edificacao_id"), classe)
     chosen["pai_id"] = (await c.get("/api/setores")).json()[which]["id"]
     return {name: chosen.get(name) or _sample(entity.fields[name], which) for name in entity.columns}
 

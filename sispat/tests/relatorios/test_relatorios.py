@@ -27,6 +27,14 @@ API = "/api/relatorios"
 OWN = (
     "(select setor_id from usuario_setor us join usuario u on u.id = usuario_id where email = 'responsavel@demo.local')"
 )
+# What an inventory lists: assets, then of each imóvel its land and its building.
+LISTED = """(
+    select 1 as place, 'movel' as tipo, id, numero, valor, posse, fonte, setor_id, agente_id, classe_id from patrimonio
+    where situacao <> 'baixado'
+    union all select 2, 'terreno', md5('terreno ' || id)::uuid, numero, valor_terreno, posse, 'nao_informada', setor_id,
+                     agente_id, classe_terreno_id from imovel where estado = 'ativo' and valor_terreno > 0
+    union all select 2, 'edificacao', id, numero, valor_edificacao, posse, 'nao_informada', setor_id, agente_id,
+                     classe_edificacao_id from imovel where estado = 'ativo' and valor_edificacao > 0) p"""
 MONTHS = ("2026-07-01", "2026-08-01", "2026-09-01")
 
 
@@ -74,6 +82,17 @@ def one(conn: psycopg.Connection[Any], sql: str, *values: Any) -> tuple[Any, ...
     return row
 
 
+def named(lines: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Which assets, lands and buildings."""
+    return [(each["tipo"], each["numero"]) for each in lines]
+
+
+def listed(conn: psycopg.Connection[Any], test: str = "true", *values: Any) -> list[tuple[str, int]]:
+    return conn.execute(
+        f"select tipo, numero from {LISTED} where {test} order by place, numero, tipo desc", list(values)
+    ).fetchall()
+
+
 async def whole(c: httpx2.AsyncClient, name: str, **asked: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """All lines of a report, page by page, and its sums."""
     lines, sums, cursor = [], None, ""
@@ -95,21 +114,23 @@ async def whole(c: httpx2.AsyncClient, name: str, **asked: Any) -> tuple[list[di
 
 
 async def test_the_inventories_sum_up_to_what_a_plain_query_counts(cliente, livro) -> None:
-    count, value = one(livro, "select count(*), sum(valor) from patrimonio where situacao <> 'baixado'")
-    own = one(livro, "select sum(valor) from patrimonio where situacao <> 'baixado' and posse = 'proprio'")[0]
+    count, value = one(livro, f"select count(*), sum(valor) from {LISTED}")
+    own = one(livro, f"select sum(valor) from {LISTED} where posse = 'proprio'")[0]
     net = one(
         livro,
-        """select sum(d.bruto - d.acumulada - d.perda) from depreciacao d join fechamento f on f.numero = fechamento
-           join patrimonio p on p.id = patrimonio_id where competencia = %s and p.situacao <> 'baixado'""",
+        f"""select sum(d.bruto - d.acumulada - d.perda) from depreciacao d join fechamento f on f.numero = fechamento
+            join {LISTED} on p.id = patrimonio_id where competencia = %s""",
         MONTHS[-1],
     )[0]
     async with cliente("gestor@demo.local", limit_user=None) as c:
         lines, sums = await whole(c, "inventario-analitico")
         assert (sums["linhas"], Decimal(sums["valor"]), Decimal(sums["valor_liquido"])) == (count, value, net)
-        assert [each["numero"] for each in lines] == sorted({each["numero"] for each in lines})
+        assert named(lines) == listed(livro)
+        only, _ = await whole(c, "inventario-analitico", tipo="edificacao")
+        assert named(only) == listed(livro, "tipo = 'edificacao'") != []
         for group in ("setor", "agente", "classe", "conta", "fonte", "garantia", "idade"):
             grouped, again = await whole(c, "inventario-analitico", por=group)
-            assert (again, len({each["numero"] for each in grouped})) == (sums, count), group
+            assert (again, len(set(named(grouped)))) == (sums, count), group
             short, of_groups = await whole(c, "inventario-sintetico", por=group)
             assert (Decimal(of_groups["bens"]), Decimal(of_groups["valor"])) == (count, own), group
             assert Decimal(of_groups["valor_liquido"]) == net
@@ -134,27 +155,16 @@ async def test_each_filter_finds_what_a_plain_query_finds(cliente, livro) -> Non
     }  # fmt: skip
     async with cliente("gestor@demo.local", limit_user=None) as c:
         for name, (value, test) in asked.items():
-            found = {each["numero"] for each in (await whole(c, "inventario-analitico", **{name: str(value)}))[0]}
-            rows = livro.execute(
-                f"select numero from patrimonio where situacao <> 'baixado' and {test}", [value]
-            ).fetchall()
-            assert found == {number for (number,) in rows} != set(), name
+            found = set(named((await whole(c, "inventario-analitico", **{name: str(value)}))[0]))
+            assert found == set(listed(livro, test, value)) != set(), name
         for garantia, numbers in (("vencida", {6}), ("vigente", {7, 8})):
             found = {each["numero"] for each in (await whole(c, "inventario-analitico", garantia=garantia))[0]}
             assert found == numbers
-        old = {each["numero"] for each in (await whole(c, "inventario-analitico", idade_de=3))[0]}
-        young = {each["numero"] for each in (await whole(c, "inventario-analitico", idade_ate=2))[0]}
-        everything = {
-            n for (n,) in livro.execute("select numero from patrimonio where situacao <> 'baixado'").fetchall()
-        }
-        assert (old | young, old & young) == (everything, set())
+        old = set(named((await whole(c, "inventario-analitico", idade_de=3))[0]))
+        young = set(named((await whole(c, "inventario-analitico", idade_ate=2))[0]))
+        assert (old | young, old & young) == (set(listed(livro)), set())
         held, _ = await whole(c, "carga", agente=str(agente))
-        assert {each["numero"] for each in held} == {
-            n
-            for (n,) in livro.execute(
-                "select numero from patrimonio where agente_id = %s and situacao <> 'baixado'", [agente]
-            ).fetchall()
-        }
+        assert named(held) == listed(livro, "agente_id = %s", agente)
 
 
 async def test_the_balancete_goes_from_the_balance_before_to_the_one_after_by_what_moved(cliente, livro) -> None:
@@ -231,9 +241,7 @@ async def test_the_card_of_an_asset_has_its_entries_and_all_that_is_stored(clien
 
 
 async def test_a_responsavel_reads_in_reports_what_lists_show_them_and_no_month_of_the_city(cliente, livro) -> None:
-    count, value = one(
-        livro, f"select count(*), sum(valor) from patrimonio where situacao <> 'baixado' and setor_id in {OWN}"
-    )
+    count, value = one(livro, f"select count(*), sum(valor) from {LISTED} where setor_id in {OWN}")
     async with cliente("responsavel@demo.local", limit_user=None) as c:
         _, sums = await whole(c, "inventario-analitico")
         assert (sums["linhas"], Decimal(sums["valor"])) == (count, value)
@@ -299,7 +307,7 @@ async def db(cidade: Dsn) -> AsyncIterator[Database]:
 
 async def test_a_long_report_is_made_by_a_job_in_parts_and_given_to_who_asked(cliente, livro, db, monkeypatch) -> None:
     monkeypatch.setattr(paper, "PART", 100)
-    count, value = one(livro, "select count(*), sum(valor) from patrimonio where situacao <> 'baixado'")
+    count, value = one(livro, f"select count(*), sum(valor) from {LISTED}")
     async with cliente("gestor@demo.local", limit_user=None) as c:
         r = await c.get(f"{API}/inventario-analitico.pdf")
         assert (r.status_code, r.json()["errors"][0]["field"]) == (422, "formato")
@@ -314,15 +322,13 @@ async def test_a_long_report_is_made_by_a_job_in_parts_and_given_to_who_asked(cl
         r = await c.get(file)
         said = words_of(r.content)
         assert (r.status_code, len(r.content)) == (200, job["resultado"]["tamanho"])
-        numbers = [n for (n,) in livro.execute("select numero from patrimonio where situacao <> 'baixado'").fetchall()]
-        assert [n for n in numbers if f"{n:06}" not in said] == []
+        assert [n for _, n in listed(livro) if f"{n:06}" not in said] == []
         assert brazilian(str(value)) in said
         pages = said.count("Página ")
         assert pages > 3
         assert [f"Página {n} de {pages}" in said for n in range(1, pages + 1)] == [True] * pages
         for setor, amount in livro.execute(
-            """select codigo, sum(valor) from patrimonio p join setor s on s.id = setor_id where situacao <> 'baixado'
-               group by 1"""
+            f"select codigo, sum(valor) from {LISTED} join setor s on s.id = setor_id group by 1"
         ).fetchall():
             assert f"{setor} · " in said
             assert brazilian(str(amount)) in said, setor

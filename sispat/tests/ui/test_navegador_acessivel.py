@@ -74,7 +74,10 @@ def todas(pagina) -> list[str]:
     for lista in ("/patrimonios", "/imoveis", "/setores", "/agentes", "/locais", "/classes"):
         pagina.goto(lista)
         um = re.search(rf'"({lista}/[0-9a-f-]{{36}})"', pagina.content())[1]
-        outras = {"/patrimonios": ("carga", "depreciacao"), "/imoveis": ("destinar", "baixar", "baixar/venda")}
+        outras = {
+            "/patrimonios": ("carga", "depreciacao"),
+            "/imoveis": ("destinar", "depreciacao", "baixar", "baixar/venda"),
+        }
         mais = outras.get(lista, ("excluir",))
         caminhos += [um, f"{um}/editar", *(f"{um}/{fim}" for fim in mais)]
     return caminhos

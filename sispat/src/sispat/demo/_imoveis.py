@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import psycopg
 
 from sispat.demo import _vocabulary as vocabulary
 from sispat.demo._city import City
 
-__all__ = ["IMOVEIS", "insert_imoveis"]
+__all__ = ["CLASSES", "IMOVEIS", "insert_imoveis"]
 
 IMOVEIS = ("comissao", "comissao_membro", "imovel", "imovel_destinacao", "imovel_baixa")
 
@@ -26,6 +27,17 @@ _KINDS = (
     ("Lote da Rua {}", "territorial", "", "dominical"),
     ("Casa da Rua {}", "predial", "Desocupada", "dominical"),
 )
+# The accounts, by part and use. The federal table has no life of buildings: fifty years and 10 % are invented.
+_CONTAS = {
+    ("edificacao", "uso_especial"): ("1.2.3.2.1.01.03", "Edifícios de uso especial"),
+    ("terreno", "uso_especial"): ("1.2.3.2.1.01.04", "Terrenos de uso especial"),
+    ("edificacao", "dominical"): ("1.2.3.2.1.04.01", "Edifícios dominicais"),
+    ("terreno", "dominical"): ("1.2.3.2.1.04.02", "Terrenos dominicais"),
+    ("terreno", "uso_comum"): ("1.2.3.2.1.05.01", "Praças e parques"),
+}
+_ID = {key: str(uuid5(NAMESPACE_URL, f"sispat demo {conta}")) for key, (conta, _) in _CONTAS.items()}
+CLASSES = [(_ID[key], conta, nome, 600, 10, key[0] == "edificacao") for key, (conta, nome) in _CONTAS.items()]
+"""Rows of classe: id, conta, nome, vida_util_meses, residual_pct, depreciavel."""
 _STREETS = ("das Acácias", "XV de Novembro", "dos Ipês", "São Bento", "do Comércio", "da Estação", "Sete de Setembro")
 _DISTRICTS = ("Centro", "Vila Nova", "Jardim das Flores", "Santa Rita", "Distrito Industrial")
 _NUMBER = 48
@@ -35,6 +47,7 @@ _COLUMNS = (
     "id", "numero", "nome", "tipo", "uso", "destinacao", "cep", "logradouro", "numero_predial", "bairro", "cidade", "uf",
     "latitude", "longitude", "area_terreno", "area_construida", "valor_terreno", "valor_edificacao", "forma_aquisicao",
     "data_aquisicao", "matricula", "cartorio", "inscricao_imobiliaria", "setor_id", "agente_id", "conservacao",
+    "classe_terreno_id", "classe_edificacao_id",
 )  # fmt: skip
 
 
@@ -57,7 +70,8 @@ def _rows(city: City, seed: int) -> Iterator[tuple[Any, ...]]:
             f"{own.randrange(1968, 2024)}-{own.randrange(1, 13):02}-{own.randrange(1, 29):02}",
             f"{own.randrange(1000, 60_000)}.{numero}",
             "1º Registro de Imóveis", f"{own.randrange(10, 99)}.{own.randrange(100, 999)}.{numero:04}", agente[4], agente[0],
-            own.choice(("otimo", "bom", "bom", "regular", "ruim")),
+            own.choice(("otimo", "bom", "bom", "regular", "ruim")), _ID["terreno", destinacao],
+            _ID.get(("edificacao", destinacao)),
         )  # fmt: skip
 
 

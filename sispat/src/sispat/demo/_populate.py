@@ -18,7 +18,7 @@ import psycopg
 
 from esteio.postgres import Dsn
 from sispat.demo._city import COLUMNS, City
-from sispat.demo._imoveis import IMOVEIS, insert_imoveis
+from sispat.demo._imoveis import CLASSES, IMOVEIS, insert_imoveis
 from sispat.demo._movements import MOVEMENTS, insert_movements
 from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _
@@ -149,7 +149,7 @@ def _create(conn: psycopg.Connection[Any], city: City, seed: int, progress: Call
     insert_movements(conn, admin)
     noted = {
         "tamanho": city.size, "semente": seed, "setores": len(city.setores), "locais": len(city.locais),
-        "agentes": len(city.agentes), "classes": len(city.classes), "patrimonios": done,
+        "agentes": len(city.agentes), "classes": len(city.classes) + len(CLASSES), "patrimonios": done,
     }  # fmt: skip
     _copy(conn, "evento", _EVENT_COLUMNS, [(admin, "demo", "demo", str(_MARKER), "criar", json.dumps(noted))])
     for table in (
@@ -177,7 +177,7 @@ def _registers(conn: psycopg.Connection[Any], city: City) -> None:
     _copy(conn, "local", ("id", "setor_id", "nome"), city.locais)
     _copy(conn, "agente", ("id", "nome", "matricula", "cargo", "setor_id", "cpf"), city.agentes)
     columns = ("id", "conta", "nome", "vida_util_meses", "residual_pct", "depreciavel")
-    _copy(conn, "classe", columns, city.classes)
+    _copy(conn, "classe", columns, [*city.classes, *CLASSES])
 
 
 _EVENT_COLUMNS = ("ator_id", "requisicao", "entidade", "entidade_id", "acao", "depois")

@@ -19,6 +19,7 @@ from sispat.depreciacao import rules, sql
 from sispat.depreciacao.fields import ListaDeLinhas, NovoFechamento, ReaberturaDeMes, Simulacao
 from sispat.depreciacao.kinds import FECHAMENTOS
 from sispat.depreciacao.rules import Asset, Regra
+from sispat.imoveis import actions as imoveis
 from sispat.kernel import formats, record_sql
 from sispat.kernel.constraints import explained
 from sispat.kernel.context import Context
@@ -30,8 +31,8 @@ from sispat.kernel.records import obter, record
 from sispat.patrimonios import actions as patrimonios
 
 __all__ = [
-    "CONSTRAINTS", "FECHAR_MES", "conciliacao", "contas", "do_bem", "exportar_linhas", "fatos", "fatos_do_bem", "fechar",
-    "linhas", "reabrir", "regra_em_vigor", "simular", "ultimo",
+    "CONSTRAINTS", "FECHAR_MES", "conciliacao", "contas", "do_bem", "do_imovel", "exportar_linhas", "fatos", "fatos_do_bem",
+    "fechar", "linhas", "reabrir", "regra_em_vigor", "sem_classe", "simular", "ultimo",
 ]  # fmt: skip
 
 CONSTRAINTS = {
@@ -52,6 +53,12 @@ async def ultimo(ctx: Context) -> sql.Closed | None:
     """The last closed month, for those who may see it."""
     ctx.access.require(rules.VER)
     return await sql.ultimo(ctx.conn)
+
+
+async def sem_classe(ctx: Context) -> int:
+    """How many imóveis of the city no closing takes in, because their land or their building has no class."""
+    ctx.access.require(rules.VER)
+    return await sql.sem_classe(ctx.conn)
 
 
 async def regra_em_vigor(ctx: Context) -> Regra:
@@ -154,9 +161,8 @@ async def linhas(
     name = f"fechamento {stored['numero']}"
     place = place_of(name, asked.cursor)
     found = await sql.linhas(ctx.conn, stored["numero"], 0 if place is None else place.numero, limit + 1)
-    shown = found[:limit]
-    following = cursor_at(name, Place("0", shown[-1]["numero"])) if len(found) > limit else None
-    return shown, following
+    following = cursor_at(name, Place("0", found[limit - 1]["lugar"])) if len(found) > limit else None
+    return [{name: value for name, value in row.items() if name != "lugar"} for row in found[:limit]], following
 
 
 async def exportar_linhas(ctx: Context, id_: UUID) -> dt.date:
@@ -181,3 +187,9 @@ async def do_bem(ctx: Context, id_: UUID) -> tuple[list[dict[str, Any]], list[di
     """The closed months of an asset within reach, and their movements; newest first."""
     await patrimonios.obter(ctx, id_)
     return await sql.do_bem(ctx.conn, id_, _MOST_MONTHS), await sql.lancamentos_do_bem(ctx.conn, id_, _MOST_ENTRIES)
+
+
+async def do_imovel(ctx: Context, id_: UUID) -> list[dict[str, Any]]:
+    """The closed months of an imóvel within reach, newest first: of each its land and its building."""
+    await imoveis.ver(ctx, id_)
+    return await sql.do_imovel(ctx.conn, id_, 2 * _MOST_MONTHS)

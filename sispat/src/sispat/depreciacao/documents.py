@@ -15,12 +15,12 @@ from sispat.depreciacao.rules import Component, EntryKind
 from sispat.http.documents import pages_of
 
 __all__ = [
-    "AnosDaConta", "DepreciacaoDoBem", "FechamentoGravado", "Lancamentos", "Linhas", "Pedido", "Soma",
+    "AnosDaConta", "DepreciacaoDoBem", "FechamentoGravado", "Lancamentos", "Linha", "Linhas", "Pedido", "Soma",
 ]  # fmt: skip
 
-_LINHA: Any = LINHA.document("LinhaDaDepreciacao")
+Linha: Any = LINHA.document("LinhaDaDepreciacao")
 FechamentoGravado: Any = FECHAMENTO.document("FechamentoGravado", references=REFERENCES)
-Linhas: Any = pages_of("LinhasDoFechamento", _LINHA)
+Linhas: Any = pages_of("LinhasDoFechamento", Linha)
 Soma: Any = SOMA.document("SomaDaConta")
 Lancamentos: Any = pages_of("LancamentosDoFechamento", LANCAMENTO.document("LancamentoDoBem"))
 

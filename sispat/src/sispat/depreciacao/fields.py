@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from sispat.depreciacao.rules import Component, EntryKind, EstadoDoFechamento, Natureza, Regra
+from sispat.depreciacao.rules import Component, EntryKind, EstadoDoFechamento, Natureza, Regra, TipoDeBem
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Money, Month, Whole, example
@@ -105,6 +105,7 @@ class LinhaDeDepreciacao(BaseModel):
     """An asset in a closed month. What is not said to be accumulated happened in the month."""
 
     competencia: Annotated[dt.date, As("month"), Ui("Mês")]
+    tipo: Annotated[TipoDeBem, Ui("Tipo")]
     numero: Annotated[int, As("plate"), Ui("Número")]
     descricao: Annotated[str, Ui("Descrição")]
     conta: Annotated[str, Ui("Conta contábil")]
@@ -125,7 +126,7 @@ LINHA = Entity(name="depreciacao", label=lazy("Depreciação"), given=LinhaDeDep
 
 
 class ListaDeLinhas(Paged):
-    """A page of the assets of a closed month, by plate number."""
+    """A page of the assets of a closed month, by plate number; imóveis after them."""
 
 
 class _Movimento(BaseModel):
@@ -150,6 +151,7 @@ class LancamentoDoBem(_Movimento):
     """What an asset moved in a closed month."""
 
     competencia: Annotated[dt.date, As("month"), Ui("Mês")]
+    tipo: Annotated[TipoDeBem, Ui("Tipo")]
     numero: Annotated[int, As("plate"), Ui("Número")]
     descricao: Annotated[str, Ui("Descrição")]
     setor: Annotated[str, Ui("Setor")]

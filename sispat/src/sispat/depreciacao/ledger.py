@@ -1,7 +1,8 @@
 """The movements of a closed month, for accounting and for who checks a figure: summed by account, and asset by asset.
 
 Promises: the sums of both are those of the view `lancamento` (docs/reference/lancamentos.md); of a month that was reopened
-there are none. Assets are passed in lots by plate number, so that no statement takes long, however few of them moved.
+there are none. Assets are passed in lots by plate number, imóveis after them, so that no statement takes long, however few of
+them moved.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ async def lancamentos(
         found += await sql.lancamentos(ctx.conn, stored["numero"], after, until, columns)
         after, done = until, done + 1
     if len(found) > asked.limit:  # never a part of an asset's
-        after = found[asked.limit - 1]["numero"]
-        found = [row for row in found if row["numero"] <= after]
+        after = found[asked.limit - 1]["lugar"]
+        found = [row for row in found if row["lugar"] <= after]
     return found, cursor_at(name, Place("0", after))
 
 

@@ -30,7 +30,9 @@ route = Routes()
 _API, _PAGE = "/api/fechamentos/{id_}/lancamentos", "/fechamentos/{id_:uuid}/lancamentos"
 _NO_STORE: dict[str, Any] = {"Cache-Control": "no-store"}
 _SOMA = ("competencia", "conta", "nome", "setor", "especie", "componente", "natureza", "valor")
-_LANCAMENTO = ("competencia", "numero", "descricao", "setor", "conta", "especie", "componente", "natureza", "valor")
+_LANCAMENTO = (
+    "competencia", "tipo", "numero", "descricao", "setor", "conta", "especie", "componente", "natureza", "valor",
+)  # fmt: skip
 _WORDS: dict[str, Any] = {
     "especies": EntryKind.labels(),
     "componentes": Component.labels(),

@@ -11,16 +11,17 @@ from starlette.responses import Response
 
 from sispat.cadastros import pickers
 from sispat.depreciacao import actions, ledger_routes, rules
-from sispat.depreciacao.documents import AnosDaConta, DepreciacaoDoBem, FechamentoGravado, Linhas, Pedido
+from sispat.depreciacao.documents import AnosDaConta, DepreciacaoDoBem, FechamentoGravado, Linha, Linhas, Pedido
 from sispat.depreciacao.fields import LINHA, ListaDeLinhas, NovoFechamento, ReaberturaDeMes, Simulacao
 from sispat.depreciacao.kinds import FECHAMENTOS
-from sispat.depreciacao.rules import Component, EntryKind
+from sispat.depreciacao.rules import Component, EntryKind, TipoDeBem
 from sispat.depreciacao.screens import Fechamento, Reabertura
 from sispat.http.csv_export import CsvExport
 from sispat.http.responses import json_response
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
 from sispat.http.xlsx_export import XlsxExport
+from sispat.imoveis import actions as imoveis
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Cell, labels_of, specs
 from sispat.kernel.records import obter
@@ -112,6 +113,12 @@ async def _of_asset(ctx: RequestContext, id_: UUID) -> dict[str, Any]:
     }
 
 
+@route("GET", "/api/imoveis/{id_}/depreciacao", tag="imoveis", response=list[Linha], summary="Depreciação")
+async def depreciacao_do_imovel(ctx: RequestContext, id_: UUID) -> Response:
+    """Os meses fechados do imóvel, do mais novo ao mais antigo: em cada um, o terreno e a edificação."""
+    return json_response(await actions.do_imovel(ctx, id_), **_NO_STORE)
+
+
 @route("GET", "/api/depreciacao/simulacao", tag="fechamentos", response=list[AnosDaConta], summary="Simular")
 async def simular(ctx: RequestContext, pedido: Simulacao) -> Response:
     """O que cada conta deprecia em cada um dos próximos anos, se nada mudar; nada é gravado."""
@@ -169,7 +176,9 @@ async def assets_page(ctx: RequestContext, id_: UUID) -> Reply:
 
 
 _SHOWN = [
-    spec for name, spec in LINHA.fields.items() if name not in ("competencia", "numero", "descricao", "conta", "setor")
+    spec
+    for name, spec in LINHA.fields.items()
+    if name not in ("competencia", "tipo", "numero", "descricao", "conta", "setor")
 ]
 
 
@@ -193,3 +202,11 @@ async def asset_page(ctx: RequestContext, id_: UUID) -> Reply:
         "depreciacao/bem.html", bem=bem, depreciacao=await _of_asset(ctx, id_), especies=EntryKind.labels(),
         componentes=Component.labels(),
     )  # fmt: skip
+
+
+@route("GET", "/imoveis/{id_:uuid}/depreciacao")
+async def imovel_page(ctx: RequestContext, id_: UUID) -> Reply:
+    """What the land and the building of an imóvel were worth month by month."""
+    imovel = orjson.loads(await imoveis.ver(ctx, id_))
+    meses = await actions.do_imovel(ctx, id_)
+    return page("depreciacao/imovel.html", imovel=imovel, meses=meses, columns=_SHOWN, tipos=TipoDeBem.labels())

@@ -19,8 +19,8 @@ from sispat.kernel.permissions import GESTAO, SEES_ALL, Action, Papel
 
 __all__ = [
     "ACTIONS", "FECHAR", "REABRIR", "VER", "Asset", "Balance", "Component", "EntryKind", "EstadoDoFechamento", "Natureza",
-    "Plan", "Regra", "Revaluation", "TipoDeReavaliacao", "first_day", "is_over", "month_of", "next_month", "residual_of",
-    "state", "value_before", "years_ahead",
+    "Plan", "Regra", "Revaluation", "TipoDeBem", "TipoDeReavaliacao", "first_day", "is_over", "month_of", "next_month",
+    "residual_of", "state", "value_before", "years_ahead",
 ]  # fmt: skip
 
 VER = Action("fechamento.ver", gettext_noop("ver o fechamento dos meses"), frozenset(SEES_ALL))
@@ -46,6 +46,14 @@ class EstadoDoFechamento(Labelled):
 
     FECHADO = "fechado", "Fechado"
     REABERTO = "reaberto", "Reaberto"
+
+
+class TipoDeBem(Labelled):
+    """What a line of a closed month is about; an imóvel is two, of which only the building depreciates."""
+
+    MOVEL = "movel", "Bem móvel"
+    TERRENO = "terreno", "Terreno"
+    EDIFICACAO = "edificacao", "Edificação"
 
 
 class TipoDeReavaliacao(Labelled):

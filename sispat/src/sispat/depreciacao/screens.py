@@ -16,7 +16,7 @@ from sispat.http.session import RequestContext
 from sispat.http.submission import Submission
 from sispat.kernel import formats
 from sispat.kernel.fields import specs
-from sispat.kernel.i18n import _, lazy
+from sispat.kernel.i18n import _, lazy, ngettext
 from sispat.kernel.records import obter
 from sispat.ui.fields import FormField, Section, typed
 from sispat.ui.forms import Screen
@@ -44,6 +44,12 @@ class Fechamento(Screen):
             self.subtitle = _(
                 "O último mês fechado é %(month)s. Todos os bens entram; leva alguns segundos.", month=last
             )
+        if without := await actions.sem_classe(ctx):
+            self.subtitle += " " + ngettext(
+                "%(num)s imóvel fica de fora: falta a classe do terreno ou da edificação.",
+                "%(num)s imóveis ficam de fora: falta a classe do terreno ou da edificação.",
+                without, num=formats.decimal(without),
+            )  # fmt: skip
 
     async def initial(self, ctx: RequestContext) -> dict[str, str]:
         """The next month; at first the last one that is over, and the rule that most use."""

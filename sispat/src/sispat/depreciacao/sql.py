@@ -18,8 +18,8 @@ from psycopg.rows import class_row, dict_row
 from sispat.depreciacao.rules import Asset, Balance, Regra, Revaluation
 
 __all__ = [
-    "Closed", "ate", "conciliacao", "contas", "do_bem", "fatos", "fechar", "lancamentos", "lancamentos_do_bem", "linhas",
-    "pendente", "simular", "somas", "ultimo",
+    "Closed", "ate", "conciliacao", "contas", "do_bem", "do_imovel", "fatos", "fechar", "lancamentos", "lancamentos_do_bem",
+    "linhas", "pendente", "sem_classe", "simular", "somas", "ultimo",
 ]  # fmt: skip
 
 
@@ -81,8 +81,19 @@ async def conciliacao(conn: AsyncConnection[Any], numero: int) -> dict[str, Any]
         return await cursor.fetchone()
 
 
+async def sem_classe(conn: AsyncConnection[Any]) -> int:
+    """How many imóveis of the city lack a class of what they have, land or building."""
+    row: Any = await (
+        await conn.execute(
+            """select count(distinct imovel_id) from bem_do_livro
+               where tipo <> 'movel' and nosso and classe_id is null and baixado_em is null"""
+        )
+    ).fetchone()
+    return int(row[0])
+
+
 # `0.00`, so that spreadsheets and the API have cents in every line.
-_LINE = """f.competencia, p.numero, p.descricao, d.conta, s.codigo as setor, coalesce(d.entrada, 0.00) as entrada,
+_LINE = """f.competencia, p.tipo, p.numero, p.descricao, d.conta, s.codigo as setor, coalesce(d.entrada, 0.00) as entrada,
     coalesce(d.depreciacao, 0.00) as depreciacao, coalesce(d.ajuste_bruto, 0.00) as ajuste_bruto,
     coalesce(d.ajuste_acumulada, 0.00) as ajuste_acumulada,
     coalesce(d.evento_bruto, 0.00) - coalesce(d.evento_acumulada, 0.00) - coalesce(d.evento_perda, 0.00) as reavaliacao,
@@ -90,17 +101,25 @@ _LINE = """f.competencia, p.numero, p.descricao, d.conta, s.codigo as setor, coa
     d.bruto, d.acumulada, d.perda, d.bruto - d.acumulada - d.perda as liquido"""
 
 
+_IMOVEIS = "(select * from bem_do_livro where tipo <> 'movel')"
+
+
 async def linhas(conn: AsyncConnection[Any], numero: int, after: int, limit: int) -> list[dict[str, Any]]:
-    """At most `limit` assets of a closing, by plate number above `after`."""
-    async with conn.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(
-            f"""select {_LINE} from patrimonio p
-                join fechamento f on f.numero = %s
-                join depreciacao d on d.fechamento = f.numero and d.patrimonio_id = p.id join setor s on s.id = d.setor_id
-                where p.numero > %s order by p.numero limit %s""",
-            [numero, after, limit],
-        )
-        return await cursor.fetchall()
+    """At most `limit` assets of a closing, in the order of the book after the place `after`; each with its `lugar`."""
+    found: list[dict[str, Any]] = []
+    # One after the other: along the index of plate numbers no page looks at all assets.
+    for rows in ("(select 'movel' as tipo, numero as lugar, * from patrimonio)", _IMOVEIS):
+        if len(found) < limit:
+            async with conn.cursor(row_factory=dict_row) as cursor:
+                await cursor.execute(
+                    f"""select p.lugar, {_LINE} from {rows} p join fechamento f on f.numero = %s
+                        join depreciacao d on d.fechamento = f.numero and d.patrimonio_id = p.id
+                        join setor s on s.id = d.setor_id
+                        where p.lugar > %s order by p.lugar limit %s""",
+                    [numero, after, limit - len(found)],
+                )
+                found += await cursor.fetchall()
+    return found
 
 
 async def do_bem(conn: AsyncConnection[Any], id_: UUID, limit: int) -> list[dict[str, Any]]:
@@ -108,8 +127,20 @@ async def do_bem(conn: AsyncConnection[Any], id_: UUID, limit: int) -> list[dict
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
             f"""select {_LINE} from fechamento f join depreciacao d on d.fechamento = f.numero and d.patrimonio_id = %s
-                join patrimonio p on p.id = d.patrimonio_id join setor s on s.id = d.setor_id
+                join bem_do_livro p on p.id = d.patrimonio_id join setor s on s.id = d.setor_id
                 where f.reaberto_em is null order by f.competencia desc limit %s""",
+            [id_, limit],
+        )
+        return await cursor.fetchall()
+
+
+async def do_imovel(conn: AsyncConnection[Any], id_: UUID, limit: int) -> list[dict[str, Any]]:
+    """The closed months of an imóvel, newest first, in each its land before its building."""
+    async with conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(
+            f"""select {_LINE} from bem_do_livro p join fechamento f on f.reaberto_em is null
+                join depreciacao d on d.fechamento = f.numero and d.patrimonio_id = p.id join setor s on s.id = d.setor_id
+                where p.imovel_id = %s order by f.competencia desc, p.lugar limit %s""",
             [id_, limit],
         )
         return await cursor.fetchall()
@@ -149,11 +180,16 @@ async def somas(conn: AsyncConnection[Any], numero: int, *, by_setor: bool) -> l
 
 
 async def ate(conn: AsyncConnection[Any], after: int, limit: int) -> int | None:
-    """The plate number of the last of the `limit` assets after `after`; None: there is none."""
+    """The place in the book of the last of the `limit` assets after `after`; None: there is none."""
     row: Any = await (
         await conn.execute(
-            "select max(numero) from (select numero from patrimonio where numero > %s order by numero limit %s) p",
-            [after, limit],
+            f"""select max(lugar) from (
+                    select lugar from (
+                        (select numero as lugar from patrimonio where numero > %(after)s order by numero limit %(limit)s)
+                        union all
+                        (select lugar from {_IMOVEIS} i where lugar > %(after)s order by lugar limit %(limit)s)) b
+                    order by lugar limit %(limit)s) c""",
+            {"after": after, "limit": limit},
         )
     ).fetchone()
     return row[0]  # type: ignore[no-any-return]
@@ -162,15 +198,15 @@ async def ate(conn: AsyncConnection[Any], after: int, limit: int) -> int | None:
 async def lancamentos(
     conn: AsyncConnection[Any], numero: int, after: int, until: int, asked: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """The movements of a closing of the assets whose plate numbers are above `after` and up to `until`; `asked`: columns."""
+    """The movements of a closing of the assets in the book after `after` and up to `until`; `asked`: columns."""
     where = "".join(f" and l.{column} = %s" for column in asked)
     async with conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(
-            f"""select l.competencia, p.numero, p.descricao, s.codigo as setor, l.conta, l.especie, l.componente, {_SIDE},
-                       l.valor, p.id
-                from patrimonio p join fechamento f on f.numero = %s
+            f"""select l.competencia, p.tipo, p.numero, p.descricao, s.codigo as setor, l.conta, l.especie, l.componente,
+                       {_SIDE}, l.valor, p.id, p.imovel_id, p.lugar
+                from bem_do_livro p join fechamento f on f.numero = %s
                     join lancamento l on l.fechamento_id = f.id and l.patrimonio_id = p.id join setor s on s.id = l.setor_id
-                where p.numero > %s and p.numero <= %s{where} order by p.numero, l.especie, l.componente, l.conta""",
+                where p.lugar > %s and p.lugar <= %s{where} order by p.lugar, l.especie, l.componente, l.conta""",
             [numero, after, until, *asked.values()],
         )
         return await cursor.fetchall()
@@ -214,23 +250,23 @@ with ultimo as (
     select distinct on (patrimonio_id) * from reavaliacao_item where not estornada and mes(data) <= %(since)s
     order by patrimonio_id, data desc
 ), plano as (
-    select c.conta, c.nome, c.depreciavel, coalesce(u.bruto - u.acumulada - u.perda, p.valor) as base,
+    select c.conta, c.nome, c.depreciavel and p.sofre as depreciavel,
+           coalesce(u.bruto - u.acumulada - u.perda, p.valor) as base,
            coalesce(u.residual, round(p.valor * coalesce(p.residual_pct,
                case when s.conta = c.conta then s.residual_pct end, c.residual_pct) / 100, 2)) as residual,
            coalesce(u.vida_util_meses, p.vida_util_meses, case when s.conta = c.conta then s.vida_util_meses end,
                     c.vida_util_meses) as vida,
            coalesce(mes(u.data), mes(p.data_disponivel)) + %(shift)s as desde
-    from patrimonio p join classe c on c.id = p.classe_id
-        left join baixa b on b.patrimonio_id = p.id and b.estornada_em is null
+    from bem_do_livro p join classe c on c.id = p.classe_id
         left join depreciacao s on s.patrimonio_id = p.id and not s.saiu and s.fechamento =
             (select numero from fechamento where reaberto_em is null order by competencia desc limit 1)
         left join ultimo u on u.patrimonio_id = p.id
-    where p.posse = 'proprio' and mes(p.data_aquisicao) <= %(since)s and coalesce(mes(b.data), 1000000) > %(since)s
+    where p.nosso and mes(p.data_aquisicao) <= %(since)s and coalesce(mes(p.baixado_em), 1000000) > %(since)s
       and (%(classe)s::uuid is null or p.classe_id = %(classe)s) and (%(setor)s::uuid is null or p.setor_id = %(setor)s)
 )
 select conta, nome, ano, count(*) as bens,
-       sum(case when depreciavel then depreciada(base, residual, vida, ano * 12 + 12 - desde)
-           - depreciada(base, residual, vida, greatest(ano * 12, %(since)s + 1) - desde) else 0 end) as depreciacao,
+       round(sum(case when depreciavel then depreciada(base, residual, vida, ano * 12 + 12 - desde)
+                 - depreciada(base, residual, vida, greatest(ano * 12, %(since)s + 1) - desde) else 0 end), 2) as depreciacao,
        sum(base - case when depreciavel then depreciada(base, residual, vida, ano * 12 + 12 - desde) else 0 end) as liquido
 from plano cross join generate_series((%(since)s + 1) / 12, (%(since)s + 1) / 12 + %(years)s - 1) ano
 group by conta, nome, ano order by conta, ano"""

@@ -41,6 +41,16 @@ CONSTRAINTS = {
     "imovel_agente_id_fkey": ("agente_id", lazy("O agente escolhido não existe.")),
     "imovel_setor_em_uso": ("setor_id", lazy("O setor escolhido não está mais em uso. Escolha outro.")),
     "imovel_agente_em_uso": ("agente_id", lazy("O agente escolhido não está mais em uso. Escolha outro.")),
+    "imovel_classe_terreno_id_fkey": ("classe_terreno_id", lazy("A classe escolhida não existe.")),
+    "imovel_classe_edificacao_id_fkey": ("classe_edificacao_id", lazy("A classe escolhida não existe.")),
+    "imovel_classe_terreno_em_uso": (
+        "classe_terreno_id",
+        lazy("A classe escolhida não está mais em uso. Escolha outra."),
+    ),
+    "imovel_classe_edificacao_em_uso": (
+        "classe_edificacao_id",
+        lazy("A classe escolhida não está mais em uso. Escolha outra."),
+    ),
     "imovel_matricula_unica": ("matricula", lazy("Já existe um imóvel com esta matrícula neste cartório.")),
     "imovel_baixa_comissao_id_fkey": ("comissao_id", lazy("A comissão escolhida não existe.")),
     "imovel_baixa_uma_efetiva": ("motivo", lazy("O imóvel já está baixado.")),

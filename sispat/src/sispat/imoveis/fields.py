@@ -12,7 +12,20 @@ from sispat.imoveis.rules import Destinacao, EstadoDoImovel, FormaDeAquisicao, T
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Entity, Ui
 from sispat.kernel.i18n import _, lazy
-from sispat.kernel.inputs import Area, BlankIsNone, Cep, Coordinate, Date, Input, Legible, Money, Uf, example
+from sispat.kernel.inputs import (
+    Area,
+    BlankIsNone,
+    Cep,
+    Coordinate,
+    Date,
+    Input,
+    Legible,
+    Money,
+    Percent,
+    Uf,
+    Whole,
+    example,
+)
 from sispat.kernel.patches import patch_of
 from sispat.kernel.situacoes import Conservacao, Posse
 
@@ -25,6 +38,7 @@ _QUE, _ENDERECO, _MEDIDAS, _ORIGEM = (
     lazy("Como foi adquirido"),
 )
 _REGISTRO, _CARGA, _ESTADO = lazy("Registro"), lazy("Quem responde"), lazy("Estado")
+_LIVRO = lazy("Contabilidade")
 
 # The outermost points of Brazil, islands included (IBGE), rounded outwards: what lies elsewhere was typed wrong.
 _SOUTH, _NORTH, _WEST, _EAST = -33.8, 5.3, -74.0, -28.8
@@ -82,6 +96,39 @@ class EdicaoDeImovel(Input):
     valor_edificacao: Annotated[
         Money, Ui("Valor da edificação", "Em reais; 0,00 onde nada foi construído.", _MEDIDAS, "curta")
     ]
+    classe_terreno_id: Annotated[
+        UUID | None,
+        BlankIsNone,
+        Ui(
+            "Classe do terreno",
+            "Diz a conta contábil. Sem ela, o terreno não entra no fechamento.",
+            _LIVRO,
+            refers_to="classe",
+        ),
+    ] = None
+    classe_edificacao_id: Annotated[
+        UUID | None,
+        BlankIsNone,
+        Ui(
+            "Classe da edificação",
+            "Diz a conta, a vida útil e o residual. Sem ela, a edificação não entra no fechamento.",
+            _LIVRO,
+            refers_to="classe",
+        ),
+    ] = None
+    data_disponivel: Annotated[
+        Date | None,
+        BlankIsNone,
+        Ui("Edificação em uso desde", "Em branco, a data de aquisição.", _LIVRO, "curta"),
+    ] = None
+    vida_util_meses: Annotated[
+        Annotated[int, Whole, Field(ge=1, le=1200)] | None,
+        BlankIsNone,
+        Ui("Vida útil da edificação (meses)", "Em branco, a da classe.", _LIVRO, "curta"),
+    ] = None
+    residual_pct: Annotated[
+        Percent | None, BlankIsNone, Ui("Valor residual da edificação (%)", "Em branco, o da classe.", _LIVRO, "curta")
+    ] = None
     forma_aquisicao: Annotated[FormaDeAquisicao, Ui("Forma de aquisição", section=_ORIGEM)] = FormaDeAquisicao.COMPRA
     data_aquisicao: Annotated[Date, Ui("Data de aquisição", section=_ORIGEM, width="curta")]
     ato_aquisicao: Annotated[
@@ -112,6 +159,12 @@ class EdicaoDeImovel(Input):
     def _position_is_in_brazil(self) -> Self:
         if wrong := _wrong_position(self.latitude, self.longitude):
             raise InvalidData(wrong)
+        return self
+
+    @model_validator(mode="after")
+    def _available_after_acquisition(self) -> Self:
+        if self.data_disponivel is not None and self.data_disponivel < self.data_aquisicao:
+            raise InvalidData({"data_disponivel": _("A data deve ser igual ou posterior à de aquisição.")})
         return self
 
     @model_validator(mode="after")
@@ -170,6 +223,6 @@ IMOVEL = Entity(
     typed=(EdicaoDeImovel,),
     given=_Dado,
     path="/imoveis",
-    sections=("", _QUE, _ENDERECO, _MEDIDAS, _ORIGEM, _REGISTRO, _CARGA, _ESTADO),
+    sections=("", _QUE, _ENDERECO, _MEDIDAS, _LIVRO, _ORIGEM, _REGISTRO, _CARGA, _ESTADO),
     title="numero",
 )

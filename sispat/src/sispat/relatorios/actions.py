@@ -30,7 +30,7 @@ Row = dict[str, Any]
 # Parameters that a text may name and its filters lack.
 _UNSAID: dict[str, Any] = {
     **dict.fromkeys(
-        ("setor", "agente", "classe", "posse", "fonte", "garantia", "idade_de", "idade_ate", "por", "especie")
+        ("setor", "agente", "classe", "posse", "fonte", "garantia", "idade_de", "idade_ate", "por", "especie", "tipo")
     ),
     "conta": "",
 }
@@ -65,7 +65,7 @@ async def preparar(ctx: Context, report: Report, asked: Pedido, today: dt.date) 
     }  # fmt: skip
     # Assets that are put together by nothing are in the order of their numbers alone, which an index has.
     grouped = getattr(asked, "por", "") is not None
-    return Prepared(report, asked, sql.Query(report.sql, said, grouped), facts)
+    return Prepared(report, asked, sql.Query(report.texts, said, grouped), facts)
 
 
 def _not_closed(month: dt.date, last: sql.Closed | None) -> str:
@@ -125,7 +125,7 @@ async def lote_exportado(
     """The next lines of a file, and the place to go on from; None: these are the last. The reach is that of now."""
     ctx.access.require(what.report.action)
     reach = None if ctx.access.setores is None else list(ctx.access.setores)
-    query = sql.Query(what.query.sql, {**what.query.values, "setores": reach}, what.query.grouped)
+    query = sql.Query(what.query.texts, {**what.query.values, "setores": reach}, what.query.grouped)
     found = await sql.linhas(ctx.conn, query, after, size)
     following = (found[-1]["ordem"], found[-1]["lugar"]) if len(found) == size else None
     columns = what.report.columns.values()

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, model_validator
 
-from sispat.depreciacao.rules import Component, EntryKind
+from sispat.depreciacao.rules import Component, EntryKind, TipoDeBem
 from sispat.kernel.errors import InvalidData
 from sispat.kernel.fields import Ui
 from sispat.kernel.i18n import _
@@ -48,6 +48,7 @@ class Pedido(Paged):
 class PedidoDeBens(Pedido):
     """Which assets."""
 
+    tipo: Annotated[TipoDeBem | None, BlankIsNone, Ui("Tipo")] = None
     setor: Annotated[UUID | None, BlankIsNone, Ui("Setor", refers_to="setor")] = None
     agente: Annotated[UUID | None, BlankIsNone, Ui("Agente responsável", refers_to="agente")] = None
     classe: Annotated[UUID | None, BlankIsNone, Ui("Classe", refers_to="classe")] = None
@@ -126,9 +127,10 @@ class PedidoDeMovimento(PedidoDeDepreciacao):
 
 
 class Bem(BaseModel):
-    """An asset, with who answers for it."""
+    """An asset, the land or the building of an imóvel, with who answers for it."""
 
     grupo: Annotated[str, Ui("Grupo")]
+    tipo: Annotated[TipoDeBem, Ui("Tipo")]
     numero: Annotated[int, As("plate"), Ui("Número", in_list=True)]
     descricao: Annotated[str, Ui("Descrição", in_list=True)]
     conta: Annotated[str, Ui("Conta contábil", in_list=True)]
@@ -184,6 +186,7 @@ class Movimento(BaseModel):
     grupo: Annotated[str, Ui("Conta e lançamento")]
     conta: Annotated[str, Ui("Conta contábil")]
     especie: Annotated[EntryKind, Ui("Lançamento", in_list=True)]
+    tipo: Annotated[TipoDeBem, Ui("Tipo")]
     numero: Annotated[int, As("plate"), Ui("Número", in_list=True)]
     descricao: Annotated[str, Ui("Descrição", in_list=True)]
     setor: Annotated[str, Ui("Setor", in_list=True)]
@@ -197,6 +200,7 @@ class DepreciacaoDoBem(BaseModel):
     """What a month took of an asset."""
 
     grupo: Annotated[str, Ui("Conta contábil")]
+    tipo: Annotated[TipoDeBem, Ui("Tipo")]
     numero: Annotated[int, As("plate"), Ui("Número", in_list=True)]
     descricao: Annotated[str, Ui("Descrição", in_list=True)]
     setor: Annotated[str, Ui("Setor", in_list=True)]

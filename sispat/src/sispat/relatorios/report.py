@@ -28,8 +28,8 @@ Fact = tuple[str, str]
 class Report:
     """`name` is its address, `question` what it answers; `line` what a line of it has, `asked` its filters, `sql` its text.
 
-    `summed` are the columns that are added up, `empty` what is said where it has no line. `facts` gives what stands above the
-    lines beside the filters, and raises for a record out of reach.
+    `sql` is one text or several (`sql.reports`). `summed` are the columns that are added up, `empty` what is said where it has
+    no line. `facts` gives what stands above the lines beside the filters, and raises for a record out of reach.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Report:
     question: str
     line: type[BaseModel]
     asked: type[Pedido]
-    sql: str
+    sql: str | tuple[str, ...]
     action: Action
     summed: tuple[str, ...]
     empty: str
@@ -52,6 +52,11 @@ class Report:
     def api(self) -> str:
         """Of its addresses in the API, without their ends."""
         return f"/api{self.path}"
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Its SQL."""
+        return (self.sql,) if isinstance(self.sql, str) else self.sql
 
     @property
     def columns(self) -> dict[str, FieldSpec]:
