@@ -110,6 +110,9 @@ async def whole(c: httpx2.AsyncClient, name: str, **asked: Any) -> tuple[list[di
     assert len(lines) == sums["linhas"]
     for column in sums.keys() - {"linhas"}:
         assert Decimal(sums[column] or 0) == sum((Decimal(each[column] or 0) for each in lines), Decimal(0)), column
+        assert {type(each[column]) for each in lines} <= {type(sums[column]), type(None)}, (
+            "counts are numbers, amounts texts"
+        )
     return lines, sums
 
 

@@ -106,8 +106,11 @@ async def pagina(ctx: Context, what: Prepared) -> tuple[list[Row], str | None]:
 
 
 async def somas(ctx: Context, what: Prepared) -> Row:
-    """How many lines it has (`linhas`), and the sums of its columns."""
-    return await sql.somas(ctx.conn, what.query, what.report.summed)
+    """How many lines it has (`linhas`), and the sums of its columns: of counts whole numbers, as in a line."""
+    found = await sql.somas(ctx.conn, what.query, what.report.summed)
+    columns = what.report.columns  # the database adds counts up to a numeric
+    counts = [name for name in what.report.summed if columns[name].type is int and found[name] is not None]
+    return {**found, **{name: int(found[name]) for name in counts}}
 
 
 async def exportar(ctx: Context, what: Prepared, format_: Formato) -> None:

@@ -35,9 +35,12 @@ class PedidoDeArquivo(BaseModel):
 
 
 def page_of(report: Report) -> Any:
-    """A page of a report; its sums stand on the first one."""
+    """A page of a report; its sums stand on the first one, each of the type of its column in a line, null without any."""
     strict = ConfigDict(extra="forbid")
-    summed: dict[str, Any] = {"linhas": (int, ...), **dict.fromkeys(report.summed, (int | str | None, ...))}
+    line = report.document.model_fields
+    summed: dict[str, Any] = {
+        "linhas": (int, ...), **{name: (line[name].annotation | None, ...) for name in report.summed},
+    }  # fmt: skip
     sums: Any = create_model(f"Somas_{report.name}", __config__=strict, **summed)
     said = gettext_noop("Quantas linhas e as somas de todas elas, na primeira página; depois, null.")
     members: dict[str, Any] = {
