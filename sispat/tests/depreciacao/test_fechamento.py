@@ -47,8 +47,11 @@ async def work(db: Database) -> dict[str, Any]:
 async def close(c: httpx2.AsyncClient, db: Database, month: str, **more: str) -> dict[str, Any]:
     r = await c.post("/api/fechamentos", json={"competencia": month, **more})
     assert r.status_code == 202, r.text
+    asked_for = f"/api/tarefas/{r.json()['tarefa_id']}"
+    assert (await c.get(asked_for)).json()["pagina"] == "/fechamentos", "there is no month to look at yet"
     row = await work(db)
     assert row["estado"] == "concluida", row["erro"]
+    assert (await c.get(asked_for)).json()["pagina"] == f"/fechamentos/{row['resultado']['fechamento']}"
     return (await c.get(f"/api/fechamentos/{row['resultado']['fechamento']}")).json()
 
 

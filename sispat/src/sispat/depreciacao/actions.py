@@ -108,7 +108,7 @@ FECHAR_MES = Job(
     lazy("Fechar o mês"),
     _close,
     {"calculando": lazy("Calculando a depreciação de todos os bens"), "gravando": lazy("Gravando o fechamento")},
-    lambda _: FECHAMENTOS.path,
+    lambda known: f"{FECHAMENTOS.path}/{known['fechamento']}" if "fechamento" in known else FECHAMENTOS.path,
 )
 
 

@@ -88,5 +88,5 @@ def document_of(row: Mapping[str, Any], jobs: Mapping[str, Job]) -> dict[str, An
         "cancelamento_pedido": row["cancelar_em"] is not None,
         "resultado": row["resultado"],
         "erro": row["erro"],
-        "pagina": job.path(row["argumentos"]) if job else "",
+        "pagina": job.path({**row["argumentos"], **(row["resultado"] or {})}) if job else "",
     }

@@ -98,7 +98,8 @@ class Job:
     """A kind of job. `work` gets what was asked for, and returns what its page needs to tell; both are JSON.
 
     `steps` are the labels of what it says as progress. `path` is where its result can be looked at, made from what was
-    asked for. It is tried `attempts` times where the database went away or its process died, and ends after `limit` seconds.
+    asked for and, once it is done, from what it returned. It is tried `attempts` times where the database went away or its
+    process died, and ends after `limit` seconds.
     """
 
     name: str
