@@ -194,3 +194,12 @@ def test_a_large_city_ends_with_the_indexes_it_began_with(banco: Dsn, monkeypatc
 def test_an_impossible_size_is_refused_before_anything_is_tried(tamanho: int) -> None:
     with pytest.raises(ValueError, match=f"size is {tamanho}; allowed: 1 to 10000000"):
         populate("host=/nowhere", size=tamanho)
+
+
+def test_what_paid_for_it_is_known_of_most_and_named_where_it_has_a_name(banco: Dsn) -> None:
+    populate(banco, size=TAMANHO)
+    fontes = dict(linhas(banco, "select fonte, count(*)::int from patrimonio where posse = 'proprio' group by 1"))
+    assert set(fontes) == {"proprio", "convenio", "emenda", "fundo", "nao_informada"}
+    assert valor(banco, "select count(*) from patrimonio where posse <> 'proprio' and fonte <> 'nao_informada'") == 0
+    named = "fonte in ('convenio', 'emenda', 'fundo')"
+    assert valor(banco, f"select count(*) from patrimonio where ({named}) <> (fonte_numero <> '')") == 0

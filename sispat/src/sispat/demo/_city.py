@@ -30,7 +30,7 @@ _SETORES_DO_RESPONSAVEL = ("SEMED-EF", "SEMUS-AB")  # what the demo's responsave
 COLUMNS = (
     "id", "numero", "descricao", "classe_id", "valor", "data_aquisicao", "data_disponivel", "conservacao", "situacao",
     "posse", "setor_id", "local_id", "agente_id", "marca", "modelo", "numero_serie", "fornecedor_doc", "nota_fiscal",
-    "empenho", "licitacao",
+    "empenho", "licitacao", "fonte", "fonte_numero",
 )  # fmt: skip
 PatrimonioRow = tuple[str | int | None, ...]
 
@@ -46,6 +46,9 @@ _BY_AGE = (
 _OTHER_SITUACOES = (
     (0.020, "em_manutencao"), (0.038, "emprestado"), (0.045, "em_transferencia"), (0.058, "nao_localizado"),
 )  # fmt: skip
+# What pays for a purchase, in cumulative shares; of the rest nobody wrote it down.
+_FONTES = ((0.62, "proprio"), (0.77, "convenio"), (0.85, "emenda"), (0.93, "fundo"), (1.0, "nao_informada"))
+_FUNDOS = ("Fundeb", "Fundo Municipal de Saúde", "Fundo Municipal de Assistência Social")
 _POSSES = ((0.955, "proprio"), (0.98, "cessao"), (1.0, "comodato"))
 # Sizes of a purchase: one chair, or the chairs of a school.
 _SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 40)
@@ -77,7 +80,7 @@ class _Purchase(NamedTuple):
     marca: str
     modelo: str
     fornecedor: str | None
-    papers: tuple[str, str, str]
+    papers: tuple[str, str, str, str, str]
     posse: str
 
 
@@ -87,6 +90,7 @@ class City:
     def __init__(self, size: int, seed: int) -> None:
         self.size = size
         self._rng = random.Random(seed)  # noqa: S311 - repeatable is the point
+        self._fontes = random.Random(f"fontes {seed}")  # noqa: S311 - its own, so that all else stays as it was
         codes = {setor.code: self._id() for setor in vocabulary.SETORES}
         self.classes = [
             (self._id(), c.conta, c.nome, c.years * 12, c.residual, c.depreciavel) for c in vocabulary.CLASSES
@@ -154,7 +158,7 @@ class City:
         return _Purchase(
             quantity, destination, item.text.format(choose(item.variants)), classe.serie and bool(marca), classe_id,
             f"{reais}.{cents:02}", aquisicao, disponivel, marca, choose(modelos),
-            self._fornecedor(aquisicao, posse), self._papers(aquisicao, posse), posse,
+            self._fornecedor(aquisicao, posse), (*self._papers(aquisicao, posse), *self._fonte(aquisicao, posse)), posse,
         )  # fmt: skip
 
     def _date(self, fraction: float) -> date:
@@ -176,6 +180,18 @@ class City:
         integer, year = self._rng.randint, aquisicao.year
         mode = "Dispensa" if self._rng.random() < 0.3 else "Pregão eletrônico"
         return str(integer(100, 99_999)), f"{year}NE{integer(1, 6000):06}", f"{mode} {integer(1, 180):03}/{year}"
+
+    def _fonte(self, aquisicao: date, posse: str) -> tuple[str, str]:
+        """What paid for it, and the number or name of that; what was lent to the city nobody paid for."""
+        if posse != "proprio":
+            return "nao_informada", ""
+        chance = self._fontes.random()
+        fonte = next(fonte for threshold, fonte in _FONTES if chance < threshold)
+        number = {
+            "convenio": f"{self._fontes.randint(1, 90):02}/{aquisicao.year}",
+            "emenda": f"{aquisicao.year}{self._fontes.randint(1000, 9999)}", "fundo": self._fontes.choice(_FUNDOS),
+        }  # fmt: skip
+        return fonte, number.get(fonte, "")
 
     def _destination(self, setor: vocabulary.Setor, codes: dict[str, str]) -> _Destination:
         classes = [
