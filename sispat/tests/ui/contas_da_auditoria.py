@@ -1,8 +1,9 @@
 """The books of a city computed from its audit alone: what was bought, revalued, written off, and its worth in each month.
 
 It reads the table `evento` and nothing else, and knows the law's rule (NBC TSP 07: straight-line by whole months; that of the
-availability for use counts, that of a write-off does not) and none of the service's code. It knows no adjustments: in the year
-that is played, all that concerns a month is known before it is closed.
+availability for use counts, that of a write-off does not) and none of the service's code. It reads event by event, as an
+auditor would: when a month is closed, it is computed from what was known then; what should have stood at the end of the month
+before, less what was closed, is an adjustment; a month that is opened again is forgotten.
 """
 
 from __future__ import annotations
@@ -131,6 +132,9 @@ class Livro:
         self._baixas: dict[str, tuple[str, dt.date]] = {}
         self._laudos: dict[str, dict[str, Any]] = {}
         self._reavaliados: list[tuple[str, str, dict[str, Any]]] = []
+        self._meses: dict[int, dict[str, Linha]] = {}
+        """Closed months: what each says of each asset that is in the books in it."""
+        self._fechamentos: dict[str, int] = {}
         with psycopg.connect(dsn.conninfo) as conn:
             eventos = conn.execute(
                 "select entidade, entidade_id::text, acao, requisicao, depois::text from evento order by id"
@@ -138,14 +142,6 @@ class Livro:
         for entidade, id_, acao, requisicao, texto in eventos:
             depois = json.loads(texto, parse_float=Decimal) if texto else {}
             getattr(self, f"_{entidade}", _nada)(id_, acao, requisicao, depois)
-        for requisicao, id_, depois in self._reavaliados:
-            laudo = self._laudos[requisicao]
-            self.bens[id_].laudos.append(
-                Laudo(dt.date.fromisoformat(laudo["data"]), laudo["tipo"], Decimal(depois["valor_liquido"]),
-                      int(depois["vida_util_meses"]), Decimal(depois["residual"]))
-            )  # fmt: skip
-        for bem, dia in self._baixas.values():
-            self.bens[bem].baixada_em = dia
 
     def _setor(self, id_: str, acao: str, requisicao: str, depois: dict[str, Any]) -> None:
         self.setores[id_] = self.setores.get(id_, {}) | depois
@@ -165,6 +161,14 @@ class Livro:
         if acao == "registrar_laudo":
             self._laudos[requisicao] = depois
 
+    def _fechamento(self, id_: str, acao: str, requisicao: str, depois: dict[str, Any]) -> None:
+        if acao == "fechar_mes":
+            self._fechamentos[id_] = mes = mes_de(dt.date.fromisoformat(depois["competencia"]))
+            self._meses[mes] = self._fechado(mes)
+        elif acao == "reabrir_mes":
+            assert self._fechamentos[id_] == max(self._meses), "only the last one is opened again"
+            del self._meses[self._fechamentos[id_]]
+
     def _baixa(self, id_: str, acao: str, requisicao: str, depois: dict[str, Any]) -> None:
         if acao == "baixar":
             self._baixas[id_] = depois["patrimonio_id"], dt.date.fromisoformat(depois["data"])
@@ -173,14 +177,8 @@ class Livro:
 
     def linhas(self, dia: dt.date) -> dict[int, Linha]:
         """What the month of `dia` says of each asset that is in the books in it, by plate number."""
-        achadas = {}
-        for ficha in self.bens.values():
-            for mes, linha in self._meses(ficha):
-                if mes == mes_de(dia):
-                    achadas[linha.numero] = linha
-                if mes >= mes_de(dia):
-                    break
-        return dict(sorted(achadas.items()))
+        linhas = {linha.numero: linha for linha in self._meses[mes_de(dia)].values()}
+        return dict(sorted(linhas.items()))
 
     def somas(self, dia: dt.date) -> dict[str, Soma]:
         """The same, summed by account."""
@@ -196,8 +194,39 @@ class Livro:
             total.somar(linha)
         return total
 
-    def _meses(self, ficha: Ficha) -> Iterator[tuple[int, Linha]]:
-        """From the month of its purchase to that of its write-off, or on and on."""
+    def _fechado(self, mes: int) -> dict[str, Linha]:
+        """A month by what is known now, beside what was closed of the month before."""
+        for requisicao, id_, depois in self._reavaliados:
+            laudo = self._laudos[requisicao]
+            self.bens[id_].laudos.append(
+                Laudo(dt.date.fromisoformat(laudo["data"]), laudo["tipo"], Decimal(depois["valor_liquido"]),
+                      int(depois["vida_util_meses"]), Decimal(depois["residual"]))
+            )  # fmt: skip
+        self._reavaliados.clear()
+        baixadas = dict(self._baixas.values())
+        linhas = {}
+        for id_, ficha in self.bens.items():
+            ficha.baixada_em = baixadas.get(id_)
+            sabidas = {quando: linha for quando, linha in self._sabidas(ficha, mes) if quando >= mes - 1}
+            fechada = self._meses.get(mes - 1, {}).get(id_)
+            if fechada is not None and "baixa" in fechada.movimentos:
+                fechada = None
+            if mes not in sabidas:
+                assert fechada is None, "nothing is written off late in the year that is played"
+                continue
+            agora, antes = sabidas[mes], sabidas.get(mes - 1)
+            linha = Linha(agora.numero, agora.conta, agora.setor, NADA if fechada is None else fechada.saldo)
+            if antes is not None:
+                if fechada is None:
+                    linha.mover("incorporacao", Saldo(antes.saldo.bruto))
+                linha.mover("ajuste", antes.saldo.menos(linha.saldo))
+            for especie, saldo in agora.movimentos.items():
+                linha.mover(especie, saldo)
+            linhas[id_] = linha
+        return linhas
+
+    def _sabidas(self, ficha: Ficha, ate: int) -> Iterator[tuple[int, Linha]]:
+        """From the month of its purchase to that of its write-off, or to this one, as if all had always been known."""
         dados, classe = ficha.dados, self.classes[ficha.dados["classe_id"]]
         base = Decimal(str(dados["valor"]))
         residual = centavos(base * Decimal(str(dados["residual_pct"] or classe["residual_pct"])) / 100)
@@ -205,7 +234,7 @@ class Livro:
         antes = ZERO  # what this plan had depreciated by the month before
         desde, mes = mes_de(ficha.dia("data_disponivel")), mes_de(ficha.dia("data_aquisicao"))
         saldo, entra = NADA, Saldo(base)
-        while True:
+        while mes <= ate:
             linha = Linha(int(dados["numero"]), classe["conta"], self.setores[dados["setor_id"]]["codigo"], saldo)
             linha.mover("incorporacao", entra)
             if ficha.baixada_em is not None and mes_de(ficha.baixada_em) <= mes:
@@ -214,8 +243,10 @@ class Livro:
                 return
             for laudo in ficha.laudos:
                 if mes_de(laudo.dia) == mes:
-                    assert laudo.tipo == "reavaliacao", "reductions keep the gross value; none was made in this year"
-                    linha.mover("reavaliacao", Saldo(laudo.liquido).menos(linha.saldo))
+                    if laudo.tipo == "reavaliacao":
+                        linha.mover("reavaliacao", Saldo(laudo.liquido).menos(linha.saldo))
+                    else:  # a reduction keeps gross value and depreciation, a revision every balance
+                        linha.mover(laudo.tipo, Saldo(perda=linha.saldo.liquido - laudo.liquido))
                     base, residual, vida, desde, antes = laudo.liquido, laudo.residual, laudo.meses, mes, ZERO
             passados = min(max(mes - desde + 1, 0), vida) if classe["depreciavel"] else 0
             agora = centavos(Fraction(base - residual) * passados / vida)

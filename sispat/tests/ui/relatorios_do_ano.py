@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Iterable
 from decimal import Decimal
 
-from contas_da_auditoria import Linha, Livro, Saldo
+from contas_da_auditoria import Linha, Livro, Saldo, Soma
 from modelo_do_ano import Bem, Modelo, celula
 from primeiro_semestre import CLASSES, SETORES
 
@@ -30,11 +30,16 @@ def balancete(livro: Livro, dia: dt.date) -> Linhas:
             "conta": conta, "nome": NOMES[conta], "bens": str(soma.bens),
             "anterior": celula(soma.saldo.menos(soma.tudo()).liquido),
             "entradas": celula(soma.movido("incorporacao").liquido), "baixas": celula(soma.movido("baixa").liquido),
-            "reavaliacoes": celula(soma.movido("reavaliacao").liquido), "ajustes": "0,00",
+            "reavaliacoes": celula(valorados(soma)), "ajustes": celula(soma.movido("ajuste").liquido),
             "depreciacao": celula(soma.movido("depreciacao").liquido), **saldos(soma.saldo),
         }
         for conta, soma in livro.somas(dia).items()
     ]  # fmt: skip
+
+
+def valorados(linha: Linha | Soma) -> Decimal:
+    """By how much reports of commissions changed the net value."""
+    return sum((linha.movido(tipo).liquido for tipo in ("reavaliacao", "reducao", "revisao")), Decimal("0.00"))
 
 
 def movimento(livro: Livro, modelo: Modelo, dia: dt.date) -> Linhas:
@@ -53,10 +58,14 @@ def movimento(livro: Livro, modelo: Modelo, dia: dt.date) -> Linhas:
 
 def depreciacao(livro: Livro, modelo: Modelo, dia: dt.date) -> Linhas:
     """What the month took of each asset, by account."""
-    achadas = [linha for linha in livro.linhas(dia).values() if "depreciacao" in linha.movimentos]
+    achadas = [
+        linha
+        for linha in livro.linhas(dia).values()
+        if "depreciacao" in linha.movimentos or linha.movido("ajuste").acumulada
+    ]
     return [
         {
-            "grupo": linha.conta, **do_bem(linha, modelo), "ajuste": "0,00",
+            "grupo": linha.conta, **do_bem(linha, modelo), "ajuste": celula(linha.movido("ajuste").acumulada),
             "depreciacao": celula(linha.movido("depreciacao").acumulada), **saldos(linha.saldo),
         }
         for linha in sorted(achadas, key=lambda linha: (linha.conta, linha.numero))

@@ -1,11 +1,13 @@
 """July to December in the same city: the books of the months, a revaluation, the yearly count by phone, the year closed.
 
 `PASSOS` are played after those of primeiro_semestre.py. Three of the twelve months are closed in the browser: the first one
-ever, one that follows, the last; the others are asked of the API, and done by the same jobs.
+ever, one that follows, the last; the others are asked of the API, and done by the same jobs. November is closed twice: an
+administrator opens it again.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import time
 from decimal import Decimal
@@ -16,12 +18,14 @@ from arquivos import pdf
 from cidade_do_ano import Ano, abrir_pdf, enviar, preencher, seguir
 from contas_da_auditoria import Livro
 from modelo_do_ano import Bem, reais
-from primeiro_semestre import AGENTES, CLASSES
+from primeiro_semestre import AGENTES, CLASSES, do_bem
 
 TELEFONE = {"width": 390, "height": 844}
 SUMIDO = 9
 ACHADO = "Ventilador de parede"
 REAVALIADA, PERCENTUAL = "Informática", "112,5"
+FURGAO, REVISTOS, CORRIGIDOS = 30, (21, 22, 23, 24), (5, 6)
+CORRIGIDO = Decimal("239.90")
 
 
 def os_primeiros_meses(ano: Ano) -> None:
@@ -34,22 +38,49 @@ def os_primeiros_meses(ano: Ano) -> None:
 
 def a_reavaliacao(ano: Ano) -> None:
     """A commission of that year values all that is in a class, in a month that is still open."""
-    ana, modelo = ano["ana"], ano.modelo
+    modelo = ano.modelo
     nomear(ano, "23/2026", "avaliacao", str(ano.dia(31, 12)))
     bens = [bem.numero for bem in modelo.em() if bem.classe == REAVALIADA and bem.situacao != "baixado"]
-    ana.goto("/reavaliacoes")
-    seguir(ana, "Registrar laudo")
-    laudo = ano.arquivo("laudo 3.pdf", pdf())
-    enviar(ana, "Registrar o laudo", {
-        "Reavaliação": True, "Data do laudo": ano.dia(15, 9), "Laudo": "3/2026", "Comissão": "23/2026",
-        "Justificativa": "Pesquisa de preços de mercado", "Ou todos os bens da classe": REAVALIADA,
-        "Novo valor em % do líquido": PERCENTUAL, "Arquivos": laudo,
-    }, "Laudo registrado")  # fmt: skip
-    modelo.anotar("registrar_laudo", "reavaliacao")
-    modelo.anotar("reavaliar", "patrimonio", len(bens))
+    registrar_laudo(ano, "Reavaliação", ano.dia(15, 9), len(bens), {
+        "Ou todos os bens da classe": REAVALIADA, "Novo valor em % do líquido": PERCENTUAL,
+        "Arquivos": ano.arquivo("laudo 3.pdf", pdf()),
+    })  # fmt: skip
     modelo.anotar("anexar_documento", "reavaliacao")
-    for mes in range(9, 12):
-        fechar(ano, mes)
+    fechar(ano, 9)
+
+
+def a_reducao(ano: Ano) -> None:
+    """The van was in a flood: it is worth less than the books say."""
+    campos = {"Bens e novos valores": f"{FURGAO} 100.000,00"}
+    registrar_laudo(ano, "Redução ao valor recuperável", ano.dia(20, 10), 1, campos)
+    fechar(ano, 10)
+
+
+def a_revisao_e_os_ajustes(ano: Ano) -> None:
+    """The cabinets will last longer. What a chair had cost is corrected, ten months after it began to depreciate; November is
+    closed, and once more, with a second chair, after an administrator has opened it again.
+    """
+    from playwright.sync_api import expect
+
+    ana, marta, modelo = ano["ana"], ano["marta"], ano.modelo
+    revistos = {
+        "Bens e novos valores": "\n".join(map(str, REVISTOS)), "Vida útil que resta (meses)": "200",
+        "Valor residual (%)": "5",
+    }  # fmt: skip
+    registrar_laudo(ano, "Revisão da vida útil e do valor residual", ano.dia(5, 11), len(REVISTOS), revistos)
+    primeira, segunda = CORRIGIDOS
+    corrigir(ano, primeira)
+    fechar(ano, 11)
+    for pagina in (ana, marta):
+        pagina.goto("/fechamentos")
+        pagina.locator("tbody .plaqueta").first.click()
+        expect(pagina.locator("#s-contas")).to_contain_text(f"{ano.dia(1, 11):%m/%Y}")
+    expect(ana.get_by_role("link", name="Reabrir o mês")).to_have_count(0)
+    seguir(marta, "Reabrir o mês")
+    enviar(marta, "Reabrir o mês", {"Por que reabrir": "Falta o preço de outra cadeira"}, "Mês reaberto")
+    modelo.anotar("reabrir_mes", "fechamento")
+    corrigir(ano, segunda)
+    fechar(ano, 11)
 
 
 def a_contagem(ano: Ano) -> None:
@@ -160,7 +191,7 @@ def a_conciliacao(ano: Ano) -> None:
             tem = soma.saldo.bruto - falta * (conta == CLASSES["Mobiliário"][0])
             expect(ana.locator(f"#dica-bruto-{n}")).to_contain_text(reais(soma.saldo.bruto))
             ana.locator(f"#campo-bruto-{n}").fill(reais(tem))
-            ana.locator(f"#campo-acumulada-{n}").fill(reais(soma.saldo.acumulada))
+            ana.locator(f"#campo-acumulada-{n}").fill(reais(soma.saldo.acumulada + soma.saldo.perda))
         enviar(ana, "Registrar a conciliação", {}, "Conciliação registrada.")
         expect(ana.locator(".cabeca .situacao")).to_have_text(estado)
         if falta:
@@ -168,7 +199,9 @@ def a_conciliacao(ano: Ano) -> None:
         ano.modelo.anotar("conciliar", "conciliacao")
 
 
-PASSOS = (os_primeiros_meses, a_reavaliacao, a_contagem, o_ultimo_mes, a_conciliacao)
+PASSOS = (
+    os_primeiros_meses, a_reavaliacao, a_reducao, a_revisao_e_os_ajustes, a_contagem, o_ultimo_mes, a_conciliacao,
+)  # fmt: skip
 
 
 # What people do again and again.
@@ -187,7 +220,7 @@ def fechar_no_navegador(ano: Ano, mes: int) -> None:
     ana.locator("main").get_by_role("button", name="Fechar o mês").click()
     expect(ana.locator("main")).to_contain_text("Concluída.", timeout=60_000)
     seguir(ana, "Ver o resultado")
-    expect(ana.locator("tbody tr").first).to_contain_text(competencia)
+    expect(ana.locator("#s-contas")).to_contain_text(competencia)
     ano.modelo.anotar("fechar_mes", "fechamento")
 
 
@@ -202,6 +235,26 @@ def fechar(ano: Ano, mes: int) -> None:
         time.sleep(0.05)
     assert terminada == [("concluida", None)]
     ano.modelo.anotar("fechar_mes", "fechamento")
+
+
+def registrar_laudo(ano: Ano, tipo: str, dia: dt.date, bens: int, campos: dict[str, Any]) -> None:
+    """What the commission reports, of so many assets."""
+    ana, modelo = ano["ana"], ano.modelo
+    ana.goto("/reavaliacoes")
+    seguir(ana, "Registrar laudo")
+    enviar(ana, "Registrar o laudo", {
+        tipo: True, "Data do laudo": dia, "Laudo": f"{dia.month}/2026", "Comissão": "23/2026",
+        "Justificativa": "Pesquisa de preços de mercado", **campos,
+    }, "Laudo registrado")  # fmt: skip
+    modelo.anotar("registrar_laudo", "reavaliacao")
+    modelo.anotar("reavaliar", "patrimonio", bens)
+
+
+def corrigir(ano: Ano, numero: int) -> None:
+    """Type what an asset had cost."""
+    do_bem(ano["ana"], numero, "Editar")
+    enviar(ano["ana"], "Salvar", {"Valor": reais(CORRIGIDO)}, "Alterações gravadas")
+    ano.modelo.mudar("editar", [numero], valor=CORRIGIDO)
 
 
 def nomear(ano: Ano, portaria: str, finalidade: str, fim: str | None) -> None:

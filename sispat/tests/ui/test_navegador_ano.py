@@ -192,12 +192,17 @@ def test_at_the_end_of_the_year_the_audit_and_the_lists_have_what_was_done_since
 def test_the_twelve_months_are_closed_as_the_audit_alone_says(encerrado: Ano, livro: Livro) -> None:
     ana = encerrado["ana"]
     ana.goto("/fechamentos")
-    linhas = exportado(ana, "CSV")
-    assert [linha["competencia"] for linha in linhas] == [str(encerrado.dia(1, mes)) for mes in range(12, 0, -1)]
+    todas = exportado(ana, "CSV")
+    meses = [str(encerrado.dia(1, mes)) for mes in (12, 11, 11, *range(10, 0, -1))]
+    assert [linha["competencia"] for linha in todas] == meses, "November was opened again"
+    assert [linha["motivo"] for linha in todas if linha["estado"] == "reaberto"] == ["Falta o preço de outra cadeira"]
+    linhas = [linha for linha in todas if linha["estado"] == "fechado"]
+    assert len(linhas) == 12
     for linha in linhas:
         total = livro.total(dia_de(linha["competencia"]))
         esperado = {
-            "bens": str(total.bens), "ajuste": "0,00", "depreciacao": celula(total.movido("depreciacao").acumulada),
+            "bens": str(total.bens), "ajuste": celula(total.movido("ajuste").acumulada),
+            "depreciacao": celula(total.movido("depreciacao").acumulada),
             **saldos(total.saldo),
         }  # fmt: skip
         assert {nome: linha[nome] for nome in esperado} == esperado, linha["competencia"]
@@ -205,7 +210,7 @@ def test_the_twelve_months_are_closed_as_the_audit_alone_says(encerrado: Ano, li
 
 def test_each_asset_is_worth_in_each_month_what_the_audit_alone_says(encerrado: Ano, livro: Livro) -> None:
     ana = encerrado["ana"]
-    fechados = ana.request.get("/api/fechamentos").json()["items"]
+    fechados = ana.request.get("/api/fechamentos?estado=fechado").json()["items"]
     assert len(fechados) == 12
     for fechado in fechados:
         resposta = ana.request.get(f"/api/fechamentos/{fechado['id']}/bens.csv")
@@ -216,8 +221,10 @@ def test_each_asset_is_worth_in_each_month_what_the_audit_alone_says(encerrado: 
                 "competencia": fechado["competencia"], "numero": f"{bem.numero:06}",
                 "descricao": encerrado.modelo.bens[bem.numero].descricao, "conta": bem.conta, "setor": bem.setor,
                 "entrada": celula(bem.movido("incorporacao").bruto),
-                "depreciacao": celula(bem.movido("depreciacao").acumulada), "ajuste_bruto": "0,00",
-                "ajuste_acumulada": "0,00", "reavaliacao": celula(bem.movido("reavaliacao").liquido),
+                "depreciacao": celula(bem.movido("depreciacao").acumulada),
+                "ajuste_bruto": celula(bem.movido("ajuste").bruto),
+                "ajuste_acumulada": celula(bem.movido("ajuste").acumulada),
+                "reavaliacao": celula(relatorios_do_ano.valorados(bem)), "tipo": "movel",
                 "baixa": celula(bem.movido("baixa").liquido), **saldos(bem.saldo),
             }
             for bem in bens.values()
@@ -251,7 +258,7 @@ def test_the_reports_of_each_month_say_what_the_audit_alone_says(encerrado: Ano,
         conferir(lido(encerrado, "ana", "balancete", **pedido), relatorios_do_ano.balancete(livro, dia))
         conferir(lido(encerrado, "ana", "depreciacao", **pedido), relatorios_do_ano.depreciacao(livro, modelo, dia))
         movidos = relatorios_do_ano.movimento(livro, modelo, dia)
-        assert bool(movidos) is (mes in (1, 6, 9, 12)), "bought, stolen, revalued, found"
+        assert bool(movidos) is (mes in (1, 6, 9, 10, 11, 12)), "bought, stolen, revalued, reduced, corrected, found"
         conferir(lido(encerrado, "ana", "movimento", **pedido), movidos)
     dezembro = encerrado.dia(1, 12)
     conferir(
@@ -330,6 +337,18 @@ def test_what_happened_in_the_year_is_in_its_months(encerrado: Ano, livro: Livro
     # The printer came back.
     assert em("baixa") == {6: 5 * Decimal("51.75") - Decimal("3450.00")}
     assert list(em("reavaliacao")) == [9]
+    # The van: 142,300.00, 10 % residual, 180 months, nine of 711.50; then 100,000.00 less 14,230.00 over 171 months.
+    assert em("reducao") == {10: Decimal("100000.00") - (Decimal("142300.00") - 9 * Decimal("711.50"))}
+    furgao = livro.linhas(encerrado.dia(1, 10))[segundo_semestre.FURGAO]
+    assert furgao.saldo == (Decimal("142300.00"), 9 * Decimal("711.50") + Decimal("501.58"), Decimal("35896.50"))
+    # Two chairs had cost 50.00 more than was typed: for ten months 0.375 a month. November takes 1.80 of each, as if it had
+    # always been known.
+    assert em("ajuste") == {11: 2 * (Decimal("50.00") - Decimal("3.75"))}
+    assert livro.linhas(encerrado.dia(1, 11))[5].movido("depreciacao").acumulada == Decimal("1.80")
+    # A cabinet of 980.50: 98.05 residual, 120 months; ten passed, 73.54. Then 200 months down to 5 %: 4.29 a month, not 7.35.
+    armario = livro.linhas(encerrado.dia(1, 11))[21]
+    assert armario.movido("revisao") == (0, 0, 0)
+    assert armario.movido("depreciacao").acumulada == Decimal("4.29")
     computador = livro.linhas(encerrado.dia(1, 9))[13]
     # After eight months 3,036.00, of which 112.5 % are 3,415.50; less the residual, over the 52 months that remain.
     assert (computador.saldo.bruto, computador.saldo.acumulada) == (Decimal("3415.50"), Decimal("59.05"))
