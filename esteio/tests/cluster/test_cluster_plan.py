@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
 import subprocess
 from dataclasses import replace
@@ -106,24 +105,32 @@ def test_clients_may_be_addresses_and_networks_and_pg_hba_has_a_mask_for_each() 
     assert "10.8.0.0/16 } drop" in text_of(plan, "a", "firewall.nft")
 
 
-def test_a_node_that_reaches_no_other_one_gives_the_shared_address_up() -> None:
+def test_a_node_that_reaches_no_other_one_gives_the_shared_address_up(tmp_path: Path) -> None:
     plan = Plan.of(
         "a=127.0.0.21,b=127.0.0.22",
         "w=127.0.0.23",
         virtual_ip="127.0.0.9/8",
+        config_dir=f"{tmp_path}/{{node}}",
         ports=Ports(etcd_health=free_port(), front=free_port()),
     )
-    script = re.search(r"connected \{\n    script \"/bin/bash -c '(.*)'\"", text_of(plan, "a", "keepalived.conf"))
-    assert script is not None
-    assert "$" not in script[1], "keepalived would replace it"
+    write_files(plan, tmp_path)
+    script = tmp_path / "a" / "connected.sh"
+    assert f'script "/bin/bash {script}"' in text_of(plan, "a", "keepalived.conf")
 
     def reaches() -> bool:
-        return subprocess.run(["/bin/bash", "-c", script[1]], stderr=subprocess.DEVNULL, timeout=20).returncode == 0
+        return subprocess.run(["/bin/bash", script], timeout=20).returncode == 0
 
     assert not reaches()
     with socket.create_server(("127.0.0.23", plan.ports.etcd_health)):
         assert reaches(), "a witness is one, too"
     assert not reaches()
+
+
+def test_a_node_that_stops_gives_its_address_away_when_nobody_waits_on_it_any_more() -> None:
+    lines = text_of(Plan.of(TRIO, virtual_ip="10.0.0.9/24"), "a", "esteio-keepalived.service").splitlines()
+    steps = [line.partition("=-")[2].split()[0] for line in lines if line.startswith("ExecStop=")]
+    assert steps == ["/bin/bash", "/bin/sleep", "/usr/sbin/nft", "/usr/bin/pkill", "/usr/bin/timeout"]
+    assert "After=network-online.target esteio-haproxy.service" in lines, "stopped before HAProxy is"
 
 
 def test_the_environment_leads_to_all_nodes_and_waits_longer_than_a_failover() -> None:

@@ -8,18 +8,21 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
-from esteio.cluster import PLAN, Node, Plan, Ports, Programs, read_plan, write_files
+from esteio.cluster import PLAN, Node, Plan, Ports, Programs, Timings, read_plan, write_files
 from esteio.cluster._authority import write_certificates
 from esteio.cluster.certificates import reload_all, shown
 from esteio.doctor import FindingCode
@@ -93,6 +96,93 @@ def test_keepalived_and_nftables_find_theirs_valid(plan: Plan, tmp_path: Path) -
     checked(program("keepalived"), "--config-test", "--use-file", f"{tmp_path}/b/keepalived.conf")
     for rules in ("firewall", "leaving"):
         checked(program("nft"), "--check", "--file", f"{tmp_path}/c/{rules}.nft")
+
+
+class Service(BaseHTTPRequestHandler):
+    """Ready at once; /slow is answered when `may_answer` is set."""
+
+    protocol_version = "HTTP/1.1"
+    asked, may_answer = threading.Event(), threading.Event()
+
+    def do_GET(self) -> None:
+        if self.path == "/slow":
+            self.asked.set()
+            self.may_answer.wait(60)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Services(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
+@pytest.fixture
+def front(plan: Plan, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """HAProxy of a, started as its unit says but with patience for a busy machine, and a service of each node."""
+    program("haproxy")
+    write_files(replace(plan, timings=Timings(check=5)), tmp_path)
+    unit = Unit.read(tmp_path / "a" / "esteio-haproxy.service")
+    with ExitStack() as opened:
+        for node in plan.nodes:
+            service = opened.enter_context(Services((node.address, plan.ports.service), Service))
+            opened.callback(service.shutdown)
+            threading.Thread(target=service.serve_forever, daemon=True).start()
+        log = opened.enter_context((tmp_path / "haproxy.log").open("wb"))
+        haproxy = subprocess.Popen(shlex.split(unit.start), stdout=log, stderr=log)
+        opened.callback(haproxy.wait, 10)
+        opened.callback(haproxy.kill)
+        opened.callback(Service.may_answer.set)
+        end = time.monotonic() + 60
+        while not _answers(plan.ports.front):
+            assert time.monotonic() < end, (tmp_path / "haproxy.log").read_text()
+            time.sleep(0.05)
+        yield haproxy
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError, HTTPException), urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as said:
+        return said.read() == b"ok"
+    return False
+
+
+@pytest.mark.fault
+@pytest.mark.untimed
+def test_a_front_that_leaves_breaks_no_request_and_ends_each_connection_between_two(
+    front: subprocess.Popen[bytes], plan: Plan, tmp_path: Path
+) -> None:
+    with ExitStack() as opened:
+        idle, busy, slow = (
+            opened.enter_context(closing(HTTPConnection("127.0.0.1", plan.ports.front, timeout=60))) for _ in range(3)
+        )
+        for each in (idle, busy):
+            each.request("GET", "/")
+            assert each.getresponse().read() == b"ok"
+        slow.request("GET", "/slow")
+        assert Service.asked.wait(60)
+        stop = Unit.read(tmp_path / "a" / "esteio-keepalived.service").stop
+        steps = [
+            shlex.split(each.removeprefix("-")) for each in stop if "/nft " not in each
+        ]  # those are for a whole machine
+        leaving = threading.Thread(target=lambda: [subprocess.run(each, timeout=60) for each in steps])
+        leaving.start()
+        told = ""
+        while told != "close":
+            busy.request("GET", "/")
+            answer = busy.getresponse()
+            assert (answer.status, answer.read()) == (200, b"ok"), (tmp_path / "haproxy.log").read_text()
+            told = answer.getheader("Connection", "")
+        assert idle.sock.recv(1) == b"", "who asks nothing meanwhile hears of the end, too"
+        assert front.poll() is None, "a request is under way"
+        Service.may_answer.set()
+        answer = slow.getresponse()
+        assert (answer.status, answer.read()) == (200, b"ok")
+        assert front.wait(60) == 0
+        leaving.join(60)
 
 
 @pytest.fixture

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
-from esteio.cluster import Node
-from esteio.cluster.operate import ClusterStatus, Member
+from esteio.cluster import Node, Plan, Ports
+from esteio.cluster.operate import ClusterStatus, Member, status
 from esteio.testing.cluster import _init
+from esteio.testing.redis._server import free_port
 
 NODES = [Node(name, f"10.0.0.{number}") for number, name in enumerate("abc", 1)]
 
@@ -35,6 +40,40 @@ def test_a_cluster_is_whole_once_each_standby_confirms_what_is_written() -> None
     assert not seen("leader", "quorum_standby", "quorum_standby", state="stopped").whole
     assert not seen("leader", "quorum_standby", "quorum_standby", votes=False).whole
     assert not seen("replica", "quorum_standby", "quorum_standby").whole
+
+
+class Told(BaseHTTPRequestHandler):
+    """What a node's etcd and Patroni say, by path."""
+
+    def do_GET(self) -> None:
+        said = json.dumps(self.server.says[self.path]).encode()  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(said)))
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_node_that_is_cut_off_and_still_takes_itself_for_the_leader_is_not_believed() -> None:
+    port = free_port()
+    plan = Plan.of("a=127.0.0.31,b=127.0.0.32,c=127.0.0.33", ports=Ports(etcd=port, patroni=port))
+    with ExitStack() as opened:
+        for node in plan.nodes:
+            leader = "a" if node.name == "a" else "b"
+            members = [
+                {"name": each, "role": "leader" if each == leader else "replica", "state": "running"} for each in "abc"
+            ]
+            says = {"/health": {"health": str(node.name != "a").lower()}, "/cluster": {"members": members}}
+            server = opened.enter_context(ThreadingHTTPServer((node.address, port), Told))
+            server.says = says  # type: ignore[attr-defined]
+            opened.callback(server.shutdown)
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+        seen = status(plan)
+    assert seen.leader is not None
+    assert seen.leader.node.name == "b"
+    assert [each.votes for each in seen.members] == [False, True, True]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the machines of tests are namespaces of Linux")

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from esteio.cluster._client import files_for
-from esteio.cluster._front import firewall, haproxy, keepalived, leaving, redis, sentinel
+from esteio.cluster._front import connected, firewall, haproxy, keepalived, leaving, redis, sentinel
 from esteio.cluster._plan import Node, Plan, plan_text
 from esteio.cluster._postgres import bootstrap_sql, etcd, patroni, verifying
 from esteio.cluster._units import units
@@ -52,7 +52,11 @@ def files_of(plan: Plan, node: Node) -> tuple[File, ...]:
         if plan.archive:
             found.append(File("backup.env", _of_backups(plan, node), secret=True))
         if plan.virtual_ip:
-            found += [File("keepalived.conf", keepalived(plan, node)), File("leaving.nft", leaving(plan))]
+            found += [
+                File("keepalived.conf", keepalived(plan, node)),
+                File("connected.sh", connected(plan, node)),
+                File("leaving.nft", leaving(plan)),
+            ]
     return (*found, *(File(name, text) for name, text in units(plan, node).items()))
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from esteio.cluster._client import files_for
 from esteio.cluster._plan import Node, Plan
 
-__all__ = ["LEAVING", "firewall", "haproxy", "keepalived", "leaving", "redis", "sentinel"]
+__all__ = ["LEAVES", "LEAVING", "connected", "firewall", "haproxy", "keepalived", "leaving", "redis", "sentinel"]
 
 LEAVING = 2
-"""Seconds between a node's announcement that it is about to stop and the moment its shared address leaves."""
+"""Seconds for which a node that is about to stop asks browsers for new connections before it takes no more of them."""
+LEAVES = "/haproxy-leaves"
+"""Who asks HAProxy for this, on its machine, makes it do so."""
+_LOOK, _PAUSE = 0.3, 0.33
+"""Seconds that a neighbour has to take a connection, and between two such looks: three fill keepalived's second."""
 
 
 def haproxy(plan: Plan, node: Node) -> str:
@@ -28,8 +32,6 @@ def haproxy(plan: Plan, node: Node) -> str:
     maxconn 8000
     stats socket {plan.filled(plan.data_dir, node)}/haproxy.sock mode 600 level admin
     pidfile {plan.filled(plan.data_dir, node)}/haproxy.pid
-    # Told to end (USR1), it goes on for as long as the shared address needs to leave, and ends what browsers keep open.
-    grace {LEAVING + 1}s
     hard-stop-after 15s
 
 defaults
@@ -46,7 +48,12 @@ defaults
 frontend front
     bind :{ports.front}{tls if plan.certificate else ""}
     option forwardfor
-    http-after-response set-header Connection close if {{ stopping }}
+    # Asked by its own machine, before it is told to end (USR1): with `grace` it would not end what is idle.
+    acl leaves path {LEAVES}
+    acl from_here src 127.0.0.1
+    http-request set-var(proc.leaving) bool(true) if leaves from_here
+    http-request return status 200 if leaves from_here
+    http-after-response set-header Connection close if {{ var(proc.leaving) -m bool }}
     http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
     monitor-uri /haproxy-lives
     default_backend service
@@ -88,13 +95,12 @@ vrrp_script front {{
     rise 2
 }}
 
-# A node that is cut off hears nobody else have the address and would take it too. Whether it is: nobody takes a connection,
-# be it HAProxy or etcd, where it says how it is.
+# A node that is cut off hears nobody else have the address and would take it too. It knows before it would.
 vrrp_script connected {{
-    script "/bin/bash -c '{_reaches_one(plan, node)}'"
+    script "/bin/bash {plan.filled(plan.config_dir, node)}/connected.sh"
     interval 1
-    timeout 1
-    fall 2
+    timeout 4
+    fall 1
     rise 2
 }}
 
@@ -122,13 +128,28 @@ vrrp_instance {plan.name} {{
 """
 
 
-def _reaches_one(plan: Plan, node: Node) -> str:
-    """Bash: whether any other node takes a connection; without $, which keepalived has its own meaning for."""
+def connected(plan: Plan, node: Node) -> str:
+    """Bash: 0 while any other node takes a connection, be it HAProxy or etcd, where it says how it is; 1 soon after none does.
+
+    keepalived looks once a second at the most, and takes the address after 1.2 s without a word of who has it: so each run
+    looks three times. Who has the address must be surer that it is cut off, as giving it up breaks connections.
+    """
     others = [each for each in plan.nodes if each != node]
     # Not a port with TLS: it would log a handshake that was broken off, each second.
     places = [f"{each.address}/{plan.ports.etcd_health}" for each in others]
     places += [f"{each.address}/{plan.ports.front}" for each in others if not each.witness]
-    return f"{' '.join(f'(</dev/tcp/{place}) &' for place in places)} {' || '.join(['wait -n'] * len(places))}"
+    asked = " ".join(f"(</dev/tcp/{place}) &" for place in places)
+    answers = " || ".join(["wait -n"] * len(places))
+    jobs = " ".join(f"%{number}" for number in range(1, len(places) + 1))
+    virtual = plan.virtual_ip.partition("/")[0]
+    return f"""#!/bin/bash
+# Whether this node reaches any other one. Run by keepalived.
+exec 2>/dev/null
+look() {{ timeout {_LOOK} /bin/bash -c '{asked} {answers}; found=$?; kill {jobs}; exit $found'; }}
+holds() {{ [[ $(ip -4 -o addr show to {virtual}) ]]; }}
+reaches() {{ look || look || {{ holds && {{ look || look || look; }}; }}; }}
+reaches && sleep {_PAUSE} && reaches && sleep {_PAUSE} && reaches
+"""
 
 
 def redis(plan: Plan, node: Node) -> str:

@@ -6,7 +6,7 @@ copy of their own, so that what was generated stays as it is.
 
 from __future__ import annotations
 
-from esteio.cluster._front import LEAVING
+from esteio.cluster._front import LEAVES, LEAVING
 from esteio.cluster._plan import Node, Plan
 
 __all__ = ["units"]
@@ -68,17 +68,23 @@ def units(plan: Plan, node: Node) -> dict[str, str]:
                 f"{programs.keepalived} --dont-fork --log-console --use-file {where}/keepalived.conf "
                 f"--pid {data}/keepalived.pid --vrrp_pid {data}/vrrp.pid",
                 account="",
-                # So it stops before HAProxy does, which asks browsers for new connections until the address has left. In the
-                # last half second requests under way are answered, and none begins.
+                # So it stops before HAProxy does. HAProxy asks browsers for new connections; those are kept away then; it
+                # ends what is idle, answers what is under way, and ends; only then does the address leave. A download that
+                # takes longer is broken, as those who were kept away ask again after 1 and 3 s, and wait no longer than 5.
                 after="esteio-haproxy.service",
                 before=f"ExecStartPre=-/usr/sbin/nft {_STAY}\n",
-                more=f"ExecStop=-/usr/bin/pkill -USR1 --pidfile {data}/haproxy.pid\nExecStop=-/bin/sleep {LEAVING}\n"
-                f"ExecStop=-/usr/sbin/nft --file {where}/leaving.nft\nExecStop=-/bin/sleep 0.5\n"
+                more=f"ExecStop=-/bin/bash -c '(echo GET {LEAVES} HTTP/1.0; echo) >/dev/tcp/127.0.0.1/{plan.ports.front}'\n"
+                f"ExecStop=-/bin/sleep {LEAVING}\n"
+                f"ExecStop=-/usr/sbin/nft --file {where}/leaving.nft\n"
+                f"ExecStop=-/usr/bin/pkill -USR1 --pidfile {data}/haproxy.pid\n"
+                f"ExecStop=-/usr/bin/timeout {_UNDER_WAY} /usr/bin/pidwait --pidfile {data}/haproxy.pid\n"
                 f"ExecStopPost=-/usr/sbin/nft {_STAY}\n",
             )
     return {f"esteio-{name}.service": text for name, text in found.items()}
 
 
+_UNDER_WAY = 2
+"""Seconds that requests under way may still take, after new connections are kept away and what is idle was ended."""
 _STAY = "delete table inet esteio_leaving"
 _WATCHDOG = "ExecStartPre=-+/sbin/modprobe softdog\nExecStartPre=-+/bin/chown {account} /dev/watchdog\n"
 

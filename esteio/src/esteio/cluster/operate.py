@@ -107,17 +107,14 @@ def status(plan: Plan) -> ClusterStatus:
     """Ask every node, side by side; CertificateMissing where nothing would be answered."""
     context = context_of(plan)
     with ThreadPoolExecutor(max_workers=2 * len(plan.nodes)) as threads:
-        votes = [threads.submit(_votes, plan, each) for each in plan.nodes]
-        views = [threads.submit(_view, plan, context, each) for each in plan.data_nodes]
-        # Each member sees the cluster as etcd has it; what a member says of itself is newer.
-        seen = next((view for view in (each.result() for each in views) if view), [])
+        asked = [(each, threads.submit(_votes, plan, each)) for each in plan.nodes]
+        views = [(each, threads.submit(_view, plan, context, each)) for each in plan.data_nodes]
+        votes = {node: vote.result() for node, vote in asked}
+        # Each member sees the cluster as etcd has it; one that is cut off goes on telling how it was.
+        views.sort(key=lambda each: not votes[each[0]])
+        seen = next((view for view in (each.result() for _, each in views) if view), [])
         by_name = {str(each.get("name")): each for each in seen}
-        return ClusterStatus(
-            tuple(
-                _member(node, by_name.get(node.name, {}), vote.result())
-                for node, vote in zip(plan.nodes, votes, strict=True)
-            )
-        )
+        return ClusterStatus(tuple(_member(node, by_name.get(node.name, {}), vote) for node, vote in votes.items()))
 
 
 def switch_over(plan: Plan, to: str = "") -> str:
