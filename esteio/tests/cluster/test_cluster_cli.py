@@ -79,6 +79,28 @@ def test_renew_signs_all_anew_and_a_program_that_does_not_answer_counts_as_soon(
     assert (refused.returncode, refused.stdout.count("refused")) == (1, 6), refused
 
 
+def test_restart_asks_first_and_refuses_a_witness_and_a_cluster_that_nobody_leads(tmp_path: Path) -> None:
+    esteio("init", "--nodes", "a=127.0.0.2,b=127.0.0.3", "--witness", "w=127.0.0.4", cwd=tmp_path)
+    config = ("--config", "cluster/cluster.toml")
+    assert esteio("restart", "b", *config, cwd=tmp_path).returncode == 1, "nobody answers the question"
+    witness = esteio("restart", "w", *config, "--yes", cwd=tmp_path)
+    assert (witness.returncode, "a witness has no server" in witness.stderr) == (1, True)
+    silent = esteio("restart", "b", *config, "--yes", cwd=tmp_path)
+    assert (silent.returncode, "nobody leads" in silent.stderr) == (1, True)
+
+
+def test_the_watchdog_is_as_it_was_asked_for(tmp_path: Path) -> None:
+    esteio("init", "--nodes", TRIO, cwd=tmp_path)
+    unit, told = (tmp_path / "cluster" / "a" / name for name in ("esteio-patroni.service", "patroni.yml"))
+    assert 'mode: "automatic"' in told.read_text()
+    assert "modprobe softdog" in unit.read_text()
+    esteio("init", "--nodes", TRIO, "--watchdog", "off", cwd=tmp_path)
+    assert 'mode: "off"' in told.read_text()
+    assert "softdog" not in unit.read_text()
+    refused = esteio("init", "--nodes", TRIO, "--watchdog", "perhaps", cwd=tmp_path)
+    assert (refused.returncode, "off, automatic, required" in refused.stderr) == (1, True)
+
+
 def _stands(*members: tuple[str | None, str | None, bool]) -> ClusterStatus:
     """Of data nodes a, b, ... with role, state and vote."""
     found = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from esteio.cluster import Node, Plan, Ports
+from esteio.cluster import PLAN, Node, Plan, Ports, read_plan, write_files
 from esteio.cluster.operate import ClusterStatus, Member, status
 from esteio.testing.cluster import _init
 from esteio.testing.redis._server import free_port
@@ -56,20 +57,26 @@ class Told(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_node_that_is_cut_off_and_still_takes_itself_for_the_leader_is_not_believed() -> None:
-    port = free_port()
-    plan = Plan.of("a=127.0.0.31,b=127.0.0.32,c=127.0.0.33", ports=Ports(etcd=port, patroni=port))
+def test_a_node_that_is_cut_off_and_still_takes_itself_for_the_leader_is_not_believed(tmp_path: Path) -> None:
+    ports = Ports(etcd_health=free_port(), patroni=free_port())
+    write_files(Plan.of("a=127.0.0.31,b=127.0.0.32,c=127.0.0.33", ports=ports), tmp_path)
+    plan = read_plan(tmp_path / PLAN)
     with ExitStack() as opened:
         for node in plan.nodes:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(tmp_path / node.name / "tls.crt", tmp_path / node.name / "tls.key")
             leader = "a" if node.name == "a" else "b"
             members = [
                 {"name": each, "role": "leader" if each == leader else "replica", "state": "running"} for each in "abc"
             ]
             says = {"/health": {"health": str(node.name != "a").lower()}, "/cluster": {"members": members}}
-            server = opened.enter_context(ThreadingHTTPServer((node.address, port), Told))
-            server.says = says  # type: ignore[attr-defined]
-            opened.callback(server.shutdown)
-            threading.Thread(target=server.serve_forever, daemon=True).start()
+            for port in (ports.etcd_health, ports.patroni):
+                server = opened.enter_context(ThreadingHTTPServer((node.address, port), Told))
+                if port == ports.patroni:
+                    server.socket = tls.wrap_socket(server.socket, server_side=True)
+                server.says = says  # type: ignore[attr-defined]
+                opened.callback(server.shutdown)
+                threading.Thread(target=server.serve_forever, daemon=True).start()
         seen = status(plan)
     assert seen.leader is not None
     assert seen.leader.node.name == "b"

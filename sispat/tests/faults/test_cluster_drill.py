@@ -7,23 +7,25 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import psycopg
 import pytest
 
 from esteio.backup import Backups
 from esteio.cluster import DEFAULT
-from esteio.cluster.operate import switch_over
+from esteio.cluster.operate import ClusterRefused, reinitialize, restart, switch_over
 from esteio.drill import Invalid, Run, Timing, drill
 from esteio.postgres.embedded import Embedded
-from esteio.testing.cluster import answered_strangers, missing, remove_stale
+from esteio.testing.cluster import Machine, answered_strangers, missing, remove_stale
 from sispat.cli._backups import open_backups
 from sispat.drill.cluster import ClusterCity, ClusterService
 from sispat.drill.faults.cluster import CLUSTER, SHORT_CLUSTER
 from sispat.settings import load_settings
 
-pytestmark = [pytest.mark.fault, pytest.mark.timeout(700)]
+pytestmark = [pytest.mark.fault, pytest.mark.timeout(800)]
 
 BUSY = {Invalid.STALLED, Invalid.NOT_OFFERED, Invalid.UNWELL_BEFORE}
 """For which the machine may be to blame; all others are the service's or the drill's."""
@@ -52,6 +54,7 @@ async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to
         strangers = await asyncio.to_thread(answered_strangers, city.trio.plan, tmp_path / "stranger")
         refused = [await asyncio.to_thread(connected_from_node, city, tls) for tls in ("disable", "require")]
         status = await asyncio.to_thread(city.trio.status)
+        await _what_patroni_promises_holds(city)
         await asyncio.to_thread(backups_outlive_a_switchover, service)
     for run in runs.values():
         assert not {*run.invalid} - BUSY, told(run)
@@ -140,6 +143,71 @@ def restored(backups: Backups, directory: Path, statement: str) -> list[object]:
             return [row[0] for row in conn.execute(statement)]
     finally:
         server.stop()
+
+
+async def _what_patroni_promises_holds(city: ClusterCity) -> None:
+    """Scenarios of Patroni's own feature tests, on our files: docs/reference/cluster.md lists which hold by which test."""
+    trio, plan = city.trio, city.trio.plan
+    await city.machines.until_ready()
+    leader = trio.leader()
+    assert leader is not None
+    standby, other = (each for each in trio.machines.values() if each is not leader)
+    # A COMMIT waits for any one of the standbys: with one that neither confirms nor answers it goes on.
+    confirms = _said(city, "show synchronous_standby_names").removeprefix("ANY 1 (").removesuffix(")")
+    assert set(confirms.replace('"', "").split(",")) == {standby.name, other.name}
+    frozen = [psutil.Process(trio.postmaster(standby)), *psutil.Process(trio.postmaster(standby)).children()]
+    try:
+        for each in frozen:
+            each.suspend()
+        _said(city, "select pg_current_xact_id()::text")  # a COMMIT that is written
+    finally:
+        for each in frozen:
+            each.resume()
+    # Who leads neither throws its data away, nor is restarted, nor hands over to itself; a standby is restarted, here with
+    # other programs.
+    with pytest.raises(ClusterRefused, match="its data is the cluster's"):
+        reinitialize(plan, leader.name)
+    with pytest.raises(ClusterRefused, match="Switch over first"):
+        restart(plan, leader.name)
+    with pytest.raises(ClusterRefused, match="switchover"):
+        switch_over(plan, leader.name)
+    await city.machines.until_ready()
+    trio.renew_postgres(standby)
+    assert not trio.renewed(standby)
+    await asyncio.to_thread(restart, plan, standby.name)
+    assert trio.renewed(standby)
+    # Two nodes of one name: the second one does not start.
+    assert "there is already a node named" in _second_of_the_same_name(standby, other)
+    # A standby that throws its data away copies the leader's, and confirms again.
+    await city.machines.until_ready()
+    before = _made(standby)
+    await asyncio.to_thread(reinitialize, plan, standby.name)
+    await asyncio.to_thread(trio.until, lambda: _made(standby) not in (before, 0) and trio.status().whole, 90.0)
+
+
+def _said(city: ClusterCity, sql: str) -> str:
+    """What the primary says, committed."""
+    with psycopg.connect(city.machines.owner().conninfo, options="-c statement_timeout=60s") as conn:
+        ((value,),) = conn.execute(sql).fetchall()
+    return str(value)
+
+
+def _second_of_the_same_name(first: Machine, machine: Machine) -> str:
+    """The words of a Patroni that is started on `machine` with the file of `first`, once it has ended."""
+    machine.start("second", [sys.executable, "-m", "patroni", str(first.home / "patroni.yml")])
+    end = time.monotonic() + 60
+    while machine.runs("second"):
+        assert time.monotonic() < end, machine.log("second")
+        time.sleep(0.1)
+    return machine.log("second")
+
+
+def _made(machine: Machine) -> int:
+    """When the directory of its database was made; 0 without one."""
+    try:
+        return (machine.home / "data/postgres/PG_VERSION").stat().st_ctime_ns
+    except OSError:
+        return 0
 
 
 def told(run: Run) -> str:

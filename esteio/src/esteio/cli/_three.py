@@ -1,4 +1,4 @@
-"""`esteio cluster init|explain|adopt|status|switchover|reinit`: three machines.
+"""`esteio cluster init|explain|adopt|status|switchover|restart|reinit`: three machines.
 
 Promises: `init` writes files and nothing else; secrets are made once, stand in files of their own account (0600), and are
 never shown. `status` exits with 0 when the loss of any node would cost nothing. What changes a running cluster asks first.
@@ -53,6 +53,9 @@ def init(
         str, typer.Option("--postgres", help="Directory of PostgreSQL's programs on each node.")
     ] = "/usr/lib/postgresql/17/bin",
     patroni: Annotated[str, typer.Option("--patroni", help="The program on each node.")] = "/usr/bin/patroni",
+    watchdog: Annotated[
+        str, typer.Option("--watchdog", help="Reset a machine whose Patroni hangs: off, automatic, required.")
+    ] = "automatic",
     clients: Annotated[
         str, typer.Option("--clients", help="Networks that may reach the database, beside the nodes.")
     ] = "",
@@ -76,6 +79,7 @@ def init(
         interface=interface,
         health=health,
         certificate=certificate,
+        watchdog=watchdog,
         clients=clients,
         archive=archive,
         environment=_variables(env or ()),
@@ -218,6 +222,20 @@ def switchover(
     if not yes:
         typer.confirm(f"Shall {to or 'another node'} lead from now on?", abort=True)
     typer.echo(switch_over(plan, to))
+
+
+@app.command("restart")
+def restart_server(
+    node: Annotated[str, typer.Argument(help="The standby.")], config: PlanFile = ON_A_NODE, yes: _Yes = False
+) -> None:
+    """Let a standby's server end and start again: with new programs, or with a setting that wants it."""
+    from esteio.cluster import read_plan
+    from esteio.cluster.operate import restart
+
+    plan = read_plan(config)
+    if not yes:
+        typer.confirm(f"Restart the server of {node}?", abort=True)
+    typer.echo(restart(plan, node))
 
 
 @app.command("reinit")

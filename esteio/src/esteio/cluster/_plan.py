@@ -71,7 +71,7 @@ class Programs:
 
     patroni: str = "/usr/bin/patroni"
     postgres: str = "/usr/lib/postgresql/17/bin"
-    """A directory."""
+    """A directory; `{node}` in it is the node's name."""
     etcd: str = "/usr/bin/etcd"
     redis: str = "/usr/bin/redis-server"
     haproxy: str = "/usr/sbin/haproxy"
@@ -118,7 +118,8 @@ class Plan:
     """Under which the service runs; none: `account`."""
     data_dir: str = "/var/lib/esteio-cluster"
     watchdog: str = "automatic"
-    """As Patroni has it: off, automatic or required."""
+    """Whether Patroni has its machine reset should it hang while it leads: off, automatic (where there is a /dev/watchdog) or
+    required (a node without one does not lead)."""
     clients: str = ""
     """Addresses or networks, separated by commas, that may reach the database beside the nodes."""
     archive: bool = True

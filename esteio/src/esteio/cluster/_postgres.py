@@ -55,6 +55,7 @@ def patroni(plan: Plan, node: Node) -> dict[str, Any]:
     ports, secrets, home = plan.ports, plan.secrets, plan.filled(plan.data_dir, node)
     tls = files_for(plan.filled(plan.config_dir, node))
     certificate = {"certfile": tls["certificate"], "keyfile": tls["key"]}
+    programs = plan.filled(plan.programs.postgres, node)
     return {
         "scope": plan.name,
         "name": node.name,
@@ -78,20 +79,19 @@ def patroni(plan: Plan, node: Node) -> dict[str, Any]:
             "dcs": _shared(plan),
             "initdb": [{"encoding": "UTF8"}, {"locale": "C.UTF-8"}, "data-checksums", {"auth": "scram-sha-256"}],
             "post_bootstrap": (
-                f"{plan.programs.postgres}/psql -q -X -v ON_ERROR_STOP=1 "
-                f"-f {plan.filled(plan.config_dir, node)}/bootstrap.sql -d"
+                f"{programs}/psql -q -X -v ON_ERROR_STOP=1 -f {plan.filled(plan.config_dir, node)}/bootstrap.sql -d"
             ),
         },
         "postgresql": {
             "listen": f"{node.address}:{ports.postgres}",
             "connect_address": f"{node.address}:{ports.postgres}",
-            "bin_dir": plan.programs.postgres,
+            "bin_dir": programs,
             "data_dir": f"{home}/postgres",
             "pgpass": f"{home}/pgpass",
             # Patroni looks once a second whether a server it stops has ended, and waits a second more for standbys, which have
             # all by then: a server that ends waits for them itself. Who has ended before Patroni looks is not waited for. It
             # is also run before a stop that must not wait, such as without the lease: hence the limit.
-            "before_stop": f"{plan.programs.postgres}/pg_ctl stop -D {home}/postgres -m fast -s -w -t {_STOP}",
+            "before_stop": f"{programs}/pg_ctl stop -D {home}/postgres -m fast -s -w -t {_STOP}",
             "parameters": {
                 "unix_socket_directories": home,
                 "ssl": "on",

@@ -95,13 +95,13 @@ def plan_adoption(plan: Plan, name: str, source: Path) -> Adoption:
         reason = error.strerror or str(error)
         raise AdoptionRefused(str(source), f"no data directory of PostgreSQL ({reason})", "name it, as root") from None
     _require_stopped(source)
-    version = _version(plan)
+    version = _version(plan, node)
     if version.partition(".")[0] != major:
         raise AdoptionRefused(
             str(source), f"it is of PostgreSQL {major}, and the cluster's programs are {version}",
             f"make the plan with --postgres of {major}, or restore a dump into the cluster",
         )  # fmt: skip
-    told = _control(plan, source)
+    told = _control(plan, node, source)
     if told["Database cluster state"] != "shut down":
         raise AdoptionRefused(
             str(source), f"its state is {told['Database cluster state']!r}, not 'shut down'",
@@ -151,14 +151,14 @@ def _require_stopped(source: Path) -> None:
             )  # fmt: skip
 
 
-def _version(plan: Plan) -> str:
-    said = _run([f"{plan.programs.postgres}/postgres", "--version"])
+def _version(plan: Plan, node: Node) -> str:
+    said = _run([f"{plan.filled(plan.programs.postgres, node)}/postgres", "--version"])
     found = re.search(r"(\d+(\.\d+)*)", said)
     return found[1] if found else said.strip()
 
 
-def _control(plan: Plan, source: Path) -> dict[str, str]:
-    said = _run([f"{plan.programs.postgres}/pg_controldata", "-D", str(source)])
+def _control(plan: Plan, node: Node, source: Path) -> dict[str, str]:
+    said = _run([f"{plan.filled(plan.programs.postgres, node)}/pg_controldata", "-D", str(source)])
     pairs = (line.partition(":") for line in said.splitlines())
     return {name.strip(): value.strip() for name, _, value in pairs}
 
@@ -213,8 +213,9 @@ def _make_roles(adoption: Adoption) -> None:
 def _single(adoption: Adoption, commands: list[str]) -> str:
     """What the server says to `commands`, each of one line; AdoptionRefused at the first error."""
     owner = adoption.source.stat()
+    programs = adoption.plan.filled(adoption.plan.programs.postgres, adoption.node)
     command = [
-        f"{adoption.plan.programs.postgres}/postgres", "--single", "-D", str(adoption.source),
+        f"{programs}/postgres", "--single", "-D", str(adoption.source),
         "-c", "exit_on_error=on", "-c", "log_min_messages=warning", "-c", "log_statement=none", "-c", "logging_collector=off",
         "-c", "log_destination=stderr", "-c", "log_min_error_statement=panic", "postgres",
     ]  # fmt: skip

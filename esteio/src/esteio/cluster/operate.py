@@ -20,7 +20,7 @@ from esteio.cluster._client import ask, context_of
 from esteio.cluster._plan import Node, Plan, PlanInvalid
 from esteio.errors import EsteioError
 
-__all__ = ["ClusterRefused", "ClusterStatus", "Member", "reinitialize", "status", "switch_over"]
+__all__ = ["ClusterRefused", "ClusterStatus", "Member", "reinitialize", "restart", "status", "switch_over"]
 
 _LOOK = 2.0
 _ORDER = 90.0
@@ -124,6 +124,16 @@ def switch_over(plan: Plan, to: str = "") -> str:
     if to:
         wanted["candidate"] = plan.node(to).name
     return order(plan, leader, "switchover", wanted)
+
+
+def restart(plan: Plan, name: str) -> str:
+    """Let a standby's server end and start again, such as with new programs; what Patroni says, once it follows again."""
+    node = plan.node(name)
+    if node.witness:
+        raise PlanInvalid("node", name, "a witness has no server")
+    if _leader(plan, "restart") == node:
+        raise ClusterRefused("restart", f"{name} leads, and writes would wait for its start. Switch over first")
+    return order(plan, node, "restart", {})
 
 
 def reinitialize(plan: Plan, name: str) -> str:

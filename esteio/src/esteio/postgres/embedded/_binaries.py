@@ -20,7 +20,7 @@ from pathlib import Path
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._errors import BinariesMissing, EmbeddedError
 
-__all__ = ["Binaries", "find_binaries", "reachable_by"]
+__all__ = ["Binaries", "find_binaries", "reachable_by", "stage"]
 
 _logger = logging.getLogger("esteio.postgres")
 
@@ -63,7 +63,7 @@ def reachable_by(account: Account, binaries: Binaries) -> Binaries:
     copy = _CACHE / f"postgresql-{binaries.version}"
     directory = copy / install.parent.name / install.name / "bin"
     if not copy.exists():
-        _stage(install, copy)
+        stage(install, copy)
         _logger.warning(
             "account %s cannot reach %s: the PostgreSQL programs were copied to %s", account.name, install, copy
         )
@@ -95,7 +95,7 @@ def _probe(directory: Path) -> Binaries | None:
     return match and Binaries(directory, int(match[1]), f"{match[1]}.{match[2] or 0}")
 
 
-def _stage(install: Path, copy: Path) -> None:
+def stage(install: Path, copy: Path) -> None:
     """Copy an installation, and the libraries its wheel put beside it, so that it appears whole or not at all."""
     copy.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix=copy.name + ".", dir=copy.parent))

@@ -12,12 +12,14 @@ from esteio.testing.cluster._network import Network, remove_stale
 from esteio.testing.cluster._programs import etcd, missing, postgres, programs, redis
 from esteio.testing.cluster._stranger import answered_strangers
 from esteio.testing.cluster._trio import ClusterTrio
+from esteio.testing.cluster._watchdog import Watchdog
 
 __all__ = [
     "ClusterTrio",
     "Machine",
     "Network",
     "Unit",
+    "Watchdog",
     "answered_strangers",
     "etcd",
     "missing",

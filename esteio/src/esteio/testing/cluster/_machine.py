@@ -124,6 +124,13 @@ class Machine:
         if number in (signal.SIGKILL, signal.SIGTERM):
             program.wait(60)
 
+    def freeze(self, name: str, number: signal.Signals = signal.SIGSTOP) -> None:
+        """Stop that program where it is, without what it has started; SIGCONT lets it go on."""
+        pid = self._programs[name].pid
+        if name == _LEAVES_CHILDREN:  # it is the first child of our init, which adopts the others later
+            pid = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        os.kill(pid, number)
+
     def kill(self) -> None:
         """End every process, as a machine that loses its power would."""
         kill_all(self.space)

@@ -10,6 +10,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from esteio.cluster.certificates import reload_all, shown
 from esteio.cluster.operate import ClusterStatus, status
 from esteio.postgres import Dsn
 from esteio.postgres.embedded._account import resolve_account
+from esteio.postgres.embedded._binaries import stage
 from esteio.testing.cluster._machine import Machine, Unit
 from esteio.testing.cluster._network import Network, remove_stale, run
 from esteio.testing.cluster._programs import programs
@@ -30,6 +32,8 @@ __all__ = ["ClusterTrio"]
 _NAMES = ("a", "b", "c")
 _VIRTUAL = 200
 _ETCD, _SENTINEL = "esteio-etcd", "esteio-sentinel"
+_POSTGRES = "postgres"
+"""In a machine's directory: a link to where its programs of PostgreSQL are."""
 
 
 class ClusterTrio(Started):
@@ -59,6 +63,8 @@ class ClusterTrio(Started):
         remove_stale()
         self.network.start()
         home, address = self.network.home, self.network.address
+        found = programs(self.account)
+        self._first_postgres = Path(found.postgres)
         plan = Plan.of(
             ",".join(f"{name}={address(number)}" for number, name in enumerate(_NAMES, 1)),
             name="sispat",
@@ -72,7 +78,7 @@ class ClusterTrio(Started):
             clients=address(254),
             archive=self._archive,
             environment=self._environment,
-            programs=programs(self.account),
+            programs=replace(found, postgres=f"{home}/{{node}}/{_POSTGRES}"),
         )
         write_files(plan, home)
         self.plan = read_plan(home / PLAN)  # we ask as who operates it, as none of the nodes
@@ -80,6 +86,7 @@ class ClusterTrio(Started):
         for number, node in enumerate(self.plan.nodes, 1):
             place = home / node.name
             (place / "data").mkdir(mode=0o700)
+            (place / _POSTGRES).symlink_to(self._first_postgres)
             around = self._surroundings(place)
             space = self.network.plug(node.name, number)
             self.machines[node.name] = Machine(node.name, node.address, space, place, self.account, around)
@@ -96,7 +103,8 @@ class ClusterTrio(Started):
         for node in self.plan.nodes:
             for place in (self.network.home / node.name, Path(self.plan.filled(self.plan.service_dir, node))):
                 for path in (place, *place.iterdir()):
-                    self.account.own(path)
+                    if not path.is_symlink():  # what it leads to is the system's
+                        self.account.own(path)
 
     def stop(self) -> None:
         """End and remove everything."""
@@ -249,6 +257,26 @@ class ClusterTrio(Started):
             return int((machine.home / "data/postgres/postmaster.pid").read_text().split("\n", 1)[0])
         except (OSError, ValueError):
             return 0
+
+    def renew_postgres(self, machine: Machine) -> None:
+        """Give that machine other programs of PostgreSQL, the same ones in another place, as a new package of it would.
+
+        The server that runs keeps those it was started with.
+        """
+        copy, first = self.network.home / "postgres-renewed", self._first_postgres
+        if not copy.exists():
+            stage(first.parent, copy)
+        link, new = machine.home / _POSTGRES, machine.home / f"{_POSTGRES}.new"
+        renewed = copy / first.parent.parent.name / first.parent.name / first.name
+        new.symlink_to(first if link.resolve() == renewed.resolve() else renewed)
+        new.replace(link)
+
+    def renewed(self, machine: Machine) -> bool:
+        """Whether its server runs the programs that the machine has now."""
+        with suppress(OSError):  # it is just being restarted
+            running = Path(f"/proc/{self.postmaster(machine)}/exe").readlink()
+            return running.parent == (machine.home / _POSTGRES).resolve()
+        return False
 
     def wipe(self, machine: Machine) -> None:
         """Throw its database away, of a machine that was killed."""

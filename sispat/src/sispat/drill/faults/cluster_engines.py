@@ -10,14 +10,41 @@ import psycopg
 
 from esteio.cluster.operate import switch_over
 from esteio.drill import Fault
+from esteio.testing.cluster import Watchdog
 from sispat.drill.cluster import ClusterCity
-from sispat.drill.faults.cluster_machines import FAILOVER, another_leads, give_back, gone, is_gone, leads
+from sispat.drill.faults.cluster_machines import FAILOVER, another_leads, give_back, gone, is_gone, lead_apart, leads
 from sispat.kernel.i18n import lazy
 
 __all__ = ["ENGINES"]
 
 _AHEAD = 300
 """Seconds by which the clock of the primary's machine is ahead."""
+
+
+async def _arm(city: ClusterCity) -> None:
+    """The leader's Patroni has a watchdog, and has told it how long it may be silent."""
+    await lead_apart(city)
+    watchdog = city.kept["watchdog"] = Watchdog(await leads(city))
+    await asyncio.to_thread(watchdog.start)
+    if not await asyncio.to_thread(watchdog.armed.wait, FAILOVER):
+        raise TimeoutError(f"Patroni of {watchdog.machine.name} does not use its watchdog")
+
+
+async def _freeze_patroni(city: ClusterCity) -> None:
+    await asyncio.to_thread(city.kept["watchdog"].machine.freeze, "esteio-patroni")
+
+
+async def _was_reset(city: ClusterCity) -> bool:
+    return city.kept["watchdog"].fired.is_set() and await another_leads(city)
+
+
+async def _start_what_was_reset(city: ClusterCity) -> None:
+    watchdog = city.kept.pop("watchdog")
+    await asyncio.to_thread(watchdog.stop)
+    if watchdog.fired.is_set():
+        await asyncio.to_thread(city.machines.boot, watchdog.machine)
+    else:
+        watchdog.machine.freeze("esteio-patroni", signal.SIGCONT)
 
 
 async def _end_etcd(city: ClusterCity) -> None:
@@ -126,6 +153,17 @@ ENGINES: tuple[Fault[ClusterCity], ...] = (
         _another_counts,
         _start_redis,
         patience=20,
+        proof=FAILOVER,
+    ),
+    Fault(
+        "patroni-frozen",
+        lazy("O Patroni do primário congela; o watchdog reinicia a máquina antes que outra mande"),
+        _freeze_patroni,
+        _was_reset,
+        _start_what_was_reset,
+        _arm,
+        lasts=3,
+        patience=60,
         proof=FAILOVER,
     ),
     Fault(

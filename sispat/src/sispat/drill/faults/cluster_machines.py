@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import psutil
 
-from esteio.cluster.operate import switch_over
+from esteio.cluster.operate import restart, switch_over
 from esteio.drill import Fault
 from esteio.testing.cluster import Machine
 from sispat.drill.cluster import ClusterCity
@@ -136,6 +136,23 @@ async def _reboot(city: ClusterCity) -> None:
         await city.machines.until_ready()
 
 
+async def _minor_upgrade(city: ClusterCity) -> None:
+    """New programs of PostgreSQL on each machine, standbys first; who leads hands over before its own turn."""
+    leader = await leads(city)
+    standbys = [each for each in city.trio.machines.values() if each is not leader]
+    for machine in (*standbys, leader):
+        if machine is leader:
+            await asyncio.to_thread(switch_over, city.trio.plan)
+            await city.machines.until_ready()
+        await asyncio.to_thread(city.trio.renew_postgres, machine)
+        await asyncio.to_thread(restart, city.trio.plan, machine.name)
+        await city.machines.until_ready()
+
+
+async def _renewed(city: ClusterCity) -> bool:
+    return all(city.trio.renewed(each) for each in city.trio.machines.values()) and await another_leads(city)
+
+
 async def _slow(city: ClusterCity) -> None:
     await asyncio.to_thread((await leads(city)).slow_down)
 
@@ -220,5 +237,13 @@ MACHINES: tuple[Fault[ClusterCity], ...] = (
     ),
     Fault("slow-link", lazy("A rede do primário fica lenta por 20 s"), _slow, _done, _fast, lasts=20, patience=60),
     Fault("rolling-upgrade", lazy("Uma versão nova, máquina por máquina"), _upgrade, _done, patience=60, planned=True),
+    Fault(
+        "minor-upgrade",
+        lazy("Uma correção do PostgreSQL, reserva por reserva, o primário por último"),
+        _minor_upgrade,
+        _renewed,
+        patience=60,
+        planned=True,
+    ),
     Fault("rolling-reboot", lazy("As três máquinas reiniciam, uma por vez"), _reboot, _done, patience=60, planned=True),
 )
