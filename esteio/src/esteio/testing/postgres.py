@@ -66,7 +66,8 @@ class PostgresServer:
 
     def create_database(self, name: str, *, template: str = "template1", owner: str = "postgres") -> Dsn:
         """Make database `name` as a copy of `template`, to which nobody may be connected; its address for `owner`."""
-        command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}").format(
+        # A third faster here, where nothing is synced, than to write each page to the log.
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} STRATEGY file_copy").format(
             sql.Identifier(name), sql.Identifier(template), sql.Identifier(owner)
         )
         self._run(command)

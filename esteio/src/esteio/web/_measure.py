@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from heapq import nlargest
 from time import perf_counter, time
 from typing import Any
@@ -50,6 +50,7 @@ class Measure:
         self._measurements = measurements or Measurements.of_environment()
         self._sampler = sampler or Sampler(self._measurements)
         self._templates: dict[tuple[int, int], tuple[object, object, str]] = {}
+        self._walked: tuple[object, list[tuple[Any, str]]] = None, []  # the last application asked, and its routes
         self._region: Region | None = None
         self._series: dict[tuple[str, str, int, int, str], int] = {}
         self._keys: dict[int, Key] = {}
@@ -212,8 +213,16 @@ class Measure:
             if len(self._templates) >= _MOST_ROUTES:
                 return OTHER
             # Both are kept, so that their ids stay theirs.
-            known = self._templates[key] = (route, endpoint, route_template(route, endpoint, app, path))
+            known = self._templates[key] = (route, endpoint, self._route_template(route, endpoint, app, path))
         return known[2]
+
+    def _route_template(self, route: Any, endpoint: Any, app: object, path: str) -> str:
+        # To walk 600 routes takes 6 ms, which each of them would pay when it is asked for the first time.
+        last, walked = self._walked
+        if last is not app or not any(each is route or _serves(each, endpoint, surely=True) for each, _ in walked):
+            walked = list(_walk(_routes(app), ""))
+            self._walked = app, walked
+        return route_template(route, endpoint, app, path, walked)
 
 
 _OUTCOMES = ("", "1xx", "2xx", "3xx", "4xx", "5xx")
@@ -229,15 +238,18 @@ def close_code(code: int) -> str:
     return str(code) if 1000 <= code <= 1015 else {3: "3xxx", 4: "4xxx"}.get(code // 1000, OTHER)
 
 
-def route_template(route: Any, endpoint: Any, app: object, path: str) -> str:
+def route_template(
+    route: Any, endpoint: Any, app: object, path: str, walked: Sequence[tuple[Any, str]] | None = None
+) -> str:
     """The template under which `app` reaches `route`, or what serves `endpoint`; of several, the first that fits `path`.
+
+    `walked` are the routes of `app`, where they are known.
 
     Where FastAPI names no route and one function serves several of them, they count as the one that was asked for first.
     """
-    found = [(each, prefix) for each, prefix in _walk(_routes(app), "") if each is route and _serves(each, endpoint)]
-    found = found or [
-        (each, prefix) for each, prefix in _walk(_routes(app), "") if _serves(each, endpoint, surely=True)
-    ]
+    walked = list(_walk(_routes(app), "")) if walked is None else walked
+    found = [(each, prefix) for each, prefix in walked if each is route and _serves(each, endpoint)]
+    found = found or [(each, prefix) for each, prefix in walked if _serves(each, endpoint, surely=True)]
     templates = [_whole(each, prefix) for each, prefix in found or [(route, "")]]
     fitting = [shown for shown, pattern in templates if compile_path(pattern)[0].match(path)]
     return (fitting or [shown for shown, _ in templates])[0]
