@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,9 @@ from psycopg import AsyncConnection
 
 from esteio.postgres import Dsn
 from sispat.http.service import DATABASE_ROLE
+from sispat.painel.routes import bars
 from sispat.patrimonios import sql
+from sispat.patrimonios.sql import Parte
 
 NOVO = """insert into patrimonio (numero, descricao, classe_id, valor, data_aquisicao, data_disponivel, conservacao,
                                   setor_id, local_id, agente_id)
@@ -103,6 +106,53 @@ def test_the_applications_role_cannot_write_totals_itself(cidade: Dsn, escrita: 
             conn.execute(escrita)
 
 
+async def test_the_charts_of_the_first_page_are_exact_within_reach_and_their_rest_is_one_bar(navegar, cidade) -> None:
+    with psycopg.connect(cidade.conninfo, autocommit=True) as conn:
+        meus = [id_ for (id_,) in conn.execute("""select us.setor_id from usuario_setor us
+            join usuario u on u.id = us.usuario_id where u.email = 'responsavel@demo.local'""")]  # fmt: skip
+        conn.execute("update patrimonio set situacao = 'baixado' where numero < 30")
+        conn.execute("select patrimonio_totais_dobrar(9)")
+        async with await AsyncConnection.connect(cidade.conninfo) as outra:
+            for dentro in (None, meus):
+                esperadas = conn.execute(
+                    """select 'setor', s.id, s.nome, count(*), sum(valor) from patrimonio p join setor s on s.id = setor_id
+                       where situacao <> 'baixado' and (%(em)s::uuid[] is null or setor_id = any(%(em)s)) group by 2
+                       union all
+                       select 'classe', c.id, c.nome, count(*), sum(valor) from patrimonio p join classe c on c.id = classe_id
+                       where situacao <> 'baixado' and (%(em)s::uuid[] is null or setor_id = any(%(em)s)) group by 2
+                       order by 5 desc, 3""",
+                    {"em": dentro},
+                ).fetchall()
+                partes = await sql.partes(outra, dentro)
+                assert [tuple(each) for each in partes] == esperadas
+        todas = await _partes(cidade)
+    async with navegar("gestor") as pessoa:
+        inicio = await pessoa.ver("/")
+        for tipo in ("setor", "classe"):
+            dela = [each for each in todas if each.tipo == tipo]
+            mostradas = dela if len(dela) <= 6 else dela[:5]
+            for each in mostradas:
+                assert f"{each.nome} R$ {_reais(each.valor)}" in inicio.texto
+                assert f"/patrimonios?{tipo}={each.id}" in inicio.links
+            if len(dela) > 6:
+                resto = sum((each.valor for each in dela[5:]), Decimal(0))
+                assert f"{len(dela) - 5} outros R$ {_reais(resto)}" in inicio.texto
+        larguras = [float(each) for each in re.findall(r'<rect width="([0-9.]+)"', inicio.html)]
+        assert max(larguras) == 100
+        assert all(0 < each <= 100 for each in larguras)
+    assert bars([Parte("setor", todas[0].id, "Um", 1, Decimal(1))]) == [], "one bar compares nothing"
+    assert [each.percent for each in bars([Parte("setor", todas[0].id, n, 1, Decimal(0)) for n in "ab"])] == [0, 0]
+
+
+async def _partes(cidade: Dsn) -> list[Parte]:
+    async with await AsyncConnection.connect(cidade.conninfo) as conn:
+        return await sql.partes(conn, None)
+
+
+def _reais(valor: Decimal) -> str:
+    return f"{valor:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
 async def test_the_first_page_shows_real_totals_within_reach(navegar, cidade: Dsn) -> None:
     def soma(onde: str) -> tuple[int, Decimal]:
         with psycopg.connect(cidade.conninfo) as conn:
@@ -117,6 +167,6 @@ async def test_the_first_page_shows_real_totals_within_reach(navegar, cidade: Ds
         n, valor = soma(onde)
         async with navegar(quem) as pessoa:
             texto = (await pessoa.ver("/")).texto
-        reais = f"{valor:,.2f}".translate(str.maketrans(",.", ".,"))
+        reais = _reais(valor)
         assert f"Há {n} bens" in texto
         assert f"no valor de R$ {reais}" in texto

@@ -1,4 +1,4 @@
-"""What the city owns, in two numbers."""
+"""What the city owns: how much of it in each situação, setor and classe."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from psycopg import AsyncConnection
 from sispat.kernel.context import Context
 from sispat.kernel.situacoes import Situacao
 from sispat.patrimonios import rules, sql
+from sispat.patrimonios.sql import Parte
 
-__all__ = ["Totais", "cuidar", "totais"]
+__all__ = ["Parte", "Totais", "cuidar", "partes", "totais"]
 
 _logger = logging.getLogger(__name__)
 
@@ -42,6 +43,12 @@ async def totais(ctx: Context) -> Totais:
         total.situacao: (total.quantidade, total.valor) for total in await sql.totais(ctx.conn, ctx.access.setores)
     }
     return Totais({situacao: found.get(situacao.value, (0, Decimal(0))) for situacao in Situacao})
+
+
+async def partes(ctx: Context) -> list[Parte]:
+    """Each setor and each classe that has assets within reach, the most valuable first; those written off do not count."""
+    ctx.access.require(rules.VER)
+    return await sql.partes(ctx.conn, ctx.access.setores)
 
 
 async def cuidar(conn: AsyncConnection[Any]) -> None:

@@ -20,11 +20,10 @@ from sispat.patrimonios.sql.record import (
     liquidos,
     numeros,
 )
-from sispat.patrimonios.sql.totals import Total, dobrar_totais, totais, totais_divergentes
+from sispat.patrimonios.sql.totals import Parte, Total, dobrar_totais, partes, totais, totais_divergentes
 
 __all__ = [
-    "SORTS", "Query", "Row", "Total", "Travado", "bloquear", "com_numero", "contar", "criar", "criar_juntos",
-    "dobrar_totais", "explain", "ficha", "garantias", "gravar", "liquidos", "listar", "numeros", "passar_toda_a_carga",
-    "totais", "totais_divergentes",
-    "travar", "trocar_cargas",
+    "SORTS", "Parte", "Query", "Row", "Total", "Travado", "bloquear", "com_numero", "contar", "criar", "criar_juntos",
+    "dobrar_totais", "explain", "ficha", "garantias", "gravar", "liquidos", "listar", "numeros", "partes",
+    "passar_toda_a_carga", "totais", "totais_divergentes", "travar", "trocar_cargas",
 ]  # fmt: skip

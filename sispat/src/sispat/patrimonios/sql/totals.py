@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from psycopg import AsyncConnection
 
-__all__ = ["Total", "dobrar_totais", "totais", "totais_divergentes"]
+__all__ = ["Parte", "Total", "dobrar_totais", "partes", "totais", "totais_divergentes"]
 
 _AT_ONCE = 20_000  # variations folded in one statement
 
@@ -33,6 +33,31 @@ async def totais(conn: AsyncConnection[Any], setores: Sequence[UUID] | None) -> 
              where %s::uuid[] is null or setor_id = any(%s) group by situacao"""
     within = None if setores is None else list(setores)
     return [Total(*row) for row in await (await conn.execute(sql, [within, within])).fetchall()]
+
+
+class Parte(NamedTuple):
+    """Assets of one setor or of one classe, without those written off."""
+
+    tipo: Literal["setor", "classe"]
+    id: UUID
+    nome: str
+    quantidade: int
+    valor: Decimal
+
+
+async def partes(conn: AsyncConnection[Any], setores: Sequence[UUID] | None) -> list[Parte]:
+    """Each setor and each classe that has assets, within reach, the most valuable first."""
+    sql = """
+        with parte as (
+            select setor_id, classe_id, sum(quantidade)::bigint as quantidade, sum(valor) as valor from patrimonio_totais
+            where situacao <> 'baixado' and (%s::uuid[] is null or setor_id = any(%s))
+            group by grouping sets ((setor_id), (classe_id)) having sum(quantidade) > 0)
+        select 'setor', s.id, s.nome, quantidade, valor from parte join setor s on s.id = setor_id
+        union all
+        select 'classe', c.id, c.nome, quantidade, valor from parte join classe c on c.id = classe_id
+        order by valor desc, nome"""
+    within = None if setores is None else list(setores)
+    return [Parte(*row) for row in await (await conn.execute(sql, [within, within])).fetchall()]
 
 
 async def dobrar_totais(conn: AsyncConnection[Any]) -> int:
