@@ -7,9 +7,12 @@ import io
 from typing import Any
 
 import psycopg
+import pytest
 from aplicacao import DOCUMENTOS
 from arquivos import docx, jpeg, ods, pdf, png
 from PIL import Image
+
+from sispat.app import SLICES
 
 GESTOR, RESPONSAVEL, CONSULTA = (f"{quem}@demo.local" for quem in ("gestor", "responsavel", "consulta"))
 
@@ -149,6 +152,43 @@ async def test_who_does_not_see_the_record_sees_none_of_its_documents(em_cada_lu
     async with cliente() as c:
         assert (await c.get(de_la["conteudo"])).status_code == 401
         assert (await enviar(c, seu, ("a.jpg", jpeg()))).status_code == 401
+
+
+WITHOUT_DEMO = {"termo", "regularizacao", "reavaliacao", "inventario_item"}
+"""Kinds of which the demo city has no record yet."""
+
+
+@pytest.mark.timeout(180)  # each file is looked into by a program of its own
+async def test_each_kind_of_record_takes_a_document_and_shows_it_on_its_card(cliente, navegar, cidade) -> None:
+    entities = [each.entity for slice_ in SLICES for each in slice_.attachables]
+    assert {entity.name for entity in entities} >= WITHOUT_DEMO | {
+        "patrimonio", "imovel", "transferencia", "emprestimo", "manutencao", "localizacao", "baixa",
+    }  # fmt: skip
+    alive = {"patrimonio": "situacao = 'em_uso'", "imovel": "estado = 'ativo'"}
+    bem = um_bem(cidade)
+    novo, nota = {"numeros": [bem["numero"]]}, {"data": "2026-03-02", "circunstancia": "Não estava na sala"}
+    async with cliente(GESTOR, limit_upload=None) as c, navegar("gestor") as pessoa:
+        outro = um_bem(cidade, f"setor_id <> '{bem['setor_id']}'")["setor_id"]
+        r = await c.post("/api/transferencias", json={**novo, "destino_id": str(outro), "motivo": "Sala nova"})
+        assert r.status_code == 201, r.text
+        (pedida,) = r.json()["items"]
+        assert (await c.post(f"/api/transferencias/{pedida['id']}/cancelamento", json={})).status_code == 200
+        assert (await c.post("/api/localizacoes/falta", json={**novo, **nota})).status_code == 201
+        for entity in entities:
+            if entity.name in WITHOUT_DEMO:
+                continue
+            with psycopg.connect(cidade.conninfo) as conn:
+                row = conn.execute(
+                    f"select id from {entity.name} where {alive.get(entity.name, 'true')} limit 1"
+                ).fetchone()
+            assert row is not None, entity.name
+            nome = f"papel de {entity.name}.pdf"
+            r = await enviar(c, row[0], (nome, pdf(Lang=entity.name)), entidade=entity.name)
+            assert r.status_code == 201, (entity.name, r.text)
+            ficha = await pessoa.ver(f"{entity.path}/{row[0]}")
+            assert nome in ficha.texto, entity.name
+            (item,) = r.json()["items"]
+            assert f"/documentos/{item['id']}" in ficha.links, entity.name
 
 
 async def test_a_main_photo_that_goes_is_followed_by_the_next_and_a_written_off_asset_stays_as_it_is(

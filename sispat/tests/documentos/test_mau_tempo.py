@@ -208,9 +208,9 @@ async def test_a_police_report_comes_with_the_write_off_in_one_transaction_and_t
 
 
 async def test_a_session_that_ends_during_an_upload_keeps_nothing_but_what_was_typed(cidade) -> None:
-    """A lost phone: its session is ended from elsewhere while it sends."""
-    bem = um_bem(cidade)["id"]
-    async with abrir(cidade) as http:
+    """A lost phone: whose it is ends its session at a desk, on another machine, while it sends."""
+    bem, encerradas = um_bem(cidade)["id"], []
+    async with abrir(cidade) as http, abrir(cidade, GESTOR) as mesa:
         pessoa = Pessoa(http)
         await pessoa.entrar("gestor")
         formulario = await _formulario(pessoa, bem)
@@ -223,13 +223,13 @@ async def test_a_session_that_ends_during_an_upload_keeps_nothing_but_what_was_t
         async def corpo() -> Any:
             yield cabeca.encode()
             yield b'--b\r\nContent-Disposition: form-data; name="arquivo"; filename="a.jpg"\r\n\r\n' + jpeg()
-            with psycopg.connect(cidade.conninfo) as conn:
-                conn.execute("delete from sessao")
+            encerradas.append((await mesa.delete("/api/auth/sessoes")).json()["encerradas"])
             yield b"\r\n--b--\r\n"
 
         tipo = {"Content-Type": "multipart/form-data; boundary=b"}
         r = await http.post(formulario.acao, content=corpo(), headers=tipo)
-        assert (r.status_code, sobras()) == (401, [])
+        assert (r.status_code, sobras(), encerradas) == (401, [], [1])
+        assert (await mesa.get("/api/auth/me")).status_code == 200
         assert "Do celular perdido" in r.text, "whoever signs in again finds what was typed"
         with psycopg.connect(cidade.conninfo) as conn:
             assert conn.execute("select count(*) from documento").fetchone() == (0,)
@@ -239,6 +239,7 @@ async def test_a_session_that_ends_during_an_upload_keeps_nothing_but_what_was_t
         async with abrir(cidade) as outra:
             r = await outra.post(formulario.acao, content=corpo(), headers=tipo)
             assert r.status_code == 401, "without a session nothing is read"
+        assert encerradas == [1]
 
 
 async def test_a_full_disk_keeps_nothing_half_and_says_so(cliente, cidade, navegar) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -17,11 +17,28 @@ from processos import Service
 
 def trabalhadores(servico: Service) -> list[psutil.Process]:
     """The worker processes."""
+    return _com("spawn_main", servico.processo.children())
+
+
+def sessoes(servico: Service) -> list[psutil.Process]:
+    """The database's processes that work for the service now; one that is killed takes all sessions with it."""
+    return servico.esperar(lambda: _com("postgres: sispat_app", servico.postgres()), 60)
+
+
+def matar(*processos: psutil.Process) -> None:
+    """SIGKILL; one that has just ended by itself is no matter."""
+    for processo in processos:
+        with suppress(psutil.NoSuchProcess):
+            processo.kill()
+
+
+def _com(palavra: str, processos: list[psutil.Process]) -> list[psutil.Process]:
+    """Those whose command has a word."""
     achados = []
-    for filho in servico.processo.children():
+    for processo in processos:
         try:
-            if any("spawn_main" in parte for parte in filho.cmdline()):
-                achados.append(filho)
+            if any(palavra in parte for parte in processo.cmdline()):
+                achados.append(processo)
         except psutil.NoSuchProcess:  # it ended between the list and the look
             continue
     return achados

@@ -17,7 +17,7 @@ from typing import Any
 import httpx2
 import pytest
 from arquivos import jpeg
-from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, trabalhadores
+from carga import Carga, corpo_de_bem, criados_sob_carga, entrar, matar, sessoes, trabalhadores
 from processos import SEM_LIMITES, Service, pasta_de_dados
 
 from sispat.kernel.files import FolderStore
@@ -93,7 +93,9 @@ async def test_kill_9_of_a_worker_loses_at_most_what_was_inside_it(servico, most
 
 
 @pytest.mark.untimed
-async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all(servico, mostrar) -> None:
+async def test_kill_9_of_the_workers_or_the_database_in_an_upload_attaches_it_once_or_not_at_all(
+    servico, mostrar
+) -> None:
     armazem = FolderStore(Path(servico.processo.environ()["SISPAT_DATA_DIR"]) / "documentos")
     pelo_primeiro = 0
     async with entrar(servico) as cliente:
@@ -109,13 +111,12 @@ async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all
                 return False
             return bool(r.status_code == 201)
 
-        voltas = int(os.environ.get("SISPAT_UPLOAD_KILLS", "2"))
+        voltas = int(os.environ.get("SISPAT_UPLOAD_KILLS", "3"))
         for volta in range(voltas):
             foto, chave = jpeg(2000, 1500, cor=f"hsl({volta * 37 % 360}, 60%, 50%)"), f"envio-{volta}"
             primeiro = asyncio.create_task(enviar(foto, chave))
             await asyncio.sleep(random.uniform(0, 0.6))  # the moment of the fault
-            for trabalhador in trabalhadores(servico):
-                trabalhador.kill()
+            matar(*(sessoes(servico)[:1] if volta % 3 == 2 else trabalhadores(servico)))
             pelo_primeiro += await primeiro
             fim = time.monotonic() + 45
             while not await enviar(foto, chave):
@@ -130,7 +131,7 @@ async def test_kill_9_of_the_workers_in_an_upload_attaches_it_once_or_not_at_all
     assert [p.name for p in (armazem.directory / ".recebendo").iterdir()] == ["CACHEDIR.TAG"], (
         "nothing is left for good"
     )
-    mostrar(f"kill -9 of all workers in each of {voltas} uploads: {pelo_primeiro} done by the first, each once")
+    mostrar(f"kill -9 of all workers or the database in {voltas} uploads: {pelo_primeiro} done by the first, each once")
 
 
 async def trocar_trabalhadores(servico: Service) -> None:
@@ -238,9 +239,8 @@ async def test_a_frozen_postgres_is_replaced_after_its_timeout_and_keeps_what_wa
 async def test_kill_9_of_a_backend_heals_by_itself(servico, mostrar) -> None:
     async with entrar(servico) as cliente, Carga(cliente, await corpo_de_bem(cliente)) as carga:
         await asyncio.sleep(0.5)
-        sessoes = [p for p in servico.postgres() if "sispat" in " ".join(p.cmdline()[:1])]
         golpe = time.monotonic()
-        sessoes[0].kill()
+        sessoes(servico)[0].kill()
         await asyncio.sleep(3.5)
     pausa = carga.maior_pausa(golpe)
     mostrar(
@@ -327,21 +327,24 @@ async def test_kill_9_of_a_worker_in_each_kind_of_movement_leaves_it_done_once_o
 
 
 @pytest.mark.untimed
-async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_finds_does_each_once(
-    servico, mostrar
+@pytest.mark.parametrize("vitima", ["worker", "backend"])
+async def test_kill_9_in_what_is_written_of_imoveis_commissions_and_finds_does_each_once(
+    servico, mostrar, vitima
 ) -> None:
-    """Several writes are under way when a worker is killed; who repeats them with their keys gets each done once."""
+    """Several are under way when a worker or the database is killed; who repeats them with their keys gets each done once."""
     dia, nota = "2026-03-02", {"data": "2026-03-02", "circunstancia": "Não estava na sala"}
-    await trocar_trabalhadores(servico)
+    if vitima == "worker":
+        await trocar_trabalhadores(servico)
     async with entrar(servico, "admin@demo.local") as cliente:
         corpo = await corpo_de_bem(cliente)
         falta, fora = [(await cliente.post("/api/patrimonios", json=corpo)).json()["numero"] for _ in range(2)]
         onde = {nome: corpo[nome] for nome in ("classe_id", "local_id", "agente_id")}
         emprestar = {"numeros": [fora], "tomador": "Escola", "saida": dia, "previsao": dia, "finalidade": "Feira"}
         emprestado = (await cliente.post("/api/emprestimos", json=emprestar)).json()["items"][0]["id"]
-        comissao = (await cliente.get("/api/comissoes")).json()["items"][0]["id"]
+        comissoes = (await cliente.get("/api/comissoes")).json()["items"]
+        comissao = next(each["id"] for each in comissoes if each["encerrada_em"] is None)
         membros = [a["matricula"] for a in (await cliente.get("/api/agentes", params={"limit": 3})).json()]
-        sai = {"setor_id": corpo["setor_id"], "nome": "Quem sai", "matricula": "SAI-1"}
+        sai = {"setor_id": corpo["setor_id"], "nome": "Quem sai", "matricula": f"SAI-{vitima.upper()}"}
         sai = (await cliente.post("/api/agentes", json=sai)).json()["id"]
         imovel = {
             "nome": "Lote", "valor_terreno": "10.00", "valor_edificacao": "0.00", "data_aquisicao": "2020-01-01",
@@ -362,7 +365,7 @@ async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_
         levas: list[list[tuple[str, str, dict[str, Any]]]] = [
             [
                 ("criar", "/api/imoveis", imovel),
-                ("nomear_comissao", "/api/comissoes", {"portaria": "9/2031", "inicio": dia, "matriculas": membros}),
+                ("nomear_comissao", "/api/comissoes", {"portaria": f"{vitima}/31", "inicio": dia, "matriculas": membros}),
                 ("notar_falta", "/api/localizacoes/falta", {**nota, "numeros": [falta]}),
                 ("prorrogar_emprestimo", f"/api/emprestimos/{emprestado}/prorrogacao",
                  {"previsao": "2099-03-20", "motivo": "Adiada"}),
@@ -381,7 +384,7 @@ async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_
         ultimo = (await cliente.get("/api/auditoria")).json()[0]["id"]
         for vez, leva in enumerate(levas):
             escritas = [
-                (acao, endereco.format(**feitos), dados, {"Idempotency-Key": f"leva-{vez}-{acao}"})
+                (acao, endereco.format(**feitos), dados, {"Idempotency-Key": f"{vitima}-{vez}-{acao}"})
                 for acao, endereco, dados in leva
             ]
             pedidos = [
@@ -389,7 +392,7 @@ async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_
                 for _acao, endereco, dados, chave in escritas * 2
             ]
             await asyncio.sleep(0.005 * vez)
-            trabalhadores(servico)[vez % 2].kill()
+            matar(trabalhadores(servico)[vez % 2] if vitima == "worker" else sessoes(servico)[0])
             await asyncio.gather(*pedidos, return_exceptions=True)
             for acao, endereco, dados, chave in escritas:
                 resposta = (await _ate_que_responda(cliente, endereco, dados, chave)).json()
@@ -402,7 +405,7 @@ async def test_kill_9_of_a_worker_in_what_is_written_of_imoveis_commissions_and_
             assert len(entidades) == len(set(entidades)) > 0, (acao, entidades)
             if acao != "criar":  # an asset was registered, too, by the regularisation
                 assert len({e["requisicao"] for e in novos}) == 1, (acao, "of one request")
-    mostrar(f"kill -9 of a worker in {len(feitos)} kinds of writes, {len(levas)} times: each done once")
+    mostrar(f"kill -9 of a {vitima} in {len(feitos)} kinds of writes, {len(levas)} times: each done once")
 
 
 async def _ate_que_responda(
@@ -421,7 +424,7 @@ async def _ate_que_responda(
 
 
 @pytest.mark.untimed
-async def test_kill_9_of_a_worker_while_termos_are_issued_issues_each_once_and_doubles_no_number(
+async def test_kill_9_of_a_worker_or_the_database_while_termos_are_issued_issues_each_once_and_doubles_no_number(
     servico, mostrar
 ) -> None:
     """Who repeats the request with its Idempotency-Key gets the one termo; a number that a killed one took is given back."""
@@ -435,11 +438,11 @@ async def test_kill_9_of_a_worker_while_termos_are_issued_issues_each_once_and_d
             for agente in agentes
         ]
         feitos: list[dict[str, Any]] = []
-        for vez in range(3):
-            leva = pedidos[vez * 4 : vez * 4 + 4]
+        for vez in range(4):
+            leva = pedidos[vez * 3 : vez * 3 + 3]
             tarefas = [asyncio.create_task(cliente.post("/api/termos", json=d, headers=k)) for d, k in leva * 2]
             await asyncio.sleep(0.004 * vez)
-            trabalhadores(servico)[vez % 2].kill()
+            matar(sessoes(servico)[0] if vez == 3 else trabalhadores(servico)[vez % 2])
             perdidos += sum(
                 isinstance(r, BaseException) for r in await asyncio.gather(*tarefas, return_exceptions=True)
             )
@@ -453,4 +456,4 @@ async def test_kill_9_of_a_worker_while_termos_are_issued_issues_each_once_and_d
         um = f"/api/termos/{feitos[0]['id']}"
         papel = (await cliente.get(f"{um}/pdf")).content
         assert (await cliente.get(um)).json()["sha256"] == hashlib.sha256(papel).hexdigest()
-    mostrar(f"kill -9 of a worker in {len(agentes)} termos: {perdidos} answers lost, each issued once")
+    mostrar(f"kill -9 of a worker or the database in {len(agentes)} termos: {perdidos} answers lost, each issued once")

@@ -1,7 +1,8 @@
 """Two people do two things with the same asset at the same time: all pairs, from every state in which one of them is possible.
 
-What comes out is what one after the other would have made of it, in one order or the other; each change is audited; nobody
-is told of an error of ours. SISPAT_MOVEMENT_ROUNDS sets how often each pair runs (`make rounds`: 100).
+Each is signed in, at a machine of their own. What comes out is what one after the other would have made of it, in one order
+or the other; each change is audited under the name of who was told that it is done; nobody is told of an error of ours.
+SISPAT_MOVEMENT_ROUNDS sets how often each pair runs (`make rounds`: 100).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 import httpx2
 import psycopg
 import pytest
+from duas_pessoas import two_administrators
 
 from esteio.postgres import Dsn
 
@@ -163,12 +165,12 @@ def _bring_back(cidade: Dsn, numero: int) -> None:
         conn.execute("update patrimonio set situacao = 'em_uso' where numero = %s", [numero])
 
 
-def _chain(cidade: Dsn, id_: str) -> list[tuple[str, str]]:
-    """Each change of the state, as audited."""
+def _chain(cidade: Dsn, id_: str) -> list[tuple[str, str, str]]:
+    """Each change of the state, as audited, and who made it."""
     return _rows(
         cidade,
-        """select antes->>'situacao', depois->>'situacao' from evento where entidade_id = %s and antes ? 'situacao'
-           order by id""",
+        """select antes->>'situacao', depois->>'situacao', u.email from evento e left join usuario u on u.id = e.ator_id
+           where e.entidade_id = %s and antes ? 'situacao' order by e.id""",
         id_,
     )
 
@@ -187,24 +189,27 @@ PAIRS = [
 async def test_two_people_and_one_asset_have_one_legal_outcome(cliente, cidade) -> None:
     free = [n for (n,) in _rows(cidade, "select numero from patrimonio where situacao = 'em_uso' order by numero")]
     seen: set[tuple[Any, ...]] = set()
-    async with cliente("admin@demo.local", limit_write=None, limit_user=None) as c:
+    async with two_administrators(cliente, cidade) as people:
+        emails, (c, _other) = list(people), people.values()
         for (state, pair), _round in itertools.product(PAIRS, range(ROUNDS)):
             numero = free[0]
             free = [*free[1:], numero]  # the others rest meanwhile
             _bring_back(cidade, numero)
             scene = await _scene(c, cidade, state, numero)
             before = len(_chain(cidade, scene.id))
-            answers = await asyncio.gather(*(ACTS[name].ask(c, scene) for name in pair))
+            asking = zip(pair, people.values(), strict=True)
+            answers = await asyncio.gather(*(ACTS[name].ask(person, scene) for name, person in asking))
             where = (state, pair, [r.text[:200] for r in answers])
             assert {r.status_code for r in answers} <= {200, 201, 404, 422}, where
             done = tuple(r.status_code in (200, 201) for r in answers)
             ((now,),) = _rows(cidade, "select situacao from patrimonio where numero = %s", numero)
             assert (now, done) in outcomes(state, pair), where
             chain = _chain(cidade, scene.id)[before:]
-            stays = [name for name, was_done in zip(pair, done, strict=True) if was_done and ACTS[name].once]
-            assert len(chain) == sum(done) - len(stays), where
-            assert _extensions(cidade, scene) == len(stays), where
-            assert [a for a, _ in chain] + [now] == [state] + [b for _, b in chain], (
+            acts = [(name, email) for name, email, was_done in zip(pair, emails, done, strict=True) if was_done]
+            moved = [email for name, email in acts if not ACTS[name].once]
+            assert sorted(email for *_, email in chain) == sorted(moved), where
+            assert _extensions(cidade, scene) == len(acts) - len(moved), where
+            assert [a for a, *_ in chain] + [now] == [state] + [b for _, b, _ in chain], (
                 "each record follows from the one before"
             )
             assert _open_movements(cidade, scene.id) == ({now} - {IN_USE, MISSING}), where

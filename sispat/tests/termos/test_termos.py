@@ -290,6 +290,13 @@ async def test_whom_a_termo_names_signs_what_they_read_once_and_an_annulled_one_
     sha256 = hashlib.sha256(pdf).hexdigest()
     evento = um(cidade, "select depois from evento where acao = 'assinar_termo'")
     assert (evento["sha256"], "Responsável pelos bens" in evento["papel"]) == (sha256, True)
+    quem_quando_de_onde_o_que = um(
+        cidade,
+        """select u.email, p.assinada_em = e.em, p.endereco, encode(p.sha256, 'hex') from termo_parte p
+           join usuario u on u.id = p.assinada_por
+           join evento e on e.acao = 'assinar_termo' and e.entidade_id = p.termo_id""",
+    )
+    assert quem_quando_de_onde_o_que == ("responsavel@demo.local", True, "127.0.0.1", sha256)
     with (
         psycopg.connect(cidade.conninfo) as conn,
         pytest.raises(psycopg.errors.RestrictViolation, match="signed already"),
