@@ -14,8 +14,9 @@ from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
+from pydantic import BaseModel
 
-__all__ = ["SYSTEM", "Author", "Sought", "history", "latest", "record"]
+__all__ = ["SYSTEM", "Author", "Sought", "history", "latest", "record", "record_export"]
 
 SYSTEM = "sistema"
 """Who did what nobody did who is signed in."""
@@ -78,6 +79,15 @@ async def record(
         "insert into evento (ator_id, chave_id, requisicao, entidade, entidade_id, acao, antes, depois)"
         " values (%s, %s, %s, %s, %s, %s, %s, %s)",
         [actor, key_id, request_id, entidade, entidade_id, acao, _json(antes), _json(depois)],
+    )
+
+
+async def record_export(conn: AsyncConnection[Any], author: Author, acao: str, asked: BaseModel, **more: Any) -> None:
+    """Somebody takes what `asked` finds out of the service: written before the first line leaves."""
+    assert author.actor is not None, "a list is for who is signed in"
+    filters = {name: value for name, value in asked.model_dump(exclude_defaults=True).items() if value is not None}
+    await record(
+        conn, **author._asdict(), entidade="usuario", entidade_id=author.actor, acao=acao, depois={**more, **filters}
     )
 
 

@@ -185,17 +185,7 @@ async def historico(ctx: Context, kind: Kind, id_: UUID) -> list[dict[str, Any]]
 async def exportar(ctx: Context, kind: Kind, asked: ListaDeRegistros) -> None:
     """Note in the audit that this person takes what `asked` finds out of the service, before the first line leaves."""
     ctx.access.require(kind.view)
-    filters = {name: value for name, value in asked.model_dump(exclude_defaults=True).items() if value is not None}
-    await audit.record(
-        ctx.conn,
-        actor=ctx.actor,
-        key_id=ctx.key_id,
-        request_id=ctx.request_id,
-        entidade="usuario",
-        entidade_id=ctx.actor,
-        acao=kind.exported,
-        depois={"lista": kind.plural, **filters},
-    )
+    await audit.record_export(ctx.conn, ctx.author, kind.exported, asked, lista=kind.plural)
 
 
 async def lote_exportado(

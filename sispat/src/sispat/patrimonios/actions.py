@@ -72,17 +72,7 @@ async def contar(ctx: Context, asked: ListaDePatrimonios, ceiling: int = 1000) -
 async def exportar(ctx: Context, asked: ListaDePatrimonios) -> None:
     """Note in the audit that this person takes what `asked` matches out of the service, before the first line leaves."""
     ctx.access.require(rules.VER)
-    filters = {name: value for name, value in asked.model_dump(exclude_defaults=True).items() if value is not None}
-    await audit.record(
-        ctx.conn,
-        actor=ctx.actor,
-        key_id=ctx.key_id,
-        request_id=ctx.request_id,
-        entidade="usuario",
-        entidade_id=ctx.actor,
-        acao="exportar_bens",
-        depois=filters,
-    )
+    await audit.record_export(ctx.conn, ctx.author, "exportar_bens", asked)
 
 
 Key = tuple[str, int]

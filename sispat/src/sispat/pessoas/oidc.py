@@ -17,11 +17,10 @@ from sispat.kernel import audit, tokens
 from sispat.kernel.brazil import valid_cpf, without_separators
 from sispat.kernel.errors import AccessEnded, NotAuthenticated
 from sispat.kernel.i18n import _
-from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime, access_of
+from sispat.kernel.sessions import OpenedSession, Origin, SessionLifetime
 from sispat.pessoas.attempts import AttemptGuard
 from sispat.pessoas.oidc_provider import OidcRefused
-from sispat.pessoas.second_factor import UNFINISHED
-from sispat.pessoas.sign_in import lacking
+from sispat.pessoas.sign_in import begin_session, lacking
 from sispat.pessoas.sql import users
 from sispat.pessoas.sql.users import Column
 
@@ -64,17 +63,7 @@ async def entrar(
     await guard.forgive(attempt)
     missing, token = lacking(credential, need_second_factor), tokens.new_token()
     async with db.transaction() as conn:
-        await users.open_session(
-            conn,
-            token_hash=tokens.token_hash(token),
-            usuario_id=credential.usuario_id,
-            duration=UNFINISHED if missing == "codigo" else lifetime.absolute,
-            address=origin.address,
-            user_agent=origin.user_agent,
-            lacking=missing,
-            by_provider=True,
-        )
-        access = await access_of(conn, token, lifetime)
+        access = await begin_session(conn, token, credential, missing, lifetime, origin, by_provider=True)
         if access is None:  # retired between the two looks
             raise NotAuthenticated
         await audit.record(

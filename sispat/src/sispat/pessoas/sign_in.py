@@ -30,7 +30,7 @@ from sispat.pessoas.second_factor import UNFINISHED
 from sispat.pessoas.sql import users
 from sispat.pessoas.sql.users import Credential
 
-__all__ = ["entrar", "lacking", "sair"]
+__all__ = ["begin_session", "entrar", "lacking", "sair"]
 
 
 async def entrar(
@@ -72,18 +72,9 @@ async def entrar(
     if passwords.needs_rehash(password_hash):
         password_hash = await passwords.hash_aside(typed.senha)
     async with db.transaction() as conn:
-        await users.open_session(
-            conn,
-            token_hash=tokens.token_hash(token),
-            usuario_id=credential.usuario_id,
-            duration=UNFINISHED if missing == "codigo" else lifetime.absolute,
-            address=origin.address,
-            user_agent=origin.user_agent,
-            lacking=missing,
-        )
         if password_hash is not credential.password_hash:
             await users.set_password_hash(conn, credential.usuario_id, password_hash)
-        access = await access_of(conn, token, lifetime)
+        access = await begin_session(conn, token, credential, missing, lifetime, origin)
         if access is None:  # retired between the two looks
             raise NotAuthenticated(_("E-mail ou senha incorretos."))
         await _record(conn, access, origin.request_id, "entrar_com_senha" if missing == "codigo" else "entrar")
@@ -98,6 +89,33 @@ def lacking(credential: Credential, need_second_factor: frozenset[str]) -> Pendi
     if credential.second_factor:
         return "codigo"
     return "fator" if credential.papel in need_second_factor else None
+
+
+async def begin_session(
+    conn: AsyncConnection[Any],
+    token: str,
+    credential: Credential,
+    missing: Pending | None,
+    lifetime: SessionLifetime,
+    origin: Origin,
+    *,
+    by_provider: bool = False,
+) -> Access | None:
+    """Store the session of `token`, and what it may do; None: the person was retired meanwhile.
+
+    Where a code is `missing`, it lasts only until that should have been typed.
+    """
+    await users.open_session(
+        conn,
+        token_hash=tokens.token_hash(token),
+        usuario_id=credential.usuario_id,
+        duration=UNFINISHED if missing == "codigo" else lifetime.absolute,
+        address=origin.address,
+        user_agent=origin.user_agent,
+        lacking=missing,
+        by_provider=by_provider,
+    )
+    return await access_of(conn, token, lifetime)
 
 
 async def sair(ctx: Context, token: str) -> None:

@@ -160,15 +160,7 @@ async def listar(ctx: Context, asked: ListaDeTermos) -> ListPage:
 async def exportar(ctx: Context, asked: ListaDeTermos) -> None:
     """Note in the audit that this person takes what `asked` finds out of the service, before the first line leaves."""
     ctx.access.require(rules.VER)
-    filters = {name: value for name, value in asked.model_dump(exclude_defaults=True).items() if value is not None}
-    await audit.record(
-        ctx.conn,
-        **ctx.author._asdict(),
-        entidade="usuario",
-        entidade_id=ctx.actor,
-        acao="exportar_termos",
-        depois=filters,
-    )
+    await audit.record_export(ctx.conn, ctx.author, "exportar_termos", asked)
 
 
 async def lote_exportado(
