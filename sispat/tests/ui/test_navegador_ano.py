@@ -23,7 +23,7 @@ import segundo_semestre
 from cidade_do_ano import Ano, abrir_pdf, comecar, exportado, linhas_csv
 from contas_da_auditoria import Livro
 from modelo_do_ano import Bem, celula, contagens, reais, soma
-from primeiro_semestre import CLASSES, CONTAS
+from primeiro_semestre import CLASSES, CONTAS, SETORES
 from relatorios_do_ano import saldos
 
 pytestmark = [
@@ -88,9 +88,25 @@ def test_the_first_page_counts_what_the_half_year_left_and_what_waits_for_each(a
         cartao = pagina.locator(f".contagem.{situacao}")
         assert cartao.locator("strong").inner_text() == str(quantos), situacao
         assert cartao.locator("small").inner_text() == f"R$ {reais(valor)}", situacao
+    assert barras(pagina) == valores(vivos)
     assert titulos(pagina) == esperam(ano, quem)
     ultimos = [f"{numero:06}" for numero in sorted((bem.numero for bem in bens), reverse=True)[:5]]
     assert pagina.locator("tbody .plaqueta").all_inner_texts() == ultimos
+
+
+def barras(pagina: Any) -> list[str]:
+    """The lines of the charts: by setor, then by classe."""
+    return [" ".join(linha.split()) for linha in pagina.locator(".barras li").all_inner_texts()]
+
+
+def valores(vivos: list[Bem]) -> list[str]:
+    """What the charts show of them: where there is more than one setor or classe, each with its value, the highest first."""
+    achados = []
+    for nome_de in (lambda bem: SETORES[bem.setor], lambda bem: bem.classe):
+        partes = {nome: soma([bem for bem in vivos if nome_de(bem) == nome]) for nome in map(nome_de, vivos)}
+        ordem = sorted(partes.items(), key=lambda parte: (-parte[1], parte[0]))
+        achados += [f"{nome} R$ {reais(valor)}" for nome, valor in ordem if len(partes) > 1]
+    return achados
 
 
 def esperam(ano: Ano, quem: str) -> list[str]:
