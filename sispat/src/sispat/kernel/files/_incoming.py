@@ -1,9 +1,10 @@
 """A file on its way in: written to the disk as it comes.
 
-Promises: no more of it than a megabyte is in memory, half of it being hashed and written while the other half comes; `close`
-returns when all is written, which `Inspection` puts on the disk (fsync) where it is kept. What is too large, of a type that
-is not taken, or finds no room is not written on: the rest is passed over, so that the client can finish sending and read the
-answer. Whoever makes one calls `discard` in the end; killed in between, its file is removed by the sweep of `FileStore`.
+Promises: no more of it than a megabyte is in memory, half of it being hashed and written while the other half comes. What is
+kept as it came is put on the disk (fsync) from time to time while the rest comes, so that little is left to wait for;
+`on_disk` waits for all of it. `close` returns when all is written. What is too large, of a type that is not taken, or finds no
+room is not written on: the rest is passed over, so that the client can finish sending and read the answer. Whoever makes one
+calls `discard` in the end; killed in between, its file is removed by the sweep of `FileStore`.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ from pathlib import Path
 
 from sispat.kernel.errors import SispatError
 from sispat.kernel.files._errors import FileRefused, NoRoom, Reason
-from sispat.kernel.files._formats import HEAD, sniff
+from sispat.kernel.files._formats import HEAD, IMAGES, sniff
 from sispat.kernel.files._names import visible
 
 __all__ = ["Incoming", "no_room"]
 
 _BUFFER = 1 << 19  # bytes written at once: a thread for each chunk of a socket would cost more than the writing
+_SYNCED = (
+    4 << 20
+)  # bytes after which the disk is asked for them: more often, a slow one would be asked for more than it needs
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -63,6 +67,8 @@ class Incoming:
         self._hash = hashlib.sha256()
         self._handle: int | None = None
         self._under_way: asyncio.Future[OSError | None] | None = None
+        self._since_sync = 0
+        self._syncing: asyncio.Future[OSError | None] | None = None
 
     async def write(self, data: bytes) -> None:
         """Take the next bytes."""
@@ -87,6 +93,14 @@ class Incoming:
         self.sha256 = self._hash.digest()
         self._close_handle()
 
+    async def on_disk(self) -> OSError | None:
+        """Put all of it on the disk, unless something else is kept of it, as of a picture; why not."""
+        if self.format in IMAGES:
+            return None
+        # An error is told once, to whoever asked first: what went wrong before is not told to the second.
+        early = None if self._syncing is None else await self._syncing
+        return early or await asyncio.to_thread(self._sync)
+
     def discard(self) -> None:
         """Remove what is left of it; called any number of times."""
         self._discarded = True
@@ -109,6 +123,7 @@ class Incoming:
         if self.failure is None and (self._buffer or self._handle is None):
             content, self._buffer = self._buffer, bytearray()
             self._under_way = asyncio.get_running_loop().run_in_executor(None, self._append, content)
+            self._since_sync += len(content)
 
     async def _written(self) -> None:
         """Wait for what is being written."""
@@ -118,6 +133,23 @@ class Incoming:
             if not no_room(error):
                 raise error
             self._refuse(NoRoom())
+        elif self._since_sync >= _SYNCED and (self._syncing is None or self._syncing.done()):
+            self._sync_early()
+
+    def _sync_early(self) -> None:
+        """Begin to put on the disk what is written, where that is what is kept; nothing waits for it until the end."""
+        failed = self._syncing is not None and self._syncing.result() is not None
+        if self._sniffed and self.format not in IMAGES and not failed:
+            self._syncing = asyncio.get_running_loop().run_in_executor(None, self._sync)
+            self._since_sync = 0
+
+    def _sync(self) -> OSError | None:
+        try:
+            with self.path.open("rb+") as file:
+                os.fsync(file.fileno())
+        except OSError as error:
+            return None if self._discarded else error
+        return None
 
     def _append(self, content: bytearray) -> OSError | None:
         """Hash and write; what went wrong is returned, because nobody may wait for it any more."""

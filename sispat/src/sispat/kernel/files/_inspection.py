@@ -22,7 +22,7 @@ from typing import Any
 
 from esteio.system import die_with_parent
 from sispat.kernel.files._errors import FileRefused, InspectionBusy, NoRoom, Reason
-from sispat.kernel.files._formats import IMAGES, Format
+from sispat.kernel.files._formats import Format
 from sispat.kernel.files._incoming import Incoming, no_room
 from sispat.kernel.files._names import as_named
 
@@ -94,7 +94,7 @@ class Inspection:
         try:
             # What is kept as it came gets onto the disk meanwhile.
             found, failed = await asyncio.gather(
-                self._run(incoming.format, incoming.path, out, small), asyncio.to_thread(_synced, incoming)
+                self._run(incoming.format, incoming.path, out, small), incoming.on_disk()
             )
         finally:
             self._one.release()
@@ -169,16 +169,6 @@ def _refusal(found: dict[str, Any]) -> FileRefused:
     if "reason" not in found:
         return FileRefused(Reason.NOT_INSPECTED)
     return FileRefused(Reason(found["reason"]), what=found["what"], limit=found["limit"])
-
-
-def _synced(incoming: Incoming) -> OSError | None:
-    """Put on the disk what is kept as it came (of a picture another file is); why not."""
-    try:
-        if incoming.format not in IMAGES:
-            _sync(incoming.path)
-    except OSError as error:
-        return error
-    return None
 
 
 def _sync(path: Path) -> None:

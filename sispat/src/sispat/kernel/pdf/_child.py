@@ -71,8 +71,7 @@ def _draw(compiler: Any, asked: dict[str, Any]) -> bytes:
 def _forget(compiler: Any) -> None:
     """Have Typst give up what it kept for the next document, which has other data.
 
-    It gives up what the last documents did not use: some empty ones take a millisecond, to end this process and start another
-    one half a second.
+    It gives up what the last documents did not use: some empty ones take less time than to end this process and start another.
     """
     compiler.compile(b"", format="svg", sys_inputs={})
     for _ in range(_FORGOTTEN):
