@@ -100,8 +100,8 @@ def measure(databases: dict[str, Dsn], rounds: int, seconds: int) -> list[Claim]
 
 
 @contextmanager
-def stack(name: str, dsn: Dsn) -> Iterator[tuple[str, Any, float]]:
-    """Two workers of a stack on a free port: its address, its worker pids, seconds from start to the first 200."""
+def stack(name: str, dsn: Dsn, workers: int = 2) -> Iterator[tuple[str, Any, float]]:
+    """The workers of a stack on a free port: its address, its worker pids, seconds from start to the first 200."""
     port = free_port()
     environment = os.environ | {
         "DATABASE_URL": dsn.url,
@@ -118,7 +118,7 @@ def stack(name: str, dsn: Dsn) -> Iterator[tuple[str, Any, float]]:
         "--port",
         str(port),
         "--workers",
-        "2",
+        str(workers),
         "--no-access-log",
     ]
     begun = time.perf_counter()
@@ -126,7 +126,7 @@ def stack(name: str, dsn: Dsn) -> Iterator[tuple[str, Any, float]]:
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(url + ("/api/health/ready" if name == OURS else "/openapi.json"))
-        yield url, lambda: workers_of(process.pid), time.perf_counter() - begun
+        yield url, lambda: workers_of(process.pid) or [process.pid], time.perf_counter() - begun
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
