@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,7 +79,30 @@ def test_the_unit_serves_restarts_reloads_and_leaves_data_behind(machine: Machin
     machine.until(lambda: main() not in ("0", first), 30)
     machine.until(lambda: machine(*ready, check=False).returncode == 0, 60)
     assert "ana@cidade.gov.br" in machine("sispat", "usuario", "listar").stdout
+    watches(machine)
     gone = machine(str(RELEASE / "bin/sispat"), "uninstall").stdout
     assert "/var/lib/sispat" in gone
     assert machine("systemctl", "is-active", "sispat", check=False).stdout.strip() == "inactive"
     assert machine("ls", "/var/lib/sispat/postgres").stdout
+
+
+def watches(machine: Machine) -> None:
+    """`esteio watch install`, on the same machine: its unit looks at the service and is started again."""
+    esteio = str(RELEASE / "bin/esteio")
+    assert "/etc/systemd/system/esteio-watch.service: created" in machine(esteio, "watch", "install").stdout
+    assert machine("systemctl", "is-active", "esteio-watch", check=False).stdout.strip() == "inactive"
+    machine("sed", "-i", "s#8000/health#8000/api/health/ready#; s/^json = .*//", "/etc/esteio-watch/watch.toml")
+    assert "is well" in machine("esteio-watch", "check").stdout
+    machine("systemctl", "start", "esteio-watch")
+
+    def state() -> str:
+        told = machine("esteio-watch", "status", "--json", check=False).stdout
+        return str(json.loads(told)["states"].get("service", {}).get("state")) if told else ""
+
+    machine.until(lambda: state() in ("up", "degraded"), 60)  # slow, on a busy machine
+    machine("systemctl", "kill", "-s", "KILL", "esteio-watch")
+    machine.until(lambda: machine("systemctl", "is-active", "esteio-watch", check=False).stdout.strip() == "active", 60)
+    owners = machine("find", "/var/lib/esteio-watch", "!", "-user", "esteio-watch").stdout
+    assert owners == "", "root's commands left files that lock the watcher out"
+    assert "These stay: /etc/esteio-watch/watch.toml" in machine(esteio, "watch", "uninstall").stdout
+    assert machine("systemctl", "is-active", "esteio-watch", check=False).stdout.strip() == "inactive"

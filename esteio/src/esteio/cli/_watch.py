@@ -1,4 +1,4 @@
-"""`esteio watch run|check|init|status`: a watcher on another machine.
+"""`esteio watch run|check|init|status|install`: a watcher on another machine.
 
 Promises: everything stands in one file; `check` says all that is wrong in it and tells nobody. `run` ends in order by Ctrl-C
 and SIGTERM; a second one for the same directory is refused. What is shown of addresses has no secrets.
@@ -19,6 +19,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from esteio.cli._watch_install import install, uninstall
+
 if TYPE_CHECKING:
     from esteio.alert.monitor import Alerts
     from esteio.health.series import Interval
@@ -35,6 +37,8 @@ _File = Annotated[
 _CONFIG = Path("esteio-watch.toml")
 
 app = typer.Typer(name="watch", help="Watch services from another machine.", no_args_is_help=True)
+app.command("install")(install)
+app.command("uninstall")(uninstall)
 
 
 @app.command("run")

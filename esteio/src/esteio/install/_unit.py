@@ -61,6 +61,8 @@ class ServiceUnit:
     """CAP_NET_BIND_SERVICE, where it listens on a port below 1024."""
     reload: bool = True
     """Whether SIGHUP is a reload to it."""
+    ordered_end: int = 0
+    """The exit code with which it ends when it is told to."""
     watchdog: int = 15
     start_timeout: int = 120
     stop_timeout: int = 120
@@ -88,6 +90,7 @@ class ServiceUnit:
             *(["ExecReload=/bin/kill -HUP $MAINPID"] if self.reload else []),
             "Restart=always",
             "RestartSec=1",
+            *([f"SuccessExitStatus={self.ordered_end}"] if self.ordered_end else []),
             f"WatchdogSec={self.watchdog}",
             "KillMode=mixed",
             f"TimeoutStartSec={self.start_timeout}",

@@ -6,11 +6,12 @@ import re
 import secrets
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from esteio.install import ServiceUnit
 
-__all__ = ["example_file", "systemd_unit"]
+__all__ = ["example_file", "new_secret", "program", "systemd_unit"]
 
 _FILE = """# What this watcher watches. All options: docs/reference/watch.md. Times are seconds.
 # ${{NAME}} in a text is the variable NAME of the environment. `esteio watch check` says what is wrong here.
@@ -21,7 +22,7 @@ title = "Our services"
 language = "en"                        # or "pt-BR"
 timezone = "UTC"                       # such as "America/Sao_Paulo"
 listen = "127.0.0.1:8090"              # "0.0.0.0:8090", so that jobs and other watchers reach it
-directory = "esteio-watch"             # next to this file
+directory = "{directory}"
 
 [notify]
 # Slack, Discord, mail, Telegram ... as apprise writes them: https://appriseit.com/services/
@@ -61,28 +62,38 @@ grace = 7200
 """
 
 
-def example_file() -> str:
-    """A file with a secret and a key that were made for it."""
+def new_secret() -> str:
+    """Letters, digits, - and _."""
+    return secrets.token_urlsafe(24)
+
+
+def example_file(directory: Path = Path("esteio-watch"), *, made: Callable[[], str] = new_secret) -> str:
+    """A file with a secret and a key that were `made` for it; a relative `directory` is next to it."""
     host = re.sub(r"[^a-z0-9._-]", "-", socket.gethostname().lower())[:60].lstrip("._-") or "watcher"
-    return _FILE.format(name=host, secret=secrets.token_urlsafe(24), key=secrets.token_urlsafe(16))
+    return _FILE.format(name=host, directory=directory, secret=made(), key=made())
 
 
-def systemd_unit(config: Path) -> str:
+def program() -> list[str]:
+    """How this program is called, wherever it is called from."""
+    called = Path(sys.argv[0])
+    return [str(called.absolute())] if called.name == "esteio" else [sys.executable, "-m", "esteio"]
+
+
+def systemd_unit(config: Path, variables: Path = Path("/etc/esteio-watch.env")) -> str:
     """A unit that runs the watcher with the file `config`, kept running whatever ends it.
 
     It may write below the directory of that file, where the watcher keeps what it remembers unless `directory` says
-    otherwise, and below /var/lib/esteio-watch.
+    otherwise, and below /var/lib/esteio-watch; of a file in /etc below that alone.
     """
-    program = Path(sys.argv[0]).absolute() if Path(sys.argv[0]).name == "esteio" else None
-    start = [str(program)] if program else [sys.executable, "-m", "esteio"]
     return ServiceUnit(
         description="Esteio watcher",
-        command=[*start, "watch", "run", "--config", str(config)],
+        command=[*program(), "watch", "run", "--config", str(config)],
         user="esteio-watch",
-        environment_file=Path("/etc/esteio-watch.env"),
+        environment_file=variables,
         environment_file_optional=True,
         state_directory="esteio-watch",
-        writable=[config.parent] if config.parent != Path("/etc") else [],
+        writable=[] if config.is_relative_to("/etc") else [config.parent],
+        ordered_end=143,  # of `esteio watch run`, else a unit that was stopped has failed
         watchdog=30,
         stop_timeout=60,
         open_files=8192,

@@ -9,7 +9,6 @@ says where they lie.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,7 +16,18 @@ from typing import Annotated
 
 import typer
 
-from esteio.install import Directory, Done, File, Installation, Item, Link, firewall_nft, firewall_ufw
+from esteio.install import (
+    CommandFailed,
+    Directory,
+    Done,
+    File,
+    Installation,
+    Item,
+    Link,
+    firewall_nft,
+    firewall_ufw,
+    run_command,
+)
 from sispat.cli._install_plan import (
     ACCOUNT,
     CURRENT,
@@ -212,7 +222,7 @@ def _say_what_follows(wanted: Wanted, settings: Settings) -> None:
     typer.echo(firewall_nft(ports))
     typer.echo(_("ou com ufw:"))
     typer.echo(firewall_ufw(ports))
-    typer.echo(_("Noutra máquina, quem avisa quando esta some: docs/how-to/vigia.md"))
+    typer.echo(_("Noutra máquina, quem avisa quando esta some: esteio watch install (docs/how-to/vigia.md)"))
 
 
 def _systemctl(*words: str) -> None:
@@ -221,10 +231,8 @@ def _systemctl(*words: str) -> None:
 
 def _run(words: Sequence[str]) -> None:
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)  # noqa: S603
-    except FileNotFoundError:
-        raise CannotInstall(_("Falta o programa %(program)s, que vem com o systemd.", program=words[0])) from None
-    if done.returncode:
-        raise CannotInstall(
-            _("%(command)s falhou: %(said)s", command=" ".join(words), said=(done.stderr or done.stdout).strip())
-        )
+        run_command(words)
+    except CommandFailed as failed:
+        if failed.missing:
+            raise CannotInstall(_("Falta o programa %(program)s, que vem com o systemd.", program=words[0])) from None
+        raise CannotInstall(_("%(command)s falhou: %(said)s", command=failed.command, said=failed.said)) from None
