@@ -1,12 +1,21 @@
 """The fixtures with real servers and a real browser, for the tests of both distributions."""
 
+import base64
+import hashlib
+import hmac
 import os
 import shutil
 import signal
+import socket
+import subprocess
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx2
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -101,3 +110,60 @@ def debian_program() -> Callable[[str], str]:
         return installed
 
     return found
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """Microsoft's emulator of Azure's storage, with the container `copias` in it."""
+
+    address: str
+    account: str = "devstoreaccount1"
+    # Published by Microsoft for its emulator.
+    key: str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+    def url(self, folder: str) -> str:
+        """Of a store in the container."""
+        return f"az://{self.account}/copias/{folder}?endpoint={self.address}"
+
+    def make_container(self, running: "subprocess.Popen[bytes]") -> None:
+        """Once it answers."""
+        at, version = f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S} GMT", "2021-08-06"
+        place = f"/{self.account}/{self.account}/copias"
+        signed = f"PUT{chr(10) * 12}x-ms-date:{at}\nx-ms-version:{version}\n{place}\nrestype:container"
+        digest = hmac.new(base64.b64decode(self.key), signed.encode(), hashlib.sha256).digest()
+        signature = f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
+        headers = {"x-ms-date": at, "x-ms-version": version, "Authorization": signature}
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                made = httpx2.put(f"{self.address}/copias?restype=container", headers=headers)
+            except httpx2.TransportError:
+                assert running.poll() is None, "azurite ended"
+                assert time.monotonic() < deadline, "azurite does not answer"
+                time.sleep(0.1)
+            else:
+                assert made.status_code == 201, made.text
+                return
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """It; without it the test is skipped, and in CI fails."""
+    node = shutil.which("node")
+    program = Path(__file__).parent / ".venv/azurite/node_modules/azurite/dist/src/blob/main.js"
+    if node is None or not program.exists():
+        assert os.environ.get("CI") != "true", "azurite is not here"
+        pytest.skip("azurite is not here (.ci/azurite)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    place = str(tmp_path_factory.mktemp("azurite"))
+    options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", place]
+    command = [node, str(program), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:  # noqa: S603
+        try:
+            found = Azurite(f"http://127.0.0.1:{port}/{Azurite.account}")
+            found.make_container(running)
+            yield found
+        finally:
+            running.kill()

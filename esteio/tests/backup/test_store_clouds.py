@@ -8,19 +8,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 import json
 import os
-import shutil
-import socket
-import subprocess
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx2
 import pytest
 from s3_server import Misbehaving, endpoint
 
@@ -30,59 +21,16 @@ from esteio.policy import AttemptFailed
 from esteio.postgres import Dsn
 from esteio.testing import recorded_events
 
-_AZURITE = Path(__file__).parents[3] / ".venv/azurite/node_modules/azurite/dist/src/blob/main.js"
-_ACCOUNT = "devstoreaccount1"
-# Published by Microsoft for its emulator.
-_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+if TYPE_CHECKING:
+    from conftest import Azurite
+
 _BIG = 20_000_000  # more than two parts
 
 
-@pytest.fixture(scope="module")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Its address, with a container `copias` in it."""
-    node = shutil.which("node")
-    if node is None or not _AZURITE.exists():
-        assert os.environ.get("CI") != "true", "azurite is not here"
-        pytest.skip("azurite is not here (.ci/azurite)")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    place = str(tmp_path_factory.mktemp("azurite"))
-    options = ["--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", place]
-    command = [node, str(_AZURITE), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
-        try:
-            address = f"http://127.0.0.1:{port}/{_ACCOUNT}"
-            _make_container(address, "copias", running)
-            yield address
-        finally:
-            running.kill()
-
-
-def _make_container(address: str, name: str, running: subprocess.Popen[bytes]) -> None:
-    at, version = f"{datetime.now(UTC):%a, %d %b %Y %H:%M:%S} GMT", "2021-08-06"
-    signed = (
-        f"PUT{chr(10) * 12}x-ms-date:{at}\nx-ms-version:{version}\n/{_ACCOUNT}/{_ACCOUNT}/{name}\nrestype:container"
-    )
-    digest = hmac.new(base64.b64decode(_KEY), signed.encode(), hashlib.sha256).digest()
-    signature = f"SharedKey {_ACCOUNT}:{base64.b64encode(digest).decode()}"
-    headers = {"x-ms-date": at, "x-ms-version": version, "Authorization": signature}
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            assert httpx2.put(f"{address}/{name}?restype=container", headers=headers).status_code == 201
-        except httpx2.TransportError:
-            assert running.poll() is None, "azurite ended"
-            assert time.monotonic() < deadline, "azurite does not answer"
-            time.sleep(0.1)
-        else:
-            return
-
-
 @pytest.fixture
-def azure(azurite: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Store:
-    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", _KEY)
-    return open_store(f"az://{_ACCOUNT}/copias/{request.node.name}?endpoint={azurite}")
+def azure(azurite: Azurite, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Store:
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", azurite.key)
+    return open_store(azurite.url(request.node.name))
 
 
 @pytest.fixture
@@ -130,9 +78,9 @@ def test_a_large_object_goes_in_parts_and_is_not_seen_before_its_commit(cloud: S
     assert [stored.key for stored in cloud.list()] == ["big"]
 
 
-def test_a_wrong_key_is_told_at_the_first_answer(azurite: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_key_is_told_at_the_first_answer(azurite: Azurite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", base64.b64encode(b"another key" * 6).decode())
-    store = open_store(f"az://{_ACCOUNT}/copias/x?endpoint={azurite}")
+    store = open_store(azurite.url("x"))
     for call in (lambda: store.put("a", b"1"), lambda: store.head("a"), store.list, lambda: store.delete("a")):
         with recorded_events() as seen, pytest.raises(StoreDenied, match="credentials"):
             call()

@@ -133,6 +133,12 @@ async def test_the_folder_is_moved_into_the_store_compared_and_read_meanwhile(ci
 
     no_armazem = {"documents_dir": tmp_path, "documents_store": armazem.url}
     assert await ler(no_armazem) == [True, True], "not moved yet, and shown from the folder"
+    async with abrir(cidade, GESTOR, **{**no_armazem, "documents_dir": tmp_path / "outra"}) as c:
+        r = await c.get(itens[0]["conteudo"])
+        assert (r.status_code, r.json()["code"]) == (503, "conteudo-ausente"), "another machine, too early"
+        assert "ainda estão sendo levados ao armazém" in r.json()["detail"]
+        pagina = await c.get(f"/documentos/{itens[0]['id']}")
+        assert (pagina.status_code, "ainda estão sendo levados ao armazém" in pagina.text) == (503, True)
     armazem.store.put(f"{itens[0]['sha256'][:2]}/{itens[0]['sha256']}", b"half of an earlier move")
     r = mover("--manter")
     assert (r.returncode, "2 documentos levados" in r.stdout, str(pasta.path(danificado)) in r.stderr) == (

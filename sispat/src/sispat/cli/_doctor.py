@@ -1,6 +1,7 @@
 """`sispat doctor`: Esteio's examinations of what the settings describe, and SISPAT's own in the same list.
 
-Promises: it starts nothing and changes nothing. Settings that cannot be used are findings, too, and then the only ones.
+Promises: it starts nothing and changes nothing, but for an object that it writes into the store of the documents and
+removes. Settings that cannot be used are findings, too, and then the only ones.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sispat.cli._doctor_documents import documents_store
 from sispat.kernel.i18n import _
 from sispat.settings import InvalidSettings, Settings, load_settings
 
@@ -76,6 +78,7 @@ def examinations(settings: Settings) -> list[Examination]:
         *_of_database(settings),
         *_of_redis(settings),
         *_of_backups(settings, backups_dir),
+        *documents_store(settings),
         network.certificate(settings.public_url),
         network.binding(settings.host),
         network.watcher(),
@@ -91,7 +94,11 @@ def examinations(settings: Settings) -> list[Examination]:
 
 
 def _secrets(settings: Settings) -> dict[str, str]:
-    addresses = {"DATABASE_URL": settings.database_url, "SISPAT_DATABASE_APP_URL": settings.database_app_url}
+    addresses = {
+        "DATABASE_URL": settings.database_url,
+        "SISPAT_DATABASE_APP_URL": settings.database_app_url,
+        "BACKUP_DATABASE_URL": settings.backup_database_url,
+    }
     secrets = {"REDIS_URL": settings.redis_url, "REDIS_PASSWORD": settings.redis_password}
     return {
         **{name: address.url for name, address in addresses.items() if address is not None},

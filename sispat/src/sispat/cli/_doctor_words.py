@@ -45,6 +45,24 @@ class SispatFinding(Code):
         "SISPAT_SECURE_COOKIES is off: a browser also sends the session over plain HTTP",
         "remove it: auto does the right thing",
     )
+    DOCUMENTS_STORE_SOUND = _PASS, "{store} took an object, gave it back and removed it within {seconds:.1f} s"
+    DOCUMENTS_STORE_DENIED = (
+        _FAIL,
+        "{store} does not let this account {action} an object: {reason}",
+        "check the credentials (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, GOOGLE_..., AZURE_...); the account has to read, "
+        "write, list and remove",
+    )
+    DOCUMENTS_STORE_FAILS = (
+        _FAIL,
+        "{store} failed to {action} an object: {reason}",
+        "see whether it runs, its bucket exists and the address in SISPAT_DOCUMENTS_STORE is right; until then no document is "
+        "taken or shown",
+    )
+    DOCUMENTS_STORE_ALTERS = (
+        _FAIL,
+        "{store} gave back something else than it took",
+        "take another store: documents would be lost in it",
+    )
     PROXIES_ALL = (
         _WARN,
         "SISPAT_FORWARDED_ALLOW_IPS is *: anybody can pretend to come from any address",
@@ -92,7 +110,7 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "ARCHIVE_NONE": (
         "ninguém arquiva o WAL: uma restauração perde tudo desde a última cópia",
-        "dê REPLICATION ao papel e ponha SISPAT_BACKUP_ARCHIVE=sim, ou defina archive_command",
+        "defina BACKUP_DATABASE_URL com um papel que tem REPLICATION, ou defina archive_command",
     ),
     "IDLE_IN_TRANSACTION_UNBOUNDED": (
         "idle_in_transaction_session_timeout é 0: uma sessão esquecida mantém travas e impede o autovacuum",
@@ -287,6 +305,21 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
         "SISPAT_SECURE_COOKIES está desligada: o navegador envia a sessão também por HTTP puro",
         "remova-a: auto faz o certo",
     ),
+    "DOCUMENTS_STORE_SOUND": ("{store} recebeu um objeto, devolveu-o e o apagou em {seconds:.1f} s", ""),
+    "DOCUMENTS_STORE_DENIED": (
+        "{store} não deixa esta conta {action} um objeto: {reason}",
+        "confira as credenciais (AWS_ACCESS_KEY_ID e AWS_SECRET_ACCESS_KEY, GOOGLE_..., AZURE_...); a conta precisa ler, "
+        "gravar, listar e apagar",
+    ),
+    "DOCUMENTS_STORE_FAILS": (
+        "{store} não conseguiu {action} um objeto: {reason}",
+        "veja se funciona, se o balde existe e se o endereço em SISPAT_DOCUMENTS_STORE está certo; até lá nenhum documento é "
+        "recebido nem mostrado",
+    ),
+    "DOCUMENTS_STORE_ALTERS": (
+        "{store} devolveu outra coisa do que recebeu",
+        "use outro armazém: nele os documentos se perderiam",
+    ),
     "PROXIES_ALL": (
         "SISPAT_FORWARDED_ALLOW_IPS é *: qualquer um pode fingir que vem de qualquer endereço",
         "diga os endereços do proxy",
@@ -296,6 +329,7 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
 
 _GROUPS = {
     "settings": "Configuração", "postgresql": "PostgreSQL", "redis": "Redis", "backup": "Cópias de segurança",
+    "documents": "Documentos",
     "network": "Rede", "files": "Arquivos", "machine": "Máquina", "software": "Programas", "sispat": "SISPAT",
 }  # fmt: skip
 _STATUSES = {Status.FAIL: "falha", Status.WARN: "atenção", Status.UNKNOWN: "não se sabe", Status.PASS: "em ordem"}
@@ -305,6 +339,7 @@ _NAMES = {
     "PUBLIC_URL": "SISPAT_PUBLIC_URL",
 }  # fmt: skip
 """Esteio's names of settings, in its English templates, and what SISPAT calls them."""
+_ACTIONS = {"write": "gravar", "read": "ler", "list": "listar", "remove": "apagar"}
 _NAMED = re.compile(rf"\b({'|'.join(_NAMES)})\b")
 
 
@@ -325,6 +360,8 @@ def _in_english(finding: Finding) -> tuple[str, str]:
 def _in_portuguese(finding: Finding) -> tuple[str, str]:
     evidence, fix = FINDING_TEXTS[finding.code.name]
     fields = {name: _value_in_portuguese(value) for name, value in finding.fields.items()}
+    if "action" in fields:
+        fields["action"] = _ACTIONS[fields["action"]]
     return evidence.format(**fields), fix.format(**fields)
 
 

@@ -58,7 +58,7 @@ class Download:
         found = await asyncio.to_thread(self._found)
         if found is None:
             _logger.error("o conteúdo %s de “%s” não está no disco, nem no armazém", self.sha256.hex(), self.name)
-            raise ContentMissing(self.name)
+            raise ContentMissing(self.name, shared=self.store.shared)
         content, about = found
         if isinstance(content, LocalContent):
             return FileResponse(content.path, headers=headers, media_type=self.format.media_type, stat_result=about)

@@ -126,14 +126,24 @@ class InspectionBusy(SispatError):
 
 
 class ContentMissing(SispatError):
-    """A document is in the books, and its content is neither on this machine's disk nor in the store."""
+    """A document is in the books, and its content is not on this machine's disk, nor in the store where one is `shared`.
+
+    It may lie on the disk of another machine, from which nobody has brought it to the store yet.
+    """
 
     code = "conteudo-ausente"
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, *, shared: bool = False) -> None:
+        self.name, self.shared = name, shared
         super().__init__(
             _(
+                "O conteúdo de “%(name)s” não está no armazém dos documentos, nem no disco deste servidor. Se os documentos "
+                "ainda estão sendo levados ao armazém, ele aparece quando isso terminar. Se já foram, avise quem cuida do "
+                "servidor: uma cópia de segurança o traz.",
+                name=name,
+            )
+            if shared
+            else _(
                 "O conteúdo de “%(name)s” não está no disco deste servidor. "
                 "Avise quem cuida dele: uma cópia de segurança o traz.",
                 name=name,

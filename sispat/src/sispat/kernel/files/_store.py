@@ -65,6 +65,9 @@ class FileStore:
     Not an ABC: a slice asks the service for it by this class, and a type checker lets no abstract class be asked for.
     """
 
+    shared = False
+    """Whether other machines have the same, but for what was not brought there yet."""
+
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.inspection = Inspection()

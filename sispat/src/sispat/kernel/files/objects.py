@@ -44,6 +44,8 @@ def open_documents(url: str) -> Ranged:
 class ObjectFileStore(FileStore):
     """The contents in `store`; those that are not there yet below `directory`."""
 
+    shared = True
+
     def __init__(self, directory: Path, store: Ranged) -> None:
         super().__init__(directory)
         self.store = store
