@@ -5,9 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from esteio.postgres import Dsn
 from sispat.app import SLICES
-from sispat.cli._job import JOBS
+from sispat.cli._job import JOBS, database
 from sispat.http.slices import Site
+from sispat.settings import Settings
 
 HEAVY = {"fastapi", "starlette", "uvicorn", "typer", "rich", "sqlalchemy", "alembic", "redis", "sentry_sdk"}
 
@@ -22,6 +24,12 @@ def test_it_loads_neither_the_service_nor_the_other_commands() -> None:
     loaded = {name.partition(".")[0] for name in ran.stdout.split()}
     assert "sispat" in loaded
     assert loaded & HEAVY == set()
+
+
+async def test_its_transaction_may_wait_longer_than_others_while_pages_are_put_together(banco: Dsn) -> None:
+    async with database(Settings(database_url=banco), "teste", connections=1) as db, db.connection() as conn:
+        row = await (await conn.execute("show idle_in_transaction_session_timeout")).fetchone()
+    assert row == ("2min",)
 
 
 def test_without_its_arguments_it_says_so_by_its_exit_code() -> None:

@@ -23,6 +23,7 @@ __all__ = ["JOBS", "database", "run"]
 
 _STATEMENT = 120_000  # milliseconds that a statement of a job may take: nobody waits for it at a screen
 _LOCK_WAIT = 10_000
+_IDLE = 120_000  # that its transaction may wait for what is no statement: the pages of a report of 100,000 lines put together
 _PLACES = {
     "dados_abertos.publicar": "sispat.dados_abertos.actions:PUBLICAR",
     "depreciacao.fechar_mes": "sispat.depreciacao.actions:FECHAR_MES",
@@ -90,7 +91,9 @@ def database(settings: Settings, name: str, *, connections: int) -> Database:
         name="tarefas",
         application_name=name,
         min_size=1,
-        settings=session_settings(address, **role, lock_timeout=str(_LOCK_WAIT)),
+        settings=session_settings(
+            address, **role, lock_timeout=str(_LOCK_WAIT), idle_in_transaction_session_timeout=str(_IDLE)
+        ),
         leak_after=None,  # a job is one transaction, however long
         slow_warn=None,
         slow_alert=None,
