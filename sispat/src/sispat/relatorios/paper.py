@@ -77,6 +77,8 @@ class Paper:
         parts = [pdf for pdf, _pages in drawn]
         if len(parts) == 1:
             return Drawn(parts)
+        for idle in self._renderers[1:]:
+            await idle.close()  # the numbers of 3,000 pages need as much memory as some parts
         pages = sum(pages for _pdf, pages in drawn)
         title = self._said["titulo"]
         over = numbers(self._renderers[0], pages, self._at, title=title, author=self._city, landscape=True)
