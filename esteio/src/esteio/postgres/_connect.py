@@ -89,6 +89,20 @@ class Opener:
 
     async def _race(self, hosts: list[Host]) -> Connection:
         race: Race[Host, Connection] = Race(_drop)
+        winner: Connection | None = None
+        try:
+            winner = await self._first(race, hosts)
+            return winner
+        finally:
+            try:
+                await race.end()
+            except BaseException:  # interrupted while the others end: nobody gets it any more
+                if winner is not None:
+                    winner.drop()
+                raise
+
+    async def _first(self, race: Race[Host, Connection], hosts: list[Host]) -> Connection:
+        """The first that is as wanted; where none is, the first that came at all."""
         running: dict[Host, float] = {}  # since when
         error: Exception = DatabaseUnavailable(self._name, self._why_not())
         second_best: Connection | None = None
@@ -120,7 +134,6 @@ class Opener:
         finally:
             if second_best is not None:
                 second_best.drop()
-            await race.end()
 
     async def refresh(self, conn: Connection) -> None:
         """Make the session of `conn` what it was when it was opened; any exception says that it is not."""

@@ -90,6 +90,20 @@ class Opener:
 
     def _race(self, hosts: list[Host]) -> SyncConnection:
         race: Race[Host, SyncConnection] = Race(_drop)
+        winner: SyncConnection | None = None
+        try:
+            winner = self._first(race, hosts)
+            return winner
+        finally:
+            try:
+                race.end()
+            except BaseException:  # interrupted while the others end: nobody gets it any more
+                if winner is not None:
+                    winner.drop()
+                raise
+
+    def _first(self, race: Race[Host, SyncConnection], hosts: list[Host]) -> SyncConnection:
+        """The first that is as wanted; where none is, the first that came at all."""
         running: dict[Host, float] = {}  # since when
         error: Exception = DatabaseUnavailable(self._name, self._why_not())
         second_best: SyncConnection | None = None
@@ -121,7 +135,6 @@ class Opener:
         finally:
             if second_best is not None:
                 second_best.drop()
-            race.end()
 
     def refresh(self, conn: SyncConnection) -> None:
         """Make the session of `conn` what it was when it was opened; any exception says that it is not."""
