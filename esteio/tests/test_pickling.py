@@ -51,7 +51,7 @@ _CLASSES = sorted(
 # They hold what cannot leave its process: a box on disk, a TLS context, a limiter's memory, a clock, the caller's functions, a
 # stream, shared memory, a ledger that is written on, the open file of a history or of alerts.
 _OF_ONE_PROCESS = {
-    "Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule", "View", "Watched", "_Hours", "_Report",
+    "Notices", "Credentials", "Shared", "Binding", "RateLimit", "Rule", "View", "Watched", "_Authority", "_Hours", "_Report",
 }  # fmt: skip
 _ABSTRACT = {"_Misconfigured"}
 _ERRORS = [each for each in _CLASSES if issubclass(each, EsteioError) and each.__name__ not in _ABSTRACT]

@@ -208,18 +208,13 @@ def test_keys_alone_sign_in_register_find_and_edit(aba) -> None:
         expect(pagina.get_by_role("heading", level=1)).to_have_text("Cadastrar bem")
         ate(pagina, pagina.get_by_label("Descrição", exact=True))
         teclas.type("Bem só das teclas zunir")
-        ate(pagina, pagina.get_by_label("Classe", exact=True))
-        teclas.press("ArrowDown")
+        escolher(pagina, "Classe")
         ate(pagina, pagina.get_by_label("Valor", exact=True))
         teclas.type("12,50")
         ate(pagina, pagina.get_by_label("Data de aquisição"))
         teclas.type("15032026")
         for nome in ("Local", "Agente responsável"):
-            ate(pagina, pagina.get_by_role("combobox", name=nome))
-            teclas.press("ArrowDown")
-            expect(pagina.get_by_role("listbox", name=nome)).to_be_visible()
-            teclas.press("ArrowDown")
-            teclas.press("Enter")
+            escolher(pagina, nome)
         teclas.press("Enter")
         expect(pagina.get_by_role("heading", level=1)).to_have_text("Bem só das teclas zunir")
 
@@ -235,6 +230,17 @@ def test_keys_alone_sign_in_register_find_and_edit(aba) -> None:
         teclas.type("Tecla")
         teclas.press("Enter")
         expect(pagina.get_by_role("status").first).to_contain_text("Alterações gravadas.")
+
+
+def escolher(pagina, nome: str) -> None:
+    """Go there by Tab and choose one by the arrows."""
+    from playwright.sync_api import expect
+
+    ate(pagina, pagina.get_by_role("combobox", name=nome, exact=True))
+    pagina.keyboard.press("ArrowDown")
+    expect(pagina.get_by_role("listbox", name=nome)).to_be_visible()
+    pagina.keyboard.press("ArrowDown")
+    pagina.keyboard.press("Enter")
 
 
 def ate(pagina, alvo, passos: int = 80) -> None:
