@@ -9,7 +9,7 @@ Tried: one document; parts of 1,000 lines; parts of 500, the next being read whi
 Then two processes that draw, which give up what Typst kept instead of ending (95 MB after a part drawn as a table, 283 after
 five; with empty documents in between 83); boxes side by side instead of a table (0.10 s of a processor for 500 lines, 0.24
 before; a table of one column 0.21, a grid for each line 0.19, rows of one height 0.15; no strokes, no header, one font, other
-widths: no difference); the process of a job without the service. On a busy machine: 98 s before, 11 s after.
+widths: no difference); the process of a job without the service. In the quiet: 7.4 s of 10,000 before, 2.0 s after.
 
     python -m benchmarks.reports [--assets 10000 100000]
 """
