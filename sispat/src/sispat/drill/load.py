@@ -227,8 +227,8 @@ class City:
         """
         self.kept.pop("about", None)
         self._unite()
-        lame, end = self.kept.pop("lame", ()), time.monotonic() + _REPLACED_WITHIN
-        while any(map(lives, lame)) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
+        hung, end = self.kept.pop("hung", ()), time.monotonic() + _REPLACED_WITHIN
+        while any(map(lives, hung)) and time.monotonic() < end:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.2)
         await self.service.until_ready()
         end = time.monotonic() + 5

@@ -31,10 +31,10 @@ def kill(city: City, *processes: psutil.Process | None, by: signal.Signals = sig
     city.kept["hit"] = chosen
 
 
-def _lame(city: City, by: signal.Signals) -> None:
+def _hang(city: City, by: signal.Signals) -> None:
     """Hit a worker that lives on: it has to be replaced before the next run, in which it would be a second fault."""
     kill(city, _any_worker(city), by=by)
-    city.kept["lame"] = city.kept["hit"]
+    city.kept["hung"] = city.kept["hit"]
 
 
 async def gone(city: City) -> bool:
@@ -60,12 +60,12 @@ async def _kill_workers(city: City) -> None:
 
 
 async def _freeze_worker(city: City) -> None:
-    _lame(city, signal.SIGSTOP)
+    _hang(city, signal.SIGSTOP)
 
 
 def _misbehave(by: signal.Signals) -> Callable[[City], Awaitable[None]]:
     async def inject(city: City) -> None:
-        _lame(city, by)
+        _hang(city, by)
 
     return inject
 
