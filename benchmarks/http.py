@@ -172,8 +172,10 @@ def prepare(dsn: Dsn) -> tuple[str, str, dict[str, str]]:
     return token, str(row[0]), {"descricao": "Mesa", "valor": "10.00", "data_aquisicao": "2026-01-31", **places}
 
 
-def wrk(url: str, headers: dict[str, str], seconds: int, script: Path | None = None) -> float:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", url]
+def wrk(
+    url: str, headers: dict[str, str], seconds: int, script: Path | None = None, *, connections: int = CONNECTIONS
+) -> float:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", url]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     if script is not None:
