@@ -47,7 +47,7 @@ LONGEST = {
     "sispat/tests/faults/test_ansible.py": 72,
     "esteio/tests/serve/test_serve_edge.py": 60,
     "sispat/tests/faults/test_restauracao.py": 60,
-    "sispat/tests/faults/test_systemd.py": 38,
+    "sispat/tests/faults/test_systemd.py": 55,
     "esteio/tests/watch/test_watch_process.py": 45,
     "sispat/tests/faults/test_prometheus.py": 31,
     "sispat/tests/faults/test_dados_sumidos.py": 31,

@@ -23,6 +23,7 @@ UNIT = ServiceUnit(
     environment={"NAME": "a value"},
     writable=[Path("/var/lib/service"), Path("/mnt/two words")],
     runtime_directory="service",
+    stored_sockets=8,
 )
 
 
@@ -77,6 +78,12 @@ def test_the_unit_of_a_watcher_is_as_closed(tmp_path: Path) -> None:
     text = text.replace("esteio-watch\nGroup=esteio-watch", "daemon\nGroup=daemon")
     assert verified(text, tmp_path) == ""
     assert exposure(text, tmp_path) <= 2.0
+
+
+def test_what_a_killed_service_left_goes_on_only_where_systemd_holds_sockets_for_it() -> None:
+    kept = "KillMode=process\nFileDescriptorStoreMax=8\nRuntimeDirectoryPreserve=restart\n"
+    assert kept in UNIT.text
+    assert "KillMode=mixed\n" in ServiceUnit(description="A", command=["/bin/true"], user="daemon").text
 
 
 def test_a_port_below_1024_is_the_only_privilege_there_is() -> None:

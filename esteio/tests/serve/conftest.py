@@ -3,6 +3,8 @@ from __future__ import annotations
 import pytest
 from house import House
 
+from esteio.testing.service_manager import ServiceManager
+
 _FIGURES = pytest.StashKey[list[str]]()
 
 
@@ -18,6 +20,13 @@ def build(tmp_path):
     yield start
     for house in built:
         house.close()
+
+
+@pytest.fixture
+def manager(tmp_path):
+    """What systemd does for supervisors that are built with it."""
+    with ServiceManager(tmp_path) as manager:
+        yield manager
 
 
 @pytest.fixture

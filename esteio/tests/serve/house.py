@@ -16,40 +16,46 @@ from pathlib import Path
 import psutil
 
 import esteio
+from esteio.testing.service_manager import ServiceManager
 
 HERE = Path(__file__).parent
 SOURCES = Path(esteio.__file__).parent.parent
 
 
 class House:
-    """Started by the constructor; `close` leaves nothing of it running."""
+    """Started by the constructor, with `manager` as its systemd; `close` leaves nothing of it running."""
 
-    def __init__(self, switches: Path, **arguments):
+    def __init__(self, switches: Path, manager: ServiceManager | None = None, **arguments):
         self.switches = switches
-        path = os.pathsep.join([str(SOURCES), str(HERE)])
+        self.manager = manager
         self.log_path = switches / "log"
-        with self.log_path.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "supervise.py"), json.dumps(arguments)],
-                env={**os.environ, "PYTHONPATH": path, "SERVED_DIR": str(switches)},
-                stdout=subprocess.PIPE,
-                stderr=log,
-                start_new_session=True,
-                text=True,
-            )
         self.records: list[dict] = []
         self._news = threading.Condition()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-        self.port = self.wait("bound")[0]["port"]
+        self._readers: list[threading.Thread] = []
+        self.start(**arguments)
 
-    def _read(self):
-        for line in self.process.stdout:
-            with self._news:
-                self.records.append(json.loads(line))
-                self._news.notify_all()
-        with self._news:
-            self._news.notify_all()
+    def start(self, **arguments):
+        """Start it, for the first time or after it has ended."""
+        words = [sys.executable, str(HERE / "supervise.py"), json.dumps(arguments)]
+        path = os.pathsep.join([str(SOURCES), str(HERE)])
+        environment = {**os.environ, "PYTHONPATH": path, "SERVED_DIR": str(self.switches)}
+        options = {"stdout": subprocess.PIPE, "start_new_session": True, "text": True}
+        started = time.monotonic()
+        with self.log_path.open("a") as log:
+            if self.manager is None:
+                self.process = subprocess.Popen(words, env=environment, stderr=log, **options)
+            else:
+                self.process = self.manager.start(words, environment, stderr=log, **options)
+        self._readers.append(threading.Thread(target=self._read, args=(self.process.stdout,)))
+        self._readers[-1].start()
+        self.port = self.wait("bound", since=started)[0]["port"]
+
+    def _read(self, said):
+        with said:
+            for line in said:
+                with self._news:
+                    self.records.append(json.loads(line))
+                    self._news.notify_all()
 
     def seen(self, event, since=0.0, **wanted):
         return [
@@ -88,7 +94,7 @@ class House:
 
     def end(self, timeout=60.0):
         code = self.process.wait(timeout)
-        self._reader.join(timeout)
+        self._readers[-1].join(timeout)
         return code
 
     def close(self):
@@ -98,12 +104,32 @@ class House:
                 each.kill()
             except psutil.NoSuchProcess:
                 continue
-        for pid in [r["pid"] for r in self.records if r["event"] == "pid"]:
-            if psutil.pid_exists(pid) and psutil.Process(pid).name() == "sleep":
-                psutil.Process(pid).kill()
+        # What a killed supervisor left: its services, and workers that wait for the next one.
+        for pid in [r["pid"] for r in self.records if r["event"] in ("pid", "WorkerStarted")]:
+            try:
+                process = psutil.Process(pid)
+                if process.name() == "sleep" or any("spawn_main" in word for word in process.cmdline()):
+                    process.kill()
+            except psutil.NoSuchProcess:
+                continue
         self.process.wait()
-        self._reader.join()
-        self.process.stdout.close()
+        for reader in self._readers:
+            reader.join()
+
+
+def alive(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def gone(pids):
+    """Wait until none of them runs."""
+    end = time.monotonic() + 60.0
+    while left := [pid for pid in pids if alive(pid)]:
+        assert time.monotonic() < end, f"still running: {left}"
+        await asyncio.sleep(0.05)
 
 
 @dataclass

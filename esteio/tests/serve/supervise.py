@@ -69,7 +69,7 @@ def main():
     arguments = json.loads(sys.argv[1])
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     events.subscribe(lambda event: say({"event": type(event).__name__, **dataclasses.asdict(event)}))
-    sock = bind("127.0.0.1", 0)
+    sock = bind("127.0.0.1", arguments.get("port", 0))
     say({"event": "bound", "port": sock.getsockname()[1]})
 
     def on_ready():

@@ -5,27 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 
 import psutil
 import pytest
-from house import Load, ask, connect, get
+from house import Load, ask, connect, get, gone
 
 pytestmark = pytest.mark.fault
-
-
-def alive(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-async def gone(pids):
-    end = time.monotonic() + 10.0
-    while any(alive(pid) for pid in pids):
-        assert time.monotonic() < end, f"still running: {[p for p in pids if alive(p)]}"
-        await asyncio.sleep(0.05)
 
 
 async def test_a_killed_worker_takes_only_its_own_requests_along_and_is_replaced(build, figure):
@@ -381,18 +369,14 @@ async def test_a_supervisor_that_fails_once_goes_on(build):
 
 
 @pytest.mark.untimed
-async def test_systemd_gets_the_signs_of_life_it_asked_for(build, tmp_path, monkeypatch):
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-        manager.bind(str(tmp_path / "notify"))
-        manager.settimeout(20)
-        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
-        monkeypatch.setenv("WATCHDOG_USEC", "400000")
-        house = build(workers=1)
-        await house.until("WorkerReady")
-        told = []
-        while told.count(b"WATCHDOG=1") < 3 or b"READY=1" not in told:
-            told.append(await asyncio.to_thread(manager.recv, 100))
-    assert set(told) == {b"READY=1", b"WATCHDOG=1"}
+async def test_systemd_gets_the_signs_of_life_it_asked_for(build, manager, monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", "400000")
+    house = build(workers=1, manager=manager)
+    await house.until("WorkerReady")
+    async with asyncio.timeout(60):
+        while (told := manager.told).count("WATCHDOG=1") < 3 or "READY=1" not in told:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+    assert set(told) == {"READY=1", "WATCHDOG=1"}
     assert "nothing starts it again" in house.log()
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,39 @@ from pacotes import Made
 pytestmark = [
     pytest.mark.fault,
     pytest.mark.untimed,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(bool(reason()), reason=reason() or "-"),
 ]
 BASE = Path(f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}")
 RELEASE = Path("/opt/sispat/releases/0.1.0")
 LOG = "/var/log/sispat.log"
 HOME = ("/root", "/home", "/run/user")
+READY = ("curl", "-fsS", "-m", "20", "http://127.0.0.1:8000/api/health/ready")
+WORKERS = """
+for each in $(cat "/proc/$1/task/$1/children"); do if grep -qa spawn_main "/proc/$each/cmdline"; then echo "$each"; fi; done
+"""
+# Four people who each ask for a page over a new connection, until there is a file /run/enough.
+ASKING = """
+import http.client, json, os, threading, time
+answers, lost = [], []
+def ask():
+    while not os.path.exists("/run/enough"):
+        connection = http.client.HTTPConnection("127.0.0.1", 8000, timeout=60)
+        try:
+            connection.request("GET", "/entrar")
+            answers.append(connection.getresponse().status)
+        except (OSError, http.client.HTTPException) as error:
+            lost.append(repr(error))
+        finally:
+            connection.close()
+        if len(answers) > 20:
+            open("/run/asking", "w").close()
+        time.sleep(0.05)
+people = [threading.Thread(target=ask) for _ in range(4)]
+for each in people: each.start()
+for each in people: each.join()
+print(json.dumps({"answers": answers, "lost": lost}))
+"""
 
 
 @pytest.fixture
@@ -51,8 +78,7 @@ def test_the_unit_serves_restarts_reloads_and_leaves_data_behind(machine: Machin
     installed = done.stdout
     assert "/etc/systemd/system/sispat.service: criado" in installed
     assert machine("systemctl", "is-active", "sispat").stdout.strip() == "active", "it told systemd that it is ready"
-    ready = ("curl", "-fsS", "-m", "20", "http://127.0.0.1:8000/api/health/ready")
-    machine(*ready)
+    machine(*READY)
 
     def main() -> str:
         return machine("systemctl", "show", "-p", "MainPID", "--value", "sispat").stdout.strip()
@@ -73,17 +99,64 @@ def test_the_unit_serves_restarts_reloads_and_leaves_data_behind(machine: Machin
     assert "Nada mudou." in machine(str(RELEASE / "bin/sispat"), "install", "--domain", "patrimonio.test").stdout
     first = main()
     machine("systemctl", "reload", "sispat")
-    machine(*ready)
+    machine(*READY)
     assert main() == first
-    machine("kill", "-9", first)
-    machine.until(lambda: main() not in ("0", first), 30)
-    machine.until(lambda: machine(*ready, check=False).returncode == 0, 60)
+    survives_its_supervisor(machine, main)
+    leaves_no_process(machine, main)
     assert "ana@cidade.gov.br" in machine("sispat", "usuario", "listar").stdout
     watches(machine)
     gone = machine(str(RELEASE / "bin/sispat"), "uninstall").stdout
     assert "/var/lib/sispat" in gone
     assert machine("systemctl", "is-active", "sispat", check=False).stdout.strip() == "inactive"
     assert machine("ls", "/var/lib/sispat/postgres").stdout
+
+
+def processes(machine: Machine) -> set[str]:
+    """All of the service's account."""
+    return set(
+        machine("find", "/proc", "-maxdepth", "1", "-user", "sispat", "-printf", "%f ", check=False).stdout.split()
+    )
+
+
+def postmaster(machine: Machine) -> str:
+    return machine("head", "-n", "1", "/var/lib/sispat/postgres/postmaster.pid").stdout.strip()
+
+
+def survives_its_supervisor(machine: Machine, main: Callable[[], str]) -> None:
+    """kill -9 of the main process: no request is lost, and PostgreSQL is the same one."""
+    first, server = main(), postmaster(machine)
+    workers = set(machine("sh", "-c", WORKERS, "sh", first).stdout.split())
+    assert len(workers) >= 2
+    assert workers <= processes(machine)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(machine, str(BASE), "-c", ASKING)
+        try:
+            machine.until(lambda: machine("test", "-e", "/run/asking", check=False).returncode == 0, 60)
+            machine("kill", "-9", first)
+            machine.until(lambda: main() not in ("0", first), 60)
+            machine.until(lambda: not workers & processes(machine), 120)  # those of the next one are ready
+        finally:
+            machine("touch", "/run/enough")
+        asked = json.loads(asking.result(120).stdout)
+    assert asked["lost"] == []
+    assert set(asked["answers"]) == {200}
+    assert postmaster(machine) == server
+    machine(*READY)
+
+
+def leaves_no_process(machine: Machine, main: Callable[[], str]) -> None:
+    """After a stop there is none, whether or not a supervisor lived, and PostgreSQL was not cut off."""
+    machine("systemctl", "stop", "sispat")
+    machine.until(lambda: processes(machine) == set(), 60)
+    machine("systemctl", "start", "sispat")
+    machine("kill", "-9", main())
+    machine("systemctl", "stop", "sispat")
+    machine.until(lambda: processes(machine) == set(), 120)
+    machine("systemctl", "start", "sispat")
+    machine(*READY)
+    logs = machine("sh", "-c", "cat /var/lib/sispat/postgres/log/*").stdout
+    assert "database system was shut down" in logs
+    assert "not properly shut down" not in logs
 
 
 def watches(machine: Machine) -> None:

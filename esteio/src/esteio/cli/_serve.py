@@ -152,17 +152,20 @@ def _embedded(directory: Path) -> Iterator["Service"]:
 
     with needs("embedded"):
         from esteio.postgres.embedded import Embedded
+    from esteio.serve import EndsWithUnit
+
     if os.environ.get("DATABASE_URL"):
         raise _TwoDatabases(directory)
     server = Embedded(directory)
-    server.start()
+    service = EndsWithUnit(server)
+    service.start()
     try:
         server.ensure_database(_NAME, owner=_NAME)
         os.environ["DATABASE_URL"] = server.dsn(_NAME, _NAME).url
-        yield server
+        yield service
     finally:
         os.environ.pop("DATABASE_URL", None)
-        server.stop(30.0)
+        service.stop(30.0)
 
 
 class _TwoDatabases(EsteioError):

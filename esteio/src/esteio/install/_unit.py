@@ -67,6 +67,9 @@ class ServiceUnit:
     start_timeout: int = 120
     stop_timeout: int = 120
     open_files: int = 65536
+    stored_sockets: int = 0
+    """How many systemd holds for it (`esteio.serve` stores some): with any, what it started goes on while it is started again
+    after a kill, and is to be ended by itself. With 0, what is left when it is gone is killed."""
 
     @property
     def text(self) -> str:
@@ -92,7 +95,16 @@ class ServiceUnit:
             "RestartSec=1",
             *([f"SuccessExitStatus={self.ordered_end}"] if self.ordered_end else []),
             f"WatchdogSec={self.watchdog}",
-            "KillMode=mixed",
+            *(
+                # Else the directory of the sockets, and with it the database's, is gone when it is started again.
+                [
+                    "KillMode=process",
+                    f"FileDescriptorStoreMax={self.stored_sockets}",
+                    "RuntimeDirectoryPreserve=restart",
+                ]
+                if self.stored_sockets
+                else ["KillMode=mixed"]
+            ),
             f"TimeoutStartSec={self.start_timeout}",
             f"TimeoutStopSec={self.stop_timeout}",
             f"LimitNOFILE={self.open_files}",

@@ -40,6 +40,7 @@ from esteio.serve._service_runner import ServiceRunner
 from esteio.serve._settings import ConnectionLimits, ServerOptions, Timeouts
 from esteio.serve._supervisor import Supervisor
 from esteio.serve._tls import CertificateFiles
+from esteio.serve._unit_end import EndsWithUnit
 
 __all__ = [
     "EARLY_REFUSAL",
@@ -52,6 +53,7 @@ __all__ = [
     "ConnectionLimits",
     "EarlyAnswer",
     "EarlyRefusal",
+    "EndsWithUnit",
     "InvalidServeSetting",
     "Lifecycle",
     "Program",

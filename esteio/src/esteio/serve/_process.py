@@ -2,7 +2,7 @@
 
 Promises: no call here waits for the worker. The channel is a pair of sockets that carries single bytes (`Phase`
 one way, `Order` the other), so a message is never half there; the worker holds only its own end, and reads end
-of file the moment the supervisor is gone, however it went.
+of file the moment the supervisor is gone, however it went, unless systemd holds our end too (`_handover`).
 
 uvicorn's own `Process` is not used: it hands both ends of its pipe to the child, answers its health check in a
 thread whether or not the event loop turns, and waits for the answer.
@@ -15,6 +15,7 @@ import socket
 from collections.abc import Sequence
 from contextlib import suppress
 
+from esteio.serve._handover import forget_worker, store_worker
 from esteio.serve._release import release_of_new_processes
 from esteio.serve._settings import WorkerSpec
 from esteio.serve._signals import sigint_held
@@ -53,6 +54,7 @@ class WorkerProcess:
             theirs.close()
         self._closed = False
         self._problem: bytearray | None = None
+        store_worker(self.pid, self._channel)
 
     @property
     def pid(self) -> int:
@@ -109,6 +111,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Give back what is held, after its end."""
+        forget_worker(self.pid)
         self._channel.close()
         self._process.join()
         self._process.close()

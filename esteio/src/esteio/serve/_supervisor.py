@@ -2,7 +2,8 @@
 
 Promises: one thread, one loop, nothing in it waits for a worker or a service. A death wakes it at once. It
 outlives whatever its workers do: it ends only by SIGTERM, SIGINT or `stop`, or when the application can't be imported
-and never could. Exit code 0 after an orderly end, 1 when the end was forced. If it dies itself, workers see it and end.
+and never could. Exit code 0 after an orderly end, 1 when the end was forced. If it dies itself, workers see it and end;
+where systemd holds descriptors for it, they serve on until those of the next one are ready (`_handover`).
 
 Signals: TERM, INT end (a second INT, half a second later or more, forces); HUP rolls; TTIN, TTOU change the
 number of workers.
@@ -19,15 +20,15 @@ import socket
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from multiprocessing.connection import wait
-from typing import Any
 
 from esteio.clock import SYSTEM, Clock
 from esteio.extras import ExtraMissing
 from esteio.policy._backoff import Exponential
-from esteio.serve._bind import bind
+from esteio.serve._bind import addresses, bind
 from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting
 from esteio.serve._events import RollFinished, log_and_emit
 from esteio.serve._guard import GuardedTurn
+from esteio.serve._handover import Predecessors, forget_listeners, store_listeners
 from esteio.serve._process import WorkerProcess
 from esteio.serve._program import Program
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
@@ -115,12 +116,15 @@ class Supervisor:
         self._sockets = (
             list(self._given) if self._given is not None else [bind(self._host, self._port, backlog=backlog)]
         )
+        self._predecessors = Predecessors(self._spec.timeouts)
+        store_listeners(self._sockets)
         try:
             with Signals() as signals:
                 self._wake = signals.wake
                 self._supervise(signals)
         finally:
             self._abandon()
+            forget_listeners()
             for sock in self._sockets:
                 sock.close()
         if self._unusable is not None:
@@ -152,7 +156,7 @@ class Supervisor:
         _logger.info("stopped%s", " by force" if self._forced else "")
 
     def _say_what_begins(self) -> None:
-        _logger.info("serving %s on %s with %d workers", self._spec.app, self._addresses(), self._size)
+        _logger.info("serving %s on %s with %d workers", self._spec.app, addresses(self._sockets), self._size)
         restarter = restarted_by(os.environ, os.getpid(), os.getppid())
         if restarter is None:
             _logger.info(
@@ -174,10 +178,12 @@ class Supervisor:
         self._listen(now)
         self._weigh(now)
         self._tick_workers(now)
+        self._predecessors.look(now)
         if not self._manager.stopping:
+            self._predecessors.retire_to(self._manager.size - self._manager.ready, now)
             self._stack.poll(now)
             return False
-        if not self._manager.empty:
+        if not self._manager.empty or self._predecessors.left:
             return False
         return self._stack.stop(self._spec.timeouts.service_stop, now)
 
@@ -222,6 +228,7 @@ class Supervisor:
         notify("STOPPING=1")
         _logger.info("stopping: workers first, then services; Ctrl-C once more ends all at once")
         self._manager.stop(now)
+        self._predecessors.stop(now)
 
     def _force(self, now: float) -> None:
         if self._forced:
@@ -229,6 +236,7 @@ class Supervisor:
         self._forced = True
         _logger.warning("forced: killing what is left")
         self._manager.force()
+        self._predecessors.kill()
         self._stack.force(now)
 
     def _listen(self, now: float) -> None:
@@ -255,7 +263,8 @@ class Supervisor:
 
     def _look_at_problem(self, process: WorkerProcess, now: float) -> None:
         """An application that was served before may be whole again soon; one that never was needs somebody to repair it."""
-        if process.problem is not None and not self._manager.ever_served and self._asked_at is None:
+        served = self._manager.ever_served or self._predecessors.left
+        if process.problem is not None and not served and self._asked_at is None:
             self._unusable = ApplicationUnusable(self._spec.app, process.problem)
             self._ask_to_stop(now)
 
@@ -296,6 +305,7 @@ class Supervisor:
 
     def _abandon(self) -> None:
         """After an error of our own: leave no process behind. After an orderly end there is nothing left to do."""
+        self._predecessors.kill()
         for process in self._processes.values():
             process.kill()
             process.close()
@@ -306,13 +316,6 @@ class Supervisor:
             except Exception:
                 _logger.exception("service %s could not be stopped", service.name)
 
-    def _addresses(self) -> str:
-        return ", ".join(_address(sock.getsockname()) for sock in self._sockets)
-
 
 def _is_outdated(service: Service) -> bool:
     return isinstance(service, Program) and service.outdated
-
-
-def _address(name: Any) -> str:
-    return f"{name[0]}:{name[1]}" if isinstance(name, tuple) else str(name)

@@ -86,6 +86,12 @@ class WorkerManager:
         return not self._workers
 
     @property
+    def ready(self) -> int:
+        """How many slots have a worker that is ready."""
+        members = [self._workers[slot.member] for slot in self._slots if slot.member is not None]
+        return sum(member.phase is Phase.READY for member in members)
+
+    @property
     def rolling(self) -> bool:
         """Whether a roll is under way."""
         return self._roll is not None

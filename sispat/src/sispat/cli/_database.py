@@ -66,7 +66,10 @@ class EmbeddedDatabase:
     name = "PostgreSQL"
 
     def __init__(self, server: Embedded, lock: DataLock) -> None:
+        from esteio.serve import EndsWithUnit
+
         self._server = server
+        self._service = EndsWithUnit(server)
         self._lock = lock
 
     def start(self) -> None:
@@ -74,7 +77,7 @@ class EmbeddedDatabase:
         from esteio.postgres.embedded import DataDirectoryVanished
 
         try:
-            self._server.start()
+            self._service.start()
         except DataDirectoryVanished as vanished:
             noted = vanished.marker.exists()
             sign = _("%(file)s o diz", file=vanished.marker) if noted else _("estava em uso")
@@ -88,7 +91,7 @@ class EmbeddedDatabase:
 
     def stop(self, timeout: float = 30.0) -> None:
         """End it; open transactions are rolled back."""
-        self._server.stop(timeout)
+        self._service.stop(timeout)
 
     def prepare(self) -> Dsn:
         """The address of our database, made when it is not there; for processes of the account that runs us."""

@@ -112,6 +112,7 @@ def service_unit(settings: Settings) -> ServiceUnit:
         writable=[path for path in writable if path is not None],
         runtime_directory=_RUNTIME.name,
         capabilities=["CAP_NET_BIND_SERVICE"] if 0 < settings.port < _LOWEST_FREE_PORT else [],
+        stored_sockets=256,  # the listening one, one of each worker, one of PostgreSQL's: more than there ever are
         stop_timeout=round(settings.graceful_timeout + settings.drain_delay) + 90,
         start_timeout=round(settings.start_timeout) + 60,
     )

@@ -2,7 +2,8 @@
 but for those of `_SETTINGS`: nobody is refused for asking much, and what a fault waits for takes less long.
 
 Promises: what the drill does to it reaches no other process of the machine. A supervisor that dies is started again
-after `RESTART_AFTER` seconds, as systemd would (`RestartSec`); whatever ends the drill ends all of it.
+after `RESTART_AFTER` seconds, and is passed what it had stored, as by systemd (`RestartSec`, `FileDescriptorStoreMax`); what
+it started goes on meanwhile (`KillMode=process`). Whatever ends the drill ends all of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import psutil
 
 from esteio.postgres import Dsn
 from esteio.system import atomic_write
+from esteio.testing.service_manager import ServiceManager
 from sispat.drill.disks import SmallDisk
 from sispat.drill.leftovers import end_processes, processes_of
 from sispat.drill.surroundings import OwnEtc
@@ -127,6 +129,7 @@ class DrilledService:
             "PYTHONPATH": os.pathsep.join(filter(None, [str(self.release), here.get("PYTHONPATH", "")])),
         }  # fmt: skip
         try:
+            self._manager = self._mounted.enter_context(ServiceManager(self.place))
             await self.command("backup", "init")
             self.start()
             await self.until_ready()
@@ -159,15 +162,22 @@ class DrilledService:
         ]
         if self.etc is not None and self.etc.reason is None:
             command = self.etc.command(command)
-        self._supervisor = psutil.Popen(
+        self._supervisor = self._manager.start(
             command,
-            env=self.environment,
+            self.environment,
+            psutil.Popen,
             cwd=self.place,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
             start_new_session=True,
         )
+
+    def power_cut(self) -> list[psutil.Process]:
+        """Forget what is stored; all that is to be killed then, and stays dead while `restarts` is off."""
+        self.restarts = False
+        self._manager.drop()
+        return self.processes()
 
     def deploy(self, code: str = "", *, package: Path | None = None) -> None:
         """What workers that are started from now on are: with `code` run first, or from another folder's package."""

@@ -119,8 +119,7 @@ async def _forget_good(city: City) -> None:
 
 async def _power_cut(city: City) -> None:
     """Everything at once, with nobody to start anything until the power is back."""
-    city.service.restarts = False
-    kill(city, *city.service.processes())
+    kill(city, *city.service.power_cut())
 
 
 async def _power_back(city: City) -> None:
