@@ -277,6 +277,10 @@ class DrilledService:
             return []
         return [postmaster, *_children(postmaster)]
 
+    def sessions(self) -> list[psutil.Process]:
+        """Of these, all that a crash ends: the postmaster may recover without ending, and then its logger goes on."""
+        return [each for each in self.postgres()[1:] if "logger" not in " ".join(_words(each))]
+
     def operator(self) -> psutil.Process | None:
         """The operator."""
         return next((each for each in self._children() if "operator" in _words(each)), None)

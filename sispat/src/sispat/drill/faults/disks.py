@@ -19,6 +19,7 @@ from sispat.kernel.i18n import lazy
 __all__ = ["FAULTS"]
 
 _ROOM_FOR_A_STRANGER = 24 << 20  # bytes: more than one segment of the log, less than two
+_MOST_SQL = 4096  # statements of a megabyte of log each: more than its disk has room for
 _WRITES = 40  # a second: a tired disk, or a share of a busy one
 _SLOW = 0.05  # seconds for two writes that were waited for
 
@@ -61,15 +62,18 @@ async def _free_backups(city: City) -> None:
 async def _write_until_it_ends(city: City) -> None:
     """Somebody's own SQL, which asks nobody for room: the log grows until the server cannot write it, and ends."""
     await asyncio.to_thread(city.service.data_disk.fill, leave=_ROOM_FOR_A_STRANGER)
-    city.kept["hit"] = city.service.postgres()[1:]
     stranger = await psycopg.AsyncConnection.connect(city.service.owner().conninfo, autocommit=True)
-    with contextlib.suppress(psycopg.OperationalError):
-        while True:
+    city.kept["hit"] = city.service.sessions()
+    for _ in range(_MOST_SQL):
+        if stranger.closed:  # a statement that was only refused is not the end
+            break
+        with contextlib.suppress(psycopg.OperationalError):
             await stranger.execute("select pg_logical_emit_message(true, 'x', repeat('x', 1048576))")
     await stranger.close()
 
 
 async def _sessions_cut(city: City) -> bool:
+    """Whether the postmaster ended as well, or recovers by itself: the reserve comes now before, now after its first attempt."""
     return not any(each.is_running() for each in city.kept["hit"])
 
 
