@@ -233,6 +233,8 @@ async def test_silent_and_killed_processes_are_told_and_so_is_what_only_the_moni
         made.board.watched_at = time.time() - 600
         assert (await watched.ask()).reason.startswith("the health monitor has been silent for ")
         made.board.watched_at = time.time() + 60
+        unwritten = f"the history {tmp_path / 'h'} says nothing of the last 15 s: is its disk full?"
+        assert (await watched.ask()).reason == unwritten, "the monitor lives, and what it sees gets nowhere"
         states = {"db:x": (State.DOWN, "said here"), "tls:x": (State.DOWN, "expired"), "ok:x": (State.UP, "")}
         history.observe(Observation(time.time(), {}, states))
         for service in ("forgotten", *("other",) * 5, "wal archive"):

@@ -77,7 +77,7 @@ def kill_one_that_starts(place: str, output: Path) -> Path:
         assert wait_for(lambda: any("serve" in (each.info["cmdline"] or ()) for each in running(place)))
         process.kill()
     assert running(place), "the service of a drill that is killed goes on"
-    assert len(mounts(place)) == (2 if os.geteuid() == 0 else 0)
+    assert len(mounts(place)) == (3 if os.geteuid() == 0 else 0)
     [folder] = Path(place).iterdir()
     return folder
 

@@ -67,9 +67,10 @@ def workers(measurements: Measurements, *, name: str = "workers:count") -> Check
 def watched(
     measurements: Measurements, history: HistoryReader, *, beside: Collection[str] = (), name: str = "host:watched"
 ) -> Check:
-    """Seconds since the `HostMonitor` of this host said that it lives. WARN when it is silent, and when one of its checks is
+    """Seconds since the `HostMonitor` of this host said that it lives. WARN when it is silent, when its history says nothing
 
-    not well that is not in `beside`: those are asked here. So what only the monitor sees is in every worker's report.
+    of the last moments, and when one of its checks is not well that is not in `beside`: those are asked here. So what only the
+    monitor sees is in every worker's report.
     """
 
     def seen() -> float:
@@ -79,9 +80,12 @@ def watched(
         ill = [] if said or now - measurements.began < _STARTING else ["no health monitor runs"]
         if said and silent > (_SILENT if measurements.shared else _LATEST):
             ill.append(f"the health monitor has been silent for {silent:.0f} s")
+        written = history.intervals(now - _LATEST, now)
+        if said and not written and not ill and now - measurements.began >= _STARTING:
+            ill.append(f"the history {history.path} says nothing of the last {_LATEST:.0f} s: is its disk full?")
         ill += [
             f"{each}: {last.reason}" if last.reason else each
-            for each, intervals in history.intervals(now - _LATEST, now).items()
+            for each, intervals in written.items()
             if each != SERVICE and each not in beside
             for last in intervals[-1:]
             if last.state in (State.DOWN, State.DEGRADED)

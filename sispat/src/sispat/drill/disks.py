@@ -58,6 +58,7 @@ class SmallDisk:
 
     def fill(self, leave: int = 0) -> None:
         """Take what is free but for `leave` bytes, to the last block, as somebody else's file."""
+        assert self.reason is None, "it would be the machine's own disk"
         if leave:
             with (self.directory / _FILLER).open("ab") as file:
                 os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(self.directory).free - leave)

@@ -38,7 +38,7 @@ __all__ = ["RESTART_AFTER", "DrilledService", "ServiceNotReady", "free_port", "l
 
 RESTART_AFTER = 1.0
 _STARTS_WITHIN = 120.0
-_DATA_DISK, _BACKUP_DISK = 3 << 30, 2 << 30  # bytes, taken as they are written
+_DATA_DISK, _BACKUP_DISK, _HISTORY_DISK = 3 << 30, 2 << 30, 64 << 20  # bytes, taken as they are written
 _MANY = "1000000/1min"  # one person does the work of a whole city hall; still counted, through Redis where there is one
 _SETTINGS = dict.fromkeys(("SISPAT_LIMIT_WRITE", "SISPAT_LIMIT_USER", "SISPAT_LIMIT_REPORT"), _MANY) | {
     "SISPAT_WORKER_MEMORY": "256MB",  # so that a leak need not be watched for long
@@ -110,12 +110,15 @@ class DrilledService:
         self.place.chmod(0o711)  # the account of an embedded server has to pass
         self.data_disk = SmallDisk(self.place / "disco-dados", _DATA_DISK)
         self.backup_disk = SmallDisk(self.place / "disco-copias", _BACKUP_DISK)
+        self.history_disk = SmallDisk(self.place / "disco-historico", _HISTORY_DISK)
         self._mounted = ExitStack()
-        for disk in (self.data_disk, self.backup_disk) if self.etc is not None else ():
+        for disk in (self.data_disk, self.backup_disk, self.history_disk) if self.etc is not None else ():
             self._mounted.enter_context(disk)
         # Below the disks, if there are any: what is mounted cannot be renamed or removed.
         self.data = (self.data_disk.directory if self.etc is not None else self.place) / "dados"
         self.backups = (self.backup_disk.directory if self.etc is not None else self.place) / "copias"
+        if self.etc is not None:
+            self._put_history_apart()
         self.release = self.place / "release"
         """Searched by Python before all else; what each new process finds there is the release."""
         self.release.mkdir()
@@ -144,6 +147,12 @@ class DrilledService:
         self._watching.cancel()
         await asyncio.gather(self._watching, return_exceptions=True)
         await asyncio.to_thread(self._end)
+
+    def _put_history_apart(self) -> None:
+        """What the monitor writes lies on a disk of its own, as somebody would move it there: by links."""
+        self.data.mkdir()
+        for file in self.history:
+            file.symlink_to(self.history_disk.directory / file.name)
 
     # -- its life
 
@@ -247,6 +256,11 @@ class DrilledService:
         if process.returncode:
             raise RuntimeError(f"sispat {' '.join(arguments)}: {said.decode(errors='replace')[-800:]}")
         return said.decode(errors="replace")
+
+    @property
+    def history(self) -> tuple[Path, Path]:
+        """What was measured and how the checks stood; which alerts fire, and the incidents."""
+        return self.data / "health.sqlite", self.data / "alerts.sqlite"
 
     def owner(self) -> Dsn:
         """The address of its database, as the server's superuser: who reaches the socket as its account is trusted."""

@@ -18,7 +18,7 @@ _ROUNDS = dict.fromkeys(
     ("worker-leaks", "supervisor-killed", "postgres-frozen", "table-locked", "data-deleted", "table-dropped", "cep-garbage",
      "redis-flushed", "overload", "release", "release-migration-fails", "release-leaks", "release-dies", "release-never-ready",
      "power-cut", "dns-away", "dns-hangs", "redis-failed-over", "clock-leaps", "certificate-expired", "backups-full",
-     "disk-slow", "disk-full", "log-full"), 1
+     "disk-slow", "history-full", "disk-full", "log-full"), 1
 )  # fmt: skip
 """Where nobody gives a number. Planned for a quarter of an hour for all of them together, which no quiet machine has confirmed
 yet: `steps_s` of drill.json says what it took. The others end soonest, with the five good seconds that each round needs."""
