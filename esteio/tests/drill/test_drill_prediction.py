@@ -18,6 +18,7 @@ from esteio.drill import (
     LedgerCheck,
     Measure,
     Moved,
+    OtherVersion,
     Rate,
     RatesInvalid,
     Report,
@@ -247,6 +248,15 @@ def test_what_moved_between_two_drills_is_told_and_what_cannot_be_compared_is_no
     stalled, skipped = one("kill", run("kill", 1, 2.0, Invalid.STALLED)), FaultReport("kill", "", False, (), "no root")
     for other in (drill(stalled), drill(skipped), drill(), {}):
         assert compare(other, drill(kill)) == compare(drill(kill), other) == Comparison((), (), ("kill",))
+    for missing in ("recovered", "runs"):
+        older = drill(kill)
+        older["faults"] = [{k: v for k, v in fault.items() if k != missing} for fault in older["faults"]]  # type: ignore[attr-defined]
+        with pytest.raises(
+            OtherVersion, match=f"'before' was written by another version: a fault has no '{missing}'; drill"
+        ):
+            compare(drill(kill), older)
+        with pytest.raises(OtherVersion, match="'now' was written by another version"):
+            compare(older, drill(kill))
     html = page(drill(kill), [Moved("kill", "lost", 1, 40), Moved("hang", "mttr", 2.0, math.inf)])
     assert "kill: lost in a run 1 → 40; hang: MTTR 2.00 s → not recovered</p>" in html
 

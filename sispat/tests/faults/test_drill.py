@@ -12,12 +12,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 from processos import ambiente, por_dentro
 
+from esteio.drill import Measure, Run
+from sispat.drill import reports
 from sispat.drill.faults import _ROUNDS, FAULTS, SHORT
 from sispat.drill.reports import Reports
 
@@ -193,3 +196,24 @@ def test_two_drills_are_compared_fault_by_fault(tmp_path) -> None:
     assert "1 de 1 falhas iguais" in told, "what proves nothing is not called the same"
     assert compared({"faults": first["faults"][:1]}, {"faults": first["faults"][1:]})[0] == 1, "nothing to compare"
     assert compared(first, {"faults": []})[0] == 1
+
+
+def test_a_drill_of_another_version_is_named_with_what_to_do_and_a_new_one_beside_it_is_written(
+    tmp_path, capsys
+) -> None:
+    older = {"faults": [{"name": "postgres-killed", "valid": True, "mttr_s": 2.0, "lost": 1, "recovered": True}]}
+    before, now = tmp_path / "before.json", tmp_path / "drill.json"
+    for old, new in ((before, now), (now, before)):
+        old.write_text(json.dumps(older))
+        new.write_text(json.dumps(drilled(2.0)))
+        assert reports.compared(now, before) == 2
+        told = capsys.readouterr().err
+        assert f"{old} é de outra versão do simulado (a fault has no 'runs')" in told
+        assert "Faça o simulado de novo" in told
+    made = Reports(FAULTS[:1], 1, (), tmp_path)
+    made.begin(SimpleNamespace(routes=lambda: [SimpleNamespace(rate=100.0)]))  # type: ignore[arg-type]
+    made.add(Run(FAULTS[0].name, (), "", Measure(500, 0, 0, 0, {"list": 0.1}, 0.1)))
+    now.write_text(json.dumps(older))
+    made.write()
+    assert f"{now} é de outra versão" in capsys.readouterr().err
+    assert json.loads(now.read_text())["faults"][0]["name"] == FAULTS[0].name, "it takes the place of the older one"

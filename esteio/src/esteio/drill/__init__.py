@@ -10,7 +10,7 @@ What is measured and why so: docs/adr/0018-measuring-a-fault.md.
 
 from __future__ import annotations
 
-from esteio.drill._compare import Comparison, Moved, compare
+from esteio.drill._compare import Comparison, Moved, OtherVersion, compare
 from esteio.drill._fault import Fault, Group, System
 from esteio.drill._ledger import Ledger, LedgerCheck
 from esteio.drill._lived import update
@@ -34,6 +34,7 @@ __all__ = [
     "LedgerCheck",
     "Measure",
     "Moved",
+    "OtherVersion",
     "Outcome",
     "Prediction",
     "Rate",

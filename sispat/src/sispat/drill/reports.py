@@ -23,7 +23,7 @@ from sispat.kernel.errors import SispatError
 from sispat.kernel.i18n import _, language
 
 if TYPE_CHECKING:
-    from esteio.drill import Fault, FaultReport, Moved, Rate, Report, Run
+    from esteio.drill import Fault, FaultReport, Moved, OtherVersion, Rate, Report, Run
     from sispat.drill.load import City
 
 __all__ = ["Reports", "compared", "report_words"]
@@ -82,11 +82,15 @@ class Reports:
 
     def write(self) -> None:
         """The two files, compared with those of the drill before, and the year on the terminal."""
-        from esteio.drill import compare, page
+        from esteio.drill import OtherVersion, compare, page
 
         file = self._output / "drill.json"
         told = self._report().as_json()
-        moved = compare(told, _read(file)).moved
+        moved: tuple[Moved, ...] = ()
+        try:
+            moved = compare(told, _read(file)).moved
+        except OtherVersion as error:  # a new version drills where the one before it did
+            typer.echo(_of_other_version(file, error), err=True)
         text = json.dumps(told, indent=1, ensure_ascii=False) + "\n"
         words = report_words()
         html = page(told, moved, gettext=lambda text: words.get(text, text), language=language())
@@ -203,16 +207,21 @@ def _show_moved(moved: Sequence[Moved]) -> None:
 def compared(newest: Path, other: Path) -> int:
     """Say what differs by more than a fifth between two drills, and what cannot be compared.
 
-    1 where something differs, where nothing can be compared, or where one of them is no drill.
+    1 where something differs, where nothing can be compared, or where one of them is no drill; 2 where one of them was written
+    by another version.
     """
-    from esteio.drill import compare
+    from esteio.drill import OtherVersion, compare
 
     now, before = _read(newest), _read(other)
     for file, told in ((newest, now), (other, before)):
         if not told.get("faults"):
             typer.echo(_("%(file)s não é o drill.json de um simulado.", file=file), err=True)
             return 1
-    found = compare(now, before)
+    try:
+        found = compare(now, before)
+    except OtherVersion as error:
+        typer.echo(_of_other_version(newest if error.which == "now" else other, error), err=True)
+        return 2
     _show_moved(found.moved)
     if found.not_comparable:
         typer.echo(_("Sem comparação, porque um dos dois não tem só rodadas válidas delas: %(names)s",
@@ -220,6 +229,15 @@ def compared(newest: Path, other: Path) -> int:
     both = len(found.same) + len({each.fault for each in found.moved})
     typer.echo(_("%(same)s de %(both)s falhas iguais, até um quinto.", same=len(found.same), both=both))
     return 1 if found.moved or not both else 0
+
+
+def _of_other_version(file: Path, error: OtherVersion) -> str:
+    return _(
+        "%(file)s é de outra versão do simulado (%(missing)s): não pode ser comparado. Faça o simulado de novo com esta "
+        "versão, ou compare-o com a que o escreveu.",
+        file=file,
+        missing=error.missing,
+    )
 
 
 def _read(file: Path) -> Mapping[str, Any]:
