@@ -105,7 +105,14 @@ async def test_the_public_page_shows_what_the_city_wants_and_never_a_person_valu
     cut = tmp_path_factory.mktemp("r")
     with FlakyProxy(f"{host}/.s.PGSQL.{port}", listen=cut / ".s.PGSQL.5432") as proxy:
         behind = cidade.with_(hosts=((str(cut), 5432),), pool_timeout=0.5)
-        await _seen_and_then_cut(behind, proxy, code, (descricao, setor), (agente, classe))
+        await _seen_and_then_cut(behind, proxy, code, (classe, setor), (agente, descricao))
+    async with abrir(cidade, public_shows="descricao") as fora:
+        assert descricao in (await fora.get(f"/b/{code}")).text, "free text, opened by the city"
+        assert (await fora.get(f"/api/publico/patrimonios/{code}")).json().keys() == {
+            "plaqueta",
+            "baixado",
+            "descricao",
+        }
     async with abrir(cidade, public_shows="classe", limit_public=Quota(3, 60.0)) as fora:
         r = await fora.get(f"/api/publico/patrimonios/{code}")
         assert r.json() == {"plaqueta": "000007", "baixado": False, "classe": classe}

@@ -1,9 +1,9 @@
 """The public answers: an asset by the code of its label, a termo by the code or the sha256 of its paper.
 
 Promises: no permission is asked, hence nothing is told of persons, values, serial numbers or notes (LGPD), and of an asset
-only what the city chose (`SISPAT_PUBLIC_SHOWS`). An asset is found by the code of its label, not by its plate number: numbers
-are counted up, and whoever counted along would have a list of what the city owns and where it stands. What was asked within a
-minute is answered from memory; so is, for a day, what was asked before the database went away.
+only what the city chose (`SISPAT_PUBLIC_SHOWS`), without a choice no free text. An asset is found by the code of its label,
+not by its plate number: numbers are counted up, and whoever counted along would have a list of what the city owns and where it
+stands. What was asked within a minute is answered from memory; so is, for a day, what was asked before the database went away.
 """
 
 from __future__ import annotations

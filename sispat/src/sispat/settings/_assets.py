@@ -57,10 +57,11 @@ class AssetSettings(Group):
         BeforeValidator(_public_shows),
         Variable(
             "SISPAT_PUBLIC_SHOWS",
-            "O que a página pública de um bem mostra além da plaqueta; nunca pessoas, valores nem números de série.",
+            "O que a página pública de um bem mostra além da plaqueta; nunca pessoas, valores nem números de série. A "
+            "descrição é texto livre, em que alguém pode ter escrito um nome: a cidade decide se a abre.",
             accepts="descricao, classe e setor, separados por vírgulas, ou nada",
         ),
-    ] = "descricao,setor"
+    ] = "classe,setor"
     public_contact: Annotated[
         str,
         StringConstraints(strip_whitespace=True, max_length=200),
