@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from esteio.clock import SYSTEM, Clock
 from esteio.postgres._dsn import Dsn
 from esteio.postgres.embedded._account import resolve_account
 from esteio.postgres.embedded._binaries import Binaries, find_binaries, reachable_by
+from esteio.postgres.embedded._configuration import Configuration, disk_of
 from esteio.postgres.embedded._data_dir import SUPERUSER, create_cluster, locate, mark_cluster
 from esteio.postgres.embedded._errors import DataDirectoryError, NotStarted, StartFailed
 from esteio.postgres.embedded._hold import unheld
@@ -41,7 +41,7 @@ from esteio.postgres.embedded._process import (
     read_postmaster_file,
 )
 from esteio.postgres.embedded._reserve import Reserve
-from esteio.postgres.embedded._settings import hba_file, ident_file, server_settings, settings_file
+from esteio.postgres.embedded._settings import server_settings
 from esteio.postgres.embedded._socket import socket_directory
 from esteio.postgres.embedded._watch import Silence, Watch, answers
 from esteio.system import die_with_parent
@@ -52,9 +52,6 @@ _logger = logging.getLogger("esteio.postgres")
 
 _POLL = 0.02
 _KILL_SECONDS = 5.0
-_LARGE_DISK = 1 << 40
-_SETTINGS_FILE = "esteio.conf"
-_ROLES_FILE = "esteio.roles"
 _CONSOLE = "console.log"
 
 
@@ -94,7 +91,7 @@ class Embedded:
         self.binaries = find_binaries(major, binaries)
         self.account = resolve_account(account)
         self.port = port
-        self._settings = {**server_settings(disk=_disk_of(self.requested)), **(settings or {})}
+        self._settings = {**server_settings(disk=disk_of(self.requested)), **(settings or {})}
         self._overrides = dict(overrides or {})
         self._start_timeout = start_timeout
         self._clock = clock
@@ -183,7 +180,7 @@ class Embedded:
         self._reserve.release()  # before anything is written
         self._socket_dir = socket_directory(self._directory, self.account)
         try:
-            self._configure()
+            self._configuration.prepare(self._settings)
         except OSError as error:
             problem = f"its configuration cannot be written: {error.strerror}"
             raise DataDirectoryError(self._directory, problem, "make room, or let this account write there") from error
@@ -234,8 +231,10 @@ class Embedded:
 
     def ensure_database(self, name: str, owner: str) -> None:
         """Make the role `owner` and the database `name`, each unless it exists."""
-        self._allow(owner)
+        read_again = self._configuration.allow(owner)
         with psycopg.connect(self.dsn().conninfo, autocommit=True) as conn:
+            if read_again:
+                conn.execute("SELECT pg_reload_conf()")
             with suppress(psycopg.errors.DuplicateObject):
                 if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [owner]).fetchone():
                     conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(owner)))
@@ -296,6 +295,10 @@ class Embedded:
         return True
 
     @property
+    def _configuration(self) -> Configuration:
+        return Configuration(self._directory, self.account, self.binaries.major)
+
+    @property
     def _reserve(self) -> Reserve:
         return Reserve(self._directory, self.account, self._reserve_size)
 
@@ -332,59 +335,8 @@ class Embedded:
         found = read_postmaster_file(self._directory)
         return found is not None and found.pid == pid
 
-    def _configure(self) -> None:
-        main = self._read("postgresql.conf")
-        include = f"include_if_exists = '{_SETTINGS_FILE}'\n"
-        if include not in main:
-            self._write("postgresql.conf", f"{main}\n# the settings esteio starts the server with\n{include}")
-        self._write(_SETTINGS_FILE, settings_file(self._settings))
-        self._write("pg_hba.conf", hba_file())
-        self._write_ident(self._roles())
-
-    def _write_ident(self, roles: list[str]) -> None:
-        accounts = (_our_name(), self.account.name)
-        self._write("pg_ident.conf", ident_file(accounts, roles, self.binaries.major))
-
-    def _roles(self) -> list[str]:
-        try:
-            return [SUPERUSER, *self._read(_ROLES_FILE).splitlines()]
-        except FileNotFoundError:
-            return [SUPERUSER]
-
-    def _allow(self, role: str) -> None:
-        """Let local accounts log in as `role`; before PostgreSQL 16 each role is listed by name."""
-        roles = self._roles()
-        if self.binaries.major >= 16 or role in roles:
-            return
-        self._write(_ROLES_FILE, "\n".join([*roles[1:], role]) + "\n")
-        self._write_ident([*roles, role])
-        with psycopg.connect(self.dsn().conninfo, autocommit=True) as conn:
-            conn.execute("SELECT pg_reload_conf()")
-
-    def _read(self, name: str) -> str:
-        # The directory belongs to the account; a link it placed there must not make root read another file.
-        handle = os.open(self._directory / name, os.O_RDONLY | os.O_NOFOLLOW)
-        with os.fdopen(handle) as file:
-            return file.read()
-
-    def _write(self, name: str, text: str) -> None:
-        """Replace a configuration file whole, so that a crash leaves the old one or the new one.
-
-        One that says so already is left alone: on a full disk there is no room for another.
-        """
-        with suppress(OSError):
-            if self._read(name) == text:
-                return
-        unfinished = self._directory / f".{name}.new"
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(text)
-        self.account.own(unfinished)
-        unfinished.rename(self._directory / name)
-
     def _spawn(self, program: Path) -> subprocess.Popen[bytes]:
-        self._write(_CONSOLE, "")
+        self._configuration.write(_CONSOLE, "")
         command = [str(program), "-D", str(self._directory), "-k", str(self._socket_dir), "-p", str(self.port)]
         command += [part for name, value in self._overrides.items() for part in ("-c", f"{name}={value}")]
         account = self.account.popen
@@ -441,17 +393,3 @@ class Embedded:
                 file.seek(max(0, path.stat().st_size - 8192))
                 text += file.read().decode(errors="replace").splitlines()[-lines:]
         return "\n".join(text)
-
-
-def _disk_of(directory: Path) -> int:
-    """Bytes of the disk that `directory` is on, or will be."""
-    for place in (directory, *directory.parents):
-        with suppress(OSError):  # not made yet, or nobody may look, which `locate` tells
-            return shutil.disk_usage(place).total
-    return _LARGE_DISK
-
-
-def _our_name() -> str:
-    import pwd  # late, as in _account.py
-
-    return pwd.getpwuid(os.geteuid()).pw_name
