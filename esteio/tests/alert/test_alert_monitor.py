@@ -332,6 +332,19 @@ def test_a_store_that_is_damaged_or_locked_keeps_nobody_from_being_told(
     assert host.rounds(90) == [("recovered", ["postgres:down"])]
 
 
+def test_what_people_silenced_stays_so_while_the_store_cannot_be_opened(tmp_path: Path) -> None:
+    """As on a full disk: on each try it is opened anew, in vain."""
+    host, file = Host(tmp_path), tmp_path / "alerts.sqlite"
+    host.rounds(4)
+    Alerts(file).silence(Silence("postgres:*", host.clock.time() + 60, "maria", "we know"))
+    host.rounds(4)
+    host.monitor._store.close()
+    file.rename(tmp_path / "away")
+    file.mkdir()
+    assert host.rounds(50, **DOWN) == []
+    assert host.rounds(20, **DOWN) == [("opened", ["postgres:down"])], "and no longer"
+
+
 def test_a_round_that_fails_ends_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     asked: list[int] = []
 

@@ -48,6 +48,7 @@ class AlertStore:
         self._connection: sqlite3.Connection | None = None
         self._alerts: dict[str, Alert] = {}  # as they are in the file
         self._incidents: dict[int, Incident] = {}
+        self._silences: tuple[Silence, ...] = ()
 
     def load(self, now: float) -> Stored:
         """What is there; nothing where it can't be read."""
@@ -103,8 +104,9 @@ class AlertStore:
             self._tried(delete)
 
     def asked_for(self, now: float) -> tuple[tuple[Silence, ...], dict[str, str]]:
-        """What people asked for: silences, and who acknowledged which alert."""
-        silences = self._tried(lambda connection: _silences(connection, now)) or ()
+        """What people asked for: silences, and who acknowledged which alert. While it can't be read, known silences go on."""
+        read = self._tried(lambda connection: _silences(connection, now))
+        silences = self._silences = tuple(s for s in self._silences if s.until > now) if read is None else read
         rows = self._tried(lambda c: c.execute("select name, by from acknowledgement").fetchall()) or []
         return silences, dict(rows)
 
