@@ -147,13 +147,20 @@ def test_the_cluster_comes_back_to_a_moment_and_its_archive_goes_on(
         with psycopg.connect(back.dsn().conninfo, autocommit=True) as conn:
             assert conn.execute("SELECT to_regclass('precious')::text").fetchone() == ("precious",)
             again.start()
-            deadline = time.monotonic() + 30
-            while "timeline 2 after a restore" not in red(backups):  # as soon as the receiver has something
+            deadline = time.monotonic() + 60
+            while (due := restored.cluster.base_backup_due()) is None:  # as soon as the receiver has something
                 assert time.monotonic() < deadline, red(backups)
                 time.sleep(0.05)
-            assert restored.cluster.base_backup_due() == f"the log went on to timeline 2 after {made.id}"
+            assert due == f"the log went on to timeline 2 after {made.id}"
             conn.execute("CREATE TABLE at_once ()")
             written_until(again, time.time())
+            while "timeline 2" in red(backups):  # until its history is in the store, no base leads to it
+                assert time.monotonic() < deadline, red(backups)
+                time.sleep(0.05)
+            (history,) = (home / "disk/wal").rglob("00000002.history*")
+            history.rename(home / "history")
+            assert "timeline 2, and the newest base with its WAL does not lead there" in red(backups)
+            (home / "history").rename(history)
             assert tables_in(restored.recover(home / "early").directory) == ["at_once", "precious"]
             along_the_old = restored.recover(home / "old", row[0]).directory
             assert (along_the_old / "pg_wal/00000003.history").exists()  # the second is taken, there and for ever

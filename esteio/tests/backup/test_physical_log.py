@@ -15,7 +15,7 @@ from esteio.backup.archive import Segment, StoreLag, Wal, WalStatus, gaps
 from esteio.backup.archive._inventory import Branch, history_file
 from esteio.backup.archive._segments import lsn_bytes
 from esteio.backup.restore import Target, Window, first_segment, plan, unneeded, window
-from esteio.backup.restore._plan import base_backup_due
+from esteio.backup.restore._plan import base_backup_due, leads_on
 
 MIB = 1 << 20
 SIZE = 16 * MIB
@@ -139,6 +139,11 @@ def test_after_a_restore_the_way_leads_along_the_newest_timeline_that_had_begun(
     beyond = plan(bases, [*log, other], NOON + timedelta(minutes=30), name="city", branches=known).histories
     assert list(beyond) == ["00000002.history", "00000003.history", "00000004.history"]
     assert beyond["00000002.history"] == branch.text
+    assert [leads_on(each, log, known) for each in bases] == [True, False], "the second one is of the abandoned future"
+    assert leads_on(base(80, 4, timeline=2), log, known), "it is on the new one itself"
+    assert not leads_on(bases[0], log, {}), "the history of the new one is not known"
+    assert not leads_on(bases[0], [each for each in log if each.segment.number != 3], known), "a gap before the switch"
+    assert not leads_on(bases[0], [each for each in log if each != second[0]], known), "and one behind it"
     log.remove(second[0])  # received from the next segment on only
     assert way(None) == ("b40", ["17", "18"], None)
     bases.append(base(80, 5, timeline=2))

@@ -14,7 +14,7 @@ import psutil
 import psycopg
 import pytest
 
-from esteio.backup import Backups
+from esteio.backup import Backups, ProblemCode
 from esteio.cluster import DEFAULT
 from esteio.cluster.operate import ClusterRefused, reinitialize, restart, switch_over
 from esteio.drill import Invalid, Run, Timing, drill
@@ -151,6 +151,7 @@ async def _what_patroni_promises_holds(city: ClusterCity) -> None:
     await city.machines.until_ready()
     leader = trio.leader()
     assert leader is not None
+    assert ProblemCode.LOG_OTHER_TIMELINE not in {each.code for each in backups.status().problems}
     standby, other = (each for each in trio.machines.values() if each is not leader)
     # A COMMIT waits for any one of the standbys: with one that neither confirms nor answers it goes on.
     confirms = _said(city, "show synchronous_standby_names").removeprefix("ANY 1 (").removesuffix(")")

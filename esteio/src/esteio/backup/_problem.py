@@ -79,7 +79,10 @@ class ProblemCode(Enum):
     LOG_CONFLICT = (
         "{file} is in {store} with another content: two servers of one cluster write WAL; nothing is overwritten"
     )
-    LOG_OTHER_TIMELINE = "the server went on to timeline {timeline} after a restore: make a base backup"
+    LOG_OTHER_TIMELINE = (
+        "the server went on to timeline {timeline}, and the newest base with its WAL does not lead there: "
+        "make a base backup"
+    )
     LOG_NOT_RECEIVED = "WAL is not being received: {reason}"
     LOG_SILENT = "no WAL was received for {seconds:.0f} s"
     LOG_WAITS = "{count} WAL segments wait for {store}, the oldest for {seconds:.0f} s"

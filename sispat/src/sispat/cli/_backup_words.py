@@ -323,7 +323,9 @@ _PORTUGUESE = Words(
         "LOG_OLD": "o WAL mais novo em {store} tem {minutes:.0f} min; permitido: {allowed:.0f} min",
         "LOG_CONFLICT": "{file} está em {store} com outro conteúdo: dois servidores de um mesmo cluster escrevem WAL; "
         "nada é sobrescrito",
-        "LOG_OTHER_TIMELINE": "o servidor seguiu na linha do tempo {timeline} depois de uma restauração: faça uma base",
+        "LOG_OTHER_TIMELINE": (
+            "o servidor seguiu na linha do tempo {timeline}, e a base mais nova com o seu log não leva até lá: faça uma base"
+        ),
         "LOG_NOT_RECEIVED": "o WAL não está sendo recebido: {reason}",
         "LOG_SILENT": "nenhum WAL foi recebido há {seconds:.0f} s",
         "LOG_WAITS": "{count} segmentos de WAL esperam por {store}, o mais antigo há {seconds:.0f} s",

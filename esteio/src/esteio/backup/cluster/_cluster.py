@@ -202,8 +202,8 @@ class ClusterBackups:
         """Why a base backup has to be made now; None when the newest one, with the WAL after it, reaches up to now.
 
         There is none of this cluster, it failed its verification, WAL is missing after it, or the server went on to
-        another timeline after a restore. Asks the server which cluster it is, and reads the catalogue and the list of WAL
-        once; AllStoresFailed when no store can be asked.
+        another timeline, by a restore or as another one leads. Asks the server which cluster it is, and reads the catalogue
+        and the list of WAL once; AllStoresFailed when no store can be asked.
         """
         entries = self._catalogue.entries()
         known = self._clusters(entries)
@@ -219,7 +219,8 @@ class ClusterBackups:
 
         The newest in each store may be `allowed` seconds old.
         """
-        found = self._clusters().problems(self._clock.time(), allowed)
+        known = self._clusters()
+        found = known.problems(self._clock.time(), allowed, lambda system: self._branches(known, system))
         archive = read_status(self._received())
         return found if archive is None else (*found, *archive.problems_at(self._clock.time()))
 

@@ -1,4 +1,5 @@
-"""Which clusters the stores hold: their bases and their WAL, told apart by system identifier. Reads lists only.
+"""Which clusters the stores hold: their bases and their WAL, told apart by system identifier. Reads lists only;
+who asks for problems gives what reads the histories of timelines.
 
 Promises: WAL of the old layout, which names no cluster, is taken for that of the oldest base. The present cluster is the
 one that wrote last; where there are others it has to be accepted by a person once, or it is a problem.
@@ -6,16 +7,25 @@ one that wrote last; where there are others it has to be accepted by a person on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from esteio.backup._manifest import Manifest
 from esteio.backup._problem import Problem, ProblemCode
-from esteio.backup.archive._inventory import ASIDE, Wal, WalList, best, received_wal, stored_wal
+from esteio.backup.archive._inventory import (
+    ASIDE,
+    Branch,
+    Wal,
+    WalList,
+    best,
+    history_file,
+    received_wal,
+    stored_wal,
+)
 from esteio.backup.archive._segments import Segment, WalObject, gaps
-from esteio.backup.restore._plan import first_segment
+from esteio.backup.restore._plan import first_segment, leads_on
 from esteio.backup.store import Stored
 
 __all__ = ["Clusters"]
@@ -59,8 +69,13 @@ class Clusters:
         here = self._spooled(system, size)
         return best([*stored_wal((each for each, _ in self._objects(system)), size), *here])
 
-    def problems(self, now: float, allowed: float) -> tuple[Problem, ...]:
-        """What is wrong at `now`; the newest WAL in each store may be `allowed` seconds old."""
+    def problems(
+        self, now: float, allowed: float, branches: Callable[[str], Mapping[int, Branch]]
+    ) -> tuple[Problem, ...]:
+        """What is wrong at `now`; the newest WAL in each store may be `allowed` seconds old.
+
+        `branches` reads the histories of a cluster's timelines; asked where the log went on to another one.
+        """
         if not self.systems:
             return ()
         system, *others = reversed(self.systems)
@@ -72,10 +87,10 @@ class Clusters:
             for file in self.listing.conflicts(system)
         ]
         bases = self.bases_of(system)
-        found += self._missing(bases[-1], now) if bases else []
+        found += self._missing(bases[-1], now, branches) if bases else []
         return (*found, *self._old(system, now, allowed))
 
-    def _missing(self, newest: Manifest, now: float) -> list[Problem]:
+    def _missing(self, newest: Manifest, now: float, branches: Callable[[str], Mapping[int, Branch]]) -> list[Problem]:
         """What is missing of the WAL after the newest base, everywhere and in each store."""
         system, size = system_of(newest), int(newest.details["segment_size"])
         since = first_segment(newest)
@@ -84,7 +99,9 @@ class Clusters:
         lacking = gaps(segments, since)
         found = [Problem.of(ProblemCode.LOG_GAP, first=first.name, last=last.name) for first, last in lacking]
         timeline = max((segment.timeline for segment in segments), default=0)
-        if timeline > newest.details["timeline"]:
+        if timeline > newest.details["timeline"] and not (
+            self._tells_history(system, timeline) and leads_on(newest, wal, branches(system))
+        ):
             found.append(Problem.of(ProblemCode.LOG_OTHER_TIMELINE, timeline=timeline))
         spooled = {each.segment for each in self._spooled(system, size)}
         settled = {
@@ -100,6 +117,11 @@ class Clusters:
                 for first, last in _runs(segment for segment in wanted if segment not in held)
             ]
         return found
+
+    def _tells_history(self, system: str, timeline: int) -> bool:
+        """Whether each store that answers has the history of `timeline`: without it no base before leads to it."""
+        file = history_file(timeline)
+        return all(any(each.file == file for each, _ in self._objects(system, store)) for store in self.listing.objects)
 
     def _old(self, system: str, now: float, allowed: float) -> list[Problem]:
         """The stores in which the newest WAL is too old; nothing where no WAL is kept."""

@@ -20,7 +20,18 @@ from esteio.backup._manifest import Manifest
 from esteio.backup.archive._inventory import Branch, Wal, history_file
 from esteio.backup.archive._segments import Segment, gaps, lsn_bytes
 
-__all__ = ["Plan", "Target", "Window", "base_backup_due", "first_segment", "plan", "time_of", "unneeded", "window"]
+__all__ = [
+    "Plan",
+    "Target",
+    "Window",
+    "base_backup_due",
+    "first_segment",
+    "leads_on",
+    "plan",
+    "time_of",
+    "unneeded",
+    "window",
+]
 
 _ALLOWED = "xid:1234, lsn:0/3000028, name:RESTORE_POINT or immediate"
 _XID = re.compile(r"[0-9]{1,20}")
@@ -275,6 +286,18 @@ def _along(base: Manifest, timeline: int, branch: Branch | None, known: Mapping[
     return _Way(base, branch, followed) if any(wal.segment.timeline == timeline for wal in followed) else None
 
 
+def leads_on(base: Manifest, log: Sequence[Wal], branches: Mapping[int, Branch]) -> bool:
+    """Whether `base` and the WAL after it lead, without a gap, to the last segment of the newest timeline in `log`.
+
+    So they do after a switchover, and after a restore to a moment behind the base, once the new timeline's history is known.
+    """
+    last = max((wal.segment for wal in log), default=None)
+    if last is None:
+        return True
+    way = _along(base, last.timeline, branches.get(last.timeline), {wal.segment: wal for wal in log})
+    return way is not None and bool(way.followed) and way.followed[-1].segment == last
+
+
 def _followed(number: int, named: Callable[[int], Segment], known: Mapping[Segment, Wal]) -> tuple[Wal, ...]:
     run: list[Wal] = []
     while (wal := known.get(named(number))) is not None:
@@ -333,9 +356,10 @@ def _unreachable(name: str, target: Target, reach: Window, missing: str) -> Rest
 
 
 def base_backup_due(newest: Manifest | None, *, sound: bool, log: Sequence[Wal]) -> str | None:
-    """Why a base backup has to be made now; None when the base `newest` brings the cluster back to now.
+    """Why a base backup has to be made now; None when the base `newest` brings the cluster back to now by a short way.
 
-    `sound` is false when it failed its verification; `log` is all that is known of the WAL.
+    Once the server went on to another timeline one is made there, also where `newest` leads on to it (`leads_on`). `sound` is
+    false when it failed its verification; `log` is all that is known of the WAL.
     """
     if newest is None:
         return DetailCode.NO_BASE()
