@@ -36,6 +36,7 @@ run: $(STAMP)  ## start SISPAT with an invented city at http://127.0.0.1:8000 (P
 	@SISPAT_DATA_DIR="$${SISPAT_DATA_DIR:-$(CURDIR)/.sispat}" exec $(VENV)/bin/sispat serve --demo --port $(PORT) --size $(SIZE)
 
 drill: $(STAMP)  ## break a SISPAT of its own in every way, under load, and say what was lost (ROUNDS=10, FAULT=name, CLUSTER=1: three machines)
+	@$(if $(CLUSTER),.ci/postgres-minor)
 	@$(VENV)/bin/sispat drill $(FAULT) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(CLUSTER),--cluster)
 
 test: lint types contracts $(STAMP)  ## everything that has to pass: the checks above the tests, all tests, the core alone

@@ -18,7 +18,8 @@ import pytest
 
 from esteio.cluster import PLAN, Node, Plan, Ports, read_plan, write_files
 from esteio.cluster.operate import ClusterStatus, Member, status
-from esteio.testing.cluster import _init
+from esteio.postgres.embedded._account import resolve_account
+from esteio.testing.cluster import _init, _programs
 from esteio.testing.redis._server import free_port
 
 NODES = [Node(name, f"10.0.0.{number}") for number, name in enumerate("abc", 1)]
@@ -101,3 +102,25 @@ def test_who_is_left_without_a_parent_is_the_child_of_our_init_which_takes_note_
             time.sleep(0.01)
         init.terminate()
         assert init.wait(10) == -signal.SIGTERM % 256
+
+
+def test_of_two_minor_versions_a_cluster_begins_with_the_older_one_and_one_alone_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if (installed := _programs.postgres()) is None:
+        pytest.skip("there is no PostgreSQL of Debian's: .ci/debian installs it")
+    monkeypatch.setattr(_programs, "_MINOR", tmp_path / "postgres-minor")
+    place = tmp_path / f"postgres-minor/usr/lib/postgresql/{installed.major}/bin"
+    place.mkdir(parents=True)
+    account = resolve_account(None)
+
+    def versions(unpacked: str) -> list[str]:
+        (place / "postgres").write_text(f"#!/bin/sh\necho 'postgres (PostgreSQL) {unpacked} (Debian)'\n")
+        (place / "postgres").chmod(0o755)
+        home = tmp_path / unpacked
+        home.mkdir()
+        return [each.version for each in _programs.minors(account, home)]
+
+    assert versions(f"{installed.major}.0") == [f"{installed.major}.0", installed.version]
+    assert versions(f"{installed.major}.999") == [installed.version, f"{installed.major}.999"]
+    assert versions(installed.version) == [installed.version]

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from esteio.postgres.embedded import BinariesMissing, find_binaries
 from esteio.postgres.embedded._account import Account
 from esteio.postgres.embedded._binaries import Binaries, reachable_by
 
-__all__ = ["etcd", "missing", "postgres", "programs", "redis"]
+__all__ = ["etcd", "minors", "missing", "postgres", "programs", "redis"]
 
 _DEBIAN = Path(sys.prefix) / "debian/usr/bin"
 """Where `.ci/debian` unpacks what needs no installation."""
+_MINOR = Path(sys.prefix) / "postgres-minor"
+"""Where `.ci/postgres-minor` unpacks another minor version than the one that is installed."""
 _MAJORS = (18, 17, 16, 15)
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"  # where a user's PATH does not lead
 
@@ -39,6 +42,25 @@ def postgres() -> Binaries | None:
         with suppress(BinariesMissing):
             return find_binaries(major, wheel=False)
     return None
+
+
+def minors(account: Account, home: Path) -> tuple[Binaries, ...]:
+    """`postgres` as `account` can run it, and beside it another minor version of its major, where there is one; older first.
+
+    What it cannot reach is copied below `home`, with all that lies beside the programs: so they find what is their own.
+    """
+    if (first := postgres()) is None:
+        raise BinariesMissing(_MAJORS[-1], ())
+    found, programs_ = [reachable_by(account, first)], f"usr/lib/postgresql/{first.major}/bin"
+    with suppress(BinariesMissing):
+        other = find_binaries(first.major, _MINOR / programs_, wheel=False)
+        if account.foreign and not account.can_enter(other.directory):
+            skipped = shutil.ignore_patterns("bitcode", "doc", "locale", "man")
+            shutil.copytree(_MINOR / "usr", home / _MINOR.name / "usr", symlinks=True, ignore=skipped)
+            other = replace(other, directory=home / _MINOR.name / programs_)
+        found.append(other)
+    by_version = {each.version: each for each in reversed(found)}
+    return tuple(by_version[each] for each in sorted(by_version, key=lambda text: [*map(int, text.split("."))]))
 
 
 def _first(*places: Path) -> Path | None:

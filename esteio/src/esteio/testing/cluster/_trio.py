@@ -24,7 +24,7 @@ from esteio.postgres.embedded._account import resolve_account
 from esteio.postgres.embedded._binaries import stage
 from esteio.testing.cluster._machine import Machine, Unit
 from esteio.testing.cluster._network import Network, remove_stale, run
-from esteio.testing.cluster._programs import programs
+from esteio.testing.cluster._programs import minors, programs
 from esteio.testing.redis._server import Started
 
 __all__ = ["ClusterTrio"]
@@ -64,7 +64,7 @@ class ClusterTrio(Started):
         self.network.start()
         home, address = self.network.home, self.network.address
         found = programs(self.account)
-        self._first_postgres = Path(found.postgres)
+        self._minors = minors(self.account, home)
         plan = Plan.of(
             ",".join(f"{name}={address(number)}" for number, name in enumerate(_NAMES, 1)),
             name="sispat",
@@ -86,7 +86,7 @@ class ClusterTrio(Started):
         for number, node in enumerate(self.plan.nodes, 1):
             place = home / node.name
             (place / "data").mkdir(mode=0o700)
-            (place / _POSTGRES).symlink_to(self._first_postgres)
+            (place / _POSTGRES).symlink_to(self._minors[0].directory)
             around = self._surroundings(place)
             space = self.network.plug(node.name, number)
             self.machines[node.name] = Machine(node.name, node.address, space, place, self.account, around)
@@ -259,16 +259,14 @@ class ClusterTrio(Started):
             return 0
 
     def renew_postgres(self, machine: Machine) -> None:
-        """Give that machine other programs of PostgreSQL, the same ones in another place, as a new package of it would.
+        """Give that machine other programs of PostgreSQL, as a new package of it would: of the other minor version, where
+        there is one, else the same ones in another place. Done again, those of before.
 
         The server that runs keeps those it was started with.
         """
-        copy, first = self.network.home / "postgres-renewed", self._first_postgres
-        if not copy.exists():
-            stage(first.parent, copy)
         link, new = machine.home / _POSTGRES, machine.home / f"{_POSTGRES}.new"
-        renewed = copy / first.parent.parent.name / first.parent.name / first.name
-        new.symlink_to(first if link.resolve() == renewed.resolve() else renewed)
+        first = self._minors[0].directory
+        new.symlink_to(self._second_postgres() if link.resolve() == first.resolve() else first)
         new.replace(link)
 
     def renewed(self, machine: Machine) -> bool:
@@ -281,3 +279,16 @@ class ClusterTrio(Started):
     def wipe(self, machine: Machine) -> None:
         """Throw its database away, of a machine that was killed."""
         shutil.rmtree(Path(machine.home / "data/postgres"))
+    def _second_postgres(self) -> Path:
+        if len(self._minors) > 1:
+            return self._minors[1].directory
+        copy, first = self.network.home / "postgres-renewed", self._minors[0].directory
+        if not copy.exists():
+            stage(first.parent, copy)
+        return copy / first.parent.parent.name / first.parent.name / first.name
+
+    def postgres_version(self, machine: Machine) -> str:
+        """Of the programs that the machine has now, such as 15.18."""
+        there = (machine.home / _POSTGRES).resolve()
+        return next((e.version for e in self._minors if e.directory.resolve() == there), self._minors[0].version)
+

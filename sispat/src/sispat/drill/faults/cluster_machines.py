@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 
 import psutil
+import psycopg
 
 from esteio.cluster.operate import restart, switch_over
 from esteio.drill import Fault
@@ -137,8 +139,9 @@ async def _reboot(city: ClusterCity) -> None:
 
 
 async def _minor_upgrade(city: ClusterCity) -> None:
-    """New programs of PostgreSQL on each machine, standbys first; who leads hands over before its own turn."""
+    """Other programs of PostgreSQL on each machine, standbys first; who leads hands over before its own turn."""
     leader = await leads(city)
+    city.kept["versions"] = await asyncio.to_thread(_server_versions, city)
     standbys = [each for each in city.trio.machines.values() if each is not leader]
     for machine in (*standbys, leader):
         if machine is leader:
@@ -149,8 +152,33 @@ async def _minor_upgrade(city: ClusterCity) -> None:
         await city.machines.until_ready()
 
 
+def _server_versions(city: ClusterCity) -> list[str]:
+    """What each server says that it is, such as 15.18."""
+    found, port = [], city.trio.plan.ports.postgres
+    for machine in city.trio.machines.values():
+        alone = city.trio.dsn().with_(hosts=((machine.address, port),))
+        with psycopg.connect(alone.conninfo, connect_timeout=5) as conn:
+            found += [str(row[0]).split()[0] for row in conn.execute("show server_version")]
+    return found
+
+
 async def _renewed(city: ClusterCity) -> bool:
-    return all(city.trio.renewed(each) for each in city.trio.machines.values()) and await another_leads(city)
+    """Whether each server runs the programs that its machine has now, and says so itself; and another one leads."""
+    machines = city.trio.machines.values()
+    said: list[str] = []
+    with suppress(psycopg.OperationalError):
+        said = await asyncio.to_thread(_server_versions, city)
+    now = [city.trio.postgres_version(each) for each in machines]
+    return said == now and all(map(city.trio.renewed, machines)) and await another_leads(city)
+
+
+async def _minor_versions(city: ClusterCity) -> Mapping[str, float]:
+    """From which to which; or that there was only one to be had."""
+    first = next(iter(city.trio.machines.values()))
+    before, after = city.kept["versions"][0], city.trio.postgres_version(first)
+    if before == after:
+        return {"same_binaries": 1.0}
+    return {name: float(each.partition(".")[2]) for name, each in (("minor_before", before), ("minor_after", after))}
 
 
 async def _slow(city: ClusterCity) -> None:
@@ -242,6 +270,7 @@ MACHINES: tuple[Fault[ClusterCity], ...] = (
         lazy("Uma correção do PostgreSQL, reserva por reserva, o primário por último"),
         _minor_upgrade,
         _renewed,
+        tells=_minor_versions,
         patience=60,
         planned=True,
     ),
