@@ -30,7 +30,13 @@ def test_init_writes_each_node_once_with_secrets_that_stay_and_are_never_shown(t
     first = read_plan(place / "cluster.toml")
     assert first.secrets.superuser not in done.stdout + done.stderr
     assert "SITE=b" in (place / "b" / "service.env").read_text()
-    esteio("init", "--nodes", TRIO, "--virtual-ip", "10.0.0.9/24", cwd=tmp_path)
+    shows = "nothing of --env tells it /etc/esteio-service/tls.crt"
+    assert shows in done.stdout
+    certificate = ("--env", "CERTIFICATE={certificate}", "--env", "KEY={key}")
+    told = esteio("init", "--nodes", TRIO, "--virtual-ip", "10.0.0.9/24", *certificate, cwd=tmp_path)
+    assert shows not in told.stdout
+    lines = (place / "b" / "service.env").read_text().splitlines()
+    assert {"CERTIFICATE=/etc/esteio-service/tls.crt", "KEY=/etc/esteio-service/tls.key"} <= set(lines)
     again = read_plan(place / "cluster.toml")
     assert again.secrets == first.secrets
     assert (place / "c" / "keepalived.conf").exists()
@@ -74,7 +80,7 @@ def test_renew_signs_all_anew_and_a_program_that_does_not_answer_counts_as_soon(
     assert (tmp_path / "cluster/b/tls.crt").read_text() != before
     told = esteio("certificates", "--config", "cluster/cluster.toml", "--json", cwd=tmp_path)
     said = json.loads(told.stdout)
-    assert (told.returncode, said["exit_code"], len(said["certificates"])) == (1, 1, 18), told
+    assert (told.returncode, said["exit_code"], len(said["certificates"])) == (1, 1, 21), told
     refused = esteio("reload", "--config", "cluster/cluster.toml", cwd=tmp_path)
     assert (refused.returncode, refused.stdout.count("refused")) == (1, 6), refused
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import shlex
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -14,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import replace
+from datetime import timedelta
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -84,7 +87,7 @@ def test_haproxy_finds_its_configuration_valid_with_a_certificate_too(plan: Plan
     checked("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=x",
             "-keyout", f"{tmp_path}/key", "-out", f"{tmp_path}/crt")  # fmt: skip
     pem.write_text((tmp_path / "crt").read_text() + (tmp_path / "key").read_text())
-    write_files(Plan(plan.nodes, certificate=str(pem)), tmp_path / "tls")
+    write_files(Plan(plan.nodes, certificate=str(pem), config_dir=f"{tmp_path}/tls/{{node}}"), tmp_path / "tls")
     checked(haproxy, "-c", "-f", f"{tmp_path}/tls/a/haproxy.cfg")
 
 
@@ -99,7 +102,7 @@ def test_keepalived_and_nftables_find_theirs_valid(plan: Plan, tmp_path: Path) -
 
 
 class Service(BaseHTTPRequestHandler):
-    """Ready at once; /slow is answered when `may_answer` is set."""
+    """Ready at once, and says what the browser is said to have spoken; /slow is answered when `may_answer` is set."""
 
     protocol_version = "HTTP/1.1"
     asked, may_answer = threading.Event(), threading.Event()
@@ -110,6 +113,7 @@ class Service(BaseHTTPRequestHandler):
             self.may_answer.wait(60)
         self.send_response(200)
         self.send_header("Content-Length", "2")
+        self.send_header("Spoken", self.headers.get("X-Forwarded-Proto", ""))
         self.end_headers()
         self.wfile.write(b"ok")
 
@@ -118,30 +122,112 @@ class Service(BaseHTTPRequestHandler):
 
 
 class Services(ThreadingHTTPServer):
+    """Speaks TLS, and shows what `shows` was told last."""
+
     request_queue_size = 128
+
+    def __init__(self, node: Node, port: int, place: Path) -> None:
+        super().__init__((node.address, port), Service)
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._tls.num_tickets = 0  # who comes again by a ticket is shown no certificate
+        self.shows(place)
+        # The handshake is left to the request's own thread: one that hangs holds nobody up.
+        self.socket = self._tls.wrap_socket(self.socket, server_side=True, do_handshake_on_connect=False)
+
+    def shows(self, place: Path) -> None:
+        self._tls.load_cert_chain(place / "tls.crt", place / "tls.key")
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        pass  # who does not believe it ends the handshake
+
+
+def started_front(plan: Plan, tmp_path: Path, opened: ExitStack) -> tuple[subprocess.Popen[bytes], dict[str, Services]]:
+    """HAProxy of a, started as its unit says, and a service of each node."""
+    program("haproxy")
+    unit = Unit.read(tmp_path / "a" / "esteio-haproxy.service")
+    services = {}
+    for node in plan.nodes:
+        made = services[node.name] = Services(node, plan.ports.service, tmp_path / "service.d" / node.name)
+        service = opened.enter_context(made)
+        opened.callback(service.shutdown)
+        threading.Thread(target=service.serve_forever, daemon=True).start()
+    log = opened.enter_context((tmp_path / "haproxy.log").open("wb"))
+    haproxy = subprocess.Popen(shlex.split(unit.start), stdout=log, stderr=log)
+    opened.callback(haproxy.wait, 10)
+    opened.callback(haproxy.kill)
+    return haproxy, services
 
 
 @pytest.fixture
 def front(plan: Plan, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """HAProxy of a, started as its unit says but with patience for a busy machine, and a service of each node."""
-    program("haproxy")
+    """Ready, and with patience for a busy machine."""
     write_files(replace(plan, timings=Timings(check=5)), tmp_path)
-    unit = Unit.read(tmp_path / "a" / "esteio-haproxy.service")
     with ExitStack() as opened:
-        for node in plan.nodes:
-            service = opened.enter_context(Services((node.address, plan.ports.service), Service))
-            opened.callback(service.shutdown)
-            threading.Thread(target=service.serve_forever, daemon=True).start()
-        log = opened.enter_context((tmp_path / "haproxy.log").open("wb"))
-        haproxy = subprocess.Popen(shlex.split(unit.start), stdout=log, stderr=log)
-        opened.callback(haproxy.wait, 10)
-        opened.callback(haproxy.kill)
+        haproxy, _ = started_front(plan, tmp_path, opened)
         opened.callback(Service.may_answer.set)
         end = time.monotonic() + 60
         while not _answers(plan.ports.front):
             assert time.monotonic() < end, (tmp_path / "haproxy.log").read_text()
             time.sleep(0.05)
         yield haproxy
+
+
+def asked_front(port: int, headers: dict[str, str]) -> tuple[int, str | None]:
+    """The status of an answer, and what the service was told that the browser spoke."""
+    with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as browser:
+        browser.request("GET", "/", headers=headers)
+        answer = browser.getresponse()
+        return answer.status, answer.getheader("Spoken")
+
+
+def state_of(plan: Plan, name: str) -> str:
+    """Of a service, as HAProxy of a sees it: UP or DOWN, and what the last look said."""
+    with socket.socket(socket.AF_UNIX) as admin:
+        admin.settimeout(10)
+        admin.connect(f"{plan.filled(plan.data_dir, plan.nodes[0])}/haproxy.sock")
+        admin.sendall(b"show stat\n")
+        said = b"".join(iter(lambda: admin.recv(1 << 16), b"")).decode()
+    rows = csv.DictReader(said.removeprefix("# ").splitlines())
+    row = next(each for each in rows if (each["pxname"], each["svname"]) == ("service", name))
+    return " ".join(row[each] for each in ("status", "check_status", "last_chk"))
+
+
+@pytest.mark.fault
+@pytest.mark.untimed
+@pytest.mark.timeout(300)
+def test_the_front_asks_only_who_shows_the_certificate_of_its_node_and_asks_again_once_it_is_renewed(
+    plan: Plan, tmp_path: Path
+) -> None:
+    write_files(replace(plan, virtual_ip=""), tmp_path / "stranger")
+    ended = tmp_path / "ended"
+    ended.mkdir()
+    for name in ("ca.crt", "ca.key"):
+        shutil.copyfile(tmp_path / name, ended / name)
+    write_certificates(plan, ended, valid=timedelta(hours=-1))
+    with ExitStack() as opened:
+        _, services = started_front(plan, tmp_path, opened)
+
+        def until(name: str, state: str, says: str) -> None:
+            end, seen = time.monotonic() + 90, ""
+            while not (seen.startswith(state) and says in seen):
+                assert time.monotonic() < end, (seen, (tmp_path / "haproxy.log").read_text()[-2000:])
+                time.sleep(0.05)
+                with suppress(OSError):  # it has just been started
+                    seen = state_of(plan, name)
+
+        # Of another authority; of another node of this one; of this node, and over.
+        for place in (tmp_path / "stranger/service.d/c", tmp_path / "service.d/a", ended / "service.d/c"):
+            until("c", "UP", "L7OK")
+            services["c"].shows(place)
+            until("c", "DOWN", "L6RSP")  # the handshake was ended
+            services["c"].shows(tmp_path / "service.d/c")
+        for node in plan.nodes:
+            until(node.name, "UP", "L7OK")
+        port = plan.ports.front
+        assert [asked_front(port, told) for told in ({}, {"X-Forwarded-Proto": "https"})] == [
+            (200, "http"),  # which a service that is asked by TLS would not know
+            (200, "https"),  # as who stands before HAProxy says
+        ]
 
 
 def _answers(port: int) -> bool:
@@ -249,8 +335,9 @@ def test_three_etcds_vote_three_sentinels_know_both_copies_and_patroni_finds_its
     first = tmp_path / "a"
     assert "replicaof" not in (first / "sentinel.conf").read_text(), "what was generated stays as it is"
     assert "known-replica" in (first / "data" / "sentinel.conf").read_text(), "Sentinel writes into its copy"
-    of_data_alone = {"patroni", "postgres"}  # they are not running here
-    strangers = [each for each in answered_strangers(running, tmp_path / "stranger") if not each.startswith("patroni")]
+    of_data_alone = {"patroni", "postgres", "service"}  # they are not running here
+    answered = answered_strangers(running, tmp_path / "stranger")
+    strangers = [each for each in answered if not each.startswith(("patroni", "service"))]
     assert strangers == []
     before = {(each.node.name, each.program): each for each in shown(running) if each.program not in of_data_alone}
     assert len(before) == 12

@@ -360,6 +360,7 @@ def test_the_certificate_and_the_address_are_judged() -> None:
     assert codes(network.certificate("http://city.example")) == ["TLS_ABSENT"]
     assert codes(network.certificate("https://127.0.0.1:1")) == ["TLS_UNREACHABLE"]
     assert codes(network.binding("0.0.0.0")) == ["BOUND_TO_NETWORK"]
+    assert [each.code.name for each in network.binding("0.0.0.0", tls=True).look()] == ["BOUND_WITH_TLS"]
     assert [codes(network.binding(host)) for host in ("127.0.0.1", "::1", "localhost")] == [[], [], []]
     assert codes(network.watcher()) == ["OUTSIDE_UNSEEN"]
 

@@ -125,7 +125,8 @@ def test_the_playbook_makes_three_machines_a_cluster_and_changes_nothing_when_it
     modes = machines["b"]("find", "/etc/esteio-service", "-printf", "%u:%g %m\n").stdout
     assert sorted(modes.split("\n")) == ["", *[f"root:{plan.account} 640"] * 3, f"root:{plan.account} 750"]
     valid = [sys.executable, "-m", "esteio", "cluster", "certificates", "--config", "/etc/esteio-cluster/cluster.toml"]
-    assert machines["c"](*valid).stdout.count("valid for 730 days") == 18
+    # There is no service here that would show the ones of its own.
+    assert machines["c"](*valid, check=False).stdout.count("valid for 730 days") == 18
     enabled = machines["b"]("systemctl", "is-enabled", "esteio-etcd", "esteio-patroni", "esteio-keepalived").stdout
     assert enabled.split() == ["enabled"] * 3
     assert "changed=0" in played("b")

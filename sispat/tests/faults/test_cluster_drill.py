@@ -16,7 +16,9 @@ import pytest
 
 from esteio.backup import Backups, ProblemCode
 from esteio.cluster import DEFAULT
+from esteio.cluster.certificates import shown
 from esteio.cluster.operate import ClusterRefused, reinitialize, restart, switch_over
+from esteio.doctor import redis as doctor
 from esteio.drill import Invalid, Run, Timing, drill
 from esteio.postgres.embedded import Embedded
 from esteio.testing.cluster import Machine, answered_strangers, missing, remove_stale
@@ -53,6 +55,7 @@ async def test_reads_go_on_and_no_acknowledged_write_is_lost_whatever_happens_to
             print(told(run))
         strangers = await asyncio.to_thread(answered_strangers, city.trio.plan, tmp_path / "stranger")
         refused = [await asyncio.to_thread(connected_from_node, city, tls) for tls in ("disable", "require")]
+        await asyncio.to_thread(a_node_whose_certificate_has_ended_is_refused_until_it_is_renewed, service)
         status = await asyncio.to_thread(city.trio.status)
         await _what_patroni_promises_holds(city)
         await asyncio.to_thread(backups_outlive_a_switchover, service)
@@ -83,6 +86,36 @@ def connected_from_node(city: ClusterCity, sslmode: str) -> str:
     environment = {"PATH": "/usr/bin:/bin", "PGPASSWORD": trio.plan.secrets.superuser}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return done.stderr if done.returncode else "connected"
+
+
+def a_node_whose_certificate_has_ended_is_refused_until_it_is_renewed(service: ClusterService) -> None:
+    """By the other nodes and by who asks it; then three orders bring it back, and its server is not restarted."""
+    trio = service.trio
+    leader = trio.leader()
+    assert leader is not None
+    machine = next(each for each in trio.machines.values() if each is not leader)
+    server = trio.postmaster(machine)
+    environment = (leader.home / "service.env").read_text().splitlines()
+    redis = next(line.partition("=")[2] for line in environment if line.startswith("REDIS_URL="))
+
+    def ended() -> dict[str, str]:
+        found = [each for each in shown(trio.plan) if each.problem]
+        return {f"{each.program} of {each.node.name}": each.problem for each in found}
+
+    trio.expire_certificates(machine)
+    programs = ("etcd", "etcd peer", "sentinel", "patroni", "postgres", "redis", "service")
+    refused = {f"{each} of {machine.name}": "certificate has expired" for each in programs}
+    trio.until(lambda: ended() == refused, 90.0)
+    codes = [each.code for each in doctor.certificates(redis).look()]
+    assert sorted(each.name for each in codes) == ["TLS_REFUSED", "TLS_VALID", "TLS_VALID"], codes
+    # It follows as long as its connection lives, and finds nobody who takes another one.
+    ends = "select pg_terminate_backend(pid)::text from pg_stat_replication where application_name = %s"
+    asked(service, ends, machine.name)
+    trio.until(lambda: not trio.status().whole, 90.0)
+    trio.until(service.answers, 60.0)
+    trio.renew_certificates()
+    trio.until(lambda: not ended() and service.serves(machine) and trio.status().whole, 120.0)
+    assert trio.postmaster(machine) == server
 
 
 def backups_outlive_a_switchover(service: ClusterService) -> None:
@@ -118,6 +151,7 @@ def backups_outlive_a_switchover(service: ClusterService) -> None:
     for each in backups.entries():
         if each.id != base.id:
             backups.delete(each.id)
+    assert ProblemCode.LOG_OTHER_TIMELINE not in {each.code for each in backups.status().problems}
     counted = "select count(*) from patrimonio"
     assert restored(backups, trio.network.home / "restored", counted) == asked(service, counted)
 
@@ -151,7 +185,6 @@ async def _what_patroni_promises_holds(city: ClusterCity) -> None:
     await city.machines.until_ready()
     leader = trio.leader()
     assert leader is not None
-    assert ProblemCode.LOG_OTHER_TIMELINE not in {each.code for each in backups.status().problems}
     standby, other = (each for each in trio.machines.values() if each is not leader)
     # A COMMIT waits for any one of the standbys: with one that neither confirms nor answers it goes on.
     confirms = _said(city, "show synchronous_standby_names").removeprefix("ANY 1 (").removesuffix(")")

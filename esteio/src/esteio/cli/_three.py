@@ -63,7 +63,8 @@ def init(
         bool, typer.Option("--archive/--no-archive", help="A role and a slot for base backups and the log.")
     ] = True,
     env: Annotated[
-        list[str] | None, typer.Option("--env", help="NAME=VALUE for the service; {node}, {address}, {addresses}.")
+        list[str] | None,
+        typer.Option("--env", help="NAME=VALUE for the service; {node}, {address}, {addresses}, {certificate}, {key}."),
     ] = None,
 ) -> None:
     """Write the files of each node; written again, they keep their secrets and certificates."""
@@ -90,6 +91,11 @@ def init(
     write_files(plan, output)
     for each in plan.nodes:
         typer.echo(f"{output / each.name}: for {plan.filled(plan.config_dir, each)} on {each.address}")
+    if not any("{certificate}" in value for value in plan.environment.values()):
+        typer.echo(
+            f"HAProxy asks the service by TLS, and nothing of --env tells it {plan.service_dir}/tls.crt and tls.key: "
+            "it has to show them. --env NAME={certificate} --env NAME={key} name them to it."
+        )
     typer.echo(
         f"They hold secrets, and {output / 'ca.key'} signs certificates: it belongs to no node. "
         "What to do with them: docs/how-to/three-machines.md. What they mean: esteio cluster explain"

@@ -65,10 +65,11 @@ class _Authority:
     key: ec.EllipticCurvePrivateKey | None
 
 
-def write_certificates(plan: Plan, output: Path, *, renew: bool = False) -> int:
+def write_certificates(plan: Plan, output: Path, *, renew: bool = False, valid: timedelta = VALID) -> int:
     """Make what is missing below `output`, or, to `renew`, all but the authority; how many were made.
 
-    AuthorityMissing where something has to be signed and the authority's key was moved away.
+    They are `valid` for so long from now on; a test makes some that have ended already. AuthorityMissing where something has
+    to be signed and the authority's key was moved away.
     """
     authority, made = _authority(plan, output), 0
     public = authority.certificate.public_bytes(serialization.Encoding.PEM)
@@ -79,7 +80,7 @@ def write_certificates(plan: Plan, output: Path, *, renew: bool = False) -> int:
             if authority.key is None:
                 raise AuthorityMissing(output / AUTHORITY_KEY)
             key = ec.generate_private_key(ec.SECP256R1())
-            made_now = _signed(wanted, key, authority.certificate, authority.key)
+            made_now = _signed(wanted, key, authority.certificate, authority.key, valid)
             _put(wanted.place / KEY, _pem(key), public=False)
             _put(wanted.place / CERTIFICATE, made_now.public_bytes(serialization.Encoding.PEM), public=True)
             made += 1
@@ -122,9 +123,13 @@ def _authority(plan: Plan, output: Path) -> _Authority:
 
 
 def _signed(
-    wanted: _Wanted, key: ec.EllipticCurvePrivateKey, authority: x509.Certificate, signer: ec.EllipticCurvePrivateKey
+    wanted: _Wanted,
+    key: ec.EllipticCurvePrivateKey,
+    authority: x509.Certificate,
+    signer: ec.EllipticCurvePrivateKey,
+    valid: timedelta,
 ) -> x509.Certificate:
-    ends = min(datetime.now(UTC) + VALID, authority.not_valid_after_utc)
+    ends = min(datetime.now(UTC) + valid, authority.not_valid_after_utc)
     usage = x509.KeyUsage(
         digital_signature=True, content_commitment=False, key_encipherment=False, data_encipherment=False,
         key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,

@@ -19,6 +19,10 @@ AUTHORITY, CERTIFICATE, KEY = "ca.crt", "tls.crt", "tls.key"
 """In the configuration directory of each node, beside the plan that `init` wrote, and in the service's directory."""
 
 
+_NO_CHECK_TIME = 0x200000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which `ssl` has no name for."""
+
+
 class CertificateMissing(EsteioError):
     """The programs of a cluster cannot be asked: `path` is not there, or cannot be used, for `why`."""
 
@@ -39,8 +43,8 @@ def files_for(directory: str) -> dict[str, str]:
     }
 
 
-def context_of(plan: Plan) -> ssl.SSLContext:
-    """Who asks, and whom to believe; CertificateMissing."""
+def context_of(plan: Plan, *, ended: bool = False) -> ssl.SSLContext:
+    """Who asks, and whom to believe, with `ended` also a node whose certificate has ended; CertificateMissing."""
     place = plan.place or Path(plan.filled(plan.config_dir, plan.nodes[0]))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     for path in (place / AUTHORITY, place / CERTIFICATE, place / KEY):
@@ -53,6 +57,8 @@ def context_of(plan: Plan) -> ssl.SSLContext:
         context.load_cert_chain(place / CERTIFICATE, place / KEY)
     except (ssl.SSLError, OSError) as error:
         raise CertificateMissing(place / CERTIFICATE, f"it is not usable with its key: {error}") from None
+    if ended:
+        context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
     return context
 
 

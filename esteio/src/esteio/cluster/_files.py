@@ -88,9 +88,16 @@ def _environment(plan: Plan, node: Node) -> str:
         "DATABASE_URL": _database(plan, node, plan.name, plan.secrets.service, pool_timeout=outlives),
         "REDIS_URL": f"rediss+sentinel://{sentinels}/{plan.name}?{_query(of_redis)}",
         "REDIS_PASSWORD": plan.secrets.redis,
-        **{name: plan.filled(value, node) for name, value in plan.environment.items()},
+        **{name: _told(plan, node, value) for name, value in plan.environment.items()},
     }
     return "".join(f"{name}={value}\n" for name, value in variables.items())
+
+
+def _told(plan: Plan, node: Node, value: str) -> str:
+    """A variable of the service on `node`, which may name the files it shows."""
+    for name, file in files_for(plan.service_dir).items():
+        value = value.replace("{" + name + "}", file)
+    return plan.filled(value, node)
 
 
 def _query(values: Mapping[str, str]) -> str:

@@ -11,20 +11,27 @@ LEAVING = 2
 """Seconds for which a node that is about to stop asks browsers for new connections before it takes no more of them."""
 LEAVES = "/haproxy-leaves"
 """Who asks HAProxy for this, on its machine, makes it do so."""
+_CONNECT = 2
+"""Seconds until a service that takes the connection and shows no certificate is left for another one; nothing was sent yet."""
 _LOOK, _PAUSE = 0.3, 0.33
 """Seconds that a neighbour has to take a connection, and between two such looks: three fill keepalived's second."""
 
 
 def haproxy(plan: Plan, node: Node) -> str:
-    """HTTP to the services of all nodes; the database needs none, as its pool follows the primary by itself."""
+    """HTTP to the services of all nodes; the database needs none, as its pool follows the primary by itself.
+
+    Requests carry passwords and sessions from node to node: so each service is asked by TLS, and only where it shows the
+    certificate of its node, signed by the cluster's authority.
+    """
     times, ports = plan.timings, plan.ports
+    authority = files_for(plan.filled(plan.config_dir, node))["authority"]
     check = f"{times.check * 1000:g}ms"
     tls = (
         f"\n    bind :443 ssl crt {plan.certificate} alpn h2,http/1.1"
         "\n    http-request redirect scheme https unless { ssl_fc }"
     )
     servers = "\n".join(
-        f"    server {each.name} {each.address}:{ports.service} check tcp-ut {times.silence}s"
+        f"    server {each.name} {each.address}:{ports.service} check tcp-ut {times.silence}s verifyhost {each.name}"
         for each in plan.data_nodes
     )
     return f"""global
@@ -38,7 +45,8 @@ defaults
     mode http
     log global
     option httplog
-    timeout connect 500ms
+    # With the handshake, which waits for a process that is busy. A machine that is gone is known sooner: tcp-ut.
+    timeout connect {_CONNECT}s
     timeout client 60s
     timeout server 60s
     timeout queue 10s
@@ -54,7 +62,9 @@ frontend front
     http-request set-var(proc.leaving) bool(true) if leaves from_here
     http-request return status 200 if leaves from_here
     http-after-response set-header Connection close if {{ var(proc.leaving) -m bool }}
+    # The service is always asked by TLS: what the browser spoke, it has to be told. Whoever stands before us may have.
     http-request set-header X-Forwarded-Proto https if {{ ssl_fc }}
+    http-request set-header X-Forwarded-Proto http unless {{ ssl_fc }} or {{ req.hdr(X-Forwarded-Proto) -m found }}
     monitor-uri /haproxy-lives
     default_backend service
 
@@ -71,6 +81,7 @@ backend service
     http-check send meth GET uri {plan.health} ver HTTP/1.1 hdr Host {plan.name} hdr Connection close
     http-check expect status 200
     default-server inter {check} downinter {check} fastinter {check} fall 2 rise 2 maxconn 1000
+    default-server ssl verify required ca-file {authority} ssl-min-ver TLSv1.2
 {servers}
 """
 

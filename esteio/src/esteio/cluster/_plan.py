@@ -96,7 +96,10 @@ class Secrets:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A cluster of `nodes`; `{node}` in a path or in the environment is the node's name, `{addresses}` those of all."""
+    """A cluster of `nodes`; `{node}` in a path or in the environment is the node's name, `{addresses}` those of all.
+
+    In the environment `{certificate}` and `{key}` are the files that the service shows to HAProxy, which asks it by TLS.
+    """
 
     nodes: tuple[Node, ...]
     name: str = "service"
@@ -113,7 +116,8 @@ class Plan:
     config_dir: str = "/etc/esteio-cluster"
     """With the certificate and the key of the node's programs, which `account` reads."""
     service_dir: str = "/etc/esteio-service"
-    """With those of the service, which it asks PostgreSQL and Redis with; `service_account` reads them, none else."""
+    """With those of the service, which it asks PostgreSQL and Redis with and shows to HAProxy; `service_account` reads them,
+    none else."""
     service_account: str = ""
     """Under which the service runs; none: `account`."""
     data_dir: str = "/var/lib/esteio-cluster"

@@ -49,7 +49,7 @@ def shown(plan: Plan) -> tuple[Shown, ...]:
     """Ask every program of every node, side by side; CertificateMissing where nothing would be answered."""
     context, ports = context_of(plan), plan.ports
     of_all = {"etcd": ports.etcd, "etcd peer": ports.etcd_peer, "sentinel": ports.sentinel}
-    of_data = {"patroni": ports.patroni, "postgres": ports.postgres, "redis": ports.redis}
+    of_data = {"patroni": ports.patroni, "postgres": ports.postgres, "redis": ports.redis, "service": ports.service}
     asked = [
         (node, program, port)
         for node in plan.nodes
@@ -77,16 +77,21 @@ def _shown(context: ssl.SSLContext, node: Node, program: str, port: int) -> Show
 
 
 def reload_all(plan: Plan) -> tuple[Reloaded, ...]:
-    """Patroni, PostgreSQL with it, and Redis take the files they were given; etcd does for each connection by itself."""
-    context = context_of(plan)
+    """Patroni, PostgreSQL with it, and Redis take the files they were given; etcd does for each connection by itself.
+
+    Who still shows a certificate that has ended is asked all the same: it is the one that has to take another.
+    """
+    context = context_of(plan, ended=True)
     return tuple(
-        each for node in plan.data_nodes for each in (_reload_patroni(plan, node), _reload_redis(plan, context, node))
+        each
+        for node in plan.data_nodes
+        for each in (_reload_patroni(plan, context, node), _reload_redis(plan, context, node))
     )
 
 
-def _reload_patroni(plan: Plan, node: Node) -> Reloaded:
+def _reload_patroni(plan: Plan, context: ssl.SSLContext, node: Node) -> Reloaded:
     try:
-        order(plan, node, "reload", {})
+        order(plan, node, "reload", {}, context)
     except ClusterRefused as error:
         return Reloaded(node, "patroni", error.why)
     return Reloaded(node, "patroni")

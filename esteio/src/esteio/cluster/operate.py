@@ -153,13 +153,13 @@ def _leader(plan: Plan, what: str) -> Node:
     return found.node
 
 
-def order(plan: Plan, node: Node, what: str, content: dict[str, Any]) -> str:
-    """Tell Patroni of `node` to do `what`; its words, or ClusterRefused."""
+def order(plan: Plan, node: Node, what: str, content: dict[str, Any], context: ssl.SSLContext | None = None) -> str:
+    """Tell Patroni of `node` to do `what`; its words, or ClusterRefused. `context`: whom to believe, if not the plan's."""
     credentials = base64.b64encode(f"patroni:{plan.secrets.patroni}".encode()).decode()
     headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
     try:
         said = ask(
-            context_of(plan),
+            context or context_of(plan),
             node,
             plan.ports.patroni,
             what,

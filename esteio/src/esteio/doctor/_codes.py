@@ -215,6 +215,7 @@ class FindingCode(Code):
         "listen on 127.0.0.1 behind a proxy with TLS, or close the port in the firewall for all but the proxy",
     )
     BOUND_TO_THIS = _PASS, "the service listens on {host} alone"
+    BOUND_WITH_TLS = _PASS, "the service listens on {host}, and speaks TLS itself"
 
     PORT_OPEN = (
         _WARN,

@@ -58,12 +58,12 @@ def _days(host: str, port: int, context: ssl.SSLContext) -> float:
     return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / _DAY
 
 
-def binding(host: str) -> Examination:
-    """Looks whether the service listens to this machine alone."""
+def binding(host: str, *, tls: bool = False) -> Examination:
+    """Looks whether the service listens to this machine alone, or by `tls`, which it speaks itself."""
 
     def look() -> Iterator[Finding]:
-        code = FindingCode.BOUND_TO_THIS if _is_this_machine(host) else FindingCode.BOUND_TO_NETWORK
-        yield code.found(host=host)
+        to_network = FindingCode.BOUND_WITH_TLS if tls else FindingCode.BOUND_TO_NETWORK
+        yield (FindingCode.BOUND_TO_THIS if _is_this_machine(host) else to_network).found(host=host)
 
     return Examination("network:binding", look)
 

@@ -80,7 +80,7 @@ def examinations(settings: Settings) -> list[Examination]:
         *_of_backups(settings, backups_dir),
         *documents_store(settings),
         network.certificate(settings.public_url),
-        network.binding(settings.host),
+        network.binding(settings.host, tls=settings.tls_certificate is not None),
         network.watcher(),
         ports.ports({*ports.EXPECTED, settings.port}),  # of the last one `network.binding` speaks
         # Not the data directory itself: as root, the account of our own PostgreSQL passes through it.

@@ -237,6 +237,7 @@ FINDING_TEXTS: Mapping[str, tuple[str, str]] = {
         "escute em 127.0.0.1 atrás de um proxy com TLS, ou feche a porta no firewall para todos menos o proxy",
     ),
     "BOUND_TO_THIS": ("o serviço só escuta em {host}", ""),
+    "BOUND_WITH_TLS": ("o serviço escuta em {host}, e ele mesmo fala TLS", ""),
     "PORT_OPEN": (
         "{process} escuta em {addresses}, porta {port}: outros na rede o alcançam, se nenhum firewall a fecha",
         "faça-o escutar em 127.0.0.1, ou feche a porta no firewall e aceite este achado",

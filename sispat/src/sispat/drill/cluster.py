@@ -11,7 +11,7 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -35,6 +35,8 @@ _WRITE_DEADLINE = 40.0
 _SETTINGS = dict.fromkeys(("SISPAT_LIMIT_WRITE", "SISPAT_LIMIT_USER", "SISPAT_LIMIT_REPORT"), _MANY) | {
     "SISPAT_HOST": "{address}",
     "SISPAT_PORT": "8000",
+    "SISPAT_TLS_CERTIFICATE": "{certificate}",
+    "SISPAT_TLS_KEY": "{key}",
     "SISPAT_WORKERS": "1",  # three machines share the cores of one
     "SISPAT_JOBS": "0",
     "SISPAT_BACKUP": "não",
@@ -146,12 +148,19 @@ class ClusterService:
 
     def _whole(self) -> bool:
         machines = self.trio.machines.values()
-        places = [(self.trio.front, 80), *((each.address, self.trio.plan.ports.service) for each in machines)]
-        return self.trio.status().whole and all(_ready(*place) for place in places)
+        return self.trio.status().whole and self.answers() and all(map(self.serves, machines))
+
+    def answers(self) -> bool:
+        """Whether the shared address leads to a service that is ready."""
+        return _ready(HTTPConnection(self.trio.front, self.trio.plan.ports.front, timeout=2))
+
+    def serves(self, machine: Machine) -> bool:
+        """Whether the service of that machine is ready, and shows a certificate that is good for it."""
+        port, context = self.trio.plan.ports.service, self.trio.operator()
+        return _ready(HTTPSConnection(machine.address, port, timeout=2, context=context))
 
 
-def _ready(host: str, port: int) -> bool:
-    connection = HTTPConnection(host, port, timeout=2)
+def _ready(connection: HTTPConnection) -> bool:
     try:
         connection.request("GET", "/api/health/ready")
         return connection.getresponse().status == 200

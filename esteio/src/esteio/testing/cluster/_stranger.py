@@ -18,7 +18,8 @@ _WORDS = b"GET / HTTP/1.0\r\n\r\n"  # Redis has an answer to them, too: that it 
 def answered_strangers(plan: Plan, home: Path) -> list[str]:
     """Which ports of which nodes answer whom they should not, or not whom they should; none: all is well.
 
-    PostgreSQL decides by its own words, after the handshake, and is not asked. `home` is an empty directory.
+    PostgreSQL decides by its own words, after the handshake, and is not asked. The service answers who has no certificate,
+    and never without TLS. `home` is an empty directory.
     """
     stranger = Plan.of("x=10.0.0.1,y=10.0.0.2,z=10.0.0.3", name=plan.name)
     write_files(stranger, home)
@@ -28,13 +29,14 @@ def answered_strangers(plan: Plan, home: Path) -> list[str]:
     for node in plan.nodes:
         of_all = {"etcd": ports.etcd, "etcd peer": ports.etcd_peer, "sentinel": ports.sentinel}
         of_data = {} if node.witness else {"patroni": ports.patroni, "redis": ports.redis}
-        for program, port in (of_all | of_data).items():
+        of_people = {} if node.witness else {"service": ports.service}
+        for program, port in (of_all | of_data | of_people).items():
             where = (node.address, port)
             if not _answers(where, own):
                 wrong.append(f"{program} of {node.name} does not answer the operator")
-            if _answers(where, nameless):
+            if program not in of_people and _answers(where, nameless):
                 wrong.append(f"{program} of {node.name} answers who has no certificate")
-            if _answers(where, foreign):
+            if program not in of_people and _answers(where, foreign):
                 wrong.append(f"{program} of {node.name} answers who has a certificate of another authority")
             if _answers(where, None):
                 wrong.append(f"{program} of {node.name} answers without TLS")

@@ -7,16 +7,18 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from esteio.cluster import PLAN, Plan, read_plan, write_files
-from esteio.cluster._authority import write_certificates
-from esteio.cluster._client import AUTHORITY, ask, context_of
+from esteio.cluster._authority import AUTHORITY_KEY, SERVICES, write_certificates
+from esteio.cluster._client import AUTHORITY, CERTIFICATE, KEY, ask, context_of
 from esteio.cluster.certificates import reload_all, shown
 from esteio.cluster.operate import ClusterStatus, status
 from esteio.postgres import Dsn
@@ -129,7 +131,7 @@ class ClusterTrio(Started):
 
     def _ask_etcd(self, machine: Machine, path: str, content: bytes | None = None) -> dict[str, Any]:
         node, port = self.plan.node(machine.name), self.plan.ports.etcd
-        return dict(json.loads(ask(context_of(self.plan), node, port, path, 2, content=content)))
+        return dict(json.loads(ask(self.operator(), node, port, path, 2, content=content)))
 
     def serve(
         self, machine: Machine, command: Sequence[str], more: Mapping[str, str], *, name: str = "service"
@@ -145,6 +147,10 @@ class ClusterTrio(Started):
     def front(self) -> str:
         """The address that always leads to a living HAProxy."""
         return self.network.address(_VIRTUAL)
+
+    def operator(self) -> ssl.SSLContext:
+        """Who operates it: it shows a certificate of the cluster, and believes the nodes alone."""
+        return context_of(self.plan)
 
     def status(self) -> ClusterStatus:
         """As the nodes say."""
@@ -185,7 +191,7 @@ class ClusterTrio(Started):
         with (
             suppress(OSError),
             socket.create_connection((machine.address, self.plan.ports.sentinel), timeout=1) as plain,
-            context_of(self.plan).wrap_socket(plain, server_hostname=machine.address) as connection,
+            self.operator().wrap_socket(plain, server_hostname=machine.address) as connection,
         ):
             connection.settimeout(1)
             connection.sendall(f"SENTINEL {order}\r\n".encode())
@@ -234,12 +240,30 @@ class ClusterTrio(Started):
         """Bring new ones to all machines and let programs take them; only Sentinels are started again for it."""
         write_certificates(self.plan, self.network.home, renew=True)
         self.hand_over()
-        for each in reload_all(self.plan):
-            if each.problem:
-                raise RuntimeError(f"{each.program} of {each.node.name} did not take its certificate: {each.problem}")
+        self._reload()
         for machine in self.machines.values():
             machine.end(_SENTINEL, signal.SIGTERM)
             machine.start_again(_SENTINEL)
+
+    def expire_certificates(self, machine: Machine) -> None:
+        """Those of that machine and of its service ended an hour ago; its programs show them at once, as after that hour."""
+        home, kept = self.network.home, self.network.home / "ended"
+        kept.mkdir(mode=0o700)
+        for name in (AUTHORITY, AUTHORITY_KEY):
+            shutil.copyfile(home / name, kept / name)
+        write_certificates(self.plan, kept, valid=timedelta(hours=-1))
+        for place in (machine.name, f"{SERVICES}/{machine.name}"):
+            for name in (CERTIFICATE, KEY):
+                shutil.copyfile(kept / place / name, home / place / name)  # the account stays the owner
+        shutil.rmtree(kept)
+        self._reload()
+        machine.end(_SENTINEL, signal.SIGTERM)
+        machine.start_again(_SENTINEL)
+
+    def _reload(self) -> None:
+        for each in reload_all(self.plan):
+            if each.problem:
+                raise RuntimeError(f"{each.program} of {each.node.name} did not take its certificate: {each.problem}")
 
     def fail_redis_over(self) -> None:
         """Let the Sentinels choose another Redis primary, while the one there is lives."""
@@ -269,16 +293,6 @@ class ClusterTrio(Started):
         new.symlink_to(self._second_postgres() if link.resolve() == first.resolve() else first)
         new.replace(link)
 
-    def renewed(self, machine: Machine) -> bool:
-        """Whether its server runs the programs that the machine has now."""
-        with suppress(OSError):  # it is just being restarted
-            running = Path(f"/proc/{self.postmaster(machine)}/exe").readlink()
-            return running.parent == (machine.home / _POSTGRES).resolve()
-        return False
-
-    def wipe(self, machine: Machine) -> None:
-        """Throw its database away, of a machine that was killed."""
-        shutil.rmtree(Path(machine.home / "data/postgres"))
     def _second_postgres(self) -> Path:
         if len(self._minors) > 1:
             return self._minors[1].directory
@@ -292,3 +306,13 @@ class ClusterTrio(Started):
         there = (machine.home / _POSTGRES).resolve()
         return next((e.version for e in self._minors if e.directory.resolve() == there), self._minors[0].version)
 
+    def renewed(self, machine: Machine) -> bool:
+        """Whether its server runs the programs that the machine has now."""
+        with suppress(OSError):  # it is just being restarted
+            running = Path(f"/proc/{self.postmaster(machine)}/exe").readlink()
+            return running.parent == (machine.home / _POSTGRES).resolve()
+        return False
+
+    def wipe(self, machine: Machine) -> None:
+        """Throw its database away, of a machine that was killed."""
+        shutil.rmtree(Path(machine.home / "data/postgres"))
