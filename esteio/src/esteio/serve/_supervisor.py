@@ -29,6 +29,7 @@ from esteio.serve._errors import ApplicationUnusable, InvalidServeSetting
 from esteio.serve._events import RollFinished, log_and_emit
 from esteio.serve._guard import GuardedTurn
 from esteio.serve._handover import Predecessors, forget_listeners, store_listeners
+from esteio.serve._orphans import Orphans
 from esteio.serve._process import WorkerProcess
 from esteio.serve._program import Program
 from esteio.serve._service import Service, ServiceMonitor, ServiceStack, in_thread
@@ -91,6 +92,7 @@ class Supervisor:
         self._backoff = backoff
         self._memory_limit = memory_limit
         self._weighed_at = -math.inf
+        self._orphans = Orphans()
         self._clock = clock
         self._processes: dict[int, WorkerProcess] = {}
         self._sockets: list[socket.socket] = []
@@ -176,6 +178,7 @@ class Supervisor:
             self._alive_at = now
             notify("WATCHDOG=1")
         self._listen(now)
+        self._orphans.reap(now)  # after the workers' ends were heard
         self._weigh(now)
         self._tick_workers(now)
         self._predecessors.look(now)
