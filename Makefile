@@ -67,19 +67,20 @@ fault: $(STAMP)  ## only the tests that break a running system on purpose
 	@$(WAITING) -m "fault and untimed"
 	@$(PY) -m pytest -m "fault and not untimed"
 
-rounds: $(STAMP)  ## the tests that kill at random moments, with their full counts: half an hour
-	@.ci/debian
+rounds: $(STAMP)  ## the tests that kill at random moments, with their full counts, and the image: half an hour
+	@SISPAT_IMAGE=1 .ci/debian
 	@.ci/azurite
 	@.ci/axe
 	@ESTEIO_ROUNDS=200 ESTEIO_LOSS_ROUNDS=20 ESTEIO_BACKUP_INTERRUPTS=20 ESTEIO_NOTICE_KILLS=20 ESTEIO_KILLS=100 \
 	ESTEIO_WAL_FAULTS=200 ESTEIO_SLO_MONTH=1 SISPAT_RESTORE_KILLS=5 SISPAT_MOVEMENT_ROUNDS=100 SISPAT_UPLOAD_KILLS=20 \
 	SISPAT_CLOSING_KILLS=50 SISPAT_DEPRECIATION_EXAMPLES=1000 SISPAT_EDGE_STRINGS=100 SISPAT_CONTRACT_EXAMPLES=20 \
-	SISPAT_AXE_NIGHTS=1 SISPAT_LIST_ROWS=200000 $(PY) -m pytest --timeout 1800 -rA esteio/tests/postgres/test_outages.py \
+	SISPAT_AXE_NIGHTS=1 SISPAT_IMAGE=1 SISPAT_LIST_ROWS=200000 $(PY) -m pytest --timeout 1800 -rA esteio/tests/postgres/test_outages.py \
 	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_wal_faults.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py esteio/tests/alert/test_alert_monitor.py esteio/tests/alert/test_objectives.py \
 	esteio/tests/limit/test_limit_host_processes.py sispat/tests/faults/test_restauracao.py \
 	sispat/tests/movimentacoes/test_corridas.py sispat/tests/imoveis/test_corridas_de_imoveis.py sispat/tests/faults/test_sispat_faults.py \
 	sispat/tests/faults/test_closing_killed.py sispat/tests/depreciacao/test_closing_model.py sispat/tests/http/test_edge.py \
-	sispat/tests/http/test_contrato.py sispat/tests/ui/test_navegador_acessivel.py sispat/tests/kernel/test_planos_das_listas.py
+	sispat/tests/http/test_contrato.py sispat/tests/ui/test_navegador_acessivel.py sispat/tests/kernel/test_planos_das_listas.py \
+	sispat/tests/faults/test_container.py
 
 histories: $(STAMP)  ## clients of the pool and of SISPAT's API under KILLS random faults; what they saw is checked (KILLS=1000)
 	@ESTEIO_HISTORIES=$(KILLS) SISPAT_KILLS=$(KILLS) $(PY) -m pytest --timeout 7200 esteio/tests/drill/test_histories.py sispat/tests/faults/test_historias.py
