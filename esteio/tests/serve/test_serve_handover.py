@@ -104,6 +104,22 @@ async def test_a_stop_ends_the_predecessors_with_the_workers(build, manager):
     assert manager.stored == []
 
 
+async def test_after_several_kills_those_that_are_ready_serve_on_and_the_others_end(build, manager):
+    house = build(manager=manager)
+    port = house.port
+    first = await killed(house)
+    house.switch("unready")
+    await asyncio.to_thread(house.start, port=port)
+    second = [started["pid"] for started in (await house.until("WorkerStarted", 4))[2:]]
+    house.signal(signal.SIGKILL)
+    await asyncio.to_thread(house.process.wait, 60)
+    await asyncio.to_thread(house.start, port=port)
+    stopped = await house.until("WorkerStopped", 2, name="worker of a killed supervisor")
+    assert {each["pid"] for each in stopped} == set(second)
+    assert all(map(alive, first))
+    assert (await get(port))[0] == 200
+
+
 async def test_a_predecessor_that_does_not_end_is_killed(build, manager):
     house = build(manager=manager, timeouts=SOON)
     port = house.port

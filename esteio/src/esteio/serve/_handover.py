@@ -21,11 +21,12 @@ from contextlib import suppress
 from esteio.serve._events import WorkerStopped, log_and_emit
 from esteio.serve._service_manager import forget, store, taken
 from esteio.serve._settings import Timeouts
-from esteio.serve._slot import Order
+from esteio.serve._slot import Order, Phase
 
 __all__ = ["Predecessors", "forget_listeners", "forget_worker", "left_listener", "store_listeners", "store_worker"]
 
 _LISTENER, _WORKER = "listener", "worker"
+_SAID_WITHIN = 1.0  # seconds until a worker whose loop runs has said how it is: twice its heartbeat
 _logger = logging.getLogger("esteio.serve")
 
 
@@ -62,13 +63,14 @@ def left_listener(family: int, address: tuple[str, int]) -> socket.socket | None
 class Predecessors:
     """The workers of supervisors that were killed, which ours replace; `now` is always monotonic seconds.
 
-    They count in no slot, and what they say about themselves is not looked at.
+    They count in no slot. Of what they say about themselves it only counts who is ready: those are the last to go.
     """
 
     def __init__(self, timeouts: Timeouts) -> None:
         left = [(name.partition("-")[2], channel) for name, channel in taken(_WORKER)]
         self._all = [_Predecessor(int(pid), channel) for pid, channel in left if pid.isdecimal()]
         self._timeouts = timeouts
+        self._heard_by: float | None = None
         if self._all:
             pids = ", ".join(str(each.pid) for each in self._all)
             _logger.warning("workers of a supervisor that was killed serve on until others are ready: pid %s", pids)
@@ -80,6 +82,8 @@ class Predecessors:
 
     def look(self, now: float) -> None:
         """See who has ended, and kill who is late."""
+        if self._heard_by is None:
+            self._heard_by = now + _SAID_WITHIN
         for each in list(self._all):
             if each.ended():
                 self._all.remove(each)
@@ -90,8 +94,14 @@ class Predecessors:
                 each.kill("killed: did not end in time")
 
     def retire_to(self, wanted: int, now: float) -> None:
-        """Leave no more than `wanted` of them serving."""
+        """Leave no more than `wanted` of them serving, those that are ready if there are some; `look` comes first.
+
+        After several kills there are more of them than slots, and some of those never got ready.
+        """
+        if self._heard_by is None or now < self._heard_by:
+            return
         serving = [each for each in self._all if each.kill_at is None]
+        serving.sort(key=lambda each: each.said != Phase.READY.value)
         for each in serving[max(wanted, 0) :]:
             each.order(Order.RETIRE, now + self._timeouts.retire_budget)
 
@@ -116,12 +126,13 @@ class _Predecessor:
         self.channel = channel
         self.kill_at: float | None = None
         self.reason = "it ended by itself"
+        self.said = b""
 
     def ended(self) -> bool:
-        """Whether nobody holds the other end any more."""
+        """Whether nobody holds the other end any more; otherwise its last word has been heard."""
         try:
-            while self.channel.recv(4096):  # its heartbeats
-                pass
+            while said := self.channel.recv(4096):
+                self.said = said[-1:]
         except BlockingIOError:
             return False
         except OSError:

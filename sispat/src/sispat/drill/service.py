@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import IO, Self
@@ -280,8 +280,13 @@ class DrilledService:
         return processes_of(self.place)
 
     def workers(self) -> list[psutil.Process]:
-        """The processes that serve."""
-        return [each for each in self._children() if any("spawn_main" in part for part in _words(each))]
+        """The processes that serve, also those whose supervisor was killed."""
+        found = []
+        for name in self._manager.stored:
+            kind, _dash, pid = name.partition("-")
+            with suppress(psutil.NoSuchProcess):  # it ends just now
+                found += [psutil.Process(int(pid))] if kind == "worker" else []
+        return found
 
     def postgres(self) -> list[psutil.Process]:
         """The server's processes, the postmaster first; its supervisor may be another one than started it."""
