@@ -20,11 +20,11 @@ import psycopg
 import pytest
 from aplicacao import abrir
 from arquivos import jpeg
-from fastapi.routing import APIRoute
 
 from esteio.postgres import Dsn
 from esteio.serve import lifecycle
 from sispat.app import create_app
+from sispat.http.route import HandlerRoute
 from sispat.kernel.tokens import token_hash
 from sispat.settings import Settings
 
@@ -438,7 +438,7 @@ _serial = itertools.count(1)
 
 def _routes(dsn: Dsn) -> set[str]:
     application = create_app(Settings(database_url=dsn))
-    return {f"{m} {r.path}" for r in application.routes if isinstance(r, APIRoute) for m in r.methods} - PUBLIC
+    return {f"{m} {r.path}" for r in application.routes if isinstance(r, HandlerRoute) for m in r.methods} - PUBLIC
 
 
 def test_every_route_has_a_line_in_the_table(cidade: Dsn) -> None:

@@ -10,8 +10,6 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -96,14 +94,14 @@ SLICES = (
 )
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings) -> Application:
     """The application for these settings."""
     site, service = Site(SLICES), Service.build(settings, SLICES)
     rules, gate = RuleSet(limit_rules(settings, site)), admission()
     place = priorities(service, site, lambda scope: brings_token(HTTPConnection(scope)))
 
     @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: Application) -> AsyncIterator[None]:
         with contextlib.ExitStack() as ends:
             ends.callback(report_errors(settings))
             if settings.enable_health_monitor:
@@ -115,10 +113,6 @@ def create_app(settings: Settings) -> FastAPI:
         title="SISPAT",
         version=__version__,
         description="Gestão patrimonial: os mesmos casos de uso das telas, em JSON.",
-        docs_url=None,
-        redoc_url=None,
-        openapi_url=None,  # http.openapi serves it, in both languages
-        redirect_slashes=False,  # names the host that the request named; http.edge does it without
         lifespan=lifespan,
         middleware=[
             measuring(service, rules, gate),
@@ -145,7 +139,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     application.state.service, application.state.site = service, site
-    for kind in (SispatError, EsteioError, HTTPException, RequestValidationError, ClientDisconnect):
+    for kind in (SispatError, EsteioError, HTTPException, ClientDisconnect):
         application.add_exception_handler(kind, _show_error)
     application.router.routes.extend(
         health_routes(service.health, prefix="/api/health", version=__version__, service="sispat")
@@ -155,7 +149,7 @@ def create_app(settings: Settings) -> FastAPI:
     # query. The API's first, because it is asked more often.
     routes = [route for each in SLICES for route in each.routes.all]
     application.router.routes.extend(route for route in routes if route.include_in_schema)
-    add_documentation(application)
+    add_documentation(application, application.openapi)
     application.router.routes += [Route(STATIC_PATH, serve), Route(LANGUAGE_PATH, choose_language, methods=["POST"])]
     application.router.routes.extend(route for route in routes if not route.include_in_schema)
     return application
@@ -191,10 +185,10 @@ async def _show(request: Request, problem: Problem) -> Response:
     return problem_response(request, problem) if for_programs else await error_page(request, problem)
 
 
-def __getattr__(name: str) -> FastAPI:
+def __getattr__(name: str) -> Application:
     """`app`, made when a server asks for it: importing this module for `create_app` reads no settings."""
     if name == "app":
-        application: FastAPI = globals().setdefault("app", create_app(load_settings()))
+        application: Application = globals().setdefault("app", create_app(load_settings()))
         # What is loaded now lives as long as the process: looked through by each full collection, it was measured to cost
         # 4 % of the time of requests. Not in `create_app`, which tests call often: what is frozen is never freed.
         gc.collect()

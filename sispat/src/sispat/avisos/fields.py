@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from sispat.avisos.rules import Quando
-from sispat.kernel.fields import Ui
+from sispat.kernel.fields import Shape, Ui
 from sispat.kernel.inputs import Input, example
 from sispat.kernel.labelled import Labelled
 
@@ -31,7 +31,7 @@ class EscolhaDeAvisos(Input):
     idioma: Annotated[Idioma, Ui("Idioma do e-mail")] = Idioma.PORTUGUES
 
 
-class Mensagem(BaseModel):
+class Mensagem(Shape):
     """A mail: subject and text."""
 
     model_config = ConfigDict(extra="forbid")
@@ -40,7 +40,7 @@ class Mensagem(BaseModel):
     texto: str
 
 
-class Avisos(BaseModel):
+class Avisos(Shape):
     """What a person chose, and how it stands; `resumo` is the mail as it would be sent now, null where nothing waits.
 
     `envia`: whether this city sends mails at all; `proximo`: the next daily mail; `falha`: why the last one was not taken.

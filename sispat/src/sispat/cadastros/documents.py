@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from sispat.cadastros.fields import ENTITIES
+from sispat.kernel.fields import Shape
 
 __all__ = ["LISTED", "REFERENCES", "STORED", "EnderecoDoCep", "ReferenciaAgente"]
 
 
-class Referencia(BaseModel):
+class Referencia(Shape):
     """Another record, by id and name."""
 
     model_config = ConfigDict(extra="forbid")
@@ -52,7 +53,7 @@ LISTED: dict[str, Any] = {
 }
 
 
-class EnderecoDoCep(BaseModel):
+class EnderecoDoCep(Shape):
     """`logradouro` and `bairro` are empty where the whole city has one CEP."""
 
     cep: str

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Cep, Cpf, EmailOrBlank, Input, Legible, Percent, Uf, Whole, example
 from sispat.kernel.paging import Paged
@@ -119,7 +119,7 @@ class Classe(Input):
     ativo: Ativo = True
 
 
-class _Given(BaseModel):
+class _Given(Shape):
     """What the service gives a row."""
 
     id: Annotated[UUID, Ui("Identificador")]

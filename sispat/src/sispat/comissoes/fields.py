@@ -7,12 +7,12 @@ import re
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sispat.comissoes.rules import EstadoDaComissao, FinalidadeDaComissao
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Date, Input, Legible, example
 from sispat.kernel.records import ListaDeRegistros
@@ -74,7 +74,7 @@ class EncerramentoDeComissao(Input):
     encerrada_em: Annotated[Date, Ui("Encerrada em", "O último dia em que a comissão atua.", width="curta")]
 
 
-class _Dada(BaseModel):
+class _Dada(Shape):
     """What the service gives a commission."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]

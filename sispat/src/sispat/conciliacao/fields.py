@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from sispat.conciliacao.rules import EstadoDaConciliacao
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Money, Month, example
 from sispat.kernel.records import ListaDeRegistros
@@ -60,7 +60,7 @@ class NovaConciliacao(DadosDaConciliacao):
     ]
 
 
-class _Dada(BaseModel):
+class _Dada(Shape):
     """What the service gives a reconciliation."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -92,7 +92,7 @@ class ListaDeConciliacoes(ListaDeRegistros):
     estado: Annotated[EstadoDaConciliacao | None, BlankIsNone, Ui("Estado")] = None
 
 
-class Conta(BaseModel):
+class Conta(Shape):
     """An account in both books. A difference is what accounting has more."""
 
     conta: Annotated[str, Ui("Conta contábil", in_list=True)]

@@ -7,12 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from sispat.cadastros.documents import REFERENCES
 from sispat.depreciacao.fields import FECHAMENTO, LANCAMENTO, LINHA, SOMA
 from sispat.depreciacao.rules import Component, EntryKind
 from sispat.http.documents import pages_of
+from sispat.kernel.fields import Shape
 
 __all__ = [
     "AnosDaConta", "DepreciacaoDoBem", "FechamentoGravado", "Lancamentos", "Linha", "Linhas", "Pedido", "Soma",
@@ -25,7 +26,7 @@ Soma: Any = SOMA.document("SomaDaConta")
 Lancamentos: Any = pages_of("LancamentosDoFechamento", LANCAMENTO.document("LancamentoDoBem"))
 
 
-class Lancamento(BaseModel):
+class Lancamento(Shape):
     """A movement of one component of an account."""
 
     model_config = ConfigDict(extra="forbid")
@@ -37,7 +38,7 @@ class Lancamento(BaseModel):
     valor: Decimal
 
 
-class Plano(BaseModel):
+class Plano(Shape):
     """How an asset depreciates now."""
 
     model_config = ConfigDict(extra="forbid")
@@ -49,7 +50,7 @@ class Plano(BaseModel):
     desde: dt.date
 
 
-class AnoAdiante(BaseModel):
+class AnoAdiante(Shape):
     """What a year will take of it."""
 
     model_config = ConfigDict(extra="forbid")
@@ -59,7 +60,7 @@ class AnoAdiante(BaseModel):
     liquido: Decimal
 
 
-class DepreciacaoDoBem(BaseModel):
+class DepreciacaoDoBem(Shape):
     """The closed months of an asset, newest first, and what lies ahead."""
 
     model_config = ConfigDict(extra="forbid")
@@ -70,7 +71,7 @@ class DepreciacaoDoBem(BaseModel):
     adiante: list[AnoAdiante]
 
 
-class Pedido(BaseModel):
+class Pedido(Shape):
     """The job that closes a month."""
 
     model_config = ConfigDict(extra="forbid")
@@ -78,7 +79,7 @@ class Pedido(BaseModel):
     tarefa_id: UUID
 
 
-class AnosDaConta(BaseModel):
+class AnosDaConta(Shape):
     """What a year takes of an account."""
 
     model_config = ConfigDict(extra="forbid")

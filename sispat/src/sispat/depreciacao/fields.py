@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from sispat.depreciacao.rules import Component, EntryKind, EstadoDoFechamento, Natureza, Regra, TipoDeBem
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import As, BlankIsNone, Input, Legible, Money, Month, Whole, example
 from sispat.kernel.paging import Paged
@@ -63,7 +63,7 @@ class ReaberturaDeMes(Input):
     ]
 
 
-class _Dado(BaseModel):
+class _Dado(Shape):
     """What the service gives a closing."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -101,7 +101,7 @@ class ListaDeFechamentos(ListaDeRegistros):
     estado: Annotated[EstadoDoFechamento | None, BlankIsNone, Ui("Estado")] = None
 
 
-class LinhaDeDepreciacao(BaseModel):
+class LinhaDeDepreciacao(Shape):
     """An asset in a closed month. What is not said to be accumulated happened in the month."""
 
     competencia: Annotated[dt.date, As("month"), Ui("Mês")]
@@ -129,7 +129,7 @@ class ListaDeLinhas(Paged):
     """A page of the assets of a closed month, by plate number; imóveis after them."""
 
 
-class _Movimento(BaseModel):
+class _Movimento(Shape):
     """What a movement is, of an account or of an asset."""
 
     especie: Annotated[EntryKind, Ui("Lançamento")]

@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from sispat.documentos.rules import TipoDeDocumento
-from sispat.kernel.fields import Ui
+from sispat.kernel.fields import Shape, Ui
 from sispat.kernel.inputs import BlankIsNone, Input, Legible
 
 __all__ = ["Documento", "Documentos", "ListaDeDocumentos", "NovoDocumento"]
@@ -33,7 +33,7 @@ class ListaDeDocumentos(Input):
     entidade_id: Annotated[UUID, Ui("Registro")]
 
 
-class Documento(BaseModel):
+class Documento(Shape):
     """A document of a record; its content is at `conteudo`, a small picture of a photo at `miniatura`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -56,7 +56,7 @@ class Documento(BaseModel):
     miniatura: str | None
 
 
-class Documentos(BaseModel):
+class Documentos(Shape):
     """All documents of a record, or those just attached."""
 
     model_config = ConfigDict(extra="forbid")

@@ -6,14 +6,15 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import Field, create_model
 
+from sispat.kernel.fields import STRICT, Shape
 from sispat.kernel.i18n import gettext_noop
 
 __all__ = ["Evento", "made_of", "pages_of"]
 
 
-class Evento(BaseModel):
+class Evento(Shape):
     """One record of the audit."""
 
     id: int
@@ -31,11 +32,11 @@ class Evento(BaseModel):
 def pages_of(name: str, document: Any) -> Any:
     """One page of a list; `next` goes into `?cursor=`."""
     return create_model(
-        name, __config__=ConfigDict(extra="forbid"), items=(list[document], ...), next=(str | None, ...),
+        name, __config__=STRICT, items=(list[document], ...), next=(str | None, ...),
         previous=(str | None, ...),
     )  # fmt: skip
 
 
 def made_of(name: str, document: Any) -> Any:
     """What was made at once."""
-    return create_model(name, __config__=ConfigDict(extra="forbid"), items=(list[document], ...))
+    return create_model(name, __config__=STRICT, items=(list[document], ...))

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
-from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -28,7 +27,6 @@ from sispat.http.session import request_id_of
 from sispat.kernel import errors
 from sispat.kernel.files import ContentMissing, FileRefused, InspectionBusy, NoRoom, StoreAway
 from sispat.kernel.i18n import _, language, lazy, primary
-from sispat.kernel.inputs import invalid_fields
 from sispat.kernel.pdf import PdfBusy, PdfFailed
 from sispat.kernel.sealing import Unopened
 
@@ -115,8 +113,6 @@ def problem_of(error: Exception, own: Shown | None = None, *, reading: bool = Fa
         if own is not None and type(error) in own:
             return own[type(error)](error)
         return _maintenance(error) if isinstance(error, UnderMaintenance) else _ours(error)
-    if isinstance(error, RequestValidationError):
-        return _ours(errors.InvalidData(invalid_fields(error.errors())))
     if isinstance(error, BodyTooLarge):
         limit = f"{error.limit // 1024} KiB"
         return Problem(

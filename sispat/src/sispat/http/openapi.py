@@ -6,22 +6,24 @@ names, else in that of the request; schemas are described by the docstrings of o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
-from fastapi import FastAPI
-from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
+from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 
 from sispat.kernel import i18n
+from sispat.kernel.fields import Shape
 from sispat.kernel.i18n import Language
 
-__all__ = ["IDEMPOTENT", "OF_VERSIONS", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation", "texts_of"]
+__all__ = [
+    "IDEMPOTENT", "OF_VERSIONS", "RESPONSES", "SECURITY", "VERSIONED", "add_documentation", "texts_of", "with_components",
+]  # fmt: skip
 
 _SESSION, _KEY = "bearer", "chave"  # names of components are ASCII (OpenAPI 3.1, "Components Object")
 _DOCUMENT = "/api/openapi.json"
@@ -88,14 +90,14 @@ IDEMPOTENT = {
 VERSIONED = {"parameters": [_header("If-Match", 'A versão lida, como `"3"` ou o ETag inteiro', '"1"', required=True)]}
 
 
-class FieldError(BaseModel):
+class FieldError(Shape):
     """A field, by the name it was sent under (`items.3.valor` in a list), and what is wrong with it."""
 
     field: str
     message: str
 
 
-class Problem(BaseModel):
+class Problem(Shape):
     """RFC 9457; `code` is stable, `title` and `detail` are for people."""
 
     type: str
@@ -137,10 +139,13 @@ OF_VERSIONS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def _schemas_of_problems() -> dict[str, Any]:
-    """The shape of problems: the routes refer to it under a media type that FastAPI does not know."""
+def with_components(document: dict[str, Any]) -> dict[str, Any]:
+    """`document` with the security schemes and the shape of problems, which FastAPI does not know: their media type."""
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    return {**schema.pop("$defs"), "Problem": schema}
+    components = document.setdefault("components", {})
+    components.setdefault("schemas", {}).update({**schema.pop("$defs"), "Problem": schema})
+    components.setdefault("securitySchemes", {}).update(_SCHEMES)
+    return document
 
 
 _SHOWN = ("description", "summary")  # of the document's members: the others are for programs
@@ -180,23 +185,15 @@ def _language_of(request: Request) -> Language:
     return asked if i18n.is_language(asked) else i18n.language()
 
 
-def add_documentation(application: FastAPI) -> None:
-    """Add the document, the page, what that is made of, and the security schemes of the document."""
-    generate = application.openapi
+def add_documentation(application: Starlette, describe: Callable[[], dict[str, Any]]) -> None:
+    """Add the document that `describe` makes, the page, and what that is made of."""
     bodies: dict[Language, bytes] = {}
-
-    def with_session() -> dict[str, Any]:
-        document = generate()
-        components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update(_schemas_of_problems())
-        components.setdefault("securitySchemes", {}).update(_SCHEMES)
-        return document
 
     async def document(request: Request) -> Response:
         language = _language_of(request)
         if language not in bodies:  # made when it is asked for: most processes are never asked
             with i18n.using(language):
-                bodies[language] = orjson.dumps(_translated(with_session()))
+                bodies[language] = orjson.dumps(_translated(describe()))
         headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
         return Response(bodies[language], headers=headers, media_type="application/json")
 
@@ -208,6 +205,5 @@ def add_documentation(application: FastAPI) -> None:
     async def start(_: Request) -> Response:
         return Response(_START, media_type="text/javascript")
 
-    application.openapi = with_session  # type: ignore[method-assign]
     application.router.routes += [Route(_DOCUMENT, document), Route(_PAGE, page), Route(_START_PATH, start)]
     application.mount(_ASSETS, StaticFiles(packages=[("fastapi_swagger", "resources")]), name="documentacao")

@@ -68,7 +68,7 @@ class Resubmission(Response):
         inner = {
             "type": "http",
             **{n: scope[n] for n in ("asgi", "http_version", "scheme", "server", "client", "app") if n in scope},
-            **{n: v for n, v in scope.items() if n.startswith(("starlette.", "fastapi_"))},
+            **{n: v for n, v in scope.items() if n.startswith("starlette.")},
             "method": "POST",
             "path": self._path,
             "raw_path": self._path.encode(),

@@ -9,7 +9,7 @@ under it is run again (`http.retry`). With `once`, a repeated Idempotency-Key ge
 
 A handler answers with a Response, or with a `Reply`, which becomes one after the connection was given back. FastAPI
 describes the routes and is not asked when they are called: its general way there was measured to cost more than the
-query itself.
+query itself. Nor is it loaded before somebody asks for the description: each start of a worker would wait for it.
 """
 
 from __future__ import annotations
@@ -18,16 +18,14 @@ import inspect
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Protocol, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 import orjson
-from fastapi import Query
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import compile_path
+from starlette.routing import Route, compile_path
 from starlette.types import Receive, Scope, Send
 
 from sispat.http.group_commit import Grouped, group_of
@@ -43,7 +41,10 @@ from sispat.kernel.i18n import _
 from sispat.kernel.inputs import Input
 from sispat.kernel.permissions import Pending
 
-__all__ = ["Reply", "Routes"]
+if TYPE_CHECKING:
+    from fastapi.routing import APIRoute
+
+__all__ = ["HandlerRoute", "Reply", "Routes"]
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 _F = TypeVar("_F", bound=Callable[..., Awaitable[Any]])
@@ -61,7 +62,7 @@ class Routes:
     """The routes of one slice, in the order in which they are matched."""
 
     def __init__(self) -> None:
-        self.all: list[APIRoute] = []
+        self.all: list[HandlerRoute] = []
         self.public: set[str] = set()
         self.forms: list[re.Pattern[str]] = []
         """Addresses that show a submission again when asked to (`http.resume`)."""
@@ -100,21 +101,21 @@ class Routes:
 
         def register(handler: _F) -> _F:
             in_api = path.startswith("/api")
-            made = _Route(
+            made = HandlerRoute(
                 path,
                 handler,
                 public=public,
                 once=once,
                 together=together,
                 while_pending=while_pending,
-                methods=[method],
-                name=name,
+                method=method,
+                name=name or handler.__name__,
+                include_in_schema=in_api,
                 status_code=status,
                 response_model=response,
                 tags=[tag] if tag else None,
                 operation_id=name or _operation(handler.__name__, tag),  # what generated clients call it
                 summary=summary or None,
-                include_in_schema=in_api,
                 responses=RESPONSES | (OF_VERSIONS if versioned else {}) if in_api else None,
                 openapi_extra=extra,
                 **described,
@@ -140,7 +141,9 @@ class Routes:
         self.forms.append(compile_path(path)[0])
 
 
-class _Route(APIRoute):
+class HandlerRoute(Route):
+    """An address, and the handler that gets what it asks for."""
+
     def __init__(
         self,
         path: str,
@@ -150,8 +153,14 @@ class _Route(APIRoute):
         once: bool,
         together: Grouped | None,
         while_pending: Sequence[Pending],
+        method: Method,
+        name: str,
+        include_in_schema: bool,
         **described: Any,
     ) -> None:
+        # Not by Starlette's own, which adds HEAD (`http.edge` answers it), and compiles the path at once.
+        self.path, self.endpoint, self.name = path, handler, name
+        self.methods, self.include_in_schema = {method}, include_in_schema
         types = {name: kind for name, kind in get_type_hints(handler).items() if name != "return"}
         self._handler, self._types = handler, types
         self._public, self._once, self._together = public, once, together
@@ -163,19 +172,28 @@ class _Route(APIRoute):
         self._upload: type[Upload] | None = None
         if self._form is not None and issubclass(types[self._form], Upload):
             self._upload = types[self._form]
-        self._reads_query = described["methods"] == ["GET"]
+        self._reads_query = method == "GET"
         self._retried = retry(self._answer)
         self._asks_first = path.startswith("/api") and not public
-        super().__init__(path, self._described(), **{**described, "name": described["name"] or handler.__name__})
-        self.app = self._serve  # FastAPI's own is for handlers that have dependencies
+        self._description = described
+        self.app = self._serve  # Starlette's own is for handlers that take the request
+
+    def __getattr__(self, name: str) -> Any:
+        """What Starlette makes of the path, when it is asked for the first time: for all routes each start would wait."""
+        if name not in ("path_regex", "path_format", "param_convertors"):
+            raise AttributeError(name)
+        self.path_regex, self.path_format, self.param_convertors = compile_path(self.path)
+        return self.__dict__[name]
 
     @property
     def takes_files(self) -> bool:
         """Whether files may come along."""
         return self._upload is not None
 
-    def _described(self) -> Callable[..., Any]:
-        """A function with the parameters that programs send, for FastAPI's description."""
+    def described(self) -> APIRoute:
+        """The same route as FastAPI describes it: with a function of the parameters that programs send."""
+        from fastapi import Query
+        from fastapi.routing import APIRoute
 
         async def endpoint(**_: Any) -> None:
             raise NotImplementedError  # never called: FastAPI reads its parameters, `_serve` answers
@@ -188,7 +206,14 @@ class _Route(APIRoute):
         parameters = [inspect.Parameter(name, keyword, annotation=kind) for name, kind in sent.items()]
         endpoint.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
         endpoint.__name__, endpoint.__doc__ = self._handler.__name__, self._handler.__doc__
-        return endpoint
+        return APIRoute(
+            self.path,
+            endpoint,
+            methods=self.methods,
+            name=self.name,
+            include_in_schema=self.include_in_schema,
+            **self._description,
+        )
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)

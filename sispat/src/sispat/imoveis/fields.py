@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sispat.imoveis.rules import Destinacao, EstadoDoImovel, FormaDeAquisicao, TipoDeImovel
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import (
     Area,
@@ -204,7 +204,7 @@ class NovoImovel(EdicaoDeImovel):
 CorrecaoDeImovel = patch_of("CorrecaoDeImovel", EdicaoDeImovel, conservacao="regular")
 
 
-class _Dado(BaseModel):
+class _Dado(Shape):
     """What the service gives an imóvel."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]

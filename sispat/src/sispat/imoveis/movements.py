@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from sispat.imoveis.rules import Ato, Destinacao, EstadoDaBaixaDeImovel, EstadoDaDestinacao, MotivoDaBaixaDeImovel
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, example
 from sispat.kernel.situacoes import Posse
@@ -33,7 +33,7 @@ class NovaDestinacao(Input):
     motivo: Annotated[str, Field(min_length=3, max_length=1000), Legible, Ui("Motivo", long=True)]
 
 
-class _DestinacaoDada(BaseModel):
+class _DestinacaoDada(Shape):
     """What the service gives a change of use."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -99,7 +99,7 @@ class EstornoDeBaixaDeImovel(Input):
     estorno: Annotated[str, Field(min_length=10, max_length=2000), Legible, Ui("Por que a baixa é desfeita", long=True)]
 
 
-class _BaixaDada(BaseModel):
+class _BaixaDada(Shape):
     """What the service gives a write-off, and what is typed when it is taken back."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, create_model
 
 from sispat.importacao.columns import LABELS
 from sispat.importacao.rules import EstadoDaImportacao, Existentes
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Ui
+from sispat.kernel.fields import STRICT, Shape, Ui
 from sispat.kernel.i18n import _, gettext_noop, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Date, Input, Legible, Money, example
 from sispat.kernel.paging import Paged
@@ -95,7 +95,7 @@ class ListaDeErros(_ByNumber):
     """A page of errors."""
 
 
-class Coluna(BaseModel):
+class Coluna(Shape):
     """A column of the spreadsheet."""
 
     model_config = ConfigDict(extra="forbid")
@@ -104,7 +104,7 @@ class Coluna(BaseModel):
     campo: str = Field(description=gettext_noop("O campo do bem; vazio: a coluna fica de fora."))
 
 
-class Importacao(BaseModel):
+class Importacao(Shape):
     """An import."""
 
     model_config = ConfigDict(extra="forbid")
@@ -132,7 +132,7 @@ class Importacao(BaseModel):
     tarefa_id: UUID | None = Field(description=gettext_noop("A tarefa que a confere, grava ou desfaz."))
 
 
-class ErroDaPlanilha(BaseModel):
+class ErroDaPlanilha(Shape):
     """What is wrong with a cell."""
 
     model_config = ConfigDict(extra="forbid")
@@ -145,7 +145,7 @@ class ErroDaPlanilha(BaseModel):
 
 def _pages(name: str, item: Any) -> Any:
     return create_model(
-        name, __config__=ConfigDict(extra="forbid"), items=(list[item], ...), next=(str | None, ...),
+        name, __config__=STRICT, items=(list[item], ...), next=(str | None, ...),
         previous=(str | None, ...),
     )  # fmt: skip
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sispat.inventario.rules import (
     DE_UMA_VEZ,
@@ -19,7 +19,7 @@ from sispat.inventario.rules import (
     Resultado,
 )
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Date, Input, Legible, Moment, Whole, example
 from sispat.kernel.record_sql import Condition
@@ -83,7 +83,7 @@ class MudancaDeEstado(Input):
     estado: Annotated[EstadoDoInventario, Ui("Estado")]
 
 
-class _InventarioDado(BaseModel):
+class _InventarioDado(Shape):
     """What the service gives a count."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -109,7 +109,7 @@ INVENTARIO = Entity(
 )
 
 
-class _ItemDado(BaseModel):
+class _ItemDado(Shape):
     """An item: the asset as it was when the list was frozen, what was read of it, what was decided."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]

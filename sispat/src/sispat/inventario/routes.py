@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -46,7 +46,7 @@ from sispat.inventario.screens import (
     Reabertura,
     RegularizacaoDoItem,
 )
-from sispat.kernel.fields import Ui
+from sispat.kernel.fields import Shape, Ui
 from sispat.kernel.files import FileStore
 from sispat.kernel.inputs import BlankIsNone, Input
 from sispat.kernel.pdf import PdfRenderer
@@ -74,7 +74,7 @@ _READING.add(route)
 _READING_ITEMS.add(route)
 
 
-class LeituraRecebida(BaseModel):
+class LeituraRecebida(Shape):
     """What became of a reading; `motivo` is empty where it is kept."""
 
     model_config = ConfigDict(extra="forbid")
@@ -89,7 +89,7 @@ class LeituraRecebida(BaseModel):
     motivo: str
 
 
-class Progresso(BaseModel):
+class Progresso(Shape):
     """How many items are in each state, and of how many divergences nothing was decided."""
 
     model_config = ConfigDict(extra="forbid")
@@ -102,7 +102,7 @@ class Progresso(BaseModel):
     sem_decisao: int = 0
 
 
-class CodigoLido(BaseModel):
+class CodigoLido(Shape):
     """The first code of a label in a photo; empty where there is none."""
 
     model_config = ConfigDict(extra="forbid")
@@ -110,7 +110,7 @@ class CodigoLido(BaseModel):
     codigo: str
 
 
-class LeituraDeItem(BaseModel):
+class LeituraDeItem(Shape):
     """A reading of an item."""
 
     model_config = ConfigDict(extra="forbid")

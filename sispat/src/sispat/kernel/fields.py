@@ -26,7 +26,22 @@ from sispat.kernel.i18n import as_lazy, lazy, source_of
 from sispat.kernel.inputs import As, Input, Kind
 from sispat.kernel.labelled import Labelled
 
-__all__ = ["Cell", "Entity", "FieldSpec", "Ui", "labels_of", "plain_heading", "specs", "text_of_cell"]
+__all__ = [
+    "STRICT", "Cell", "Entity", "FieldSpec", "Shape", "Ui", "labels_of", "plain_heading", "specs", "text_of_cell",
+]  # fmt: skip
+
+STRICT = ConfigDict(extra="forbid", defer_build=True)
+"""Of shapes that are made of a table."""
+
+
+class Shape(BaseModel):
+    """Base of what is described and shown but not read from outside: documents of the API, lines that the service fills in.
+
+    pydantic builds what checks one when somebody first asks for that, which of most of them no process ever does.
+    """
+
+    model_config = ConfigDict(defer_build=True)
+
 
 YES_NO = {"true": lazy("Sim"), "false": lazy("Não")}
 
@@ -254,7 +269,7 @@ class Entity:
             else:
                 kind = str if spec.type is Decimal else spec.type
                 members[spec.name] = (kind | None if spec.nullable else kind, ...)
-        return create_model(name, __config__=ConfigDict(extra="forbid"), __doc__=f"{source_of(self.label)}.", **members)
+        return create_model(name, __config__=STRICT, __doc__=f"{source_of(self.label)}.", **members)
 
 
 def plain_heading(text: str) -> str:

@@ -1,7 +1,8 @@
 """Texts in the language of whoever reads them.
 
 Promises: source texts are Portuguese; `locale/en/LC_MESSAGES/sispat.po` has the English ones. The catalogue is read as it
-is, so that no compiled one can be older. A text that has no translation is shown in Portuguese (a test keeps the
+is, so that no compiled one can be older, and by a reader of our own: each start of a worker waits for it, and Babel's takes
+four times as long. A text that has no translation is shown in Portuguese (a test keeps the
 catalogue complete). The language belongs to the context: of a request (`http.language`) or, where none was set, of the
 process (`set_default`).
 """
@@ -10,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import gettext as gettext_module
-import io
+import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
@@ -168,12 +170,28 @@ def load(chosen: Language) -> gettext_module.NullTranslations:
     """The catalogue of a language; reads its file at the first call (tens of milliseconds)."""
     if chosen == SOURCE:
         return gettext_module.NullTranslations()
-    from babel.messages.mofile import write_mo
-    from babel.messages.pofile import read_po
-
     with (LOCALE / chosen / "LC_MESSAGES" / f"{DOMAIN}.po").open("rb") as file:
-        catalogue = read_po(file, locale=chosen)
-    compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return gettext_module.GNUTranslations(compiled)
+        return _Catalogue(file)
+
+
+# A keyword and a quoted text, or one that continues the text above it. Comments begin with #.
+_LINE = re.compile(r'^(?:(msgid|msgid_plural|msgstr(?:\[\d\])?) )?(".*")$', re.MULTILINE)
+
+
+class _Catalogue(gettext_module.GNUTranslations):
+    """Of a .po as `make messages` writes it: a blank line after each entry, no contexts, nothing fuzzy, English plurals."""
+
+    def _parse(self, fp: Any) -> None:  # gettext's documentation has one override it for other formats
+        self.plural = lambda n: int(n != 1)
+        self._catalog: dict[str | tuple[str, int], str] = {}
+        for entry in fp.read().decode().split("\n\n"):
+            texts: dict[str, str] = {}
+            kind = ""
+            for keyword, quoted in _LINE.findall(entry):
+                kind = keyword or kind
+                texts[kind] = texts.get(kind, "") + json.loads(quoted)  # Babel escapes as JSON does
+            one = texts.get("msgid", "")
+            if text := texts.get("msgstr"):
+                self._catalog[one] = text
+            else:  # what has no translation has neither
+                self._catalog |= {(one, n): text for n in (0, 1) if (text := texts.get(f"msgstr[{n}]"))}

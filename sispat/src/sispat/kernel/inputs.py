@@ -99,7 +99,8 @@ def example(**values: Any) -> ConfigDict:
 class Input(BaseModel):
     """Base of everything that comes from outside."""
 
-    model_config = ConfigDict(str_strip_whitespace=True, extra="forbid", frozen=True)
+    # Built when the first of them is read: all of them at each start of a worker would be waited for.
+    model_config = ConfigDict(str_strip_whitespace=True, extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:

@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, example
 from sispat.kernel.situacoes import Situacao
@@ -107,7 +107,7 @@ class RecusaDeTransferencia(CancelamentoDeTransferencia):
     observacao: Annotated[str, Field(min_length=3, max_length=500), Legible, Ui("Por que recusa", long=True)]
 
 
-class _TransferenciaDada(BaseModel):
+class _TransferenciaDada(Shape):
     """What the service gives a transfer."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -131,7 +131,7 @@ TRANSFERENCIA = Entity(
 )
 
 
-class ItemDeTransferencia(BaseModel):
+class ItemDeTransferencia(Shape):
     """One asset of a transfer; its table is not an entity of its own."""
 
     patrimonio_id: Annotated[UUID, Ui("Bem", refers_to="patrimonio")]
@@ -213,7 +213,7 @@ class ProrrogacaoDeEmprestimo(Input):
     motivo: Annotated[str, Field(min_length=3, max_length=500), Legible, Ui("Por que", long=True)]
 
 
-class _Emprestimo(BaseModel):
+class _Emprestimo(Shape):
     """What the service gives a loan, and what is typed when it ends."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -281,7 +281,7 @@ class ConclusaoDeManutencao(Input):
     servico_garantido_ate: Annotated[Date | None, BlankIsNone, Ui("Garantia do serviço até", width="curta")] = None
 
 
-class _Manutencao(BaseModel):
+class _Manutencao(Shape):
     """What the service gives a maintenance, and what is typed when it ends."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -371,7 +371,7 @@ class EstornoDeBaixa(Input):
     estorno: Annotated[str, Field(min_length=10, max_length=2000), Legible, Ui("Por que a baixa é desfeita", long=True)]
 
 
-class _Baixa(BaseModel):
+class _Baixa(Shape):
     """What the service gives a write-off, and what is typed when it is taken back."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]

@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sispat.kernel import formats
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import BlankIsNone, Date, Input, Legible, Money, example
 from sispat.kernel.situacoes import Conservacao
@@ -65,7 +65,7 @@ class BensEncontrados(DadosDaLocalizacao):
     ] = None
 
 
-class _LocalizacaoDada(BaseModel):
+class _LocalizacaoDada(Shape):
     """What the service gives it."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -153,7 +153,7 @@ class NovaRegularizacao(DadosDaRegularizacao):
         }
 
 
-class _RegularizacaoDada(BaseModel):
+class _RegularizacaoDada(Shape):
     """What the service gives it."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 from starlette.responses import Response
 
 from sispat.cadastros import pickers
@@ -17,6 +17,7 @@ from sispat.http.documents import made_of
 from sispat.http.responses import Document, json_response, page_of_documents
 from sispat.http.route import Reply, Routes
 from sispat.http.session import RequestContext
+from sispat.kernel.fields import Shape
 from sispat.kernel.records import obter
 from sispat.movimentacoes.actions import (
     baixas,
@@ -258,7 +259,7 @@ def _told(required: Sequence[str]) -> list[str]:
     return ["comissao_id" if name == "portaria" else name for name in required if name != "membros"]
 
 
-class CargaPassada(BaseModel):
+class CargaPassada(Shape):
     """How many changed hands."""
 
     model_config = ConfigDict(extra="forbid")

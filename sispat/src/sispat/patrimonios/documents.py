@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from sispat.cadastros.documents import REFERENCES
+from sispat.kernel.fields import Shape
 from sispat.patrimonios.fields import PATRIMONIO
 
 __all__ = ["Ficha", "Item", "Lista", "Lote", "Trocados"]
@@ -15,7 +16,7 @@ Item: Any = PATRIMONIO.document("Item", but=PATRIMONIO.unlisted, references=REFE
 Ficha: Any = PATRIMONIO.document("Ficha", references=REFERENCES)
 
 
-class Lista(BaseModel):
+class Lista(Shape):
     """One page; `next` and `previous` go into `?cursor=`."""
 
     model_config = ConfigDict(extra="forbid")
@@ -25,7 +26,7 @@ class Lista(BaseModel):
     previous: str | None
 
 
-class Lote(BaseModel):
+class Lote(Shape):
     """What was registered at once, in the order in which it was sent."""
 
     model_config = ConfigDict(extra="forbid")
@@ -33,7 +34,7 @@ class Lote(BaseModel):
     items: list[Ficha]
 
 
-class Trocados(BaseModel):
+class Trocados(Shape):
     """How many assets are in other custody now than before."""
 
     model_config = ConfigDict(extra="forbid")

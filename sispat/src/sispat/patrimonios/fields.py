@@ -7,10 +7,10 @@ from functools import cache
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, CpfOrCnpj, Date, Input, Legible, Money, Percent, Whole, example
 from sispat.kernel.patches import patch_of
@@ -209,7 +209,7 @@ class LoteDePatrimonios(Input):
 CorrecaoDePatrimonio = patch_of("CorrecaoDePatrimonio", EdicaoDePatrimonio, observacao="Tela trocada na garantia.")
 
 
-class _Given(BaseModel):
+class _Given(Shape):
     """What the service gives an asset."""
 
     id: Annotated[UUID, Ui("Identificador", in_list=True, in_csv=False)]

@@ -6,8 +6,7 @@ import datetime as dt
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
-
+from sispat.kernel.fields import Shape
 from sispat.kernel.permissions import Papel, Pending
 from sispat.pessoas.fields import USUARIO
 
@@ -17,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Pessoa(BaseModel):
+class Pessoa(Shape):
     """Who is signed in; `setores` null means the whole city. `csrf` goes into X-CSRF-Token of writes by cookie.
 
     `pendente`: what has to be done before anything else, such as changing a provisional password.
@@ -32,7 +31,7 @@ class Pessoa(BaseModel):
     pendente: Pending | None
 
 
-class SessaoAberta(BaseModel):
+class SessaoAberta(Shape):
     """The session: also set as a cookie; `token` for `Authorization: Bearer`."""
 
     token: str
@@ -42,7 +41,7 @@ class SessaoAberta(BaseModel):
 Usuario: Any = USUARIO.document("Usuario")
 
 
-class PaginaDeUsuarios(BaseModel):
+class PaginaDeUsuarios(Shape):
     """Accounts by name; `next` and `previous` go into `cursor`, null where there is no such page."""
 
     items: list[Usuario]
@@ -50,7 +49,7 @@ class PaginaDeUsuarios(BaseModel):
     previous: str | None
 
 
-class Chave(BaseModel):
+class Chave(Shape):
     """An API key without its secret, which begins with `inicio`.
 
     `usada_em` is written once a minute at most, `recusada_em` (used though it opens nothing any more) once an hour.
@@ -70,14 +69,14 @@ class Chave(BaseModel):
     estado: Literal["em_vigor", "vencida", "revogada", "desativada"]
 
 
-class ChaveCriada(BaseModel):
+class ChaveCriada(Shape):
     """A new key, and its secret, which is told this once: for `Authorization: Bearer`."""
 
     chave: Chave
     segredo: str
 
 
-class PaginaDeChaves(BaseModel):
+class PaginaDeChaves(Shape):
     """Keys by name; `next` and `previous` go into `cursor`, null where there is no such page."""
 
     items: list[Chave]
@@ -85,33 +84,33 @@ class PaginaDeChaves(BaseModel):
     previous: str | None
 
 
-class SenhaProvisoria(BaseModel):
+class SenhaProvisoria(Shape):
     """A password that is told this once, and has to be changed before anything else."""
 
     senha: str
 
 
-class FatorComecado(BaseModel):
+class FatorComecado(Shape):
     """A second factor that no code was given of yet: `endereco` is what a QR code would say."""
 
     chave: str
     endereco: str
 
 
-class CodigosDeRecuperacao(BaseModel):
+class CodigosDeRecuperacao(Shape):
     """Codes for who has lost the second factor, each good once; told this once."""
 
     codigos: list[str]
 
 
-class SessaoConfirmada(BaseModel):
+class SessaoConfirmada(Shape):
     """The new token of the session, and its CSRF token for writes by cookie."""
 
     token: str
     csrf: str
 
 
-class Sessao(BaseModel):
+class Sessao(Shape):
     """An open session; `atual` is the one of this request."""
 
     id: UUID
@@ -123,13 +122,13 @@ class Sessao(BaseModel):
     atual: bool
 
 
-class SessoesEncerradas(BaseModel):
+class SessoesEncerradas(Shape):
     """How many were ended."""
 
     encerradas: int
 
 
-class Bloqueio(BaseModel):
+class Bloqueio(Shape):
     """Who may not try to sign in until `ate`; the person is null for an address or an account that does not exist."""
 
     id: UUID

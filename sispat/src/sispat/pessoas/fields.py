@@ -6,11 +6,11 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from sispat.kernel.brazil import valid_cpf, without_separators
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Date, Input, Legible, Whole, example
 from sispat.kernel.paging import Paged
@@ -147,7 +147,7 @@ class ListaDeUsuarios(Paged):
     ativos: Annotated[bool, Ui("Só quem pode entrar")] = False
 
 
-class _Conta(BaseModel):
+class _Conta(Shape):
     """What the service keeps of a person."""
 
     id: Annotated[UUID, Ui("Identificador")]
@@ -162,7 +162,7 @@ class _Conta(BaseModel):
     atualizado_em: Annotated[dt.datetime, Ui("Gravado em")]
 
 
-class _Bloqueio(BaseModel):
+class _Bloqueio(Shape):
     """What the audit keeps of a block that was lifted."""
 
     tipo: Annotated[str, Ui("Tipo")]
@@ -171,7 +171,7 @@ class _Bloqueio(BaseModel):
     email: Annotated[str, Ui("E-mail")]
 
 
-class _Chave(BaseModel):
+class _Chave(Shape):
     """What the audit keeps of a key."""
 
     nome: Annotated[str, Ui("Nome")]

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import replace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,7 +16,7 @@ from sispat.http.responses import json_response
 from sispat.http.route import Reply, Routes
 from sispat.http.service import Service, service_of
 from sispat.kernel.errors import NotFound
-from sispat.kernel.fields import Ui
+from sispat.kernel.fields import Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import Input, Legible, example
 from sispat.kernel.public_codes import normal_code
@@ -35,7 +35,7 @@ _PAGE = {**_PUBLIC, "Vary": "Accept-Encoding, Accept-Language, Cookie"}
 _MOST_FIELDS, _CHUNK = 4, 256 * 1024
 
 
-class BemNaPaginaPublica(BaseModel):
+class BemNaPaginaPublica(Shape):
     """What the city shows of an asset; the rest is missing."""
 
     plaqueta: str
@@ -45,7 +45,7 @@ class BemNaPaginaPublica(BaseModel):
     setor: str | None = None
 
 
-class TermoConferido(BaseModel):
+class TermoConferido(Shape):
     """What confirms a termo; nothing about persons."""
 
     model_config = ConfigDict(extra="forbid")

@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from sispat.depreciacao.rules import TipoDeReavaliacao
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import _, lazy
 from sispat.kernel.inputs import As, BlankIsNone, Date, Input, Legible, Money, Percent, Plain, Whole, example
 from sispat.kernel.paging import Paged
@@ -130,7 +130,7 @@ class EstornoDeReavaliacao(Input):
     ]
 
 
-class _Dada(BaseModel):
+class _Dada(Shape):
     """What the service gives a report."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
@@ -165,7 +165,7 @@ class ListaDeReavaliacoes(ListaDeRegistros):
     estado: Annotated[EstadoDaReavaliacao | None, BlankIsNone, Ui("Estado")] = None
 
 
-class _Item(BaseModel):
+class _Item(Shape):
     """An asset of a report, before and after."""
 
     patrimonio_id: Annotated[UUID, Ui("Identificador")]

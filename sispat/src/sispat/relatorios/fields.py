@@ -9,11 +9,11 @@ import datetime as dt
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from sispat.depreciacao.rules import Component, EntryKind, TipoDeBem
 from sispat.kernel.errors import InvalidData
-from sispat.kernel.fields import Ui
+from sispat.kernel.fields import Shape, Ui
 from sispat.kernel.i18n import _
 from sispat.kernel.inputs import As, BlankIsNone, Legible, Money, Month, Whole, example
 from sispat.kernel.paging import Paged
@@ -126,7 +126,7 @@ class PedidoDeMovimento(PedidoDeDepreciacao):
     ] = None
 
 
-class Bem(BaseModel):
+class Bem(Shape):
     """An asset, the land or the building of an imóvel, with who answers for it."""
 
     grupo: Annotated[str, Ui("Grupo")]
@@ -151,7 +151,7 @@ class Bem(BaseModel):
     valor_liquido: Annotated[Money | None, Ui("Valor líquido", in_list=True)]
 
 
-class Resumo(BaseModel):
+class Resumo(Shape):
     """A group of assets."""
 
     grupo: Annotated[str, Ui("Grupo", in_list=True)]
@@ -162,7 +162,7 @@ class Resumo(BaseModel):
     valor_de_terceiros: Annotated[Money, Ui("Valor dos bens de terceiros", in_list=True)]
 
 
-class Conta(BaseModel):
+class Conta(Shape):
     """An account over a month. All but the last three are net of depreciation and impairment."""
 
     conta: Annotated[str, Ui("Conta contábil", in_list=True)]
@@ -180,7 +180,7 @@ class Conta(BaseModel):
     perda: Annotated[Money, Ui("Redução ao valor recuperável acumulada")]
 
 
-class Movimento(BaseModel):
+class Movimento(Shape):
     """What moved an asset's value in a month."""
 
     grupo: Annotated[str, Ui("Conta e lançamento")]
@@ -196,7 +196,7 @@ class Movimento(BaseModel):
     liquido: Annotated[Money, Ui("Valor líquido", in_list=True)]
 
 
-class DepreciacaoDoBem(BaseModel):
+class DepreciacaoDoBem(Shape):
     """What a month took of an asset."""
 
     grupo: Annotated[str, Ui("Conta contábil")]
@@ -213,7 +213,7 @@ class DepreciacaoDoBem(BaseModel):
     liquido: Annotated[Money, Ui("Valor líquido", in_list=True)]
 
 
-class Lancamento(BaseModel):
+class Lancamento(Shape):
     """A movement of an asset in a closed month."""
 
     competencia: Annotated[dt.date, As("month"), Ui("Mês", in_list=True)]

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from sispat.kernel.errors import InvalidData
+from sispat.kernel.fields import Shape
 from sispat.kernel.i18n import _, gettext_noop
 from sispat.kernel.jobs.queue import Estado
 from sispat.kernel.jobs.work import Job
@@ -34,7 +35,7 @@ class ListaDeTarefas(Paged):
         return int(self.cursor)
 
 
-class ErroDeTarefa(BaseModel):
+class ErroDeTarefa(Shape):
     """Why it failed."""
 
     model_config = ConfigDict(extra="forbid")
@@ -43,7 +44,7 @@ class ErroDeTarefa(BaseModel):
     message: str
 
 
-class Tarefa(BaseModel):
+class Tarefa(Shape):
     """A job."""
 
     model_config = ConfigDict(extra="forbid")
@@ -66,7 +67,7 @@ class Tarefa(BaseModel):
     pagina: str = Field(description=gettext_noop("Onde se vê o que ela fez; vazio: em lugar nenhum."))
 
 
-class PaginaDeTarefas(BaseModel):
+class PaginaDeTarefas(Shape):
     """One page; `next` goes into `?cursor=`."""
 
     model_config = ConfigDict(extra="forbid")

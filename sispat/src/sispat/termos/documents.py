@@ -6,10 +6,11 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from sispat.cadastros.documents import REFERENCES
 from sispat.http.documents import pages_of
+from sispat.kernel.fields import Shape
 from sispat.termos.fields import TERMO
 
 __all__ = ["ListaDosTermos", "ParteDoTermo", "Termo"]
@@ -18,7 +19,7 @@ Termo: Any = TERMO.document("Termo", references=REFERENCES)
 ListaDosTermos: Any = pages_of("ListaDosTermos", Termo)
 
 
-class ParteDoTermo(BaseModel):
+class ParteDoTermo(Shape):
     """Who signs a termo, and what they signed."""
 
     model_config = ConfigDict(extra="forbid")

@@ -6,9 +6,9 @@ import datetime as dt
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from sispat.kernel.fields import Entity, Ui
+from sispat.kernel.fields import Entity, Shape, Ui
 from sispat.kernel.i18n import lazy
 from sispat.kernel.inputs import BlankIsNone, Input, Legible, Money, example
 from sispat.kernel.paging import Paged
@@ -71,7 +71,7 @@ class ListaDeTermos(Paged):
     movimento: Annotated[UUID | None, BlankIsNone, Ui("Movimentação")] = None
 
 
-class _Termo(BaseModel):
+class _Termo(Shape):
     """All of it is the service's."""
 
     id: Annotated[UUID, Ui("Identificador", in_csv=False)]
