@@ -21,6 +21,8 @@ FILES := $(PY) -m pytest --dist loadfile --no-loadscope-reorder --numprocesses
 QUIET := $(FILES) 3 -m "not fault and not browser"
 WAITING := $(FILES) 3
 TOGETHER := $(FILES) 4
+# Of the files that break something: to collect all the others, too, takes ten seconds.
+TIMED = $(PY) -m pytest -m "fault and not untimed" $(shell grep -rl --include='test_*.py' 'mark\.fault' esteio/tests sispat/tests)
 
 # Where it is set, each process compiles all sources and rewrites the assertions of all tests again: 28 s of a processor
 # instead of 11, for each process of pytest.
@@ -44,7 +46,7 @@ test: lint types contracts $(STAMP)  ## everything that has to pass: the checks 
 	@.ci/azurite
 	@.ci/axe
 	@.ci/chromium; case $$? in 0) $(TOGETHER) -m "not fault or untimed" ;; 3) $(TOGETHER) -m "not browser and (not fault or untimed)" ;; *) exit 1 ;; esac
-	@$(PY) -m pytest -m "fault and not untimed"
+	@$(TIMED)
 	@$(MAKE) --no-print-directory alone
 
 lint: $(STAMP)  ## ruff: rules and format; whether what is generated is current
@@ -65,18 +67,18 @@ fault: $(STAMP)  ## only the tests that break a running system on purpose
 	@.ci/debian
 	@.ci/azurite
 	@$(WAITING) -m "fault and untimed"
-	@$(PY) -m pytest -m "fault and not untimed"
+	@$(TIMED)
 
 rounds: $(STAMP)  ## the tests that kill at random moments, with their full counts, and the image: half an hour
 	@SISPAT_IMAGE=1 .ci/debian
 	@.ci/azurite
 	@.ci/axe
 	@ESTEIO_ROUNDS=200 ESTEIO_LOSS_ROUNDS=20 ESTEIO_BACKUP_INTERRUPTS=20 ESTEIO_NOTICE_KILLS=20 ESTEIO_KILLS=100 \
-	ESTEIO_WAL_FAULTS=200 ESTEIO_SLO_MONTH=1 SISPAT_RESTORE_KILLS=5 SISPAT_MOVEMENT_ROUNDS=100 SISPAT_UPLOAD_KILLS=20 \
+	ESTEIO_WAL_FAULTS=200 ESTEIO_SLO_MONTH=1 ESTEIO_LIMIT_KEYS=1000000 SISPAT_RESTORE_KILLS=5 SISPAT_MOVEMENT_ROUNDS=100 SISPAT_UPLOAD_KILLS=20 \
 	SISPAT_CLOSING_KILLS=50 SISPAT_DEPRECIATION_EXAMPLES=1000 SISPAT_EDGE_STRINGS=100 SISPAT_CONTRACT_EXAMPLES=20 \
 	SISPAT_AXE_NIGHTS=1 SISPAT_IMAGE=1 SISPAT_LIST_ROWS=200000 $(PY) -m pytest --timeout 1800 -rA esteio/tests/postgres/test_outages.py \
 	esteio/tests/backup/test_physical_loss.py esteio/tests/backup/test_wal_faults.py esteio/tests/backup/test_backup_cli.py esteio/tests/alert/test_alert_outbox.py esteio/tests/alert/test_alert_monitor.py esteio/tests/alert/test_objectives.py \
-	esteio/tests/limit/test_limit_host_processes.py sispat/tests/faults/test_restauracao.py \
+	esteio/tests/limit/test_limit_host_processes.py esteio/tests/limit/test_limit_memory.py sispat/tests/faults/test_restauracao.py \
 	sispat/tests/movimentacoes/test_corridas.py sispat/tests/imoveis/test_corridas_de_imoveis.py sispat/tests/faults/test_sispat_faults.py \
 	sispat/tests/faults/test_closing_killed.py sispat/tests/depreciacao/test_closing_model.py sispat/tests/http/test_edge.py \
 	sispat/tests/http/test_contrato.py sispat/tests/ui/test_navegador_acessivel.py sispat/tests/kernel/test_planos_das_listas.py \

@@ -54,7 +54,7 @@ def comando(*argumentos: str, entrada: str = "", **variaveis: str) -> subprocess
         )
 
 
-def por_dentro(*argumentos: str, **variaveis: str) -> subprocess.CompletedProcess[str]:
+def por_dentro(*argumentos: str, entrada: str = "", **variaveis: str) -> subprocess.CompletedProcess[str]:
     """As `comando`, in this process: a start of Python costs more than most commands."""
     from sispat.cli import main
 
@@ -64,7 +64,7 @@ def por_dentro(*argumentos: str, **variaveis: str) -> subprocess.CompletedProces
         contextlib.chdir(pasta),
         mock.patch.dict(os.environ, ambiente(**variaveis), clear=True),
         mock.patch.object(sys, "argv", ["sispat", *argumentos]),
-        mock.patch.object(sys, "stdin", io.StringIO()),
+        mock.patch.object(sys, "stdin", io.StringIO(entrada)),
         contextlib.redirect_stdout(saida),
         contextlib.redirect_stderr(erros),
     ):

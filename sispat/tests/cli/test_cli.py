@@ -7,7 +7,7 @@ import re
 
 import psycopg
 import pytest
-from processos import comando, pasta_de_dados
+from processos import comando, pasta_de_dados, por_dentro
 
 import sispat
 from sispat.cli._data_lock import DataInUse, DataLock
@@ -19,7 +19,7 @@ def test_the_version_is_the_packages() -> None:
 
 
 def test_settings_say_what_is_in_force_and_where_it_came_from() -> None:
-    feito = comando("settings", "--json", SISPAT_PORT="8123", DATABASE_URL="postgresql://u:segredo@h/b")
+    feito = por_dentro("settings", "--json", SISPAT_PORT="8123", DATABASE_URL="postgresql://u:segredo@h/b")
     assert feito.returncode == 0
     linhas = {linha["nome"]: linha for linha in json.loads(feito.stdout)}
     assert linhas["SISPAT_PORT"] == {"nome": "SISPAT_PORT", "valor": "8123", "origem": "ambiente", "reservada": False}
@@ -28,7 +28,7 @@ def test_settings_say_what_is_in_force_and_where_it_came_from() -> None:
 
 
 def test_settings_warn_of_a_name_nobody_reads() -> None:
-    feito = comando("settings", SISPAT_PROT="1")
+    feito = por_dentro("settings", SISPAT_PROT="1")
     assert "SISPAT_PORT?" in feito.stderr
     assert "SISPAT_PORT=8000\t(padrão)" in feito.stdout
 
@@ -57,7 +57,7 @@ def test_debug_shows_the_traceback() -> None:
 
 def test_a_wrong_command_line_is_exit_code_two() -> None:
     assert comando("serve", "--porta", "1").returncode == 2
-    assert comando("usuario", "criar", "--email", "a@b.c", "--nome", "A", "--papel", "rei").returncode == 2
+    assert por_dentro("usuario", "criar", "--email", "a@b.c", "--nome", "A", "--papel", "rei").returncode == 2
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "prefeitura.example"])
@@ -68,14 +68,14 @@ def test_the_demo_is_never_shown_to_a_network(host: str) -> None:
 
 
 def test_migrate_says_what_it_did_and_does_it_once(postgres_database: str) -> None:
-    primeira = comando("migrate", DATABASE_URL=postgres_database)
+    primeira = por_dentro("migrate", DATABASE_URL=postgres_database)
     assert primeira.returncode == 0, primeira.stderr
     assert re.search(r"da versão vazia para a \d{4}", primeira.stdout)
-    assert "já está em dia" in comando("migrate", DATABASE_URL=postgres_database).stdout
+    assert "já está em dia" in por_dentro("migrate", DATABASE_URL=postgres_database).stdout
 
 
 def test_a_database_that_does_not_answer_is_one_line() -> None:
-    feito = comando("migrate", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b")
+    feito = por_dentro("migrate", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b")
     assert feito.returncode == 1
     assert "127.0.0.1" in feito.stderr
     assert "segredo" not in feito.stderr
@@ -84,7 +84,7 @@ def test_a_database_that_does_not_answer_is_one_line() -> None:
 
 def test_a_person_is_made_with_a_password_from_standard_input(postgres_database: str) -> None:
     argumentos = ("usuario", "criar", "--email", "Ana@prefeitura.br", "--nome", "Ana Souza", "--papel", "gestor")
-    feito = comando(*argumentos, entrada="uma senha longa\n", DATABASE_URL=postgres_database)
+    feito = por_dentro(*argumentos, entrada="uma senha longa\n", DATABASE_URL=postgres_database)
     assert feito.returncode == 0, feito.stderr
     assert "uma senha" not in feito.stdout + feito.stderr
     with psycopg.connect(postgres_database) as conn:
@@ -96,9 +96,11 @@ def test_a_person_is_made_with_a_password_from_standard_input(postgres_database:
     assert [evento[:2] for evento in eventos] == [("criar", "linha de comando")]
     assert "senha" not in eventos[0][2]
 
-    outra = comando(*argumentos, entrada="outra senha\n", DATABASE_URL=postgres_database)
+    outra = por_dentro(*argumentos, entrada="outra senha\n", DATABASE_URL=postgres_database)
     assert (outra.returncode, "ana@prefeitura.br" in outra.stderr) == (1, True)
-    curta = comando("usuario", "senha", "--email", "ana@prefeitura.br", entrada="x\n", DATABASE_URL=postgres_database)
+    curta = por_dentro(
+        "usuario", "senha", "--email", "ana@prefeitura.br", entrada="x\n", DATABASE_URL=postgres_database
+    )
     assert (curta.returncode, "senha" in curta.stderr) == (1, True)
 
 
@@ -108,7 +110,7 @@ def test_a_changed_password_ends_the_sessions(cidade) -> None:  # type: ignore[n
             "insert into sessao (token_hash, usuario_id, expira_em) select sha256(email::bytea), id,"
             " now() + interval '1 hour' from usuario"
         )
-    feito = comando(
+    feito = por_dentro(
         "usuario", "senha", "--email", "gestor@demo.local", entrada="nova senha longa\n", DATABASE_URL=cidade.url
     )
     assert feito.returncode == 0, feito.stderr
@@ -123,10 +125,10 @@ def test_a_changed_password_ends_the_sessions(cidade) -> None:  # type: ignore[n
 
 
 def test_an_unknown_person_or_setor_is_named(cidade) -> None:  # type: ignore[no-untyped-def]
-    ninguem = comando("usuario", "senha", "--email", "x@y.z", entrada="nova senha longa\n", DATABASE_URL=cidade.url)
+    ninguem = por_dentro("usuario", "senha", "--email", "x@y.z", entrada="nova senha longa\n", DATABASE_URL=cidade.url)
     assert (ninguem.returncode, "x@y.z" in ninguem.stderr) == (1, True)
     argumentos = ("--email", "x@y.z", "--nome", "X", "--papel", "responsavel", "--setor", "NENHUM")
-    setor = comando("usuario", "criar", *argumentos, entrada="nova senha longa\n", DATABASE_URL=cidade.url)
+    setor = por_dentro("usuario", "criar", *argumentos, entrada="nova senha longa\n", DATABASE_URL=cidade.url)
     assert (setor.returncode, "NENHUM" in setor.stderr) == (1, True)
 
 
@@ -142,15 +144,15 @@ def test_a_data_directory_has_one_holder_and_the_lock_dies_with_it() -> None:
 
 
 def test_the_report_shows_the_database_and_changes_nothing(postgres_database: str) -> None:
-    comando("migrate", DATABASE_URL=postgres_database)
-    feito = comando("banco", "relatorio", DATABASE_URL=postgres_database)
+    por_dentro("migrate", DATABASE_URL=postgres_database)
+    feito = por_dentro("banco", "relatorio", DATABASE_URL=postgres_database)
     assert feito.returncode == 0, feito.stderr
     assert "PostgreSQL 18" in feito.stdout
     assert "patrimonio: " in feito.stdout
-    todo = json.loads(comando("banco", "relatorio", "--json", DATABASE_URL=postgres_database).stdout)
+    todo = json.loads(por_dentro("banco", "relatorio", "--json", DATABASE_URL=postgres_database).stdout)
     assert {"patrimonio", "setor", "usuario"} <= {tabela["name"] for tabela in todo["tables"]}
     assert todo["sessions"] == []
-    fora = comando("banco", "relatorio", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b?pool_timeout=0.3")
+    fora = por_dentro("banco", "relatorio", DATABASE_URL="postgresql://u:segredo@127.0.0.1:1/b?pool_timeout=0.3")
     assert fora.returncode == 1
     assert "segredo" not in fora.stderr
     assert "Traceback" not in fora.stderr
