@@ -91,7 +91,9 @@ class ListaDeBaixasDeImoveis(_SobreImoveis):
 _ATIVO = EstadoDoImovel.ATIVO
 IMOVEIS = Kind(
     table=Table(
-        IMOVEL, sorts={"numero": ("numero", "bigint"), "nome": ("ordem", "text"), "valor": ("valor", "numeric")}
+        IMOVEL,
+        sorts={"numero": ("numero", "bigint"), "nome": ("ordem", "text"), "valor": ("valor", "numeric")},
+        within={"conservacao": tuple(Conservacao), "estado": (EstadoDoImovel.BAIXADO,)},
     ),
     plural="imoveis",
     title=lazy("Imóveis"),

@@ -8,7 +8,7 @@ fields; what people typed is always a parameter.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cached_property
@@ -81,6 +81,7 @@ class Table:
 
     `shared`: so does everybody of a row that names no setor in any of them. `sorts` are the orders that are offered, name ->
     (column, its type): by number, which breaks ties, and others. `own` is the SQL of those fields that are no column.
+    `within`: of a column, the values within which indexes have each order but that by number, of the city and of a setor.
     """
 
     entity: Entity
@@ -88,11 +89,17 @@ class Table:
     sorts: Mapping[str, tuple[str, KeyType]] = field(default_factory=lambda: {"numero": ("numero", "bigint")})
     own: Mapping[str, str] = field(default_factory=dict)
     shared: bool = False
+    within: Mapping[str, Collection[str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """Of the table: that of the entity."""
         return self.entity.name
+
+    def is_in_order(self, query: Query) -> bool:
+        """Whether an index has what `query` finds, or little more, in its order."""
+        known = [(f"m.{column} = %s", value) for column, values in self.within.items() for value in values]
+        return query.sort != "numero" and any(condition in known for condition in query.conditions)
 
     @cached_property
     def document(self) -> Document:
@@ -221,7 +228,7 @@ async def _ways(conn: AsyncConnection[Any], table: Table, query: Query) -> list[
     if await _estimate(conn, table, query) <= _FEW:
         return [collected]
     walked = replace(query, few=False)
-    if query.setores is None or not table.reach:
+    if (query.setores is None or not table.reach) and not table.is_in_order(query):
         return [_sql_of_list(table, walked, stretch=True), collected]
     return [_sql_of_list(table, walked)]
 

@@ -57,8 +57,11 @@ async def waiting(ctx: Context, today: dt.date, sought: Sequence[Sought], shown:
         query = replace(query, reach=reach)
         number = await record_sql.contar(ctx.conn, kind.table, query)
         if number:
-            # What is late may be old, and nothing may be late among the newest: these few are collected, not walked to.
-            newest = replace(query, limit=shown, few=True if number < CEILING else None)
+            # What is late may be old, and nothing may be late among the newest: these few are collected, not walked to. Of a
+            # state the newest are the end of an index.
+            late = kind.due is not None and estado == kind.due.late
+            few = True if number < CEILING else None if late else False
+            newest = replace(query, limit=shown, few=few)
             rows = await record_sql.listar(ctx.conn, kind.table, newest)
             found.append(Waiting(kind, estado, number, [json.loads(row.document) for row in rows]))
     return found
