@@ -84,7 +84,7 @@ class Machine:
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log, start_new_session=True,
         )  # fmt: skip
         try:
-            self.until(lambda: self("systemctl", "is-system-running", check=False).stdout.strip() == "running", 30)
+            self.until(lambda: self("systemctl", "is-system-running", check=False).stdout.strip() == "running", 180)
         except BaseException:
             self.__exit__()
             raise

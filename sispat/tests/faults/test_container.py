@@ -153,6 +153,9 @@ class Composed:
         asked = (*trusted, f"{self.address}:8000/api/health/ready")
         return self.machine("curl", "-fsS", "-m", "20", *asked, check=False).returncode == 0
 
+    def is_healthy(self) -> bool:
+        return self.machine("podman", "healthcheck", "run", self.told(".Id"), check=False).returncode == 0
+
     def told(self, field: str) -> str:
         (name,) = self.machine("podman", "ps", "--all", "--quiet").stdout.split()
         return self.machine("podman", "inspect", "--format", "{{" + field + "}}", name).stdout.strip()
@@ -174,7 +177,7 @@ def test_whatever_is_killed_comes_back_and_the_volumes_outlive_the_container(mac
     assert image["Config"]["StopSignal"] == "SIGTERM"
     sispat("run", "--rm", "-T", "sispat", "sispat", "backup", "init")
     sispat.up()
-    machine("podman", "healthcheck", "run", sispat.told(".Id"))
+    machine.until(sispat.is_healthy, PATIENCE)
     process_1_is_the_supervisor_without_privileges(sispat)
     sispat.add_ana()
     sispat.inside("sispat", "backup", "run")
@@ -217,7 +220,7 @@ def test_the_service_of_a_node_of_three_runs_with_what_was_written_for_it(machin
     machine("bash", "-c", NODE, "node", str(folder / "cluster"))
     sispat = Composed(machine, folder / "deploy/compose/compose.cluster.yaml", "https://10.77.0.1")
     sispat.up()
-    machine("podman", "healthcheck", "run", sispat.told(".Id"))
+    machine.until(sispat.is_healthy, PATIENCE)
     sispat.add_ana()
     assert sispat.has_ana()
     seen = machine(
