@@ -76,7 +76,13 @@ async def _has_begun(city: City) -> bool:
 
 
 async def _kill_supervisor(city: City) -> None:
+    city.kept["predecessors"] = await asyncio.to_thread(city.service.workers)
     kill(city, city.service.supervisor)
+
+
+async def _handed_over(city: City) -> bool:
+    """The run is to see it: the workers of the killed one have ended, as others are ready."""
+    return not any(map(lives, city.kept["predecessors"]))
 
 
 def _operator(city: City) -> psutil.Process | None:
@@ -136,6 +142,8 @@ OTHERS: tuple[Fault[City], ...] = (
         lazy("O supervisor é morto; o systemd o inicia de novo após 1 s"),
         _kill_supervisor,
         gone,
+        lasts=40.0,
+        until=_handed_over,
         patience=40,
     ),
 )
