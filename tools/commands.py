@@ -38,9 +38,9 @@ This page is made from the commands by `make docs`.
 def page() -> str:
     """The page; in English whatever the environment says, if the commands were not imported before."""
     i18n.set_default("en")
-    from sispat.cli._commands import _app
+    from sispat.cli._commands import commands
 
-    return _HEAD + "".join(f"{line}\n" for line in _lines(get_command(_app), ""))
+    return _HEAD + "".join(f"{line}\n" for line in _lines(get_command(commands()), ""))
 
 
 def _lines(command: Any, name: str) -> Iterator[str]:

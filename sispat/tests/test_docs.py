@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from sispat.cli._commands import _app
+from sispat.cli._commands import commands
 
 RAIZ = Path(__file__).parents[2]
 PAGINAS = sorted(
@@ -37,8 +37,9 @@ def test_python_in_the_documents_compiles(pagina: Path) -> None:
 
 @pytest.mark.parametrize("pagina", PAGINAS, ids=lambda p: str(p.relative_to(RAIZ)))
 def test_every_command_that_is_shown_exists_with_its_options(pagina: Path) -> None:
+    programa = typer.main.get_command(commands())
     for linha in re.findall(r"(?:^|`)(?:[A-Z_]+=\S+ )*sispat ([a-z][^`\n#|]*)", pagina.read_text(), re.M):
-        comando, palavras = typer.main.get_command(_app), shlex.split(linha)
+        comando, palavras = programa, shlex.split(linha)
         while palavras and palavras[0] in getattr(comando, "commands", ()):
             comando = comando.commands[palavras.pop(0)]
         assert not (hasattr(comando, "commands") and palavras and palavras[0].isalpha()), linha

@@ -17,14 +17,14 @@ _ALL_HELP = """
 import typer
 from sispat.kernel import i18n
 i18n.set_default(i18n.of_environment())
-from sispat.cli._commands import _app
+from sispat.cli._commands import commands
 def walk(command):
     print(command.help or "")
     for parameter in command.params:
         print(getattr(parameter, "help", "") or "")
     for each in getattr(command, "commands", {}).values():
         walk(each)
-walk(typer.main.get_command(_app))
+walk(typer.main.get_command(commands()))
 """
 
 

@@ -26,6 +26,13 @@ def test_it_loads_neither_the_service_nor_the_other_commands() -> None:
     assert loaded & HEAVY == set()
 
 
+def test_a_command_loads_none_of_the_others() -> None:
+    program = "import sys; from sispat.cli._commands import commands; commands('jobs'); print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=True)
+    others = {name for name in ran.stdout.split() if name.startswith(("sispat.cli._", "sispat.drill", "esteio.backup"))}
+    assert others == {"sispat.cli._commands", "sispat.cli._failures", "sispat.cli._jobs", "sispat.cli._users"}
+
+
 async def test_its_transaction_may_wait_longer_than_others_while_pages_are_put_together(banco: Dsn) -> None:
     async with database(Settings(database_url=banco), "teste", connections=1) as db, db.connection() as conn:
         row = await (await conn.execute("show idle_in_transaction_session_timeout")).fetchone()
