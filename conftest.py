@@ -43,7 +43,7 @@ LONGEST = {
     "sispat/tests/faults/test_operador.py": 100,
     "esteio/tests/backup/test_red_stays_red.py": 90,
     "sispat/tests/faults/test_causas.py": 90,
-    "sispat/tests/faults/test_upgrade.py": 76,
+    "sispat/tests/faults/test_upgrade.py": 85,
     "sispat/tests/faults/test_ansible.py": 72,
     "esteio/tests/serve/test_serve_edge.py": 60,
     "sispat/tests/faults/test_restauracao.py": 60,

@@ -94,16 +94,20 @@ class RunningService:
             return Answers(0, 0)
         return Answers(sum(outcomes.values()), outcomes.get("5xx", 0))
 
-    def roll(self, release: Path, patience: float) -> str:
-        """Have all workers replaced by ones of `release`; '' when they are and serve, else what went wrong."""
+    def roll(self, release: Path, patience: float, size: int) -> str:
+        """Have all workers replaced by ones of `release`; '' when they are and serve, else what went wrong.
+
+        `size`: how many there should be. There may be one more just now, in whose place another one serves already.
+        """
         before, release = self.workers(), Path(os.path.realpath(release))
+        wanted = max(1, min(size, len(before)))
         self._process.send_signal(signal.SIGHUP)
         deadline, begun = self._now() + patience, set[int]()
         while self._now() < deadline:
             time.sleep(_STEP)
             workers = self.workers()
             new = {pid for pid, environment in workers.items() if environment == release and pid not in before}
-            if not workers.keys() & before.keys() and len(new) >= len(before) and self.is_ready():
+            if not workers.keys() & before.keys() and len(new) >= wanted and self.is_ready():
                 return ""
             if begun - new and not new:
                 return "aborted"  # the first of the new ones ended, and the old ones go on

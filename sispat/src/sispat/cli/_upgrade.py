@@ -2,9 +2,9 @@
 
 Promises, in this order: the new environment is made while the old one serves; its settings, and whether the old programs can
 go on beside its schema, are checked; a backup is made and proven; the schema is migrated; the link is swapped; the workers are
-replaced one by one, without losing a request; for a minute readiness, errors and deaths are watched. Whatever of it
-fails, the old release serves, by itself or by being put back, and the exit code is 1. Data is never put back: a
-schema that only expands does not need it.
+replaced one by one, without losing a request; for a minute readiness, errors and workers that do not last - they die, or
+leak up to their limit of memory - are watched. Whatever of it fails, the old release serves, by itself or by being put back,
+and the exit code is 1. Data is never put back: a schema that only expands does not need it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["UpgradeFailed", "upgrade"]
 
 _KEPT = 3  # releases
 _LEAST_FAILED, _FAILED_SHARE = 5, 0.05  # of the answers while the new release is watched
-_MOST_DEATHS = 2  # of workers, meanwhile
+_MOST_DEATHS = 2  # of workers, meanwhile; one that is replaced because it takes too much memory is gone as well
 _UNREADY = 3  # looks in a row
 _ROLL = {
     "aborted": gettext_noop("um processo novo não chegou a atender"),
@@ -183,7 +183,7 @@ def _check(run: _Runner, new: Path, *, one_way: bool) -> None:
 def _change(service: RunningService, release: Path, settings: Settings) -> None:
     typer.echo(_("Trocando os processos, um a um..."))
     patience = (settings.workers + 1) * settings.start_timeout + settings.graceful_timeout + 30
-    problem = service.roll(release, patience)
+    problem = service.roll(release, patience, settings.workers)
     if problem:
         raise UpgradeFailed(_("troca dos processos"), _(_ROLL[problem]))
 
@@ -206,7 +206,9 @@ def _watch(service: RunningService, seconds: float) -> None:
         if failed >= _LEAST_FAILED and failed > answered * _FAILED_SHARE:
             raise UpgradeFailed(_("observação"), _("%(failed)s de %(answered)s respostas foram erros", **said))
         if deaths >= _MOST_DEATHS:
-            raise UpgradeFailed(_("observação"), _("%(deaths)s processos morreram", **said))
+            raise UpgradeFailed(
+                _("observação"), _("%(deaths)s processos morreram ou passaram do limite de memória", **said)
+            )
     typer.echo(_("Pronto, e %(failed)s erros em %(answered)s respostas.",
                  failed=service.answers().failed - first.failed, answered=service.answers().all - first.all))  # fmt: skip
 
@@ -225,4 +227,5 @@ def _back(service: RunningService, old: Path, settings: Settings) -> str:
     workers = service.workers()
     if workers and set(workers.values()) == {old} and service.is_ready():
         return ""  # no new one ever served
-    return service.roll(old, (settings.workers + 1) * settings.start_timeout + settings.graceful_timeout + 30)
+    patience = (settings.workers + 1) * settings.start_timeout + settings.graceful_timeout + 30
+    return service.roll(old, patience, settings.workers)
