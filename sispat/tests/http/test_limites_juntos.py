@@ -22,7 +22,8 @@ async def estados(base: str, quantos: int, metodo: str, caminho: str, **pedido: 
     """The statuses of requests over as many connections, several at a time, each with a forged address."""
 
     async def um(numero: int) -> int:
-        async with httpx2.AsyncClient(base_url=base, headers={"X-Forwarded-For": f"198.51.100.{numero}"}) as c:
+        forjado = {"X-Forwarded-For": f"198.51.100.{numero}"}
+        async with httpx2.AsyncClient(base_url=base, headers=forjado, timeout=60) as c:
             return (await c.request(metodo, caminho, **pedido)).status_code
 
     vez = asyncio.Semaphore(8)

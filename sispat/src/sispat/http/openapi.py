@@ -6,6 +6,7 @@ names, else in that of the request; schemas are described by the docstrings of o
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -188,12 +189,19 @@ def _language_of(request: Request) -> Language:
 def add_documentation(application: Starlette, describe: Callable[[], dict[str, Any]]) -> None:
     """Add the document that `describe` makes, the page, and what that is made of."""
     bodies: dict[Language, bytes] = {}
+    one_at_a_time = asyncio.Lock()
+
+    def made(language: Language) -> bytes:
+        with i18n.using(language):
+            return orjson.dumps(_translated(describe()))
 
     async def document(request: Request) -> Response:
         language = _language_of(request)
         if language not in bodies:  # made when it is asked for: most processes are never asked
-            with i18n.using(language):
-                bodies[language] = orjson.dumps(_translated(describe()))
+            async with one_at_a_time:  # whoever waited for it finds it made
+                if language not in bodies:
+                    # In a thread: it takes a second or more, in which other requests are answered.
+                    bodies[language] = await asyncio.to_thread(made, language)
         headers = {"Content-Language": language, "Vary": "Accept-Language, Cookie"}
         return Response(bodies[language], headers=headers, media_type="application/json")
 
