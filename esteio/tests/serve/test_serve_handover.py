@@ -37,6 +37,15 @@ async def is_whole(connection):
     return rest == b"z"
 
 
+async def killed_and_started_again(house):
+    """The workers that a killed supervisor left, and those of the next one, which do not get ready."""
+    port = house.port
+    first = await killed(house)
+    house.switch("unready")
+    await asyncio.to_thread(house.start, port=port)
+    return first, [started["pid"] for started in (await house.until("WorkerStarted", 4))[2:]]
+
+
 async def test_a_killed_supervisor_costs_no_request_and_its_workers_end_once_others_are_ready(build, manager):
     house = build(manager=manager)
     await house.until("WorkerReady", 2)
@@ -91,10 +100,7 @@ async def test_workers_end_in_order_when_the_unit_is_stopped_while_no_supervisor
 async def test_a_stop_ends_the_predecessors_with_the_workers(build, manager):
     house = build(manager=manager)
     port = house.port
-    first = await killed(house)
-    house.switch("unready")
-    await asyncio.to_thread(house.start, port=port)
-    second = [started["pid"] for started in (await house.until("WorkerStarted", 4))[2:]]
+    first, second = await killed_and_started_again(house)
     slow = await under_way(port)
     assert all(map(alive, first)), "others are not ready"
     house.signal(signal.SIGTERM)
@@ -107,10 +113,7 @@ async def test_a_stop_ends_the_predecessors_with_the_workers(build, manager):
 async def test_after_several_kills_those_that_are_ready_serve_on_and_the_others_end(build, manager):
     house = build(manager=manager)
     port = house.port
-    first = await killed(house)
-    house.switch("unready")
-    await asyncio.to_thread(house.start, port=port)
-    second = [started["pid"] for started in (await house.until("WorkerStarted", 4))[2:]]
+    first, second = await killed_and_started_again(house)
     house.signal(signal.SIGKILL)
     await asyncio.to_thread(house.process.wait, 60)
     await asyncio.to_thread(house.start, port=port)
